@@ -1,0 +1,2 @@
+//! cabi
+fn main() {}

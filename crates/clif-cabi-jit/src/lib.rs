@@ -1,0 +1,1 @@
+//! clif-cabi-jit
