@@ -1,0 +1,110 @@
+//! What can be wrong with a type or a signature. Every message names the type, the member and the target it knows of.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use crate::types::{MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};
+
+/// Why a type or signature was refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A type that C does not have, or not in this place.
+    InvalidType {
+        /// The type, as C spells it.
+        ty: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A member that its record cannot have.
+    InvalidField {
+        /// The record, as C spells it.
+        record: String,
+        /// The member's name, or `<anonymous>`.
+        field: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// An alignment that is not a power of two, or greater than [`MAX_ALIGN`].
+    InvalidAlign {
+        /// The alignment asked for, in bytes.
+        align: u32,
+    },
+    /// A size that does not fit what C's `ptrdiff_t` can count.
+    TooLarge {
+        /// The type, as C spells it.
+        ty: String,
+    },
+    /// Types nested deeper than [`MAX_DEPTH`], or with more members than [`MAX_NODES`].
+    TooComplex {
+        /// The type, as C spells it.
+        ty: String,
+    },
+    /// A type that has no place in the convention asked for.
+    Unsupported {
+        /// The type, as C spells it.
+        ty: String,
+        /// What the convention has no place for.
+        why: &'static str,
+        /// The target or convention.
+        target: String,
+    },
+    /// A signature that cannot be.
+    InvalidSignature {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A machine or system no convention is written for.
+    UnknownTarget {
+        /// The triple.
+        target: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn invalid_type(ty: &Type, why: &'static str) -> Self {
+        Self::InvalidType {
+            ty: ty.to_string(),
+            why,
+        }
+    }
+
+    pub(crate) fn too_large(ty: &Type) -> Self {
+        Self::TooLarge { ty: ty.to_string() }
+    }
+
+    pub(crate) fn too_complex(ty: &Type) -> Self {
+        Self::TooComplex { ty: ty.to_string() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidType { ty, why } => write!(f, "{ty}: {why}"),
+            Self::InvalidField { record, field, why } => {
+                write!(f, "{record}, field {field}: {why}")
+            }
+            Self::InvalidAlign { align } => {
+                write!(
+                    f,
+                    "an alignment of {align} bytes: alignments are powers of two up to {MAX_ALIGN}"
+                )
+            }
+            Self::TooLarge { ty } => write!(f, "{ty}: the size does not fit the address space"),
+            Self::TooComplex { ty } => {
+                write!(
+                    f,
+                    "{ty}: types nest at most {MAX_DEPTH} deep and have at most {MAX_NODES} members"
+                )
+            }
+            Self::Unsupported { ty, why, target } => write!(f, "{ty}: {why} ({target})"),
+            Self::InvalidSignature { why } => write!(f, "signature: {why}"),
+            Self::UnknownTarget { target } => {
+                write!(f, "{target}: no C calling convention is known for it")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}

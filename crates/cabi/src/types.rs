@@ -1,0 +1,662 @@
+//! C types as the ABI sees them: what a value is made of, its size and its alignment.
+//!
+//! A [`Type`] already knows its layout. Scalars carry their size and alignment, composites are laid out when they are built
+//! (`layout.rs`), for the [`DataModel`](crate::DataModel) given then; so everything after this file only reads. Pointers are opaque: a type is a
+//! finite tree, which builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
+//!
+//! Not here: names of typedefs (they do not travel), qualifiers, and C++ classes that are not trivial for calls (the front end
+//! passes a pointer instead).
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use crate::error::Error;
+use crate::record::Record;
+
+/// How deep types may nest: a record in an array in a record counts three. Deeper is an error, never a stack overflow.
+pub const MAX_DEPTH: u16 = 128;
+
+/// How many members a type may have, those of nested types counted each time they occur (elements of an array count once).
+pub const MAX_NODES: u32 = 1 << 16;
+
+/// The greatest alignment a type or member may ask for, in bytes: gcc's limit.
+pub const MAX_ALIGN: u32 = 1 << 28;
+
+/// A type that is one number to the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Scalar {
+    /// `_Bool`: one byte, 0 or 1.
+    Bool,
+    /// An integer of 8, 16, 32, 64 or 128 bits.
+    Int {
+        /// Width in bits.
+        bits: u8,
+        /// Two's complement, or never negative.
+        signed: bool,
+    },
+    /// `_BitInt(bits)`, C23.
+    BitInt {
+        /// Width in bits, 1 to 65535 (2 and more if signed).
+        bits: u16,
+        /// Two's complement, or never negative.
+        signed: bool,
+    },
+    /// `_Float16`: IEEE binary16.
+    F16,
+    /// `__bf16`: the upper half of a binary32.
+    BF16,
+    /// `float`.
+    F32,
+    /// `double`.
+    F64,
+    /// The x87 extended format: 10 bytes that count, stored in 16 (in 12 on i386).
+    F80,
+    /// `__float128`: IEEE binary128.
+    F128,
+    /// `_Decimal32`.
+    Dec32,
+    /// `_Decimal64`.
+    Dec64,
+    /// `_Decimal128`.
+    Dec128,
+    /// A pointer to an object.
+    Ptr,
+    /// A pointer to a function.
+    FnPtr,
+}
+
+impl Scalar {
+    /// Whether values are in an integer's format: integers, `_Bool`, `_BitInt` and pointers.
+    #[must_use]
+    pub fn is_integer_like(self) -> bool {
+        matches!(
+            self,
+            Self::Bool | Self::Int { .. } | Self::BitInt { .. } | Self::Ptr | Self::FnPtr
+        )
+    }
+
+    /// Whether this is a binary floating-point format, of any width.
+    #[must_use]
+    pub fn is_float(self) -> bool {
+        matches!(
+            self,
+            Self::F16 | Self::BF16 | Self::F32 | Self::F64 | Self::F80 | Self::F128
+        )
+    }
+
+    /// Whether a value can be negative because its format is a signed integer.
+    #[must_use]
+    pub fn is_signed(self) -> bool {
+        matches!(
+            self,
+            Self::Int { signed: true, .. } | Self::BitInt { signed: true, .. }
+        )
+    }
+
+    /// The bits that carry the value; the rest of the object is padding. Pointers count what `size` (bytes) holds.
+    #[must_use]
+    pub fn value_bits(self, size: u64) -> u64 {
+        match self {
+            Self::BitInt { bits, .. } => u64::from(bits),
+            Self::F80 => 80,
+            _ => size.saturating_mul(8),
+        }
+    }
+}
+
+/// Which compiler's vectors of `_Bool`: they agree on the bytes in memory and on nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum BoolVector {
+    /// clang's `ext_vector_type(N)` of `_Bool`: an integer of N bits, rounded up to a power of two bytes.
+    Clang,
+    /// Zig's `@Vector(N, bool)`: as an argument one integer register or stack slot per lane when it is wide.
+    Zig,
+}
+
+/// A vector: `lanes` times `lane`, or a packed vector of bools.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Vector {
+    /// What one lane holds.
+    pub lane: Scalar,
+    /// How many lanes.
+    pub lanes: u16,
+    /// `Some` for a vector of bools, one bit a lane.
+    pub bools: Option<BoolVector>,
+}
+
+/// An array, `len` elements of `elem`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Array {
+    /// The element.
+    pub elem: Type,
+    /// Number of elements; `None` for a flexible array member, `T x[]`.
+    pub len: Option<u64>,
+    pub(crate) depth: u16,
+    pub(crate) nodes: u32,
+}
+
+/// What kind of thing a [`Type`] is. `Type`'s constructors make these; they are public to be matched on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `void`: the absence of a result, and no other thing.
+    Void,
+    /// A function: as a parameter it decays to a pointer, elsewhere it is an error.
+    Function,
+    /// One scalar.
+    Scalar(Scalar),
+    /// An enumeration; travels as the integer it is made of.
+    Enum(Scalar),
+    /// `_Complex`: real part, then imaginary part.
+    Complex(Scalar),
+    /// A vector.
+    Vector(Vector),
+    /// A language's slice: a pointer, then a length of the same size.
+    Slice,
+    /// An array.
+    Array(Arc<Array>),
+    /// A structure or union.
+    Record(Arc<Record>),
+}
+
+/// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference count) and to compare.
+///
+/// The constants are the types that look alike under every LP64 data model; what depends on the model (`long`, pointers of 4 bytes,
+/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, RecordBuilder, Type};
+///
+/// let lp64 = DataModel::LP64;
+/// let node = RecordBuilder::structure("node")
+///     .field("value", Type::F64)
+///     .field("next", Type::PTR)
+///     .field("tag", Type::I8)
+///     .build(&lp64)?;
+/// assert_eq!((node.size(), node.align()), (24, 8));
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Type {
+    kind: Kind,
+    size: u64,
+    align: u32,
+    atomic: bool,
+}
+
+const fn scalar(scalar: Scalar, size: u64) -> Type {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "sizes of scalars, at most 16"
+    )]
+    Type {
+        kind: Kind::Scalar(scalar),
+        size,
+        align: size as u32,
+        atomic: false,
+    }
+}
+
+const fn int(bits: u8, signed: bool) -> Type {
+    scalar(Scalar::Int { bits, signed }, (bits / 8) as u64)
+}
+
+impl Type {
+    /// `void`.
+    pub const VOID: Self = Self {
+        kind: Kind::Void,
+        size: 0,
+        align: 1,
+        atomic: false,
+    };
+    /// A function, as a parameter is declared: it decays to a pointer.
+    pub const FUNCTION: Self = Self {
+        kind: Kind::Function,
+        size: 0,
+        align: 1,
+        atomic: false,
+    };
+    /// `_Bool`.
+    pub const BOOL: Self = scalar(Scalar::Bool, 1);
+    /// `signed char`.
+    pub const I8: Self = int(8, true);
+    /// `unsigned char`.
+    pub const U8: Self = int(8, false);
+    /// `short`.
+    pub const I16: Self = int(16, true);
+    /// `unsigned short`.
+    pub const U16: Self = int(16, false);
+    /// `int`.
+    pub const I32: Self = int(32, true);
+    /// `unsigned int`.
+    pub const U32: Self = int(32, false);
+    /// `long` (LP64) and `long long`.
+    pub const I64: Self = int(64, true);
+    /// `unsigned long` (LP64) and `unsigned long long`.
+    pub const U64: Self = int(64, false);
+    /// `__int128`.
+    pub const I128: Self = int(128, true);
+    /// `unsigned __int128`.
+    pub const U128: Self = int(128, false);
+    /// `_Float16`.
+    pub const F16: Self = scalar(Scalar::F16, 2);
+    /// `__bf16`.
+    pub const BF16: Self = scalar(Scalar::BF16, 2);
+    /// `float`.
+    pub const F32: Self = scalar(Scalar::F32, 4);
+    /// `double`.
+    pub const F64: Self = scalar(Scalar::F64, 8);
+    /// `long double` of x86-64: 10 bytes that count, 16 in memory.
+    pub const F80: Self = scalar(Scalar::F80, 16);
+    /// `__float128`.
+    pub const F128: Self = scalar(Scalar::F128, 16);
+    /// `_Decimal32`.
+    pub const DEC32: Self = scalar(Scalar::Dec32, 4);
+    /// `_Decimal64`.
+    pub const DEC64: Self = scalar(Scalar::Dec64, 8);
+    /// `_Decimal128`.
+    pub const DEC128: Self = scalar(Scalar::Dec128, 16);
+    /// A pointer of 8 bytes to an object.
+    pub const PTR: Self = scalar(Scalar::Ptr, 8);
+    /// A pointer of 8 bytes to a function.
+    pub const FN_PTR: Self = scalar(Scalar::FnPtr, 8);
+
+    pub(crate) const fn new(kind: Kind, size: u64, align: u32) -> Self {
+        Self {
+            kind,
+            size,
+            align,
+            atomic: false,
+        }
+    }
+
+    /// What kind of type this is.
+    #[must_use]
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Bytes that `sizeof` counts. 0 for `void`, functions and incomplete arrays.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes that `_Alignof` states, a power of two. Includes what a typedef's `aligned` attribute asked for.
+    #[must_use]
+    pub fn align(&self) -> u32 {
+        self.align
+    }
+
+    /// Whether the type is `_Atomic`.
+    #[must_use]
+    pub fn is_atomic(&self) -> bool {
+        self.atomic
+    }
+
+    /// The scalar this type consists of, also of an enumeration.
+    #[must_use]
+    pub fn as_scalar(&self) -> Option<Scalar> {
+        match self.kind {
+            Kind::Scalar(scalar) | Kind::Enum(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// The record, if this is one.
+    #[must_use]
+    pub fn as_record(&self) -> Option<&Record> {
+        match &self.kind {
+            Kind::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Whether C calls this an aggregate or union: arrays and records. Vectors and complex numbers are neither.
+    #[must_use]
+    pub fn is_aggregate(&self) -> bool {
+        matches!(self.kind, Kind::Array(_) | Kind::Record(_))
+    }
+
+    /// Whether an object can have this type: not `void`, not a function, not an incomplete array.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        match &self.kind {
+            Kind::Void | Kind::Function => false,
+            Kind::Array(array) => array.len.is_some(),
+            _ => true,
+        }
+    }
+
+    /// An enumeration made of the integer type `underlying`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] if `underlying` is not an integer.
+    pub fn enumeration(underlying: &Self) -> Result<Self, Error> {
+        match underlying.kind {
+            Kind::Scalar(int @ (Scalar::Int { .. } | Scalar::Bool)) => Ok(Self {
+                kind: Kind::Enum(int),
+                ..underlying.clone()
+            }),
+            _ => Err(Error::invalid_type(
+                underlying,
+                "an enumeration is made of an integer type",
+            )),
+        }
+    }
+
+    /// `_Complex part`, where `part` is a floating-point or an integer type.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] if `part` is neither.
+    pub fn complex(part: &Self) -> Result<Self, Error> {
+        match part.kind {
+            Kind::Scalar(of) if of.is_float() || matches!(of, Scalar::Int { .. }) => {
+                Ok(Self::new(Kind::Complex(of), part.size * 2, part.align))
+            }
+            _ => Err(Error::invalid_type(
+                part,
+                "the parts of a complex number are floats or integers",
+            )),
+        }
+    }
+
+    /// A vector of `lanes` times `lane`, 1 to 64 bytes and a power of two, aligned to its size.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
+    pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
+        let Kind::Scalar(scalar) = lane.kind else {
+            return Err(Error::invalid_type(
+                lane,
+                "the lanes of a vector are integers or floats",
+            ));
+        };
+        let fits = match scalar {
+            Scalar::Int { .. } | Scalar::F16 | Scalar::BF16 | Scalar::F32 | Scalar::F64 => true,
+            Scalar::F128 => true,
+            _ => false,
+        };
+        if !fits {
+            return Err(Error::invalid_type(
+                lane,
+                "the lanes of a vector are integers or floats",
+            ));
+        }
+        let size = lane.size * u64::from(lanes);
+        match u32::try_from(size) {
+            Ok(align) if align.is_power_of_two() && align <= 64 => Ok(Self::new(
+                Kind::Vector(Vector {
+                    lane: scalar,
+                    lanes,
+                    bools: None,
+                }),
+                size,
+                align,
+            )),
+            _ => Err(Error::invalid_type(
+                lane,
+                "a vector has 1 to 64 bytes, and a power of two of them",
+            )),
+        }
+    }
+
+    /// A vector of `lanes` bools, one bit each, in the bytes of the next power of two.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] unless there are 1 to 512 lanes.
+    pub fn bool_vector(lanes: u16, flavour: BoolVector) -> Result<Self, Error> {
+        if !(1..=512).contains(&lanes) {
+            return Err(Error::invalid_type(
+                &Self::BOOL,
+                "a vector of bools has 1 to 512 lanes",
+            ));
+        }
+        let align = u32::from(lanes).div_ceil(8).next_power_of_two();
+        let vector = Vector {
+            lane: Scalar::Bool,
+            lanes,
+            bools: Some(flavour),
+        };
+        Ok(Self::new(Kind::Vector(vector), u64::from(align), align))
+    }
+
+    /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when the size overflows,
+    /// [`Error::TooComplex`] when types nest too deep.
+    pub fn array(elem: &Self, len: u64) -> Result<Self, Error> {
+        let size = elem
+            .size
+            .checked_mul(len)
+            .ok_or_else(|| Error::too_large(elem))?;
+        if size > crate::layout::MAX_SIZE {
+            return Err(Error::too_large(elem));
+        }
+        Self::array_of(elem, Some(len), size)
+    }
+
+    /// A flexible array member, `elem x[]`: allowed as the last member of a structure.
+    ///
+    /// # Errors
+    /// As [`Type::array`].
+    pub fn flexible_array(elem: &Self) -> Result<Self, Error> {
+        Self::array_of(elem, None, 0)
+    }
+
+    fn array_of(elem: &Self, len: Option<u64>, size: u64) -> Result<Self, Error> {
+        if !elem.is_object() {
+            return Err(Error::invalid_type(
+                elem,
+                "an array needs elements of a complete type",
+            ));
+        }
+        if !elem.size.is_multiple_of(u64::from(elem.align)) {
+            return Err(Error::invalid_type(
+                elem,
+                "the alignment of an array's elements is greater than their size",
+            ));
+        }
+        let (depth, nodes) = elem.complexity();
+        if depth >= MAX_DEPTH {
+            return Err(Error::too_complex(elem));
+        }
+        let array = Array {
+            elem: elem.clone(),
+            len,
+            depth: depth + 1,
+            nodes,
+        };
+        Ok(Self::new(Kind::Array(Arc::new(array)), size, elem.align))
+    }
+
+    /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other alignment, lower or higher.
+    ///
+    /// # Errors
+    /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
+    pub fn with_align(&self, align: u32) -> Result<Self, Error> {
+        check_align(align)?;
+        Ok(Self {
+            align,
+            ..self.clone()
+        })
+    }
+
+    /// `_Atomic` of this type.
+    ///
+    /// # Errors
+    /// [`Error::InvalidType`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
+    /// add padding, each its own).
+    pub fn atomic(&self) -> Result<Self, Error> {
+        let scalar = matches!(
+            self.kind,
+            Kind::Scalar(_) | Kind::Enum(_) | Kind::Complex(_)
+        );
+        let record = self.as_record().is_some() && self.size.is_power_of_two() && self.size <= 16;
+        if !(scalar || record) {
+            return Err(Error::invalid_type(
+                self,
+                "`_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes",
+            ));
+        }
+        let align = if scalar {
+            self.align
+        } else {
+            u32::try_from(self.size).unwrap_or(self.align)
+        };
+        Ok(Self {
+            atomic: true,
+            align: align.max(self.align),
+            ..self.clone()
+        })
+    }
+
+    /// The alignment the type has by nature, without what an `aligned` typedef did to it.
+    pub(crate) fn canonical_align(&self) -> u32 {
+        match &self.kind {
+            Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),
+            Kind::Array(array) => array.elem.canonical_align(),
+            // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
+            Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
+            Kind::Complex(_) => self.scalar_align(self.size / 2),
+            Kind::Slice => self.scalar_align(self.size / 2),
+            Kind::Vector(_) => u32::try_from(self.size).unwrap_or(self.align),
+            Kind::Void | Kind::Function => 1,
+        }
+    }
+
+    fn scalar_align(&self, size: u64) -> u32 {
+        match self.as_scalar() {
+            Some(Scalar::BitInt { bits, .. }) if bits > 64 => 8,
+            _ => match u32::try_from(size) {
+                Ok(size) if size.is_power_of_two() && size <= 16 => size,
+                _ => self.align,
+            },
+        }
+    }
+
+    /// Depth of nesting and number of members, as [`MAX_DEPTH`] and [`MAX_NODES`] count them.
+    pub(crate) fn complexity(&self) -> (u16, u32) {
+        match &self.kind {
+            Kind::Array(array) => (array.depth, array.nodes),
+            Kind::Record(record) => record.complexity(),
+            _ => (1, 1),
+        }
+    }
+}
+
+/// `align`, if C allows it as an alignment.
+pub(crate) fn check_align(align: u32) -> Result<u32, Error> {
+    if align.is_power_of_two() && align <= MAX_ALIGN {
+        Ok(align)
+    } else {
+        Err(Error::InvalidAlign { align })
+    }
+}
+
+/// C's spelling under LP64, without qualifiers.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.atomic {
+            f.write_str("_Atomic ")?;
+        }
+        match &self.kind {
+            Kind::Void => f.write_str("void"),
+            Kind::Function => f.write_str("function"),
+            Kind::Scalar(scalar) => scalar.fmt(f),
+            Kind::Enum(scalar) => write!(f, "enum : {scalar}"),
+            Kind::Complex(part) => write!(f, "_Complex {part}"),
+            Kind::Vector(vector) => vector.fmt(f),
+            Kind::Slice => f.write_str("slice"),
+            Kind::Array(array) => match array.len {
+                Some(len) => write!(f, "{}[{len}]", array.elem),
+                None => write!(f, "{}[]", array.elem),
+            },
+            Kind::Record(record) => record.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Self::Bool => "_Bool",
+            Self::Int {
+                bits: 8,
+                signed: true,
+            } => "signed char",
+            Self::Int {
+                bits: 8,
+                signed: false,
+            } => "unsigned char",
+            Self::Int {
+                bits: 16,
+                signed: true,
+            } => "short",
+            Self::Int {
+                bits: 16,
+                signed: false,
+            } => "unsigned short",
+            Self::Int {
+                bits: 32,
+                signed: true,
+            } => "int",
+            Self::Int {
+                bits: 32,
+                signed: false,
+            } => "unsigned int",
+            Self::Int {
+                bits: 64,
+                signed: true,
+            } => "long long",
+            Self::Int {
+                bits: 64,
+                signed: false,
+            } => "unsigned long long",
+            Self::Int {
+                bits: 128,
+                signed: true,
+            } => "__int128",
+            Self::Int {
+                bits: 128,
+                signed: false,
+            } => "unsigned __int128",
+            Self::Int { bits, signed } => {
+                return write!(f, "{}int{bits}", if signed { "" } else { "u" });
+            }
+            Self::BitInt { bits, signed } => {
+                return write!(
+                    f,
+                    "{}_BitInt({bits})",
+                    if signed { "" } else { "unsigned " }
+                );
+            }
+            Self::F16 => "_Float16",
+            Self::BF16 => "__bf16",
+            Self::F32 => "float",
+            Self::F64 => "double",
+            Self::F80 => "long double",
+            Self::F128 => "__float128",
+            Self::Dec32 => "_Decimal32",
+            Self::Dec64 => "_Decimal64",
+            Self::Dec128 => "_Decimal128",
+            Self::Ptr => "void *",
+            Self::FnPtr => "void (*)()",
+        };
+        f.write_str(name)
+    }
+}
+
+impl fmt::Display for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.bools {
+            None => write!(f, "{} vector[{}]", self.lane, self.lanes),
+            Some(BoolVector::Clang) => write!(f, "_Bool vector[{}]", self.lanes),
+            Some(BoolVector::Zig) => write!(f, "@Vector({}, bool)", self.lanes),
+        }
+    }
+}
