@@ -1,1 +1,3 @@
 //! clif-cabi
+
+pub mod replay;

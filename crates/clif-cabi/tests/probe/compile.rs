@@ -1,0 +1,243 @@
+//! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee, runs both and keeps what was seen.
+//!
+//! The CLIF code moves whole values between their CLIF names and fixed memory, so all that happens in between is
+//! Cranelift's argument passing.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{
+    AbiParam, ArgumentPurpose, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
+    UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::{Context, settings, settings::Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, default_libcall_names};
+
+use super::generate::{MAX_AREA, MAX_PARAMS, Rng};
+use super::{Probe, State, call_in, dump, dump_only};
+
+/// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
+#[derive(Clone)]
+#[repr(C, align(16))]
+pub(crate) struct Exchange {
+    pub(crate) params: [[u8; 16]; MAX_PARAMS],
+    pub(crate) results: [[u8; 16]; 4],
+    /// What a caller's `sarg` of the same index points to.
+    pub(crate) areas: [[u8; MAX_AREA as usize]; MAX_PARAMS],
+}
+
+impl Exchange {
+    const ZERO: Self = Self {
+        params: [[0; 16]; MAX_PARAMS],
+        results: [[0; 16]; 4],
+        areas: [[0; MAX_AREA as usize]; MAX_PARAMS],
+    };
+
+    fn random(rng: &mut Rng) -> Self {
+        let mut exchange = Self::ZERO;
+        exchange
+            .params
+            .iter_mut()
+            .chain(&mut exchange.results)
+            .for_each(|value| rng.fill(value));
+        exchange.areas.iter_mut().for_each(|area| rng.fill(area));
+        exchange
+    }
+}
+
+/// What happened at the two calls of one signature.
+pub(crate) struct Observed {
+    /// The CLIF caller was given parameters and areas, and received results.
+    pub(crate) caller: Exchange,
+    /// What the dump saw when the CLIF caller called it.
+    pub(crate) dumped: State,
+    /// What the dump answered.
+    pub(crate) answer: State,
+    /// The end of the caller's outgoing argument area: an address.
+    pub(crate) area_end: u64,
+    /// The CLIF callee received parameters, and was given results.
+    pub(crate) callee: Exchange,
+    /// What the CLIF callee was called with.
+    pub(crate) given: State,
+    /// What the CLIF callee left, and its rsp at entry.
+    pub(crate) returned: State,
+}
+
+/// Compiles and runs both halves of every signature; calls `judge` with its index and what was seen.
+pub(crate) fn observe(sigs: &[Signature], seed: u64, mut judge: impl FnMut(usize, Observed)) {
+    let memory = Box::into_raw(Box::new(Exchange::ZERO));
+    let mut module = module();
+    let code: Vec<(FuncId, FuncId)> = (sigs.iter())
+        .map(|sig| {
+            (
+                caller(&mut module, sig, memory as u64),
+                callee(&mut module, sig, memory as u64),
+            )
+        })
+        .collect();
+    module.finalize_definitions().unwrap();
+
+    let mut probe = Probe::lock();
+    for (index, &(caller, callee)) in code.iter().enumerate() {
+        let mut rng = Rng::new(seed ^ index as u64);
+        let (for_caller, for_callee) = (Exchange::random(&mut rng), Exchange::random(&mut rng));
+        let (answer, given) = (rng.state(), rng.state());
+
+        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the arrays: a generated
+        // signature has no more than MAX_PARAMS parameters, 4 results and MAX_AREA bytes in an area. `caller` has the
+        // shape that `call_out` asks for, both are finalized, and the module lives on.
+        let observed = unsafe {
+            memory.write(for_caller);
+            let (area_end, dumped) = probe.call_out(module.get_finalized_function(caller), &answer);
+            let caller = memory.read();
+            memory.write(for_callee);
+            let returned = call_in(module.get_finalized_function(callee), &given);
+            let callee = memory.read();
+            Observed {
+                caller,
+                dumped,
+                answer,
+                area_end,
+                callee,
+                given,
+                returned,
+            }
+        };
+        judge(index, observed);
+    }
+    // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from `Box::into_raw`, and only
+    // that code pointed to it.
+    unsafe {
+        module.free_memory();
+        drop(Box::from_raw(memory));
+    }
+}
+
+fn module() -> JITModule {
+    let mut flags = settings::builder();
+    flags.set("is_pic", "false").unwrap();
+    flags.set("use_colocated_libcalls", "false").unwrap();
+    // The memcpy of a `sarg` is the host's, whatever the convention of the call it belongs to.
+    flags
+        .set(
+            "libcall_call_conv",
+            if cfg!(windows) {
+                "windows_fastcall"
+            } else {
+                "system_v"
+            },
+        )
+        .unwrap();
+    let isa = cranelift_native::builder()
+        .unwrap()
+        .finish(settings::Flags::new(flags))
+        .unwrap();
+    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    builder.memory_provider(Box::new(
+        ArenaMemoryProvider::new_with_size(16 << 20).unwrap(),
+    ));
+    JITModule::new(builder)
+}
+
+/// A function that calls the dump with the parameters and areas in the exchange, stores the results there, and returns the
+/// end of its outgoing argument area.
+fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> FuncId {
+    let mut own = Signature::new(CallConv::SystemV);
+    own.returns.push(AbiParam::new(types::I64));
+    let dump = if sig.call_conv == CallConv::PreserveAll {
+        dump_only
+    } else {
+        dump
+    };
+    define(module, own, |builder| {
+        let base = address(builder, memory);
+        let params: Vec<Value> = (sig.params.iter().enumerate())
+            .map(|(index, param)| match param.purpose {
+                ArgumentPurpose::StructArgument(_) => {
+                    let area = offset_of!(Exchange, areas) + index * MAX_AREA as usize;
+                    address(builder, memory + area as u64)
+                }
+                _ => builder.ins().load(
+                    param.value_type,
+                    MemFlagsData::new(),
+                    base,
+                    params_at(index),
+                ),
+            })
+            .collect();
+        let callee = address(builder, dump as *const () as u64);
+        let sig_ref = builder.import_signature(sig.clone());
+        let call = builder.ins().call_indirect(sig_ref, callee, &params);
+        for (index, result) in builder.inst_results(call).to_vec().into_iter().enumerate() {
+            builder
+                .ins()
+                .store(MemFlagsData::new(), result, base, results_at(index));
+        }
+        // The first stack slot is just above the outgoing area, the largest of which is that of the only call.
+        let slot =
+            builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4));
+        let end = builder.ins().stack_addr(types::I64, slot, 0);
+        builder.ins().return_(&[end]);
+    })
+}
+
+/// A function of the signature that stores its parameters in the exchange and returns the results there.
+fn callee(module: &mut JITModule, sig: &Signature, memory: u64) -> FuncId {
+    define(module, sig.clone(), |builder| {
+        let base = address(builder, memory);
+        let block = builder.current_block().unwrap();
+        for (index, param) in builder.block_params(block).to_vec().into_iter().enumerate() {
+            builder
+                .ins()
+                .store(MemFlagsData::new(), param, base, params_at(index));
+        }
+        let results: Vec<Value> = (sig.returns.iter().enumerate())
+            .map(|(index, result)| {
+                builder.ins().load(
+                    result.value_type,
+                    MemFlagsData::new(),
+                    base,
+                    results_at(index),
+                )
+            })
+            .collect();
+        builder.ins().return_(&results);
+    })
+}
+
+fn define(
+    module: &mut JITModule,
+    sig: Signature,
+    body: impl FnOnce(&mut FunctionBuilder<'_>),
+) -> FuncId {
+    let id = module.declare_anonymous_function(&sig).unwrap();
+    let mut context = Context::new();
+    context.func.signature = sig;
+    context.func.name = UserFuncName::user(0, id.as_u32());
+    let mut frontend = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    body(&mut builder);
+    builder.finalize(module.isa().frontend_config());
+    if let Err(error) = module.define_function(id, &mut context) {
+        panic!("{error:?}: {}", context.func.display());
+    }
+    id
+}
+
+fn address(builder: &mut FunctionBuilder<'_>, address: u64) -> Value {
+    builder.ins().iconst(types::I64, address.cast_signed())
+}
+
+fn params_at(index: usize) -> i32 {
+    i32::try_from(offset_of!(Exchange, params) + 16 * index).unwrap()
+}
+
+fn results_at(index: usize) -> i32 {
+    i32::try_from(offset_of!(Exchange, results) + 16 * index).unwrap()
+}

@@ -1,0 +1,154 @@
+//! Random CLIF signatures that replay accepts, and random bytes, from a seed.
+
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
+use cranelift_codegen::isa::CallConv;
+
+use super::{STACK_BYTES, State};
+
+/// The most parameters of a generated signature.
+pub(crate) const MAX_PARAMS: usize = 22;
+/// The most bytes of a generated `sarg`.
+pub(crate) const MAX_AREA: u32 = 40;
+
+// All parameters on the stack in 16 bytes each, four of them as areas, behind Windows' shadow space.
+const _: () = assert!(16 * MAX_PARAMS + 4 * MAX_AREA as usize + 32 <= STACK_BYTES);
+
+const INTS: [Type; 4] = [types::I8, types::I16, types::I32, types::I64];
+const FLOATS: [Type; 2] = [types::F32, types::F64];
+const SMALL_VECTORS: [Type; 7] = [
+    types::I8X2,
+    types::I8X4,
+    types::I16X2,
+    types::I8X8,
+    types::I16X4,
+    types::I32X2,
+    types::F32X2,
+];
+const VECTORS: [Type; 6] = [
+    types::I8X16,
+    types::I16X8,
+    types::I32X4,
+    types::I64X2,
+    types::F32X4,
+    types::F64X2,
+];
+
+/// SplitMix64: a fixed seed is a fixed sequence, on every host and in every version.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    /// Registers and stack full of random bytes.
+    pub(crate) fn state(&mut self) -> State {
+        let mut state = State::ZERO;
+        state.gpr = std::array::from_fn(|_| self.next());
+        state.xmm.iter_mut().for_each(|xmm| self.fill(xmm));
+        self.fill(&mut state.stack);
+        state
+    }
+}
+
+/// A signature that Cranelift compiles and replay accepts.
+pub(crate) fn signature(rng: &mut Rng) -> Signature {
+    let call_conv = match rng.below(16) {
+        0..=7 => CallConv::SystemV,
+        8 => CallConv::Fast,
+        9 => CallConv::PreserveAll,
+        _ => CallConv::WindowsFastcall,
+    };
+    let mut sig = Signature::new(call_conv);
+    let n_params = rng.below(MAX_PARAMS + 1);
+    // Each signature leans to one class, so that either runs out of registers while the other does not.
+    let int_share = rng.pick(&[2, 5, 8]);
+    let mut n_areas = 0;
+    for _ in 0..n_params {
+        let area = call_conv != CallConv::PreserveAll && n_areas < 4 && rng.below(12) == 0;
+        sig.params.push(if area {
+            n_areas += 1;
+            // MAX_AREA / 8 and below: fits.
+            let size = 8 * rng.below(MAX_AREA as usize / 8 + 1) as u32;
+            AbiParam::special(types::I64, ArgumentPurpose::StructArgument(size))
+        } else {
+            value(rng, call_conv, int_share, false)
+        });
+    }
+    if call_conv == CallConv::PreserveAll {
+        return sig;
+    }
+    if n_params > 0 && rng.below(6) == 0 {
+        // C puts it first; Cranelift takes it anywhere.
+        let index = if rng.below(2) == 0 {
+            0
+        } else {
+            rng.below(n_params)
+        };
+        sig.params[index] = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
+        return sig;
+    }
+    let (mut n_int, mut n_float) = (
+        2,
+        if call_conv == CallConv::WindowsFastcall {
+            1
+        } else {
+            2
+        },
+    );
+    for _ in 0..rng.below(5) {
+        let result = value(rng, call_conv, int_share, true);
+        let n_left = if result.value_type.is_int() {
+            &mut n_int
+        } else {
+            &mut n_float
+        };
+        if *n_left > 0 {
+            *n_left -= 1;
+            sig.returns.push(result);
+        }
+    }
+    sig
+}
+
+fn value(rng: &mut Rng, call_conv: CallConv, int_share: usize, result: bool) -> AbiParam {
+    if rng.below(10) < int_share {
+        let param = AbiParam::new(rng.pick(&INTS));
+        return match rng.below(4) {
+            0 => param.sext(),
+            1 => param.uext(),
+            _ => param,
+        };
+    }
+    let windows = call_conv == CallConv::WindowsFastcall;
+    AbiParam::new(match rng.below(8) {
+        0 if !windows => types::F16,
+        1 if !windows => types::F128,
+        2 | 3 if !windows || result => rng.pick(&VECTORS),
+        4 => rng.pick(&SMALL_VECTORS),
+        _ => rng.pick(&FLOATS),
+    })
+}

@@ -1,0 +1,229 @@
+//! Bare x86-64 code on both sides of a call: what really is in the registers and on the stack.
+//!
+//! [`dump`] is a callee that records what it was called with and answers with given result registers; [`enter`] calls
+//! a function with given registers and stack bytes, and records what comes back. Neither knows any
+//! convention, so neither can share a mistake with the code under test.
+
+pub(crate) mod compile;
+pub(crate) mod generate;
+
+use std::arch::naked_asm;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clif_cabi::replay::ClifReg;
+
+/// Bytes of stack that are recorded and given; more than any generated signature uses.
+pub(crate) const STACK_BYTES: usize = 1024;
+
+/// Contents of the registers and of the argument area.
+#[derive(Clone)]
+#[repr(C, align(16))]
+pub(crate) struct State {
+    /// By hardware encoding: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15. Of rbx, rbp and r11 to r15 nothing is known.
+    pub(crate) gpr: [u64; 16],
+    /// xmm0 to xmm7.
+    pub(crate) xmm: [[u8; 16]; 8],
+    /// The bytes above the return address, as the callee sees them at entry.
+    pub(crate) stack: [u8; STACK_BYTES],
+}
+
+const RSP: usize = 4;
+const _: () =
+    assert!(std::mem::offset_of!(State, xmm) == 128 && std::mem::offset_of!(State, stack) == 256);
+
+impl State {
+    pub(crate) const ZERO: Self = Self {
+        gpr: [0; 16],
+        xmm: [[0; 16]; 8],
+        stack: [0; STACK_BYTES],
+    };
+
+    /// The bytes of a register: 8 or 16.
+    pub(crate) fn register(&self, register: ClifReg) -> Vec<u8> {
+        match register {
+            ClifReg::Int(encoding) => self.gpr[usize::from(encoding)].to_le_bytes().to_vec(),
+            ClifReg::Float(number) => self.xmm[usize::from(number)].to_vec(),
+        }
+    }
+
+    /// The address of the byte above the return address, at the callee's entry.
+    pub(crate) fn area_address(&self) -> u64 {
+        self.gpr[RSP] + 8
+    }
+}
+
+/// What [`dump`] was called with last.
+static mut RECORDED: State = State::ZERO;
+/// The result registers that [`dump`] returns with.
+static mut ANSWER: State = State::ZERO;
+static LOCK: Mutex<()> = Mutex::new(());
+
+/// The right to run code that calls [`dump`]: its records are static, because no register is free to point to them.
+pub(crate) struct Probe {
+    _lock: MutexGuard<'static, ()>,
+}
+
+impl Probe {
+    pub(crate) fn lock() -> Self {
+        // A panic of another test leaves nothing half-done here: every run overwrites both records.
+        Self {
+            _lock: LOCK.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Calls `code`, a function without parameters that calls [`dump`] or [`dump_only`] once. Returns its result and what
+    /// the dump recorded. `answer` holds the result registers of the dump.
+    ///
+    /// # Safety
+    ///
+    /// `code` is the address of such a function, with System V's callee-saved registers.
+    pub(crate) unsafe fn call_out(&mut self, code: *const u8, answer: &State) -> (u64, State) {
+        // SAFETY: `self` is the only access to the records, by `LOCK`, and nothing of the previous run is on the stack any more.
+        unsafe { (&raw mut ANSWER).write(answer.clone()) };
+        let mut returned = State::ZERO;
+        // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
+        unsafe { enter(code, &State::ZERO, &mut returned) };
+        // SAFETY: as above; `dump` has returned.
+        (returned.gpr[0], unsafe { (&raw const RECORDED).read() })
+    }
+}
+
+/// Calls `code` with the registers and stack of `given`. Returns the registers it left behind, and in rsp its value at
+/// `code`'s entry.
+///
+/// # Safety
+///
+/// `code` is the address of a function that uses nothing else of its arguments' memory, with System V's callee-saved registers.
+pub(crate) unsafe fn call_in(code: *const u8, given: &State) -> State {
+    let mut returned = State::ZERO;
+    // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
+    unsafe { enter(code, given, &mut returned) };
+    returned
+}
+
+/// rdi: the code, rsi: the [`State`] to give it, rdx: the [`State`] to record.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: *mut State) {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "mov rbx, rdi",
+        "mov r12, rsi",
+        "mov r13, rdx",
+        // The return address and five pushes: 16-aligned here, and at the call.
+        "sub rsp, {stack_bytes}",
+        "xor ecx, ecx",
+        "2:",
+        "mov rax, [r12 + 256 + rcx]",
+        "mov [rsp + rcx], rax",
+        "add ecx, 8",
+        "cmp ecx, {stack_bytes}",
+        "jb 2b",
+        "movups xmm0, [r12 + 128]",
+        "movups xmm1, [r12 + 144]",
+        "movups xmm2, [r12 + 160]",
+        "movups xmm3, [r12 + 176]",
+        "movups xmm4, [r12 + 192]",
+        "movups xmm5, [r12 + 208]",
+        "movups xmm6, [r12 + 224]",
+        "movups xmm7, [r12 + 240]",
+        "lea rax, [rsp - 8]",
+        "mov [r13 + 32], rax",
+        "mov rax, [r12]",
+        "mov rcx, [r12 + 8]",
+        "mov rdx, [r12 + 16]",
+        "mov rsi, [r12 + 48]",
+        "mov rdi, [r12 + 56]",
+        "mov r8, [r12 + 64]",
+        "mov r9, [r12 + 72]",
+        "mov r10, [r12 + 80]",
+        "call rbx",
+        "mov [r13], rax",
+        "mov [r13 + 8], rcx",
+        "mov [r13 + 16], rdx",
+        "mov [r13 + 48], rsi",
+        "mov [r13 + 56], rdi",
+        "movups [r13 + 128], xmm0",
+        "movups [r13 + 144], xmm1",
+        "movups [r13 + 160], xmm2",
+        "movups [r13 + 176], xmm3",
+        "lea rsp, [rbp - 32]",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        stack_bytes = const STACK_BYTES,
+    )
+}
+
+/// The text of a dump into RECORDED (`{recorded}`), all registers preserved. It pushes 24 bytes: the stack at entry is at
+/// [rsp + 24], the bytes above the return address at [rsp + 32].
+macro_rules! record {
+    ($($end:literal),* ; $($operands:tt)*) => {
+        naked_asm!(
+            "push r11",
+            "push rax",
+            "push rcx",
+            "lea r11, [rip + {recorded}]",
+            "mov [r11], rax",
+            "mov [r11 + 8], rcx",
+            "mov [r11 + 16], rdx",
+            "mov [r11 + 48], rsi",
+            "mov [r11 + 56], rdi",
+            "mov [r11 + 64], r8",
+            "mov [r11 + 72], r9",
+            "mov [r11 + 80], r10",
+            "lea rax, [rsp + 24]",
+            "mov [r11 + 32], rax",
+            "movups [r11 + 128], xmm0",
+            "movups [r11 + 144], xmm1",
+            "movups [r11 + 160], xmm2",
+            "movups [r11 + 176], xmm3",
+            "movups [r11 + 192], xmm4",
+            "movups [r11 + 208], xmm5",
+            "movups [r11 + 224], xmm6",
+            "movups [r11 + 240], xmm7",
+            "xor ecx, ecx",
+            "2:",
+            "mov rax, [rsp + 32 + rcx]",
+            "mov [r11 + 256 + rcx], rax",
+            "add ecx, 8",
+            "cmp ecx, {stack_bytes}",
+            "jb 2b",
+            "pop rcx",
+            "pop rax",
+            "pop r11",
+            $($end,)*
+            "ret",
+            recorded = sym RECORDED,
+            stack_bytes = const STACK_BYTES,
+            $($operands)*
+        )
+    };
+}
+
+/// Records its registers and stack, then answers in rax, rdx, xmm0 and xmm1. A callee of any convention: it changes
+/// nothing else but r11, and touches no shadow space. Called below [`enter`], which keeps enough stack above it readable.
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn dump() {
+    record!(
+        "lea r11, [rip + {answer}]",
+        "mov rax, [r11]",
+        "mov rdx, [r11 + 16]",
+        "movups xmm0, [r11 + 128]",
+        "movups xmm1, [r11 + 144]";
+        answer = sym ANSWER,
+    )
+}
+
+/// [`dump`] without an answer: it changes no register at all, as a `preserve_all` callee must.
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn dump_only() {
+    record!(;)
+}
