@@ -154,56 +154,47 @@ impl fmt::Display for ReplayError {
             Self::Convention(call_conv) => {
                 write!(f, "`{call_conv}` is not a C calling convention of x86-64")
             }
-            Self::Type {
-                at,
-                ty: types::I128,
-                ..
-            } => {
-                write!(
-                    f,
-                    "{at}: Cranelift does not place an `i128` as C does; split it into two `i64`"
-                )
-            }
-            Self::Type { at, ty, call_conv } => {
-                write!(
-                    f,
-                    "{at}: `{ty}` does not travel in one register under `{call_conv}` on x86-64"
-                )
-            }
+            Self::Type { at, ty, .. } if *ty == types::I128 => write!(
+                f,
+                "{at}: Cranelift does not place an `i128` as C does; split it into two `i64`"
+            ),
+            Self::Type { at, ty, call_conv } => write!(
+                f,
+                "{at}: `{}` does not travel in one register under `{call_conv}` on x86-64",
+                Name(*ty)
+            ),
             Self::Extension { at, ty } => {
-                write!(f, "{at}: `{ty}` cannot be extended, only integers can")
+                write!(
+                    f,
+                    "{at}: `{}` cannot be extended, only integers can",
+                    Name(*ty)
+                )
             }
             Self::Purpose {
                 at,
                 purpose,
-                call_conv,
-            } => {
-                write!(
-                    f,
-                    "{at}: `{purpose}` has no place here in a C signature under `{call_conv}`"
-                )
-            }
-            Self::NotAnAddress { at, purpose, ty } => {
-                write!(
-                    f,
-                    "{at}: `{purpose}` is an address and must be `i64`, not `{ty}`"
-                )
-            }
+                call_conv: of,
+            } => write!(
+                f,
+                "{at}: `{purpose}` has no place here in a C signature under `{of}`"
+            ),
+            Self::NotAnAddress { at, purpose, ty } => write!(
+                f,
+                "{at}: `{purpose}` is an address and must be `i64`, not `{}`",
+                Name(*ty)
+            ),
             Self::StructArgumentSize { at, size } => {
                 write!(f, "{at}: the size of `sarg({size})` is not a multiple of 8")
             }
-            Self::SretWithResults { results } => {
-                write!(
-                    f,
-                    "a signature with `sret` cannot have results, this one has {results}"
-                )
-            }
-            Self::TooManyResults { at, ty, call_conv } => {
-                write!(
-                    f,
-                    "{at}: no register is left for a `{ty}` under `{call_conv}` on x86-64"
-                )
-            }
+            Self::SretWithResults { results } => write!(
+                f,
+                "a signature with `sret` cannot have results, this one has {results}"
+            ),
+            Self::TooManyResults { at, ty, call_conv } => write!(
+                f,
+                "{at}: no register is left for a `{}` under `{call_conv}` on x86-64",
+                Name(*ty)
+            ),
             Self::AreaTooLarge { at } => {
                 write!(f, "{at}: the argument area exceeds {MAX_STACK_BYTES} bytes")
             }
@@ -212,6 +203,20 @@ impl fmt::Display for ReplayError {
 }
 
 impl std::error::Error for ReplayError {}
+
+/// A type's name. Cranelift's own formatting panics on a type that is none, such as `INVALID`.
+struct Name(Type);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ty = self.0;
+        if ty.is_int() || ty.is_float() || ty.is_vector() {
+            write!(f, "{ty}")
+        } else {
+            write!(f, "{ty:?}")
+        }
+    }
+}
 
 /// Cranelift's limit for the argument area, in bytes.
 pub const MAX_STACK_BYTES: u32 = 128 << 20;
@@ -246,12 +251,16 @@ pub const MAX_STACK_BYTES: u32 = 128 << 20;
 /// ```
 pub fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
     let convention = Convention::of(sig.call_conv)?;
-    let sret = checked_sret(sig)?;
+    let sret = checked_sret(&convention, sig)?;
 
     let mut count = Count::default();
     let mut results = SmallVec::new();
     for (index, result) in sig.returns.iter().enumerate() {
-        results.push(count.result(&convention, Position::Result(index), result)?);
+        let at = Position::Result(index);
+        if result.purpose != ArgumentPurpose::Normal {
+            return Err(convention.misplaced(at, result));
+        }
+        results.push(count.result(&convention, at, result)?);
     }
     let sret_echo = match sret {
         Some((at, param)) => Some(count.result(&convention, at, param)?),
@@ -327,6 +336,14 @@ impl Convention {
         }
     }
 
+    fn misplaced(&self, at: Position, param: &AbiParam) -> ReplayError {
+        ReplayError::Purpose {
+            at,
+            purpose: param.purpose,
+            call_conv: self.call_conv,
+        }
+    }
+
     /// The register class that a value of type `ty` travels in, and the bytes of a stack slot for it.
     fn class(&self, at: Position, ty: Type) -> Result<(Class, u32), ReplayError> {
         let windows = self.call_conv == CallConv::WindowsFastcall;
@@ -360,23 +377,22 @@ enum Class {
 }
 
 /// The `sret` parameter of `sig`, where it has one.
-fn checked_sret(sig: &Signature) -> Result<Option<(Position, &AbiParam)>, ReplayError> {
+fn checked_sret<'a>(
+    convention: &Convention,
+    sig: &'a Signature,
+) -> Result<Option<(Position, &'a AbiParam)>, ReplayError> {
     let mut srets = (sig.params.iter().enumerate())
         .filter(|(_, param)| param.purpose == ArgumentPurpose::StructReturn)
         .map(|(index, param)| (Position::Param(index), param));
     let sret = srets.next();
-    // Under `preserve_all` there is no result register for its echo.
-    let misplaced = if sig.call_conv == CallConv::PreserveAll {
+    // It is returned, so `preserve_all` cannot have one.
+    let misplaced = if convention.int_results.is_empty() {
         sret
     } else {
         srets.next()
     };
     if let Some((at, param)) = misplaced {
-        return Err(ReplayError::Purpose {
-            at,
-            purpose: param.purpose,
-            call_conv: sig.call_conv,
-        });
+        return Err(convention.misplaced(at, param));
     }
     if sret.is_some() && !sig.returns.is_empty() {
         return Err(ReplayError::SretWithResults {
@@ -423,11 +439,7 @@ impl Count {
                 return self.area(at, size);
             }
             ArgumentPurpose::StructArgument(_) | ArgumentPurpose::VMContext => {
-                return Err(ReplayError::Purpose {
-                    at,
-                    purpose,
-                    call_conv: convention.call_conv,
-                });
+                return Err(convention.misplaced(at, param));
             }
         }
         check_extension(at, param)?;
@@ -484,19 +496,7 @@ impl Count {
         at: Position,
         result: &AbiParam,
     ) -> Result<ClifReg, ReplayError> {
-        let AbiParam {
-            value_type: ty,
-            purpose,
-            ..
-        } = *result;
-        let call_conv = convention.call_conv;
-        if matches!(at, Position::Result(_)) && purpose != ArgumentPurpose::Normal {
-            return Err(ReplayError::Purpose {
-                at,
-                purpose,
-                call_conv,
-            });
-        }
+        let ty = result.value_type;
         check_extension(at, result)?;
         let (class, _) = convention.class(at, ty)?;
         let (registers, n_used) = match class {
@@ -504,7 +504,11 @@ impl Count {
             Class::Float => (convention.float_results, &mut self.n_float),
         };
         let Some(&register) = registers.get(*n_used) else {
-            return Err(ReplayError::TooManyResults { at, ty, call_conv });
+            return Err(ReplayError::TooManyResults {
+                at,
+                ty,
+                call_conv: convention.call_conv,
+            });
         };
         *n_used += 1;
         Ok(class.register(register))

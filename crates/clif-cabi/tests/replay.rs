@@ -6,15 +6,18 @@
 #![cfg(target_arch = "x86_64")]
 
 mod probe;
+#[path = "replay/refused.rs"]
+mod refused;
+#[path = "replay/wrong_models.rs"]
+mod wrong_models;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use clif_cabi::replay::{ClifPlace, ClifReg, ReplayError, Replayed, replay};
-use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, types};
-use cranelift_codegen::isa::CallConv;
+use clif_cabi::replay::{ClifPlace, Replayed, replay};
+use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use probe::State;
-use probe::compile::{Observed, observe};
+use probe::compile::{Observed, SETTINGS, observe};
 use probe::generate::{Rng, signature};
 
 const BATCH: usize = 250;
@@ -37,12 +40,13 @@ fn replay_is_what_cranelift_does() {
                         return;
                     }
                     let sigs = signatures(seed, first..count.min(first + BATCH));
-                    observe(&sigs, seed as u64 ^ (first as u64) << 32, |index, seen| {
+                    let settings = SETTINGS[first / BATCH % SETTINGS.len()];
+                    observe(settings, &sigs, seed as u64 ^ (first as u64) << 32, |index, seen| {
                         let places = replay(&sigs[index])
                             .unwrap_or_else(|error| panic!("{}: {error}", sigs[index]));
                         if let Err(difference) = check(&sigs[index], &places, &seen) {
                             panic!(
-                                "seed {seed}, signature {}: {}\n{difference}\n{places:?}",
+                                "seed {seed}, {settings:?}, signature {}: {}\n{difference}\n{places:?}",
                                 first + index,
                                 sigs[index]
                             );
@@ -56,75 +60,6 @@ fn replay_is_what_cranelift_does() {
         "{count} signatures, both directions: as replayed ({:.1} s)",
         start.elapsed().as_secs_f64()
     );
-}
-
-/// Wrong models, each judged by the very comparison above: it must object wherever they differ from the right one.
-#[test]
-fn wrong_models_are_caught() {
-    type Model = fn(&Signature) -> Option<Replayed>;
-    let wrong: [(&str, Model); 12] = [
-        ("parameters shifted by one integer", |sig| {
-            with_params_before(sig, types::I64)
-        }),
-        ("parameters shifted by one vector", |sig| {
-            with_params_before(sig, types::F64)
-        }),
-        ("Windows counted by class", |sig| {
-            of_convention(sig, CallConv::WindowsFastcall, CallConv::SystemV)
-        }),
-        ("System V counted by position", |sig| {
-            of_convention(sig, CallConv::SystemV, CallConv::WindowsFastcall)
-        }),
-        ("a 16-byte value burns an integer register", burning),
-        ("`sarg` takes an integer register", sarg_in_register),
-        ("16-byte values 8-aligned", |sig| {
-            restacked(sig, |bytes| (bytes.max(8), 8))
-        }),
-        ("no shadow space", without_shadow),
-        ("small values packed on the stack", |sig| {
-            restacked(sig, |bytes| (bytes, bytes))
-        }),
-        ("argument area not rounded to 16", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.stack_bytes = end_of(&places)?;
-            Some(places)
-        }),
-        ("result registers swapped", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.results.reverse();
-            Some(places)
-        }),
-        ("`sret` echoed in xmm0", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.sret_echo = places.sret_echo.map(|_| ClifReg::Float(0));
-            Some(places)
-        }),
-    ];
-    let (mut n_different, mut n_caught) = ([0; 12], [0; 12]);
-    for first in (0..1500).step_by(BATCH) {
-        let sigs = signatures(2, first..first + BATCH);
-        observe(&sigs, first as u64, |index, seen| {
-            let sig = &sigs[index];
-            for (model, (_, places)) in wrong.iter().enumerate() {
-                if let Some(places) =
-                    places(sig).filter(|places| Ok(places) != replay(sig).as_ref())
-                {
-                    n_different[model] += 1;
-                    n_caught[model] += usize::from(check(sig, &places, &seen).is_err());
-                }
-            }
-        });
-    }
-    for (model, (name, _)) in wrong.iter().enumerate() {
-        let (different, caught) = (n_different[model], n_caught[model]);
-        println!("{name}: {caught} caught of {different} that differ");
-        assert!(different >= 20, "{name}: too few signatures tell");
-        // One random byte in 256 is right in the wrong place.
-        assert!(
-            100 * caught >= 99 * different,
-            "{name}: {caught} caught of {different}"
-        );
-    }
 }
 
 fn from_environment(name: &str, default: usize) -> usize {
@@ -248,118 +183,4 @@ fn extended(param: &AbiParam, bytes: &[u8; 16]) -> Vec<u8> {
         ArgumentExtension::Sext => sent.resize(8, if negative { 0xff } else { 0 }),
     }
     sent
-}
-
-// The wrong models. They are the right one on another signature, or edited afterwards, so they cannot be wrong by accident.
-
-/// As if another parameter stood before all.
-fn with_params_before(sig: &Signature, ty: cranelift_codegen::ir::Type) -> Option<Replayed> {
-    with_extra_params(sig, |index, _| (index == 0).then_some(ty))
-}
-
-/// As if a 16-byte value took an integer register as well.
-fn burning(sig: &Signature) -> Option<Replayed> {
-    with_extra_params(sig, |_, param| {
-        (param.value_type.bytes() == 16).then_some(types::I64)
-    })
-}
-
-fn sarg_in_register(sig: &Signature) -> Option<Replayed> {
-    let is_area = |param: &AbiParam| matches!(param.purpose, ArgumentPurpose::StructArgument(_));
-    with_extra_params(sig, |_, param| is_area(param).then_some(types::I64))
-}
-
-/// As if `extra` stood before a parameter.
-fn with_extra_params(
-    sig: &Signature,
-    extra: impl Fn(usize, &AbiParam) -> Option<cranelift_codegen::ir::Type>,
-) -> Option<Replayed> {
-    let mut other = Signature {
-        params: Vec::new(),
-        ..sig.clone()
-    };
-    let mut own = Vec::new();
-    for (index, param) in sig.params.iter().enumerate() {
-        other.params.extend(extra(index, param).map(AbiParam::new));
-        own.push(other.params.len());
-        other.params.push(*param);
-    }
-    let mut places = replay(&other).ok()?;
-    places.params = own.iter().map(|&index| places.params[index]).collect();
-    Some(places)
-}
-
-fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Replayed> {
-    let is_meant = sig.call_conv == of;
-    is_meant
-        .then(|| {
-            replay(&Signature {
-                call_conv: other,
-                ..sig.clone()
-            })
-        })?
-        .ok()
-}
-
-/// As if stack slots had another size and alignment, both made from the bytes of a value by `slot`.
-fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
-    let mut places = replay(sig).ok()?;
-    let mut next = if sig.call_conv == CallConv::WindowsFastcall {
-        32
-    } else {
-        0
-    };
-    for (place, param) in places.params.iter_mut().zip(&sig.params) {
-        let (size, align) = match place {
-            ClifPlace::Reg(_) => continue,
-            ClifPlace::Stack { .. } => slot(param.value_type.bytes()),
-            ClifPlace::Area { size, .. } => (*size, 8),
-        };
-        let offset = u32::next_multiple_of(next, align);
-        move_to(place, offset);
-        next = offset + size;
-    }
-    Some(places)
-}
-
-fn without_shadow(sig: &Signature) -> Option<Replayed> {
-    let mut places = replay(sig).ok()?;
-    if sig.call_conv == CallConv::WindowsFastcall {
-        places.params.iter_mut().for_each(|place| match *place {
-            ClifPlace::Reg(_) => {}
-            ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => {
-                move_to(place, offset - 32)
-            }
-        });
-    }
-    Some(places)
-}
-
-fn move_to(place: &mut ClifPlace, to: u32) {
-    if let ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } = place {
-        *offset = to;
-    }
-}
-
-/// Where the last parameter on the stack ends, were all slots 8 bytes.
-fn end_of(places: &Replayed) -> Option<u32> {
-    (places.params.iter())
-        .filter_map(|place| match *place {
-            ClifPlace::Reg(_) => None,
-            ClifPlace::Stack { offset } => Some(offset + 8),
-            ClifPlace::Area { offset, size } => Some(offset + size),
-        })
-        .max()
-}
-
-/// Replay refuses these, and Cranelift itself panics or refuses to compile them.
-#[test]
-fn what_cranelift_refuses_is_refused() {
-    let refused: ReplayError = replay(&Signature {
-        params: vec![AbiParam::new(types::I128)],
-        returns: Vec::new(),
-        call_conv: CallConv::SystemV,
-    })
-    .unwrap_err();
-    println!("{refused}");
 }

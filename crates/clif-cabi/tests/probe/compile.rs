@@ -10,10 +10,10 @@ use cranelift_codegen::ir::{
     UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use cranelift_codegen::{Context, settings, settings::Configurable};
+use cranelift_codegen::{Context, settings as flags, settings::Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Module, default_libcall_names};
+use cranelift_module::{FuncId, Module, ModuleResult, default_libcall_names};
 
 use super::generate::{MAX_AREA, MAX_PARAMS, Rng};
 use super::{Probe, State, call_in, dump, dump_only};
@@ -65,17 +65,48 @@ pub(crate) struct Observed {
     pub(crate) returned: State,
 }
 
+/// The settings of Cranelift that can change code around a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    opt_level: &'static str,
+    regalloc_algorithm: &'static str,
+    /// No instruction beyond SSE2, rather than all the host has.
+    baseline: bool,
+}
+
+const fn settings(
+    opt_level: &'static str,
+    regalloc_algorithm: &'static str,
+    baseline: bool,
+) -> Settings {
+    Settings {
+        opt_level,
+        regalloc_algorithm,
+        baseline,
+    }
+}
+
+pub(crate) const SETTINGS: [Settings; 4] = [
+    settings("none", "backtracking", false),
+    settings("speed", "backtracking", true),
+    settings("none", "single_pass", true),
+    settings("speed", "single_pass", false),
+];
+
 /// Compiles and runs both halves of every signature; calls `judge` with its index and what was seen.
-pub(crate) fn observe(sigs: &[Signature], seed: u64, mut judge: impl FnMut(usize, Observed)) {
+pub(crate) fn observe(
+    settings: Settings,
+    sigs: &[Signature],
+    seed: u64,
+    mut judge: impl FnMut(usize, Observed),
+) {
     let memory = Box::into_raw(Box::new(Exchange::ZERO));
-    let mut module = module();
+    let mut module = module(settings);
+    let mut define = |sig: &Signature, half: Half| {
+        half(&mut module, sig, memory as u64).unwrap_or_else(|error| panic!("{sig}: {error:?}"))
+    };
     let code: Vec<(FuncId, FuncId)> = (sigs.iter())
-        .map(|sig| {
-            (
-                caller(&mut module, sig, memory as u64),
-                callee(&mut module, sig, memory as u64),
-            )
-        })
+        .map(|sig| (define(sig, caller), define(sig, callee)))
         .collect();
     module.finalize_definitions().unwrap();
 
@@ -115,9 +146,25 @@ pub(crate) fn observe(sigs: &[Signature], seed: u64, mut judge: impl FnMut(usize
     }
 }
 
-fn module() -> JITModule {
-    let mut flags = settings::builder();
+/// Does Cranelift compile a function of this signature, and a call of one? Its panics are its refusals.
+pub(crate) fn cranelift_accepts(sig: &Signature) -> bool {
+    let compiled = std::panic::catch_unwind(|| {
+        let mut module = module(SETTINGS[0]);
+        let compiled = caller(&mut module, sig, 0).and_then(|_| callee(&mut module, sig, 0));
+        // SAFETY: nothing was finalized, so nothing runs.
+        unsafe { module.free_memory() };
+        compiled.is_ok()
+    });
+    compiled.unwrap_or(false)
+}
+
+fn module(settings: Settings) -> JITModule {
+    let mut flags = flags::builder();
     flags.set("is_pic", "false").unwrap();
+    flags.set("opt_level", settings.opt_level).unwrap();
+    flags
+        .set("regalloc_algorithm", settings.regalloc_algorithm)
+        .unwrap();
     flags.set("use_colocated_libcalls", "false").unwrap();
     // The memcpy of a `sarg` is the host's, whatever the convention of the call it belongs to.
     flags
@@ -130,9 +177,9 @@ fn module() -> JITModule {
             },
         )
         .unwrap();
-    let isa = cranelift_native::builder()
+    let isa = cranelift_native::builder_with_options(!settings.baseline)
         .unwrap()
-        .finish(settings::Flags::new(flags))
+        .finish(flags::Flags::new(flags))
         .unwrap();
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     builder.memory_provider(Box::new(
@@ -141,9 +188,11 @@ fn module() -> JITModule {
     JITModule::new(builder)
 }
 
+type Half = fn(&mut JITModule, &Signature, u64) -> ModuleResult<FuncId>;
+
 /// A function that calls the dump with the parameters and areas in the exchange, stores the results there, and returns the
 /// end of its outgoing argument area.
-fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> FuncId {
+fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> ModuleResult<FuncId> {
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
     let dump = if sig.call_conv == CallConv::PreserveAll {
@@ -184,7 +233,7 @@ fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> FuncId {
 }
 
 /// A function of the signature that stores its parameters in the exchange and returns the results there.
-fn callee(module: &mut JITModule, sig: &Signature, memory: u64) -> FuncId {
+fn callee(module: &mut JITModule, sig: &Signature, memory: u64) -> ModuleResult<FuncId> {
     define(module, sig.clone(), |builder| {
         let base = address(builder, memory);
         let block = builder.current_block().unwrap();
@@ -211,8 +260,8 @@ fn define(
     module: &mut JITModule,
     sig: Signature,
     body: impl FnOnce(&mut FunctionBuilder<'_>),
-) -> FuncId {
-    let id = module.declare_anonymous_function(&sig).unwrap();
+) -> ModuleResult<FuncId> {
+    let id = module.declare_anonymous_function(&sig)?;
     let mut context = Context::new();
     context.func.signature = sig;
     context.func.name = UserFuncName::user(0, id.as_u32());
@@ -224,10 +273,8 @@ fn define(
     builder.seal_block(block);
     body(&mut builder);
     builder.finalize(module.isa().frontend_config());
-    if let Err(error) = module.define_function(id, &mut context) {
-        panic!("{error:?}: {}", context.func.display());
-    }
-    id
+    module.define_function(id, &mut context)?;
+    Ok(id)
 }
 
 fn address(builder: &mut FunctionBuilder<'_>, address: u64) -> Value {
