@@ -1,0 +1,568 @@
+//! Compilers as judges: which there are, what each can compile, and the C halves they build.
+//!
+//! A judge is asked only what it can answer. What it cannot (`_BitInt` of an older gcc, `_Decimal64` of clang) is found by compiling one tiny
+//! file per [`Capability`], and the compiler's own message is kept as the reason. C halves live in folders that vanish, and are never
+//! built with `-w`: a judge's warnings are part of what it says.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::corpus::{Block, Profile};
+
+/// The judges this crate knows by name, as `judges:` of a corpus block may restrict them.
+pub const KNOWN_JUDGES: [&str; 2] = ["gcc", "clang"];
+
+/// Something of C that not every compiler has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Capability {
+    /// `__int128`.
+    Int128,
+    /// `_BitInt(N)`.
+    BitInt,
+    /// `_Float16`.
+    Float16,
+    /// `__bf16`.
+    Bf16,
+    /// `__float128`.
+    Float128,
+    /// `_Complex` of `__float128`, through `mode(TC)`.
+    ComplexFloat128,
+    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
+    Decimal,
+    /// `ext_vector_type`, also of `_Bool`.
+    ExtVector,
+    /// `enum e : char`.
+    EnumBase,
+    /// AVX, in the compiler and in this machine.
+    Avx,
+    /// AVX-512F, in the compiler and in this machine.
+    Avx512f,
+}
+
+/// A capability's name in the corpus, the tokens of C that need it, and the file that shows a compiler has it.
+struct Trait {
+    capability: Capability,
+    name: &'static str,
+    tokens: &'static [&'static str],
+    flags: &'static [&'static str],
+    source: &'static str,
+}
+
+const TRAITS: [Trait; 11] = [
+    Trait {
+        capability: Capability::Int128,
+        name: "int128",
+        tokens: &["__int128"],
+        flags: &[],
+        source: "__int128 f(__int128 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::BitInt,
+        name: "bitint",
+        tokens: &["_BitInt"],
+        flags: &[],
+        source: "_BitInt(65) f(_BitInt(65) x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Float16,
+        name: "float16",
+        tokens: &["_Float16"],
+        flags: &[],
+        source: "_Float16 f(_Float16 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Bf16,
+        name: "bf16",
+        tokens: &["__bf16"],
+        flags: &[],
+        source: "__bf16 f(__bf16 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Float128,
+        name: "float128",
+        tokens: &["__float128"],
+        flags: &[],
+        source: "__float128 f(__float128 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::ComplexFloat128,
+        name: "complex-float128",
+        tokens: &["TC"],
+        flags: &[],
+        source: "typedef _Complex float c __attribute__((mode(TC))); c f(c x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Decimal,
+        name: "decimal",
+        tokens: &["_Decimal32", "_Decimal64", "_Decimal128"],
+        flags: &[],
+        source: "_Decimal64 f(_Decimal64 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::ExtVector,
+        name: "ext-vector",
+        tokens: &["ext_vector_type"],
+        flags: &[],
+        source: "typedef _Bool v __attribute__((ext_vector_type(8))); v f(v x) { return x; }",
+    },
+    Trait {
+        capability: Capability::EnumBase,
+        name: "enum-base",
+        tokens: &[],
+        flags: &[],
+        source: "enum e : char { a }; enum e f(enum e x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Avx,
+        name: "avx",
+        tokens: &[],
+        flags: &["-mavx"],
+        source: "typedef float v __attribute__((vector_size(32))); v f(v x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Avx512f,
+        name: "avx512f",
+        tokens: &[],
+        flags: &["-mavx512f"],
+        source: "typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }",
+    },
+];
+
+impl Capability {
+    /// The capability called `name` in the corpus.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TRAITS
+            .iter()
+            .find(|row| row.name == name)
+            .map(|row| row.capability)
+    }
+
+    /// Its name in the corpus.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TRAITS
+            .iter()
+            .find(|row| row.capability == self)
+            .map_or("", |row| row.name)
+    }
+
+    /// Whether this machine can run what needs the capability.
+    fn runs_here(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx => return std::arch::is_x86_feature_detected!("avx"),
+            Self::Avx512f => return std::arch::is_x86_feature_detected!("avx512f"),
+            _ => {}
+        }
+        true
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A compiler that is there and works.
+#[derive(Debug)]
+pub struct Judge {
+    name: &'static str,
+    command: Vec<String>,
+    version: String,
+    missing: BTreeMap<Capability, String>,
+}
+
+/// Why a judge's answer cannot be had.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JudgeError {
+    /// The compiler could not be started, or a folder not be made.
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The compiler refused the C text.
+    Refused {
+        /// Judge and version.
+        judge: String,
+        /// What it printed.
+        messages: String,
+    },
+}
+
+impl fmt::Display for JudgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { what, source } => write!(f, "{what}: {source}"),
+            Self::Refused { judge, messages } => {
+                write!(f, "{judge} refuses: {}", first_error(messages))
+            }
+        }
+    }
+}
+
+impl std::error::Error for JudgeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// A shared object made of a C half; its folder vanishes with it.
+#[derive(Debug)]
+pub struct Built {
+    /// The shared object.
+    pub object: PathBuf,
+    /// What the compiler warned of.
+    pub warnings: String,
+    _folder: TempDir,
+}
+
+/// The judges found on this machine, and for each known judge that is not, why.
+#[derive(Debug)]
+pub struct Bench {
+    /// Those that work, in the order of [`KNOWN_JUDGES`].
+    pub judges: Vec<Judge>,
+    /// Those that do not: name and reason.
+    pub absent: Vec<(&'static str, String)>,
+}
+
+impl Bench {
+    /// Looks for every known judge: `CABI_GCC` and `CABI_CLANG` name commands, else the usual names are tried.
+    ///
+    /// # Example
+    /// ```
+    /// let bench = cabi_judge::judge::Bench::find();
+    /// for judge in &bench.judges {
+    ///     println!("{judge}");
+    /// }
+    /// for (name, why) in &bench.absent {
+    ///     println!("not run: {name}: {why}");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn find() -> Self {
+        let usual: [(&'static str, &str, &[&str]); 2] = [
+            ("gcc", "CABI_GCC", &["gcc", "cc"]),
+            ("clang", "CABI_CLANG", &["clang-19", "clang"]),
+        ];
+        let mut bench = Self {
+            judges: Vec::new(),
+            absent: Vec::new(),
+        };
+        for (name, variable, commands) in usual {
+            let set = env::var(variable).ok();
+            let commands: Vec<&str> = set
+                .as_deref()
+                .map_or_else(|| commands.to_vec(), |one| vec![one]);
+            let mut why = String::new();
+            let found = commands
+                .iter()
+                .find_map(|command| match Judge::new(name, command) {
+                    Ok(judge) => Some(judge),
+                    Err(reason) => {
+                        why = reason;
+                        None
+                    }
+                });
+            match found {
+                Some(judge) => bench.judges.push(judge),
+                None => bench.absent.push((name, why)),
+            }
+        }
+        bench
+    }
+}
+
+/// Whether a missing judge is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
+#[must_use]
+pub fn judges_required() -> bool {
+    env::var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1")
+}
+
+impl Judge {
+    /// The judge `name` behind `command`, which may carry flags; the error is the reason it cannot judge.
+    fn new(name: &'static str, command: &str) -> Result<Self, String> {
+        let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let mut judge = Self {
+            name,
+            command,
+            version: String::new(),
+            missing: BTreeMap::new(),
+        };
+        let output = judge
+            .start(&["--version"])
+            .map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.contains("clang") != (name == "clang") {
+            return Err(format!("`{}` is not {name}", judge.command.join(" ")));
+        }
+        judge.version = text.lines().next().unwrap_or_default().trim().to_owned();
+        for row in &TRAITS {
+            if !row.capability.runs_here() {
+                judge
+                    .missing
+                    .insert(row.capability, format!("this machine has no {}", row.name));
+            } else if let Err(error) = judge.check(row.source, row.flags) {
+                let why = match error {
+                    JudgeError::Refused { messages, .. } => first_error(&messages),
+                    other => return Err(other.to_string()),
+                };
+                judge.missing.insert(row.capability, why);
+            }
+        }
+        Ok(judge)
+    }
+
+    /// `gcc` or `clang`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The first line of its `--version`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The policy profile it is judged under.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        if self.name == "clang" {
+            Profile::Clang
+        } else {
+            Profile::Gcc
+        }
+    }
+
+    /// Whether it has `capability`; if not, its own message.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn has(&self, capability: Capability) -> Result<(), &str> {
+        match self.missing.get(&capability) {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it can be asked about `block`.
+    ///
+    /// # Errors
+    /// The reason why not, for the report.
+    pub fn admits(&self, block: &Block) -> Result<(), String> {
+        let named: Vec<&str> = block
+            .judges
+            .iter()
+            .map(String::as_str)
+            .filter(|name| KNOWN_JUDGES.contains(name))
+            .collect();
+        if !named.is_empty() && !named.contains(&self.name) {
+            let reason = block
+                .judges_reason
+                .as_deref()
+                .unwrap_or("the block is restricted");
+            return Err(format!("for {} only: {reason}", named.join(" and ")));
+        }
+        for capability in needs(block) {
+            if let Err(why) = self.has(capability) {
+                return Err(format!("no {capability}: {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compiles `source` to a shared object.
+    ///
+    /// # Errors
+    /// [`JudgeError::Refused`] with all messages if the compiler refuses it, [`JudgeError::Io`] if it cannot be started.
+    pub fn build(&self, source: &str, flags: &[&str]) -> Result<Built, JudgeError> {
+        let folder = scratch()?;
+        let file = folder.path().join("half.c");
+        let object = folder.path().join("half.so");
+        write(&file, source)?;
+        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+        let fixed = ["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"];
+        let mut args: Vec<&str> = fixed.to_vec();
+        let (object_name, file_name) = (object.to_string_lossy(), file.to_string_lossy());
+        args.extend([object_name.as_ref(), file_name.as_ref()]);
+        args.extend(flags);
+        let warnings = self.run(&args)?;
+        Ok(Built {
+            object,
+            warnings,
+            _folder: folder,
+        })
+    }
+
+    /// Has `source` checked without making code of it. Returns the warnings.
+    ///
+    /// # Errors
+    /// As [`Judge::build`].
+    pub fn check(&self, source: &str, flags: &[&str]) -> Result<String, JudgeError> {
+        let folder = scratch()?;
+        let file = folder.path().join("half.c");
+        write(&file, source)?;
+        let file_name = file.to_string_lossy();
+        let mut args = vec!["-std=gnu2x", "-fsyntax-only", file_name.as_ref()];
+        args.extend(flags);
+        self.run(&args)
+    }
+
+    fn run(&self, args: &[&str]) -> Result<String, JudgeError> {
+        let output = self.start(args)?;
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() {
+            Ok(messages)
+        } else {
+            Err(JudgeError::Refused {
+                judge: self.to_string(),
+                messages,
+            })
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> Result<std::process::Output, JudgeError> {
+        let (program, flags) = self
+            .command
+            .split_first()
+            .map_or(("", &[][..]), |(p, f)| (p.as_str(), f));
+        let mut command = Command::new(program);
+        // Messages are compared and printed: not in the user's language.
+        command.args(flags).args(args).env("LC_ALL", "C");
+        command.output().map_err(|source| JudgeError::Io {
+            what: program.to_owned(),
+            source,
+        })
+    }
+}
+
+impl fmt::Display for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.version)
+    }
+}
+
+/// What a judge must have for `block`: what its `judges` names, what its C text is spelled with, what its vector level needs.
+#[must_use]
+pub fn needs(block: &Block) -> Vec<Capability> {
+    let mut out: Vec<Capability> = block
+        .judges
+        .iter()
+        .filter_map(|name| Capability::named(name))
+        .collect();
+    out.extend(
+        block
+            .features
+            .iter()
+            .filter_map(|name| Capability::named(name)),
+    );
+    let unnamed = block.unnamed.as_deref().unwrap_or_default();
+    for text in [block.code.as_str(), unnamed] {
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let rows = TRAITS.iter().filter(|row| row.tokens.contains(&word));
+            out.extend(rows.map(|row| row.capability));
+        }
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+/// The compiler's flags for a signature's vector levels.
+#[must_use]
+pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
+    let mut flags = Vec::new();
+    for feature in features {
+        let capability = Capability::named(feature);
+        let rows = TRAITS
+            .iter()
+            .filter(|row| Some(row.capability) == capability);
+        flags.extend(rows.flat_map(|row| row.flags));
+    }
+    flags
+}
+
+/// The first error among a compiler's messages, without its place in a file that is gone.
+#[must_use]
+pub fn first_error(messages: &str) -> String {
+    let line = messages.lines().find(|line| line.contains("error:"));
+    let line = line
+        .or_else(|| messages.lines().next())
+        .unwrap_or("no message");
+    line.split_once("error: ")
+        .map_or(line, |(_, text)| text)
+        .to_owned()
+}
+
+fn scratch() -> Result<TempDir, JudgeError> {
+    let made = tempfile::Builder::new().prefix("cabi-judge-").tempdir();
+    made.map_err(|source| JudgeError::Io {
+        what: "a temporary folder".to_owned(),
+        source,
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), JudgeError> {
+    std::fs::write(path, text).map_err(|source| JudgeError::Io {
+        what: path.display().to_string(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::CorpusFile;
+
+    fn block(text: &str) -> Block {
+        let file = CorpusFile::parse("t.abi".as_ref(), text).unwrap();
+        file.blocks.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn needs_are_read_off_the_c_text() {
+        let found = needs(&block(
+            "== a\nproves: x\nfeatures: avx\nstruct s { __int128 x; };\nvoid f(struct s, _Float16);\n",
+        ));
+        assert_eq!(
+            found,
+            [Capability::Int128, Capability::Float16, Capability::Avx]
+        );
+    }
+
+    #[test]
+    fn a_judge_that_is_not_there_is_a_reason() {
+        let why = Judge::new("gcc", "/nonexistent/gcc").unwrap_err();
+        assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
+    }
+
+    #[test]
+    fn a_refused_half_shows_the_compilers_words() {
+        for judge in Bench::find().judges {
+            let error = judge
+                .build("int f(void) { return wrong; }", &[])
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("wrong") && error.contains("undeclared"),
+                "{error}"
+            );
+            judge.build("int f(void) { return 1; }", &[]).unwrap();
+        }
+    }
+}
