@@ -1,1 +1,83 @@
-//! clif-cabi-jit
+//! C calls through cranelift-jit: libraries, symbols, direct, indirect and extern calls, callbacks.
+//!
+//! An [`Engine`] compiles CLIF into the memory of this process. It is a `cranelift_module::Module`, so the lowering of
+//! `clif-cabi` works on it; in it, a function calls
+//!
+//! - another function of the engine **directly**, by a `FuncRef` of its id,
+//! - a function of C by an **extern** call, by a `FuncRef` of an import, which is found in a [`Library`], in the process,
+//!   or at an address the front end binds,
+//! - anything **indirectly**, through a pointer.
+//!
+//! The other way round, [`Code`] is a function pointer for C: see [`Code::as_ptr`] and [`Code::typed`].
+//!
+//! # Example
+//!
+//! ```
+//! use clif_cabi_jit::cranelift_codegen::ir::{AbiParam, InstBuilder, types::I32};
+//! use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+//! use clif_cabi_jit::cranelift_module::Module;
+//! use clif_cabi_jit::{Engine, Error, Settings};
+//!
+//! let mut engine = Engine::new(&Settings::default())?;
+//!
+//! // int abs(int), found in the process.
+//! let mut sig = engine.make_signature();
+//! sig.params.push(AbiParam::new(I32));
+//! sig.returns.push(AbiParam::new(I32));
+//! let abs = engine.declare_import("abs", &sig)?;
+//!
+//! // int distance(int x) { return abs(x - 10); }
+//! let distance = engine.declare_export("distance", &sig)?;
+//! let mut ctx = engine.make_context();
+//! ctx.func.signature = sig;
+//! let abs = engine.declare_func_in_func(abs, &mut ctx.func);
+//! let mut fn_ctx = FunctionBuilderContext::new();
+//! let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+//! let block = builder.create_block();
+//! builder.append_block_params_for_function_params(block);
+//! builder.switch_to_block(block);
+//! builder.seal_block(block);
+//! let x = builder.block_params(block)[0];
+//! let from_ten = builder.ins().iadd_imm(x, -10);
+//! let call = builder.ins().call(abs, &[from_ten]);
+//! let result = builder.inst_results(call)[0];
+//! builder.ins().return_(&[result]);
+//! builder.finalize(engine.isa().frontend_config());
+//! engine.define(distance, &mut ctx)?;
+//!
+//! engine.finalize()?;
+//! // SAFETY: compiled as `int distance(int)` just above.
+//! let distance = unsafe { engine.code(distance)?.typed::<extern "C" fn(i32) -> i32>() };
+//! assert_eq!(distance(3), 7);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What an engine promises
+//!
+//! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an [`Error`].
+//! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no sooner.
+//! - Calling code takes no lock. Engines know nothing of each other, unless bound by [`Engine::bind_code`].
+//!
+//! On machines where it cannot run (other than x86-64 with Unix or Windows today) everything compiles, and
+//! [`Engine::new`] says why not.
+
+mod arena;
+mod code;
+mod compile;
+mod engine;
+mod error;
+mod libcalls;
+mod library;
+mod reloc;
+mod settings;
+
+pub use clif_cabi;
+pub use cranelift_codegen;
+pub use cranelift_frontend;
+pub use cranelift_module;
+
+pub use code::{Code, TypedCode};
+pub use engine::Engine;
+pub use error::{Error, MissingSymbol, Result};
+pub use library::Library;
+pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};

@@ -1,0 +1,227 @@
+//! The memory of an engine: one reserved range of address space, given out in pages.
+//!
+//! Not cranelift-jit's `ArenaMemoryProvider`: that one panics when the system refuses to change a protection (memory
+//! limits, systems that forbid writable memory to become executable), leaks whatever was finalized, and belongs to the
+//! module, while here the code outlives it. What stays the same: nothing ever moves, and everything lies within
+//! [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches from any function to any other.
+//!
+//! A page is writable until it is sealed and never again afterwards; no page is writable and executable at once.
+
+use cranelift_jit::JITMemoryKind;
+use region::Protection;
+
+use crate::error::{Error, Result};
+
+/// The most memory an engine can have: what a 32-bit displacement spans.
+pub(crate) const MAX_SIZE: usize = 1 << 31;
+
+/// Fewer, larger changes of protection: this much is made writable at once.
+const GRAIN: usize = 64 << 10;
+
+/// A reserved range of address space; unmapped on drop.
+pub(crate) struct Arena {
+    allocation: region::Allocation,
+    /// Offset of the first page that no run owns.
+    next: usize,
+    /// Runs of pages that can still be written to.
+    runs: Vec<Run>,
+}
+
+// SAFETY: the allocation is plain memory owned by this value alone; no thread is special to it.
+unsafe impl Send for Arena {}
+
+/// Writable pages of one kind, as offsets into the arena; `start` and `end` are multiples of the page size.
+struct Run {
+    protection: Protection,
+    start: usize,
+    used: usize,
+    end: usize,
+}
+
+impl Arena {
+    /// Reserves `size` bytes, rounded up to pages. Nothing is committed yet.
+    pub(crate) fn new(size: usize) -> Result<Self> {
+        if size == 0 || size > MAX_SIZE {
+            return Err(Error::MemorySize {
+                size,
+                most: MAX_SIZE,
+            });
+        }
+        let allocation = region::alloc(size, Protection::NONE).map_err(|source| Error::Memory {
+            action: "reserve memory",
+            source,
+        })?;
+        Ok(Self {
+            allocation,
+            next: 0,
+            runs: Vec::new(),
+        })
+    }
+
+    /// `size` writable bytes at a multiple of `align`, which stay where they are until the arena goes.
+    pub(crate) fn allocate(
+        &mut self,
+        size: usize,
+        align: u64,
+        kind: &JITMemoryKind,
+    ) -> Result<*mut u8> {
+        let align = match usize::try_from(align) {
+            Ok(align) if align.is_power_of_two() && align <= region::page::size() => align,
+            _ => return Err(Error::Alignment { align }),
+        };
+        let total = self.allocation.len();
+        let free = total - self.next;
+        let exhausted = Error::OutOfMemory {
+            wanted: size,
+            free,
+            size: total,
+        };
+        // From here on sums of sizes stay far below overflow.
+        if size > total {
+            return Err(exhausted);
+        }
+        let protection = match kind {
+            JITMemoryKind::Executable => Protection::READ_EXECUTE,
+            JITMemoryKind::ReadOnly => Protection::READ,
+            JITMemoryKind::Writable => Protection::READ_WRITE,
+        };
+
+        let fits = |run: &&mut Run| {
+            run.protection == protection && run.used.next_multiple_of(align) + size <= run.end
+        };
+        if let Some(run) = self.runs.iter_mut().find(fits) {
+            let offset = run.used.next_multiple_of(align);
+            run.used = offset + size;
+            return Ok(self.at(offset));
+        }
+
+        // A new run; it joins the last one when that has the same kind and ends here.
+        let pages = size.max(1).next_multiple_of(region::page::size());
+        if pages > free {
+            return Err(exhausted);
+        }
+        let (start, end) = (self.next, self.next + pages.max(GRAIN).min(free));
+        self.protect(start, end, Protection::READ_WRITE)?;
+        self.next = end;
+        let offset = match self.runs.last_mut() {
+            Some(last) if last.end == start && last.protection == protection => {
+                let offset = last.used.next_multiple_of(align);
+                (last.used, last.end) = (offset + size, end);
+                offset
+            }
+            _ => {
+                self.runs.push(Run {
+                    protection,
+                    start,
+                    used: start + size,
+                    end,
+                });
+                start
+            }
+        };
+        Ok(self.at(offset))
+    }
+
+    /// Gives the pages in use their final protection. Unused pages of a run stay writable and are given out later.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        for idx in 0..self.runs.len() {
+            let Some(&Run {
+                protection,
+                start,
+                used,
+                ..
+            }) = self.runs.get(idx)
+            else {
+                continue;
+            };
+            let sealed = used.next_multiple_of(region::page::size());
+            if protection == Protection::READ_WRITE || sealed == start {
+                continue;
+            }
+            self.protect(start, sealed, protection)?;
+            if let Some(run) = self.runs.get_mut(idx) {
+                (run.start, run.used) = (sealed, sealed);
+            }
+        }
+        self.runs.retain(|run| run.start < run.end);
+        Ok(())
+    }
+
+    fn protect(&mut self, start: usize, end: usize, protection: Protection) -> Result<()> {
+        let address = self.at(start);
+        // SAFETY: `start..end` are whole pages of our own reservation. They are either fresh or a run's pages that are
+        // being sealed; what is sealed holds finished code or constants, which nobody writes to.
+        unsafe { region::protect(address, end - start, protection) }.map_err(|source| {
+            Error::Memory {
+                action: match protection {
+                    Protection::READ_EXECUTE => "make memory executable",
+                    Protection::READ => "make memory read-only",
+                    _ => "make memory writable",
+                },
+                source,
+            }
+        })
+    }
+
+    fn at(&mut self, offset: usize) -> *mut u8 {
+        self.allocation.as_mut_ptr::<u8>().wrapping_add(offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_out_is_aligned_disjoint_and_writable() {
+        let mut arena = Arena::new(1 << 20).unwrap();
+        let mut ranges = Vec::new();
+        for round in 0..20 {
+            for (i, kind) in [
+                JITMemoryKind::Executable,
+                JITMemoryKind::ReadOnly,
+                JITMemoryKind::Writable,
+            ]
+            .iter()
+            .enumerate()
+            {
+                let (size, align) = (1 + 137 * round * (i + 1), 1 << (round % 13));
+                let at = arena.allocate(size, align, kind).unwrap();
+                assert_eq!(at.addr() % usize::try_from(align).unwrap(), 0);
+                // SAFETY: `size` bytes at `at` are ours and writable until sealed.
+                unsafe { at.write_bytes(0xcc, size) };
+                ranges.push((at.addr(), at.addr() + size));
+            }
+            if round % 3 == 0 {
+                arena.seal().unwrap();
+            }
+        }
+        ranges.sort_unstable();
+        assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+    }
+
+    #[test]
+    fn exhaustion_is_an_error_and_smaller_requests_still_fit() {
+        let page = region::page::size();
+        let mut arena = Arena::new(3 * page).unwrap();
+        let code = JITMemoryKind::Executable;
+        assert!(matches!(
+            arena.allocate(4 * page, 1, &code),
+            Err(Error::OutOfMemory { wanted, .. }) if wanted == 4 * page
+        ));
+        assert!(arena.allocate(usize::MAX, 1, &code).is_err());
+        arena.allocate(3 * page - 16, 16, &code).unwrap();
+        arena.allocate(16, 16, &code).unwrap();
+        assert!(arena.allocate(1, 1, &code).is_err());
+        assert!(arena.allocate(0, 3, &code).is_err());
+        assert!(arena.allocate(0, 2 * page as u64, &code).is_err());
+        arena.seal().unwrap();
+    }
+
+    #[test]
+    fn sizes_out_of_range_are_refused() {
+        assert!(Arena::new(0).is_err());
+        assert!(Arena::new(MAX_SIZE + 1).is_err());
+        assert!(Arena::new(usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! Finalized code, and what keeps it alive.
+//!
+//! An engine and each [`Code`] made by it share one allocation of memory and the libraries its code may call into. The
+//! last of them to go unmaps the memory and closes the libraries, wherever it is dropped. Calling code takes no lock.
+
+use core::ffi::c_void;
+use core::fmt;
+use core::ops::Deref;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
+use cranelift_module::ModuleResult;
+
+use crate::arena::Arena;
+
+use crate::library::Library;
+
+/// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or without the engine.
+#[derive(Clone)]
+pub struct Code {
+    name: Arc<str>,
+    address: *const u8,
+    size: usize,
+    shared: Arc<Shared>,
+}
+
+// SAFETY: finalized code is never written to again, so any thread may hold, drop or call it; `Shared` is itself
+// `Send + Sync`.
+unsafe impl Send for Code {}
+// SAFETY: as above; a shared reference gives nothing but the address.
+unsafe impl Sync for Code {}
+
+impl Code {
+    pub(crate) fn new(name: &str, address: *const u8, size: usize, shared: Arc<Shared>) -> Self {
+        Self {
+            name: name.into(),
+            address,
+            size,
+            shared,
+        }
+    }
+
+    /// The function's name; made up when it was declared without one.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of code and constants.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The address of the first instruction: a C function pointer, to be called or to be given to C.
+    ///
+    /// # Safety
+    ///
+    /// The pointer does not keep the code alive. It must not be called, and C must not hold it, once the engine and
+    /// every `Code` of that engine are gone.
+    #[must_use]
+    pub unsafe fn as_ptr(&self) -> *const c_void {
+        self.address.cast()
+    }
+
+    /// The code as a function of type `F`, a function pointer such as `extern "C" fn(i32) -> i32`.
+    ///
+    /// What `F` is cannot be checked beyond its size, which must be a pointer's (or this does not compile).
+    ///
+    /// # Safety
+    ///
+    /// `F` must be a function pointer type with the calling convention, parameters and result of the function, and
+    /// calling it must be sound with every argument that `F` takes (make `F` an `unsafe` function pointer where it is
+    /// not). A copy of the function pointer does not keep the code alive, as with [`as_ptr`](Self::as_ptr).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use clif_cabi_jit::{Engine, Settings, cranelift_codegen::ir::{types::I32, AbiParam, InstBuilder}};
+    /// # use clif_cabi_jit::{cranelift_module::Module, cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}};
+    /// # let mut engine = Engine::new(&Settings::default())?;
+    /// # let mut sig = engine.make_signature();
+    /// # sig.params.push(AbiParam::new(I32));
+    /// # sig.returns.push(AbiParam::new(I32));
+    /// # let id = engine.declare_export("twice", &sig)?;
+    /// # let mut ctx = engine.make_context();
+    /// # ctx.func.signature = sig;
+    /// # let mut fn_ctx = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    /// # let block = builder.create_block();
+    /// # builder.append_block_params_for_function_params(block);
+    /// # builder.switch_to_block(block);
+    /// # let x = builder.block_params(block)[0];
+    /// # let sum = builder.ins().iadd(x, x);
+    /// # builder.ins().return_(&[sum]);
+    /// # builder.seal_all_blocks();
+    /// # builder.finalize(engine.isa().frontend_config());
+    /// # engine.define(id, &mut ctx)?;
+    /// # engine.finalize()?;
+    /// // SAFETY: the function was compiled as `int twice(int)` and is sound for every `int`.
+    /// let twice = unsafe { engine.code(id)?.typed::<extern "C" fn(i32) -> i32>() };
+    /// drop(engine);
+    /// assert_eq!(twice(21), 42);
+    /// # Ok::<(), clif_cabi_jit::Error>(())
+    /// ```
+    #[must_use]
+    pub unsafe fn typed<F: Copy>(&self) -> TypedCode<F> {
+        const {
+            assert!(
+                size_of::<F>() == size_of::<*const u8>(),
+                "F must be a function pointer"
+            );
+        }
+        TypedCode {
+            // SAFETY: the sizes are equal, and the caller answers for F being a pointer to this function.
+            function: unsafe { core::mem::transmute_copy::<*const u8, F>(&self.address) },
+            code: self.clone(),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at {:p}, {} bytes",
+            self.name, self.address, self.size
+        )
+    }
+}
+
+/// Code as a function of type `F`, to be called through a dereference: `(*f)(1, 2)`, or just `f(1, 2)`.
+#[derive(Clone)]
+pub struct TypedCode<F> {
+    function: F,
+    code: Code,
+}
+
+impl<F> TypedCode<F> {
+    /// The code behind it.
+    #[must_use]
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+}
+
+impl<F> Deref for TypedCode<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.function
+    }
+}
+
+impl<F> fmt::Debug for TypedCode<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)
+    }
+}
+
+/// What all code of one engine needs to stay: dropped in this order, since termination routines of a library may call
+/// back into the code.
+pub(crate) struct Shared {
+    needed: Mutex<Needed>,
+    arena: Mutex<Arena>,
+}
+
+/// What the code may call into.
+#[derive(Default)]
+struct Needed {
+    libraries: Vec<Library>,
+    code: Vec<Code>,
+}
+
+impl Shared {
+    pub(crate) fn new(arena: Arena) -> Arc<Self> {
+        Arc::new(Self {
+            needed: Mutex::default(),
+            arena: Mutex::new(arena),
+        })
+    }
+
+    /// Keeps a library open as long as the code lives.
+    pub(crate) fn keep_library(&self, library: Library) {
+        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        needed.libraries.push(library);
+    }
+
+    /// Keeps another engine's code alive as long as this engine's. Its own needs no keeping, and would never be freed.
+    pub(crate) fn keep_code(self: &Arc<Self>, code: &Code) {
+        if !Arc::ptr_eq(self, code.shared()) {
+            let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+            needed.code.push(code.clone());
+        }
+    }
+}
+
+/// The arena as cranelift-jit wants it. The module is one of several owners, so it never frees anything.
+pub(crate) struct Provider(pub(crate) Arc<Shared>);
+
+impl JITMemoryProvider for Provider {
+    fn allocate(&mut self, size: usize, align: u64, kind: JITMemoryKind) -> io::Result<*mut u8> {
+        let mut arena = self.0.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        arena
+            .allocate(size, align, &kind)
+            .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
+    }
+
+    unsafe fn free_memory(&mut self) {}
+
+    fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
+        let mut arena = self.0.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(arena.seal()?)
+    }
+}

@@ -1,0 +1,143 @@
+//! From CLIF to bytes and relocations, with Cranelift's panics turned into errors.
+//!
+//! Signatures that Cranelift's x86-64 back end asserts against are refused before it sees them. The list is not the
+//! whole truth (there are operations without a lowering, too), so a panic that gets through is caught.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{
+    ArgumentExtension, ArgumentPurpose, ExternalName, Function, Signature,
+    types::{F16, F128, I128},
+};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_module::{FuncId, ModuleReloc};
+
+use crate::error::{Error, Result};
+
+/// Compiles `ctx.func`, the function `name`. The code stays in `ctx`; its relocations are returned.
+///
+/// After an error `ctx` may be cleared: what it holds then is nothing to go on with.
+pub(crate) fn compile(
+    isa: &dyn TargetIsa,
+    name: &str,
+    id: FuncId,
+    ctx: &mut Context,
+    control: &mut ControlPlane,
+) -> Result<Vec<ModuleReloc>> {
+    let signatures = ctx.func.dfg.signatures.values();
+    for signature in signatures.chain([&ctx.func.signature]) {
+        check_signature(signature).map_err(|why| Error::Signature {
+            function: name.to_owned(),
+            why,
+        })?;
+    }
+
+    // The context is cleared after a panic, and `control` only steers random choices: nothing half done is seen.
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        ctx.compile(isa, control)
+            .map(|_| ())
+            .map_err(|error| error.inner)
+    }));
+    match compiled {
+        Ok(Ok(())) => {}
+        Ok(Err(source)) => {
+            return Err(Error::Compile {
+                function: name.to_owned(),
+                source,
+            });
+        }
+        Err(payload) => {
+            ctx.clear();
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+            return Err(Error::CompilerPanic {
+                function: name.to_owned(),
+                message: text.unwrap_or("no message").to_owned(),
+            });
+        }
+    }
+    module_relocs(name, id, ctx)
+}
+
+/// The relocations of the code in `ctx`, with module names instead of the function's own.
+fn module_relocs(name: &str, id: FuncId, ctx: &Context) -> Result<Vec<ModuleReloc>> {
+    let code = ctx.compiled_code();
+    let relocs = code.map_or(&[][..], |code| code.buffer.relocs());
+    relocs
+        .iter()
+        .map(|reloc| {
+            if !names_something(&ctx.func, &reloc.target) {
+                return Err(Error::Relocation {
+                    name: name.to_owned(),
+                    offset: reloc.offset,
+                    why: format!("{:?} is no name of a module", reloc.target),
+                });
+            }
+            Ok(ModuleReloc::from_mach_reloc(reloc, &ctx.func, id))
+        })
+        .collect()
+}
+
+/// Whether Cranelift can translate the target, which it presumes.
+fn names_something(func: &Function, target: &FinalizedRelocTarget) -> bool {
+    match target {
+        FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+            func.params.user_named_funcs().is_valid(*name)
+        }
+        FinalizedRelocTarget::ExternalName(ExternalName::TestCase(_)) => false,
+        _ => true,
+    }
+}
+
+/// What Cranelift's x86-64 back end would panic on, in words.
+fn check_signature(signature: &Signature) -> Result<(), String> {
+    if matches!(
+        signature.call_conv,
+        CallConv::AppleAarch64 | CallConv::Probestack
+    ) {
+        return Err(format!(
+            "calling convention {} is not available on x86-64",
+            signature.call_conv
+        ));
+    }
+    let (params, returns) = (&signature.params, &signature.returns);
+    for (what, param) in params
+        .iter()
+        .map(|param| ("parameter", param))
+        .chain(returns.iter().map(|param| ("result", param)))
+    {
+        let reason = match param.purpose {
+            // Cranelift's own tail convention may do as it likes, C must not.
+            _ if param.value_type == I128 && signature.call_conv != CallConv::Tail => {
+                "an i128 must travel as two i64"
+            }
+            _ if matches!(param.value_type, F16 | F128)
+                && signature.call_conv == CallConv::WindowsFastcall =>
+            {
+                "windows_fastcall has no place for f16 and f128"
+            }
+            _ if param.extension != ArgumentExtension::None
+                && !(param.value_type.is_int() && param.value_type.bits() <= 64) =>
+            {
+                "only integers can be extended"
+            }
+            ArgumentPurpose::StructArgument(size) if size % 8 != 0 => {
+                "the size of a struct argument must be a multiple of 8"
+            }
+            ArgumentPurpose::StructArgument(_) if what == "result" => {
+                "a struct argument cannot be a result"
+            }
+            ArgumentPurpose::StructReturn if what == "result" => {
+                "sret is a parameter, never a result"
+            }
+            ArgumentPurpose::StructReturn if !returns.is_empty() => {
+                "sret does not go together with results"
+            }
+            _ => continue,
+        };
+        return Err(format!("{what} {param}: {reason}"));
+    }
+    Ok(())
+}

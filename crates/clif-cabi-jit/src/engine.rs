@@ -1,0 +1,428 @@
+//! The engine: a `JITModule` that fails with errors where cranelift-jit panics, and whose code outlives it.
+//!
+//! cranelift-jit looks symbols up while it writes relocations and panics when one is missing, undefined or out of
+//! reach. So [`Engine::finalize`] goes over the relocations of everything new first, which is why all definitions must
+//! pass through the engine: it is a [`Module`] itself, and never lends the one inside.
+
+mod module;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cranelift_codegen::Context;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::entity::EntityRef;
+use cranelift_codegen::ir;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{
+    DataDescription, DataId, FuncId, FuncOrDataId, Init, Linkage, Module, ModuleReloc,
+};
+
+use crate::arena::Arena;
+use crate::code::{Code, Provider, Shared};
+use crate::compile::compile;
+use crate::error::{Error, Result};
+use crate::library::{Library, Symbols, check_name};
+use crate::settings::{Settings, unsupported_host};
+use crate::{libcalls, reloc};
+
+/// Bridges are aligned like functions of a C compiler.
+const BRIDGE_ALIGN: u64 = 16;
+
+/// Compiles functions into the memory of this process, where C can call them and they can call C.
+///
+/// An engine is used in rounds: declare, define, [`finalize`](Self::finalize), take the [`Code`]. Further rounds may
+/// follow; code of earlier ones never moves or changes. It is a [`Module`], to be given to whatever works on one. Its
+/// methods do not panic, whatever they are given; ids must be its own, though: an id of another engine is an error only
+/// when it is out of range here.
+///
+/// One engine is used by one thread at a time, and can be sent to another. A process may have any number of them.
+pub struct Engine {
+    module: JITModule,
+    symbols: Symbols,
+    shared: Arc<Shared>,
+    /// How far each function is, by its id.
+    functions: Vec<Stage>,
+    /// The same for data objects.
+    objects: Vec<Stage>,
+    /// What was defined since the last finalize.
+    pending: Vec<Pending>,
+}
+
+/// The life of a function or data object. Sizes are bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Declared,
+    Defined { size: usize },
+    Finalized { size: usize },
+}
+
+/// A definition whose relocations are still to be applied.
+struct Pending {
+    id: FuncOrDataId,
+    relocs: Vec<ModuleReloc>,
+}
+
+impl Engine {
+    /// An empty engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, [`Error::Setting`] for a flag that
+    /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory cannot be reserved.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        if !cfg!(all(target_arch = "x86_64", any(unix, windows))) {
+            return Err(unsupported_host(
+                "the JIT needs x86-64 with Unix or Windows",
+            ));
+        }
+        let isa = settings.isa()?;
+        let shared = Shared::new(Arena::new(settings.memory_size())?);
+        let symbols = Symbols::new();
+
+        let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
+        builder.memory_provider(Box::new(Provider(Arc::clone(&shared))));
+        let found = symbols.found();
+        builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
+        Ok(Self {
+            module: JITModule::new(builder),
+            symbols,
+            shared,
+            functions: Vec::new(),
+            objects: Vec::new(),
+            pending: Vec::new(),
+        })
+    }
+
+    /// Lets imports be found in `library`, after those added before and before the process itself. The library stays
+    /// open as long as the engine or any of its code.
+    pub fn add_library(&mut self, library: &Library) {
+        self.shared.keep_library(library.clone());
+        self.symbols.add(library.clone());
+    }
+
+    /// Gives the import `name` an address: a Rust function, or an object that must outlive its use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rebound`] when the name has, or has already been found at, another address, [`Error::SymbolName`].
+    pub fn bind(&mut self, name: &str, address: *const u8) -> Result<()> {
+        self.symbols.bind(name, address)
+    }
+
+    /// Gives the import `name` the code of another engine, which lives from now on as long as this engine's. (Two
+    /// engines bound to each other's code are never freed.)
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind).
+    pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
+        // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
+        self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
+        self.shared.keep_code(code);
+        Ok(())
+    }
+
+    /// The address an import of this name has or would get.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingSymbols`], with the places searched.
+    pub fn symbol(&self, name: &str) -> Result<*const u8> {
+        check_name(name)?;
+        let missing = || {
+            let names = BTreeMap::from([(name.to_owned(), Vec::new())]);
+            self.symbols.missing(names)
+        };
+        self.symbols.search(name).ok_or_else(missing)
+    }
+
+    /// Declares a function that is found outside, by its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IncompatibleSignature`] and [`Error::IncompatibleDeclaration`] when the name is declared otherwise.
+    pub fn declare_import(&mut self, name: &str, signature: &ir::Signature) -> Result<FuncId> {
+        self.declare(name, Linkage::Import, signature)
+    }
+
+    /// Declares a function of this engine, to be defined and called by its name or id.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`declare_import`](Self::declare_import).
+    pub fn declare_export(&mut self, name: &str, signature: &ir::Signature) -> Result<FuncId> {
+        self.declare(name, Linkage::Export, signature)
+    }
+
+    /// Declares a function of this engine without a name.
+    ///
+    /// # Errors
+    ///
+    /// None today; the module might have some.
+    pub fn declare_local(&mut self, signature: &ir::Signature) -> Result<FuncId> {
+        let id = self.module.declare_anonymous_function(signature)?;
+        grow(&mut self.functions, id.index());
+        Ok(id)
+    }
+
+    /// Compiles `ctx.func` as the definition of `id`. Its code stays in `ctx` to be looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateDefinition`], [`Error::ImportDefinition`], [`Error::UnknownId`]; [`Error::Signature`],
+    /// [`Error::Compile`] and [`Error::CompilerPanic`] for what Cranelift cannot compile; [`Error::Relocation`] for
+    /// thread-local data; [`Error::OutOfMemory`]. The function can be defined again after an error.
+    pub fn define(&mut self, id: FuncId, ctx: &mut Context) -> Result<()> {
+        self.define_controlled(id, ctx, &mut ControlPlane::default())
+    }
+
+    /// Defines `id` by machine code: a bridge. It is aligned to 16 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind other than `Abs8`,
+    /// `Abs4`, `X86PCRel4` and `X86CallPCRel4`, or outside the bytes; [`Error::Content`] for no bytes at all.
+    pub fn define_bytes(&mut self, id: FuncId, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
+        self.define_aligned(id, BRIDGE_ALIGN, bytes, relocs.to_vec())
+    }
+
+    /// Makes all that was defined since the last time ready to run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no definition yet,
+    /// [`Error::MissingSymbols`] when imports are found nowhere, [`Error::Relocation`] when one is too far away for
+    /// the relocation in a bridge: nothing has changed then, and it can be tried again once they are there.
+    /// [`Error::Memory`] when the system does not allow memory to become executable.
+    pub fn finalize(&mut self) -> Result<()> {
+        self.resolve()?;
+        // Every symbol has an address now, so asking for it cannot fail.
+        for pending in &self.pending {
+            let place = self.module.get_address(&pending.id.into());
+            for reloc in &pending.relocs {
+                let target = self.module.get_address(&reloc.name);
+                reloc::check_range(&self.name_of(pending.id), place, target, reloc)?;
+            }
+        }
+        self.module.finalize_definitions()?;
+        for pending in self.pending.drain(..) {
+            let stage = match pending.id {
+                FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
+                FuncOrDataId::Data(id) => self.objects.get_mut(id.index()),
+            };
+            if let Some(stage) = stage
+                && let Stage::Defined { size } = *stage
+            {
+                *stage = Stage::Finalized { size };
+            }
+        }
+        Ok(())
+    }
+
+    /// The finalized code of a function.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinalized`], also for imports; [`Error::UnknownId`].
+    pub fn code(&self, id: FuncId) -> Result<Code> {
+        let stage = self.functions.get(id.index());
+        let stage = stage.ok_or_else(|| unknown(id))?;
+        let name = self.name_of(FuncOrDataId::Func(id));
+        let Stage::Finalized { size } = *stage else {
+            return Err(Error::NotFinalized { name });
+        };
+        let address = self.module.get_finalized_function(id);
+        Ok(Code::new(&name, address, size, Arc::clone(&self.shared)))
+    }
+}
+
+/// Declarations.
+impl Engine {
+    fn declare(&mut self, name: &str, linkage: Linkage, sig: &ir::Signature) -> Result<FuncId> {
+        check_name(name)?;
+        // Before the module sees it, which changes the linkage even where it then refuses the signature.
+        match self.module.get_name(name) {
+            Some(FuncOrDataId::Func(id)) => {
+                let declared = &self.module.declarations().get_function_decl(id).signature;
+                if declared != sig {
+                    return Err(Error::IncompatibleSignature {
+                        name: name.to_owned(),
+                        declared: declared.to_string(),
+                        wanted: sig.to_string(),
+                    });
+                }
+            }
+            Some(FuncOrDataId::Data(_)) => {
+                return Err(incompatible(name, "it is a data object already"));
+            }
+            None => {}
+        }
+        let id = self.module.declare_function(name, linkage, sig)?;
+        grow(&mut self.functions, id.index());
+        Ok(id)
+    }
+
+    fn declare_object(
+        &mut self,
+        name: Option<&str>,
+        linkage: Linkage,
+        writable: bool,
+        tls: bool,
+    ) -> Result<DataId> {
+        if tls {
+            let name = name.unwrap_or("a data object");
+            return Err(incompatible(
+                name,
+                "there is no thread-local data in JIT code",
+            ));
+        }
+        let id = match name {
+            Some(name) => {
+                check_name(name)?;
+                if matches!(self.module.get_name(name), Some(FuncOrDataId::Func(_))) {
+                    return Err(incompatible(name, "it is a function already"));
+                }
+                self.module.declare_data(name, linkage, writable, tls)?
+            }
+            None => self.module.declare_anonymous_data(writable, tls)?,
+        };
+        grow(&mut self.objects, id.index());
+        Ok(id)
+    }
+}
+
+/// Definitions.
+impl Engine {
+    fn define_controlled(
+        &mut self,
+        id: FuncId,
+        ctx: &mut Context,
+        control: &mut ControlPlane,
+    ) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Func(id))?;
+        let isa = self.module.isa();
+        let relocs = compile(isa, &name, id, ctx, control)?;
+        let Some(code) = ctx.compiled_code() else {
+            return self.define_aligned(id, BRIDGE_ALIGN, &[], relocs);
+        };
+        let align = code.buffer.alignment;
+        self.define_aligned(id, u64::from(align), code.code_buffer(), relocs)
+    }
+
+    fn define_aligned(
+        &mut self,
+        id: FuncId,
+        align: u64,
+        bytes: &[u8],
+        relocs: Vec<ModuleReloc>,
+    ) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Func(id))?;
+        if bytes.is_empty() {
+            let why = "it has no code";
+            return Err(Error::Content { name, why });
+        }
+        self.check_relocs(&name, bytes.len(), &relocs)?;
+        self.module
+            .define_function_bytes(id, align, bytes, &relocs)?;
+        if let Some(stage) = self.functions.get_mut(id.index()) {
+            *stage = Stage::Defined { size: bytes.len() };
+        }
+        let id = FuncOrDataId::Func(id);
+        self.pending.push(Pending { id, relocs });
+        Ok(())
+    }
+
+    fn define_object(&mut self, id: DataId, content: &DataDescription) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Data(id))?;
+        let size = match &content.init {
+            Init::Uninitialized => {
+                let why = "it has neither bytes nor a size";
+                return Err(Error::Content { name, why });
+            }
+            Init::Zeros { size } => *size,
+            Init::Bytes { contents } => contents.len(),
+        };
+        let functions = content.function_relocs.iter();
+        let objects = content.data_relocs.iter();
+        if !functions
+            .map(|&(_, func)| content.function_decls.is_valid(func))
+            .chain(objects.map(|&(_, object, _)| content.data_decls.is_valid(object)))
+            .all(|valid| valid)
+        {
+            let why = "an address in it is that of nothing it declares";
+            return Err(Error::Content { name, why });
+        }
+        let relocs: Vec<_> = content.all_relocs(Reloc::Abs8).collect();
+        self.check_relocs(&name, size, &relocs)?;
+        self.module.define_data(id, content)?;
+        if let Some(stage) = self.objects.get_mut(id.index()) {
+            *stage = Stage::Defined { size };
+        }
+        let id = FuncOrDataId::Data(id);
+        self.pending.push(Pending { id, relocs });
+        Ok(())
+    }
+
+    /// The name of something that may be defined now.
+    fn check_definable(&self, id: FuncOrDataId) -> Result<String> {
+        let (stage, linkage) = match id {
+            FuncOrDataId::Func(id) => {
+                let stage = self.functions.get(id.index()).ok_or_else(|| unknown(id))?;
+                let declarations = self.module.declarations();
+                (stage, declarations.get_function_decl(id).linkage)
+            }
+            FuncOrDataId::Data(id) => {
+                let stage = self.objects.get(id.index()).ok_or_else(|| unknown(id))?;
+                let declarations = self.module.declarations();
+                (stage, declarations.get_data_decl(id).linkage)
+            }
+        };
+        let name = self.name_of(id);
+        if *stage != Stage::Declared {
+            return Err(Error::DuplicateDefinition { name });
+        }
+        // Code that already refers to the import would go on calling it: two functions of one name.
+        if !linkage.is_definable() || self.symbols.found().get(&name).is_some() {
+            return Err(Error::ImportDefinition { name });
+        }
+        Ok(name)
+    }
+
+    /// The name of something that is declared; made up where it was declared without one.
+    fn name_of(&self, id: FuncOrDataId) -> String {
+        let declarations = self.module.declarations();
+        match id {
+            FuncOrDataId::Func(id) => declarations.get_function_decl(id).linkage_name(id),
+            FuncOrDataId::Data(id) => declarations.get_data_decl(id).linkage_name(id),
+        }
+        .into_owned()
+    }
+
+    fn check_relocs(&self, name: &str, size: usize, relocs: &[ModuleReloc]) -> Result<()> {
+        for reloc in relocs {
+            reloc::check_kind(name, size, reloc)?;
+            self.target(&reloc.name)?;
+        }
+        Ok(())
+    }
+}
+
+fn grow(stages: &mut Vec<Stage>, index: usize) {
+    if stages.len() <= index {
+        stages.resize(index + 1, Stage::Declared);
+    }
+}
+
+fn unknown(id: impl core::fmt::Display) -> Error {
+    Error::UnknownId { id: id.to_string() }
+}
+
+fn incompatible(name: &str, why: &'static str) -> Error {
+    Error::IncompatibleDeclaration {
+        name: name.to_owned(),
+        why,
+    }
+}

@@ -1,0 +1,306 @@
+//! What can go wrong between a declaration and running code, and how it is told.
+//!
+//! The engine is also a [`cranelift_module::Module`], whose methods must fail with a [`ModuleError`]: the conversion
+//! keeps Cranelift's own variant where one fits and wraps the rest as [`ModuleError::Backend`].
+
+use core::fmt;
+use std::io;
+
+use cranelift_codegen::CodegenError;
+use cranelift_module::ModuleError;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Why the engine refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Code cannot be run on this machine.
+    UnsupportedHost {
+        /// The host's target triple.
+        host: String,
+        /// What is missing.
+        why: String,
+    },
+    /// A Cranelift flag does not exist, does not take this value, or is fixed by the engine.
+    Setting {
+        /// The flag.
+        name: String,
+        /// The value it was to have.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The size asked for the engine's memory, in bytes, is zero or too large.
+    MemorySize {
+        /// Bytes asked for.
+        size: usize,
+        /// The most there can be, in bytes.
+        most: usize,
+    },
+    /// The engine's memory is used up.
+    OutOfMemory {
+        /// Bytes wanted for one function or data object.
+        wanted: usize,
+        /// Bytes not yet given out, in whole pages.
+        free: usize,
+        /// Bytes the engine was made with.
+        size: usize,
+    },
+    /// An alignment that is not a power of two, or larger than a page.
+    Alignment {
+        /// The alignment asked for, in bytes.
+        align: u64,
+    },
+    /// The operating system refused to reserve memory or to change its protection.
+    Memory {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: region::Error,
+    },
+    /// A shared library cannot be opened.
+    Library {
+        /// Its name, as it was given.
+        name: String,
+        /// What the dynamic linker said.
+        why: String,
+    },
+    /// A name with a NUL byte in it: no symbol can be called so.
+    SymbolName {
+        /// The name.
+        name: String,
+    },
+    /// Symbols that are found nowhere.
+    MissingSymbols {
+        /// The symbols, each once.
+        missing: Vec<MissingSymbol>,
+        /// The places searched, in order.
+        searched: Vec<String>,
+    },
+    /// Functions or data objects of this module that are used but were never defined.
+    Undefined {
+        /// The names, each once.
+        missing: Vec<MissingSymbol>,
+    },
+    /// A name is bound to one address, or already in use with it, and was to be bound to another.
+    Rebound {
+        /// The name.
+        name: String,
+    },
+    /// A function or data object that this engine never declared, likely one of another engine.
+    UnknownId {
+        /// The id as Cranelift writes it: `funcid7`.
+        id: String,
+    },
+    /// A function is declared a second time with another signature.
+    IncompatibleSignature {
+        /// The function.
+        name: String,
+        /// The signature it has.
+        declared: String,
+        /// The signature it was to have.
+        wanted: String,
+    },
+    /// A function and a data object with the same name, or a thread-local data object.
+    IncompatibleDeclaration {
+        /// The name.
+        name: String,
+        /// What does not go together.
+        why: &'static str,
+    },
+    /// A function or data object is defined a second time.
+    DuplicateDefinition {
+        /// Its name.
+        name: String,
+    },
+    /// A definition for something declared as an import, or already used as one.
+    ImportDefinition {
+        /// Its name.
+        name: String,
+    },
+    /// A Cranelift signature that Cranelift cannot compile.
+    Signature {
+        /// The function with it, or calling with it.
+        function: String,
+        /// What it has that is not supported.
+        why: String,
+    },
+    /// Cranelift cannot compile a function.
+    Compile {
+        /// The function.
+        function: String,
+        /// What Cranelift says.
+        source: CodegenError,
+    },
+    /// Cranelift panicked on a function.
+    CompilerPanic {
+        /// The function.
+        function: String,
+        /// The message of the panic.
+        message: String,
+    },
+    /// A relocation that cannot be applied.
+    Relocation {
+        /// The function or data object with it.
+        name: String,
+        /// Where it applies, in bytes from the start.
+        offset: u32,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Bytes or a data object that cannot be defined.
+    Content {
+        /// The function or data object.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The code of a function is asked for before it was defined and finalized.
+    NotFinalized {
+        /// The function.
+        name: String,
+    },
+    /// Something else that cranelift-jit refused.
+    Module(Box<ModuleError>),
+}
+
+/// A symbol that was not found, and who wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingSymbol {
+    /// The symbol.
+    pub name: String,
+    /// The functions and data objects that refer to it; empty when it was looked up directly.
+    pub wanted_by: Vec<String>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedHost { host, why } => write!(f, "code cannot be run on {host}: {why}"),
+            Self::Setting { name, value, why } => write!(f, "setting {name}={value}: {why}"),
+            Self::MemorySize { size, most } => {
+                write!(f, "memory of {size} bytes: must be between 1 and {most}")
+            }
+            Self::OutOfMemory { wanted, free, size } => write!(
+                f,
+                "the engine's memory of {size} bytes is exhausted: {wanted} bytes wanted, {free} free"
+            ),
+            Self::Alignment { align } => write!(
+                f,
+                "an alignment of {align} bytes is not a power of two up to the size of a page"
+            ),
+            Self::Memory { action, source } => write!(f, "cannot {action}: {source}"),
+            Self::Library { name, why } => write!(f, "cannot open library {name}: {why}"),
+            Self::SymbolName { name } => {
+                write!(f, "symbol name {name:?} contains a NUL byte")
+            }
+            Self::MissingSymbols { missing, searched } => {
+                write_missing(f, "cannot find", missing)?;
+                write!(f, "; searched: {}", searched.join(", "))
+            }
+            Self::Undefined { missing } => {
+                write_missing(f, "declared here but never defined:", missing)
+            }
+            Self::Rebound { name } => write!(f, "symbol {name} already has another address"),
+            Self::UnknownId { id } => write!(f, "{id} was not declared by this engine"),
+            Self::IncompatibleSignature {
+                name,
+                declared,
+                wanted,
+            } => write!(
+                f,
+                "function {name} is declared as {declared}, and now as {wanted}"
+            ),
+            Self::IncompatibleDeclaration { name, why } => {
+                write!(f, "declaration of {name}: {why}")
+            }
+            Self::DuplicateDefinition { name } => write!(f, "{name} is already defined"),
+            Self::ImportDefinition { name } => {
+                write!(f, "{name} is an import and cannot be defined")
+            }
+            Self::Signature { function, why } => write!(f, "function {function}: {why}"),
+            Self::Compile { function, source } => match source {
+                CodegenError::Verifier(errors) => {
+                    write!(f, "cannot compile function {function}:\n{errors}")
+                }
+                other => write!(f, "cannot compile function {function}: {other}"),
+            },
+            Self::CompilerPanic { function, message } => {
+                write!(f, "Cranelift panicked on function {function}: {message}")
+            }
+            Self::Relocation { name, offset, why } => {
+                write!(f, "relocation at byte {offset} of {name}: {why}")
+            }
+            Self::Content { name, why } => write!(f, "definition of {name}: {why}"),
+            Self::NotFinalized { name } => {
+                write!(
+                    f,
+                    "function {name} has no code yet: define it, then finalize"
+                )
+            }
+            Self::Module(error) => error.fmt(f),
+        }
+    }
+}
+
+fn write_missing(f: &mut fmt::Formatter<'_>, what: &str, missing: &[MissingSymbol]) -> fmt::Result {
+    write!(f, "{what}")?;
+    for (i, symbol) in missing.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        write!(f, "{comma} {}", symbol.name)?;
+        if !symbol.wanted_by.is_empty() {
+            write!(f, " (used by {})", symbol.wanted_by.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Memory { source, .. } => Some(source),
+            Self::Compile { source, .. } => Some(source),
+            Self::Module(source) => source.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<ModuleError> for Error {
+    fn from(error: ModuleError) -> Self {
+        match error {
+            // The arena reports through an `io::Error`, which carries ours.
+            ModuleError::Allocation { err } => match err.downcast::<Error>() {
+                Ok(error) => error,
+                Err(err) => Self::Module(Box::new(ModuleError::Allocation { err })),
+            },
+            ModuleError::Backend(error) => match error.downcast::<Error>() {
+                Ok(error) => error,
+                Err(error) => Self::Module(Box::new(ModuleError::Backend(error))),
+            },
+            ModuleError::DuplicateDefinition(name) => Self::DuplicateDefinition { name },
+            ModuleError::InvalidImportDefinition(name) => Self::ImportDefinition { name },
+            other => Self::Module(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for ModuleError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Module(error) => *error,
+            Error::DuplicateDefinition { name } => Self::DuplicateDefinition(name),
+            Error::ImportDefinition { name } => Self::InvalidImportDefinition(name),
+            Error::UnknownId { id } => Self::Undeclared(id),
+            Error::Compile { source, .. } => Self::Compilation(source),
+            Error::OutOfMemory { .. } | Error::Memory { .. } | Error::Alignment { .. } => {
+                Self::Allocation {
+                    err: io::Error::new(io::ErrorKind::OutOfMemory, error),
+                }
+            }
+            other => Self::Backend(anyhow::Error::new(other)),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The routines compiled code may call on its own account: block memory, rounding, fused multiply-add, a shuffle.
+//!
+//! cranelift-jit looks them up by name at run time, and `ceil` or `fma` are not there when libm is not loaded. They are
+//! linked into this crate instead, so no function fails for want of one, with whatever instructions it was compiled.
+
+use core::ffi::{c_int, c_void};
+
+use cranelift_codegen::ir::LibCall;
+
+/// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
+pub(crate) fn name(call: LibCall) -> String {
+    format!("\0{call}")
+}
+
+/// The address of the routine, if there is one.
+pub(crate) fn address(call: LibCall) -> Option<*const u8> {
+    type Unary<T> = extern "C" fn(T) -> T;
+    type Ternary<T> = extern "C" fn(T, T, T) -> T;
+    let address = match call {
+        LibCall::CeilF32 => ceil_f32 as Unary<f32> as *const u8,
+        LibCall::CeilF64 => ceil_f64 as Unary<f64> as *const u8,
+        LibCall::FloorF32 => floor_f32 as Unary<f32> as *const u8,
+        LibCall::FloorF64 => floor_f64 as Unary<f64> as *const u8,
+        LibCall::TruncF32 => trunc_f32 as Unary<f32> as *const u8,
+        LibCall::TruncF64 => trunc_f64 as Unary<f64> as *const u8,
+        LibCall::NearestF32 => nearest_f32 as Unary<f32> as *const u8,
+        LibCall::NearestF64 => nearest_f64 as Unary<f64> as *const u8,
+        LibCall::FmaF32 => fma_f32 as Ternary<f32> as *const u8,
+        LibCall::FmaF64 => fma_f64 as Ternary<f64> as *const u8,
+        LibCall::Memcpy => {
+            memcpy as unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> *mut c_void
+                as *const u8
+        }
+        LibCall::Memmove => {
+            memmove as unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> *mut c_void
+                as *const u8
+        }
+        LibCall::Memset => {
+            memset as unsafe extern "C" fn(*mut c_void, c_int, usize) -> *mut c_void as *const u8
+        }
+        LibCall::Memcmp => {
+            memcmp as unsafe extern "C" fn(*const c_void, *const c_void, usize) -> c_int
+                as *const u8
+        }
+        #[cfg(target_arch = "x86_64")]
+        LibCall::X86Pshufb => pshufb as x86::Shuffle as *const u8,
+        // Stack probes are inline and thread-local storage is refused before.
+        _ => return None,
+    };
+    Some(address)
+}
+
+unsafe extern "C" {
+    fn memcpy(to: *mut c_void, from: *const c_void, size: usize) -> *mut c_void;
+    fn memmove(to: *mut c_void, from: *const c_void, size: usize) -> *mut c_void;
+    fn memset(to: *mut c_void, byte: c_int, size: usize) -> *mut c_void;
+    fn memcmp(a: *const c_void, b: *const c_void, size: usize) -> c_int;
+}
+
+extern "C" fn ceil_f32(x: f32) -> f32 {
+    x.ceil()
+}
+
+extern "C" fn ceil_f64(x: f64) -> f64 {
+    x.ceil()
+}
+
+extern "C" fn floor_f32(x: f32) -> f32 {
+    x.floor()
+}
+
+extern "C" fn floor_f64(x: f64) -> f64 {
+    x.floor()
+}
+
+extern "C" fn trunc_f32(x: f32) -> f32 {
+    x.trunc()
+}
+
+extern "C" fn trunc_f64(x: f64) -> f64 {
+    x.trunc()
+}
+
+extern "C" fn nearest_f32(x: f32) -> f32 {
+    x.round_ties_even()
+}
+
+extern "C" fn nearest_f64(x: f64) -> f64 {
+    x.round_ties_even()
+}
+
+extern "C" fn fma_f32(x: f32, y: f32, z: f32) -> f32 {
+    x.mul_add(y, z)
+}
+
+extern "C" fn fma_f64(x: f64, y: f64, z: f64) -> f64 {
+    x.mul_add(y, z)
+}
+
+#[cfg(target_arch = "x86_64")]
+use x86::pshufb;
+
+// The lint speaks of C compilers that may lack the type; the caller is Cranelift, which passes vectors as Rust does.
+#[cfg(target_arch = "x86_64")]
+#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+mod x86 {
+    use core::arch::x86_64::__m128i;
+    use core::mem::transmute;
+
+    pub(super) type Shuffle = extern "C" fn(__m128i, __m128i) -> __m128i;
+
+    /// `pshufb` for processors without SSSE3: a selector byte with its top bit set gives 0, else its low four bits
+    /// choose a byte of `value`.
+    pub(super) extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
+        // SAFETY: both types are 16 bytes of plain bits.
+        let [value, selector] =
+            unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
+        let chosen = selector.map(|byte| {
+            let idx = usize::from(byte & 0x0f);
+            let taken = value.get(idx).copied().unwrap_or(0);
+            if byte & 0x80 == 0 { taken } else { 0 }
+        });
+        // SAFETY: as above.
+        unsafe { transmute::<[u8; 16], __m128i>(chosen) }
+    }
+}

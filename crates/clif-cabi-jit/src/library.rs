@@ -1,0 +1,268 @@
+//! Shared libraries, and where a name is searched.
+//!
+//! In this order: names bound to an address by the front end, the libraries added to the engine in the order they were
+//! added, then what the dynamic linker finds for the whole process. The first hit wins and is final.
+
+use core::ffi::c_void;
+use core::fmt;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, MissingSymbol, Result};
+
+#[cfg(unix)]
+use libloading::os::unix as os;
+#[cfg(windows)]
+use libloading::os::windows as os;
+
+/// An open shared library. Clones share it; it is closed when the last clone and the last engine with it are gone.
+#[derive(Clone)]
+pub struct Library {
+    name: Arc<str>,
+    library: Arc<os::Library>,
+}
+
+impl Library {
+    /// Opens a shared library by its soname (`"libm.so.6"`), found as the dynamic linker finds it, or by its path.
+    ///
+    /// All its undefined symbols are resolved now: one that is missing is an error here, not the end of the program
+    /// at the first call. Its own symbols do not become visible to other libraries.
+    ///
+    /// # Safety
+    ///
+    /// Opening a library runs its initialization routines, closing it its termination routines. The caller answers
+    /// for both as for any call to foreign code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Library`] with the words of the dynamic linker.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(all(target_os = "linux", target_env = "gnu"))] {
+    /// use clif_cabi_jit::Library;
+    ///
+    /// // SAFETY: the C library's mathematics; it has no routines that matter here.
+    /// let libm = unsafe { Library::open("libm.so.6") }?;
+    /// assert!(libm.symbol("sqrt").is_ok());
+    /// assert!(libm.symbol("square_root").is_err());
+    /// # }
+    /// # Ok::<(), clif_cabi_jit::Error>(())
+    /// ```
+    pub unsafe fn open(name: impl AsRef<OsStr>) -> Result<Self> {
+        let name = name.as_ref();
+        // SAFETY: the caller answers for the library's routines.
+        let library = unsafe { open(name) }.map_err(|error| Error::Library {
+            name: name.to_string_lossy().into_owned(),
+            why: innermost(&error),
+        })?;
+        Ok(Self {
+            name: name.to_string_lossy().into(),
+            library: Arc::new(library),
+        })
+    }
+
+    /// The name it was opened with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of a function or object in it, valid while the library is open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingSymbols`] when the library does not have it.
+    pub fn symbol(&self, name: &str) -> Result<*const u8> {
+        check_name(name)?;
+        find(&self.library, name).ok_or_else(|| Error::MissingSymbols {
+            missing: vec![MissingSymbol {
+                name: name.to_owned(),
+                wanted_by: Vec::new(),
+            }],
+            searched: vec![self.name.to_string()],
+        })
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Library").field(&self.name).finish()
+    }
+}
+
+/// All that one engine can refer to outside itself.
+pub(crate) struct Symbols {
+    bound: HashMap<String, Address>,
+    libraries: Vec<Library>,
+    process: Vec<os::Library>,
+    found: Found,
+}
+
+/// Names that have been searched and found: what cranelift-jit sees, and all it ever asks for.
+#[derive(Clone, Default)]
+pub(crate) struct Found(Arc<Mutex<HashMap<String, Address>>>);
+
+/// An address in this process, which may be anything: only calling or reading it is unsafe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Address(*const u8);
+
+// SAFETY: an address is a number here; nothing in this crate reads through it.
+unsafe impl Send for Address {}
+
+impl Symbols {
+    pub(crate) fn new() -> Self {
+        Self {
+            bound: HashMap::new(),
+            libraries: Vec::new(),
+            process: process(),
+            found: Found::default(),
+        }
+    }
+
+    /// The names found so far, shared.
+    pub(crate) fn found(&self) -> Found {
+        self.found.clone()
+    }
+
+    /// Gives `name` an address of the front end's choice.
+    pub(crate) fn bind(&mut self, name: &str, address: *const u8) -> Result<()> {
+        check_name(name)?;
+        let old = self
+            .found
+            .get(name)
+            .or(self.bound.get(name).map(|old| old.0));
+        if old.is_some_and(|old| old != address) {
+            return Err(Error::Rebound {
+                name: name.to_owned(),
+            });
+        }
+        self.bound.insert(name.to_owned(), Address(address));
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, library: Library) {
+        self.libraries.push(library);
+    }
+
+    /// Searches `name` everywhere, without remembering it.
+    pub(crate) fn search(&self, name: &str) -> Option<*const u8> {
+        let bound = || self.bound.get(name).map(|address| address.0);
+        let added = || {
+            let mut libraries = self.libraries.iter();
+            libraries.find_map(|library| find(&library.library, name))
+        };
+        let anywhere = || self.process.iter().find_map(|scope| find(scope, name));
+        self.found
+            .get(name)
+            .or_else(bound)
+            .or_else(added)
+            .or_else(anywhere)
+    }
+
+    /// The error for names that are nowhere, each with who wants it.
+    pub(crate) fn missing(&self, names: BTreeMap<String, Vec<String>>) -> Error {
+        let mut searched = Vec::new();
+        if !self.bound.is_empty() {
+            searched.push("the bound symbols".to_owned());
+        }
+        searched.extend(
+            self.libraries
+                .iter()
+                .map(|library| library.name.to_string()),
+        );
+        searched.push("the process".to_owned());
+        Error::MissingSymbols {
+            missing: missing_symbols(names),
+            searched,
+        }
+    }
+}
+
+impl Found {
+    pub(crate) fn get(&self, name: &str) -> Option<*const u8> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(name).map(|address| address.0)
+    }
+
+    pub(crate) fn insert(&self, name: String, address: *const u8) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name, Address(address));
+    }
+}
+
+/// Names with who wants them, as errors list them.
+pub(crate) fn missing_symbols(names: BTreeMap<String, Vec<String>>) -> Vec<MissingSymbol> {
+    names
+        .into_iter()
+        .map(|(name, mut wanted_by)| {
+            wanted_by.dedup();
+            MissingSymbol { name, wanted_by }
+        })
+        .collect()
+}
+
+/// A symbol is a C string: a NUL byte would silently cut its name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.contains('\0') {
+        return Err(Error::SymbolName {
+            name: name.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The address of a symbol; a symbol at address 0 counts as missing.
+fn find(library: &os::Library, name: &str) -> Option<*const u8> {
+    // SAFETY: the symbol is taken as an address only; what it points to is not looked at.
+    let symbol = unsafe { library.get::<*const c_void>(name) }.ok()?;
+    let address = (*symbol).cast::<u8>();
+    (!address.is_null()).then_some(address)
+}
+
+/// # Safety
+///
+/// That of [`Library::open`].
+#[cfg(unix)]
+unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
+    // SAFETY: the caller's.
+    unsafe { os::Library::open(Some(name), os::RTLD_NOW | os::RTLD_LOCAL) }
+}
+
+/// # Safety
+///
+/// That of [`Library::open`].
+#[cfg(windows)]
+unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
+    // SAFETY: the caller's.
+    unsafe { os::Library::new(name) }
+}
+
+/// The dynamic linker's default scope: the program, what it was linked with, what was opened globally.
+#[cfg(unix)]
+fn process() -> Vec<os::Library> {
+    // Fails in statically linked programs, which have no dynamic linker: then nothing is found there.
+    // SAFETY: no name opens no library, so no routine runs.
+    let scope = unsafe { os::Library::open(None::<&OsStr>, os::RTLD_NOW | os::RTLD_LOCAL) };
+    scope.into_iter().collect()
+}
+
+/// Windows has no default scope: the program itself and the C library.
+#[cfg(windows)]
+fn process() -> Vec<os::Library> {
+    let c_library = os::Library::open_already_loaded("ucrtbase.dll");
+    [os::Library::this(), c_library]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What the dynamic linker said, which libloading keeps in the source of its error.
+fn innermost(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,447 @@
+//! Calls in every direction, under every setting: direct, indirect, extern, and C calling back; data, library routines,
+//! bridges, several rounds.
+#![cfg(all(target_arch = "x86_64", unix))]
+
+mod common;
+
+use std::ffi::{c_int, c_void};
+
+use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+use clif_cabi_jit::cranelift_module::{
+    DataDescription, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+};
+use clif_cabi_jit::{Cpu, Engine, Settings};
+use common::{add, all_settings, define, engine, import, parse, signature};
+
+#[test]
+fn direct_indirect_and_extern_calls_agree() {
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        let labs = import(&mut engine, "labs", "(i64) -> i64 system_v");
+        assert_eq!(labs.as_u32(), 0);
+        // An import, called as such and by its address; then a function of the module, directly and by its address.
+        add(
+            &mut engine,
+            "by_import",
+            "function %f(i64) -> i64, i64 system_v {
+                sig0 = (i64) -> i64 system_v
+                fn0 = u0:0 sig0
+            block0(v0: i64):
+                v1 = call fn0(v0)
+                v2 = func_addr.i64 fn0
+                v3 = call_indirect sig0, v2(v0)
+                return v1, v3
+            }",
+        );
+        let by_both = add(
+            &mut engine,
+            "by_both",
+            "function %f(i64) -> i64, i64 system_v {
+                sig0 = (i64) -> i64, i64 system_v
+                fn0 = colocated u0:1 sig0
+            block0(v0: i64):
+                v1, v2 = call fn0(v0)
+                v3 = func_addr.i64 fn0
+                v4, v5 = call_indirect sig0, v3(v0)
+                v6 = iadd v1, v4
+                v7 = iadd v2, v5
+                return v6, v7
+            }",
+        );
+        engine.finalize().unwrap();
+        #[repr(C)]
+        struct Pair(i64, i64);
+        // SAFETY: two integer results travel as this struct does.
+        let by_both = unsafe {
+            engine
+                .code(by_both)
+                .unwrap()
+                .typed::<extern "C" fn(i64) -> Pair>()
+        };
+        let Pair(a, b) = by_both(-21);
+        assert_eq!((a, b), (42, 42));
+    }
+}
+
+#[test]
+fn c_calls_back_into_the_engine() {
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        import(&mut engine, "qsort", "(i64, i64, i64, i64) system_v");
+        add(
+            &mut engine,
+            "compare",
+            "function %compare(i64, i64) -> i32 system_v {
+            block0(v0: i64, v1: i64):
+                v2 = load.i32 v0
+                v3 = load.i32 v1
+                v4 = icmp sgt v2, v3
+                v5 = icmp slt v2, v3
+                v6 = uextend.i32 v4
+                v7 = uextend.i32 v5
+                v8 = isub v6, v7
+                return v8
+            }",
+        );
+        let sort = add(
+            &mut engine,
+            "sort",
+            "function %sort(i64, i64) system_v {
+                sig0 = (i64, i64, i64, i64) system_v
+                sig1 = (i64, i64) -> i32 system_v
+                fn0 = u0:0 sig0
+                fn1 = colocated u0:1 sig1
+            block0(v0: i64, v1: i64):
+                v2 = iconst.i64 4
+                v3 = func_addr.i64 fn1
+                call fn0(v0, v1, v2, v3)
+                return
+            }",
+        );
+        engine.finalize().unwrap();
+        // SAFETY: the function sorts that many ints.
+        let sort = unsafe {
+            engine
+                .code(sort)
+                .unwrap()
+                .typed::<unsafe extern "C" fn(*mut c_int, usize)>()
+        };
+        let mut numbers = [3, -1, 4, 1, -5, 9, -2, 6];
+        // SAFETY: as above.
+        unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
+        assert_eq!(numbers, [-5, -2, -1, 1, 3, 4, 6, 9]);
+    }
+}
+
+#[test]
+fn library_routines_are_always_there() {
+    // Without SSE4.1, FMA and SSSE3 all of these are calls.
+    for cpu in [Cpu::Host, Cpu::Baseline] {
+        let mut engine = Engine::new(&Settings::default().cpu(cpu)).unwrap();
+        let round = add(
+            &mut engine,
+            "round",
+            "function %round(f64, f32, i64) -> f64 system_v {
+            block0(v0: f64, v1: f32, v2: i64):
+                v3 = ceil v0
+                v4 = floor v0
+                v5 = trunc v0
+                v6 = nearest v0
+                v7 = fma v3, v4, v5
+                store v3, v2
+                store v4, v2+8
+                store v5, v2+16
+                store v6, v2+24
+                v10 = ceil v1
+                v11 = floor v1
+                v12 = trunc v1
+                v13 = nearest v1
+                v14 = fma v10, v11, v12
+                store v10, v2+32
+                store v11, v2+36
+                store v12, v2+40
+                store v13, v2+44
+                v15 = fpromote.f64 v14
+                v16 = fadd v7, v15
+                return v16
+            }",
+        );
+        let shuffle = add(
+            &mut engine,
+            "shuffle",
+            "function %shuffle(i64, i64) system_v {
+            block0(v0: i64, v1: i64):
+                v2 = load.i8x16 v0
+                v3 = load.i8x16 v1
+                v4 = swizzle v2, v3
+                store v4, v0
+                return
+            }",
+        );
+        engine.finalize().unwrap();
+        // SAFETY: the signatures are those of the CLIF; both write 48 and 16 bytes through their pointers.
+        let (round, shuffle) = unsafe {
+            let round = engine.code(round).unwrap();
+            let shuffle = engine.code(shuffle).unwrap();
+            (
+                round.typed::<unsafe extern "C" fn(f64, f32, *mut c_void) -> f64>(),
+                shuffle.typed::<unsafe extern "C" fn(*mut u8, *const u8)>(),
+            )
+        };
+        #[repr(C)]
+        #[derive(Default, PartialEq, Debug)]
+        struct Rounded([f64; 4], [f32; 4]);
+        let mut rounded = Rounded::default();
+        // SAFETY: 48 bytes are there.
+        let sum = unsafe { round(2.5, -2.5, (&raw mut rounded).cast()) };
+        assert_eq!(
+            rounded,
+            Rounded([3.0, 2.0, 2.0, 2.0], [-2.0, -3.0, -2.0, -2.0])
+        );
+        assert_eq!(sum, (3.0 * 2.0 + 2.0) + (-2.0 * -3.0 + -2.0));
+
+        let mut bytes: [u8; 16] = core::array::from_fn(|i| u8::try_from(i).unwrap() + 100);
+        let selector = [15, 0, 1, 255, 16, 3, 2, 128, 7, 7, 7, 7, 31, 0, 0, 14];
+        let expected = selector.map(|s| if s < 16 { s + 100 } else { 0 });
+        // SAFETY: 16 bytes each.
+        unsafe { shuffle(bytes.as_mut_ptr(), selector.as_ptr()) };
+        assert_eq!(bytes, expected);
+    }
+}
+
+#[test]
+fn further_rounds_leave_earlier_code_where_it_is() {
+    let mut engine = engine();
+    let one = add(
+        &mut engine,
+        "one",
+        "function %one() -> i32 system_v {\nblock0:\n v0 = iconst.i32 1\n return v0\n}",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: the code outlives both uses of the pointer.
+    let first = unsafe { engine.code(one).unwrap().as_ptr() };
+    let mut last = one;
+    for round in 0..200u32 {
+        let clif = format!(
+            "function %next() -> i32 system_v {{
+                sig0 = () -> i32 system_v
+                fn0 = colocated u0:{} sig0
+            block0:
+                v0 = call fn0()
+                v51 = iconst.i32 1
+                v1 = iadd v0, v51
+                return v1
+            }}",
+            last.as_u32()
+        );
+        last = add(&mut engine, &format!("next{round}"), &clif);
+        engine.finalize().unwrap();
+    }
+    // SAFETY: as above.
+    assert_eq!(unsafe { engine.code(one).unwrap().as_ptr() }, first);
+    // SAFETY: an `int(void)`.
+    let last = unsafe {
+        engine
+            .code(last)
+            .unwrap()
+            .typed::<extern "C" fn() -> c_int>()
+    };
+    assert_eq!(last(), 201);
+}
+
+#[test]
+fn mutual_recursion_and_data_cross_the_definitions() {
+    let mut engine = engine();
+    let sig = signature("(i64) -> i64 system_v");
+    let even = engine.declare_export("even", &sig).unwrap();
+    let odd = engine.declare_export("odd", &sig).unwrap();
+    let calls = engine
+        .declare_data("calls", Linkage::Local, true, false)
+        .unwrap();
+    let table = engine.declare_anonymous_data(false, false).unwrap();
+    for (id, other, at_zero) in [(even, odd, 1), (odd, even, 0)] {
+        let clif = format!(
+            "function %f(i64) -> i64 system_v {{
+                gv0 = symbol colocated u1:{calls}
+                sig0 = (i64) -> i64 system_v
+                fn0 = colocated u0:{other} sig0
+            block0(v0: i64):
+                v1 = symbol_value.i64 gv0
+                v2 = load.i64 v1
+                v52 = iconst.i64 1
+                v3 = iadd v2, v52
+                store v3, v1
+                brif v0, block1, block2
+            block1:
+                v53 = iconst.i64 -1
+                v4 = iadd v0, v53
+                v5 = call fn0(v4)
+                return v5
+            block2:
+                v6 = iconst.i64 {at_zero}
+                return v6
+            }}",
+            calls = calls.as_u32(),
+            other = other.as_u32(),
+        );
+        define(&mut engine, id, &clif).unwrap();
+    }
+    let mut counter = DataDescription::new();
+    counter.define_zeroinit(8);
+    engine.define_data(calls, &counter).unwrap();
+    // Constants with addresses in them: a function of the module, one of C, the counter.
+    let labs = import(&mut engine, "labs", "(i64) -> i64 system_v");
+    let mut addresses = DataDescription::new();
+    addresses.define([0; 24].into());
+    for (offset, func) in [(0, even), (8, labs)] {
+        let func = engine.declare_func_in_data(func, &mut addresses);
+        addresses.write_function_addr(offset, func);
+    }
+    let object = engine.declare_data_in_data(calls, &mut addresses);
+    addresses.write_data_addr(16, object, 0);
+    engine.define_data(table, &addresses).unwrap();
+    // long apply(i, n) { return table[i](n); } and the address of the counter.
+    let apply = add(
+        &mut engine,
+        "apply",
+        &format!(
+            "function %apply(i64, i64) -> i64, i64 system_v {{
+                gv0 = symbol colocated u1:{}
+                sig0 = (i64) -> i64 system_v
+            block0(v0: i64, v1: i64):
+                v2 = symbol_value.i64 gv0
+                v54 = iconst.i64 3
+                v3 = ishl v0, v54
+                v4 = iadd v2, v3
+                v5 = load.i64 v4
+                v6 = call_indirect sig0, v5(v1)
+                v7 = load.i64 v2+16
+                return v6, v7
+            }}",
+            table.as_u32()
+        ),
+    );
+    engine.finalize().unwrap();
+    #[repr(C)]
+    struct Answer(i64, *const i64);
+    // SAFETY: two integer results travel as this struct does.
+    let apply = unsafe {
+        engine
+            .code(apply)
+            .unwrap()
+            .typed::<extern "C" fn(i64, i64) -> Answer>()
+    };
+    assert_eq!(apply(0, 10).0, 1);
+    assert_eq!(apply(0, 7).0, 0);
+    assert_eq!(apply(1, -7).0, 7);
+    // SAFETY: the address of the counter; 11 calls for 10, 8 for 7.
+    assert_eq!(unsafe { *apply(1, 0).1 }, 19);
+}
+
+/// `mov eax, N; jmp target`, with the target out of reach of 32 bits and within.
+#[test]
+fn bridges_reach_c_and_the_engine() {
+    let mut engine = engine();
+    let sig = signature("(i32) -> i32 system_v");
+    let abs = engine.declare_import("abs", &sig).unwrap();
+    let near = engine.declare_export("near", &sig).unwrap();
+    let to_abs = engine.declare_local(&sig).unwrap();
+    let to_near = engine.declare_local(&sig).unwrap();
+    let reloc =
+        |offset, kind, target: clif_cabi_jit::cranelift_module::FuncId, addend| ModuleReloc {
+            offset,
+            kind,
+            name: ModuleRelocTarget::from(target),
+            addend,
+        };
+    let far = [
+        &[0xb8, 5, 0, 0, 0, 0x49, 0xbb][..],
+        &[0; 8],
+        &[0x41, 0xff, 0xe3],
+    ]
+    .concat();
+    engine
+        .define_bytes(to_abs, &far, &[reloc(7, Reloc::Abs8, abs, 0)])
+        .unwrap();
+    let jump = [0xb8, 5, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+    engine
+        .define_bytes(to_near, &jump, &[reloc(6, Reloc::X86CallPCRel4, near, -4)])
+        .unwrap();
+    define(
+        &mut engine,
+        near,
+        "function %near(i32) -> i32 system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = colocated u0:2 sig0
+        block0(v0: i32):
+            v1 = call fn0(v0)
+            v55 = iconst.i32 1
+            v2 = iadd v1, v55
+            return v2
+        }",
+    )
+    .unwrap();
+    engine.finalize().unwrap();
+    // SAFETY: both are `int(int)`.
+    let [to_abs, to_near] = [to_abs, to_near].map(|id| unsafe {
+        engine
+            .code(id)
+            .unwrap()
+            .typed::<extern "C" fn(c_int) -> c_int>()
+    });
+    // SAFETY: only looked at.
+    assert_eq!(unsafe { to_abs.code().as_ptr() }.addr() % 16, 0);
+    assert_eq!(to_abs(-7), 7);
+    assert_eq!(to_near(-7), 8);
+}
+
+#[test]
+fn bound_names_come_first() {
+    extern "C" fn forty_two(_: c_int) -> c_int {
+        42
+    }
+    let mut engine = engine();
+    let function = forty_two as extern "C" fn(c_int) -> c_int;
+    engine.bind("abs", function as *const u8).unwrap();
+    import(&mut engine, "abs", "(i32) -> i32 system_v");
+    let ask = add(
+        &mut engine,
+        "ask",
+        "function %ask(i32) -> i32 system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = u0:0 sig0
+        block0(v0: i32):
+            v1 = call fn0(v0)
+            return v1
+        }",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: an `int(int)`.
+    let ask = unsafe {
+        engine
+            .code(ask)
+            .unwrap()
+            .typed::<extern "C" fn(c_int) -> c_int>()
+    };
+    assert_eq!(ask(-1), 42);
+}
+
+/// A frame of many pages touches each of them on the way down, so that it cannot step over the guard page.
+#[test]
+fn large_frames_are_probed() {
+    let mut engine = engine();
+    let id = engine
+        .declare_local(&signature("(i64) -> i64 system_v"))
+        .unwrap();
+    let mut ctx = engine.make_context();
+    for (size, probed) in [(65536, true), (1024, false)] {
+        engine.clear_context(&mut ctx);
+        ctx.set_disasm(true);
+        ctx.func = parse(&format!(
+            "function %large(i64) -> i64 system_v {{
+                ss0 = explicit_slot {size}
+            block0(v0: i64):
+                v1 = stack_addr.i64 ss0
+                store v0, v1
+                v2 = load.i64 v1
+                return v2
+            }}"
+        ));
+        let id = match probed {
+            true => id,
+            false => engine.declare_local(&ctx.func.signature).unwrap(),
+        };
+        engine.define(id, &mut ctx).unwrap();
+        let text = ctx.compiled_code().unwrap().vcode.clone().unwrap();
+        assert_eq!(text.contains("probe"), probed, "{text}");
+    }
+    engine.finalize().unwrap();
+    // SAFETY: a `long(long)`.
+    let large = unsafe {
+        engine
+            .code(id)
+            .unwrap()
+            .typed::<extern "C" fn(i64) -> i64>()
+    };
+    assert_eq!(large(17), 17);
+}

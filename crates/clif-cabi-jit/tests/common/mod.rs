@@ -1,0 +1,62 @@
+//! Functions written as CLIF text, compiled by an engine. In the text `u0:N` is the function with id N, `u1:N` the data
+//! object with id N.
+#![allow(dead_code, unreachable_pub)] // each test file uses some of it
+
+use clif_cabi_jit::cranelift_codegen::ir::{Function, Signature};
+use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Result, Settings};
+
+pub fn engine() -> Engine {
+    Engine::new(&Settings::default()).unwrap()
+}
+
+/// Every combination of settings that changes the code.
+pub fn all_settings() -> Vec<Settings> {
+    let mut all = Vec::new();
+    for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize] {
+        for allocator in [
+            RegisterAllocator::Backtracking,
+            RegisterAllocator::SinglePass,
+        ] {
+            for cpu in [Cpu::Host, Cpu::Baseline] {
+                let settings = Settings::default().opt_level(opt_level);
+                all.push(settings.register_allocator(allocator).cpu(cpu));
+            }
+        }
+    }
+    all
+}
+
+pub fn parse(clif: &str) -> Function {
+    let mut functions = cranelift_reader::parse_functions(clif).unwrap();
+    assert_eq!(functions.len(), 1);
+    functions.remove(0)
+}
+
+/// A signature such as `(i32, f64) -> i64 system_v`.
+pub fn signature(text: &str) -> Signature {
+    parse(&format!(
+        "function %s{text} {{\nblock0:\n    trap user1\n}}"
+    ))
+    .signature
+    .clone()
+}
+
+/// Defines `id` by CLIF text.
+pub fn define(engine: &mut Engine, id: FuncId, clif: &str) -> Result<()> {
+    let mut ctx = engine.make_context();
+    ctx.func = parse(clif);
+    engine.define(id, &mut ctx)
+}
+
+/// Declares and defines an exported function by CLIF text.
+pub fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
+    let signature = parse(clif).signature.clone();
+    let id = engine.declare_export(name, &signature).unwrap();
+    define(engine, id, clif).unwrap();
+    id
+}
+
+pub fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
+    engine.declare_import(name, &signature(sig)).unwrap()
+}
