@@ -4,7 +4,16 @@
 //! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 unless told), `CABI_REPLAY_SEED` another sequence.
 //! Run it again at each Cranelift version.
 #![cfg(target_arch = "x86_64")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
 
+#[path = "replay/compile.rs"]
+mod compile;
+#[path = "replay/generate.rs"]
+mod generate;
 mod probe;
 #[path = "replay/refused.rs"]
 mod refused;
@@ -15,10 +24,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use clif_cabi::replay::{ClifPlace, Replayed, replay};
+use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
+use generate::{Rng, signature};
 use probe::State;
-use probe::compile::{Observed, SETTINGS, observe};
-use probe::generate::{Rng, signature};
 
 const BATCH: usize = 250;
 

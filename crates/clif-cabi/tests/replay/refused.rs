@@ -8,8 +8,8 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv::{self, *};
 
-use super::probe::compile::cranelift_accepts;
-use super::probe::generate::{Rng, signature};
+use super::compile::cranelift_accepts;
+use super::generate::{Rng, signature};
 use super::signatures;
 
 fn sig(call_conv: CallConv, params: &[AbiParam], returns: &[AbiParam]) -> Signature {

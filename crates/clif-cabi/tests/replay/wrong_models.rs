@@ -5,7 +5,7 @@ use clif_cabi::replay::{ClifPlace, ClifReg, Replayed, replay};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::compile::{SETTINGS, observe};
+use super::compile::{SETTINGS, observe};
 use super::{BATCH, check, signatures};
 
 /// Wrong models, each judged by the very comparison above: it must object wherever they differ from the right one.

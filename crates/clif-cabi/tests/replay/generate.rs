@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
-use super::{STACK_BYTES, State};
+use super::probe::{STACK_BYTES, State};
 
 /// The most parameters of a generated signature.
 pub(crate) const MAX_PARAMS: usize = 22;
@@ -51,7 +51,7 @@ impl Rng {
 
     /// Below `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        usize::try_from(self.next() % n as u64).unwrap()
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -91,8 +91,7 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
         let area = call_conv != CallConv::PreserveAll && n_areas < 4 && rng.below(12) == 0;
         sig.params.push(if area {
             n_areas += 1;
-            // MAX_AREA / 8 and below: fits.
-            let size = 8 * rng.below(MAX_AREA as usize / 8 + 1) as u32;
+            let size = rng.pick(&[0, 8, 16, 24, 32, MAX_AREA]);
             AbiParam::special(types::I64, ArgumentPurpose::StructArgument(size))
         } else {
             value(rng, call_conv, int_share, false)

@@ -13,10 +13,10 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_codegen::{Context, settings as flags, settings::Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Module, ModuleResult, default_libcall_names};
+use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 
 use super::generate::{MAX_AREA, MAX_PARAMS, Rng};
-use super::{Probe, State, call_in, dump, dump_only};
+use super::probe::{Probe, State, call_in, dump, dump_only};
 
 /// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
 #[derive(Clone)]
@@ -188,11 +188,15 @@ fn module(settings: Settings) -> JITModule {
     JITModule::new(builder)
 }
 
-type Half = fn(&mut JITModule, &Signature, u64) -> ModuleResult<FuncId>;
+type Half = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
 
 /// A function that calls the dump with the parameters and areas in the exchange, stores the results there, and returns the
 /// end of its outgoing argument area.
-fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> ModuleResult<FuncId> {
+fn caller(
+    module: &mut JITModule,
+    sig: &Signature,
+    memory: u64,
+) -> Result<FuncId, Box<ModuleError>> {
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
     let dump = if sig.call_conv == CallConv::PreserveAll {
@@ -233,7 +237,11 @@ fn caller(module: &mut JITModule, sig: &Signature, memory: u64) -> ModuleResult<
 }
 
 /// A function of the signature that stores its parameters in the exchange and returns the results there.
-fn callee(module: &mut JITModule, sig: &Signature, memory: u64) -> ModuleResult<FuncId> {
+fn callee(
+    module: &mut JITModule,
+    sig: &Signature,
+    memory: u64,
+) -> Result<FuncId, Box<ModuleError>> {
     define(module, sig.clone(), |builder| {
         let base = address(builder, memory);
         let block = builder.current_block().unwrap();
@@ -260,8 +268,8 @@ fn define(
     module: &mut JITModule,
     sig: Signature,
     body: impl FnOnce(&mut FunctionBuilder<'_>),
-) -> ModuleResult<FuncId> {
-    let id = module.declare_anonymous_function(&sig)?;
+) -> Result<FuncId, Box<ModuleError>> {
+    let id = module.declare_anonymous_function(&sig).map_err(Box::new)?;
     let mut context = Context::new();
     context.func.signature = sig;
     context.func.name = UserFuncName::user(0, id.as_u32());
@@ -273,8 +281,8 @@ fn define(
     builder.seal_block(block);
     body(&mut builder);
     builder.finalize(module.isa().frontend_config());
-    module.define_function(id, &mut context)?;
-    Ok(id)
+    let defined = module.define_function(id, &mut context);
+    defined.map(|()| id).map_err(Box::new)
 }
 
 fn address(builder: &mut FunctionBuilder<'_>, address: u64) -> Value {
