@@ -6,9 +6,11 @@ mod common;
 
 use std::ffi::{c_int, c_void};
 
+use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+use clif_cabi_jit::cranelift_codegen::ir::ExternalName;
 use clif_cabi_jit::cranelift_module::{
-    DataDescription, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+    DataDescription, FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
 use clif_cabi_jit::{Cpu, Engine, Settings};
 use common::{add, all_settings, define, engine, import, parse, signature};
@@ -118,9 +120,9 @@ fn library_routines_are_always_there() {
     // Without SSE4.1, FMA and SSSE3 all of these are calls.
     for cpu in [Cpu::Host, Cpu::Baseline] {
         let mut engine = Engine::new(&Settings::default().cpu(cpu)).unwrap();
-        let round = add(
+        let round = add_with_routines(
             &mut engine,
-            "round",
+            cpu,
             "function %round(f64, f32, i64) -> f64 system_v {
             block0(v0: f64, v1: f32, v2: i64):
                 v3 = ceil v0
@@ -146,9 +148,9 @@ fn library_routines_are_always_there() {
                 return v16
             }",
         );
-        let shuffle = add(
+        let shuffle = add_with_routines(
             &mut engine,
-            "shuffle",
+            cpu,
             "function %shuffle(i64, i64) system_v {
             block0(v0: i64, v1: i64):
                 v2 = load.i8x16 v0
@@ -187,6 +189,23 @@ fn library_routines_are_always_there() {
         unsafe { shuffle(bytes.as_mut_ptr(), selector.as_ptr()) };
         assert_eq!(bytes, expected);
     }
+}
+
+/// Defines a function, and makes sure that it calls library routines on the baseline.
+fn add_with_routines(engine: &mut Engine, cpu: Cpu, clif: &str) -> FuncId {
+    let mut ctx = engine.make_context();
+    ctx.func = parse(clif);
+    let id = engine.declare_local(&ctx.func.signature).unwrap();
+    engine.define(id, &mut ctx).unwrap();
+    let mut relocs = ctx.compiled_code().unwrap().buffer.relocs().iter();
+    let calls_any = relocs.any(|reloc| {
+        matches!(
+            reloc.target,
+            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(_))
+        )
+    });
+    assert!(calls_any || cpu == Cpu::Host);
+    id
 }
 
 #[test]
@@ -327,13 +346,12 @@ fn bridges_reach_c_and_the_engine() {
     let near = engine.declare_export("near", &sig).unwrap();
     let to_abs = engine.declare_local(&sig).unwrap();
     let to_near = engine.declare_local(&sig).unwrap();
-    let reloc =
-        |offset, kind, target: clif_cabi_jit::cranelift_module::FuncId, addend| ModuleReloc {
-            offset,
-            kind,
-            name: ModuleRelocTarget::from(target),
-            addend,
-        };
+    let reloc = |offset, kind, target: FuncId, addend| ModuleReloc {
+        offset,
+        kind,
+        name: ModuleRelocTarget::from(target),
+        addend,
+    };
     let far = [
         &[0xb8, 5, 0, 0, 0, 0x49, 0xbb][..],
         &[0; 8],
