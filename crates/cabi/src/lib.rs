@@ -1,15 +1,62 @@
-//! cabi
+//! Where each piece of a C value travels in a call, and why.
+//!
+//! ```text
+//! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Shape ──assign──▶ FnAbi ──▶ explain
+//! ```
+//!
+//! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, or by [`RecordBuilder`]. [`FnSig`] is a signature of
+//! such types. [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden pointers; [`explain`] says
+//! why. Conventions are tables ([`rules`]), and a language can write its own. Nothing here knows a code generator.
+//!
+//! ```
+//! use cabi::{DataModel, FnAbi, FnSig, RecordBuilder, Target, Type, explain};
+//!
+//! // struct pair { double x; long n; };  struct pair f(int, struct pair);
+//! let target = Target::X86_64_LINUX;
+//! let pair = RecordBuilder::structure("pair")
+//!     .field("x", Type::F64)
+//!     .field("n", Type::I64)
+//!     .build(target.data_model())?;
+//! let sig = FnSig::new([Type::I32, pair.clone()], pair);
+//! let abi = FnAbi::new(&sig, &target)?;
+//! assert_eq!(abi.args[1].place.to_string(), "xmm0 rsi");
+//! assert_eq!(abi.ret.to_string(), "xmm0 rax");
+//! println!("{}", explain(&sig, &[], &target)?);
+//! # Ok::<(), cabi::Error>(())
+//! ```
+//!
+//! `no_std` with `alloc`; no `unsafe`; nothing a caller can build panics.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+mod assign;
+mod class;
 mod data_model;
 mod error;
+mod explain;
+mod fn_abi;
 mod layout;
+mod leaves;
+mod policy;
 mod record;
+mod reg;
+pub mod rules;
+mod target;
 mod types;
 
+pub use assign::State;
+pub use class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape};
 pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble};
 pub use error::Error;
-pub use record::{BitField, Field, Member, Record, RecordBuilder, RecordKind};
+pub use explain::{Explained, Explanation, Step, explain};
+pub use fn_abi::{ArgAbi, FnAbi, FnSig, Loc, Param, Place, Placed, PlacedPart, RetAbi, promote};
+pub use leaves::{Leaf, LeafKind, Leaves, leaves};
+pub use policy::Policy;
+pub use record::{Attributes, BitField, Field, Member, Record, RecordBuilder, RecordKind};
+pub use reg::{Bank, Reg};
+pub use rules::{ArgFlags, Convention, Extension, Part, PartType, VectorLevel};
+pub use target::Target;
+pub use target::x86_64_sysv::X86_64_SYSV;
+pub use target::x86_64_win64::X86_64_WIN64;
 pub use types::{Array, BoolVector, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Scalar, Type, Vector};

@@ -40,6 +40,8 @@ pub struct Field {
     pub(crate) ty: Type,
     pub(crate) offset_bits: u64,
     pub(crate) bits: Option<BitField>,
+    pub(crate) packed: bool,
+    pub(crate) align: Option<u32>,
 }
 
 impl Field {
@@ -72,6 +74,34 @@ impl Field {
     pub fn bit_field(&self) -> Option<BitField> {
         self.bits
     }
+
+    /// Whether the member itself was declared `packed`.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.packed
+    }
+
+    /// The alignment the member's own declaration asked for, in bytes.
+    #[must_use]
+    pub fn asked_align(&self) -> Option<u32> {
+        self.align
+    }
+}
+
+/// What a record's declaration says besides its members. The layout already follows it; printing C needs to know it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// `packed`.
+    pub packed: bool,
+    /// `#pragma pack(n)`, in bytes.
+    pub pack: Option<u32>,
+    /// `aligned(n)`, in bytes.
+    pub align: Option<u32>,
+    /// The language of the declaration.
+    pub language: Language,
+    /// Whether the layout was given ([`RecordBuilder::build_at`]) instead of computed.
+    pub given: bool,
 }
 
 /// A structure or union, laid out. Made by [`RecordBuilder`].
@@ -83,6 +113,7 @@ pub struct Record {
     size: u64,
     align: u32,
     transparent: bool,
+    attributes: Attributes,
     depth: u16,
     nodes: u32,
     hash: u64,
@@ -127,6 +158,12 @@ impl Record {
         self.transparent
     }
 
+    /// What the declaration says besides the members.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        self.attributes
+    }
+
     pub(crate) fn align(&self) -> u32 {
         self.align
     }
@@ -144,6 +181,7 @@ impl PartialEq for Record {
             && self.size == other.size
             && self.align == other.align
             && self.transparent == other.transparent
+            && self.attributes == other.attributes
             && self.tag == other.tag
             && self.fields == other.fields
     }
@@ -367,7 +405,7 @@ impl RecordBuilder {
             ));
         }
         let placed = layout::record(&self, model)?;
-        self.finish(placed)
+        self.finish(placed, false)
     }
 
     /// Takes the layout from the caller: every member has its offset ([`Member::at`]), and the record the given size and alignment in bytes.
@@ -378,7 +416,7 @@ impl RecordBuilder {
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
-        self.finish(placed)
+        self.finish(placed, true)
     }
 
     fn check_members(&self) -> Result<(), Error> {
@@ -468,7 +506,7 @@ impl RecordBuilder {
         alloc::format!("{kind} {}", self.tag.as_deref().unwrap_or("<anonymous>"))
     }
 
-    fn finish(self, placed: layout::Placed) -> Result<Type, Error> {
+    fn finish(self, placed: layout::Placed, given: bool) -> Result<Type, Error> {
         let (mut depth, mut nodes) = (0, 1_u32);
         for member in &self.members {
             let (d, n) = member.ty.complexity();
@@ -489,6 +527,8 @@ impl RecordBuilder {
                 ty: m.ty,
                 offset_bits,
                 bits,
+                packed: m.packed,
+                align: m.align,
             })
             .collect();
         let mut record = Record {
@@ -498,6 +538,13 @@ impl RecordBuilder {
             size: placed.size,
             align: placed.align,
             transparent: self.transparent,
+            attributes: Attributes {
+                packed: self.packed,
+                pack: self.pack,
+                align: self.align,
+                language: self.language,
+                given,
+            },
             depth: depth + 1,
             nodes,
             hash: 0,

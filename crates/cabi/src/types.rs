@@ -375,11 +375,15 @@ impl Type {
                 "the lanes of a vector are integers or floats",
             ));
         };
-        let fits = match scalar {
-            Scalar::Int { .. } | Scalar::F16 | Scalar::BF16 | Scalar::F32 | Scalar::F64 => true,
-            Scalar::F128 => true,
-            _ => false,
-        };
+        let fits = matches!(
+            scalar,
+            Scalar::Int { .. }
+                | Scalar::F16
+                | Scalar::BF16
+                | Scalar::F32
+                | Scalar::F64
+                | Scalar::F128
+        );
         if !fits {
             return Err(Error::invalid_type(
                 lane,
@@ -515,8 +519,10 @@ impl Type {
         })
     }
 
-    /// The alignment the type has by nature, without what an `aligned` typedef did to it.
-    pub(crate) fn canonical_align(&self) -> u32 {
+    /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it. A record's own
+    /// attributes are part of its nature.
+    #[must_use]
+    pub fn canonical_align(&self) -> u32 {
         match &self.kind {
             Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),
             Kind::Array(array) => array.elem.canonical_align(),

@@ -1,0 +1,567 @@
+//! A signature in, the place of every piece out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
+
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use crate::assign::{Assigner, State, sret_group};
+use crate::error::Error;
+use crate::explain::Tracer;
+use crate::policy::Policy;
+use crate::reg::{Bank, Reg};
+use crate::rules::{ArgFlags, Classify, Convention, Group, GroupKind, Part, Role, VectorLevel};
+use crate::target::Target;
+use crate::types::{Kind, Scalar, Type};
+
+/// A parameter, or an unnamed argument of one call.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Param {
+    /// Its type. Arrays and functions are taken as the pointers they decay to.
+    pub ty: Type,
+    /// What else is known of it.
+    pub flags: ArgFlags,
+}
+
+/// The signature of a function, or of one call of a variadic function.
+///
+/// # Example
+/// ```
+/// use cabi::{FnAbi, FnSig, Target, Type};
+///
+/// // int printf(const char *, ...), called with a double
+/// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+/// let call = printf.at_call([Type::F32])?;
+/// let abi = FnAbi::new(&call, &Target::X86_64_LINUX)?;
+/// assert_eq!(abi.args[1].place.to_string(), "xmm0");
+/// assert_eq!(abi.n_sse, 1); // goes to AL
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FnSig {
+    pub(crate) params: SmallVec<[Param; 8]>,
+    pub(crate) result: Type,
+    pub(crate) n_named: usize,
+    pub(crate) variadic: bool,
+    pub(crate) noreturn: bool,
+    pub(crate) convention: Option<&'static Convention>,
+    pub(crate) policy: Policy,
+    pub(crate) vectors: VectorLevel,
+    pub(crate) stack_align: u32,
+}
+
+impl FnSig {
+    /// A function of `params` with a result; [`Type::VOID`] for none.
+    pub fn new(params: impl IntoIterator<Item = Type>, result: Type) -> Self {
+        let params: SmallVec<[Param; 8]> = params
+            .into_iter()
+            .map(|ty| Param {
+                ty,
+                flags: ArgFlags::NONE,
+            })
+            .collect();
+        Self {
+            n_named: params.len(),
+            params,
+            result,
+            variadic: false,
+            noreturn: false,
+            convention: None,
+            policy: Policy::default(),
+            vectors: VectorLevel::default(),
+            stack_align: 0,
+        }
+    }
+
+    /// More arguments may follow at each call: `...`.
+    #[must_use]
+    pub fn variadic(mut self) -> Self {
+        self.variadic = true;
+        self
+    }
+
+    /// The function never returns: its result has no place.
+    #[must_use]
+    pub fn noreturn(mut self) -> Self {
+        self.noreturn = true;
+        self
+    }
+
+    /// Another convention than the target's own for C.
+    #[must_use]
+    pub fn convention(mut self, convention: &'static Convention) -> Self {
+        self.convention = Some(convention);
+        self
+    }
+
+    /// What to do where compilers disagree.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The widest vectors this signature passes in registers: what the other side was compiled for.
+    #[must_use]
+    pub fn features(mut self, vectors: VectorLevel) -> Self {
+        self.vectors = vectors;
+        self
+    }
+
+    /// The alignment of the stack at calls, in bytes, where it is greater than the convention's.
+    #[must_use]
+    pub fn incoming_stack_align(mut self, align: u32) -> Self {
+        self.stack_align = align;
+        self
+    }
+
+    /// Sets flags of parameter `index`; nothing happens if there is no such parameter.
+    #[must_use]
+    pub fn flags(mut self, index: usize, flags: ArgFlags) -> Self {
+        if let Some(param) = self.params.get_mut(index) {
+            param.flags = param.flags.and(flags);
+        }
+        self
+    }
+
+    /// The signature of one call of this variadic function, with `unnamed` arguments behind the named ones, after C's default
+    /// argument promotions.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSignature`] if the function is not variadic.
+    pub fn at_call(&self, unnamed: impl IntoIterator<Item = Type>) -> Result<Self, Error> {
+        if !self.variadic {
+            return Err(Error::InvalidSignature {
+                why: "only a variadic function takes unnamed arguments",
+            });
+        }
+        let mut call = self.clone();
+        call.params.truncate(self.n_named);
+        let promoted = unnamed.into_iter().map(|ty| Param {
+            ty: promote(&ty),
+            flags: ArgFlags::NONE,
+        });
+        call.params.extend(promoted);
+        Ok(call)
+    }
+
+    /// The parameters, unnamed ones included.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// The result's type.
+    #[must_use]
+    pub fn result(&self) -> &Type {
+        &self.result
+    }
+
+    /// How many of the parameters are named.
+    #[must_use]
+    pub fn n_named(&self) -> usize {
+        self.n_named
+    }
+
+    /// Whether the function is declared with `...`.
+    #[must_use]
+    pub fn is_variadic(&self) -> bool {
+        self.variadic
+    }
+
+    /// Whether the function never returns.
+    #[must_use]
+    pub fn is_noreturn(&self) -> bool {
+        self.noreturn
+    }
+}
+
+/// C's default argument promotions (C17 6.5.2.2): `float` to `double`, what is narrower than `int` to `int`.
+/// `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
+#[must_use]
+pub fn promote(ty: &Type) -> Type {
+    match ty.as_scalar() {
+        Some(Scalar::F32) => Type::F64,
+        Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Type::I32,
+        _ => ty.clone(),
+    }
+}
+
+/// Where a part is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Loc {
+    /// In a register.
+    Reg(Reg),
+    /// In both registers, the same bits.
+    Both(Reg, Reg),
+    /// In the argument area, bytes from its start.
+    Stack(u64),
+}
+
+/// A part with its place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PlacedPart {
+    /// Which bytes of the object it holds, and how.
+    pub part: Part,
+    /// Where it is.
+    pub loc: Loc,
+}
+
+/// The parts of one value with their places.
+pub type Placed = SmallVec<[PlacedPart; 2]>;
+
+/// Where a value travels.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Place {
+    /// Nowhere: nothing of it travels.
+    Ignore,
+    /// Part by part.
+    Parts(Placed),
+    /// As a whole in the argument area.
+    Stack {
+        /// Bytes from the start of the area.
+        offset: u64,
+        /// Bytes of the value; the slots behind it are padding.
+        size: u64,
+        /// Bytes; the offset is a multiple of it.
+        align: u32,
+    },
+    /// In a copy of the caller's, whose address travels.
+    Indirect {
+        /// Where the address is.
+        pointer: Loc,
+        /// Bytes of the copy.
+        size: u64,
+        /// Alignment the caller gives the copy, in bytes.
+        align: u32,
+    },
+    /// A vector of bools, one location per lane: first the registers, then slots.
+    PerElement {
+        /// Number of lanes.
+        lanes: u16,
+        /// The registers of the first lanes.
+        regs: &'static [Reg],
+        /// Bytes from the start of the area to the slot of the next lane.
+        offset: u64,
+        /// Bytes from one slot to the next.
+        slot: u32,
+    },
+}
+
+/// An argument and its place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ArgAbi {
+    /// Where it travels.
+    pub place: Place,
+    /// Whether a parameter names it.
+    pub named: bool,
+}
+
+/// What becomes of the result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RetAbi {
+    /// There is none.
+    Void,
+    /// The call never returns.
+    NoReturn,
+    /// There is one, but nothing of it travels.
+    Ignore,
+    /// In registers.
+    Parts(Placed),
+    /// Through a hidden pointer (sret).
+    Indirect {
+        /// Where the caller passes the pointer.
+        pointer: Loc,
+        /// The register in which the callee hands it back.
+        echo: Option<Reg>,
+    },
+}
+
+/// Where everything in a call is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct FnAbi {
+    /// One per parameter.
+    pub args: SmallVec<[ArgAbi; 8]>,
+    /// The result.
+    pub ret: RetAbi,
+    /// Bytes of the argument area, shadow space included; a multiple of the slot.
+    pub area_bytes: u64,
+    /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
+    pub area_align: u32,
+    /// How many integer registers the arguments use.
+    pub n_gp: u8,
+    /// How many vector registers the arguments use.
+    pub n_sse: u8,
+    /// The register in which the caller states `n_sse`, if this is a call of a variadic function.
+    pub variadic_count: Option<Reg>,
+    /// The convention.
+    pub convention: &'static Convention,
+}
+
+impl FnAbi {
+    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
+    ///
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64).build(&DataModel::LP64)?;
+    /// let abi = FnAbi::new(&FnSig::new([pair.clone()], pair), &Target::X86_64_LINUX)?;
+    /// assert_eq!(abi.args[0].place.to_string(), "xmm0 rdi");
+    /// assert_eq!(abi.ret.to_string(), "xmm0 rax");
+    ///
+    /// let refused = FnAbi::new(&FnSig::new([Type::VOID], Type::I32), &Target::X86_64_LINUX);
+    /// assert_eq!(refused.unwrap_err().to_string(), "void: an argument needs a complete object type (x86_64-unknown-linux-gnu)");
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    pub fn new(sig: &FnSig, target: &Target) -> Result<Self, Error> {
+        Self::traced(sig, target, &mut Tracer::off())
+    }
+
+    pub(crate) fn traced(
+        sig: &FnSig,
+        target: &Target,
+        tracer: &mut Tracer<'_>,
+    ) -> Result<Self, Error> {
+        let convention = match sig.convention.or(target.convention()) {
+            Some(convention) => convention,
+            None => {
+                return Err(Error::UnknownTarget {
+                    target: target.name().into(),
+                });
+            }
+        };
+        let mut walk = Walk {
+            sig,
+            target,
+            convention,
+        };
+        let mut state = State::new(convention);
+        let ret = walk.result(&mut state, tracer)?;
+        let mut args = SmallVec::with_capacity(sig.params.len());
+        for (i, param) in sig.params.iter().enumerate() {
+            tracer.begin_arg();
+            args.push(walk.argument(param, i < sig.n_named, &mut state, tracer)?);
+        }
+        let (area_bytes, area_align) = state.area();
+        Ok(Self {
+            args,
+            ret,
+            area_bytes,
+            area_align: area_align.max(sig.stack_align),
+            n_gp: state.count(Bank::Int),
+            n_sse: state.count(Bank::Vector),
+            variadic_count: convention.variadic_count.filter(|_| sig.variadic),
+            convention,
+        })
+    }
+
+    /// Whether a result of `sig`'s type travels in registers; otherwise it needs a hidden pointer.
+    ///
+    /// # Errors
+    /// As [`FnAbi::new`].
+    pub fn return_fits(sig: &FnSig, target: &Target) -> Result<bool, Error> {
+        let only_result = FnSig {
+            params: SmallVec::new(),
+            n_named: 0,
+            ..sig.clone()
+        };
+        Ok(!matches!(
+            Self::new(&only_result, target)?.ret,
+            RetAbi::Indirect { .. }
+        ))
+    }
+}
+
+/// One signature on its way through a convention.
+struct Walk<'a> {
+    sig: &'a FnSig,
+    target: &'a Target,
+    convention: &'static Convention,
+}
+
+impl Walk<'_> {
+    fn classify(&self, ty: &Type, role: Role, tracer: &mut Tracer<'_>) -> Result<Group, Error> {
+        let mut cx = Classify {
+            policy: self.sig.policy,
+            vectors: self.sig.vectors,
+            role,
+            model: self.target.data_model(),
+            tracer,
+        };
+        let group = (self.convention.classify)(ty, &mut cx)?;
+        cx.tracer.group(&group);
+        Ok(group)
+    }
+
+    fn unsupported(&self, ty: &Type, why: &'static str) -> Error {
+        Error::Unsupported {
+            ty: alloc::string::ToString::to_string(ty),
+            why,
+            target: self.target.name().into(),
+        }
+    }
+
+    /// The result's place; a hidden pointer takes its register from `state` before any argument does.
+    fn result(&mut self, state: &mut State, tracer: &mut Tracer<'_>) -> Result<RetAbi, Error> {
+        tracer.begin_result();
+        let ty = &self.sig.result;
+        if self.sig.noreturn {
+            return Ok(RetAbi::NoReturn);
+        }
+        match ty.kind() {
+            Kind::Void => return Ok(RetAbi::Void),
+            Kind::Function | Kind::Array(_) => {
+                return Err(self.unsupported(ty, "a function cannot return this"));
+            }
+            _ => {}
+        }
+        let group = self.classify(ty, Role::Result, tracer)?;
+        let mut registers =
+            self.assigner(self.convention.results, State::new(self.convention), tracer);
+        match registers.place(&group, Role::Result)? {
+            Some(Place::Ignore) => return Ok(RetAbi::Ignore),
+            Some(Place::Parts(parts)) => return Ok(RetAbi::Parts(parts)),
+            _ => {}
+        }
+        tracer.note("no registers for the result: the caller passes a pointer (sret)");
+        let mut args = self.assigner(self.convention.args, *state, tracer);
+        let place = args.place(&sret_group(), Role::Named)?;
+        *state = args.state;
+        match place {
+            Some(Place::Parts(parts)) if parts.len() == 1 => Ok(RetAbi::Indirect {
+                pointer: parts[0].loc,
+                echo: self.convention.sret_echo,
+            }),
+            _ => Err(self.unsupported(
+                ty,
+                "the convention has no register for the pointer to the result",
+            )),
+        }
+    }
+
+    fn argument(
+        &self,
+        param: &Param,
+        named: bool,
+        state: &mut State,
+        tracer: &mut Tracer<'_>,
+    ) -> Result<ArgAbi, Error> {
+        let decayed;
+        let ty = match param.ty.kind() {
+            Kind::Array(_) | Kind::Function => {
+                decayed = self.target.data_model().decay(&param.ty);
+                &decayed
+            }
+            Kind::Void => {
+                return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
+            }
+            _ => &param.ty,
+        };
+        let role = if named { Role::Named } else { Role::Unnamed };
+        let mut group = self.classify(ty, role, tracer)?;
+        group.flags = param.flags;
+        if param.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
+            group.kind = GroupKind::Memory;
+        }
+        let mut assigner = self.assigner(self.convention.args, *state, tracer);
+        let place = assigner.place(&group, role)?;
+        *state = assigner.state;
+        match place {
+            Some(place) => Ok(ArgAbi { place, named }),
+            None => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
+        }
+    }
+
+    fn assigner<'a, 't, 'v>(
+        &self,
+        rules: &'static [crate::rules::Rule],
+        state: State,
+        tracer: &'v mut Tracer<'t>,
+    ) -> Assigner<'a, 't, 'v> {
+        Assigner {
+            convention: self.convention,
+            rules,
+            variadic: self.sig.variadic,
+            state,
+            tracer,
+        }
+    }
+}
+
+impl fmt::Display for Loc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reg(reg) => reg.fmt(f),
+            Self::Both(a, b) => write!(f, "{a}+{b}"),
+            Self::Stack(offset) => write!(f, "stack {offset}"),
+        }
+    }
+}
+
+fn write_parts(f: &mut fmt::Formatter<'_>, parts: &[PlacedPart]) -> fmt::Result {
+    parts
+        .iter()
+        .enumerate()
+        .try_for_each(|(i, placed)| write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc))
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignore => f.write_str("nothing"),
+            Self::Parts(parts) => write_parts(f, parts),
+            Self::Stack {
+                offset,
+                size,
+                align,
+            } => {
+                write!(f, "stack {offset}..{} align {align}", offset + size)
+            }
+            Self::Indirect { pointer, align, .. } => {
+                write!(f, "{pointer}, pointer to a copy aligned {align}")
+            }
+            Self::PerElement {
+                lanes,
+                regs,
+                offset,
+                slot,
+            } => {
+                f.write_str("lanes")?;
+                regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
+                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                if left > 0 {
+                    write!(f, " stack {offset}..{}", offset + left * u64::from(*slot))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for RetAbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Void => f.write_str("void"),
+            Self::NoReturn => f.write_str("never"),
+            Self::Ignore => f.write_str("nothing"),
+            Self::Parts(parts) => write_parts(f, parts),
+            Self::Indirect {
+                pointer,
+                echo: Some(echo),
+            } => {
+                write!(f, "sret {pointer}, echoed in {echo}")
+            }
+            Self::Indirect {
+                pointer,
+                echo: None,
+            } => write!(f, "sret {pointer}"),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The one walk over a type: its scalars in memory order, each with its place and what surrounds it.
+//!
+//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where.
+
+use core::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::record::Field;
+use crate::types::{Kind, Scalar, Type, Vector};
+
+/// What a leaf is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum LeafKind {
+    /// A scalar; also each half of a complex number, and a bit-field (its declared type).
+    Scalar(Scalar),
+    /// A whole vector.
+    Vector(Vector),
+    /// A member without bytes of its own: an empty record or an array of no elements.
+    Empty,
+    /// A flexible array member: its elements are not part of the value.
+    FlexibleArray,
+}
+
+/// A scalar, or a whole vector, inside a type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Leaf {
+    /// What it is.
+    pub kind: LeafKind,
+    /// First bit, counted from the start of the type.
+    pub offset_bits: u64,
+    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for what is empty.
+    pub width_bits: u64,
+    /// Whether it is a bit-field.
+    pub bit_field: bool,
+    /// Whether it is an unnamed bit-field, which is padding to C.
+    pub unnamed: bool,
+    /// Whether it, or something around it, is `_Atomic`.
+    pub atomic: bool,
+    /// The greatest declared alignment, in bytes, of the leaf's own type and the members around it.
+    pub declared_align: u32,
+    /// Whether the leaf and every member around it start at a multiple of their type's alignment.
+    pub members_aligned: bool,
+}
+
+impl Leaf {
+    /// The eightbytes that hold at least one of the leaf's bits: none for an empty one.
+    #[must_use]
+    pub fn eightbytes(&self) -> Range<usize> {
+        if self.width_bits == 0 {
+            return 0..0;
+        }
+        let last = (self.offset_bits + self.width_bits - 1) / 64;
+        let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1);
+        index(self.offset_bits / 64)..index(last) + 1
+    }
+
+    /// The bytes that hold at least one of the leaf's bits.
+    #[must_use]
+    pub fn bytes(&self) -> Range<u64> {
+        if self.width_bits == 0 {
+            let at = self.offset_bits / 8;
+            return at..at;
+        }
+        self.offset_bits / 8..(self.offset_bits + self.width_bits).div_ceil(8)
+    }
+}
+
+/// The leaves of `ty` in the order of their declaration, which for structures is the order of their offsets. Members of a
+/// union all appear. Zero-width bit-fields appear with width 0.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, RecordBuilder, Type, leaves};
+///
+/// let inner = Type::array(&Type::F32, 2)?;
+/// let ty = RecordBuilder::structure("s").field("n", Type::I32).field("xy", inner).build(&DataModel::LP64)?;
+/// let offsets: Vec<u64> = leaves(&ty).map(|leaf| leaf.offset_bits).collect();
+/// assert_eq!(offsets, [0, 32, 64]);
+/// # Ok::<(), cabi::Error>(())
+/// ```
+pub fn leaves(ty: &Type) -> Leaves<'_> {
+    let mut walk = Leaves {
+        stack: SmallVec::new(),
+        ready: [None, None],
+    };
+    let around = Around {
+        offset: 0,
+        align: 1,
+        aligned: true,
+        atomic: false,
+    };
+    walk.enter(ty, around);
+    walk
+}
+
+/// Iterator over the [`leaves`] of a type.
+#[derive(Debug)]
+pub struct Leaves<'a> {
+    /// Records and arrays entered, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
+    stack: SmallVec<[Frame<'a>; 4]>,
+    /// Leaves found and not yet given out; a complex number makes two at once.
+    ready: [Option<Leaf>; 2],
+}
+
+/// What a leaf has around it.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    /// Bytes from the start of the outermost type.
+    offset: u64,
+    align: u32,
+    aligned: bool,
+    atomic: bool,
+}
+
+#[derive(Debug)]
+enum Frame<'a> {
+    Fields {
+        rest: core::slice::Iter<'a, Field>,
+        around: Around,
+    },
+    Elements {
+        elem: &'a Type,
+        left: u64,
+        around: Around,
+    },
+}
+
+impl<'a> Leaves<'a> {
+    /// Goes into `ty`, which starts at `around.offset`: pushes a frame, or makes leaves ready.
+    fn enter(&mut self, ty: &'a Type, mut around: Around) {
+        around.align = around.align.max(ty.align());
+        around.aligned &= around
+            .offset
+            .is_multiple_of(u64::from(ty.canonical_align()));
+        around.atomic |= ty.is_atomic();
+        match ty.kind() {
+            Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+                self.ready[0] = Some(scalar_leaf(*scalar, ty.size(), around));
+            }
+            Kind::Complex(part) => self.pair([*part, *part], ty.size() / 2, around),
+            Kind::Slice => {
+                let half = ty.size() / 2;
+                let length = if half == 8 { 64 } else { 32 };
+                let length = Scalar::Int {
+                    bits: length,
+                    signed: false,
+                };
+                self.pair([Scalar::Ptr, length], half, around);
+            }
+            Kind::Vector(vector) => {
+                let width = match vector.bools {
+                    Some(_) => u64::from(vector.lanes),
+                    None => ty.size() * 8,
+                };
+                self.ready[0] = Some(around.leaf(LeafKind::Vector(*vector), width));
+            }
+            Kind::Array(array) => match array.len {
+                None => self.ready[0] = Some(around.leaf(LeafKind::FlexibleArray, 0)),
+                Some(0) => self.ready[0] = Some(around.leaf(LeafKind::Empty, 0)),
+                // Elements without bytes are all alike: one stands for them, however many there are.
+                Some(_) if array.elem.size() == 0 => {
+                    self.stack.push(Frame::Elements {
+                        elem: &array.elem,
+                        left: 1,
+                        around,
+                    });
+                }
+                Some(len) => {
+                    self.stack.push(Frame::Elements {
+                        elem: &array.elem,
+                        left: len,
+                        around,
+                    });
+                }
+            },
+            Kind::Record(record) if record.fields().is_empty() => {
+                self.ready[0] = Some(around.leaf(LeafKind::Empty, 0));
+            }
+            Kind::Record(record) => {
+                self.stack.push(Frame::Fields {
+                    rest: record.fields().iter(),
+                    around,
+                });
+            }
+            Kind::Void | Kind::Function => {}
+        }
+    }
+
+    fn pair(&mut self, scalars: [Scalar; 2], half: u64, around: Around) {
+        let [first, second] = scalars;
+        let at_second = Around {
+            offset: around.offset + half,
+            ..around
+        };
+        self.ready = [
+            Some(scalar_leaf(first, half, around)),
+            Some(scalar_leaf(second, half, at_second)),
+        ];
+    }
+
+    fn enter_field(&mut self, field: &'a Field, around: Around) {
+        let Some(bits) = field.bit_field() else {
+            let offset = around.offset + field.offset();
+            self.enter(field.ty(), Around { offset, ..around });
+            return;
+        };
+        let Some(scalar) = field.ty().as_scalar() else {
+            return;
+        };
+        self.ready[0] = Some(Leaf {
+            kind: LeafKind::Scalar(scalar),
+            offset_bits: around.offset * 8 + field.offset_bits(),
+            width_bits: u64::from(bits.width),
+            bit_field: true,
+            unnamed: field.name().is_none(),
+            atomic: around.atomic,
+            declared_align: around.align.max(field.ty().align()),
+            members_aligned: around.aligned,
+        });
+    }
+}
+
+impl Around {
+    fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
+        Leaf {
+            kind,
+            offset_bits: self.offset * 8,
+            width_bits,
+            bit_field: false,
+            unnamed: false,
+            atomic: self.atomic,
+            declared_align: self.align,
+            members_aligned: self.aligned,
+        }
+    }
+}
+
+fn scalar_leaf(scalar: Scalar, size: u64, around: Around) -> Leaf {
+    around.leaf(LeafKind::Scalar(scalar), scalar.value_bits(size))
+}
+
+impl Iterator for Leaves<'_> {
+    type Item = Leaf;
+
+    fn next(&mut self) -> Option<Leaf> {
+        loop {
+            if let Some(leaf) = self.ready[0].take() {
+                self.ready.swap(0, 1);
+                return Some(leaf);
+            }
+            match self.stack.last_mut()? {
+                Frame::Fields { rest, around } => {
+                    let around = *around;
+                    match rest.next() {
+                        Some(field) => self.enter_field(field, around),
+                        None => drop(self.stack.pop()),
+                    }
+                }
+                Frame::Elements { left: 0, .. } => drop(self.stack.pop()),
+                Frame::Elements { elem, left, around } => {
+                    let (elem, here) = (*elem, *around);
+                    *left -= 1;
+                    around.offset += elem.size();
+                    self.enter(elem, here);
+                }
+            }
+        }
+    }
+}

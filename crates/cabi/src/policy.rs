@@ -1,0 +1,156 @@
+//! Where compilers disagree and each is consistent with itself: one named bit per corner, and the profiles of the compilers.
+//!
+//! A bit says what the behaviour is, never which version of a compiler shows it. `docs/policy.md` has the whole table.
+
+use core::fmt;
+use core::ops::{BitOr, BitOrAssign};
+
+/// A set of choices. The default is the profile in which gcc and clang agree, and gcc's where they do not.
+///
+/// # Example
+/// ```
+/// use cabi::Policy;
+/// assert_eq!(Policy::default(), Policy::GCC);
+/// assert!(Policy::CLANG.has(Policy::FLEXIBLE_ARRAY_IN_MEMORY));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Policy(u32);
+
+macro_rules! bits {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal;)*) => {
+        impl Policy {
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+
+            /// Every bit with its name.
+            pub const NAMES: &'static [(Self, &'static str)] = &[$((Self::$name, stringify!($name)),)*];
+        }
+    };
+}
+
+bits! {
+    /// A record with a flexible array member travels in memory (clang); gcc ignores the member.
+    FLEXIBLE_ARRAY_IN_MEMORY = 0;
+    /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang through version 23 ignores them as padding.
+    UNNAMED_BIT_FIELDS_COUNT = 1;
+    /// A member of record or array type at an offset its type's alignment forbids sends the value to memory (clang); gcc looks
+    /// at the scalars only.
+    MEMBERS_MUST_BE_ALIGNED = 2;
+    /// A vector result wider than the vector level is split over up to four vector registers (clang, Zig); gcc returns it in memory.
+    WIDE_VECTOR_RESULTS_SPLIT = 3;
+    /// A vector of two 16-bit floats is `Sse` (gcc); clang classifies by size only: `Integer`.
+    HALF_PAIRS_IN_SSE = 4;
+    /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it does for the argument.
+    DOUBLE_VECTOR_RESULT_IN_SSE = 5;
+    /// A structure with an `_Atomic` member travels in memory (clang).
+    ATOMIC_MEMBERS_IN_MEMORY = 6;
+    /// An `__int128` that finds one integer register free leaves it unused by later arguments too (LLVM 18 and 19).
+    INT128_USES_UP_INTEGER_REGISTERS = 7;
+    /// 8-byte vectors of integers are `Integer` (clang on Darwin, FreeBSD and PlayStation).
+    INTEGER_VECTORS_IN_GPR = 8;
+    /// `char`, `short` and their unsigned kin are extended to 32 bits in results too (Darwin).
+    NARROW_RESULTS_EXTENDED = 9;
+    /// `X87Up` that lost its `X87` does not send the value to memory (revisions before 0.98; Darwin).
+    LONE_X87UP_KEPT = 10;
+    /// Vectors of `__int128` wider than 16 bytes travel in memory (clang on Linux).
+    WIDE_INT128_VECTORS_IN_MEMORY = 11;
+    /// A structure of more than 16 bytes with an empty member travels in memory, also when the other member is a vector (clang).
+    EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12;
+    /// On Win64, bare vectors of 8 and 4 bytes travel by reference and return in xmm0 (clang); gcc passes them as integers.
+    WIN64_SMALL_VECTORS_BY_REFERENCE = 13;
+    /// On Win64, `__float128` travels in a vector register (clang); gcc passes it by reference and returns it through memory.
+    WIN64_FLOAT128_IN_SSE = 14;
+}
+
+impl Policy {
+    /// No bit set.
+    pub const NONE: Self = Self(0);
+
+    /// gcc on Linux.
+    pub const GCC: Self = Self(Self::UNNAMED_BIT_FIELDS_COUNT.0 | Self::HALF_PAIRS_IN_SSE.0);
+
+    /// clang on Linux, as versions 18 and 19 behave.
+    pub const CLANG: Self = Self(
+        Self::FLEXIBLE_ARRAY_IN_MEMORY.0
+            | Self::MEMBERS_MUST_BE_ALIGNED.0
+            | Self::WIDE_VECTOR_RESULTS_SPLIT.0
+            | Self::DOUBLE_VECTOR_RESULT_IN_SSE.0
+            | Self::ATOMIC_MEMBERS_IN_MEMORY.0
+            | Self::INT128_USES_UP_INTEGER_REGISTERS.0
+            | Self::WIDE_INT128_VECTORS_IN_MEMORY.0
+            | Self::EMPTY_MEMBERS_BAR_WIDE_VECTORS.0
+            | Self::WIN64_SMALL_VECTORS_BY_REFERENCE.0
+            | Self::WIN64_FLOAT128_IN_SSE.0,
+    );
+
+    /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).
+    pub const ZIG: Self = Self(Self::CLANG.0 & !Self::INT128_USES_UP_INTEGER_REGISTERS.0);
+
+    /// Whether all of `bits` are set.
+    #[must_use]
+    pub const fn has(self, bits: Self) -> bool {
+        self.0 & bits.0 == bits.0
+    }
+
+    /// These choices without `bits`.
+    #[must_use]
+    pub const fn without(self, bits: Self) -> Self {
+        Self(self.0 & !bits.0)
+    }
+
+    /// The profile or single bit called `name`: `gcc`, `clang`, `zig`, or a bit's name in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let profiles = [
+            ("gcc", Self::GCC),
+            ("clang", Self::CLANG),
+            ("zig", Self::ZIG),
+        ];
+        if let Some((_, policy)) = profiles.iter().find(|(n, _)| *n == name) {
+            return Some(*policy);
+        }
+        Self::NAMES
+            .iter()
+            .find(|(_, n)| n.eq_ignore_ascii_case(name))
+            .map(|(bit, _)| *bit)
+    }
+
+    /// The names of the bits that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .iter()
+            .filter(move |(bit, _)| self.has(*bit))
+            .map(|(_, name)| *name)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::GCC
+    }
+}
+
+impl BitOr for Policy {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Policy {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Policy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
+}

@@ -1,0 +1,112 @@
+//! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
+
+pub(crate) mod x86_64_sysv;
+pub(crate) mod x86_64_win64;
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+
+use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
+
+use crate::data_model::DataModel;
+use crate::error::Error;
+use crate::rules::Convention;
+
+/// A machine and system: how its C types are laid out and how its C functions are called.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Target {
+    name: Cow<'static, str>,
+    data_model: DataModel,
+    convention: Option<&'static Convention>,
+}
+
+impl Target {
+    /// x86-64 Linux, System V.
+    pub const X86_64_LINUX: Self = Self {
+        name: Cow::Borrowed("x86_64-unknown-linux-gnu"),
+        data_model: DataModel::LP64,
+        convention: Some(&x86_64_sysv::X86_64_SYSV),
+    };
+
+    /// 64-bit Windows with GNU tools.
+    pub const X86_64_WINDOWS_GNU: Self = Self {
+        name: Cow::Borrowed("x86_64-pc-windows-gnu"),
+        data_model: DataModel::LLP64_GNU,
+        convention: Some(&x86_64_win64::X86_64_WIN64),
+    };
+
+    /// The machine this runs on.
+    ///
+    /// # Errors
+    /// As [`Target::new`].
+    pub fn host() -> Result<Self, Error> {
+        Self::new(&target_lexicon::HOST)
+    }
+
+    /// The target of a triple. For some targets only the data model is known; asking for an [`FnAbi`](crate::FnAbi) is then an error
+    /// unless the signature brings its convention along.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTarget`] where not even the data model is known.
+    pub fn new(triple: &Triple) -> Result<Self, Error> {
+        let windows = triple.operating_system == OperatingSystem::Windows;
+        let msvc = windows && triple.environment == Environment::Msvc;
+        let (data_model, convention) = match triple.architecture {
+            Architecture::X86_64 if msvc => (DataModel::LLP64, Some(&x86_64_win64::X86_64_WIN64)),
+            Architecture::X86_64 if windows => {
+                (DataModel::LLP64_GNU, Some(&x86_64_win64::X86_64_WIN64))
+            }
+            Architecture::X86_64 if triple.environment == Environment::Gnux32 => {
+                (DataModel::X32, None)
+            }
+            Architecture::X86_64 if triple.pointer_width() == Ok(PointerWidth::U64) => {
+                (DataModel::LP64, Some(&x86_64_sysv::X86_64_SYSV))
+            }
+            Architecture::X86_32(_) if !windows => (DataModel::ILP32, None),
+            Architecture::Aarch64(_) if !windows && !is_apple(triple) => (DataModel::AARCH64, None),
+            Architecture::Riscv64(_) => (DataModel::RISCV64, None),
+            _ => {
+                return Err(Error::UnknownTarget {
+                    target: triple.to_string(),
+                });
+            }
+        };
+        Ok(Self {
+            name: Cow::Owned(triple.to_string()),
+            data_model,
+            convention,
+        })
+    }
+
+    /// The triple, as messages name it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How C types are laid out.
+    #[must_use]
+    pub fn data_model(&self) -> &DataModel {
+        &self.data_model
+    }
+
+    /// How C functions are called, where that is known.
+    #[must_use]
+    pub fn convention(&self) -> Option<&'static Convention> {
+        self.convention
+    }
+
+    /// The same target with another data model: `ms_abi` on Linux is its own layout with Win64's convention.
+    #[must_use]
+    pub fn with_convention(mut self, convention: &'static Convention) -> Self {
+        self.convention = Some(convention);
+        self
+    }
+}
+
+fn is_apple(triple: &Triple) -> bool {
+    matches!(
+        triple.operating_system,
+        OperatingSystem::Darwin(_) | OperatingSystem::MacOSX(_) | OperatingSystem::IOS(_)
+    )
+}

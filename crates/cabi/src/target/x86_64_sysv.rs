@@ -1,0 +1,420 @@
+//! x86-64 System V: psABI 3.2.3, Parameter Passing and Returning of Values.
+//!
+//! Rule 2 of the classification (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
+
+use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
+use crate::error::Error;
+use crate::leaves::{Leaf, LeafKind, leaves};
+use crate::policy::Policy;
+use crate::record::RecordKind;
+use crate::reg::Reg::{
+    self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
+    Xmm7,
+};
+use crate::rules::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::rules::{
+    ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
+};
+use crate::types::{BoolVector, Kind, Scalar, Type, Vector};
+
+const INTS: &[PartType] = &[I8, I16, I32, I64];
+const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256, V512];
+const ARG_GPRS: &[Reg] = &[Rdi, Rsi, Rdx, Rcx, R8, R9];
+const ARG_VECTORS: &[Reg] = &[Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6, Xmm7];
+
+/// x86-64 System V, as Linux and the BSDs use it.
+pub const X86_64_SYSV: Convention = Convention {
+    name: "x86-64 System V",
+    classify,
+    args: &[
+        Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+        Rule::IfWants(
+            Want::PerElement,
+            &Rule::AssignLanes {
+                regs: ARG_GPRS,
+                slot: 8,
+            },
+        ),
+        Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(ARG_VECTORS)),
+        // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a multiple of 8 bytes.
+        Rule::PassByVal { size: 8, align: 8 },
+    ],
+    results: &[
+        Rule::IfType(INTS, &Rule::AssignToReg(&[Rax, Rdx])),
+        // xmm2 and xmm3: vectors wider than their registers, where a policy splits them.
+        Rule::IfType(FLOATS, &Rule::AssignToReg(&[Xmm0, Xmm1, Xmm2, Xmm3])),
+        Rule::IfType(&[F80], &Rule::AssignToReg(&[St0, St1])),
+    ],
+    shadow_space: 0,
+    stack_align: 16,
+    slot: 8,
+    sret_echo: Some(Rax),
+    variadic_count: Some(Rax),
+};
+
+/// What `ty` asks for.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let align = ty.canonical_align();
+    if let Some(scalar) = ty.as_scalar()
+        && let Some(part) = scalar_part(scalar, ty.size(), cx.role)
+    {
+        cx.tracer.whole(part.class);
+        return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
+    }
+    let ty = as_passed(ty, cx.role);
+    let mut group = match shape(ty, cx) {
+        Shape::Memory => Group::new(GroupKind::Memory, ty.size(), align),
+        Shape::PerElement { lanes } => {
+            Group::new(GroupKind::PerElement { lanes }, ty.size(), align)
+        }
+        Shape::Classes(classes) => group_of(ty, &classes, align, cx),
+    };
+    let int128 = matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
+    if int128 && cx.role != Role::Result {
+        group.uses_up = cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS);
+    }
+    Ok(group)
+}
+
+/// A transparent union is passed as its first member; other values, and results, as what they are.
+fn as_passed(ty: &Type, role: Role) -> &Type {
+    match ty.as_record() {
+        Some(record) if record.is_transparent() && role != Role::Result => record
+            .fields()
+            .first()
+            .map_or(ty, |field| as_passed(field.ty(), role)),
+        _ => ty,
+    }
+}
+
+/// The part of a scalar that is one eightbyte or less, the common case. Narrow integers are extended by the caller: gcc's callees
+/// extend them again, clang's rely on it. Nobody extends results.
+fn scalar_part(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
+    let ty = match (scalar, size) {
+        (Scalar::F16 | Scalar::BF16, _) => F16,
+        (Scalar::F32 | Scalar::Dec32, _) => F32,
+        (Scalar::F64 | Scalar::Dec64, _) => F64,
+        (_, 1) => I8,
+        (_, 2) => I16,
+        (_, 4) => I32,
+        (_, 8) => I64,
+        _ => return None,
+    };
+    let extension = match (role, ty) {
+        (Role::Result, _) => Extension::None,
+        // Clang and gcc leave the unused bits of a `_BitInt` unspecified, and extend its container all the same.
+        (_, I8 | I16) if scalar.is_signed() => Extension::Sign,
+        (_, I8 | I16) => Extension::Zero,
+        _ => Extension::None,
+    };
+    let class = if ty.is_int() {
+        Class::Integer
+    } else {
+        Class::Sse
+    };
+    Some(Part {
+        class,
+        ty,
+        offset: 0,
+        size: ty.bytes(),
+        extension,
+    })
+}
+
+/// The shape of `ty`: one class per eightbyte, memory, or a location per lane.
+pub(crate) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Shape {
+    match ty.kind() {
+        // The only value that is ComplexX87, and only when it is nothing else (rule 4 of the text on `_Complex`).
+        Kind::Complex(Scalar::F80) => return Shape::Classes(Classes::of(&[Class::ComplexX87; 4])),
+        Kind::Vector(vector) => return vector_shape(*vector, ty.size(), cx),
+        _ => {}
+    }
+    // Rule 1; its second half, unaligned fields, is looked at leaf by leaf.
+    if ty.size() > 64 {
+        cx.tracer.memory("rule 1: larger than eight eightbytes");
+        return Shape::Memory;
+    }
+    let mut classes = Classes::none(ty.size());
+    for leaf in leaves(ty) {
+        if let Some(why) = sends_to_memory(&leaf, ty, cx) {
+            cx.tracer.memory(why);
+            return Shape::Memory;
+        }
+        if leaf.unnamed && leaf.width_bits != 0 && !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
+            continue;
+        }
+        // Rule 3. From its first to its last bit: a bit-field may straddle.
+        let first = leaf.eightbytes().start;
+        for i in leaf.eightbytes() {
+            let Some(class) = classes.as_mut_slice().get_mut(i) else {
+                continue;
+            };
+            let (before, own) = (*class, class_of(&leaf, i - first, cx));
+            *class = merge(before, own);
+            cx.tracer.merge(&leaf, i, before, own, *class);
+        }
+    }
+    finish(classes, cx)
+}
+
+/// Rule 5.
+fn finish(classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
+    let mut changed = None;
+    let result = cleanup(classes, |i| changed = Some(i));
+    if let Some(i) = changed {
+        cx.tracer.cleanup(Cleanup::LoneSseUp, Some(i));
+    }
+    match result {
+        Ok(classes) => Shape::Classes(classes),
+        Err(Cleanup::LoneX87Up) if cx.choose(Policy::LONE_X87UP_KEPT) => Shape::Classes(classes),
+        Err(step) => {
+            cx.tracer.cleanup(step, None);
+            Shape::Memory
+        }
+    }
+}
+
+/// Why `leaf` sends the whole of `ty` to memory, if it does.
+fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
+    if leaf.atomic && ty.is_aggregate() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        return Some("an _Atomic member");
+    }
+    if leaf.kind == LeafKind::FlexibleArray && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
+        return Some("a flexible array member");
+    }
+    if leaf.bit_field {
+        return None; // bit-fields are exempt from the rule on unaligned fields
+    }
+    let unit = match leaf.kind {
+        LeafKind::Scalar(scalar) => natural_align_bits(scalar, leaf.width_bits),
+        LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits,
+        _ => 8,
+    };
+    if !leaf.offset_bits.is_multiple_of(unit) {
+        return Some("rule 1: an unaligned field");
+    }
+    if !leaf.members_aligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
+        return Some("rule 1: a member at an offset its type's alignment forbids");
+    }
+    if let LeafKind::Vector(vector) = leaf.kind {
+        return vector_objection(vector, leaf.width_bits, cx);
+    }
+    let structure = ty
+        .as_record()
+        .is_some_and(|record| record.kind() == RecordKind::Struct);
+    if ty.size() > 16
+        && leaf.kind == LeafKind::Empty
+        && structure
+        && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS)
+    {
+        return Some("an empty member in more than two eightbytes");
+    }
+    None
+}
+
+/// Why a vector member sends its record to memory, if it does.
+fn vector_objection(vector: Vector, bits: u64, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
+    let bytes = bits.div_ceil(8);
+    if vector.bools == Some(BoolVector::Zig) && vector.lanes > 64 {
+        return Some("a vector of more than 64 bools as a member");
+    }
+    if bytes > cx.vectors.bytes() {
+        return Some("a vector wider than the signature's vector level");
+    }
+    if bytes > 16 && cx.role == Role::Unnamed {
+        return Some("unnamed vectors wider than 16 bytes are always in memory");
+    }
+    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
+    if bytes > 16 && int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
+        return Some("a vector of __int128 wider than 16 bytes");
+    }
+    if bytes == 8 && vector.lane == Scalar::F64 {
+        return Some("a vector of one double");
+    }
+    None
+}
+
+/// The alignment below which gcc calls a scalar unaligned: its size, whatever a typedef says.
+fn natural_align_bits(scalar: Scalar, width_bits: u64) -> u64 {
+    match scalar {
+        Scalar::F80 => 128,
+        Scalar::BitInt { bits, .. } if bits > 64 => 64,
+        Scalar::BitInt { .. } => width_bits.next_power_of_two().max(8),
+        _ => width_bits.max(8),
+    }
+}
+
+/// The class of eightbyte `i` of a leaf (psABI 3.2.3, "The basic types are assigned their natural classes").
+fn class_of(leaf: &Leaf, i: usize, cx: &mut Classify<'_, '_>) -> Class {
+    match leaf.kind {
+        LeafKind::Scalar(scalar) => match scalar {
+            Scalar::F80 if i == 0 => Class::X87,
+            Scalar::F80 => Class::X87Up,
+            Scalar::F128 | Scalar::Dec128 if i > 0 => Class::SseUp,
+            scalar if scalar.is_float() => Class::Sse,
+            Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Class::Sse,
+            _ => Class::Integer,
+        },
+        LeafKind::Vector(vector) => match vector_class(vector, leaf.width_bits.div_ceil(8), cx) {
+            Class::Sse if i > 0 => Class::SseUp,
+            class => class,
+        },
+        LeafKind::Empty | LeafKind::FlexibleArray => Class::NoClass,
+    }
+}
+
+/// The class of a vector's first eightbyte.
+fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Class {
+    match bytes {
+        ..=2 => Class::Integer,
+        3..=4 if vector.bools.is_some() => Class::Integer,
+        3..=4 => match vector.lane {
+            Scalar::F16 | Scalar::BF16 if cx.choose(Policy::HALF_PAIRS_IN_SSE) => Class::Sse,
+            _ => Class::Integer,
+        },
+        8 if matches!(vector.lane, Scalar::Int { .. }) => {
+            if cx.policy.has(Policy::INTEGER_VECTORS_IN_GPR) {
+                Class::Integer
+            } else {
+                Class::Sse
+            }
+        }
+        _ => Class::Sse,
+    }
+}
+
+/// A vector that is not inside anything. Results may be wider than the vector level, arguments not.
+fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>) -> Shape {
+    let result = cx.role == Role::Result;
+    if vector.bools == Some(BoolVector::Zig) && vector.lanes > 64 {
+        let fits = u64::from(vector.lanes).div_ceil(8) <= cx.vectors.bytes();
+        return if fits && !result {
+            Shape::PerElement {
+                lanes: vector.lanes,
+            }
+        } else {
+            Shape::Memory
+        };
+    }
+    if size == 8 && vector.lane == Scalar::F64 {
+        let in_sse = result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE);
+        return if in_sse {
+            Shape::Classes(Classes::of(&[Class::Sse]))
+        } else {
+            Shape::Memory
+        };
+    }
+    if size > 16 {
+        let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
+        if int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
+            return Shape::Memory;
+        }
+        if cx.role == Role::Unnamed {
+            cx.tracer
+                .memory("unnamed vectors wider than 16 bytes are always in memory");
+            return Shape::Memory;
+        }
+        let splits =
+            result && size > cx.vectors.bytes() && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT);
+        if size > cx.vectors.bytes() && !splits {
+            cx.tracer
+                .memory("a vector wider than the signature's vector level");
+            return Shape::Memory;
+        }
+    }
+    let first = vector_class(vector, size, cx);
+    let mut classes = Classes::none(size.max(1));
+    for (i, class) in classes.as_mut_slice().iter_mut().enumerate() {
+        *class = if i == 0 || first == Class::Integer {
+            first
+        } else {
+            Class::SseUp
+        };
+    }
+    Shape::Classes(classes)
+}
+
+/// The parts that `classes` make of `ty`.
+fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>) -> Group {
+    let mut group = Group::new(GroupKind::Registers, ty.size(), align);
+    group.classes = Some(*classes);
+    let used = used_bytes(ty, cx);
+    let mut eightbytes = classes.as_slice().iter().zip(used).enumerate().peekable();
+    while let Some((i, (class, used))) = eightbytes.next() {
+        // At most 7 * 8.
+        let offset = u8::try_from(8 * i).unwrap_or(u8::MAX);
+        let part = |ty: PartType, size| Part {
+            class: *class,
+            ty,
+            offset,
+            size,
+            extension: Extension::None,
+        };
+        let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
+        match class {
+            Class::Integer => group.parts.push(part(I64, used.max(1))),
+            Class::Sse => {
+                let mut bytes = 8;
+                while bytes < widest
+                    && eightbytes
+                        .next_if(|(_, (next, _))| **next == Class::SseUp)
+                        .is_some()
+                {
+                    bytes += 8;
+                }
+                group.parts.push(sse_part(part(F64, used.max(1)), bytes));
+            }
+            // A vector wider than its registers goes on in the next one.
+            Class::SseUp => {
+                let mut bytes = 8;
+                while bytes < widest
+                    && eightbytes
+                        .next_if(|(_, (next, _))| **next == Class::SseUp)
+                        .is_some()
+                {
+                    bytes += 8;
+                }
+                group.parts.push(sse_part(part(F64, 8), bytes));
+            }
+            Class::X87 => group.parts.push(part(F80, 10)),
+            Class::ComplexX87 if i % 2 == 0 => group.parts.push(part(F80, 10)),
+            Class::ComplexX87 | Class::X87Up | Class::NoClass | Class::Memory => {}
+        }
+    }
+    if group.parts.is_empty() {
+        group.kind = GroupKind::Ignore;
+    }
+    group
+}
+
+/// The part of a vector register: `bytes` for a vector, what is used of the eightbyte otherwise.
+fn sse_part(part: Part, bytes: u8) -> Part {
+    let (ty, size) = match (bytes, part.size) {
+        (8, ..=2) => (F16, 2),
+        (8, ..=4) => (F32, 4),
+        (8, used) => (F64, used),
+        (16, _) => (V128, 16),
+        (32, _) => (V256, 32),
+        _ => (V512, 64),
+    };
+    Part { ty, size, ..part }
+}
+
+/// Of each eightbyte of `ty`, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
+fn used_bytes(ty: &Type, cx: &Classify<'_, '_>) -> [u8; 8] {
+    let mut used = [0_u8; 8];
+    for leaf in leaves(ty) {
+        if leaf.unnamed && !cx.policy.has(Policy::UNNAMED_BIT_FIELDS_COUNT) {
+            continue;
+        }
+        let bytes = leaf.bytes();
+        for (used, start) in used.iter_mut().zip((0_u64..).step_by(8)) {
+            let end = bytes.end.min(start + 8).saturating_sub(start);
+            if bytes.start < start + 8 {
+                *used = (*used).max(u8::try_from(end).unwrap_or(8));
+            }
+        }
+    }
+    used
+}

@@ -1,0 +1,126 @@
+//! x64 Windows: Microsoft's "x64 calling convention", with the GNU compilers' additions for types MSVC does not have.
+//!
+//! Every argument owns one of four positions, each an integer and a vector register, then 8-byte slots behind 32 bytes of shadow space. Values
+//! of 1, 2, 4 or 8 bytes travel in it, everything else as the address of a copy. Not here: `__vectorcall`, and C++ classes returned
+//! through memory because of their constructors (the front end asks for a hidden pointer).
+
+use crate::class::Class;
+use crate::error::Error;
+use crate::policy::Policy;
+use crate::reg::Reg::{self, R8, R9, R10, Rax, Rcx, Rdx, Xmm0, Xmm1, Xmm2, Xmm3};
+use crate::rules::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
+use crate::rules::{
+    ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
+};
+use crate::types::{Kind, Scalar, Type, Vector};
+
+const INTS: &[PartType] = &[I8, I16, I32, I64];
+const FLOATS: &[PartType] = &[F16, F32, F64, V128];
+const GPRS: &[Reg] = &[Rcx, Rdx, R8, R9];
+const VECTORS: &[Reg] = &[Xmm0, Xmm1, Xmm2, Xmm3];
+
+/// x64 Windows.
+pub const X86_64_WIN64: Convention = Convention {
+    name: "x64 Windows",
+    classify,
+    args: &[
+        Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+        // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
+        Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
+        Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
+        // A variadic function may look for a float in either register.
+        Rule::IfVariadic(&Rule::IfType(FLOATS, &Rule::AssignToBoth(VECTORS, GPRS))),
+        Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
+        Rule::AssignToStack { size: 8, align: 8 },
+    ],
+    results: &[
+        Rule::IfType(INTS, &Rule::AssignToReg(&[Rax])),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(&[Xmm0])),
+    ],
+    shadow_space: 32,
+    stack_align: 16,
+    slot: 8,
+    sret_echo: Some(Rax),
+    variadic_count: None,
+};
+
+/// What `ty` asks for.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
+    let in_part = |part: Part| Group::new(GroupKind::Registers, ty.size(), 8).with(part);
+    let result = cx.role == Role::Result;
+    let part = match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+            match scalar_part(*scalar, ty.size(), result, cx) {
+                Some(part) => part,
+                None => return Ok(memory()),
+            }
+        }
+        Kind::Vector(vector) => match vector_part(*vector, ty.size(), result, cx) {
+            Some(part) => part,
+            None => return Ok(memory()),
+        },
+        _ => match int_of(ty.size()) {
+            Some(int) => Part::int(int, Extension::None),
+            None if result && ty.size() == 0 => return Ok(Group::ignore()),
+            None => return Ok(memory()),
+        },
+    };
+    cx.tracer.whole(part.class);
+    Ok(in_part(part))
+}
+
+/// The integer of `size` bytes, if one register holds it.
+fn int_of(size: u64) -> Option<PartType> {
+    match size {
+        1 => Some(I8),
+        2 => Some(I16),
+        4 => Some(I32),
+        8 => Some(I64),
+        _ => None,
+    }
+}
+
+const fn float(ty: PartType) -> Part {
+    Part {
+        class: Class::Sse,
+        ty,
+        offset: 0,
+        size: ty.bytes(),
+        extension: Extension::None,
+    }
+}
+
+/// The part of a scalar; `None` sends it to memory.
+fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+    match scalar {
+        Scalar::F16 | Scalar::BF16 => Some(float(F16)),
+        Scalar::F32 => Some(float(F32)),
+        Scalar::F64 => Some(float(F64)),
+        Scalar::Int { bits: 128, .. } if result => Some(float(V128)),
+        Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(float(V128)),
+        Scalar::F80 | Scalar::F128 | Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => None,
+        // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
+        _ => int_of(size).map(|int| Part::int(int, extension(scalar, int, result))),
+    }
+}
+
+fn extension(scalar: Scalar, ty: PartType, result: bool) -> Extension {
+    match ty {
+        I8 | I16 if result => Extension::None,
+        I8 | I16 if scalar.is_signed() => Extension::Sign,
+        I8 | I16 => Extension::Zero,
+        _ => Extension::None,
+    }
+}
+
+/// The part of a vector that is not inside a record; `None` sends it to memory.
+fn vector_part(_: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+    match size {
+        16 if result => Some(float(V128)),
+        4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
+            result.then_some(float(if size == 8 { F64 } else { F32 }))
+        }
+        _ => int_of(size).map(|int| Part::int(int, Extension::None)),
+    }
+}
