@@ -10,20 +10,12 @@
 
 mod error;
 
+use cabi::Reg;
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 use smallvec::SmallVec;
 
 pub use error::{Position, ReplayError};
-
-/// A register that Cranelift passes a value in, by its hardware encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClifReg {
-    /// A general-purpose register: rax = 0, rcx = 1, rdx = 2, rsi = 6, rdi = 7, r8 = 8, r9 = 9.
-    Int(u8),
-    /// A vector register: xmm0 to xmm7.
-    Float(u8),
-}
 
 /// Where Cranelift puts one parameter.
 ///
@@ -32,7 +24,7 @@ pub enum ClifReg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClifPlace {
     /// A register. A value narrower than the register is in its low bytes.
-    Reg(ClifReg),
+    Reg(Reg),
     /// A slot of 8 bytes, or of 16 for a 16-byte value; the value is in its low bytes.
     Stack {
         /// Bytes from the start of the argument area.
@@ -54,10 +46,10 @@ pub struct Replayed {
     /// One place for each of [`Signature::params`], in their order.
     pub params: SmallVec<[ClifPlace; 8]>,
     /// One register for each of [`Signature::returns`], in their order.
-    pub results: SmallVec<[ClifReg; 4]>,
+    pub results: SmallVec<[Reg; 4]>,
     /// The register in which the function returns its [`StructReturn`](ArgumentPurpose::StructReturn) parameter, where
     /// it has one. Cranelift does this unasked when it compiles the function; a CLIF caller never sees it.
-    pub sret_echo: Option<ClifReg>,
+    pub sret_echo: Option<Reg>,
     /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space included.
     pub stack_bytes: u32,
 }
@@ -74,7 +66,8 @@ pub const MAX_STACK_BYTES: u32 = 128 << 20;
 /// # Example
 ///
 /// ```
-/// use clif_cabi::replay::{ClifPlace::*, ClifReg::*, ReplayError, replay};
+/// use cabi::Reg;
+/// use clif_cabi::replay::{ClifPlace, ReplayError, replay};
 /// use cranelift_codegen::ir::{AbiParam, Signature, types};
 /// use cranelift_codegen::isa::CallConv;
 ///
@@ -82,8 +75,8 @@ pub const MAX_STACK_BYTES: u32 = 128 << 20;
 /// sig.params = [types::F64, types::I64].map(AbiParam::new).to_vec();
 /// sig.returns = [types::I64, types::F64].map(AbiParam::new).to_vec();
 /// let places = replay(&sig)?;
-/// assert_eq!(places.params[..], [Reg(Float(0)), Reg(Int(7))]); // xmm0, rdi
-/// assert_eq!(places.results[..], [Int(0), Float(0)]); // rax, xmm0
+/// assert_eq!(places.params[..], [ClifPlace::Reg(Reg::Xmm0), ClifPlace::Reg(Reg::Rdi)]);
+/// assert_eq!(places.results[..], [Reg::Rax, Reg::Xmm0]);
 ///
 /// sig.params.push(AbiParam::new(types::I128));
 /// let refusal = replay(&sig).unwrap_err();
@@ -132,31 +125,32 @@ pub fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
 /// Cranelift's constants of one convention.
 struct Convention {
     call_conv: CallConv,
-    int_params: &'static [u8],
-    float_params: &'static [u8],
-    int_results: &'static [u8],
-    float_results: &'static [u8],
+    int_params: &'static [Reg],
+    vector_params: &'static [Reg],
+    int_results: &'static [Reg],
+    vector_results: &'static [Reg],
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     positional: bool,
     shadow_bytes: u32,
 }
 
-const RAX: u8 = 0;
-const RCX: u8 = 1;
-const RDX: u8 = 2;
-const RSI: u8 = 6;
-const RDI: u8 = 7;
-const R8: u8 = 8;
-const R9: u8 = 9;
-
 impl Convention {
     fn of(call_conv: CallConv) -> Result<Self, ReplayError> {
         let system_v = Self {
             call_conv,
-            int_params: &[RDI, RSI, RDX, RCX, R8, R9],
-            float_params: &[0, 1, 2, 3, 4, 5, 6, 7],
-            int_results: &[RAX, RDX],
-            float_results: &[0, 1],
+            int_params: &[Reg::Rdi, Reg::Rsi, Reg::Rdx, Reg::Rcx, Reg::R8, Reg::R9],
+            vector_params: &[
+                Reg::Xmm0,
+                Reg::Xmm1,
+                Reg::Xmm2,
+                Reg::Xmm3,
+                Reg::Xmm4,
+                Reg::Xmm5,
+                Reg::Xmm6,
+                Reg::Xmm7,
+            ],
+            int_results: &[Reg::Rax, Reg::Rdx],
+            vector_results: &[Reg::Xmm0, Reg::Xmm1],
             positional: false,
             shadow_bytes: 0,
         };
@@ -164,14 +158,14 @@ impl Convention {
             CallConv::SystemV | CallConv::Fast => Ok(system_v),
             CallConv::PreserveAll => Ok(Self {
                 int_results: &[],
-                float_results: &[],
+                vector_results: &[],
                 ..system_v
             }),
             CallConv::WindowsFastcall => Ok(Self {
-                int_params: &[RCX, RDX, R8, R9],
-                float_params: &[0, 1, 2, 3],
+                int_params: &[Reg::Rcx, Reg::Rdx, Reg::R8, Reg::R9],
+                vector_params: &[Reg::Xmm0, Reg::Xmm1, Reg::Xmm2, Reg::Xmm3],
                 // C has one result register; the second integer is Cranelift's own.
-                float_results: &[0],
+                vector_results: &[Reg::Xmm0],
                 positional: true,
                 shadow_bytes: 32,
                 ..system_v
@@ -188,22 +182,22 @@ impl Convention {
         }
     }
 
-    /// The register class that a value of type `ty` travels in, and the bytes of a stack slot for it.
+    /// The register class of a value of type `ty`, and the bytes of a stack slot for it.
     fn class(&self, at: Position, ty: Type) -> Result<(Class, u32), ReplayError> {
         let windows = self.call_conv == CallConv::WindowsFastcall;
         match ty {
             types::I8 | types::I16 | types::I32 | types::I64 => Ok((Class::Int, 8)),
-            types::F32 | types::F64 => Ok((Class::Float, 8)),
-            types::F16 if !windows => Ok((Class::Float, 8)),
-            types::F128 if !windows => Ok((Class::Float, 16)),
-            _ if ty.is_vector() && ty.bits() <= 64 => Ok((Class::Float, 8)),
+            types::F32 | types::F64 => Ok((Class::Vector, 8)),
+            types::F16 if !windows => Ok((Class::Vector, 8)),
+            types::F128 if !windows => Ok((Class::Vector, 16)),
+            _ if ty.is_vector() && ty.bits() <= 64 => Ok((Class::Vector, 8)),
             // A 16-byte parameter would be a pointer to a copy that Cranelift makes: C's rule, but the
             // lowering states such pointers itself.
             _ if ty.is_vector()
                 && ty.bits() == 128
                 && !(windows && matches!(at, Position::Param(_))) =>
             {
-                Ok((Class::Float, 16))
+                Ok((Class::Vector, 16))
             }
             _ => Err(ReplayError::Type {
                 at,
@@ -214,10 +208,11 @@ impl Convention {
     }
 }
 
+/// Cranelift's register classes on x86-64.
 #[derive(Clone, Copy)]
 enum Class {
     Int,
-    Float,
+    Vector,
 }
 
 /// The `sret` parameter of `sig`, where it has one.
@@ -250,7 +245,7 @@ fn checked_sret<'a>(
 #[derive(Default)]
 struct Count {
     n_int: usize,
-    n_float: usize,
+    n_vector: usize,
     /// Of parameters that are not `sarg`.
     n_params: usize,
     next_offset: u32,
@@ -290,7 +285,7 @@ impl Count {
         let (class, slot_bytes) = convention.class(at, ty)?;
         let (registers, n_used) = match class {
             Class::Int => (convention.int_params, &mut self.n_int),
-            Class::Float => (convention.float_params, &mut self.n_float),
+            Class::Vector => (convention.vector_params, &mut self.n_vector),
         };
         let index = if convention.positional {
             self.n_params
@@ -301,7 +296,7 @@ impl Count {
         match registers.get(index) {
             Some(&register) => {
                 *n_used += 1;
-                Ok(ClifPlace::Reg(class.register(register)))
+                Ok(ClifPlace::Reg(register))
             }
             None => Ok(ClifPlace::Stack {
                 offset: self.stack(at, slot_bytes, slot_bytes)?,
@@ -339,13 +334,13 @@ impl Count {
         convention: &Convention,
         at: Position,
         result: &AbiParam,
-    ) -> Result<ClifReg, ReplayError> {
+    ) -> Result<Reg, ReplayError> {
         let ty = result.value_type;
         check_extension(at, result)?;
         let (class, _) = convention.class(at, ty)?;
         let (registers, n_used) = match class {
             Class::Int => (convention.int_results, &mut self.n_int),
-            Class::Float => (convention.float_results, &mut self.n_float),
+            Class::Vector => (convention.vector_results, &mut self.n_vector),
         };
         let Some(&register) = registers.get(*n_used) else {
             return Err(ReplayError::TooManyResults {
@@ -355,16 +350,7 @@ impl Count {
             });
         };
         *n_used += 1;
-        Ok(class.register(register))
-    }
-}
-
-impl Class {
-    fn register(self, encoding: u8) -> ClifReg {
-        match self {
-            Self::Int => ClifReg::Int(encoding),
-            Self::Float => ClifReg::Float(encoding),
-        }
+        Ok(register)
     }
 }
 

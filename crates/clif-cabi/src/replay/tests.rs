@@ -208,7 +208,7 @@ fn struct_arguments() {
     ))
     .unwrap();
     let area = |offset, size| ClifPlace::Area { offset, size };
-    let rdi = ClifPlace::Reg(ClifReg::Int(RDI));
+    let rdi = ClifPlace::Reg(Reg::Rdi);
     assert_eq!(
         places.params[..],
         [area(0, 24), rdi, area(24, 0), area(24, 8)]
@@ -216,10 +216,7 @@ fn struct_arguments() {
     assert_eq!(places.stack_bytes, 32);
 
     let windows = replay(&sig(CallConv::WindowsFastcall, [sarg(8), normal(F64)], [])).unwrap();
-    assert_eq!(
-        windows.params[..],
-        [area(32, 8), ClifPlace::Reg(ClifReg::Float(0))]
-    );
+    assert_eq!(windows.params[..], [area(32, 8), ClifPlace::Reg(Reg::Xmm0)]);
     assert_eq!(windows.stack_bytes, 48);
 }
 

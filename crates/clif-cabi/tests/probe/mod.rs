@@ -11,7 +11,7 @@
 use std::arch::naked_asm;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clif_cabi::replay::ClifReg;
+use cabi::{Bank, Reg};
 
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
@@ -40,10 +40,12 @@ impl State {
     };
 
     /// The bytes of a register: 8 or 16.
-    pub(crate) fn register(&self, register: ClifReg) -> Vec<u8> {
-        match register {
-            ClifReg::Int(encoding) => self.gpr[usize::from(encoding)].to_le_bytes().to_vec(),
-            ClifReg::Float(number) => self.xmm[usize::from(number)].to_vec(),
+    pub(crate) fn register(&self, register: Reg) -> Vec<u8> {
+        let number = usize::from(register.encoding());
+        match register.bank() {
+            Bank::Int => self.gpr[number].to_le_bytes().to_vec(),
+            Bank::Vector => self.xmm[number].to_vec(),
+            Bank::X87 => panic!("{register} is not recorded"),
         }
     }
 

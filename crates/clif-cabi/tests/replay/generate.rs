@@ -110,7 +110,7 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
         sig.params[index] = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
         return sig;
     }
-    let (mut n_int, mut n_float) = (
+    let (mut n_int, mut n_vector) = (
         2,
         if call_conv == CallConv::WindowsFastcall {
             1
@@ -123,7 +123,7 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
         let n_left = if result.value_type.is_int() {
             &mut n_int
         } else {
-            &mut n_float
+            &mut n_vector
         };
         if *n_left > 0 {
             *n_left -= 1;

@@ -1,7 +1,8 @@
 //! The negative control: wrong models of Cranelift's counting, judged by the comparison that finds the right one right.
 //! A wrong model is the right one on another signature, or its places edited afterwards, so it is wrong only as meant.
 
-use clif_cabi::replay::{ClifPlace, ClifReg, Replayed, replay};
+use cabi::Reg;
+use clif_cabi::replay::{ClifPlace, Replayed, replay};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
@@ -46,7 +47,7 @@ fn wrong_models_are_caught() {
         }),
         ("`sret` echoed in xmm0", |sig| {
             let mut places = replay(sig).ok()?;
-            places.sret_echo = places.sret_echo.map(|_| ClifReg::Float(0));
+            places.sret_echo = places.sret_echo.map(|_| Reg::Xmm0);
             Some(places)
         }),
     ];
