@@ -1,5 +1,6 @@
 //! Calls in every direction, under every setting: direct, indirect, extern, and C calling back; data, library routines,
 //! bridges, several rounds.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", unix))]
 
 mod common;

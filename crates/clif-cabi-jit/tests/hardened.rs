@@ -1,6 +1,7 @@
 //! A system that forbids memory to become executable: an error, where cranelift-jit's own memory would panic.
 //!
 //! A process cannot take this back, so the test runs itself again as a child.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod common;
