@@ -1,1 +1,17 @@
-//! cabi-header
+//! C headers and declarations to [`cabi`] types through libclang, and `cabi` types back to C text.
+//!
+//! libclang is loaded when the first header is read; a machine without it builds and links this crate all the same, and gets one error
+//! that names what to install. Every size, alignment and offset that clang states is compared with what `cabi` computes: a declaration
+//! on which they differ is left out with both numbers, never used.
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+mod clang;
+mod header;
+mod parse;
+mod prelude;
+mod records;
+mod types;
+
+pub use header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
+pub use parse::{Options, parse, parse_file};

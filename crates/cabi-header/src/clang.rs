@@ -1,0 +1,462 @@
+//! The only file that calls C: libclang through `clang-sys`, behind owners that dispose and borrows that cannot outlive them.
+//!
+//! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable and panics when a
+//! function is missing, so a [`Session`] sets the variable for its own life, and loading checks every function used here. What no C
+//! header needs (modules, completion, C++) is not wrapped.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_ulong, c_void};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::{Arc, OnceLock};
+
+use clang_sys::*;
+
+/// The functions of libclang that this file calls.
+macro_rules! used_functions {
+    ($check:ident) => {
+        $check!(
+            clang_createIndex clang_disposeIndex clang_parseTranslationUnit2 clang_disposeTranslationUnit
+            clang_getCString clang_disposeString clang_getNumDiagnostics clang_getDiagnostic clang_disposeDiagnostic
+            clang_getDiagnosticSeverity clang_getDiagnosticSpelling clang_getDiagnosticLocation clang_getDiagnosticOption
+            clang_getExpansionLocation clang_getFileName clang_getTranslationUnitCursor clang_visitChildren
+            clang_getCursorKind clang_getCursorSpelling clang_getCursorType clang_getCursorLocation clang_getCursorExtent
+            clang_getRangeStart clang_getRangeEnd clang_getCursorPrettyPrinted clang_Cursor_getStorageClass
+            clang_Cursor_isFunctionInlined clang_getCursorDefinition clang_hashCursor
+            clang_equalCursors clang_Cursor_isNull clang_isInvalidDeclaration clang_getTypedefDeclUnderlyingType
+            clang_getEnumDeclIntegerType clang_getEnumConstantDeclValue clang_getFieldDeclBitWidth
+            clang_Cursor_getOffsetOfField clang_Cursor_getArgument clang_isAttribute
+            clang_Cursor_isBitField clang_getTypeSpelling clang_getCanonicalType
+            clang_getTypeDeclaration clang_Type_getSizeOf clang_Type_getAlignOf clang_getPointeeType clang_getElementType
+            clang_getNumElements clang_getArrayElementType clang_getArraySize clang_Type_getNamedType
+            clang_Type_getModifiedType clang_Type_getValueType clang_Type_visitFields clang_getResultType
+            clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
+            clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
+        )
+    };
+}
+
+/// Why there is no libclang to ask.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum LoadError {
+    /// No library was found, or it could not be opened: what the loader said.
+    Missing(String),
+    /// The library at the path lacks a function.
+    TooOld {
+        path: PathBuf,
+        function: &'static str,
+    },
+}
+
+fn library() -> Result<Arc<SharedLibrary>, LoadError> {
+    static LIBRARY: OnceLock<Result<Arc<SharedLibrary>, LoadError>> = OnceLock::new();
+    LIBRARY
+        .get_or_init(|| {
+            // Searches LIBCLANG_PATH, `llvm-config`, the loader's directories and /usr/lib/llvm-*/lib, also for versioned names.
+            let loaded = load_manually().map_err(LoadError::Missing)?;
+            macro_rules! check {
+                ($($name:ident)*) => {
+                    $(if loaded.functions.$name.is_none() {
+                        return Err(LoadError::TooOld { path: loaded.path().to_owned(), function: stringify!($name) });
+                    })*
+                };
+            }
+            used_functions!(check);
+            Ok(Arc::new(loaded))
+        })
+        .clone()
+}
+
+/// libclang set up for this thread, until dropped.
+pub(crate) struct Session {
+    index: CXIndex,
+    library: Arc<SharedLibrary>,
+    previous: Option<Arc<SharedLibrary>>,
+}
+
+impl Session {
+    /// Loads libclang, if this process has not yet.
+    pub(crate) fn new() -> Result<Self, LoadError> {
+        let library = library()?;
+        let previous = set_library(Some(Arc::clone(&library)));
+        // SAFETY: takes two flags; `library` says that the function exists.
+        let index = unsafe { clang_createIndex(0, 0) };
+        Ok(Self {
+            index,
+            library,
+            previous,
+        })
+    }
+
+    /// Where libclang was found.
+    pub(crate) fn library_path(&self) -> &Path {
+        self.library.path()
+    }
+
+    /// Parses `main`, a file that may exist only in `unsaved` (names and texts). `None` when libclang gives up without diagnostics.
+    pub(crate) fn parse(
+        &self,
+        main: &CStr,
+        args: &[CString],
+        unsaved: &[(CString, CString)],
+    ) -> Option<Unit<'_>> {
+        let args: Vec<*const c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
+        let mut unsaved = unsaved
+            .iter()
+            .map(|(name, text)| {
+                Some(CXUnsavedFile {
+                    Filename: name.as_ptr(),
+                    Contents: text.as_ptr(),
+                    Length: c_ulong::try_from(text.as_bytes().len()).ok()?,
+                })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let (n_args, n_unsaved) = (
+            c_int::try_from(args.len()).ok()?,
+            c_uint::try_from(unsaved.len()).ok()?,
+        );
+        let mut unit: CXTranslationUnit = ptr::null_mut();
+        let flags = CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_KeepGoing;
+        // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or an array of the length given, all of
+        // which outlive the call; libclang copies what it keeps.
+        let code = unsafe {
+            clang_parseTranslationUnit2(
+                self.index,
+                main.as_ptr(),
+                args.as_ptr(),
+                n_args,
+                unsaved.as_mut_ptr(),
+                n_unsaved,
+                flags,
+                &mut unit,
+            )
+        };
+        (code == CXError_Success && !unit.is_null()).then_some(Unit {
+            raw: unit,
+            session: PhantomData,
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: the index is ours, and every unit made with it borrowed `self`.
+        unsafe { clang_disposeIndex(self.index) };
+        set_library(self.previous.take());
+    }
+}
+
+/// A parsed source file with everything it includes.
+pub(crate) struct Unit<'s> {
+    raw: CXTranslationUnit,
+    session: PhantomData<&'s Session>,
+}
+
+impl Unit<'_> {
+    pub(crate) fn cursor(&self) -> Cursor<'_> {
+        // SAFETY: `raw` is a live unit.
+        Cursor::new(unsafe { clang_getTranslationUnitCursor(self.raw) })
+    }
+
+    /// The target's triple, as clang spells it.
+    pub(crate) fn triple(&self) -> String {
+        // SAFETY: `raw` is a live unit; the target record is ours until it is disposed of here.
+        unsafe {
+            let target = clang_getTranslationUnitTargetInfo(self.raw);
+            let triple = text(clang_TargetInfo_getTriple(target));
+            clang_TargetInfo_dispose(target);
+            triple
+        }
+    }
+
+    pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
+        // SAFETY: `raw` is a live unit, indices stay below the count, each diagnostic is read before it is disposed of; a null option
+        // pointer is allowed.
+        unsafe {
+            (0..clang_getNumDiagnostics(self.raw))
+                .map(|i| {
+                    let raw = clang_getDiagnostic(self.raw, i);
+                    let severity = clang_getDiagnosticSeverity(raw);
+                    let found = Diagnostic {
+                        is_error: severity >= CXDiagnostic_Error,
+                        is_fatal: severity >= CXDiagnostic_Fatal,
+                        message: text(clang_getDiagnosticSpelling(raw)),
+                        option: text(clang_getDiagnosticOption(raw, ptr::null_mut())),
+                        place: Place::new(clang_getDiagnosticLocation(raw)),
+                    };
+                    clang_disposeDiagnostic(raw);
+                    found
+                })
+                .collect()
+        }
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the unit is ours, and cursors and types borrow it.
+        unsafe { clang_disposeTranslationUnit(self.raw) };
+    }
+}
+
+/// What clang had to say about the source.
+#[derive(Clone, Debug)]
+pub(crate) struct Diagnostic {
+    pub(crate) is_error: bool,
+    pub(crate) is_fatal: bool,
+    pub(crate) message: String,
+    /// The warning's option, as `-Wunknown-attributes`.
+    pub(crate) option: String,
+    pub(crate) place: Place,
+}
+
+/// A position in a source file, where macros are expanded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    /// Bytes from the start of the file.
+    pub(crate) offset: u32,
+}
+
+impl Place {
+    /// # Safety
+    /// `location` belongs to a live unit.
+    unsafe fn new(location: CXSourceLocation) -> Self {
+        let (mut file, mut line, mut offset) = (ptr::null_mut(), 0, 0);
+        // SAFETY: the location is live (above), the results are written to our variables, a column is not asked for; a null file gives an
+        // empty name.
+        let file = unsafe {
+            clang_getExpansionLocation(
+                location,
+                &mut file,
+                &mut line,
+                ptr::null_mut(),
+                &mut offset,
+            );
+            if file.is_null() {
+                String::new()
+            } else {
+                text(clang_getFileName(file))
+            }
+        };
+        Self { file, line, offset }
+    }
+}
+
+/// Copies a string of libclang's and disposes of it.
+///
+/// # Safety
+/// `string` was just returned by libclang, and is not used again.
+unsafe fn text(string: CXString) -> String {
+    // SAFETY: ours by the contract above; the C string, if any, lives until it is disposed of.
+    unsafe {
+        let chars = clang_getCString(string);
+        let copy = if chars.is_null() {
+            String::new()
+        } else {
+            CStr::from_ptr(chars).to_string_lossy().into_owned()
+        };
+        clang_disposeString(string);
+        copy
+    }
+}
+
+/// A declaration or attribute of a [`Unit`].
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'u> {
+    raw: CXCursor,
+    unit: PhantomData<&'u ()>,
+}
+
+impl PartialEq for Cursor<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // SAFETY: comparing two cursors reads their fields only.
+        unsafe { clang_equalCursors(self.raw, other.raw) != 0 }
+    }
+}
+
+/// A method that passes the cursor to one function of libclang.
+macro_rules! cursor_methods {
+    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name(self) -> $result {
+            // SAFETY: a `Cursor` borrows its live unit, which is all these functions require of it.
+            let raw = unsafe { $function(self.raw) };
+            #[allow(clippy::redundant_closure_call)]
+            ($convert)(raw)
+        })*
+    };
+}
+
+impl<'u> Cursor<'u> {
+    fn new(raw: CXCursor) -> Self {
+        Self {
+            raw,
+            unit: PhantomData,
+        }
+    }
+
+    cursor_methods! {
+        kind = clang_getCursorKind -> CXCursorKind, |kind| kind;
+        /// The declared name; empty for none. clang invents text for some unnamed records.
+        name = clang_getCursorSpelling -> String, owned;
+        ty = clang_getCursorType -> Ty<'u>, Ty::new;
+        storage = clang_Cursor_getStorageClass -> CX_StorageClass, |class| class;
+        is_inline = clang_Cursor_isFunctionInlined -> bool, is_true;
+        /// Where the entity is defined, if it is.
+        definition_or_null = clang_getCursorDefinition -> Cursor<'u>, Cursor::new;
+        hash = clang_hashCursor -> u32, |hash| hash;
+        is_null = clang_Cursor_isNull -> bool, |is: c_int| is != 0;
+        /// Whether clang marked the declaration as wrong.
+        is_invalid = clang_isInvalidDeclaration -> bool, is_true;
+        /// Of a typedef: the type it names.
+        underlying = clang_getTypedefDeclUnderlyingType -> Ty<'u>, Ty::new;
+        /// Of an enumeration: its integer type.
+        integer_type = clang_getEnumDeclIntegerType -> Ty<'u>, Ty::new;
+        /// Of an enumerator.
+        enum_value = clang_getEnumConstantDeclValue -> c_longlong, |value| value;
+        is_bit_field = clang_Cursor_isBitField -> bool, is_true;
+        bit_width = clang_getFieldDeclBitWidth -> c_int, |width| width;
+        /// Of a member: bits from the start of its record; negative for an error.
+        offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
+    }
+
+    pub(crate) fn is_attribute(self) -> bool {
+        // SAFETY: takes a number.
+        unsafe { clang_isAttribute(self.kind()) != 0 }
+    }
+
+    /// Of a function: the declaration of parameter `i`.
+    pub(crate) fn arg(self, i: u32) -> Cursor<'u> {
+        // SAFETY: the cursor's unit is live; an index too large gives a null cursor.
+        Cursor::new(unsafe { clang_Cursor_getArgument(self.raw, i) })
+    }
+
+    /// The declaration as clang prints it, attributes included.
+    pub(crate) fn printed(self) -> String {
+        // SAFETY: the cursor's unit is live; a null policy stands for the default.
+        unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
+    }
+
+    pub(crate) fn place(self) -> Place {
+        // SAFETY: the cursor's unit, and so the location, is live.
+        unsafe { Place::new(clang_getCursorLocation(self.raw)) }
+    }
+
+    /// First and last position of the declaration.
+    pub(crate) fn extent(self) -> (Place, Place) {
+        // SAFETY: as in `place`.
+        unsafe {
+            let range = clang_getCursorExtent(self.raw);
+            (
+                Place::new(clang_getRangeStart(range)),
+                Place::new(clang_getRangeEnd(range)),
+            )
+        }
+    }
+
+    pub(crate) fn children(self) -> Vec<Cursor<'u>> {
+        extern "C" fn visit(
+            cursor: CXCursor,
+            _: CXCursor,
+            found: CXClientData,
+        ) -> CXChildVisitResult {
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(cursor);
+            CXChildVisit_Continue
+        }
+        let mut found: Vec<CXCursor> = Vec::new();
+        // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to, during this call only.
+        unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
+        found.into_iter().map(Cursor::new).collect()
+    }
+}
+
+/// A type of a [`Unit`], with the typedefs and attributes it was written with.
+#[derive(Clone, Copy)]
+pub(crate) struct Ty<'u> {
+    raw: CXType,
+    unit: PhantomData<&'u ()>,
+}
+
+/// A method that passes the type to one function of libclang.
+macro_rules! type_methods {
+    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name(self) -> $result {
+            // SAFETY: a `Ty` borrows its live unit, which is all these functions require of it.
+            let raw = unsafe { $function(self.raw) };
+            #[allow(clippy::redundant_closure_call)]
+            ($convert)(raw)
+        })*
+    };
+}
+
+impl<'u> Ty<'u> {
+    fn new(raw: CXType) -> Self {
+        Self {
+            raw,
+            unit: PhantomData,
+        }
+    }
+
+    pub(crate) fn kind(self) -> CXTypeKind {
+        self.raw.kind
+    }
+
+    type_methods! {
+        spelling = clang_getTypeSpelling -> String, owned;
+        /// Without typedefs and attributes, and so without the alignment they asked for.
+        canonical = clang_getCanonicalType -> Ty<'u>, Ty::new;
+        declaration = clang_getTypeDeclaration -> Cursor<'u>, Cursor::new;
+        /// Bytes; negative for an error.
+        size = clang_Type_getSizeOf -> c_longlong, |size| size;
+        /// Bytes; negative for an error.
+        align = clang_Type_getAlignOf -> c_longlong, |align| align;
+        pointee = clang_getPointeeType -> Ty<'u>, Ty::new;
+        /// Of a vector or complex type.
+        element = clang_getElementType -> Ty<'u>, Ty::new;
+        n_elements = clang_getNumElements -> c_longlong, |n| n;
+        array_element = clang_getArrayElementType -> Ty<'u>, Ty::new;
+        array_len = clang_getArraySize -> c_longlong, |n| n;
+        named = clang_Type_getNamedType -> Ty<'u>, Ty::new;
+        modified = clang_Type_getModifiedType -> Ty<'u>, Ty::new;
+        /// What `_Atomic` was applied to.
+        atomic_value = clang_Type_getValueType -> Ty<'u>, Ty::new;
+        result = clang_getResultType -> Ty<'u>, Ty::new;
+        n_params = clang_getNumArgTypes -> c_int, |n| n;
+        is_variadic = clang_isFunctionTypeVariadic -> bool, is_true;
+        convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
+    }
+
+    /// The type of parameter `i` of a function type, decayed.
+    pub(crate) fn param(self, i: u32) -> Ty<'u> {
+        // SAFETY: the type's unit is live; an index too large gives an invalid type.
+        Ty::new(unsafe { clang_getArgType(self.raw, i) })
+    }
+
+    /// The members of a record, unnamed bit-fields and anonymous records among them.
+    pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
+        extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(field);
+            CXVisit_Continue
+        }
+        let mut found: Vec<CXCursor> = Vec::new();
+        // SAFETY: as in `children`.
+        unsafe {
+            clang_Type_visitFields(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>())
+        };
+        found.into_iter().map(Cursor::new).collect()
+    }
+}
+
+fn owned(string: CXString) -> String {
+    // SAFETY: called only by the macros above, with what libclang has just returned.
+    unsafe { text(string) }
+}
+
+fn is_true(flag: c_uint) -> bool {
+    flag != 0
+}

@@ -1,0 +1,292 @@
+//! From clang's types to [`Type`]s. Each type's size and alignment are compared with clang's.
+//!
+//! Types are followed as they were written, not in their canonical form: clang drops the alignment of a typedef inside an array there.
+
+use std::collections::HashMap;
+
+use cabi::{BoolVector, DataModel, Kind, Type};
+use clang_sys::*;
+
+use crate::clang::{Cursor, Diagnostic, Ty};
+use crate::header::Reason;
+use crate::prelude;
+
+/// How many typedefs, arrays and records may wrap each other.
+const MAX_NESTING: u32 = 1000;
+
+/// Reads types of one unit, each record once.
+pub(crate) struct Reader<'u> {
+    pub(crate) model: DataModel,
+    /// Values of the expressions of `aligned` attributes.
+    alignments: HashMap<String, u32>,
+    unknown_alignments: Vec<String>,
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// By the hash of the definition's cursor.
+    records: HashMap<u32, Vec<(Cursor<'u>, Result<Type, Reason>)>>,
+    nesting: u32,
+}
+
+/// Whether clang's spelling of a record or enumeration means that it has no name.
+pub(crate) fn is_unnamed(spelling: &str) -> bool {
+    spelling.contains('(')
+}
+
+impl<'u> Reader<'u> {
+    pub(crate) fn new(
+        model: DataModel,
+        alignments: HashMap<String, u32>,
+        warnings: Vec<Diagnostic>,
+    ) -> Self {
+        Self {
+            model,
+            alignments,
+            unknown_alignments: Vec::new(),
+            warnings,
+            records: HashMap::new(),
+            nesting: 0,
+        }
+    }
+
+    /// Expressions asked for that `alignments` does not have.
+    pub(crate) fn unknown_alignments(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unknown_alignments)
+    }
+
+    /// The value of the expression of an `aligned` attribute.
+    pub(crate) fn alignment(&mut self, expression: &str) -> Result<u32, Reason> {
+        let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
+        if let Ok(value) = digits.parse() {
+            return Ok(value);
+        }
+        if let Some(value) = self.alignments.get(expression) {
+            return Ok(*value);
+        }
+        if !self
+            .unknown_alignments
+            .iter()
+            .any(|known| known == expression)
+        {
+            self.unknown_alignments.push(expression.to_owned());
+        }
+        Err(Reason::Attribute(format!(
+            "aligned({expression}), whose value is not known,"
+        )))
+    }
+
+    /// The type `ty`, checked against clang's size and alignment.
+    pub(crate) fn ty(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        if self.nesting >= MAX_NESTING {
+            return Err(Reason::Unsupported {
+                ty: ty.spelling(),
+                why: "its declaration nests too deep",
+            });
+        }
+        self.nesting += 1;
+        let read = self.unchecked(ty);
+        self.nesting -= 1;
+        let read = read?;
+        check_size(ty, &read)?;
+        Ok(read)
+    }
+
+    fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let kind = ty.kind();
+        if let Some(scalar) = self.scalar(kind) {
+            return Ok(self.model.adapt(&scalar));
+        }
+        match kind {
+            k if k == CXType_Typedef => {
+                let typedef = ty.declaration();
+                if let Some(stand_in) = prelude::stand_in(&typedef.name()) {
+                    return Ok(self.model.adapt(&stand_in));
+                }
+                if typedef.is_invalid() {
+                    return Err(Reason::Invalid(format!(
+                        "{} is not declared as a valid type",
+                        typedef.name()
+                    )));
+                }
+                self.aligned_as(ty, typedef.underlying())
+            }
+            k if k == CXType_Elaborated => self.aligned_as(ty, ty.named()),
+            k if k == CXType_Attributed => self.aligned_as(ty, ty.modified()),
+            k if k == CXType_Pointer => Ok(self.pointer(ty.pointee())),
+            k if k == CXType_Record => self.record(ty.declaration()),
+            k if k == CXType_Enum => self.enumeration(ty),
+            k if k == CXType_ConstantArray => {
+                let element = self.ty(ty.array_element())?;
+                Ok(Type::array(
+                    &element,
+                    u64::try_from(ty.array_len()).unwrap_or(0),
+                )?)
+            }
+            k if k == CXType_IncompleteArray => {
+                Ok(Type::flexible_array(&self.ty(ty.array_element())?)?)
+            }
+            k if k == CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
+            k if k == CXType_Vector || k == CXType_ExtVector => self.vector(ty),
+            k if k == CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
+            k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => Ok(Type::FUNCTION),
+            k if k == CXType_Unexposed => self.unexposed(ty),
+            k if k == CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
+            k if k == CXType_VariableArray => {
+                Err(unsupported(ty, "an array of variable length has no layout"))
+            }
+            _ => Err(unsupported(ty, "this is no type of C that is supported")),
+        }
+    }
+
+    fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
+        let model = &self.model;
+        Some(match kind {
+            k if k == CXType_Void => Type::VOID,
+            k if k == CXType_Bool => Type::BOOL,
+            k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
+            k if k == CXType_SChar => Type::I8,
+            k if k == CXType_UChar => Type::U8,
+            k if k == CXType_Short => Type::I16,
+            k if k == CXType_UShort => Type::U16,
+            k if k == CXType_Int => Type::I32,
+            k if k == CXType_UInt => Type::U32,
+            k if k == CXType_Long => model.long(),
+            k if k == CXType_ULong => model.unsigned_long(),
+            k if k == CXType_LongLong => Type::I64,
+            k if k == CXType_ULongLong => Type::U64,
+            k if k == CXType_Int128 => Type::I128,
+            k if k == CXType_UInt128 => Type::U128,
+            k if k == CXType_Half || k == CXType_Float16 => Type::F16,
+            k if k == CXType_BFloat16 => Type::BF16,
+            k if k == CXType_Float => Type::F32,
+            k if k == CXType_Double => Type::F64,
+            k if k == CXType_LongDouble => model.long_double(),
+            k if k == CXType_Float128 => Type::F128,
+            k if k == CXType_NullPtr => Type::PTR,
+            _ => return None,
+        })
+    }
+
+    /// The type behind the typedef or other wrapper `outer`, with the alignment that `outer` has.
+    fn aligned_as(&mut self, outer: Ty<'u>, inner: Ty<'u>) -> Result<Type, Reason> {
+        let read = self.ty(inner)?;
+        match u32::try_from(outer.align()) {
+            // `read` agrees with clang about `inner`, so a difference comes from an attribute of the wrapper.
+            Ok(align)
+                if align != read.align() && !matches!(read.kind(), Kind::Void | Kind::Function) =>
+            {
+                Ok(read.with_align(align)?)
+            }
+            _ => Ok(read),
+        }
+    }
+
+    fn pointer(&self, pointee: Ty<'u>) -> Type {
+        let kind = pointee.canonical().kind();
+        if kind == CXType_FunctionProto || kind == CXType_FunctionNoProto {
+            self.model.fn_pointer()
+        } else {
+            self.model.pointer()
+        }
+    }
+
+    fn enumeration(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let definition = ty.declaration().definition_or_null();
+        if definition.is_null() {
+            return Err(Reason::Incomplete(ty.spelling()));
+        }
+        let underlying = self.ty(definition.integer_type())?;
+        Ok(Type::enumeration(&underlying)?)
+    }
+
+    fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let lanes = u16::try_from(ty.n_elements())
+            .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
+        let lane = self.ty(ty.element())?;
+        if lane == Type::BOOL {
+            return Ok(Type::bool_vector(lanes, BoolVector::Clang)?);
+        }
+        Ok(Type::vector(&lane, lanes)?)
+    }
+
+    /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such as `typeof`.
+    fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let canonical = ty.canonical();
+        if canonical.kind() != CXType_Unexposed {
+            return self.aligned_as(ty, canonical);
+        }
+        let spelling = canonical.spelling();
+        let mut words = spelling.as_str();
+        while let Some(rest) = ["const ", "volatile ", "restrict "]
+            .iter()
+            .find_map(|qualifier| words.strip_prefix(qualifier))
+        {
+            words = rest;
+        }
+        if words == "__bf16" {
+            return Ok(Type::BF16);
+        }
+        let (signed, rest) = words
+            .strip_prefix("unsigned ")
+            .map_or((true, words), |rest| (false, rest));
+        match rest
+            .strip_prefix("_BitInt(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            Some(bits) => match bits.parse() {
+                Ok(bits) => Ok(self.model.bit_int(bits, signed)?),
+                Err(_) => Err(unsupported(ty, "a `_BitInt` has at most 65535 bits here")),
+            },
+            None => Err(unsupported(ty, "this is no type of C that is supported")),
+        }
+    }
+
+    fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
+        let definition = declaration.definition_or_null();
+        if definition.is_null() {
+            return Err(Reason::Incomplete(declaration.ty().spelling()));
+        }
+        let hash = definition.hash();
+        let known = self
+            .records
+            .get(&hash)
+            .into_iter()
+            .flatten()
+            .find(|(known, _)| *known == definition);
+        if let Some((_, read)) = known {
+            return read.clone();
+        }
+        let read = self.define(definition);
+        self.records
+            .entry(hash)
+            .or_default()
+            .push((definition, read.clone()));
+        read
+    }
+}
+
+pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
+    Reason::Unsupported {
+        ty: ty.spelling(),
+        why,
+    }
+}
+
+/// A mismatch is reported, never used.
+fn check_size(ty: Ty<'_>, ours: &Type) -> Result<(), Reason> {
+    if matches!(ours.kind(), Kind::Void | Kind::Function) {
+        return Ok(());
+    }
+    let mismatch = |what: &str, ours: u64, clang: i64| {
+        // Negative: clang has no answer, as for the size of a flexible array member.
+        if clang < 0 || u64::try_from(clang) == Ok(ours) {
+            return Ok(());
+        }
+        Err(Reason::Mismatch {
+            ty: ty.spelling(),
+            what: what.to_owned(),
+            ours,
+            clang,
+        })
+    };
+    mismatch("size", ours.size(), ty.size())?;
+    mismatch("alignment", u64::from(ours.align()), ty.align())
+}
