@@ -1,0 +1,269 @@
+//! The program as written: names are not resolved, types not known.
+
+use crate::diag::Span;
+use std::rc::Rc;
+
+/// A name and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Ident {
+    pub(crate) name: Rc<str>,
+    pub(crate) span: Span,
+}
+
+/// A whole program.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) items: Vec<Item>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Item {
+    Fn(FnDecl),
+    Extern(ExternBlock),
+    Record(RecordDecl),
+    Enum(EnumDecl),
+    /// `type name = T;`
+    Alias { name: Ident, ty: TypeExpr },
+    /// `const NAME: T = value;`
+    Const { name: Ident, ty: TypeExpr, value: Expr },
+}
+
+/// A function: with a body, or declared in an `extern` block.
+#[derive(Debug)]
+pub(crate) struct FnDecl {
+    pub(crate) name: Ident,
+    pub(crate) params: Vec<(Ident, TypeExpr)>,
+    pub(crate) variadic: bool,
+    pub(crate) result: Option<TypeExpr>,
+    pub(crate) body: Option<Block>,
+}
+
+/// The functions of one library; without a name, of the running program.
+#[derive(Debug)]
+pub(crate) struct ExternBlock {
+    pub(crate) library: Option<(String, Span)>,
+    pub(crate) functions: Vec<FnDecl>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    Struct,
+    Union,
+}
+
+impl RecordKind {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            RecordKind::Struct => "struct",
+            RecordKind::Union => "union",
+        }
+    }
+}
+
+/// A struct or union. Without `members` it is opaque: only pointers to it exist.
+#[derive(Debug)]
+pub(crate) struct RecordDecl {
+    pub(crate) kind: RecordKind,
+    /// Absent for a record written in the place of a type.
+    pub(crate) name: Option<Ident>,
+    pub(crate) attrs: Vec<Attr>,
+    pub(crate) members: Option<Vec<Member>>,
+    pub(crate) span: Span,
+}
+
+/// A member. Without a name it is an anonymous record or an unnamed bit-field.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: Option<Ident>,
+    pub(crate) ty: TypeExpr,
+    pub(crate) bits: Option<Expr>,
+    pub(crate) attrs: Vec<Attr>,
+    pub(crate) span: Span,
+}
+
+/// `#[name]` or `#[name(value)]`.
+#[derive(Debug)]
+pub(crate) struct Attr {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EnumDecl {
+    pub(crate) name: Ident,
+    pub(crate) underlying: Option<TypeExpr>,
+    pub(crate) variants: Vec<(Ident, Option<Expr>)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct TypeExpr {
+    pub(crate) kind: TypeKind,
+    pub(crate) span: Span,
+    /// As [`Expr::depth`]: a type holds expressions, which hold types.
+    pub(crate) depth: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum TypeKind {
+    Name(Rc<str>),
+    Pointer(Box<TypeExpr>),
+    Fn { params: Vec<TypeExpr>, variadic: bool, result: Option<Box<TypeExpr>> },
+    /// Without a length: a flexible array member.
+    Array { element: Box<TypeExpr>, len: Option<Box<Expr>> },
+    Complex(Box<TypeExpr>),
+    Vector { element: Box<TypeExpr>, lanes: Box<Expr> },
+    BitInt { signed: bool, bits: Box<Expr> },
+    Record(Box<RecordDecl>),
+    /// `!`: the function does not return.
+    Never,
+}
+
+impl TypeKind {
+    /// The depth of the deepest tree below.
+    pub(crate) fn depth_below(&self) -> u32 {
+        match self {
+            TypeKind::Name(_) | TypeKind::Never => 0,
+            TypeKind::Pointer(inner) | TypeKind::Complex(inner) => inner.depth,
+            TypeKind::Fn { params, result, .. } => {
+                params.iter().chain(result.as_deref()).map(|ty| ty.depth).max().unwrap_or(0)
+            }
+            TypeKind::Array { element, len } => len.as_ref().map_or(0, |len| len.depth).max(element.depth),
+            TypeKind::Vector { element, lanes } => element.depth.max(lanes.depth),
+            TypeKind::BitInt { bits, .. } => bits.depth,
+            TypeKind::Record(record) => {
+                let members = record.members.iter().flatten();
+                members.map(|m| m.bits.as_ref().map_or(0, |bits| bits.depth).max(m.ty.depth)).max().unwrap_or(0)
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) stmts: Vec<Stmt>,
+    /// Of the closing brace.
+    pub(crate) end: Span,
+}
+
+#[derive(Debug)]
+pub(crate) struct Stmt {
+    pub(crate) kind: StmtKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum StmtKind {
+    Let { name: Ident, ty: Option<TypeExpr>, init: Option<Expr> },
+    /// `place = value;`, or `place op= value;`
+    Assign { place: Expr, op: Option<BinaryOp>, value: Expr },
+    Expr(Expr),
+    If { cond: Expr, then: Block, otherwise: Option<Block> },
+    While { cond: Expr, body: Block },
+    /// `for var in low..high`
+    For { var: Ident, low: Expr, high: Expr, body: Block },
+    Return(Option<Expr>),
+    Break,
+    Continue,
+    Block(Block),
+}
+
+#[derive(Debug)]
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) span: Span,
+    /// How deep the tree below is, so that everything after the parser may recurse.
+    pub(crate) depth: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum ExprKind {
+    Int { value: u128, suffix: Rc<str> },
+    /// Digits with at most one point and an exponent, without suffix; `imaginary` for `2.5i`.
+    Float { digits: Rc<str>, suffix: Rc<str>, imaginary: bool },
+    Str(Vec<u8>),
+    Char(u8),
+    Bool(bool),
+    Null,
+    Name(Rc<str>),
+    /// `Enum::Variant`
+    Path(Ident, Ident),
+    Unary(UnaryOp, Box<Expr>),
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    Call(Box<Expr>, Vec<Expr>),
+    Index(Box<Expr>, Box<Expr>),
+    Field(Box<Expr>, Ident),
+    Cast(Box<Expr>, TypeExpr),
+    SizeOf(TypeExpr),
+    AlignOf(TypeExpr),
+    OffsetOf(TypeExpr, Ident),
+    /// `complex(re, im)`
+    Complex(Box<Expr>, Box<Expr>),
+    Record(Ident, Vec<(Ident, Expr)>),
+    Array(Vec<Expr>),
+    /// `[value; count]`
+    Repeat(Box<Expr>, Box<Expr>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnaryOp {
+    Neg,
+    /// `!` of a bool.
+    Not,
+    /// `~` of an integer.
+    BitNot,
+    Deref,
+    AddressOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BinaryOp {
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    BitOr,
+    BitXor,
+    BitAnd,
+    Shl,
+    Shr,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
+
+impl BinaryOp {
+    /// As written in a program.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Or => "||",
+            BinaryOp::And => "&&",
+            BinaryOp::Eq => "==",
+            BinaryOp::Ne => "!=",
+            BinaryOp::Lt => "<",
+            BinaryOp::Le => "<=",
+            BinaryOp::Gt => ">",
+            BinaryOp::Ge => ">=",
+            BinaryOp::BitOr => "|",
+            BinaryOp::BitXor => "^",
+            BinaryOp::BitAnd => "&",
+            BinaryOp::Shl => "<<",
+            BinaryOp::Shr => ">>",
+            BinaryOp::Add => "+",
+            BinaryOp::Sub => "-",
+            BinaryOp::Mul => "*",
+            BinaryOp::Div => "/",
+            BinaryOp::Rem => "%",
+        }
+    }
+
+    pub(crate) fn is_comparison(self) -> bool {
+        use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
+        matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
+    }
+}

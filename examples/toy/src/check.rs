@@ -1,0 +1,345 @@
+//! From the tree to the typed program: names, types, conversions. This file collects the items and
+//! checks function bodies; what a declaration, type, statement or expression means is in the files below.
+
+mod call;
+mod convert;
+mod decl;
+mod expr;
+mod fold;
+mod literal;
+mod ops;
+mod place;
+mod soft;
+mod stmt;
+mod ty;
+
+use crate::ast::{self, Program};
+use crate::diag::{Diagnostic, Span};
+use crate::typed::{Body, Checked, FnId, Function, Local, LocalId, Origin};
+use crate::types::{EnumId, FnTy, RecordId, Ty, Types};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// After so many complaints the rest would only repeat them.
+const MAX_DIAGNOSTICS: usize = 20;
+
+/// How deep checking may recurse, through declarations that need each other too.
+const MAX_DEPTH: u32 = 200;
+
+/// Checks `program`; the prelude is the part of the language that is written in the language.
+pub(crate) fn check(prelude: &Program, program: &Program) -> Result<Checked, Vec<Diagnostic>> {
+    let mut checker = Checker::new();
+    checker.collect(prelude, Side::Prelude);
+    checker.collect(program, Side::User);
+    checker.declare_all();
+    checker.check_bodies();
+    checker.check_main();
+    if checker.diagnostics.is_empty() {
+        let Checker { types, functions, main, .. } = checker;
+        Ok(Checked { types, functions, main })
+    } else {
+        checker.diagnostics.truncate(MAX_DIAGNOSTICS);
+        Err(checker.diagnostics)
+    }
+}
+
+/// Whose names are in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Prelude,
+    User,
+}
+
+/// What a name of an item stands for.
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    Function(FnId),
+    Record(RecordId),
+    Enum(EnumId),
+    /// Into `Checker::lazy`: an alias or a constant.
+    Lazy(usize),
+}
+
+#[derive(Clone, Copy)]
+struct Named {
+    meaning: Meaning,
+    span: Span,
+}
+
+/// How far a declaration has been looked into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    New,
+    Running,
+    Done,
+}
+
+/// A declaration that is looked into when first needed, since order does not matter.
+enum LazyItem<'p> {
+    Alias(&'p ast::TypeExpr),
+    Const(&'p ast::TypeExpr, &'p ast::Expr),
+}
+
+struct Lazy<'p> {
+    side: Side,
+    name: &'p ast::Ident,
+    item: LazyItem<'p>,
+    progress: Progress,
+    ty: Ty,
+    /// Of a constant.
+    bits: u128,
+}
+
+struct Checker<'p> {
+    types: Types,
+    diagnostics: Vec<Diagnostic>,
+    /// The items of the prelude, and of the program.
+    names: [HashMap<Rc<str>, Named>; 2],
+    lazy: Vec<Lazy<'p>>,
+    records: Vec<(Side, &'p ast::RecordDecl, Progress)>,
+    enums: Vec<(Side, &'p ast::EnumDecl, Progress)>,
+    fn_decls: Vec<(Side, &'p ast::FnDecl)>,
+    functions: Vec<Function>,
+    main: Option<FnId>,
+    side: Side,
+    depth: u32,
+    // Of the function being checked:
+    body: Body,
+    scopes: Vec<HashMap<Rc<str>, LocalId>>,
+    result: Ty,
+    loops: u32,
+}
+
+type Check<T> = Result<T, Diagnostic>;
+
+impl<'p> Checker<'p> {
+    fn new() -> Self {
+        Checker {
+            types: Types::new(),
+            diagnostics: Vec::new(),
+            names: [HashMap::new(), HashMap::new()],
+            lazy: Vec::new(),
+            records: Vec::new(),
+            enums: Vec::new(),
+            fn_decls: Vec::new(),
+            functions: Vec::new(),
+            main: None,
+            side: Side::Prelude,
+            depth: 0,
+            body: Body::default(),
+            scopes: Vec::new(),
+            result: Ty::VOID,
+            loops: 0,
+        }
+    }
+
+    fn collect(&mut self, program: &'p Program, side: Side) {
+        self.side = side;
+        for item in &program.items {
+            match item {
+                ast::Item::Fn(function) => {
+                    let id = self.add_function(function, Origin::Toy(Body::default()));
+                    if side == Side::User && &*function.name.name == "main" {
+                        self.main = Some(id);
+                    }
+                }
+                ast::Item::Extern(block) => {
+                    let library: Option<Rc<str>> = block.library.as_ref().map(|(name, _)| name.as_str().into());
+                    for function in &block.functions {
+                        self.add_function(function, Origin::Extern(library.clone()));
+                    }
+                }
+                ast::Item::Record(record) => {
+                    let id = self.add_record(record);
+                    if let Some(name) = &record.name {
+                        self.add_name(name, Meaning::Record(id));
+                    }
+                }
+                ast::Item::Enum(decl) => {
+                    let id = self.add_enum(decl);
+                    self.add_name(&decl.name, Meaning::Enum(id));
+                }
+                ast::Item::Alias { name, ty } => self.add_lazy(name, LazyItem::Alias(ty)),
+                ast::Item::Const { name, ty, value } => self.add_lazy(name, LazyItem::Const(ty, value)),
+            }
+        }
+    }
+
+    fn add_function(&mut self, decl: &'p ast::FnDecl, origin: Origin) -> FnId {
+        let id = FnId(self.functions.len());
+        let span = (self.side == Side::User).then_some(decl.name.span);
+        let name = Rc::clone(&decl.name.name);
+        let param_names = decl.params.iter().map(|(param, _)| Rc::clone(&param.name)).collect();
+        self.functions.push(Function { name, span, ty: Ty::ERROR, origin, param_names });
+        self.fn_decls.push((self.side, decl));
+        self.add_name(&decl.name, Meaning::Function(id));
+        id
+    }
+
+    fn add_lazy(&mut self, name: &'p ast::Ident, item: LazyItem<'p>) {
+        let at = self.lazy.len();
+        let side = self.side;
+        self.lazy.push(Lazy { side, name, item, progress: Progress::New, ty: Ty::ERROR, bits: 0 });
+        self.add_name(name, Meaning::Lazy(at));
+    }
+
+    fn add_name(&mut self, ident: &ast::Ident, meaning: Meaning) {
+        let name = &ident.name;
+        if self.side == Side::User && name.starts_with("__") {
+            let message = format!("`{name}` is reserved: names with two leading underscores are the language's own");
+            self.report(Diagnostic::new(ident.span, message));
+        }
+        if ty::is_builtin(name) {
+            self.report(Diagnostic::new(ident.span, format!("`{name}` is a type of the language")));
+            return;
+        }
+        let named = Named { meaning, span: ident.span };
+        let Some(names) = self.names.get_mut(self.side as usize) else { return };
+        match names.get(name) {
+            Some(first) => {
+                let message = format!("`{name}` is declared twice");
+                let diagnostic = Diagnostic::new(ident.span, message)
+                    .label("declared again here")
+                    .other(first.span, "first declared here");
+                self.report(diagnostic);
+            }
+            None => {
+                names.insert(Rc::clone(name), named);
+            }
+        }
+    }
+
+    /// Resolves what nobody has asked for yet, so that every mistake is found.
+    fn declare_all(&mut self) {
+        for at in 0..self.records.len() {
+            let result = self.lay_out(RecordId(at));
+            self.absorb(result);
+        }
+        for at in 0..self.enums.len() {
+            let result = self.number_variants(EnumId(at));
+            self.absorb(result);
+        }
+        for at in 0..self.lazy.len() {
+            let result = self.resolve_lazy(at);
+            self.absorb(result);
+        }
+        for at in 0..self.fn_decls.len() {
+            let result = self.declare_function(at);
+            self.absorb(result);
+        }
+    }
+
+    fn declare_function(&mut self, at: usize) -> Check<()> {
+        let Some(&(side, decl)) = self.fn_decls.get(at) else { return Ok(()) };
+        self.side = side;
+        if decl.variadic && decl.body.is_some() {
+            let message = "a function with a body cannot take `...`";
+            return Err(Diagnostic::new(decl.name.span, message)
+                .note("variadic functions can be declared in an `extern` block and called"));
+        }
+        let mut params = Vec::new();
+        for (name, ty) in &decl.params {
+            params.push(self.param_ty(ty)?);
+            if decl.params.iter().filter(|(other, _)| other.name == name.name).count() > 1 && &*name.name != "_" {
+                return Err(Diagnostic::new(name.span, format!("two parameters are called `{}`", name.name)));
+            }
+        }
+        let result = self.result_ty(decl.result.as_ref())?;
+        let function = FnTy { params, variadic: decl.variadic, result };
+        let ty = self.types.function(function).map_err(|why| Diagnostic::new(decl.name.span, why))?;
+        if let Some(function) = self.functions.get_mut(at) {
+            function.ty = ty;
+        }
+        Ok(())
+    }
+
+    fn check_bodies(&mut self) {
+        for at in 0..self.fn_decls.len() {
+            let Some(&(side, decl)) = self.fn_decls.get(at) else { continue };
+            let Some(block) = &decl.body else { continue };
+            let Some(function) = self.functions.get(at).and_then(|f| self.types.as_fn(f.ty)) else { continue };
+            self.side = side;
+            self.result = function.result;
+            self.scopes = vec![HashMap::new()];
+            for ((name, _), ty) in decl.params.iter().zip(&function.params) {
+                let param = self.add_local(name, *ty);
+                self.body.params.push(param);
+            }
+            let stmts = self.block(block);
+            if function.result != Ty::VOID && !stmt::ends(&stmts) && self.diagnostics.is_empty() {
+                let ends = if function.result == Ty::NEVER { "returns" } else { "can end without `return`" };
+                let message = format!("`{}` promises {} and {ends}", decl.name.name, self.promise(function.result));
+                self.report(Diagnostic::new(block.end, message).label("the end is reached"));
+            }
+            let mut body = std::mem::take(&mut self.body);
+            body.stmts = stmts;
+            if let Some(function) = self.functions.get_mut(at) {
+                function.origin = Origin::Toy(body);
+            }
+        }
+    }
+
+    fn promise(&self, result: Ty) -> String {
+        match result {
+            Ty::NEVER => "never to return".to_string(),
+            _ => format!("a result of type `{}`", self.types.name(result)),
+        }
+    }
+
+    fn check_main(&mut self) {
+        let Some(function) = self.main.and_then(|id| self.functions.get(id.0)) else { return };
+        let Some(ty) = self.types.as_fn(function.ty) else { return };
+        let params = match ty.params[..] {
+            [] => true,
+            [Ty::I32, argv] => {
+                let argument = self.types.pointee(argv);
+                argument.is_some_and(|ty| self.types.pointee(ty).is_some())
+            }
+            _ => false,
+        };
+        if !(params && matches!(ty.result, Ty::I32 | Ty::VOID)) {
+            let span = function.span.unwrap_or(Span { start: 0, end: 0 });
+            self.report(
+                Diagnostic::new(span, "`main` has another signature than a program's")
+                    .note("it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`"),
+            );
+        }
+    }
+
+    fn add_local(&mut self, name: &ast::Ident, ty: Ty) -> LocalId {
+        let id = LocalId(self.body.locals.len());
+        self.body.locals.push(Local { ty, addressed: false });
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(Rc::clone(&name.name), id);
+        }
+        id
+    }
+
+    /// The item called `name`, as seen from the side being checked.
+    fn find(&self, name: &str) -> Option<Named> {
+        self.names.get(self.side as usize)?.get(name).copied()
+    }
+
+    /// Goes one level deeper, or refuses.
+    fn enter(&mut self, span: Span) -> Check<()> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Diagnostic::new(span, "this needs too many declarations that need each other"));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn absorb(&mut self, result: Check<()>) {
+        if let Err(diagnostic) = result {
+            self.report(diagnostic);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Records, enums, aliases and constants: looked into when first needed, in any order.
+
+use super::{Check, Checker, Lazy, LazyItem, Progress};
+use crate::ast::{Attr, EnumDecl, Expr, RecordDecl, RecordKind};
+use crate::diag::{Diagnostic, Span};
+use crate::types::{EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
+use cabi::{Member, RecordBuilder, Type};
+use std::collections::HashSet;
+use std::rc::Rc;
+
+impl<'p> Checker<'p> {
+    pub(super) fn add_record(&mut self, decl: &'p RecordDecl) -> RecordId {
+        let id = RecordId(self.records.len());
+        let word = decl.kind.word();
+        let name = decl.name.as_ref().map_or_else(|| format!("{word} {{..}}"), |name| name.name.to_string());
+        self.records.push((self.side, decl, Progress::New));
+        self.types.records.push(RecordTy { name, word, members: Vec::new(), layout: None });
+        id
+    }
+
+    pub(super) fn add_enum(&mut self, decl: &'p EnumDecl) -> EnumId {
+        let id = EnumId(self.enums.len());
+        self.enums.push((self.side, decl, Progress::New));
+        let name = decl.name.name.to_string();
+        self.types.enums.push(EnumTy { name, scalar: int(32, false), layout: Type::U32, variants: Vec::new() });
+        id
+    }
+
+    /// Lays out a record, and those it contains. A record that contains itself is refused.
+    pub(super) fn lay_out(&mut self, id: RecordId) -> Check<()> {
+        let Some(entry) = self.records.get_mut(id.0) else { return Ok(()) };
+        let (side, decl, progress) = *entry;
+        match progress {
+            Progress::Done => return Ok(()),
+            Progress::Running => {
+                let name = self.types.records.get(id.0).map_or("", |r| r.name.as_str());
+                return Err(Diagnostic::new(decl.span, format!("`{name}` contains itself"))
+                    .note("a pointer to itself is fine: `next: *name`"));
+            }
+            Progress::New => entry.2 = Progress::Running,
+        }
+        let outer = std::mem::replace(&mut self.side, side);
+        let result = self.enter(decl.span).and_then(|()| {
+            let result = self.record_layout(id, decl);
+            self.leave();
+            result
+        });
+        self.side = outer;
+        if let Some(entry) = self.records.get_mut(id.0) {
+            entry.2 = Progress::Done;
+        }
+        result
+    }
+
+    fn record_layout(&mut self, id: RecordId, decl: &'p RecordDecl) -> Check<()> {
+        let tag = decl.name.as_ref().map_or("", |name| &*name.name);
+        let mut builder = match decl.kind {
+            RecordKind::Struct => RecordBuilder::structure(tag),
+            RecordKind::Union => RecordBuilder::union(tag),
+        };
+        for attr in &decl.attrs {
+            builder = match (&*attr.name.name, &attr.value) {
+                ("packed", None) => builder.packed(),
+                ("packed", Some(value)) => builder.pack(self.alignment(value)?),
+                ("align", Some(value)) => builder.aligned(self.alignment(value)?),
+                ("transparent", None) => builder.transparent(),
+                _ => return Err(bad_attr(attr, "`packed`, `packed(n)`, `align(n)` and `transparent`")),
+            };
+        }
+        let Some(members) = &decl.members else { return Ok(()) };
+        let mut kept = Vec::new();
+        for member in members {
+            let ty = self.member_ty(&member.ty)?;
+            let Some(mut layout) = self.types.layout(ty).cloned() else { return Ok(()) };
+            for attr in member.attrs.iter().filter(|attr| &*attr.name.name == "type_align") {
+                let Some(value) = &attr.value else { return Err(bad_attr(attr, "`type_align(n)`")) };
+                layout = layout.with_align(self.alignment(value)?).map_err(|e| Diagnostic::new(attr.name.span, e.to_string()))?;
+            }
+            let width = match &member.bits {
+                Some(bits) => Some(self.width(bits)?),
+                None => None,
+            };
+            let name = member.name.as_ref().map(|name| &*name.name);
+            let mut part = match (name, width) {
+                (Some(name), Some(width)) => Member::bit_field(name, layout, width),
+                (None, Some(width)) => Member::unnamed_bit_field(layout, width),
+                (Some(name), None) => Member::named(name, layout),
+                (None, None) => Member::anonymous(layout),
+            };
+            for attr in &member.attrs {
+                part = match (&*attr.name.name, &attr.value) {
+                    ("packed", None) => part.packed(),
+                    ("align", Some(value)) => part.aligned(self.alignment(value)?),
+                    ("type_align", Some(_)) => part,
+                    _ => return Err(bad_attr(attr, "`packed`, `align(n)` and `type_align(n)`")),
+                };
+            }
+            builder = builder.member(part);
+            kept.push(MemberTy { name: name.map(Rc::from), ty });
+        }
+        self.no_twins(decl, &kept)?;
+        let layout = builder.build(&MODEL).map_err(|error| Diagnostic::new(decl.span, error.to_string()))?;
+        if let Some(record) = self.types.records.get_mut(id.0) {
+            record.members = kept;
+            record.layout = Some(layout);
+        }
+        Ok(())
+    }
+
+    /// A member's type; here an array may be flexible.
+    fn member_ty(&mut self, expr: &'p crate::ast::TypeExpr) -> Check<Ty> {
+        let ty = self.ty(expr)?;
+        match *self.types.kind(ty) {
+            TyKind::Array { len: None, .. } => Ok(ty),
+            _ => self.object_ty(expr),
+        }
+    }
+
+    /// No two members by one name, those of anonymous members included.
+    fn no_twins(&self, decl: &RecordDecl, members: &[MemberTy]) -> Check<()> {
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut queue: Vec<&MemberTy> = members.iter().collect();
+        while let Some(member) = queue.pop() {
+            match (&member.name, self.types.kind(member.ty)) {
+                (Some(name), _) => {
+                    if !seen.insert(name) {
+                        let message = format!("two members are called `{name}`");
+                        return Err(Diagnostic::new(decl.span, message));
+                    }
+                }
+                (None, TyKind::Record(id)) => {
+                    queue.extend(self.types.records.get(id.0).iter().flat_map(|record| &record.members));
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an enum's variants their values, and the enum its integer type.
+    pub(super) fn number_variants(&mut self, id: EnumId) -> Check<()> {
+        let Some(entry) = self.enums.get_mut(id.0) else { return Ok(()) };
+        let (side, decl, progress) = *entry;
+        match progress {
+            Progress::Done => return Ok(()),
+            Progress::Running => {
+                let message = format!("enum `{}` needs its own values to have values", decl.name.name);
+                return Err(Diagnostic::new(decl.name.span, message));
+            }
+            Progress::New => entry.2 = Progress::Running,
+        }
+        let outer = std::mem::replace(&mut self.side, side);
+        let result = self.enter(decl.name.span).and_then(|()| {
+            let result = self.enum_values(id, decl);
+            self.leave();
+            result
+        });
+        self.side = outer;
+        if let Some(entry) = self.enums.get_mut(id.0) {
+            entry.2 = Progress::Done;
+        }
+        result
+    }
+
+    /// Without a chosen type, an enum is `unsigned int`, as gcc makes it; or `int` when a value is negative.
+    fn enum_values(&mut self, id: EnumId, decl: &'p EnumDecl) -> Check<()> {
+        let chosen = match &decl.underlying {
+            Some(expr) => {
+                let ty = self.ty(expr)?;
+                let Some(of) = self.types.as_int(ty) else {
+                    let message = format!("an enum cannot be made of `{}`", self.types.name(ty));
+                    return Err(Diagnostic::new(expr.span, message));
+                };
+                Some((ty, of, expr.span))
+            }
+            None => None,
+        };
+        let (value_ty, of) = chosen.map_or((Ty::I64, IntTy { bits: 64, signed: true }), |(ty, of, _)| (ty, of));
+        let mut next: u128 = 0;
+        let mut variants: Vec<(Rc<str>, u128)> = Vec::new();
+        for (name, value) in &decl.variants {
+            if let Some(expr) = value {
+                next = self.constant(expr, value_ty)?;
+            } else if of.wrap(next) != next {
+                let message = format!("`{}` has no value left in its type", name.name);
+                return Err(Diagnostic::new(name.span, message));
+            }
+            if variants.iter().any(|(other, _)| *other == name.name) {
+                return Err(Diagnostic::new(name.span, format!("two variants are called `{}`", name.name)));
+            }
+            variants.push((Rc::clone(&name.name), next));
+            next = next.wrapping_add(1);
+        }
+        let negative = variants.iter().any(|(_, value)| value.cast_signed() < 0);
+        let ty = match chosen {
+            Some((ty, ..)) => ty,
+            None => {
+                let of = IntTy { bits: 32, signed: negative };
+                if let Some((name, _)) = variants.iter().find(|(_, value)| of.wrap(*value) != *value) {
+                    let message = format!("`{name}` does not fit the 32 bits of an enum");
+                    return Err(Diagnostic::new(decl.name.span, message).note("choose a type: `enum name: i64 { .. }`"));
+                }
+                if negative { Ty::I32 } else { Ty::U32 }
+            }
+        };
+        let span = chosen.map_or(decl.name.span, |(.., span)| span);
+        let underlying = self.types.layout(ty).cloned().unwrap_or(Type::U32);
+        let layout = Type::enumeration(&underlying).map_err(|error| Diagnostic::new(span, error.to_string()))?;
+        let scalar = self.types.as_scalar(ty).unwrap_or(int(32, false));
+        if let Some(entry) = self.types.enums.get_mut(id.0) {
+            *entry = EnumTy { name: decl.name.name.to_string(), scalar, layout, variants };
+        }
+        Ok(())
+    }
+
+    /// Resolves an alias or a constant.
+    pub(super) fn resolve_lazy(&mut self, at: usize) -> Check<()> {
+        let Some(Lazy { side, name, item, progress, .. }) = self.lazy.get_mut(at) else { return Ok(()) };
+        let (side, name) = (*side, *name);
+        match *progress {
+            Progress::Done => return Ok(()),
+            Progress::Running => {
+                return Err(Diagnostic::new(name.span, format!("`{}` is defined by itself", name.name)));
+            }
+            Progress::New => *progress = Progress::Running,
+        }
+        let (ty, value) = match *item {
+            LazyItem::Alias(ty) => (ty, None),
+            LazyItem::Const(ty, value) => (ty, Some(value)),
+        };
+        let outer = std::mem::replace(&mut self.side, side);
+        // A constant does not see the variables of the function that mentions it.
+        let scopes = std::mem::take(&mut self.scopes);
+        let result = self.enter(name.span).and_then(|()| {
+            let result = self.lazy_value(ty, value);
+            self.leave();
+            result
+        });
+        self.scopes = scopes;
+        self.side = outer;
+        if let Some(lazy) = self.lazy.get_mut(at) {
+            lazy.progress = Progress::Done;
+            if let Ok((ty, bits)) = &result {
+                (lazy.ty, lazy.bits) = (*ty, *bits);
+            }
+        }
+        result.map(|_| ())
+    }
+
+    fn lazy_value(&mut self, ty: &'p crate::ast::TypeExpr, value: Option<&'p Expr>) -> Check<(Ty, u128)> {
+        match value {
+            None => Ok((self.ty(ty)?, 0)),
+            Some(value) => {
+                let constant_ty = self.object_ty(ty)?;
+                if !matches!(self.types.kind(constant_ty), TyKind::Scalar(_) | TyKind::Enum(_) | TyKind::Error) {
+                    let message = format!("a constant is a number, not `{}`", self.types.name(constant_ty));
+                    return Err(Diagnostic::new(ty.span, message));
+                }
+                Ok((constant_ty, self.constant(value, constant_ty)?))
+            }
+        }
+    }
+
+    /// A constant that counts something.
+    pub(super) fn count(&mut self, expr: &'p Expr, what: &str) -> Check<u64> {
+        let value = self.constant(expr, Ty::I64)?;
+        u64::try_from(value.cast_signed()).map_err(|_| Diagnostic::new(expr.span, format!("{what} cannot be negative")))
+    }
+
+    fn alignment(&mut self, expr: &'p Expr) -> Check<u32> {
+        let count = self.count(expr, "an alignment")?;
+        u32::try_from(count).map_err(|_| too_big(expr.span, "an alignment", count))
+    }
+
+    fn width(&mut self, expr: &'p Expr) -> Check<u16> {
+        let count = self.count(expr, "a bit-field's width")?;
+        u16::try_from(count).map_err(|_| too_big(expr.span, "a bit-field's width", count))
+    }
+}
+
+fn too_big(span: Span, what: &str, count: u64) -> Diagnostic {
+    Diagnostic::new(span, format!("{what} of {count} is too great"))
+}
+
+fn bad_attr(attr: &Attr, known: &str) -> Diagnostic {
+    let message = format!("attribute `{}` has no meaning here, or not in this form", attr.name.name);
+    Diagnostic::new(attr.name.span, message).note(format!("known here: {known}"))
+}

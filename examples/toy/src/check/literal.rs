@@ -1,0 +1,275 @@
+//! Numbers, complex numbers, records and arrays as literals. A literal takes the type that is wanted of
+//! it; its own suffix comes first, and without either it is `i32` or `f64`.
+
+use super::place::error_expr;
+use super::{Check, Checker, Meaning};
+use crate::ast;
+use crate::decimal;
+use crate::diag::{Diagnostic, Span};
+use crate::typed::{Expr, ExprKind};
+use crate::types::{IntTy, RecordId, Ty, TyKind, scalar_named};
+use cabi::Scalar;
+use std::collections::HashSet;
+
+impl<'p> Checker<'p> {
+    /// `value`, or minus `value`.
+    pub(super) fn int_literal(
+        &mut self,
+        value: u128,
+        suffix: &str,
+        span: Span,
+        expected: Option<Ty>,
+        negative: bool,
+    ) -> Check<Expr> {
+        let ty = if suffix.is_empty() {
+            let number = |ty: &Ty| {
+                matches!(self.types.kind(*ty), TyKind::Complex(_)) || self.types.as_float(*ty).is_some()
+            };
+            if let Some(ty) = expected.filter(number) {
+                return self.real_literal(&value.to_string(), span, ty, negative);
+            }
+            match expected.filter(|&ty| self.types.as_int(ty).is_some()) {
+                Some(ty) => ty,
+                None => self.default_int(value)?,
+            }
+        } else {
+            let scalar = scalar_named(suffix).filter(|&scalar| IntTy::of(scalar).is_some());
+            let Some(scalar) = scalar else {
+                return Err(Diagnostic::new(span, format!("`{suffix}` is no suffix of an integer")));
+            };
+            self.types.scalar(scalar).map_err(|why| Diagnostic::new(span, why))?
+        };
+        let Some(int) = self.types.as_int(ty) else { return Ok(error_expr(span)) };
+        let limit = match (negative, int.signed) {
+            (true, true) => int.max() + 1,
+            (true, false) => 0,
+            (false, _) => int.max(),
+        };
+        if value > limit {
+            let sign = if negative { "-" } else { "" };
+            let message = format!("{sign}{value} does not fit into `{}`", self.types.name(ty));
+            return Err(Diagnostic::new(span, message));
+        }
+        let bits = if negative { value.wrapping_neg() } else { value };
+        Ok(Expr { ty, span, kind: ExprKind::Bits(bits) })
+    }
+
+    fn default_int(&mut self, value: u128) -> Check<Ty> {
+        Ok(match i64::try_from(value) {
+            Ok(value) if i32::try_from(value).is_ok() => Ty::I32,
+            _ => Ty::I64,
+        })
+    }
+
+    pub(super) fn float_literal(
+        &mut self,
+        digits: &str,
+        suffix: &str,
+        imaginary: bool,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        if imaginary {
+            let part = match expected.map(|ty| self.types.kind(ty)) {
+                Some(&TyKind::Complex(part)) if part.is_float() => part,
+                _ => Scalar::F64,
+            };
+            let part_ty = self.types.scalar(part).map_err(|why| Diagnostic::new(span, why))?;
+            let im = self.real_literal(digits, span, part_ty, false)?;
+            let re = Expr { ty: part_ty, span, kind: ExprKind::Bits(0) };
+            let ty = self.types.complex(part).map_err(|why| Diagnostic::new(span, why))?;
+            return Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) });
+        }
+        if !suffix.is_empty() {
+            let Some(scalar) = scalar_named(suffix).filter(|scalar| scalar.is_float()) else {
+                return Err(Diagnostic::new(span, format!("`{suffix}` is no suffix of a number with a point")));
+            };
+            let ty = self.types.scalar(scalar).map_err(|why| Diagnostic::new(span, why))?;
+            return self.real_literal(digits, span, ty, false);
+        }
+        let wanted = expected.filter(|&ty| match self.types.kind(ty) {
+            TyKind::Complex(part) => part.is_float(),
+            _ => self.types.as_float(ty).is_some(),
+        });
+        self.real_literal(digits, span, wanted.unwrap_or(Ty::F64), false)
+    }
+
+    /// A real number as a float, or as a complex number with no imaginary part.
+    fn real_literal(&mut self, digits: &str, span: Span, ty: Ty, negative: bool) -> Check<Expr> {
+        let sized = |why: String| Diagnostic::new(span, why);
+        if let &TyKind::Complex(part) = self.types.kind(ty) {
+            let part_ty = self.types.scalar(part).map_err(sized)?;
+            let re = match self.types.as_int(part_ty) {
+                Some(_) => {
+                    let value = digits.parse().map_err(|_| sized(format!("{digits} is no integer")))?;
+                    self.int_literal(value, "", span, Some(part_ty), negative)?
+                }
+                None => self.real_literal(digits, span, part_ty, negative)?,
+            };
+            let im = Expr { ty: part_ty, span, kind: ExprKind::Bits(0) };
+            return Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) });
+        }
+        let Some(scalar) = self.types.as_float(ty) else { return Ok(error_expr(span)) };
+        let bits = decimal::to_bits(digits, scalar).map_err(|why| {
+            Diagnostic::new(span, why).label(format!("it is a `{}`", self.types.name(ty)))
+        })?;
+        let sign = if negative { sign_bit(scalar) } else { 0 };
+        Ok(Expr { ty, span, kind: ExprKind::Bits(bits | sign) })
+    }
+
+    /// `complex(re, im)`: of the wanted type, else of the parts' own.
+    pub(super) fn complex(
+        &mut self,
+        re: &'p ast::Expr,
+        im: &'p ast::Expr,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        let wanted = match expected.map(|ty| self.types.kind(ty)) {
+            Some(&TyKind::Complex(part)) => Some(self.types.scalar(part).map_err(|why| Diagnostic::new(span, why))?),
+            _ => None,
+        };
+        let re = match wanted {
+            Some(part) => self.value(re, part)?,
+            None => self.expr(re, Some(Ty::F64))?,
+        };
+        let im = self.value(im, re.ty)?;
+        let Some(part) = self.types.as_scalar(re.ty) else {
+            let message = format!("a complex number cannot be made of `{}`", self.types.name(re.ty));
+            return Err(Diagnostic::new(re.span, message));
+        };
+        let ty = self.types.complex(part).map_err(|why| Diagnostic::new(span, why))?;
+        Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) })
+    }
+
+    /// `Name { member: value, .. }`; members left out are zero.
+    pub(super) fn record_literal(
+        &mut self,
+        name: &ast::Ident,
+        members: &'p [(ast::Ident, ast::Expr)],
+        span: Span,
+    ) -> Check<Expr> {
+        let id = self.record_named(name)?;
+        self.lay_out(id)?;
+        let ty = self.types.record(id);
+        let Some(record) = self.types.records.get(id.0) else { return Ok(error_expr(span)) };
+        if record.word == "union" && members.len() > 1 {
+            let message = format!("a union holds one member at a time, not {}", members.len());
+            return Err(Diagnostic::new(span, message));
+        }
+        self.complete(ty, span)?;
+        let mut seen = HashSet::new();
+        let mut values = Vec::new();
+        for (member, value) in members {
+            let Some((path, member_ty)) = self.member(id, &member.name) else {
+                let message = format!("`{}` has no member `{}`", self.types.name(ty), member.name);
+                return Err(Diagnostic::new(member.span, message));
+            };
+            if !seen.insert(path.clone()) {
+                return Err(Diagnostic::new(member.span, format!("`{}` is given twice", member.name)));
+            }
+            if let TyKind::Array { len: None, .. } = self.types.kind(member_ty) {
+                return Err(Diagnostic::new(member.span, "a flexible array cannot be given a value"));
+            }
+            values.push((path, self.value(value, member_ty)?));
+        }
+        Ok(Expr { ty, span, kind: ExprKind::Record(values) })
+    }
+
+    fn record_named(&mut self, name: &ast::Ident) -> Check<RecordId> {
+        let not = |what: &str| Diagnostic::new(name.span, format!("{what} `{}`", name.name));
+        match self.find(&name.name).map(|named| named.meaning) {
+            Some(Meaning::Record(id)) => Ok(id),
+            Some(Meaning::Lazy(at)) => {
+                self.resolve_lazy(at)?;
+                match self.lazy.get(at).map(|lazy| self.types.kind(lazy.ty)) {
+                    Some(&TyKind::Record(id)) => Ok(id),
+                    _ => Err(not("this is no struct or union:")),
+                }
+            }
+            Some(_) => Err(not("this is no struct or union:")),
+            None => Err(not("there is no struct or union")),
+        }
+    }
+
+    pub(super) fn array_literal(
+        &mut self,
+        elements: &'p [ast::Expr],
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        let count = u64::try_from(elements.len()).unwrap_or(u64::MAX);
+        let (element_ty, whole) = self.element_wanted(count, span, expected)?;
+        let mut values = Vec::new();
+        let mut element_ty = element_ty;
+        for element in elements {
+            let value = match element_ty {
+                Some(ty) => self.value(element, ty)?,
+                None => {
+                    let value = self.expr(element, None)?;
+                    self.decay(value)?
+                }
+            };
+            element_ty = Some(value.ty);
+            values.push(value);
+        }
+        let Some(of) = element_ty else {
+            return Err(Diagnostic::new(span, "nothing says what this is an empty array of"));
+        };
+        let ty = match whole {
+            Some(ty) => ty,
+            None => self.types.array(of, Some(count)).map_err(|why| Diagnostic::new(span, why))?,
+        };
+        Ok(Expr { ty, span, kind: ExprKind::Elements(values) })
+    }
+
+    pub(super) fn repeat_literal(
+        &mut self,
+        element: &'p ast::Expr,
+        count: &'p ast::Expr,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        let count = self.count(count, "an array's length")?;
+        let (element_ty, whole) = self.element_wanted(count, span, expected)?;
+        let value = match element_ty {
+            Some(ty) => self.value(element, ty)?,
+            None => self.expr(element, None)?,
+        };
+        let ty = match whole {
+            Some(ty) => ty,
+            None => self.types.array(value.ty, Some(count)).map_err(|why| Diagnostic::new(span, why))?,
+        };
+        self.holdable(ty, span)?;
+        Ok(Expr { ty, span, kind: ExprKind::Repeat(Box::new(value), count) })
+    }
+
+    /// The element's type and the whole type, when an array or vector is wanted.
+    fn element_wanted(&mut self, count: u64, span: Span, expected: Option<Ty>) -> Check<(Option<Ty>, Option<Ty>)> {
+        let Some(ty) = expected else { return Ok((None, None)) };
+        let (element, wanted) = match *self.types.kind(ty) {
+            TyKind::Array { element, len: Some(len) } => (element, len),
+            TyKind::Vector { lane, lanes } => {
+                (self.types.scalar(lane).map_err(|why| Diagnostic::new(span, why))?, u64::from(lanes))
+            }
+            TyKind::Pointer(element) if element != Ty::VOID => return Ok((Some(element), None)),
+            _ => return Ok((None, None)),
+        };
+        if wanted != count {
+            let message = format!("`{}` has {wanted} elements, this has {count}", self.types.name(ty));
+            return Err(Diagnostic::new(span, message));
+        }
+        Ok((Some(element), Some(ty)))
+    }
+}
+
+/// The sign of a float, which is its topmost bit.
+fn sign_bit(scalar: Scalar) -> u128 {
+    match scalar {
+        Scalar::F16 | Scalar::BF16 => 1 << 15,
+        Scalar::F32 => 1 << 31,
+        Scalar::F64 => 1 << 63,
+        Scalar::F80 => 1 << 79,
+        _ => 1 << 127,
+    }
+}

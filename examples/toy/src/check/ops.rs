@@ -1,0 +1,241 @@
+//! Binary operators. Both sides have one type, but for shifts, pointer arithmetic, and a real number
+//! beside a complex one.
+
+use super::place::error_expr;
+use super::{Check, Checker};
+use crate::ast::{self, BinaryOp, UnaryOp};
+use crate::diag::{Diagnostic, Span};
+use crate::typed::{Expr, ExprKind};
+use crate::types::{IntTy, Ty, TyKind};
+use cabi::Scalar;
+
+impl<'p> Checker<'p> {
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &'p ast::Expr,
+        right: &'p ast::Expr,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        if matches!(op, BinaryOp::And | BinaryOp::Or) {
+            let left = self.value(left, Ty::BOOL)?;
+            let right = self.value(right, Ty::BOOL)?;
+            let kind = ExprKind::Logic(op, Box::new(left), Box::new(right));
+            return Ok(Expr { ty: Ty::BOOL, span, kind });
+        }
+        let wish = if op.is_comparison() { None } else { expected };
+        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
+        let (left, right) = if is_flexible(left) && !is_flexible(right) && !shift {
+            // A bare number takes its type from the other side.
+            let right = self.expr(right, wish)?;
+            (self.expr(left, self.companion(op, right.ty))?, right)
+        } else {
+            let left = self.expr(left, wish)?;
+            let wanted = if shift { None } else { self.companion(op, left.ty) };
+            let right = self.expr(right, wanted)?;
+            (left, right)
+        };
+        self.combine(op, left, right, span)
+    }
+
+    /// What a literal beside a value of type `ty` should be.
+    fn companion(&self, op: BinaryOp, ty: Ty) -> Option<Ty> {
+        match self.types.kind(ty) {
+            TyKind::Pointer(_) if !op.is_comparison() => None,
+            _ => Some(ty),
+        }
+    }
+
+    /// `left op right`, both known.
+    pub(super) fn combine(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        if left.ty == Ty::ERROR || right.ty == Ty::ERROR {
+            return Ok(error_expr(span));
+        }
+        let (left, right) = (self.decay(left)?, self.decay(right)?);
+        if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
+            return self.shift(op, left, right, span);
+        }
+        let pointers = [left.ty, right.ty].iter().any(|&ty| self.types.is_pointer_like(ty) || ty == Ty::NULL);
+        if pointers {
+            return self.pointer_op(op, left, right, span);
+        }
+        let (left, right) = self.balance(left, right, op, span)?;
+        if op.is_comparison() { self.compare(op, left, right, span) } else { self.arithmetic(op, left, right, span) }
+    }
+
+    /// Brings both sides to one type, or refuses.
+    fn balance(&mut self, left: Expr, right: Expr, op: BinaryOp, span: Span) -> Check<(Expr, Expr)> {
+        if left.ty == right.ty {
+            return Ok((left, right));
+        }
+        let (a, b) = (self.types.kind(left.ty).clone(), self.types.kind(right.ty).clone());
+        match (a, b) {
+            (TyKind::Complex(part), TyKind::Scalar(real)) if part == real => {
+                let ty = left.ty;
+                Ok((left, self.cast(right, ty, span)?))
+            }
+            (TyKind::Scalar(real), TyKind::Complex(part)) if part == real => {
+                let ty = right.ty;
+                Ok((self.cast(left, ty, span)?, right))
+            }
+            _ => {
+                let (a, b) = (self.types.name(left.ty), self.types.name(right.ty));
+                let message = format!("`{}` between `{a}` and `{b}`", op.symbol());
+                Err(Diagnostic::new(span, message)
+                    .label(format!("`{a}` {} `{b}`", op.symbol()))
+                    .note("both sides have one type; numbers are converted by `as`"))
+            }
+        }
+    }
+
+    fn shift(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        for side in [&left, &right] {
+            if self.types.as_int(side.ty).is_none() {
+                return Err(self.refuse(op, side.ty, span));
+            }
+        }
+        let bits = self.types.as_int(left.ty).map_or(0, |int| u128::from(int.bits));
+        if let Some(count) = self.fold(&right)
+            && count >= bits
+        {
+            let message = format!("a shift by {} of a number of {bits} bits", count.cast_signed());
+            return Err(Diagnostic::new(right.span, message));
+        }
+        let ty = left.ty;
+        Ok(Expr { ty, span, kind: ExprKind::Arith(op, Box::new(left), Box::new(right)) })
+    }
+
+    fn pointer_op(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        if op.is_comparison() {
+            let left_ty = if left.ty == Ty::NULL { right.ty } else { left.ty };
+            let left = self.coerce(left, left_ty)?;
+            let right = self.coerce(right, left_ty)?;
+            if !matches!(op, BinaryOp::Eq | BinaryOp::Ne) && self.types.as_fn(left_ty).is_some() {
+                return Err(self.refuse(op, left_ty, span));
+            }
+            let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
+            return Ok(Expr { ty: Ty::BOOL, span, kind });
+        }
+        let is_int = |ty| self.types.as_int(ty).is_some();
+        match (self.types.pointee(left.ty), op) {
+            (Some(_), BinaryOp::Add | BinaryOp::Sub) if is_int(right.ty) => {
+                self.offset(left, right, op == BinaryOp::Sub, span)
+            }
+            (Some(to), BinaryOp::Sub) if left.ty == right.ty => {
+                self.complete(to, span)?;
+                let scale = self.types.size(to);
+                if scale == 0 {
+                    return Err(Diagnostic::new(span, "elements of no size have no distance"));
+                }
+                let kind = ExprKind::Distance { left: Box::new(left), right: Box::new(right), scale };
+                Ok(Expr { ty: Ty::I64, span, kind })
+            }
+            _ => {
+                let ty = if self.types.pointee(left.ty).is_some() { right.ty } else { left.ty };
+                let message = format!("`{}` does not combine a pointer with `{}`", op.symbol(), self.types.name(ty));
+                Err(Diagnostic::new(span, message).note("pointers know `p + n`, `p - n`, `p - q` and comparisons"))
+            }
+        }
+    }
+
+    /// `pointer + index`, in elements.
+    pub(super) fn offset(&mut self, pointer: Expr, index: Expr, negative: bool, span: Span) -> Check<Expr> {
+        let Some(to) = self.types.pointee(pointer.ty) else { return Ok(error_expr(span)) };
+        self.complete(to, span)?;
+        let (ty, scale) = (pointer.ty, self.types.size(to));
+        let kind = ExprKind::Offset { pointer: Box::new(pointer), index: Box::new(index), scale, negative };
+        Ok(Expr { ty, span, kind })
+    }
+
+    fn compare(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        let ty = left.ty;
+        let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
+        match *self.types.kind(ty) {
+            TyKind::Complex(part) if equality && part.is_float() => self.runtime_compare(op, left, right, span),
+            TyKind::Scalar(Scalar::F16 | Scalar::BF16) => {
+                let (left, right) = (self.cast(left, Ty::F32, span)?, self.cast(right, Ty::F32, span)?);
+                self.compare(op, left, right, span)
+            }
+            TyKind::Scalar(Scalar::F80 | Scalar::F128) => self.runtime_compare(op, left, right, span),
+            TyKind::Scalar(scalar) if comparable(scalar) || scalar == Scalar::Bool && equality => {
+                let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
+                Ok(Expr { ty: Ty::BOOL, span, kind })
+            }
+            TyKind::Enum(_) => {
+                let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
+                Ok(Expr { ty: Ty::BOOL, span, kind })
+            }
+            _ => Err(self.refuse(op, ty, span)),
+        }
+    }
+
+    fn arithmetic(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        use BinaryOp::{BitAnd, BitOr, BitXor, Div, Rem};
+        let ty = left.ty;
+        let bitwise = matches!(op, BitAnd | BitOr | BitXor);
+        let division = matches!(op, Div | Rem);
+        if division && self.types.as_int(ty).is_some() && self.fold(&right) == Some(0) {
+            return Err(Diagnostic::new(right.span, "this divides by zero"));
+        }
+        let plain = match *self.types.kind(ty) {
+            TyKind::Scalar(Scalar::Bool) => bitwise,
+            TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && op != Rem,
+            TyKind::Scalar(Scalar::F16 | Scalar::BF16) if !bitwise && op != Rem => {
+                // Exactly rounded all the same: f32 has more than twice the digits (Figueroa 1995).
+                let (left, right) = (self.cast(left, Ty::F32, span)?, self.cast(right, Ty::F32, span)?);
+                let result = self.arithmetic(op, left, right, span)?;
+                return self.cast(result, ty, span);
+            }
+            TyKind::Scalar(Scalar::F80 | Scalar::F128) if !bitwise && op != Rem => {
+                return self.runtime_binary(op, left, right, span);
+            }
+            TyKind::Complex(part) if part.is_float() && !bitwise && op != Rem => {
+                return self.runtime_binary(op, left, right, span);
+            }
+            TyKind::Vector { lane, .. } => match lane {
+                Scalar::F32 | Scalar::F64 => !bitwise && op != Rem,
+                Scalar::Int { bits, .. } => bits <= 64 || !division,
+                _ => false,
+            },
+            TyKind::Scalar(scalar) => match IntTy::of(scalar) {
+                Some(int) if division && int.bits > 64 => return self.wide_division(op, left, right, span),
+                int => int.is_some(),
+            },
+            _ => false,
+        };
+        if !plain {
+            return Err(self.refuse(op, ty, span));
+        }
+        Ok(Expr { ty, span, kind: ExprKind::Arith(op, Box::new(left), Box::new(right)) })
+    }
+
+    fn refuse(&self, op: BinaryOp, ty: Ty, span: Span) -> Diagnostic {
+        let message = format!("`{}` is not available for `{}`", op.symbol(), self.types.name(ty));
+        let diagnostic = Diagnostic::new(span, message);
+        match (op, self.types.kind(ty)) {
+            (BinaryOp::Rem, TyKind::Scalar(scalar)) if scalar.is_float() => {
+                diagnostic.note("libm's `fmod` and `fmodl` give the rest of a division")
+            }
+            (_, TyKind::Record(_)) => diagnostic.note("structs and unions are compared and combined by their members"),
+            (_, TyKind::Enum(_)) => diagnostic.note("an enum is computed with as an integer: `e as i32`"),
+            _ => diagnostic,
+        }
+    }
+}
+
+fn comparable(scalar: Scalar) -> bool {
+    IntTy::of(scalar).is_some() || matches!(scalar, Scalar::F32 | Scalar::F64)
+}
+
+/// Whether the expression is made of numbers without a suffix only.
+fn is_flexible(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        ast::ExprKind::Int { suffix, .. } | ast::ExprKind::Float { suffix, .. } => suffix.is_empty(),
+        ast::ExprKind::Char(_) | ast::ExprKind::Null => true,
+        ast::ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
+        ast::ExprKind::Binary(op, left, right) => !op.is_comparison() && is_flexible(left) && is_flexible(right),
+        ast::ExprKind::SizeOf(_) | ast::ExprKind::AlignOf(_) | ast::ExprKind::OffsetOf(..) => true,
+        _ => false,
+    }
+}

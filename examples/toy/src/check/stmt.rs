@@ -1,0 +1,202 @@
+//! Statements. A wrong one is reported and left out, so that the next ones are looked at too.
+
+use super::{Check, Checker};
+use crate::ast::{self, BinaryOp};
+use crate::diag::{Diagnostic, Span};
+use crate::typed::{Expr, ExprKind, Stmt};
+use crate::types::{Ty, TyKind};
+use std::collections::HashMap;
+
+impl<'p> Checker<'p> {
+    pub(super) fn block(&mut self, block: &'p ast::Block) -> Vec<Stmt> {
+        self.scopes.push(HashMap::new());
+        let mut stmts = Vec::new();
+        for stmt in &block.stmts {
+            match self.stmt(stmt) {
+                Ok(checked) => stmts.push(checked),
+                Err(diagnostic) => {
+                    self.report(diagnostic);
+                    self.declare_anyway(stmt);
+                }
+            }
+        }
+        self.scopes.pop();
+        stmts
+    }
+
+    /// A variable whose statement was wrong exists, with a type that agrees with everything.
+    fn declare_anyway(&mut self, stmt: &ast::Stmt) {
+        if let ast::StmtKind::Let { name, .. } = &stmt.kind {
+            self.add_local(name, Ty::ERROR);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<Stmt> {
+        match &stmt.kind {
+            ast::StmtKind::Let { name, ty, init } => self.let_stmt(name, ty.as_ref(), init.as_ref()),
+            ast::StmtKind::Assign { place, op, value } => self.assign(place, *op, value, stmt.span),
+            ast::StmtKind::Expr(expr) => {
+                let value = self.expr(expr, None)?;
+                let effect = matches!(value.kind, ExprKind::Call { .. }) || value.ty == Ty::ERROR;
+                if !effect {
+                    return Err(Diagnostic::new(expr.span, "this has no effect").note("only calls stand alone"));
+                }
+                Ok(Stmt::Expr(value))
+            }
+            ast::StmtKind::If { cond, then, otherwise } => {
+                let cond = self.value(cond, Ty::BOOL);
+                let then = self.block(then);
+                let otherwise = otherwise.as_ref().map(|block| self.block(block)).unwrap_or_default();
+                Ok(Stmt::If { cond: cond?, then, otherwise })
+            }
+            ast::StmtKind::While { cond, body } => {
+                let cond = self.value(cond, Ty::BOOL);
+                let body = self.loop_body(body);
+                Ok(Stmt::While { cond: cond?, body })
+            }
+            ast::StmtKind::For { var, low, high, body } => self.for_stmt(var, low, high, body),
+            ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
+            ast::StmtKind::Break if self.loops > 0 => Ok(Stmt::Break),
+            ast::StmtKind::Continue if self.loops > 0 => Ok(Stmt::Continue),
+            ast::StmtKind::Break => Err(Diagnostic::new(stmt.span, "`break` outside of a loop")),
+            ast::StmtKind::Continue => Err(Diagnostic::new(stmt.span, "`continue` outside of a loop")),
+            ast::StmtKind::Block(block) => Ok(Stmt::Block(self.block(block))),
+        }
+    }
+
+    fn let_stmt(
+        &mut self,
+        name: &ast::Ident,
+        ty: Option<&'p ast::TypeExpr>,
+        init: Option<&'p ast::Expr>,
+    ) -> Check<Stmt> {
+        let (ty, init) = match (ty, init) {
+            (Some(ty), None) => (self.object_ty(ty)?, None),
+            (Some(ty), Some(init)) => {
+                let ty = self.object_ty(ty)?;
+                (ty, Some(self.value(init, ty)?))
+            }
+            (None, Some(init)) => {
+                let value = self.expr(init, None)?;
+                if matches!(value.ty, Ty::VOID | Ty::NEVER | Ty::NULL) {
+                    let message = format!("`{}` cannot have a value of type `{}`", name.name, self.types.name(value.ty));
+                    return Err(Diagnostic::new(init.span, message));
+                }
+                (value.ty, Some(value))
+            }
+            (None, None) => {
+                return Err(Diagnostic::new(name.span, format!("`{}` needs a type or a value", name.name)));
+            }
+        };
+        self.holdable(ty, name.span)?;
+        // Only now: the value does not see the variable.
+        let id = self.add_local(name, ty);
+        Ok(Stmt::Init(id, init))
+    }
+
+    fn assign(
+        &mut self,
+        target: &'p ast::Expr,
+        op: Option<BinaryOp>,
+        value: &'p ast::Expr,
+        span: Span,
+    ) -> Check<Stmt> {
+        let place = self.place(target)?;
+        self.writable(&place, target.span, "assigned to")?;
+        if let TyKind::Array { len: None, .. } = self.types.kind(place.ty) {
+            return Err(Diagnostic::new(target.span, "a flexible array has no value, only elements"));
+        }
+        let Some(op) = op else {
+            let value = self.value(value, place.ty)?;
+            self.holdable(place.ty, target.span)?;
+            return Ok(Stmt::Assign(place, value));
+        };
+        let old = Expr { ty: place.ty, span: target.span, kind: ExprKind::Old };
+        let wanted = match op {
+            BinaryOp::Shl | BinaryOp::Shr => None,
+            _ if self.types.pointee(place.ty).is_some() => None,
+            _ => Some(place.ty),
+        };
+        let right = self.expr(value, wanted)?;
+        let combined = self.combine(op, old, right, span)?;
+        let combined = self.coerce(combined, place.ty)?;
+        Ok(Stmt::Update(place, combined))
+    }
+
+    fn for_stmt(
+        &mut self,
+        var: &ast::Ident,
+        low: &'p ast::Expr,
+        high: &'p ast::Expr,
+        body: &'p ast::Block,
+    ) -> Check<Stmt> {
+        let bare = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Int { suffix, .. } if suffix.is_empty());
+        let bounds = if bare(low) && !bare(high) {
+            self.expr(high, None).and_then(|high| Ok((self.value(low, high.ty)?, high)))
+        } else {
+            self.expr(low, None).and_then(|low| {
+                let ty = low.ty;
+                Ok((low, self.value(high, ty)?))
+            })
+        };
+        let bounds = bounds.and_then(|(low, high)| match self.types.as_int(low.ty) {
+            Some(int) if int.bits <= 64 => Ok((low, high, int.signed)),
+            _ if low.ty == Ty::ERROR => Ok((low, high, true)),
+            _ => {
+                let message = format!("`for` counts integers of up to 64 bits, not `{}`", self.types.name(low.ty));
+                Err(Diagnostic::new(low.span, message))
+            }
+        });
+        self.scopes.push(HashMap::new());
+        let ty = bounds.as_ref().map_or(Ty::ERROR, |(low, ..)| low.ty);
+        let id = self.add_local(var, ty);
+        let body = self.loop_body(body);
+        self.scopes.pop();
+        let (low, high, signed) = bounds?;
+        Ok(Stmt::For { var: id, low, high, signed, body })
+    }
+
+    fn loop_body(&mut self, body: &'p ast::Block) -> Vec<Stmt> {
+        self.loops += 1;
+        let body = self.block(body);
+        self.loops -= 1;
+        body
+    }
+
+    fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<Stmt> {
+        match (value, self.result) {
+            (_, Ty::NEVER) => Err(Diagnostic::new(span, "this function promises never to return")),
+            (None, Ty::VOID) => Ok(Stmt::Return(None)),
+            (None, result) => {
+                let message = format!("this function returns a `{}`", self.types.name(result));
+                Err(Diagnostic::new(span, message))
+            }
+            (Some(value), Ty::VOID) => {
+                Err(Diagnostic::new(value.span, "this function returns nothing").note("a result's type follows `->`"))
+            }
+            (Some(value), result) => Ok(Stmt::Return(Some(self.value(value, result)?))),
+        }
+    }
+}
+
+/// Whether control never gets past these statements.
+pub(super) fn ends(stmts: &[Stmt]) -> bool {
+    stmts.iter().any(|stmt| match stmt {
+        Stmt::Return(_) | Stmt::Break | Stmt::Continue => true,
+        Stmt::Expr(expr) => expr.ty == Ty::NEVER,
+        Stmt::If { then, otherwise, .. } => ends(then) && ends(otherwise),
+        Stmt::While { cond, body } => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
+        Stmt::Block(stmts) => ends(stmts),
+        _ => false,
+    })
+}
+
+/// Whether a `break` of the loop around is in here.
+fn breaks(stmts: &[Stmt]) -> bool {
+    stmts.iter().any(|stmt| match stmt {
+        Stmt::Break => true,
+        Stmt::If { then, otherwise, .. } => breaks(then) || breaks(otherwise),
+        Stmt::Block(stmts) => breaks(stmts),
+        _ => false,
+    })
+}

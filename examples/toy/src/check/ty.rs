@@ -1,0 +1,177 @@
+//! Types as written, made types of the program.
+
+use super::{Check, Checker, LazyItem, Meaning};
+use crate::ast::{TypeExpr, TypeKind};
+use crate::diag::{Diagnostic, Span};
+use crate::types::{FnTy, Ty, TyKind, scalar_named};
+use cabi::Scalar;
+
+/// Whether `name` is a type's without any declaration.
+pub(super) fn is_builtin(name: &str) -> bool {
+    name == "void" || scalar_named(name).is_some() || vector_named(name).is_some()
+}
+
+/// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
+fn vector_named(name: &str) -> Option<(Scalar, u16)> {
+    let (scalar, lanes) = name.rsplit_once('x')?;
+    let plain = lanes.bytes().all(|b| b.is_ascii_digit()) && !lanes.starts_with('0');
+    let lanes = lanes.parse().ok().filter(|_| plain)?;
+    let scalar = scalar_named(scalar).filter(|_| !scalar.starts_with("c_") && !scalar.ends_with("size"))?;
+    Some((scalar, lanes))
+}
+
+impl<'p> Checker<'p> {
+    /// The type of something that is an object: a variable, a member, an element.
+    pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        let ty = self.ty(expr)?;
+        if let &TyKind::Record(id) = self.types.kind(ty) {
+            self.lay_out(id)?;
+            let opaque = self.records.get(id.0).is_some_and(|(_, decl, _)| decl.members.is_none());
+            if self.types.layout(ty).is_none() && !opaque {
+                return Ok(Ty::ERROR);
+            }
+        }
+        let message = match self.types.kind(ty) {
+            TyKind::Error => return Ok(ty),
+            TyKind::Void | TyKind::Never => format!("there are no values of type `{}`", self.types.name(ty)),
+            TyKind::Array { len: None, .. } => "only the last member of a struct can be a flexible array".to_string(),
+            _ if self.types.layout(ty).is_none() => {
+                format!("`{}` is opaque: only pointers to it exist", self.types.name(ty))
+            }
+            _ => return Ok(ty),
+        };
+        Err(Diagnostic::new(expr.span, message))
+    }
+
+    /// The type of a parameter: arrays are pointers, as in C.
+    pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        let ty = self.ty(expr)?;
+        match *self.types.kind(ty) {
+            TyKind::Array { element, .. } => self.types.pointer(element).map_err(|why| Diagnostic::new(expr.span, why)),
+            _ => self.object_ty(expr),
+        }
+    }
+
+    pub(super) fn result_ty(&mut self, expr: Option<&'p TypeExpr>) -> Check<Ty> {
+        let Some(expr) = expr else { return Ok(Ty::VOID) };
+        let ty = self.ty(expr)?;
+        if matches!(ty, Ty::VOID | Ty::NEVER) {
+            return Ok(ty);
+        }
+        if matches!(self.types.kind(ty), TyKind::Array { .. }) {
+            return Err(Diagnostic::new(expr.span, "a function cannot return an array")
+                .note("return a struct that holds it, or a pointer"));
+        }
+        self.object_ty(expr)
+    }
+
+    pub(super) fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        self.enter(expr.span)?;
+        let ty = self.ty_inside(expr);
+        self.leave();
+        ty
+    }
+
+    fn ty_inside(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        let span = expr.span;
+        let spelled = |why: String| Diagnostic::new(span, why);
+        match &expr.kind {
+            TypeKind::Name(name) => self.named_ty(name, span),
+            TypeKind::Never => Ok(Ty::NEVER),
+            TypeKind::Pointer(to) => {
+                let to = self.ty(to)?;
+                if to == Ty::NEVER {
+                    return Err(spelled("there are no values of type `!` to point to".to_string()));
+                }
+                self.types.pointer(to).map_err(spelled)
+            }
+            TypeKind::Fn { params, variadic, result } => {
+                let params = params.iter().map(|param| self.param_or_opaque(param)).collect::<Check<Vec<_>>>()?;
+                let result = match result {
+                    Some(result) => self.ty(result)?,
+                    None => Ty::VOID,
+                };
+                self.types.function(FnTy { params, variadic: *variadic, result }).map_err(spelled)
+            }
+            TypeKind::Array { element, len } => {
+                let element = self.object_ty(element)?;
+                let len = match len {
+                    Some(len) => Some(self.count(len, "an array's length")?),
+                    None => None,
+                };
+                if element == Ty::ERROR {
+                    return Ok(Ty::ERROR);
+                }
+                self.types.array(element, len).map_err(spelled)
+            }
+            TypeKind::Complex(part) => {
+                let part = self.part(part, "complex number")?;
+                self.types.complex(part).map_err(spelled)
+            }
+            TypeKind::Vector { element, lanes } => {
+                let lane = self.part(element, "vector")?;
+                let lanes = self.count(lanes, "a vector's number of lanes")?;
+                let lanes = u16::try_from(lanes).map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
+                self.types.vector(lane, lanes).map_err(spelled)
+            }
+            TypeKind::BitInt { signed, bits } => {
+                let width = self.count(bits, "an integer's number of bits")?;
+                let bits = u16::try_from(width).map_err(|_| spelled(format!("no integer has {width} bits")))?;
+                self.types.scalar(Scalar::BitInt { bits, signed: *signed }).map_err(spelled)
+            }
+            TypeKind::Record(record) => {
+                let id = self.add_record(record);
+                self.lay_out(id)?;
+                Ok(self.types.record(id))
+            }
+        }
+    }
+
+    /// A function pointer's parameter may be a record that is not complete yet: nothing is passed here.
+    fn param_or_opaque(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        let ty = self.ty(expr)?;
+        match *self.types.kind(ty) {
+            TyKind::Array { element, .. } => self.types.pointer(element).map_err(|why| Diagnostic::new(expr.span, why)),
+            TyKind::Record(_) => Ok(ty),
+            _ => self.object_ty(expr),
+        }
+    }
+
+    fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
+        let unknown = |why: String| Diagnostic::new(span, why);
+        if name == "void" {
+            return Ok(Ty::VOID);
+        }
+        if let Some(scalar) = scalar_named(name) {
+            return self.types.scalar(scalar).map_err(unknown);
+        }
+        if let Some((lane, lanes)) = vector_named(name) {
+            return self.types.vector(lane, lanes).map_err(unknown);
+        }
+        match self.find(name).map(|named| named.meaning) {
+            Some(Meaning::Record(id)) => Ok(self.types.record(id)),
+            Some(Meaning::Enum(id)) => {
+                self.number_variants(id)?;
+                Ok(self.types.enumeration(id))
+            }
+            Some(Meaning::Lazy(at)) if matches!(self.lazy.get(at).map(|l| &l.item), Some(LazyItem::Alias(_))) => {
+                self.resolve_lazy(at)?;
+                Ok(self.lazy.get(at).map_or(Ty::ERROR, |lazy| lazy.ty))
+            }
+            Some(_) => Err(unknown(format!("`{name}` is not a type"))),
+            None => Err(unknown(format!("there is no type `{name}`"))),
+        }
+    }
+
+    /// The scalar that a complex number or vector is made of.
+    fn part(&mut self, expr: &'p TypeExpr, whole: &str) -> Check<Scalar> {
+        let ty = self.ty(expr)?;
+        match self.types.kind(ty) {
+            TyKind::Scalar(scalar) => Ok(*scalar),
+            _ => {
+                let message = format!("a {whole} cannot be made of `{}`", self.types.name(ty));
+                Err(Diagnostic::new(expr.span, message))
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Tokens. Numbers, strings and comments are taken apart here; what a number's suffix means to its
+//! type is the checker's business.
+
+use crate::diag::{Diagnostic, Span};
+use logos::Logos;
+
+/// The largest source text: a span counts bytes in 32 bits, and a mistaken path should not eat the machine.
+const MAX_SOURCE: usize = 16 << 20;
+
+/// One token; its text is found through its span.
+#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+#[logos(skip r"[ \t\r\n]+")]
+pub(crate) enum Token {
+    #[regex(r"//[^\n]*", logos::skip, allow_greedy = true)]
+    #[regex(r"/\*", block_comment)]
+    UnterminatedComment,
+    #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
+    Name,
+    #[regex(r"[0-9][A-Za-z0-9_]*")]
+    Int,
+    #[regex(r"[0-9][0-9_]*\.[0-9][0-9_]*([eE][+-]?[0-9][0-9_]*)?([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
+    #[regex(r"[0-9][0-9_]*[eE][+-]?[0-9][0-9_]*([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
+    Float,
+    #[regex(r#""([^"\\\n]|\\[^\n])*""#)]
+    Str,
+    #[regex(r#""([^"\\\n]|\\[^\n])*"#)]
+    UnterminatedStr,
+    #[regex(r"'([^'\\\n]|\\[^\n])+'")]
+    Char,
+
+    #[token("alignof")]
+    AlignOf,
+    #[token("as")]
+    As,
+    #[token("bitint")]
+    BitInt,
+    #[token("break")]
+    Break,
+    #[token("complex")]
+    Complex,
+    #[token("const")]
+    Const,
+    #[token("continue")]
+    Continue,
+    #[token("else")]
+    Else,
+    #[token("enum")]
+    Enum,
+    #[token("extern")]
+    Extern,
+    #[token("false")]
+    False,
+    #[token("fn")]
+    Fn,
+    #[token("for")]
+    For,
+    #[token("if")]
+    If,
+    #[token("in")]
+    In,
+    #[token("let")]
+    Let,
+    #[token("null")]
+    Null,
+    #[token("offsetof")]
+    OffsetOf,
+    #[token("return")]
+    Return,
+    #[token("sizeof")]
+    SizeOf,
+    #[token("struct")]
+    Struct,
+    #[token("true")]
+    True,
+    #[token("type")]
+    Type,
+    #[token("ubitint")]
+    UBitInt,
+    #[token("union")]
+    Union,
+    #[token("vec")]
+    Vec,
+    #[token("while")]
+    While,
+
+    #[token("(")]
+    LParen,
+    #[token(")")]
+    RParen,
+    #[token("[")]
+    LBracket,
+    #[token("]")]
+    RBracket,
+    #[token("{")]
+    LBrace,
+    #[token("}")]
+    RBrace,
+    #[token("#")]
+    Hash,
+    #[token(",")]
+    Comma,
+    #[token(";")]
+    Semi,
+    #[token("::")]
+    PathSep,
+    #[token(":")]
+    Colon,
+    #[token("->")]
+    Arrow,
+    #[token("...")]
+    Ellipsis,
+    #[token("..")]
+    DotDot,
+    #[token(".")]
+    Dot,
+    #[token("=")]
+    Assign,
+    #[token("==")]
+    Eq,
+    #[token("!=")]
+    Ne,
+    #[token("<=")]
+    Le,
+    #[token("<")]
+    Lt,
+    #[token(">=")]
+    Ge,
+    // There is no `>>`: the parser puts two adjacent ones together, so that `<...>` may nest.
+    #[token(">")]
+    Gt,
+    #[token("<<=")]
+    ShlAssign,
+    #[token("<<")]
+    Shl,
+    #[token("&&")]
+    AndAnd,
+    #[token("||")]
+    OrOr,
+    #[token("+=")]
+    PlusAssign,
+    #[token("-=")]
+    MinusAssign,
+    #[token("*=")]
+    StarAssign,
+    #[token("/=")]
+    SlashAssign,
+    #[token("%=")]
+    PercentAssign,
+    #[token("&=")]
+    AndAssign,
+    #[token("|=")]
+    OrAssign,
+    #[token("^=")]
+    XorAssign,
+    #[token("+")]
+    Plus,
+    #[token("-")]
+    Minus,
+    #[token("*")]
+    Star,
+    #[token("/")]
+    Slash,
+    #[token("%")]
+    Percent,
+    #[token("&")]
+    And,
+    #[token("|")]
+    Or,
+    #[token("^")]
+    Xor,
+    #[token("!")]
+    Not,
+    #[token("~")]
+    Tilde,
+
+    /// After the last token, for ever.
+    End,
+}
+
+/// A token and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spanned {
+    pub(crate) token: Token,
+    pub(crate) span: Span,
+}
+
+/// All tokens of `source`, ended by [`Token::End`].
+pub(crate) fn lex(source: &str) -> Result<Vec<Spanned>, Diagnostic> {
+    let end = u32::try_from(source.len()).unwrap_or(u32::MAX);
+    if source.len() > MAX_SOURCE {
+        let at = Span { start: 0, end: 0 };
+        return Err(Diagnostic::new(at, "the program is longer than 16 MiB"));
+    }
+    let mut tokens = Vec::new();
+    for (result, range) in Token::lexer(source).spanned() {
+        let span = Span::from_range(&range);
+        let text = source.get(range).unwrap_or("");
+        match result {
+            Ok(Token::UnterminatedComment) => {
+                let message = "this comment is never closed";
+                return Err(Diagnostic::new(span, message).note("a comment ends at the first `*/`"));
+            }
+            Ok(Token::UnterminatedStr) => {
+                let message = "this string is never closed";
+                return Err(Diagnostic::new(span, message).note("a string ends on the line it begins on"));
+            }
+            Ok(token) => tokens.push(Spanned { token, span }),
+            Err(()) => return Err(unknown(span, text)),
+        }
+    }
+    let span = Span { start: end, end };
+    tokens.push(Spanned { token: Token::End, span });
+    Ok(tokens)
+}
+
+fn unknown(span: Span, text: &str) -> Diagnostic {
+    if text.starts_with('\'') {
+        return Diagnostic::new(span, "this character is never closed");
+    }
+    Diagnostic::new(span, format!("`{}` is no token of the language", text.escape_debug()))
+}
+
+/// Skips to the end of a block comment; an open one becomes a token, so that it can be reported.
+fn block_comment(lexer: &mut logos::Lexer<'_, Token>) -> logos::Filter<()> {
+    match lexer.remainder().find("*/") {
+        Some(at) => {
+            lexer.bump(at + 2);
+            logos::Filter::Skip
+        }
+        None => logos::Filter::Emit(()),
+    }
+}
+
+impl Token {
+    /// How a message names the token.
+    pub(crate) fn describe(self, text: &str) -> String {
+        match self {
+            Token::End => "the end of the program".to_string(),
+            Token::Int | Token::Float => format!("the number `{text}`"),
+            Token::Str => "a string".to_string(),
+            _ => format!("`{text}`"),
+        }
+    }
+}
+
+/// The bytes of a string literal with its quotes, without the terminating zero.
+pub(crate) fn unescape(text: &str, span: Span) -> Result<Vec<u8>, Diagnostic> {
+    let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
+    let mut bytes = Vec::with_capacity(inner.len() + 1);
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        bytes.push(match chars.next() {
+            Some('n') => b'\n',
+            Some('t') => b'\t',
+            Some('r') => b'\r',
+            Some('0') => 0,
+            Some('\\') => b'\\',
+            Some('"') => b'"',
+            Some('\'') => b'\'',
+            Some('x') => hex_escape(&mut chars, span)?,
+            other => {
+                let shown = other.map(String::from).unwrap_or_default();
+                let message = format!("`\\{}` is no escape", shown.escape_debug());
+                return Err(Diagnostic::new(span, message)
+                    .note("escapes are \\n \\t \\r \\0 \\\\ \\\" \\' and \\xHH"));
+            }
+        });
+    }
+    Ok(bytes)
+}
+
+fn hex_escape(chars: &mut std::str::Chars<'_>, span: Span) -> Result<u8, Diagnostic> {
+    let digits: String = chars.by_ref().take(2).collect();
+    let valid = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    match u8::from_str_radix(&digits, 16) {
+        Ok(byte) if valid => Ok(byte),
+        _ => Err(Diagnostic::new(span, "`\\x` takes two hexadecimal digits")),
+    }
+}
+
+/// The value of an integer literal, and its suffix (empty if none).
+pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic> {
+    let (radix, digits) = match text.get(..2) {
+        Some("0x") => (16, text.get(2..).unwrap_or("")),
+        Some("0o") => (8, text.get(2..).unwrap_or("")),
+        Some("0b") => (2, text.get(2..).unwrap_or("")),
+        _ => (10, text),
+    };
+    let split = digits.find(|c: char| c != '_' && !c.is_digit(radix)).unwrap_or(digits.len());
+    let (digits, suffix) = digits.split_at(split);
+    let mut value: u128 = 0;
+    let mut any = false;
+    for digit in digits.chars().filter_map(|c| c.to_digit(radix)) {
+        any = true;
+        value = value
+            .checked_mul(u128::from(radix))
+            .and_then(|v| v.checked_add(u128::from(digit)))
+            .ok_or_else(|| {
+                Diagnostic::new(span, "this number needs more than 128 bits")
+            })?;
+    }
+    if !any {
+        return Err(Diagnostic::new(span, format!("`{text}` has no digits")));
+    }
+    if suffix.starts_with(|c: char| c.is_ascii_digit()) {
+        let message = format!("`{text}` has a digit that base {radix} does not know");
+        return Err(Diagnostic::new(span, message));
+    }
+    Ok((value, suffix))
+}

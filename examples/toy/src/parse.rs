@@ -1,0 +1,300 @@
+//! From tokens to the tree: recursive descent by hand. Items are read here; types, statements and
+//! expressions in the files below. The first error ends the parse.
+
+mod expr;
+mod stmt;
+mod ty;
+
+use crate::ast::{Attr, EnumDecl, ExternBlock, FnDecl, Ident, Item, Member, Program, RecordDecl};
+use crate::ast::{RecordKind, TypeExpr, TypeKind};
+use crate::diag::{Diagnostic, Span};
+use crate::lex::{Spanned, Token, lex, unescape};
+
+/// How deep a program may nest. Every later pass recurses over the tree without counting again.
+const MAX_DEPTH: u32 = 128;
+
+/// The tree of `source`.
+pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
+    let tokens = lex(source)?;
+    let mut parser = Parser { source, tokens: &tokens, at: 0, depth: 0, no_record_literal: false };
+    let mut program = Program::default();
+    while parser.peek() != Token::End {
+        program.items.push(parser.item()?);
+    }
+    Ok(program)
+}
+
+struct Parser<'a> {
+    source: &'a str,
+    tokens: &'a [Spanned],
+    at: usize,
+    /// Of the construct being read: blocks, expressions and types together.
+    depth: u32,
+    /// In a condition `name {` begins the block, not a record literal.
+    no_record_literal: bool,
+}
+
+type Parsed<T> = Result<T, Diagnostic>;
+
+impl<'a> Parser<'a> {
+    fn item(&mut self) -> Parsed<Item> {
+        let attrs = self.attrs()?;
+        let token = self.peek();
+        if let Some(attr) = attrs.first()
+            && !matches!(token, Token::Struct | Token::Union)
+        {
+            let message = format!("attribute `{}` belongs to a struct, a union or a member", attr.name.name);
+            return Err(Diagnostic::new(attr.name.span, message));
+        }
+        match token {
+            Token::Fn => {
+                let mut function = self.fn_head()?;
+                function.body = Some(self.block()?);
+                Ok(Item::Fn(function))
+            }
+            Token::Extern => Ok(Item::Extern(self.extern_block()?)),
+            Token::Struct | Token::Union => Ok(Item::Record(self.record(attrs, true)?)),
+            Token::Enum => Ok(Item::Enum(self.enum_decl()?)),
+            Token::Type => {
+                self.next();
+                let name = self.ident("a name for the type")?;
+                self.expect(Token::Assign, "`=`")?;
+                let ty = self.ty()?;
+                self.expect(Token::Semi, "`;`")?;
+                Ok(Item::Alias { name, ty })
+            }
+            Token::Const => {
+                self.next();
+                let name = self.ident("a name for the constant")?;
+                self.expect(Token::Colon, "`:` and the constant's type")?;
+                let ty = self.ty()?;
+                self.expect(Token::Assign, "`=`")?;
+                let value = self.expr()?;
+                self.expect(Token::Semi, "`;`")?;
+                Ok(Item::Const { name, ty, value })
+            }
+            _ => Err(self.unexpected("`fn`, `extern`, `struct`, `union`, `enum`, `type` or `const`")),
+        }
+    }
+
+    /// `fn name(params) -> result`, up to the body or the semicolon.
+    fn fn_head(&mut self) -> Parsed<FnDecl> {
+        self.expect(Token::Fn, "`fn`")?;
+        let name = self.ident("a name for the function")?;
+        self.expect(Token::LParen, "`(`")?;
+        let mut params = Vec::new();
+        let mut variadic = false;
+        while self.peek() != Token::RParen {
+            if self.accept(Token::Ellipsis) {
+                variadic = true;
+                break;
+            }
+            let param = self.ident("a parameter, `...` or `)`")?;
+            self.expect(Token::Colon, "`:` and the parameter's type")?;
+            params.push((param, self.ty()?));
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RParen, "`,` or `)`")?;
+        let result = if self.accept(Token::Arrow) { Some(self.ty()?) } else { None };
+        Ok(FnDecl { name, params, variadic, result, body: None })
+    }
+
+    fn extern_block(&mut self) -> Parsed<ExternBlock> {
+        self.expect(Token::Extern, "`extern`")?;
+        let library = if self.peek() == Token::Str {
+            let (bytes, span) = self.string()?;
+            match String::from_utf8(bytes) {
+                Ok(name) if !name.is_empty() && !name.contains('\0') => Some((name, span)),
+                _ => return Err(Diagnostic::new(span, "this is no name of a library")),
+            }
+        } else {
+            None
+        };
+        self.expect(Token::LBrace, "`{` or the library's name in quotes")?;
+        let mut functions = Vec::new();
+        while !self.accept(Token::RBrace) {
+            functions.push(self.fn_head()?);
+            self.expect(Token::Semi, "`;`: an extern function has no body")?;
+        }
+        Ok(ExternBlock { library, functions })
+    }
+
+    /// `struct name { members }`; an item may also be opaque, `struct name;`.
+    fn record(&mut self, attrs: Vec<Attr>, item: bool) -> Parsed<RecordDecl> {
+        let start = self.span();
+        let kind = match self.next() {
+            Token::Union => RecordKind::Union,
+            _ => RecordKind::Struct,
+        };
+        let name = if item { Some(self.ident(&format!("a name for the {}", kind.word()))?) } else { None };
+        let span = name.as_ref().map_or(start, |name| name.span);
+        if item && self.accept(Token::Semi) {
+            return Ok(RecordDecl { kind, name, attrs, members: None, span });
+        }
+        self.expect(Token::LBrace, "`{`")?;
+        let mut members = Vec::new();
+        while self.peek() != Token::RBrace {
+            members.push(self.member()?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RBrace, "`,` or `}`")?;
+        Ok(RecordDecl { kind, name, attrs, members: Some(members), span })
+    }
+
+    fn member(&mut self) -> Parsed<Member> {
+        let attrs = self.attrs()?;
+        let start = self.span();
+        if matches!(self.peek(), Token::Struct | Token::Union) {
+            // An anonymous member: its attributes are its type's.
+            let ty = self.nested_record(attrs)?;
+            return Ok(Member { name: None, span: start.to(ty.span), ty, bits: None, attrs: Vec::new() });
+        }
+        let name = self.ident("a member or `}`")?;
+        let name = if &*name.name == "_" { None } else { Some(name) };
+        self.expect(Token::Colon, "`:` and the member's type")?;
+        let ty = self.ty()?;
+        let bits = if self.accept(Token::Colon) { Some(self.expr()?) } else { None };
+        let span = start.to(self.last_span());
+        if name.is_none() && bits.is_none() {
+            return Err(Diagnostic::new(span, "only a bit-field may go without a name"));
+        }
+        Ok(Member { name, ty, bits, attrs, span })
+    }
+
+    fn nested_record(&mut self, attrs: Vec<Attr>) -> Parsed<TypeExpr> {
+        let start = self.span();
+        let record = self.nested(|parser| parser.record(attrs, false))?;
+        let span = start.to(self.last_span());
+        type_node(TypeKind::Record(Box::new(record)), span)
+    }
+
+    fn attrs(&mut self) -> Parsed<Vec<Attr>> {
+        let mut attrs = Vec::new();
+        while self.accept(Token::Hash) {
+            self.expect(Token::LBracket, "`[`")?;
+            let name = self.ident("an attribute")?;
+            let value = if self.accept(Token::LParen) {
+                let value = self.expr()?;
+                self.expect(Token::RParen, "`)`")?;
+                Some(value)
+            } else {
+                None
+            };
+            self.expect(Token::RBracket, "`]`")?;
+            attrs.push(Attr { name, value });
+        }
+        Ok(attrs)
+    }
+
+    fn enum_decl(&mut self) -> Parsed<EnumDecl> {
+        self.expect(Token::Enum, "`enum`")?;
+        let name = self.ident("a name for the enum")?;
+        let underlying = if self.accept(Token::Colon) { Some(self.ty()?) } else { None };
+        self.expect(Token::LBrace, "`{` or `:`")?;
+        let mut variants = Vec::new();
+        while self.peek() != Token::RBrace {
+            let variant = self.ident("a variant or `}`")?;
+            let value = if self.accept(Token::Assign) { Some(self.expr()?) } else { None };
+            variants.push((variant, value));
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RBrace, "`,` or `}`")?;
+        Ok(EnumDecl { name, underlying, variants })
+    }
+
+    fn string(&mut self) -> Parsed<(Vec<u8>, Span)> {
+        let span = self.span();
+        let text = self.text();
+        self.next();
+        Ok((unescape(text, span)?, span))
+    }
+
+    fn ident(&mut self, what: &str) -> Parsed<Ident> {
+        if self.peek() != Token::Name {
+            return Err(self.unexpected(what));
+        }
+        let ident = Ident { name: self.text().into(), span: self.span() };
+        self.next();
+        Ok(ident)
+    }
+
+    /// Reads one level deeper, or refuses.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(too_deep(self.span()));
+        }
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn current(&self) -> Spanned {
+        let end = u32::try_from(self.source.len()).unwrap_or(u32::MAX);
+        let after = Spanned { token: Token::End, span: Span { start: end, end } };
+        self.tokens.get(self.at).or(self.tokens.last()).copied().unwrap_or(after)
+    }
+
+    fn peek(&self) -> Token {
+        self.current().token
+    }
+
+    fn peek_second(&self) -> Token {
+        self.tokens.get(self.at + 1).map_or(Token::End, |next| next.token)
+    }
+
+    fn span(&self) -> Span {
+        self.current().span
+    }
+
+    fn last_span(&self) -> Span {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(self.span(), |last| last.span)
+    }
+
+    fn text(&self) -> &'a str {
+        self.source.get(self.span().range()).unwrap_or("")
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.peek();
+        if token != Token::End {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn accept(&mut self, token: Token) -> bool {
+        let found = self.peek() == token;
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: Token, what: &str) -> Parsed<Span> {
+        let span = self.span();
+        if self.accept(token) { Ok(span) } else { Err(self.unexpected(what)) }
+    }
+
+    fn unexpected(&self, what: &str) -> Diagnostic {
+        let found = self.peek().describe(self.text());
+        Diagnostic::new(self.span(), format!("expected {what}, found {found}"))
+    }
+}
+
+/// A type one level above its parts.
+fn type_node(kind: TypeKind, span: Span) -> Parsed<TypeExpr> {
+    let depth = kind.depth_below() + 1;
+    if depth > MAX_DEPTH { Err(too_deep(span)) } else { Ok(TypeExpr { kind, span, depth }) }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::new(span, format!("this nests deeper than {MAX_DEPTH} levels"))
+        .note("give a part of it a name of its own")
+}

@@ -1,0 +1,335 @@
+//! Expressions, by precedence climbing. From loose to tight: `||`, `&&`, comparisons (which do not
+//! chain), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`, prefix operators, postfix operators.
+
+use super::{MAX_DEPTH, Parsed, Parser, too_deep};
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
+use crate::diag::{Diagnostic, Span};
+use crate::lex::{Token, integer, unescape};
+
+/// How tightly a binary operator binds; the comparisons' level does not chain.
+const COMPARISON: u8 = 3;
+const ADDITIVE: u8 = 8;
+const TIGHTEST: u8 = 9;
+
+impl Parser<'_> {
+    pub(super) fn expr(&mut self) -> Parsed<Expr> {
+        self.nested(|parser| parser.binary(1))
+    }
+
+    /// Without comparisons: between `<` and `>`.
+    pub(super) fn additive(&mut self) -> Parsed<Expr> {
+        self.nested(|parser| parser.binary(ADDITIVE))
+    }
+
+    fn binary(&mut self, level: u8) -> Parsed<Expr> {
+        if level > TIGHTEST {
+            return self.cast();
+        }
+        let mut left = self.binary(level + 1)?;
+        let mut compared = false;
+        while let Some(op) = self.binary_op(level) {
+            if compared {
+                return Err(Diagnostic::new(self.span(), "comparisons do not chain").note("write `a < b && b < c`"));
+            }
+            compared = level == COMPARISON;
+            self.next();
+            if op == BinaryOp::Shr {
+                self.next();
+            }
+            let right = self.binary(level + 1)?;
+            let span = left.span.to(right.span);
+            let depth = left.depth.max(right.depth);
+            left = node(ExprKind::Binary(op, Box::new(left), Box::new(right)), span, depth)?;
+        }
+        Ok(left)
+    }
+
+    /// The operator at hand, if it is one of this level.
+    fn binary_op(&self, level: u8) -> Option<BinaryOp> {
+        let (op, its_level) = match self.peek() {
+            Token::OrOr => (BinaryOp::Or, 1),
+            Token::AndAnd => (BinaryOp::And, 2),
+            Token::Eq => (BinaryOp::Eq, COMPARISON),
+            Token::Ne => (BinaryOp::Ne, COMPARISON),
+            Token::Lt => (BinaryOp::Lt, COMPARISON),
+            Token::Le => (BinaryOp::Le, COMPARISON),
+            Token::Gt => match self.after_gt() {
+                Token::Gt => (BinaryOp::Shr, 7),
+                Token::Ge => return None, // `>>=`
+                _ => (BinaryOp::Gt, COMPARISON),
+            },
+            Token::Ge => (BinaryOp::Ge, COMPARISON),
+            Token::Or => (BinaryOp::BitOr, 4),
+            Token::Xor => (BinaryOp::BitXor, 5),
+            Token::And => (BinaryOp::BitAnd, 6),
+            Token::Shl => (BinaryOp::Shl, 7),
+            Token::Plus => (BinaryOp::Add, ADDITIVE),
+            Token::Minus => (BinaryOp::Sub, ADDITIVE),
+            Token::Star => (BinaryOp::Mul, TIGHTEST),
+            Token::Slash => (BinaryOp::Div, TIGHTEST),
+            Token::Percent => (BinaryOp::Rem, TIGHTEST),
+            _ => return None,
+        };
+        (its_level == level).then_some(op)
+    }
+
+    /// The token right behind a `>`, without a blank between.
+    fn after_gt(&self) -> Token {
+        match self.tokens.get(self.at + 1) {
+            Some(next) if next.span.start == self.span().end => next.token,
+            _ => Token::End,
+        }
+    }
+
+    fn cast(&mut self) -> Parsed<Expr> {
+        let mut value = self.unary()?;
+        while self.accept(Token::As) {
+            let ty = self.ty()?;
+            let span = value.span.to(ty.span);
+            let depth = value.depth.max(ty.depth);
+            value = node(ExprKind::Cast(Box::new(value), ty), span, depth)?;
+        }
+        Ok(value)
+    }
+
+    fn unary(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        let op = match self.peek() {
+            Token::Minus => UnaryOp::Neg,
+            Token::Not => UnaryOp::Not,
+            Token::Tilde => UnaryOp::BitNot,
+            Token::Star => UnaryOp::Deref,
+            Token::And => UnaryOp::AddressOf,
+            _ => return self.postfix(),
+        };
+        self.next();
+        let operand = self.nested(Self::unary)?;
+        let span = start.to(operand.span);
+        let depth = operand.depth;
+        node(ExprKind::Unary(op, Box::new(operand)), span, depth)
+    }
+
+    fn postfix(&mut self) -> Parsed<Expr> {
+        let mut value = self.primary()?;
+        loop {
+            let start = value.span;
+            let mut depth = value.depth;
+            let kind = match self.peek() {
+                Token::LParen => {
+                    self.next();
+                    let args = self.list(Token::RParen, "`,` or `)`")?;
+                    depth = deepest(&args).max(depth);
+                    ExprKind::Call(Box::new(value), args)
+                }
+                Token::LBracket => {
+                    self.next();
+                    let index = self.inside(Self::expr)?;
+                    self.expect(Token::RBracket, "`]`")?;
+                    depth = index.depth.max(depth);
+                    ExprKind::Index(Box::new(value), Box::new(index))
+                }
+                Token::Dot => {
+                    self.next();
+                    let member = self.ident("a member")?;
+                    ExprKind::Field(Box::new(value), member)
+                }
+                _ => return Ok(value),
+            };
+            value = node(kind, start.to(self.last_span()), depth)?;
+        }
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        let text = self.text();
+        let kind = match self.peek() {
+            Token::Int => self.int_literal(text, start)?,
+            Token::Float => self.float_literal(text)?,
+            Token::Char => {
+                let bytes = unescape(text, start)?;
+                let [byte] = bytes[..] else {
+                    return Err(Diagnostic::new(start, "a character is one byte").note("longer text is a string: \"...\""));
+                };
+                self.next();
+                ExprKind::Char(byte)
+            }
+            Token::Str => return self.string_literal(),
+            token @ (Token::True | Token::False) => {
+                self.next();
+                ExprKind::Bool(token == Token::True)
+            }
+            Token::Null => {
+                self.next();
+                ExprKind::Null
+            }
+            Token::LParen => return self.parenthesized(),
+            Token::LBracket => return self.array_literal(),
+            Token::Name => return self.name(),
+            Token::SizeOf | Token::AlignOf | Token::OffsetOf => return self.layout_query(),
+            Token::Complex => {
+                self.next();
+                self.expect(Token::LParen, "`(`")?;
+                let re = self.inside(Self::expr)?;
+                self.expect(Token::Comma, "`,` and the imaginary part")?;
+                let im = self.inside(Self::expr)?;
+                self.expect(Token::RParen, "`)`")?;
+                let depth = re.depth.max(im.depth);
+                let kind = ExprKind::Complex(Box::new(re), Box::new(im));
+                return node(kind, start.to(self.last_span()), depth);
+            }
+            _ => return Err(self.unexpected("an expression")),
+        };
+        node(kind, start.to(self.last_span()), 0)
+    }
+
+    /// `7`, `7u8`, but also `7f32`.
+    fn int_literal(&mut self, text: &str, span: Span) -> Parsed<ExprKind> {
+        let (value, suffix) = integer(text, span)?;
+        self.next();
+        let float = matches!(suffix, "i" | "f16" | "bf16" | "f32" | "f64" | "f80" | "f128");
+        let decimal = text.strip_suffix(suffix).unwrap_or(text);
+        if float && decimal.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
+            return Ok(float_kind(decimal, suffix));
+        }
+        Ok(ExprKind::Int { value, suffix: suffix.into() })
+    }
+
+    fn float_literal(&mut self, text: &str) -> Parsed<ExprKind> {
+        self.next();
+        // An exponent's `e` is followed by a digit or a sign, a suffix begins with another letter.
+        let suffix_at = text
+            .char_indices()
+            .position(|(_, c)| c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E'))
+            .unwrap_or(text.len());
+        let (digits, suffix) = text.split_at(suffix_at);
+        Ok(float_kind(digits, suffix))
+    }
+
+    /// Adjacent strings are one, as in C.
+    fn string_literal(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        let mut bytes = Vec::new();
+        while self.peek() == Token::Str {
+            bytes.extend(self.string()?.0);
+        }
+        node(ExprKind::Str(bytes), start.to(self.last_span()), 0)
+    }
+
+    fn parenthesized(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        self.next();
+        let mut inner = self.inside(Self::expr)?;
+        self.expect(Token::RParen, "`)`")?;
+        inner.span = start.to(self.last_span());
+        Ok(inner)
+    }
+
+    /// `[a, b, c]` or `[value; count]`
+    fn array_literal(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        self.next();
+        let mut elements = Vec::new();
+        if self.peek() != Token::RBracket {
+            let first = self.inside(Self::expr)?;
+            if self.accept(Token::Semi) {
+                let count = self.inside(Self::expr)?;
+                self.expect(Token::RBracket, "`]`")?;
+                let depth = first.depth.max(count.depth);
+                let kind = ExprKind::Repeat(Box::new(first), Box::new(count));
+                return node(kind, start.to(self.last_span()), depth);
+            }
+            elements.push(first);
+            if self.accept(Token::Comma) {
+                elements.extend(self.list(Token::RBracket, "`,` or `]`")?);
+            } else {
+                self.expect(Token::RBracket, "`,`, `;` or `]`")?;
+            }
+        } else {
+            self.next();
+        }
+        let depth = deepest(&elements);
+        node(ExprKind::Array(elements), start.to(self.last_span()), depth)
+    }
+
+    /// A variable, a function, `Enum::Variant`, or a record literal.
+    fn name(&mut self) -> Parsed<Expr> {
+        let ident = self.ident("a name")?;
+        let start = ident.span;
+        if self.accept(Token::PathSep) {
+            let variant = self.ident("a variant")?;
+            return node(ExprKind::Path(ident, variant), start.to(self.last_span()), 0);
+        }
+        if self.peek() != Token::LBrace || self.no_record_literal {
+            return node(ExprKind::Name(ident.name), start, 0);
+        }
+        self.next();
+        let mut members: Vec<(Ident, Expr)> = Vec::new();
+        while self.peek() != Token::RBrace {
+            let member = self.ident("a member or `}`")?;
+            self.expect(Token::Colon, "`:` and the member's value")?;
+            let value = self.inside(Self::expr)?;
+            members.push((member, value));
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RBrace, "`,` or `}`")?;
+        let depth = members.iter().map(|(_, value)| value.depth).max().unwrap_or(0);
+        node(ExprKind::Record(ident, members), start.to(self.last_span()), depth)
+    }
+
+    /// `sizeof(T)`, `alignof(T)`, `offsetof(T, member)`
+    fn layout_query(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        let token = self.next();
+        self.expect(Token::LParen, "`(`")?;
+        let ty = self.ty()?;
+        let depth = ty.depth;
+        let kind = match token {
+            Token::SizeOf => ExprKind::SizeOf(ty),
+            Token::AlignOf => ExprKind::AlignOf(ty),
+            _ => {
+                self.expect(Token::Comma, "`,` and a member")?;
+                ExprKind::OffsetOf(ty, self.ident("a member")?)
+            }
+        };
+        self.expect(Token::RParen, "`)`")?;
+        node(kind, start.to(self.last_span()), depth)
+    }
+
+    fn list(&mut self, end: Token, what: &str) -> Parsed<Vec<Expr>> {
+        let mut list = Vec::new();
+        while self.peek() != end {
+            list.push(self.inside(Self::expr)?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(end, what)?;
+        Ok(list)
+    }
+
+    /// Between brackets a record literal is no longer ambiguous.
+    fn inside<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let outer = std::mem::replace(&mut self.no_record_literal, false);
+        let result = read(self);
+        self.no_record_literal = outer;
+        result
+    }
+}
+
+fn float_kind(digits: &str, suffix: &str) -> ExprKind {
+    let imaginary = suffix == "i";
+    let suffix = if imaginary { "" } else { suffix };
+    ExprKind::Float { digits: digits.replace('_', "").into(), suffix: suffix.into(), imaginary }
+}
+
+fn deepest(list: &[Expr]) -> u32 {
+    list.iter().map(|e| e.depth).max().unwrap_or(0)
+}
+
+/// A node one level above `below`; long chains of operators grow as deep as brackets do.
+fn node(kind: ExprKind, span: Span, below: u32) -> Parsed<Expr> {
+    let depth = below + 1;
+    if depth > MAX_DEPTH { Err(too_deep(span)) } else { Ok(Expr { kind, span, depth }) }
+}

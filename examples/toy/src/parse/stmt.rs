@@ -1,0 +1,123 @@
+//! Statements.
+
+use super::{Parsed, Parser};
+use crate::ast::{BinaryOp, Block, Expr, Stmt, StmtKind};
+use crate::lex::Token;
+
+impl Parser<'_> {
+    pub(super) fn block(&mut self) -> Parsed<Block> {
+        self.nested(|parser| {
+            parser.expect(Token::LBrace, "`{`")?;
+            let outer = std::mem::replace(&mut parser.no_record_literal, false);
+            let mut stmts = Vec::new();
+            while !matches!(parser.peek(), Token::RBrace | Token::End) {
+                stmts.push(parser.stmt()?);
+            }
+            parser.no_record_literal = outer;
+            let end = parser.expect(Token::RBrace, "a statement or `}`")?;
+            Ok(Block { stmts, end })
+        })
+    }
+
+    fn stmt(&mut self) -> Parsed<Stmt> {
+        let start = self.span();
+        let kind = match self.peek() {
+            Token::Let => self.let_stmt()?,
+            Token::If => self.if_stmt()?,
+            Token::While => {
+                self.next();
+                StmtKind::While { cond: self.condition()?, body: self.block()? }
+            }
+            Token::For => self.for_stmt()?,
+            Token::LBrace => StmtKind::Block(self.block()?),
+            Token::Return => {
+                self.next();
+                let value = if self.peek() == Token::Semi { None } else { Some(self.expr()?) };
+                self.expect(Token::Semi, "`;`")?;
+                StmtKind::Return(value)
+            }
+            token @ (Token::Break | Token::Continue) => {
+                self.next();
+                self.expect(Token::Semi, "`;`")?;
+                if token == Token::Break { StmtKind::Break } else { StmtKind::Continue }
+            }
+            _ => self.expr_stmt()?,
+        };
+        Ok(Stmt { kind, span: start.to(self.last_span()) })
+    }
+
+    fn let_stmt(&mut self) -> Parsed<StmtKind> {
+        self.next();
+        let name = self.ident("a name for the variable")?;
+        let ty = if self.accept(Token::Colon) { Some(self.ty()?) } else { None };
+        let init = if self.accept(Token::Assign) { Some(self.expr()?) } else { None };
+        self.expect(Token::Semi, "`;`")?;
+        Ok(StmtKind::Let { name, ty, init })
+    }
+
+    /// A chain of `else if` nests to the right, and counts as nesting.
+    fn if_stmt(&mut self) -> Parsed<StmtKind> {
+        self.next();
+        let cond = self.condition()?;
+        let then = self.block()?;
+        let otherwise = if !self.accept(Token::Else) {
+            None
+        } else if self.peek() == Token::If {
+            let start = self.span();
+            let kind = self.nested(Self::if_stmt)?;
+            let span = start.to(self.last_span());
+            Some(Block { stmts: vec![Stmt { kind, span }], end: self.last_span() })
+        } else {
+            Some(self.block()?)
+        };
+        Ok(StmtKind::If { cond, then, otherwise })
+    }
+
+    fn for_stmt(&mut self) -> Parsed<StmtKind> {
+        self.next();
+        let var = self.ident("a name for the counter")?;
+        self.expect(Token::In, "`in`")?;
+        let low = self.condition()?;
+        self.expect(Token::DotDot, "`..`")?;
+        let high = self.condition()?;
+        let body = self.block()?;
+        Ok(StmtKind::For { var, low, high, body })
+    }
+
+    /// An expression before a block.
+    fn condition(&mut self) -> Parsed<Expr> {
+        let outer = std::mem::replace(&mut self.no_record_literal, true);
+        let cond = self.expr();
+        self.no_record_literal = outer;
+        cond
+    }
+
+    fn expr_stmt(&mut self) -> Parsed<StmtKind> {
+        let place = self.expr()?;
+        let op = match self.peek() {
+            Token::Semi => {
+                self.next();
+                return Ok(StmtKind::Expr(place));
+            }
+            Token::Assign => None,
+            Token::PlusAssign => Some(BinaryOp::Add),
+            Token::MinusAssign => Some(BinaryOp::Sub),
+            Token::StarAssign => Some(BinaryOp::Mul),
+            Token::SlashAssign => Some(BinaryOp::Div),
+            Token::PercentAssign => Some(BinaryOp::Rem),
+            Token::AndAssign => Some(BinaryOp::BitAnd),
+            Token::OrAssign => Some(BinaryOp::BitOr),
+            Token::XorAssign => Some(BinaryOp::BitXor),
+            Token::ShlAssign => Some(BinaryOp::Shl),
+            Token::Gt if self.peek_second() == Token::Ge => {
+                self.next();
+                Some(BinaryOp::Shr)
+            }
+            _ => return Err(self.unexpected("`;` or an operator")),
+        };
+        self.next();
+        let value = self.expr()?;
+        self.expect(Token::Semi, "`;`")?;
+        Ok(StmtKind::Assign { place, op, value })
+    }
+}

@@ -1,0 +1,99 @@
+//! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, `bitint<n>`, a name,
+//! or a record on the spot.
+
+use super::{Parsed, Parser, type_node};
+use crate::ast::{TypeExpr, TypeKind};
+use crate::lex::Token;
+
+impl Parser<'_> {
+    pub(super) fn ty(&mut self) -> Parsed<TypeExpr> {
+        self.nested(Self::ty_unlimited)
+    }
+
+    fn ty_unlimited(&mut self) -> Parsed<TypeExpr> {
+        let start = self.span();
+        let kind = match self.peek() {
+            Token::Name => {
+                let name = self.text().into();
+                self.next();
+                TypeKind::Name(name)
+            }
+            Token::Star => {
+                self.next();
+                TypeKind::Pointer(Box::new(self.ty()?))
+            }
+            Token::Not => {
+                self.next();
+                TypeKind::Never
+            }
+            Token::Fn => self.fn_ty()?,
+            Token::LBracket => self.array_ty()?,
+            Token::Complex => {
+                self.next();
+                self.expect(Token::Lt, "`<`")?;
+                let part = Box::new(self.ty()?);
+                self.expect(Token::Gt, "`>`")?;
+                TypeKind::Complex(part)
+            }
+            Token::Vec => {
+                self.next();
+                self.expect(Token::Lt, "`<`")?;
+                let element = Box::new(self.ty()?);
+                self.expect(Token::Comma, "`,` and the number of lanes")?;
+                let lanes = Box::new(self.additive()?);
+                self.expect(Token::Gt, "`>`")?;
+                TypeKind::Vector { element, lanes }
+            }
+            token @ (Token::BitInt | Token::UBitInt) => {
+                self.next();
+                self.expect(Token::Lt, "`<`")?;
+                let bits = Box::new(self.additive()?);
+                self.expect(Token::Gt, "`>`")?;
+                TypeKind::BitInt { signed: token == Token::BitInt, bits }
+            }
+            Token::Hash => {
+                let attrs = self.attrs()?;
+                if !matches!(self.peek(), Token::Struct | Token::Union) {
+                    return Err(self.unexpected("`struct` or `union`"));
+                }
+                return self.nested_record(attrs);
+            }
+            Token::Struct | Token::Union => return self.nested_record(Vec::new()),
+            _ => return Err(self.unexpected("a type")),
+        };
+        type_node(kind, start.to(self.last_span()))
+    }
+
+    fn fn_ty(&mut self) -> Parsed<TypeKind> {
+        self.next();
+        self.expect(Token::LParen, "`(`")?;
+        let mut params = Vec::new();
+        let mut variadic = false;
+        while self.peek() != Token::RParen {
+            if self.accept(Token::Ellipsis) {
+                variadic = true;
+                break;
+            }
+            // A name is allowed and means nothing, as in C.
+            if self.peek() == Token::Name && self.peek_second() == Token::Colon {
+                self.next();
+                self.next();
+            }
+            params.push(self.ty()?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RParen, "`,` or `)`")?;
+        let result = if self.accept(Token::Arrow) { Some(Box::new(self.ty()?)) } else { None };
+        Ok(TypeKind::Fn { params, variadic, result })
+    }
+
+    fn array_ty(&mut self) -> Parsed<TypeKind> {
+        self.next();
+        let element = Box::new(self.ty()?);
+        let len = if self.accept(Token::Semi) { Some(Box::new(self.expr()?)) } else { None };
+        self.expect(Token::RBracket, "`;` or `]`")?;
+        Ok(TypeKind::Array { element, len })
+    }
+}

@@ -1,0 +1,129 @@
+//! The program after checking: every name resolved, every type known, every conversion explicit. What
+//! stands here can be lowered without another question, except where the ABI itself refuses.
+
+use crate::ast::BinaryOp;
+use crate::diag::Span;
+use crate::types::{Ty, Types};
+use std::rc::Rc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct FnId(pub(crate) usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LocalId(pub(crate) usize);
+
+pub(crate) struct Checked {
+    pub(crate) types: Types,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) main: Option<FnId>,
+}
+
+/// A function of the program, or one it imports.
+pub(crate) struct Function {
+    pub(crate) name: Rc<str>,
+    /// Of the name; None in the prelude.
+    pub(crate) span: Option<Span>,
+    pub(crate) ty: Ty,
+    pub(crate) origin: Origin,
+    pub(crate) param_names: Vec<Rc<str>>,
+}
+
+pub(crate) enum Origin {
+    /// A library, or the running program.
+    Extern(Option<Rc<str>>),
+    Toy(Body),
+}
+
+#[derive(Default)]
+pub(crate) struct Body {
+    pub(crate) locals: Vec<Local>,
+    pub(crate) params: Vec<LocalId>,
+    pub(crate) stmts: Vec<Stmt>,
+}
+
+/// A parameter or variable.
+pub(crate) struct Local {
+    pub(crate) ty: Ty,
+    /// Whether something points to it, so that it has to live in memory.
+    pub(crate) addressed: bool,
+}
+
+pub(crate) enum Stmt {
+    /// Without a value: all bytes zero.
+    Init(LocalId, Option<Expr>),
+    Assign(Place, Expr),
+    /// `place op= value`: the place is evaluated once, and its old value is the expression's `Old`.
+    Update(Place, Expr),
+    Expr(Expr),
+    If { cond: Expr, then: Vec<Stmt>, otherwise: Vec<Stmt> },
+    While { cond: Expr, body: Vec<Stmt> },
+    For { var: LocalId, low: Expr, high: Expr, signed: bool, body: Vec<Stmt> },
+    Return(Option<Expr>),
+    Break,
+    Continue,
+    Block(Vec<Stmt>),
+}
+
+pub(crate) struct Expr {
+    pub(crate) ty: Ty,
+    pub(crate) span: Span,
+    pub(crate) kind: ExprKind,
+}
+
+pub(crate) enum ExprKind {
+    /// The bytes of a scalar, as a little-endian number.
+    Bits(u128),
+    /// A string with its terminating zero.
+    Str(Rc<[u8]>),
+    Function(FnId),
+    Load(Box<Place>),
+    /// What an updated place held before.
+    Old,
+    AddressOf(Box<Place>),
+    Neg(Box<Expr>),
+    Not(Box<Expr>),
+    BitNot(Box<Expr>),
+    /// On two integers, two `f32`, two `f64`, or lane by lane; shifts take any integer on the right.
+    Arith(BinaryOp, Box<Expr>, Box<Expr>),
+    /// On two integers, two pointers, two `f32` or two `f64`.
+    Compare(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `&&` and `||`
+    Logic(BinaryOp, Box<Expr>, Box<Expr>),
+    /// Pointer plus (or minus) `index * scale` bytes.
+    Offset { pointer: Box<Expr>, index: Box<Expr>, scale: u64, negative: bool },
+    /// The distance of two pointers, in units of `scale` bytes.
+    Distance { left: Box<Expr>, right: Box<Expr>, scale: u64 },
+    /// Between integers, pointers, bools, `f32` and `f64`.
+    Convert(Box<Expr>),
+    Call { callee: Callee, args: Vec<Expr> },
+    Complex(Box<Expr>, Box<Expr>),
+    Record(Vec<(Vec<usize>, Expr)>),
+    /// The elements of an array or lanes of a vector.
+    Elements(Vec<Expr>),
+    /// All elements or lanes the same.
+    Repeat(Box<Expr>, u64),
+}
+
+pub(crate) enum Callee {
+    Direct(FnId),
+    Indirect(Box<Expr>),
+}
+
+/// Where a value lives.
+pub(crate) struct Place {
+    pub(crate) ty: Ty,
+    pub(crate) kind: PlaceKind,
+}
+
+pub(crate) enum PlaceKind {
+    Local(LocalId),
+    Deref(Box<Expr>),
+    /// A value that has no place yet, in memory of its own.
+    Temporary(Box<Expr>),
+    /// The members passed from the outermost record inwards, by number.
+    Member(Box<Place>, Vec<usize>),
+    Element(Box<Place>, Box<Expr>),
+    Lane(Box<Place>, Box<Expr>),
+    Real(Box<Place>),
+    Imaginary(Box<Place>),
+}

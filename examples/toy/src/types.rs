@@ -1,0 +1,411 @@
+//! The types of a program. Each distinct type has a number, so that they compare and copy for free; its
+//! layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
+
+use cabi::{BoolVector, DataModel, Scalar, Type};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The data model of every toy program. Its functions are C functions of x86-64 Linux.
+pub(crate) const MODEL: DataModel = DataModel::LP64;
+
+/// How deep types may nest, also through aliases.
+const MAX_DEPTH: u32 = 64;
+
+/// A type, by its number in [`Types`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ty(u32);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RecordId(pub(crate) usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EnumId(pub(crate) usize);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TyKind {
+    /// Something already complained about; agrees with everything.
+    Error,
+    Void,
+    Never,
+    /// Every scalar but pointers.
+    Scalar(Scalar),
+    /// The type of `null` until something says which pointer it is.
+    Null,
+    Pointer(Ty),
+    Fn(Rc<FnTy>),
+    Complex(Scalar),
+    Vector { lane: Scalar, lanes: u16 },
+    /// Without a length: flexible.
+    Array { element: Ty, len: Option<u64> },
+    Record(RecordId),
+    Enum(EnumId),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct FnTy {
+    pub(crate) params: Vec<Ty>,
+    pub(crate) variadic: bool,
+    pub(crate) result: Ty,
+}
+
+/// A struct or union: its members, and the layout once they are known.
+#[derive(Debug)]
+pub(crate) struct RecordTy {
+    pub(crate) name: String,
+    pub(crate) word: &'static str,
+    pub(crate) members: Vec<MemberTy>,
+    /// None while the record is opaque or being laid out.
+    pub(crate) layout: Option<Type>,
+}
+
+/// A member in the order of declaration, which is also `cabi`'s.
+#[derive(Debug)]
+pub(crate) struct MemberTy {
+    pub(crate) name: Option<Rc<str>>,
+    pub(crate) ty: Ty,
+}
+
+#[derive(Debug)]
+pub(crate) struct EnumTy {
+    pub(crate) name: String,
+    pub(crate) scalar: Scalar,
+    pub(crate) layout: Type,
+    pub(crate) variants: Vec<(Rc<str>, u128)>,
+}
+
+struct Entry {
+    kind: TyKind,
+    /// None for records and enums, which keep it themselves, and for what is no object.
+    layout: Option<Type>,
+    depth: u32,
+}
+
+/// All types of a program.
+pub(crate) struct Types {
+    entries: Vec<Entry>,
+    numbers: HashMap<TyKind, Ty>,
+    pub(crate) records: Vec<RecordTy>,
+    pub(crate) enums: Vec<EnumTy>,
+}
+
+impl Ty {
+    pub(crate) const ERROR: Ty = Ty(0);
+    pub(crate) const VOID: Ty = Ty(1);
+    pub(crate) const NEVER: Ty = Ty(2);
+    pub(crate) const NULL: Ty = Ty(3);
+    pub(crate) const BOOL: Ty = Ty(4);
+    pub(crate) const I32: Ty = Ty(5);
+    pub(crate) const I64: Ty = Ty(6);
+    pub(crate) const U64: Ty = Ty(7);
+    pub(crate) const U8: Ty = Ty(8);
+    pub(crate) const F32: Ty = Ty(9);
+    pub(crate) const F64: Ty = Ty(10);
+    pub(crate) const U32: Ty = Ty(11);
+}
+
+/// The integers that have a name of their own.
+pub(crate) const fn int(bits: u8, signed: bool) -> Scalar {
+    Scalar::Int { bits, signed }
+}
+
+impl Types {
+    pub(crate) fn new() -> Types {
+        let mut types = Types { entries: Vec::new(), numbers: HashMap::new(), records: Vec::new(), enums: Vec::new() };
+        // In the order of the constants above.
+        for kind in [TyKind::Error, TyKind::Void, TyKind::Never, TyKind::Null] {
+            types.insert(kind, None, 0);
+        }
+        types.insert(TyKind::Scalar(Scalar::Bool), Some(Type::BOOL), 0);
+        types.insert(TyKind::Scalar(int(32, true)), Some(Type::I32), 0);
+        types.insert(TyKind::Scalar(int(64, true)), Some(Type::I64), 0);
+        types.insert(TyKind::Scalar(int(64, false)), Some(Type::U64), 0);
+        types.insert(TyKind::Scalar(int(8, false)), Some(Type::U8), 0);
+        types.insert(TyKind::Scalar(Scalar::F32), Some(Type::F32), 0);
+        types.insert(TyKind::Scalar(Scalar::F64), Some(Type::F64), 0);
+        types.insert(TyKind::Scalar(int(32, false)), Some(Type::U32), 0);
+        types
+    }
+
+    pub(crate) fn kind(&self, ty: Ty) -> &TyKind {
+        match self.entries.get(ty.0 as usize) {
+            Some(entry) => &entry.kind,
+            None => &TyKind::Error,
+        }
+    }
+
+    /// The C type, if the type is an object's and complete.
+    pub(crate) fn layout(&self, ty: Ty) -> Option<&Type> {
+        match self.kind(ty) {
+            TyKind::Record(id) => self.records.get(id.0)?.layout.as_ref(),
+            TyKind::Enum(id) => self.enums.get(id.0).map(|e| &e.layout),
+            _ => self.entries.get(ty.0 as usize)?.layout.as_ref(),
+        }
+    }
+
+    /// Bytes of a value; 0 where there is none.
+    pub(crate) fn size(&self, ty: Ty) -> u64 {
+        self.layout(ty).map_or(0, Type::size)
+    }
+
+    pub(crate) fn pointer(&mut self, to: Ty) -> Result<Ty, String> {
+        self.intern(TyKind::Pointer(to), Some(MODEL.pointer()), &[to])
+    }
+
+    pub(crate) fn function(&mut self, function: FnTy) -> Result<Ty, String> {
+        let parts: Vec<Ty> = function.params.iter().copied().chain([function.result]).collect();
+        self.intern(TyKind::Fn(Rc::new(function)), Some(MODEL.fn_pointer()), &parts)
+    }
+
+    /// Of `len` elements, or flexible.
+    pub(crate) fn array(&mut self, element: Ty, len: Option<u64>) -> Result<Ty, String> {
+        let Some(of) = self.layout(element) else {
+            return Err(format!("`{}` cannot be an element of an array", self.name(element)));
+        };
+        let layout = match len {
+            Some(len) => Type::array(of, len),
+            None => Type::flexible_array(of),
+        };
+        let layout = layout.map_err(|error| error.to_string())?;
+        self.intern(TyKind::Array { element, len }, Some(layout), &[element])
+    }
+
+    pub(crate) fn scalar(&mut self, scalar: Scalar) -> Result<Ty, String> {
+        let layout = scalar_layout(scalar).map_err(|error| error.to_string())?;
+        self.intern(TyKind::Scalar(scalar), Some(layout), &[])
+    }
+
+    pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
+        let layout = scalar_layout(part).and_then(|part| Type::complex(&part)).map_err(|error| error.to_string())?;
+        self.intern(TyKind::Complex(part), Some(layout), &[])
+    }
+
+    pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
+        let layout = match lane {
+            Scalar::Bool => Type::bool_vector(lanes, BoolVector::Clang),
+            _ => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
+        };
+        let layout = layout.map_err(|error| error.to_string())?;
+        self.intern(TyKind::Vector { lane, lanes }, Some(layout), &[])
+    }
+
+    pub(crate) fn record(&mut self, id: RecordId) -> Ty {
+        self.named(TyKind::Record(id))
+    }
+
+    pub(crate) fn enumeration(&mut self, id: EnumId) -> Ty {
+        self.named(TyKind::Enum(id))
+    }
+
+    fn named(&mut self, kind: TyKind) -> Ty {
+        match self.numbers.get(&kind) {
+            Some(&ty) => ty,
+            None => self.insert(kind, None, 0),
+        }
+    }
+
+    fn intern(&mut self, kind: TyKind, layout: Option<Type>, parts: &[Ty]) -> Result<Ty, String> {
+        if let Some(&ty) = self.numbers.get(&kind) {
+            return Ok(ty);
+        }
+        let below = parts.iter().filter_map(|part| self.entries.get(part.0 as usize)).map(|entry| entry.depth).max();
+        let depth = below.unwrap_or(0) + 1;
+        if depth > MAX_DEPTH {
+            return Err(format!("this type nests deeper than {MAX_DEPTH} levels"));
+        }
+        Ok(self.insert(kind, layout, depth))
+    }
+
+    fn insert(&mut self, kind: TyKind, layout: Option<Type>, depth: u32) -> Ty {
+        // A program of 16 MiB cannot spell 2^32 types.
+        let ty = Ty(u32::try_from(self.entries.len()).unwrap_or(0));
+        self.numbers.insert(kind.clone(), ty);
+        self.entries.push(Entry { kind, layout, depth });
+        ty
+    }
+
+    /// The type as the language spells it; what is deep inside is left out.
+    pub(crate) fn name(&self, ty: Ty) -> String {
+        self.name_to(ty, 6)
+    }
+
+    fn name_to(&self, ty: Ty, levels: u32) -> String {
+        let Some(levels) = levels.checked_sub(1) else { return "..".to_string() };
+        match self.kind(ty) {
+            TyKind::Error => "?".to_string(),
+            TyKind::Void => "void".to_string(),
+            TyKind::Never => "!".to_string(),
+            TyKind::Null => "null".to_string(),
+            TyKind::Scalar(scalar) => scalar_name(*scalar),
+            TyKind::Pointer(to) => format!("*{}", self.name_to(*to, levels)),
+            TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
+            TyKind::Vector { lane, lanes } => format!("vec<{}, {lanes}>", scalar_name(*lane)),
+            TyKind::Array { element, len: Some(len) } => format!("[{}; {len}]", self.name_to(*element, levels)),
+            TyKind::Array { element, len: None } => format!("[{}]", self.name_to(*element, levels)),
+            TyKind::Record(id) => self.records.get(id.0).map_or_else(String::new, |r| r.name.clone()),
+            TyKind::Enum(id) => self.enums.get(id.0).map_or_else(String::new, |e| e.name.clone()),
+            TyKind::Fn(function) => {
+                let mut params: Vec<String> =
+                    function.params.iter().take(8).map(|&param| self.name_to(param, levels)).collect();
+                if function.params.len() > 8 {
+                    params.push("..".to_string());
+                }
+                if function.variadic {
+                    params.push("...".to_string());
+                }
+                let params = params.join(", ");
+                match function.result {
+                    Ty::VOID => format!("fn({params})"),
+                    result => format!("fn({params}) -> {}", self.name_to(result, levels)),
+                }
+            }
+        }
+    }
+
+    /// The scalar a value consists of: a number, a bool, an enum's integer. Not a pointer.
+    pub(crate) fn as_scalar(&self, ty: Ty) -> Option<Scalar> {
+        match self.kind(ty) {
+            TyKind::Scalar(scalar) => Some(*scalar),
+            TyKind::Enum(id) => self.enums.get(id.0).map(|e| e.scalar),
+            _ => None,
+        }
+    }
+
+    /// The integer a value of type `ty` is, if arithmetic on it is integer arithmetic.
+    pub(crate) fn as_int(&self, ty: Ty) -> Option<IntTy> {
+        match self.kind(ty) {
+            TyKind::Scalar(scalar) => IntTy::of(*scalar),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_float(&self, ty: Ty) -> Option<Scalar> {
+        match self.kind(ty) {
+            TyKind::Scalar(scalar) if scalar.is_float() => Some(*scalar),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pointee(&self, ty: Ty) -> Option<Ty> {
+        match self.kind(ty) {
+            TyKind::Pointer(to) => Some(*to),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_fn(&self, ty: Ty) -> Option<Rc<FnTy>> {
+        match self.kind(ty) {
+            TyKind::Fn(function) => Some(Rc::clone(function)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_pointer_like(&self, ty: Ty) -> bool {
+        matches!(self.kind(ty), TyKind::Pointer(_) | TyKind::Fn(_))
+    }
+}
+
+/// An integer's width and sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IntTy {
+    pub(crate) bits: u16,
+    pub(crate) signed: bool,
+}
+
+impl IntTy {
+    /// Of a scalar that is an integer; wider than 128 bits there is no arithmetic.
+    pub(crate) fn of(scalar: Scalar) -> Option<IntTy> {
+        match scalar {
+            Scalar::Int { bits, signed } => Some(IntTy { bits: u16::from(bits), signed }),
+            Scalar::BitInt { bits, signed } if bits <= 128 => Some(IntTy { bits, signed }),
+            _ => None,
+        }
+    }
+
+    /// The greatest value.
+    pub(crate) fn max(self) -> u128 {
+        let bits = if self.signed { self.bits.saturating_sub(1) } else { self.bits };
+        u128::MAX.checked_shr(128_u32.saturating_sub(u32::from(bits))).unwrap_or(0)
+    }
+
+    /// `value` cut to the type's width and extended again by its sign.
+    pub(crate) fn wrap(self, value: u128) -> u128 {
+        let unused = 128_u32.saturating_sub(u32::from(self.bits));
+        let high = value.checked_shl(unused).unwrap_or(0);
+        if self.signed { (high.cast_signed() >> unused).cast_unsigned() } else { high >> unused }
+    }
+}
+
+fn scalar_layout(scalar: Scalar) -> Result<Type, cabi::Error> {
+    Ok(match scalar {
+        Scalar::Bool => Type::BOOL,
+        Scalar::Int { bits: 8, signed } => if signed { Type::I8 } else { Type::U8 },
+        Scalar::Int { bits: 16, signed } => if signed { Type::I16 } else { Type::U16 },
+        Scalar::Int { bits: 32, signed } => if signed { Type::I32 } else { Type::U32 },
+        Scalar::Int { bits: 64, signed } => if signed { Type::I64 } else { Type::U64 },
+        Scalar::Int { bits: _, signed } => if signed { Type::I128 } else { Type::U128 },
+        Scalar::BitInt { bits, signed } => MODEL.bit_int(bits, signed)?,
+        Scalar::F16 => Type::F16,
+        Scalar::BF16 => Type::BF16,
+        Scalar::F32 => Type::F32,
+        Scalar::F64 => Type::F64,
+        Scalar::F80 => Type::F80,
+        Scalar::F128 => Type::F128,
+        Scalar::Dec32 => Type::DEC32,
+        Scalar::Dec64 => Type::DEC64,
+        Scalar::Dec128 => Type::DEC128,
+        Scalar::FnPtr => MODEL.fn_pointer(),
+        _ => MODEL.pointer(),
+    })
+}
+
+/// The language's names of scalars, and C's where they have one.
+pub(crate) const SCALARS: [(&str, Scalar); 34] = [
+    ("bool", Scalar::Bool),
+    ("i8", int(8, true)),
+    ("u8", int(8, false)),
+    ("i16", int(16, true)),
+    ("u16", int(16, false)),
+    ("i32", int(32, true)),
+    ("u32", int(32, false)),
+    ("i64", int(64, true)),
+    ("u64", int(64, false)),
+    ("i128", int(128, true)),
+    ("u128", int(128, false)),
+    ("f16", Scalar::F16),
+    ("bf16", Scalar::BF16),
+    ("f32", Scalar::F32),
+    ("f64", Scalar::F64),
+    ("f80", Scalar::F80),
+    ("f128", Scalar::F128),
+    ("d32", Scalar::Dec32),
+    ("d64", Scalar::Dec64),
+    ("d128", Scalar::Dec128),
+    // Second names from here on.
+    ("isize", int(64, true)),
+    ("usize", int(64, false)),
+    ("c_char", int(8, true)),
+    ("c_short", int(16, true)),
+    ("c_ushort", int(16, false)),
+    ("c_int", int(32, true)),
+    ("c_uint", int(32, false)),
+    ("c_long", int(64, true)),
+    ("c_ulong", int(64, false)),
+    ("c_longlong", int(64, true)),
+    ("c_ulonglong", int(64, false)),
+    ("c_float", Scalar::F32),
+    ("c_double", Scalar::F64),
+    ("c_longdouble", Scalar::F80),
+];
+
+/// The scalar called `name`.
+pub(crate) fn scalar_named(name: &str) -> Option<Scalar> {
+    SCALARS.iter().find(|(own, _)| *own == name).map(|(_, scalar)| *scalar)
+}
+
+fn scalar_name(scalar: Scalar) -> String {
+    match scalar {
+        Scalar::BitInt { bits, signed: true } => format!("bitint<{bits}>"),
+        Scalar::BitInt { bits, signed: false } => format!("ubitint<{bits}>"),
+        _ => SCALARS.iter().find(|(_, own)| *own == scalar).map_or("?", |(name, _)| name).to_string(),
+    }
+}
