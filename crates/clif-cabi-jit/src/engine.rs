@@ -201,10 +201,11 @@ impl Engine {
         self.resolve()?;
         // Every symbol has an address now, so asking for it cannot fail.
         for pending in &self.pending {
+            let name = self.name_of(pending.id);
             let place = self.module.get_address(&pending.id.into());
             for reloc in &pending.relocs {
                 let target = self.module.get_address(&reloc.name);
-                reloc::check_range(&self.name_of(pending.id), place, target, reloc)?;
+                reloc::check_range(&name, place, target, reloc)?;
             }
         }
         self.module.finalize_definitions()?;

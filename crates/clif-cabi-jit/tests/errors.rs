@@ -251,7 +251,7 @@ fn definitions_happen_once_and_here() {
     let g = engine.declare_local(&signature("() system_v")).unwrap();
     assert_eq!(
         message(engine.define(g, &mut ctx)),
-        "funcid99 was not declared by this engine"
+        "u0:99 was not declared by this engine"
     );
     works(&mut engine);
 }
@@ -336,11 +336,15 @@ fn relocations_of_bridges_must_be_possible() {
         ),
         (
             reloc(0, Reloc::Abs8, user(0, 7)),
-            "funcid7 was not declared by this engine",
+            "u0:7 was not declared by this engine",
+        ),
+        (
+            reloc(0, Reloc::Abs8, user(0, u32::MAX)),
+            "u0:4294967295 was not declared by this engine",
         ),
         (
             reloc(0, Reloc::Abs8, user(1, 0)),
-            "dataid0 was not declared by this engine",
+            "u1:0 was not declared by this engine",
         ),
         (
             reloc(0, Reloc::Abs8, user(2, 0)),
@@ -352,7 +356,7 @@ fn relocations_of_bridges_must_be_possible() {
                 Reloc::Abs8,
                 ModuleRelocTarget::FunctionOffset(FuncId::from_u32(7), 0),
             ),
-            "funcid7 was not declared by this engine",
+            "funcid7+0 was not declared by this engine",
         ),
     ];
     for (reloc, expected) in cases {

@@ -6,7 +6,7 @@ use cranelift_codegen::entity::EntityRef;
 use cranelift_codegen::ir::LibCall;
 use cranelift_module::{DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleRelocTarget};
 
-use super::{Engine, Stage, unknown};
+use super::{Engine, Stage};
 use crate::error::{Error, Result};
 use crate::libcalls;
 use crate::library::missing_symbols;
@@ -16,13 +16,11 @@ pub(super) enum Target {
     /// To something this module defines.
     Defined,
     /// To something this module should define, and does not.
-    Undefined(String),
-    /// Out of this module. The address may be missing: an error unless the symbol is weak.
-    Outside {
-        name: String,
-        address: Option<*const u8>,
-        weak: bool,
-    },
+    Undefined(FuncOrDataId),
+    /// Out of this module. That it is found nowhere is an error, unless the symbol is weak.
+    Outside { id: FuncOrDataId, weak: bool },
+    /// To a library routine of Cranelift's.
+    Routine(LibCall),
 }
 
 impl Engine {
@@ -35,22 +33,29 @@ impl Engine {
             for reloc in &pending.relocs {
                 let (names, name) = match self.target(&reloc.name)? {
                     Target::Defined => continue,
-                    Target::Undefined(name) => (&mut undefined, name),
-                    Target::Outside {
-                        name,
-                        address,
-                        weak,
-                    } => match address {
-                        Some(address) => {
-                            found.insert(name, address);
+                    Target::Undefined(id) => (&mut undefined, self.name_of(id)),
+                    Target::Outside { id, weak } => {
+                        let name = self.name_of(id);
+                        if found.contains_key(&name) {
                             continue;
                         }
-                        None if weak => continue,
-                        None => (&mut missing, name),
+                        match self.symbols.search(&name) {
+                            Some(address) => {
+                                found.insert(name, address);
+                                continue;
+                            }
+                            None if weak => continue,
+                            None => (&mut missing, name),
+                        }
+                    }
+                    Target::Routine(call) => match libcalls::address(call) {
+                        Some(address) => {
+                            found.insert(libcalls::name(call), address);
+                            continue;
+                        }
+                        None => (&mut missing, call.to_string()),
                     },
                 };
-                // A library routine of Cranelift's is listed without the NUL that keeps its name apart.
-                let name = name.trim_start_matches('\0').to_owned();
                 let users = names.entry(name).or_default();
                 users.push(self.name_of(pending.id));
             }
@@ -69,60 +74,49 @@ impl Engine {
         Ok(())
     }
 
-    /// Where a relocation leads.
+    /// Where a relocation leads; an error when it leads to nothing this engine declared.
     pub(super) fn target(&self, target: &ModuleRelocTarget) -> Result<Target> {
         let declarations = self.module.declarations();
+        let unknown = || Error::UnknownId {
+            id: target.to_string(),
+        };
         let (id, stage, linkage) = match *target {
-            ModuleRelocTarget::User {
-                namespace: 0,
-                index,
-            } => {
-                let id = FuncId::from_u32(index);
-                let stage = self.functions.get(id.index()).ok_or_else(|| unknown(id))?;
-                let linkage = declarations.get_function_decl(id).linkage;
-                (FuncOrDataId::Func(id), *stage, linkage)
-            }
-            ModuleRelocTarget::User {
-                namespace: 1,
-                index,
-            } => {
-                let id = DataId::from_u32(index);
-                let stage = self.objects.get(id.index()).ok_or_else(|| unknown(id))?;
-                let linkage = declarations.get_data_decl(id).linkage;
-                (FuncOrDataId::Data(id), *stage, linkage)
+            ModuleRelocTarget::User { namespace, index } => {
+                // Looked up as a plain number first: not every number is an id.
+                let idx = usize::try_from(index).unwrap_or(usize::MAX);
+                match namespace {
+                    0 => {
+                        let stage = self.functions.get(idx).ok_or_else(unknown)?;
+                        let id = FuncId::from_u32(index);
+                        let linkage = declarations.get_function_decl(id).linkage;
+                        (FuncOrDataId::Func(id), *stage, linkage)
+                    }
+                    1 => {
+                        let stage = self.objects.get(idx).ok_or_else(unknown)?;
+                        let id = DataId::from_u32(index);
+                        let linkage = declarations.get_data_decl(id).linkage;
+                        (FuncOrDataId::Data(id), *stage, linkage)
+                    }
+                    _ => return Err(unknown()),
+                }
             }
             // An offset into a function means this very code, whatever the linkage.
             ModuleRelocTarget::FunctionOffset(id, _) => {
-                let stage = self.functions.get(id.index()).ok_or_else(|| unknown(id))?;
+                let stage = self.functions.get(id.index()).ok_or_else(unknown)?;
                 (FuncOrDataId::Func(id), *stage, Linkage::Local)
             }
-            ModuleRelocTarget::LibCall(call) => return Ok(Target::libcall(call)),
-            ref other => {
-                let id = other.to_string();
-                return Err(Error::UnknownId { id });
-            }
+            ModuleRelocTarget::LibCall(call) => return Ok(Target::Routine(call)),
+            ModuleRelocTarget::KnownSymbol(_) => return Err(unknown()),
         };
-        let name = self.name_of(id);
         Ok(if stage != Stage::Declared {
             Target::Defined
         } else if linkage.requires_definition() {
-            Target::Undefined(name)
+            Target::Undefined(id)
         } else {
             Target::Outside {
-                address: self.symbols.search(&name),
+                id,
                 weak: linkage == Linkage::Preemptible,
-                name,
             }
         })
-    }
-}
-
-impl Target {
-    fn libcall(call: LibCall) -> Self {
-        Self::Outside {
-            name: libcalls::name(call),
-            address: libcalls::address(call),
-            weak: false,
-        }
     }
 }
