@@ -464,3 +464,54 @@ fn large_frames_are_probed() {
     };
     assert_eq!(large(17), 17);
 }
+
+/// A weak import that is nowhere has address 0; one that is somewhere, or defined here, has its own.
+#[test]
+fn weak_imports_may_be_missing() {
+    let mut engine = engine();
+    let sig = signature("(i32) -> i32 system_v");
+    for name in ["nowhere_to_be_found", "abs", "here"] {
+        engine
+            .declare_function(name, Linkage::Preemptible, &sig)
+            .unwrap();
+    }
+    define(
+        &mut engine,
+        FuncId::from_u32(2),
+        "function %here(i32) -> i32 system_v {\nblock0(v0: i32):\n return v0\n}",
+    )
+    .unwrap();
+    let addresses = add(
+        &mut engine,
+        "addresses",
+        "function %addresses(i64) system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = u0:0 sig0
+            fn1 = u0:1 sig0
+            fn2 = u0:2 sig0
+        block0(v0: i64):
+            v1 = func_addr.i64 fn0
+            store v1, v0
+            v2 = func_addr.i64 fn1
+            store v2, v0+8
+            v3 = func_addr.i64 fn2
+            store v3, v0+16
+            return
+        }",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: it writes three pointers.
+    let addresses = unsafe {
+        engine
+            .code(addresses)
+            .unwrap()
+            .typed::<unsafe extern "C" fn(*mut usize)>()
+    };
+    let mut found = [1; 3];
+    // SAFETY: three pointers fit.
+    unsafe { addresses(found.as_mut_ptr()) };
+    let here = engine.code(FuncId::from_u32(2)).unwrap();
+    // SAFETY: only looked at.
+    let here = unsafe { here.as_ptr() }.addr();
+    assert_eq!(found, [0, engine.symbol("abs").unwrap().addr(), here]);
+}
