@@ -1,0 +1,315 @@
+//! A block read: its types through libclang, its declarations as text, and one [`Case`] per prototype.
+//!
+//! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
+//! works on and the C text that compilers are asked with.
+
+use std::fmt;
+
+use cabi::{FnSig, Policy, Target, Type, VectorLevel};
+use cabi_header::{Header, HeaderError, Options, Prototype};
+
+use crate::corpus::{Block, DEFAULT_TARGET, Profile};
+use crate::ctext::{self, CText, Function};
+
+/// The parameters of this declaration, added behind a block's text, are the unnamed arguments.
+const UNNAMED: &str = "cabi_unnamed_arguments";
+
+/// A block and what its C text means.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The block.
+    pub block: Block,
+    /// What libclang made of it.
+    pub header: Header,
+    /// Its declarations as text.
+    pub text: CText,
+    /// The target.
+    pub target: Target,
+    /// One per prototype.
+    pub cases: Vec<Case>,
+}
+
+/// One prototype of a block; of a variadic function, one call.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The block's name, and behind a slash the function's where the block has several.
+    pub name: String,
+    /// The prototype's text.
+    pub function: Function,
+    /// Its types.
+    pub prototype: Prototype,
+    /// The types of the unnamed arguments, before promotion.
+    pub unnamed: Vec<Type>,
+    /// Their text.
+    pub unnamed_text: Vec<String>,
+    /// The widest vectors passed in registers.
+    pub vectors: VectorLevel,
+    /// The target.
+    pub target: Target,
+}
+
+/// Why a block could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CaseError {
+    /// libclang is missing, or refuses the text as a whole.
+    Header {
+        /// File and line of the block.
+        place: String,
+        /// The reason.
+        source: HeaderError,
+    },
+    /// The block contradicts itself, or something in it has no meaning here.
+    Block {
+        /// File and line of the block.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl CaseError {
+    /// Whether the reason is that libclang cannot be loaded.
+    #[must_use]
+    pub fn is_missing_libclang(&self) -> bool {
+        matches!(
+            self,
+            Self::Header {
+                source: HeaderError::NoLibclang { .. },
+                ..
+            }
+        )
+    }
+}
+
+impl fmt::Display for CaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { place, source } => write!(f, "{place}: {source}"),
+            Self::Block { place, why } => write!(f, "{place}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CaseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Header { source, .. } => Some(source),
+            Self::Block { .. } => None,
+        }
+    }
+}
+
+impl Subject {
+    /// Reads `block`.
+    ///
+    /// # Errors
+    /// [`CaseError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out (two layouts that differ among them).
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_judge::{case::Subject, corpus::CorpusFile};
+    ///
+    /// let text = "== one\nproves: psABI 3.2.3\nstruct pair { long a; double b; };\nint f(struct pair p);\n";
+    /// let file = CorpusFile::parse("a.abi".as_ref(), text).unwrap();
+    /// match Subject::read(&file.blocks[0]) {
+    ///     Err(error) if error.is_missing_libclang() => println!("{error}"),
+    ///     subject => {
+    ///         let subject = subject.unwrap();
+    ///         assert_eq!(subject.cases[0].summary(Default::default()).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
+    ///     }
+    /// }
+    /// ```
+    pub fn read(block: &Block) -> Result<Self, CaseError> {
+        let place = format!("{}:{}", block.file.display(), block.line);
+        let wrong = |why: String| CaseError::Block {
+            place: place.clone(),
+            why,
+        };
+        let target = target(&block.target).map_err(&wrong)?;
+        let mut code = block.code.clone();
+        if let Some(unnamed) = &block.unnamed {
+            code.push_str(&format!("void {UNNAMED}({unnamed});\n"));
+        }
+        let options = Options::new()
+            .name(&block.file)
+            .arg("-std=gnu2x")
+            .arg(format!("--target={}", block.target));
+        let options = options.args(crate::judge::feature_flags(&block.features).iter().copied());
+        let header = cabi_header::parse(&code, &options).map_err(|source| CaseError::Header {
+            place: place.clone(),
+            source,
+        })?;
+        if let Some(skipped) = header.skipped.first() {
+            return Err(wrong(format!("{}: {}", skipped.name, skipped.reason)));
+        }
+        let text = ctext::read(&block.code);
+        let cases = cases(block, &header, &text, &target).map_err(wrong)?;
+        Ok(Self {
+            block: block.clone(),
+            header,
+            text,
+            target,
+            cases,
+        })
+    }
+
+    /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name.
+    ///
+    /// # Errors
+    /// As [`Case::summary`].
+    pub fn summary(&self) -> Result<Vec<String>, cabi::Error> {
+        let mut lines = Vec::new();
+        for case in &self.cases {
+            if self.cases.len() > 1 {
+                lines.push(format!("{}:", case.function.name));
+            }
+            lines.extend(case.summary(self.block.policy)?);
+        }
+        Ok(lines)
+    }
+}
+
+impl Profile {
+    /// The policy bits of the profile.
+    #[must_use]
+    pub fn policy(self) -> Policy {
+        match self {
+            Self::Default => Policy::default(),
+            Self::Gcc => Policy::GCC,
+            Self::Clang => Policy::CLANG,
+            Self::Zig => Policy::ZIG,
+        }
+    }
+}
+
+impl Case {
+    /// The signature, of a variadic function that of the call, under a profile.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] if the unnamed arguments cannot be.
+    pub fn sig(&self, profile: Profile) -> Result<FnSig, cabi::Error> {
+        let params = self.prototype.params.iter().map(|(_, ty)| ty.clone());
+        let mut sig = FnSig::new(params, self.prototype.ret.clone())
+            .policy(profile.policy())
+            .features(self.vectors);
+        if self.prototype.noreturn {
+            sig = sig.noreturn();
+        }
+        if self.prototype.variadic {
+            sig = sig.variadic().at_call(self.unnamed.iter().cloned())?;
+        }
+        Ok(sig)
+    }
+
+    /// The lines that an explanation's summary prints.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] for what the convention has no place for.
+    pub fn summary(&self, profile: Profile) -> Result<Vec<String>, cabi::Error> {
+        let names: Vec<Option<&str>> = self
+            .prototype
+            .params
+            .iter()
+            .map(|(name, _)| name.as_deref())
+            .collect();
+        let explanation = cabi::explain(&self.sig(profile)?, &names, &self.target)?;
+        Ok(explanation
+            .summary()
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect())
+    }
+}
+
+fn target(triple: &str) -> Result<Target, String> {
+    if triple == DEFAULT_TARGET {
+        return Ok(Target::X86_64_LINUX);
+    }
+    let parsed = triple
+        .parse::<target_lexicon::Triple>()
+        .map_err(|error| format!("target {triple}: {error}"))?;
+    Target::new(&parsed).map_err(|error| error.to_string())
+}
+
+/// Pairs each prototype's text with its types.
+fn cases(
+    block: &Block,
+    header: &Header,
+    text: &CText,
+    target: &Target,
+) -> Result<Vec<Case>, String> {
+    let variadic = header
+        .prototypes
+        .iter()
+        .filter(|prototype| prototype.variadic)
+        .count();
+    if block.unnamed.is_some() && variadic != 1 {
+        return Err("`unnamed` needs one variadic prototype in the block".to_owned());
+    }
+    let unnamed_text = ctext::split_list(block.unnamed.as_deref().unwrap_or_default());
+    let unnamed: Vec<Type> = match header.prototype(UNNAMED) {
+        Some(prototype) => prototype.params.iter().map(|(_, ty)| ty.clone()).collect(),
+        None => Vec::new(),
+    };
+    if unnamed.len() != unnamed_text.len() {
+        return Err(format!(
+            "`unnamed` has {} types, libclang sees {}",
+            unnamed_text.len(),
+            unnamed.len()
+        ));
+    }
+    let mut cases = Vec::new();
+    for function in &text.functions {
+        let Some(prototype) = header.prototype(&function.name) else {
+            return Err(format!("libclang sees no function {}", function.name));
+        };
+        if prototype.params.len() != function.params.len() {
+            return Err(format!(
+                "{}: {} parameters are written, libclang sees {}",
+                function.name,
+                function.params.len(),
+                prototype.params.len()
+            ));
+        }
+        let call = prototype.variadic;
+        cases.push(Case {
+            name: if text.functions.len() > 1 {
+                format!("{}/{}", block.name, function.name)
+            } else {
+                block.name.clone()
+            },
+            function: function.clone(),
+            prototype: prototype.clone(),
+            unnamed: if call { unnamed.clone() } else { Vec::new() },
+            unnamed_text: if call {
+                unnamed_text.clone()
+            } else {
+                Vec::new()
+            },
+            vectors: vectors(&block.features),
+            target: target.clone(),
+        });
+    }
+    let seen = header
+        .prototypes
+        .iter()
+        .filter(|prototype| prototype.name != UNNAMED)
+        .count();
+    if seen != cases.len() {
+        return Err(format!(
+            "{} prototypes are written, libclang sees {seen}",
+            cases.len()
+        ));
+    }
+    Ok(cases)
+}
+
+fn vectors(features: &[String]) -> VectorLevel {
+    let has = |name: &str| features.iter().any(|feature| feature == name);
+    match (has("avx512f"), has("avx")) {
+        (true, _) => VectorLevel::Avx512,
+        (false, true) => VectorLevel::Avx,
+        (false, false) => VectorLevel::Baseline,
+    }
+}
