@@ -138,10 +138,10 @@ impl Assigner<'_, '_, '_> {
             self.tracer
                 .note("not every part found a register: those taken are free again");
         }
-        if group.uses_up {
+        if !group.uses_up.is_empty() {
             self.tracer
-                .note("the integer registers left are used up by the attempt");
-            self.state.used[Bank::Int as usize] = u32::MAX;
+                .note("the registers left are used up by the attempt");
+            group.uses_up.iter().for_each(|reg| self.state.take(*reg));
         }
     }
 

@@ -161,8 +161,8 @@ pub struct Group {
     pub flags: ArgFlags,
     /// Whether some parts may be in registers and others on the stack.
     pub may_split: bool,
-    /// Whether the registers that did not suffice are used up by trying.
-    pub uses_up: bool,
+    /// The registers that are used up when they do not suffice.
+    pub uses_up: &'static [Reg],
 }
 
 /// What kind of place a value asks for.
@@ -458,7 +458,7 @@ impl Group {
             align,
             flags: ArgFlags::NONE,
             may_split: false,
-            uses_up: false,
+            uses_up: &[],
         }
     }
 

@@ -71,8 +71,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
     let int128 = matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
-    if int128 && cx.role != Role::Result {
-        group.uses_up = cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS);
+    if int128 && cx.role != Role::Result && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
+        group.uses_up = ARG_GPRS;
     }
     Ok(group)
 }
