@@ -99,35 +99,28 @@ impl Cursor<'_> {
         let width = u64::from(width);
         let type_bits = self.bits_of(&member.ty)?;
         let type_align = member.ty.align();
+        let asked = member.align.unwrap_or(1);
+        let pack = self.b.pack.unwrap_or(u32::MAX);
         let mut at = self.next_bits;
         if width == 0 {
-            at = self.round_up(at, type_align.max(member.align.unwrap_or(1)))?;
+            at = self.round_up(at, type_align.max(asked))?;
         } else {
-            if let Some(asked) = member.align {
-                let asked = self.b.pack.map_or(asked, |pack| asked.min(pack));
-                at = self.round_up(at, asked)?;
+            if member.align.is_some() {
+                at = self.round_up(at, asked.min(pack))?;
             }
+            // It may span as many units of its type's alignment as its type does. gcc lets a type aligned to more than its size span none,
+            // so it always starts a unit.
             let unit = u64::from(type_align) * 8;
-            let straddles = at % unit + width > type_bits.max(unit);
+            let straddles = at % unit + width > type_bits || unit > type_bits;
             if straddles && !self.is_packed(member) && self.b.pack.is_none() {
                 at = self.round_up(at, type_align)?;
             }
         }
         if member.name.is_some() || self.model.unnamed_bit_fields_align {
-            let own = if self.is_packed(member) && width != 0 {
-                1
-            } else {
-                type_align
-            };
-            let limited = self.b.pack.map_or(own, |pack| own.min(pack));
-            self.align = self.align.max(limited);
-        }
-        if width != 0
-            && let Some(asked) = member.align
-        {
-            self.align = self
-                .align
-                .max(self.b.pack.map_or(asked, |pack| asked.min(pack)));
+            // Under `#pragma pack`, `packed` does not lower what the type asks of the record.
+            let is_lowered = self.is_packed(member) && self.b.pack.is_none() && width != 0;
+            let own = if is_lowered { 1 } else { type_align };
+            self.align = self.align.max(own.max(asked).min(pack));
         }
         self.take(at, width)?;
         Ok((at, Some(container(at, width, &member.ty))))
