@@ -11,7 +11,9 @@ mod header;
 mod parse;
 mod prelude;
 mod records;
+mod to_c;
 mod types;
 
 pub use header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
 pub use parse::{Options, parse, parse_file};
+pub use to_c::{Emitter, ToCError, declaration};

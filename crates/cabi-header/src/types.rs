@@ -14,6 +14,9 @@ use crate::prelude;
 /// How many typedefs, arrays and records may wrap each other.
 const MAX_NESTING: u32 = 1000;
 
+/// A record's definition, and what it was read as.
+type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
+
 /// Reads types of one unit, each record once.
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
@@ -22,7 +25,7 @@ pub(crate) struct Reader<'u> {
     unknown_alignments: Vec<String>,
     pub(crate) warnings: Vec<Diagnostic>,
     /// By the hash of the definition's cursor.
-    records: HashMap<u32, Vec<(Cursor<'u>, Result<Type, Reason>)>>,
+    records: HashMap<u32, Vec<Known<'u>>>,
     nesting: u32,
 }
 

@@ -1,0 +1,474 @@
+//! From [`Type`]s to C that gcc and clang give the same layout: declarations, prototypes, and the definitions they need.
+//!
+//! Records become definitions with a tag, once each; vectors, enumerations and types with an alignment of their own become typedefs,
+//! since C has no other place for their attributes. Record bodies are in `to_c/record.rs`. What C has no word for is an error.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use cabi::{BoolVector, DataModel, Kind, LongDouble, Record, Scalar, Type, Vector};
+
+mod record;
+
+/// Why a type cannot be written in C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ToCError {
+    /// C has no such type, or not in this place.
+    NotC {
+        /// The type, as `cabi` prints it.
+        ty: String,
+        /// What C lacks.
+        why: &'static str,
+    },
+    /// A name that is no identifier of C.
+    Name {
+        /// The name.
+        name: String,
+    },
+}
+
+impl ToCError {
+    fn not_c(ty: &Type, why: &'static str) -> Self {
+        Self::NotC {
+            ty: ty.to_string(),
+            why,
+        }
+    }
+}
+
+impl fmt::Display for ToCError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotC { ty, why } => write!(f, "{ty}: {why}"),
+            Self::Name { name } => write!(f, "{name:?} is no identifier of C"),
+        }
+    }
+}
+
+impl std::error::Error for ToCError {}
+
+/// The definitions that `ty` needs, and a declaration of `name`, ended by a semicolon.
+///
+/// # Errors
+/// [`ToCError`] for types that C does not have.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, Member, RecordBuilder, Type};
+/// use cabi_header::declaration;
+///
+/// let flags = RecordBuilder::structure("flags")
+///     .member(Member::bit_field("kind", Type::U32, 3))
+///     .member(Member::named("at", Type::FN_PTR).packed())
+///     .build(&DataModel::LP64)?;
+/// let text = declaration(&Type::array(&flags, 2)?, "all", &DataModel::LP64).unwrap();
+/// assert_eq!(text, "struct flags {
+///     unsigned int kind : 3;
+///     void (*at)(void) __attribute__((packed));
+/// };
+/// struct flags all[2];
+/// ");
+/// # Ok::<(), cabi::Error>(())
+/// ```
+pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, ToCError> {
+    let mut emitter = Emitter::new(model);
+    let declaration = emitter.declaration(ty, name)?;
+    Ok(format!("{}{declaration};\n", emitter.definitions()))
+}
+
+/// Writes declarations and collects the definitions they need, each once.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, RecordBuilder, Type};
+/// use cabi_header::Emitter;
+///
+/// let vec2 = RecordBuilder::structure("vec2").field("x", Type::F64).field("y", Type::F64).build(&DataModel::LP64)?;
+/// let mut emitter = Emitter::new(&DataModel::LP64);
+/// let prototype = emitter.prototype("rotate", &[vec2.clone(), Type::F32], &vec2, false).unwrap();
+/// assert_eq!(prototype, "struct vec2 rotate(struct vec2 a0, float a1)");
+/// assert_eq!(emitter.definitions(), "struct vec2 {\n    double x;\n    double y;\n};\n");
+/// assert_eq!(emitter.prototype("f", &[], &Type::VOID, true).unwrap_err().to_string(), "void: C has no `...` without a parameter before it");
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Emitter {
+    model: DataModel,
+    definitions: String,
+    /// How C spells the records and typedefs defined so far.
+    records: HashMap<Arc<Record>, String>,
+    typedefs: HashMap<String, String>,
+    taken: HashSet<String>,
+}
+
+impl Emitter {
+    /// Nothing defined yet. `model` is that of the compiler that will read the text.
+    #[must_use]
+    pub fn new(model: &DataModel) -> Self {
+        Self {
+            model: *model,
+            definitions: String::new(),
+            records: HashMap::new(),
+            typedefs: HashMap::new(),
+            taken: HashSet::new(),
+        }
+    }
+
+    /// Every definition needed so far, in order, as lines of C.
+    #[must_use]
+    pub fn definitions(&self) -> &str {
+        &self.definitions
+    }
+
+    /// The declaration of `name` as a `ty`, without semicolon: `double x[3]`, `void (*f)(void)`.
+    ///
+    /// # Errors
+    /// [`ToCError`] for types that C does not have, and names that are no identifiers.
+    pub fn declaration(&mut self, ty: &Type, name: &str) -> Result<String, ToCError> {
+        check_identifier(name)?;
+        self.declarator(ty, name)
+    }
+
+    /// The type as it stands in a cast or `sizeof`: `struct node`, `void *`. Arrays and pointers to functions get a typedef.
+    ///
+    /// # Errors
+    /// [`ToCError`] for types that C does not have.
+    pub fn spelling(&mut self, ty: &Type) -> Result<String, ToCError> {
+        match ty.kind() {
+            Kind::Array(_) => self.typedef(ty, "array", ""),
+            Kind::Scalar(Scalar::FnPtr) => self.typedef(ty, "function", ""),
+            _ => self.specifier(ty),
+        }
+    }
+
+    /// The prototype of `name`, without semicolon; parameters are called `a0`, `a1`, ...
+    ///
+    /// # Errors
+    /// [`ToCError`] for types that C does not have or does not return, and for `...` without a parameter before it.
+    pub fn prototype(
+        &mut self,
+        name: &str,
+        params: &[Type],
+        ret: &Type,
+        variadic: bool,
+    ) -> Result<String, ToCError> {
+        check_identifier(name)?;
+        if matches!(ret.kind(), Kind::Array(_) | Kind::Function) {
+            return Err(ToCError::not_c(ret, "a function of C cannot return this"));
+        }
+        let mut list = Vec::new();
+        for (i, param) in params.iter().enumerate() {
+            if *param == Type::VOID {
+                return Err(ToCError::not_c(param, "a parameter needs a complete type"));
+            }
+            list.push(self.declarator(param, &format!("a{i}"))?);
+        }
+        match (variadic, list.is_empty()) {
+            (true, true) => {
+                return Err(ToCError::not_c(
+                    ret,
+                    "C has no `...` without a parameter before it",
+                ));
+            }
+            (true, false) => list.push("...".to_owned()),
+            (false, true) => list.push("void".to_owned()),
+            (false, false) => {}
+        }
+        self.declarator(ret, &format!("{name}({})", list.join(", ")))
+    }
+
+    /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its element's around `inner[len]`.
+    fn declarator(&mut self, ty: &Type, inner: &str) -> Result<String, ToCError> {
+        if !self.has_own_align(ty) && !ty.is_atomic() {
+            match ty.kind() {
+                Kind::Array(array) => {
+                    let len = array.len.map_or_else(String::new, |len| len.to_string());
+                    return self.declarator(&array.elem, &format!("{inner}[{len}]"));
+                }
+                Kind::Scalar(Scalar::FnPtr) => return Ok(format!("void (*{inner})(void)")),
+                Kind::Function => return Ok(format!("void {inner}(void)")),
+                Kind::Scalar(Scalar::Ptr) => return Ok(format!("void *{inner}")),
+                _ => {}
+            }
+        }
+        Ok(format!("{} {inner}", self.specifier(ty)?))
+    }
+
+    /// What stands before the declarator.
+    fn specifier(&mut self, ty: &Type) -> Result<String, ToCError> {
+        if self.has_own_align(ty) {
+            let natural = self.natural_align(ty);
+            let plain = ty
+                .with_align(natural)
+                .map_err(|_| ToCError::not_c(ty, "its alignment is no power of two"))?;
+            return self.typedef(
+                &plain,
+                "aligned",
+                &format!(" __attribute__((aligned({})))", ty.align()),
+            );
+        }
+        let plain = self.plain_specifier(ty)?;
+        Ok(if ty.is_atomic() {
+            format!("_Atomic({plain})")
+        } else {
+            plain
+        })
+    }
+
+    fn plain_specifier(&mut self, ty: &Type) -> Result<String, ToCError> {
+        match ty.kind() {
+            Kind::Void => Ok("void".to_owned()),
+            Kind::Scalar(scalar) => self.scalar(*scalar, ty),
+            Kind::Enum(scalar) => self.enumeration(*scalar, ty),
+            Kind::Complex(part) => self.complex(*part, ty),
+            Kind::Vector(vector) => self.vector(*vector, ty),
+            Kind::Slice => Ok(self.slice()),
+            Kind::Record(record) => self.record(record, ty),
+            Kind::Array(_) => self.typedef(ty, "array", ""),
+            _ => Err(ToCError::not_c(ty, "C has no objects of this type")),
+        }
+    }
+
+    /// Whether the alignment of `ty` comes from a typedef's attribute.
+    fn has_own_align(&self, ty: &Type) -> bool {
+        !matches!(ty.kind(), Kind::Void | Kind::Function) && ty.align() != self.natural_align(ty)
+    }
+
+    /// The alignment that the compiler gives the type without attributes.
+    fn natural_align(&self, ty: &Type) -> u32 {
+        let bare = |constant: Type| self.model.adapt(&constant).align();
+        match ty.kind() {
+            Kind::Scalar(Scalar::BitInt { bits, signed }) => self
+                .model
+                .bit_int(*bits, *signed)
+                .map_or(ty.align(), |known| known.align()),
+            Kind::Scalar(_) | Kind::Enum(_) => bare(ty.clone()),
+            Kind::Complex(part) => scalar_type(*part).map_or(ty.canonical_align(), bare),
+            Kind::Array(array) => array.elem.align(),
+            Kind::Slice => u32::from(self.model.pointer),
+            _ => ty.canonical_align(),
+        }
+    }
+
+    fn scalar(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
+        let spelled = match scalar {
+            Scalar::Ptr | Scalar::FnPtr if ty.size() != u64::from(self.model.pointer) => {
+                return Err(ToCError::not_c(
+                    ty,
+                    "pointers have another size in this data model",
+                ));
+            }
+            Scalar::FnPtr => return self.typedef(&self.model.fn_pointer(), "function", ""),
+            Scalar::Ptr => "void *".to_owned(),
+            Scalar::Int { bits: 64, signed } if self.model.long == 8 => {
+                if signed { "long" } else { "unsigned long" }.to_owned()
+            }
+            Scalar::F80 if self.model.long_double != LongDouble::F80 => {
+                return Err(ToCError::not_c(
+                    ty,
+                    "`long double` is another format in this data model",
+                ));
+            }
+            Scalar::F128 if self.model.long_double == LongDouble::F128 => "long double".to_owned(),
+            _ => scalar.to_string(),
+        };
+        Ok(spelled)
+    }
+
+    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen that leave no choice.
+    fn enumeration(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
+        let Scalar::Int {
+            bits: bits @ (8 | 16 | 32 | 64),
+            signed,
+        } = scalar
+        else {
+            // C23's `enum : _Bool` has no equivalent before; it travels as the integer.
+            return self.scalar(scalar, ty);
+        };
+        let max = u64::MAX >> (64 - u32::from(bits) + u32::from(signed));
+        let name = format!("{}{bits}", if signed { "i" } else { "u" });
+        let low = if signed {
+            format!("cabi_{name}_low = -{max} - 1, ")
+        } else {
+            String::new()
+        };
+        let suffix = if bits == 64 && !signed { "u" } else { "" };
+        let packed = if bits < 32 {
+            "__attribute__((packed)) "
+        } else {
+            ""
+        };
+        let text =
+            format!("enum {packed}cabi_enum_{name} {{ {low}cabi_{name}_high = {max}{suffix} }};\n");
+        Ok(self.define_once(&format!("enum cabi_enum_{name}"), &text))
+    }
+
+    fn complex(&mut self, part: Scalar, ty: &Type) -> Result<String, ToCError> {
+        if part == Scalar::F128 && self.model.long_double != LongDouble::F128 {
+            // gcc has no `_Complex __float128`, clang no `_Float128`.
+            let text = "#ifdef __clang__\ntypedef _Complex __float128 cabi_complex_f128;\n#else\n\
+                        typedef _Complex _Float128 cabi_complex_f128;\n#endif\n";
+            return Ok(self.define_once("cabi_complex_f128", text));
+        }
+        Ok(format!("_Complex {}", self.scalar(part, ty)?))
+    }
+
+    fn vector(&mut self, vector: Vector, ty: &Type) -> Result<String, ToCError> {
+        let lanes = vector.lanes;
+        match vector.bools {
+            Some(BoolVector::Clang) => {
+                let name = format!("cabi_bool_x{lanes}");
+                let text =
+                    format!("typedef _Bool {name} __attribute__((ext_vector_type({lanes})));\n");
+                Ok(self.define_once(&name, &text))
+            }
+            Some(_) => Err(ToCError::not_c(
+                ty,
+                "C has no vectors of bool that travel like these",
+            )),
+            None => {
+                let lane = self.scalar(vector.lane, ty)?;
+                let name = format!(
+                    "cabi_{}_x{lanes}",
+                    lane.trim_start_matches('_').replace(' ', "_")
+                );
+                let text = format!(
+                    "typedef {lane} {name} __attribute__((vector_size({})));\n",
+                    ty.size()
+                );
+                Ok(self.define_once(&name, &text))
+            }
+        }
+    }
+
+    /// A slice travels as the structure of its two words.
+    fn slice(&mut self) -> String {
+        let text = "struct cabi_slice {\n    void *ptr;\n    __SIZE_TYPE__ len;\n};\n";
+        self.define_once("struct cabi_slice", text)
+    }
+
+    /// The name of a typedef for `ty` with `attributes`.
+    fn typedef(&mut self, ty: &Type, kind: &str, attributes: &str) -> Result<String, ToCError> {
+        // Equal declarations get one typedef: `declarator` names records by their tags.
+        let key = format!("{}{attributes}", self.declarator(ty, "@")?);
+        if let Some(name) = self.typedefs.get(&key) {
+            return Ok(name.clone());
+        }
+        let name = self.unused(&format!("cabi_{kind}"));
+        let declared = self.declarator(ty, &name)?;
+        self.definitions += &format!("typedef {declared}{attributes};\n");
+        self.typedefs.insert(key, name.clone());
+        Ok(name)
+    }
+
+    fn define_once(&mut self, name: &str, text: &str) -> String {
+        if self.taken.insert(name.to_owned()) {
+            self.definitions += text;
+        }
+        name.to_owned()
+    }
+
+    /// `wanted`, or `wanted` and a number if something else has that name.
+    fn unused(&mut self, wanted: &str) -> String {
+        let numbered = (2_u64..).map(|i| format!("{wanted}_{i}"));
+        let free = std::iter::once(wanted.to_owned())
+            .chain(numbered)
+            .find(|name| !self.taken.contains(name));
+        let name = free.unwrap_or_else(|| wanted.to_owned());
+        self.taken.insert(name.clone());
+        name
+    }
+}
+
+/// The type of a part of a complex number, as far as it has a model-dependent alignment.
+fn scalar_type(part: Scalar) -> Option<Type> {
+    Some(match part {
+        Scalar::F16 => Type::F16,
+        Scalar::BF16 => Type::BF16,
+        Scalar::F32 => Type::F32,
+        Scalar::F64 => Type::F64,
+        Scalar::F80 => Type::F80,
+        Scalar::F128 => Type::F128,
+        Scalar::Int { bits: 8, .. } => Type::I8,
+        Scalar::Int { bits: 16, .. } => Type::I16,
+        Scalar::Int { bits: 32, .. } => Type::I32,
+        Scalar::Int { bits: 64, .. } => Type::I64,
+        Scalar::Int { bits: 128, .. } => Type::I128,
+        _ => return None,
+    })
+}
+
+fn check_identifier(name: &str) -> Result<(), ToCError> {
+    if is_identifier(name) {
+        Ok(())
+    } else {
+        Err(ToCError::Name {
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// Whether `name` can name something in C, up to C23 and with the extensions this module uses.
+fn is_identifier(name: &str) -> bool {
+    const KEYWORDS: [&str; 53] = [
+        "alignas",
+        "alignof",
+        "asm",
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "char",
+        "const",
+        "constexpr",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "linux",
+        "long",
+        "nullptr",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "static_assert",
+        "struct",
+        "switch",
+        "thread_local",
+        "true",
+        "typedef",
+        "typeof",
+        "typeof_unqual",
+        "union",
+        "unix",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "_Bool",
+        "_Complex",
+        "_Atomic",
+        "_Alignas",
+        "_Float16",
+    ];
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.contains(&name)
+}

@@ -1,0 +1,217 @@
+//! `cabi` types to C and back: libclang, gcc and clang give what [`Emitter`] writes the layout that `cabi` computed.
+
+mod support;
+
+use cabi::{DataModel, Kind, Type};
+use cabi_header::{Emitter, Header, Options};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
+use support::generate::{Dialect, record};
+use support::{Compiler, read_with};
+
+const MODEL: DataModel = DataModel::LP64;
+
+/// The first difference between two types' layouts, members included.
+fn difference(ours: &Type, theirs: &Type) -> Option<String> {
+    if (ours.size(), ours.align()) != (theirs.size(), theirs.align()) {
+        return Some(format!(
+            "{ours}: {}/{} bytes, read back {}/{}",
+            ours.size(),
+            ours.align(),
+            theirs.size(),
+            theirs.align()
+        ));
+    }
+    match (ours.kind(), theirs.kind()) {
+        (Kind::Record(ours), Kind::Record(theirs)) => {
+            if ours.fields().len() != theirs.fields().len() {
+                return Some(format!(
+                    "{} members became {}",
+                    ours.fields().len(),
+                    theirs.fields().len()
+                ));
+            }
+            ours.fields()
+                .iter()
+                .zip(theirs.fields())
+                .find_map(|(a, b)| {
+                    if (a.name(), a.offset_bits(), a.bit_field())
+                        != (b.name(), b.offset_bits(), b.bit_field())
+                    {
+                        return Some(format!("{a:?} became {b:?}"));
+                    }
+                    difference(a.ty(), b.ty())
+                })
+        }
+        (Kind::Array(ours), Kind::Array(theirs)) if theirs.len == ours.len => {
+            difference(&ours.elem, &theirs.elem)
+        }
+        // gcc wants a named member before a flexible array.
+        (Kind::Array(ours), Kind::Array(theirs)) if ours.len.is_none() => {
+            difference(&ours.elem, &theirs.elem)
+        }
+        (a, b) => (a != b || ours.is_atomic() != theirs.is_atomic())
+            .then(|| format!("{ours} became {theirs}")),
+    }
+}
+
+fn text_of(ty: &Type) -> String {
+    let mut emitter = Emitter::new(&MODEL);
+    let declared = emitter.declaration(ty, "object").unwrap();
+    format!("{}typedef {declared};\n", emitter.definitions())
+}
+
+fn read_back<'h>(header: &'h Header, text: &str) -> Result<&'h Type, String> {
+    header.ty("object").ok_or_else(|| {
+        let reasons: Vec<String> = header
+            .skipped
+            .iter()
+            .map(|s| format!("{}: {}", s.name, s.reason))
+            .collect();
+        format!("{}\n{text}", reasons.join("\n"))
+    })
+}
+
+#[test]
+fn random_types_survive_the_way_through_c() {
+    if read_with("", &Options::new()).is_none() {
+        return;
+    }
+    let cases = std::env::var("CABI_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(400);
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let result = runner.run(&record("outer", Dialect::ALL), |ty| {
+        let text = text_of(&ty);
+        let header = cabi_header::parse(&text, &Options::new())
+            .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        let back = read_back(&header, &text).map_err(TestCaseError::fail)?;
+        match difference(&ty, back) {
+            None => Ok(()),
+            Some(what) => Err(TestCaseError::fail(format!("{what}\n{text}"))),
+        }
+    });
+    match result {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, _)) => panic!("{reason}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Assertions on everything C can state about `ty`, called `name`.
+fn assertions(emitter: &mut Emitter, ty: &Type, name: &str) -> String {
+    let spelled = emitter.spelling(ty).unwrap();
+    // gcc's `_Alignof` stops at the largest alignment of the registers it may use; an offset says what layout follows.
+    let mut text = format!(
+        "_Static_assert(sizeof({spelled}) == {}, \"size of {name}\");\n\
+         _Static_assert(__builtin_offsetof(struct {{ char before; {spelled} it; }}, it) == {}, \"alignment of {name}\");\n",
+        ty.size(),
+        ty.align()
+    );
+    for field in ty
+        .as_record()
+        .into_iter()
+        .flat_map(|record| record.fields())
+    {
+        if let (Some(member), None) = (field.name(), field.bit_field()) {
+            text += &format!(
+                "_Static_assert(__builtin_offsetof({spelled}, {member}) == {}, \"{name}.{member}\");\n",
+                field.offset()
+            );
+        }
+    }
+    text
+}
+
+/// `n` random records in one file, with their layout asserted.
+fn batch(n: usize, dialect: Dialect) -> String {
+    // The same types each time: what one compiler release does wrong shall not come and go.
+    let mut runner = TestRunner::deterministic();
+    let strategy = record("outer", dialect);
+    let mut emitter = Emitter::new(&MODEL);
+    let mut asserted = String::new();
+    for i in 0..n {
+        let ty = proptest::strategy::Strategy::new_tree(&strategy, &mut runner)
+            .unwrap()
+            .current();
+        asserted += &assertions(&mut emitter, &ty, &format!("record {i}"));
+    }
+    format!("{}{asserted}", emitter.definitions())
+}
+
+/// One file with many types is fast; when it fails, types are tried one by one and the first that fails is shrunk.
+fn agrees(compiler: Compiler, dialect: Dialect) {
+    let Some(command) = compiler.find() else {
+        return;
+    };
+    let cases = 600;
+    if compiler
+        .check(command, &batch(cases, dialect), "batch")
+        .is_ok()
+    {
+        return;
+    }
+    let config = Config {
+        cases: 1 << 20,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, deterministic());
+    let result = runner.run(&record("outer", dialect), |ty| {
+        let mut emitter = Emitter::new(&MODEL);
+        let asserted = assertions(&mut emitter, &ty, "outer");
+        let text = format!("{}{asserted}", emitter.definitions());
+        compiler
+            .check(command, &text, "single")
+            .map_err(|message| TestCaseError::fail(format!("{message}\n{text}")))
+    });
+    match result {
+        Err(TestError::Fail(reason, _)) => panic!("{reason}"),
+        _ => panic!("the batch failed, its types alone do not"),
+    }
+}
+
+fn deterministic() -> TestRng {
+    TestRng::deterministic_rng(Config::default().rng_algorithm)
+}
+
+#[test]
+fn gcc_agrees_on_random_types() {
+    agrees(Compiler::Gcc, Dialect::GCC);
+}
+
+#[test]
+fn clang_agrees_on_random_types() {
+    agrees(Compiler::Clang, Dialect::CLANG);
+}
+
+#[test]
+fn a_wrong_assertion_is_noticed() {
+    for compiler in [Compiler::Gcc, Compiler::Clang] {
+        let Some(command) = compiler.find() else {
+            continue;
+        };
+        let text = batch(20, Dialect::GCC).replacen(" == ", " == 1 + ", 1);
+        let message = compiler.check(command, &text, "control").unwrap_err();
+        assert!(message.contains("size of record 0"), "{message}");
+    }
+}
+
+#[test]
+fn a_wrong_layout_is_noticed() {
+    let ty = cabi::RecordBuilder::structure("s")
+        .field("a", Type::I8)
+        .field("b", Type::I32)
+        .build(&MODEL)
+        .unwrap();
+    let text = text_of(&ty).replace("int b", "short b");
+    let Some(header) = support::read(&text) else {
+        return;
+    };
+    assert!(difference(&ty, header.ty("object").unwrap()).is_some());
+}

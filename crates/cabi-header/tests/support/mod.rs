@@ -1,0 +1,92 @@
+//! What the tests of this crate share: whether the oracles are here, and random types.
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "each test binary uses its part of this module"
+)]
+
+pub mod generate;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use cabi_header::{Header, HeaderError, Options, parse};
+
+/// Reads `text`; `None`, with a notice, when there is no libclang and that is allowed.
+pub fn read(text: &str) -> Option<Header> {
+    read_with(text, &Options::new())
+}
+
+/// As [`read`], with options.
+pub fn read_with(text: &str, options: &Options) -> Option<Header> {
+    match parse(text, options) {
+        Ok(header) => Some(header),
+        Err(error @ HeaderError::NoLibclang { .. }) => {
+            missing(&error.to_string());
+            None
+        }
+        Err(error) => panic!("{error}\n{text}"),
+    }
+}
+
+/// Prints what cannot run; fails where oracles are required.
+pub fn missing(what: &str) {
+    println!("not run: {what}");
+    assert!(
+        std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|v| v != "1"),
+        "required, but not here: {what}"
+    );
+}
+
+/// A C compiler of this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compiler {
+    Gcc,
+    Clang,
+}
+
+impl Compiler {
+    fn commands(self) -> &'static [&'static str] {
+        match self {
+            Self::Gcc => &["gcc"],
+            Self::Clang => &["clang-19", "clang"],
+        }
+    }
+
+    /// The first command that runs.
+    pub fn find(self) -> Option<&'static str> {
+        let found = self.commands().iter().find(|name| {
+            Command::new(name)
+                .arg("--version")
+                .output()
+                .is_ok_and(|out| out.status.success())
+        });
+        if found.is_none() {
+            missing(&format!("{self:?}: no such compiler"));
+        }
+        found.copied()
+    }
+
+    /// What the compiler says about `text`, if it says that it is wrong.
+    pub fn check(self, command: &str, text: &str, name: &str) -> Result<(), String> {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let file = dir.join(format!("{name}-{self:?}-{}.c", std::process::id()));
+        std::fs::write(&file, text).expect("the test's directory is writable");
+        let out = Command::new(command)
+            .args([
+                "-std=gnu11",
+                "-fsyntax-only",
+                "-Wno-psabi",
+                "-Wno-attributes",
+            ])
+            .arg(&file)
+            .output()
+            .expect("the compiler ran a moment ago");
+        std::fs::remove_file(&file).expect("the file was just written");
+        if out.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&out.stderr).into_owned())
+        }
+    }
+}
