@@ -316,7 +316,7 @@ impl Judge {
                 judge
                     .missing
                     .insert(row.capability, format!("this machine has no {}", row.name));
-            } else if let Err(error) = judge.check(row.source, row.flags) {
+            } else if let Err(error) = judge.check(row.source, &probe_flags(row)) {
                 let why = match error {
                     JudgeError::Refused { messages, .. } => first_error(&messages),
                     other => return Err(other.to_string()),
@@ -481,6 +481,13 @@ pub fn needs(block: &Block) -> Vec<Capability> {
     out.sort_unstable();
     out.dedup();
     out
+}
+
+/// An attribute a compiler does not know is only a warning to it: here it must be an error.
+fn probe_flags(row: &Trait) -> Vec<&'static str> {
+    let mut flags = vec!["-Werror=attributes"];
+    flags.extend(row.flags);
+    flags
 }
 
 /// The compiler's flags for a signature's vector levels.

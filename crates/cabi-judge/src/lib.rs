@@ -14,5 +14,7 @@
 pub mod case;
 pub mod corpus;
 pub mod ctext;
+pub mod graffiti;
+pub mod half;
 pub mod judge;
 pub mod report;

@@ -1,0 +1,99 @@
+//! The `>` lines of the corpus are what an explanation of each block prints. `CABI_BLESS=1` rewrites them.
+//!
+//! This suite only keeps the text from changing unseen; that it is true, the probe and the calls show.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use cabi_judge::case::Subject;
+use cabi_judge::report::Report;
+use cabi_tests::corpus::{Corpus, expected};
+
+const ENGINE: &str = "explain";
+
+fn main() -> ExitCode {
+    let mut report = match Report::new("explain").with_expected(&expected()) {
+        Ok(report) => report,
+        Err(why) => return refuse(&why),
+    };
+    let bless = std::env::var("CABI_BLESS").is_ok_and(|value| value == "1");
+    for folder in ["x86-64-sysv"] {
+        let corpus = match Corpus::read(folder, ENGINE, &mut report) {
+            Ok(corpus) => corpus,
+            Err(why) => return refuse(&why),
+        };
+        if bless {
+            if let Err(why) = rewrite(&corpus, &mut report) {
+                return refuse(&why);
+            }
+            continue;
+        }
+        for subject in &corpus.subjects {
+            let outcome = match subject.summary() {
+                Ok(lines) => compare(&subject.block.expected, &lines),
+                Err(error) => Err(error.to_string()),
+            };
+            report.outcome(ENGINE, &subject.block.name, outcome);
+        }
+        control(&corpus.subjects, &mut report);
+    }
+    report.finish(!bless)
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("explain: {why}");
+    ExitCode::FAILURE
+}
+
+fn compare(expected: &[String], got: &[String]) -> Result<(), String> {
+    if expected == got {
+        return Ok(());
+    }
+    let mut text = String::from("the lines differ; CABI_BLESS=1 rewrites them");
+    for line in expected.iter().filter(|line| !got.contains(line)) {
+        text.push_str(&format!("\n  - {line}"));
+    }
+    for line in got.iter().filter(|line| !expected.contains(line)) {
+        text.push_str(&format!("\n  + {line}"));
+    }
+    Err(text)
+}
+
+/// A block whose line was changed must be found out.
+fn control(subjects: &[Subject], report: &mut Report) {
+    for subject in subjects
+        .iter()
+        .filter(|subject| !subject.block.expected.is_empty())
+        .take(20)
+    {
+        let mut lines = subject.block.expected.clone();
+        lines[0] = lines[0].replace("rdi", "rsi") + "!";
+        let caught = subject
+            .summary()
+            .is_ok_and(|got| compare(&lines, &got).is_err());
+        let outcome = if caught {
+            Ok(())
+        } else {
+            Err("a changed line was not noticed".to_owned())
+        };
+        report.outcome("explain control", &subject.block.name, outcome);
+    }
+}
+
+fn rewrite(corpus: &Corpus, report: &mut Report) -> Result<(), String> {
+    let mut texts = BTreeMap::new();
+    for subject in &corpus.subjects {
+        match subject.summary() {
+            Ok(lines) => {
+                texts.insert(subject.block.name.clone(), lines);
+            }
+            Err(error) => report.outcome(ENGINE, &subject.block.name, Err(error.to_string())),
+        }
+    }
+    for file in &corpus.files {
+        if file.bless(&texts).map_err(|error| error.to_string())? {
+            report.note(format!("blessed {}", file.path.display()));
+        }
+    }
+    Ok(())
+}

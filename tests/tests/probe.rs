@@ -1,0 +1,229 @@
+//! The register-dump probe over the corpus: each judge calls and is called, and every byte must be where `FnAbi` says under that
+//! judge's profile. For each case that passes, an `FnAbi` with one piece moved must fail: the probe sees what it claims to see.
+
+use std::process::ExitCode;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+fn main() -> ExitCode {
+    suite::run().unwrap_or_else(|why| {
+        eprintln!("probe: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+fn main() -> ExitCode {
+    println!("probe: not run: it reads the registers of x86-64 System V");
+    ExitCode::SUCCESS
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod suite {
+    use std::collections::BTreeMap;
+    use std::process::ExitCode;
+
+    use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi, Target};
+    use cabi_judge::case::Case;
+    use cabi_judge::graffiti::{Painter, Pattern};
+    use cabi_judge::half::{Images, argument_types, has_result};
+    use cabi_judge::judge::{Bench, Judge, judges_required};
+    use cabi_judge::report::Report;
+    use cabi_tests::corpus::{Corpus, expected};
+    use cabi_tests::probe::{Entry, MAX_BYTES, Probe, check_arguments, check_result};
+
+    pub(crate) fn run() -> Result<ExitCode, String> {
+        let mut report = Report::new("probe").with_expected(&expected())?;
+        let corpus = Corpus::read("x86-64-sysv", "probe", &mut report)?;
+        let bench = Bench::find();
+        for (name, why) in &bench.absent {
+            if judges_required() {
+                report.outcome("probe", name, Err(format!("this judge is missing: {why}")));
+            } else {
+                report.not_run(&format!("probe {name}"), "every case", why);
+            }
+        }
+        for judge in &bench.judges {
+            report.note(format!("judge: {judge}, profile {:?}", judge.profile()));
+            for entries in batches(judge, &corpus, &mut report) {
+                batch(judge, &entries, &mut report);
+            }
+        }
+        Ok(report.finish(true))
+    }
+
+    /// The cases `judge` can be asked, those of one vector level together.
+    fn batches<'a>(judge: &Judge, corpus: &'a Corpus, report: &mut Report) -> Vec<Vec<Entry<'a>>> {
+        let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
+        for subject in &corpus.subjects {
+            for case in &subject.cases {
+                let engine = format!("probe {}", judge.name());
+                if subject.target != Target::X86_64_LINUX {
+                    report.not_run(&engine, &case.name, "not a signature of x86-64 System V");
+                } else if let Err(why) = judge.admits(&subject.block) {
+                    report.not_run(&engine, &case.name, &why);
+                } else {
+                    levels
+                        .entry(&subject.block.features)
+                        .or_default()
+                        .push((subject, case));
+                }
+            }
+        }
+        levels.into_values().collect()
+    }
+
+    /// Builds the halves of `entries` in one file; what a compiler refuses, it refuses alone.
+    fn batch(judge: &Judge, entries: &[Entry<'_>], report: &mut Report) {
+        let engine = format!("probe {}", judge.name());
+        match Probe::build(judge, entries) {
+            Ok(probe) => {
+                for (i, (_, case)) in entries.iter().enumerate() {
+                    let outcome = one(judge, &probe, i, case);
+                    if outcome.is_ok() {
+                        control(judge, &probe, i, case, report);
+                    }
+                    report.outcome(&engine, &case.name, outcome);
+                }
+            }
+            Err(error) if entries.len() == 1 => {
+                report.outcome(&engine, &entries[0].1.name, Err(error.to_string()));
+            }
+            Err(_) => {
+                let (left, right) = entries.split_at(entries.len() / 2);
+                batch(judge, left, report);
+                batch(judge, right, report);
+            }
+        }
+    }
+
+    /// Both directions of one case.
+    fn one(judge: &Judge, probe: &Probe, index: usize, case: &Case) -> Result<(), String> {
+        let sig = case
+            .sig(judge.profile())
+            .map_err(|error| error.to_string())?;
+        let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
+        arguments(probe, index, case, &abi)?;
+        result(probe, index, case, &abi)
+    }
+
+    fn arguments(probe: &Probe, index: usize, case: &Case, abi: &FnAbi) -> Result<(), String> {
+        let types = argument_types(case);
+        let mut painter = Painter::default();
+        let mut patterns: Vec<Pattern> = types.iter().map(|ty| painter.paint(ty)).collect();
+        let images = Images::of(&types);
+        let mut bytes = vec![0; images.size];
+        for (pattern, offset) in patterns.iter().zip(&images.offsets) {
+            bytes[*offset..][..pattern.bytes.len()].copy_from_slice(&pattern.bytes);
+        }
+        for (pattern, ty) in patterns
+            .iter_mut()
+            .zip(&types)
+            .skip(case.prototype.params.len())
+        {
+            *pattern = pattern.promoted(ty).1;
+        }
+        let area = usize::try_from(abi.area_bytes).map_err(|error| error.to_string())?;
+        let dump = probe.arguments(index, &bytes, (area + 128).min(MAX_BYTES));
+        check_arguments(abi, &patterns, &dump.ok_or("the C half has no caller")?)
+    }
+
+    fn result(probe: &Probe, index: usize, case: &Case, abi: &FnAbi) -> Result<(), String> {
+        if !has_result(case) {
+            return Ok(());
+        }
+        let pattern = Painter::starting_at(9).paint(&case.prototype.ret);
+        let dump = probe
+            .result(index, &pattern.bytes)
+            .ok_or("the C half has no callee")?;
+        check_result(abi, &pattern, &dump)
+    }
+
+    /// Moves one piece of an argument, and one of the result, to other places: the probe must see it. Code that copies a value leaves
+    /// its bytes in places of its own, so of several wrong places one may hold the right bytes by chance, but not all.
+    fn control(judge: &Judge, probe: &Probe, index: usize, case: &Case, report: &mut Report) {
+        let Ok(abi) = case
+            .sig(judge.profile())
+            .and_then(|sig| FnAbi::new(&sig, &case.target))
+        else {
+            return;
+        };
+        let mut check = |what: &str, caught: bool| {
+            let why = "a piece in the wrong place was not noticed";
+            let outcome = if caught { Ok(()) } else { Err(why.to_owned()) };
+            report.outcome(&format!("probe control {what}"), &case.name, outcome);
+        };
+        // One byte can be right by chance in all of them.
+        let heavy = |ty: &cabi::Type| Painter::default().paint(ty).weight() >= 2;
+        let types = argument_types(case);
+        if let Some(at) = types.iter().position(heavy) {
+            let wrong = |n| {
+                let mut wrong = abi.clone();
+                moved(&mut wrong.args[at].place, n).then_some(wrong)
+            };
+            let mut tried = (1..6).filter_map(wrong).peekable();
+            if tried.peek().is_some() {
+                check(
+                    "argument",
+                    tried.any(|wrong| arguments(probe, index, case, &wrong).is_err()),
+                );
+            }
+        }
+        if has_result(case) && heavy(&case.prototype.ret) {
+            let caught = (1..6).any(|n| {
+                let mut wrong = abi.clone();
+                match &mut wrong.ret {
+                    RetAbi::Parts(parts) => move_parts(parts, n),
+                    RetAbi::Indirect { echo, .. } => *echo = Some(Reg::Rdx),
+                    _ => {}
+                }
+                result(probe, index, case, &wrong).is_err()
+            });
+            check("result", caught);
+        }
+    }
+
+    /// Moves the pieces of an argument `n` places on; false if it has none.
+    fn moved(place: &mut Place, n: u8) -> bool {
+        match place {
+            Place::Parts(parts) => move_parts(parts, n),
+            Place::Stack { offset, .. } => *offset += 8 * u64::from(n),
+            _ => return false,
+        }
+        true
+    }
+
+    fn move_parts(parts: &mut [PlacedPart], n: u8) {
+        for part in parts {
+            part.loc = match part.loc {
+                Loc::Reg(reg) => Loc::Reg(other_register(reg, usize::from(n))),
+                Loc::Stack(offset) => Loc::Stack(offset + 8 * u64::from(n)),
+                other => other,
+            };
+        }
+    }
+
+    fn other_register(reg: Reg, n: usize) -> Reg {
+        const INT: [Reg; 6] = [Reg::Rdi, Reg::Rsi, Reg::Rdx, Reg::Rcx, Reg::R8, Reg::R9];
+        const VECTOR: [Reg; 8] = [
+            Reg::Xmm0,
+            Reg::Xmm1,
+            Reg::Xmm2,
+            Reg::Xmm3,
+            Reg::Xmm4,
+            Reg::Xmm5,
+            Reg::Xmm6,
+            Reg::Xmm7,
+        ];
+        let next = |order: &[Reg]| {
+            let at = order.iter().position(|known| *known == reg).unwrap_or(0);
+            order[(at + n) % order.len()]
+        };
+        match (reg, reg.bank()) {
+            (Reg::Rax, _) if n == 1 => Reg::Rdx,
+            (Reg::St0, _) => Reg::St1,
+            (Reg::St1, _) => Reg::St0,
+            (_, Bank::Int) => next(&INT),
+            _ => next(&VECTOR),
+        }
+    }
+}
