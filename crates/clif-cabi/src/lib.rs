@@ -1,3 +1,35 @@
-//! clif-cabi
+//! The C ABI for Cranelift: give it a C type and a Cranelift value, and the call is right.
+//!
+//! Cranelift passes scalars. This crate lowers calls, entries and returns of C functions to it: structures, unions, `long double`, complex
+//! numbers, vectors, `__int128`, variadic calls. Three levels stay separately usable:
+//!
+//! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
+//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, the values in and the values out, for a front end that issues its own `call`,
+//!    `call_indirect` or `try_call`.
+//! 3. [`Lowering::call`], [`Lowering::enter`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the door.
+//!
+//! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Bridge`].
+//! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each piece where C has it.
+#![forbid(unsafe_code)]
 
+mod bridge;
+mod emit;
+mod error;
+mod lowering;
+mod pieces;
+mod realize;
 pub mod replay;
+mod sysv;
+
+pub use bridge::{Bridge, BridgeCode, Bridges};
+pub use emit::{Arg, Callee, Entry, Ret, Returned, Values};
+pub use error::LowerError;
+pub use lowering::{Function, Lowering};
+pub use pieces::{Piece, Pieces, value_type};
+pub use realize::{CallPlan, EntryPlan};
+pub use sysv::SysVAggregateLowering;
+
+pub use cabi;
+pub use cranelift_codegen;
+pub use cranelift_frontend;
+pub use cranelift_module;

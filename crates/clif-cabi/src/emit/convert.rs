@@ -1,0 +1,99 @@
+//! Between the one SSA value a front end has and the pieces that travel. Only bits move: no conversion changes a number.
+
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
+
+use super::Values;
+use crate::pieces::Piece;
+
+/// Reinterpret: lane order as in memory.
+fn flags() -> MemFlagsData {
+    MemFlagsData::new().with_endianness(Endianness::Little)
+}
+
+/// The pieces of `value`, or `None` if its bits do not make them.
+pub(crate) fn split(
+    builder: &mut FunctionBuilder<'_>,
+    value: Value,
+    pieces: &[Piece],
+) -> Option<Values> {
+    let ty = builder.func.dfg.value_type(value);
+    if ty.is_invalid() {
+        return None;
+    }
+    match pieces {
+        [piece] => reshape(builder, value, piece.ty).map(|v| Values::from_slice(&[v])),
+        [low, high] if [low.ty, high.ty] == [types::I64; 2] && ty.bits() == 128 => {
+            let (low, high) = halves(builder, value, ty)?;
+            Some(Values::from_slice(&[low, high]))
+        }
+        _ => None,
+    }
+}
+
+fn halves(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<(Value, Value)> {
+    if ty == types::I128 {
+        return Some(builder.ins().isplit(value));
+    }
+    if !ty.is_vector() {
+        return None; // f128 has no instruction to take it apart
+    }
+    let lanes = match ty {
+        types::I64X2 => value,
+        _ => builder.ins().bitcast(types::I64X2, flags(), value),
+    };
+    Some((
+        builder.ins().extractlane(lanes, 0),
+        builder.ins().extractlane(lanes, 1),
+    ))
+}
+
+/// The bits of `value` as `ty`, zero-extended if `ty` is a wider integer. `None` if bits would be lost.
+pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
+    let from = builder.func.dfg.value_type(value);
+    if from == ty {
+        return Some(value);
+    }
+    if from.bits() == ty.bits() && from.bits() <= 64 || from.is_vector() && ty.is_vector() {
+        return (from.bits() == ty.bits()).then(|| builder.ins().bitcast(ty, flags(), value));
+    }
+    if from.bits() < ty.bits() && ty == types::I64 {
+        let int = Type::int(u16::try_from(from.bits()).ok()?)?;
+        let value = if from == int {
+            value
+        } else {
+            builder.ins().bitcast(int, flags(), value)
+        };
+        return Some(builder.ins().uextend(types::I64, value));
+    }
+    None
+}
+
+/// The value of type `ty` that `pieces` make, or `None` if they make none.
+pub(crate) fn join(
+    builder: &mut FunctionBuilder<'_>,
+    values: &[Value],
+    pieces: &[Piece],
+    ty: Type,
+) -> Option<Value> {
+    match (values, pieces) {
+        ([value], [piece]) => narrow(builder, *value, piece.ty, ty),
+        ([low, high], [a, b]) if ty == types::I128 && [a.ty, b.ty] == [types::I64; 2] => {
+            Some(builder.ins().iconcat(*low, *high))
+        }
+        _ => None,
+    }
+}
+
+/// A piece of type `from` as the value `ty` whose bits are its low ones.
+fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, from: Type, ty: Type) -> Option<Value> {
+    if from.bits() == ty.bits() {
+        return reshape(builder, value, ty);
+    }
+    if from.is_int() && from.bits() > ty.bits() {
+        let int = Type::int(u16::try_from(ty.bits()).ok()?)?;
+        let value = builder.ins().ireduce(int, value);
+        return reshape(builder, value, ty);
+    }
+    None
+}

@@ -1,0 +1,63 @@
+//! Vectors of bools that travel lane by lane: bits of an object to integers of 0 and 1, and back.
+
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_frontend::FunctionBuilder;
+
+use super::Values;
+use super::memory::Address;
+
+/// One integer per lane of the bit vector at `from`: its bytes are read once each.
+pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u16) -> Values {
+    let mut values = Values::new();
+    let mut byte = None;
+    for lane in 0..lanes {
+        let bit = i64::from(lane % 8);
+        let current = match byte {
+            Some(byte) if bit != 0 => byte,
+            _ => {
+                let offset = from.offset.saturating_add(i32::from(lane / 8));
+                let loaded =
+                    builder
+                        .ins()
+                        .uload8(types::I64, MemFlagsData::new(), from.base, offset);
+                byte = Some(loaded);
+                loaded
+            }
+        };
+        let shifted = if bit == 0 {
+            current
+        } else {
+            builder.ins().ushr_imm_u(current, bit)
+        };
+        values.push(builder.ins().band_imm_u(shifted, 1));
+    }
+    values
+}
+
+/// Writes lanes to the bit vector at `to`, whole bytes; bits behind the last lane are zero.
+pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Address) {
+    for (i, lanes) in lanes.chunks(8).enumerate() {
+        let mut byte: Option<Value> = None;
+        for (bit, lane) in lanes.iter().enumerate() {
+            // Only the lowest bit of a lane counts.
+            let lane = builder.ins().band_imm_u(*lane, 1);
+            let placed = if bit == 0 {
+                lane
+            } else {
+                builder.ins().ishl_imm_u(lane, bit as i64)
+            };
+            byte = Some(match byte {
+                Some(byte) => builder.ins().bor(byte, placed),
+                None => placed,
+            });
+        }
+        if let Some(byte) = byte {
+            let offset = to
+                .offset
+                .saturating_add(i32::try_from(i).unwrap_or(i32::MAX));
+            builder
+                .ins()
+                .istore8(MemFlagsData::new(), byte, to.base, offset);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Pieces to and from memory, never a byte outside the object: a tail of 3, 5, 6 or 7 bytes moves in pieces of 4, 2 and 1.
+
+use cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::FunctionBuilder;
+
+use crate::pieces::Piece;
+
+/// An address in CLIF: a base and a constant offset in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Address {
+    pub(crate) base: Value,
+    pub(crate) offset: i32,
+}
+
+impl Address {
+    /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
+    fn plus(self, bytes: u32) -> i32 {
+        self.offset
+            .saturating_add(i32::try_from(bytes).unwrap_or(i32::MAX))
+    }
+
+    /// The address as one value.
+    pub(crate) fn value(self, builder: &mut FunctionBuilder<'_>) -> Value {
+        match self.offset {
+            0 => self.base,
+            offset => builder.ins().iadd_imm_s(self.base, i64::from(offset)),
+        }
+    }
+}
+
+/// User memory may be unaligned (packed records) and may fault.
+fn flags() -> MemFlagsData {
+    MemFlagsData::new()
+}
+
+/// Loads one piece of the object at `from`.
+pub(crate) fn load(builder: &mut FunctionBuilder<'_>, piece: &Piece, from: Address) -> Value {
+    let offset = from.plus(piece.offset);
+    if u32::from(piece.size) == piece.ty.bytes() {
+        return builder.ins().load(piece.ty, flags(), from.base, offset);
+    }
+    let mut word: Option<Value> = None;
+    for (at, bytes) in runs(piece.size) {
+        let from_here = offset.saturating_add(i32::from(at));
+        let loaded = load_int(builder, bytes, from.base, from_here);
+        let placed = match at {
+            0 => loaded,
+            at => builder.ins().ishl_imm_u(loaded, i64::from(at) * 8),
+        };
+        word = Some(match word {
+            Some(word) => builder.ins().bor(word, placed),
+            None => placed,
+        });
+    }
+    let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
+    from_word(builder, word, piece.ty)
+}
+
+/// `bytes` bytes (1, 2, 4 or 8), zero-extended.
+fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, base: Value, offset: i32) -> Value {
+    match bytes {
+        1 => builder.ins().uload8(types::I64, flags(), base, offset),
+        2 => builder.ins().uload16(types::I64, flags(), base, offset),
+        4 => builder.ins().uload32(flags(), base, offset),
+        _ => builder.ins().load(types::I64, flags(), base, offset),
+    }
+}
+
+/// Stores one piece to the object at `to`: its `size` bytes and no more.
+pub(crate) fn store(builder: &mut FunctionBuilder<'_>, piece: &Piece, value: Value, to: Address) {
+    let offset = to.plus(piece.offset);
+    if u32::from(piece.size) == piece.ty.bytes() {
+        builder.ins().store(flags(), value, to.base, offset);
+        return;
+    }
+    let word = to_word(builder, value);
+    for (at, bytes) in runs(piece.size) {
+        let part = match at {
+            0 => word,
+            at => builder.ins().ushr_imm_u(word, i64::from(at) * 8),
+        };
+        let to_here = offset.saturating_add(i32::from(at));
+        match bytes {
+            1 => builder.ins().istore8(flags(), part, to.base, to_here),
+            2 => builder.ins().istore16(flags(), part, to.base, to_here),
+            4 => builder.ins().istore32(flags(), part, to.base, to_here),
+            _ => builder.ins().store(flags(), part, to.base, to_here),
+        };
+    }
+}
+
+/// `size` bytes, at most 8, as runs of 8, 4, 2 and 1: offset and length of each.
+fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
+    let mut at = 0;
+    [8, 4, 2, 1].into_iter().filter_map(move |bytes| {
+        let here = at;
+        (size - here >= bytes).then(|| {
+            at += bytes;
+            (here, bytes)
+        })
+    })
+}
+
+/// An integer of 64 bits as a piece of type `ty`, at most 8 bytes.
+fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
+    let int =
+        Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
+    let narrow = if int == types::I64 {
+        word
+    } else {
+        builder.ins().ireduce(int, word)
+    };
+    if ty == int {
+        narrow
+    } else {
+        builder.ins().bitcast(ty, flags(), narrow)
+    }
+}
+
+/// A piece of at most 8 bytes as an integer of 64 bits; upper bits are zero.
+pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    let ty = builder.func.dfg.value_type(value);
+    let int =
+        Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
+    let value = if ty == int {
+        value
+    } else {
+        builder.ins().bitcast(int, flags(), value)
+    };
+    if int == types::I64 {
+        value
+    } else {
+        builder.ins().uextend(types::I64, value)
+    }
+}
+
+/// A fresh object on the stack of the function being built, aligned to 16 at most; its address.
+pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
+    let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
+    let align_shift = u8::try_from(align.min(16).trailing_zeros())
+        .unwrap_or(0)
+        .min(4);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, align_shift);
+    let slot = builder.create_sized_stack_slot(slot);
+    Address {
+        base: builder.ins().stack_addr(types::I64, slot, 0),
+        offset: 0,
+    }
+}
+
+/// Copies `size` bytes between objects that do not overlap: word by word up to 64 bytes, by `memcpy` above.
+pub(crate) fn copy(
+    config: TargetFrontendConfig,
+    builder: &mut FunctionBuilder<'_>,
+    size: u64,
+    from: Address,
+    to: Address,
+) {
+    if size > 64 {
+        let (to, from) = (to.value(builder), from.value(builder));
+        let size = builder
+            .ins()
+            .iconst(types::I64, i64::try_from(size).unwrap_or(i64::MAX));
+        builder.call_memcpy(config, to, from, size);
+        return;
+    }
+    let mut at = 0_u32;
+    let mut left = size;
+    for ty in [types::I8X16, types::I64, types::I32, types::I16, types::I8] {
+        while left >= u64::from(ty.bytes()) {
+            let value = builder.ins().load(ty, flags(), from.base, from.plus(at));
+            builder.ins().store(flags(), value, to.base, to.plus(at));
+            at += ty.bytes();
+            left -= u64::from(ty.bytes());
+        }
+    }
+}

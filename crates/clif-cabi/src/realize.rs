@@ -1,0 +1,240 @@
+//! From an [`FnAbi`] to a CLIF signature and the plan of what goes into each of its parameters.
+//!
+//! Cranelift counts the integer and the vector class separately and gives nothing back, so any placement can be spelled out:
+//!
+//! ```text
+//! call:  sret, the register pieces in order, integer dummies up to six if there is a stack, then the argument area word by word
+//! entry: sret, the register pieces in order, then the whole argument area as one `sarg`
+//! ```
+//!
+//! Stack arguments that are scalars keep their own type where their class is exhausted anyway: then nothing differs from what a person would
+//! write. `replay` has the last word: a plan that Cranelift would place differently is an error.
+
+mod call;
+mod entry;
+
+pub use call::CallPlan;
+pub(crate) use call::{Passing, Slot};
+pub(crate) use entry::Arrival;
+pub use entry::EntryPlan;
+
+use cabi::{FnAbi, FnSig, Loc, Place, Reg, RetAbi, Scalar, Target};
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
+use cranelift_codegen::isa::CallConv;
+
+use crate::error::LowerError;
+use crate::pieces::{Piece, Pieces, objection, placed_pieces, x87_pieces};
+use crate::replay::{ClifPlace, replay};
+
+/// The integer registers System V passes arguments in, the class a stack word must find exhausted.
+pub(crate) const ARG_GPRS: usize = 6;
+
+/// What becomes of a result.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum RetPlan {
+    /// Nothing travels.
+    Nothing,
+    /// The call does not come back.
+    Never,
+    /// These pieces, in this order.
+    Pieces(Pieces),
+    /// One x87 value, or two, which need a bridge. The pieces are theirs in memory.
+    X87(Pieces),
+    /// Through the hidden pointer.
+    Sret,
+}
+
+impl RetPlan {
+    fn of(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<Self, LowerError> {
+        let parts = match &abi.ret {
+            RetAbi::Void | RetAbi::Ignore => return Ok(Self::Nothing),
+            RetAbi::NoReturn => return Ok(Self::Never),
+            RetAbi::Indirect { .. } => return Ok(Self::Sret),
+            RetAbi::Parts(parts) => parts,
+            _ => {
+                return Err(unsupported(
+                    sig.result(),
+                    "this kind of result is not lowered",
+                    target,
+                ));
+            }
+        };
+        if let Some(why) = parts.iter().find_map(objection) {
+            return Err(unsupported(sig.result(), why, target));
+        }
+        if matches!(parts.first().map(|part| part.loc), Some(Loc::Reg(Reg::St0))) {
+            return Ok(Self::X87(x87_pieces(if parts.len() == 2 { 2 } else { 1 })));
+        }
+        Ok(Self::Pieces(placed_pieces(sig.result(), parts)))
+    }
+
+    /// Appends the results to `signature`, and says where each must be.
+    fn declare(&self, abi: &FnAbi, signature: &mut Signature, expect: &mut Expect) {
+        let (Self::Pieces(pieces), RetAbi::Parts(parts)) = (self, &abi.ret) else {
+            return;
+        };
+        for (piece, placed) in pieces.iter().zip(parts) {
+            signature.returns.push(AbiParam::new(piece.ty));
+            if let Loc::Reg(reg) = placed.loc {
+                expect.results.push(reg);
+            }
+        }
+    }
+}
+
+/// Where the convention has the parameters and results of a CLIF signature.
+#[derive(Default)]
+pub(crate) struct Expect {
+    /// `None`: it does not matter.
+    params: Vec<Option<ClifPlace>>,
+    results: Vec<Reg>,
+}
+
+impl Expect {
+    /// Asks `replay` where Cranelift has them.
+    fn check(&self, signature: &Signature) -> Result<(), LowerError> {
+        let replayed = replay(signature)?;
+        for (i, (expected, found)) in self.params.iter().zip(&replayed.params).enumerate() {
+            if let Some(expected) = expected
+                && expected != found
+            {
+                return Err(LowerError::Mismatch {
+                    what: format!("CLIF parameter {i}"),
+                    expected: format!("{expected:?}"),
+                    found: format!("{found:?}"),
+                });
+            }
+        }
+        if self.results[..] != replayed.results[..] {
+            return Err(LowerError::Mismatch {
+                what: "CLIF results".into(),
+                expected: format!("{:?}", self.results),
+                found: format!("{:?}", replayed.results),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of a CLIF signature on the way.
+pub(crate) struct Params {
+    pub(crate) signature: Signature,
+    pub(crate) expect: Expect,
+    /// Integer registers in use so far.
+    pub(crate) n_int: usize,
+}
+
+impl Params {
+    fn new(abi: &FnAbi) -> Self {
+        let mut params = Self {
+            signature: Signature::new(CallConv::SystemV),
+            expect: Expect::default(),
+            n_int: 0,
+        };
+        if let RetAbi::Indirect {
+            pointer: Loc::Reg(reg),
+            ..
+        } = abi.ret
+        {
+            let sret = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
+            params.push(sret, Some(ClifPlace::Reg(reg)));
+            params.n_int += 1;
+        }
+        params
+    }
+
+    /// Fills the integer registers, so that every further word is on the stack.
+    fn fill_registers(&mut self) {
+        while self.n_int < ARG_GPRS {
+            self.push(AbiParam::new(types::I64), None);
+            self.n_int += 1;
+        }
+    }
+
+    fn push(&mut self, param: AbiParam, place: Option<ClifPlace>) {
+        self.signature.params.push(param);
+        self.expect.params.push(place);
+    }
+
+    fn push_piece(&mut self, piece: &Piece, place: ClifPlace) {
+        let mut param = AbiParam::new(piece.ty);
+        param.extension = piece.extension;
+        self.push(param, Some(place));
+        if piece.ty.is_int() && matches!(place, ClifPlace::Reg(_)) {
+            self.n_int += 1;
+        }
+    }
+}
+
+/// Whether a stack argument can be a CLIF parameter of its own type: a scalar or 16-byte vector whose class is exhausted before it.
+pub(crate) fn own_type(ty: &cabi::Type, abi: &FnAbi) -> Option<Piece> {
+    let value = crate::pieces::value_type(ty)?;
+    let int = value.is_int();
+    let exhausted = if int {
+        usize::from(abi.n_gp) >= ARG_GPRS
+    } else {
+        abi.n_sse >= 8
+    };
+    if !exhausted || value.bits() > 64 && int || ty.as_record().is_some() {
+        return None;
+    }
+    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
+    let extension = match value {
+        types::I8 | types::I16 if signed => cranelift_codegen::ir::ArgumentExtension::Sext,
+        types::I8 | types::I16 => cranelift_codegen::ir::ArgumentExtension::Uext,
+        _ => cranelift_codegen::ir::ArgumentExtension::None,
+    };
+    // At most 16.
+    let size = u8::try_from(value.bytes()).unwrap_or(16);
+    Some(Piece {
+        offset: 0,
+        size,
+        ty: value,
+        extension,
+    })
+}
+
+/// Refuses what no plan can be made for.
+pub(crate) fn check_args(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<(), LowerError> {
+    if abi.area_align > 16 {
+        let over_aligned = sig
+            .params()
+            .iter()
+            .zip(&abi.args)
+            .find(|(_, arg)| matches!(arg.place, Place::Stack { align, .. } if align > 16));
+        let what = over_aligned.map_or_else(
+            || "the stack".to_string(),
+            |(param, _)| param.ty.to_string(),
+        );
+        return Err(LowerError::Unsupported {
+            what,
+            why: "arguments aligned to more than 16 bytes are not lowered yet",
+            target: target.name().to_string(),
+        });
+    }
+    for (param, arg) in sig.params().iter().zip(&abi.args) {
+        let why = match &arg.place {
+            Place::Parts(parts) => {
+                if param.flags.has(cabi::ArgFlags::NEST) {
+                    Some("a static chain is not lowered yet")
+                } else {
+                    parts.iter().find_map(objection)
+                }
+            }
+            Place::Indirect { .. } => Some("arguments by reference to a copy are not lowered yet"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(unsupported(&param.ty, why, target));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn unsupported(ty: &cabi::Type, why: &'static str, target: &Target) -> LowerError {
+    LowerError::Unsupported {
+        what: ty.to_string(),
+        why,
+        target: target.name().to_string(),
+    }
+}
