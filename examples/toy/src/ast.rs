@@ -23,9 +23,16 @@ pub(crate) enum Item {
     Record(RecordDecl),
     Enum(EnumDecl),
     /// `type name = T;`
-    Alias { name: Ident, ty: TypeExpr },
+    Alias {
+        name: Ident,
+        ty: TypeExpr,
+    },
     /// `const NAME: T = value;`
-    Const { name: Ident, ty: TypeExpr, value: Expr },
+    Const {
+        name: Ident,
+        ty: TypeExpr,
+        value: Expr,
+    },
 }
 
 /// A function: with a body, or declared in an `extern` block.
@@ -107,12 +114,25 @@ pub(crate) struct TypeExpr {
 pub(crate) enum TypeKind {
     Name(Rc<str>),
     Pointer(Box<TypeExpr>),
-    Fn { params: Vec<TypeExpr>, variadic: bool, result: Option<Box<TypeExpr>> },
+    Fn {
+        params: Vec<TypeExpr>,
+        variadic: bool,
+        result: Option<Box<TypeExpr>>,
+    },
     /// Without a length: a flexible array member.
-    Array { element: Box<TypeExpr>, len: Option<Box<Expr>> },
+    Array {
+        element: Box<TypeExpr>,
+        len: Option<Box<Expr>>,
+    },
     Complex(Box<TypeExpr>),
-    Vector { element: Box<TypeExpr>, lanes: Box<Expr> },
-    BitInt { signed: bool, bits: Box<Expr> },
+    Vector {
+        element: Box<TypeExpr>,
+        lanes: Box<Expr>,
+    },
+    BitInt {
+        signed: bool,
+        bits: Box<Expr>,
+    },
     Record(Box<RecordDecl>),
     /// `!`: the function does not return.
     Never,
@@ -124,15 +144,23 @@ impl TypeKind {
         match self {
             TypeKind::Name(_) | TypeKind::Never => 0,
             TypeKind::Pointer(inner) | TypeKind::Complex(inner) => inner.depth,
-            TypeKind::Fn { params, result, .. } => {
-                params.iter().chain(result.as_deref()).map(|ty| ty.depth).max().unwrap_or(0)
+            TypeKind::Fn { params, result, .. } => params
+                .iter()
+                .chain(result.as_deref())
+                .map(|ty| ty.depth)
+                .max()
+                .unwrap_or(0),
+            TypeKind::Array { element, len } => {
+                len.as_ref().map_or(0, |len| len.depth).max(element.depth)
             }
-            TypeKind::Array { element, len } => len.as_ref().map_or(0, |len| len.depth).max(element.depth),
             TypeKind::Vector { element, lanes } => element.depth.max(lanes.depth),
             TypeKind::BitInt { bits, .. } => bits.depth,
             TypeKind::Record(record) => {
                 let members = record.members.iter().flatten();
-                members.map(|m| m.bits.as_ref().map_or(0, |bits| bits.depth).max(m.ty.depth)).max().unwrap_or(0)
+                members
+                    .map(|m| m.bits.as_ref().map_or(0, |bits| bits.depth).max(m.ty.depth))
+                    .max()
+                    .unwrap_or(0)
             }
         }
     }
@@ -153,14 +181,34 @@ pub(crate) struct Stmt {
 
 #[derive(Debug)]
 pub(crate) enum StmtKind {
-    Let { name: Ident, ty: Option<TypeExpr>, init: Option<Expr> },
+    Let {
+        name: Ident,
+        ty: Option<TypeExpr>,
+        init: Option<Expr>,
+    },
     /// `place = value;`, or `place op= value;`
-    Assign { place: Expr, op: Option<BinaryOp>, value: Expr },
+    Assign {
+        place: Expr,
+        op: Option<BinaryOp>,
+        value: Expr,
+    },
     Expr(Expr),
-    If { cond: Expr, then: Block, otherwise: Option<Block> },
-    While { cond: Expr, body: Block },
+    If {
+        cond: Expr,
+        then: Block,
+        otherwise: Option<Block>,
+    },
+    While {
+        cond: Expr,
+        body: Block,
+    },
     /// `for var in low..high`
-    For { var: Ident, low: Expr, high: Expr, body: Block },
+    For {
+        var: Ident,
+        low: Expr,
+        high: Expr,
+        body: Block,
+    },
     Return(Option<Expr>),
     Break,
     Continue,
@@ -177,9 +225,16 @@ pub(crate) struct Expr {
 
 #[derive(Debug)]
 pub(crate) enum ExprKind {
-    Int { value: u128, suffix: Rc<str> },
+    Int {
+        value: u128,
+        suffix: Rc<str>,
+    },
     /// Digits with at most one point and an exponent, without suffix; `imaginary` for `2.5i`.
-    Float { digits: Rc<str>, suffix: Rc<str>, imaginary: bool },
+    Float {
+        digits: Rc<str>,
+        suffix: Rc<str>,
+        imaginary: bool,
+    },
     Str(Vec<u8>),
     Char(u8),
     Bool(bool),

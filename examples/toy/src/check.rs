@@ -35,8 +35,17 @@ pub(crate) fn check(prelude: &Program, program: &Program) -> Result<Checked, Vec
     checker.check_bodies();
     checker.check_main();
     if checker.diagnostics.is_empty() {
-        let Checker { types, functions, main, .. } = checker;
-        Ok(Checked { types, functions, main })
+        let Checker {
+            types,
+            functions,
+            main,
+            ..
+        } = checker;
+        Ok(Checked {
+            types,
+            functions,
+            main,
+        })
     } else {
         checker.diagnostics.truncate(MAX_DIAGNOSTICS);
         Err(checker.diagnostics)
@@ -144,7 +153,8 @@ impl<'p> Checker<'p> {
                     }
                 }
                 ast::Item::Extern(block) => {
-                    let library: Option<Rc<str>> = block.library.as_ref().map(|(name, _)| name.as_str().into());
+                    let library: Option<Rc<str>> =
+                        block.library.as_ref().map(|(name, _)| name.as_str().into());
                     for function in &block.functions {
                         self.add_function(function, Origin::Extern(library.clone()));
                     }
@@ -160,7 +170,9 @@ impl<'p> Checker<'p> {
                     self.add_name(&decl.name, Meaning::Enum(id));
                 }
                 ast::Item::Alias { name, ty } => self.add_lazy(name, LazyItem::Alias(ty)),
-                ast::Item::Const { name, ty, value } => self.add_lazy(name, LazyItem::Const(ty, value)),
+                ast::Item::Const { name, ty, value } => {
+                    self.add_lazy(name, LazyItem::Const(ty, value))
+                }
             }
         }
     }
@@ -169,8 +181,18 @@ impl<'p> Checker<'p> {
         let id = FnId(self.functions.len());
         let span = (self.side == Side::User).then_some(decl.name.span);
         let name = Rc::clone(&decl.name.name);
-        let param_names = decl.params.iter().map(|(param, _)| Rc::clone(&param.name)).collect();
-        self.functions.push(Function { name, span, ty: Ty::ERROR, origin, param_names });
+        let param_names = decl
+            .params
+            .iter()
+            .map(|(param, _)| Rc::clone(&param.name))
+            .collect();
+        self.functions.push(Function {
+            name,
+            span,
+            ty: Ty::ERROR,
+            origin,
+            param_names,
+        });
         self.fn_decls.push((self.side, decl));
         self.add_name(&decl.name, Meaning::Function(id));
         id
@@ -179,22 +201,39 @@ impl<'p> Checker<'p> {
     fn add_lazy(&mut self, name: &'p ast::Ident, item: LazyItem<'p>) {
         let at = self.lazy.len();
         let side = self.side;
-        self.lazy.push(Lazy { side, name, item, progress: Progress::New, ty: Ty::ERROR, bits: 0 });
+        self.lazy.push(Lazy {
+            side,
+            name,
+            item,
+            progress: Progress::New,
+            ty: Ty::ERROR,
+            bits: 0,
+        });
         self.add_name(name, Meaning::Lazy(at));
     }
 
     fn add_name(&mut self, ident: &ast::Ident, meaning: Meaning) {
         let name = &ident.name;
         if self.side == Side::User && name.starts_with("__") {
-            let message = format!("`{name}` is reserved: names with two leading underscores are the language's own");
+            let message = format!(
+                "`{name}` is reserved: names with two leading underscores are the language's own"
+            );
             self.report(Diagnostic::new(ident.span, message));
         }
         if ty::is_builtin(name) {
-            self.report(Diagnostic::new(ident.span, format!("`{name}` is a type of the language")));
+            self.report(Diagnostic::new(
+                ident.span,
+                format!("`{name}` is a type of the language"),
+            ));
             return;
         }
-        let named = Named { meaning, span: ident.span };
-        let Some(names) = self.names.get_mut(self.side as usize) else { return };
+        let named = Named {
+            meaning,
+            span: ident.span,
+        };
+        let Some(names) = self.names.get_mut(self.side as usize) else {
+            return;
+        };
         match names.get(name) {
             Some(first) => {
                 let message = format!("`{name}` is declared twice");
@@ -230,7 +269,9 @@ impl<'p> Checker<'p> {
     }
 
     fn declare_function(&mut self, at: usize) -> Check<()> {
-        let Some(&(side, decl)) = self.fn_decls.get(at) else { return Ok(()) };
+        let Some(&(side, decl)) = self.fn_decls.get(at) else {
+            return Ok(());
+        };
         self.side = side;
         if decl.variadic && decl.body.is_some() {
             let message = "a function with a body cannot take `...`";
@@ -240,13 +281,30 @@ impl<'p> Checker<'p> {
         let mut params = Vec::new();
         for (name, ty) in &decl.params {
             params.push(self.param_ty(ty)?);
-            if decl.params.iter().filter(|(other, _)| other.name == name.name).count() > 1 && &*name.name != "_" {
-                return Err(Diagnostic::new(name.span, format!("two parameters are called `{}`", name.name)));
+            if decl
+                .params
+                .iter()
+                .filter(|(other, _)| other.name == name.name)
+                .count()
+                > 1
+                && &*name.name != "_"
+            {
+                return Err(Diagnostic::new(
+                    name.span,
+                    format!("two parameters are called `{}`", name.name),
+                ));
             }
         }
         let result = self.result_ty(decl.result.as_ref())?;
-        let function = FnTy { params, variadic: decl.variadic, result };
-        let ty = self.types.function(function).map_err(|why| Diagnostic::new(decl.name.span, why))?;
+        let function = FnTy {
+            params,
+            variadic: decl.variadic,
+            result,
+        };
+        let ty = self
+            .types
+            .function(function)
+            .map_err(|why| Diagnostic::new(decl.name.span, why))?;
         if let Some(function) = self.functions.get_mut(at) {
             function.ty = ty;
         }
@@ -255,9 +313,13 @@ impl<'p> Checker<'p> {
 
     fn check_bodies(&mut self) {
         for at in 0..self.fn_decls.len() {
-            let Some(&(side, decl)) = self.fn_decls.get(at) else { continue };
+            let Some(&(side, decl)) = self.fn_decls.get(at) else {
+                continue;
+            };
             let Some(block) = &decl.body else { continue };
-            let Some(function) = self.functions.get(at).and_then(|f| self.types.as_fn(f.ty)) else { continue };
+            let Some(function) = self.functions.get(at).and_then(|f| self.types.as_fn(f.ty)) else {
+                continue;
+            };
             self.side = side;
             self.result = function.result;
             self.scopes = vec![HashMap::new()];
@@ -267,8 +329,16 @@ impl<'p> Checker<'p> {
             }
             let stmts = self.block(block);
             if function.result != Ty::VOID && !stmt::ends(&stmts) && self.diagnostics.is_empty() {
-                let ends = if function.result == Ty::NEVER { "returns" } else { "can end without `return`" };
-                let message = format!("`{}` promises {} and {ends}", decl.name.name, self.promise(function.result));
+                let ends = if function.result == Ty::NEVER {
+                    "returns"
+                } else {
+                    "can end without `return`"
+                };
+                let message = format!(
+                    "`{}` promises {} and {ends}",
+                    decl.name.name,
+                    self.promise(function.result)
+                );
                 self.report(Diagnostic::new(block.end, message).label("the end is reached"));
             }
             let mut body = std::mem::take(&mut self.body);
@@ -287,8 +357,12 @@ impl<'p> Checker<'p> {
     }
 
     fn check_main(&mut self) {
-        let Some(function) = self.main.and_then(|id| self.functions.get(id.0)) else { return };
-        let Some(ty) = self.types.as_fn(function.ty) else { return };
+        let Some(function) = self.main.and_then(|id| self.functions.get(id.0)) else {
+            return;
+        };
+        let Some(ty) = self.types.as_fn(function.ty) else {
+            return;
+        };
         let params = match ty.params[..] {
             [] => true,
             [Ty::I32, argv] => {
@@ -308,7 +382,10 @@ impl<'p> Checker<'p> {
 
     fn add_local(&mut self, name: &ast::Ident, ty: Ty) -> LocalId {
         let id = LocalId(self.body.locals.len());
-        self.body.locals.push(Local { ty, addressed: false });
+        self.body.locals.push(Local {
+            ty,
+            addressed: false,
+        });
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(Rc::clone(&name.name), id);
         }
@@ -323,7 +400,10 @@ impl<'p> Checker<'p> {
     /// Goes one level deeper, or refuses.
     fn enter(&mut self, span: Span) -> Check<()> {
         if self.depth >= MAX_DEPTH {
-            return Err(Diagnostic::new(span, "this needs too many declarations that need each other"));
+            return Err(Diagnostic::new(
+                span,
+                "this needs too many declarations that need each other",
+            ));
         }
         self.depth += 1;
         Ok(())

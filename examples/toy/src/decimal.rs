@@ -18,12 +18,36 @@ const MAX_DIGITS: i64 = 6000;
 /// the reason in words.
 pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
     let format = match scalar {
-        Scalar::F16 => Format { precision: 11, exponent_bits: 5, explicit_one: false },
-        Scalar::BF16 => Format { precision: 8, exponent_bits: 8, explicit_one: false },
-        Scalar::F32 => Format { precision: 24, exponent_bits: 8, explicit_one: false },
-        Scalar::F64 => Format { precision: 53, exponent_bits: 11, explicit_one: false },
-        Scalar::F80 => Format { precision: 64, exponent_bits: 15, explicit_one: true },
-        Scalar::F128 => Format { precision: 113, exponent_bits: 15, explicit_one: false },
+        Scalar::F16 => Format {
+            precision: 11,
+            exponent_bits: 5,
+            explicit_one: false,
+        },
+        Scalar::BF16 => Format {
+            precision: 8,
+            exponent_bits: 8,
+            explicit_one: false,
+        },
+        Scalar::F32 => Format {
+            precision: 24,
+            exponent_bits: 8,
+            explicit_one: false,
+        },
+        Scalar::F64 => Format {
+            precision: 53,
+            exponent_bits: 11,
+            explicit_one: false,
+        },
+        Scalar::F80 => Format {
+            precision: 64,
+            exponent_bits: 15,
+            explicit_one: true,
+        },
+        Scalar::F128 => Format {
+            precision: 113,
+            exponent_bits: 15,
+            explicit_one: false,
+        },
         _ => return Err("there are no literals of this type"),
     };
     let (digits, exponent) = split(text)?;
@@ -39,7 +63,11 @@ pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> 
         return Ok(0);
     }
     let mut denominator = Big::one();
-    let scaled = if exponent < 0 { &mut denominator } else { &mut numerator };
+    let scaled = if exponent < 0 {
+        &mut denominator
+    } else {
+        &mut numerator
+    };
     for _ in 0..exponent.unsigned_abs() {
         scaled.multiply_add(10, 0);
     }
@@ -50,15 +78,25 @@ pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> 
 /// The digits, and the power of ten they are to be multiplied with.
 fn split(text: &str) -> Result<(Vec<u8>, i64), &'static str> {
     let (significand, exponent) = match text.split_once(['e', 'E']) {
-        Some((significand, exponent)) => {
-            (significand, exponent.parse::<i32>().map_err(|_| "this number's exponent is out of range")?)
-        }
+        Some((significand, exponent)) => (
+            significand,
+            exponent
+                .parse::<i32>()
+                .map_err(|_| "this number's exponent is out of range")?,
+        ),
         None => (text, 0),
     };
     let (whole, fraction) = significand.split_once('.').unwrap_or((significand, ""));
-    let digits = whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit).map(|b| b - b'0');
+    let digits = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .filter(u8::is_ascii_digit)
+        .map(|b| b - b'0');
     let fraction = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
-    Ok((digits.skip_while(|&digit| digit == 0).collect(), i64::from(exponent) - fraction))
+    Ok((
+        digits.skip_while(|&digit| digit == 0).collect(),
+        i64::from(exponent) - fraction,
+    ))
 }
 
 /// `significand * 2^exponent`, and whether a smaller rest was cut off.
@@ -86,11 +124,19 @@ fn divide(mut numerator: Big, mut denominator: Big, precision: u32) -> Quotient 
         }
         denominator.halve();
     }
-    Quotient { significand, exponent: -shift, rest: !numerator.is_zero() }
+    Quotient {
+        significand,
+        exponent: -shift,
+        rest: !numerator.is_zero(),
+    }
 }
 
 fn encode(quotient: Quotient, format: Format) -> Result<u128, &'static str> {
-    let Quotient { significand, exponent, rest } = quotient;
+    let Quotient {
+        significand,
+        exponent,
+        rest,
+    } = quotient;
     let length = i64::from(128 - significand.leading_zeros());
     let bias = (1_i64 << (format.exponent_bits - 1)) - 1;
     let least = 1 - bias;
@@ -115,7 +161,11 @@ fn encode(quotient: Quotient, format: Format) -> Result<u128, &'static str> {
     }
     let stored = format.precision - 1;
     let normal = rounded >> stored != 0;
-    let field = if normal { u128::try_from(leading + bias).unwrap_or(0) } else { 0 };
+    let field = if normal {
+        u128::try_from(leading + bias).unwrap_or(0)
+    } else {
+        0
+    };
     Ok(if format.explicit_one {
         field << format.precision | rounded
     } else {
@@ -142,7 +192,10 @@ impl Big {
     }
 
     fn bits(&self) -> i64 {
-        let top = self.0.last().map_or(0, |top| 32 - i64::from(top.leading_zeros()));
+        let top = self
+            .0
+            .last()
+            .map_or(0, |top| 32 - i64::from(top.leading_zeros()));
         let words = i64::try_from(self.0.len()).unwrap_or(i64::MAX / 64);
         (words - 1).max(0) * 32 + top
     }
@@ -181,7 +234,12 @@ impl Big {
 
     /// Subtracts `other` unless the result were negative; says whether it did.
     fn subtract_if_not_less(&mut self, other: &Big) -> bool {
-        let less = self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev())).is_lt();
+        let less = self
+            .0
+            .len()
+            .cmp(&other.0.len())
+            .then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
+            .is_lt();
         if less {
             return false;
         }
@@ -212,16 +270,42 @@ mod tests {
     #[test]
     fn f64_and_f32_agree_with_rust() {
         let texts = [
-            "0", "1", "0.1", "2.5", "1e22", "1e23", "123456789.125", "1.7976931348623157e308", "2.2250738585072014e-308",
-            "4.9406564584124654e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "9007199254740993",
-            "9007199254740991.5", "3.4028234e38", "1.1754944e-38", "1e-45", "7e-46", "8388608.5", "16777217", "33554434.9999",
+            "0",
+            "1",
+            "0.1",
+            "2.5",
+            "1e22",
+            "1e23",
+            "123456789.125",
+            "1.7976931348623157e308",
+            "2.2250738585072014e-308",
+            "4.9406564584124654e-324",
+            "2.4703282292062327e-324",
+            "2.4703282292062328e-324",
+            "9007199254740993",
+            "9007199254740991.5",
+            "3.4028234e38",
+            "1.1754944e-38",
+            "1e-45",
+            "7e-46",
+            "8388608.5",
+            "16777217",
+            "33554434.9999",
         ];
         for text in texts {
             let expected: f64 = text.parse().unwrap();
-            assert_eq!(to_bits(text, Scalar::F64), Ok(u128::from(expected.to_bits())), "{text} as f64");
+            assert_eq!(
+                to_bits(text, Scalar::F64),
+                Ok(u128::from(expected.to_bits())),
+                "{text} as f64"
+            );
             let expected: f32 = text.parse().unwrap();
             if expected.is_finite() {
-                assert_eq!(to_bits(text, Scalar::F32), Ok(u128::from(expected.to_bits())), "{text} as f32");
+                assert_eq!(
+                    to_bits(text, Scalar::F32),
+                    Ok(u128::from(expected.to_bits())),
+                    "{text} as f32"
+                );
             }
         }
     }
@@ -231,7 +315,10 @@ mod tests {
     fn f80_agrees_with_gcc() {
         assert_eq!(to_bits("1", Scalar::F80), Ok(0x3fff_8000_0000_0000_0000));
         assert_eq!(to_bits("0.1", Scalar::F80), Ok(0x3ffb_cccc_cccc_cccc_cccd));
-        assert_eq!(to_bits("3.14159265358979323846264338327950288", Scalar::F80), Ok(0x4000_c90f_daa2_2168_c235));
+        assert_eq!(
+            to_bits("3.14159265358979323846264338327950288", Scalar::F80),
+            Ok(0x4000_c90f_daa2_2168_c235)
+        );
     }
 
     #[test]

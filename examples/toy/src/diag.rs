@@ -14,12 +14,18 @@ impl Span {
     /// The span of a byte range; the lexer refuses sources in which it would not fit.
     pub(crate) fn from_range(range: &Range<usize>) -> Span {
         let bound = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span { start: bound(range.start), end: bound(range.end) }
+        Span {
+            start: bound(range.start),
+            end: bound(range.end),
+        }
     }
 
     /// From the start of `self` to the end of `end`.
     pub(crate) fn to(self, end: Span) -> Span {
-        Span { start: self.start, end: end.end.max(self.start) }
+        Span {
+            start: self.start,
+            end: end.end.max(self.start),
+        }
     }
 
     pub(crate) fn range(self) -> Range<usize> {
@@ -44,7 +50,13 @@ struct Complaint {
 impl Diagnostic {
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Diagnostic {
         let message = message.into();
-        Diagnostic(Box::new(Complaint { span, message, label: None, other: None, notes: Vec::new() }))
+        Diagnostic(Box::new(Complaint {
+            span,
+            message,
+            label: None,
+            other: None,
+            notes: Vec::new(),
+        }))
     }
 
     /// Text right under the offending source.
@@ -69,7 +81,11 @@ impl Diagnostic {
     pub(crate) fn render(&self, file: &str, source: &Source<&str>, color: bool) -> String {
         let config = Config::default()
             .with_index_type(IndexType::Byte)
-            .with_char_set(if color { CharSet::Unicode } else { CharSet::Ascii })
+            .with_char_set(if color {
+                CharSet::Unicode
+            } else {
+                CharSet::Ascii
+            })
             .with_color(color);
         let label = self.0.label.clone().unwrap_or_else(|| "here".to_string());
         let mut report = Report::build(ReportKind::Error, (file, self.0.span.range()))
@@ -87,6 +103,8 @@ impl Diagnostic {
         }
         // ariadne pads lines with blanks, which no expected output should have to repeat.
         let text = String::from_utf8_lossy(&text);
-        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        text.lines()
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect()
     }
 }

@@ -18,8 +18,14 @@ pub(crate) enum Token {
     Name,
     #[regex(r"[0-9][A-Za-z0-9_]*")]
     Int,
-    #[regex(r"[0-9][0-9_]*\.[0-9][0-9_]*([eE][+-]?[0-9][0-9_]*)?([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
-    #[regex(r"[0-9][0-9_]*[eE][+-]?[0-9][0-9_]*([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
+    #[regex(
+        r"[0-9][0-9_]*\.[0-9][0-9_]*([eE][+-]?[0-9][0-9_]*)?([A-Za-z][A-Za-z0-9]*)?",
+        priority = 10
+    )]
+    #[regex(
+        r"[0-9][0-9_]*[eE][+-]?[0-9][0-9_]*([A-Za-z][A-Za-z0-9]*)?",
+        priority = 10
+    )]
     Float,
     #[regex(r#""([^"\\\n]|\\[^\n])*""#)]
     Str,
@@ -202,14 +208,19 @@ pub(crate) fn lex(source: &str) -> Result<Vec<Spanned>, Diagnostic> {
             }
             Ok(Token::UnterminatedStr) => {
                 let message = "this string is never closed";
-                return Err(Diagnostic::new(span, message).note("a string ends on the line it begins on"));
+                return Err(
+                    Diagnostic::new(span, message).note("a string ends on the line it begins on")
+                );
             }
             Ok(token) => tokens.push(Spanned { token, span }),
             Err(()) => return Err(unknown(span, text)),
         }
     }
     let span = Span { start: end, end };
-    tokens.push(Spanned { token: Token::End, span });
+    tokens.push(Spanned {
+        token: Token::End,
+        span,
+    });
     Ok(tokens)
 }
 
@@ -217,7 +228,10 @@ fn unknown(span: Span, text: &str) -> Diagnostic {
     if text.starts_with('\'') {
         return Diagnostic::new(span, "this character is never closed");
     }
-    Diagnostic::new(span, format!("`{}` is no token of the language", text.escape_debug()))
+    Diagnostic::new(
+        span,
+        format!("`{}` is no token of the language", text.escape_debug()),
+    )
 }
 
 /// Skips to the end of a block comment; an open one becomes a token, so that it can be reported.
@@ -290,7 +304,9 @@ pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic
         Some("0b") => (2, text.get(2..).unwrap_or("")),
         _ => (10, text),
     };
-    let split = digits.find(|c: char| c != '_' && !c.is_digit(radix)).unwrap_or(digits.len());
+    let split = digits
+        .find(|c: char| c != '_' && !c.is_digit(radix))
+        .unwrap_or(digits.len());
     let (digits, suffix) = digits.split_at(split);
     let mut value: u128 = 0;
     let mut any = false;
@@ -299,9 +315,7 @@ pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic
         value = value
             .checked_mul(u128::from(radix))
             .and_then(|v| v.checked_add(u128::from(digit)))
-            .ok_or_else(|| {
-                Diagnostic::new(span, "this number needs more than 128 bits")
-            })?;
+            .ok_or_else(|| Diagnostic::new(span, "this number needs more than 128 bits"))?;
     }
     if !any {
         return Err(Diagnostic::new(span, format!("`{text}` has no digits")));

@@ -16,7 +16,13 @@ const MAX_DEPTH: u32 = 128;
 /// The tree of `source`.
 pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
     let tokens = lex(source)?;
-    let mut parser = Parser { source, tokens: &tokens, at: 0, depth: 0, no_record_literal: false };
+    let mut parser = Parser {
+        source,
+        tokens: &tokens,
+        at: 0,
+        depth: 0,
+        no_record_literal: false,
+    };
     let mut program = Program::default();
     while parser.peek() != Token::End {
         program.items.push(parser.item()?);
@@ -43,7 +49,10 @@ impl<'a> Parser<'a> {
         if let Some(attr) = attrs.first()
             && !matches!(token, Token::Struct | Token::Union)
         {
-            let message = format!("attribute `{}` belongs to a struct, a union or a member", attr.name.name);
+            let message = format!(
+                "attribute `{}` belongs to a struct, a union or a member",
+                attr.name.name
+            );
             return Err(Diagnostic::new(attr.name.span, message));
         }
         match token {
@@ -73,7 +82,9 @@ impl<'a> Parser<'a> {
                 self.expect(Token::Semi, "`;`")?;
                 Ok(Item::Const { name, ty, value })
             }
-            _ => Err(self.unexpected("`fn`, `extern`, `struct`, `union`, `enum`, `type` or `const`")),
+            _ => {
+                Err(self.unexpected("`fn`, `extern`, `struct`, `union`, `enum`, `type` or `const`"))
+            }
         }
     }
 
@@ -97,8 +108,18 @@ impl<'a> Parser<'a> {
             }
         }
         self.expect(Token::RParen, "`,` or `)`")?;
-        let result = if self.accept(Token::Arrow) { Some(self.ty()?) } else { None };
-        Ok(FnDecl { name, params, variadic, result, body: None })
+        let result = if self.accept(Token::Arrow) {
+            Some(self.ty()?)
+        } else {
+            None
+        };
+        Ok(FnDecl {
+            name,
+            params,
+            variadic,
+            result,
+            body: None,
+        })
     }
 
     fn extern_block(&mut self) -> Parsed<ExternBlock> {
@@ -128,10 +149,20 @@ impl<'a> Parser<'a> {
             Token::Union => RecordKind::Union,
             _ => RecordKind::Struct,
         };
-        let name = if item { Some(self.ident(&format!("a name for the {}", kind.word()))?) } else { None };
+        let name = if item {
+            Some(self.ident(&format!("a name for the {}", kind.word()))?)
+        } else {
+            None
+        };
         let span = name.as_ref().map_or(start, |name| name.span);
         if item && self.accept(Token::Semi) {
-            return Ok(RecordDecl { kind, name, attrs, members: None, span });
+            return Ok(RecordDecl {
+                kind,
+                name,
+                attrs,
+                members: None,
+                span,
+            });
         }
         self.expect(Token::LBrace, "`{`")?;
         let mut members = Vec::new();
@@ -142,7 +173,13 @@ impl<'a> Parser<'a> {
             }
         }
         self.expect(Token::RBrace, "`,` or `}`")?;
-        Ok(RecordDecl { kind, name, attrs, members: Some(members), span })
+        Ok(RecordDecl {
+            kind,
+            name,
+            attrs,
+            members: Some(members),
+            span,
+        })
     }
 
     fn member(&mut self) -> Parsed<Member> {
@@ -151,18 +188,37 @@ impl<'a> Parser<'a> {
         if matches!(self.peek(), Token::Struct | Token::Union) {
             // An anonymous member: its attributes are its type's.
             let ty = self.nested_record(attrs)?;
-            return Ok(Member { name: None, span: start.to(ty.span), ty, bits: None, attrs: Vec::new() });
+            return Ok(Member {
+                name: None,
+                span: start.to(ty.span),
+                ty,
+                bits: None,
+                attrs: Vec::new(),
+            });
         }
         let name = self.ident("a member or `}`")?;
         let name = if &*name.name == "_" { None } else { Some(name) };
         self.expect(Token::Colon, "`:` and the member's type")?;
         let ty = self.ty()?;
-        let bits = if self.accept(Token::Colon) { Some(self.expr()?) } else { None };
+        let bits = if self.accept(Token::Colon) {
+            Some(self.expr()?)
+        } else {
+            None
+        };
         let span = start.to(self.last_span());
         if name.is_none() && bits.is_none() {
-            return Err(Diagnostic::new(span, "only a bit-field may go without a name"));
+            return Err(Diagnostic::new(
+                span,
+                "only a bit-field may go without a name",
+            ));
         }
-        Ok(Member { name, ty, bits, attrs, span })
+        Ok(Member {
+            name,
+            ty,
+            bits,
+            attrs,
+            span,
+        })
     }
 
     fn nested_record(&mut self, attrs: Vec<Attr>) -> Parsed<TypeExpr> {
@@ -193,19 +249,31 @@ impl<'a> Parser<'a> {
     fn enum_decl(&mut self) -> Parsed<EnumDecl> {
         self.expect(Token::Enum, "`enum`")?;
         let name = self.ident("a name for the enum")?;
-        let underlying = if self.accept(Token::Colon) { Some(self.ty()?) } else { None };
+        let underlying = if self.accept(Token::Colon) {
+            Some(self.ty()?)
+        } else {
+            None
+        };
         self.expect(Token::LBrace, "`{` or `:`")?;
         let mut variants = Vec::new();
         while self.peek() != Token::RBrace {
             let variant = self.ident("a variant or `}`")?;
-            let value = if self.accept(Token::Assign) { Some(self.expr()?) } else { None };
+            let value = if self.accept(Token::Assign) {
+                Some(self.expr()?)
+            } else {
+                None
+            };
             variants.push((variant, value));
             if !self.accept(Token::Comma) {
                 break;
             }
         }
         self.expect(Token::RBrace, "`,` or `}`")?;
-        Ok(EnumDecl { name, underlying, variants })
+        Ok(EnumDecl {
+            name,
+            underlying,
+            variants,
+        })
     }
 
     fn string(&mut self) -> Parsed<(Vec<u8>, Span)> {
@@ -219,7 +287,10 @@ impl<'a> Parser<'a> {
         if self.peek() != Token::Name {
             return Err(self.unexpected(what));
         }
-        let ident = Ident { name: self.text().into(), span: self.span() };
+        let ident = Ident {
+            name: self.text().into(),
+            span: self.span(),
+        };
         self.next();
         Ok(ident)
     }
@@ -237,8 +308,15 @@ impl<'a> Parser<'a> {
 
     fn current(&self) -> Spanned {
         let end = u32::try_from(self.source.len()).unwrap_or(u32::MAX);
-        let after = Spanned { token: Token::End, span: Span { start: end, end } };
-        self.tokens.get(self.at).or(self.tokens.last()).copied().unwrap_or(after)
+        let after = Spanned {
+            token: Token::End,
+            span: Span { start: end, end },
+        };
+        self.tokens
+            .get(self.at)
+            .or(self.tokens.last())
+            .copied()
+            .unwrap_or(after)
     }
 
     fn peek(&self) -> Token {
@@ -246,7 +324,9 @@ impl<'a> Parser<'a> {
     }
 
     fn peek_second(&self) -> Token {
-        self.tokens.get(self.at + 1).map_or(Token::End, |next| next.token)
+        self.tokens
+            .get(self.at + 1)
+            .map_or(Token::End, |next| next.token)
     }
 
     fn span(&self) -> Span {
@@ -254,7 +334,10 @@ impl<'a> Parser<'a> {
     }
 
     fn last_span(&self) -> Span {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(self.span(), |last| last.span)
+        self.at
+            .checked_sub(1)
+            .and_then(|at| self.tokens.get(at))
+            .map_or(self.span(), |last| last.span)
     }
 
     fn text(&self) -> &'a str {
@@ -279,7 +362,11 @@ impl<'a> Parser<'a> {
 
     fn expect(&mut self, token: Token, what: &str) -> Parsed<Span> {
         let span = self.span();
-        if self.accept(token) { Ok(span) } else { Err(self.unexpected(what)) }
+        if self.accept(token) {
+            Ok(span)
+        } else {
+            Err(self.unexpected(what))
+        }
     }
 
     fn unexpected(&self, what: &str) -> Diagnostic {
@@ -291,7 +378,11 @@ impl<'a> Parser<'a> {
 /// A type one level above its parts.
 fn type_node(kind: TypeKind, span: Span) -> Parsed<TypeExpr> {
     let depth = kind.depth_below() + 1;
-    if depth > MAX_DEPTH { Err(too_deep(span)) } else { Ok(TypeExpr { kind, span, depth }) }
+    if depth > MAX_DEPTH {
+        Err(too_deep(span))
+    } else {
+        Ok(TypeExpr { kind, span, depth })
+    }
 }
 
 fn too_deep(span: Span) -> Diagnostic {

@@ -55,9 +55,22 @@ pub(crate) enum Stmt {
     /// `place op= value`: the place is evaluated once, and its old value is the expression's `Old`.
     Update(Place, Expr),
     Expr(Expr),
-    If { cond: Expr, then: Vec<Stmt>, otherwise: Vec<Stmt> },
-    While { cond: Expr, body: Vec<Stmt> },
-    For { var: LocalId, low: Expr, high: Expr, signed: bool, body: Vec<Stmt> },
+    If {
+        cond: Expr,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
+    While {
+        cond: Expr,
+        body: Vec<Stmt>,
+    },
+    For {
+        var: LocalId,
+        low: Expr,
+        high: Expr,
+        signed: bool,
+        body: Vec<Stmt>,
+    },
     Return(Option<Expr>),
     Break,
     Continue,
@@ -90,12 +103,24 @@ pub(crate) enum ExprKind {
     /// `&&` and `||`
     Logic(BinaryOp, Box<Expr>, Box<Expr>),
     /// Pointer plus (or minus) `index * scale` bytes.
-    Offset { pointer: Box<Expr>, index: Box<Expr>, scale: u64, negative: bool },
+    Offset {
+        pointer: Box<Expr>,
+        index: Box<Expr>,
+        scale: u64,
+        negative: bool,
+    },
     /// The distance of two pointers, in units of `scale` bytes.
-    Distance { left: Box<Expr>, right: Box<Expr>, scale: u64 },
+    Distance {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        scale: u64,
+    },
     /// Between integers, pointers, bools, `f32` and `f64`.
     Convert(Box<Expr>),
-    Call { callee: Callee, args: Vec<Expr> },
+    Call {
+        callee: Callee,
+        args: Vec<Expr>,
+    },
     Complex(Box<Expr>, Box<Expr>),
     Record(Vec<(Vec<usize>, Expr)>),
     /// The elements of an array or lanes of a vector.

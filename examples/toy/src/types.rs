@@ -1,7 +1,12 @@
 //! The types of a program. Each distinct type has a number, so that they compare and copy for free; its
 //! layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
 
+mod scalar;
+
+pub(crate) use scalar::scalar_named;
+
 use cabi::{BoolVector, DataModel, Scalar, Type};
+use scalar::{scalar_layout, scalar_name};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -34,9 +39,15 @@ pub(crate) enum TyKind {
     Pointer(Ty),
     Fn(Rc<FnTy>),
     Complex(Scalar),
-    Vector { lane: Scalar, lanes: u16 },
+    Vector {
+        lane: Scalar,
+        lanes: u16,
+    },
     /// Without a length: flexible.
-    Array { element: Ty, len: Option<u64> },
+    Array {
+        element: Ty,
+        len: Option<u64>,
+    },
     Record(RecordId),
     Enum(EnumId),
 }
@@ -110,7 +121,12 @@ pub(crate) const fn int(bits: u8, signed: bool) -> Scalar {
 
 impl Types {
     pub(crate) fn new() -> Types {
-        let mut types = Types { entries: Vec::new(), numbers: HashMap::new(), records: Vec::new(), enums: Vec::new() };
+        let mut types = Types {
+            entries: Vec::new(),
+            numbers: HashMap::new(),
+            records: Vec::new(),
+            enums: Vec::new(),
+        };
         // In the order of the constants above.
         for kind in [TyKind::Error, TyKind::Void, TyKind::Never, TyKind::Null] {
             types.insert(kind, None, 0);
@@ -152,14 +168,26 @@ impl Types {
     }
 
     pub(crate) fn function(&mut self, function: FnTy) -> Result<Ty, String> {
-        let parts: Vec<Ty> = function.params.iter().copied().chain([function.result]).collect();
-        self.intern(TyKind::Fn(Rc::new(function)), Some(MODEL.fn_pointer()), &parts)
+        let parts: Vec<Ty> = function
+            .params
+            .iter()
+            .copied()
+            .chain([function.result])
+            .collect();
+        self.intern(
+            TyKind::Fn(Rc::new(function)),
+            Some(MODEL.fn_pointer()),
+            &parts,
+        )
     }
 
     /// Of `len` elements, or flexible.
     pub(crate) fn array(&mut self, element: Ty, len: Option<u64>) -> Result<Ty, String> {
         let Some(of) = self.layout(element) else {
-            return Err(format!("`{}` cannot be an element of an array", self.name(element)));
+            return Err(format!(
+                "`{}` cannot be an element of an array",
+                self.name(element)
+            ));
         };
         let layout = match len {
             Some(len) => Type::array(of, len),
@@ -174,12 +202,20 @@ impl Types {
         self.intern(TyKind::Scalar(scalar), Some(layout), &[])
     }
 
+    /// The type of a scalar that the program has mentioned.
+    pub(crate) fn known_scalar(&self, scalar: Scalar) -> Option<Ty> {
+        self.numbers.get(&TyKind::Scalar(scalar)).copied()
+    }
+
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
-        let layout = scalar_layout(part).and_then(|part| Type::complex(&part)).map_err(|error| error.to_string())?;
+        let layout = scalar_layout(part)
+            .and_then(|part| Type::complex(&part))
+            .map_err(|error| error.to_string())?;
         self.intern(TyKind::Complex(part), Some(layout), &[])
     }
 
     pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
+        self.scalar(lane)?;
         let layout = match lane {
             Scalar::Bool => Type::bool_vector(lanes, BoolVector::Clang),
             _ => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
@@ -207,7 +243,11 @@ impl Types {
         if let Some(&ty) = self.numbers.get(&kind) {
             return Ok(ty);
         }
-        let below = parts.iter().filter_map(|part| self.entries.get(part.0 as usize)).map(|entry| entry.depth).max();
+        let below = parts
+            .iter()
+            .filter_map(|part| self.entries.get(part.0 as usize))
+            .map(|entry| entry.depth)
+            .max();
         let depth = below.unwrap_or(0) + 1;
         if depth > MAX_DEPTH {
             return Err(format!("this type nests deeper than {MAX_DEPTH} levels"));
@@ -219,7 +259,11 @@ impl Types {
         // A program of 16 MiB cannot spell 2^32 types.
         let ty = Ty(u32::try_from(self.entries.len()).unwrap_or(0));
         self.numbers.insert(kind.clone(), ty);
-        self.entries.push(Entry { kind, layout, depth });
+        self.entries.push(Entry {
+            kind,
+            layout,
+            depth,
+        });
         ty
     }
 
@@ -229,7 +273,9 @@ impl Types {
     }
 
     fn name_to(&self, ty: Ty, levels: u32) -> String {
-        let Some(levels) = levels.checked_sub(1) else { return "..".to_string() };
+        let Some(levels) = levels.checked_sub(1) else {
+            return "..".to_string();
+        };
         match self.kind(ty) {
             TyKind::Error => "?".to_string(),
             TyKind::Void => "void".to_string(),
@@ -239,13 +285,26 @@ impl Types {
             TyKind::Pointer(to) => format!("*{}", self.name_to(*to, levels)),
             TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
             TyKind::Vector { lane, lanes } => format!("vec<{}, {lanes}>", scalar_name(*lane)),
-            TyKind::Array { element, len: Some(len) } => format!("[{}; {len}]", self.name_to(*element, levels)),
+            TyKind::Array {
+                element,
+                len: Some(len),
+            } => format!("[{}; {len}]", self.name_to(*element, levels)),
             TyKind::Array { element, len: None } => format!("[{}]", self.name_to(*element, levels)),
-            TyKind::Record(id) => self.records.get(id.0).map_or_else(String::new, |r| r.name.clone()),
-            TyKind::Enum(id) => self.enums.get(id.0).map_or_else(String::new, |e| e.name.clone()),
+            TyKind::Record(id) => self
+                .records
+                .get(id.0)
+                .map_or_else(String::new, |r| r.name.clone()),
+            TyKind::Enum(id) => self
+                .enums
+                .get(id.0)
+                .map_or_else(String::new, |e| e.name.clone()),
             TyKind::Fn(function) => {
-                let mut params: Vec<String> =
-                    function.params.iter().take(8).map(|&param| self.name_to(param, levels)).collect();
+                let mut params: Vec<String> = function
+                    .params
+                    .iter()
+                    .take(8)
+                    .map(|&param| self.name_to(param, levels))
+                    .collect();
                 if function.params.len() > 8 {
                     params.push("..".to_string());
                 }
@@ -315,7 +374,10 @@ impl IntTy {
     /// Of a scalar that is an integer; wider than 128 bits there is no arithmetic.
     pub(crate) fn of(scalar: Scalar) -> Option<IntTy> {
         match scalar {
-            Scalar::Int { bits, signed } => Some(IntTy { bits: u16::from(bits), signed }),
+            Scalar::Int { bits, signed } => Some(IntTy {
+                bits: u16::from(bits),
+                signed,
+            }),
             Scalar::BitInt { bits, signed } if bits <= 128 => Some(IntTy { bits, signed }),
             _ => None,
         }
@@ -323,89 +385,24 @@ impl IntTy {
 
     /// The greatest value.
     pub(crate) fn max(self) -> u128 {
-        let bits = if self.signed { self.bits.saturating_sub(1) } else { self.bits };
-        u128::MAX.checked_shr(128_u32.saturating_sub(u32::from(bits))).unwrap_or(0)
+        let bits = if self.signed {
+            self.bits.saturating_sub(1)
+        } else {
+            self.bits
+        };
+        u128::MAX
+            .checked_shr(128_u32.saturating_sub(u32::from(bits)))
+            .unwrap_or(0)
     }
 
     /// `value` cut to the type's width and extended again by its sign.
     pub(crate) fn wrap(self, value: u128) -> u128 {
         let unused = 128_u32.saturating_sub(u32::from(self.bits));
         let high = value.checked_shl(unused).unwrap_or(0);
-        if self.signed { (high.cast_signed() >> unused).cast_unsigned() } else { high >> unused }
-    }
-}
-
-fn scalar_layout(scalar: Scalar) -> Result<Type, cabi::Error> {
-    Ok(match scalar {
-        Scalar::Bool => Type::BOOL,
-        Scalar::Int { bits: 8, signed } => if signed { Type::I8 } else { Type::U8 },
-        Scalar::Int { bits: 16, signed } => if signed { Type::I16 } else { Type::U16 },
-        Scalar::Int { bits: 32, signed } => if signed { Type::I32 } else { Type::U32 },
-        Scalar::Int { bits: 64, signed } => if signed { Type::I64 } else { Type::U64 },
-        Scalar::Int { bits: _, signed } => if signed { Type::I128 } else { Type::U128 },
-        Scalar::BitInt { bits, signed } => MODEL.bit_int(bits, signed)?,
-        Scalar::F16 => Type::F16,
-        Scalar::BF16 => Type::BF16,
-        Scalar::F32 => Type::F32,
-        Scalar::F64 => Type::F64,
-        Scalar::F80 => Type::F80,
-        Scalar::F128 => Type::F128,
-        Scalar::Dec32 => Type::DEC32,
-        Scalar::Dec64 => Type::DEC64,
-        Scalar::Dec128 => Type::DEC128,
-        Scalar::FnPtr => MODEL.fn_pointer(),
-        _ => MODEL.pointer(),
-    })
-}
-
-/// The language's names of scalars, and C's where they have one.
-pub(crate) const SCALARS: [(&str, Scalar); 34] = [
-    ("bool", Scalar::Bool),
-    ("i8", int(8, true)),
-    ("u8", int(8, false)),
-    ("i16", int(16, true)),
-    ("u16", int(16, false)),
-    ("i32", int(32, true)),
-    ("u32", int(32, false)),
-    ("i64", int(64, true)),
-    ("u64", int(64, false)),
-    ("i128", int(128, true)),
-    ("u128", int(128, false)),
-    ("f16", Scalar::F16),
-    ("bf16", Scalar::BF16),
-    ("f32", Scalar::F32),
-    ("f64", Scalar::F64),
-    ("f80", Scalar::F80),
-    ("f128", Scalar::F128),
-    ("d32", Scalar::Dec32),
-    ("d64", Scalar::Dec64),
-    ("d128", Scalar::Dec128),
-    // Second names from here on.
-    ("isize", int(64, true)),
-    ("usize", int(64, false)),
-    ("c_char", int(8, true)),
-    ("c_short", int(16, true)),
-    ("c_ushort", int(16, false)),
-    ("c_int", int(32, true)),
-    ("c_uint", int(32, false)),
-    ("c_long", int(64, true)),
-    ("c_ulong", int(64, false)),
-    ("c_longlong", int(64, true)),
-    ("c_ulonglong", int(64, false)),
-    ("c_float", Scalar::F32),
-    ("c_double", Scalar::F64),
-    ("c_longdouble", Scalar::F80),
-];
-
-/// The scalar called `name`.
-pub(crate) fn scalar_named(name: &str) -> Option<Scalar> {
-    SCALARS.iter().find(|(own, _)| *own == name).map(|(_, scalar)| *scalar)
-}
-
-fn scalar_name(scalar: Scalar) -> String {
-    match scalar {
-        Scalar::BitInt { bits, signed: true } => format!("bitint<{bits}>"),
-        Scalar::BitInt { bits, signed: false } => format!("ubitint<{bits}>"),
-        _ => SCALARS.iter().find(|(_, own)| *own == scalar).map_or("?", |(name, _)| name).to_string(),
+        if self.signed {
+            (high.cast_signed() >> unused).cast_unsigned()
+        } else {
+            high >> unused
+        }
     }
 }

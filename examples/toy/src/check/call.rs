@@ -9,7 +9,12 @@ use crate::types::{FnTy, Ty, TyKind};
 use cabi::Scalar;
 
 impl<'p> Checker<'p> {
-    pub(super) fn call(&mut self, callee: &'p ast::Expr, args: &'p [ast::Expr], span: Span) -> Check<Expr> {
+    pub(super) fn call(
+        &mut self,
+        callee: &'p ast::Expr,
+        args: &'p [ast::Expr],
+        span: Span,
+    ) -> Check<Expr> {
         let function = self.expr(callee, None)?;
         if function.ty == Ty::ERROR {
             return Ok(error_expr(span));
@@ -31,7 +36,14 @@ impl<'p> Checker<'p> {
             ExprKind::Function(id) => Callee::Direct(id),
             _ => Callee::Indirect(Box::new(function)),
         };
-        Ok(Expr { ty: ty.result, span, kind: ExprKind::Call { callee, args: values } })
+        Ok(Expr {
+            ty: ty.result,
+            span,
+            kind: ExprKind::Call {
+                callee,
+                args: values,
+            },
+        })
     }
 
     /// A function type may mention records that are opaque; a call may not.
@@ -55,7 +67,9 @@ impl<'p> Checker<'p> {
         let plural = if wanted == 1 { "" } else { "s" };
         let message = format!("expected {least}{wanted} argument{plural}, found {given}");
         let diagnostic = Diagnostic::new(span, message);
-        let ExprKind::Function(id) = function.kind else { return Err(diagnostic) };
+        let ExprKind::Function(id) = function.kind else {
+            return Err(diagnostic);
+        };
         match self.functions.get(id.0).and_then(|f| f.span) {
             Some(declared) => Err(diagnostic.other(declared, "declared here")),
             None => Err(diagnostic),
@@ -68,7 +82,10 @@ impl<'p> Checker<'p> {
         let value = self.decay(value)?;
         let span = value.span;
         if value.ty == Ty::NULL {
-            let ty = self.types.pointer(Ty::VOID).map_err(|why| Diagnostic::new(span, why))?;
+            let ty = self
+                .types
+                .pointer(Ty::VOID)
+                .map_err(|why| Diagnostic::new(span, why))?;
             return self.coerce(value, ty);
         }
         if matches!(value.ty, Ty::VOID | Ty::NEVER) {
@@ -80,6 +97,10 @@ impl<'p> Checker<'p> {
             Some(Scalar::F32) => Ty::F64,
             _ => return Ok(value),
         };
-        Ok(Expr { ty: promoted, span, kind: ExprKind::Convert(Box::new(value)) })
+        Ok(Expr {
+            ty: promoted,
+            span,
+            kind: ExprKind::Convert(Box::new(value)),
+        })
     }
 }

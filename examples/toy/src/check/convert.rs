@@ -42,26 +42,50 @@ impl Checker<'_> {
             return Ok(value);
         }
         if silent {
-            return Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) });
+            return Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Convert(Box::new(value)),
+            });
         }
-        let message = format!("expected `{}`, found `{}`", self.types.name(ty), self.types.name(from));
+        let message = format!(
+            "expected `{}`, found `{}`",
+            self.types.name(ty),
+            self.types.name(from)
+        );
         let mut diagnostic = Diagnostic::new(span, message);
-        if self.as_number(from).is_some() && self.as_number(ty).is_some_and(|to| to != Number::Bool) {
-            diagnostic = diagnostic.note(format!("numbers are converted by `as {}`", self.types.name(ty)));
+        if self.as_number(from).is_some() && self.as_number(ty).is_some_and(|to| to != Number::Bool)
+        {
+            diagnostic = diagnostic.note(format!(
+                "numbers are converted by `as {}`",
+                self.types.name(ty)
+            ));
         }
         Err(diagnostic)
     }
 
     /// An array as a pointer to its first element; other values stay what they are.
     pub(super) fn decay(&mut self, value: Expr) -> Check<Expr> {
-        let TyKind::Array { element, .. } = *self.types.kind(value.ty) else { return Ok(value) };
+        let TyKind::Array { element, .. } = *self.types.kind(value.ty) else {
+            return Ok(value);
+        };
         let span = value.span;
         let array = match value.kind {
             ExprKind::Load(place) => *place,
-            _ => Place { ty: value.ty, kind: PlaceKind::Temporary(Box::new(value)) },
+            _ => Place {
+                ty: value.ty,
+                kind: PlaceKind::Temporary(Box::new(value)),
+            },
         };
-        let zero = Expr { ty: Ty::U64, span, kind: ExprKind::Bits(0) };
-        let first = Place { ty: element, kind: PlaceKind::Element(Box::new(array), Box::new(zero)) };
+        let zero = Expr {
+            ty: Ty::U64,
+            span,
+            kind: ExprKind::Bits(0),
+        };
+        let first = Place {
+            ty: element,
+            kind: PlaceKind::Element(Box::new(array), Box::new(zero)),
+        };
         self.point(first, element, span)
     }
 
@@ -76,46 +100,91 @@ impl Checker<'_> {
             return self.cast_number(value, a, b, ty, span);
         }
         if let &TyKind::Complex(part) = self.types.kind(ty) {
-            let part = self.types.scalar(part).map_err(|why| Diagnostic::new(span, why))?;
+            let part = self
+                .types
+                .scalar(part)
+                .map_err(|why| Diagnostic::new(span, why))?;
             if self.as_number(from).is_some() {
                 let re = self.cast(value, part, span)?;
-                let im = Expr { ty: part, span, kind: ExprKind::Bits(0) };
-                return Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) });
+                let im = Expr {
+                    ty: part,
+                    span,
+                    kind: ExprKind::Bits(0),
+                };
+                return Ok(Expr {
+                    ty,
+                    span,
+                    kind: ExprKind::Complex(Box::new(re), Box::new(im)),
+                });
             }
             if matches!(self.types.kind(from), TyKind::Complex(_)) {
                 return self.cast_complex(value, part, ty, span);
             }
         }
         let address = |ty: Ty| {
-            self.types.is_pointer_like(ty) || ty == Ty::NULL || self.types.as_int(ty).is_some_and(|int| int.bits <= 64)
+            self.types.is_pointer_like(ty)
+                || ty == Ty::NULL
+                || self.types.as_int(ty).is_some_and(|int| int.bits <= 64)
         };
-        let pointers = self.types.is_pointer_like(from) || self.types.is_pointer_like(ty) || from == Ty::NULL;
+        let pointers =
+            self.types.is_pointer_like(from) || self.types.is_pointer_like(ty) || from == Ty::NULL;
         if pointers && address(from) && address(ty) {
-            return Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) });
+            return Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Convert(Box::new(value)),
+            });
         }
         Err(self.no_cast(from, ty, span))
     }
 
     fn no_cast(&self, from: Ty, ty: Ty, span: Span) -> Diagnostic {
-        let message = format!("`{}` cannot be converted to `{}`", self.types.name(from), self.types.name(ty));
+        let message = format!(
+            "`{}` cannot be converted to `{}`",
+            self.types.name(from),
+            self.types.name(ty)
+        );
         Diagnostic::new(span, message)
     }
 
-    fn cast_number(&mut self, value: Expr, from: Number, to: Number, ty: Ty, span: Span) -> Check<Expr> {
+    fn cast_number(
+        &mut self,
+        value: Expr,
+        from: Number,
+        to: Number,
+        ty: Ty,
+        span: Span,
+    ) -> Check<Expr> {
         let narrow = |int: IntTy| int.bits <= 64;
         match (from, to) {
-            (_, Number::Bool) => {
-                Err(self.no_cast(value.ty, ty, span).note("compare with zero instead: `x != 0`"))
-            }
+            (_, Number::Bool) => Err(self
+                .no_cast(value.ty, ty, span)
+                .note("compare with zero instead: `x != 0`")),
             (Number::Bool | Number::Int(_), Number::Int(_)) | (Number::Hard, Number::Hard) => {
-                Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) })
+                Ok(Expr {
+                    ty,
+                    span,
+                    kind: ExprKind::Convert(Box::new(value)),
+                })
             }
             (Number::Int(int), Number::Hard) | (Number::Hard, Number::Int(int)) if narrow(int) => {
-                Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) })
+                Ok(Expr {
+                    ty,
+                    span,
+                    kind: ExprKind::Convert(Box::new(value)),
+                })
             }
-            (Number::Bool, Number::Hard) => Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) }),
+            (Number::Bool, Number::Hard) => Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Convert(Box::new(value)),
+            }),
             (Number::Bool, Number::Soft) => {
-                let number = Expr { ty: Ty::I64, span, kind: ExprKind::Convert(Box::new(value)) };
+                let number = Expr {
+                    ty: Ty::I64,
+                    span,
+                    kind: ExprKind::Convert(Box::new(value)),
+                };
                 self.runtime_to_float(number, ty, span)
             }
             (_, Number::Hard | Number::Soft) => {
@@ -129,7 +198,11 @@ impl Checker<'_> {
                 let integer = self.runtime_to_i128(value, span)?;
                 match integer.ty {
                     same if same == ty || same == Ty::ERROR => Ok(integer),
-                    _ => Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(integer)) }),
+                    _ => Ok(Expr {
+                        ty,
+                        span,
+                        kind: ExprKind::Convert(Box::new(integer)),
+                    }),
                 }
             }
         }
@@ -138,21 +211,43 @@ impl Checker<'_> {
     /// Part by part; the value is mentioned twice, so it has to be a variable.
     fn cast_complex(&mut self, value: Expr, part: Ty, ty: Ty, span: Span) -> Check<Expr> {
         let ExprKind::Load(place) = &value.kind else {
-            return Err(Diagnostic::new(span, "only a complex number in a variable can be converted"));
+            return Err(Diagnostic::new(
+                span,
+                "only a complex number in a variable can be converted",
+            ));
         };
         let PlaceKind::Local(id) = place.kind else {
-            return Err(Diagnostic::new(span, "only a complex number in a variable can be converted"));
+            return Err(Diagnostic::new(
+                span,
+                "only a complex number in a variable can be converted",
+            ));
         };
-        let TyKind::Complex(from) = *self.types.kind(value.ty) else { return Ok(error_expr(span)) };
-        let from = self.types.scalar(from).map_err(|why| Diagnostic::new(span, why))?;
-        let mut parts = [PlaceKind::Real, PlaceKind::Imaginary].into_iter().map(|part_of| {
-            let whole = Box::new(self.local_place(id));
-            let place = Place { ty: from, kind: part_of(whole) };
-            let loaded = self.load(place, span)?;
-            self.cast(loaded, part, span)
-        });
-        let (Some(re), Some(im)) = (parts.next(), parts.next()) else { return Ok(error_expr(span)) };
-        Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re?), Box::new(im?)) })
+        let TyKind::Complex(from) = *self.types.kind(value.ty) else {
+            return Ok(error_expr(span));
+        };
+        let from = self
+            .types
+            .scalar(from)
+            .map_err(|why| Diagnostic::new(span, why))?;
+        let mut parts = [PlaceKind::Real, PlaceKind::Imaginary]
+            .into_iter()
+            .map(|part_of| {
+                let whole = Box::new(self.local_place(id));
+                let place = Place {
+                    ty: from,
+                    kind: part_of(whole),
+                };
+                let loaded = self.load(place, span)?;
+                self.cast(loaded, part, span)
+            });
+        let (Some(re), Some(im)) = (parts.next(), parts.next()) else {
+            return Ok(error_expr(span));
+        };
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Complex(Box::new(re?), Box::new(im?)),
+        })
     }
 
     fn as_number(&self, ty: Ty) -> Option<Number> {
@@ -171,7 +266,12 @@ impl Checker<'_> {
         if size <= MAX_VALUE {
             return Ok(());
         }
-        let message = format!("`{}` has {size} bytes, too many for a value", self.types.name(ty));
-        Err(Diagnostic::new(span, message).note(format!("up to {MAX_VALUE} bytes fit; use `malloc` and a pointer for more")))
+        let message = format!(
+            "`{}` has {size} bytes, too many for a value",
+            self.types.name(ty)
+        );
+        Err(Diagnostic::new(span, message).note(format!(
+            "up to {MAX_VALUE} bytes fit; use `malloc` and a pointer for more"
+        )))
     }
 }

@@ -12,9 +12,17 @@ impl<'p> Checker<'p> {
     pub(super) fn add_record(&mut self, decl: &'p RecordDecl) -> RecordId {
         let id = RecordId(self.records.len());
         let word = decl.kind.word();
-        let name = decl.name.as_ref().map_or_else(|| format!("{word} {{..}}"), |name| name.name.to_string());
+        let name = decl
+            .name
+            .as_ref()
+            .map_or_else(|| format!("{word} {{..}}"), |name| name.name.to_string());
         self.records.push((self.side, decl, Progress::New));
-        self.types.records.push(RecordTy { name, word, members: Vec::new(), layout: None });
+        self.types.records.push(RecordTy {
+            name,
+            word,
+            members: Vec::new(),
+            layout: None,
+        });
         id
     }
 
@@ -22,20 +30,29 @@ impl<'p> Checker<'p> {
         let id = EnumId(self.enums.len());
         self.enums.push((self.side, decl, Progress::New));
         let name = decl.name.name.to_string();
-        self.types.enums.push(EnumTy { name, scalar: int(32, false), layout: Type::U32, variants: Vec::new() });
+        self.types.enums.push(EnumTy {
+            name,
+            scalar: int(32, false),
+            layout: Type::U32,
+            variants: Vec::new(),
+        });
         id
     }
 
     /// Lays out a record, and those it contains. A record that contains itself is refused.
     pub(super) fn lay_out(&mut self, id: RecordId) -> Check<()> {
-        let Some(entry) = self.records.get_mut(id.0) else { return Ok(()) };
+        let Some(entry) = self.records.get_mut(id.0) else {
+            return Ok(());
+        };
         let (side, decl, progress) = *entry;
         match progress {
             Progress::Done => return Ok(()),
             Progress::Running => {
                 let name = self.types.records.get(id.0).map_or("", |r| r.name.as_str());
-                return Err(Diagnostic::new(decl.span, format!("`{name}` contains itself"))
-                    .note("a pointer to itself is fine: `next: *name`"));
+                return Err(
+                    Diagnostic::new(decl.span, format!("`{name}` contains itself"))
+                        .note("a pointer to itself is fine: `next: *name`"),
+                );
             }
             Progress::New => entry.2 = Progress::Running,
         }
@@ -64,17 +81,34 @@ impl<'p> Checker<'p> {
                 ("packed", Some(value)) => builder.pack(self.alignment(value)?),
                 ("align", Some(value)) => builder.aligned(self.alignment(value)?),
                 ("transparent", None) => builder.transparent(),
-                _ => return Err(bad_attr(attr, "`packed`, `packed(n)`, `align(n)` and `transparent`")),
+                _ => {
+                    return Err(bad_attr(
+                        attr,
+                        "`packed`, `packed(n)`, `align(n)` and `transparent`",
+                    ));
+                }
             };
         }
-        let Some(members) = &decl.members else { return Ok(()) };
+        let Some(members) = &decl.members else {
+            return Ok(());
+        };
         let mut kept = Vec::new();
         for member in members {
             let ty = self.member_ty(&member.ty)?;
-            let Some(mut layout) = self.types.layout(ty).cloned() else { return Ok(()) };
-            for attr in member.attrs.iter().filter(|attr| &*attr.name.name == "type_align") {
-                let Some(value) = &attr.value else { return Err(bad_attr(attr, "`type_align(n)`")) };
-                layout = layout.with_align(self.alignment(value)?).map_err(|e| Diagnostic::new(attr.name.span, e.to_string()))?;
+            let Some(mut layout) = self.types.layout(ty).cloned() else {
+                return Ok(());
+            };
+            for attr in member
+                .attrs
+                .iter()
+                .filter(|attr| &*attr.name.name == "type_align")
+            {
+                let Some(value) = &attr.value else {
+                    return Err(bad_attr(attr, "`type_align(n)`"));
+                };
+                layout = layout
+                    .with_align(self.alignment(value)?)
+                    .map_err(|e| Diagnostic::new(attr.name.span, e.to_string()))?;
             }
             let width = match &member.bits {
                 Some(bits) => Some(self.width(bits)?),
@@ -96,10 +130,27 @@ impl<'p> Checker<'p> {
                 };
             }
             builder = builder.member(part);
-            kept.push(MemberTy { name: name.map(Rc::from), ty });
+            kept.push(MemberTy {
+                name: name.map(Rc::from),
+                ty,
+            });
         }
         self.no_twins(decl, &kept)?;
-        let layout = builder.build(&MODEL).map_err(|error| Diagnostic::new(decl.span, error.to_string()))?;
+        let layout = builder.build(&MODEL).map_err(|error| {
+            let at = match &error {
+                cabi::Error::InvalidField { field, .. } => members.iter().find(|member| {
+                    member
+                        .name
+                        .as_ref()
+                        .is_some_and(|name| *name.name == **field)
+                }),
+                _ => None,
+            };
+            Diagnostic::new(
+                at.map_or(decl.span, |member| member.span),
+                error.to_string(),
+            )
+        })?;
         if let Some(record) = self.types.records.get_mut(id.0) {
             record.members = kept;
             record.layout = Some(layout);
@@ -129,7 +180,13 @@ impl<'p> Checker<'p> {
                     }
                 }
                 (None, TyKind::Record(id)) => {
-                    queue.extend(self.types.records.get(id.0).iter().flat_map(|record| &record.members));
+                    queue.extend(
+                        self.types
+                            .records
+                            .get(id.0)
+                            .iter()
+                            .flat_map(|record| &record.members),
+                    );
                 }
                 (None, _) => {}
             }
@@ -139,12 +196,17 @@ impl<'p> Checker<'p> {
 
     /// Gives an enum's variants their values, and the enum its integer type.
     pub(super) fn number_variants(&mut self, id: EnumId) -> Check<()> {
-        let Some(entry) = self.enums.get_mut(id.0) else { return Ok(()) };
+        let Some(entry) = self.enums.get_mut(id.0) else {
+            return Ok(());
+        };
         let (side, decl, progress) = *entry;
         match progress {
             Progress::Done => return Ok(()),
             Progress::Running => {
-                let message = format!("enum `{}` needs its own values to have values", decl.name.name);
+                let message = format!(
+                    "enum `{}` needs its own values to have values",
+                    decl.name.name
+                );
                 return Err(Diagnostic::new(decl.name.span, message));
             }
             Progress::New => entry.2 = Progress::Running,
@@ -175,7 +237,16 @@ impl<'p> Checker<'p> {
             }
             None => None,
         };
-        let (value_ty, of) = chosen.map_or((Ty::I64, IntTy { bits: 64, signed: true }), |(ty, of, _)| (ty, of));
+        let (value_ty, of) = chosen.map_or(
+            (
+                Ty::I64,
+                IntTy {
+                    bits: 64,
+                    signed: true,
+                },
+            ),
+            |(ty, of, _)| (ty, of),
+        );
         let mut next: u128 = 0;
         let mut variants: Vec<(Rc<str>, u128)> = Vec::new();
         for (name, value) in &decl.variants {
@@ -186,7 +257,10 @@ impl<'p> Checker<'p> {
                 return Err(Diagnostic::new(name.span, message));
             }
             if variants.iter().any(|(other, _)| *other == name.name) {
-                return Err(Diagnostic::new(name.span, format!("two variants are called `{}`", name.name)));
+                return Err(Diagnostic::new(
+                    name.span,
+                    format!("two variants are called `{}`", name.name),
+                ));
             }
             variants.push((Rc::clone(&name.name), next));
             next = next.wrapping_add(1);
@@ -195,32 +269,56 @@ impl<'p> Checker<'p> {
         let ty = match chosen {
             Some((ty, ..)) => ty,
             None => {
-                let of = IntTy { bits: 32, signed: negative };
-                if let Some((name, _)) = variants.iter().find(|(_, value)| of.wrap(*value) != *value) {
+                let of = IntTy {
+                    bits: 32,
+                    signed: negative,
+                };
+                if let Some((name, _)) =
+                    variants.iter().find(|(_, value)| of.wrap(*value) != *value)
+                {
                     let message = format!("`{name}` does not fit the 32 bits of an enum");
-                    return Err(Diagnostic::new(decl.name.span, message).note("choose a type: `enum name: i64 { .. }`"));
+                    return Err(Diagnostic::new(decl.name.span, message)
+                        .note("choose a type: `enum name: i64 { .. }`"));
                 }
                 if negative { Ty::I32 } else { Ty::U32 }
             }
         };
         let span = chosen.map_or(decl.name.span, |(.., span)| span);
         let underlying = self.types.layout(ty).cloned().unwrap_or(Type::U32);
-        let layout = Type::enumeration(&underlying).map_err(|error| Diagnostic::new(span, error.to_string()))?;
+        let layout = Type::enumeration(&underlying)
+            .map_err(|error| Diagnostic::new(span, error.to_string()))?;
         let scalar = self.types.as_scalar(ty).unwrap_or(int(32, false));
         if let Some(entry) = self.types.enums.get_mut(id.0) {
-            *entry = EnumTy { name: decl.name.name.to_string(), scalar, layout, variants };
+            *entry = EnumTy {
+                name: decl.name.name.to_string(),
+                scalar,
+                layout,
+                variants,
+            };
         }
         Ok(())
     }
 
     /// Resolves an alias or a constant.
     pub(super) fn resolve_lazy(&mut self, at: usize) -> Check<()> {
-        let Some(Lazy { side, name, item, progress, .. }) = self.lazy.get_mut(at) else { return Ok(()) };
+        let Some(Lazy {
+            side,
+            name,
+            item,
+            progress,
+            ..
+        }) = self.lazy.get_mut(at)
+        else {
+            return Ok(());
+        };
         let (side, name) = (*side, *name);
         match *progress {
             Progress::Done => return Ok(()),
             Progress::Running => {
-                return Err(Diagnostic::new(name.span, format!("`{}` is defined by itself", name.name)));
+                return Err(Diagnostic::new(
+                    name.span,
+                    format!("`{}` is defined by itself", name.name),
+                ));
             }
             Progress::New => *progress = Progress::Running,
         }
@@ -247,13 +345,23 @@ impl<'p> Checker<'p> {
         result.map(|_| ())
     }
 
-    fn lazy_value(&mut self, ty: &'p crate::ast::TypeExpr, value: Option<&'p Expr>) -> Check<(Ty, u128)> {
+    fn lazy_value(
+        &mut self,
+        ty: &'p crate::ast::TypeExpr,
+        value: Option<&'p Expr>,
+    ) -> Check<(Ty, u128)> {
         match value {
             None => Ok((self.ty(ty)?, 0)),
             Some(value) => {
                 let constant_ty = self.object_ty(ty)?;
-                if !matches!(self.types.kind(constant_ty), TyKind::Scalar(_) | TyKind::Enum(_) | TyKind::Error) {
-                    let message = format!("a constant is a number, not `{}`", self.types.name(constant_ty));
+                if !matches!(
+                    self.types.kind(constant_ty),
+                    TyKind::Scalar(_) | TyKind::Enum(_) | TyKind::Error
+                ) {
+                    let message = format!(
+                        "a constant is a number, not `{}`",
+                        self.types.name(constant_ty)
+                    );
                     return Err(Diagnostic::new(ty.span, message));
                 }
                 Ok((constant_ty, self.constant(value, constant_ty)?))
@@ -264,7 +372,8 @@ impl<'p> Checker<'p> {
     /// A constant that counts something.
     pub(super) fn count(&mut self, expr: &'p Expr, what: &str) -> Check<u64> {
         let value = self.constant(expr, Ty::I64)?;
-        u64::try_from(value.cast_signed()).map_err(|_| Diagnostic::new(expr.span, format!("{what} cannot be negative")))
+        u64::try_from(value.cast_signed())
+            .map_err(|_| Diagnostic::new(expr.span, format!("{what} cannot be negative")))
     }
 
     fn alignment(&mut self, expr: &'p Expr) -> Check<u32> {
@@ -283,6 +392,9 @@ fn too_big(span: Span, what: &str, count: u64) -> Diagnostic {
 }
 
 fn bad_attr(attr: &Attr, known: &str) -> Diagnostic {
-    let message = format!("attribute `{}` has no meaning here, or not in this form", attr.name.name);
+    let message = format!(
+        "attribute `{}` has no meaning here, or not in this form",
+        attr.name.name
+    );
     Diagnostic::new(attr.name.span, message).note(format!("known here: {known}"))
 }

@@ -27,12 +27,17 @@ impl<'p> Checker<'p> {
         let span = expr.span;
         let of = |ty, kind| Ok(Expr { ty, span, kind });
         match &expr.kind {
-            ast::ExprKind::Int { value, suffix } => self.int_literal(*value, suffix, span, expected, false),
-            ast::ExprKind::Float { digits, suffix, imaginary } => {
-                self.float_literal(digits, suffix, *imaginary, span, expected)
+            ast::ExprKind::Int { value, suffix } => {
+                self.int_literal(*value, suffix, span, expected, false)
             }
+            ast::ExprKind::Float {
+                digits,
+                suffix,
+                imaginary,
+            } => self.float_literal(digits, suffix, *imaginary, span, expected),
             ast::ExprKind::Char(byte) => {
-                let ty = expected.filter(|&ty| self.types.as_int(ty).is_some_and(|int| int.bits == 8));
+                let ty =
+                    expected.filter(|&ty| self.types.as_int(ty).is_some_and(|int| int.bits == 8));
                 of(ty.unwrap_or(Ty::U8), ExprKind::Bits(u128::from(*byte)))
             }
             ast::ExprKind::Bool(value) => of(Ty::BOOL, ExprKind::Bits(u128::from(*value))),
@@ -68,14 +73,22 @@ impl<'p> Checker<'p> {
             ast::ExprKind::Complex(re, im) => self.complex(re, im, span, expected),
             ast::ExprKind::Record(name, members) => self.record_literal(name, members, span),
             ast::ExprKind::Array(elements) => self.array_literal(elements, span, expected),
-            ast::ExprKind::Repeat(element, count) => self.repeat_literal(element, count, span, expected),
+            ast::ExprKind::Repeat(element, count) => {
+                self.repeat_literal(element, count, span, expected)
+            }
         }
     }
 
     /// A size is `u64`, or the integer that is wanted.
     fn size_literal(&mut self, size: u64, span: Span, expected: Option<Ty>) -> Check<Expr> {
         let expected = expected.filter(|&ty| self.types.as_int(ty).is_some());
-        self.int_literal(u128::from(size), "", span, expected.or(Some(Ty::U64)), false)
+        self.int_literal(
+            u128::from(size),
+            "",
+            span,
+            expected.or(Some(Ty::U64)),
+            false,
+        )
     }
 
     fn offset_of(
@@ -94,12 +107,17 @@ impl<'p> Checker<'p> {
             return Err(Diagnostic::new(ty.span, message));
         };
         match layout.field(&member.name) {
-            Some((field, _)) if field.bit_field().is_some() => {
-                Err(Diagnostic::new(member.span, "a bit-field has no offset in bytes"))
-            }
+            Some((field, _)) if field.bit_field().is_some() => Err(Diagnostic::new(
+                member.span,
+                "a bit-field has no offset in bytes",
+            )),
             Some((_, bits)) => self.size_literal(bits / 8, span, expected),
             None => {
-                let message = format!("`{}` has no member `{}`", self.types.name(record), member.name);
+                let message = format!(
+                    "`{}` has no member `{}`",
+                    self.types.name(record),
+                    member.name
+                );
                 Err(Diagnostic::new(member.span, message))
             }
         }
@@ -107,13 +125,20 @@ impl<'p> Checker<'p> {
 
     fn variant(&mut self, name: &ast::Ident, variant: &ast::Ident, span: Span) -> Check<Expr> {
         let Some(Meaning::Enum(id)) = self.find(&name.name).map(|named| named.meaning) else {
-            return Err(Diagnostic::new(name.span, format!("there is no enum `{}`", name.name)));
+            return Err(Diagnostic::new(
+                name.span,
+                format!("there is no enum `{}`", name.name),
+            ));
         };
         self.number_variants(id)?;
         let ty = self.types.enumeration(id);
         let variants = self.types.enums.get(id.0).map_or(&[][..], |e| &e.variants);
         match variants.iter().find(|(own, _)| *own == variant.name) {
-            Some((_, value)) => Ok(Expr { ty, span, kind: ExprKind::Bits(*value) }),
+            Some((_, value)) => Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Bits(*value),
+            }),
             None => {
                 let message = format!("enum `{}` has no variant `{}`", name.name, variant.name);
                 Err(Diagnostic::new(variant.span, message))
@@ -124,18 +149,32 @@ impl<'p> Checker<'p> {
     fn string(&mut self, bytes: &[u8], span: Span, expected: Option<Ty>) -> Check<Expr> {
         let is_char = |ty: &Ty| {
             let to = self.types.pointee(*ty);
-            to.and_then(|to| self.types.as_int(to)).is_some_and(|int| int.bits == 8)
+            to.and_then(|to| self.types.as_int(to))
+                .is_some_and(|int| int.bits == 8)
         };
         let expected = expected.filter(is_char);
         let ty = match expected {
             Some(ty) => ty,
-            None => self.types.pointer(Ty::U8).map_err(|why| Diagnostic::new(span, why))?,
+            None => self
+                .types
+                .pointer(Ty::U8)
+                .map_err(|why| Diagnostic::new(span, why))?,
         };
         let text = bytes.iter().copied().chain([0]).collect();
-        Ok(Expr { ty, span, kind: ExprKind::Str(text) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Str(text),
+        })
     }
 
-    fn unary(&mut self, op: UnaryOp, operand: &'p ast::Expr, span: Span, expected: Option<Ty>) -> Check<Expr> {
+    fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &'p ast::Expr,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
         match op {
             UnaryOp::Deref => {
                 // Through `place`, which knows how; the operand is looked at once.
@@ -160,13 +199,17 @@ impl<'p> Checker<'p> {
         let lane = match *self.types.kind(ty) {
             TyKind::Vector { lane, .. } => lane,
             TyKind::Scalar(scalar) => scalar,
-            TyKind::Complex(_) if op == UnaryOp::Neg => return self.runtime_unary("neg", value, span),
+            TyKind::Complex(_) if op == UnaryOp::Neg => {
+                return self.runtime_unary("neg", value, span);
+            }
             _ => return Err(self.no_operator(op, ty, span)),
         };
         let is_int = crate::types::IntTy::of(lane).is_some();
         let operand = Box::new(value);
         let kind = match op {
-            UnaryOp::Neg if is_int || matches!(lane, Scalar::F32 | Scalar::F64) => ExprKind::Neg(operand),
+            UnaryOp::Neg if is_int || matches!(lane, Scalar::F32 | Scalar::F64) => {
+                ExprKind::Neg(operand)
+            }
             UnaryOp::Neg if lane.is_float() && self.types.as_float(ty).is_some() => {
                 return self.runtime_unary("neg", *operand, span);
             }

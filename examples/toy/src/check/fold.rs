@@ -16,7 +16,8 @@ impl<'p> Checker<'p> {
             (Some(_), Some(to)) if value.ty != ty => match self.fold(&value) {
                 Some(bits) if to.wrap(bits) == bits => return Ok(bits),
                 Some(_) => {
-                    let message = format!("this constant does not fit into `{}`", self.types.name(ty));
+                    let message =
+                        format!("this constant does not fit into `{}`", self.types.name(ty));
                     return Err(Diagnostic::new(expr.span, message));
                 }
                 None => value,
@@ -66,7 +67,12 @@ impl<'p> Checker<'p> {
             }
             ExprKind::Compare(op, left, right) => {
                 let signed = IntTy::of(self.types.as_scalar(left.ty)?)?.signed;
-                Some(u128::from(fold_compare(*op, self.fold(left)?, self.fold(right)?, signed)))
+                Some(u128::from(fold_compare(
+                    *op,
+                    self.fold(left)?,
+                    self.fold(right)?,
+                    signed,
+                )))
             }
             ExprKind::Logic(op, left, right) => match (op, self.fold(left)?) {
                 (BinaryOp::And, 0) => Some(0),
@@ -119,7 +125,11 @@ fn fold_f64(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
 }
 
 fn fold_compare(op: BinaryOp, left: u128, right: u128, signed: bool) -> bool {
-    let order = if signed { left.cast_signed().cmp(&right.cast_signed()) } else { left.cmp(&right) };
+    let order = if signed {
+        left.cast_signed().cmp(&right.cast_signed())
+    } else {
+        left.cmp(&right)
+    };
     match op {
         BinaryOp::Eq => order.is_eq(),
         BinaryOp::Ne => order.is_ne(),

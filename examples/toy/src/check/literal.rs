@@ -23,7 +23,8 @@ impl<'p> Checker<'p> {
     ) -> Check<Expr> {
         let ty = if suffix.is_empty() {
             let number = |ty: &Ty| {
-                matches!(self.types.kind(*ty), TyKind::Complex(_)) || self.types.as_float(*ty).is_some()
+                matches!(self.types.kind(*ty), TyKind::Complex(_))
+                    || self.types.as_float(*ty).is_some()
             };
             if let Some(ty) = expected.filter(number) {
                 return self.real_literal(&value.to_string(), span, ty, negative);
@@ -35,11 +36,18 @@ impl<'p> Checker<'p> {
         } else {
             let scalar = scalar_named(suffix).filter(|&scalar| IntTy::of(scalar).is_some());
             let Some(scalar) = scalar else {
-                return Err(Diagnostic::new(span, format!("`{suffix}` is no suffix of an integer")));
+                return Err(Diagnostic::new(
+                    span,
+                    format!("`{suffix}` is no suffix of an integer"),
+                ));
             };
-            self.types.scalar(scalar).map_err(|why| Diagnostic::new(span, why))?
+            self.types
+                .scalar(scalar)
+                .map_err(|why| Diagnostic::new(span, why))?
         };
-        let Some(int) = self.types.as_int(ty) else { return Ok(error_expr(span)) };
+        let Some(int) = self.types.as_int(ty) else {
+            return Ok(error_expr(span));
+        };
         let limit = match (negative, int.signed) {
             (true, true) => int.max() + 1,
             (true, false) => 0,
@@ -50,8 +58,16 @@ impl<'p> Checker<'p> {
             let message = format!("{sign}{value} does not fit into `{}`", self.types.name(ty));
             return Err(Diagnostic::new(span, message));
         }
-        let bits = if negative { value.wrapping_neg() } else { value };
-        Ok(Expr { ty, span, kind: ExprKind::Bits(bits) })
+        let bits = if negative {
+            value.wrapping_neg()
+        } else {
+            value
+        };
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Bits(bits),
+        })
     }
 
     fn default_int(&mut self, value: u128) -> Check<Ty> {
@@ -74,17 +90,37 @@ impl<'p> Checker<'p> {
                 Some(&TyKind::Complex(part)) if part.is_float() => part,
                 _ => Scalar::F64,
             };
-            let part_ty = self.types.scalar(part).map_err(|why| Diagnostic::new(span, why))?;
+            let part_ty = self
+                .types
+                .scalar(part)
+                .map_err(|why| Diagnostic::new(span, why))?;
             let im = self.real_literal(digits, span, part_ty, false)?;
-            let re = Expr { ty: part_ty, span, kind: ExprKind::Bits(0) };
-            let ty = self.types.complex(part).map_err(|why| Diagnostic::new(span, why))?;
-            return Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) });
+            let re = Expr {
+                ty: part_ty,
+                span,
+                kind: ExprKind::Bits(0),
+            };
+            let ty = self
+                .types
+                .complex(part)
+                .map_err(|why| Diagnostic::new(span, why))?;
+            return Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Complex(Box::new(re), Box::new(im)),
+            });
         }
         if !suffix.is_empty() {
             let Some(scalar) = scalar_named(suffix).filter(|scalar| scalar.is_float()) else {
-                return Err(Diagnostic::new(span, format!("`{suffix}` is no suffix of a number with a point")));
+                return Err(Diagnostic::new(
+                    span,
+                    format!("`{suffix}` is no suffix of a number with a point"),
+                ));
             };
-            let ty = self.types.scalar(scalar).map_err(|why| Diagnostic::new(span, why))?;
+            let ty = self
+                .types
+                .scalar(scalar)
+                .map_err(|why| Diagnostic::new(span, why))?;
             return self.real_literal(digits, span, ty, false);
         }
         let wanted = expected.filter(|&ty| match self.types.kind(ty) {
@@ -101,20 +137,36 @@ impl<'p> Checker<'p> {
             let part_ty = self.types.scalar(part).map_err(sized)?;
             let re = match self.types.as_int(part_ty) {
                 Some(_) => {
-                    let value = digits.parse().map_err(|_| sized(format!("{digits} is no integer")))?;
+                    let value = digits
+                        .parse()
+                        .map_err(|_| sized(format!("{digits} is no integer")))?;
                     self.int_literal(value, "", span, Some(part_ty), negative)?
                 }
                 None => self.real_literal(digits, span, part_ty, negative)?,
             };
-            let im = Expr { ty: part_ty, span, kind: ExprKind::Bits(0) };
-            return Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) });
+            let im = Expr {
+                ty: part_ty,
+                span,
+                kind: ExprKind::Bits(0),
+            };
+            return Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Complex(Box::new(re), Box::new(im)),
+            });
         }
-        let Some(scalar) = self.types.as_float(ty) else { return Ok(error_expr(span)) };
+        let Some(scalar) = self.types.as_float(ty) else {
+            return Ok(error_expr(span));
+        };
         let bits = decimal::to_bits(digits, scalar).map_err(|why| {
             Diagnostic::new(span, why).label(format!("it is a `{}`", self.types.name(ty)))
         })?;
         let sign = if negative { sign_bit(scalar) } else { 0 };
-        Ok(Expr { ty, span, kind: ExprKind::Bits(bits | sign) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Bits(bits | sign),
+        })
     }
 
     /// `complex(re, im)`: of the wanted type, else of the parts' own.
@@ -126,7 +178,11 @@ impl<'p> Checker<'p> {
         expected: Option<Ty>,
     ) -> Check<Expr> {
         let wanted = match expected.map(|ty| self.types.kind(ty)) {
-            Some(&TyKind::Complex(part)) => Some(self.types.scalar(part).map_err(|why| Diagnostic::new(span, why))?),
+            Some(&TyKind::Complex(part)) => Some(
+                self.types
+                    .scalar(part)
+                    .map_err(|why| Diagnostic::new(span, why))?,
+            ),
             _ => None,
         };
         let re = match wanted {
@@ -135,11 +191,21 @@ impl<'p> Checker<'p> {
         };
         let im = self.value(im, re.ty)?;
         let Some(part) = self.types.as_scalar(re.ty) else {
-            let message = format!("a complex number cannot be made of `{}`", self.types.name(re.ty));
+            let message = format!(
+                "a complex number cannot be made of `{}`",
+                self.types.name(re.ty)
+            );
             return Err(Diagnostic::new(re.span, message));
         };
-        let ty = self.types.complex(part).map_err(|why| Diagnostic::new(span, why))?;
-        Ok(Expr { ty, span, kind: ExprKind::Complex(Box::new(re), Box::new(im)) })
+        let ty = self
+            .types
+            .complex(part)
+            .map_err(|why| Diagnostic::new(span, why))?;
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Complex(Box::new(re), Box::new(im)),
+        })
     }
 
     /// `Name { member: value, .. }`; members left out are zero.
@@ -152,7 +218,9 @@ impl<'p> Checker<'p> {
         let id = self.record_named(name)?;
         self.lay_out(id)?;
         let ty = self.types.record(id);
-        let Some(record) = self.types.records.get(id.0) else { return Ok(error_expr(span)) };
+        let Some(record) = self.types.records.get(id.0) else {
+            return Ok(error_expr(span));
+        };
         if record.word == "union" && members.len() > 1 {
             let message = format!("a union holds one member at a time, not {}", members.len());
             return Err(Diagnostic::new(span, message));
@@ -166,14 +234,24 @@ impl<'p> Checker<'p> {
                 return Err(Diagnostic::new(member.span, message));
             };
             if !seen.insert(path.clone()) {
-                return Err(Diagnostic::new(member.span, format!("`{}` is given twice", member.name)));
+                return Err(Diagnostic::new(
+                    member.span,
+                    format!("`{}` is given twice", member.name),
+                ));
             }
             if let TyKind::Array { len: None, .. } = self.types.kind(member_ty) {
-                return Err(Diagnostic::new(member.span, "a flexible array cannot be given a value"));
+                return Err(Diagnostic::new(
+                    member.span,
+                    "a flexible array cannot be given a value",
+                ));
             }
             values.push((path, self.value(value, member_ty)?));
         }
-        Ok(Expr { ty, span, kind: ExprKind::Record(values) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Record(values),
+        })
     }
 
     fn record_named(&mut self, name: &ast::Ident) -> Check<RecordId> {
@@ -214,13 +292,23 @@ impl<'p> Checker<'p> {
             values.push(value);
         }
         let Some(of) = element_ty else {
-            return Err(Diagnostic::new(span, "nothing says what this is an empty array of"));
+            return Err(Diagnostic::new(
+                span,
+                "nothing says what this is an empty array of",
+            ));
         };
         let ty = match whole {
             Some(ty) => ty,
-            None => self.types.array(of, Some(count)).map_err(|why| Diagnostic::new(span, why))?,
+            None => self
+                .types
+                .array(of, Some(count))
+                .map_err(|why| Diagnostic::new(span, why))?,
         };
-        Ok(Expr { ty, span, kind: ExprKind::Elements(values) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Elements(values),
+        })
     }
 
     pub(super) fn repeat_literal(
@@ -238,25 +326,48 @@ impl<'p> Checker<'p> {
         };
         let ty = match whole {
             Some(ty) => ty,
-            None => self.types.array(value.ty, Some(count)).map_err(|why| Diagnostic::new(span, why))?,
+            None => self
+                .types
+                .array(value.ty, Some(count))
+                .map_err(|why| Diagnostic::new(span, why))?,
         };
         self.holdable(ty, span)?;
-        Ok(Expr { ty, span, kind: ExprKind::Repeat(Box::new(value), count) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Repeat(Box::new(value), count),
+        })
     }
 
     /// The element's type and the whole type, when an array or vector is wanted.
-    fn element_wanted(&mut self, count: u64, span: Span, expected: Option<Ty>) -> Check<(Option<Ty>, Option<Ty>)> {
-        let Some(ty) = expected else { return Ok((None, None)) };
+    fn element_wanted(
+        &mut self,
+        count: u64,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<(Option<Ty>, Option<Ty>)> {
+        let Some(ty) = expected else {
+            return Ok((None, None));
+        };
         let (element, wanted) = match *self.types.kind(ty) {
-            TyKind::Array { element, len: Some(len) } => (element, len),
-            TyKind::Vector { lane, lanes } => {
-                (self.types.scalar(lane).map_err(|why| Diagnostic::new(span, why))?, u64::from(lanes))
-            }
+            TyKind::Array {
+                element,
+                len: Some(len),
+            } => (element, len),
+            TyKind::Vector { lane, lanes } => (
+                self.types
+                    .scalar(lane)
+                    .map_err(|why| Diagnostic::new(span, why))?,
+                u64::from(lanes),
+            ),
             TyKind::Pointer(element) if element != Ty::VOID => return Ok((Some(element), None)),
             _ => return Ok((None, None)),
         };
         if wanted != count {
-            let message = format!("`{}` has {wanted} elements, this has {count}", self.types.name(ty));
+            let message = format!(
+                "`{}` has {wanted} elements, this has {count}",
+                self.types.name(ty)
+            );
             return Err(Diagnostic::new(span, message));
         }
         Ok((Some(element), Some(ty)))

@@ -22,7 +22,11 @@ impl<'p> Checker<'p> {
             let left = self.value(left, Ty::BOOL)?;
             let right = self.value(right, Ty::BOOL)?;
             let kind = ExprKind::Logic(op, Box::new(left), Box::new(right));
-            return Ok(Expr { ty: Ty::BOOL, span, kind });
+            return Ok(Expr {
+                ty: Ty::BOOL,
+                span,
+                kind,
+            });
         }
         let wish = if op.is_comparison() { None } else { expected };
         let shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
@@ -32,7 +36,11 @@ impl<'p> Checker<'p> {
             (self.expr(left, self.companion(op, right.ty))?, right)
         } else {
             let left = self.expr(left, wish)?;
-            let wanted = if shift { None } else { self.companion(op, left.ty) };
+            let wanted = if shift {
+                None
+            } else {
+                self.companion(op, left.ty)
+            };
             let right = self.expr(right, wanted)?;
             (left, right)
         };
@@ -48,7 +56,13 @@ impl<'p> Checker<'p> {
     }
 
     /// `left op right`, both known.
-    pub(super) fn combine(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+    pub(super) fn combine(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Check<Expr> {
         if left.ty == Ty::ERROR || right.ty == Ty::ERROR {
             return Ok(error_expr(span));
         }
@@ -56,20 +70,35 @@ impl<'p> Checker<'p> {
         if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
             return self.shift(op, left, right, span);
         }
-        let pointers = [left.ty, right.ty].iter().any(|&ty| self.types.is_pointer_like(ty) || ty == Ty::NULL);
+        let pointers = [left.ty, right.ty]
+            .iter()
+            .any(|&ty| self.types.is_pointer_like(ty) || ty == Ty::NULL);
         if pointers {
             return self.pointer_op(op, left, right, span);
         }
         let (left, right) = self.balance(left, right, op, span)?;
-        if op.is_comparison() { self.compare(op, left, right, span) } else { self.arithmetic(op, left, right, span) }
+        if op.is_comparison() {
+            self.compare(op, left, right, span)
+        } else {
+            self.arithmetic(op, left, right, span)
+        }
     }
 
     /// Brings both sides to one type, or refuses.
-    fn balance(&mut self, left: Expr, right: Expr, op: BinaryOp, span: Span) -> Check<(Expr, Expr)> {
+    fn balance(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        op: BinaryOp,
+        span: Span,
+    ) -> Check<(Expr, Expr)> {
         if left.ty == right.ty {
             return Ok((left, right));
         }
-        let (a, b) = (self.types.kind(left.ty).clone(), self.types.kind(right.ty).clone());
+        let (a, b) = (
+            self.types.kind(left.ty).clone(),
+            self.types.kind(right.ty).clone(),
+        );
         match (a, b) {
             (TyKind::Complex(part), TyKind::Scalar(real)) if part == real => {
                 let ty = left.ty;
@@ -95,27 +124,45 @@ impl<'p> Checker<'p> {
                 return Err(self.refuse(op, side.ty, span));
             }
         }
-        let bits = self.types.as_int(left.ty).map_or(0, |int| u128::from(int.bits));
+        let bits = self
+            .types
+            .as_int(left.ty)
+            .map_or(0, |int| u128::from(int.bits));
         if let Some(count) = self.fold(&right)
             && count >= bits
         {
-            let message = format!("a shift by {} of a number of {bits} bits", count.cast_signed());
+            let message = format!(
+                "a shift by {} of a number of {bits} bits",
+                count.cast_signed()
+            );
             return Err(Diagnostic::new(right.span, message));
         }
         let ty = left.ty;
-        Ok(Expr { ty, span, kind: ExprKind::Arith(op, Box::new(left), Box::new(right)) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Arith(op, Box::new(left), Box::new(right)),
+        })
     }
 
     fn pointer_op(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
         if op.is_comparison() {
-            let left_ty = if left.ty == Ty::NULL { right.ty } else { left.ty };
+            let left_ty = if left.ty == Ty::NULL {
+                right.ty
+            } else {
+                left.ty
+            };
             let left = self.coerce(left, left_ty)?;
             let right = self.coerce(right, left_ty)?;
             if !matches!(op, BinaryOp::Eq | BinaryOp::Ne) && self.types.as_fn(left_ty).is_some() {
                 return Err(self.refuse(op, left_ty, span));
             }
             let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-            return Ok(Expr { ty: Ty::BOOL, span, kind });
+            return Ok(Expr {
+                ty: Ty::BOOL,
+                span,
+                kind,
+            });
         }
         let is_int = |ty| self.types.as_int(ty).is_some();
         match (self.types.pointee(left.ty), op) {
@@ -126,25 +173,58 @@ impl<'p> Checker<'p> {
                 self.complete(to, span)?;
                 let scale = self.types.size(to);
                 if scale == 0 {
-                    return Err(Diagnostic::new(span, "elements of no size have no distance"));
+                    return Err(Diagnostic::new(
+                        span,
+                        "elements of no size have no distance",
+                    ));
                 }
-                let kind = ExprKind::Distance { left: Box::new(left), right: Box::new(right), scale };
-                Ok(Expr { ty: Ty::I64, span, kind })
+                let kind = ExprKind::Distance {
+                    left: Box::new(left),
+                    right: Box::new(right),
+                    scale,
+                };
+                Ok(Expr {
+                    ty: Ty::I64,
+                    span,
+                    kind,
+                })
             }
             _ => {
-                let ty = if self.types.pointee(left.ty).is_some() { right.ty } else { left.ty };
-                let message = format!("`{}` does not combine a pointer with `{}`", op.symbol(), self.types.name(ty));
-                Err(Diagnostic::new(span, message).note("pointers know `p + n`, `p - n`, `p - q` and comparisons"))
+                let ty = if self.types.pointee(left.ty).is_some() {
+                    right.ty
+                } else {
+                    left.ty
+                };
+                let message = format!(
+                    "`{}` does not combine a pointer with `{}`",
+                    op.symbol(),
+                    self.types.name(ty)
+                );
+                Err(Diagnostic::new(span, message)
+                    .note("pointers know `p + n`, `p - n`, `p - q` and comparisons"))
             }
         }
     }
 
     /// `pointer + index`, in elements.
-    pub(super) fn offset(&mut self, pointer: Expr, index: Expr, negative: bool, span: Span) -> Check<Expr> {
-        let Some(to) = self.types.pointee(pointer.ty) else { return Ok(error_expr(span)) };
+    pub(super) fn offset(
+        &mut self,
+        pointer: Expr,
+        index: Expr,
+        negative: bool,
+        span: Span,
+    ) -> Check<Expr> {
+        let Some(to) = self.types.pointee(pointer.ty) else {
+            return Ok(error_expr(span));
+        };
         self.complete(to, span)?;
         let (ty, scale) = (pointer.ty, self.types.size(to));
-        let kind = ExprKind::Offset { pointer: Box::new(pointer), index: Box::new(index), scale, negative };
+        let kind = ExprKind::Offset {
+            pointer: Box::new(pointer),
+            index: Box::new(index),
+            scale,
+            negative,
+        };
         Ok(Expr { ty, span, kind })
     }
 
@@ -152,19 +232,34 @@ impl<'p> Checker<'p> {
         let ty = left.ty;
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
         match *self.types.kind(ty) {
-            TyKind::Complex(part) if equality && part.is_float() => self.runtime_compare(op, left, right, span),
+            TyKind::Complex(part) if equality && part.is_float() => {
+                self.runtime_compare(op, left, right, span)
+            }
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) => {
-                let (left, right) = (self.cast(left, Ty::F32, span)?, self.cast(right, Ty::F32, span)?);
+                let (left, right) = (
+                    self.cast(left, Ty::F32, span)?,
+                    self.cast(right, Ty::F32, span)?,
+                );
                 self.compare(op, left, right, span)
             }
-            TyKind::Scalar(Scalar::F80 | Scalar::F128) => self.runtime_compare(op, left, right, span),
+            TyKind::Scalar(Scalar::F80 | Scalar::F128) => {
+                self.runtime_compare(op, left, right, span)
+            }
             TyKind::Scalar(scalar) if comparable(scalar) || scalar == Scalar::Bool && equality => {
                 let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-                Ok(Expr { ty: Ty::BOOL, span, kind })
+                Ok(Expr {
+                    ty: Ty::BOOL,
+                    span,
+                    kind,
+                })
             }
             TyKind::Enum(_) => {
                 let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-                Ok(Expr { ty: Ty::BOOL, span, kind })
+                Ok(Expr {
+                    ty: Ty::BOOL,
+                    span,
+                    kind,
+                })
             }
             _ => Err(self.refuse(op, ty, span)),
         }
@@ -183,7 +278,10 @@ impl<'p> Checker<'p> {
             TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && op != Rem,
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) if !bitwise && op != Rem => {
                 // Exactly rounded all the same: f32 has more than twice the digits (Figueroa 1995).
-                let (left, right) = (self.cast(left, Ty::F32, span)?, self.cast(right, Ty::F32, span)?);
+                let (left, right) = (
+                    self.cast(left, Ty::F32, span)?,
+                    self.cast(right, Ty::F32, span)?,
+                );
                 let result = self.arithmetic(op, left, right, span)?;
                 return self.cast(result, ty, span);
             }
@@ -199,7 +297,9 @@ impl<'p> Checker<'p> {
                 _ => false,
             },
             TyKind::Scalar(scalar) => match IntTy::of(scalar) {
-                Some(int) if division && int.bits > 64 => return self.wide_division(op, left, right, span),
+                Some(int) if division && int.bits > 64 => {
+                    return self.wide_division(op, left, right, span);
+                }
                 int => int.is_some(),
             },
             _ => false,
@@ -207,18 +307,30 @@ impl<'p> Checker<'p> {
         if !plain {
             return Err(self.refuse(op, ty, span));
         }
-        Ok(Expr { ty, span, kind: ExprKind::Arith(op, Box::new(left), Box::new(right)) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Arith(op, Box::new(left), Box::new(right)),
+        })
     }
 
     fn refuse(&self, op: BinaryOp, ty: Ty, span: Span) -> Diagnostic {
-        let message = format!("`{}` is not available for `{}`", op.symbol(), self.types.name(ty));
+        let message = format!(
+            "`{}` is not available for `{}`",
+            op.symbol(),
+            self.types.name(ty)
+        );
         let diagnostic = Diagnostic::new(span, message);
         match (op, self.types.kind(ty)) {
             (BinaryOp::Rem, TyKind::Scalar(scalar)) if scalar.is_float() => {
                 diagnostic.note("libm's `fmod` and `fmodl` give the rest of a division")
             }
-            (_, TyKind::Record(_)) => diagnostic.note("structs and unions are compared and combined by their members"),
-            (_, TyKind::Enum(_)) => diagnostic.note("an enum is computed with as an integer: `e as i32`"),
+            (_, TyKind::Record(_)) => {
+                diagnostic.note("structs and unions are compared and combined by their members")
+            }
+            (_, TyKind::Enum(_)) => {
+                diagnostic.note("an enum is computed with as an integer: `e as i32`")
+            }
             _ => diagnostic,
         }
     }
@@ -231,10 +343,14 @@ fn comparable(scalar: Scalar) -> bool {
 /// Whether the expression is made of numbers without a suffix only.
 fn is_flexible(expr: &ast::Expr) -> bool {
     match &expr.kind {
-        ast::ExprKind::Int { suffix, .. } | ast::ExprKind::Float { suffix, .. } => suffix.is_empty(),
+        ast::ExprKind::Int { suffix, .. } | ast::ExprKind::Float { suffix, .. } => {
+            suffix.is_empty()
+        }
         ast::ExprKind::Char(_) | ast::ExprKind::Null => true,
         ast::ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
-        ast::ExprKind::Binary(op, left, right) => !op.is_comparison() && is_flexible(left) && is_flexible(right),
+        ast::ExprKind::Binary(op, left, right) => {
+            !op.is_comparison() && is_flexible(left) && is_flexible(right)
+        }
         ast::ExprKind::SizeOf(_) | ast::ExprKind::AlignOf(_) | ast::ExprKind::OffsetOf(..) => true,
         _ => false,
     }

@@ -31,16 +31,30 @@ impl<'p> Checker<'p> {
 
     fn temporary(&mut self, expr: &'p ast::Expr) -> Check<Place> {
         let value = self.expr(expr, None)?;
-        Ok(Place { ty: value.ty, kind: PlaceKind::Temporary(Box::new(value)) })
+        Ok(Place {
+            ty: value.ty,
+            kind: PlaceKind::Temporary(Box::new(value)),
+        })
     }
 
     pub(super) fn local(&self, name: &str) -> Option<LocalId> {
-        self.scopes.iter().rev().find_map(|scope| scope.get(name)).copied()
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.get(name))
+            .copied()
     }
 
     pub(super) fn local_place(&self, id: LocalId) -> Place {
-        let ty = self.body.locals.get(id.0).map_or(Ty::ERROR, |local| local.ty);
-        Place { ty, kind: PlaceKind::Local(id) }
+        let ty = self
+            .body
+            .locals
+            .get(id.0)
+            .map_or(Ty::ERROR, |local| local.ty);
+        Place {
+            ty,
+            kind: PlaceKind::Local(id),
+        }
     }
 
     /// `*pointer`
@@ -55,7 +69,10 @@ impl<'p> Checker<'p> {
             return Err(Diagnostic::new(span, message));
         };
         self.complete(to, span)?;
-        Ok(Place { ty: to, kind: PlaceKind::Deref(Box::new(pointer)) })
+        Ok(Place {
+            ty: to,
+            kind: PlaceKind::Deref(Box::new(pointer)),
+        })
     }
 
     /// Refuses what has no size.
@@ -76,7 +93,10 @@ impl<'p> Checker<'p> {
         let base_place = self.place(base)?;
         let index = self.expr(index, None)?;
         if self.types.as_int(index.ty).is_none() && index.ty != Ty::ERROR {
-            let message = format!("an index is an integer, not `{}`", self.types.name(index.ty));
+            let message = format!(
+                "an index is an integer, not `{}`",
+                self.types.name(index.ty)
+            );
             return Err(Diagnostic::new(index.span, message));
         }
         match *self.types.kind(base_place.ty) {
@@ -89,8 +109,14 @@ impl<'p> Checker<'p> {
             }
             TyKind::Vector { lane, lanes } => {
                 self.in_range(&index, u64::from(lanes), "the vector has")?;
-                let ty = self.types.scalar(lane).map_err(|why| Diagnostic::new(base.span, why))?;
-                Ok(Place { ty, kind: PlaceKind::Lane(Box::new(base_place), Box::new(index)) })
+                let ty = self
+                    .types
+                    .scalar(lane)
+                    .map_err(|why| Diagnostic::new(base.span, why))?;
+                Ok(Place {
+                    ty,
+                    kind: PlaceKind::Lane(Box::new(base_place), Box::new(index)),
+                })
             }
             TyKind::Pointer(_) => {
                 let pointer = self.load(base_place, base.span)?;
@@ -107,11 +133,16 @@ impl<'p> Checker<'p> {
 
     /// A constant index is checked here and now; others are as in C.
     fn in_range(&self, index: &Expr, len: u64, what: &str) -> Check<()> {
-        let Some(value) = self.fold(index) else { return Ok(()) };
+        let Some(value) = self.fold(index) else {
+            return Ok(());
+        };
         if value < u128::from(len) {
             return Ok(());
         }
-        let message = format!("index {} is outside: {what} {len} elements", value.cast_signed());
+        let message = format!(
+            "index {} is outside: {what} {len} elements",
+            value.cast_signed()
+        );
         Err(Diagnostic::new(index.span, message))
     }
 
@@ -125,16 +156,26 @@ impl<'p> Checker<'p> {
         let name = &*member.name;
         match *self.types.kind(place.ty) {
             TyKind::Record(id) => match self.member(id, name) {
-                Some((path, ty)) => Ok(Place { ty, kind: PlaceKind::Member(Box::new(place), path) }),
+                Some((path, ty)) => Ok(Place {
+                    ty,
+                    kind: PlaceKind::Member(Box::new(place), path),
+                }),
                 None => {
                     let message = format!("`{}` has no member `{name}`", self.types.name(place.ty));
                     Err(Diagnostic::new(member.span, message))
                 }
             },
             TyKind::Complex(part) if name == "re" || name == "im" => {
-                let ty = self.types.scalar(part).map_err(|why| Diagnostic::new(base.span, why))?;
+                let ty = self
+                    .types
+                    .scalar(part)
+                    .map_err(|why| Diagnostic::new(base.span, why))?;
                 let place = Box::new(place);
-                let kind = if name == "re" { PlaceKind::Real(place) } else { PlaceKind::Imaginary(place) };
+                let kind = if name == "re" {
+                    PlaceKind::Real(place)
+                } else {
+                    PlaceKind::Imaginary(place)
+                };
                 Ok(Place { ty, kind })
             }
             TyKind::Error => Ok(error_place(base.span)),
@@ -166,12 +207,19 @@ impl<'p> Checker<'p> {
     /// What the place holds.
     pub(super) fn load(&self, place: Place, span: Span) -> Check<Expr> {
         if let TyKind::Array { len: None, .. } = self.types.kind(place.ty) {
-            return Err(Diagnostic::new(span, "a flexible array has no value, only elements"));
+            return Err(Diagnostic::new(
+                span,
+                "a flexible array has no value, only elements",
+            ));
         }
         let ty = place.ty;
         match place.kind {
             PlaceKind::Temporary(value) => Ok(*value),
-            _ => Ok(Expr { ty, span, kind: ExprKind::Load(Box::new(place)) }),
+            _ => Ok(Expr {
+                ty,
+                span,
+                kind: ExprKind::Load(Box::new(place)),
+            }),
         }
     }
 
@@ -187,7 +235,10 @@ impl<'p> Checker<'p> {
         }
         self.writable(&place, expr.span, "pointed to")?;
         if let Some(what) = self.unaddressable(&place) {
-            return Err(Diagnostic::new(expr.span, format!("there are no pointers to {what}")));
+            return Err(Diagnostic::new(
+                expr.span,
+                format!("there are no pointers to {what}"),
+            ));
         }
         let ty = place.ty;
         self.point(place, ty, span)
@@ -196,8 +247,15 @@ impl<'p> Checker<'p> {
     /// A pointer to `target` at `place`.
     pub(super) fn point(&mut self, place: Place, target: Ty, span: Span) -> Check<Expr> {
         self.mark_addressed(&place);
-        let ty = self.types.pointer(target).map_err(|why| Diagnostic::new(span, why))?;
-        Ok(Expr { ty, span, kind: ExprKind::AddressOf(Box::new(place)) })
+        let ty = self
+            .types
+            .pointer(target)
+            .map_err(|why| Diagnostic::new(span, why))?;
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::AddressOf(Box::new(place)),
+        })
     }
 
     fn mark_addressed(&mut self, place: &Place) {
@@ -227,8 +285,11 @@ impl<'p> Checker<'p> {
             match &inner.kind {
                 PlaceKind::Local(_) | PlaceKind::Deref(_) => return Ok(()),
                 PlaceKind::Temporary(_) => {
-                    return Err(Diagnostic::new(span, format!("a value without a name cannot be {verb}"))
-                        .note("put it into a variable first"));
+                    return Err(Diagnostic::new(
+                        span,
+                        format!("a value without a name cannot be {verb}"),
+                    )
+                    .note("put it into a variable first"));
                 }
                 PlaceKind::Member(base, _)
                 | PlaceKind::Element(base, _)
@@ -243,7 +304,9 @@ impl<'p> Checker<'p> {
     fn unaddressable(&self, place: &Place) -> Option<&'static str> {
         match &place.kind {
             PlaceKind::Lane(base, _) => match self.types.kind(base.ty) {
-                TyKind::Vector { lane: Scalar::Bool, .. } => Some("a lane of a vector of bools"),
+                TyKind::Vector {
+                    lane: Scalar::Bool, ..
+                } => Some("a lane of a vector of bools"),
                 _ => None,
             },
             PlaceKind::Member(base, path) => {
@@ -264,32 +327,60 @@ impl<'p> Checker<'p> {
     pub(super) fn item_value(&mut self, name: &str, span: Span) -> Check<Expr> {
         match self.find(name).map(|named| named.meaning) {
             Some(Meaning::Function(id)) => {
-                let ty = self.functions.get(id.0).map_or(Ty::ERROR, |function| function.ty);
-                Ok(Expr { ty, span, kind: ExprKind::Function(id) })
+                let ty = self
+                    .functions
+                    .get(id.0)
+                    .map_or(Ty::ERROR, |function| function.ty);
+                Ok(Expr {
+                    ty,
+                    span,
+                    kind: ExprKind::Function(id),
+                })
             }
             Some(Meaning::Lazy(at)) => {
                 self.resolve_lazy(at)?;
-                let Some(lazy) = self.lazy.get(at) else { return Ok(error_expr(span)) };
+                let Some(lazy) = self.lazy.get(at) else {
+                    return Ok(error_expr(span));
+                };
                 match lazy.item {
-                    super::LazyItem::Const(..) => Ok(Expr { ty: lazy.ty, span, kind: ExprKind::Bits(lazy.bits) }),
-                    super::LazyItem::Alias(_) => Err(Diagnostic::new(span, format!("`{name}` is a type, not a value"))),
+                    super::LazyItem::Const(..) => Ok(Expr {
+                        ty: lazy.ty,
+                        span,
+                        kind: ExprKind::Bits(lazy.bits),
+                    }),
+                    super::LazyItem::Alias(_) => Err(Diagnostic::new(
+                        span,
+                        format!("`{name}` is a type, not a value"),
+                    )),
                 }
             }
-            Some(Meaning::Record(_) | Meaning::Enum(_)) => {
-                Err(Diagnostic::new(span, format!("`{name}` is a type, not a value")))
-            }
-            None if super::ty::is_builtin(name) => {
-                Err(Diagnostic::new(span, format!("`{name}` is a type, not a value")))
-            }
-            None => Err(Diagnostic::new(span, format!("there is nothing called `{name}`"))),
+            Some(Meaning::Record(_) | Meaning::Enum(_)) => Err(Diagnostic::new(
+                span,
+                format!("`{name}` is a type, not a value"),
+            )),
+            None if super::ty::is_builtin(name) => Err(Diagnostic::new(
+                span,
+                format!("`{name}` is a type, not a value"),
+            )),
+            None => Err(Diagnostic::new(
+                span,
+                format!("there is nothing called `{name}`"),
+            )),
         }
     }
 }
 
 pub(super) fn error_expr(span: Span) -> Expr {
-    Expr { ty: Ty::ERROR, span, kind: ExprKind::Bits(0) }
+    Expr {
+        ty: Ty::ERROR,
+        span,
+        kind: ExprKind::Bits(0),
+    }
 }
 
 fn error_place(span: Span) -> Place {
-    Place { ty: Ty::ERROR, kind: PlaceKind::Temporary(Box::new(error_expr(span))) }
+    Place {
+        ty: Ty::ERROR,
+        kind: PlaceKind::Temporary(Box::new(error_expr(span))),
+    }
 }

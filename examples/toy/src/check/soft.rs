@@ -17,7 +17,13 @@ impl Checker<'_> {
     }
 
     /// Arithmetic on two values of one type.
-    pub(super) fn runtime_binary(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+    pub(super) fn runtime_binary(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Check<Expr> {
         let word = match op {
             BinaryOp::Add => "add",
             BinaryOp::Sub => "sub",
@@ -31,7 +37,13 @@ impl Checker<'_> {
     }
 
     /// A comparison of two values of one type: `eq`, `lt` and `le` make them all.
-    pub(super) fn runtime_compare(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+    pub(super) fn runtime_compare(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Check<Expr> {
         let (word, swap) = match op {
             BinaryOp::Lt => ("lt", false),
             BinaryOp::Le => ("le", false),
@@ -40,18 +52,33 @@ impl Checker<'_> {
             _ => ("eq", false),
         };
         let name = format!("__{word}_{}", self.runtime_name(left.ty));
-        let args = if swap { vec![right, left] } else { vec![left, right] };
+        let args = if swap {
+            vec![right, left]
+        } else {
+            vec![left, right]
+        };
         let compared = self.runtime_call(&name, op.symbol(), args, span)?;
         if op != BinaryOp::Ne || compared.ty == Ty::ERROR {
             return Ok(compared);
         }
-        Ok(Expr { ty: Ty::BOOL, span, kind: ExprKind::Not(Box::new(compared)) })
+        Ok(Expr {
+            ty: Ty::BOOL,
+            span,
+            kind: ExprKind::Not(Box::new(compared)),
+        })
     }
 
     /// From any number to any float, by way of an exact form that holds them all.
     pub(super) fn runtime_to_float(&mut self, value: Expr, ty: Ty, span: Span) -> Check<Expr> {
         let value = match self.types.as_int(value.ty) {
-            Some(of) => self.widen(value, IntTy { bits: if of.bits > 64 { 128 } else { 64 }, ..of }, span)?,
+            Some(of) => self.widen(
+                value,
+                IntTy {
+                    bits: if of.bits > 64 { 128 } else { 64 },
+                    ..of
+                },
+                span,
+            )?,
             None => value,
         };
         let exact = self.runtime_unary("unpack", value, span)?;
@@ -66,25 +93,47 @@ impl Checker<'_> {
     }
 
     /// Division of integers wider than a register.
-    pub(super) fn wide_division(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+    pub(super) fn wide_division(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Check<Expr> {
         let ty = left.ty;
-        let Some(of) = self.types.as_int(ty) else { return Ok(error_expr(span)) };
+        let Some(of) = self.types.as_int(ty) else {
+            return Ok(error_expr(span));
+        };
         let wide = IntTy { bits: 128, ..of };
-        let (left, right) = (self.widen(left, wide, span)?, self.widen(right, wide, span)?);
+        let (left, right) = (
+            self.widen(left, wide, span)?,
+            self.widen(right, wide, span)?,
+        );
         let result = self.runtime_binary(op, left, right, span)?;
         if result.ty == ty || result.ty == Ty::ERROR {
             return Ok(result);
         }
-        Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(result)) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Convert(Box::new(result)),
+        })
     }
 
     fn widen(&mut self, value: Expr, to: IntTy, span: Span) -> Check<Expr> {
         let bits = u8::try_from(to.bits).unwrap_or(128);
-        let ty = self.types.scalar(int(bits, to.signed)).map_err(|why| Diagnostic::new(span, why))?;
+        let ty = self
+            .types
+            .scalar(int(bits, to.signed))
+            .map_err(|why| Diagnostic::new(span, why))?;
         if value.ty == ty {
             return Ok(value);
         }
-        Ok(Expr { ty, span, kind: ExprKind::Convert(Box::new(value)) })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Convert(Box::new(value)),
+        })
     }
 
     fn runtime_name(&self, ty: Ty) -> String {
@@ -107,13 +156,26 @@ impl Checker<'_> {
             return Ok(error_expr(span));
         }
         let Some(id) = self.runtime(name) else {
-            let ty = args.first().map_or(String::new(), |arg| self.types.name(arg.ty));
+            let ty = args
+                .first()
+                .map_or(String::new(), |arg| self.types.name(arg.ty));
             let message = format!("`{op}` is not available for `{ty}`");
-            return Err(Diagnostic::new(span, message).note("values of this type can be stored, loaded and passed"));
+            return Err(Diagnostic::new(span, message)
+                .note("values of this type can be stored, loaded and passed"));
         };
-        let function = self.functions.get(id.0).and_then(|f| self.types.as_fn(f.ty));
+        let function = self
+            .functions
+            .get(id.0)
+            .and_then(|f| self.types.as_fn(f.ty));
         let ty = function.map_or(Ty::ERROR, |function| function.result);
-        Ok(Expr { ty, span, kind: ExprKind::Call { callee: Callee::Direct(id), args } })
+        Ok(Expr {
+            ty,
+            span,
+            kind: ExprKind::Call {
+                callee: Callee::Direct(id),
+                args,
+            },
+        })
     }
 
     fn runtime(&self, name: &str) -> Option<FnId> {

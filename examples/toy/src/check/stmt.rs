@@ -33,33 +33,54 @@ impl<'p> Checker<'p> {
 
     fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<Stmt> {
         match &stmt.kind {
-            ast::StmtKind::Let { name, ty, init } => self.let_stmt(name, ty.as_ref(), init.as_ref()),
+            ast::StmtKind::Let { name, ty, init } => {
+                self.let_stmt(name, ty.as_ref(), init.as_ref())
+            }
             ast::StmtKind::Assign { place, op, value } => self.assign(place, *op, value, stmt.span),
             ast::StmtKind::Expr(expr) => {
                 let value = self.expr(expr, None)?;
                 let effect = matches!(value.kind, ExprKind::Call { .. }) || value.ty == Ty::ERROR;
                 if !effect {
-                    return Err(Diagnostic::new(expr.span, "this has no effect").note("only calls stand alone"));
+                    return Err(Diagnostic::new(expr.span, "this has no effect")
+                        .note("only calls stand alone"));
                 }
                 Ok(Stmt::Expr(value))
             }
-            ast::StmtKind::If { cond, then, otherwise } => {
+            ast::StmtKind::If {
+                cond,
+                then,
+                otherwise,
+            } => {
                 let cond = self.value(cond, Ty::BOOL);
                 let then = self.block(then);
-                let otherwise = otherwise.as_ref().map(|block| self.block(block)).unwrap_or_default();
-                Ok(Stmt::If { cond: cond?, then, otherwise })
+                let otherwise = otherwise
+                    .as_ref()
+                    .map(|block| self.block(block))
+                    .unwrap_or_default();
+                Ok(Stmt::If {
+                    cond: cond?,
+                    then,
+                    otherwise,
+                })
             }
             ast::StmtKind::While { cond, body } => {
                 let cond = self.value(cond, Ty::BOOL);
                 let body = self.loop_body(body);
                 Ok(Stmt::While { cond: cond?, body })
             }
-            ast::StmtKind::For { var, low, high, body } => self.for_stmt(var, low, high, body),
+            ast::StmtKind::For {
+                var,
+                low,
+                high,
+                body,
+            } => self.for_stmt(var, low, high, body),
             ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
             ast::StmtKind::Break if self.loops > 0 => Ok(Stmt::Break),
             ast::StmtKind::Continue if self.loops > 0 => Ok(Stmt::Continue),
             ast::StmtKind::Break => Err(Diagnostic::new(stmt.span, "`break` outside of a loop")),
-            ast::StmtKind::Continue => Err(Diagnostic::new(stmt.span, "`continue` outside of a loop")),
+            ast::StmtKind::Continue => {
+                Err(Diagnostic::new(stmt.span, "`continue` outside of a loop"))
+            }
             ast::StmtKind::Block(block) => Ok(Stmt::Block(self.block(block))),
         }
     }
@@ -79,13 +100,20 @@ impl<'p> Checker<'p> {
             (None, Some(init)) => {
                 let value = self.expr(init, None)?;
                 if matches!(value.ty, Ty::VOID | Ty::NEVER | Ty::NULL) {
-                    let message = format!("`{}` cannot have a value of type `{}`", name.name, self.types.name(value.ty));
+                    let message = format!(
+                        "`{}` cannot have a value of type `{}`",
+                        name.name,
+                        self.types.name(value.ty)
+                    );
                     return Err(Diagnostic::new(init.span, message));
                 }
                 (value.ty, Some(value))
             }
             (None, None) => {
-                return Err(Diagnostic::new(name.span, format!("`{}` needs a type or a value", name.name)));
+                return Err(Diagnostic::new(
+                    name.span,
+                    format!("`{}` needs a type or a value", name.name),
+                ));
             }
         };
         self.holdable(ty, name.span)?;
@@ -104,14 +132,21 @@ impl<'p> Checker<'p> {
         let place = self.place(target)?;
         self.writable(&place, target.span, "assigned to")?;
         if let TyKind::Array { len: None, .. } = self.types.kind(place.ty) {
-            return Err(Diagnostic::new(target.span, "a flexible array has no value, only elements"));
+            return Err(Diagnostic::new(
+                target.span,
+                "a flexible array has no value, only elements",
+            ));
         }
         let Some(op) = op else {
             let value = self.value(value, place.ty)?;
             self.holdable(place.ty, target.span)?;
             return Ok(Stmt::Assign(place, value));
         };
-        let old = Expr { ty: place.ty, span: target.span, kind: ExprKind::Old };
+        let old = Expr {
+            ty: place.ty,
+            span: target.span,
+            kind: ExprKind::Old,
+        };
         let wanted = match op {
             BinaryOp::Shl | BinaryOp::Shr => None,
             _ if self.types.pointee(place.ty).is_some() => None,
@@ -132,7 +167,8 @@ impl<'p> Checker<'p> {
     ) -> Check<Stmt> {
         let bare = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Int { suffix, .. } if suffix.is_empty());
         let bounds = if bare(low) && !bare(high) {
-            self.expr(high, None).and_then(|high| Ok((self.value(low, high.ty)?, high)))
+            self.expr(high, None)
+                .and_then(|high| Ok((self.value(low, high.ty)?, high)))
         } else {
             self.expr(low, None).and_then(|low| {
                 let ty = low.ty;
@@ -143,7 +179,10 @@ impl<'p> Checker<'p> {
             Some(int) if int.bits <= 64 => Ok((low, high, int.signed)),
             _ if low.ty == Ty::ERROR => Ok((low, high, true)),
             _ => {
-                let message = format!("`for` counts integers of up to 64 bits, not `{}`", self.types.name(low.ty));
+                let message = format!(
+                    "`for` counts integers of up to 64 bits, not `{}`",
+                    self.types.name(low.ty)
+                );
                 Err(Diagnostic::new(low.span, message))
             }
         });
@@ -153,7 +192,13 @@ impl<'p> Checker<'p> {
         let body = self.loop_body(body);
         self.scopes.pop();
         let (low, high, signed) = bounds?;
-        Ok(Stmt::For { var: id, low, high, signed, body })
+        Ok(Stmt::For {
+            var: id,
+            low,
+            high,
+            signed,
+            body,
+        })
     }
 
     fn loop_body(&mut self, body: &'p ast::Block) -> Vec<Stmt> {
@@ -165,14 +210,18 @@ impl<'p> Checker<'p> {
 
     fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<Stmt> {
         match (value, self.result) {
-            (_, Ty::NEVER) => Err(Diagnostic::new(span, "this function promises never to return")),
+            (_, Ty::NEVER) => Err(Diagnostic::new(
+                span,
+                "this function promises never to return",
+            )),
             (None, Ty::VOID) => Ok(Stmt::Return(None)),
             (None, result) => {
                 let message = format!("this function returns a `{}`", self.types.name(result));
                 Err(Diagnostic::new(span, message))
             }
             (Some(value), Ty::VOID) => {
-                Err(Diagnostic::new(value.span, "this function returns nothing").note("a result's type follows `->`"))
+                Err(Diagnostic::new(value.span, "this function returns nothing")
+                    .note("a result's type follows `->`"))
             }
             (Some(value), result) => Ok(Stmt::Return(Some(self.value(value, result)?))),
         }
@@ -184,7 +233,9 @@ pub(super) fn ends(stmts: &[Stmt]) -> bool {
     stmts.iter().any(|stmt| match stmt {
         Stmt::Return(_) | Stmt::Break | Stmt::Continue => true,
         Stmt::Expr(expr) => expr.ty == Ty::NEVER,
-        Stmt::If { then, otherwise, .. } => ends(then) && ends(otherwise),
+        Stmt::If {
+            then, otherwise, ..
+        } => ends(then) && ends(otherwise),
         Stmt::While { cond, body } => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
         Stmt::Block(stmts) => ends(stmts),
         _ => false,
@@ -195,7 +246,9 @@ pub(super) fn ends(stmts: &[Stmt]) -> bool {
 fn breaks(stmts: &[Stmt]) -> bool {
     stmts.iter().any(|stmt| match stmt {
         Stmt::Break => true,
-        Stmt::If { then, otherwise, .. } => breaks(then) || breaks(otherwise),
+        Stmt::If {
+            then, otherwise, ..
+        } => breaks(then) || breaks(otherwise),
         Stmt::Block(stmts) => breaks(stmts),
         _ => false,
     })

@@ -16,7 +16,8 @@ fn vector_named(name: &str) -> Option<(Scalar, u16)> {
     let (scalar, lanes) = name.rsplit_once('x')?;
     let plain = lanes.bytes().all(|b| b.is_ascii_digit()) && !lanes.starts_with('0');
     let lanes = lanes.parse().ok().filter(|_| plain)?;
-    let scalar = scalar_named(scalar).filter(|_| !scalar.starts_with("c_") && !scalar.ends_with("size"))?;
+    let scalar =
+        scalar_named(scalar).filter(|_| !scalar.starts_with("c_") && !scalar.ends_with("size"))?;
     Some((scalar, lanes))
 }
 
@@ -26,17 +27,27 @@ impl<'p> Checker<'p> {
         let ty = self.ty(expr)?;
         if let &TyKind::Record(id) = self.types.kind(ty) {
             self.lay_out(id)?;
-            let opaque = self.records.get(id.0).is_some_and(|(_, decl, _)| decl.members.is_none());
+            let opaque = self
+                .records
+                .get(id.0)
+                .is_some_and(|(_, decl, _)| decl.members.is_none());
             if self.types.layout(ty).is_none() && !opaque {
                 return Ok(Ty::ERROR);
             }
         }
         let message = match self.types.kind(ty) {
             TyKind::Error => return Ok(ty),
-            TyKind::Void | TyKind::Never => format!("there are no values of type `{}`", self.types.name(ty)),
-            TyKind::Array { len: None, .. } => "only the last member of a struct can be a flexible array".to_string(),
+            TyKind::Void | TyKind::Never => {
+                format!("there are no values of type `{}`", self.types.name(ty))
+            }
+            TyKind::Array { len: None, .. } => {
+                "only the last member of a struct can be a flexible array".to_string()
+            }
             _ if self.types.layout(ty).is_none() => {
-                format!("`{}` is opaque: only pointers to it exist", self.types.name(ty))
+                format!(
+                    "`{}` is opaque: only pointers to it exist",
+                    self.types.name(ty)
+                )
             }
             _ => return Ok(ty),
         };
@@ -47,20 +58,27 @@ impl<'p> Checker<'p> {
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self.types.pointer(element).map_err(|why| Diagnostic::new(expr.span, why)),
+            TyKind::Array { element, .. } => self
+                .types
+                .pointer(element)
+                .map_err(|why| Diagnostic::new(expr.span, why)),
             _ => self.object_ty(expr),
         }
     }
 
     pub(super) fn result_ty(&mut self, expr: Option<&'p TypeExpr>) -> Check<Ty> {
-        let Some(expr) = expr else { return Ok(Ty::VOID) };
+        let Some(expr) = expr else {
+            return Ok(Ty::VOID);
+        };
         let ty = self.ty(expr)?;
         if matches!(ty, Ty::VOID | Ty::NEVER) {
             return Ok(ty);
         }
         if matches!(self.types.kind(ty), TyKind::Array { .. }) {
-            return Err(Diagnostic::new(expr.span, "a function cannot return an array")
-                .note("return a struct that holds it, or a pointer"));
+            return Err(
+                Diagnostic::new(expr.span, "a function cannot return an array")
+                    .note("return a struct that holds it, or a pointer"),
+            );
         }
         self.object_ty(expr)
     }
@@ -81,17 +99,32 @@ impl<'p> Checker<'p> {
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
                 if to == Ty::NEVER {
-                    return Err(spelled("there are no values of type `!` to point to".to_string()));
+                    return Err(spelled(
+                        "there are no values of type `!` to point to".to_string(),
+                    ));
                 }
                 self.types.pointer(to).map_err(spelled)
             }
-            TypeKind::Fn { params, variadic, result } => {
-                let params = params.iter().map(|param| self.param_or_opaque(param)).collect::<Check<Vec<_>>>()?;
+            TypeKind::Fn {
+                params,
+                variadic,
+                result,
+            } => {
+                let params = params
+                    .iter()
+                    .map(|param| self.param_or_opaque(param))
+                    .collect::<Check<Vec<_>>>()?;
                 let result = match result {
                     Some(result) => self.ty(result)?,
                     None => Ty::VOID,
                 };
-                self.types.function(FnTy { params, variadic: *variadic, result }).map_err(spelled)
+                self.types
+                    .function(FnTy {
+                        params,
+                        variadic: *variadic,
+                        result,
+                    })
+                    .map_err(spelled)
             }
             TypeKind::Array { element, len } => {
                 let element = self.object_ty(element)?;
@@ -111,13 +144,20 @@ impl<'p> Checker<'p> {
             TypeKind::Vector { element, lanes } => {
                 let lane = self.part(element, "vector")?;
                 let lanes = self.count(lanes, "a vector's number of lanes")?;
-                let lanes = u16::try_from(lanes).map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
+                let lanes = u16::try_from(lanes)
+                    .map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
                 self.types.vector(lane, lanes).map_err(spelled)
             }
             TypeKind::BitInt { signed, bits } => {
                 let width = self.count(bits, "an integer's number of bits")?;
-                let bits = u16::try_from(width).map_err(|_| spelled(format!("no integer has {width} bits")))?;
-                self.types.scalar(Scalar::BitInt { bits, signed: *signed }).map_err(spelled)
+                let bits = u16::try_from(width)
+                    .map_err(|_| spelled(format!("no integer has {width} bits")))?;
+                self.types
+                    .scalar(Scalar::BitInt {
+                        bits,
+                        signed: *signed,
+                    })
+                    .map_err(spelled)
             }
             TypeKind::Record(record) => {
                 let id = self.add_record(record);
@@ -131,7 +171,10 @@ impl<'p> Checker<'p> {
     fn param_or_opaque(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self.types.pointer(element).map_err(|why| Diagnostic::new(expr.span, why)),
+            TyKind::Array { element, .. } => self
+                .types
+                .pointer(element)
+                .map_err(|why| Diagnostic::new(expr.span, why)),
             TyKind::Record(_) => Ok(ty),
             _ => self.object_ty(expr),
         }
@@ -154,7 +197,9 @@ impl<'p> Checker<'p> {
                 self.number_variants(id)?;
                 Ok(self.types.enumeration(id))
             }
-            Some(Meaning::Lazy(at)) if matches!(self.lazy.get(at).map(|l| &l.item), Some(LazyItem::Alias(_))) => {
+            Some(Meaning::Lazy(at))
+                if matches!(self.lazy.get(at).map(|l| &l.item), Some(LazyItem::Alias(_))) =>
+            {
                 self.resolve_lazy(at)?;
                 Ok(self.lazy.get(at).map_or(Ty::ERROR, |lazy| lazy.ty))
             }

@@ -29,7 +29,8 @@ impl Parser<'_> {
         let mut compared = false;
         while let Some(op) = self.binary_op(level) {
             if compared {
-                return Err(Diagnostic::new(self.span(), "comparisons do not chain").note("write `a < b && b < c`"));
+                return Err(Diagnostic::new(self.span(), "comparisons do not chain")
+                    .note("write `a < b && b < c`"));
             }
             compared = level == COMPARISON;
             self.next();
@@ -39,7 +40,11 @@ impl Parser<'_> {
             let right = self.binary(level + 1)?;
             let span = left.span.to(right.span);
             let depth = left.depth.max(right.depth);
-            left = node(ExprKind::Binary(op, Box::new(left), Box::new(right)), span, depth)?;
+            left = node(
+                ExprKind::Binary(op, Box::new(left), Box::new(right)),
+                span,
+                depth,
+            )?;
         }
         Ok(left)
     }
@@ -148,7 +153,8 @@ impl Parser<'_> {
             Token::Char => {
                 let bytes = unescape(text, start)?;
                 let [byte] = bytes[..] else {
-                    return Err(Diagnostic::new(start, "a character is one byte").note("longer text is a string: \"...\""));
+                    return Err(Diagnostic::new(start, "a character is one byte")
+                        .note("longer text is a string: \"...\""));
                 };
                 self.next();
                 ExprKind::Char(byte)
@@ -186,12 +192,18 @@ impl Parser<'_> {
     fn int_literal(&mut self, text: &str, span: Span) -> Parsed<ExprKind> {
         let (value, suffix) = integer(text, span)?;
         self.next();
-        let float = matches!(suffix, "i" | "f16" | "bf16" | "f32" | "f64" | "f80" | "f128");
+        let float = matches!(
+            suffix,
+            "i" | "f16" | "bf16" | "f32" | "f64" | "f80" | "f128"
+        );
         let decimal = text.strip_suffix(suffix).unwrap_or(text);
         if float && decimal.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
             return Ok(float_kind(decimal, suffix));
         }
-        Ok(ExprKind::Int { value, suffix: suffix.into() })
+        Ok(ExprKind::Int {
+            value,
+            suffix: suffix.into(),
+        })
     }
 
     fn float_literal(&mut self, text: &str) -> Parsed<ExprKind> {
@@ -257,7 +269,11 @@ impl Parser<'_> {
         let start = ident.span;
         if self.accept(Token::PathSep) {
             let variant = self.ident("a variant")?;
-            return node(ExprKind::Path(ident, variant), start.to(self.last_span()), 0);
+            return node(
+                ExprKind::Path(ident, variant),
+                start.to(self.last_span()),
+                0,
+            );
         }
         if self.peek() != Token::LBrace || self.no_record_literal {
             return node(ExprKind::Name(ident.name), start, 0);
@@ -274,8 +290,16 @@ impl Parser<'_> {
             }
         }
         self.expect(Token::RBrace, "`,` or `}`")?;
-        let depth = members.iter().map(|(_, value)| value.depth).max().unwrap_or(0);
-        node(ExprKind::Record(ident, members), start.to(self.last_span()), depth)
+        let depth = members
+            .iter()
+            .map(|(_, value)| value.depth)
+            .max()
+            .unwrap_or(0);
+        node(
+            ExprKind::Record(ident, members),
+            start.to(self.last_span()),
+            depth,
+        )
     }
 
     /// `sizeof(T)`, `alignof(T)`, `offsetof(T, member)`
@@ -321,7 +345,11 @@ impl Parser<'_> {
 fn float_kind(digits: &str, suffix: &str) -> ExprKind {
     let imaginary = suffix == "i";
     let suffix = if imaginary { "" } else { suffix };
-    ExprKind::Float { digits: digits.replace('_', "").into(), suffix: suffix.into(), imaginary }
+    ExprKind::Float {
+        digits: digits.replace('_', "").into(),
+        suffix: suffix.into(),
+        imaginary,
+    }
 }
 
 fn deepest(list: &[Expr]) -> u32 {
@@ -331,5 +359,9 @@ fn deepest(list: &[Expr]) -> u32 {
 /// A node one level above `below`; long chains of operators grow as deep as brackets do.
 fn node(kind: ExprKind, span: Span, below: u32) -> Parsed<Expr> {
     let depth = below + 1;
-    if depth > MAX_DEPTH { Err(too_deep(span)) } else { Ok(Expr { kind, span, depth }) }
+    if depth > MAX_DEPTH {
+        Err(too_deep(span))
+    } else {
+        Ok(Expr { kind, span, depth })
+    }
 }

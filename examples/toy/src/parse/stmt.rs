@@ -26,31 +26,53 @@ impl Parser<'_> {
             Token::If => self.if_stmt()?,
             Token::While => {
                 self.next();
-                StmtKind::While { cond: self.condition()?, body: self.block()? }
+                StmtKind::While {
+                    cond: self.condition()?,
+                    body: self.block()?,
+                }
             }
             Token::For => self.for_stmt()?,
             Token::LBrace => StmtKind::Block(self.block()?),
             Token::Return => {
                 self.next();
-                let value = if self.peek() == Token::Semi { None } else { Some(self.expr()?) };
+                let value = if self.peek() == Token::Semi {
+                    None
+                } else {
+                    Some(self.expr()?)
+                };
                 self.expect(Token::Semi, "`;`")?;
                 StmtKind::Return(value)
             }
             token @ (Token::Break | Token::Continue) => {
                 self.next();
                 self.expect(Token::Semi, "`;`")?;
-                if token == Token::Break { StmtKind::Break } else { StmtKind::Continue }
+                if token == Token::Break {
+                    StmtKind::Break
+                } else {
+                    StmtKind::Continue
+                }
             }
             _ => self.expr_stmt()?,
         };
-        Ok(Stmt { kind, span: start.to(self.last_span()) })
+        Ok(Stmt {
+            kind,
+            span: start.to(self.last_span()),
+        })
     }
 
     fn let_stmt(&mut self) -> Parsed<StmtKind> {
         self.next();
         let name = self.ident("a name for the variable")?;
-        let ty = if self.accept(Token::Colon) { Some(self.ty()?) } else { None };
-        let init = if self.accept(Token::Assign) { Some(self.expr()?) } else { None };
+        let ty = if self.accept(Token::Colon) {
+            Some(self.ty()?)
+        } else {
+            None
+        };
+        let init = if self.accept(Token::Assign) {
+            Some(self.expr()?)
+        } else {
+            None
+        };
         self.expect(Token::Semi, "`;`")?;
         Ok(StmtKind::Let { name, ty, init })
     }
@@ -66,11 +88,18 @@ impl Parser<'_> {
             let start = self.span();
             let kind = self.nested(Self::if_stmt)?;
             let span = start.to(self.last_span());
-            Some(Block { stmts: vec![Stmt { kind, span }], end: self.last_span() })
+            Some(Block {
+                stmts: vec![Stmt { kind, span }],
+                end: self.last_span(),
+            })
         } else {
             Some(self.block()?)
         };
-        Ok(StmtKind::If { cond, then, otherwise })
+        Ok(StmtKind::If {
+            cond,
+            then,
+            otherwise,
+        })
     }
 
     fn for_stmt(&mut self) -> Parsed<StmtKind> {
@@ -81,7 +110,12 @@ impl Parser<'_> {
         self.expect(Token::DotDot, "`..`")?;
         let high = self.condition()?;
         let body = self.block()?;
-        Ok(StmtKind::For { var, low, high, body })
+        Ok(StmtKind::For {
+            var,
+            low,
+            high,
+            body,
+        })
     }
 
     /// An expression before a block.

@@ -49,7 +49,10 @@ impl Parser<'_> {
                 self.expect(Token::Lt, "`<`")?;
                 let bits = Box::new(self.additive()?);
                 self.expect(Token::Gt, "`>`")?;
-                TypeKind::BitInt { signed: token == Token::BitInt, bits }
+                TypeKind::BitInt {
+                    signed: token == Token::BitInt,
+                    bits,
+                }
             }
             Token::Hash => {
                 let attrs = self.attrs()?;
@@ -85,14 +88,26 @@ impl Parser<'_> {
             }
         }
         self.expect(Token::RParen, "`,` or `)`")?;
-        let result = if self.accept(Token::Arrow) { Some(Box::new(self.ty()?)) } else { None };
-        Ok(TypeKind::Fn { params, variadic, result })
+        let result = if self.accept(Token::Arrow) {
+            Some(Box::new(self.ty()?))
+        } else {
+            None
+        };
+        Ok(TypeKind::Fn {
+            params,
+            variadic,
+            result,
+        })
     }
 
     fn array_ty(&mut self) -> Parsed<TypeKind> {
         self.next();
         let element = Box::new(self.ty()?);
-        let len = if self.accept(Token::Semi) { Some(Box::new(self.expr()?)) } else { None };
+        let len = if self.accept(Token::Semi) {
+            Some(Box::new(self.expr()?))
+        } else {
+            None
+        };
         self.expect(Token::RBracket, "`;` or `]`")?;
         Ok(TypeKind::Array { element, len })
     }

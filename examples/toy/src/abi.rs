@@ -1,0 +1,201 @@
+//! `toy emit abi`: where each piece of each function's arguments and result travels, and of each call
+//! that has a placement of its own. The words are `cabi`'s.
+
+use crate::lower::{LowerError, call_signature, signature};
+use crate::typed::{Callee, Checked, Expr, ExprKind, Function, Origin, Place, PlaceKind, Stmt};
+use cabi::{FnSig, Target, explain};
+use std::collections::HashSet;
+use std::fmt::Write;
+
+/// The whole text. `line` tells the line of a byte of the source.
+pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<String, LowerError> {
+    let mut text = String::new();
+    for function in &checked.functions {
+        let Some(span) = function.span else { continue };
+        let sig = signature(&checked.types, function)?;
+        let origin = match &function.origin {
+            Origin::Extern(Some(library)) => format!("extern \"{library}\" "),
+            Origin::Extern(None) => "extern ".to_string(),
+            Origin::Toy(_) => String::new(),
+        };
+        let ty =
+            checked
+                .types
+                .name(function.ty)
+                .replacen("fn", &format!("fn {}", function.name), 1);
+        let names: Vec<Option<&str>> = function
+            .param_names
+            .iter()
+            .map(|name| Some(&**name))
+            .collect();
+        let placed = placement(&sig, &names).map_err(|why| LowerError {
+            span: Some(span),
+            message: why,
+        })?;
+        // Writing to a string does not fail.
+        let _ = write!(text, "{origin}{ty}\n{placed}");
+        let Origin::Toy(body) = &function.origin else {
+            text.push('\n');
+            continue;
+        };
+        let mut calls = Calls {
+            checked,
+            found: Vec::new(),
+        };
+        calls.stmts(&body.stmts);
+        let mut seen = HashSet::new();
+        for (expr, callee, args) in calls.found {
+            let sig = call_signature(
+                checked,
+                callee,
+                &args.iter().map(|arg| arg.ty).collect::<Vec<_>>(),
+            )?;
+            let name = callee_name(checked, callee);
+            let at = line(expr.span.start);
+            let placed = placement(&sig, &[]).map_err(|why| LowerError {
+                span: Some(expr.span),
+                message: why,
+            })?;
+            let entry = format!("  line {at}: call of {name}\n{}", indented(&placed));
+            if seen.insert(entry.clone()) {
+                text.push_str(&entry);
+            }
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn placement(sig: &FnSig, names: &[Option<&str>]) -> Result<String, String> {
+    let explanation =
+        explain(sig, names, &Target::X86_64_LINUX).map_err(|error| error.to_string())?;
+    Ok(indented(&explanation.to_string()))
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_string()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect()
+}
+
+fn callee_name(checked: &Checked, callee: &Callee) -> String {
+    match callee {
+        Callee::Direct(id) => checked
+            .functions
+            .get(id.0)
+            .map_or(String::new(), |function: &Function| {
+                function.name.to_string()
+            }),
+        Callee::Indirect(pointer) => format!("a pointer, {}", checked.types.name(pointer.ty)),
+    }
+}
+
+/// Collects the calls of a body in the order of the source.
+struct Calls<'c> {
+    checked: &'c Checked,
+    found: Vec<(&'c Expr, &'c Callee, &'c [Expr])>,
+}
+
+impl<'c> Calls<'c> {
+    fn stmts(&mut self, stmts: &'c [Stmt]) {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Init(_, value) | Stmt::Return(value) => {
+                    value.iter().for_each(|value| self.expr(value))
+                }
+                Stmt::Assign(place, value) | Stmt::Update(place, value) => {
+                    self.place(place);
+                    self.expr(value);
+                }
+                Stmt::Expr(value) => self.expr(value),
+                Stmt::If {
+                    cond,
+                    then,
+                    otherwise,
+                } => {
+                    self.expr(cond);
+                    self.stmts(then);
+                    self.stmts(otherwise);
+                }
+                Stmt::While { cond, body } => {
+                    self.expr(cond);
+                    self.stmts(body);
+                }
+                Stmt::For {
+                    low, high, body, ..
+                } => {
+                    self.expr(low);
+                    self.expr(high);
+                    self.stmts(body);
+                }
+                Stmt::Block(stmts) => self.stmts(stmts),
+                Stmt::Break | Stmt::Continue => {}
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &'c Expr) {
+        match &expr.kind {
+            ExprKind::Bits(_) | ExprKind::Str(_) | ExprKind::Function(_) | ExprKind::Old => {}
+            ExprKind::Load(place) | ExprKind::AddressOf(place) => self.place(place),
+            ExprKind::Neg(value)
+            | ExprKind::Not(value)
+            | ExprKind::BitNot(value)
+            | ExprKind::Convert(value)
+            | ExprKind::Repeat(value, _) => self.expr(value),
+            ExprKind::Arith(_, left, right)
+            | ExprKind::Compare(_, left, right)
+            | ExprKind::Logic(_, left, right)
+            | ExprKind::Offset {
+                pointer: left,
+                index: right,
+                ..
+            }
+            | ExprKind::Distance { left, right, .. }
+            | ExprKind::Complex(left, right) => {
+                self.expr(left);
+                self.expr(right);
+            }
+            ExprKind::Call { callee, args } => {
+                args.iter().for_each(|arg| self.expr(arg));
+                match callee {
+                    Callee::Indirect(pointer) => self.expr(pointer),
+                    // What the language calls by itself is not the program's call.
+                    Callee::Direct(id)
+                        if self
+                            .checked
+                            .functions
+                            .get(id.0)
+                            .is_some_and(|f| f.span.is_none()) =>
+                    {
+                        return;
+                    }
+                    Callee::Direct(_) => {}
+                }
+                self.found.push((expr, callee, args));
+            }
+            ExprKind::Record(members) => members.iter().for_each(|(_, value)| self.expr(value)),
+            ExprKind::Elements(values) => values.iter().for_each(|value| self.expr(value)),
+        }
+    }
+
+    fn place(&mut self, place: &'c Place) {
+        match &place.kind {
+            PlaceKind::Local(_) => {}
+            PlaceKind::Deref(value) | PlaceKind::Temporary(value) => self.expr(value),
+            PlaceKind::Member(base, _) | PlaceKind::Real(base) | PlaceKind::Imaginary(base) => {
+                self.place(base)
+            }
+            PlaceKind::Element(base, index) | PlaceKind::Lane(base, index) => {
+                self.place(base);
+                self.expr(index);
+            }
+        }
+    }
+}

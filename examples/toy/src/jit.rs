@@ -1,0 +1,164 @@
+//! Running a program: its functions go into an engine, its imports are looked up in the libraries it
+//! names, and `main` is called.
+
+use crate::lower::{LowerError, lower};
+use crate::typed::{Checked, FnId, Origin};
+use clif_cabi_jit::{Engine, Library, Settings};
+use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
+use cranelift_module::{FuncId, Module};
+use std::collections::HashMap;
+use std::ffi::{CString, c_char};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Why a checked program does not run.
+pub(crate) enum RunError {
+    /// The program's own doing.
+    Program(LowerError),
+    /// The machine's, or a library's: one line.
+    Host(String),
+}
+
+impl RunError {
+    fn host(error: impl std::fmt::Display) -> RunError {
+        RunError::Host(error.to_string())
+    }
+}
+
+impl From<LowerError> for RunError {
+    fn from(error: LowerError) -> RunError {
+        RunError::Program(error)
+    }
+}
+
+/// Compiles the program and calls its `main`; the result is `main`'s. `args` are the program's, its own
+/// name first; libraries are looked for in `directories` first.
+pub(crate) fn run(
+    checked: &Checked,
+    main: FnId,
+    args: &[String],
+    directories: &[PathBuf],
+) -> Result<i32, RunError> {
+    let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
+    let mut main_func = None;
+    let declared = lower(checked, &mut engine, |engine, mut compiled| {
+        if compiled.id == main {
+            main_func = Some(compiled.func);
+        }
+        let span = checked
+            .functions
+            .get(compiled.id.0)
+            .and_then(|function| function.span);
+        engine
+            .define(compiled.func, &mut compiled.context)
+            .map_err(|error| LowerError {
+                span,
+                message: error.to_string(),
+            })
+    })?;
+    let mut libraries: HashMap<Rc<str>, Library> = HashMap::new();
+    for function in declared.imported(checked) {
+        let Origin::Extern(Some(name)) = &function.origin else {
+            continue;
+        };
+        if !libraries.contains_key(name) {
+            libraries.insert(Rc::clone(name), open(name, directories)?);
+        }
+        if let Some(library) = libraries.get(name) {
+            engine.add_library(library);
+            let address = library.symbol(&function.name).map_err(RunError::host)?;
+            engine
+                .bind(&function.name, address)
+                .map_err(RunError::host)?;
+        }
+    }
+    engine.finalize().map_err(RunError::host)?;
+    let func = main_func.ok_or_else(|| RunError::host("`main` was not compiled"))?;
+    let code = engine.code(func).map_err(RunError::host)?;
+    let args = c_strings(args);
+    let argv: Vec<*const c_char> = args
+        .iter()
+        .map(|arg| arg.as_ptr())
+        .chain([std::ptr::null()])
+        .collect();
+    let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
+    let returns = checked
+        .functions
+        .get(main.0)
+        .and_then(|function| checked.types.as_fn(function.ty));
+    let returns = returns.is_some_and(|ty| ty.result == crate::types::Ty::I32);
+    // SAFETY: `check_main` has made sure that main takes nothing or `(int, char **)`, and C functions do not mind
+    // arguments they do not take. What the program does then, it does by its author's will, as a C program does.
+    let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
+    // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
+    let result = unsafe { main(argc, argv.as_ptr()) };
+    Ok(if returns { result } else { 0 })
+}
+
+/// The CLIF of the program's functions, as it is given to the engine.
+pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
+    let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
+    let mut text = String::new();
+    lower(checked, &mut engine, |engine, mut compiled| {
+        let Some(function) = checked.functions.get(compiled.id.0) else {
+            return Ok(());
+        };
+        if function.span.is_none() {
+            return Ok(());
+        }
+        compiled.context.func.name = UserFuncName::testcase(function.name.as_bytes());
+        let ty =
+            checked
+                .types
+                .name(function.ty)
+                .replacen("fn", &format!("fn {}", function.name), 1);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "; {ty}");
+        for line in callees(engine, &compiled.context.func) {
+            let _ = writeln!(text, ";   {line}");
+        }
+        let _ = writeln!(text, "{}", compiled.context.func.display());
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// What the numbers of functions mean.
+fn callees(engine: &Engine, func: &Function) -> Vec<String> {
+    let names = func.params.user_named_funcs();
+    let mut lines = Vec::new();
+    for (reference, callee) in &func.dfg.ext_funcs {
+        if let ExternalName::User(name) = callee.name
+            && let Some(name) = names.get(name)
+        {
+            let id = FuncId::from_u32(name.index);
+            let declaration = engine.declarations().get_function_decl(id);
+            lines.push(format!("{reference} is {}", declaration.linkage_name(id)));
+        }
+    }
+    lines
+}
+
+fn open(name: &str, directories: &[PathBuf]) -> Result<Library, RunError> {
+    let found = directories
+        .iter()
+        .map(|directory| directory.join(name))
+        .find(|path| path.exists());
+    let path = found.unwrap_or_else(|| PathBuf::from(name));
+    // SAFETY: the program names the library, and answers for it as a C program does for those it is linked with.
+    unsafe { Library::open(path) }.map_err(RunError::host)
+}
+
+/// Up to the first zero byte, where C ends them anyway.
+fn c_strings(args: &[String]) -> Vec<CString> {
+    let cut = |arg: &String| {
+        arg.split('\0')
+            .next()
+            .map(str::to_string)
+            .unwrap_or_default()
+    };
+    args.iter()
+        .filter_map(|arg| CString::new(cut(arg)).ok())
+        .collect()
+}

@@ -1,0 +1,218 @@
+//! Arithmetic, comparisons and conversions of numbers that Cranelift has instructions for. Vectors are
+//! worked on lane by lane: their types are many, their arithmetic is not what this language is about.
+
+use super::function::{FnLowerer, Val};
+use super::{Lower, LowerError, ssa_type};
+use crate::ast::BinaryOp;
+use crate::typed::{Expr, ExprKind};
+use crate::types::{IntTy, Ty, TyKind};
+use cabi::Scalar;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_module::Module;
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    /// `-x` or `~x`
+    pub(super) fn unary(&mut self, kind: &ExprKind, operand: &Expr) -> Lower<Val> {
+        let ty = operand.ty;
+        let negative = matches!(kind, ExprKind::Neg(_));
+        let value = self.expr(operand)?;
+        let Some((lane, lanes)) = self.lanes(ty)? else {
+            let value = self.ssa(value, operand.span)?;
+            return Ok(Val::Ssa(self.unary_ssa(negative, value, ty)));
+        };
+        let from = self.in_memory(value, ty)?;
+        let to = self.temporary(ty)?;
+        let size = self.types.size(lane);
+        for at in (0..lanes).map(|at| at * size) {
+            let loaded = self.load(from, at, lane)?;
+            let value = self.ssa(loaded, operand.span)?;
+            let value = self.unary_ssa(negative, value, lane);
+            self.store_ssa(value, to, at);
+        }
+        Ok(Val::Memory(to))
+    }
+
+    fn unary_ssa(&mut self, negative: bool, value: Value, ty: Ty) -> Value {
+        let result = match (self.types.as_float(ty), negative) {
+            (Some(_), _) => self.builder.ins().fneg(value),
+            (None, true) => self.builder.ins().ineg(value),
+            (None, false) => self.builder.ins().bnot(value),
+        };
+        self.normalize(result, ty)
+    }
+
+    pub(super) fn arithmetic(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Val> {
+        let ty = left.ty;
+        let left_value = self.expr(left)?;
+        let Some((lane, lanes)) = self.lanes(ty)? else {
+            let a = self.ssa(left_value, left.span)?;
+            let b = self.expr_ssa(right)?;
+            let b = if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
+                self.shift_count(b)
+            } else {
+                b
+            };
+            return Ok(Val::Ssa(self.arithmetic_ssa(op, a, b, ty)));
+        };
+        let a = self.in_memory(left_value, ty)?;
+        let right_value = self.expr(right)?;
+        let b = self.in_memory(right_value, ty)?;
+        let to = self.temporary(ty)?;
+        let size = self.types.size(lane);
+        for at in (0..lanes).map(|at| at * size) {
+            let (a, b) = (self.load(a, at, lane)?, self.load(b, at, lane)?);
+            let (a, b) = (self.ssa(a, left.span)?, self.ssa(b, right.span)?);
+            let value = self.arithmetic_ssa(op, a, b, lane);
+            self.store_ssa(value, to, at);
+        }
+        Ok(Val::Memory(to))
+    }
+
+    /// The type and number of a vector's lanes.
+    fn lanes(&self, ty: Ty) -> Lower<Option<(Ty, u64)>> {
+        let TyKind::Vector { lane, lanes } = *self.types.kind(ty) else {
+            return Ok(None);
+        };
+        let lane = self
+            .types
+            .known_scalar(lane)
+            .ok_or_else(|| LowerError::new("lanes of an unknown type"))?;
+        Ok(Some((lane, u64::from(lanes))))
+    }
+
+    /// A shift's right side may be of any width; what counts is far below 64.
+    fn shift_count(&mut self, count: Value) -> Value {
+        match self.builder.func.dfg.value_type(count) {
+            types::I128 => self.builder.ins().ireduce(types::I64, count),
+            _ => count,
+        }
+    }
+
+    fn arithmetic_ssa(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
+        let ins = self.builder.ins();
+        let result = if self.types.as_float(ty).is_some() {
+            match op {
+                BinaryOp::Add => ins.fadd(a, b),
+                BinaryOp::Sub => ins.fsub(a, b),
+                BinaryOp::Mul => ins.fmul(a, b),
+                _ => ins.fdiv(a, b),
+            }
+        } else {
+            let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
+            match op {
+                BinaryOp::Add => ins.iadd(a, b),
+                BinaryOp::Sub => ins.isub(a, b),
+                BinaryOp::Mul => ins.imul(a, b),
+                BinaryOp::Div if signed => ins.sdiv(a, b),
+                BinaryOp::Div => ins.udiv(a, b),
+                BinaryOp::Rem if signed => ins.srem(a, b),
+                BinaryOp::Rem => ins.urem(a, b),
+                BinaryOp::Shl => ins.ishl(a, b),
+                BinaryOp::Shr if signed => ins.sshr(a, b),
+                BinaryOp::Shr => ins.ushr(a, b),
+                BinaryOp::BitAnd => ins.band(a, b),
+                BinaryOp::BitOr => ins.bor(a, b),
+                _ => ins.bxor(a, b),
+            }
+        };
+        self.normalize(result, ty)
+    }
+
+    /// An integer whose width is not its container's, extended from its own width again.
+    pub(super) fn normalize(&mut self, value: Value, ty: Ty) -> Value {
+        let Some(Scalar::BitInt { bits, signed }) = self.types.as_scalar(ty) else {
+            return value;
+        };
+        let container = self.builder.func.dfg.value_type(value).bits();
+        let unused = i64::from(container) - i64::from(bits);
+        let top = self.shift_left(value, unused);
+        if signed {
+            self.shift_right_signed(top, unused)
+        } else {
+            self.shift_right(top, unused)
+        }
+    }
+
+    pub(super) fn compare(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Value> {
+        let ty = left.ty;
+        let (a, b) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
+        if self.types.as_float(ty).is_some() {
+            let cc = match op {
+                BinaryOp::Eq => FloatCC::Equal,
+                BinaryOp::Ne => FloatCC::NotEqual,
+                BinaryOp::Lt => FloatCC::LessThan,
+                BinaryOp::Le => FloatCC::LessThanOrEqual,
+                BinaryOp::Gt => FloatCC::GreaterThan,
+                _ => FloatCC::GreaterThanOrEqual,
+            };
+            return Ok(self.builder.ins().fcmp(cc, a, b));
+        }
+        let signed = self
+            .types
+            .as_scalar(ty)
+            .and_then(IntTy::of)
+            .is_some_and(|int| int.signed);
+        let cc = match (op, signed) {
+            (BinaryOp::Eq, _) => IntCC::Equal,
+            (BinaryOp::Ne, _) => IntCC::NotEqual,
+            (BinaryOp::Lt, true) => IntCC::SignedLessThan,
+            (BinaryOp::Lt, false) => IntCC::UnsignedLessThan,
+            (BinaryOp::Le, true) => IntCC::SignedLessThanOrEqual,
+            (BinaryOp::Le, false) => IntCC::UnsignedLessThanOrEqual,
+            (BinaryOp::Gt, true) => IntCC::SignedGreaterThan,
+            (BinaryOp::Gt, false) => IntCC::UnsignedGreaterThan,
+            (_, true) => IntCC::SignedGreaterThanOrEqual,
+            (_, false) => IntCC::UnsignedGreaterThanOrEqual,
+        };
+        Ok(self.builder.ins().icmp(cc, a, b))
+    }
+
+    /// Between SSA values: integers and pointers are cut or extended, floats rounded; a float that is too
+    /// great for an integer becomes its greatest.
+    pub(super) fn convert(&mut self, value: Value, from: Ty, to: Ty) -> Lower<Value> {
+        let unknown = || LowerError::new("a conversion of what is no number");
+        let source = ssa_type(self.types, from).ok_or_else(unknown)?;
+        let target = ssa_type(self.types, to).ok_or_else(unknown)?;
+        let signed = self
+            .types
+            .as_scalar(from)
+            .and_then(IntTy::of)
+            .is_some_and(|int| int.signed);
+        Ok(match (source.is_float(), target.is_float()) {
+            (true, true) if source == target => value,
+            (true, true) if source == types::F32 => self.builder.ins().fpromote(target, value),
+            (true, true) => self.builder.ins().fdemote(target, value),
+            (true, false) => {
+                let wide = match self.types.as_scalar(to).and_then(IntTy::of) {
+                    Some(IntTy {
+                        signed: false,
+                        bits: 33..,
+                    }) => self.builder.ins().fcvt_to_uint_sat(types::I64, value),
+                    _ => self.builder.ins().fcvt_to_sint_sat(types::I64, value),
+                };
+                let cut = self.fit(wide, types::I64, target, true);
+                self.normalize(cut, to)
+            }
+            (false, true) => {
+                let wide = self.fit(value, source, types::I64, signed);
+                if signed || source != types::I64 {
+                    self.builder.ins().fcvt_from_sint(target, wide)
+                } else {
+                    self.builder.ins().fcvt_from_uint(target, wide)
+                }
+            }
+            (false, false) => {
+                let fitted = self.fit(value, source, target, signed);
+                self.normalize(fitted, to)
+            }
+        })
+    }
+
+    /// An index as 64 bits.
+    pub(super) fn index_word(&mut self, value: Value, ty: Ty) -> Value {
+        let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
+        let from = self.builder.func.dfg.value_type(value);
+        self.fit(value, from, types::I64, signed)
+    }
+}

@@ -1,0 +1,313 @@
+//! Expressions.
+
+use super::function::{FnLowerer, Val};
+use super::{Lower, LowerError, ssa_type};
+use crate::ast::BinaryOp;
+use crate::diag::Span;
+use crate::typed::{Expr, ExprKind};
+use crate::types::{Ty, TyKind};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use cranelift_module::Module;
+use std::rc::Rc;
+
+/// Up to so many elements are stored one by one, more in a loop.
+const MAX_UNROLLED: u64 = 16;
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    pub(super) fn expr(&mut self, expr: &Expr) -> Lower<Val> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Bits(bits) if self.is_ssa(expr.ty) => {
+                self.constant(*bits, expr.ty).map(Val::Ssa)
+            }
+            ExprKind::Str(bytes) => self.string(bytes),
+            ExprKind::Function(id) => {
+                let func = self
+                    .declared
+                    .function(self.checked, self.module, *id)
+                    .map_err(|e| at(e, span))?;
+                let func = self.module.declare_func_in_func(func, self.builder.func);
+                Ok(Val::Ssa(self.builder.ins().func_addr(types::I64, func)))
+            }
+            ExprKind::Load(place) => {
+                let target = self.place(place)?;
+                self.read(target, expr.ty)
+            }
+            ExprKind::Old => self
+                .old
+                .ok_or_else(|| LowerError::at(span, "nothing is updated here")),
+            ExprKind::AddressOf(place) => {
+                let (address, offset) = self.memory_place(place)?;
+                Ok(Val::Ssa(self.address(address, offset)))
+            }
+            ExprKind::Not(value) => {
+                let value = self.expr_ssa(value)?;
+                Ok(Val::Ssa(self.builder.ins().bxor_imm_u(value, 1)))
+            }
+            ExprKind::Neg(value) | ExprKind::BitNot(value) => self.unary(&expr.kind, value),
+            ExprKind::Arith(op, left, right) => self.arithmetic(*op, left, right),
+            ExprKind::Compare(op, left, right) => self.compare(*op, left, right).map(Val::Ssa),
+            ExprKind::Logic(op, left, right) => self.logic(*op, left, right),
+            ExprKind::Offset {
+                pointer,
+                index,
+                scale,
+                negative,
+            } => {
+                let pointer = self.expr_ssa(pointer)?;
+                self.offset(pointer, index, *scale, *negative).map(Val::Ssa)
+            }
+            ExprKind::Distance { left, right, scale } => {
+                let (left, right) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
+                let bytes = self.builder.ins().isub(left, right);
+                let scale = i64::try_from(*scale).map_err(LowerError::new)?;
+                let scale = self.builder.ins().iconst(types::I64, scale);
+                Ok(Val::Ssa(self.builder.ins().sdiv(bytes, scale)))
+            }
+            ExprKind::Convert(value) => {
+                let from = value.ty;
+                let value = self.expr_ssa(value)?;
+                self.convert(value, from, expr.ty).map(Val::Ssa)
+            }
+            ExprKind::Call { callee, args } => self.call(callee, args, expr.ty, span),
+            ExprKind::Bits(_)
+            | ExprKind::Complex(..)
+            | ExprKind::Record(_)
+            | ExprKind::Elements(_)
+            | ExprKind::Repeat(..) => {
+                let address = self.temporary(expr.ty)?;
+                self.expr_into(expr, address, 0)?;
+                Ok(Val::Memory(address))
+            }
+        }
+    }
+
+    pub(super) fn expr_ssa(&mut self, expr: &Expr) -> Lower<Value> {
+        let value = self.expr(expr)?;
+        self.ssa(value, expr.span)
+    }
+
+    /// Builds the value at `address + offset`, which nothing in the expression can read.
+    pub(super) fn expr_into(&mut self, expr: &Expr, address: Value, offset: u64) -> Lower<()> {
+        match &expr.kind {
+            ExprKind::Bits(bits) if !self.is_ssa(expr.ty) => {
+                self.bits_into(*bits, expr.ty, address, offset)
+            }
+            ExprKind::Complex(re, im) => {
+                self.expr_into(re, address, offset)?;
+                self.expr_into(im, address, offset + self.types.size(re.ty))
+            }
+            ExprKind::Record(members) => {
+                self.zero(address, offset, self.types.size(expr.ty))?;
+                for (path, value) in members {
+                    let ty = value.ty;
+                    match self.member(expr.ty, path, address, offset)? {
+                        super::place::Target::Memory { address, offset } => {
+                            self.expr_into(value, address, offset)?
+                        }
+                        target => {
+                            let value = self.expr(value)?;
+                            self.write(target, value, ty)?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address, offset),
+            ExprKind::Repeat(element, count) => {
+                self.repeat_into(element, *count, expr.ty, address, offset)
+            }
+            _ => {
+                let value = self.expr(expr)?;
+                self.store(value, address, offset, expr.ty)
+            }
+        }
+    }
+
+    /// The bytes of a float that is not an SSA value.
+    fn bits_into(&mut self, bits: u128, ty: Ty, address: Value, offset: u64) -> Lower<()> {
+        let size = self.types.size(ty);
+        self.zero(address, offset, if size > 16 { size } else { 0 })?;
+        for (at, bytes) in bits.to_le_bytes().chunks(8).enumerate() {
+            let at = u64::try_from(at).map_err(LowerError::new)? * 8;
+            let mut word = [0; 8];
+            word.copy_from_slice(bytes);
+            match size.saturating_sub(at) {
+                0 => {}
+                2 => {
+                    let value = self
+                        .builder
+                        .ins()
+                        .iconst(types::I16, i64::from_le_bytes(word));
+                    self.store_ssa(value, address, offset + at);
+                }
+                _ => {
+                    let value = self
+                        .builder
+                        .ins()
+                        .iconst(types::I64, i64::from_le_bytes(word));
+                    self.store_ssa(value, address, offset + at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn elements_into(
+        &mut self,
+        elements: &[Expr],
+        ty: Ty,
+        address: Value,
+        offset: u64,
+    ) -> Lower<()> {
+        if let Some(bools) = self.bool_lanes(ty) {
+            self.zero(address, offset, self.types.size(ty))?;
+            for (at, element) in (0..bools).zip(elements) {
+                let value = self.expr_ssa(element)?;
+                self.set_bool_lane(at, value, address, offset)?;
+            }
+            return Ok(());
+        }
+        let mut at = offset;
+        for element in elements {
+            self.expr_into(element, address, at)?;
+            at += self.types.size(element.ty);
+        }
+        Ok(())
+    }
+
+    fn repeat_into(
+        &mut self,
+        element: &Expr,
+        count: u64,
+        ty: Ty,
+        address: Value,
+        offset: u64,
+    ) -> Lower<()> {
+        let all_zero = matches!(element.kind, ExprKind::Bits(0));
+        let value = self.expr(element)?;
+        if all_zero || count == 0 {
+            return self.zero(address, offset, self.types.size(ty));
+        }
+        if let Some(bools) = self.bool_lanes(ty) {
+            self.zero(address, offset, self.types.size(ty))?;
+            let value = self.ssa(value, element.span)?;
+            for at in 0..bools {
+                self.set_bool_lane(at, value, address, offset)?;
+            }
+            return Ok(());
+        }
+        let size = self.types.size(element.ty);
+        if count <= MAX_UNROLLED {
+            for at in 0..count {
+                self.store(value, address, offset + at * size, element.ty)?;
+            }
+            return Ok(());
+        }
+        let start = self.address(address, offset);
+        let end = self.address(start, count.saturating_mul(size));
+        let body = self.builder.create_block();
+        let after = self.builder.create_block();
+        let cursor = self.builder.append_block_param(body, types::I64);
+        self.builder.ins().jump(body, &[BlockArg::Value(start)]);
+        self.builder.switch_to_block(body);
+        self.store(value, cursor, 0, element.ty)?;
+        let next = self.address(cursor, size);
+        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
+        self.builder
+            .ins()
+            .brif(more, body, &[BlockArg::Value(next)], after, &[]);
+        self.builder.seal_block(body);
+        self.builder.switch_to_block(after);
+        self.builder.seal_block(after);
+        Ok(())
+    }
+
+    /// The number of lanes, if this is a vector of bools.
+    fn bool_lanes(&self, ty: Ty) -> Option<u64> {
+        match self.types.kind(ty) {
+            TyKind::Vector {
+                lane: cabi::Scalar::Bool,
+                lanes,
+            } => Some(u64::from(*lanes)),
+            _ => None,
+        }
+    }
+
+    fn set_bool_lane(&mut self, lane: u64, value: Value, address: Value, offset: u64) -> Lower<()> {
+        let at = offset + lane / 8;
+        let bit = i64::try_from(lane % 8).map_err(LowerError::new)?;
+        let byte = self.load_ssa(types::I8, address, at)?;
+        let moved = self.shift_left(value, bit);
+        let byte = self.builder.ins().bor(byte, moved);
+        self.store_ssa(byte, address, at);
+        Ok(())
+    }
+
+    /// A number, pointer or bool that is known.
+    pub(super) fn constant(&mut self, bits: u128, ty: Ty) -> Lower<Value> {
+        let ssa = ssa_type(self.types, ty)
+            .ok_or_else(|| LowerError::new("a constant that is no number"))?;
+        let low = u64::try_from(bits & u128::from(u64::MAX)).map_err(LowerError::new)?;
+        let high = u64::try_from(bits >> 64).map_err(LowerError::new)?;
+        Ok(match ssa {
+            types::F32 => {
+                let bits = u32::try_from(low & u64::from(u32::MAX)).map_err(LowerError::new)?;
+                self.builder.ins().f32const(Ieee32::with_bits(bits))
+            }
+            types::F64 => self.builder.ins().f64const(Ieee64::with_bits(low)),
+            types::I128 => {
+                let low = self.builder.ins().iconst(types::I64, low.cast_signed());
+                let high = self.builder.ins().iconst(types::I64, high.cast_signed());
+                self.builder.ins().iconcat(low, high)
+            }
+            _ => {
+                let unused = 64_u32.saturating_sub(ssa.bits());
+                self.builder
+                    .ins()
+                    .iconst(ssa, (low << unused >> unused).cast_signed())
+            }
+        })
+    }
+
+    fn string(&mut self, bytes: &Rc<[u8]>) -> Lower<Val> {
+        let data = self.declared.string(self.module, bytes)?;
+        let data = self.module.declare_data_in_func(data, self.builder.func);
+        Ok(Val::Ssa(self.builder.ins().symbol_value(types::I64, data)))
+    }
+
+    /// `&&` and `||`: the right side runs only if the left one does not decide.
+    fn logic(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Val> {
+        let left = self.expr_ssa(left)?;
+        let right_block = self.builder.create_block();
+        let after = self.builder.create_block();
+        let result = self.builder.append_block_param(after, types::I8);
+        let decided = [BlockArg::Value(left)];
+        if op == BinaryOp::And {
+            self.builder
+                .ins()
+                .brif(left, right_block, &[], after, &decided);
+        } else {
+            self.builder
+                .ins()
+                .brif(left, after, &decided, right_block, &[]);
+        }
+        self.builder.switch_to_block(right_block);
+        self.builder.seal_block(right_block);
+        let right = self.expr_ssa(right)?;
+        self.builder.ins().jump(after, &[BlockArg::Value(right)]);
+        self.builder.switch_to_block(after);
+        self.builder.seal_block(after);
+        Ok(Val::Ssa(result))
+    }
+}
+
+/// The error, with a place in the program if it has none.
+pub(super) fn at(error: LowerError, span: Span) -> LowerError {
+    LowerError {
+        span: error.span.or(Some(span)),
+        ..error
+    }
+}

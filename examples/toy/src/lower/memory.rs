@@ -1,0 +1,143 @@
+//! Loads, stores, copies and zeros. Nothing outside an object is touched; records of up to 64 bytes are
+//! copied without a call.
+
+use super::function::{FnLowerer, Val};
+use super::{Lower, LowerError, ssa_type};
+use crate::types::Ty;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_module::Module;
+
+/// What is larger is copied and cleared by libc.
+const MAX_INLINE: u64 = 64;
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    /// The value at `address + offset`: for what lives in memory that is the address itself.
+    pub(super) fn load(&mut self, address: Value, offset: u64, ty: Ty) -> Lower<Val> {
+        let Some(ssa) = ssa_type(self.types, ty) else {
+            return Ok(Val::Memory(self.address(address, offset)));
+        };
+        let loaded = self.load_ssa(ssa, address, offset)?;
+        // The bits of a `_BitInt` that it does not have are anything (psABI 3.1.2).
+        Ok(Val::Ssa(self.normalize(loaded, ty)))
+    }
+
+    pub(super) fn load_ssa(&mut self, ssa: Type, address: Value, offset: u64) -> Lower<Value> {
+        let (address, offset) = self.reach(address, offset);
+        Ok(self
+            .builder
+            .ins()
+            .load(ssa, MemFlagsData::new(), address, offset))
+    }
+
+    pub(super) fn store_ssa(&mut self, value: Value, address: Value, offset: u64) {
+        let (address, offset) = self.reach(address, offset);
+        self.builder
+            .ins()
+            .store(MemFlagsData::new(), value, address, offset);
+    }
+
+    /// Puts a value of type `ty` at `address + offset`. What is copied may overlap its target.
+    pub(super) fn store(&mut self, value: Val, address: Value, offset: u64, ty: Ty) -> Lower<()> {
+        match value {
+            Val::Ssa(value) => self.store_ssa(value, address, offset),
+            Val::Memory(from) => self.copy(from, address, offset, self.types.size(ty))?,
+            Val::None => return Err(LowerError::new("a value of no type is stored")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn address(&mut self, base: Value, offset: u64) -> Value {
+        match i64::try_from(offset) {
+            Ok(0) => base,
+            Ok(offset) => self.builder.ins().iadd_imm_s(base, offset),
+            // Sizes are below 2^63: layout refuses greater ones.
+            Err(_) => base,
+        }
+    }
+
+    /// An address and an offset that fits an instruction.
+    fn reach(&mut self, base: Value, offset: u64) -> (Value, i32) {
+        match i32::try_from(offset) {
+            Ok(offset) => (base, offset),
+            Err(_) => (self.address(base, offset), 0),
+        }
+    }
+
+    fn copy(&mut self, from: Value, to: Value, offset: u64, size: u64) -> Lower<()> {
+        if size > MAX_INLINE {
+            let to = self.address(to, offset);
+            let bytes = self
+                .builder
+                .ins()
+                .iconst(types::I64, i64::try_from(size).map_err(LowerError::new)?);
+            let config = self.module.target_config();
+            self.builder.call_memmove(config, to, from, bytes);
+            return Ok(());
+        }
+        // All is read before anything is written.
+        let mut pieces = Vec::new();
+        for (at, ssa) in pieces_of(size) {
+            pieces.push((at, self.load_ssa(ssa, from, at)?));
+        }
+        for (at, piece) in pieces {
+            self.store_ssa(piece, to, offset + at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn zero(&mut self, address: Value, offset: u64, size: u64) -> Lower<()> {
+        if size > MAX_INLINE {
+            let address = self.address(address, offset);
+            let byte = self.builder.ins().iconst(types::I8, 0);
+            let bytes = self
+                .builder
+                .ins()
+                .iconst(types::I64, i64::try_from(size).map_err(LowerError::new)?);
+            let config = self.module.target_config();
+            self.builder.call_memset(config, address, byte, bytes);
+            return Ok(());
+        }
+        for (at, ssa) in pieces_of(size) {
+            let zero = self.builder.ins().iconst(ssa, 0);
+            self.store_ssa(zero, address, offset + at);
+        }
+        Ok(())
+    }
+
+    /// An address in the frame for a value of type `ty`.
+    pub(super) fn temporary(&mut self, ty: Ty) -> Lower<Value> {
+        let slot = self.slot(ty)?;
+        Ok(self.slot_address(slot))
+    }
+
+    /// The address of a value, which is put into memory if it is not there.
+    pub(super) fn in_memory(&mut self, value: Val, ty: Ty) -> Lower<Value> {
+        match value {
+            Val::Memory(address) => Ok(address),
+            Val::Ssa(_) => {
+                let address = self.temporary(ty)?;
+                self.store(value, address, 0, ty)?;
+                Ok(address)
+            }
+            Val::None => Err(LowerError::new("a value of no type is put into memory")),
+        }
+    }
+}
+
+/// Integers that cover `size` bytes exactly: 8 each, then 4, 2 and 1.
+fn pieces_of(size: u64) -> Vec<(u64, Type)> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    for (bytes, ssa) in [
+        (8, types::I64),
+        (4, types::I32),
+        (2, types::I16),
+        (1, types::I8),
+    ] {
+        while size - at >= bytes {
+            pieces.push((at, ssa));
+            at += bytes;
+        }
+    }
+    pieces
+}

@@ -1,0 +1,189 @@
+//! Places: where a value is read from and written to.
+
+use super::bits::BitsPlace;
+use super::function::{FnLowerer, Home, Val};
+use super::{Lower, LowerError, ssa_type};
+use crate::typed::{Expr, Place, PlaceKind};
+use crate::types::{Ty, TyKind};
+use cabi::Scalar;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_frontend::Variable;
+use cranelift_module::Module;
+
+/// A place, evaluated.
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    Variable(Variable),
+    Memory {
+        address: Value,
+        offset: u64,
+    },
+    /// A bit-field, or a lane of a vector of bools.
+    Bits(BitsPlace),
+}
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    pub(super) fn place(&mut self, place: &Place) -> Lower<Target> {
+        match &place.kind {
+            PlaceKind::Local(id) => match self.declare(*id)? {
+                Home::Variable(variable) => Ok(Target::Variable(variable)),
+                home => {
+                    let address = self.home_address(home)?;
+                    Ok(Target::Memory { address, offset: 0 })
+                }
+            },
+            PlaceKind::Deref(pointer) => {
+                let address = self.expr_ssa(pointer)?;
+                Ok(Target::Memory { address, offset: 0 })
+            }
+            PlaceKind::Temporary(value) => {
+                let ty = value.ty;
+                let value = self.expr(value)?;
+                let address = self.in_memory(value, ty)?;
+                Ok(Target::Memory { address, offset: 0 })
+            }
+            PlaceKind::Member(base, path) => self.member_place(base, path),
+            PlaceKind::Element(base, index) => self.element(base, index, self.types.size(place.ty)),
+            PlaceKind::Lane(base, index) => match self.types.kind(base.ty) {
+                TyKind::Vector {
+                    lane: Scalar::Bool, ..
+                } => self.bool_lane(base, index),
+                _ => self.element(base, index, self.types.size(place.ty)),
+            },
+            PlaceKind::Real(base) => self
+                .memory_place(base)
+                .map(|(address, offset)| Target::Memory { address, offset }),
+            PlaceKind::Imaginary(base) => {
+                let (address, offset) = self.memory_place(base)?;
+                Ok(Target::Memory {
+                    address,
+                    offset: offset + self.types.size(place.ty),
+                })
+            }
+        }
+    }
+
+    /// The address of a place that is an aggregate's.
+    pub(super) fn memory_place(&mut self, place: &Place) -> Lower<(Value, u64)> {
+        match self.place(place)? {
+            Target::Memory { address, offset } => Ok((address, offset)),
+            Target::Variable(_) | Target::Bits(_) => {
+                Err(LowerError::new("a place without an address is pointed to"))
+            }
+        }
+    }
+
+    fn member_place(&mut self, base: &Place, path: &[usize]) -> Lower<Target> {
+        let (address, offset) = self.memory_place(base)?;
+        self.member(base.ty, path, address, offset)
+    }
+
+    /// The member at `path` of the record at `address + offset`.
+    pub(super) fn member(
+        &mut self,
+        record: Ty,
+        path: &[usize],
+        address: Value,
+        mut offset: u64,
+    ) -> Lower<Target> {
+        let missing = || LowerError::new("a member that does not exist");
+        let mut layout = self.types.layout(record).ok_or_else(missing)?.clone();
+        for &at in path {
+            let size = layout.size();
+            let field = layout
+                .as_record()
+                .and_then(|record| record.fields().get(at))
+                .ok_or_else(missing)?
+                .clone();
+            if let Some(bits) = field.bit_field() {
+                return Ok(Target::Bits(BitsPlace::field(
+                    address, offset, size, &field, bits,
+                )));
+            }
+            offset += field.offset();
+            layout = field.ty().clone();
+        }
+        Ok(Target::Memory { address, offset })
+    }
+
+    fn element(&mut self, base: &Place, index: &Expr, size: u64) -> Lower<Target> {
+        let (address, offset) = self.memory_place(base)?;
+        if let crate::typed::ExprKind::Bits(constant) = index.kind {
+            let moved = u64::try_from(constant)
+                .ok()
+                .and_then(|at| at.checked_mul(size));
+            if let Some(moved) = moved.and_then(|moved| offset.checked_add(moved)) {
+                return Ok(Target::Memory {
+                    address,
+                    offset: moved,
+                });
+            }
+        }
+        let address = self.address(address, offset);
+        let address = self.offset(address, index, size, false)?;
+        Ok(Target::Memory { address, offset: 0 })
+    }
+
+    /// `address + index * scale`
+    pub(super) fn offset(
+        &mut self,
+        address: Value,
+        index: &Expr,
+        scale: u64,
+        negative: bool,
+    ) -> Lower<Value> {
+        let index_value = self.expr_ssa(index)?;
+        let index_value = self.index_word(index_value, index.ty);
+        let scale = i64::try_from(scale).map_err(LowerError::new)?;
+        let bytes = if scale == 1 {
+            index_value
+        } else {
+            self.builder.ins().imul_imm_s(index_value, scale)
+        };
+        Ok(if negative {
+            self.builder.ins().isub(address, bytes)
+        } else {
+            self.builder.ins().iadd(address, bytes)
+        })
+    }
+
+    fn bool_lane(&mut self, base: &Place, index: &Expr) -> Lower<Target> {
+        let (address, offset) = self.memory_place(base)?;
+        let address = self.address(address, offset);
+        let index_value = self.expr_ssa(index)?;
+        let index = self.index_word(index_value, index.ty);
+        let byte = self.builder.ins().ushr_imm_u(index, 3);
+        let address = self.builder.ins().iadd(address, byte);
+        let bit = self.builder.ins().band_imm_s(index, 7);
+        let bit = self.builder.ins().ireduce(types::I8, bit);
+        Ok(Target::Bits(BitsPlace::Lane { address, bit }))
+    }
+
+    pub(super) fn read(&mut self, target: Target, ty: Ty) -> Lower<Val> {
+        match target {
+            Target::Variable(variable) => Ok(Val::Ssa(self.builder.use_var(variable))),
+            Target::Memory { address, offset } => self.load(address, offset, ty),
+            Target::Bits(bits) => self.read_bits(bits, ty).map(Val::Ssa),
+        }
+    }
+
+    pub(super) fn write(&mut self, target: Target, value: Val, ty: Ty) -> Lower<()> {
+        match (target, value) {
+            (Target::Variable(variable), Val::Ssa(value)) => {
+                self.builder.def_var(variable, value);
+                Ok(())
+            }
+            (Target::Memory { address, offset }, value) => self.store(value, address, offset, ty),
+            (Target::Bits(bits), Val::Ssa(value)) => self.write_bits(bits, value, ty),
+            (Target::Variable(_) | Target::Bits(_), _) => Err(LowerError::new(format!(
+                "`{}` is written where it does not fit",
+                self.types.name(ty)
+            ))),
+        }
+    }
+
+    /// Whether values of this type are SSA values.
+    pub(super) fn is_ssa(&self, ty: Ty) -> bool {
+        ssa_type(self.types, ty).is_some()
+    }
+}

@@ -1,0 +1,232 @@
+//! Statements.
+
+use super::Lower;
+use super::function::{FnLowerer, Home, Val};
+use crate::typed::{Expr, LocalId, Place, Stmt};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, TrapCode};
+use cranelift_module::Module;
+
+/// No program gets here.
+pub(super) const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    /// Statements one after the other; what cannot be reached is left out.
+    pub(super) fn stmts(&mut self, stmts: &[Stmt]) -> Lower<()> {
+        for stmt in stmts {
+            if self.builder.is_unreachable() {
+                return Ok(());
+            }
+            self.stmt(stmt)?;
+        }
+        Ok(())
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) -> Lower<()> {
+        match stmt {
+            Stmt::Init(id, init) => self.init(*id, init.as_ref()),
+            Stmt::Assign(place, value) => self.assign(place, value),
+            Stmt::Update(place, value) => self.update(place, value),
+            Stmt::Expr(expr) => self.expr(expr).map(|_| ()),
+            Stmt::If {
+                cond,
+                then,
+                otherwise,
+            } => self.if_stmt(cond, then, otherwise),
+            Stmt::While { cond, body } => self.while_stmt(cond, body),
+            Stmt::For {
+                var,
+                low,
+                high,
+                signed,
+                body,
+            } => self.for_stmt(*var, (low, high), *signed, body),
+            Stmt::Return(value) => {
+                let value = match value {
+                    Some(value) => self.expr(value)?,
+                    None => Val::None,
+                };
+                self.leave(value)?;
+                self.unreachable();
+                Ok(())
+            }
+            Stmt::Break | Stmt::Continue => {
+                if let Some(&(next, after)) = self.loops.last() {
+                    let target = if matches!(stmt, Stmt::Break) {
+                        after
+                    } else {
+                        next
+                    };
+                    self.builder.ins().jump(target, &[]);
+                    self.unreachable();
+                }
+                Ok(())
+            }
+            Stmt::Block(stmts) => self.stmts(stmts),
+        }
+    }
+
+    /// Ends a block that leads to `target`, if control gets so far.
+    fn go_on(&mut self, target: Block) {
+        if self.builder.is_unreachable() {
+            self.builder.ins().trap(UNREACHABLE);
+        } else {
+            self.builder.ins().jump(target, &[]);
+        }
+    }
+
+    /// Whatever follows is reached from nowhere.
+    pub(super) fn unreachable(&mut self) {
+        let nowhere = self.builder.create_block();
+        self.builder.switch_to_block(nowhere);
+        self.builder.seal_block(nowhere);
+    }
+
+    fn init(&mut self, id: LocalId, init: Option<&Expr>) -> Lower<()> {
+        let home = self.declare(id)?;
+        match (home, init) {
+            (Home::Variable(variable), Some(init)) => {
+                let value = self.expr(init)?;
+                let value = self.ssa(value, init.span)?;
+                self.builder.def_var(variable, value);
+                Ok(())
+            }
+            (Home::Variable(variable), None) => {
+                let ty = self.local_ty(id);
+                let zero = self.constant(0, ty)?;
+                self.builder.def_var(variable, zero);
+                Ok(())
+            }
+            (home, Some(init)) => {
+                // Nothing else knows the variable yet, so it can be built in place.
+                let address = self.home_address(home)?;
+                self.expr_into(init, address, 0)
+            }
+            (home, None) => {
+                let address = self.home_address(home)?;
+                let size = self.types.size(self.local_ty(id));
+                self.zero(address, 0, size)
+            }
+        }
+    }
+
+    fn assign(&mut self, place: &Place, value: &Expr) -> Lower<()> {
+        // The value first: its own calls may change what the place depends on, as in C either way.
+        let value_ty = value.ty;
+        let value = self.expr(value)?;
+        let target = self.place(place)?;
+        self.write(target, value, value_ty)
+    }
+
+    fn update(&mut self, place: &Place, value: &Expr) -> Lower<()> {
+        let target = self.place(place)?;
+        let old = self.read(target, place.ty)?;
+        let outer = self.old.replace(old);
+        let new = self.expr(value);
+        self.old = outer;
+        let new = new?;
+        self.write(target, new, value.ty)
+    }
+
+    fn if_stmt(&mut self, cond: &Expr, then: &[Stmt], otherwise: &[Stmt]) -> Lower<()> {
+        let cond_value = self.expr(cond)?;
+        let cond = self.ssa(cond_value, cond.span)?;
+        let then_block = self.builder.create_block();
+        let else_block = self.builder.create_block();
+        let after = self.builder.create_block();
+        self.builder
+            .ins()
+            .brif(cond, then_block, &[], else_block, &[]);
+        for (block, stmts) in [(then_block, then), (else_block, otherwise)] {
+            self.builder.switch_to_block(block);
+            self.builder.seal_block(block);
+            self.stmts(stmts)?;
+            self.go_on(after);
+        }
+        self.builder.switch_to_block(after);
+        self.builder.seal_block(after);
+        Ok(())
+    }
+
+    fn while_stmt(&mut self, cond: &Expr, body: &[Stmt]) -> Lower<()> {
+        let head = self.builder.create_block();
+        let body_block = self.builder.create_block();
+        let after = self.builder.create_block();
+        self.builder.ins().jump(head, &[]);
+        self.builder.switch_to_block(head);
+        let cond_value = self.expr(cond)?;
+        let cond = self.ssa(cond_value, cond.span)?;
+        self.builder.ins().brif(cond, body_block, &[], after, &[]);
+        self.builder.switch_to_block(body_block);
+        self.builder.seal_block(body_block);
+        self.loops.push((head, after));
+        self.stmts(body)?;
+        self.loops.pop();
+        self.go_on(head);
+        self.builder.seal_block(head);
+        self.builder.switch_to_block(after);
+        self.builder.seal_block(after);
+        Ok(())
+    }
+
+    /// The bounds are evaluated once; the counter may be changed by the body, as in C.
+    fn for_stmt(
+        &mut self,
+        var: LocalId,
+        bounds: (&Expr, &Expr),
+        signed: bool,
+        body: &[Stmt],
+    ) -> Lower<()> {
+        let (low, high) = bounds;
+        let ty = low.ty;
+        self.init(var, Some(low))?;
+        let high_value = self.expr(high)?;
+        let high = self.ssa(high_value, high.span)?;
+        let [head, body_block, next, after] = [(); 4].map(|()| self.builder.create_block());
+        self.builder.ins().jump(head, &[]);
+        self.builder.switch_to_block(head);
+        let counter = self.counter(var)?;
+        let less = if signed {
+            IntCC::SignedLessThan
+        } else {
+            IntCC::UnsignedLessThan
+        };
+        let more = self.builder.ins().icmp(less, counter, high);
+        self.builder.ins().brif(more, body_block, &[], after, &[]);
+        self.builder.switch_to_block(body_block);
+        self.builder.seal_block(body_block);
+        self.loops.push((next, after));
+        self.stmts(body)?;
+        self.loops.pop();
+        self.go_on(next);
+        self.builder.switch_to_block(next);
+        self.builder.seal_block(next);
+        let counter = self.counter(var)?;
+        let counted = self.builder.ins().iadd_imm_s(counter, 1);
+        let counted = self.normalize(counted, ty);
+        match self.declare(var)? {
+            Home::Variable(variable) => self.builder.def_var(variable, counted),
+            home => {
+                let address = self.home_address(home)?;
+                self.store(Val::Ssa(counted), address, 0, ty)?;
+            }
+        }
+        self.builder.ins().jump(head, &[]);
+        self.builder.seal_block(head);
+        self.builder.switch_to_block(after);
+        self.builder.seal_block(after);
+        Ok(())
+    }
+
+    fn counter(&mut self, var: LocalId) -> Lower<cranelift_codegen::ir::Value> {
+        let ty = self.local_ty(var);
+        match self.declare(var)? {
+            Home::Variable(variable) => Ok(self.builder.use_var(variable)),
+            home => {
+                let address = self.home_address(home)?;
+                let loaded = self.load(address, 0, ty)?;
+                self.ssa(loaded, crate::diag::Span { start: 0, end: 0 })
+            }
+        }
+    }
+}
