@@ -392,6 +392,7 @@ impl Walk<'_> {
             policy: self.sig.policy,
             vectors: self.sig.vectors,
             role,
+            variadic: self.sig.variadic,
             model: self.target.data_model(),
             tracer,
         };

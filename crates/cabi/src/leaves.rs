@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::record::Field;
+use crate::record::{Field, RecordKind};
 use crate::types::{Kind, Scalar, Type, Vector};
 
 /// What a leaf is.
@@ -40,8 +40,11 @@ pub struct Leaf {
     pub atomic: bool,
     /// The greatest declared alignment, in bytes, of the leaf's own type and the members around it.
     pub declared_align: u32,
-    /// Whether the leaf and every member around it start at a multiple of their type's alignment.
+    /// Whether the leaf and every member around it start at a multiple of their type's alignment. Of a bit-field only the
+    /// members around it count.
     pub members_aligned: bool,
+    /// Whether it lies in an array that is a member of a union, has more than 16 bytes and more than one element.
+    pub in_wide_array: bool,
 }
 
 impl Leaf {
@@ -90,6 +93,8 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
         align: 1,
         aligned: true,
         atomic: false,
+        in_union: false,
+        in_wide_array: false,
     };
     walk.enter(ty, around);
     walk
@@ -112,6 +117,9 @@ struct Around {
     align: u32,
     aligned: bool,
     atomic: bool,
+    /// Whether the innermost record around is a union.
+    in_union: bool,
+    in_wide_array: bool,
 }
 
 #[derive(Debug)]
@@ -152,7 +160,12 @@ impl<'a> Leaves<'a> {
             Kind::Vector(vector) => {
                 let width = match vector.bools {
                     Some(_) => u64::from(vector.lanes),
-                    None => ty.size() * 8,
+                    // Three lanes take the place of four; only three have a value.
+                    None => {
+                        ty.size() / u64::from(vector.lanes).next_power_of_two().max(1)
+                            * 8
+                            * u64::from(vector.lanes)
+                    }
                 };
                 self.ready[0] = Some(around.leaf(LeafKind::Vector(*vector), width));
             }
@@ -179,6 +192,7 @@ impl<'a> Leaves<'a> {
                 self.ready[0] = Some(around.leaf(LeafKind::Empty, 0));
             }
             Kind::Record(record) => {
+                around.in_union = record.kind() == RecordKind::Union;
                 self.stack.push(Frame::Fields {
                     rest: record.fields().iter(),
                     around,
@@ -218,6 +232,7 @@ impl<'a> Leaves<'a> {
             atomic: around.atomic,
             declared_align: around.align.max(field.ty().align()),
             members_aligned: around.aligned,
+            in_wide_array: around.in_wide_array,
         });
     }
 }
@@ -233,6 +248,7 @@ impl Around {
             atomic: self.atomic,
             declared_align: self.align,
             members_aligned: self.aligned,
+            in_wide_array: self.in_wide_array,
         }
     }
 }

@@ -51,7 +51,7 @@ bits! {
     NARROW_RESULTS_EXTENDED = 9;
     /// `X87Up` that lost its `X87` does not send the value to memory (revisions before 0.98; Darwin).
     LONE_X87UP_KEPT = 10;
-    /// Vectors of `__int128` wider than 16 bytes travel in memory (clang on Linux).
+    /// Vectors of `__int128` wider than 16 bytes travel in memory (gcc, and clang on Linux).
     WIDE_INT128_VECTORS_IN_MEMORY = 11;
     /// A structure of more than 16 bytes with an empty member travels in memory, also when the other member is a vector (clang).
     EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12;
@@ -59,6 +59,11 @@ bits! {
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13;
     /// On Win64, `__float128` travels in a vector register (clang); gcc passes it by reference and returns it through memory.
     WIN64_FLOAT128_IN_SSE = 14;
+    /// Vectors wider than 16 bytes that are named arguments of a variadic function travel in memory like unnamed ones (clang).
+    WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15;
+    /// An array of more than 16 bytes and more than one element adds no class to the union it is a member of (clang): a wide vector beside it stays in
+    /// its register.
+    WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16;
 }
 
 impl Policy {
@@ -66,7 +71,11 @@ impl Policy {
     pub const NONE: Self = Self(0);
 
     /// gcc on Linux.
-    pub const GCC: Self = Self(Self::UNNAMED_BIT_FIELDS_COUNT.0 | Self::HALF_PAIRS_IN_SSE.0);
+    pub const GCC: Self = Self(
+        Self::UNNAMED_BIT_FIELDS_COUNT.0
+            | Self::HALF_PAIRS_IN_SSE.0
+            | Self::WIDE_INT128_VECTORS_IN_MEMORY.0,
+    );
 
     /// clang on Linux, as versions 18 and 19 behave.
     pub const CLANG: Self = Self(
@@ -78,6 +87,8 @@ impl Policy {
             | Self::INT128_USES_UP_INTEGER_REGISTERS.0
             | Self::WIDE_INT128_VECTORS_IN_MEMORY.0
             | Self::EMPTY_MEMBERS_BAR_WIDE_VECTORS.0
+            | Self::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY.0
+            | Self::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS.0
             | Self::WIN64_SMALL_VECTORS_BY_REFERENCE.0
             | Self::WIN64_FLOAT128_IN_SSE.0,
     );

@@ -272,7 +272,9 @@ pub struct Classify<'a, 't> {
     pub vectors: VectorLevel,
     /// What the value is.
     pub role: Role,
-    /// Whether the value's members see the MS data model.
+    /// Whether the function is variadic.
+    pub variadic: bool,
+    /// The target's data model.
     pub model: &'a crate::DataModel,
     pub(crate) tracer: &'a mut Tracer<'t>,
 }

@@ -364,7 +364,8 @@ impl Type {
         }
     }
 
-    /// A vector of `lanes` times `lane`, 1 to 64 bytes and a power of two, aligned to its size.
+    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no power of two the vector has the size and
+    /// alignment of the next (`ext_vector_type`).
     ///
     /// # Errors
     /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
@@ -401,10 +402,7 @@ impl Type {
                 size,
                 align,
             )),
-            _ => Err(Error::invalid_type(
-                lane,
-                "a vector has 1 to 64 bytes, and a power of two of them",
-            )),
+            _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Rule 2 of the classification (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
 
+use alloc::string::ToString;
+
 use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
 use crate::error::Error;
 use crate::leaves::{Leaf, LeafKind, leaves};
@@ -63,7 +65,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
     }
     let ty = as_passed(ty, cx.role);
-    let mut group = match shape(ty, cx) {
+    let mut group = match shape(ty, cx)? {
         Shape::Memory => Group::new(GroupKind::Memory, ty.size(), align),
         Shape::PerElement { lanes } => {
             Group::new(GroupKind::PerElement { lanes }, ty.size(), align)
@@ -123,23 +125,30 @@ fn scalar_part(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
 }
 
 /// The shape of `ty`: one class per eightbyte, memory, or a location per lane.
-pub(crate) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Shape {
+fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
     match ty.kind() {
         // The only value that is ComplexX87, and only when it is nothing else (rule 4 of the text on `_Complex`).
         Kind::Complex(Scalar::F80) => return Shape::Classes(Classes::of(&[Class::ComplexX87; 4])),
-        Kind::Vector(vector) => return vector_shape(*vector, ty.size(), cx),
+        Kind::Vector(vector) => {
+            lowerable(LeafKind::Vector(*vector), ty)?;
+            return Ok(vector_shape(*vector, ty.size(), cx));
+        }
         _ => {}
     }
     // Rule 1; its second half, unaligned fields, is looked at leaf by leaf.
     if ty.size() > 64 {
         cx.tracer.memory("rule 1: larger than eight eightbytes");
-        return Shape::Memory;
+        return Ok(Shape::Memory);
     }
     let mut classes = Classes::none(ty.size());
     for leaf in leaves(ty) {
+        lowerable(leaf.kind, ty)?;
         if let Some(why) = sends_to_memory(&leaf, ty, cx) {
             cx.tracer.memory(why);
-            return Shape::Memory;
+            return Ok(Shape::Memory);
+        }
+        if leaf.in_wide_array && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS) {
+            continue;
         }
         if leaf.unnamed && leaf.width_bits != 0 && !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
             continue;
@@ -155,7 +164,23 @@ pub(crate) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Shape {
             cx.tracer.merge(&leaf, i, before, own, *class);
         }
     }
-    finish(classes, cx)
+    Ok(finish(classes, cx))
+}
+
+/// Refuses what no rule describes.
+fn lowerable(kind: LeafKind, ty: &Type) -> Result<(), Error> {
+    match kind {
+        LeafKind::Vector(v) if v.bools == Some(BoolVector::Clang) && v.lanes > 64 => {
+            let why = "clang passes its vectors of more than 64 bools as no rule says";
+            let target = X86_64_SYSV.name.to_string();
+            Err(Error::Unsupported {
+                ty: ty.to_string(),
+                why,
+                target,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Rule 5.
@@ -183,12 +208,10 @@ fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<
     if leaf.kind == LeafKind::FlexibleArray && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
         return Some("a flexible array member");
     }
-    if leaf.bit_field {
-        return None; // bit-fields are exempt from the rule on unaligned fields
-    }
     let unit = match leaf.kind {
+        _ if leaf.bit_field => 1, // bit-fields are exempt; the members around them are not
         LeafKind::Scalar(scalar) => natural_align_bits(scalar, leaf.width_bits),
-        LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits,
+        LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits.next_power_of_two(),
         _ => 8,
     };
     if !leaf.offset_bits.is_multiple_of(unit) {
@@ -198,7 +221,7 @@ fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }
     if let LeafKind::Vector(vector) = leaf.kind {
-        return vector_objection(vector, leaf.width_bits, cx);
+        return vector_objection(vector, leaf.width_bits.next_power_of_two(), cx);
     }
     let structure = ty
         .as_record()
@@ -222,7 +245,7 @@ fn vector_objection(vector: Vector, bits: u64, cx: &mut Classify<'_, '_>) -> Opt
     if bytes > cx.vectors.bytes() {
         return Some("a vector wider than the signature's vector level");
     }
-    if bytes > 16 && cx.role == Role::Unnamed {
+    if bytes > 16 && is_unnamed(cx) {
         return Some("unnamed vectors wider than 16 bytes are always in memory");
     }
     let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
@@ -233,6 +256,15 @@ fn vector_objection(vector: Vector, bits: u64, cx: &mut Classify<'_, '_>) -> Opt
         return Some("a vector of one double");
     }
     None
+}
+
+/// Whether a wide vector counts as unnamed: it is, or the choice is to treat all arguments of a variadic function so.
+fn is_unnamed(cx: &mut Classify<'_, '_>) -> bool {
+    match cx.role {
+        Role::Unnamed => true,
+        Role::Named if cx.variadic => cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY),
+        _ => false,
+    }
 }
 
 /// The alignment below which gcc calls a scalar unaligned: its size, whatever a typedef says.
@@ -256,10 +288,12 @@ fn class_of(leaf: &Leaf, i: usize, cx: &mut Classify<'_, '_>) -> Class {
             Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Class::Sse,
             _ => Class::Integer,
         },
-        LeafKind::Vector(vector) => match vector_class(vector, leaf.width_bits.div_ceil(8), cx) {
-            Class::Sse if i > 0 => Class::SseUp,
-            class => class,
-        },
+        LeafKind::Vector(vector) => {
+            match vector_class(vector, leaf.width_bits.next_power_of_two() / 8, cx) {
+                Class::Sse if i > 0 => Class::SseUp,
+                class => class,
+            }
+        }
         LeafKind::Empty | LeafKind::FlexibleArray => Class::NoClass,
     }
 }
