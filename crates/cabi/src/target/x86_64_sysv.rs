@@ -128,7 +128,9 @@ fn scalar_part(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
 fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
     match ty.kind() {
         // The only value that is ComplexX87, and only when it is nothing else (rule 4 of the text on `_Complex`).
-        Kind::Complex(Scalar::F80) => return Shape::Classes(Classes::of(&[Class::ComplexX87; 4])),
+        Kind::Complex(Scalar::F80) => {
+            return Ok(Shape::Classes(Classes::of(&[Class::ComplexX87; 4])));
+        }
         Kind::Vector(vector) => {
             lowerable(LeafKind::Vector(*vector), ty)?;
             return Ok(vector_shape(*vector, ty.size(), cx));
