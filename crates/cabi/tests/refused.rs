@@ -1,0 +1,341 @@
+//! What C does not allow, or a convention has no place for, is an error that says so: each with its exact words.
+
+use cabi::{
+    BoolVector, DataModel, FnAbi, FnSig, Member, RecordBuilder, Target, Type, X86_64_SYSV,
+    X86_64_WIN64, explain,
+};
+
+const LP64: DataModel = DataModel::LP64;
+
+fn structure() -> RecordBuilder {
+    RecordBuilder::structure("s")
+}
+
+fn refused(result: Result<Type, cabi::Error>, message: &str) {
+    assert_eq!(result.unwrap_err().to_string(), message);
+}
+
+#[test]
+fn scalars_and_vectors() {
+    let no_enum = "an enumeration is made of an integer type";
+    refused(Type::enumeration(&Type::F32), &format!("float: {no_enum}"));
+    refused(Type::enumeration(&Type::PTR), &format!("void *: {no_enum}"));
+    refused(Type::enumeration(&Type::VOID), &format!("void: {no_enum}"));
+    let no_complex = "the parts of a complex number are floats or integers";
+    refused(Type::complex(&Type::BOOL), &format!("_Bool: {no_complex}"));
+    refused(Type::complex(&Type::PTR), &format!("void *: {no_complex}"));
+    refused(
+        Type::complex(&Type::DEC64),
+        &format!("_Decimal64: {no_complex}"),
+    );
+    let no_lane = "the lanes of a vector are integers or floats";
+    refused(
+        Type::vector(&Type::F80, 1),
+        &format!("long double: {no_lane}"),
+    );
+    refused(Type::vector(&Type::PTR, 2), &format!("void *: {no_lane}"));
+    refused(Type::vector(&Type::BOOL, 4), &format!("_Bool: {no_lane}"));
+    refused(Type::vector(&Type::VOID, 4), &format!("void: {no_lane}"));
+    refused(
+        Type::vector(&Type::F32, 0),
+        "float: a vector has 1 to 64 bytes",
+    );
+    refused(
+        Type::vector(&Type::F32, 32),
+        "float: a vector has 1 to 64 bytes",
+    );
+    refused(
+        Type::vector(&Type::F64, u16::MAX),
+        "double: a vector has 1 to 64 bytes",
+    );
+    let no_bools = "_Bool: a vector of bools has 1 to 512 lanes";
+    refused(Type::bool_vector(0, BoolVector::Zig), no_bools);
+    refused(Type::bool_vector(513, BoolVector::Clang), no_bools);
+    let bits = "a `_BitInt` has 1 to 65535 bits, and a signed one at least 2";
+    refused(
+        LP64.bit_int(0, false),
+        &format!("unsigned _BitInt(0): {bits}"),
+    );
+    refused(LP64.bit_int(1, true), &format!("_BitInt(1): {bits}"));
+}
+
+#[test]
+fn alignments_and_atomics() {
+    let limits = "alignments are powers of two up to 268435456";
+    for align in [0, 3, u32::MAX, 1 << 29] {
+        refused(
+            Type::I32.with_align(align),
+            &format!("an alignment of {align} bytes: {limits}"),
+        );
+    }
+    refused(
+        structure().aligned(24).build(&LP64),
+        &format!("an alignment of 24 bytes: {limits}"),
+    );
+    refused(
+        structure().pack(5).build(&LP64),
+        &format!("an alignment of 5 bytes: {limits}"),
+    );
+    let member = Member::named("x", Type::I32).aligned(6);
+    refused(
+        structure().member(member).build(&LP64),
+        &format!("an alignment of 6 bytes: {limits}"),
+    );
+    let no_atomic = "`_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes";
+    let array = Type::array(&Type::I8, 4).unwrap();
+    refused(array.atomic(), &format!("signed char[4]: {no_atomic}"));
+    refused(Type::VOID.atomic(), &format!("void: {no_atomic}"));
+    let three = structure()
+        .field("x", Type::array(&Type::I8, 3).unwrap())
+        .build(&LP64)
+        .unwrap();
+    refused(three.atomic(), &format!("struct s: {no_atomic}"));
+}
+
+#[test]
+fn arrays() {
+    let incomplete = "an array needs elements of a complete type";
+    refused(Type::array(&Type::VOID, 1), &format!("void: {incomplete}"));
+    refused(
+        Type::array(&Type::FUNCTION, 1),
+        &format!("function: {incomplete}"),
+    );
+    let open = Type::flexible_array(&Type::I32).unwrap();
+    refused(Type::array(&open, 2), &format!("int[]: {incomplete}"));
+    let strict = Type::I32.with_align(16).unwrap();
+    refused(
+        Type::array(&strict, 2),
+        "int: the alignment of an array's elements is greater than their size",
+    );
+    let huge = "the size does not fit the address space";
+    refused(
+        Type::array(&Type::I64, u64::MAX),
+        &format!("long long: {huge}"),
+    );
+    refused(
+        Type::array(&Type::I8, 1 << 61),
+        &format!("signed char: {huge}"),
+    );
+}
+
+#[test]
+fn members() {
+    let bad = |member: Member, message: &str| {
+        let result = structure()
+            .member(member)
+            .field("end", Type::I8)
+            .build(&LP64);
+        refused(result, &format!("struct s, field {message}"));
+    };
+    bad(
+        Member::named("x", Type::VOID),
+        "x: a member needs a complete object type, and void is none",
+    );
+    bad(
+        Member::named("x", Type::FUNCTION),
+        "x: a member cannot be a function; a pointer to one can",
+    );
+    bad(
+        Member::named("x", Type::flexible_array(&Type::I8).unwrap()),
+        "x: a flexible array member must be the last member of a structure",
+    );
+    bad(
+        Member::anonymous(Type::I32),
+        "<anonymous>: only structures and unions can be anonymous members",
+    );
+    bad(
+        Member::bit_field("x", Type::F32, 3),
+        "x: a bit-field has an integer type",
+    );
+    bad(
+        Member::bit_field("x", Type::PTR, 3),
+        "x: a bit-field has an integer type",
+    );
+    bad(
+        Member::bit_field("x", Type::BOOL, 2),
+        "x: a bit-field is not wider than its type",
+    );
+    bad(
+        Member::bit_field("x", Type::I32, 33),
+        "x: a bit-field is not wider than its type",
+    );
+    bad(
+        Member::bit_field("x", Type::I32, 0),
+        "x: a bit-field of width 0 has no name",
+    );
+    bad(
+        Member::named("x", Type::I32).at(4),
+        "x: it has an offset of its own, which only `build_at` takes",
+    );
+    let union = RecordBuilder::union("u")
+        .field("x", Type::flexible_array(&Type::I8).unwrap())
+        .build(&LP64);
+    refused(
+        union,
+        "union u, field x: a flexible array member must be the last member of a structure",
+    );
+}
+
+#[test]
+fn given_layouts() {
+    let at = |offset| Member::named("x", Type::I32).at(offset);
+    refused(
+        structure().field("x", Type::I32).build_at(4, 4),
+        "struct s, field x: it has no offset",
+    );
+    let behind = "struct s, field x: it ends behind the end of the record";
+    refused(structure().member(at(1)).build_at(4, 4), behind);
+    refused(structure().member(at(u64::MAX)).build_at(4, 4), behind);
+    refused(
+        structure().member(at(0)).build_at(6, 4),
+        "struct s: its size is not a multiple of its alignment",
+    );
+    refused(
+        structure()
+            .member(at(0))
+            .member(Member::named("y", Type::I16).at(3))
+            .build_at(8, 4),
+        "struct s, field y: it overlaps another member",
+    );
+    refused(
+        structure()
+            .member(Member::named("x", Type::I8).at_bit(3))
+            .build_at(4, 4),
+        "struct s, field x: only a bit-field starts inside a byte",
+    );
+    refused(
+        RecordBuilder::union("u").member(at(4)).build_at(8, 4),
+        "union u, field x: members of a union start at offset 0",
+    );
+}
+
+#[test]
+fn transparent_unions() {
+    let why = "a transparent union needs a first member as large as every other";
+    refused(
+        structure().transparent().field("x", Type::I32).build(&LP64),
+        &format!("struct s: {why}"),
+    );
+    let union = || RecordBuilder::union("u").transparent();
+    refused(union().build(&LP64), &format!("union u: {why}"));
+    let larger = union()
+        .field("x", Type::I32)
+        .field("y", Type::F64)
+        .build(&LP64);
+    refused(larger, &format!("union u: {why}"));
+}
+
+#[test]
+fn size_and_depth() {
+    let big = Type::array(&Type::I8, 1 << 60).unwrap();
+    refused(
+        structure()
+            .field("a", big.clone())
+            .field("b", big)
+            .build(&LP64),
+        "struct s: the size does not fit the address space",
+    );
+    let limits = "types nest at most 128 deep and have at most 65536 members";
+    let mut deep = Type::I32;
+    let error = loop {
+        match structure().field("inner", deep.clone()).build(&LP64) {
+            Ok(ty) => deep = ty,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), format!("struct s: {limits}"));
+    let mut deep = Type::I32;
+    let error = loop {
+        match Type::array(&deep, 1) {
+            Ok(ty) => deep = ty,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().ends_with(limits), "{error}");
+    // A union of itself twice doubles its members each time, not its size.
+    let mut wide = Type::I32;
+    let error = loop {
+        match RecordBuilder::union("u")
+            .field("a", wide.clone())
+            .field("b", wide.clone())
+            .build(&LP64)
+        {
+            Ok(ty) => wide = ty,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), format!("union u: {limits}"));
+}
+
+#[test]
+fn signatures() {
+    let linux = Target::X86_64_LINUX;
+    let refused = |sig: &FnSig, target: &Target, message: &str| {
+        assert_eq!(FnAbi::new(sig, target).unwrap_err().to_string(), message);
+        assert_eq!(explain(sig, &[], target).unwrap_err().to_string(), message);
+    };
+    let on_linux = "(x86_64-unknown-linux-gnu)";
+    refused(
+        &FnSig::new([Type::I32, Type::VOID], Type::VOID),
+        &linux,
+        &format!("void: an argument needs a complete object type {on_linux}"),
+    );
+    let array = Type::array(&Type::I32, 2).unwrap();
+    refused(
+        &FnSig::new([], array),
+        &linux,
+        &format!("int[2]: a function cannot return this {on_linux}"),
+    );
+    refused(
+        &FnSig::new([], Type::FUNCTION),
+        &linux,
+        &format!("function: a function cannot return this {on_linux}"),
+    );
+    let bools = Type::bool_vector(128, BoolVector::Clang).unwrap();
+    refused(
+        &FnSig::new([bools], Type::VOID),
+        &linux,
+        "_Bool vector[128]: clang passes its vectors of more than 64 bools as no rule says (x86-64 System V)",
+    );
+    let huge = structure()
+        .field("a", Type::array(&Type::I8, 1 << 40).unwrap())
+        .build(&LP64)
+        .unwrap();
+    refused(
+        &FnSig::new([huge], Type::VOID),
+        &linux,
+        "signature: the arguments take more than 2 GiB of stack",
+    );
+    let sig = FnSig::new([Type::I32], Type::I32);
+    let error = sig.at_call([Type::I32]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "signature: only a variadic function takes unnamed arguments"
+    );
+}
+
+#[test]
+fn targets() {
+    let target = |triple: &str| Target::new(&triple.parse().unwrap());
+    let unknown = "no C calling convention is known for it";
+    for triple in [
+        "wasm32-unknown-unknown",
+        "m68k-unknown-linux-gnu",
+        "aarch64-apple-darwin",
+    ] {
+        assert_eq!(
+            target(triple).unwrap_err().to_string(),
+            format!("{triple}: {unknown}")
+        );
+    }
+    // Its layout is known, its convention is not.
+    let arm = target("aarch64-unknown-linux-gnu").unwrap();
+    let sig = FnSig::new([Type::I32], Type::I32);
+    let error = FnAbi::new(&sig, &arm).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("aarch64-unknown-linux-gnu: {unknown}")
+    );
+    assert!(FnAbi::new(&sig.clone().convention(&X86_64_SYSV), &arm).is_ok());
+    assert!(FnAbi::new(&sig.convention(&X86_64_WIN64), &arm).is_ok());
+}
