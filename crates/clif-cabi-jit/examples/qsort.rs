@@ -18,7 +18,7 @@ use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Engine, Settings};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::new(&Settings::default())?;
 
     // void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // SAFETY: that many ints are there.
     unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
     println!("after:  {numbers:?}");
+    assert!(numbers.is_sorted());
     Ok(())
 }
 

@@ -12,6 +12,9 @@
 //!
 //! # Example
 //!
+//! Scalars need no lowering. Structures and all other values of C do: see `examples/div.rs` (a structure returned),
+//! `examples/function_pointer.rs` and `examples/library.rs`; `examples/qsort.rs` is called back.
+//!
 //! ```
 //! use clif_cabi_jit::cranelift_codegen::ir::{AbiParam, InstBuilder, types::I32};
 //! use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -38,7 +41,7 @@
 //! builder.switch_to_block(block);
 //! builder.seal_block(block);
 //! let x = builder.block_params(block)[0];
-//! let from_ten = builder.ins().iadd_imm(x, -10);
+//! let from_ten = builder.ins().iadd_imm_s(x, -10);
 //! let call = builder.ins().call(abs, &[from_ten]);
 //! let result = builder.inst_results(call)[0];
 //! builder.ins().return_(&[result]);

@@ -8,11 +8,10 @@
 mod common;
 
 use std::ffi::c_int;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use clif_cabi_jit::Library;
-use common::{add, engine, import};
+use common::{add, build_library, engine, import};
 
 const C: &str = "
 static int (*last_word)(int);
@@ -21,24 +20,6 @@ void at_close(int (*f)(int)) { last_word = f; }
 __attribute__((destructor)) static void close_down(void) { if (last_word) last_word(1); }
 ";
 
-/// Builds `text` as a shared library in the directory cargo gives to tests.
-fn build(name: &str, text: &str, flags: &[&str]) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (
-        directory.join(format!("{name}.c")),
-        directory.join(format!("lib{name}.so")),
-    );
-    std::fs::write(&source, text).unwrap();
-    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let status = Command::new(cc)
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-        .args([&library, &source])
-        .args(flags)
-        .status();
-    assert!(status.expect("a C compiler").success());
-    library
-}
-
 fn is_open(library: &Path) -> bool {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     maps.contains(library.to_str().unwrap())
@@ -46,7 +27,7 @@ fn is_open(library: &Path) -> bool {
 
 #[test]
 fn a_library_stays_open_as_long_as_code_may_call_it() {
-    let path = build("callbacks", C, &[]);
+    let path = build_library("callbacks", C);
     let mut engine = engine();
     // SAFETY: its destructor calls what `at_close` was given, which is still alive then.
     let library = unsafe { Library::open(&path) }.unwrap();
@@ -125,7 +106,7 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
 fn missing_at_once() {
     let text =
         "extern int nowhere_to_be_found(int); int f(int x) { return nowhere_to_be_found(x); }";
-    let path = build("incomplete", text, &[]);
+    let path = build_library("incomplete", text);
     // SAFETY: it has no routines of its own to run.
     let error = unsafe { Library::open(&path) }.unwrap_err().to_string();
     assert!(

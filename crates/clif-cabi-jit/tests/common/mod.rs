@@ -2,6 +2,9 @@
 //! object with id N.
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use clif_cabi_jit::cranelift_codegen::ir::{Function, Signature};
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Result, Settings};
@@ -59,4 +62,23 @@ pub fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
 
 pub fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
     engine.declare_import(name, &signature(sig)).unwrap()
+}
+
+/// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
+/// same tests run twice at a time.
+pub fn build_library(name: &str, text: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let own = std::process::id();
+    let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
+    std::fs::write(&source, text).unwrap();
+    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let status = Command::new(cc)
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+        .args([&built, &source])
+        .status();
+    assert!(status.expect("a C compiler").success());
+    let library = directory.join(format!("lib{name}.so"));
+    std::fs::rename(built, &library).unwrap();
+    std::fs::remove_file(source).unwrap();
+    library
 }
