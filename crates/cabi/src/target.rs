@@ -10,7 +10,9 @@ use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, T
 
 use crate::data_model::DataModel;
 use crate::error::Error;
+use crate::record::RecordBuilder;
 use crate::rules::Convention;
+use crate::types::Type;
 
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -96,7 +98,39 @@ impl Target {
         self.convention
     }
 
-    /// The same target with another data model: `ms_abi` on Linux is its own layout with Win64's convention.
+    /// `va_list` as a declaration names it. On System V it is an array, which decays as a parameter; on Windows a pointer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTarget`] where it is not known.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{Target, Type};
+    /// let linux = Target::X86_64_LINUX;
+    /// let va_list = linux.va_list()?;
+    /// assert_eq!(va_list.size(), 24);
+    /// assert_eq!(linux.data_model().decay(&va_list), Type::PTR);
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    pub fn va_list(&self) -> Result<Type, Error> {
+        match self.convention {
+            Some(convention) if *convention == x86_64_sysv::X86_64_SYSV => {
+                let tag = RecordBuilder::structure("__va_list_tag")
+                    .field("gp_offset", Type::U32)
+                    .field("fp_offset", Type::U32)
+                    .field("overflow_arg_area", Type::PTR)
+                    .field("reg_save_area", Type::PTR)
+                    .build(&self.data_model)?;
+                Type::array(&tag, 1)
+            }
+            Some(convention) if *convention == x86_64_win64::X86_64_WIN64 => Ok(Type::PTR),
+            _ => Err(Error::UnknownTarget {
+                target: self.name().into(),
+            }),
+        }
+    }
+
+    /// The same data model with another convention: `ms_abi` on Linux is Linux's layout with Win64's passing.
     #[must_use]
     pub fn with_convention(mut self, convention: &'static Convention) -> Self {
         self.convention = Some(convention);

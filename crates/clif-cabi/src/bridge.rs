@@ -195,6 +195,12 @@ impl<M: Module + ?Sized> Bridges for M {
         signature: SigRef,
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError> {
+        // Asking for a number the module never gave out would panic.
+        if self.declarations().get_functions().size_hint().0 <= id.as_u32() as usize {
+            return Err(LowerError::Bridge {
+                why: "the function does not belong to this module",
+            });
+        }
         let colocated = self.declarations().get_function_decl(id).linkage.is_final();
         let name = ir::UserExternalName {
             namespace: 0,

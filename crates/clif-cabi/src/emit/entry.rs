@@ -121,8 +121,7 @@ impl Entry {
     /// registers is stored to a slot first.
     ///
     /// # Errors
-    /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Unsupported`] for types aligned to more than 16
-    /// bytes, which a slot cannot be.
+    /// [`LowerError::ArgumentCount`] if there is no such argument.
     pub fn address(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -132,13 +131,6 @@ impl Entry {
             return Ok(self.in_area(*offset)?.value(builder));
         }
         let ty = self.ty(index)?;
-        if ty.align() > 16 {
-            return Err(LowerError::Unsupported {
-                what: ty.to_string(),
-                why: "stack slots are aligned to 16 bytes at most",
-                target: "Cranelift".into(),
-            });
-        }
         let slot = memory::slot(builder, ty.size(), ty.align());
         self.store(builder, index, slot.base)?;
         Ok(slot.base)

@@ -137,16 +137,25 @@ pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value 
     }
 }
 
-/// A fresh object on the stack of the function being built, aligned to 16 at most; its address.
+/// A fresh object on the stack of the function being built; its address. Cranelift aligns slots to 16 bytes at most, so more is
+/// allocated and masked.
 pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
-    let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
+    let over = if align > 16 { u64::from(align) } else { 0 };
+    let bytes = u32::try_from(size.saturating_add(over))
+        .unwrap_or(u32::MAX)
+        .max(1);
     let align_shift = u8::try_from(align.min(16).trailing_zeros())
         .unwrap_or(0)
         .min(4);
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, align_shift);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align_shift);
     let slot = builder.create_sized_stack_slot(slot);
+    let base = builder.ins().stack_addr(types::I64, slot, 0);
+    if over == 0 {
+        return Address { base, offset: 0 };
+    }
+    let last = builder.ins().iadd_imm_s(base, i64::from(align) - 1);
     Address {
-        base: builder.ins().stack_addr(types::I64, slot, 0),
+        base: builder.ins().band_imm_s(last, -i64::from(align)),
         offset: 0,
     }
 }
