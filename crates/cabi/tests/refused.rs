@@ -1,5 +1,10 @@
 //! What C does not allow, or a convention has no place for, is an error that says so: each with its exact words.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
 use cabi::{
     BoolVector, DataModel, FnAbi, FnSig, Member, RecordBuilder, Target, Type, X86_64_SYSV,
     X86_64_WIN64, explain,
