@@ -61,6 +61,12 @@ mod suite {
                     report.not_run(&engine, &case.name, "not a signature of x86-64 System V");
                 } else if let Err(why) = judge.admits(&subject.block) {
                     report.not_run(&engine, &case.name, &why);
+                } else if subject.expects_refusal() {
+                    report.not_run(
+                        &engine,
+                        &case.name,
+                        "the convention has no place for it, as the block says",
+                    );
                 } else {
                     levels
                         .entry(&subject.block.features)

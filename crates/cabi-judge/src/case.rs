@@ -14,6 +14,9 @@ use crate::ctext::{self, CText, Function};
 /// The parameters of this declaration, added behind a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
 
+/// How the expected line of a signature begins that the convention has no place for.
+const REFUSED: &str = "refused:";
+
 /// A block and what its C text means.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -154,19 +157,30 @@ impl Subject {
         })
     }
 
-    /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name.
-    ///
-    /// # Errors
-    /// As [`Case::summary`].
-    pub fn summary(&self) -> Result<Vec<String>, cabi::Error> {
+    /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name. What the
+    /// convention has no place for gives one line, `refused:` and the error.
+    #[must_use]
+    pub fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for case in &self.cases {
             if self.cases.len() > 1 {
                 lines.push(format!("{}:", case.function.name));
             }
-            lines.extend(case.summary(self.block.policy)?);
+            match case.summary(self.block.policy) {
+                Ok(summary) => lines.extend(summary),
+                Err(error) => lines.push(format!("{REFUSED} {error}")),
+            }
         }
-        Ok(lines)
+        lines
+    }
+
+    /// Whether the expected lines say that something of the block is refused.
+    #[must_use]
+    pub fn expects_refusal(&self) -> bool {
+        self.block
+            .expected
+            .iter()
+            .any(|line| line.starts_with(REFUSED))
     }
 }
 

@@ -409,6 +409,35 @@ impl Judge {
         })
     }
 
+    /// Compiles `source` to a program, runs it, and returns what it printed.
+    ///
+    /// # Errors
+    /// As [`Judge::build`]; [`JudgeError::Io`] also if the program does not end well.
+    pub fn execute(&self, source: &str, flags: &[&str]) -> Result<String, JudgeError> {
+        let folder = scratch()?;
+        let file = folder.path().join("half.c");
+        let program = folder.path().join("half");
+        write(&file, source)?;
+        let (program_name, file_name) = (program.to_string_lossy(), file.to_string_lossy());
+        let mut args = vec![
+            "-std=gnu2x",
+            "-o",
+            program_name.as_ref(),
+            file_name.as_ref(),
+        ];
+        args.extend(flags);
+        self.run(&args)?;
+        let io = |source| JudgeError::Io {
+            what: format!("a program built by {self}"),
+            source,
+        };
+        let output = Command::new(&program).output().map_err(io)?;
+        if !output.status.success() {
+            return Err(io(io::Error::other(output.status.to_string())));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Has `source` checked without making code of it. Returns the warnings.
     ///
     /// # Errors

@@ -1,0 +1,147 @@
+//! Cases in child processes, so that a crash belongs to a case and the rest goes on.
+//!
+//! A job is a list of cases. A child (a fork: it has all the parent has read and loaded) runs them in order and writes what became of
+//! each to a file both have open. If it dies, the case it had begun is the one that killed it, and another child goes on behind it. The
+//! parent must have one thread only, which a test without libtest's harness has.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What became of a case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It passed; so many calls were made.
+    Passed(usize),
+    /// What it asks for is refused, for this reason.
+    Refused(String),
+    /// It failed.
+    Failed(String),
+    /// The child died of it.
+    Crashed(String),
+}
+
+/// Seconds after which a case hangs.
+const SECONDS: u32 = 20;
+
+/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job.
+///
+/// # Errors
+/// The system's, if no child can be made.
+pub fn run(
+    jobs: &[usize],
+    at_once: usize,
+    case: impl Fn(usize, usize) -> Outcome,
+) -> io::Result<Vec<Vec<Outcome>>> {
+    let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
+    let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
+    let mut running: Vec<Child> = Vec::new();
+    loop {
+        while running.len() < at_once.max(1)
+            && let Some(job) = waiting.pop_front()
+        {
+            running.push(start(job, outcomes[job].len()..jobs[job], &case)?);
+        }
+        let Some(ended) = wait(&mut running)? else {
+            return Ok(outcomes);
+        };
+        let (job, found) = ended;
+        outcomes[job].extend(found);
+        if outcomes[job].len() < jobs[job] {
+            waiting.push_front(job);
+        }
+    }
+}
+
+struct Child {
+    pid: libc::pid_t,
+    job: usize,
+    file: File,
+}
+
+fn start(
+    job: usize,
+    cases: std::ops::Range<usize>,
+    case: &impl Fn(usize, usize) -> Outcome,
+) -> io::Result<Child> {
+    let mut file = tempfile::tempfile()?;
+    // SAFETY: this process has one thread (see above), so the child may do whatever the parent may.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            for index in cases {
+                // SAFETY: both only set a timer of this process, or end it.
+                unsafe { libc::alarm(SECONDS) };
+                let outcome =
+                    catch_unwind(AssertUnwindSafe(|| case(job, index))).unwrap_or_else(|cause| {
+                        let text = cause
+                            .downcast_ref::<String>()
+                            .cloned()
+                            .or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                        Outcome::Failed(format!("panicked: {}", text.unwrap_or_default()))
+                    });
+                if file.write_all(line(&outcome).as_bytes()).is_err() {
+                    break;
+                }
+            }
+            // SAFETY: ends the child without the parent's exit handlers; the file needs no flush.
+            unsafe { libc::_exit(0) }
+        }
+        pid => Ok(Child { pid, job, file }),
+    }
+}
+
+/// Waits for the next child to end. `None` if none runs.
+fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
+    if running.is_empty() {
+        return Ok(None);
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the result.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+    let Some(at) = running.iter().position(|child| child.pid == pid) else {
+        return Err(io::Error::last_os_error());
+    };
+    let mut child = running.swap_remove(at);
+    let mut text = String::new();
+    child.file.seek(SeekFrom::Start(0))?;
+    child.file.read_to_string(&mut text)?;
+    let mut outcomes: Vec<Outcome> = text.lines().filter_map(read).collect();
+    if libc::WIFSIGNALED(status) {
+        let why = match libc::WTERMSIG(status) {
+            libc::SIGSEGV => "SIGSEGV".to_owned(),
+            libc::SIGBUS => "SIGBUS".to_owned(),
+            libc::SIGILL => "SIGILL".to_owned(),
+            libc::SIGABRT => "SIGABRT".to_owned(),
+            libc::SIGFPE => "SIGFPE".to_owned(),
+            libc::SIGALRM => format!("hangs: more than {SECONDS} seconds"),
+            other => format!("signal {other}"),
+        };
+        outcomes.push(Outcome::Crashed(why));
+    } else if libc::WEXITSTATUS(status) != 0 {
+        let code = libc::WEXITSTATUS(status);
+        outcomes.push(Outcome::Crashed(format!("exit code {code}")));
+    }
+    Ok(Some((child.job, outcomes)))
+}
+
+fn line(outcome: &Outcome) -> String {
+    let (letter, text) = match outcome {
+        Outcome::Passed(calls) => ('p', calls.to_string()),
+        Outcome::Refused(why) => ('r', why.clone()),
+        Outcome::Failed(why) => ('f', why.clone()),
+        Outcome::Crashed(why) => ('c', why.clone()),
+    };
+    format!("{letter}{}\n", text.replace(['\n', '\r'], " "))
+}
+
+fn read(line: &str) -> Option<Outcome> {
+    let text = line.get(1..)?;
+    Some(match line.chars().next()? {
+        'p' => Outcome::Passed(text.parse().ok()?),
+        'r' => Outcome::Refused(text.to_owned()),
+        'f' => Outcome::Failed(text.to_owned()),
+        _ => Outcome::Crashed(text.to_owned()),
+    })
+}

@@ -1,0 +1,383 @@
+//! The C halves of calls in both directions: callees that write down what they were given, callers that write down what they got.
+//!
+//! A callee copies each parameter, as the object it is to C, into a buffer, and each narrow integer widened as well: a compiler that
+//! trusts its caller's extension widens wrongly if there is none. Then it returns the bytes it was told to. A caller calls through a
+//! pointer. Between the two sides a thunk may stand that keeps the registers C promises something about.
+
+use cabi::{Kind, Scalar, Type, VectorLevel};
+use cabi_judge::case::Case;
+use cabi_judge::half::{self, Images, argument_types, has_result};
+use cabi_judge::judge::{Built, Judge, JudgeError, feature_flags};
+use libloading::Library;
+
+use crate::probe::Entry;
+
+/// Bytes of each buffer.
+pub const BUFFER: usize = 1 << 18;
+
+/// C halves of many cases, compiled and loaded.
+#[derive(Debug)]
+pub struct Halves {
+    library: Library,
+    names: Vec<String>,
+    seen: *mut u8,
+    given: *mut u8,
+    wide: *mut i64,
+    registers: *const u64,
+    _built: Built,
+}
+
+/// What the thunk found: registers when the call was made and when it came back.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// `rax` at the call: in a variadic one `al` counts vector registers.
+    pub rax: u64,
+    /// `rdi` at the call: where a result in memory goes.
+    pub rdi: u64,
+    /// `rsp` at the callee's first instruction.
+    pub rsp: u64,
+    /// `rbx rbp r12..r15` at the call.
+    pub saved: [u64; 6],
+    /// `rax` after it.
+    pub rax_after: u64,
+    /// `rsp` after it, as if the return address was still there.
+    pub rsp_after: u64,
+    /// `rbx rbp r12..r15` after it.
+    pub saved_after: [u64; 6],
+}
+
+const FRAME: &str = r#"
+static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
+static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
+static long long cabi_wide_values[256];
+static unsigned long cabi_registers[24] __attribute__((used));
+static void *cabi_target __attribute__((used));
+static void *cabi_callee;
+static void *cabi_jump[5];
+void *cabi_seen(void) { return cabi_seen_bytes; }
+void *cabi_given(void) { return cabi_given_bytes; }
+void *cabi_wide(void) { return cabi_wide_values; }
+void *cabi_kept(void) { return cabi_registers; }
+extern char cabi_thunk[] __attribute__((visibility("hidden")));
+void *cabi_through(void *target) { cabi_target = target; return cabi_callee = cabi_thunk; }
+__attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
+__attribute__((noinline)) void cabi_run(void (*shim)(void *, void *, void *), void *args, void *ret, void *callee) {
+  if (__builtin_setjmp(cabi_jump) == 0) shim(args, ret, callee);
+}
+__attribute__((noinline)) void cabi_run_call(void (*call)(const unsigned char *), const unsigned char *image) {
+  if (__builtin_setjmp(cabi_jump) == 0) call(image);
+}
+__asm__(
+".text\n"
+".globl cabi_thunk\n"
+".hidden cabi_thunk\n"
+".type cabi_thunk, @function\n"
+"cabi_thunk:\n"
+"movq %rax, cabi_registers+0(%rip)\n"
+"movq %rdi, cabi_registers+8(%rip)\n"
+"movq %rsp, cabi_registers+16(%rip)\n"
+"movq %rbx, cabi_registers+24(%rip)\n"
+"movq %rbp, cabi_registers+32(%rip)\n"
+"movq %r12, cabi_registers+40(%rip)\n"
+"movq %r13, cabi_registers+48(%rip)\n"
+"movq %r14, cabi_registers+56(%rip)\n"
+"movq %r15, cabi_registers+64(%rip)\n"
+"popq cabi_registers+144(%rip)\n" /* the arguments stay where they are */
+"call *cabi_target(%rip)\n"
+"pushq cabi_registers+144(%rip)\n"
+"movq %rax, cabi_registers+72(%rip)\n"
+"movq %rsp, cabi_registers+80(%rip)\n"
+"movq %rbx, cabi_registers+88(%rip)\n"
+"movq %rbp, cabi_registers+96(%rip)\n"
+"movq %r12, cabi_registers+104(%rip)\n"
+"movq %r13, cabi_registers+112(%rip)\n"
+"movq %r14, cabi_registers+120(%rip)\n"
+"movq %r15, cabi_registers+128(%rip)\n"
+"ret\n"
+);
+"#;
+
+impl Halves {
+    /// Has `judge` compile the halves of `entries`, which must all want the same vector level.
+    ///
+    /// # Errors
+    /// [`JudgeError`] with the compiler's messages.
+    pub fn build(judge: &Judge, entries: &[Entry<'_>]) -> Result<Self, JudgeError> {
+        let mut text = FRAME.to_owned();
+        let mut names = Vec::new();
+        for (i, (subject, case)) in entries.iter().enumerate() {
+            let prefix = format!("c{i}_");
+            text.push_str(&half::scoped(subject, &prefix, &body(case, &prefix)));
+            names.push(format!("{prefix}{}", case.function.name));
+        }
+        let mut flags = vec!["-O1", "-fno-lto"];
+        let level = entries.first().map(|(_, case)| case.vectors);
+        if let Some((subject, _)) = entries.first()
+            && level != Some(VectorLevel::Baseline)
+        {
+            flags.extend(feature_flags(&subject.block.features));
+        }
+        let built = judge.build(&text, &flags)?;
+        Self::load(built, names).map_err(|error| JudgeError::Io {
+            what: "the C halves".to_owned(),
+            source: std::io::Error::other(error),
+        })
+    }
+
+    fn load(built: Built, names: Vec<String>) -> Result<Self, libloading::Error> {
+        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; the four functions have this type in FRAME.
+        unsafe {
+            let library = Library::new(&built.object)?;
+            let address = |name: &[u8]| {
+                library
+                    .get::<extern "C" fn() -> *mut u8>(name)
+                    .map(|function| function())
+            };
+            Ok(Self {
+                seen: address(b"cabi_seen")?,
+                given: address(b"cabi_given")?,
+                wide: address(b"cabi_wide")?.cast(),
+                registers: address(b"cabi_kept")?.cast(),
+                library,
+                names,
+                _built: built,
+            })
+        }
+    }
+
+    /// What the compiler warned of.
+    #[must_use]
+    pub fn warnings(&self) -> &str {
+        &self._built.warnings
+    }
+
+    /// Where a callee writes what it was given, and a caller what it got.
+    #[must_use]
+    pub fn seen(&self) -> *mut u8 {
+        self.seen
+    }
+
+    /// Where a callee reads what it returns.
+    #[must_use]
+    pub fn given(&self) -> *mut u8 {
+        self.given
+    }
+
+    /// The address of the C function of case `index`.
+    #[must_use]
+    pub fn callee(&self, index: usize) -> Option<*mut u8> {
+        self.address(self.names.get(index)?)
+    }
+
+    /// The address of `void cabi_escape(void)`, which leaves a call that cannot return.
+    #[must_use]
+    pub fn escape(&self) -> Option<*mut u8> {
+        self.address("cabi_escape")
+    }
+
+    fn address(&self, name: &str) -> Option<*mut u8> {
+        // SAFETY: only the address is taken; who calls it knows the function.
+        unsafe {
+            let symbol = self
+                .library
+                .get::<unsafe extern "C" fn()>(name.as_bytes())
+                .ok()?;
+            Some(*symbol as *mut u8)
+        }
+    }
+
+    /// Clears what was seen, and sets what callees return.
+    pub fn prepare(&self, given: &[u8]) {
+        // SAFETY: the buffers of FRAME have BUFFER bytes, and 256 words; nothing runs that uses them.
+        unsafe {
+            self.seen.write_bytes(0xee, BUFFER.min(1 << 13));
+            self.wide.write_bytes(0x77, 256);
+            let len = given.len().min(BUFFER);
+            std::ptr::copy_nonoverlapping(given.as_ptr(), self.given, len);
+        }
+    }
+
+    /// `len` bytes of what was seen, from `at`.
+    #[must_use]
+    pub fn seen_bytes(&self, at: usize, len: usize) -> Vec<u8> {
+        let at = at.min(BUFFER);
+        let len = len.min(BUFFER - at);
+        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
+        unsafe { std::slice::from_raw_parts(self.seen.add(at), len) }.to_vec()
+    }
+
+    /// Argument `index` as the callee widened it, if it did.
+    #[must_use]
+    pub fn widened(&self, index: usize) -> Option<i64> {
+        // SAFETY: inside the array of 256 words.
+        (index < 256).then(|| unsafe { self.wide.add(index).read() })
+    }
+
+    /// What the thunk kept at its last run.
+    #[must_use]
+    pub fn registers(&self) -> Registers {
+        // SAFETY: the array has 24 words.
+        let words = unsafe { std::slice::from_raw_parts(self.registers, 24) };
+        let six = |at: usize| std::array::from_fn(|i| words[at + i]);
+        Registers {
+            rax: words[0],
+            rdi: words[1],
+            rsp: words[2],
+            saved: six(3),
+            rax_after: words[9],
+            rsp_after: words[10],
+            saved_after: six(11),
+        }
+    }
+
+    /// Puts the thunk before `target`; its address is what to call.
+    ///
+    /// # Panics
+    /// If the library is not the one FRAME describes.
+    #[must_use]
+    pub fn through(&self, target: *const u8) -> *mut u8 {
+        // SAFETY: the function has this type in FRAME.
+        unsafe {
+            let through = self
+                .library
+                .get::<extern "C" fn(*const u8) -> *mut u8>(b"cabi_through");
+            through.expect("FRAME defines it")(target)
+        }
+    }
+
+    /// Runs `shim(args, ret, callee)`, which may not come back but escape.
+    ///
+    /// # Safety
+    /// `shim` is code of that type, sound with these arguments.
+    ///
+    /// # Panics
+    /// If the library is not the one FRAME describes.
+    pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *mut u8, callee: *const u8) {
+        type Run = extern "C" fn(*const u8, *const u8, *mut u8, *const u8);
+        // SAFETY: the function has this type in FRAME, and the caller answers for the shim.
+        unsafe {
+            let run = self.library.get::<Run>(b"cabi_run");
+            run.expect("FRAME defines it")(shim, args, ret, callee);
+        }
+    }
+
+    /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given.
+    ///
+    /// # Panics
+    /// If there is no such case.
+    ///
+    /// # Safety
+    /// What [`Halves::through`] was given is code of the case's type.
+    pub unsafe fn call(&self, index: usize, images: &[u8]) {
+        type Run = extern "C" fn(*const u8, *const u8);
+        let call = self.address(&format!("{}_call", self.names[index]));
+        let call = call.expect("each case has a caller");
+        // SAFETY: the function has this type in FRAME, `call` reads `Images::of` of the case, and the caller answers for the callee.
+        unsafe {
+            let run = self.library.get::<Run>(b"cabi_run_call");
+            run.expect("FRAME defines it")(call, images.as_ptr());
+        }
+    }
+}
+
+/// Whether argument `ty` is also looked at widened.
+#[must_use]
+pub fn is_widened(ty: &Type) -> bool {
+    let narrow = matches!(
+        ty.as_scalar(),
+        Some(
+            Scalar::Bool
+                | Scalar::Int {
+                    bits: 8 | 16 | 32,
+                    ..
+                }
+        )
+    );
+    narrow && ty.size() < 8 && ty.as_record().is_none()
+}
+
+/// The callee and the caller of one case.
+fn body(case: &Case, prefix: &str) -> String {
+    let symbol = format!("{prefix}{}", case.function.name);
+    let name = &case.function.name;
+    let mut text = callee(case);
+    // The caller calls through a pointer of the function's type.
+    text.push_str(&format!(
+        "#undef {name}\n#define {name} ((__typeof__({symbol}) *)cabi_callee)\n"
+    ));
+    let keep = "__builtin_memcpy(cabi_seen_bytes, (void *)&cabi_r, sizeof cabi_r);";
+    text.push_str(&half::caller(case, prefix, Some(keep)));
+    text
+}
+
+/// A definition of the case's function that writes down its arguments and returns what it is told.
+fn callee(case: &Case) -> String {
+    let types = argument_types(case);
+    let offsets = Images::of(&types).offsets;
+    let n_named = case.prototype.params.len();
+    let (mut list, mut keep) = (Vec::new(), String::new());
+    let named = case
+        .prototype
+        .params
+        .iter()
+        .zip(&case.function.params)
+        .enumerate();
+    let mut last = String::new();
+    for (i, ((name, ty), text)) in named {
+        let own = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
+        list.push(match name {
+            Some(_) => text.clone(),
+            None => format!("__typeof__({text}) {own}"),
+        });
+        keep.push_str(&write_down(i, &own, ty, offsets[i]));
+        last = own;
+    }
+    if case.prototype.variadic {
+        list.push("...".to_owned());
+        keep.push_str(&format!(
+            "  __builtin_va_list cabi_list; __builtin_va_start(cabi_list, {last});\n"
+        ));
+        for (i, (ty, text)) in case.unnamed.iter().zip(&case.unnamed_text).enumerate() {
+            let at = offsets[n_named + i];
+            let promoted = cabi::promote(ty);
+            let text = match promoted.as_scalar() {
+                _ if promoted == *ty => format!("__typeof__({text})"),
+                Some(Scalar::F64) => "double".to_owned(),
+                _ => "int".to_owned(),
+            };
+            // An array type decays when it is passed, so no unnamed argument is one.
+            keep.push_str(&format!(
+                "  {{ {text} cabi_v = __builtin_va_arg(cabi_list, {text}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}\n"
+            ));
+        }
+        keep.push_str("  __builtin_va_end(cabi_list);\n");
+    }
+    if list.is_empty() {
+        list.push("void".to_owned());
+    }
+    let result = &case.function.result;
+    let end = if case.prototype.noreturn {
+        "  cabi_escape();\n".to_owned()
+    } else if has_result(case) {
+        format!(
+            "  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_given_bytes, sizeof cabi_r); return cabi_r;\n"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{result} {}({}) {{\n{keep}{end}}}\n",
+        case.function.name,
+        list.join(", ")
+    )
+}
+
+fn write_down(i: usize, name: &str, ty: &Type, at: usize) -> String {
+    let mut text = format!(
+        "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{name}, sizeof {name});\n"
+    );
+    if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
+        text.push_str(&format!("  cabi_wide_values[{i}] = (long long){name};\n"));
+    }
+    text
+}
