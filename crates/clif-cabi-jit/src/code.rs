@@ -77,6 +77,8 @@ impl Code {
     /// # Example
     ///
     /// ```
+    /// # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]
+    /// # return Ok(()); // no JIT on this machine
     /// # use clif_cabi_jit::{Engine, Settings, cranelift_codegen::ir::{types::I32, AbiParam, InstBuilder}};
     /// # use clif_cabi_jit::{cranelift_module::Module, cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}};
     /// # let mut engine = Engine::new(&Settings::default())?;

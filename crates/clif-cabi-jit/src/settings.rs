@@ -52,6 +52,8 @@ const FIXED: [(&str, &str, &str); 8] = [
 /// # Example
 ///
 /// ```
+/// # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]
+/// # return Ok(()); // no JIT on this machine
 /// use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Settings};
 ///
 /// let settings = Settings::default()
