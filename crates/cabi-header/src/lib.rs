@@ -7,13 +7,17 @@
 
 #[allow(unsafe_code)]
 mod clang;
+mod functions;
 mod header;
 mod parse;
 mod prelude;
 mod records;
+mod source;
 mod to_c;
 mod types;
+mod walk;
 
 pub use header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
-pub use parse::{Options, parse, parse_file};
+pub use parse::{parse, parse_file};
+pub use source::Options;
 pub use to_c::{Emitter, ToCError, declaration};

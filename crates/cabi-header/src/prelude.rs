@@ -41,10 +41,8 @@ enum { __cabi_size_ld = sizeof(long double) };
 struct __cabi_struct_16 { char a; __int128 b; };
 enum { __cabi_align_16 = __builtin_offsetof(struct __cabi_struct_16, b) };
 #endif
-#if !defined __BITINT_MAXWIDTH__ || __BITINT_MAXWIDTH__ > 128
-struct __cabi_struct_bit { char a; _BitInt(129) b; };
+struct __cabi_struct_bit { char a; _BitInt(128) b; };
 enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
-#endif
 ";
 
 /// The stand-in's type, if `typedef` is the name of one.
@@ -100,7 +98,9 @@ pub(crate) fn data_model(unit: &Unit<'_>) -> Result<DataModel, String> {
     } else {
         BitFieldStyle::SysV
     };
-    model.unnamed_bit_fields_align = byte("__cabi_unnamed")? == 1;
+    // Microsoft's rules give every bit-field's container its type's alignment.
+    model.unnamed_bit_fields_align =
+        model.bit_fields == BitFieldStyle::SysV && byte("__cabi_unnamed")? == 1;
     model.max_align_8 = byte("__cabi_align_8")?;
     model.max_align_16 = if byte("__cabi_size_ld")? > 8 {
         byte("__cabi_align_ld")?

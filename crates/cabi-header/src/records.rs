@@ -8,8 +8,8 @@ use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
 use crate::header::Reason;
-use crate::parse::is_within;
 use crate::types::{Reader, is_unnamed, unsupported};
+use crate::walk::is_within;
 
 /// What clang says about a record's layout, to compare with.
 struct Stated<'u> {
@@ -79,20 +79,14 @@ impl<'u> Reader<'u> {
     /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
     fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
         let (start, end) = definition.extent();
-        let ignored = self
-            .warnings
+        if self
+            .ignored_attributes
             .iter()
-            .filter(|warning| {
-                warning.option == "-Wunknown-attributes" || warning.option == "-Wignored-attributes"
-            })
-            .filter(|warning| warning.message.contains("scalar_storage_order"));
-        match ignored
-            .into_iter()
-            .find(|warning| is_within(&warning.place, &start, &end))
+            .any(|place| is_within(place, &start, &end))
         {
-            Some(_) => Err(Reason::Attribute("scalar_storage_order".to_owned())),
-            None => Ok(()),
+            return Err(Reason::Attribute("scalar_storage_order".to_owned()));
         }
+        Ok(())
     }
 
     fn member(&mut self, field: Cursor<'u>) -> Result<Member, Reason> {

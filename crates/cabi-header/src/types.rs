@@ -7,25 +7,26 @@ use std::collections::HashMap;
 use cabi::{BoolVector, DataModel, Kind, Type};
 use clang_sys::*;
 
-use crate::clang::{Cursor, Diagnostic, Ty};
+use crate::clang::{Cursor, Place, Ty};
 use crate::header::Reason;
 use crate::prelude;
 
 /// How many typedefs, arrays and records may wrap each other.
-const MAX_NESTING: u32 = 1000;
+const MAX_NESTING: u32 = 256;
 
-/// A record's definition, and what it was read as.
+/// The declaration of a record or typedef, and what it was read as.
 type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
 
-/// Reads types of one unit, each record once.
+/// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
     /// Values of the expressions of `aligned` attributes.
     alignments: HashMap<String, u32>,
     unknown_alignments: Vec<String>,
-    pub(crate) warnings: Vec<Diagnostic>,
-    /// By the hash of the definition's cursor.
-    records: HashMap<u32, Vec<Known<'u>>>,
+    /// By the hash of the declaration's cursor.
+    known: HashMap<u32, Vec<Known<'u>>>,
+    /// Where declarations start that carry an attribute which clang ignores and gcc does not.
+    pub(crate) ignored_attributes: Vec<Place>,
     nesting: u32,
 }
 
@@ -38,14 +39,14 @@ impl<'u> Reader<'u> {
     pub(crate) fn new(
         model: DataModel,
         alignments: HashMap<String, u32>,
-        warnings: Vec<Diagnostic>,
+        ignored_attributes: Vec<Place>,
     ) -> Self {
         Self {
             model,
             alignments,
             unknown_alignments: Vec::new(),
-            warnings,
-            records: HashMap::new(),
+            ignored_attributes,
+            known: HashMap::new(),
             nesting: 0,
         }
     }
@@ -100,16 +101,7 @@ impl<'u> Reader<'u> {
         match kind {
             k if k == CXType_Typedef => {
                 let typedef = ty.declaration();
-                if let Some(stand_in) = prelude::stand_in(&typedef.name()) {
-                    return Ok(self.model.adapt(&stand_in));
-                }
-                if typedef.is_invalid() {
-                    return Err(Reason::Invalid(format!(
-                        "{} is not declared as a valid type",
-                        typedef.name()
-                    )));
-                }
-                self.aligned_as(ty, typedef.underlying())
+                self.once(typedef, |reader| reader.typedef(ty, typedef))
             }
             k if k == CXType_Elaborated => self.aligned_as(ty, ty.named()),
             k if k == CXType_Attributed => self.aligned_as(ty, ty.modified()),
@@ -247,22 +239,39 @@ impl<'u> Reader<'u> {
         if definition.is_null() {
             return Err(Reason::Incomplete(declaration.ty().spelling()));
         }
-        let hash = definition.hash();
-        let known = self
-            .records
-            .get(&hash)
-            .into_iter()
-            .flatten()
-            .find(|(known, _)| *known == definition);
-        if let Some((_, read)) = known {
+        self.once(definition, |reader| reader.define(definition))
+    }
+
+    /// What `declaration` was read as, or is by `read`.
+    fn once(
+        &mut self,
+        declaration: Cursor<'u>,
+        read: impl FnOnce(&mut Self) -> Result<Type, Reason>,
+    ) -> Result<Type, Reason> {
+        let hash = declaration.hash();
+        let mut known = self.known.get(&hash).into_iter().flatten();
+        if let Some((_, read)) = known.find(|(known, _)| *known == declaration) {
             return read.clone();
         }
-        let read = self.define(definition);
-        self.records
+        let read = read(self);
+        self.known
             .entry(hash)
             .or_default()
-            .push((definition, read.clone()));
+            .push((declaration, read.clone()));
         read
+    }
+
+    fn typedef(&mut self, ty: Ty<'u>, typedef: Cursor<'u>) -> Result<Type, Reason> {
+        if let Some(stand_in) = prelude::stand_in(&typedef.name()) {
+            return Ok(self.model.adapt(&stand_in));
+        }
+        if typedef.is_invalid() {
+            let name = typedef.name();
+            return Err(Reason::Invalid(format!(
+                "{name} is not declared as a valid type"
+            )));
+        }
+        self.aligned_as(ty, typedef.underlying())
     }
 }
 

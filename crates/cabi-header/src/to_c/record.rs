@@ -270,7 +270,7 @@ fn padding(bits: u64, indent: &str, names: &mut HashSet<String>) -> String {
         let name = member_name("cabi_padding", names);
         let _ = writeln!(text, "{indent}    unsigned char {name}[{}];", bits / 8);
         left = 0;
-        if bits % 8 != 0 {
+        if !bits.is_multiple_of(8) {
             let first = padding(bits % 8, indent, names);
             text.insert_str(0, &first);
         }

@@ -280,7 +280,9 @@ fn build(
         }
         // gcc and clang differ on a bit-field's alignment that `#pragma pack` limits (clang forgets it), and on one smaller than its type's
         // (gcc looks for straddling after, clang before).
-        let align = align.filter(|align| !is_bits || (*align >= type_align && pack.is_none_or(|pack| *align <= pack)));
+        let align = align.filter(|align| {
+            !is_bits || (*align >= type_align && pack.is_none_or(|pack| *align <= pack))
+        });
         builder = builder.member(align.into_iter().fold(member, Member::aligned));
     }
     if flexible && !is_union && !tag.is_empty() && tag != "inner" {

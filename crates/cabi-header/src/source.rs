@@ -1,0 +1,217 @@
+//! How clang is run: its arguments, the text in memory, and where headers such as `stddef.h` come from.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use crate::clang::{Cursor, Session, Unit};
+use crate::header::HeaderError;
+use crate::prelude;
+
+/// How a header is read.
+///
+/// # Example
+/// ```
+/// use cabi_header::Options;
+///
+/// let options = Options::new().name("point.h").arg("-std=c11").args(["-I", "include", "-DNDEBUG"]);
+/// # let _ = options;
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    name: PathBuf,
+    args: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: PathBuf::from("header.h"),
+            args: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// No arguments; text in memory is called `header.h`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What text in memory is called in messages and locations; quoted includes are searched next to it.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<PathBuf>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// One argument for clang: `-Idir`, `-DNAME`, `-std=c11`, `--target=aarch64-linux-gnu`.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Several arguments for clang.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// The text and the arguments as libclang takes them.
+pub(crate) struct Source<'s> {
+    session: &'s Session,
+    text: &'s str,
+    name: CString,
+    args: Vec<CString>,
+    given_args: &'s [String],
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn new(
+        session: &'s Session,
+        text: &'s str,
+        options: &'s Options,
+    ) -> Result<Self, HeaderError> {
+        let mut args = vec!["-xc".to_owned()];
+        args.extend(options.args.iter().cloned());
+        args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
+        // Each error costs its declaration, so all of them have to be known.
+        args.push("-ferror-limit=0".to_owned());
+        args.extend(fallback_includes(session.library_path()));
+        let args = args
+            .into_iter()
+            .map(|arg| c_string(arg, "an argument"))
+            .collect::<Result<_, _>>()?;
+        let name = c_string(
+            options.name.to_string_lossy().into_owned(),
+            "the name of the header",
+        )?;
+        Ok(Self {
+            session,
+            text,
+            name,
+            args,
+            given_args: &options.args,
+        })
+    }
+
+    /// Parses the text with `more` behind it.
+    pub(crate) fn run(&self, more: &str) -> Result<Unit<'s>, HeaderError> {
+        let unsaved = [
+            (
+                self.name.clone(),
+                c_string(format!("{}{more}", self.text), "the text")?,
+            ),
+            (
+                c_string(prelude::NAME.to_owned(), "")?,
+                c_string(prelude::TEXT.to_owned(), "")?,
+            ),
+        ];
+        self.session
+            .parse(&self.name, &self.args, &unsaved)
+            .ok_or_else(|| HeaderError::Refused {
+                args: self.given_args.to_vec(),
+            })
+    }
+
+    /// The values of constant expressions or alignments of types; what has neither is left out.
+    pub(crate) fn evaluate(
+        &self,
+        expressions: &[String],
+    ) -> Result<HashMap<String, u32>, HeaderError> {
+        let mut more = String::from("\n");
+        for (i, expression) in expressions.iter().enumerate() {
+            // `_Alignas` takes either; one of the two lines is an error. `aligned` alone is the target's greatest alignment.
+            let value = if expression.is_empty() {
+                "__BIGGEST_ALIGNMENT__"
+            } else {
+                expression
+            };
+            more += &format!(
+                "enum {{ __cabi_value_{i} = ({value}) }};\nenum {{ __cabi_type_{i} = _Alignof({value}) }};\n"
+            );
+        }
+        let first_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
+        let unit = self.run(&more)?;
+        let main = self.name.to_string_lossy();
+        let wrong: Vec<u32> = unit
+            .diagnostics()
+            .into_iter()
+            .filter(|diagnostic| {
+                diagnostic.is_error
+                    && diagnostic.place.file == main
+                    && diagnostic.place.line >= first_line
+            })
+            .map(|diagnostic| diagnostic.place.line)
+            .collect();
+        let mut found = HashMap::new();
+        for constant in unit
+            .cursor()
+            .children()
+            .into_iter()
+            .flat_map(Cursor::children)
+        {
+            let (name, line) = (constant.name(), constant.place().line);
+            let index = name
+                .strip_prefix("__cabi_value_")
+                .or_else(|| name.strip_prefix("__cabi_type_"));
+            let expression = index
+                .and_then(|i| i.parse().ok())
+                .and_then(|i: usize| expressions.get(i));
+            if let (Some(expression), Ok(value)) =
+                (expression, u32::try_from(constant.enum_value()))
+                && !wrong.contains(&line)
+            {
+                // The value's line comes first; `_Alignof` of an expression is clang's extension and means something else.
+                found.entry(expression.clone()).or_insert(value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn c_string(text: String, place: &str) -> Result<CString, HeaderError> {
+    CString::new(text).map_err(|_| HeaderError::Nul {
+        place: place.to_owned(),
+    })
+}
+
+/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are installed next to libclang.
+fn fallback_includes(library: &Path) -> Vec<String> {
+    let mut roots: Vec<PathBuf> = library
+        .parent()
+        .into_iter()
+        .map(|lib| lib.join("clang"))
+        .collect();
+    roots.extend(subdirectories(Path::new("/usr/lib/gcc")));
+    let mut found = Vec::new();
+    for root in roots {
+        let newest = subdirectories(&root)
+            .into_iter()
+            .map(|version| version.join("include"))
+            .rev();
+        if let Some(dir) = newest
+            .into_iter()
+            .find(|dir| dir.join("stddef.h").is_file())
+        {
+            found.extend(["-idirafter".to_owned(), dir.to_string_lossy().into_owned()]);
+        }
+    }
+    found
+}
+
+fn subdirectories(dir: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
