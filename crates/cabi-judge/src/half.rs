@@ -21,9 +21,6 @@ use cabi::{Kind, Scalar, Type};
 
 use crate::case::{Case, Subject};
 
-#[cfg(test)]
-mod tests;
-
 /// Bytes from one argument's image to the next are a multiple of this.
 pub const IMAGE_ALIGN: usize = 64;
 
@@ -121,146 +118,34 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
 }
 
 /// A function `void <prefix><name>_call(const unsigned char *images)` that calls the case's function, which somebody defines, with the
-/// values whose images it is given (laid out as [`Images::of`] [`argument_types`] says), and drops the result.
+/// values whose images it is given (laid out as [`Images::of`] [`argument_types`] says). `keep` is C text that takes the result, the
+/// lvalue `cabi_r`; without it the result is dropped.
 #[must_use]
-pub fn caller(case: &Case, prefix: &str) -> String {
-    let call = format!("  {};\n", call(case, &case.function.name));
-    format!(
-        "void {prefix}{}_call(const unsigned char *cabi_image) {{\n{}{call}}}\n",
-        case.function.name,
-        fill(case)
-    )
-}
-
-/// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
-/// the case's function, and stores the result's bytes, if there is one, in `result`.
-#[must_use]
-pub fn caller_through(case: &Case, prefix: &str) -> String {
-    let name = &case.function.name;
-    let call = call(case, &format!("((__typeof__({name}) *)cabi_f)"));
-    let call = if has_result(case) {
-        format!(
-            "  {} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);\n",
-            case.function.result
-        )
-    } else {
-        format!("  {call};\n")
-    };
-    format!(
-        "void {prefix}{name}_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {{\n  (void)cabi_out;\n{}{call}}}\n",
-        fill(case)
-    )
-}
-
-/// Declares each argument's variable and fills it from its image.
-fn fill(case: &Case) -> String {
+pub fn caller(case: &Case, prefix: &str, keep: Option<&str>) -> String {
+    let variables = variables(case);
     let images = Images::of(&argument_types(case));
-    let mut text = String::from("  (void)cabi_image;\n");
-    for (variable, offset) in variables(case).iter().zip(&images.offsets) {
+    let name = &case.function.name;
+    let mut text = format!(
+        "void {prefix}{name}_call(const unsigned char *cabi_image) {{\n  (void)cabi_image;\n"
+    );
+    for (variable, offset) in variables.iter().zip(&images.offsets) {
         let Variable { declaration, name } = variable;
         let _ = writeln!(
             text,
             "  {declaration}; __builtin_memcpy((void *)&{name}, cabi_image + {offset}, sizeof {name});"
         );
     }
-    text
-}
-
-fn call(case: &Case, function: &str) -> String {
-    let names: Vec<String> = variables(case)
-        .into_iter()
-        .map(|variable| variable.name)
-        .collect();
-    format!("{function}({})", names.join(", "))
-}
-
-/// The buffers that [`callee`] uses, once per file, with the functions `cabi_seen_buffer` and `cabi_result_buffer` that return their
-/// addresses.
-pub const BUFFERS: &str = "
-static unsigned char cabi_seen[65536] __attribute__((aligned(64)));
-static unsigned char cabi_result[65536] __attribute__((aligned(64)));
-unsigned char *cabi_seen_buffer(void) { return cabi_seen; }
-unsigned char *cabi_result_buffer(void) { return cabi_result; }
-";
-
-/// A definition of the case's function itself: it stores the bytes of each argument in `cabi_seen`, laid out as [`Images::of`] the promoted
-/// types ([`promoted_types`]), and returns the bytes of `cabi_result`. The name is the case's, so [`scoped`] gives it the prefix.
-#[must_use]
-pub fn callee(case: &Case) -> String {
-    let images = Images::of(&promoted_types(case));
-    let mut params = Vec::new();
-    let mut body = String::new();
-    let mut last = String::new();
-    for (i, (text, (name, _))) in case
-        .function
-        .params
+    let names: Vec<&str> = variables
         .iter()
-        .zip(&case.prototype.params)
-        .enumerate()
-    {
-        let variable = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
-        // The type of an array or function in a parameter list decays behind `__typeof__` too.
-        params.push(if name.is_some() {
-            text.clone()
-        } else {
-            format!("__typeof__({text}) {variable}")
-        });
-        let offset = images.offsets.get(i).copied().unwrap_or_default();
-        let _ = writeln!(
-            body,
-            "  __builtin_memcpy(cabi_seen + {offset}, (void *)&{variable}, sizeof {variable});"
-        );
-        last = variable;
-    }
-    if case.prototype.variadic {
-        params.push("...".to_owned());
-        let _ = writeln!(
-            body,
-            "  __builtin_va_list cabi_list; __builtin_va_start(cabi_list, {last});"
-        );
-        let offsets = images.offsets.iter().skip(case.prototype.params.len());
-        for ((text, ty), offset) in case.unnamed_text.iter().zip(&case.unnamed).zip(offsets) {
-            let text = promoted_text(text, ty);
-            let _ = writeln!(
-                body,
-                "  {{ {text} cabi_v = __builtin_va_arg(cabi_list, {text}); __builtin_memcpy(cabi_seen + {offset}, (void *)&cabi_v, sizeof cabi_v); }}"
-            );
-        }
-        body.push_str("  __builtin_va_end(cabi_list);\n");
-    }
-    if has_result(case) {
-        let _ = writeln!(
-            body,
-            "  {} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_result, sizeof cabi_r); return cabi_r;",
-            case.function.result
-        );
-    }
-    let list = if params.is_empty() {
-        "void".to_owned()
-    } else {
-        params.join(", ")
+        .map(|variable| variable.name.as_str())
+        .collect();
+    let call = format!("{name}({})", names.join(", "));
+    let _ = match keep.filter(|_| has_result(case)) {
+        Some(keep) => writeln!(text, "  {} cabi_r = {call}; {keep}", case.function.result),
+        None => writeln!(text, "  {call};"),
     };
-    format!(
-        "{} {}({list}) {{\n{body}}}\n",
-        case.function.result, case.function.name
-    )
-}
-
-/// The types of all arguments of a call as the callee sees them, the unnamed ones promoted.
-#[must_use]
-pub fn promoted_types(case: &Case) -> Vec<Type> {
-    let named = case.prototype.params.iter().map(|(_, ty)| ty.clone());
-    named
-        .chain(case.unnamed.iter().map(cabi::promote))
-        .collect()
-}
-
-fn promoted_text(text: &str, ty: &Type) -> String {
-    match (ty.as_scalar(), cabi::promote(ty) == *ty) {
-        (Some(Scalar::F32), _) => "double".to_owned(),
-        (Some(_), false) => "int".to_owned(),
-        _ => format!("__typeof__({text})"),
-    }
+    text.push_str("}\n");
+    text
 }
 
 /// A definition of the case's function as `<prefix><name>_give`, which ignores its arguments and returns the bytes at `cabi_result`.

@@ -5,7 +5,6 @@
 //! - [`judge`]: gcc and clang, what each can compile, and the C halves they build.
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
-//! - [`child`]: cases in processes of their own.
 //! - [`report`]: what ran, what did not and why; known failures.
 //!
 //! The command and the tests stand on this crate; what only tests need (the register-dump probe, guard pages) is in the package `tests`.
@@ -13,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 pub mod case;
-pub mod child;
 pub mod corpus;
 pub mod ctext;
 pub mod graffiti;
