@@ -8,7 +8,7 @@ use cabi::{
 };
 
 /// A signature: its name here, its C text, the names of its parameters, and how it is made.
-pub type Sample = (
+pub(crate) type Sample = (
     &'static str,
     &'static str,
     &'static [&'static str],
@@ -16,7 +16,7 @@ pub type Sample = (
 );
 
 /// All of them, in the order of the page.
-pub const SAMPLES: &[Sample] = &[
+pub(crate) const SAMPLES: &[Sample] = &[
     (
         "scalars",
         "double f(int n, double d, _Bool b, short s, float x, void *p);",
@@ -252,7 +252,7 @@ fn vectors(level: VectorLevel) -> Result<FnSig, Error> {
 }
 
 /// What the page shows of `sample`.
-pub fn text(sample: &Sample) -> Result<String, Error> {
+pub(crate) fn text(sample: &Sample) -> Result<String, Error> {
     let (_, c, names, sig) = sample;
     let names: Vec<Option<&str>> = names
         .iter()

@@ -60,6 +60,8 @@ pub struct DataModel {
     pub unnamed_bit_fields_align: bool,
     /// The alignment of a `_BitInt` wider than 64 bits (16 on AArch64).
     pub big_bit_int_align: u8,
+    /// Size of a record without bytes in C: 0, and 4 with Microsoft's compilers.
+    pub empty_record: u8,
 }
 
 impl DataModel {
@@ -75,6 +77,7 @@ impl DataModel {
         max_align_16: 16,
         unnamed_bit_fields_align: false,
         big_bit_int_align: 8,
+        empty_record: 0,
     };
     /// 64-bit Windows as Microsoft's compilers have it.
     pub const LLP64: Self = Self {
@@ -82,11 +85,13 @@ impl DataModel {
         wchar: 2,
         long_double: LongDouble::F64,
         bit_fields: BitFieldStyle::Ms,
+        empty_record: 4,
         ..Self::LP64
     };
     /// 64-bit Windows as mingw has it: `long double` stays the x87 format.
     pub const LLP64_GNU: Self = Self {
         long_double: LongDouble::F80,
+        empty_record: 0,
         ..Self::LLP64
     };
     /// i386 System V.
@@ -95,6 +100,7 @@ impl DataModel {
         pointer: 4,
         max_align_8: 4,
         max_align_16: 4,
+        big_bit_int_align: 4,
         ..Self::LP64
     };
     /// x32: x86-64 code with pointers of 4 bytes.
@@ -212,7 +218,7 @@ impl DataModel {
                 },
             )
         } else {
-            let align = u32::from(self.big_bit_int_align).min(u32::from(self.pointer).max(4) * 2);
+            let align = u32::from(self.big_bit_int_align);
             (bytes.next_multiple_of(align), align)
         };
         Ok(Type::new(Kind::Scalar(scalar), u64::from(size), align))

@@ -185,7 +185,7 @@ impl Cursor<'_> {
         self.align = self.align.max(self.b.align.unwrap_or(1));
         let mut size = self.end_bits.div_ceil(8);
         if size == 0 {
-            size = empty_size(self.b.language, self.model, &self.b.members);
+            size = empty_size(self.b.language, self.model);
         }
         let size = size
             .checked_next_multiple_of(u64::from(self.align))
@@ -201,21 +201,11 @@ impl Cursor<'_> {
     }
 }
 
-/// Bytes of a record that holds nothing: 0 in C, 1 in C++, and 4 in Microsoft's C.
-fn empty_size(language: Language, model: &DataModel, members: &[Member]) -> u64 {
+/// Bytes of a record whose members have none.
+fn empty_size(language: Language, model: &DataModel) -> u64 {
     match language {
         Language::Cxx => 1,
-        Language::C
-            if model.bit_fields == BitFieldStyle::Ms
-                && model.long_double == crate::LongDouble::F64 =>
-        {
-            if members.is_empty() {
-                4
-            } else {
-                0
-            }
-        }
-        Language::C => 0,
+        Language::C => u64::from(model.empty_record),
     }
 }
 

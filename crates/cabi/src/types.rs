@@ -505,10 +505,10 @@ impl Type {
                 "`_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes",
             ));
         }
-        let align = if scalar {
-            self.align
-        } else {
-            u32::try_from(self.size).unwrap_or(self.align)
+        // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is not (`long long` on i386).
+        let align = match u32::try_from(self.size) {
+            Ok(size) if size.is_power_of_two() && size <= 16 => size,
+            _ => self.align,
         };
         Ok(Self {
             atomic: true,

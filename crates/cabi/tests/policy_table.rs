@@ -1,0 +1,170 @@
+//! Holds the table of `docs/policy.md` to the code: every bit has a row, its profiles are the ones the code has, and the example
+//! travels where the row says, with the bit and without it.
+
+use cabi::{
+    DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64,
+};
+
+/// A row: the bit's name and the cells behind it.
+struct Row<'a> {
+    name: &'a str,
+    cells: Vec<&'a str>,
+}
+
+/// The rows of the table of bits, which are the only ones whose first cell is a name in capitals.
+fn rows(page: &str) -> Vec<Row<'_>> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"))
+        .filter_map(|line| {
+            let (name, rest) = line.split_once("` | ")?;
+            let capitals = name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            capitals.then(|| Row {
+                name,
+                cells: rest.split(" | ").collect(),
+            })
+        })
+        .collect()
+}
+
+/// What is wrong with `rows`.
+fn objections(rows: &[Row<'_>]) -> Vec<String> {
+    let mut found = Vec::new();
+    let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+    let expected: Vec<&str> = Policy::NAMES.iter().map(|(_, name)| *name).collect();
+    if names != expected {
+        found.push(format!("the rows are {names:?}, the bits {expected:?}"));
+    }
+    for row in rows {
+        let Some((bit, _)) = Policy::NAMES.iter().find(|(_, name)| *name == row.name) else {
+            continue;
+        };
+        let [_, _, set, not_set, profiles @ ..] = row.cells.as_slice() else {
+            found.push(format!("{}: too few cells", row.name));
+            continue;
+        };
+        let answer = |policy: Policy| if policy.has(*bit) { "yes" } else { "no" };
+        let in_code = [Policy::GCC, Policy::CLANG, Policy::ZIG].map(answer);
+        if profiles != in_code {
+            found.push(format!(
+                "{}: gcc, clang, zig are {in_code:?}, not {profiles:?}",
+                row.name
+            ));
+        }
+        for (policy, cell) in [(*bit, set), (Policy::NONE, not_set)] {
+            let place = place(row.name, policy);
+            if place != **cell {
+                found.push(format!(
+                    "{}: {place} under {policy:?}, not {cell}",
+                    row.name
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Where the value of a row's example travels under `policy`.
+fn place(bit: &str, policy: Policy) -> String {
+    let sig = example(bit).unwrap().policy(policy);
+    let abi = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+    abi.args
+        .last()
+        .map_or_else(|| abi.ret.to_string(), |arg| arg.place.to_string())
+}
+
+/// The signature of a row's example.
+fn example(bit: &str) -> Result<FnSig, cabi::Error> {
+    let argument = |ty: Type| FnSig::new([ty], Type::VOID);
+    let result = |ty: Type| FnSig::new([], ty);
+    let structure = || RecordBuilder::structure("s");
+    let build = |record: RecordBuilder| record.build(&DataModel::LP64);
+    let (v8f, v2i) = (Type::vector(&Type::F32, 8)?, Type::vector(&Type::I32, 2)?);
+    Ok(match bit {
+        "FLEXIBLE_ARRAY_IN_MEMORY" => {
+            let rest = Type::flexible_array(&Type::I8)?;
+            argument(build(
+                structure().field("n", Type::I64).field("rest", rest),
+            )?)
+        }
+        "UNNAMED_BIT_FIELDS_COUNT" => {
+            let unnamed = Member::unnamed_bit_field(Type::I64, 64);
+            argument(build(structure().member(unnamed).field("a", Type::I64))?)
+        }
+        "MEMBERS_MUST_BE_ALIGNED" => {
+            let inner = RecordBuilder::structure("in")
+                .field("a", Type::I8)
+                .aligned(2);
+            let inner = build(inner)?;
+            argument(build(
+                structure().field("a", Type::I8).field("b", inner).packed(),
+            )?)
+        }
+        "WIDE_VECTOR_RESULTS_SPLIT" => result(v8f),
+        "HALF_PAIRS_IN_SSE" => argument(Type::vector(&Type::F16, 2)?),
+        "DOUBLE_VECTOR_RESULT_IN_SSE" => result(Type::vector(&Type::F64, 1)?),
+        "ATOMIC_MEMBERS_IN_MEMORY" => argument(build(structure().field("n", Type::I32.atomic()?))?),
+        "INT128_USES_UP_INTEGER_REGISTERS" => {
+            let mut params = vec![Type::I64; 5];
+            params.extend([Type::I128, Type::I64]);
+            FnSig::new(params, Type::VOID)
+        }
+        "INTEGER_VECTORS_IN_GPR" => argument(v2i),
+        "NARROW_RESULTS_EXTENDED" => result(Type::I8),
+        "LONE_X87UP_KEPT" => {
+            let union = RecordBuilder::union("u")
+                .field("x", Type::F80)
+                .field("n", Type::I32);
+            argument(build(union)?)
+        }
+        "WIDE_INT128_VECTORS_IN_MEMORY" => {
+            argument(Type::vector(&Type::I128, 2)?).features(VectorLevel::Avx)
+        }
+        "EMPTY_MEMBERS_BAR_WIDE_VECTORS" => {
+            let none = build(RecordBuilder::structure("none"))?;
+            let s = build(structure().field("n", none).field("v", v8f))?;
+            argument(s).features(VectorLevel::Avx)
+        }
+        "WIN64_SMALL_VECTORS_BY_REFERENCE" => argument(v2i).convention(&X86_64_WIN64),
+        "WIN64_FLOAT128_IN_SSE" => result(Type::F128).convention(&X86_64_WIN64),
+        "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => argument(build(structure().field("v", v8f))?)
+            .variadic()
+            .features(VectorLevel::Avx),
+        "WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS" => {
+            let union = RecordBuilder::union("u")
+                .field("v", v8f)
+                .field("x", Type::array(&Type::F32, 8)?);
+            argument(build(union)?).features(VectorLevel::Avx)
+        }
+        other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
+    })
+}
+
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.md");
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn every_bit_has_its_row() {
+    let page = page();
+    let found = objections(&rows(&page));
+    assert!(found.is_empty(), "docs/policy.md:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_wrong_cell_or_a_missing_row_is_noticed() {
+    let page = page();
+    let rows_of = |text: &str| objections(&rows(text)).len();
+    let swapped = page.replacen("| no | yes | yes |", "| yes | yes | yes |", 1);
+    let moved = page.replacen("stack 0..8 align 8", "rsi", 1);
+    let missing: String = page
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("| `HALF_"))
+        .collect();
+    for wrong in [swapped, moved, missing] {
+        assert_ne!(wrong, page);
+        assert_eq!(rows_of(&wrong), 1);
+    }
+}
