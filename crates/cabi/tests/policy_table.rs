@@ -1,5 +1,10 @@
 //! Holds the table of `docs/policy.md` to the code: every bit has a row, its profiles are the ones the code has, and the example
 //! travels where the row says, with the bit and without it.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
 
 use cabi::{
     DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64,

@@ -1,4 +1,9 @@
 //! Holds the worked examples of `docs/x86-64-sysv.md` to the code: what the page shows behind a command is what the command prints.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
 
 #[expect(dead_code, reason = "an example's `main` is not called here")]
 #[path = "../examples/explain.rs"]
