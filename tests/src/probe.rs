@@ -238,7 +238,7 @@ __asm__(
 /// The C text of one case: its function is the dumping callee, and `_give` returns what it is told.
 fn entry(subject: &Subject, case: &Case, prefix: &str) -> String {
     let symbol = format!("{prefix}{}", case.function.name);
-    let mut body = half::caller(case, prefix, None);
+    let mut body = half::caller(case, prefix);
     body.push_str(&half::giver(case, prefix).unwrap_or_default());
     let hidden = "#pragma GCC visibility push(hidden)\n";
     let alias =

@@ -118,34 +118,57 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
 }
 
 /// A function `void <prefix><name>_call(const unsigned char *images)` that calls the case's function, which somebody defines, with the
-/// values whose images it is given (laid out as [`Images::of`] [`argument_types`] says). `keep` is C text that takes the result, the
-/// lvalue `cabi_r`; without it the result is dropped.
+/// values whose images it is given (laid out as [`Images::of`] [`argument_types`] says), and drops the result.
 #[must_use]
-pub fn caller(case: &Case, prefix: &str, keep: Option<&str>) -> String {
-    let variables = variables(case);
-    let images = Images::of(&argument_types(case));
+pub fn caller(case: &Case, prefix: &str) -> String {
+    let call = format!("  {};\n", call(case, &case.function.name));
+    format!(
+        "void {prefix}{}_call(const unsigned char *cabi_image) {{\n{}{call}}}\n",
+        case.function.name,
+        fill(case)
+    )
+}
+
+/// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
+/// the case's function, and stores the result's bytes, if there is one, in `result`.
+#[must_use]
+pub fn caller_through(case: &Case, prefix: &str) -> String {
     let name = &case.function.name;
-    let mut text = format!(
-        "void {prefix}{name}_call(const unsigned char *cabi_image) {{\n  (void)cabi_image;\n"
-    );
-    for (variable, offset) in variables.iter().zip(&images.offsets) {
+    let call = call(case, &format!("((__typeof__({name}) *)cabi_f)"));
+    let call = if has_result(case) {
+        format!(
+            "  {} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);\n",
+            case.function.result
+        )
+    } else {
+        format!("  {call};\n")
+    };
+    format!(
+        "void {prefix}{name}_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {{\n  (void)cabi_out;\n{}{call}}}\n",
+        fill(case)
+    )
+}
+
+/// Declares each argument's variable and fills it from its image.
+fn fill(case: &Case) -> String {
+    let images = Images::of(&argument_types(case));
+    let mut text = String::from("  (void)cabi_image;\n");
+    for (variable, offset) in variables(case).iter().zip(&images.offsets) {
         let Variable { declaration, name } = variable;
         let _ = writeln!(
             text,
             "  {declaration}; __builtin_memcpy((void *)&{name}, cabi_image + {offset}, sizeof {name});"
         );
     }
-    let names: Vec<&str> = variables
-        .iter()
-        .map(|variable| variable.name.as_str())
-        .collect();
-    let call = format!("{name}({})", names.join(", "));
-    let _ = match keep.filter(|_| has_result(case)) {
-        Some(keep) => writeln!(text, "  {} cabi_r = {call}; {keep}", case.function.result),
-        None => writeln!(text, "  {call};"),
-    };
-    text.push_str("}\n");
     text
+}
+
+fn call(case: &Case, function: &str) -> String {
+    let names: Vec<String> = variables(case)
+        .into_iter()
+        .map(|variable| variable.name)
+        .collect();
+    format!("{function}({})", names.join(", "))
 }
 
 /// A definition of the case's function as `<prefix><name>_give`, which ignores its arguments and returns the bytes at `cabi_result`.
