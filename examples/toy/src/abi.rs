@@ -28,7 +28,7 @@ pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<Str
             .iter()
             .map(|name| Some(&**name))
             .collect();
-        let placed = placement(&sig, &names).map_err(|why| LowerError {
+        let placed = placement(&sig, Some(&names)).map_err(|why| LowerError {
             span: Some(span),
             message: why,
         })?;
@@ -52,7 +52,7 @@ pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<Str
             )?;
             let name = callee_name(checked, callee);
             let at = line(expr.span.start);
-            let placed = placement(&sig, &[]).map_err(|why| LowerError {
+            let placed = placement(&sig, None).map_err(|why| LowerError {
                 span: Some(expr.span),
                 message: why,
             })?;
@@ -66,10 +66,14 @@ pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<Str
     Ok(text)
 }
 
-fn placement(sig: &FnSig, names: &[Option<&str>]) -> Result<String, String> {
-    let explanation =
-        explain(sig, names, &Target::X86_64_LINUX).map_err(|error| error.to_string())?;
-    Ok(indented(&explanation.to_string()))
+/// Of a function all reasons are shown, of its calls only the outcome.
+fn placement(sig: &FnSig, names: Option<&[Option<&str>]>) -> Result<String, String> {
+    let explanation = explain(sig, names.unwrap_or(&[]), &Target::X86_64_LINUX);
+    let explanation = explanation.map_err(|error| error.to_string())?;
+    Ok(match names {
+        Some(_) => indented(&explanation.to_string()),
+        None => indented(&explanation.summary()),
+    })
 }
 
 fn indented(text: &str) -> String {

@@ -22,7 +22,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::ir;
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
@@ -68,15 +68,15 @@ pub(crate) fn lower<M: Module>(
 ) -> Lower<Declared> {
     let lowering = SysVAggregateLowering::new(module.isa()).map_err(LowerError::new)?;
     let mut declared = Declared::new(lowering);
-    let mut queue: Vec<FnId> = Vec::new();
+    let mut queue: VecDeque<FnId> = VecDeque::new();
     for (at, function) in checked.functions.iter().enumerate() {
         if function.span.is_some() && matches!(function.origin, Origin::Toy(_)) {
             declared.wanted.insert(FnId(at));
-            queue.push(FnId(at));
+            queue.push_back(FnId(at));
         }
     }
     let mut frontend = FunctionBuilderContext::new();
-    while let Some(id) = queue.pop() {
+    while let Some(id) = queue.pop_front() {
         let Some(function) = checked.functions.get(id.0) else {
             continue;
         };
@@ -99,7 +99,7 @@ pub(crate) fn lower<M: Module>(
             ..error
         })?;
         for needed in declared.newly_wanted.drain(..) {
-            queue.push(needed);
+            queue.push_back(needed);
         }
         sink(module, Compiled { id, func, context })?;
     }

@@ -24,7 +24,8 @@ impl<'p> Checker<'p> {
             },
             _ => self.coerce(value, ty)?,
         };
-        if value.ty == Ty::ERROR {
+        // What is wrong with it has been said; unless it calls a function that is yet to be declared.
+        if value.ty == Ty::ERROR && !self.diagnostics.is_empty() {
             return Ok(0);
         }
         self.fold(&value).ok_or_else(|| {

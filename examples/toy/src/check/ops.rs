@@ -119,6 +119,16 @@ impl<'p> Checker<'p> {
     }
 
     fn shift(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
+        let lanes = matches!(
+            *self.types.kind(left.ty),
+            TyKind::Vector {
+                lane: Scalar::Int { .. },
+                ..
+            }
+        );
+        if lanes && left.ty == right.ty {
+            return self.arithmetic(op, left, right, span);
+        }
         for side in [&left, &right] {
             if self.types.as_int(side.ty).is_none() {
                 return Err(self.refuse(op, side.ty, span));

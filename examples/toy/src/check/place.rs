@@ -206,12 +206,6 @@ impl<'p> Checker<'p> {
 
     /// What the place holds.
     pub(super) fn load(&self, place: Place, span: Span) -> Check<Expr> {
-        if let TyKind::Array { len: None, .. } = self.types.kind(place.ty) {
-            return Err(Diagnostic::new(
-                span,
-                "a flexible array has no value, only elements",
-            ));
-        }
         let ty = place.ty;
         match place.kind {
             PlaceKind::Temporary(value) => Ok(*value),

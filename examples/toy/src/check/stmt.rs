@@ -107,6 +107,7 @@ impl<'p> Checker<'p> {
                     );
                     return Err(Diagnostic::new(init.span, message));
                 }
+                self.not_flexible(value.ty, init.span)?;
                 (value.ty, Some(value))
             }
             (None, None) => {
@@ -131,12 +132,7 @@ impl<'p> Checker<'p> {
     ) -> Check<Stmt> {
         let place = self.place(target)?;
         self.writable(&place, target.span, "assigned to")?;
-        if let TyKind::Array { len: None, .. } = self.types.kind(place.ty) {
-            return Err(Diagnostic::new(
-                target.span,
-                "a flexible array has no value, only elements",
-            ));
-        }
+        self.not_flexible(place.ty, target.span)?;
         let Some(op) = op else {
             let value = self.value(value, place.ty)?;
             self.holdable(place.ty, target.span)?;
@@ -156,6 +152,16 @@ impl<'p> Checker<'p> {
         let combined = self.combine(op, old, right, span)?;
         let combined = self.coerce(combined, place.ty)?;
         Ok(Stmt::Update(place, combined))
+    }
+
+    fn not_flexible(&self, ty: Ty, span: Span) -> Check<()> {
+        match self.types.kind(ty) {
+            TyKind::Array { len: None, .. } => {
+                let message = "a flexible array has no value, only elements";
+                Err(Diagnostic::new(span, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn for_stmt(

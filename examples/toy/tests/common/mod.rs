@@ -1,0 +1,110 @@
+//! What the tests of the command share.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How the command ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+pub(crate) enum Outcome {
+    Ran(Ran),
+    /// The JIT does not run on this machine, which the command says in a line.
+    NoJit(String),
+}
+
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of a directory of this package with an extension.
+pub(crate) fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(directory)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
+    found.sort();
+    found
+}
+
+/// `toy args.. file`, run where the file is, so that messages do not depend on where the repository is.
+pub(crate) fn toy(args: &[&str], file: &Path) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toy"));
+    command.args(args).arg(file.file_name().unwrap());
+    command.current_dir(file.parent().unwrap());
+    outcome(&mut command)
+}
+
+pub(crate) fn toy_args(verb: &str, args: &[&str]) -> Outcome {
+    outcome(Command::new(env!("CARGO_BIN_EXE_toy")).arg(verb).args(args))
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let ran = Ran {
+        code: output
+            .status
+            .code()
+            .unwrap_or_else(|| panic!("{command:?} was killed: {}", output.status)),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    };
+    if ran.code == 2
+        && !cfg!(all(
+            target_arch = "x86_64",
+            target_os = "linux",
+            target_env = "gnu"
+        ))
+    {
+        return Outcome::NoJit(ran.stderr);
+    }
+    Outcome::Ran(ran)
+}
+
+/// Compiles C; false if there is no compiler. What the compiler does not like fails the test.
+pub(crate) fn compile(source: &Path, to: &Path, more: &[&str]) -> bool {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_string());
+    let mut command = Command::new(compiler);
+    command
+        .args(["-std=gnu11", "-O1", "-Wall", "-Wno-psabi"])
+        .arg(source)
+        .arg("-o")
+        .arg(to)
+        .args(more);
+    let Ok(output) = command.output() else {
+        return false;
+    };
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    true
+}
+
+/// Compares with a file, or rewrites it when blessing.
+pub(crate) fn compare(expected: &Path, found: &str) {
+    if std::env::var_os("CABI_BLESS").is_some() {
+        fs::write(expected, found).unwrap();
+        return;
+    }
+    let text = fs::read_to_string(expected)
+        .unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
+    assert_eq!(text, found, "{}", expected.display());
+}
+
+/// A test that cannot run here says why; in CI that is a failure.
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {}", why.trim_end());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "nothing may be skipped in CI: {why}"
+    );
+}

@@ -1,0 +1,173 @@
+//! Every program in `programs/` runs and prints what stands beside it; those with a twin in C print what
+//! the twin prints, compiled by `cc`. `CABI_BLESS=1` rewrites the expected output and nothing else: the
+//! twins do not bless.
+
+mod common;
+
+use common::{Outcome, Ran, compile, skip, toy};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn programs() -> Vec<PathBuf> {
+    let mut found = common::files("programs", "toy");
+    assert!(found.len() >= 6, "programs/ has become small: {found:?}");
+    found.sort();
+    found
+}
+
+/// What a program prints, which must be all that happens.
+fn output(program: &Path) -> Option<String> {
+    match toy(&["run"], program) {
+        Outcome::NoJit(why) => {
+            skip(&why);
+            None
+        }
+        Outcome::Ran(Ran {
+            code,
+            stdout,
+            stderr,
+        }) => {
+            assert_eq!((code, stderr.as_str()), (0, ""), "{}", program.display());
+            Some(stdout)
+        }
+    }
+}
+
+#[test]
+fn programs_print_what_is_expected() {
+    for program in programs() {
+        let Some(printed) = output(&program) else {
+            return;
+        };
+        common::compare(&program.with_extension("out"), &printed);
+    }
+}
+
+#[test]
+fn programs_check_without_a_word() {
+    for program in programs() {
+        let Outcome::Ran(ran) = toy(&["check"], &program) else {
+            return;
+        };
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (0, "", "")
+        );
+    }
+}
+
+#[test]
+fn c_twins_print_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    for twin in common::files("tests/c", "c") {
+        let Some(name) = twin.file_stem() else {
+            continue;
+        };
+        let program = common::root()
+            .join("programs")
+            .join(name)
+            .with_extension("toy");
+        let built = directory.path().join(name);
+        if !compile(&twin, &built, &["-lm"]) {
+            return skip("there is no `cc`");
+        }
+        let Some(printed) = output(&program) else {
+            return;
+        };
+        let ran = std::process::Command::new(&built).output().unwrap();
+        assert!(ran.status.success(), "{}", twin.display());
+        assert_eq!(
+            String::from_utf8_lossy(&ran.stdout),
+            printed,
+            "{}",
+            twin.display()
+        );
+    }
+}
+
+/// The negative control of the comparison: a program that computes something else prints something else.
+#[test]
+fn a_changed_program_prints_something_else() {
+    let text = fs::read_to_string(common::root().join("programs/tour.toy")).unwrap();
+    let expected = fs::read_to_string(common::root().join("programs/tour.out")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let changes = [
+        ("div(-17, 5)", "div(-17, 6)"),
+        ("large.quot, large.rem", "large.rem, large.quot"),
+        (
+            "(x > y) as i32 - (x < y) as i32",
+            "(x < y) as i32 - (x > y) as i32",
+        ),
+        ("complex(root, -root)", "complex(root, two)"),
+        (
+            "struct ldiv_t { quot: i64, rem: i64 }",
+            "struct ldiv_t { rem: i64, quot: i64 }",
+        ),
+    ];
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        let changed = directory.path().join("changed.toy");
+        fs::write(&changed, text.replace(from, to)).unwrap();
+        let Some(printed) = output(&changed) else {
+            return;
+        };
+        assert_ne!(printed, expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn the_result_of_main_is_the_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("code.toy");
+    fs::write(
+        &program,
+        "fn main(argc: i32, argv: **u8) -> i32 { return argc * 10; }",
+    )
+    .unwrap();
+    let file = program.display().to_string();
+    for (args, code) in [(vec![], 10), (vec!["a", "-b", "--help"], 40)] {
+        let args: Vec<&str> = [file.as_str()].into_iter().chain(args).collect();
+        match common::toy_args("run", &args) {
+            Outcome::Ran(ran) => assert_eq!(ran.code, code),
+            Outcome::NoJit(why) => return skip(&why),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_run_says_so_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("p.toy");
+    let cases = [
+        (
+            "extern \"libnothere.so.9\" { fn f(); } fn main() { f(); }",
+            "libnothere.so.9",
+        ),
+        (
+            "extern \"libc.so.6\" { fn no_such_function(); } fn main() { no_such_function(); }",
+            "no_such_function",
+        ),
+        (
+            "extern { fn no_such_function(); } fn main() { no_such_function(); }",
+            "no_such_function",
+        ),
+    ];
+    for (text, mentioned) in cases {
+        fs::write(&program, text).unwrap();
+        let Outcome::Ran(ran) = toy(&["run"], &program) else {
+            return;
+        };
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("toy: ") && ran.stderr.contains(mentioned),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+    let absent = toy(&["run"], &directory.path().join("absent.toy"));
+    assert!(
+        matches!(absent, Outcome::Ran(Ran { code: 2, .. })),
+        "a file that is not there"
+    );
+}
