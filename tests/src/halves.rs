@@ -21,6 +21,7 @@ pub struct Halves {
     library: Library,
     names: Vec<String>,
     seen: *mut u8,
+    got: *mut u8,
     given: *mut u8,
     wide: *mut i64,
     registers: *const u64,
@@ -48,24 +49,25 @@ pub struct Registers {
 
 const FRAME: &str = r#"
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
+static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
 static long long cabi_wide_values[256];
 static unsigned long cabi_registers[24] __attribute__((used));
 static void *cabi_target __attribute__((used));
-static void *cabi_callee;
 static void *cabi_jump[5];
 void *cabi_seen(void) { return cabi_seen_bytes; }
+void *cabi_got(void) { return cabi_got_bytes; }
 void *cabi_given(void) { return cabi_given_bytes; }
 void *cabi_wide(void) { return cabi_wide_values; }
 void *cabi_kept(void) { return cabi_registers; }
 extern char cabi_thunk[] __attribute__((visibility("hidden")));
-void *cabi_through(void *target) { cabi_target = target; return cabi_callee = cabi_thunk; }
+void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
 __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
 __attribute__((noinline)) void cabi_run(void (*shim)(void *, void *, void *), void *args, void *ret, void *callee) {
   if (__builtin_setjmp(cabi_jump) == 0) shim(args, ret, callee);
 }
-__attribute__((noinline)) void cabi_run_call(void (*call)(const unsigned char *), const unsigned char *image) {
-  if (__builtin_setjmp(cabi_jump) == 0) call(image);
+__attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *), const unsigned char *image) {
+  if (__builtin_setjmp(cabi_jump) == 0) call(cabi_thunk, image, cabi_got_bytes);
 }
 __asm__(
 ".text\n"
@@ -135,6 +137,7 @@ impl Halves {
             };
             Ok(Self {
                 seen: address(b"cabi_seen")?,
+                got: address(b"cabi_got")?,
                 given: address(b"cabi_given")?,
                 wide: address(b"cabi_wide")?.cast(),
                 registers: address(b"cabi_kept")?.cast(),
@@ -151,7 +154,7 @@ impl Halves {
         &self._built.warnings
     }
 
-    /// Where a callee writes what it was given, and a caller what it got.
+    /// Where a callee writes what it was given.
     #[must_use]
     pub fn seen(&self) -> *mut u8 {
         self.seen
@@ -190,7 +193,8 @@ impl Halves {
     pub fn prepare(&self, given: &[u8]) {
         // SAFETY: the buffers of FRAME have BUFFER bytes, and 256 words; nothing runs that uses them.
         unsafe {
-            self.seen.write_bytes(0xee, BUFFER.min(1 << 13));
+            self.seen.write_bytes(0xee, 1 << 13);
+            self.got.write_bytes(0xee, 1 << 13);
             self.wide.write_bytes(0x77, 256);
             let len = given.len().min(BUFFER);
             std::ptr::copy_nonoverlapping(given.as_ptr(), self.given, len);
@@ -204,6 +208,13 @@ impl Halves {
         let len = len.min(BUFFER - at);
         // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
         unsafe { std::slice::from_raw_parts(self.seen.add(at), len) }.to_vec()
+    }
+
+    /// The result that a C caller got, `len` bytes.
+    #[must_use]
+    pub fn got_bytes(&self, len: usize) -> Vec<u8> {
+        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
+        unsafe { std::slice::from_raw_parts(self.got, len.min(BUFFER)) }.to_vec()
     }
 
     /// Argument `index` as the callee widened it, if it did.
@@ -298,16 +309,7 @@ pub fn is_widened(ty: &Type) -> bool {
 
 /// The callee and the caller of one case.
 fn body(case: &Case, prefix: &str) -> String {
-    let symbol = format!("{prefix}{}", case.function.name);
-    let name = &case.function.name;
-    let mut text = callee(case);
-    // The caller calls through a pointer of the function's type.
-    text.push_str(&format!(
-        "#undef {name}\n#define {name} ((__typeof__({symbol}) *)cabi_callee)\n"
-    ));
-    let keep = "__builtin_memcpy(cabi_seen_bytes, (void *)&cabi_r, sizeof cabi_r);";
-    text.push_str(&half::caller(case, prefix, Some(keep)));
-    text
+    callee(case) + &half::caller_through(case, prefix)
 }
 
 /// A definition of the case's function that writes down its arguments and returns what it is told.
@@ -373,9 +375,8 @@ fn callee(case: &Case) -> String {
 }
 
 fn write_down(i: usize, name: &str, ty: &Type, at: usize) -> String {
-    let mut text = format!(
-        "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{name}, sizeof {name});\n"
-    );
+    let mut text =
+        format!("  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{name}, sizeof {name});\n");
     if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
         text.push_str(&format!("  cabi_wide_values[{i}] = (long long){name};\n"));
     }

@@ -1,0 +1,412 @@
+//! One case in one direction under one engine: a shim calls the C half, or the C half calls a function.
+//!
+//! Every argument of a shim lies against a guard page, first behind it and then before it, and so does the result. Two rounds differ in
+//! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
+//! must preserve; the x87 stack must be empty behind each call.
+
+use std::collections::BTreeMap;
+
+use cabi::{FnAbi, FnSig, RetAbi, Scalar, Type};
+use cabi_judge::case::{Case, Subject};
+use cabi_judge::corpus::Profile;
+use cabi_judge::graffiti::{Painter, Pattern};
+use cabi_judge::half::{Images, argument_types, has_result};
+use cabi_judge::judge::Judge;
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Settings};
+
+use crate::guard::{Rooms, Side};
+use crate::halves::{BUFFER, Halves, is_widened};
+use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
+use crate::probe::Entry;
+
+/// Who calls whom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Direction {
+    /// Cranelift's code calls C's.
+    Call,
+    /// C's code calls Cranelift's.
+    Callee,
+}
+
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
+
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Callee => "callee",
+        }
+    }
+}
+
+/// What the cases of one process share.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// The C side.
+    pub halves: &'a Halves,
+    /// The Cranelift side.
+    pub settings: &'a Settings,
+    /// Objects of shims.
+    pub rooms: &'a Rooms,
+}
+
+/// The rooms that any case needs: its arguments, and the result.
+pub const N_ROOMS: usize = 64;
+
+/// One case's subject matter.
+#[derive(Clone, Debug)]
+struct Plan {
+    types: Vec<Type>,
+    images: Images,
+    /// What C and Cranelift are to make of it.
+    abi: FnAbi,
+    /// What Cranelift is told, which is the same unless a suite wants it wrong.
+    told: FnSig,
+    n_named: usize,
+    index: usize,
+    has_result: bool,
+}
+
+/// What a round sends and gives back.
+struct Round {
+    /// As C declares them.
+    declared: Vec<Pattern>,
+    /// As they travel.
+    promoted: Vec<Pattern>,
+    result: Pattern,
+    side: Side,
+}
+
+/// Runs case `index` of the halves; `tell` changes what Cranelift is told. Returns the number of calls made.
+///
+/// # Errors
+/// [`Stop`].
+pub fn run(
+    ground: &Ground<'_>,
+    case: &Case,
+    profile: Profile,
+    index: usize,
+    direction: Direction,
+    tell: impl FnOnce(FnSig) -> FnSig,
+    twist: Twist,
+) -> Result<usize, Stop> {
+    let failed = |error: &dyn std::fmt::Display| Stop::Failed(error.to_string());
+    let sig = case.sig(profile).map_err(|error| failed(&error))?;
+    let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
+    let types = argument_types(case);
+    let plan = Plan {
+        images: Images::of(&types),
+        types,
+        abi,
+        told: tell(sig),
+        n_named: case.prototype.params.len(),
+        index,
+        has_result: has_result(case),
+    };
+    let large = plan.told.result().size() > BUFFER as u64;
+    if plan.images.size > BUFFER || large || plan.types.len() >= N_ROOMS {
+        return Err(Stop::Failed("too large for the buffers".to_owned()));
+    }
+    let mut engine = Engine::new(ground.settings)?;
+    let lower = Lowering::new(engine.isa())?;
+    match direction {
+        Direction::Call => calls(ground, &plan, &mut engine, &lower, twist),
+        Direction::Callee => callees(ground, &plan, &mut engine, &lower, twist),
+    }
+}
+
+fn rounds(plan: &Plan) -> [Round; 2] {
+    [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
+        let mut painter = Painter::starting_at(first);
+        let declared: Vec<Pattern> = plan.types.iter().map(|ty| painter.paint(ty)).collect();
+        let promote = |(i, pattern): (usize, &Pattern)| match plan.types.get(i) {
+            Some(ty) if i >= plan.n_named => pattern.promoted(ty).1,
+            _ => pattern.clone(),
+        };
+        Round {
+            promoted: declared.iter().enumerate().map(promote).collect(),
+            declared,
+            result: Painter::starting_at(first + 6).paint(plan.told.result()),
+            side,
+        }
+    })
+}
+
+/// Cranelift calls C: every variant, directly and through a pointer in turn.
+fn calls(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+    twist: Twist,
+) -> Result<usize, Stop> {
+    let missing = || Stop::Failed("the C half has no callee".to_owned());
+    let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
+    engine.bind("callee", callee)?;
+    let import = lower.declare_import(engine, "callee", &plan.told)?;
+    let mut shims = Vec::new();
+    for variant in 0..VARIANTS {
+        let target = if (variant + plan.index).is_multiple_of(2) {
+            Target::Function(import.id)
+        } else {
+            Target::Pointer
+        };
+        let id = jit::shim(engine, lower, &plan.told, target, variant, twist)?;
+        shims.push((variant, target, id));
+    }
+    engine.finalize()?;
+    let mut n = 0;
+    for round in rounds(plan) {
+        for (variant, target, id) in &shims {
+            let what = |why: String| {
+                let how = match target {
+                    Target::Function(_) => "direct",
+                    Target::Pointer => "pointer",
+                };
+                let side = round.side;
+                Stop::Failed(format!("variant {variant}, {how}, {side:?}: {why}"))
+            };
+            call(ground, plan, engine, *id, *target, *variant, &round).map_err(what)?;
+            n += 1;
+        }
+    }
+    Ok(n)
+}
+
+fn call(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &Engine,
+    shim: FuncId,
+    target: Target,
+    variant: usize,
+    round: &Round,
+) -> Result<(), String> {
+    let (halves, rooms) = (ground.halves, ground.rooms);
+    let mut pointers = Vec::new();
+    for (i, pattern) in round.promoted.iter().enumerate() {
+        let at = rooms.put(i + 1, &pattern.bytes, round.side);
+        pointers.push(at.ok_or("too large for a room")?);
+    }
+    let size = round.result.bytes.len();
+    // The room of the result is poisoned around it: a byte too many that hits no guard page shows.
+    let poison = vec![0xcc; size.next_multiple_of(64)];
+    let _ = rooms.put(0, &poison, round.side).ok_or("no room")?;
+    let ret = rooms.object(0, size, round.side).ok_or("no room")?;
+    halves.prepare(&round.result.bytes);
+    let callee = halves.callee(plan.index).ok_or("no callee")?;
+    let through = halves.through(callee);
+    let code = engine.code(shim).map_err(|error| error.to_string())?;
+    // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
+    unsafe { halves.run(code.as_ptr().cast(), pointers.as_ptr().cast(), ret, through) };
+    check_x87()?;
+    for (i, (pattern, offset)) in round.promoted.iter().zip(&plan.images.offsets).enumerate() {
+        let got = halves.seen_bytes(*offset, pattern.bytes.len());
+        pattern
+            .check_all(&got)
+            .map_err(|why| format!("argument {i} in C: {why}"))?;
+        if i < plan.n_named && is_widened(&plan.types[i]) && is_whole(pattern) {
+            check_widened(&plan.types[i], pattern, halves.widened(i))
+                .map_err(|why| format!("argument {i} in C: {why}"))?;
+        }
+    }
+    if plan.has_result && keeps_result(variant) {
+        let got = rooms.get(0, size, round.side).ok_or("no room")?;
+        let check = round.result.check_all(&got);
+        check.map_err(|why| format!("result from C: {why}"))?;
+    }
+    if target == Target::Pointer && !plan.told.is_noreturn() {
+        check_call(plan, halves)?;
+    }
+    Ok(())
+}
+
+fn is_whole(pattern: &Pattern) -> bool {
+    !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
+}
+
+/// The value that C's `(long long)` makes of it.
+fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> Result<(), String> {
+    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
+    let negative = signed && pattern.bytes.last().is_some_and(|top| *top >= 0x80);
+    let mut bytes = [if negative { 0xff } else { 0 }; 8];
+    for (to, from) in bytes.iter_mut().zip(&pattern.bytes) {
+        *to = *from;
+    }
+    let expected = i64::from_le_bytes(bytes);
+    match got {
+        Some(got) if got == expected => Ok(()),
+        got => Err(format!(
+            "widened it is {:#x}, expected {expected:#x}",
+            got.unwrap_or(0)
+        )),
+    }
+}
+
+/// What the thunk saw of a call that Cranelift made.
+fn check_call(plan: &Plan, halves: &Halves) -> Result<(), String> {
+    let registers = halves.registers();
+    if plan.abi.variadic_count.is_some() {
+        let al = registers.rax & 0xff;
+        if al != u64::from(plan.abi.n_sse) {
+            return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
+        }
+    }
+    let align = u64::from(plan.abi.area_align);
+    if !(registers.rsp + 8).is_multiple_of(align) {
+        return Err(format!(
+            "rsp is {:#x}: the argument area is not aligned to {align}",
+            registers.rsp
+        ));
+    }
+    Ok(())
+}
+
+/// C calls Cranelift: every variant.
+fn callees(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+    twist: Twist,
+) -> Result<usize, Stop> {
+    let missing = || Stop::Failed("the C half is incomplete".to_owned());
+    let places = Places {
+        seen: ground.halves.seen(),
+        offsets: &plan.images.offsets,
+        given: ground.halves.given(),
+        escape: ground.halves.escape().ok_or_else(missing)?,
+    };
+    let mut functions = Vec::new();
+    for variant in 0..VARIANTS {
+        let id = jit::function(engine, lower, &plan.told, places, variant, twist)?;
+        functions.push(id);
+    }
+    engine.finalize()?;
+    let mut n = 0;
+    for round in rounds(plan) {
+        for (variant, id) in functions.iter().enumerate() {
+            let what = |why| Stop::Failed(format!("variant {variant}: {why}"));
+            callee(ground, plan, engine, *id, &round).map_err(what)?;
+            n += 1;
+        }
+    }
+    Ok(n)
+}
+
+fn callee(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &Engine,
+    function: FuncId,
+    round: &Round,
+) -> Result<(), String> {
+    let halves = ground.halves;
+    let mut images = vec![0; plan.images.size];
+    for (pattern, offset) in round.declared.iter().zip(&plan.images.offsets) {
+        images[*offset..][..pattern.bytes.len()].copy_from_slice(&pattern.bytes);
+    }
+    halves.prepare(&round.result.bytes);
+    let code = engine.code(function).map_err(|error| error.to_string())?;
+    // SAFETY: the address is only called by the C half, as the type it was compiled as; the engine is alive.
+    let _ = halves.through(unsafe { code.as_ptr() }.cast());
+    // SAFETY: as above.
+    unsafe { halves.call(plan.index, &images) };
+    check_x87()?;
+    for (i, (pattern, offset)) in round.declared.iter().zip(&plan.images.offsets).enumerate() {
+        let got = halves.seen_bytes(*offset, pattern.bytes.len());
+        let check = pattern.check_all(&got);
+        check.map_err(|why| format!("argument {i} from C: {why}"))?;
+    }
+    if plan.told.is_noreturn() {
+        return Ok(());
+    }
+    if plan.has_result {
+        let got = halves.got_bytes(round.result.bytes.len());
+        let check = round.result.check_all(&got);
+        check.map_err(|why| format!("result in C: {why}"))?;
+    }
+    check_return(plan, halves)
+}
+
+/// What the thunk saw of a return that Cranelift made.
+fn check_return(plan: &Plan, halves: &Halves) -> Result<(), String> {
+    let registers = halves.registers();
+    if registers.saved != registers.saved_after {
+        return Err("a register that is the caller's was changed".to_owned());
+    }
+    if registers.rsp != registers.rsp_after {
+        return Err("rsp was changed".to_owned());
+    }
+    if let RetAbi::Indirect { echo: Some(_), .. } = plan.abi.ret
+        && registers.rax_after != registers.rdi
+    {
+        return Err(format!(
+            "rax is {:#x}, expected the address of the result, {:#x}",
+            registers.rax_after, registers.rdi
+        ));
+    }
+    Ok(())
+}
+
+/// The x87 stack is empty between calls (psABI 3.2.1, Registers). Empties it if not.
+fn check_x87() -> Result<(), String> {
+    let mut environment = [0_u8; 28];
+    // SAFETY: fnstenv writes 28 bytes, and fninit brings back the state every call begins with.
+    unsafe {
+        core::arch::asm!("fnstenv [{0}]", "fninit", in(reg) environment.as_mut_ptr(), options(nostack));
+    }
+    match [environment[8], environment[9]] {
+        [0xff, 0xff] => Ok(()),
+        tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
+    }
+}
+
+/// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
+#[must_use]
+pub fn all_settings() -> Vec<(String, Settings)> {
+    let mut all = Vec::new();
+    for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "sse2")] {
+        for (allocator, allocator_name) in [
+            (RegisterAllocator::Backtracking, "backtracking"),
+            (RegisterAllocator::SinglePass, "single_pass"),
+        ] {
+            for (level, level_name) in [(OptLevel::None, "none"), (OptLevel::Speed, "speed")] {
+                let settings = Settings::default().memory(1 << 20).opt_level(level);
+                let settings = settings.register_allocator(allocator).cpu(cpu);
+                all.push((
+                    format!("{allocator_name} {level_name} {cpu_name}"),
+                    settings,
+                ));
+            }
+        }
+    }
+    all
+}
+
+/// The cases that `judge` can be asked, those of one vector level together; the others go to `not_run` with the reason.
+pub fn admitted<'a>(
+    subjects: &'a [Subject],
+    judge: &Judge,
+    mut not_run: impl FnMut(&str, &str),
+) -> Vec<Vec<Entry<'a>>> {
+    let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
+    for subject in subjects {
+        for case in &subject.cases {
+            if subject.target != cabi::Target::X86_64_LINUX {
+                not_run(&case.name, "not a signature of x86-64 System V");
+            } else if let Err(why) = judge.admits(&subject.block) {
+                not_run(&case.name, &why);
+            } else {
+                let level = levels.entry(&subject.block.features).or_default();
+                level.push((subject, case));
+            }
+        }
+    }
+    levels.into_values().collect()
+}
