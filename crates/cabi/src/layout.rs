@@ -120,6 +120,7 @@ impl Cursor<'_> {
             // Under `#pragma pack`, `packed` does not lower what the type asks of the record.
             let is_lowered = self.is_packed(member) && self.b.pack.is_none() && width != 0;
             let own = if is_lowered { 1 } else { type_align };
+            let pack = if width == 0 { u32::MAX } else { pack };
             self.align = self.align.max(own.max(asked).min(pack));
         }
         self.take(at, width)?;
