@@ -408,12 +408,11 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} on {}", self.convention, self.target)?;
         for (i, arg) in self.args.iter().enumerate() {
-            let name = arg.name.as_deref().unwrap_or("");
-            writeln!(
-                f,
-                "\narg {i} {name}: {}, {} bytes -> {}",
-                arg.ty, arg.size, arg.place
-            )?;
+            write!(f, "\narg {i}")?;
+            if let Some(name) = &arg.name {
+                write!(f, " {name}")?;
+            }
+            writeln!(f, ": {}, {} bytes -> {}", arg.ty, arg.size, arg.place)?;
             arg.steps
                 .iter()
                 .try_for_each(|step| writeln!(f, "    {step}"))?;
