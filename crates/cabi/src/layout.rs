@@ -157,7 +157,10 @@ impl Cursor<'_> {
             return Ok((at, Some(container(at, width, &member.ty))));
         }
         let at = self.round_up(self.next_bits, align)?;
-        self.align = self.align.max(align);
+        // In a union a bit-field's alignment is ignored (clang's RecordLayoutBuilder, for both of its Windows targets).
+        if self.b.kind == RecordKind::Struct {
+            self.align = self.align.max(align);
+        }
         self.take(at, size * 8)?;
         self.ms_run = Some((size, size * 8 - width));
         Ok((at, Some(container(at, width, &member.ty))))

@@ -181,6 +181,7 @@ impl<'a> Leaves<'a> {
                     });
                 }
                 Some(len) => {
+                    around.in_wide_array |= around.in_union && ty.size() > 16 && len > 1;
                     self.stack.push(Frame::Elements {
                         elem: &array.elem,
                         left: len,

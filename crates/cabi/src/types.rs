@@ -364,8 +364,8 @@ impl Type {
         }
     }
 
-    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no power of two the vector has the size and
-    /// alignment of the next (`ext_vector_type`).
+    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no power of two it has the size and
+    /// alignment of the next that is (`ext_vector_type`).
     ///
     /// # Errors
     /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
@@ -391,17 +391,16 @@ impl Type {
                 "the lanes of a vector are integers or floats",
             ));
         }
-        let size = lane.size * u64::from(lanes);
+        let size = lane.size * u64::from(lanes).next_power_of_two();
         match u32::try_from(size) {
-            Ok(align) if align.is_power_of_two() && align <= 64 => Ok(Self::new(
-                Kind::Vector(Vector {
+            Ok(align) if lanes > 0 && align <= 64 => {
+                let vector = Vector {
                     lane: scalar,
                     lanes,
                     bools: None,
-                }),
-                size,
-                align,
-            )),
+                };
+                Ok(Self::new(Kind::Vector(vector), size, align))
+            }
             _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
         }
     }

@@ -346,7 +346,7 @@ fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>) -> Shape {
         if int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
             return Shape::Memory;
         }
-        if cx.role == Role::Unnamed {
+        if is_unnamed(cx) {
             cx.tracer
                 .memory("unnamed vectors wider than 16 bytes are always in memory");
             return Shape::Memory;
