@@ -12,4 +12,6 @@ pub mod interop;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod jit;
 #[cfg(all(target_arch = "x86_64", unix))]
+pub mod mutants;
+#[cfg(all(target_arch = "x86_64", unix))]
 pub mod probe;
