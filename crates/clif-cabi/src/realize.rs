@@ -62,6 +62,13 @@ impl RetPlan {
         if let Some(why) = parts.iter().find_map(objection) {
             return Err(unsupported(sig.result(), why, target));
         }
+        if parts
+            .iter()
+            .any(|part| matches!(part.loc, Loc::Reg(Reg::Xmm2 | Reg::Xmm3)))
+        {
+            let why = "results in more than two vector registers are not lowered yet";
+            return Err(unsupported(sig.result(), why, target));
+        }
         if matches!(parts.first().map(|part| part.loc), Some(Loc::Reg(Reg::St0))) {
             return Ok(Self::X87(x87_pieces(if parts.len() == 2 { 2 } else { 1 })));
         }
