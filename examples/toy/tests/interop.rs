@@ -1,5 +1,10 @@
 //! A program that passes structs by value to and from a small C library, built here with `cc`, and takes
 //! callbacks with structs from it. What it prints is what a C program prints that does the same.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 mod common;
 

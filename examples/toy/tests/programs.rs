@@ -1,6 +1,11 @@
 //! Every program in `programs/` runs and prints what stands beside it; those with a twin in C print what
 //! the twin prints, compiled by `cc`. `CABI_BLESS=1` rewrites the expected output and nothing else: the
 //! twins do not bless.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 mod common;
 

@@ -1,6 +1,11 @@
 //! Every program in `tests/wrong/` is refused with exactly the diagnostics that stand beside it, and exit
 //! code 1. What only the ABI or Cranelift refuse is found by `toy emit clif`; such a program says so in its
 //! first line.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Expressions: one arm per kind, each a few lines or a call into a file of its own.
 
+use super::literal::sign_bit;
 use super::place::error_expr;
 use super::{Check, Checker, Meaning};
 use crate::ast::{self, UnaryOp};
@@ -195,6 +196,12 @@ impl<'p> Checker<'p> {
         let ty = value.ty;
         if ty == Ty::ERROR {
             return Ok(value);
+        }
+        if let (UnaryOp::Neg, ExprKind::Bits(bits), Some(float)) =
+            (op, &value.kind, self.types.as_float(ty))
+        {
+            let kind = ExprKind::Bits(bits ^ sign_bit(float));
+            return Ok(Expr { ty, span, kind });
         }
         let lane = match *self.types.kind(ty) {
             TyKind::Vector { lane, .. } => lane,

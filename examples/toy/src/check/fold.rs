@@ -62,6 +62,7 @@ impl<'p> Checker<'p> {
                 let (left, right) = (self.fold(left)?, self.fold(right)?);
                 match scalar {
                     Scalar::F64 => fold_f64(*op, left, right),
+                    Scalar::F32 => fold_f32(*op, left, right),
                     Scalar::Bool => fold_bits(*op, left, right),
                     _ => fold_int(*op, left, right, int?),
                 }
@@ -113,8 +114,21 @@ fn fold_int(op: BinaryOp, left: u128, right: u128, int: IntTy) -> Option<u128> {
 }
 
 fn fold_f64(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
-    let a = f64::from_bits(u64::try_from(left).ok()?);
-    let b = f64::from_bits(u64::try_from(right).ok()?);
+    let number = |bits| u64::try_from(bits).ok().map(f64::from_bits);
+    let (a, b) = (number(left)?, number(right)?);
+    let value = match op {
+        BinaryOp::Add => a + b,
+        BinaryOp::Sub => a - b,
+        BinaryOp::Mul => a * b,
+        BinaryOp::Div => a / b,
+        _ => return None,
+    };
+    Some(u128::from(value.to_bits()))
+}
+
+fn fold_f32(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
+    let number = |bits| u32::try_from(bits).ok().map(f32::from_bits);
+    let (a, b) = (number(left)?, number(right)?);
     let value = match op {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,

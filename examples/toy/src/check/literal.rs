@@ -375,7 +375,7 @@ impl<'p> Checker<'p> {
 }
 
 /// The sign of a float, which is its topmost bit.
-fn sign_bit(scalar: Scalar) -> u128 {
+pub(super) fn sign_bit(scalar: Scalar) -> u128 {
     match scalar {
         Scalar::F16 | Scalar::BF16 => 1 << 15,
         Scalar::F32 => 1 << 31,

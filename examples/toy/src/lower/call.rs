@@ -8,14 +8,17 @@ use crate::typed::{Callee, Expr};
 use crate::types::Ty;
 use cabi::FnSig;
 use clif_cabi::{Arg, Ret};
+use cranelift_codegen::ir::Value;
 use cranelift_module::Module;
 
 impl<M: Module> FnLowerer<'_, '_, M> {
+    /// A result that lives in memory is put `to` there, or into memory of its own.
     pub(super) fn call(
         &mut self,
         callee: &Callee,
         args: &[Expr],
         result: Ty,
+        to: Option<Value>,
         span: Span,
     ) -> Lower<Val> {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
@@ -41,7 +44,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         } else if self.is_ssa(result) {
             (Ret::Value, Val::None)
         } else {
-            let address = self.temporary(result)?;
+            let address = match to {
+                Some(address) => address,
+                None => self.temporary(result)?,
+            };
             (Ret::memory(address), Val::Memory(address))
         };
         let returned = self

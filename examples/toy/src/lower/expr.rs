@@ -71,7 +71,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let value = self.expr_ssa(value)?;
                 self.convert(value, from, expr.ty).map(Val::Ssa)
             }
-            ExprKind::Call { callee, args } => self.call(callee, args, expr.ty, span),
+            ExprKind::Call { callee, args } => self.call(callee, args, expr.ty, None, span),
             ExprKind::Bits(_)
             | ExprKind::Complex(..)
             | ExprKind::Record(_)
@@ -114,6 +114,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                     }
                 }
                 Ok(())
+            }
+            ExprKind::Call { callee, args } if !self.is_ssa(expr.ty) => {
+                let address = self.address(address, offset);
+                self.call(callee, args, expr.ty, Some(address), expr.span)
+                    .map(|_| ())
             }
             ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address, offset),
             ExprKind::Repeat(element, count) => {

@@ -2,7 +2,7 @@
 
 use super::Lower;
 use super::function::{FnLowerer, Home, Val};
-use crate::typed::{Expr, LocalId, Place, Stmt};
+use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode};
 use cranelift_module::Module;
@@ -154,9 +154,13 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let after = self.builder.create_block();
         self.builder.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let cond_value = self.expr(cond)?;
-        let cond = self.ssa(cond_value, cond.span)?;
-        self.builder.ins().brif(cond, body_block, &[], after, &[]);
+        if matches!(cond.kind, ExprKind::Bits(1)) {
+            // The checker relies on it: only a `break` leads behind this loop.
+            self.builder.ins().jump(body_block, &[]);
+        } else {
+            let cond = self.expr_ssa(cond)?;
+            self.builder.ins().brif(cond, body_block, &[], after, &[]);
+        }
         self.builder.switch_to_block(body_block);
         self.builder.seal_block(body_block);
         self.loops.push((head, after));

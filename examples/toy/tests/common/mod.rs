@@ -1,5 +1,10 @@
 //! What the tests of the command share.
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,80 @@
+//! What `toy emit` shows: the CLIF of a function, and the placement of each function and call.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
+
+mod common;
+
+use common::{Outcome, skip};
+
+const PROGRAM: &str = "
+struct Vec2 { x: f64, y: f64 }
+struct Pair { x: f64, n: i64 }
+struct Words { words: [i64; 8] }
+struct More { words: [i64; 9] }
+extern { fn printf(format: *u8, ...) -> i32; }
+fn translate(v: Vec2, by: i32) -> Vec2 { return Vec2 { x: v.x + by as f64, y: v.y }; }
+fn pair(a: i64, p: Pair, f: fn(Pair) -> i64) -> i64 { return a + f(p); }
+fn words(w: Words) -> Words { let copy = w; copy.words[1] = 2; return copy; }
+fn calls(w: Words) -> i64 { return words(words(w)).words[7]; }
+fn more(m: More) -> More { let copy = m; return copy; }
+fn print(x: f32, y: f80) { printf(\"%g %Lg\", x, y); }
+";
+
+fn emit(form: &str) -> Option<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("p.toy");
+    std::fs::write(&program, PROGRAM).unwrap();
+    match common::toy(&["emit", form], &program) {
+        Outcome::Ran(ran) => {
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+            Some(ran.stdout)
+        }
+        Outcome::NoJit(why) => {
+            skip(&why);
+            None
+        }
+    }
+}
+
+/// The part of the text that is about one function.
+fn part<'t>(text: &'t str, begin: &str, next: &str) -> &'t str {
+    let start = text.find(begin).unwrap_or_else(|| panic!("no {begin:?} in {text}"));
+    let rest = &text[start + begin.len()..];
+    &rest[..rest.find(next).unwrap_or(rest.len())]
+}
+
+#[test]
+fn clif_has_no_memcpy_for_records_of_up_to_64_bytes() {
+    let Some(text) = emit("clif") else { return };
+    for name in ["translate", "pair", "words", "calls"] {
+        let clif = part(&text, &format!("; fn {name}("), "\n; fn ");
+        assert!(!clif.contains("Mem"), "{clif}");
+    }
+    // The control: one word more is copied by libc.
+    assert!(part(&text, "; fn more(", "\n; fn ").contains("%Memmove"), "{text}");
+}
+
+#[test]
+fn clif_is_that_of_the_registers() {
+    let Some(text) = emit("clif") else { return };
+    let translate = part(&text, "; fn translate(", "\n; fn ");
+    assert!(translate.contains("function %translate(f64, f64, i32"), "{translate}");
+    assert!(translate.contains("-> f64, f64 system_v"), "{translate}");
+    let print = part(&text, "; fn print(", "\n; fn ");
+    assert!(print.contains("is __clif_cabi_variadic_1"), "{print}");
+}
+
+#[test]
+fn abi_names_the_place_of_each_piece() {
+    let Some(text) = emit("abi") else { return };
+    let translate = part(&text, "\nfn translate(", "\nfn ");
+    for line in ["arg 0 v: struct Vec2, 16 bytes -> xmm0 xmm1", "ret: struct Vec2, 16 bytes -> xmm0 xmm1"] {
+        assert!(translate.contains(line), "{translate}");
+    }
+    let pair = part(&text, "\nfn pair(", "\nfn ");
+    assert!(pair.contains("line 8: call of a pointer, fn(Pair) -> i64"), "{pair}");
+    let print = part(&text, "\nfn print(", "\nfn ");
+    let call = part(print, "line 12: call of printf", "line ");
+    for words in ["xmm0", "stack 0..16", "al 1"] {
+        assert!(call.contains(words), "{words}: {call}");
+    }
+}
