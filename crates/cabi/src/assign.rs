@@ -4,15 +4,13 @@ use crate::error::Error;
 use crate::explain::Tracer;
 use crate::fn_abi::{Loc, Place, Placed, PlacedPart};
 use crate::reg::{Bank, Reg};
-use crate::rules::{
-    ArgFlags, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
-};
+use crate::rules::{ArgFlags, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule};
 
 /// What is used up so far. `Copy`: trying a group and going back is an assignment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
-    /// One bit per register and bank.
-    used: [u32; Bank::COUNT],
+    /// One bit per register.
+    used: u64,
     /// Bytes of the argument area in use.
     stack: u64,
     /// Greatest alignment of a value in the area, in bytes.
@@ -25,7 +23,7 @@ const MAX_AREA: u64 = 1 << 31;
 impl State {
     pub(crate) fn new(convention: &Convention) -> Self {
         Self {
-            used: [0; Bank::COUNT],
+            used: 0,
             stack: u64::from(convention.shadow_space),
             align: convention.stack_align,
         }
@@ -34,12 +32,12 @@ impl State {
     /// Whether `reg` is free.
     #[must_use]
     pub fn is_free(&self, reg: Reg) -> bool {
-        self.used[reg.bank() as usize] & (1 << reg.encoding()) == 0
+        self.used & reg.bit() == 0
     }
 
     /// Uses `reg` up.
     pub fn take(&mut self, reg: Reg) {
-        self.used[reg.bank() as usize] |= 1 << reg.encoding();
+        self.used |= reg.bit();
     }
 
     /// Uses up the next slot that is a multiple of `size` bytes for `bytes` bytes, aligned to `align`; its offset.
@@ -54,8 +52,8 @@ impl State {
     /// Number of registers of `bank` used.
     #[must_use]
     pub fn count(&self, bank: Bank) -> u8 {
-        // At most 32.
-        u8::try_from(self.used[bank as usize].count_ones()).unwrap_or(u8::MAX)
+        // At most 64.
+        u8::try_from((self.used & bank.bits()).count_ones()).unwrap_or(u8::MAX)
     }
 
     /// Bytes and alignment of the argument area so far.
@@ -64,66 +62,107 @@ impl State {
     }
 }
 
-/// One list of rules, to be run for one signature.
-pub(crate) struct Assigner<'a, 't, 'v> {
-    pub(crate) convention: &'a Convention,
-    pub(crate) rules: &'static [Rule],
+/// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
+const MAX_NESTING: u8 = 16;
+
+/// Runs the lists of one signature.
+pub(crate) struct Assigner<'t, 'v> {
+    pub(crate) convention: &'static Convention,
     pub(crate) variadic: bool,
     pub(crate) state: State,
     pub(crate) tracer: &'v mut Tracer<'t>,
+    /// What a custom rule decided.
+    custom: Option<Place>,
+}
+
+/// The value that rules are run for.
+#[derive(Clone, Copy)]
+struct Value<'g> {
+    group: &'g Group,
+    role: Role,
+    /// It has no parts: only rules for the whole of it apply.
+    whole: bool,
 }
 
 /// What running a list for one part gave.
-enum Outcome {
-    /// A register, or two that hold the same.
-    Located(Loc, Part),
-    /// The value as a whole goes to the stack.
-    Block { size: u32, align: u32 },
-    /// The value as a whole has its place.
-    Whole(Place),
+enum Outcome<'r> {
+    /// A register, or two that hold the same; the part sits there as this type.
+    Located(Loc, PartType),
+    /// This rule places the value as a whole; the rules behind it may place a pointer to it.
+    Whole(&'r Rule, &'r [Rule]),
+    /// A custom rule placed the value.
+    Custom,
     /// No rule placed it.
     Nowhere,
 }
 
-impl Assigner<'_, '_, '_> {
-    /// Places one value; `None` if no rule has a place for it.
+impl<'t, 'v> Assigner<'t, 'v> {
+    pub(crate) fn new(
+        convention: &'static Convention,
+        variadic: bool,
+        tracer: &'v mut Tracer<'t>,
+    ) -> Self {
+        Self {
+            convention,
+            variadic,
+            state: State::new(convention),
+            tracer,
+            custom: None,
+        }
+    }
+
+    /// Places one value by `rules`; `None` if no rule has a place for it.
     ///
     /// # Errors
     /// [`Error::InvalidSignature`] when the argument area grows out of bounds.
-    pub(crate) fn place(&mut self, group: &Group, role: Role) -> Result<Option<Place>, Error> {
-        match group.kind {
-            GroupKind::Ignore => return Ok(Some(Place::Ignore)),
-            GroupKind::Registers if !group.parts.is_empty() => {}
-            _ => {
-                // Nothing to place part by part: a word stands for the value, and only rules for the whole apply.
-                let word = Part::int(PartType::I64, Extension::None);
-                return match self.run(self.rules, group, word, role, true)? {
-                    Outcome::Whole(place) => Ok(Some(place)),
-                    Outcome::Block { size, align } => self.block(group, size, align).map(Some),
-                    Outcome::Located(..) | Outcome::Nowhere => Ok(None),
-                };
-            }
+    pub(crate) fn place(
+        &mut self,
+        rules: &'static [Rule],
+        group: &Group,
+        role: Role,
+    ) -> Result<Option<Place>, Error> {
+        if group.kind == GroupKind::Ignore {
+            return Ok(Some(Place::Ignore));
+        }
+        if group.kind != GroupKind::Registers || group.parts.is_empty() {
+            // Nothing to place part by part: a word stands for the value.
+            let word = Part::int(PartType::I64, Extension::None);
+            let value = Value {
+                group,
+                role,
+                whole: true,
+            };
+            let outcome = self.run(rules, value, word, 0);
+            return self.whole(outcome, value);
         }
         let before = self.state;
+        let value = Value {
+            group,
+            role,
+            whole: false,
+        };
         let mut placed = Placed::new();
         for part in &group.parts {
-            match self.run(self.rules, group, *part, role, false)? {
-                Outcome::Located(loc, part) => placed.push(PlacedPart { part, loc }),
-                Outcome::Whole(place) => return Ok(Some(place)),
-                Outcome::Block { size, align } if group.may_split => {
-                    let offset = self.stack(u64::from(part.size), size, align)?;
+            match self.run(rules, value, *part, 0) {
+                Outcome::Located(loc, ty) => {
+                    placed.push(PlacedPart {
+                        part: Part { ty, ..*part },
+                        loc,
+                    });
+                }
+                Outcome::Whole(
+                    Rule::AssignToStack { size, align } | Rule::PassByVal { size, align },
+                    _,
+                ) if group.may_split => {
+                    let offset = self.stack(u64::from(part.size), *size, *align)?;
                     placed.push(PlacedPart {
                         part: *part,
                         loc: Loc::Stack(offset),
                     });
                 }
-                Outcome::Block { size, align } => {
+                outcome => {
                     self.revert(before, group, !placed.is_empty());
-                    return self.block(group, size, align).map(Some);
-                }
-                Outcome::Nowhere => {
-                    self.revert(before, group, !placed.is_empty());
-                    return Ok(None);
+                    return self.whole(outcome, value);
                 }
             }
         }
@@ -133,8 +172,8 @@ impl Assigner<'_, '_, '_> {
     /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its
     /// registers where the convention says so.
     fn revert(&mut self, before: State, group: &Group, took_some: bool) {
-        self.state = before;
         if took_some {
+            self.state = before;
             self.tracer
                 .note("not every part found a register: those taken are free again");
         }
@@ -142,6 +181,37 @@ impl Assigner<'_, '_, '_> {
             self.tracer
                 .note("the registers left are used up by the attempt");
             group.uses_up.iter().for_each(|reg| self.state.take(*reg));
+        }
+    }
+
+    /// Does what a rule for the whole value says.
+    fn whole(&mut self, outcome: Outcome<'_>, value: Value<'_>) -> Result<Option<Place>, Error> {
+        let (rule, rest) = match outcome {
+            Outcome::Whole(rule, rest) => (rule, rest),
+            Outcome::Custom => return Ok(self.custom.take()),
+            Outcome::Located(..) | Outcome::Nowhere => return Ok(None),
+        };
+        match *rule {
+            Rule::AssignToStack { size, align } | Rule::PassByVal { size, align } => {
+                self.block(value.group, size, align).map(Some)
+            }
+            Rule::AssignToStackWithShadow {
+                size,
+                align,
+                shadow,
+            } => {
+                shadow.iter().for_each(|burnt| self.state.take(*burnt));
+                self.block(value.group, size, align).map(Some)
+            }
+            Rule::PassIndirect { align } => {
+                let align = value.group.align.max(align);
+                self.indirect(rest, value, align)
+            }
+            Rule::AssignLanes { regs, slot } => match value.group.kind {
+                GroupKind::PerElement { lanes } => self.lanes(lanes, regs, slot).map(Some),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
         }
     }
 
@@ -163,70 +233,67 @@ impl Assigner<'_, '_, '_> {
             })
     }
 
-    /// Runs `rules` for one part. `whole`: the group has no parts, only rules for the whole value apply.
-    fn run(
+    /// Runs `rules` for one part of `value`, until one places it.
+    fn run<'r>(
         &mut self,
-        rules: &[Rule],
-        group: &Group,
+        rules: &'r [Rule],
+        value: Value<'_>,
         mut part: Part,
-        role: Role,
-        whole: bool,
-    ) -> Result<Outcome, Error> {
+        nesting: u8,
+    ) -> Outcome<'r> {
+        if nesting > MAX_NESTING {
+            return Outcome::Nowhere;
+        }
         for (i, rule) in rules.iter().enumerate() {
-            let Some(action) = self.open(rule, group, part, role, whole) else {
+            let Some(action) = self.open(rule, value, part) else {
                 continue;
             };
-            match *action {
+            let outcome = match action {
                 Rule::Promote(ty) | Rule::BitConvert(ty) => {
-                    part.ty = ty;
+                    part.ty = *ty;
                     continue;
                 }
-                Rule::DelegateTo(list) => match self.run(list, group, part, role, whole)? {
+                Rule::DelegateTo(list) => match self.run(list, value, part, nesting + 1) {
                     Outcome::Nowhere => continue,
-                    outcome => return Ok(outcome),
+                    outcome => return outcome,
                 },
-                Rule::PassIndirect { align } => {
-                    self.tracer.rule(rule, true);
-                    let align = group.align.max(align);
-                    return self.indirect(&rules[i + 1..], group, align, role);
+                Rule::Custom(_, place) => {
+                    self.custom = place(value.group, &mut self.state);
+                    if self.custom.is_some() {
+                        Outcome::Custom
+                    } else {
+                        Outcome::Nowhere
+                    }
                 }
-                _ => {}
-            }
-            let outcome = self.act(action, group, part, whole)?;
+                Rule::AssignToReg(list) => self.register(list, None, part.ty, value),
+                Rule::AssignToRegWithShadow(list, shadow) => {
+                    self.register(list, Some(shadow), part.ty, value)
+                }
+                Rule::AssignToBoth(list, both) => self.both(list, both, part.ty, value),
+                _ => Outcome::Whole(action, rules.get(i + 1..).unwrap_or_default()),
+            };
             let taken = !matches!(outcome, Outcome::Nowhere);
             self.tracer.rule(rule, taken);
             if taken {
-                return Ok(outcome);
+                return outcome;
             }
         }
-        Ok(Outcome::Nowhere)
+        Outcome::Nowhere
     }
 
     /// The action behind the guards of `rule`, if they all hold.
-    fn open<'r>(
-        &self,
-        mut rule: &'r Rule,
-        group: &Group,
-        part: Part,
-        role: Role,
-        whole: bool,
-    ) -> Option<&'r Rule> {
-        loop {
+    fn open<'r>(&self, mut rule: &'r Rule, value: Value<'_>, part: Part) -> Option<&'r Rule> {
+        let group = value.group;
+        for _ in 0..MAX_NESTING {
             let (holds, then) = match *rule {
-                Rule::IfType(types, then) => (!whole && types.contains(&part.ty), then),
-                Rule::IfWants(want, then) => {
-                    let has = match want {
-                        Want::Memory => group.kind == GroupKind::Memory,
-                        Want::PerElement => matches!(group.kind, GroupKind::PerElement { .. }),
-                    };
-                    (has, then)
-                }
+                Rule::IfType(types, then) => (!value.whole && types.contains(&part.ty), then),
+                Rule::IfWants(want, then) => (want.matches(group.kind), then),
                 Rule::If(_, holds, then) => (holds(group), then),
                 Rule::IfConvention(name, then) => (self.convention.name == name, then),
                 Rule::IfFlag(flag, then) => (group.flags.has(flag), then),
                 Rule::IfNotVariadic(then) => (!self.variadic, then),
                 Rule::IfVariadic(then) => (self.variadic, then),
-                Rule::IfUnnamed(then) => (role == Role::Unnamed, then),
+                Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
                 _ => return Some(rule),
             };
             if !holds {
@@ -234,91 +301,82 @@ impl Assigner<'_, '_, '_> {
             }
             rule = then;
         }
+        None
     }
 
-    /// Tries one action that places something.
-    fn act(
+    /// The first free register of `list`; the one at its position in `shadow` is burnt.
+    fn register<'r>(
         &mut self,
-        action: &Rule,
-        group: &Group,
-        part: Part,
-        whole: bool,
-    ) -> Result<Outcome, Error> {
-        Ok(match *action {
-            Rule::AssignToReg(list) if !whole => match self.first_free(list) {
-                Some((_, reg)) => Outcome::Located(Loc::Reg(reg), part),
-                None => Outcome::Nowhere,
-            },
-            Rule::AssignToRegWithShadow(list, shadow) if !whole => match self.first_free(list) {
-                Some((i, reg)) => {
-                    shadow
-                        .get(i)
-                        .into_iter()
-                        .for_each(|burnt| self.state.take(*burnt));
-                    Outcome::Located(Loc::Reg(reg), part)
-                }
-                None => Outcome::Nowhere,
-            },
-            Rule::AssignToBoth(list, both) if !whole => match self.first_free(list) {
-                Some((i, reg)) => match both.get(i) {
-                    Some(copy) => {
-                        self.state.take(*copy);
-                        Outcome::Located(Loc::Both(reg, *copy), part)
-                    }
-                    None => Outcome::Located(Loc::Reg(reg), part),
-                },
-                None => Outcome::Nowhere,
-            },
-            Rule::AssignToStack { size, align } | Rule::PassByVal { size, align } => {
-                Outcome::Block { size, align }
-            }
-            Rule::AssignToStackWithShadow {
-                size,
-                align,
-                shadow,
-            } => {
-                shadow.iter().for_each(|burnt| self.state.take(*burnt));
-                Outcome::Block { size, align }
-            }
-            Rule::AssignLanes { regs, slot } => match group.kind {
-                GroupKind::PerElement { lanes } => Outcome::Whole(self.lanes(lanes, regs, slot)?),
-                _ => Outcome::Nowhere,
-            },
-            Rule::Custom(_, place) => match place(group, &mut self.state) {
-                Some(place) => Outcome::Whole(place),
-                None => Outcome::Nowhere,
-            },
-            _ => Outcome::Nowhere,
-        })
+        list: &[Reg],
+        shadow: Option<&[Reg]>,
+        ty: PartType,
+        value: Value<'_>,
+    ) -> Outcome<'r> {
+        let Some((i, reg)) = self.first_free(list, value) else {
+            return Outcome::Nowhere;
+        };
+        if let Some(burnt) = shadow.and_then(|shadow| shadow.get(i)) {
+            self.state.take(*burnt);
+        }
+        Outcome::Located(Loc::Reg(reg), ty)
     }
 
-    /// The first free register of `list`, now taken, with its position.
-    fn first_free(&mut self, list: &[Reg]) -> Option<(usize, Reg)> {
-        let i = list.iter().position(|reg| self.state.is_free(*reg))?;
-        let reg = *list.get(i)?;
-        self.state.take(reg);
-        Some((i, reg))
+    /// The first free register of `list` and the one at its position in `both`.
+    fn both<'r>(
+        &mut self,
+        list: &[Reg],
+        both: &[Reg],
+        ty: PartType,
+        value: Value<'_>,
+    ) -> Outcome<'r> {
+        let Some((i, reg)) = self.first_free(list, value) else {
+            return Outcome::Nowhere;
+        };
+        let Some(copy) = both.get(i) else {
+            return Outcome::Located(Loc::Reg(reg), ty);
+        };
+        self.state.take(*copy);
+        Outcome::Located(Loc::Both(reg, *copy), ty)
+    }
+
+    /// The first free register of `list`, now taken, with its position; none for a value without parts.
+    fn first_free(&mut self, list: &[Reg], value: Value<'_>) -> Option<(usize, Reg)> {
+        if value.whole {
+            return None;
+        }
+        let (i, reg) = list
+            .iter()
+            .enumerate()
+            .find(|(_, reg)| self.state.is_free(**reg))?;
+        self.state.take(*reg);
+        Some((i, *reg))
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
     fn indirect(
         &mut self,
         rest: &[Rule],
-        group: &Group,
+        value: Value<'_>,
         align: u32,
-        role: Role,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Option<Place>, Error> {
         let pointer = Part::int(PartType::I64, Extension::None);
         let mut stand_in = Group::new(GroupKind::Registers, 8, 8);
-        stand_in.flags = group.flags;
-        let pointer = match self.run(rest, &stand_in, pointer, role, false)? {
-            Outcome::Located(loc, _) => loc,
-            Outcome::Block { size, align } => Loc::Stack(self.stack(8, size, align)?),
-            Outcome::Whole(_) | Outcome::Nowhere => return Ok(Outcome::Nowhere),
+        stand_in.flags = value.group.flags;
+        let stand_in = Value {
+            group: &stand_in,
+            role: value.role,
+            whole: false,
         };
-        Ok(Outcome::Whole(Place::Indirect {
+        let pointer = match self.run(rest, stand_in, pointer, 0) {
+            Outcome::Located(loc, _) => loc,
+            Outcome::Whole(Rule::AssignToStack { size, align }, _) => {
+                Loc::Stack(self.stack(8, *size, *align)?)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Place::Indirect {
             pointer,
-            size: group.size,
+            size: value.group.size,
             align,
         }))
     }

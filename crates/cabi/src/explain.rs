@@ -286,6 +286,7 @@ impl Tracer<'_> {
         }
     }
 
+    #[inline]
     fn push(&mut self, step: impl FnOnce() -> Step) {
         if let Some(entry) = self.entry() {
             entry.steps.push(step());

@@ -1,10 +1,11 @@
 //! A signature in, the place of every piece out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
 
+use alloc::string::ToString;
 use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::assign::{Assigner, State, sret_group};
+use crate::assign::{Assigner, sret_group};
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::policy::Policy;
@@ -337,18 +338,20 @@ impl FnAbi {
                 });
             }
         };
+        let assigner = Assigner::new(convention, sig.variadic, tracer);
         let mut walk = Walk {
             sig,
             target,
             convention,
+            assigner,
         };
-        let mut state = State::new(convention);
-        let ret = walk.result(&mut state, tracer)?;
+        let ret = walk.result()?;
         let mut args = SmallVec::with_capacity(sig.params.len());
         for (i, param) in sig.params.iter().enumerate() {
-            tracer.begin_arg();
-            args.push(walk.argument(param, i < sig.n_named, &mut state, tracer)?);
+            walk.assigner.tracer.begin_arg();
+            args.push(walk.argument(param, i < sig.n_named)?);
         }
+        let state = walk.assigner.state;
         let (area_bytes, area_align) = state.area();
         Ok(Self {
             args,
@@ -380,38 +383,40 @@ impl FnAbi {
 }
 
 /// One signature on its way through a convention.
-struct Walk<'a> {
+struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
+    assigner: Assigner<'t, 'v>,
 }
 
-impl Walk<'_> {
-    fn classify(&self, ty: &Type, role: Role, tracer: &mut Tracer<'_>) -> Result<Group, Error> {
+impl Walk<'_, '_, '_> {
+    fn classify(&mut self, ty: &Type, role: Role) -> Result<Group, Error> {
         let mut cx = Classify {
             policy: self.sig.policy,
             vectors: self.sig.vectors,
             role,
             variadic: self.sig.variadic,
             model: self.target.data_model(),
-            tracer,
+            tracer: self.assigner.tracer,
         };
         let group = (self.convention.classify)(ty, &mut cx)?;
         cx.tracer.group(&group);
         Ok(group)
     }
 
+    #[cold]
     fn unsupported(&self, ty: &Type, why: &'static str) -> Error {
         Error::Unsupported {
-            ty: alloc::string::ToString::to_string(ty),
+            ty: ty.to_string(),
             why,
             target: self.target.name().into(),
         }
     }
 
-    /// The result's place; a hidden pointer takes its register from `state` before any argument does.
-    fn result(&mut self, state: &mut State, tracer: &mut Tracer<'_>) -> Result<RetAbi, Error> {
-        tracer.begin_result();
+    /// The result's place. A hidden pointer takes its register before any argument does.
+    fn result(&mut self) -> Result<RetAbi, Error> {
+        self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
         if self.sig.noreturn {
             return Ok(RetAbi::NoReturn);
@@ -423,37 +428,41 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        let group = self.classify(ty, Role::Result, tracer)?;
-        let mut registers =
-            self.assigner(self.convention.results, State::new(self.convention), tracer);
-        match registers.place(&group, Role::Result)? {
-            Some(Place::Ignore) => return Ok(RetAbi::Ignore),
-            Some(Place::Parts(parts)) => return Ok(RetAbi::Parts(parts)),
-            _ => {}
-        }
-        tracer.note("no registers for the result: the caller passes a pointer (sret)");
-        let mut args = self.assigner(self.convention.args, *state, tracer);
-        let place = args.place(&sret_group(), Role::Named)?;
-        *state = args.state;
+        let group = self.classify(ty, Role::Result)?;
+        let before = self.assigner.state;
+        let place = self
+            .assigner
+            .place(self.convention.results, &group, Role::Result)?;
+        // Results have registers of their own.
+        self.assigner.state = before;
         match place {
+            Some(Place::Ignore) => Ok(RetAbi::Ignore),
+            Some(Place::Parts(parts)) => Ok(RetAbi::Parts(parts)),
+            _ => self.sret(),
+        }
+    }
+
+    /// The place of the hidden pointer to a result that finds no registers.
+    fn sret(&mut self) -> Result<RetAbi, Error> {
+        self.assigner
+            .tracer
+            .note("no registers for the result: the caller passes a pointer (sret)");
+        match self
+            .assigner
+            .place(self.convention.args, &sret_group(), Role::Named)?
+        {
             Some(Place::Parts(parts)) if parts.len() == 1 => Ok(RetAbi::Indirect {
                 pointer: parts[0].loc,
                 echo: self.convention.sret_echo,
             }),
-            _ => Err(self.unsupported(
-                ty,
-                "the convention has no register for the pointer to the result",
-            )),
+            _ => {
+                let why = "the convention has no register for the pointer to the result";
+                Err(self.unsupported(&self.sig.result, why))
+            }
         }
     }
 
-    fn argument(
-        &self,
-        param: &Param,
-        named: bool,
-        state: &mut State,
-        tracer: &mut Tracer<'_>,
-    ) -> Result<ArgAbi, Error> {
+    fn argument(&mut self, param: &Param, named: bool) -> Result<ArgAbi, Error> {
         let decayed;
         let ty = match param.ty.kind() {
             Kind::Array(_) | Kind::Function => {
@@ -466,32 +475,14 @@ impl Walk<'_> {
             _ => &param.ty,
         };
         let role = if named { Role::Named } else { Role::Unnamed };
-        let mut group = self.classify(ty, role, tracer)?;
+        let mut group = self.classify(ty, role)?;
         group.flags = param.flags;
         if param.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
             group.kind = GroupKind::Memory;
         }
-        let mut assigner = self.assigner(self.convention.args, *state, tracer);
-        let place = assigner.place(&group, role)?;
-        *state = assigner.state;
-        match place {
+        match self.assigner.place(self.convention.args, &group, role)? {
             Some(place) => Ok(ArgAbi { place, named }),
             None => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
-        }
-    }
-
-    fn assigner<'a, 't, 'v>(
-        &self,
-        rules: &'static [crate::rules::Rule],
-        state: State,
-        tracer: &'v mut Tracer<'t>,
-    ) -> Assigner<'a, 't, 'v> {
-        Assigner {
-            convention: self.convention,
-            rules,
-            variadic: self.sig.variadic,
-            state,
-            tracer,
         }
     }
 }

@@ -14,10 +14,6 @@ pub enum Bank {
     X87 = 2,
 }
 
-impl Bank {
-    pub(crate) const COUNT: usize = 3;
-}
-
 macro_rules! regs {
     ($($reg:ident $name:literal $bank:ident $encoding:literal,)*) => {
         /// A register.
@@ -26,7 +22,21 @@ macro_rules! regs {
         #[repr(u8)]
         pub enum Reg { $(#[doc = $name] $reg,)* }
 
+        impl Bank {
+            /// The bits of all its registers.
+            pub(crate) const fn bits(self) -> u64 {
+                let mut bits = 0;
+                $(if Reg::$reg.bank() as u8 == self as u8 { bits |= Reg::$reg.bit(); })*
+                bits
+            }
+        }
+
         impl Reg {
+            /// A bit no other register has.
+            pub(crate) const fn bit(self) -> u64 {
+                1 << self as u8
+            }
+
             /// Its name in assembly text.
             #[must_use]
             pub const fn name(self) -> &'static str {

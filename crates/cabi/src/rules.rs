@@ -192,6 +192,15 @@ pub enum Want {
     PerElement,
 }
 
+impl Want {
+    pub(crate) fn matches(self, kind: GroupKind) -> bool {
+        match self {
+            Self::Memory => kind == GroupKind::Memory,
+            Self::PerElement => matches!(kind, GroupKind::PerElement { .. }),
+        }
+    }
+}
+
 /// One rule. The first action in a list that places the part, or the whole value, wins.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
