@@ -41,6 +41,8 @@ enum { __cabi_size_ld = sizeof(long double) };
 struct __cabi_struct_16 { char a; __int128 b; };
 enum { __cabi_align_16 = __builtin_offsetof(struct __cabi_struct_16, b) };
 #endif
+struct __cabi_struct_empty {};
+enum { __cabi_empty = sizeof(struct __cabi_struct_empty) };
 struct __cabi_struct_bit { char a; _BitInt(128) b; };
 enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
 ";
@@ -107,6 +109,7 @@ pub(crate) fn data_model(unit: &Unit<'_>) -> Result<DataModel, String> {
     } else {
         byte("__cabi_align_16").unwrap_or(16)
     };
+    model.empty_record = byte("__cabi_empty")?;
     model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
     Ok(model)
 }

@@ -239,7 +239,7 @@ impl Emitter {
     /// The alignment that the compiler gives the type without attributes.
     fn natural_align(&self, ty: &Type) -> u32 {
         let bare = |constant: Type| self.model.adapt(&constant).align();
-        match ty.kind() {
+        let plain = match ty.kind() {
             Kind::Scalar(Scalar::BitInt { bits, signed }) => self
                 .model
                 .bit_int(*bits, *signed)
@@ -248,7 +248,13 @@ impl Emitter {
             Kind::Complex(part) => scalar_type(*part).map_or(ty.canonical_align(), bare),
             Kind::Array(array) => array.elem.align(),
             Kind::Slice => u32::from(self.model.pointer),
+            // A multiple of the record's alignment, so not less than it.
+            Kind::Record(_) if ty.is_atomic() => u32::try_from(ty.size()).unwrap_or(1),
             _ => ty.canonical_align(),
+        };
+        match u32::try_from(ty.size()) {
+            Ok(size) if ty.is_atomic() && size.is_power_of_two() && size <= 16 => plain.max(size),
+            _ => plain,
         }
     }
 

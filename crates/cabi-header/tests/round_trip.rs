@@ -1,12 +1,18 @@
 //! `cabi` types to C and back: libclang, gcc and clang give what [`Emitter`] writes the layout that `cabi` computed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use cabi::{DataModel, Kind, Type};
 use cabi_header::{Emitter, Header, Options};
-use proptest::strategy::ValueTree;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
-use support::generate::{Dialect, record};
+use support::generate::{Dialect, placed_record, record};
 use support::{Compiler, read_with};
 
 const MODEL: DataModel = DataModel::LP64;
@@ -55,8 +61,8 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     }
 }
 
-fn text_of(ty: &Type) -> String {
-    let mut emitter = Emitter::new(&MODEL);
+fn text_of(ty: &Type, model: &DataModel) -> String {
+    let mut emitter = Emitter::new(model);
     let declared = emitter.declaration(ty, "object").unwrap();
     format!("{}typedef {declared};\n", emitter.definitions())
 }
@@ -72,35 +78,127 @@ fn read_back<'h>(header: &'h Header, text: &str) -> Result<&'h Type, String> {
     })
 }
 
-#[test]
-fn random_types_survive_the_way_through_c() {
-    if read_with("", &Options::new()).is_none() {
+/// Random types to C, and read back for `target`: `same` says what differs.
+fn round_trip(
+    types: impl Strategy<Value = Type>,
+    model: DataModel,
+    target: &str,
+    same: fn(&Type, &Type) -> Option<String>,
+) {
+    let options = Options::new().arg(format!("--target={target}"));
+    let Some(header) = read_with("", &options) else {
         return;
-    }
+    };
+    assert_eq!(header.model, model, "{target}");
     let cases = std::env::var("CABI_CASES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(400);
-    let mut runner = TestRunner::new(Config {
+        .unwrap_or(300);
+    let config = Config {
         cases,
         failure_persistence: None,
         ..Config::default()
-    });
-    let result = runner.run(&record("outer", Dialect::ALL), |ty| {
-        let text = text_of(&ty);
-        let header = cabi_header::parse(&text, &Options::new())
+    };
+    let result = TestRunner::new(config).run(&types, |ty| {
+        let text = text_of(&ty, &model);
+        let header = cabi_header::parse(&text, &options)
             .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
         let back = read_back(&header, &text).map_err(TestCaseError::fail)?;
-        match difference(&ty, back) {
+        match same(&ty, back) {
             None => Ok(()),
             Some(what) => Err(TestCaseError::fail(format!("{what}\n{text}"))),
         }
     });
     match result {
         Ok(()) => {}
-        Err(TestError::Fail(reason, _)) => panic!("{reason}"),
-        Err(error) => panic!("{error}"),
+        Err(TestError::Fail(reason, _)) => panic!("{target}: {reason}"),
+        Err(error) => panic!("{target}: {error}"),
     }
+}
+
+#[test]
+fn random_types_survive_the_way_through_c() {
+    round_trip(
+        record("outer", Dialect::ALL),
+        MODEL,
+        "x86_64-linux-gnu",
+        difference,
+    );
+}
+
+#[test]
+fn random_types_of_other_data_models() {
+    let ilp32 = Dialect {
+        bf16: false,
+        model: DataModel::ILP32,
+        int128: false,
+        ..Dialect::ALL
+    };
+    let x32 = Dialect {
+        model: DataModel::X32,
+        ..Dialect::ALL
+    };
+    let aarch64 = Dialect {
+        bf16: false,
+        largest_vector: 16,
+        model: DataModel::AARCH64,
+        odd_floats: false,
+        decimal: false,
+        ..Dialect::ALL
+    };
+    // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
+    let windows = Dialect {
+        odd_floats: false,
+        decimal: false,
+        enums: false,
+        attributes: false,
+        ..Dialect::ALL
+    };
+    let msvc = Dialect {
+        model: DataModel::LLP64,
+        ..windows
+    };
+    let mingw = Dialect {
+        model: DataModel::LLP64_GNU,
+        ..windows
+    };
+    for (target, dialect) in [
+        ("i686-linux-gnu", ilp32),
+        ("x86_64-linux-gnux32", x32),
+        ("aarch64-linux-gnu", aarch64),
+        ("x86_64-pc-windows-msvc", msvc),
+        ("x86_64-w64-windows-gnu", mingw),
+    ] {
+        round_trip(record("outer", dialect), dialect.model, target, difference);
+    }
+}
+
+/// What differs between a record with chosen offsets and the one that spells them out: padding there is members of its own.
+fn placed_difference(ours: &Type, theirs: &Type) -> Option<String> {
+    if (ours.size(), ours.align()) != (theirs.size(), theirs.align()) {
+        return Some(format!(
+            "{}/{} became {}/{}",
+            ours.size(),
+            ours.align(),
+            theirs.size(),
+            theirs.align()
+        ));
+    }
+    let theirs = theirs.as_record()?;
+    ours.as_record()?.fields().iter().find_map(|field| {
+        let place = theirs.field(field.name()?).map(|(_, at)| at);
+        (place != Some(field.offset_bits())).then(|| format!("{field:?} is at {place:?}"))
+    })
+}
+
+#[test]
+fn chosen_offsets_are_spelled_out() {
+    round_trip(
+        placed_record(Dialect::ALL),
+        MODEL,
+        "x86_64-linux-gnu",
+        placed_difference,
+    );
 }
 
 /// Assertions on everything C can state about `ty`, called `name`.
@@ -136,9 +234,7 @@ fn batch(n: usize, dialect: Dialect) -> String {
     let mut emitter = Emitter::new(&MODEL);
     let mut asserted = String::new();
     for i in 0..n {
-        let ty = proptest::strategy::Strategy::new_tree(&strategy, &mut runner)
-            .unwrap()
-            .current();
+        let ty = strategy.new_tree(&mut runner).unwrap().current();
         asserted += &assertions(&mut emitter, &ty, &format!("record {i}"));
     }
     format!("{}{asserted}", emitter.definitions())
@@ -209,7 +305,7 @@ fn a_wrong_layout_is_noticed() {
         .field("b", Type::I32)
         .build(&MODEL)
         .unwrap();
-    let text = text_of(&ty).replace("int b", "short b");
+    let text = text_of(&ty, &MODEL).replace("int b", "short b");
     let Some(header) = support::read(&text) else {
         return;
     };

@@ -2,6 +2,7 @@
 #![allow(
     unreachable_pub,
     dead_code,
+    clippy::unwrap_used,
     reason = "each test binary uses its part of this module"
 )]
 
