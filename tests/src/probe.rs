@@ -55,11 +55,11 @@ pub struct Dump {
 pub type Entry<'a> = (&'a Subject, &'a Case);
 
 impl Probe {
-    /// Has `judge` compile the C halves of `entries`, which must all want the same vector level.
+    /// Has `judge` compile the C halves of `entries`, which must all want the same vector level, with the flag `optimize`.
     ///
     /// # Errors
     /// [`JudgeError`] with the compiler's messages.
-    pub fn build(judge: &Judge, entries: &[Entry<'_>]) -> Result<Self, JudgeError> {
+    pub fn build(judge: &Judge, optimize: &str, entries: &[Entry<'_>]) -> Result<Self, JudgeError> {
         let level = entries
             .first()
             .map_or(VectorLevel::Baseline, |(_, case)| case.vectors);
@@ -74,7 +74,7 @@ impl Probe {
             text.push_str(&entry(subject, case, &prefix));
             names.push(format!("{prefix}{}", case.function.name));
         }
-        let mut flags = vec!["-O1", "-fno-lto"];
+        let mut flags = vec![optimize, "-fno-lto"];
         flags.extend(feature_flags(features));
         let built = judge.build(&text, &flags)?;
         // SAFETY: the library was made a moment ago from text of ours, which has no constructors.
@@ -166,6 +166,8 @@ fn frame(level: VectorLevel) -> String {
             )
         })
         .collect();
+    let sysv = dumping_callee("cabi_dump", 0, &vectors);
+    let ms = dumping_callee("cabi_dump_ms", 24, &vectors);
     let clear: String = (0..8)
         .map(|i| format!("\"xorps %xmm{i}, %xmm{i}\\n\"\n"))
         .collect();
@@ -176,9 +178,17 @@ static unsigned char cabi_dump_buffer[{BUFFER}] __attribute__((used, aligned(64)
 static unsigned char cabi_space[{BUFFER}] __attribute__((used, aligned(64)));
 static unsigned char cabi_result[{BUFFER}] __attribute__((used, aligned(64)));
 static unsigned long cabi_stack_bytes __attribute__((used));
+/* clang calls this at -O0, and libgcc before 13 lacks it */
+__attribute__((weak)) _Float16 __truncsfbf2(float x) {{
+  unsigned bits; _Float16 r; unsigned short upper;
+  __builtin_memcpy(&bits, &x, 4); upper = bits >> 16;
+  __builtin_memcpy(&r, &upper, 2); return r;
+}}
 const unsigned char *cabi_buffer(void) {{ return cabi_dump_buffer; }}
 const unsigned char *cabi_memory(void) {{ return cabi_space; }}
 void cabi_enter(void (*call)(const unsigned char *), const unsigned char *image, unsigned long stack_bytes) {{
+  unsigned char room[{BUFFER}]; /* the callee dumps this far up the stack */
+  __asm__ volatile("" : : "r"(room) : "memory");
   cabi_stack_bytes = stack_bytes;
   __builtin_memset(cabi_dump_buffer, 0xee, sizeof cabi_dump_buffer);
   call(image);
@@ -191,25 +201,7 @@ void cabi_offer(const unsigned char *image, unsigned long bytes) {{
 }}
 __asm__(
 ".text\n"
-".type cabi_dump, @function\n"
-"cabi_dump:\n"
-"movq %rdi, cabi_dump_buffer+0(%rip)\n"
-"movq %rsi, cabi_dump_buffer+8(%rip)\n"
-"movq %rdx, cabi_dump_buffer+16(%rip)\n"
-"movq %rcx, cabi_dump_buffer+24(%rip)\n"
-"movq %r8, cabi_dump_buffer+32(%rip)\n"
-"movq %r9, cabi_dump_buffer+40(%rip)\n"
-"movq %rax, cabi_dump_buffer+48(%rip)\n"
-"movq %r10, cabi_dump_buffer+56(%rip)\n"
-"movq %rsp, cabi_dump_buffer+{RSP}(%rip)\n"
-{vectors}
-"leaq 8(%rsp), %rsi\n"
-"leaq cabi_dump_buffer+{STACK}(%rip), %rdi\n"
-"movq cabi_stack_bytes(%rip), %rcx\n"
-"rep movsb\n"
-"movq cabi_dump_buffer(%rip), %rax\n" /* a result in memory is where rdi said */
-"ret\n"
-".globl cabi_take\n"
+{sysv}{ms}".globl cabi_take\n"
 ".type cabi_take, @function\n"
 "cabi_take:\n"
 "pushq %rbp\n"
@@ -217,9 +209,17 @@ __asm__(
 "subq $8192, %rsp\n" /* above: what a callee takes for arguments in memory */
 "andq $-64, %rsp\n"
 "movq %rdi, %r11\n"
-/* what the callee does not write must not look right by chance */
-"movq $0x0ddc0ffee, %rdx\n"
+/* unoptimized callees read what arguments point to: all of them point to a buffer; no register looks right by chance */
+"leaq cabi_dump_buffer(%rip), %rax\n"
+"movq %rsp, %rdi\n"
+"movl $64, %ecx\n"
+"rep stosq\n"
+"movq %rax, %rsi\n"
+"movq %rax, %rdx\n"
+"movq %rax, %r8\n"
+"movq %rax, %r9\n"
 {clear}"leaq cabi_space(%rip), %rdi\n"
+"movq %rdi, %rcx\n" /* where ms_abi has it */
 "xorl %eax, %eax\n"
 "call *%r11\n"
 "movq %rdx, cabi_dump_buffer+16(%rip)\n"
@@ -235,14 +235,46 @@ __asm__(
     )
 }
 
+/// A callee that fills the buffer. If it owes a result in memory, its address came in the register dumped at `result`.
+fn dumping_callee(name: &str, result: usize, vectors: &str) -> String {
+    format!(
+        r#"
+".type {name}, @function\n"
+"{name}:\n"
+"movq %rdi, cabi_dump_buffer+0(%rip)\n"
+"movq %rsi, cabi_dump_buffer+8(%rip)\n"
+"movq %rdx, cabi_dump_buffer+16(%rip)\n"
+"movq %rcx, cabi_dump_buffer+24(%rip)\n"
+"movq %r8, cabi_dump_buffer+32(%rip)\n"
+"movq %r9, cabi_dump_buffer+40(%rip)\n"
+"movq %rax, cabi_dump_buffer+48(%rip)\n"
+"movq %r10, cabi_dump_buffer+56(%rip)\n"
+"movq %rsp, cabi_dump_buffer+{RSP}(%rip)\n"
+{vectors}"leaq 8(%rsp), %rsi\n"
+"leaq cabi_dump_buffer+{STACK}(%rip), %rdi\n"
+"movq cabi_stack_bytes(%rip), %rcx\n"
+"rep movsb\n"
+"movq cabi_dump_buffer+0(%rip), %rdi\n" /* callee-saved in ms_abi */
+"movq cabi_dump_buffer+8(%rip), %rsi\n"
+"movq cabi_dump_buffer+{result}(%rip), %rax\n"
+"ret\n"
+"#
+    )
+}
+
 /// The C text of one case: its function is the dumping callee, and `_give` returns what it is told.
 fn entry(subject: &Subject, case: &Case, prefix: &str) -> String {
     let symbol = format!("{prefix}{}", case.function.name);
     let mut body = half::caller(case, prefix);
-    body.push_str(&half::giver(case, prefix).unwrap_or_default());
+    body.push_str(&half::giver(subject, case, prefix).unwrap_or_default());
     let hidden = "#pragma GCC visibility push(hidden)\n";
+    let dump = if subject.block.convention.is_some() {
+        "cabi_dump_ms"
+    } else {
+        "cabi_dump"
+    };
     let alias =
-        format!("__asm__(\".globl {symbol}\\n.hidden {symbol}\\n.set {symbol}, cabi_dump\");\n");
+        format!("__asm__(\".globl {symbol}\\n.hidden {symbol}\\n.set {symbol}, {dump}\");\n");
     // The prototype is hidden, so that the call is direct: a PLT stub would run code between caller and callee.
     let mut scoped = half::scoped(
         subject,
@@ -258,8 +290,10 @@ fn entry(subject: &Subject, case: &Case, prefix: &str) -> String {
 /// # Errors
 /// The first argument that is not where `abi` says, or `al`, or the alignment of the stack.
 pub fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Dump) -> Result<(), String> {
+    // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 nobody does.
+    let extended = abi.convention.name == cabi::X86_64_SYSV.name;
     for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
-        check_place(&arg.place, pattern, dump)
+        check_place(&arg.place, pattern, extended, dump)
             .map_err(|why| format!("argument {i} ({}): {why}", arg.place))?;
     }
     if let Some(reg) = abi.variadic_count {
@@ -277,7 +311,7 @@ pub fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Dump) -> Result
             ));
         }
     }
-    let area = dump.rsp().wrapping_add(8);
+    let area = dump.area();
     if !area.is_multiple_of(u64::from(abi.area_align)) {
         return Err(format!(
             "the argument area is at {area:#x}, not aligned to {}",
@@ -287,12 +321,25 @@ pub fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Dump) -> Result
     Ok(())
 }
 
-fn check_place(place: &Place, pattern: &Pattern, dump: &Dump) -> Result<(), String> {
+fn check_place(
+    place: &Place,
+    pattern: &Pattern,
+    extended: bool,
+    dump: &Dump,
+) -> Result<(), String> {
     match place {
         Place::Ignore if pattern.weight() == 0 => Ok(()),
         Place::Ignore => Err("bytes that count travel nowhere".to_owned()),
-        Place::Parts(parts) => check_parts(parts, pattern, dump),
+        Place::Parts(parts) if extended => check_parts(parts, pattern, dump),
+        Place::Parts(parts) => check_parts(&unextended(parts), pattern, dump),
         Place::Stack { offset, .. } => pattern.check_all(dump.stack(*offset, pattern.bytes.len())),
+        Place::Indirect { pointer, .. } => {
+            let address = word(dump.location(*pointer, 8));
+            let copy = dump.stack(address.wrapping_sub(dump.area()), pattern.bytes.len());
+            pattern
+                .check_all(copy)
+                .map_err(|why| format!("the copy at {address:#x}: {why}"))
+        }
         other => Err(format!("the probe does not look at {other}")),
     }
 }
@@ -301,16 +348,26 @@ fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &Dump) -> Result<(
     let mut seen = vec![false; pattern.bytes.len()];
     for PlacedPart { part, loc } in parts {
         let from = usize::from(part.offset);
-        let bytes = dump.location(*loc, usize::from(part.ty.bytes()).max(4));
-        for (i, got) in bytes.iter().take(usize::from(part.size)).enumerate() {
-            let why = |why| format!("{loc} holds {}: {why}", hex(bytes));
-            pattern.check(from + i, *got).map_err(why)?;
-            if let Some(seen) = seen.get_mut(from + i) {
-                *seen = true;
-            }
+        let size = usize::from(part.size);
+        let len = usize::from(part.ty.bytes()).max(8);
+        let mut copies = vec![dump.location(*loc, len)];
+        if let Loc::Both(_, second) = loc {
+            copies.push(dump.register(*second));
         }
-        check_extension(part.extension, usize::from(part.size), bytes)
-            .map_err(|why| format!("{loc} {why}"))?;
+        for bytes in copies {
+            let held = hex(bytes.get(..len).unwrap_or(bytes));
+            for (i, got) in bytes.iter().take(size).enumerate() {
+                pattern
+                    .check(from + i, *got)
+                    .map_err(|why| format!("{loc} holds {held}: {why}"))?;
+            }
+            check_extension(part.extension, size, bytes)
+                .map_err(|why| format!("{loc} holds {held}: {why}"))?;
+        }
+        seen.iter_mut()
+            .skip(from)
+            .take(size)
+            .for_each(|seen| *seen = true);
     }
     // Each byte that counts is in some part.
     let lost = seen
@@ -333,7 +390,7 @@ fn check_extension(extension: Extension, size: usize, bytes: &[u8]) -> Result<()
     };
     match bytes.get(size..4) {
         Some(upper) if upper.iter().any(|byte| *byte != fill) => {
-            Err(format!("is not extended: {}", hex(bytes)))
+            Err("it is not extended to 32 bits".to_owned())
         }
         _ => Ok(()),
     }
@@ -347,8 +404,7 @@ pub fn check_result(abi: &FnAbi, pattern: &Pattern, dump: &Dump) -> Result<(), S
     let outcome = match &abi.ret {
         RetAbi::Parts(parts) => {
             // What a result's narrow integer is extended to, nobody says.
-            let bare: Vec<PlacedPart> = parts.iter().map(|placed| bare(*placed)).collect();
-            check_parts(&bare, pattern, dump)
+            check_parts(&unextended(parts), pattern, dump)
         }
         RetAbi::Indirect { echo, .. } => {
             let (address, memory) = &dump.result;
@@ -366,9 +422,13 @@ pub fn check_result(abi: &FnAbi, pattern: &Pattern, dump: &Dump) -> Result<(), S
     outcome.map_err(|why| format!("result ({}): {why}", abi.ret))
 }
 
-fn bare(mut placed: PlacedPart) -> PlacedPart {
-    placed.part.extension = Extension::None;
-    placed
+/// The same parts with nothing said of the bits above narrow integers.
+fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
+    let mut parts = parts.to_vec();
+    parts
+        .iter_mut()
+        .for_each(|placed| placed.part.extension = Extension::None);
+    parts
 }
 
 fn word(bytes: &[u8]) -> u64 {
@@ -422,6 +482,11 @@ impl Dump {
         self.bytes
             .get(at..at.saturating_add(len))
             .unwrap_or_default()
+    }
+
+    /// The address of the argument area.
+    fn area(&self) -> u64 {
+        self.rsp().wrapping_add(8)
     }
 
     fn rsp(&self) -> u64 {

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Err(why) => return refuse(&why),
     };
     let bless = std::env::var("CABI_BLESS").is_ok_and(|value| value == "1");
-    for folder in ["x86-64-sysv"] {
+    for folder in ["x86-64-sysv", "x86-64-win64"] {
         let corpus = match Corpus::read(folder, ENGINE, &mut report) {
             Ok(corpus) => corpus,
             Err(why) => return refuse(&why),

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, String> {
     let mut report = Report::new("layout").with_expected(&expected())?;
     let mut subjects = Vec::new();
-    for folder in ["x86-64-sysv", "layout"] {
+    for folder in ["x86-64-sysv", "x86-64-win64", "layout"] {
         subjects.extend(Corpus::read(folder, "layout", &mut report)?.subjects);
     }
     let bench = Bench::find();

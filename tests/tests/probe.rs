@@ -22,18 +22,22 @@ mod suite {
     use std::collections::BTreeMap;
     use std::process::ExitCode;
 
-    use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi, Target};
-    use cabi_judge::case::Case;
+    use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi};
+    use cabi_judge::case::{Case, Subject};
+    use cabi_judge::corpus::DEFAULT_TARGET;
     use cabi_judge::graffiti::{Painter, Pattern};
     use cabi_judge::half::{Images, argument_types, has_result};
-    use cabi_judge::judge::{Bench, Judge, judges_required};
+    use cabi_judge::judge::{Bench, Judge, JudgeError, judges_required};
     use cabi_judge::report::Report;
     use cabi_tests::corpus::{Corpus, expected};
     use cabi_tests::probe::{Entry, MAX_BYTES, Probe, check_arguments, check_result};
 
     pub(crate) fn run() -> Result<ExitCode, String> {
         let mut report = Report::new("probe").with_expected(&expected())?;
-        let corpus = Corpus::read("x86-64-sysv", "probe", &mut report)?;
+        let mut subjects = Vec::new();
+        for folder in ["x86-64-sysv", "x86-64-win64"] {
+            subjects.extend(Corpus::read(folder, "probe", &mut report)?.subjects);
+        }
         let bench = Bench::find();
         for (name, why) in &bench.absent {
             if judges_required() {
@@ -44,7 +48,7 @@ mod suite {
         }
         for judge in &bench.judges {
             report.note(format!("judge: {judge}, profile {:?}", judge.profile()));
-            for entries in batches(judge, &corpus, &mut report) {
+            for entries in batches(judge, &subjects, &mut report) {
                 batch(judge, &entries, &mut report);
             }
         }
@@ -52,13 +56,17 @@ mod suite {
     }
 
     /// The cases `judge` can be asked, those of one vector level together.
-    fn batches<'a>(judge: &Judge, corpus: &'a Corpus, report: &mut Report) -> Vec<Vec<Entry<'a>>> {
+    fn batches<'a>(
+        judge: &Judge,
+        subjects: &'a [Subject],
+        report: &mut Report,
+    ) -> Vec<Vec<Entry<'a>>> {
         let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
-        for subject in &corpus.subjects {
+        for subject in subjects {
             for case in &subject.cases {
                 let engine = format!("probe {}", judge.name());
-                if subject.target != Target::X86_64_LINUX {
-                    report.not_run(&engine, &case.name, "not a signature of x86-64 System V");
+                if subject.block.target != DEFAULT_TARGET {
+                    report.not_run(&engine, &case.name, "not a signature of this machine");
                 } else if let Err(why) = judge.admits(&subject.block) {
                     report.not_run(&engine, &case.name, &why);
                 } else if subject.expects_refusal() {
@@ -78,15 +86,21 @@ mod suite {
         levels.into_values().collect()
     }
 
-    /// Builds the halves of `entries` in one file; what a compiler refuses, it refuses alone.
+    /// Builds the halves of `entries` in one file per level of optimization; what a compiler refuses, it refuses alone.
     fn batch(judge: &Judge, entries: &[Entry<'_>], report: &mut Report) {
         let engine = format!("probe {}", judge.name());
-        match Probe::build(judge, entries) {
-            Ok(probe) => {
+        let built: Result<Vec<Probe>, JudgeError> = ["-O0", "-O2"]
+            .iter()
+            .map(|level| Probe::build(judge, level, entries))
+            .collect();
+        match built {
+            Ok(probes) => {
                 for (i, (_, case)) in entries.iter().enumerate() {
-                    let outcome = one(judge, &probe, i, case);
-                    if outcome.is_ok() {
-                        control(judge, &probe, i, case, report);
+                    let outcome = probes
+                        .iter()
+                        .try_for_each(|probe| one(judge, probe, i, case));
+                    if let (Ok(()), Some(probe)) = (&outcome, probes.last()) {
+                        control(judge, probe, i, case, report);
                     }
                     report.outcome(&engine, &case.name, outcome);
                 }
@@ -129,7 +143,7 @@ mod suite {
             *pattern = pattern.promoted(ty).1;
         }
         let area = usize::try_from(abi.area_bytes).map_err(|error| error.to_string())?;
-        let dump = probe.arguments(index, &bytes, (area + 128).min(MAX_BYTES));
+        let dump = probe.arguments(index, &bytes, (area + 4096).min(MAX_BYTES));
         check_arguments(abi, &patterns, &dump.ok_or("the C half has no caller")?)
     }
 
@@ -173,6 +187,11 @@ mod suite {
                     tried.any(|wrong| arguments(probe, index, case, &wrong).is_err()),
                 );
             }
+        }
+        if abi.variadic_count.is_some() {
+            let mut wrong = abi.clone();
+            wrong.n_sse += 1;
+            check("al", arguments(probe, index, case, &wrong).is_err());
         }
         if has_result(case) && heavy(&case.prototype.ret) {
             let caught = (1..6).any(|n| {

@@ -129,7 +129,10 @@ impl Subject {
             place: place.clone(),
             why,
         };
-        let target = target(&block.target).map_err(&wrong)?;
+        let mut target = target(&block.target).map_err(&wrong)?;
+        if block.convention.is_some() {
+            target = target.with_convention(&cabi::X86_64_WIN64);
+        }
         let mut code = block.code.clone();
         if let Some(unnamed) = &block.unnamed {
             code.push_str(&format!("void {UNNAMED}({unnamed});\n"));

@@ -21,6 +21,7 @@
 //! | `judges` | judges that may be asked, or capabilities a judge must have, then the reason in parentheses | all |
 //! | `policy` | the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig` | `default` |
 //! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
+//! | `convention` | `ms_abi`: the functions are declared with this attribute | the target's own |
 //! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
 //!
 //! What the C text means is found out elsewhere (`case.rs`); this file knows the frame only, and rewrites the expected lines
@@ -71,6 +72,8 @@ pub struct Block {
     pub policy: Profile,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
+    /// The convention its functions are declared with, by the name of its attribute.
+    pub convention: Option<String>,
     /// The types of the unnamed arguments, as C spells them.
     pub unnamed: Option<String>,
     /// The C text.
@@ -311,8 +314,15 @@ struct BlockReader<'a> {
     end: usize,
 }
 
-const KEYS: [&str; 7] = [
-    "proves", "target", "kills", "judges", "policy", "features", "unnamed",
+const KEYS: [&str; 8] = [
+    "proves",
+    "target",
+    "kills",
+    "judges",
+    "policy",
+    "features",
+    "unnamed",
+    "convention",
 ];
 
 impl BlockReader<'_> {
@@ -349,6 +359,7 @@ impl BlockReader<'_> {
             judges_reason,
             policy: self.profile(&keys)?,
             features: self.features(&keys, list("features"))?,
+            convention: self.convention(&keys)?,
             unnamed: take("unnamed"),
             code,
             code_line: code_start + 1,
@@ -517,6 +528,20 @@ impl BlockReader<'_> {
                 line,
                 format!("no profile is called `{other}`: default, gcc, clang, zig"),
             )),
+        }
+    }
+
+    fn convention(
+        &self,
+        keys: &BTreeMap<&str, (usize, String)>,
+    ) -> Result<Option<String>, CorpusError> {
+        match keys.get("convention") {
+            None => Ok(None),
+            Some((_, name)) if name == "ms_abi" => Ok(Some(name.clone())),
+            Some((line, other)) => {
+                let why = format!("no convention is called `{other}`: ms_abi");
+                Err(syntax(self.path, *line, why))
+            }
         }
     }
 
