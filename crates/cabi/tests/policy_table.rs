@@ -133,9 +133,9 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
         }
         "WIN64_SMALL_VECTORS_BY_REFERENCE" => argument(v2i).convention(&X86_64_WIN64),
         "WIN64_FLOAT128_IN_SSE" => result(Type::F128).convention(&X86_64_WIN64),
-        "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => argument(build(structure().field("v", v8f))?)
-            .variadic()
-            .features(VectorLevel::Avx),
+        "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => {
+            argument(v8f).variadic().features(VectorLevel::Avx)
+        }
         "WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS" => {
             let union = RecordBuilder::union("u")
                 .field("v", v8f)
