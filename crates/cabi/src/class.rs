@@ -44,6 +44,8 @@ pub(crate) fn merge(a: Class, b: Class) -> Class {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Classes {
     classes: [Class; MAX_EIGHTBYTES],
+    /// Of each eightbyte, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
+    used: [u8; MAX_EIGHTBYTES],
     len: u8,
 }
 
@@ -53,16 +55,32 @@ impl Classes {
         let len = u8::try_from(size.div_ceil(8)).unwrap_or(u8::MAX).min(8);
         Self {
             classes: [Class::NoClass; MAX_EIGHTBYTES],
+            used: [0; MAX_EIGHTBYTES],
             len,
         }
     }
 
-    pub(crate) fn of(classes: &[Class]) -> Self {
-        let mut all = Self::none(8 * classes.len() as u64);
-        for (to, class) in all.classes.iter_mut().zip(classes) {
-            *to = *class;
+    /// `first`, then `rest`, for all of `size` bytes.
+    pub(crate) fn whole(size: u64, first: Class, rest: Class) -> Self {
+        let mut all = Self::none(size);
+        for (i, class) in all.as_mut_slice().iter_mut().enumerate() {
+            *class = if i == 0 { first } else { rest };
         }
+        (0..MAX_EIGHTBYTES).for_each(|i| all.use_up_to(i, size));
         all
+    }
+
+    /// Marks the bytes of eightbyte `i` before `end`, counted from the start of the value, as used.
+    pub(crate) fn use_up_to(&mut self, i: usize, end: u64) {
+        if let Some(used) = self.used.get_mut(i) {
+            let end = end.saturating_sub(8 * i as u64).min(8);
+            *used = (*used).max(u8::try_from(end).unwrap_or(8));
+        }
+    }
+
+    /// Each eightbyte's class and the bytes of it that are used.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (Class, u8)> {
+        self.as_slice().iter().copied().zip(self.used)
     }
 
     /// The classes, one per eightbyte of the value.

@@ -86,17 +86,10 @@ impl Leaf {
 pub fn leaves(ty: &Type) -> Leaves<'_> {
     let mut walk = Leaves {
         stack: SmallVec::new(),
-        ready: [None, None],
+        first: None,
+        second: None,
     };
-    let around = Around {
-        offset: 0,
-        align: 1,
-        aligned: true,
-        atomic: false,
-        in_union: false,
-        in_wide_array: false,
-    };
-    walk.enter(ty, around);
+    walk.first = walk.enter(ty, Around::NOTHING);
     walk
 }
 
@@ -105,8 +98,10 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
 pub struct Leaves<'a> {
     /// Records and arrays entered, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
     stack: SmallVec<[Frame<'a>; 4]>,
-    /// Leaves found and not yet given out; a complex number makes two at once.
-    ready: [Option<Leaf>; 2],
+    /// The leaf that the type is, or starts with.
+    first: Option<Leaf>,
+    /// The second half of a complex number or slice, whose first half has just been given out.
+    second: Option<Leaf>,
 }
 
 /// What a leaf has around it.
@@ -136,8 +131,8 @@ enum Frame<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// Goes into `ty`, which starts at `around.offset`: pushes a frame, or makes leaves ready.
-    fn enter(&mut self, ty: &'a Type, mut around: Around) {
+    /// Goes into `ty`, which starts at `around.offset`: pushes a frame, or gives the leaf it is.
+    fn enter(&mut self, ty: &'a Type, mut around: Around) -> Option<Leaf> {
         around.align = around.align.max(ty.align());
         around.aligned &= around
             .offset
@@ -145,52 +140,39 @@ impl<'a> Leaves<'a> {
         around.atomic |= ty.is_atomic();
         match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-                self.ready[0] = Some(scalar_leaf(*scalar, ty.size(), around));
+                Some(scalar_leaf(*scalar, ty.size(), around))
             }
-            Kind::Complex(part) => self.pair([*part, *part], ty.size() / 2, around),
+            Kind::Complex(part) => self.pair(*part, *part, ty.size() / 2, around),
             Kind::Slice => {
                 let half = ty.size() / 2;
-                let length = if half == 8 { 64 } else { 32 };
+                let bits = if half == 8 { 64 } else { 32 };
                 let length = Scalar::Int {
-                    bits: length,
+                    bits,
                     signed: false,
                 };
-                self.pair([Scalar::Ptr, length], half, around);
+                self.pair(Scalar::Ptr, length, half, around)
             }
             Kind::Vector(vector) => {
-                let width = match vector.bools {
-                    Some(_) => u64::from(vector.lanes),
-                    // Three lanes take the place of four; only three have a value.
-                    None => {
-                        ty.size() / u64::from(vector.lanes).next_power_of_two().max(1)
-                            * 8
-                            * u64::from(vector.lanes)
-                    }
-                };
-                self.ready[0] = Some(around.leaf(LeafKind::Vector(*vector), width));
+                let width = vector_bits(*vector, ty.size());
+                Some(around.leaf(LeafKind::Vector(*vector), width))
             }
             Kind::Array(array) => match array.len {
-                None => self.ready[0] = Some(around.leaf(LeafKind::FlexibleArray, 0)),
-                Some(0) => self.ready[0] = Some(around.leaf(LeafKind::Empty, 0)),
-                // Elements without bytes are all alike: one stands for them, however many there are.
-                Some(_) if array.elem.size() == 0 => {
-                    self.stack.push(Frame::Elements {
-                        elem: &array.elem,
-                        left: 1,
-                        around,
-                    });
-                }
+                None => Some(around.leaf(LeafKind::FlexibleArray, 0)),
+                Some(0) => Some(around.leaf(LeafKind::Empty, 0)),
                 Some(len) => {
                     around.in_wide_array |= around.in_union && ty.size() > 16 && len > 1;
+                    // Elements without bytes are all alike: one stands for them, however many there are.
+                    let left = if array.elem.size() == 0 { 1 } else { len };
                     self.stack.push(Frame::Elements {
                         elem: &array.elem,
-                        left: len,
+                        left,
                         around,
                     });
+                    None
                 }
             },
             Kind::Record(record) if record.fields().is_empty() => {
-                self.ready[0] = Some(around.leaf(LeafKind::Empty, 0));
+                Some(around.leaf(LeafKind::Empty, 0))
             }
             Kind::Record(record) => {
                 around.in_union = record.kind() == RecordKind::Union;
@@ -198,34 +180,28 @@ impl<'a> Leaves<'a> {
                     rest: record.fields().iter(),
                     around,
                 });
+                None
             }
-            Kind::Void | Kind::Function => {}
+            Kind::Void | Kind::Function => None,
         }
     }
 
-    fn pair(&mut self, scalars: [Scalar; 2], half: u64, around: Around) {
-        let [first, second] = scalars;
+    fn pair(&mut self, a: Scalar, b: Scalar, half: u64, around: Around) -> Option<Leaf> {
         let at_second = Around {
             offset: around.offset + half,
             ..around
         };
-        self.ready = [
-            Some(scalar_leaf(first, half, around)),
-            Some(scalar_leaf(second, half, at_second)),
-        ];
+        self.second = Some(scalar_leaf(b, half, at_second));
+        Some(scalar_leaf(a, half, around))
     }
 
-    fn enter_field(&mut self, field: &'a Field, around: Around) {
+    fn enter_field(&mut self, field: &'a Field, around: Around) -> Option<Leaf> {
         let Some(bits) = field.bit_field() else {
             let offset = around.offset + field.offset();
-            self.enter(field.ty(), Around { offset, ..around });
-            return;
+            return self.enter(field.ty(), Around { offset, ..around });
         };
-        let Some(scalar) = field.ty().as_scalar() else {
-            return;
-        };
-        self.ready[0] = Some(Leaf {
-            kind: LeafKind::Scalar(scalar),
+        Some(Leaf {
+            kind: LeafKind::Scalar(field.ty().as_scalar()?),
             offset_bits: around.offset * 8 + field.offset_bits(),
             width_bits: u64::from(bits.width),
             bit_field: true,
@@ -234,11 +210,29 @@ impl<'a> Leaves<'a> {
             declared_align: around.align.max(field.ty().align()),
             members_aligned: around.aligned,
             in_wide_array: around.in_wide_array,
-        });
+        })
+    }
+}
+
+/// Bits of a vector that carry lanes: three lanes take the place of four, and only three have a value.
+fn vector_bits(vector: Vector, size: u64) -> u64 {
+    let lanes = u64::from(vector.lanes);
+    match vector.bools {
+        Some(_) => lanes,
+        None => size / lanes.next_power_of_two() * 8 * lanes,
     }
 }
 
 impl Around {
+    const NOTHING: Self = Self {
+        offset: 0,
+        align: 1,
+        aligned: true,
+        atomic: false,
+        in_union: false,
+        in_wide_array: false,
+    };
+
     fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
         Leaf {
             kind,
@@ -262,26 +256,34 @@ impl Iterator for Leaves<'_> {
     type Item = Leaf;
 
     fn next(&mut self) -> Option<Leaf> {
+        if let Some(leaf) = self.first.take().or_else(|| self.second.take()) {
+            return Some(leaf);
+        }
         loop {
-            if let Some(leaf) = self.ready[0].take() {
-                self.ready.swap(0, 1);
-                return Some(leaf);
-            }
-            match self.stack.last_mut()? {
+            let found = match self.stack.last_mut()? {
                 Frame::Fields { rest, around } => {
                     let around = *around;
                     match rest.next() {
                         Some(field) => self.enter_field(field, around),
-                        None => drop(self.stack.pop()),
+                        None => {
+                            self.stack.pop();
+                            None
+                        }
                     }
                 }
-                Frame::Elements { left: 0, .. } => drop(self.stack.pop()),
+                Frame::Elements { left: 0, .. } => {
+                    self.stack.pop();
+                    None
+                }
                 Frame::Elements { elem, left, around } => {
                     let (elem, here) = (*elem, *around);
                     *left -= 1;
                     around.offset += elem.size();
-                    self.enter(elem, here);
+                    self.enter(elem, here)
                 }
+            };
+            if found.is_some() {
+                return found;
             }
         }
     }

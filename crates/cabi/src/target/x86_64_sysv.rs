@@ -129,7 +129,11 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
     match ty.kind() {
         // The only value that is ComplexX87, and only when it is nothing else (rule 4 of the text on `_Complex`).
         Kind::Complex(Scalar::F80) => {
-            return Ok(Shape::Classes(Classes::of(&[Class::ComplexX87; 4])));
+            return Ok(Shape::Classes(Classes::whole(
+                32,
+                Class::ComplexX87,
+                Class::ComplexX87,
+            )));
         }
         Kind::Vector(vector) => {
             lowerable(LeafKind::Vector(*vector), ty)?;
@@ -156,8 +160,9 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
             continue;
         }
         // Rule 3. From its first to its last bit: a bit-field may straddle.
-        let first = leaf.eightbytes().start;
+        let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
         for i in leaf.eightbytes() {
+            classes.use_up_to(i, end);
             let Some(class) = classes.as_mut_slice().get_mut(i) else {
                 continue;
             };
@@ -336,7 +341,7 @@ fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>) -> Shape {
     if size == 8 && vector.lane == Scalar::F64 {
         let in_sse = result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE);
         return if in_sse {
-            Shape::Classes(Classes::of(&[Class::Sse]))
+            Shape::Classes(Classes::whole(8, Class::Sse, Class::Sse))
         } else {
             Shape::Memory
         };
@@ -360,61 +365,42 @@ fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>) -> Shape {
         }
     }
     let first = vector_class(vector, size, cx);
-    let mut classes = Classes::none(size.max(1));
-    for (i, class) in classes.as_mut_slice().iter_mut().enumerate() {
-        *class = if i == 0 || first == Class::Integer {
-            first
-        } else {
-            Class::SseUp
-        };
-    }
-    Shape::Classes(classes)
+    let rest = if first == Class::Integer {
+        first
+    } else {
+        Class::SseUp
+    };
+    Shape::Classes(Classes::whole(size, first, rest))
 }
 
 /// The parts that `classes` make of `ty`.
-fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>) -> Group {
+fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &Classify<'_, '_>) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), align);
     group.classes = Some(*classes);
-    let used = used_bytes(ty, cx);
-    let mut eightbytes = classes.as_slice().iter().zip(used).enumerate().peekable();
-    while let Some((i, (class, used))) = eightbytes.next() {
-        // At most 7 * 8.
-        let offset = u8::try_from(8 * i).unwrap_or(u8::MAX);
-        let part = |ty: PartType, size| Part {
-            class: *class,
+    let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
+    let mut eightbytes = (0_u8..).step_by(8).zip(classes.used()).peekable();
+    while let Some((offset, (class, used))) = eightbytes.next() {
+        let extension = Extension::None;
+        let part = |ty, size| Part {
+            class,
             ty,
             offset,
             size,
-            extension: Extension::None,
+            extension,
         };
-        let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
         match class {
             Class::Integer => group.parts.push(part(I64, used.max(1))),
-            Class::Sse => {
+            // An `SseUp` that starts a part: a vector wider than its registers goes on in the next one.
+            Class::Sse | Class::SseUp => {
                 let mut bytes = 8;
-                while bytes < widest
-                    && eightbytes
-                        .next_if(|(_, (next, _))| **next == Class::SseUp)
-                        .is_some()
-                {
+                let up = |next: &(u8, (Class, u8))| next.1.0 == Class::SseUp;
+                while bytes < widest && eightbytes.next_if(up).is_some() {
                     bytes += 8;
                 }
                 group.parts.push(sse_part(part(F64, used.max(1)), bytes));
             }
-            // A vector wider than its registers goes on in the next one.
-            Class::SseUp => {
-                let mut bytes = 8;
-                while bytes < widest
-                    && eightbytes
-                        .next_if(|(_, (next, _))| **next == Class::SseUp)
-                        .is_some()
-                {
-                    bytes += 8;
-                }
-                group.parts.push(sse_part(part(F64, 8), bytes));
-            }
             Class::X87 => group.parts.push(part(F80, 10)),
-            Class::ComplexX87 if i % 2 == 0 => group.parts.push(part(F80, 10)),
+            Class::ComplexX87 if offset % 16 == 0 => group.parts.push(part(F80, 10)),
             Class::ComplexX87 | Class::X87Up | Class::NoClass | Class::Memory => {}
         }
     }
@@ -435,22 +421,4 @@ fn sse_part(part: Part, bytes: u8) -> Part {
         _ => (V512, 64),
     };
     Part { ty, size, ..part }
-}
-
-/// Of each eightbyte of `ty`, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
-fn used_bytes(ty: &Type, cx: &Classify<'_, '_>) -> [u8; 8] {
-    let mut used = [0_u8; 8];
-    for leaf in leaves(ty) {
-        if leaf.unnamed && !cx.policy.has(Policy::UNNAMED_BIT_FIELDS_COUNT) {
-            continue;
-        }
-        let bytes = leaf.bytes();
-        for (used, start) in used.iter_mut().zip((0_u64..).step_by(8)) {
-            let end = bytes.end.min(start + 8).saturating_sub(start);
-            if bytes.start < start + 8 {
-                *used = (*used).max(u8::try_from(end).unwrap_or(8));
-            }
-        }
-    }
-    used
 }
