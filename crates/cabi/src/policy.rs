@@ -64,6 +64,8 @@ bits! {
     /// An array of more than 16 bytes and more than one element adds no class to the union it is a member of (clang): a wide vector beside it stays in
     /// its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16;
+    /// On Win64, `_Float16` travels in a vector register (clang); gcc passes it as an integer.
+    WIN64_HALF_IN_SSE = 17;
 }
 
 impl Policy {
@@ -90,7 +92,8 @@ impl Policy {
             | Self::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY.0
             | Self::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS.0
             | Self::WIN64_SMALL_VECTORS_BY_REFERENCE.0
-            | Self::WIN64_FLOAT128_IN_SSE.0,
+            | Self::WIN64_FLOAT128_IN_SSE.0
+            | Self::WIN64_HALF_IN_SSE.0,
     );
 
     /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).

@@ -164,7 +164,9 @@ impl Record {
         self.attributes
     }
 
-    pub(crate) fn align(&self) -> u32 {
+    /// The alignment of the record as it was declared, in bytes; of the type, `_Atomic` and a typedef's attribute may make another.
+    #[must_use]
+    pub fn align(&self) -> u32 {
         self.align
     }
 

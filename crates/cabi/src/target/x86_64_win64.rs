@@ -94,7 +94,8 @@ const fn float(ty: PartType) -> Part {
 /// The part of a scalar; `None` sends it to memory.
 fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
     match scalar {
-        Scalar::F16 | Scalar::BF16 => Some(float(F16)),
+        Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => Some(float(F16)),
+        Scalar::F16 | Scalar::BF16 => Some(Part::int(I16, Extension::None)),
         Scalar::F32 => Some(float(F32)),
         Scalar::F64 => Some(float(F64)),
         Scalar::Int { bits: 128, .. } if result => Some(float(V128)),
