@@ -136,6 +136,7 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
         }
         "WIN64_SMALL_VECTORS_BY_REFERENCE" => argument(v2i).convention(&X86_64_WIN64),
         "WIN64_FLOAT128_IN_SSE" => result(Type::F128).convention(&X86_64_WIN64),
+        "WIN64_HALF_IN_SSE" => argument(Type::F16).convention(&X86_64_WIN64),
         "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => {
             argument(v8f).variadic().features(VectorLevel::Avx)
         }
