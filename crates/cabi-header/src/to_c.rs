@@ -248,8 +248,7 @@ impl Emitter {
             Kind::Complex(part) => scalar_type(*part).map_or(ty.canonical_align(), bare),
             Kind::Array(array) => array.elem.align(),
             Kind::Slice => u32::from(self.model.pointer),
-            // A multiple of the record's alignment, so not less than it.
-            Kind::Record(_) if ty.is_atomic() => u32::try_from(ty.size()).unwrap_or(1),
+            Kind::Record(record) => record.align(),
             _ => ty.canonical_align(),
         };
         match u32::try_from(ty.size()) {
@@ -340,10 +339,13 @@ impl Emitter {
                     "cabi_{}_x{lanes}",
                     lane.trim_start_matches('_').replace(' ', "_")
                 );
-                let text = format!(
-                    "typedef {lane} {name} __attribute__((vector_size({})));\n",
-                    ty.size()
-                );
+                // gcc has vectors of 2^n lanes only, and states their bytes.
+                let attribute = if lanes.is_power_of_two() {
+                    format!("vector_size({})", ty.size())
+                } else {
+                    format!("ext_vector_type({lanes})")
+                };
+                let text = format!("typedef {lane} {name} __attribute__(({attribute}));\n");
                 Ok(self.define_once(&name, &text))
             }
         }

@@ -10,7 +10,7 @@ mod support;
 
 use cabi::{DataModel, Kind, Type};
 use cabi_header::{Emitter, Header, Options};
-use proptest::strategy::{Strategy, ValueTree};
+use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
 use support::generate::{Dialect, placed_record, record};
 use support::{Compiler, read_with};
@@ -130,6 +130,7 @@ fn random_types_survive_the_way_through_c() {
 fn random_types_of_other_data_models() {
     let ilp32 = Dialect {
         bf16: false,
+        largest_atomic: 8,
         model: DataModel::ILP32,
         int128: false,
         ..Dialect::ALL
@@ -201,6 +202,24 @@ fn chosen_offsets_are_spelled_out() {
     );
 }
 
+#[test]
+fn layouts_of_another_data_model_are_spelled_out() {
+    // `ms_struct` on Linux: Microsoft's bit-fields, everything else as System V has it.
+    let mut model = MODEL;
+    model.bit_fields = cabi::BitFieldStyle::Ms;
+    let dialect = Dialect {
+        model,
+        attributes: false,
+        ..Dialect::ALL
+    };
+    round_trip(
+        record("outer", dialect),
+        MODEL,
+        "x86_64-linux-gnu",
+        placed_difference,
+    );
+}
+
 /// Assertions on everything C can state about `ty`, called `name`.
 fn assertions(emitter: &mut Emitter, ty: &Type, name: &str) -> String {
     let spelled = emitter.spelling(ty).unwrap();
@@ -227,10 +246,9 @@ fn assertions(emitter: &mut Emitter, ty: &Type, name: &str) -> String {
 }
 
 /// `n` random records in one file, with their layout asserted.
-fn batch(n: usize, dialect: Dialect) -> String {
+fn batch(n: usize, strategy: &BoxedStrategy<Type>) -> String {
     // The same types each time: what one compiler release does wrong shall not come and go.
     let mut runner = TestRunner::deterministic();
-    let strategy = record("outer", dialect);
     let mut emitter = Emitter::new(&MODEL);
     let mut asserted = String::new();
     for i in 0..n {
@@ -241,13 +259,13 @@ fn batch(n: usize, dialect: Dialect) -> String {
 }
 
 /// One file with many types is fast; when it fails, types are tried one by one and the first that fails is shrunk.
-fn agrees(compiler: Compiler, dialect: Dialect) {
+fn agrees(compiler: Compiler, types: &BoxedStrategy<Type>) {
     let Some(command) = compiler.find() else {
         return;
     };
     let cases = 600;
     if compiler
-        .check(command, &batch(cases, dialect), "batch")
+        .check(command, &batch(cases, types), "batch")
         .is_ok()
     {
         return;
@@ -258,7 +276,7 @@ fn agrees(compiler: Compiler, dialect: Dialect) {
         ..Config::default()
     };
     let mut runner = TestRunner::new_with_rng(config, deterministic());
-    let result = runner.run(&record("outer", dialect), |ty| {
+    let result = runner.run(types, |ty| {
         let mut emitter = Emitter::new(&MODEL);
         let asserted = assertions(&mut emitter, &ty, "outer");
         let text = format!("{}{asserted}", emitter.definitions());
@@ -278,12 +296,14 @@ fn deterministic() -> TestRng {
 
 #[test]
 fn gcc_agrees_on_random_types() {
-    agrees(Compiler::Gcc, Dialect::GCC);
+    agrees(Compiler::Gcc, &record("outer", Dialect::GCC));
+    agrees(Compiler::Gcc, &placed_record(Dialect::GCC));
 }
 
 #[test]
 fn clang_agrees_on_random_types() {
-    agrees(Compiler::Clang, Dialect::CLANG);
+    agrees(Compiler::Clang, &record("outer", Dialect::CLANG));
+    agrees(Compiler::Clang, &placed_record(Dialect::CLANG));
 }
 
 #[test]
@@ -292,7 +312,7 @@ fn a_wrong_assertion_is_noticed() {
         let Some(command) = compiler.find() else {
             continue;
         };
-        let text = batch(20, Dialect::GCC).replacen(" == ", " == 1 + ", 1);
+        let text = batch(20, &record("outer", Dialect::GCC)).replacen(" == ", " == 1 + ", 1);
         let message = compiler.check(command, &text, "control").unwrap_err();
         assert!(message.contains("size of record 0"), "{message}");
     }

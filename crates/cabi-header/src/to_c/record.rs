@@ -63,10 +63,7 @@ impl Emitter {
             list.extend(declared.packed.then(|| "packed".to_owned()));
             list.extend(declared.align.map(|align| format!("aligned({align})")));
         } else {
-            list.extend([
-                "packed".to_owned(),
-                format!("aligned({})", ty.canonical_align()),
-            ]);
+            list.extend(["packed".to_owned(), format!("aligned({})", record.align())]);
         }
         list.extend(
             record
@@ -112,9 +109,9 @@ impl Emitter {
             }
             let name = field.name().map(|name| member_name(name, names));
             let mut line = match (field.ty().kind(), &name) {
-                // gcc wants a named member before a flexible array; a length of 0 has the same layout.
-                (Kind::Array(array), Some(name)) if array.len.is_none() && is_alone => {
-                    self.declarator(&array.elem, &format!("{name}[0]"))?
+                // gcc wants a named member before a flexible array.
+                (Kind::Array(_), Some(name)) if is_alone => {
+                    self.declarator(&unflexible(field.ty())?, name)?
                 }
                 (_, Some(name)) => self.declarator(field.ty(), name)?,
                 (_, None) => self.specifier(field.ty())?,
@@ -188,7 +185,10 @@ impl Emitter {
                     format!("{} : {}", self.specifier(field.ty())?, bits.width),
                     u64::from(bits.width),
                 ),
-                (None, Some(name)) => (self.declarator(field.ty(), &name)?, field.ty().size() * 8),
+                (None, Some(name)) => (
+                    self.declarator(&unflexible(field.ty())?, &name)?,
+                    field.ty().size() * 8,
+                ),
                 (None, None) => {
                     let Kind::Record(inner) = field.ty().kind() else {
                         return Err(ToCError::not_c(
@@ -215,6 +215,15 @@ impl Emitter {
             );
         }
         Ok(body)
+    }
+}
+
+/// A flexible array member as an array of length 0, which has the same layout and may stand anywhere.
+fn unflexible(ty: &Type) -> Result<Type, ToCError> {
+    match ty.kind() {
+        Kind::Array(array) if array.len.is_none() => Type::array(&array.elem, 0)
+            .map_err(|_| ToCError::not_c(ty, "C has no array of these elements")),
+        _ => Ok(ty.clone()),
     }
 }
 
@@ -335,5 +344,5 @@ fn has_layout(built: &Type, record: &Record, ty: &Type) -> bool {
     let same_offsets = built
         .as_record()
         .is_some_and(|built| offsets(built) == offsets(record));
-    same_offsets && built.size() == ty.size() && built.canonical_align() == ty.canonical_align()
+    same_offsets && built.size() == ty.size() && built.align() == record.align()
 }

@@ -19,6 +19,8 @@ pub struct Dialect {
     pub enums: bool,
     /// Bytes of the largest vector, of bools too.
     pub largest_vector: u64,
+    /// Bytes of the largest record that `_Atomic` aligns to its size.
+    pub largest_atomic: u64,
     /// `packed`, `aligned` and pragmas.
     pub attributes: bool,
 }
@@ -35,6 +37,7 @@ impl Dialect {
         odd_floats: true,
         enums: true,
         largest_vector: 64,
+        largest_atomic: 16,
         attributes: true,
     };
     /// gcc 12.
@@ -201,6 +204,14 @@ fn simple(dialect: Dialect) -> BoxedStrategy<Type> {
         .prop_map(|ty| ty.atomic().unwrap());
     let plain = prop_oneof![6 => scalar(dialect), 1 => enumeration(dialect), 1 => vector, 1 => complex, 1 => atomic].boxed();
     let aligned = (plain.clone(), 0_u32..6).prop_map(|(ty, log)| ty.with_align(1 << log).unwrap());
+    let odd = (
+        prop::sample::select(vec![Type::I16, Type::F32, Type::F64]),
+        3_u16..8,
+    )
+        .prop_filter_map("vectors have at most 64 bytes", move |(lane, lanes)| {
+            let odd = Type::vector(&lane, lanes).ok()?;
+            (odd.size() <= dialect.largest_vector).then_some(odd)
+        });
     let bools = (1_u16..=if dialect.largest_vector > 16 {
         200
     } else {
@@ -211,7 +222,7 @@ fn simple(dialect: Dialect) -> BoxedStrategy<Type> {
         return plain;
     }
     if dialect.bool_vector {
-        prop_oneof![20 => plain, 2 => aligned, 1 => bools].boxed()
+        prop_oneof![20 => plain, 2 => aligned, 1 => bools, 1 => odd].boxed()
     } else {
         prop_oneof![10 => plain, 1 => aligned].boxed()
     }
@@ -223,6 +234,10 @@ fn object(dialect: Dialect, levels: u32) -> BoxedStrategy<Type> {
         return simple(dialect);
     }
     let inner = object(dialect, levels - 1);
+    let atomic = record_of("atomic", simple(dialect), dialect)
+        .prop_filter_map("atomics have few bytes", move |ty| {
+            (ty.size() <= dialect.largest_atomic).then(|| ty.atomic().ok())?
+        });
     // clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where it is aligned to more.
     let shortest = u64::from(dialect.model.empty_record != 0);
     let array = (inner.clone(), shortest..4)
@@ -232,6 +247,7 @@ fn object(dialect: Dialect, levels: u32) -> BoxedStrategy<Type> {
     prop_oneof![
         6 => simple(dialect),
         1 => array,
+        1 => atomic,
         2 => record_of("inner", inner.clone(), dialect),
         1 => record_of("inner", inner, dialect).prop_map(move |ty| if dialect.attributes { ty.with_align(16).unwrap() } else { ty }),
     ]
