@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         }
         control(&corpus.subjects, &mut report);
     }
-    report.finish(!bless)
+    report.finish(!bless && std::env::var_os("CABI_CORPUS").is_none())
 }
 
 fn refuse(why: &str) -> ExitCode {

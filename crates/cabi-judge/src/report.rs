@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::judge::judges_required;
+
 /// Counts and texts of one suite.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -20,6 +22,7 @@ pub struct Report {
     failed: Vec<String>,
     not_run: BTreeMap<(String, String), Vec<String>>,
     notes: Vec<String>,
+    incomplete: bool,
 }
 
 /// A failure that is known.
@@ -106,6 +109,17 @@ impl Report {
         self.not_run.entry(key).or_default().push(case.to_owned());
     }
 
+    /// Takes note that nothing of `engine` can run: a failure where judges are required, printed otherwise.
+    pub fn absent(&mut self, engine: &str, why: &str) {
+        self.incomplete = true;
+        if judges_required() {
+            self.failed
+                .push(format!("every case [{engine}]: cannot run: {why}"));
+        } else {
+            self.not_run(engine, "every case", why);
+        }
+    }
+
     /// A line to print with the result.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
@@ -127,7 +141,7 @@ impl Report {
                 .not_run
                 .iter()
                 .any(|((engine, _), cases)| *engine == known.engine && cases.contains(&known.case));
-            if complete && !passes && !skipped && !self.met.contains(&i) {
+            if complete && !self.incomplete && !passes && !skipped && !self.met.contains(&i) {
                 self.failed.push(format!(
                     "{named}: listed in expected.toml, but there is no such case"
                 ));
