@@ -125,9 +125,11 @@ pub(crate) enum TypeKind {
         len: Option<Box<Expr>>,
     },
     Complex(Box<TypeExpr>),
+    /// The flavour is a vector of bools' own.
     Vector {
         element: Box<TypeExpr>,
         lanes: Box<Expr>,
+        flavour: Option<Ident>,
     },
     BitInt {
         signed: bool,
@@ -153,7 +155,7 @@ impl TypeKind {
             TypeKind::Array { element, len } => {
                 len.as_ref().map_or(0, |len| len.depth).max(element.depth)
             }
-            TypeKind::Vector { element, lanes } => element.depth.max(lanes.depth),
+            TypeKind::Vector { element, lanes, .. } => element.depth.max(lanes.depth),
             TypeKind::BitInt { bits, .. } => bits.depth,
             TypeKind::Record(record) => {
                 let members = record.members.iter().flatten();

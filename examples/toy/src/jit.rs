@@ -39,8 +39,9 @@ pub(crate) fn run(
     main: FnId,
     args: &[String],
     directories: &[PathBuf],
+    settings: &Settings,
 ) -> Result<i32, RunError> {
-    let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
+    let mut engine = Engine::new(settings).map_err(RunError::host)?;
     let mut main_func = None;
     let declared = lower(checked, &mut engine, |engine, mut compiled| {
         if compiled.id == main {

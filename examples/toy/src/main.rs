@@ -17,6 +17,7 @@ mod types;
 
 use ariadne::Source;
 use clap::{Parser, Subcommand, ValueEnum};
+use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
 use diag::{Diagnostic, Span};
 use jit::RunError;
 use lower::LowerError;
@@ -40,6 +41,8 @@ enum Command {
         /// Look for the libraries that the program names in this directory first.
         #[arg(short = 'L', long = "library-path", value_name = "DIR")]
         directories: Vec<PathBuf>,
+        #[command(flatten)]
+        machine: Machine,
         /// The program.
         file: PathBuf,
         /// What `main` gets.
@@ -58,6 +61,47 @@ enum Command {
         /// The program.
         file: PathBuf,
     },
+}
+
+/// How Cranelift compiles. The program's result does not depend on it.
+#[derive(clap::Args)]
+struct Machine {
+    /// Optimize.
+    #[arg(
+        short = 'O',
+        long = "optimize",
+        value_name = "FOR",
+        default_value = "speed"
+    )]
+    optimize: Optimize,
+    /// Allocate registers in one pass.
+    #[arg(long)]
+    single_pass: bool,
+    /// Use no instructions beyond SSE2.
+    #[arg(long)]
+    baseline: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Optimize {
+    None,
+    Speed,
+}
+
+impl Machine {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        if let Optimize::None = self.optimize {
+            settings = settings.opt_level(OptLevel::None);
+        }
+        if self.single_pass {
+            settings = settings.register_allocator(RegisterAllocator::SinglePass);
+        }
+        if self.baseline {
+            settings = settings.cpu(Cpu::Baseline);
+        }
+        settings
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,10 +124,11 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run {
             directories,
+            machine,
             file,
             args,
-        } => run(&file, &args, &directories),
-        Command::Check { file } => Text::read(&file).and_then(|text| text.check()).map(|_| 0),
+        } => run(&file, &args, &directories, &machine.settings()),
+        Command::Check { file } => check(&file).map(|()| 0),
         Command::Emit { form, file } => emit(form, &file).map(|()| 0),
     };
     match result {
@@ -97,7 +142,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(file: &PathBuf, args: &[String], directories: &[PathBuf]) -> Result<i32, Failure> {
+fn run(
+    file: &PathBuf,
+    args: &[String],
+    directories: &[PathBuf],
+    settings: &Settings,
+) -> Result<i32, Failure> {
     let text = Text::read(file)?;
     let checked = text.check()?;
     let Some(main) = checked.main else {
@@ -111,7 +161,17 @@ fn run(file: &PathBuf, args: &[String], directories: &[PathBuf]) -> Result<i32, 
         .into_iter()
         .chain(args.iter().cloned())
         .collect();
-    jit::run(&checked, main, &args, directories).map_err(|error| text.blame(error))
+    jit::run(&checked, main, &args, directories, settings).map_err(|error| text.blame(error))
+}
+
+/// Also finds what only lowering refuses, where there is something to lower for.
+fn check(file: &PathBuf) -> Result<(), Failure> {
+    let text = Text::read(file)?;
+    let checked = text.check()?;
+    match jit::clif(&checked) {
+        Err(error @ RunError::Program(LowerError { span: Some(_), .. })) => Err(text.blame(error)),
+        _ => Ok(()),
+    }
 }
 
 fn emit(form: Form, file: &PathBuf) -> Result<(), Failure> {

@@ -39,9 +39,11 @@ pub(crate) enum TyKind {
     Pointer(Ty),
     Fn(Rc<FnTy>),
     Complex(Scalar),
+    /// Vectors of bools have a flavour, and are passed accordingly.
     Vector {
         lane: Scalar,
         lanes: u16,
+        flavour: Option<BoolVector>,
     },
     /// Without a length: flexible.
     Array {
@@ -214,14 +216,28 @@ impl Types {
         self.intern(TyKind::Complex(part), Some(layout), &[])
     }
 
-    pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
+    pub(crate) fn vector(
+        &mut self,
+        lane: Scalar,
+        lanes: u16,
+        flavour: Option<BoolVector>,
+    ) -> Result<Ty, String> {
         self.scalar(lane)?;
-        let layout = match lane {
-            Scalar::Bool => Type::bool_vector(lanes, BoolVector::Clang),
-            _ => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
+        let flavour = match lane {
+            Scalar::Bool => flavour.or(Some(BoolVector::Clang)),
+            _ => None,
+        };
+        let layout = match flavour {
+            Some(flavour) => Type::bool_vector(lanes, flavour),
+            None => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
         };
         let layout = layout.map_err(|error| error.to_string())?;
-        self.intern(TyKind::Vector { lane, lanes }, Some(layout), &[])
+        let kind = TyKind::Vector {
+            lane,
+            lanes,
+            flavour,
+        };
+        self.intern(kind, Some(layout), &[])
     }
 
     pub(crate) fn record(&mut self, id: RecordId) -> Ty {
@@ -284,7 +300,12 @@ impl Types {
             TyKind::Scalar(scalar) => scalar_name(*scalar),
             TyKind::Pointer(to) => format!("*{}", self.name_to(*to, levels)),
             TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
-            TyKind::Vector { lane, lanes } => format!("vec<{}, {lanes}>", scalar_name(*lane)),
+            TyKind::Vector {
+                lanes,
+                flavour: Some(BoolVector::Zig),
+                ..
+            } => format!("vec<bool, {lanes}, zig>"),
+            TyKind::Vector { lane, lanes, .. } => format!("vec<{}, {lanes}>", scalar_name(*lane)),
             TyKind::Array {
                 element,
                 len: Some(len),

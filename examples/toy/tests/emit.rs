@@ -1,5 +1,9 @@
 //! What `toy emit` shows: the CLIF of a function, and the placement of each function and call.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 mod common;
 
@@ -37,7 +41,9 @@ fn emit(form: &str) -> Option<String> {
 
 /// The part of the text that is about one function.
 fn part<'t>(text: &'t str, begin: &str, next: &str) -> &'t str {
-    let start = text.find(begin).unwrap_or_else(|| panic!("no {begin:?} in {text}"));
+    let start = text
+        .find(begin)
+        .unwrap_or_else(|| panic!("no {begin:?} in {text}"));
     let rest = &text[start + begin.len()..];
     &rest[..rest.find(next).unwrap_or(rest.len())]
 }
@@ -50,14 +56,20 @@ fn clif_has_no_memcpy_for_records_of_up_to_64_bytes() {
         assert!(!clif.contains("Mem"), "{clif}");
     }
     // The control: one word more is copied by libc.
-    assert!(part(&text, "; fn more(", "\n; fn ").contains("%Memmove"), "{text}");
+    assert!(
+        part(&text, "; fn more(", "\n; fn ").contains("%Memmove"),
+        "{text}"
+    );
 }
 
 #[test]
 fn clif_is_that_of_the_registers() {
     let Some(text) = emit("clif") else { return };
     let translate = part(&text, "; fn translate(", "\n; fn ");
-    assert!(translate.contains("function %translate(f64, f64, i32"), "{translate}");
+    assert!(
+        translate.contains("function %translate(f64, f64, i32"),
+        "{translate}"
+    );
     assert!(translate.contains("-> f64, f64 system_v"), "{translate}");
     let print = part(&text, "; fn print(", "\n; fn ");
     assert!(print.contains("is __clif_cabi_variadic_1"), "{print}");
@@ -67,11 +79,17 @@ fn clif_is_that_of_the_registers() {
 fn abi_names_the_place_of_each_piece() {
     let Some(text) = emit("abi") else { return };
     let translate = part(&text, "\nfn translate(", "\nfn ");
-    for line in ["arg 0 v: struct Vec2, 16 bytes -> xmm0 xmm1", "ret: struct Vec2, 16 bytes -> xmm0 xmm1"] {
+    for line in [
+        "arg 0 v: struct Vec2, 16 bytes -> xmm0 xmm1",
+        "ret: struct Vec2, 16 bytes -> xmm0 xmm1",
+    ] {
         assert!(translate.contains(line), "{translate}");
     }
     let pair = part(&text, "\nfn pair(", "\nfn ");
-    assert!(pair.contains("line 8: call of a pointer, fn(Pair) -> i64"), "{pair}");
+    assert!(
+        pair.contains("line 8: call of a pointer, fn(Pair) -> i64"),
+        "{pair}"
+    );
     let print = part(&text, "\nfn print(", "\nfn ");
     let call = part(print, "line 12: call of printf", "line ");
     for words in ["xmm0", "stack 0..16", "al 1"] {

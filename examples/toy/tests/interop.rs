@@ -12,23 +12,34 @@ use common::{Outcome, compile, skip};
 use std::path::Path;
 use std::process::Command;
 
-fn shapes(directory: &Path) -> Option<(String, String)> {
+/// Builds the library, and says what the twin in C prints with it.
+fn build(compiler: &str, directory: &Path) -> String {
     let source = common::root().join("tests/interop");
     let library = directory.join("libshapes.so");
-    if !compile(&source.join("shapes.c"), &library, &["-shared", "-fPIC"]) {
-        skip("there is no `cc`");
-        return None;
-    }
+    compile(
+        compiler,
+        &source.join("shapes.c"),
+        &library,
+        &["-shared", "-fPIC"],
+    );
     let twin = directory.join("main");
-    let object = source.join("shapes.c").display().to_string();
-    assert!(compile(&source.join("main.c"), &twin, &[&object]));
-    let expected = Command::new(&twin).output().unwrap();
-    assert!(expected.status.success());
-    let program = source.join("shapes.toy").display().to_string();
-    match common::toy_args("run", &["-L", &directory.display().to_string(), &program]) {
+    let library = source.join("shapes.c").display().to_string();
+    compile(compiler, &source.join("main.c"), &twin, &[&library]);
+    let ran = Command::new(&twin).output().unwrap();
+    assert!(ran.status.success());
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+/// What a program prints that uses the library in `directory`.
+fn output(machine: &[&str], directory: &Path, program: &Path) -> Option<String> {
+    let (directory, program) = (
+        directory.display().to_string(),
+        program.display().to_string(),
+    );
+    match common::toy_args("run", &[&["-L", &directory], machine, &[&program]].concat()) {
         Outcome::Ran(ran) => {
-            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-            Some((ran.stdout, String::from_utf8(expected.stdout).unwrap()))
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{machine:?}");
+            Some(ran.stdout)
         }
         Outcome::NoJit(why) => {
             skip(&why);
@@ -39,21 +50,32 @@ fn shapes(directory: &Path) -> Option<(String, String)> {
 
 #[test]
 fn structs_go_to_c_and_come_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let Some((printed, expected)) = shapes(directory.path()) else {
-        return;
-    };
-    assert_eq!(printed, expected);
-    assert!(printed.lines().count() >= 22);
+    let program = common::root().join("tests/interop/shapes.toy");
+    let compilers = common::compilers();
+    if compilers.is_empty() {
+        skip("there is no C compiler");
+    }
+    for compiler in compilers {
+        let directory = tempfile::tempdir().unwrap();
+        let expected = build(&compiler, directory.path());
+        assert!(expected.lines().count() >= 22);
+        for machine in common::MACHINES {
+            let Some(printed) = output(machine, directory.path(), &program) else {
+                return;
+            };
+            assert_eq!(printed, expected, "{compiler} {machine:?}");
+        }
+    }
 }
 
 /// The negative control: a struct that is declared otherwise than the library has it goes wrong.
 #[test]
 fn a_struct_declared_otherwise_goes_wrong() {
-    let directory = tempfile::tempdir().unwrap();
-    let Some((printed, _)) = shapes(directory.path()) else {
-        return;
+    let Some(compiler) = common::compilers().into_iter().next() else {
+        return skip("there is no C compiler");
     };
+    let directory = tempfile::tempdir().unwrap();
+    let expected = build(&compiler, directory.path());
     let text = std::fs::read_to_string(common::root().join("tests/interop/shapes.toy")).unwrap();
     let changes = [
         (
@@ -75,15 +97,9 @@ fn a_struct_declared_otherwise_goes_wrong() {
         assert!(text.contains(from), "{from}");
         let changed = directory.path().join("changed.toy");
         std::fs::write(&changed, text.replace(from, to)).unwrap();
-        let args = [
-            "-L",
-            &directory.path().display().to_string(),
-            &changed.display().to_string(),
-        ];
-        let Outcome::Ran(ran) = common::toy_args("run", &args) else {
+        let Some(printed) = output(&[], directory.path(), &changed) else {
             return;
         };
-        assert_eq!(ran.code, 0, "{from}");
-        assert_ne!(ran.stdout, printed, "{from} -> {to}");
+        assert_ne!(printed, expected, "{from} -> {to}");
     }
 }

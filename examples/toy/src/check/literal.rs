@@ -354,7 +354,7 @@ impl<'p> Checker<'p> {
                 element,
                 len: Some(len),
             } => (element, len),
-            TyKind::Vector { lane, lanes } => (
+            TyKind::Vector { lane, lanes, .. } => (
                 self.types
                     .scalar(lane)
                     .map_err(|why| Diagnostic::new(span, why))?,

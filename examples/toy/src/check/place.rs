@@ -6,7 +6,6 @@ use crate::diag::{Diagnostic, Span};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
 use crate::types::{RecordId, Ty, TyKind};
 use cabi::Scalar;
-use std::rc::Rc;
 
 impl<'p> Checker<'p> {
     /// The place an expression names; a value that has none gets a temporary one.
@@ -107,7 +106,7 @@ impl<'p> Checker<'p> {
                 let kind = PlaceKind::Element(Box::new(base_place), Box::new(index));
                 Ok(Place { ty: element, kind })
             }
-            TyKind::Vector { lane, lanes } => {
+            TyKind::Vector { lane, lanes, .. } => {
                 self.in_range(&index, u64::from(lanes), "the vector has")?;
                 let ty = self
                     .types
@@ -304,12 +303,12 @@ impl<'p> Checker<'p> {
                 _ => None,
             },
             PlaceKind::Member(base, path) => {
-                let mut layout = Rc::new(self.types.layout(base.ty)?.clone());
+                let mut layout = self.types.layout(base.ty)?.clone();
                 let mut bits = false;
                 for &at in path {
                     let field = layout.as_record()?.fields().get(at)?.clone();
                     bits = field.bit_field().is_some();
-                    layout = Rc::new(field.ty().clone());
+                    layout = field.ty().clone();
                 }
                 bits.then_some("a bit-field")
             }

@@ -1,10 +1,10 @@
 //! Types as written, made types of the program.
 
 use super::{Check, Checker, LazyItem, Meaning};
-use crate::ast::{TypeExpr, TypeKind};
+use crate::ast::{Ident, TypeExpr, TypeKind};
 use crate::diag::{Diagnostic, Span};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
-use cabi::Scalar;
+use cabi::{BoolVector, Scalar};
 
 /// Whether `name` is a type's without any declaration.
 pub(super) fn is_builtin(name: &str) -> bool {
@@ -141,12 +141,20 @@ impl<'p> Checker<'p> {
                 let part = self.part(part, "complex number")?;
                 self.types.complex(part).map_err(spelled)
             }
-            TypeKind::Vector { element, lanes } => {
+            TypeKind::Vector {
+                element,
+                lanes,
+                flavour,
+            } => {
                 let lane = self.part(element, "vector")?;
                 let lanes = self.count(lanes, "a vector's number of lanes")?;
                 let lanes = u16::try_from(lanes)
                     .map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
-                self.types.vector(lane, lanes).map_err(spelled)
+                let flavour = match flavour {
+                    Some(name) => Some(bool_flavour(lane, name)?),
+                    None => None,
+                };
+                self.types.vector(lane, lanes, flavour).map_err(spelled)
             }
             TypeKind::BitInt { signed, bits } => {
                 let width = self.count(bits, "an integer's number of bits")?;
@@ -189,7 +197,7 @@ impl<'p> Checker<'p> {
             return self.types.scalar(scalar).map_err(unknown);
         }
         if let Some((lane, lanes)) = vector_named(name) {
-            return self.types.vector(lane, lanes).map_err(unknown);
+            return self.types.vector(lane, lanes, None).map_err(unknown);
         }
         match self.find(name).map(|named| named.meaning) {
             Some(Meaning::Record(id)) => Ok(self.types.record(id)),
@@ -219,4 +227,14 @@ impl<'p> Checker<'p> {
             }
         }
     }
+}
+
+fn bool_flavour(lane: Scalar, name: &Ident) -> Check<BoolVector> {
+    let message = match &*name.name {
+        _ if lane != Scalar::Bool => "only vectors of bools have flavours".to_string(),
+        "clang" => return Ok(BoolVector::Clang),
+        "zig" => return Ok(BoolVector::Zig),
+        other => format!("vectors of bools are `clang`'s or `zig`'s, not `{other}`'s"),
+    };
+    Err(Diagnostic::new(name.span, message))
 }

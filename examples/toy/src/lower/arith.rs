@@ -71,7 +71,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
 
     /// The type and number of a vector's lanes.
     fn lanes(&self, ty: Ty) -> Lower<Option<(Ty, u64)>> {
-        let TyKind::Vector { lane, lanes } = *self.types.kind(ty) else {
+        let TyKind::Vector { lane, lanes, .. } = *self.types.kind(ty) else {
             return Ok(None);
         };
         let lane = self

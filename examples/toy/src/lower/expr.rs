@@ -236,6 +236,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             TyKind::Vector {
                 lane: cabi::Scalar::Bool,
                 lanes,
+                ..
             } => Some(u64::from(*lanes)),
             _ => None,
         }

@@ -41,8 +41,16 @@ impl Parser<'_> {
                 let element = Box::new(self.ty()?);
                 self.expect(Token::Comma, "`,` and the number of lanes")?;
                 let lanes = Box::new(self.additive()?);
+                let flavour = match self.accept(Token::Comma) {
+                    true => Some(self.ident("`zig` or `clang`")?),
+                    false => None,
+                };
                 self.expect(Token::Gt, "`>`")?;
-                TypeKind::Vector { element, lanes }
+                TypeKind::Vector {
+                    element,
+                    lanes,
+                    flavour,
+                }
             }
             token @ (Token::BitInt | Token::UBitInt) => {
                 self.next();

@@ -10,6 +10,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Every way to compile that the command offers, the usual one first.
+pub(crate) const MACHINES: [&[&str]; 5] = [
+    &[],
+    &["-O", "none"],
+    &["--single-pass"],
+    &["-O", "none", "--single-pass"],
+    &["--baseline"],
+];
+
 /// How the command ended.
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -73,25 +82,31 @@ fn outcome(command: &mut Command) -> Outcome {
     Outcome::Ran(ran)
 }
 
-/// Compiles C; false if there is no compiler. What the compiler does not like fails the test.
-pub(crate) fn compile(source: &Path, to: &Path, more: &[&str]) -> bool {
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_string());
+/// The C compilers that are here: `cc` (or `$CC`), and clang as a second judge.
+pub(crate) fn compilers() -> Vec<String> {
+    let first = std::env::var("CC").unwrap_or_else(|_| "cc".to_string());
+    let runs = |name: &String| Command::new(name).arg("--version").output().is_ok();
+    let clang = ["clang-19", "clang"]
+        .map(str::to_string)
+        .into_iter()
+        .find(runs);
+    if clang.is_none() {
+        eprintln!("not judged by clang: it is not here");
+    }
+    [first].into_iter().filter(runs).chain(clang).collect()
+}
+
+/// Compiles C. What the compiler does not like fails the test.
+pub(crate) fn compile(compiler: &str, source: &Path, to: &Path, more: &[&str]) {
     let mut command = Command::new(compiler);
-    command
-        .args(["-std=gnu11", "-O1", "-Wall", "-Wno-psabi"])
-        .arg(source)
-        .arg("-o")
-        .arg(to)
-        .args(more);
-    let Ok(output) = command.output() else {
-        return false;
-    };
+    command.args(["-std=gnu11", "-O1", "-Wall", "-Wno-psabi"]);
+    command.arg(source).arg("-o").arg(to).args(more);
+    let output = command.output().unwrap();
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    true
 }
 
 /// Compares with a file, or rewrites it when blessing.
