@@ -181,6 +181,13 @@ impl Emitter {
 
     /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its element's around `inner[len]`.
     fn declarator(&mut self, ty: &Type, inner: &str) -> Result<String, ToCError> {
+        let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
+        if is_pointer && ty.size() != u64::from(self.model.pointer) {
+            return Err(ToCError::not_c(
+                ty,
+                "pointers have another size in this data model",
+            ));
+        }
         if !self.has_own_align(ty) && !ty.is_atomic() {
             match ty.kind() {
                 Kind::Array(array) => {
@@ -259,12 +266,6 @@ impl Emitter {
 
     fn scalar(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
         let spelled = match scalar {
-            Scalar::Ptr | Scalar::FnPtr if ty.size() != u64::from(self.model.pointer) => {
-                return Err(ToCError::not_c(
-                    ty,
-                    "pointers have another size in this data model",
-                ));
-            }
             Scalar::FnPtr => return self.typedef(&self.model.fn_pointer(), "function", ""),
             Scalar::Ptr => "void *".to_owned(),
             Scalar::Int { bits: 64, signed } if self.model.long == 8 => {

@@ -264,10 +264,7 @@ fn agrees(compiler: Compiler, types: &BoxedStrategy<Type>) {
         return;
     };
     let cases = 600;
-    if compiler
-        .check(command, &batch(cases, types), "batch")
-        .is_ok()
-    {
+    if compiler.check(command, &batch(cases, types)).is_ok() {
         return;
     }
     let config = Config {
@@ -281,7 +278,7 @@ fn agrees(compiler: Compiler, types: &BoxedStrategy<Type>) {
         let asserted = assertions(&mut emitter, &ty, "outer");
         let text = format!("{}{asserted}", emitter.definitions());
         compiler
-            .check(command, &text, "single")
+            .check(command, &text)
             .map_err(|message| TestCaseError::fail(format!("{message}\n{text}")))
     });
     match result {
@@ -313,7 +310,7 @@ fn a_wrong_assertion_is_noticed() {
             continue;
         };
         let text = batch(20, &record("outer", Dialect::GCC)).replacen(" == ", " == 1 + ", 1);
-        let message = compiler.check(command, &text, "control").unwrap_err();
+        let message = compiler.check(command, &text).unwrap_err();
         assert!(message.contains("size of record 0"), "{message}");
     }
 }

@@ -8,8 +8,8 @@
 
 pub mod generate;
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use cabi_header::{Header, HeaderError, Options, parse};
 
@@ -69,21 +69,27 @@ impl Compiler {
     }
 
     /// What the compiler says about `text`, if it says that it is wrong.
-    pub fn check(self, command: &str, text: &str, name: &str) -> Result<(), String> {
-        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let file = dir.join(format!("{name}-{self:?}-{}.c", std::process::id()));
-        std::fs::write(&file, text).expect("the test's directory is writable");
-        let out = Command::new(command)
+    pub fn check(self, command: &str, text: &str) -> Result<(), String> {
+        let mut child = Command::new(command)
             .args([
                 "-std=gnu11",
                 "-fsyntax-only",
                 "-Wno-psabi",
                 "-Wno-attributes",
+                "-xc",
+                "-",
             ])
-            .arg(&file)
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the compiler ran a moment ago");
-        std::fs::remove_file(&file).expect("the file was just written");
+        let mut input = child.stdin.take().expect("the input is a pipe");
+        input
+            .write_all(text.as_bytes())
+            .expect("a compiler reads all of its input");
+        drop(input);
+        let out = child.wait_with_output().expect("the compiler ends");
         if out.status.success() {
             Ok(())
         } else {
