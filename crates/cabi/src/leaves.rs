@@ -45,6 +45,35 @@ pub struct Leaf {
     pub members_aligned: bool,
     /// Whether it lies in an array that is a member of a union, has more than 16 bytes and more than one element.
     pub in_wide_array: bool,
+    /// Whether every array of records around it is at its first element.
+    pub in_first_element: bool,
+    /// The arrays of records around it, the innermost first; only the two outermost are known.
+    pub arrays: [Option<RecordArray>; 2],
+}
+
+/// An array of records around a leaf.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RecordArray {
+    /// First bit, counted from the start of the type.
+    pub offset_bits: u64,
+    /// Bits of one element.
+    pub elem_bits: u64,
+    /// Bits of all.
+    pub bits: u64,
+}
+
+impl RecordArray {
+    /// The eightbytes that repeat eightbyte `i` of the first element in the later ones, if a compiler classifies only that and repeats it.
+    pub(crate) fn repeats(&self, i: usize) -> impl Iterator<Item = usize> {
+        let start = self.offset_bits % 64;
+        let words = |bits: u64| usize::try_from((start + bits).div_ceil(64)).unwrap_or(usize::MAX);
+        let first = usize::try_from(self.offset_bits / 64).unwrap_or(usize::MAX);
+        let (step, end) = (
+            words(self.elem_bits).max(1),
+            first.saturating_add(words(self.bits)),
+        );
+        (i.saturating_add(step)..end).step_by(step)
+    }
 }
 
 impl Leaf {
@@ -115,6 +144,8 @@ struct Around {
     /// Whether the innermost record around is a union.
     in_union: bool,
     in_wide_array: bool,
+    in_first_element: bool,
+    arrays: [Option<RecordArray>; 2],
 }
 
 #[derive(Debug)]
@@ -161,6 +192,9 @@ impl<'a> Leaves<'a> {
                 Some(0) => Some(around.leaf(LeafKind::Empty, 0)),
                 Some(len) => {
                     around.in_wide_array |= around.in_union && ty.size() > 16 && len > 1;
+                    if len > 1 && array.elem.as_record().is_some() {
+                        around.enter_array(array.elem.size(), ty.size());
+                    }
                     // Elements without bytes are all alike: one stands for them, however many there are.
                     let left = if array.elem.size() == 0 { 1 } else { len };
                     self.stack.push(Frame::Elements {
@@ -210,6 +244,8 @@ impl<'a> Leaves<'a> {
             declared_align: around.align.max(field.ty().align()),
             members_aligned: around.aligned,
             in_wide_array: around.in_wide_array,
+            in_first_element: around.in_first_element,
+            arrays: around.arrays,
         })
     }
 }
@@ -231,7 +267,22 @@ impl Around {
         atomic: false,
         in_union: false,
         in_wide_array: false,
+        in_first_element: true,
+        arrays: [None; 2],
     };
+
+    fn enter_array(&mut self, elem: u64, size: u64) {
+        let array = RecordArray {
+            offset_bits: self.offset * 8,
+            elem_bits: elem * 8,
+            bits: size * 8,
+        };
+        self.arrays = match self.arrays {
+            [None, _] => [Some(array), None],
+            [outer, None] => [Some(array), outer],
+            known => known,
+        };
+    }
 
     fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
         Leaf {
@@ -244,6 +295,8 @@ impl Around {
             declared_align: self.align,
             members_aligned: self.aligned,
             in_wide_array: self.in_wide_array,
+            in_first_element: self.in_first_element,
+            arrays: self.arrays,
         }
     }
 }
@@ -278,6 +331,7 @@ impl Iterator for Leaves<'_> {
                 Frame::Elements { elem, left, around } => {
                     let (elem, here) = (*elem, *around);
                     *left -= 1;
+                    around.in_first_element &= elem.as_record().is_none();
                     around.offset += elem.size();
                     self.enter(elem, here)
                 }

@@ -66,6 +66,9 @@ bits! {
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16;
     /// On Win64, `_Float16` travels in a vector register (clang); gcc passes it as an integer.
     WIN64_HALF_IN_SSE = 17;
+    /// An array of records is classified by its first element alone, whose eightbytes' classes are repeated (gcc): later elements may be
+    /// unaligned, or have other classes in their eightbytes.
+    ARRAYS_GO_BY_FIRST_ELEMENT = 18;
 }
 
 impl Policy {
@@ -76,7 +79,8 @@ impl Policy {
     pub const GCC: Self = Self(
         Self::UNNAMED_BIT_FIELDS_COUNT.0
             | Self::HALF_PAIRS_IN_SSE.0
-            | Self::WIDE_INT128_VECTORS_IN_MEMORY.0,
+            | Self::WIDE_INT128_VECTORS_IN_MEMORY.0
+            | Self::ARRAYS_GO_BY_FIRST_ELEMENT.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.

@@ -149,6 +149,11 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
     let mut classes = Classes::none(ty.size());
     for leaf in leaves(ty) {
         lowerable(leaf.kind, ty)?;
+        if !leaf.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+            leaf.eightbytes()
+                .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
+            continue;
+        }
         if let Some(why) = sends_to_memory(&leaf, ty, cx) {
             cx.tracer.memory(why);
             return Ok(Shape::Memory);
@@ -162,16 +167,41 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         // Rule 3. From its first to its last bit: a bit-field may straddle.
         let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
         for i in leaf.eightbytes() {
+            let own = class_of(&leaf, i - first, cx);
             classes.use_up_to(i, end);
-            let Some(class) = classes.as_mut_slice().get_mut(i) else {
-                continue;
-            };
-            let (before, own) = (*class, class_of(&leaf, i - first, cx));
-            *class = merge(before, own);
-            cx.tracer.merge(&leaf, i, before, own, *class);
+            meet(&mut classes, &leaf, i, own, cx);
+            if leaf.arrays[0].is_some() && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+                repeat(&mut classes, &leaf, i, own, cx);
+            }
         }
     }
     Ok(finish(classes, cx))
+}
+
+/// Merges the class `own` of a leaf into eightbyte `i` (rule 4).
+fn meet(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Classify<'_, '_>) {
+    let Some(class) = classes.as_mut_slice().get_mut(i) else {
+        return;
+    };
+    let before = *class;
+    *class = merge(before, own);
+    cx.tracer.merge(leaf, i, before, own, *class);
+}
+
+/// The class of a leaf in the first element of an array of records, for the other elements as gcc has it: eightbyte by eightbyte
+/// the first element's classes again, whatever is there.
+fn repeat(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Classify<'_, '_>) {
+    let [Some(inner), outer] = leaf.arrays else {
+        return;
+    };
+    for at in core::iter::once(i).chain(inner.repeats(i)) {
+        if at != i {
+            meet(classes, leaf, at, own, cx);
+        }
+        for again in outer.iter().flat_map(|outer| outer.repeats(at)) {
+            meet(classes, leaf, again, own, cx);
+        }
+    }
 }
 
 /// Refuses what no rule describes.
