@@ -17,7 +17,7 @@ use crate::ast::{self, Program};
 use crate::diag::{Diagnostic, Span};
 use crate::typed::{Body, Checked, FnId, Function, Local, LocalId, Origin};
 use crate::types::{EnumId, FnTy, RecordId, Ty, Types};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// After so many complaints the rest would only repeat them.
@@ -279,20 +279,12 @@ impl<'p> Checker<'p> {
                 .note("variadic functions can be declared in an `extern` block and called"));
         }
         let mut params = Vec::new();
+        let mut seen = HashSet::new();
         for (name, ty) in &decl.params {
             params.push(self.param_ty(ty)?);
-            if decl
-                .params
-                .iter()
-                .filter(|(other, _)| other.name == name.name)
-                .count()
-                > 1
-                && &*name.name != "_"
-            {
-                return Err(Diagnostic::new(
-                    name.span,
-                    format!("two parameters are called `{}`", name.name),
-                ));
+            if !seen.insert(&name.name) && &*name.name != "_" {
+                let message = format!("two parameters are called `{}`", name.name);
+                return Err(Diagnostic::new(name.span, message));
             }
         }
         let result = self.result_ty(decl.result.as_ref())?;

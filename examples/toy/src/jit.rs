@@ -2,15 +2,16 @@
 //! names, and `main` is called.
 
 use crate::lower::{LowerError, lower};
-use crate::typed::{Checked, FnId, Origin};
+use crate::typed::{Checked, FnId, Function, Origin};
+use crate::types::Ty;
 use clif_cabi_jit::{Engine, Library, Settings};
-use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
+use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_module::{FuncId, Module};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::{CString, c_char};
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 /// Why a checked program does not run.
 pub(crate) enum RunError {
@@ -36,7 +37,7 @@ impl From<LowerError> for RunError {
 /// name first; libraries are looked for in `directories` first.
 pub(crate) fn run(
     checked: &Checked,
-    main: FnId,
+    main_id: FnId,
     args: &[String],
     directories: &[PathBuf],
     settings: &Settings,
@@ -44,7 +45,7 @@ pub(crate) fn run(
     let mut engine = Engine::new(settings).map_err(RunError::host)?;
     let mut main_func = None;
     let declared = lower(checked, &mut engine, |engine, mut compiled| {
-        if compiled.id == main {
+        if compiled.id == main_id {
             main_func = Some(compiled.func);
         }
         let span = checked
@@ -58,43 +59,55 @@ pub(crate) fn run(
                 message: error.to_string(),
             })
     })?;
-    let mut libraries: HashMap<Rc<str>, Library> = HashMap::new();
-    for function in declared.imported(checked) {
-        let Origin::Extern(Some(name)) = &function.origin else {
-            continue;
-        };
-        if !libraries.contains_key(name) {
-            libraries.insert(Rc::clone(name), open(name, directories)?);
-        }
-        if let Some(library) = libraries.get(name) {
-            engine.add_library(library);
-            let address = library.symbol(&function.name).map_err(RunError::host)?;
-            engine
-                .bind(&function.name, address)
-                .map_err(RunError::host)?;
-        }
-    }
+    bind_imports(&mut engine, &declared.imported(checked), directories)?;
     engine.finalize().map_err(RunError::host)?;
     let func = main_func.ok_or_else(|| RunError::host("`main` was not compiled"))?;
     let code = engine.code(func).map_err(RunError::host)?;
     let args = c_strings(args);
-    let argv: Vec<*const c_char> = args
-        .iter()
-        .map(|arg| arg.as_ptr())
-        .chain([std::ptr::null()])
-        .collect();
+    let argv = args.iter().map(|arg| arg.as_ptr());
+    let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
-    let returns = checked
-        .functions
-        .get(main.0)
-        .and_then(|function| checked.types.as_fn(function.ty));
-    let returns = returns.is_some_and(|ty| ty.result == crate::types::Ty::I32);
     // SAFETY: `check_main` has made sure that main takes nothing or `(int, char **)`, and C functions do not mind
     // arguments they do not take. What the program does then, it does by its author's will, as a C program does.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     let result = unsafe { main(argc, argv.as_ptr()) };
-    Ok(if returns { result } else { 0 })
+    // What the program has given to `atexit`, and threads of its own, run until the very end.
+    std::mem::forget(engine);
+    let function = checked.functions.get(main_id.0);
+    let ty = function.and_then(|function| checked.types.as_fn(function.ty));
+    Ok(if ty.is_some_and(|ty| ty.result == Ty::I32) {
+        result
+    } else {
+        0
+    })
+}
+
+/// Looks each import up in the library it is declared for.
+fn bind_imports(
+    engine: &mut Engine,
+    imported: &[&Function],
+    directories: &[PathBuf],
+) -> Result<(), RunError> {
+    let mut libraries: HashMap<&str, Library> = HashMap::new();
+    for function in imported {
+        // The others are found in the process.
+        let Origin::Extern(Some(name)) = &function.origin else {
+            continue;
+        };
+        let library = match libraries.entry(name) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let library = open(name, directories)?;
+                engine.add_library(&library);
+                entry.insert(library)
+            }
+        };
+        let address = library.symbol(&function.name).map_err(RunError::host)?;
+        let bound = engine.bind(&function.name, address);
+        bound.map_err(RunError::host)?;
+    }
+    Ok(())
 }
 
 /// The CLIF of the program's functions, as it is given to the engine.
@@ -126,7 +139,7 @@ pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
 }
 
 /// What the numbers of functions mean.
-fn callees(engine: &Engine, func: &Function) -> Vec<String> {
+fn callees(engine: &Engine, func: &ir::Function) -> Vec<String> {
     let names = func.params.user_named_funcs();
     let mut lines = Vec::new();
     for (reference, callee) in &func.dfg.ext_funcs {

@@ -285,7 +285,7 @@ impl Types {
 
     /// The type as the language spells it; what is deep inside is left out.
     pub(crate) fn name(&self, ty: Ty) -> String {
-        self.name_to(ty, 6)
+        self.name_to(ty, 4)
     }
 
     fn name_to(&self, ty: Ty, levels: u32) -> String {

@@ -131,6 +131,18 @@ fn extreme_programs_are_refused() {
             ),
         ),
         (
+            "function types",
+            format!("fn main(x: {}{}) {{}}", chain("fn(", 100), chain(")", 100)),
+        ),
+        (
+            "nested records",
+            format!(
+                "struct S {{ {}x: i32{} }} fn main(s: S) {{}}",
+                chain("struct { ", 60),
+                chain(" }", 60)
+            ),
+        ),
+        (
             "aliases",
             format!("type T0 = i32;\n{aliases}fn main(x: T200) {{}}"),
         ),

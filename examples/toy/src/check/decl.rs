@@ -1,12 +1,17 @@
 //! Records, enums, aliases and constants: looked into when first needed, in any order.
 
 use super::{Check, Checker, Lazy, LazyItem, Progress};
-use crate::ast::{Attr, EnumDecl, Expr, RecordDecl, RecordKind};
+use crate::ast::{self, Attr, EnumDecl, Expr, RecordDecl, RecordKind};
 use crate::diag::{Diagnostic, Span};
-use crate::types::{EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
+use crate::types::{
+    EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, Types, int,
+};
 use cabi::{Member, RecordBuilder, Type};
 use std::collections::HashSet;
 use std::rc::Rc;
+
+const RECORD_ATTRS: &str = "`packed`, `packed(n)`, `align(n)` and `transparent`";
+const MEMBER_ATTRS: &str = "`packed`, `align(n)` and `type_align(n)`";
 
 impl<'p> Checker<'p> {
     pub(super) fn add_record(&mut self, decl: &'p RecordDecl) -> RecordId {
@@ -81,12 +86,7 @@ impl<'p> Checker<'p> {
                 ("packed", Some(value)) => builder.pack(self.alignment(value)?),
                 ("align", Some(value)) => builder.aligned(self.alignment(value)?),
                 ("transparent", None) => builder.transparent(),
-                _ => {
-                    return Err(bad_attr(
-                        attr,
-                        "`packed`, `packed(n)`, `align(n)` and `transparent`",
-                    ));
-                }
+                _ => return Err(bad_attr(attr, RECORD_ATTRS)),
             };
         }
         let Some(members) = &decl.members else {
@@ -95,61 +95,17 @@ impl<'p> Checker<'p> {
         let mut kept = Vec::new();
         for member in members {
             let ty = self.member_ty(&member.ty)?;
-            let Some(mut layout) = self.types.layout(ty).cloned() else {
+            let Some(layout) = self.types.layout(ty).cloned() else {
                 return Ok(());
             };
-            for attr in member
-                .attrs
-                .iter()
-                .filter(|attr| &*attr.name.name == "type_align")
-            {
-                let Some(value) = &attr.value else {
-                    return Err(bad_attr(attr, "`type_align(n)`"));
-                };
-                layout = layout
-                    .with_align(self.alignment(value)?)
-                    .map_err(|e| Diagnostic::new(attr.name.span, e.to_string()))?;
-            }
-            let width = match &member.bits {
-                Some(bits) => Some(self.width(bits)?),
-                None => None,
-            };
-            let name = member.name.as_ref().map(|name| &*name.name);
-            let mut part = match (name, width) {
-                (Some(name), Some(width)) => Member::bit_field(name, layout, width),
-                (None, Some(width)) => Member::unnamed_bit_field(layout, width),
-                (Some(name), None) => Member::named(name, layout),
-                (None, None) => Member::anonymous(layout),
-            };
-            for attr in &member.attrs {
-                part = match (&*attr.name.name, &attr.value) {
-                    ("packed", None) => part.packed(),
-                    ("align", Some(value)) => part.aligned(self.alignment(value)?),
-                    ("type_align", Some(_)) => part,
-                    _ => return Err(bad_attr(attr, "`packed`, `align(n)` and `type_align(n)`")),
-                };
-            }
-            builder = builder.member(part);
-            kept.push(MemberTy {
-                name: name.map(Rc::from),
-                ty,
-            });
+            builder = builder.member(self.member_layout(member, layout)?);
+            let name = member.name.as_ref().map(|name| Rc::clone(&name.name));
+            kept.push(MemberTy { name, ty });
         }
         self.no_twins(decl, &kept)?;
         let layout = builder.build(&MODEL).map_err(|error| {
-            let at = match &error {
-                cabi::Error::InvalidField { field, .. } => members.iter().find(|member| {
-                    member
-                        .name
-                        .as_ref()
-                        .is_some_and(|name| *name.name == **field)
-                }),
-                _ => None,
-            };
-            Diagnostic::new(
-                at.map_or(decl.span, |member| member.span),
-                error.to_string(),
-            )
+            let span = blamed(members, &error).map_or(decl.span, |member| member.span);
+            Diagnostic::new(span, error.to_string())
         })?;
         if let Some(record) = self.types.records.get_mut(id.0) {
             record.members = kept;
@@ -158,12 +114,45 @@ impl<'p> Checker<'p> {
         Ok(())
     }
 
+    /// A member as `cabi` takes it, with its attributes.
+    fn member_layout(&mut self, member: &'p ast::Member, mut layout: Type) -> Check<Member> {
+        let type_aligns = |attr: &&Attr| &*attr.name.name == "type_align";
+        for attr in member.attrs.iter().filter(type_aligns) {
+            let Some(value) = &attr.value else {
+                return Err(bad_attr(attr, "`type_align(n)`"));
+            };
+            let align = self.alignment(value)?;
+            let wrong = |error: cabi::Error| Diagnostic::new(attr.name.span, error.to_string());
+            layout = layout.with_align(align).map_err(wrong)?;
+        }
+        let width = match &member.bits {
+            Some(bits) => Some(self.width(bits)?),
+            None => None,
+        };
+        let name = member.name.as_ref().map(|name| &*name.name);
+        let mut part = match (name, width) {
+            (Some(name), Some(width)) => Member::bit_field(name, layout, width),
+            (None, Some(width)) => Member::unnamed_bit_field(layout, width),
+            (Some(name), None) => Member::named(name, layout),
+            (None, None) => Member::anonymous(layout),
+        };
+        for attr in &member.attrs {
+            part = match (&*attr.name.name, &attr.value) {
+                ("packed", None) => part.packed(),
+                ("align", Some(value)) => part.aligned(self.alignment(value)?),
+                ("type_align", Some(_)) => part,
+                _ => return Err(bad_attr(attr, MEMBER_ATTRS)),
+            };
+        }
+        Ok(part)
+    }
+
     /// A member's type; here an array may be flexible.
-    fn member_ty(&mut self, expr: &'p crate::ast::TypeExpr) -> Check<Ty> {
+    fn member_ty(&mut self, expr: &'p ast::TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
             TyKind::Array { len: None, .. } => Ok(ty),
-            _ => self.object_ty(expr),
+            _ => self.object(ty, expr.span),
         }
     }
 
@@ -224,69 +213,29 @@ impl<'p> Checker<'p> {
         result
     }
 
-    /// Without a chosen type, an enum is `unsigned int`, as gcc makes it; or `int` when a value is negative.
     fn enum_values(&mut self, id: EnumId, decl: &'p EnumDecl) -> Check<()> {
         let chosen = match &decl.underlying {
             Some(expr) => {
                 let ty = self.ty(expr)?;
-                let Some(of) = self.types.as_int(ty) else {
+                if self.types.as_int(ty).is_none() {
                     let message = format!("an enum cannot be made of `{}`", self.types.name(ty));
                     return Err(Diagnostic::new(expr.span, message));
-                };
-                Some((ty, of, expr.span))
+                }
+                Some(ty)
             }
             None => None,
         };
-        let (value_ty, of) = chosen.map_or(
-            (
-                Ty::I64,
-                IntTy {
-                    bits: 64,
-                    signed: true,
-                },
-            ),
-            |(ty, of, _)| (ty, of),
-        );
-        let mut next: u128 = 0;
-        let mut variants: Vec<(Rc<str>, u128)> = Vec::new();
-        for (name, value) in &decl.variants {
-            if let Some(expr) = value {
-                next = self.constant(expr, value_ty)?;
-            } else if of.wrap(next) != next {
-                let message = format!("`{}` has no value left in its type", name.name);
-                return Err(Diagnostic::new(name.span, message));
-            }
-            if variants.iter().any(|(other, _)| *other == name.name) {
-                return Err(Diagnostic::new(
-                    name.span,
-                    format!("two variants are called `{}`", name.name),
-                ));
-            }
-            variants.push((Rc::clone(&name.name), next));
-            next = next.wrapping_add(1);
-        }
-        let negative = variants.iter().any(|(_, value)| value.cast_signed() < 0);
+        let variants = self.variants(decl, chosen.unwrap_or(Ty::I64))?;
         let ty = match chosen {
-            Some((ty, ..)) => ty,
-            None => {
-                let of = IntTy {
-                    bits: 32,
-                    signed: negative,
-                };
-                if let Some((name, _)) =
-                    variants.iter().find(|(_, value)| of.wrap(*value) != *value)
-                {
-                    let message = format!("`{name}` does not fit the 32 bits of an enum");
-                    return Err(Diagnostic::new(decl.name.span, message)
-                        .note("choose a type: `enum name: i64 { .. }`"));
-                }
-                if negative { Ty::I32 } else { Ty::U32 }
-            }
+            Some(ty) => ty,
+            None => gcc_choice(decl, &variants)?,
         };
-        let span = chosen.map_or(decl.name.span, |(.., span)| span);
         let underlying = self.types.layout(ty).cloned().unwrap_or(Type::U32);
-        let layout = Type::enumeration(&underlying)
-            .map_err(|error| Diagnostic::new(span, error.to_string()))?;
+        let layout = Type::enumeration(&underlying).map_err(|error| {
+            let chosen = decl.underlying.as_ref();
+            let span = chosen.map_or(decl.name.span, |expr| expr.span);
+            Diagnostic::new(span, error.to_string())
+        })?;
         let scalar = self.types.as_scalar(ty).unwrap_or(int(32, false));
         if let Some(entry) = self.types.enums.get_mut(id.0) {
             *entry = EnumTy {
@@ -297,6 +246,32 @@ impl<'p> Checker<'p> {
             };
         }
         Ok(())
+    }
+
+    /// A variant without a value is one more than the one before.
+    fn variants(&mut self, decl: &'p EnumDecl, ty: Ty) -> Check<Vec<(Rc<str>, u128)>> {
+        let fits = |types: &Types, value| {
+            let int = types.as_int(ty);
+            int.is_none_or(|int| int.wrap(value) == value)
+        };
+        let mut next: u128 = 0;
+        let mut seen = HashSet::new();
+        let mut variants = Vec::new();
+        for (name, value) in &decl.variants {
+            if let Some(expr) = value {
+                next = self.constant(expr, ty)?;
+            } else if !fits(&self.types, next) {
+                let message = format!("`{}` has no value left in its type", name.name);
+                return Err(Diagnostic::new(name.span, message));
+            }
+            if !seen.insert(&name.name) {
+                let message = format!("two variants are called `{}`", name.name);
+                return Err(Diagnostic::new(name.span, message));
+            }
+            variants.push((Rc::clone(&name.name), next));
+            next = next.wrapping_add(1);
+        }
+        Ok(variants)
     }
 
     /// Resolves an alias or a constant.
@@ -345,11 +320,7 @@ impl<'p> Checker<'p> {
         result.map(|_| ())
     }
 
-    fn lazy_value(
-        &mut self,
-        ty: &'p crate::ast::TypeExpr,
-        value: Option<&'p Expr>,
-    ) -> Check<(Ty, u128)> {
+    fn lazy_value(&mut self, ty: &'p ast::TypeExpr, value: Option<&'p Expr>) -> Check<(Ty, u128)> {
         match value {
             None => Ok((self.ty(ty)?, 0)),
             Some(value) => {
@@ -389,6 +360,36 @@ impl<'p> Checker<'p> {
 
 fn too_big(span: Span, what: &str, count: u64) -> Diagnostic {
     Diagnostic::new(span, format!("{what} of {count} is too great"))
+}
+
+/// Without a chosen type, an enum is `unsigned int`, or `int` when a value is negative, as gcc has it.
+fn gcc_choice(decl: &EnumDecl, variants: &[(Rc<str>, u128)]) -> Check<Ty> {
+    let signed = variants.iter().any(|(_, value)| value.cast_signed() < 0);
+    let int = IntTy { bits: 32, signed };
+    match variants
+        .iter()
+        .find(|(_, value)| int.wrap(*value) != *value)
+    {
+        None if signed => Ok(Ty::I32),
+        None => Ok(Ty::U32),
+        Some((name, _)) => {
+            let message = format!("`{name}` does not fit the 32 bits of an enum");
+            let diagnostic = Diagnostic::new(decl.name.span, message);
+            Err(diagnostic.note("choose a type: `enum name: i64 { .. }`"))
+        }
+    }
+}
+
+/// The member that a layout error is about.
+fn blamed<'m>(members: &'m [ast::Member], error: &cabi::Error) -> Option<&'m ast::Member> {
+    let cabi::Error::InvalidField { field, .. } = error else {
+        return None;
+    };
+    let named = |member: &&ast::Member| {
+        let name = member.name.as_ref();
+        name.is_some_and(|name| *name.name == **field)
+    };
+    members.iter().find(named)
 }
 
 fn bad_attr(attr: &Attr, known: &str) -> Diagnostic {

@@ -1,7 +1,7 @@
 //! Types as written, made types of the program.
 
 use super::{Check, Checker, LazyItem, Meaning};
-use crate::ast::{Ident, TypeExpr, TypeKind};
+use crate::ast::{Expr, Ident, TypeExpr, TypeKind};
 use crate::diag::{Diagnostic, Span};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
 use cabi::{BoolVector, Scalar};
@@ -25,6 +25,11 @@ impl<'p> Checker<'p> {
     /// The type of something that is an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
+        self.object(ty, expr.span)
+    }
+
+    /// `ty`, if objects can have it.
+    pub(super) fn object(&mut self, ty: Ty, span: Span) -> Check<Ty> {
         if let &TyKind::Record(id) = self.types.kind(ty) {
             self.lay_out(id)?;
             let opaque = self
@@ -35,35 +40,37 @@ impl<'p> Checker<'p> {
                 return Ok(Ty::ERROR);
             }
         }
+        let name = || self.types.name(ty);
         let message = match self.types.kind(ty) {
             TyKind::Error => return Ok(ty),
-            TyKind::Void | TyKind::Never => {
-                format!("there are no values of type `{}`", self.types.name(ty))
-            }
+            TyKind::Void | TyKind::Never => format!("there are no values of type `{}`", name()),
             TyKind::Array { len: None, .. } => {
                 "only the last member of a struct can be a flexible array".to_string()
             }
             _ if self.types.layout(ty).is_none() => {
-                format!(
-                    "`{}` is opaque: only pointers to it exist",
-                    self.types.name(ty)
-                )
+                format!("`{}` is opaque: only pointers to it exist", name())
             }
             _ => return Ok(ty),
         };
-        Err(Diagnostic::new(expr.span, message))
+        Err(Diagnostic::new(span, message))
     }
 
     /// The type of a parameter: arrays are pointers, as in C.
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self
-                .types
-                .pointer(element)
-                .map_err(|why| Diagnostic::new(expr.span, why)),
-            _ => self.object_ty(expr),
+            TyKind::Array { element, .. } => self.pointer_to(element, expr.span),
+            _ => self.object(ty, expr.span),
         }
+    }
+
+    fn pointer_to(&mut self, to: Ty, span: Span) -> Check<Ty> {
+        if to == Ty::NEVER {
+            let message = "there are no values of type `!` to point to";
+            return Err(Diagnostic::new(span, message));
+        }
+        let pointer = self.types.pointer(to);
+        pointer.map_err(|why| Diagnostic::new(span, why))
     }
 
     pub(super) fn result_ty(&mut self, expr: Option<&'p TypeExpr>) -> Check<Ty> {
@@ -80,7 +87,7 @@ impl<'p> Checker<'p> {
                     .note("return a struct that holds it, or a pointer"),
             );
         }
-        self.object_ty(expr)
+        self.object(ty, expr.span)
     }
 
     pub(super) fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
@@ -98,33 +105,26 @@ impl<'p> Checker<'p> {
             TypeKind::Never => Ok(Ty::NEVER),
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
-                if to == Ty::NEVER {
-                    return Err(spelled(
-                        "there are no values of type `!` to point to".to_string(),
-                    ));
-                }
-                self.types.pointer(to).map_err(spelled)
+                self.pointer_to(to, span)
             }
             TypeKind::Fn {
                 params,
                 variadic,
                 result,
             } => {
-                let params = params
-                    .iter()
-                    .map(|param| self.param_or_opaque(param))
-                    .collect::<Check<Vec<_>>>()?;
+                let params = params.iter().map(|param| self.param_or_opaque(param));
+                let params = params.collect::<Check<Vec<_>>>()?;
                 let result = match result {
                     Some(result) => self.ty(result)?,
                     None => Ty::VOID,
                 };
-                self.types
-                    .function(FnTy {
-                        params,
-                        variadic: *variadic,
-                        result,
-                    })
-                    .map_err(spelled)
+                let variadic = *variadic;
+                let function = FnTy {
+                    params,
+                    variadic,
+                    result,
+                };
+                self.types.function(function).map_err(spelled)
             }
             TypeKind::Array { element, len } => {
                 let element = self.object_ty(element)?;
@@ -145,27 +145,14 @@ impl<'p> Checker<'p> {
                 element,
                 lanes,
                 flavour,
-            } => {
-                let lane = self.part(element, "vector")?;
-                let lanes = self.count(lanes, "a vector's number of lanes")?;
-                let lanes = u16::try_from(lanes)
-                    .map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
-                let flavour = match flavour {
-                    Some(name) => Some(bool_flavour(lane, name)?),
-                    None => None,
-                };
-                self.types.vector(lane, lanes, flavour).map_err(spelled)
-            }
+            } => self.vector_ty(element, lanes, flavour.as_ref(), span),
             TypeKind::BitInt { signed, bits } => {
                 let width = self.count(bits, "an integer's number of bits")?;
                 let bits = u16::try_from(width)
                     .map_err(|_| spelled(format!("no integer has {width} bits")))?;
-                self.types
-                    .scalar(Scalar::BitInt {
-                        bits,
-                        signed: *signed,
-                    })
-                    .map_err(spelled)
+                let signed = *signed;
+                let scalar = Scalar::BitInt { bits, signed };
+                self.types.scalar(scalar).map_err(spelled)
             }
             TypeKind::Record(record) => {
                 let id = self.add_record(record);
@@ -175,16 +162,32 @@ impl<'p> Checker<'p> {
         }
     }
 
+    fn vector_ty(
+        &mut self,
+        element: &'p TypeExpr,
+        lanes: &'p Expr,
+        flavour: Option<&Ident>,
+        span: Span,
+    ) -> Check<Ty> {
+        let spelled = |why: String| Diagnostic::new(span, why);
+        let lane = self.part(element, "vector")?;
+        let lanes = self.count(lanes, "a vector's number of lanes")?;
+        let lanes =
+            u16::try_from(lanes).map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
+        let flavour = match flavour {
+            Some(name) => Some(bool_flavour(lane, name)?),
+            None => None,
+        };
+        self.types.vector(lane, lanes, flavour).map_err(spelled)
+    }
+
     /// A function pointer's parameter may be a record that is not complete yet: nothing is passed here.
     fn param_or_opaque(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self
-                .types
-                .pointer(element)
-                .map_err(|why| Diagnostic::new(expr.span, why)),
+            TyKind::Array { element, .. } => self.pointer_to(element, expr.span),
             TyKind::Record(_) => Ok(ty),
-            _ => self.object_ty(expr),
+            _ => self.object(ty, expr.span),
         }
     }
 

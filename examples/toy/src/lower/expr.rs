@@ -4,7 +4,7 @@ use super::function::{FnLowerer, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::diag::Span;
-use crate::typed::{Expr, ExprKind};
+use crate::typed::{Expr, ExprKind, FnId};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
@@ -23,14 +23,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.constant(*bits, expr.ty).map(Val::Ssa)
             }
             ExprKind::Str(bytes) => self.string(bytes),
-            ExprKind::Function(id) => {
-                let func = self
-                    .declared
-                    .function(self.checked, self.module, *id)
-                    .map_err(|e| at(e, span))?;
-                let func = self.module.declare_func_in_func(func, self.builder.func);
-                Ok(Val::Ssa(self.builder.ins().func_addr(types::I64, func)))
-            }
+            ExprKind::Function(id) => self.function_address(*id, span),
             ExprKind::Load(place) => {
                 let target = self.place(place)?;
                 self.read(target, expr.ty)
@@ -59,13 +52,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let pointer = self.expr_ssa(pointer)?;
                 self.offset(pointer, index, *scale, *negative).map(Val::Ssa)
             }
-            ExprKind::Distance { left, right, scale } => {
-                let (left, right) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
-                let bytes = self.builder.ins().isub(left, right);
-                let scale = i64::try_from(*scale).map_err(LowerError::new)?;
-                let scale = self.builder.ins().iconst(types::I64, scale);
-                Ok(Val::Ssa(self.builder.ins().sdiv(bytes, scale)))
-            }
+            ExprKind::Distance { left, right, scale } => self.distance(left, right, *scale),
             ExprKind::Convert(value) => {
                 let from = value.ty;
                 let value = self.expr_ssa(value)?;
@@ -82,6 +69,21 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 Ok(Val::Memory(address))
             }
         }
+    }
+
+    fn function_address(&mut self, id: FnId, span: Span) -> Lower<Val> {
+        let func = self.declared.function(self.checked, self.module, id);
+        let func = func.map_err(|error| at(error, span))?;
+        let func = self.module.declare_func_in_func(func, self.builder.func);
+        Ok(Val::Ssa(self.builder.ins().func_addr(types::I64, func)))
+    }
+
+    fn distance(&mut self, left: &Expr, right: &Expr, scale: u64) -> Lower<Val> {
+        let (left, right) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
+        let bytes = self.builder.ins().isub(left, right);
+        let scale = i64::try_from(scale).map_err(LowerError::new)?;
+        let scale = self.builder.ins().iconst(types::I64, scale);
+        Ok(Val::Ssa(self.builder.ins().sdiv(bytes, scale)))
     }
 
     pub(super) fn expr_ssa(&mut self, expr: &Expr) -> Lower<Value> {

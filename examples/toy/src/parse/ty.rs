@@ -28,40 +28,7 @@ impl Parser<'_> {
             }
             Token::Fn => self.fn_ty()?,
             Token::LBracket => self.array_ty()?,
-            Token::Complex => {
-                self.next();
-                self.expect(Token::Lt, "`<`")?;
-                let part = Box::new(self.ty()?);
-                self.expect(Token::Gt, "`>`")?;
-                TypeKind::Complex(part)
-            }
-            Token::Vec => {
-                self.next();
-                self.expect(Token::Lt, "`<`")?;
-                let element = Box::new(self.ty()?);
-                self.expect(Token::Comma, "`,` and the number of lanes")?;
-                let lanes = Box::new(self.additive()?);
-                let flavour = match self.accept(Token::Comma) {
-                    true => Some(self.ident("`zig` or `clang`")?),
-                    false => None,
-                };
-                self.expect(Token::Gt, "`>`")?;
-                TypeKind::Vector {
-                    element,
-                    lanes,
-                    flavour,
-                }
-            }
-            token @ (Token::BitInt | Token::UBitInt) => {
-                self.next();
-                self.expect(Token::Lt, "`<`")?;
-                let bits = Box::new(self.additive()?);
-                self.expect(Token::Gt, "`>`")?;
-                TypeKind::BitInt {
-                    signed: token == Token::BitInt,
-                    bits,
-                }
-            }
+            Token::Complex | Token::Vec | Token::BitInt | Token::UBitInt => self.generic_ty()?,
             Token::Hash => {
                 let attrs = self.attrs()?;
                 if !matches!(self.peek(), Token::Struct | Token::Union) {
@@ -73,6 +40,35 @@ impl Parser<'_> {
             _ => return Err(self.unexpected("a type")),
         };
         type_node(kind, start.to(self.last_span()))
+    }
+
+    /// A keyword with parameters in angle brackets.
+    fn generic_ty(&mut self) -> Parsed<TypeKind> {
+        let keyword = self.next();
+        self.expect(Token::Lt, "`<`")?;
+        let kind = match keyword {
+            Token::Complex => TypeKind::Complex(Box::new(self.ty()?)),
+            Token::Vec => {
+                let element = Box::new(self.ty()?);
+                self.expect(Token::Comma, "`,` and the number of lanes")?;
+                let lanes = Box::new(self.additive()?);
+                let flavour = match self.accept(Token::Comma) {
+                    true => Some(self.ident("`zig` or `clang`")?),
+                    false => None,
+                };
+                TypeKind::Vector {
+                    element,
+                    lanes,
+                    flavour,
+                }
+            }
+            _ => TypeKind::BitInt {
+                signed: keyword == Token::BitInt,
+                bits: Box::new(self.additive()?),
+            },
+        };
+        self.expect(Token::Gt, "`>`")?;
+        Ok(kind)
     }
 
     fn fn_ty(&mut self) -> Parsed<TypeKind> {
