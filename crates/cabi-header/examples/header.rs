@@ -1,10 +1,21 @@
 //! Prints what `cabi-header` understands of a header: `cargo run -p cabi-header --example header -- FILE [CLANG ARGUMENTS]`.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use cabi_header::{Options, parse_file};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let file = PathBuf::from(args.next().ok_or("usage: header FILE [CLANG ARGUMENTS]")?);
     let header = parse_file(&file, &Options::new().args(args))?;

@@ -1,8 +1,8 @@
 //! The only file that calls C: libclang through `clang-sys`, behind owners that dispose and borrows that cannot outlive them.
 //!
 //! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable and panics when a
-//! function is missing, so a [`Session`] sets the variable for its own life, and loading checks every function used here. What no C
-//! header needs (modules, completion, C++) is not wrapped.
+//! function is missing, so a [`Session`] has a thread of its own, and loading checks every function used here. What no C header needs
+//! (modules, completion, C++) is not wrapped.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_ulong, c_void};
 use std::marker::PhantomData;
@@ -67,25 +67,44 @@ fn library() -> Result<Arc<SharedLibrary>, LoadError> {
         .clone()
 }
 
-/// libclang set up for this thread, until dropped.
+/// How deep the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow the nesting of the source.
+const STACK: usize = 64 << 20;
+
+/// libclang set up for the thread it was made on.
 pub(crate) struct Session {
     index: CXIndex,
     library: Arc<SharedLibrary>,
-    previous: Option<Arc<SharedLibrary>>,
 }
 
 impl Session {
+    /// Runs `work` with a session, on a thread of its own. `None` if the system has no thread to give.
+    pub(crate) fn run<T: Send>(
+        work: impl FnOnce(Result<&Self, LoadError>) -> T + Send,
+    ) -> Option<T> {
+        std::thread::scope(|scope| {
+            let start = || match Self::new() {
+                Ok(session) => work(Ok(&session)),
+                Err(error) => work(Err(error)),
+            };
+            let thread = std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, start)
+                .ok()?;
+            match thread.join() {
+                Ok(result) => Some(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
     /// Loads libclang, if this process has not yet.
-    pub(crate) fn new() -> Result<Self, LoadError> {
+    fn new() -> Result<Self, LoadError> {
         let library = library()?;
-        let previous = set_library(Some(Arc::clone(&library)));
+        // Only this thread's variable, which ends with the thread.
+        set_library(Some(Arc::clone(&library)));
         // SAFETY: takes two flags; `library` says that the function exists.
         let index = unsafe { clang_createIndex(0, 0) };
-        Ok(Self {
-            index,
-            library,
-            previous,
-        })
+        Ok(Self { index, library })
     }
 
     /// Where libclang was found.
@@ -142,7 +161,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         // SAFETY: the index is ours, and every unit made with it borrowed `self`.
         unsafe { clang_disposeIndex(self.index) };
-        set_library(self.previous.take());
     }
 }
 

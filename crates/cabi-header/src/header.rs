@@ -219,6 +219,8 @@ pub enum HeaderError {
         /// A function it lacks.
         function: &'static str,
     },
+    /// The system has no thread for libclang.
+    NoThread,
     /// The file could not be read.
     File {
         /// The file.
@@ -266,6 +268,7 @@ impl fmt::Display for HeaderError {
                     path.display()
                 )
             }
+            Self::NoThread => f.write_str("no thread could be started for libclang"),
             Self::File { path, message } => write!(f, "{}: {message}", path.display()),
             Self::Nul { place } => write!(f, "{place} contains a NUL character"),
             Self::Refused { args } => {

@@ -25,7 +25,7 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 
 /// Reads declarations from C text, everything it includes among them.
 ///
-/// Declarations that cannot be had are in [`Header::skipped`], each with its [`Reason`].
+/// Declarations that cannot be had are in [`Header::skipped`], each with its [`Reason`](crate::Reason).
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, arguments clang does not take, a missing include file, and errors in the text outside of any declaration.
@@ -45,11 +45,20 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 /// # Ok::<(), HeaderError>(())
 /// ```
 pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
-    let session = Session::new().map_err(|error| match error {
+    let read = Session::run(|session| read_in(session, text, options));
+    read.unwrap_or(Err(HeaderError::NoThread))
+}
+
+fn read_in(
+    session: Result<&Session, LoadError>,
+    text: &str,
+    options: &Options,
+) -> Result<Header, HeaderError> {
+    let session = session.map_err(|error| match error {
         LoadError::Missing(searched) => HeaderError::NoLibclang { searched },
         LoadError::TooOld { path, function } => HeaderError::OldLibclang { path, function },
     })?;
-    let source = Source::new(&session, text, options)?;
+    let source = Source::new(session, text, options)?;
     let unit = source.run("")?;
     let (header, unknown) = read(&unit, HashMap::new())?;
     if unknown.is_empty() {

@@ -81,7 +81,10 @@ impl<'s> Source<'s> {
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
         // Each error costs its declaration, so all of them have to be known.
         args.push("-ferror-limit=0".to_owned());
-        args.extend(fallback_includes(session.library_path()));
+        let wants_none = |arg: &String| arg == "-nostdinc" || arg == "-nobuiltininc";
+        if !options.args.iter().any(wants_none) {
+            args.extend(fallback_includes(session.library_path()));
+        }
         let args = args
             .into_iter()
             .map(|arg| c_string(arg, "an argument"))

@@ -2,7 +2,7 @@
 //!
 //! A wrong declaration costs itself and what depends on it, never the header.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cabi::Type;
 use clang_sys::{
@@ -41,6 +41,9 @@ pub(crate) fn read(
         reader: Reader::new(model, alignments, ignored),
         header,
         errors: diagnostics.errors,
+        functions: Vec::new(),
+        function_at: HashMap::new(),
+        types: HashSet::new(),
     };
     for cursor in declarations {
         let file = cursor.place().file;
@@ -56,7 +59,7 @@ pub(crate) fn read(
         .map(|(error, _)| message_of(error))
         .collect();
     if unexplained.is_empty() {
-        Ok((walk.header, unknown))
+        Ok((walk.finish(), unknown))
     } else {
         Err(HeaderError::Source {
             messages: unexplained,
@@ -142,6 +145,12 @@ struct Walk<'u> {
     reader: Reader<'u>,
     header: Header,
     errors: Vec<(Diagnostic, bool)>,
+    /// What the declarations seen so far say about each function, in the order of their first.
+    functions: Vec<Result<Prototype, Skipped>>,
+    /// Where in `functions` a name is.
+    function_at: HashMap<String, usize>,
+    /// Names of types that are in the header or left out.
+    types: HashSet<String>,
 }
 
 impl<'u> Walk<'u> {
@@ -162,7 +171,12 @@ impl<'u> Walk<'u> {
         let name = cursor.name();
         if kind == CXCursor_FunctionDecl {
             let read = error.map_or_else(|| self.reader.prototype(cursor), Err);
-            self.add_prototype(cursor, read);
+            let location = location(cursor);
+            self.add_function(read.map_err(|reason| Skipped {
+                name,
+                reason,
+                location,
+            }));
         } else if kind == CXCursor_TypedefDecl {
             let read = error.map_or_else(|| self.reader.ty(cursor.ty()), Err);
             self.add_type(cursor, name, read);
@@ -192,91 +206,74 @@ impl<'u> Walk<'u> {
     }
 
     fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<Type, Reason>) {
-        let location = location(cursor);
-        match read {
-            Ok(ty) => {
-                let list = match cursor.kind() {
-                    kind if kind == CXCursor_TypedefDecl => &mut self.header.typedefs,
-                    kind if kind == CXCursor_EnumDecl => &mut self.header.enums,
-                    _ => &mut self.header.records,
-                };
-                // C11 lets a typedef be repeated.
-                if !list.iter().any(|known| known.name == name) {
-                    list.push(NamedType { name, ty, location });
-                }
-            }
-            Err(reason) => self.skip(name, reason, location),
+        // C11 lets a typedef be repeated; a record without tag goes by its typedef's name.
+        if !self.types.insert(format!("{} {name}", cursor.kind())) {
+            return;
         }
-    }
-
-    fn skip(&mut self, name: String, reason: Reason, location: Location) {
-        if !self
-            .header
-            .skipped
-            .iter()
-            .any(|known| known.name == name && known.reason == reason)
-        {
-            self.header.skipped.push(Skipped {
+        let location = location(cursor);
+        let list = match cursor.kind() {
+            kind if kind == CXCursor_TypedefDecl => &mut self.header.typedefs,
+            kind if kind == CXCursor_EnumDecl => &mut self.header.enums,
+            _ => &mut self.header.records,
+        };
+        match read {
+            Ok(ty) => list.push(NamedType { name, ty, location }),
+            Err(reason) => self.header.skipped.push(Skipped {
                 name,
                 reason,
                 location,
-            });
+            }),
         }
     }
 
-    /// Adds a function, or joins what another declaration says about it.
-    fn add_prototype(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
-        let new = match read {
-            Ok(new) => new,
-            Err(reason) => {
-                let name = cursor.name();
-                let is_known = self
-                    .header
-                    .prototypes
-                    .iter()
-                    .any(|known| known.name == name);
-                if !(is_known && reason == Reason::Inline) {
-                    self.header.prototypes.retain(|known| known.name != name);
-                    self.skip(name, reason, location(cursor));
-                }
-                return;
-            }
+    fn add_function(&mut self, new: Result<Prototype, Skipped>) {
+        let name = match &new {
+            Ok(prototype) => &prototype.name,
+            Err(skipped) => &skipped.name,
         };
-        match self
-            .header
-            .prototypes
-            .iter_mut()
-            .find(|known| known.name == new.name)
-        {
+        let at = self.function_at.get(name).copied();
+        match at.and_then(|at| self.functions.get_mut(at)) {
+            Some(known) => join(known, new),
             None => {
-                let inline = |skipped: &Skipped| {
-                    skipped.name == new.name && skipped.reason == Reason::Inline
-                };
-                self.header.skipped.retain(|skipped| !inline(skipped));
-                if !self
-                    .header
-                    .skipped
-                    .iter()
-                    .any(|skipped| skipped.name == new.name)
-                {
-                    self.header.prototypes.push(new);
-                }
-            }
-            Some(known) => {
-                known.noreturn |= new.noreturn;
-                if new.symbol != new.name {
-                    known.symbol.clone_from(&new.symbol);
-                }
-                if known.unprototyped && !new.unprototyped {
-                    let (noreturn, symbol) = (known.noreturn, known.symbol.clone());
-                    *known = Prototype {
-                        noreturn,
-                        symbol,
-                        ..new
-                    };
-                }
+                self.function_at.insert(name.clone(), self.functions.len());
+                self.functions.push(new);
             }
         }
+    }
+
+    fn finish(mut self) -> Header {
+        for function in self.functions {
+            match function {
+                Ok(prototype) => self.header.prototypes.push(prototype),
+                Err(skipped) => self.header.skipped.push(skipped),
+            }
+        }
+        self.header
+    }
+}
+
+/// Adds to what is known about a function what another declaration of it says.
+fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>) {
+    let is_inline = |skipped: &Skipped| skipped.reason == Reason::Inline;
+    match (known, new) {
+        (Ok(known), Ok(new)) => {
+            known.noreturn |= new.noreturn;
+            if new.symbol != new.name {
+                known.symbol.clone_from(&new.symbol);
+            }
+            if known.unprototyped && !new.unprototyped {
+                let (noreturn, symbol) = (known.noreturn, known.symbol.clone());
+                *known = Prototype {
+                    noreturn,
+                    symbol,
+                    ..new
+                };
+            }
+        }
+        // A declaration that is not inline gives an inline function its symbol.
+        (Ok(_), Err(new)) if is_inline(&new) => {}
+        (Err(known), Ok(_)) if !is_inline(known) => {}
+        (known, new) => *known = new,
     }
 }
 

@@ -330,3 +330,27 @@ fn a_slice_is_its_two_words() -> Result<(), Error> {
     compiles(&text, BOTH);
     Ok(())
 }
+
+#[test]
+fn deep_types() {
+    // As deep as `cabi` lets types be.
+    let mut named = Type::I32;
+    let mut anonymous = RecordBuilder::structure("")
+        .field("x", Type::I32)
+        .build(&MODEL)
+        .unwrap();
+    for _ in 0..cabi::MAX_DEPTH - 2 {
+        named = RecordBuilder::structure("s")
+            .field("x", named)
+            .build(&MODEL)
+            .unwrap();
+        anonymous = RecordBuilder::structure("")
+            .member(Member::anonymous(anonymous))
+            .build(&MODEL)
+            .unwrap();
+    }
+    for ty in [named, anonymous] {
+        let text = declaration(&ty, "x", &MODEL).unwrap();
+        compiles(&text, BOTH);
+    }
+}
