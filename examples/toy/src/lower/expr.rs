@@ -102,7 +102,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.expr_into(im, address, offset + self.types.size(re.ty))
             }
             ExprKind::Record(members) => {
-                self.zero(address, offset, self.types.size(expr.ty))?;
+                if !self.covers(members, expr.ty) {
+                    self.zero(address, offset, self.types.size(expr.ty))?;
+                }
                 for (path, value) in members {
                     let ty = value.ty;
                     match self.member(expr.ty, path, address, offset)? {
@@ -131,6 +133,20 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.store(value, address, offset, expr.ty)
             }
         }
+    }
+
+    /// Whether the members of a record literal are all its bytes, so that there is nothing to clear.
+    fn covers(&self, members: &[(Vec<usize>, Expr)], ty: Ty) -> bool {
+        let record = self.types.layout(ty).and_then(cabi::Type::as_record);
+        let size = |(path, value): &(Vec<usize>, Expr)| match (&path[..], record) {
+            ([at], Some(record)) => {
+                let field = record.fields().get(*at)?;
+                (field.bit_field().is_none()).then(|| self.types.size(value.ty))
+            }
+            _ => None,
+        };
+        let total: Option<u64> = members.iter().map(size).sum();
+        total == Some(self.types.size(ty))
     }
 
     /// The bytes of a float that is not an SSA value.

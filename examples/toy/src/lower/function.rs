@@ -1,6 +1,5 @@
 //! One function: its variables, and the state that all of its lowering shares.
 
-use super::stmt::UNREACHABLE;
 use super::{Declared, Lower, LowerError, ssa_type};
 use crate::diag::Span;
 use crate::typed::{Body, Checked, Function, LocalId};
@@ -102,7 +101,7 @@ pub(super) fn lower<M: Module>(
     }
     lowerer.stmts(&body.stmts)?;
     if lowerer.builder.is_unreachable() {
-        lowerer.builder.ins().trap(UNREACHABLE);
+        lowerer.abandon();
     } else {
         lowerer.leave(Val::None)?;
     }

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, TrapCode};
 use cranelift_module::Module;
 
 /// No program gets here.
-pub(super) const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
+const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
 
 impl<M: Module> FnLowerer<'_, '_, M> {
     /// Statements one after the other; what cannot be reached is left out.
@@ -69,9 +69,17 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     /// Ends a block that leads to `target`, if control gets so far.
     fn go_on(&mut self, target: Block) {
         if self.builder.is_unreachable() {
-            self.builder.ins().trap(UNREACHABLE);
+            self.abandon();
         } else {
             self.builder.ins().jump(target, &[]);
+        }
+    }
+
+    /// Ends a block that nothing leads to; one without instructions is no part of the function.
+    pub(super) fn abandon(&mut self) {
+        let begun = |block| self.builder.func.layout.is_block_inserted(block);
+        if self.builder.current_block().is_some_and(begun) {
+            self.builder.ins().trap(UNREACHABLE);
         }
     }
 
