@@ -111,6 +111,13 @@ fn check_convention(function: Ty<'_>, name: &str, printed: &str) -> Result<(), R
     if RETURNS_TWICE.contains(&name) || printed.contains("__attribute__((returns_twice))") {
         return Err(Reason::Attribute("returns_twice".to_owned()));
     }
+    if printed.contains("__attribute__((interrupt") {
+        return Err(Reason::Attribute("interrupt".to_owned()));
+    }
+    // No convention to clang, but it moves arguments to registers.
+    if function.canonical().spelling().contains("regparm") {
+        return Err(Reason::Convention("regparm".to_owned()));
+    }
     let convention = function.convention();
     let refused = match convention {
         c if c == CXCallingConv_C => return Ok(()),

@@ -2,7 +2,7 @@
 //!
 //! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
 //! table here. clang has no decimal floating point on most targets; typedefs of the same size and alignment take its place, and are
-//! known by their names when types are read.
+//! known by their names when types are read. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
 
 use std::collections::HashMap;
 
@@ -22,6 +22,18 @@ typedef char __cabi_decimal128 __attribute__((__vector_size__(16)));
 #define _Decimal128 __cabi_decimal128
 #ifdef __cplusplus
 enum { __cabi_cplusplus = 1 };
+#else
+typedef float _Float32;
+typedef double _Float64;
+typedef double _Float32x;
+#if __LDBL_MANT_DIG__ == 64
+typedef long double _Float64x;
+#endif
+#ifdef __SIZEOF_FLOAT128__
+typedef __float128 _Float128;
+#elif __LDBL_MANT_DIG__ == 113
+typedef long double _Float128;
+#endif
 #endif
 enum { __cabi_long = sizeof(long) };
 enum { __cabi_pointer = sizeof(void *) };

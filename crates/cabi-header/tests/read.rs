@@ -80,6 +80,11 @@ fn scalars() {
         ("int x[]", Type::PTR),
         ("__builtin_va_list x", Type::PTR),
         ("int n[*]", Type::PTR),
+        ("_Float32 x", Type::F32),
+        ("_Float64x x", Type::F80),
+        ("_Float128 x", Type::F128),
+        ("__attribute__((mode(TI))) int x", Type::I128),
+        ("int (*_Nonnull x)(void)", Type::FN_PTR),
     ];
     for (parameter, ty) in expected {
         let Some(read) = param(parameter) else { return };
@@ -546,6 +551,32 @@ fn arguments_reach_clang() {
         (sizes, &header.prototype("f").unwrap().params[0].1),
         (vec![1, 4, 4], &Type::U8)
     );
+}
+
+#[test]
+fn conventions_of_i386_are_refused_by_name() {
+    let text = "__attribute__((regparm(3))) int a(int); __attribute__((stdcall)) int b(int); __attribute__((fastcall)) int c(int); int d(int);";
+    let Some(header) = read_with(text, &Options::new().arg("--target=i686-linux-gnu")) else {
+        return;
+    };
+    let reasons: Vec<_> = ["a", "b", "c"]
+        .map(|name| header.reason(name).unwrap().to_string())
+        .into();
+    let refused = |name: &str| format!("the calling convention {name} is not supported");
+    assert_eq!(
+        reasons,
+        [refused("regparm"), refused("stdcall"), refused("fastcall")]
+    );
+    assert!(header.prototype("d").is_some());
+}
+
+#[test]
+fn extensions_come_through_arguments() {
+    let text = "struct inner { int a; }; struct outer { char c; struct inner; };";
+    let Some(header) = read_with(text, &Options::new().arg("-fms-extensions")) else {
+        return;
+    };
+    assert_eq!(members(&header, "struct outer"), ["c@0", "@32"]);
 }
 
 #[test]
