@@ -15,3 +15,5 @@ pub mod jit;
 pub mod mutants;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod probe;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod shims;
