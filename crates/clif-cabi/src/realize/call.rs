@@ -257,7 +257,10 @@ fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Resu
     if stack.is_empty() {
         return Ok(());
     }
-    params.fill_registers();
+    // Only words find registers that are free: floats and vectors have their own type where theirs are used up, blocks never take one.
+    if stack.iter().any(is_word) || has_gaps(&stack) {
+        params.fill_registers();
+    }
     slots.resize(params.signature.params.len(), Slot::Filler);
     let filler = AbiParam::new(types::I64);
     let mut next = 0;
@@ -277,6 +280,19 @@ fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Resu
         next = item.offset + item.bytes;
     }
     Ok(())
+}
+
+fn is_word(item: &OnStack) -> bool {
+    item.param.purpose == ArgumentPurpose::Normal && item.param.value_type.is_int()
+}
+
+fn has_gaps(stack: &[OnStack]) -> bool {
+    let mut next = 0;
+    stack.iter().any(|item| {
+        let gap = next + 8 <= item.offset;
+        next = item.offset + item.bytes;
+        gap
+    })
 }
 
 /// The signature with the callee's address as the first word behind the argument area, and how many fillers stand before it.
