@@ -31,7 +31,7 @@ macro_rules! used_functions {
             clang_getNumElements clang_getArrayElementType clang_getArraySize clang_Type_getNamedType
             clang_Type_getModifiedType clang_Type_getValueType clang_Type_visitFields clang_getResultType
             clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
-            clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
+            clang_getInclusions clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
         )
     };
 }
@@ -185,6 +185,23 @@ impl Unit<'_> {
             clang_TargetInfo_dispose(target);
             triple
         }
+    }
+
+    /// The names of all files that were read, the main one among them.
+    pub(crate) fn files(&self) -> Vec<String> {
+        extern "C" fn visit(
+            file: CXFile,
+            _: *mut CXSourceLocation,
+            _: c_uint,
+            found: CXClientData,
+        ) {
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this; the file belongs to a live unit.
+            unsafe { (*found.cast::<Vec<String>>()).push(text(clang_getFileName(file))) };
+        }
+        let mut found: Vec<String> = Vec::new();
+        // SAFETY: `raw` is a live unit; `visit` casts the pointer back to what it points to, during this call only.
+        unsafe { clang_getInclusions(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
+        found
     }
 
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {

@@ -3,12 +3,11 @@
 //! Clang is run in `source.rs`, the declarations are walked in `walk.rs`, functions are in `functions.rs`, types in `types.rs`, records in
 //! `records.rs`.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use crate::clang::{LoadError, Session};
 use crate::header::{Header, HeaderError};
-use crate::source::{Options, Source};
+use crate::source::{Answers, Options, Source};
 use crate::walk::read;
 
 /// Reads the header or source file `path`, as [`parse`] reads text.
@@ -60,11 +59,13 @@ fn read_in(
     })?;
     let source = Source::new(session, text, options)?;
     let unit = source.run("")?;
-    let (header, unknown) = read(&unit, HashMap::new())?;
-    if unknown.is_empty() {
-        return Ok(header);
+    let mut answers = Answers::default();
+    loop {
+        let (header, questions) = read(&unit, &answers)?;
+        if questions.is_empty() {
+            return Ok(header);
+        }
+        // Each question is asked once, and the text has finitely many.
+        source.answer(&questions, &unit, &mut answers)?;
     }
-    // libclang shows the expression of an `aligned` attribute, not its value: clang computes it in a second run.
-    let alignments = source.evaluate(&unknown)?;
-    Ok(read(&unit, alignments)?.0)
 }

@@ -8,7 +8,7 @@ use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
 use crate::header::Reason;
-use crate::types::{Reader, is_unnamed, unsupported};
+use crate::types::{Reader, is_unnamed};
 use crate::walk::is_within;
 
 /// What clang says about a record's layout, to compare with.
@@ -44,36 +44,46 @@ impl<'u> Reader<'u> {
             .map(|field| self.member(*field))
             .collect();
         let members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let attributes = Attributes::new(definition);
+        let plain = self.lay_out(&stated, &members, None);
+        match plain {
+            // Where nothing packs, a difference is a difference.
+            Err(Reason::Mismatch { .. }) if self.may_pack() => [1, 2, 4, 8, 16]
+                .into_iter()
+                .find_map(|pack| self.lay_out(&stated, &members, Some(pack)).ok())
+                .map_or(plain, Ok),
+            _ => plain,
+        }
+    }
+
+    /// The record with `pack` in force, if that gives it the layout stated.
+    fn lay_out(
+        &self,
+        stated: &Stated<'_>,
+        members: &[Member],
+        pack: Option<u32>,
+    ) -> Result<Type, Reason> {
+        let attributes = Attributes::new(stated.definition);
         let mut model = self.model;
         if attributes.ms_struct {
             model.bit_fields = BitFieldStyle::Ms;
         }
-        let mut first_mismatch = None;
-        for pack in [None, Some(1), Some(2), Some(4), Some(8), Some(16)] {
-            let build = |align: Option<u32>| {
-                let mut builder = attributes.builder(&stated, pack);
-                builder = members.iter().cloned().fold(builder, RecordBuilder::member);
-                align
-                    .into_iter()
-                    .fold(builder, RecordBuilder::aligned)
-                    .build(&model)
-            };
-            let mut ty = build(None)?;
-            // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
-            if attributes.aligned
-                && let Ok(align) = u32::try_from(stated.align)
-                && align > ty.align()
-            {
-                ty = build(Some(align))?;
-            }
-            match mismatch(&stated, &ty) {
-                None => return Ok(ty),
-                Some(reason) => first_mismatch = first_mismatch.or(Some(reason)),
-            }
+        let build = |align: Option<u32>| {
+            let mut builder = attributes.builder(stated, pack);
+            builder = members.iter().cloned().fold(builder, RecordBuilder::member);
+            align
+                .into_iter()
+                .fold(builder, RecordBuilder::aligned)
+                .build(&model)
+        };
+        let mut ty = build(None)?;
+        // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
+        if attributes.aligned
+            && let Ok(align) = u32::try_from(stated.align)
+            && align > ty.align()
+        {
+            ty = build(Some(align))?;
         }
-        Err(first_mismatch
-            .unwrap_or_else(|| unsupported(stated.definition.ty(), "its layout is not understood")))
+        mismatch(stated, &ty).map_or(Ok(ty), Err)
     }
 
     /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.

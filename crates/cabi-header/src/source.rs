@@ -61,6 +61,28 @@ impl Options {
     }
 }
 
+/// What reading the declarations needs to know beyond them.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Answers {
+    /// Values of the expressions in `aligned` attributes; `None` for those that have none.
+    pub(crate) alignments: HashMap<String, Option<u32>>,
+    /// Whether `#pragma pack` occurs anywhere.
+    pub(crate) may_pack: Option<bool>,
+}
+
+/// What is to be found out for [`Answers`].
+#[derive(Default, Debug)]
+pub(crate) struct Questions {
+    pub(crate) alignments: Vec<String>,
+    pub(crate) may_pack: bool,
+}
+
+impl Questions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.alignments.is_empty() && !self.may_pack
+    }
+}
+
 /// The text and the arguments as libclang takes them.
 pub(crate) struct Source<'s> {
     session: &'s Session,
@@ -121,11 +143,50 @@ impl<'s> Source<'s> {
             })
     }
 
-    /// The values of constant expressions or alignments of types; what has neither is left out.
-    pub(crate) fn evaluate(
+    /// Adds to `answers` what `questions` ask about `unit`.
+    pub(crate) fn answer(
         &self,
-        expressions: &[String],
-    ) -> Result<HashMap<String, u32>, HeaderError> {
+        questions: &Questions,
+        unit: &Unit<'_>,
+        answers: &mut Answers,
+    ) -> Result<(), HeaderError> {
+        if questions.may_pack {
+            answers.may_pack = Some(self.may_pack(unit));
+        }
+        if !questions.alignments.is_empty() {
+            // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
+            let mut values = self.evaluate(&questions.alignments)?;
+            for expression in &questions.alignments {
+                let value = values.remove(expression);
+                answers
+                    .alignments
+                    .entry(expression.clone())
+                    .or_insert(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything that `unit` read can pack records: `#pragma pack`, or an argument.
+    fn may_pack(&self, unit: &Unit<'_>) -> bool {
+        let main = self.name.to_string_lossy();
+        self.given_args
+            .iter()
+            .any(|arg| arg.starts_with("-fpack-struct") || arg.contains("ragma"))
+            || has_pragma_pack(self.text)
+            || unit
+                .files()
+                .iter()
+                .filter(|file| **file != main)
+                .any(|file| {
+                    // What cannot be read was in memory: the prelude, which packs nothing.
+                    std::fs::read(file)
+                        .is_ok_and(|bytes| has_pragma_pack(&String::from_utf8_lossy(&bytes)))
+                })
+    }
+
+    /// The values of constant expressions or alignments of types; what has neither is left out.
+    fn evaluate(&self, expressions: &[String]) -> Result<HashMap<String, u32>, HeaderError> {
         let mut more = String::from("\n");
         for (i, expression) in expressions.iter().enumerate() {
             // `_Alignas` takes either; one of the two lines is an error. `aligned` alone is the target's greatest alignment.
@@ -175,6 +236,16 @@ impl<'s> Source<'s> {
         }
         Ok(found)
     }
+}
+
+/// Whether `text` contains `#pragma pack` or `_Pragma("pack")`, be it in a comment.
+fn has_pragma_pack(text: &str) -> bool {
+    text.match_indices("ragma").any(|(at, word)| {
+        let rest = text.get(at + word.len()..).unwrap_or("");
+        let rest = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
+        rest.strip_prefix("pack")
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    })
 }
 
 fn c_string(text: String, place: &str) -> Result<CString, HeaderError> {

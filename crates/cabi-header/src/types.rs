@@ -10,6 +10,7 @@ use clang_sys::*;
 use crate::clang::{Cursor, Place, Ty};
 use crate::header::Reason;
 use crate::prelude;
+use crate::source::{Answers, Questions};
 
 /// How many typedefs, arrays and records may wrap each other.
 const MAX_NESTING: u32 = 256;
@@ -20,9 +21,8 @@ type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
-    /// Values of the expressions of `aligned` attributes.
-    alignments: HashMap<String, u32>,
-    unknown_alignments: Vec<String>,
+    answers: Answers,
+    questions: Questions,
     /// By the hash of the declaration's cursor.
     known: HashMap<u32, Vec<Known<'u>>>,
     /// Where declarations start that carry an attribute which clang ignores and gcc does not.
@@ -36,24 +36,26 @@ pub(crate) fn is_unnamed(spelling: &str) -> bool {
 }
 
 impl<'u> Reader<'u> {
-    pub(crate) fn new(
-        model: DataModel,
-        alignments: HashMap<String, u32>,
-        ignored_attributes: Vec<Place>,
-    ) -> Self {
+    pub(crate) fn new(model: DataModel, answers: &Answers, ignored_attributes: Vec<Place>) -> Self {
         Self {
             model,
-            alignments,
-            unknown_alignments: Vec::new(),
-            ignored_attributes,
+            answers: answers.clone(),
+            questions: Questions::default(),
             known: HashMap::new(),
+            ignored_attributes,
             nesting: 0,
         }
     }
 
-    /// Expressions asked for that `alignments` does not have.
-    pub(crate) fn unknown_alignments(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.unknown_alignments)
+    /// What was asked for and not answered.
+    pub(crate) fn questions(&mut self) -> Questions {
+        std::mem::take(&mut self.questions)
+    }
+
+    /// Whether `#pragma pack` occurs in what was read; no until answered.
+    pub(crate) fn may_pack(&mut self) -> bool {
+        self.questions.may_pack |= self.answers.may_pack.is_none();
+        self.answers.may_pack == Some(true)
     }
 
     /// The value of the expression of an `aligned` attribute.
@@ -62,15 +64,10 @@ impl<'u> Reader<'u> {
         if let Ok(value) = digits.parse() {
             return Ok(value);
         }
-        if let Some(value) = self.alignments.get(expression) {
-            return Ok(*value);
-        }
-        if !self
-            .unknown_alignments
-            .iter()
-            .any(|known| known == expression)
-        {
-            self.unknown_alignments.push(expression.to_owned());
+        match self.answers.alignments.get(expression) {
+            Some(Some(value)) => return Ok(*value),
+            Some(None) => {}
+            None => self.questions.alignments.push(expression.to_owned()),
         }
         Err(Reason::Attribute(format!(
             "aligned({expression}), whose value is not known,"

@@ -13,13 +13,11 @@ use clang_sys::{
 use crate::clang::{Cursor, Diagnostic, Place, Unit};
 use crate::header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
 use crate::prelude;
+use crate::source::{Answers, Questions};
 use crate::types::{Reader, is_unnamed};
 
-/// Walks the declarations. Also returns the alignment expressions that are not in `alignments`.
-pub(crate) fn read(
-    unit: &Unit<'_>,
-    alignments: HashMap<String, u32>,
-) -> Result<(Header, Vec<String>), HeaderError> {
+/// Walks the declarations, and asks what they do not say themselves.
+pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questions), HeaderError> {
     let target = unit.triple();
     let diagnostics = Diagnostics::new(unit)?;
     let model = prelude::data_model(unit).map_err(|why| HeaderError::Unsupported {
@@ -38,7 +36,7 @@ pub(crate) fn read(
     let declarations: Vec<Cursor<'_>> = unit.cursor().children();
     let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
     let mut walk = Walk {
-        reader: Reader::new(model, alignments, ignored),
+        reader: Reader::new(model, answers, ignored),
         header,
         errors: diagnostics.errors,
         functions: Vec::new(),
@@ -51,7 +49,7 @@ pub(crate) fn read(
             walk.declaration(cursor, 0);
         }
     }
-    let unknown = walk.reader.unknown_alignments();
+    let questions = walk.reader.questions();
     let unexplained: Vec<String> = walk
         .errors
         .iter()
@@ -59,7 +57,7 @@ pub(crate) fn read(
         .map(|(error, _)| message_of(error))
         .collect();
     if unexplained.is_empty() {
-        Ok((walk.finish(), unknown))
+        Ok((walk.finish(), questions))
     } else {
         Err(HeaderError::Source {
             messages: unexplained,
