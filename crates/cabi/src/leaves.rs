@@ -7,7 +7,7 @@ use core::ops::Range;
 use smallvec::SmallVec;
 
 use crate::record::{Field, RecordKind};
-use crate::types::{Kind, Scalar, Type, Vector};
+use crate::types::{Array, Kind, Scalar, Type, Vector};
 
 /// What a leaf is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,19 +36,31 @@ pub struct Leaf {
     pub bit_field: bool,
     /// Whether it is an unnamed bit-field, which is padding to C.
     pub unnamed: bool,
-    /// Whether it, or something around it, is `_Atomic`.
-    pub atomic: bool,
+    /// What surrounds it.
+    pub context: Context,
+}
+
+/// What surrounds a leaf, as far as some compiler looks at it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Context {
     /// The greatest declared alignment, in bytes, of the leaf's own type and the members around it.
     pub declared_align: u32,
     /// Whether the leaf and every member around it start at a multiple of their type's alignment. Of a bit-field only the
     /// members around it count.
     pub members_aligned: bool,
+    /// Whether the leaf, or something around it, is `_Atomic`.
+    pub atomic: bool,
+    /// Whether the innermost record around is a union.
+    pub in_union: bool,
     /// Whether it lies in an array that is a member of a union, has more than 16 bytes and more than one element.
     pub in_wide_array: bool,
     /// Whether every array of records around it is at its first element.
     pub in_first_element: bool,
     /// The arrays of records around it, the innermost first; only the two outermost are known.
     pub arrays: [Option<RecordArray>; 2],
+    /// Where the outermost array of no elements around it starts, in bits: the leaf is one the element would have, and not there.
+    pub phantom: Option<u64>,
 }
 
 /// An array of records around a leaf.
@@ -100,7 +112,7 @@ impl Leaf {
 }
 
 /// The leaves of `ty` in the order of their declaration, which for structures is the order of their offsets. Members of a
-/// union all appear. Zero-width bit-fields appear with width 0.
+/// union all appear. Zero-width bit-fields appear with width 0, arrays of no elements as empty.
 ///
 /// # Example
 /// ```
@@ -113,13 +125,12 @@ impl Leaf {
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub fn leaves(ty: &Type) -> Leaves<'_> {
-    let mut walk = Leaves {
-        stack: SmallVec::new(),
-        first: None,
-        second: None,
-    };
-    walk.first = walk.enter(ty, Around::NOTHING);
-    walk
+    Leaves::new(ty, false)
+}
+
+/// The same, and for an array of no elements the leaves that one element would have.
+pub(crate) fn leaves_and_phantoms(ty: &Type) -> Leaves<'_> {
+    Leaves::new(ty, true)
 }
 
 /// Iterator over the [`leaves`] of a type.
@@ -131,49 +142,59 @@ pub struct Leaves<'a> {
     first: Option<Leaf>,
     /// The second half of a complex number or slice, whose first half has just been given out.
     second: Option<Leaf>,
+    phantoms: bool,
 }
 
-/// What a leaf has around it.
+/// Where the walk is.
 #[derive(Clone, Copy, Debug)]
-struct Around {
+struct Place {
     /// Bytes from the start of the outermost type.
     offset: u64,
-    align: u32,
-    aligned: bool,
-    atomic: bool,
-    /// Whether the innermost record around is a union.
-    in_union: bool,
-    in_wide_array: bool,
-    in_first_element: bool,
-    arrays: [Option<RecordArray>; 2],
+    context: Context,
 }
 
 #[derive(Debug)]
 enum Frame<'a> {
     Fields {
         rest: core::slice::Iter<'a, Field>,
-        around: Around,
+        place: Place,
     },
     Elements {
         elem: &'a Type,
         left: u64,
-        around: Around,
+        place: Place,
     },
 }
 
 impl<'a> Leaves<'a> {
-    /// Goes into `ty`, which starts at `around.offset`: pushes a frame, or gives the leaf it is.
-    fn enter(&mut self, ty: &'a Type, mut around: Around) -> Option<Leaf> {
-        around.align = around.align.max(ty.align());
-        around.aligned &= around
-            .offset
-            .is_multiple_of(u64::from(ty.canonical_align()));
-        around.atomic |= ty.is_atomic();
+    fn new(ty: &'a Type, phantoms: bool) -> Self {
+        let mut walk = Leaves {
+            stack: SmallVec::new(),
+            first: None,
+            second: None,
+            phantoms,
+        };
+        walk.first = walk.enter(
+            ty,
+            Place {
+                offset: 0,
+                context: Context::NOTHING,
+            },
+        );
+        walk
+    }
+
+    /// Goes into `ty`, which starts at `place`: pushes a frame, or gives the leaf it is.
+    fn enter(&mut self, ty: &'a Type, mut place: Place) -> Option<Leaf> {
+        let context = &mut place.context;
+        context.declared_align = context.declared_align.max(ty.align());
+        context.members_aligned &= place.offset.is_multiple_of(u64::from(ty.canonical_align()));
+        context.atomic |= ty.is_atomic();
         match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-                Some(scalar_leaf(*scalar, ty.size(), around))
+                Some(scalar_leaf(*scalar, ty.size(), place))
             }
-            Kind::Complex(part) => self.pair(*part, *part, ty.size() / 2, around),
+            Kind::Complex(part) => self.pair(*part, *part, ty.size() / 2, place),
             Kind::Slice => {
                 let half = ty.size() / 2;
                 let bits = if half == 8 { 64 } else { 32 };
@@ -181,38 +202,21 @@ impl<'a> Leaves<'a> {
                     bits,
                     signed: false,
                 };
-                self.pair(Scalar::Ptr, length, half, around)
+                self.pair(Scalar::Ptr, length, half, place)
             }
             Kind::Vector(vector) => {
                 let width = vector_bits(*vector, ty.size());
-                Some(around.leaf(LeafKind::Vector(*vector), width))
+                Some(place.leaf(LeafKind::Vector(*vector), width))
             }
-            Kind::Array(array) => match array.len {
-                None => Some(around.leaf(LeafKind::FlexibleArray, 0)),
-                Some(0) => Some(around.leaf(LeafKind::Empty, 0)),
-                Some(len) => {
-                    around.in_wide_array |= around.in_union && ty.size() > 16 && len > 1;
-                    if len > 1 && array.elem.as_record().is_some() {
-                        around.enter_array(array.elem.size(), ty.size());
-                    }
-                    // Elements without bytes are all alike: one stands for them, however many there are.
-                    let left = if array.elem.size() == 0 { 1 } else { len };
-                    self.stack.push(Frame::Elements {
-                        elem: &array.elem,
-                        left,
-                        around,
-                    });
-                    None
-                }
-            },
+            Kind::Array(array) => self.enter_array(array, ty.size(), place),
             Kind::Record(record) if record.fields().is_empty() => {
-                Some(around.leaf(LeafKind::Empty, 0))
+                Some(place.leaf(LeafKind::Empty, 0))
             }
             Kind::Record(record) => {
-                around.in_union = record.kind() == RecordKind::Union;
+                context.in_union = record.kind() == RecordKind::Union;
                 self.stack.push(Frame::Fields {
                     rest: record.fields().iter(),
-                    around,
+                    place,
                 });
                 None
             }
@@ -220,32 +224,58 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    fn pair(&mut self, a: Scalar, b: Scalar, half: u64, around: Around) -> Option<Leaf> {
-        let at_second = Around {
-            offset: around.offset + half,
-            ..around
+    fn enter_array(&mut self, array: &'a Array, size: u64, mut place: Place) -> Option<Leaf> {
+        let elem = &array.elem;
+        let context = &mut place.context;
+        let left = match array.len {
+            None => return Some(place.leaf(LeafKind::FlexibleArray, 0)),
+            Some(0) if !self.phantoms || elem.size() == 0 => {
+                return Some(place.leaf(LeafKind::Empty, 0));
+            }
+            Some(0) => {
+                context.phantom = context.phantom.or(Some(place.offset * 8));
+                1
+            }
+            // Elements without bytes are all alike: one stands for them, however many there are.
+            Some(_) if elem.size() == 0 => 1,
+            Some(len) => len,
         };
-        self.second = Some(scalar_leaf(b, half, at_second));
-        Some(scalar_leaf(a, half, around))
+        context.in_wide_array |= context.in_union && size > 16 && left > 1;
+        if left > 1 && elem.as_record().is_some() {
+            let (elem_bits, bits) = (elem.size() * 8, size * 8);
+            context.push_array(RecordArray {
+                offset_bits: place.offset * 8,
+                elem_bits,
+                bits,
+            });
+        }
+        self.stack.push(Frame::Elements { elem, left, place });
+        None
     }
 
-    fn enter_field(&mut self, field: &'a Field, around: Around) -> Option<Leaf> {
-        let Some(bits) = field.bit_field() else {
-            let offset = around.offset + field.offset();
-            return self.enter(field.ty(), Around { offset, ..around });
+    fn pair(&mut self, a: Scalar, b: Scalar, half: u64, place: Place) -> Option<Leaf> {
+        let at_second = Place {
+            offset: place.offset + half,
+            ..place
         };
+        self.second = Some(scalar_leaf(b, half, at_second));
+        Some(scalar_leaf(a, half, place))
+    }
+
+    fn enter_field(&mut self, field: &'a Field, place: Place) -> Option<Leaf> {
+        let Some(bits) = field.bit_field() else {
+            let offset = place.offset + field.offset();
+            return self.enter(field.ty(), Place { offset, ..place });
+        };
+        let mut context = place.context;
+        context.declared_align = context.declared_align.max(field.ty().align());
         Some(Leaf {
             kind: LeafKind::Scalar(field.ty().as_scalar()?),
-            offset_bits: around.offset * 8 + field.offset_bits(),
+            offset_bits: place.offset * 8 + field.offset_bits(),
             width_bits: u64::from(bits.width),
             bit_field: true,
             unnamed: field.name().is_none(),
-            atomic: around.atomic,
-            declared_align: around.align.max(field.ty().align()),
-            members_aligned: around.aligned,
-            in_wide_array: around.in_wide_array,
-            in_first_element: around.in_first_element,
-            arrays: around.arrays,
+            context,
         })
     }
 }
@@ -259,50 +289,44 @@ fn vector_bits(vector: Vector, size: u64) -> u64 {
     }
 }
 
-impl Around {
+impl Context {
     const NOTHING: Self = Self {
-        offset: 0,
-        align: 1,
-        aligned: true,
+        declared_align: 1,
+        members_aligned: true,
         atomic: false,
         in_union: false,
         in_wide_array: false,
         in_first_element: true,
         arrays: [None; 2],
+        phantom: None,
     };
 
-    fn enter_array(&mut self, elem: u64, size: u64) {
-        let array = RecordArray {
-            offset_bits: self.offset * 8,
-            elem_bits: elem * 8,
-            bits: size * 8,
-        };
+    fn push_array(&mut self, array: RecordArray) {
         self.arrays = match self.arrays {
             [None, _] => [Some(array), None],
             [outer, None] => [Some(array), outer],
             known => known,
         };
     }
+}
 
+impl Place {
     fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
+        let offset_bits = self.offset * 8;
+        let (bit_field, unnamed) = (false, false);
         Leaf {
             kind,
-            offset_bits: self.offset * 8,
+            offset_bits,
             width_bits,
-            bit_field: false,
-            unnamed: false,
-            atomic: self.atomic,
-            declared_align: self.align,
-            members_aligned: self.aligned,
-            in_wide_array: self.in_wide_array,
-            in_first_element: self.in_first_element,
-            arrays: self.arrays,
+            bit_field,
+            unnamed,
+            context: self.context,
         }
     }
 }
 
-fn scalar_leaf(scalar: Scalar, size: u64, around: Around) -> Leaf {
-    around.leaf(LeafKind::Scalar(scalar), scalar.value_bits(size))
+fn scalar_leaf(scalar: Scalar, size: u64, place: Place) -> Leaf {
+    place.leaf(LeafKind::Scalar(scalar), scalar.value_bits(size))
 }
 
 impl Iterator for Leaves<'_> {
@@ -314,10 +338,10 @@ impl Iterator for Leaves<'_> {
         }
         loop {
             let found = match self.stack.last_mut()? {
-                Frame::Fields { rest, around } => {
-                    let around = *around;
+                Frame::Fields { rest, place } => {
+                    let place = *place;
                     match rest.next() {
-                        Some(field) => self.enter_field(field, around),
+                        Some(field) => self.enter_field(field, place),
                         None => {
                             self.stack.pop();
                             None
@@ -328,11 +352,11 @@ impl Iterator for Leaves<'_> {
                     self.stack.pop();
                     None
                 }
-                Frame::Elements { elem, left, around } => {
-                    let (elem, here) = (*elem, *around);
+                Frame::Elements { elem, left, place } => {
+                    let (elem, here) = (*elem, *place);
                     *left -= 1;
-                    around.in_first_element &= elem.as_record().is_none();
-                    around.offset += elem.size();
+                    place.offset += elem.size();
+                    place.context.in_first_element &= elem.as_record().is_none();
                     self.enter(elem, here)
                 }
             };

@@ -51,7 +51,7 @@ pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble};
 pub use error::Error;
 pub use explain::{Explained, Explanation, Step, explain};
 pub use fn_abi::{ArgAbi, FnAbi, FnSig, Loc, Param, Place, Placed, PlacedPart, RetAbi, promote};
-pub use leaves::{Leaf, LeafKind, Leaves, RecordArray, leaves};
+pub use leaves::{Context, Leaf, LeafKind, Leaves, RecordArray, leaves};
 pub use policy::Policy;
 pub use record::{Attributes, BitField, Field, Member, Record, RecordBuilder, RecordKind};
 pub use reg::{Bank, Reg};

@@ -69,6 +69,12 @@ bits! {
     /// An array of records is classified by its first element alone, whose eightbytes' classes are repeated (gcc): later elements may be
     /// unaligned, or have other classes in their eightbytes.
     ARRAYS_GO_BY_FIRST_ELEMENT = 18;
+    /// An array of no elements that starts inside an eightbyte gives that eightbyte its element's class (gcc).
+    ZERO_LENGTH_ARRAYS_COUNT = 19;
+    /// Unnamed bit-fields of a union are `Integer`, those of width 0 too (gcc).
+    UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT = 20;
+    /// On Win64, an empty record is returned through a hidden pointer (clang); gcc returns nothing.
+    WIN64_EMPTY_RESULTS_IN_MEMORY = 21;
 }
 
 impl Policy {
@@ -80,7 +86,9 @@ impl Policy {
         Self::UNNAMED_BIT_FIELDS_COUNT.0
             | Self::HALF_PAIRS_IN_SSE.0
             | Self::WIDE_INT128_VECTORS_IN_MEMORY.0
-            | Self::ARRAYS_GO_BY_FIRST_ELEMENT.0,
+            | Self::ARRAYS_GO_BY_FIRST_ELEMENT.0
+            | Self::ZERO_LENGTH_ARRAYS_COUNT.0
+            | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.
@@ -97,7 +105,8 @@ impl Policy {
             | Self::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS.0
             | Self::WIN64_SMALL_VECTORS_BY_REFERENCE.0
             | Self::WIN64_FLOAT128_IN_SSE.0
-            | Self::WIN64_HALF_IN_SSE.0,
+            | Self::WIN64_HALF_IN_SSE.0
+            | Self::WIN64_EMPTY_RESULTS_IN_MEMORY.0,
     );
 
     /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).

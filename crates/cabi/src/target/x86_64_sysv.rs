@@ -3,10 +3,11 @@
 //! Rule 2 of the classification (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
 
 use alloc::string::ToString;
+use core::ops::Range;
 
 use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
 use crate::error::Error;
-use crate::leaves::{Leaf, LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves_and_phantoms};
 use crate::policy::Policy;
 use crate::record::RecordKind;
 use crate::reg::Reg::{
@@ -147,9 +148,9 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         return Ok(Shape::Memory);
     }
     let mut classes = Classes::none(ty.size());
-    for leaf in leaves(ty) {
+    for leaf in leaves_and_phantoms(ty) {
         lowerable(leaf.kind, ty)?;
-        if !leaf.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+        if !leaf.context.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
             leaf.eightbytes()
                 .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
             continue;
@@ -158,24 +159,50 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
             cx.tracer.memory(why);
             return Ok(Shape::Memory);
         }
-        if leaf.in_wide_array && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS) {
-            continue;
-        }
-        if leaf.unnamed && leaf.width_bits != 0 && !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
-            continue;
-        }
         // Rule 3. From its first to its last bit: a bit-field may straddle.
         let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
-        for i in leaf.eightbytes() {
-            let own = class_of(&leaf, i - first, cx);
+        for i in eightbytes_that_count(&leaf, cx) {
+            let own = class_of(&leaf, i - first.min(i), cx);
             classes.use_up_to(i, end);
             meet(&mut classes, &leaf, i, own, cx);
-            if leaf.arrays[0].is_some() && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+            let repeated = leaf.context.arrays[0].is_some();
+            if repeated && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
                 repeat(&mut classes, &leaf, i, own, cx);
             }
         }
     }
     Ok(finish(classes, cx))
+}
+
+/// The eightbytes in which `leaf` has a class.
+fn eightbytes_that_count(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Range<usize> {
+    let eightbyte = |bits: u64| usize::try_from(bits / 64).unwrap_or(usize::MAX - 1);
+    let none = 0..0;
+    if let Some(start) = leaf.context.phantom {
+        // gcc takes an array of no elements that starts inside an eightbyte for one element, as far as that eightbyte.
+        let here = eightbyte(start);
+        let counts = !start.is_multiple_of(64)
+            && leaf.eightbytes().start == here
+            && cx.choose(Policy::ZERO_LENGTH_ARRAYS_COUNT);
+        return if counts { here..here + 1 } else { none };
+    }
+    if leaf.context.in_wide_array && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS) {
+        return none;
+    }
+    let padding = leaf.unnamed || leaf.width_bits == 0;
+    if leaf.bit_field && leaf.context.in_union && padding {
+        let first = eightbyte(leaf.offset_bits);
+        let counts = cx.choose(Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT);
+        return if counts {
+            first..leaf.eightbytes().end.max(first + 1)
+        } else {
+            none
+        };
+    }
+    if leaf.unnamed && leaf.width_bits != 0 && !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
+        return none;
+    }
+    leaf.eightbytes()
 }
 
 /// Merges the class `own` of a leaf into eightbyte `i` (rule 4).
@@ -191,7 +218,7 @@ fn meet(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Class
 /// The class of a leaf in the first element of an array of records, for the other elements as gcc has it: eightbyte by eightbyte
 /// the first element's classes again, whatever is there.
 fn repeat(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Classify<'_, '_>) {
-    let [Some(inner), outer] = leaf.arrays else {
+    let [Some(inner), outer] = leaf.context.arrays else {
         return;
     };
     for at in core::iter::once(i).chain(inner.repeats(i)) {
@@ -239,7 +266,7 @@ fn finish(classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
 
 /// Why `leaf` sends the whole of `ty` to memory, if it does.
 fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
-    if leaf.atomic && ty.is_aggregate() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+    if leaf.context.atomic && ty.is_aggregate() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         return Some("an _Atomic member");
     }
     if leaf.kind == LeafKind::FlexibleArray && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
@@ -254,7 +281,7 @@ fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<
     if !leaf.offset_bits.is_multiple_of(unit) {
         return Some("rule 1: an unaligned field");
     }
-    if !leaf.members_aligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
+    if !leaf.context.members_aligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }
     if let LeafKind::Vector(vector) = leaf.kind {
@@ -264,7 +291,7 @@ fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<
         .as_record()
         .is_some_and(|record| record.kind() == RecordKind::Struct);
     if ty.size() > 16
-        && leaf.kind == LeafKind::Empty
+        && (leaf.kind == LeafKind::Empty || leaf.context.phantom.is_some())
         && structure
         && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS)
     {

@@ -28,6 +28,8 @@ pub const X86_64_WIN64: Convention = Convention {
         // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
         Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
         Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
+        // `__float128`, where it travels in a register at all: the integer register of its position stays free.
+        Rule::IfType(&[V128], &Rule::AssignToReg(VECTORS)),
         // A variadic function may look for a float in either register.
         Rule::IfVariadic(&Rule::IfType(FLOATS, &Rule::AssignToBoth(VECTORS, GPRS))),
         Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
@@ -62,7 +64,10 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         },
         _ => match int_of(ty.size()) {
             Some(int) => Part::int(int, Extension::None),
-            None if result && ty.size() == 0 => return Ok(Group::ignore()),
+            None if result && ty.size() == 0 => {
+                let in_memory = cx.choose(Policy::WIN64_EMPTY_RESULTS_IN_MEMORY);
+                return Ok(if in_memory { memory() } else { Group::ignore() });
+            }
             None => return Ok(memory()),
         },
     };
