@@ -146,6 +146,27 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
                 .field("x", Type::array(&Type::F32, 8)?);
             argument(build(union)?).features(VectorLevel::Avx)
         }
+        "ARRAYS_GO_BY_FIRST_ELEMENT" => {
+            let inner = RecordBuilder::structure("in")
+                .field("s", Type::I16)
+                .field("c", Type::I8);
+            let inner = build(inner.packed())?;
+            argument(build(structure().field("a", Type::array(&inner, 2)?))?)
+        }
+        "ZERO_LENGTH_ARRAYS_COUNT" => {
+            let none = Type::array(&Type::I32, 0)?;
+            argument(build(structure().field("x", Type::F32).field("n", none))?)
+        }
+        "UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT" => {
+            let unnamed = Member::unnamed_bit_field(Type::I32, 5);
+            let union = RecordBuilder::union("u")
+                .field("x", Type::F32)
+                .member(unnamed);
+            argument(build(union)?)
+        }
+        "WIN64_EMPTY_RESULTS_IN_MEMORY" => {
+            result(build(RecordBuilder::structure("none"))?).convention(&X86_64_WIN64)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }
