@@ -175,33 +175,8 @@ impl Emitter {
             if is_struct {
                 body += &padding(field.offset_bits().saturating_sub(at), indent, names);
             }
-            let name = field.name().map(|name| member_name(name, names));
-            let (line, bits) = match (field.bit_field(), name) {
-                (Some(bits), Some(name)) => (
-                    format!("{} : {}", self.declarator(field.ty(), &name)?, bits.width),
-                    u64::from(bits.width),
-                ),
-                (Some(bits), None) => (
-                    format!("{} : {}", self.specifier(field.ty())?, bits.width),
-                    u64::from(bits.width),
-                ),
-                (None, Some(name)) => (
-                    self.declarator(&unflexible(field.ty())?, &name)?,
-                    field.ty().size() * 8,
-                ),
-                (None, None) => {
-                    let Kind::Record(inner) = field.ty().kind() else {
-                        return Err(ToCError::not_c(
-                            field.ty(),
-                            "only records can be anonymous members",
-                        ));
-                    };
-                    body += &self.anonymous(inner, field.ty(), record, indent, names)?;
-                    at = field.offset_bits() + field.ty().size() * 8;
-                    continue;
-                }
-            };
-            let _ = writeln!(body, "{indent}    {line};");
+            let (line, bits) = self.placed_member(field, record, indent, names)?;
+            body += &line;
             at = field.offset_bits() + bits;
         }
         if is_struct {
@@ -215,6 +190,38 @@ impl Emitter {
             );
         }
         Ok(body)
+    }
+
+    /// The line of a member of a packed record, and how many bits it takes.
+    fn placed_member(
+        &mut self,
+        field: &Field,
+        record: &Record,
+        indent: &str,
+        names: &mut HashSet<String>,
+    ) -> Result<(String, u64), ToCError> {
+        let ty = field.ty();
+        let name = field.name().map(|name| member_name(name, names));
+        let (line, bits) = match (field.bit_field(), name) {
+            (Some(bits), Some(name)) => {
+                let line = format!("{} : {}", self.declarator(ty, &name)?, bits.width);
+                (line, u64::from(bits.width))
+            }
+            (Some(bits), None) => {
+                let line = format!("{} : {}", self.specifier(ty)?, bits.width);
+                (line, u64::from(bits.width))
+            }
+            (None, Some(name)) => (self.declarator(&unflexible(ty)?, &name)?, ty.size() * 8),
+            (None, None) => {
+                let Kind::Record(inner) = ty.kind() else {
+                    let why = "only records can be anonymous members";
+                    return Err(ToCError::not_c(ty, why));
+                };
+                let lines = self.anonymous(inner, ty, record, indent, names)?;
+                return Ok((lines, ty.size() * 8));
+            }
+        };
+        Ok((format!("{indent}    {line};\n"), bits))
     }
 }
 
