@@ -293,7 +293,12 @@ pub fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Dump) -> Result
     // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 nobody does.
     let extended = abi.convention.name == cabi::X86_64_SYSV.name;
     for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
-        check_place(&arg.place, pattern, extended, dump)
+        let mut place = arg.place.clone();
+        if let (Place::Parts(parts), true) = (&mut place, arg.named) {
+            // Who is named in a variadic function of Win64 is not looked for in the second register, and gcc leaves that alone.
+            parts.iter_mut().for_each(first_register);
+        }
+        check_place(&place, pattern, extended, dump)
             .map_err(|why| format!("argument {i} ({}): {why}", arg.place))?;
     }
     if let Some(reg) = abi.variadic_count {
@@ -420,6 +425,12 @@ pub fn check_result(abi: &FnAbi, pattern: &Pattern, dump: &Dump) -> Result<(), S
         _ => Err("bytes that count return nowhere".to_owned()),
     };
     outcome.map_err(|why| format!("result ({}): {why}", abi.ret))
+}
+
+fn first_register(placed: &mut PlacedPart) {
+    if let Loc::Both(first, _) = placed.loc {
+        placed.loc = Loc::Reg(first);
+    }
 }
 
 /// The same parts with nothing said of the bits above narrow integers.

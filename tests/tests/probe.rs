@@ -216,7 +216,7 @@ mod suite {
     fn move_parts(parts: &mut [PlacedPart], n: u8) {
         for part in parts {
             part.loc = match part.loc {
-                Loc::Reg(reg) => Loc::Reg(other_register(reg, usize::from(n))),
+                Loc::Reg(reg) | Loc::Both(reg, _) => Loc::Reg(other_register(reg, usize::from(n))),
                 Loc::Stack(offset) => Loc::Stack(offset + 8 * u64::from(n)),
                 other => other,
             };

@@ -14,6 +14,7 @@
 pub mod case;
 pub mod corpus;
 pub mod ctext;
+pub mod generate;
 pub mod graffiti;
 pub mod half;
 pub mod judge;

@@ -1,0 +1,155 @@
+//! Random signatures as C text, for differential runs against compilers.
+//!
+//! The same seed and index give the same signature on any machine: the numbers come from [`random`], and nothing of the host is
+//! asked. What is drawn is weighted towards the places where compilers and ABIs find it hard: sizes around the eightbyte limits,
+//! registers nearly used up, bit-fields, packing, alignments given by hand, floats of two bytes, small records in arrays.
+//!
+//! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take pieces away; [`Signature::block`] prints it as a block
+//! of the `.abi` corpus. No layout is computed here: whether a type is legal C, a compiler says.
+
+mod draw;
+mod print;
+mod random;
+mod shrink;
+#[cfg(test)]
+mod tests;
+
+pub use draw::signature;
+
+/// What a compiler can be asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dialect {
+    /// `_BitInt(N)`.
+    pub bit_int: bool,
+    /// `__bf16`.
+    pub bf16: bool,
+    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
+    pub decimal: bool,
+    /// `ext_vector_type`: vectors of three lanes and of bools.
+    pub ext_vector: bool,
+    /// `_Complex` of integers other than through `mode`.
+    pub complex_int: bool,
+}
+
+impl Dialect {
+    /// gcc 12.
+    pub const GCC: Self = Self {
+        bit_int: false,
+        bf16: false,
+        decimal: true,
+        ext_vector: false,
+        complex_int: true,
+    };
+    /// clang 19.
+    pub const CLANG: Self = Self {
+        bit_int: true,
+        bf16: true,
+        decimal: false,
+        ext_vector: true,
+        complex_int: true,
+    };
+}
+
+/// A function's type, and of a variadic one a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signature {
+    /// The result, if there is one.
+    pub ret: Option<CType>,
+    /// The named parameters.
+    pub params: Vec<CType>,
+    /// Of a variadic function, the unnamed arguments.
+    pub unnamed: Option<Vec<CType>>,
+}
+
+/// A type of C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CType {
+    /// What keywords spell: `unsigned long`, `_Complex float`, `void *`.
+    Name(&'static str),
+    /// A pointer to a function.
+    Function,
+    /// `_Complex __float128`, which has no keyword.
+    ComplexFloat128,
+    /// An enumeration with this as its one value.
+    Enum(&'static str),
+    /// `_BitInt(bits)`.
+    BitInt {
+        /// Width in bits.
+        bits: u16,
+        /// Whether it is signed.
+        signed: bool,
+    },
+    /// A vector by `vector_size`.
+    Vector {
+        /// The lanes' type.
+        lane: &'static str,
+        /// All bytes.
+        bytes: u32,
+    },
+    /// A vector by `ext_vector_type`.
+    ExtVector {
+        /// The lanes' type.
+        lane: &'static str,
+        /// How many.
+        lanes: u32,
+    },
+    /// `_Atomic`.
+    Atomic(Box<CType>),
+    /// A typedef with an `aligned` attribute, which can lower an alignment too.
+    Aligned(Box<CType>, u32),
+    /// A structure or union.
+    Record(Box<CRecord>),
+}
+
+/// A structure or union.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CRecord {
+    /// Whether it is a union.
+    pub is_union: bool,
+    /// In order.
+    pub members: Vec<CMember>,
+    /// `packed` on the record.
+    pub packed: bool,
+    /// `aligned` on the record.
+    pub aligned: Option<u32>,
+    /// `#pragma pack` around it.
+    pub pack: Option<u32>,
+}
+
+/// A member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CMember {
+    /// How it is declared.
+    pub form: Form,
+    /// `packed` on the member.
+    pub packed: bool,
+    /// `aligned` on the member.
+    pub aligned: Option<u32>,
+}
+
+/// How a member is declared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Form {
+    /// `type name[..][..]`.
+    Plain {
+        /// The type, of an array that of the elements.
+        ty: CType,
+        /// Lengths, none if it is no array.
+        lengths: Vec<u32>,
+    },
+    /// `type name[]`.
+    Flexible(CType),
+    /// A bit-field.
+    Bits {
+        /// The declared type.
+        ty: CType,
+        /// Bits.
+        width: u16,
+        /// Whether it has a name.
+        named: bool,
+    },
+    /// A record without tag and name.
+    Anonymous(CRecord),
+}

@@ -1,0 +1,165 @@
+//! A signature as a block of the `.abi` corpus.
+
+use std::fmt::Write as _;
+
+use super::{CMember, CRecord, CType, Form, Signature};
+
+impl Signature {
+    /// The block called `name`, with `keys` (lines such as `features: avx`) behind what it `proves`; its one function is `f`.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_judge::generate::{CType, Signature};
+    ///
+    /// let signature = Signature { ret: None, params: vec![CType::Name("int"), CType::Function], unnamed: None };
+    /// let text = signature.block("two", "psABI 3.2.3", &[]);
+    /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
+    /// ```
+    #[must_use]
+    pub fn block(&self, name: &str, proves: &str, keys: &[String]) -> String {
+        let mut printer = Printer::default();
+        let ret = match &self.ret {
+            Some(ty) => printer.spell(ty),
+            None => "void".to_owned(),
+        };
+        let spelled = |printer: &mut Printer, types: &[CType]| {
+            let texts: Vec<String> = types.iter().map(|ty| printer.spell(ty)).collect();
+            texts.join(", ")
+        };
+        let mut list = spelled(&mut printer, &self.params);
+        let mut text = format!("== {name}\nproves: {proves}\n");
+        for key in keys {
+            let _ = writeln!(text, "{key}");
+        }
+        if let Some(unnamed) = &self.unnamed {
+            list.push_str(if list.is_empty() { "..." } else { ", ..." });
+            let _ = writeln!(text, "unnamed: {}", spelled(&mut printer, unnamed));
+        }
+        if list.is_empty() {
+            list.push_str("void");
+        }
+        text.push_str(&printer.declarations);
+        let _ = writeln!(text, "{ret} f({list});");
+        text
+    }
+}
+
+/// Declares each type once, before it is used.
+#[derive(Default)]
+struct Printer {
+    declarations: String,
+    declared: Vec<(CType, String)>,
+}
+
+impl Printer {
+    /// The type as C spells it; what needs a declaration has got one.
+    fn spell(&mut self, ty: &CType) -> String {
+        if let Some((_, name)) = self.declared.iter().find(|(known, _)| known == ty) {
+            return name.clone();
+        }
+        let text = match ty {
+            CType::Name(name) => return (*name).to_owned(),
+            CType::BitInt { bits, signed } => {
+                let sign = if *signed { "" } else { "unsigned " };
+                return format!("{sign}_BitInt({bits})");
+            }
+            CType::Atomic(inner) => return format!("_Atomic({})", self.spell(inner)),
+            CType::Record(record) => return self.record(ty, record),
+            CType::Enum(value) => {
+                let n = self.declared.len();
+                let _ = writeln!(self.declarations, "enum e{n} {{ v{n} = {value} }};");
+                return self.declare(ty, format!("enum e{n}"));
+            }
+            CType::Function => "typedef void (*@)(void)".to_owned(),
+            CType::ComplexFloat128 => {
+                "typedef _Complex float @ __attribute__((mode(TC)))".to_owned()
+            }
+            CType::Vector { lane, bytes } => {
+                format!("typedef {lane} @ __attribute__((vector_size({bytes})))")
+            }
+            CType::ExtVector { lane, lanes } => {
+                format!("typedef {lane} @ __attribute__((ext_vector_type({lanes})))")
+            }
+            CType::Aligned(inner, align) => {
+                let inner = self.spell(inner);
+                format!("typedef {inner} @ __attribute__((aligned({align})))")
+            }
+        };
+        let name = format!("t{}", self.declared.len());
+        let _ = writeln!(self.declarations, "{};", text.replacen('@', &name, 1));
+        self.declare(ty, name)
+    }
+
+    fn declare(&mut self, ty: &CType, name: String) -> String {
+        self.declared.push((ty.clone(), name.clone()));
+        name
+    }
+
+    fn record(&mut self, ty: &CType, record: &CRecord) -> String {
+        let mut n_members = 0;
+        let members = self.members(record, &mut n_members);
+        let (keyword, letter) = keyword(record);
+        let name = format!("{letter}{}", self.declared.len());
+        let attributes = attributes(record.packed, record.aligned);
+        let text = format!("{keyword} {attributes}{name} {members};\n");
+        self.declarations.push_str(&match record.pack {
+            Some(pack) => format!("#pragma pack(push, {pack})\n{text}#pragma pack(pop)\n"),
+            None => text,
+        });
+        self.declare(ty, format!("{keyword} {name}"))
+    }
+
+    /// The members in braces, named in the order in which `n_members` counts them.
+    fn members(&mut self, record: &CRecord, n_members: &mut usize) -> String {
+        let mut text = String::from("{ ");
+        for member in &record.members {
+            let declaration = self.member(member, n_members);
+            let _ = write!(text, "{declaration} ");
+        }
+        text.push('}');
+        text
+    }
+
+    fn member(&mut self, member: &CMember, n_members: &mut usize) -> String {
+        let own = format!("m{n_members}");
+        *n_members += 1;
+        let attributes = attributes(member.packed, member.aligned);
+        let text = match &member.form {
+            Form::Plain { ty, lengths } => {
+                let lengths: String = lengths.iter().map(|len| format!("[{len}]")).collect();
+                format!("{} {own}{lengths}", self.spell(ty))
+            }
+            Form::Flexible(ty) => format!("{} {own}[]", self.spell(ty)),
+            Form::Bits { ty, width, named } => {
+                let name = if *named { own.as_str() } else { "" };
+                format!("{} {name} : {width}", self.spell(ty))
+            }
+            Form::Anonymous(record) => {
+                let body = self.members(record, n_members);
+                let inner = self::attributes(record.packed, record.aligned);
+                format!("{} {inner}{body}", keyword(record).0)
+            }
+        };
+        format!("{text} {attributes};").replace(" ;", ";")
+    }
+}
+
+fn keyword(record: &CRecord) -> (&'static str, &'static str) {
+    if record.is_union {
+        ("union", "u")
+    } else {
+        ("struct", "s")
+    }
+}
+
+/// The attributes with a space behind them.
+fn attributes(packed: bool, aligned: Option<u32>) -> String {
+    let packed = packed.then(|| "packed".to_owned());
+    let aligned = aligned.map(|align| format!("aligned({align})"));
+    let list: Vec<String> = packed.into_iter().chain(aligned).collect();
+    if list.is_empty() {
+        String::new()
+    } else {
+        format!("__attribute__(({})) ", list.join(", "))
+    }
+}
