@@ -11,8 +11,12 @@ struct Format {
     explicit_one: bool,
 }
 
-/// Literals longer than this, or with greater exponents, are refused; no format comes near.
+/// Literals longer than this are refused.
 const MAX_DIGITS: i64 = 6000;
+
+/// No number of so many digits before the point is finite in any format, and none with so many zeros behind
+/// it is anything but zero: binary128 ends at 1.2e4932 and 6.5e-4966.
+const MAX_MAGNITUDE: i64 = 5000;
 
 /// The bits of `text`, digits with at most one point and an exponent, in the format `scalar`. The error is
 /// the reason in words.
@@ -52,15 +56,18 @@ pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> 
     };
     let (digits, exponent) = split(text)?;
     let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
-    if length > MAX_DIGITS || exponent > MAX_DIGITS {
+    if length > MAX_DIGITS {
+        return Err("this number has too many digits");
+    }
+    if length == 0 || exponent + length < -MAX_MAGNITUDE {
+        return Ok(0);
+    }
+    if exponent + length > MAX_MAGNITUDE {
         return Err("this number is too great for its type");
     }
     let mut numerator = Big::default();
     for digit in digits {
         numerator.multiply_add(10, u32::from(digit));
-    }
-    if numerator.is_zero() || exponent < -2 * MAX_DIGITS {
-        return Ok(0);
     }
     let mut denominator = Big::one();
     let scaled = if exponent < 0 {

@@ -222,7 +222,7 @@ impl<'p> Checker<'p> {
             )),
             (None, Ty::VOID) => Ok(Stmt::Return(None)),
             (None, result) => {
-                let message = format!("this function returns a `{}`", self.types.name(result));
+                let message = format!("this function returns `{}`", self.types.name(result));
                 Err(Diagnostic::new(span, message))
             }
             (Some(value), Ty::VOID) => {

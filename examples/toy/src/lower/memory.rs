@@ -47,11 +47,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     pub(super) fn address(&mut self, base: Value, offset: u64) -> Value {
-        match i64::try_from(offset) {
-            Ok(0) => base,
-            Ok(offset) => self.builder.ins().iadd_imm_s(base, offset),
-            // Sizes are below 2^63: layout refuses greater ones.
-            Err(_) => base,
+        match offset {
+            0 => base,
+            _ => self.builder.ins().iadd_imm_s(base, offset.cast_signed()),
         }
     }
 

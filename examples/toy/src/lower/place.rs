@@ -3,12 +3,15 @@
 use super::bits::BitsPlace;
 use super::function::{FnLowerer, Home, Val};
 use super::{Lower, LowerError, ssa_type};
-use crate::typed::{Expr, Place, PlaceKind};
+use crate::typed::{Expr, ExprKind, Place, PlaceKind};
 use crate::types::{Ty, TyKind};
 use cabi::Scalar;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
+
+/// Offsets that are known stay below, so that adding a size to them cannot overflow.
+const MAX_OFFSET: u64 = 1 << 62;
 
 /// A place, evaluated.
 #[derive(Clone, Copy)]
@@ -108,15 +111,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
 
     fn element(&mut self, base: &Place, index: &Expr, size: u64) -> Lower<Target> {
         let (address, offset) = self.memory_place(base)?;
-        if let crate::typed::ExprKind::Bits(constant) = index.kind {
-            let moved = u64::try_from(constant)
-                .ok()
-                .and_then(|at| at.checked_mul(size));
-            if let Some(moved) = moved.and_then(|moved| offset.checked_add(moved)) {
-                return Ok(Target::Memory {
-                    address,
-                    offset: moved,
-                });
+        if let ExprKind::Bits(constant) = index.kind {
+            let index = u64::try_from(constant).ok();
+            let moved = index.and_then(|at| at.checked_mul(size)?.checked_add(offset));
+            // Behind a flexible array anything can be asked for; what is far out is computed like a variable index.
+            if let Some(offset) = moved.filter(|&offset| offset <= MAX_OFFSET) {
+                return Ok(Target::Memory { address, offset });
             }
         }
         let address = self.address(address, offset);
