@@ -2,7 +2,8 @@
 //! LP64 layout with Win64 passing; a 32-bit program on a 64-bit machine is ILP32.
 
 use crate::error::Error;
-use crate::types::{Kind, Scalar, Type};
+use crate::scalar::Scalar;
+use crate::types::{Kind, Type};
 
 /// How adjacent bit-fields share bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

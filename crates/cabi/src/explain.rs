@@ -6,10 +6,11 @@ use core::fmt;
 
 use crate::class::{Class, Cleanup};
 use crate::error::Error;
-use crate::fn_abi::{FnAbi, FnSig, RetAbi};
+use crate::fn_abi::{FnAbi, RetAbi};
 use crate::leaves::{Leaf, LeafKind};
 use crate::policy::Policy;
 use crate::rules::{Group, GroupKind, Rule};
+use crate::sig::FnSig;
 use crate::target::Target;
 
 /// One step of classification or assignment.

@@ -7,8 +7,10 @@ use alloc::vec::Vec;
 
 use crate::data_model::{BitFieldStyle, DataModel, Language};
 use crate::error::Error;
-use crate::record::{BitField, Member, RecordBuilder, RecordKind};
-use crate::types::{Kind, Scalar, Type};
+use crate::record::{BitField, RecordKind};
+use crate::record_builder::{Member, RecordBuilder};
+use crate::scalar::Scalar;
+use crate::types::{Kind, Type};
 
 /// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still fits 64 bits.
 pub(crate) const MAX_SIZE: u64 = 1 << 60;

@@ -7,7 +7,8 @@ use core::ops::Range;
 use smallvec::SmallVec;
 
 use crate::record::{Field, RecordKind};
-use crate::types::{Array, Kind, Scalar, Type, Vector};
+use crate::scalar::{Scalar, Vector};
+use crate::types::{Array, Kind, Type};
 
 /// What a leaf is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

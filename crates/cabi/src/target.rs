@@ -10,7 +10,7 @@ use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, T
 
 use crate::data_model::DataModel;
 use crate::error::Error;
-use crate::record::RecordBuilder;
+use crate::record_builder::RecordBuilder;
 use crate::rules::Convention;
 use crate::types::Type;
 

@@ -12,6 +12,7 @@ use core::fmt;
 
 use crate::error::Error;
 use crate::record::Record;
+use crate::scalar::{BoolVector, Scalar, Vector};
 
 /// How deep types may nest: a record in an array in a record counts three. Deeper is an error, never a stack overflow.
 pub const MAX_DEPTH: u16 = 128;
@@ -21,110 +22,6 @@ pub const MAX_NODES: u32 = 1 << 16;
 
 /// The greatest alignment a type or member may ask for, in bytes: gcc's limit.
 pub const MAX_ALIGN: u32 = 1 << 28;
-
-/// A type that is one number to the machine.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Scalar {
-    /// `_Bool`: one byte, 0 or 1.
-    Bool,
-    /// An integer of 8, 16, 32, 64 or 128 bits.
-    Int {
-        /// Width in bits.
-        bits: u8,
-        /// Two's complement, or never negative.
-        signed: bool,
-    },
-    /// `_BitInt(bits)`, C23.
-    BitInt {
-        /// Width in bits, 1 to 65535 (2 and more if signed).
-        bits: u16,
-        /// Two's complement, or never negative.
-        signed: bool,
-    },
-    /// `_Float16`: IEEE binary16.
-    F16,
-    /// `__bf16`: the upper half of a binary32.
-    BF16,
-    /// `float`.
-    F32,
-    /// `double`.
-    F64,
-    /// The x87 extended format: 10 bytes that count, stored in 16 (in 12 on i386).
-    F80,
-    /// `__float128`: IEEE binary128.
-    F128,
-    /// `_Decimal32`.
-    Dec32,
-    /// `_Decimal64`.
-    Dec64,
-    /// `_Decimal128`.
-    Dec128,
-    /// A pointer to an object.
-    Ptr,
-    /// A pointer to a function.
-    FnPtr,
-}
-
-impl Scalar {
-    /// Whether values are in an integer's format: integers, `_Bool`, `_BitInt` and pointers.
-    #[must_use]
-    pub fn is_integer_like(self) -> bool {
-        matches!(
-            self,
-            Self::Bool | Self::Int { .. } | Self::BitInt { .. } | Self::Ptr | Self::FnPtr
-        )
-    }
-
-    /// Whether this is a binary floating-point format, of any width.
-    #[must_use]
-    pub fn is_float(self) -> bool {
-        matches!(
-            self,
-            Self::F16 | Self::BF16 | Self::F32 | Self::F64 | Self::F80 | Self::F128
-        )
-    }
-
-    /// Whether a value can be negative because its format is a signed integer.
-    #[must_use]
-    pub fn is_signed(self) -> bool {
-        matches!(
-            self,
-            Self::Int { signed: true, .. } | Self::BitInt { signed: true, .. }
-        )
-    }
-
-    /// The bits that carry the value; the rest of the object is padding. Pointers count what `size` (bytes) holds.
-    #[must_use]
-    pub fn value_bits(self, size: u64) -> u64 {
-        match self {
-            Self::BitInt { bits, .. } => u64::from(bits),
-            Self::F80 => 80,
-            _ => size.saturating_mul(8),
-        }
-    }
-}
-
-/// Which compiler's vectors of `_Bool`: they agree on the bytes in memory and on nothing else.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum BoolVector {
-    /// clang's `ext_vector_type(N)` of `_Bool`: an integer of N bits, rounded up to a power of two bytes.
-    Clang,
-    /// Zig's `@Vector(N, bool)`: as an argument one integer register or stack slot per lane when it is wide.
-    Zig,
-}
-
-/// A vector: `lanes` times `lane`, or a packed vector of bools.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Vector {
-    /// What one lane holds.
-    pub lane: Scalar,
-    /// How many lanes.
-    pub lanes: u16,
-    /// `Some` for a vector of bools, one bit a lane.
-    pub bools: Option<BoolVector>,
-}
 
 /// An array, `len` elements of `elem`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -580,86 +477,6 @@ impl fmt::Display for Type {
                 None => write!(f, "{}[]", array.elem),
             },
             Kind::Record(record) => record.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match *self {
-            Self::Bool => "_Bool",
-            Self::Int {
-                bits: 8,
-                signed: true,
-            } => "signed char",
-            Self::Int {
-                bits: 8,
-                signed: false,
-            } => "unsigned char",
-            Self::Int {
-                bits: 16,
-                signed: true,
-            } => "short",
-            Self::Int {
-                bits: 16,
-                signed: false,
-            } => "unsigned short",
-            Self::Int {
-                bits: 32,
-                signed: true,
-            } => "int",
-            Self::Int {
-                bits: 32,
-                signed: false,
-            } => "unsigned int",
-            Self::Int {
-                bits: 64,
-                signed: true,
-            } => "long long",
-            Self::Int {
-                bits: 64,
-                signed: false,
-            } => "unsigned long long",
-            Self::Int {
-                bits: 128,
-                signed: true,
-            } => "__int128",
-            Self::Int {
-                bits: 128,
-                signed: false,
-            } => "unsigned __int128",
-            Self::Int { bits, signed } => {
-                return write!(f, "{}int{bits}", if signed { "" } else { "u" });
-            }
-            Self::BitInt { bits, signed } => {
-                return write!(
-                    f,
-                    "{}_BitInt({bits})",
-                    if signed { "" } else { "unsigned " }
-                );
-            }
-            Self::F16 => "_Float16",
-            Self::BF16 => "__bf16",
-            Self::F32 => "float",
-            Self::F64 => "double",
-            Self::F80 => "long double",
-            Self::F128 => "__float128",
-            Self::Dec32 => "_Decimal32",
-            Self::Dec64 => "_Decimal64",
-            Self::Dec128 => "_Decimal128",
-            Self::Ptr => "void *",
-            Self::FnPtr => "void (*)()",
-        };
-        f.write_str(name)
-    }
-}
-
-impl fmt::Display for Vector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.bools {
-            None => write!(f, "{} vector[{}]", self.lane, self.lanes),
-            Some(BoolVector::Clang) => write!(f, "_Bool vector[{}]", self.lanes),
-            Some(BoolVector::Zig) => write!(f, "@Vector({}, bool)", self.lanes),
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::rules::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, 
 use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
-use crate::types::{BoolVector, Kind, Scalar, Type, Vector};
+use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::types::{Kind, Type};
 
 const INTS: &[PartType] = &[I8, I16, I32, I64];
 const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256, V512];

@@ -12,7 +12,8 @@ use crate::rules::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
-use crate::types::{Kind, Scalar, Type, Vector};
+use crate::scalar::{Scalar, Vector};
+use crate::types::{Kind, Type};
 
 const INTS: &[PartType] = &[I8, I16, I32, I64];
 const FLOATS: &[PartType] = &[F16, F32, F64, V128];

@@ -1,0 +1,380 @@
+//! Builds structures and unions from their members, with C's attributes; refuses what C would.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::data_model::{DataModel, Language};
+use crate::error::Error;
+use crate::layout;
+use crate::record::{Attributes, Field, Record, RecordKind};
+use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
+
+/// A member as it is declared, before it has a place.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) ty: Type,
+    pub(crate) bits: Option<u16>,
+    pub(crate) align: Option<u32>,
+    pub(crate) packed: bool,
+    pub(crate) offset_bits: Option<u64>,
+}
+
+impl Member {
+    fn new(name: Option<&str>, ty: Type) -> Self {
+        Self {
+            name: name.map(Arc::from),
+            ty,
+            bits: None,
+            align: None,
+            packed: false,
+            offset_bits: None,
+        }
+    }
+
+    /// An ordinary member.
+    #[must_use]
+    pub fn named(name: &str, ty: Type) -> Self {
+        Self::new(Some(name), ty)
+    }
+
+    /// An anonymous structure or union, whose members are reached as if they were the outer record's.
+    #[must_use]
+    pub fn anonymous(ty: Type) -> Self {
+        Self::new(None, ty)
+    }
+
+    /// A bit-field of `width` bits.
+    #[must_use]
+    pub fn bit_field(name: &str, ty: Type, width: u16) -> Self {
+        Self {
+            bits: Some(width),
+            ..Self::new(Some(name), ty)
+        }
+    }
+
+    /// An unnamed bit-field: padding, and with width 0 the end of a container.
+    #[must_use]
+    pub fn unnamed_bit_field(ty: Type, width: u16) -> Self {
+        Self {
+            bits: Some(width),
+            ..Self::new(None, ty)
+        }
+    }
+
+    /// `__attribute__((aligned(align)))` or `_Alignas` on the member.
+    #[must_use]
+    pub fn aligned(mut self, align: u32) -> Self {
+        self.align = Some(self.align.unwrap_or(1).max(align));
+        self
+    }
+
+    /// `__attribute__((packed))` on the member.
+    #[must_use]
+    pub fn packed(mut self) -> Self {
+        self.packed = true;
+        self
+    }
+
+    /// Places the member `offset` bytes from the start instead of where C's rules would: for [`RecordBuilder::build_at`].
+    #[must_use]
+    pub fn at(self, offset: u64) -> Self {
+        self.at_bit(offset.saturating_mul(8))
+    }
+
+    /// As [`Member::at`], for a bit-field that starts at bit `offset_bits`.
+    #[must_use]
+    pub fn at_bit(mut self, offset_bits: u64) -> Self {
+        self.offset_bits = Some(offset_bits);
+        self
+    }
+}
+
+/// Builds a structure or union from its members, with the layout gcc and clang give it.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, Member, RecordBuilder, Type};
+///
+/// let flags = RecordBuilder::structure("flags")
+///     .member(Member::bit_field("kind", Type::U32, 3))
+///     .member(Member::bit_field("count", Type::U32, 30))
+///     .build(&DataModel::LP64)?;
+/// // `count` would straddle its `unsigned`, so it starts the next one.
+/// let (count, at) = flags.as_record().and_then(|r| r.field("count")).unwrap();
+/// assert_eq!((at, count.bit_field().unwrap().container, flags.size()), (32, 4, 8));
+///
+/// // A member of no complete type is refused.
+/// let refused = RecordBuilder::structure("odd").field("nothing", Type::VOID).build(&DataModel::LP64);
+/// assert_eq!(refused.unwrap_err().to_string(), "struct odd, field nothing: a member needs a complete object type, and void is none");
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RecordBuilder {
+    pub(crate) kind: RecordKind,
+    pub(crate) tag: Option<Arc<str>>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) packed: bool,
+    pub(crate) pack: Option<u32>,
+    pub(crate) align: Option<u32>,
+    pub(crate) language: Language,
+    transparent: bool,
+}
+
+impl RecordBuilder {
+    fn new(kind: RecordKind, tag: &str) -> Self {
+        let tag = (!tag.is_empty()).then(|| Arc::from(tag));
+        Self {
+            kind,
+            tag,
+            members: Vec::new(),
+            packed: false,
+            pack: None,
+            align: None,
+            language: Language::C,
+            transparent: false,
+        }
+    }
+
+    /// A structure; an empty tag makes it anonymous.
+    #[must_use]
+    pub fn structure(tag: &str) -> Self {
+        Self::new(RecordKind::Struct, tag)
+    }
+
+    /// A union; an empty tag makes it anonymous.
+    #[must_use]
+    pub fn union(tag: &str) -> Self {
+        Self::new(RecordKind::Union, tag)
+    }
+
+    /// Adds a member with attributes, a bit-field, or an anonymous one.
+    #[must_use]
+    pub fn member(mut self, member: Member) -> Self {
+        self.members.push(member);
+        self
+    }
+
+    /// Adds an ordinary member.
+    #[must_use]
+    pub fn field(self, name: &str, ty: Type) -> Self {
+        self.member(Member::named(name, ty))
+    }
+
+    /// `__attribute__((packed))`: members at the next byte, bit-fields at the next bit.
+    #[must_use]
+    pub fn packed(mut self) -> Self {
+        self.packed = true;
+        self
+    }
+
+    /// `#pragma pack(n)`: no member is aligned to more than `n` bytes.
+    #[must_use]
+    pub fn pack(mut self, n: u32) -> Self {
+        self.pack = Some(n);
+        self
+    }
+
+    /// `__attribute__((aligned(align)))` or `alignas` on the record.
+    #[must_use]
+    pub fn aligned(mut self, align: u32) -> Self {
+        self.align = Some(self.align.unwrap_or(1).max(align));
+        self
+    }
+
+    /// The language of the declaration; C unless said otherwise.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// `__attribute__((transparent_union))`: as an argument it travels as its first member.
+    #[must_use]
+    pub fn transparent(mut self) -> Self {
+        self.transparent = true;
+        self
+    }
+
+    /// Lays the record out by the rules of `model`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] for a member C does not allow there, [`Error::InvalidAlign`], [`Error::TooLarge`], [`Error::TooComplex`].
+    pub fn build(self, model: &DataModel) -> Result<Type, Error> {
+        self.check_members()?;
+        if let Some(i) = self.members.iter().position(|m| m.offset_bits.is_some()) {
+            return Err(self.bad_field(
+                i,
+                "it has an offset of its own, which only `build_at` takes",
+            ));
+        }
+        let placed = layout::record(&self, model)?;
+        self.finish(placed, false)
+    }
+
+    /// Takes the layout from the caller: every member has its offset ([`Member::at`]), and the record the given size and alignment in bytes.
+    ///
+    /// # Errors
+    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one that ends behind the record, and structure
+    /// members that overlap.
+    pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
+        self.check_members()?;
+        let placed = layout::given(&self, size, check_align(align)?)?;
+        self.finish(placed, true)
+    }
+
+    fn check_members(&self) -> Result<(), Error> {
+        if let Some(align) = self.align {
+            check_align(align)?;
+        }
+        if let Some(pack) = self.pack {
+            check_align(pack)?;
+        }
+        for (i, member) in self.members.iter().enumerate() {
+            if let Some(align) = member.align {
+                check_align(align)?;
+            }
+            let last = i + 1 == self.members.len();
+            if let Some(why) = self.objection(member, last) {
+                return Err(self.bad_field(i, why));
+            }
+        }
+        if self.transparent {
+            let first = self.members.first().map(|m| m.ty.size());
+            let fits = self
+                .members
+                .iter()
+                .all(|m| m.bits.is_none() && Some(m.ty.size()) <= first);
+            if self.kind != RecordKind::Union || first.is_none() || !fits {
+                return Err(self.bad_record(
+                    "a transparent union needs a first member as large as every other",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Why C would not have `member`, if so.
+    fn objection(&self, member: &Member, last: bool) -> Option<&'static str> {
+        if let Some(width) = member.bits {
+            return bit_field_objection(member, width);
+        }
+        match member.ty.kind() {
+            Kind::Void => return Some("a member needs a complete object type, and void is none"),
+            Kind::Function => return Some("a member cannot be a function; a pointer to one can"),
+            Kind::Array(array)
+                if array.len.is_none() && (self.kind == RecordKind::Union || !last) =>
+            {
+                return Some("a flexible array member must be the last member of a structure");
+            }
+            _ => {}
+        }
+        if member.name.is_none() && member.ty.as_record().is_none() {
+            return Some("only structures and unions can be anonymous members");
+        }
+        None
+    }
+
+    pub(crate) fn bad_field(&self, i: usize, why: &'static str) -> Error {
+        let name = self
+            .members
+            .get(i)
+            .and_then(|m| m.name.as_deref())
+            .unwrap_or("<anonymous>");
+        Error::InvalidField {
+            record: self.spelling(),
+            field: name.to_string(),
+            why,
+        }
+    }
+
+    pub(crate) fn bad_record(&self, why: &'static str) -> Error {
+        Error::InvalidType {
+            ty: self.spelling(),
+            why,
+        }
+    }
+
+    pub(crate) fn too_large(&self) -> Error {
+        Error::TooLarge {
+            ty: self.spelling(),
+        }
+    }
+
+    fn spelling(&self) -> String {
+        let kind = if self.kind == RecordKind::Union {
+            "union"
+        } else {
+            "struct"
+        };
+        alloc::format!("{kind} {}", self.tag.as_deref().unwrap_or("<anonymous>"))
+    }
+
+    fn finish(self, placed: layout::Placed, given: bool) -> Result<Type, Error> {
+        let (mut depth, mut nodes) = (0, 1_u32);
+        for member in &self.members {
+            let (d, n) = member.ty.complexity();
+            depth = depth.max(d);
+            nodes = nodes.saturating_add(n);
+        }
+        if depth >= MAX_DEPTH || nodes > MAX_NODES {
+            return Err(Error::TooComplex {
+                ty: self.spelling(),
+            });
+        }
+        let fields: Box<[Field]> = self
+            .members
+            .into_iter()
+            .zip(placed.fields)
+            .map(|(m, (offset_bits, bits))| Field {
+                name: m.name,
+                ty: m.ty,
+                offset_bits,
+                bits,
+                packed: m.packed,
+                align: m.align,
+            })
+            .collect();
+        let record = Record {
+            kind: self.kind,
+            tag: self.tag,
+            fields,
+            size: placed.size,
+            align: placed.align,
+            transparent: self.transparent,
+            attributes: Attributes {
+                packed: self.packed,
+                pack: self.pack,
+                align: self.align,
+                language: self.language,
+                given,
+            },
+            depth: depth + 1,
+            nodes,
+            hash: 0,
+        }
+        .sealed();
+        let (size, align) = (record.size, record.align);
+        Ok(Type::new(Kind::Record(Arc::new(record)), size, align))
+    }
+}
+
+/// Why C would not have `member` as a bit-field of `width` bits, if so.
+fn bit_field_objection(member: &Member, width: u16) -> Option<&'static str> {
+    use crate::scalar::Scalar;
+    let max = match member.ty.as_scalar() {
+        Some(Scalar::Bool) => 1,
+        Some(Scalar::Int { bits, .. }) => u16::from(bits),
+        Some(Scalar::BitInt { bits, .. }) => bits,
+        _ => return Some("a bit-field has an integer type"),
+    };
+    if width > max {
+        Some("a bit-field is not wider than its type")
+    } else if width == 0 && member.name.is_some() {
+        Some("a bit-field of width 0 has no name")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,182 @@
+//! Signatures: what a function, or one call of a variadic function, takes and returns.
+
+use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::policy::Policy;
+use crate::rules::{ArgFlags, Convention, VectorLevel};
+use crate::scalar::Scalar;
+use crate::types::Type;
+
+/// A parameter, or an unnamed argument of one call.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Param {
+    /// Its type. Arrays and functions are taken as the pointers they decay to.
+    pub ty: Type,
+    /// What else is known of it.
+    pub flags: ArgFlags,
+}
+
+/// The signature of a function, or of one call of a variadic function.
+///
+/// # Example
+/// ```
+/// use cabi::{FnAbi, FnSig, Target, Type};
+///
+/// // int printf(const char *, ...), called with a double
+/// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+/// let call = printf.at_call([Type::F32])?;
+/// let abi = FnAbi::new(&call, &Target::X86_64_LINUX)?;
+/// assert_eq!(abi.args[1].place.to_string(), "xmm0");
+/// assert_eq!(abi.n_sse, 1); // goes to AL
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FnSig {
+    pub(crate) params: SmallVec<[Param; 8]>,
+    pub(crate) result: Type,
+    pub(crate) n_named: usize,
+    pub(crate) variadic: bool,
+    pub(crate) noreturn: bool,
+    pub(crate) convention: Option<&'static Convention>,
+    pub(crate) policy: Policy,
+    pub(crate) vectors: VectorLevel,
+    pub(crate) stack_align: u32,
+}
+
+impl FnSig {
+    /// A function of `params` with a result; [`Type::VOID`] for none.
+    pub fn new(params: impl IntoIterator<Item = Type>, result: Type) -> Self {
+        let params: SmallVec<[Param; 8]> = params
+            .into_iter()
+            .map(|ty| Param {
+                ty,
+                flags: ArgFlags::NONE,
+            })
+            .collect();
+        Self {
+            n_named: params.len(),
+            params,
+            result,
+            variadic: false,
+            noreturn: false,
+            convention: None,
+            policy: Policy::default(),
+            vectors: VectorLevel::default(),
+            stack_align: 0,
+        }
+    }
+
+    /// More arguments may follow at each call: `...`.
+    #[must_use]
+    pub fn variadic(mut self) -> Self {
+        self.variadic = true;
+        self
+    }
+
+    /// The function never returns: its result has no place.
+    #[must_use]
+    pub fn noreturn(mut self) -> Self {
+        self.noreturn = true;
+        self
+    }
+
+    /// Another convention than the target's own for C.
+    #[must_use]
+    pub fn convention(mut self, convention: &'static Convention) -> Self {
+        self.convention = Some(convention);
+        self
+    }
+
+    /// What to do where compilers disagree.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The widest vectors this signature passes in registers: what the other side was compiled for.
+    #[must_use]
+    pub fn features(mut self, vectors: VectorLevel) -> Self {
+        self.vectors = vectors;
+        self
+    }
+
+    /// The alignment of the stack at calls, in bytes, where it is greater than the convention's.
+    #[must_use]
+    pub fn incoming_stack_align(mut self, align: u32) -> Self {
+        self.stack_align = align;
+        self
+    }
+
+    /// Sets flags of parameter `index`; nothing happens if there is no such parameter.
+    #[must_use]
+    pub fn flags(mut self, index: usize, flags: ArgFlags) -> Self {
+        if let Some(param) = self.params.get_mut(index) {
+            param.flags = param.flags.and(flags);
+        }
+        self
+    }
+
+    /// The signature of one call of this variadic function, with `unnamed` arguments behind the named ones, after C's default
+    /// argument promotions.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSignature`] if the function is not variadic.
+    pub fn at_call(&self, unnamed: impl IntoIterator<Item = Type>) -> Result<Self, Error> {
+        if !self.variadic {
+            return Err(Error::InvalidSignature {
+                why: "only a variadic function takes unnamed arguments",
+            });
+        }
+        let mut call = self.clone();
+        call.params.truncate(self.n_named);
+        let promoted = unnamed.into_iter().map(|ty| Param {
+            ty: promote(&ty),
+            flags: ArgFlags::NONE,
+        });
+        call.params.extend(promoted);
+        Ok(call)
+    }
+
+    /// The parameters, unnamed ones included.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// The result's type.
+    #[must_use]
+    pub fn result(&self) -> &Type {
+        &self.result
+    }
+
+    /// How many of the parameters are named.
+    #[must_use]
+    pub fn n_named(&self) -> usize {
+        self.n_named
+    }
+
+    /// Whether the function is declared with `...`.
+    #[must_use]
+    pub fn is_variadic(&self) -> bool {
+        self.variadic
+    }
+
+    /// Whether the function never returns.
+    #[must_use]
+    pub fn is_noreturn(&self) -> bool {
+        self.noreturn
+    }
+}
+
+/// C's default argument promotions (C17 6.5.2.2): `float` to `double`, what is narrower than `int` to `int`.
+/// `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
+#[must_use]
+pub fn promote(ty: &Type) -> Type {
+    match ty.as_scalar() {
+        Some(Scalar::F32) => Type::F64,
+        Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Type::I32,
+        _ => ty.clone(),
+    }
+}
