@@ -3,12 +3,14 @@
 mod call;
 mod convert;
 mod entry;
+mod forms;
 mod lanes;
 mod memory;
 
 pub(crate) use call::CallSite;
-pub use call::{Arg, Callee, Ret, Returned};
+
 pub use entry::Entry;
+pub use forms::{Arg, Callee, Ret, Returned};
 
 use cranelift_codegen::ir::Value;
 use smallvec::SmallVec;

@@ -8,7 +8,7 @@ use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
-use super::call::Arg;
+use super::forms::Arg;
 use super::memory::{self, Address};
 use super::{Values, convert, lanes};
 use crate::bridge::{Bridge, Bridges};

@@ -1,0 +1,127 @@
+//! The forms in which values are given and wanted, and what can be called.
+
+use cranelift_codegen::ir::{FuncRef, Value};
+use cranelift_module::FuncId;
+
+use super::Values;
+
+/// An argument, or a value to return, in whichever form the front end has it.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Arg {
+    /// One SSA value, of the type [`value_type`](crate::value_type) names or of another of the same width.
+    Value(Value),
+    /// An object in memory, `offset` bytes behind `base`; no byte outside it is read.
+    Memory {
+        /// The address.
+        base: Value,
+        /// Bytes added to it.
+        offset: i32,
+    },
+    /// Already in pieces, those of [`CallPlan::pieces`](crate::CallPlan::pieces).
+    Pieces(Values),
+}
+
+impl Arg {
+    /// One SSA value.
+    #[must_use]
+    pub fn value(value: Value) -> Self {
+        Self::Value(value)
+    }
+
+    /// An object at `address`.
+    #[must_use]
+    pub fn memory(address: Value) -> Self {
+        Self::Memory {
+            base: address,
+            offset: 0,
+        }
+    }
+
+    /// An object `offset` bytes behind `base`.
+    #[must_use]
+    pub fn memory_at(base: Value, offset: i32) -> Self {
+        Self::Memory { base, offset }
+    }
+
+    /// Pieces in their order.
+    #[must_use]
+    pub fn pieces(values: &[Value]) -> Self {
+        Self::Pieces(Values::from_slice(values))
+    }
+}
+
+/// Where a result is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Ret {
+    /// Nowhere.
+    Ignore,
+    /// As one SSA value of the type [`value_type`](crate::value_type) names.
+    Value,
+    /// As pieces, those of [`CallPlan::result_pieces`](crate::CallPlan::result_pieces).
+    Pieces,
+    /// In memory, at this address. For a result that does not travel in registers the callee writes there itself.
+    Memory(Value),
+}
+
+impl Ret {
+    /// In memory, at `address`.
+    #[must_use]
+    pub fn memory(address: Value) -> Self {
+        Self::Memory(address)
+    }
+}
+
+/// A result as it was asked for.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Returned {
+    /// Nothing: there is none, it was ignored, or it is in memory.
+    Nothing,
+    /// One value.
+    Value(Value),
+    /// Pieces.
+    Pieces(Values),
+}
+
+impl Returned {
+    /// The value, if the result is one.
+    #[must_use]
+    pub fn value(&self) -> Option<Value> {
+        match self {
+            Self::Value(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+/// What is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Callee {
+    /// A function of the module.
+    Function(FuncId),
+    /// A function the caller has imported; its own signature does not matter.
+    Ref(FuncRef),
+    /// Code at an address.
+    Address(Value),
+}
+
+impl From<FuncId> for Callee {
+    fn from(id: FuncId) -> Self {
+        Self::Function(id)
+    }
+}
+
+impl From<FuncRef> for Callee {
+    fn from(func: FuncRef) -> Self {
+        Self::Ref(func)
+    }
+}
+
+impl From<Value> for Callee {
+    fn from(address: Value) -> Self {
+        Self::Address(address)
+    }
+}
