@@ -105,6 +105,18 @@ impl Halves {
     /// # Errors
     /// [`JudgeError`] with the compiler's messages.
     pub fn build(judge: &Judge, entries: &[Entry<'_>]) -> Result<Self, JudgeError> {
+        Self::build_at(judge, "-O1", entries)
+    }
+
+    /// The same with the flag `optimize`.
+    ///
+    /// # Errors
+    /// [`JudgeError`] with the compiler's messages.
+    pub fn build_at(
+        judge: &Judge,
+        optimize: &str,
+        entries: &[Entry<'_>],
+    ) -> Result<Self, JudgeError> {
         let mut text = FRAME.to_owned();
         let mut names = Vec::new();
         for (i, (subject, case)) in entries.iter().enumerate() {
@@ -112,7 +124,7 @@ impl Halves {
             text.push_str(&half::scoped(subject, &prefix, &body(case, &prefix)));
             names.push(format!("{prefix}{}", case.function.name));
         }
-        let mut flags = vec!["-O1", "-fno-lto"];
+        let mut flags = vec![optimize, "-fno-lto"];
         let level = entries.first().map(|(_, case)| case.vectors);
         if let Some((subject, _)) = entries.first()
             && level != Some(VectorLevel::Baseline)

@@ -15,5 +15,8 @@ pub mod jit;
 pub mod mutants;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod probe;
+pub mod random;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod roundtrip;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
