@@ -1,5 +1,5 @@
-//! A program that passes structs by value to and from a small C library, built here with `cc`, and takes
-//! callbacks with structs from it. What it prints is what a C program prints that does the same.
+//! Programs that pass structs, scalars and vectors by value to and from small C libraries, built here with `cc`,
+//! and take callbacks with structs from them. What `shapes.toy` prints is what a C program prints that does the same.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -64,6 +64,25 @@ fn structs_go_to_c_and_come_back() {
                 return;
             };
             assert_eq!(printed, expected, "{compiler} {machine:?}");
+        }
+    }
+}
+
+/// Here the library says what it received, and the program what came back; `scalars.out` was computed by hand.
+#[test]
+fn scalars_go_to_c_and_come_back() {
+    let source = common::root().join("tests/interop");
+    for compiler in common::compilers() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = directory.path().join("libscalars.so");
+        let flags = ["-shared", "-fPIC"];
+        compile(&compiler, &source.join("scalars.c"), &library, &flags);
+        for machine in common::MACHINES {
+            let program = source.join("scalars.toy");
+            let Some(printed) = output(machine, directory.path(), &program) else {
+                return;
+            };
+            common::compare(&source.join("scalars.out"), &printed);
         }
     }
 }
