@@ -60,8 +60,17 @@ pub struct Context {
     pub in_first_element: bool,
     /// The arrays of records around it, the innermost first; only the two outermost are known.
     pub arrays: [Option<RecordArray>; 2],
-    /// Where the outermost array of no elements around it starts, in bits: the leaf is one the element would have, and not there.
-    pub phantom: Option<u64>,
+    /// The outermost array of no elements around it: the leaf is one its element would have, and not there.
+    pub phantom: Option<EmptyArray>,
+}
+
+/// An array of no elements around a leaf.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EmptyArray {
+    /// Where it starts, in bits from the start of the type.
+    pub offset_bits: u64,
+    /// Whether it and every member around it start at a multiple of their type's alignment.
+    pub members_aligned: bool,
 }
 
 /// An array of records around a leaf.
@@ -234,7 +243,12 @@ impl<'a> Leaves<'a> {
                 return Some(place.leaf(LeafKind::Empty, 0));
             }
             Some(0) => {
-                context.phantom = context.phantom.or(Some(place.offset * 8));
+                let members_aligned = context.members_aligned;
+                let here = EmptyArray {
+                    offset_bits: place.offset * 8,
+                    members_aligned,
+                };
+                context.phantom = context.phantom.or(Some(here));
                 1
             }
             // Elements without bytes are all alike: one stands for them, however many there are.

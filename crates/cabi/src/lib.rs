@@ -54,7 +54,7 @@ pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble};
 pub use error::Error;
 pub use explain::{Explained, Explanation, Step, explain};
 pub use fn_abi::{ArgAbi, FnAbi, Loc, Place, Placed, PlacedPart, RetAbi};
-pub use leaves::{Context, Leaf, LeafKind, Leaves, RecordArray, leaves};
+pub use leaves::{Context, EmptyArray, Leaf, LeafKind, Leaves, RecordArray, leaves};
 pub use policy::Policy;
 pub use record::{Attributes, BitField, Field, Record, RecordKind};
 pub use record_builder::{Member, RecordBuilder};

@@ -49,7 +49,7 @@ bits! {
     INTEGER_VECTORS_IN_GPR = 8;
     /// `char`, `short` and their unsigned kin are extended to 32 bits in results too (Darwin).
     NARROW_RESULTS_EXTENDED = 9;
-    /// `X87Up` that lost its `X87` does not send the value to memory (revisions before 0.98; Darwin).
+    /// `X87Up` that lost its `X87` is `Sse` instead of sending the value to memory (revisions before 0.98; Darwin).
     LONE_X87UP_KEPT = 10;
     /// Vectors of `__int128` wider than 16 bytes travel in memory (gcc, and clang on Linux).
     WIDE_INT128_VECTORS_IN_MEMORY = 11;
@@ -75,6 +75,8 @@ bits! {
     UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT = 20;
     /// On Win64, an empty record is returned through a hidden pointer (clang); gcc returns nothing.
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21;
+    /// A vector of one `float` or 16-bit float travels in memory (gcc), as one of one `double` does everywhere; clang classifies by size.
+    ONE_FLOAT_VECTORS_IN_MEMORY = 22;
 }
 
 impl Policy {
@@ -88,7 +90,8 @@ impl Policy {
             | Self::WIDE_INT128_VECTORS_IN_MEMORY.0
             | Self::ARRAYS_GO_BY_FIRST_ELEMENT.0
             | Self::ZERO_LENGTH_ARRAYS_COUNT.0
-            | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0,
+            | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0
+            | Self::ONE_FLOAT_VECTORS_IN_MEMORY.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.

@@ -5,11 +5,15 @@
 use alloc::string::ToString;
 use core::ops::Range;
 
+mod memory;
+mod vectors;
+
+use self::memory::{is_counted, sends_to_memory};
+use self::vectors::{vector_class, vector_shape};
 use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
 use crate::error::Error;
 use crate::leaves::{Leaf, LeafKind, leaves_and_phantoms};
 use crate::policy::Policy;
-use crate::record::RecordKind;
 use crate::reg::Reg::{
     self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
     Xmm7,
@@ -18,7 +22,7 @@ use crate::rules::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, 
 use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
-use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::scalar::{BoolVector, Scalar};
 use crate::types::{Kind, Type};
 
 const INTS: &[PartType] = &[I8, I16, I32, I64];
@@ -138,7 +142,7 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
             )));
         }
         Kind::Vector(vector) => {
-            lowerable(LeafKind::Vector(*vector), ty)?;
+            lowerable(LeafKind::Vector(*vector), ty, cx)?;
             return Ok(vector_shape(*vector, ty.size(), cx));
         }
         _ => {}
@@ -150,7 +154,7 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
     }
     let mut classes = Classes::none(ty.size());
     for leaf in leaves_and_phantoms(ty) {
-        lowerable(leaf.kind, ty)?;
+        lowerable(leaf.kind, ty, cx)?;
         if !leaf.context.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
             leaf.eightbytes()
                 .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
@@ -179,12 +183,9 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
 fn eightbytes_that_count(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Range<usize> {
     let eightbyte = |bits: u64| usize::try_from(bits / 64).unwrap_or(usize::MAX - 1);
     let none = 0..0;
-    if let Some(start) = leaf.context.phantom {
-        // gcc takes an array of no elements that starts inside an eightbyte for one element, as far as that eightbyte.
-        let here = eightbyte(start);
-        let counts = !start.is_multiple_of(64)
-            && leaf.eightbytes().start == here
-            && cx.choose(Policy::ZERO_LENGTH_ARRAYS_COUNT);
+    if let Some(array) = leaf.context.phantom {
+        let here = eightbyte(array.offset_bits);
+        let counts = leaf.eightbytes().start == here && is_counted(array, cx);
         return if counts { here..here + 1 } else { none };
     }
     if leaf.context.in_wide_array && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS) {
@@ -233,23 +234,33 @@ fn repeat(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Cla
 }
 
 /// Refuses what no rule describes.
-fn lowerable(kind: LeafKind, ty: &Type) -> Result<(), Error> {
-    match kind {
-        LeafKind::Vector(v) if v.bools == Some(BoolVector::Clang) && v.lanes > 64 => {
-            let why = "clang passes its vectors of more than 64 bools as no rule says";
-            let target = X86_64_SYSV.name.to_string();
-            Err(Error::Unsupported {
-                ty: ty.to_string(),
-                why,
-                target,
-            })
-        }
-        _ => Ok(()),
-    }
+fn lowerable(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
+    let LeafKind::Vector(vector) = kind else {
+        return Ok(());
+    };
+    let wide_result = cx.role == Role::Result && ty.size() > cx.vectors.bytes();
+    let why = if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 {
+        "clang passes its vectors of more than 64 bools as no rule says"
+    } else if vector.bools.is_none()
+        && !vector.lanes.is_power_of_two()
+        && wide_result
+        && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
+    {
+        "clang returns a wide vector whose lanes are no power of two as no rule says"
+    } else {
+        return Ok(());
+    };
+    let target = X86_64_SYSV.name.to_string();
+    Err(Error::Unsupported {
+        ty: ty.to_string(),
+        why,
+        target,
+    })
 }
 
 /// Rule 5.
-fn finish(classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
+fn finish(mut classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
+    keep_lone_x87up(&mut classes, cx);
     let mut changed = None;
     let result = cleanup(classes, |i| changed = Some(i));
     if let Some(i) = changed {
@@ -257,7 +268,6 @@ fn finish(classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
     }
     match result {
         Ok(classes) => Shape::Classes(classes),
-        Err(Cleanup::LoneX87Up) if cx.choose(Policy::LONE_X87UP_KEPT) => Shape::Classes(classes),
         Err(step) => {
             cx.tracer.cleanup(step, None);
             Shape::Memory
@@ -265,80 +275,15 @@ fn finish(classes: Classes, cx: &mut Classify<'_, '_>) -> Shape {
     }
 }
 
-/// Why `leaf` sends the whole of `ty` to memory, if it does.
-fn sends_to_memory(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
-    if leaf.context.atomic && ty.is_aggregate() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
-        return Some("an _Atomic member");
-    }
-    if leaf.kind == LeafKind::FlexibleArray && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
-        return Some("a flexible array member");
-    }
-    let unit = match leaf.kind {
-        _ if leaf.bit_field => 1, // bit-fields are exempt; the members around them are not
-        LeafKind::Scalar(scalar) => natural_align_bits(scalar, leaf.width_bits),
-        LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits.next_power_of_two(),
-        _ => 8,
-    };
-    if !leaf.offset_bits.is_multiple_of(unit) {
-        return Some("rule 1: an unaligned field");
-    }
-    if !leaf.context.members_aligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
-        return Some("rule 1: a member at an offset its type's alignment forbids");
-    }
-    if let LeafKind::Vector(vector) = leaf.kind {
-        return vector_objection(vector, leaf.width_bits.next_power_of_two(), cx);
-    }
-    let structure = ty
-        .as_record()
-        .is_some_and(|record| record.kind() == RecordKind::Struct);
-    if ty.size() > 16
-        && (leaf.kind == LeafKind::Empty || leaf.context.phantom.is_some())
-        && structure
-        && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS)
-    {
-        return Some("an empty member in more than two eightbytes");
-    }
-    None
-}
-
-/// Why a vector member sends its record to memory, if it does.
-fn vector_objection(vector: Vector, bits: u64, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
-    let bytes = bits.div_ceil(8);
-    if vector.bools == Some(BoolVector::Zig) && vector.lanes > 64 {
-        return Some("a vector of more than 64 bools as a member");
-    }
-    if bytes > cx.vectors.bytes() {
-        return Some("a vector wider than the signature's vector level");
-    }
-    if bytes > 16 && is_unnamed(cx) {
-        return Some("unnamed vectors wider than 16 bytes are always in memory");
-    }
-    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
-    if bytes > 16 && int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
-        return Some("a vector of __int128 wider than 16 bytes");
-    }
-    if bytes == 8 && vector.lane == Scalar::F64 {
-        return Some("a vector of one double");
-    }
-    None
-}
-
-/// Whether a wide vector counts as unnamed: it is, or the choice is to treat all arguments of a variadic function so.
-fn is_unnamed(cx: &mut Classify<'_, '_>) -> bool {
-    match cx.role {
-        Role::Unnamed => true,
-        Role::Named if cx.variadic => cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY),
-        _ => false,
-    }
-}
-
-/// The alignment below which gcc calls a scalar unaligned: its size, whatever a typedef says.
-fn natural_align_bits(scalar: Scalar, width_bits: u64) -> u64 {
-    match scalar {
-        Scalar::F80 => 128,
-        Scalar::BitInt { bits, .. } if bits > 64 => 64,
-        Scalar::BitInt { .. } => width_bits.next_power_of_two().max(8),
-        _ => width_bits.max(8),
+/// Where `X87Up` without `X87` is kept it travels as `Sse`, "the extra bits" of an x87 value that shares its first eightbyte.
+fn keep_lone_x87up(classes: &mut Classes, cx: &mut Classify<'_, '_>) {
+    let mut before = Class::NoClass;
+    for class in classes.as_mut_slice() {
+        let lone = *class == Class::X87Up && before != Class::X87;
+        before = *class;
+        if lone && cx.choose(Policy::LONE_X87UP_KEPT) {
+            *class = Class::Sse;
+        }
     }
 }
 
@@ -361,74 +306,6 @@ fn class_of(leaf: &Leaf, i: usize, cx: &mut Classify<'_, '_>) -> Class {
         }
         LeafKind::Empty | LeafKind::FlexibleArray => Class::NoClass,
     }
-}
-
-/// The class of a vector's first eightbyte.
-fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Class {
-    match bytes {
-        ..=2 => Class::Integer,
-        3..=4 if vector.bools.is_some() => Class::Integer,
-        3..=4 => match vector.lane {
-            Scalar::F16 | Scalar::BF16 if cx.choose(Policy::HALF_PAIRS_IN_SSE) => Class::Sse,
-            _ => Class::Integer,
-        },
-        8 if matches!(vector.lane, Scalar::Int { .. }) => {
-            if cx.policy.has(Policy::INTEGER_VECTORS_IN_GPR) {
-                Class::Integer
-            } else {
-                Class::Sse
-            }
-        }
-        _ => Class::Sse,
-    }
-}
-
-/// A vector that is not inside anything. Results may be wider than the vector level, arguments not.
-fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>) -> Shape {
-    let result = cx.role == Role::Result;
-    if vector.bools == Some(BoolVector::Zig) && vector.lanes > 64 {
-        let fits = u64::from(vector.lanes).div_ceil(8) <= cx.vectors.bytes();
-        return if fits && !result {
-            Shape::PerElement {
-                lanes: vector.lanes,
-            }
-        } else {
-            Shape::Memory
-        };
-    }
-    if size == 8 && vector.lane == Scalar::F64 {
-        let in_sse = result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE);
-        return if in_sse {
-            Shape::Classes(Classes::whole(8, Class::Sse, Class::Sse))
-        } else {
-            Shape::Memory
-        };
-    }
-    if size > 16 {
-        let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
-        if int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
-            return Shape::Memory;
-        }
-        if is_unnamed(cx) {
-            cx.tracer
-                .memory("unnamed vectors wider than 16 bytes are always in memory");
-            return Shape::Memory;
-        }
-        let splits =
-            result && size > cx.vectors.bytes() && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT);
-        if size > cx.vectors.bytes() && !splits {
-            cx.tracer
-                .memory("a vector wider than the signature's vector level");
-            return Shape::Memory;
-        }
-    }
-    let first = vector_class(vector, size, cx);
-    let rest = if first == Class::Integer {
-        first
-    } else {
-        Class::SseUp
-    };
-    Shape::Classes(Classes::whole(size, first, rest))
 }
 
 /// The parts that `classes` make of `ty`.
