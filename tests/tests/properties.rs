@@ -2,6 +2,9 @@
 //!
 //! Failures are printed with the smallest type that fails; the corpus is where one that was a bug stays.
 
+#[path = "properties/anything.rs"]
+mod anything;
+
 use std::collections::{BTreeSet, HashSet};
 
 use cabi::{FnAbi, FnSig, Kind, Loc, Place, PlacedPart, Reg, RetAbi, Target, Type, leaves};
