@@ -1,0 +1,228 @@
+//! The run: signatures by the hundred for each judge and vector level; differences made smaller and printed.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Instant;
+
+use cabi_judge::generate::{Dialect, Signature, signature};
+use cabi_judge::judge::{Bench, Capability, Judge, judges_required};
+
+use super::verdict::{Verdict, block, disagrees_with_itself, verdicts};
+
+/// Signatures compiled together.
+const BATCH: u64 = 60;
+
+/// Rounds of making one difference smaller.
+const ROUNDS: usize = 60;
+
+const LEVELS: [&[&str]; 3] = [&[], &["avx"], &["avx512f"]];
+
+/// What the environment asks for.
+struct Plan {
+    count: u64,
+    seed: u64,
+    first: u64,
+    shrinks: usize,
+}
+
+/// What was found under one judge at one vector level.
+#[derive(Default)]
+struct Found {
+    same: usize,
+    not_run: BTreeMap<(String, String), usize>,
+    theirs: Vec<String>,
+    differs: Vec<String>,
+}
+
+pub(crate) fn run() -> Result<ExitCode, String> {
+    let plan = Plan {
+        count: number("CABI_RANDOM_COUNT", 60)?,
+        seed: number("CABI_RANDOM_SEED", 1)?,
+        first: number("CABI_RANDOM_FIRST", 0)?,
+        shrinks: number("CABI_RANDOM_SHRINK", 8)?,
+    };
+    let bench = Bench::find();
+    for (name, why) in &bench.absent {
+        println!("random: not run: {name}: {why}");
+    }
+    let mut failed = judges_required() && !bench.absent.is_empty();
+    for judge in &bench.judges {
+        if env::var("CABI_RANDOM_JUDGE").is_ok_and(|only| only != judge.name()) {
+            continue;
+        }
+        for features in LEVELS {
+            let level = features.first().copied().unwrap_or("none");
+            if env::var("CABI_RANDOM_FEATURES").is_ok_and(|only| only != level) {
+                continue;
+            }
+            let missing = features
+                .iter()
+                .filter_map(|name| Capability::named(name))
+                .find_map(|capability| judge.has(capability).err());
+            if let Some(why) = missing {
+                println!("random: not run: {} {level}: {why}", judge.name());
+                continue;
+            }
+            let start = Instant::now();
+            let found = hunt(judge, features, &plan)?;
+            found.print(judge, level, &plan, start.elapsed().as_secs_f64());
+            failed |= !found.differs.is_empty();
+        }
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn number<T: FromStr>(variable: &str, usual: T) -> Result<T, String> {
+    match env::var(variable) {
+        Ok(text) => text
+            .parse()
+            .map_err(|_| format!("{variable}={text} is no number")),
+        Err(_) => Ok(usual),
+    }
+}
+
+fn dialect(judge: &Judge) -> Dialect {
+    if judge.name() == "clang" {
+        Dialect::CLANG
+    } else {
+        Dialect::GCC
+    }
+}
+
+fn hunt(judge: &Judge, features: &[&str], plan: &Plan) -> Result<Found, String> {
+    let mut found = Found::default();
+    let end = plan.first + plan.count;
+    let mut next = plan.first;
+    while next < end {
+        let indexes = next..end.min(next + BATCH);
+        next = indexes.end;
+        let signatures: Vec<Signature> = indexes
+            .clone()
+            .map(|index| signature(plan.seed, index, dialect(judge)))
+            .collect();
+        let all = verdicts(judge, features, &signatures)?;
+        for ((index, signature), verdict) in indexes.zip(&signatures).zip(all) {
+            let name = format!("random-{}-{index}", plan.seed);
+            match verdict {
+                Verdict::Same => found.same += 1,
+                Verdict::NotRun { who, why } => {
+                    *found
+                        .not_run
+                        .entry((who.to_owned(), general(&why)))
+                        .or_default() += 1;
+                }
+                Verdict::Crashes(why) => {
+                    found
+                        .theirs
+                        .push(format!("{}{why}", block(judge, &name, features, signature)));
+                }
+                Verdict::Differs(why) => {
+                    if let Some(itself) = disagrees_with_itself(judge, features, signature)? {
+                        let text = block(judge, &name, features, signature);
+                        let judge = judge.name();
+                        found
+                            .theirs
+                            .push(format!("{text}# {why}\n# {judge} to {judge}: {itself}"));
+                        continue;
+                    }
+                    let shrink = found.differs.len() < plan.shrinks;
+                    let text = report(judge, features, &name, signature, why, shrink)?;
+                    // A hunt is long: what it finds is worth seeing at once.
+                    println!("{text}\n");
+                    found.differs.push(text);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The difference, made smaller if asked, as a block of the corpus and both sides.
+fn report(
+    judge: &Judge,
+    features: &[&str],
+    name: &str,
+    signature: &Signature,
+    why: String,
+    shrink: bool,
+) -> Result<String, String> {
+    let mut found = (signature.clone(), why);
+    let rounds = if shrink { ROUNDS } else { 0 };
+    for _ in 0..rounds {
+        match smaller(judge, features, &found)? {
+            Some(next) => found = next,
+            None => break,
+        }
+    }
+    let (signature, why) = found;
+    let text = block(judge, name, features, &signature);
+    Ok(format!("{text}# {judge}: {why}"))
+}
+
+/// A smaller signature with a difference of the same kind, one that is not the judge's own.
+fn smaller(
+    judge: &Judge,
+    features: &[&str],
+    (signature, why): &(Signature, String),
+) -> Result<Option<(Signature, String)>, String> {
+    let candidates = signature.smaller();
+    // The first are the smallest by far, and most often one of them will do.
+    for some in candidates.chunks(6) {
+        let all = verdicts(judge, features, some)?;
+        for (signature, verdict) in some.iter().zip(all) {
+            if let Verdict::Differs(other) = verdict
+                && kind(&other) == kind(why)
+                && disagrees_with_itself(judge, features, signature)?.is_none()
+            {
+                return Ok(Some((signature.clone(), other)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The first word of a difference, which stays the same while the signature is made smaller.
+fn kind(why: &str) -> &str {
+    why.split([' ', ':']).next().unwrap_or(why)
+}
+
+/// A reason without the names and numbers of one case.
+fn general(why: &str) -> String {
+    let mut out = String::new();
+    for c in why.chars().take(160) {
+        if !c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.ends_with('#') {
+            out.push('#');
+        }
+    }
+    out
+}
+
+impl Found {
+    fn print(&self, judge: &Judge, level: &str, plan: &Plan, seconds: f64) {
+        let n_not_run: usize = self.not_run.values().sum();
+        for text in &self.theirs {
+            println!("theirs: {text}\n");
+        }
+        for ((who, why), n) in &self.not_run {
+            println!("not run, {who} refuses {n}: {why}");
+        }
+        let rate = f64::from(u32::try_from(plan.count).unwrap_or(u32::MAX)) / seconds;
+        println!(
+            "random: {judge}, vectors {level}, seed {}: {} signatures from {}: same {}, differ {}, theirs {}, not run {n_not_run}; {rate:.0} a second",
+            plan.seed,
+            plan.count,
+            plan.first,
+            self.same,
+            self.differs.len(),
+            self.theirs.len(),
+        );
+    }
+}
