@@ -167,6 +167,7 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
         "WIN64_EMPTY_RESULTS_IN_MEMORY" => {
             result(build(RecordBuilder::structure("none"))?).convention(&X86_64_WIN64)
         }
+        "ONE_FLOAT_VECTORS_IN_MEMORY" => argument(Type::vector(&Type::F32, 1)?),
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

@@ -12,7 +12,7 @@ use self::memory::{is_counted, sends_to_memory};
 use self::vectors::{vector_class, vector_shape};
 use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
 use crate::error::Error;
-use crate::leaves::{Leaf, LeafKind, leaves_and_phantoms};
+use crate::leaves::{Leaf, LeafKind, leaves, leaves_and_phantoms};
 use crate::policy::Policy;
 use crate::reg::Reg::{
     self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
@@ -168,7 +168,9 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
         for i in eightbytes_that_count(&leaf, cx) {
             let own = class_of(&leaf, i - first.min(i), cx);
-            classes.use_up_to(i, end);
+            if leaf.context.phantom.is_none() {
+                classes.use_up_to(i, end);
+            }
             meet(&mut classes, &leaf, i, own, cx);
             let repeated = leaf.context.arrays[0].is_some();
             if repeated && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
@@ -341,8 +343,16 @@ fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &Classify<'_, '_>) -> 
     }
     if group.parts.is_empty() {
         group.kind = GroupKind::Ignore;
+    } else if is_all_padding(ty) {
+        // gcc gives padding that counts a register, but no place on the stack.
+        group.size = 0;
     }
     group
+}
+
+/// Whether `ty` consists of unnamed bit-fields alone.
+fn is_all_padding(ty: &Type) -> bool {
+    leaves(ty).all(|leaf| leaf.unnamed || leaf.width_bits == 0)
 }
 
 /// The part of a vector register: `bytes` for a vector, what is used of the eightbyte otherwise.
