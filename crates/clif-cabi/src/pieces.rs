@@ -44,10 +44,12 @@ pub fn value_type(ty: &cabi::Type) -> Option<Type> {
         },
         Kind::Array(_) => Some(types::I64),
         Kind::Function => Some(types::I64),
-        Kind::Record(record) if record.is_transparent() => record
-            .fields()
-            .first()
-            .and_then(|field| value_type(field.ty())),
+        Kind::Record(record) if record.is_transparent() => {
+            let first = record.fields().first()?.ty();
+            // Inside a record an array is its elements, not a pointer.
+            let array = matches!(first.kind(), Kind::Array(_));
+            if array { None } else { value_type(first) }
+        }
         _ => None,
     }
 }
