@@ -129,7 +129,7 @@ pub fn record(depth: u32) -> BoxedStrategy<Type> {
         .boxed()
 }
 
-/// Any choice of policy bits, or a profile. Without `LONE_X87UP_KEPT`: it does not yet say that the kept eightbyte travels as Sse.
+/// Any choice of policy bits, or a profile.
 pub fn policy() -> BoxedStrategy<Policy> {
     let all = Policy::NAMES
         .iter()
@@ -145,9 +145,7 @@ pub fn policy() -> BoxedStrategy<Policy> {
         let chosen = Policy::NAMES.iter().zip(set).filter(|(_, set)| *set);
         chosen.fold(Policy::NONE, |policy, ((bit, _), _)| policy | *bit)
     });
-    prop_oneof![3 => profiles, 1 => bits]
-        .prop_map(|policy| policy.without(Policy::LONE_X87UP_KEPT))
-        .boxed()
+    prop_oneof![3 => profiles, 1 => bits].boxed()
 }
 
 /// A type as C passes it: arrays decay.

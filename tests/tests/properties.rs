@@ -125,7 +125,12 @@ fn places(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
                 size,
                 align,
             } => {
-                prop_assert_eq!(*size, passed_as(ty).size(), "{}", ty);
+                // Padding that counts takes a register, but with gcc no place on the stack.
+                let nothing = *size == 0 && travels(ty, false).iter().all(|mask| *mask == 0);
+                prop_assert!(
+                    nothing || *size == passed_as(ty).size(),
+                    "{size} bytes of {ty}"
+                );
                 prop_assert!(offset.is_multiple_of(u64::from(*align)));
                 prop_assert!(
                     abi.area_align >= *align,
