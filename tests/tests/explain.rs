@@ -2,10 +2,11 @@
 //!
 //! This suite only keeps the text from changing unseen; that it is true, the probe and the calls show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use cabi_judge::case::Subject;
+use cabi::Policy;
+use cabi_judge::case::{Case, Subject};
 use cabi_judge::report::Report;
 use cabi_tests::corpus::{Corpus, expected};
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         Err(why) => return refuse(&why),
     };
     let bless = std::env::var("CABI_BLESS").is_ok_and(|value| value == "1");
+    let mut touched = BTreeSet::new();
     for folder in ["x86-64-sysv", "x86-64-win64"] {
         let corpus = match Corpus::read(folder, ENGINE, &mut report) {
             Ok(corpus) => corpus,
@@ -33,8 +35,38 @@ fn main() -> ExitCode {
             report.outcome(ENGINE, &subject.block.name, outcome);
         }
         control(&corpus.subjects, &mut report);
+        touched.extend(corpus.subjects.iter().flat_map(policy_bits));
+    }
+    if !bless && std::env::var_os("CABI_CORPUS").is_none() && !touched.is_empty() {
+        for (_, bit) in Policy::NAMES {
+            let outcome = if touched.contains(bit) || NOT_ON_LINUX.contains(bit) {
+                Ok(())
+            } else {
+                Err("no block of the corpus depends on this choice".to_owned())
+            };
+            report.outcome("explain policy", bit, outcome);
+        }
     }
     report.finish(!bless && std::env::var_os("CABI_CORPUS").is_none())
+}
+
+/// Choices no compiler for Linux makes otherwise.
+const NOT_ON_LINUX: [&str; 2] = ["INTEGER_VECTORS_IN_GPR", "NARROW_RESULTS_EXTENDED"];
+
+/// The choices that mattered in some signature of the block.
+fn policy_bits(subject: &Subject) -> Vec<&'static str> {
+    let bits = |case: &Case| {
+        let sig = case.sig(subject.block.policy).ok()?;
+        let explanation = cabi::explain(&sig, &[], &case.target).ok()?;
+        Some(
+            explanation
+                .touched
+                .iter()
+                .map(|(bit, _)| *bit)
+                .collect::<Vec<_>>(),
+        )
+    };
+    subject.cases.iter().filter_map(bits).flatten().collect()
 }
 
 fn refuse(why: &str) -> ExitCode {
