@@ -216,6 +216,9 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     fn block(&mut self, group: &Group, size: u32, align: u32) -> Result<Place, Error> {
+        if group.size == 0 {
+            return Ok(Place::Ignore);
+        }
         let align = group.align.max(align);
         let offset = self.stack(group.size, size, align)?;
         Ok(Place::Stack {
