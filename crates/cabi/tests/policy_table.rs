@@ -118,7 +118,7 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
             params.extend([Type::I128, Type::I64]);
             FnSig::new(params, Type::VOID)
         }
-        "INTEGER_VECTORS_IN_GPR" => argument(v2i),
+        "INTEGER_VECTORS_IN_GPR" => argument(Type::vector(&Type::I64, 1)?),
         "NARROW_RESULTS_EXTENDED" => result(Type::I8),
         "LONE_X87UP_KEPT" => {
             let union = RecordBuilder::union("u")
