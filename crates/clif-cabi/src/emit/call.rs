@@ -227,37 +227,16 @@ impl CallSite<'_, '_, '_> {
         if let Some(values) = convert::split(self.builder, value, pieces) {
             return Ok(values);
         }
-        let ty = self.builder.func.dfg.value_type(value);
-        let bytes = u64::from(ty.bytes());
-        let needed = pieces
-            .iter()
-            .map(|p| u64::from(p.offset) + u64::from(p.size))
-            .max();
-        if needed.is_none_or(|needed| needed > bytes) {
-            let param = self
-                .plan
-                .sig
-                .params()
-                .get(i)
-                .map_or(cabi::Type::VOID, |p| p.ty.clone());
-            return Err(LowerError::value(
-                format!("argument {i}"),
-                &param,
-                "its pieces".into(),
-                ty,
-            ));
+        if let Some(values) = convert::split_in_memory(self.builder, value, pieces) {
+            return Ok(values);
         }
-        let at = memory::slot(self.builder, bytes, 16);
-        self.builder.ins().store(
-            cranelift_codegen::ir::MemFlagsData::new(),
-            value,
-            at.base,
-            at.offset,
-        );
-        Ok(pieces
-            .iter()
-            .map(|piece| memory::load(self.builder, piece, at))
-            .collect())
+        let param = self.plan.sig.params().get(i);
+        Err(LowerError::value(
+            format!("argument {i}"),
+            param.map_or(&cabi::Type::VOID, |param| &param.ty),
+            "its pieces".into(),
+            self.builder.func.dfg.value_type(value),
+        ))
     }
 
     /// Any integer at hand: one in a register costs a move, a constant one instruction more.
@@ -364,8 +343,10 @@ impl CallSite<'_, '_, '_> {
             }
             Ret::Value => {
                 let ty = self.plan.sig.result();
-                let joined = value_type(ty)
-                    .and_then(|clif| convert::join(self.builder, results, pieces, clif));
+                let joined = value_type(ty).and_then(|clif| {
+                    convert::join(self.builder, results, pieces, clif)
+                        .or_else(|| convert::join_in_memory(self.builder, results, pieces, clif))
+                });
                 joined
                     .map(Returned::Value)
                     .ok_or_else(|| LowerError::Value {

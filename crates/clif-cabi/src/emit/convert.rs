@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
-use super::Values;
+use super::{Values, memory};
 use crate::pieces::Piece;
 
 /// Reinterpret: lane order as in memory.
@@ -29,6 +29,28 @@ pub(crate) fn split(
         }
         _ => None,
     }
+}
+
+/// The same by way of memory, for what no instruction takes apart. `None` if the value has too few bytes.
+pub(crate) fn split_in_memory(
+    builder: &mut FunctionBuilder<'_>,
+    value: Value,
+    pieces: &[Piece],
+) -> Option<Values> {
+    let bytes = builder.func.dfg.value_type(value).bytes();
+    if end(pieces) > bytes {
+        return None;
+    }
+    let at = memory::slot(builder, u64::from(bytes), 16);
+    builder.ins().store(flags(), value, at.base, at.offset);
+    let load = |piece| memory::load(builder, piece, at);
+    Some(pieces.iter().map(load).collect())
+}
+
+/// The byte behind the last one of the object that `pieces` hold.
+fn end(pieces: &[Piece]) -> u32 {
+    let ends = pieces.iter().map(|p| p.offset + u32::from(p.size));
+    ends.max().unwrap_or(0)
 }
 
 fn halves(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<(Value, Value)> {
@@ -83,6 +105,23 @@ pub(crate) fn join(
         }
         _ => None,
     }
+}
+
+/// The same by way of memory. `None` if the pieces have too few bytes.
+pub(crate) fn join_in_memory(
+    builder: &mut FunctionBuilder<'_>,
+    values: &[Value],
+    pieces: &[Piece],
+    ty: Type,
+) -> Option<Value> {
+    if end(pieces) < ty.bytes() {
+        return None;
+    }
+    let at = memory::slot(builder, u64::from(end(pieces)), 16);
+    for (piece, value) in pieces.iter().zip(values) {
+        memory::store(builder, piece, *value, at);
+    }
+    Some(builder.ins().load(ty, flags(), at.base, at.offset))
 }
 
 /// A piece of type `from` as the value `ty` whose bits are its low ones.

@@ -248,6 +248,7 @@ impl Entry {
                     value_type(self.plan.sig.result()).is_some_and(|ty| ty.bits() == found.bits());
                 let split = if fits {
                     convert::split(builder, *value, pieces)
+                        .or_else(|| convert::split_in_memory(builder, *value, pieces))
                 } else {
                     None
                 };
