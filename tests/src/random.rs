@@ -155,6 +155,18 @@ pub fn passed(depth: u32) -> BoxedStrategy<Type> {
         .boxed()
 }
 
+/// What travels for an argument of type `ty`: of a transparent union its first member.
+#[must_use]
+pub fn passed_as(ty: &Type) -> &Type {
+    match ty.as_record() {
+        Some(record) if record.is_transparent() => record
+            .fields()
+            .first()
+            .map_or(ty, |field| passed_as(field.ty())),
+        _ => ty,
+    }
+}
+
 /// A signature with up to twelve parameters, often many of one kind so that registers run out.
 pub fn signature() -> BoxedStrategy<FnSig> {
     let fill = prop_oneof![Just(Type::I64), Just(Type::F64), Just(Type::I8)];

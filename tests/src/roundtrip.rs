@@ -10,6 +10,7 @@ use clif_cabi_jit::{Engine, Settings};
 use crate::guard::{Rooms, Side};
 use crate::halves::BUFFER;
 use crate::jit::{self, Places, Stop, Target, Twist, keeps_result};
+use crate::random::passed_as;
 
 /// Calls a function of `sig` once, with the arguments in `rooms` and in the forms that `variant` chooses; compares both ends.
 ///
@@ -22,7 +23,10 @@ pub fn run(sig: &FnSig, settings: &Settings, rooms: &Rooms, variant: usize) -> R
     let types: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
     let images = Images::of(&types);
     let mut painter = Painter::starting_at(u8::try_from(variant % 16).unwrap_or(0));
-    let patterns: Vec<Pattern> = types.iter().map(|ty| painter.paint(ty)).collect();
+    let patterns: Vec<Pattern> = types
+        .iter()
+        .map(|ty| painter.paint(passed_as(ty)))
+        .collect();
     let result = painter.paint(sig.result());
     if images.size > BUFFER || result.bytes.len() > 1 << 16 {
         return Err(Stop::Refused("too large for the rooms".to_owned()));

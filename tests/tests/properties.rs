@@ -30,19 +30,8 @@ fn target(win64: bool) -> Target {
 
 /// The bits of `ty` that a value carries: of a transparent union passed as an argument, those of its first member.
 fn travels(ty: &Type, result: bool) -> Vec<u8> {
-    let ty = if result { ty } else { passed_as(ty) };
+    let ty = if result { ty } else { random::passed_as(ty) };
     Painter::default().paint(ty).mask
-}
-
-/// What travels for an argument of type `ty`: of a transparent union its first member.
-fn passed_as(ty: &Type) -> &Type {
-    match ty.as_record() {
-        Some(record) if record.is_transparent() => record
-            .fields()
-            .first()
-            .map_or(ty, |field| passed_as(field.ty())),
-        _ => ty,
-    }
 }
 
 /// Each byte that counts is in exactly one part, and no part ends outside the object.
@@ -128,7 +117,7 @@ fn places(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
                 // Padding that counts takes a register, but with gcc no place on the stack.
                 let nothing = *size == 0 && travels(ty, false).iter().all(|mask| *mask == 0);
                 prop_assert!(
-                    nothing || *size == passed_as(ty).size(),
+                    nothing || *size == random::passed_as(ty).size(),
                     "{size} bytes of {ty}"
                 );
                 prop_assert!(offset.is_multiple_of(u64::from(*align)));
@@ -140,7 +129,7 @@ fn places(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
                 taken.stack(*offset, *size)?;
             }
             Place::Indirect { pointer, size, .. } => {
-                prop_assert_eq!(*size, passed_as(ty).size(), "{}", ty);
+                prop_assert_eq!(*size, random::passed_as(ty).size(), "{}", ty);
                 taken.loc(*pointer)?;
             }
             Place::PerElement {
