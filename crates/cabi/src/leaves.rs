@@ -37,6 +37,9 @@ pub struct Leaf {
     pub bit_field: bool,
     /// Whether it is an unnamed bit-field, which is padding to C.
     pub unnamed: bool,
+    /// Of a bit-field, the bits of the ordinary integer that a compiler may take it for, otherwise 0: it fills one, starts at a multiple
+    /// of its width in a record and is not packed, or it is the member of a union.
+    pub integer_bits: u16,
     /// What surrounds it.
     pub context: Context,
 }
@@ -54,6 +57,8 @@ pub struct Context {
     pub atomic: bool,
     /// Whether the innermost record around is a union.
     pub in_union: bool,
+    /// Whether the innermost record around is packed.
+    pub in_packed: bool,
     /// Whether it lies in an array that is a member of a union, has more than 16 bytes and more than one element.
     pub in_wide_array: bool,
     /// Whether every array of records around it is at its first element.
@@ -224,6 +229,7 @@ impl<'a> Leaves<'a> {
             }
             Kind::Record(record) => {
                 context.in_union = record.kind() == RecordKind::Union;
+                context.in_packed = record.attributes().packed;
                 self.stack.push(Frame::Fields {
                     rest: record.fields().iter(),
                     place,
@@ -290,8 +296,21 @@ impl<'a> Leaves<'a> {
             width_bits: u64::from(bits.width),
             bit_field: true,
             unnamed: field.name().is_none(),
+            integer_bits: integer_bits(field, bits.width, &context),
             context,
         })
+    }
+}
+
+/// See [`Leaf::integer_bits`].
+fn integer_bits(field: &Field, width: u16, context: &Context) -> u16 {
+    let integer = width.next_power_of_two().max(8);
+    let fills = width == integer && field.offset_bits().is_multiple_of(u64::from(width));
+    let packed = field.is_packed() || context.in_packed;
+    if context.in_union || (fills && !packed) {
+        integer
+    } else {
+        0
     }
 }
 
@@ -310,6 +329,7 @@ impl Context {
         members_aligned: true,
         atomic: false,
         in_union: false,
+        in_packed: false,
         in_wide_array: false,
         in_first_element: true,
         arrays: [None; 2],
@@ -335,6 +355,7 @@ impl Place {
             width_bits,
             bit_field,
             unnamed,
+            integer_bits: 0,
             context: self.context,
         }
     }

@@ -77,6 +77,9 @@ bits! {
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21;
     /// A vector of one `float` or 16-bit float travels in memory (gcc), as one of one `double` does everywhere; clang classifies by size.
     ONE_FLOAT_VECTORS_IN_MEMORY = 22;
+    /// A bit-field that could be an ordinary integer as well ([`Leaf::integer_bits`](crate::Leaf::integer_bits)) must be aligned like one (gcc); to
+    /// clang no bit-field is unaligned.
+    WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23;
 }
 
 impl Policy {
@@ -91,7 +94,8 @@ impl Policy {
             | Self::ARRAYS_GO_BY_FIRST_ELEMENT.0
             | Self::ZERO_LENGTH_ARRAYS_COUNT.0
             | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0
-            | Self::ONE_FLOAT_VECTORS_IN_MEMORY.0,
+            | Self::ONE_FLOAT_VECTORS_IN_MEMORY.0
+            | Self::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.

@@ -168,6 +168,13 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
             result(build(RecordBuilder::structure("none"))?).convention(&X86_64_WIN64)
         }
         "ONE_FLOAT_VECTORS_IN_MEMORY" => argument(Type::vector(&Type::F32, 1)?),
+        "WHOLE_BIT_FIELDS_MUST_BE_ALIGNED" => {
+            let inner = structure().member(Member::bit_field("n", Type::I32, 32));
+            let inner = build(inner)?;
+            argument(build(
+                structure().field("c", Type::I8).field("in", inner).packed(),
+            )?)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

@@ -26,7 +26,8 @@ pub(super) fn sends_to_memory(
         return Some("a flexible array member");
     }
     let unit = match leaf.kind {
-        _ if leaf.bit_field => 1, // bit-fields are exempt; the members around them are not
+        // Bit-fields are exempt, to most; the members around them are not.
+        _ if leaf.bit_field => integer_unit(leaf, cx),
         LeafKind::Scalar(scalar) => natural_align_bits(scalar, leaf.width_bits),
         LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits.next_power_of_two(),
         _ => 8,
@@ -44,6 +45,17 @@ pub(super) fn sends_to_memory(
         return empty_objection(true, ty, cx);
     }
     None
+}
+
+/// The bits that the offset of a bit-field must be a multiple of.
+fn integer_unit(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> u64 {
+    let unit = u64::from(leaf.integer_bits.max(1));
+    let unaligned = !leaf.offset_bits.is_multiple_of(unit);
+    if unaligned && cx.choose(Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED) {
+        unit
+    } else {
+        1
+    }
 }
 
 /// Why a member without bytes sends `ty` to memory, if it does.
