@@ -120,6 +120,34 @@ pub fn run(
     }
 }
 
+/// Whether the judge's caller and callee agree with each other about case `index`: if not, nobody can agree with both.
+///
+/// # Errors
+/// What its callee, or its caller, has otherwise than the other meant it.
+pub fn judge_agrees(
+    ground: &Ground<'_>,
+    case: &Case,
+    profile: Profile,
+    index: usize,
+) -> Result<(), String> {
+    let sig = case.sig(profile).map_err(|error| error.to_string())?;
+    let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
+    let types = argument_types(case);
+    let plan = Plan {
+        images: Images::of(&types),
+        types,
+        abi,
+        told: sig,
+        n_named: case.prototype.params.len(),
+        index,
+        has_result: has_result(case),
+    };
+    let callee = ground.halves.callee(index).ok_or("no callee")?;
+    rounds(&plan)
+        .iter()
+        .try_for_each(|round| from_c(ground, &plan, callee, round, &round.promoted))
+}
+
 fn rounds(plan: &Plan) -> [Round; 2] {
     [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
         let mut painter = Painter::starting_at(first);
@@ -306,32 +334,45 @@ fn callee(
     function: FuncId,
     round: &Round,
 ) -> Result<(), String> {
+    let code = engine.code(function).map_err(|error| error.to_string())?;
+    // SAFETY: the address is only called by the C half, as the type it was compiled as; the engine is alive.
+    let address = unsafe { code.as_ptr() }.cast();
+    from_c(ground, plan, address, round, &round.declared)?;
+    if plan.told.is_noreturn() {
+        return Ok(());
+    }
+    check_return(plan, ground.halves)
+}
+
+/// Lets C call what is at `address`, which writes down arguments like `seen`.
+fn from_c(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    address: *const u8,
+    round: &Round,
+    seen: &[Pattern],
+) -> Result<(), String> {
     let halves = ground.halves;
     let mut images = vec![0; plan.images.size];
     for (pattern, offset) in round.declared.iter().zip(&plan.images.offsets) {
         images[*offset..][..pattern.bytes.len()].copy_from_slice(&pattern.bytes);
     }
     halves.prepare(&round.result.bytes);
-    let code = engine.code(function).map_err(|error| error.to_string())?;
-    // SAFETY: the address is only called by the C half, as the type it was compiled as; the engine is alive.
-    let _ = halves.through(unsafe { code.as_ptr() }.cast());
-    // SAFETY: as above.
+    let _ = halves.through(address);
+    // SAFETY: the callers of this function give an address of the case's type.
     unsafe { halves.call(plan.index, &images) };
     check_x87()?;
-    for (i, (pattern, offset)) in round.declared.iter().zip(&plan.images.offsets).enumerate() {
+    for (i, (pattern, offset)) in seen.iter().zip(&plan.images.offsets).enumerate() {
         let got = halves.seen_bytes(*offset, pattern.bytes.len());
         let check = pattern.check_all(&got);
         check.map_err(|why| format!("argument {i} from C: {why}"))?;
-    }
-    if plan.told.is_noreturn() {
-        return Ok(());
     }
     if plan.has_result {
         let got = halves.got_bytes(round.result.bytes.len());
         let check = round.result.check_all(&got);
         check.map_err(|why| format!("result in C: {why}"))?;
     }
-    check_return(plan, halves)
+    Ok(())
 }
 
 /// What the thunk saw of a return that Cranelift made.
