@@ -1,6 +1,7 @@
 //! Vectors of bools under Zig's C calling convention, judged by Zig's own code generator (`-fno-llvm`), in both directions: at most
 //! 64 lanes travel packed, wider ones lane by lane in the integer registers that are left, then in 8-byte slots.
 
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test that meets an unexpected error stops there"

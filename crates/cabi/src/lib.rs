@@ -66,3 +66,8 @@ pub use target::Target;
 pub use target::x86_64_sysv::X86_64_SYSV;
 pub use target::x86_64_win64::X86_64_WIN64;
 pub use types::{Array, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};
+
+/// The examples of the page on conventions are compiled with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/add-a-convention.md")]
+struct AddAConvention;

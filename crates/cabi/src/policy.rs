@@ -45,7 +45,7 @@ bits! {
     ATOMIC_MEMBERS_IN_MEMORY = 6;
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too (LLVM 18 and 19).
     INT128_USES_UP_INTEGER_REGISTERS = 7;
-    /// 8-byte vectors of integers are `Integer` (clang on Darwin, FreeBSD and PlayStation).
+    /// Vectors of one 8-byte integer are `Integer` (clang on Darwin, FreeBSD and PlayStation); elsewhere `Sse`.
     INTEGER_VECTORS_IN_GPR = 8;
     /// `char`, `short` and their unsigned kin are extended to 32 bits in results too (Darwin).
     NARROW_RESULTS_EXTENDED = 9;

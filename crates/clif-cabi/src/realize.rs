@@ -81,7 +81,9 @@ impl RetPlan {
             return;
         };
         for (piece, placed) in pieces.iter().zip(parts) {
-            signature.returns.push(AbiParam::new(piece.ty));
+            let mut result = AbiParam::new(piece.ty);
+            result.extension = piece.extension;
+            signature.returns.push(result);
             if let Loc::Reg(reg) = placed.loc {
                 expect.results.push(reg);
             }

@@ -65,7 +65,7 @@ pub const X86_64_SYSV: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let align = ty.canonical_align();
     if let Some(scalar) = ty.as_scalar()
-        && let Some(part) = scalar_part(scalar, ty.size(), cx.role)
+        && let Some(part) = scalar_part(scalar, ty.size(), cx)
     {
         cx.tracer.whole(part.class);
         return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
@@ -97,8 +97,8 @@ fn as_passed(ty: &Type, role: Role) -> &Type {
 }
 
 /// The part of a scalar that is one eightbyte or less, the common case. Narrow integers are extended by the caller: gcc's callees
-/// extend them again, clang's rely on it. Nobody extends results.
-fn scalar_part(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
+/// extend them again, clang's rely on it. Results are extended on Darwin only.
+fn scalar_part(scalar: Scalar, size: u64, cx: &mut Classify<'_, '_>) -> Option<Part> {
     let ty = match (scalar, size) {
         (Scalar::F16 | Scalar::BF16, _) => F16,
         (Scalar::F32 | Scalar::Dec32, _) => F32,
@@ -109,12 +109,14 @@ fn scalar_part(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
         (_, 8) => I64,
         _ => return None,
     };
-    let extension = match (role, ty) {
-        (Role::Result, _) => Extension::None,
-        // Clang and gcc leave the unused bits of a `_BitInt` unspecified, and extend its container all the same.
-        (_, I8 | I16) if scalar.is_signed() => Extension::Sign,
-        (_, I8 | I16) => Extension::Zero,
-        _ => Extension::None,
+    // The unused bits of a `_BitInt` are unspecified, and its container is extended all the same.
+    let narrow = matches!(ty, I8 | I16);
+    let extended =
+        narrow && (cx.role != Role::Result || cx.choose(Policy::NARROW_RESULTS_EXTENDED));
+    let extension = match (extended, scalar.is_signed()) {
+        (false, _) => Extension::None,
+        (true, true) => Extension::Sign,
+        (true, false) => Extension::Zero,
     };
     let class = if ty.is_int() {
         Class::Integer

@@ -14,13 +14,7 @@ pub(super) fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>
             Scalar::F16 | Scalar::BF16 if cx.choose(Policy::HALF_PAIRS_IN_SSE) => Class::Sse,
             _ => Class::Integer,
         },
-        8 if matches!(vector.lane, Scalar::Int { .. }) => {
-            if cx.policy.has(Policy::INTEGER_VECTORS_IN_GPR) {
-                Class::Integer
-            } else {
-                Class::Sse
-            }
-        }
+        8 if vector.lanes == 1 && cx.choose(Policy::INTEGER_VECTORS_IN_GPR) => Class::Integer,
         _ => Class::Sse,
     }
 }

@@ -1,0 +1,25 @@
+//! The examples run, and find what they assert.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![cfg(all(target_arch = "x86_64", unix))]
+
+#[path = "../examples/own_bridges.rs"]
+mod own_bridges;
+#[path = "../examples/own_call.rs"]
+mod own_call;
+#[path = "../examples/struct_return.rs"]
+mod struct_return;
+
+#[test]
+fn struct_return_runs() {
+    struct_return::main().unwrap();
+}
+
+#[test]
+fn own_call_runs() {
+    own_call::main().unwrap();
+}
+
+#[test]
+fn own_bridges_runs() {
+    own_bridges::main().unwrap();
+}
