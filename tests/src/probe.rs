@@ -12,14 +12,14 @@
 //!         640  the stack above the return address
 //! ```
 //!
-//! x86-64 System V only. The dump is one static buffer per library, so a [`Probe`] is not `Sync`.
+//! x86-64 only: System V, and Win64 as compilers for System V machines have it (`ms_abi`). The dump is one static buffer per library, so a [`Probe`] is not `Sync`.
 
 use std::marker::PhantomData;
 
 use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi, VectorLevel};
 use cabi_judge::case::{Case, Subject};
 use cabi_judge::graffiti::{Pattern, hex};
-use cabi_judge::half;
+use cabi_judge::half::{self, Images, argument_types};
 use cabi_judge::judge::{Built, Judge, JudgeError, feature_flags};
 use libloading::Library;
 
@@ -37,10 +37,21 @@ pub const MAX_BYTES: usize = BUFFER - STACK;
 #[derive(Debug)]
 pub struct Probe {
     library: Library,
-    names: Vec<String>,
+    halves: Vec<Half>,
     // The library's file lives in a folder of its own.
-    _built: Built,
+    built: Built,
     _not_sync: PhantomData<*mut u8>,
+}
+
+/// The C half of one case.
+#[derive(Debug)]
+struct Half {
+    /// What its functions' names start with.
+    name: String,
+    /// Bytes that its caller reads from the images.
+    image_bytes: usize,
+    /// Bytes of its result.
+    result_bytes: usize,
 }
 
 /// What a callee, or the caller of one, found.
@@ -68,11 +79,15 @@ impl Probe {
             .map(|(subject, _)| subject.block.features.as_slice())
             .unwrap_or_default();
         let mut text = frame(level);
-        let mut names = Vec::new();
+        let mut halves = Vec::new();
         for (i, (subject, case)) in entries.iter().enumerate() {
             let prefix = format!("c{i}_");
             text.push_str(&entry(subject, case, &prefix));
-            names.push(format!("{prefix}{}", case.function.name));
+            halves.push(Half {
+                name: format!("{prefix}{}", case.function.name),
+                image_bytes: Images::of(&argument_types(case)).size,
+                result_bytes: usize::try_from(case.prototype.ret.size()).unwrap_or(usize::MAX),
+            });
         }
         let mut flags = vec![optimize, "-fno-lto"];
         flags.extend(feature_flags(features));
@@ -85,8 +100,8 @@ impl Probe {
         })?;
         Ok(Self {
             library,
-            names,
-            _built: built,
+            halves,
+            built,
             _not_sync: PhantomData,
         })
     }
@@ -94,13 +109,18 @@ impl Probe {
     /// What the compiler warned of while it built the halves.
     #[must_use]
     pub fn warnings(&self) -> &str {
-        &self._built.warnings
+        &self.built.warnings
     }
 
-    /// Lets case `index` call the dumping callee with the argument images `images`, and dumps `stack_bytes` of the stack.
+    /// Lets case `index` call the dumping callee with the argument images `images`, and dumps `stack_bytes` of the stack. `None` if there
+    /// is no such case, or its images are more than these.
     #[must_use]
     pub fn arguments(&self, index: usize, images: &[u8], stack_bytes: usize) -> Option<Dump> {
-        let name = format!("{}_call", self.names.get(index)?);
+        let half = self
+            .halves
+            .get(index)
+            .filter(|half| half.image_bytes <= images.len())?;
+        let name = format!("{}_call", half.name);
         let call: extern "C" fn(*const u8) = self.function(&name)?;
         let enter: extern "C" fn(extern "C" fn(*const u8), *const u8, usize) =
             self.function("cabi_enter")?;
@@ -108,10 +128,15 @@ impl Probe {
         self.dump()
     }
 
-    /// Lets the C function of case `index` return `image`, and dumps where it is. `None` if the function has no result.
+    /// Lets the C function of case `index` return `image`, and dumps where it is. `None` if the function has no result,
+    /// or one of more than [`MAX_BYTES`].
     #[must_use]
     pub fn result(&self, index: usize, image: &[u8]) -> Option<Dump> {
-        let give: extern "C" fn() = self.function(&format!("{}_give", self.names.get(index)?))?;
+        let half = self
+            .halves
+            .get(index)
+            .filter(|half| half.result_bytes <= MAX_BYTES)?;
+        let give: extern "C" fn() = self.function(&format!("{}_give", half.name))?;
         let offer: extern "C" fn(*const u8, usize) = self.function("cabi_offer")?;
         let take: extern "C" fn(extern "C" fn()) = self.function("cabi_take")?;
         offer(image.as_ptr(), image.len().min(MAX_BYTES));

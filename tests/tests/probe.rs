@@ -27,7 +27,7 @@ mod suite {
     use cabi_judge::corpus::DEFAULT_TARGET;
     use cabi_judge::graffiti::{Painter, Pattern};
     use cabi_judge::half::{Images, argument_types, has_result};
-    use cabi_judge::judge::{Bench, Judge, JudgeError};
+    use cabi_judge::judge::{Bench, Judge, JudgeError, count_warnings};
     use cabi_judge::report::Report;
     use cabi_tests::corpus::{Corpus, expected};
     use cabi_tests::probe::{Entry, MAX_BYTES, Probe, check_arguments, check_result};
@@ -91,6 +91,12 @@ mod suite {
             .collect();
         match built {
             Ok(probes) => {
+                let warnings: Vec<&str> = probes.iter().map(Probe::warnings).collect();
+                report.note(format!(
+                    "{engine}: {} cases, {}",
+                    entries.len(),
+                    count_warnings(&warnings.concat())
+                ));
                 for (i, (_, case)) in entries.iter().enumerate() {
                     let outcome = probes
                         .iter()
@@ -138,7 +144,10 @@ mod suite {
         {
             *pattern = pattern.promoted(ty).1;
         }
-        let area = usize::try_from(abi.area_bytes).map_err(|error| error.to_string())?;
+        let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
+        if area > MAX_BYTES {
+            return Err("more arguments in memory than the probe looks at".to_owned());
+        }
         let dump = probe.arguments(index, &bytes, (area + 4096).min(MAX_BYTES));
         check_arguments(abi, &patterns, &dump.ok_or("the C half has no caller")?)
     }

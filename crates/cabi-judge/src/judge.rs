@@ -349,6 +349,27 @@ pub fn first_error(messages: &str) -> String {
         .to_owned()
 }
 
+/// How often a compiler warned, by the name of the warning, as one line; notes and warnings without a name count as `unnamed`.
+#[must_use]
+pub fn count_warnings(messages: &str) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in messages.lines().filter(|line| line.contains("warning: ")) {
+        let name = line
+            .rsplit_once(" [-W")
+            .and_then(|(_, name)| name.strip_suffix(']'));
+        *kinds.entry(name.unwrap_or("unnamed")).or_default() += 1;
+    }
+    let counts: Vec<String> = kinds
+        .iter()
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect();
+    if counts.is_empty() {
+        "no warnings".to_owned()
+    } else {
+        format!("warnings: {}", counts.join(", "))
+    }
+}
+
 fn scratch() -> Result<TempDir, JudgeError> {
     let made = tempfile::Builder::new().prefix("cabi-judge-").tempdir();
     made.map_err(|source| JudgeError::Io {
@@ -367,6 +388,13 @@ fn write(path: &Path, text: &str) -> Result<(), JudgeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_are_counted_by_name() {
+        let text = "a.c:1: warning: x [-Wfoo]\nnote: y\nb.c: warning: z [-Wfoo]\nwarning: w\n";
+        assert_eq!(count_warnings(text), "warnings: foo 2, unnamed 1");
+        assert_eq!(count_warnings("a.c: note: x\n"), "no warnings");
+    }
 
     #[test]
     fn a_judge_that_is_not_there_is_a_reason() {
