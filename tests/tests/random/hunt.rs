@@ -12,7 +12,7 @@ use cabi_judge::judge::{Bench, Capability, Judge, judges_required};
 use super::verdict::{Verdict, block, disagrees_with_itself, verdicts};
 
 /// Signatures compiled together.
-const BATCH: u64 = 60;
+const BATCH: u64 = 150;
 
 /// Rounds of making one difference smaller.
 const ROUNDS: usize = 60;

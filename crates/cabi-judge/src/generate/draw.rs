@@ -285,6 +285,11 @@ impl Draw {
             22..27 if levels > 0 => Form::Anonymous(self.record(levels - 1)),
             _ => self.plain(levels, full),
         });
+        // Behind the brace of an anonymous record attributes are the record's, which says what it has already: gcc takes the last
+        // alignment, clang the greatest.
+        if matches!(member.form, Form::Anonymous(_)) {
+            return member;
+        }
         member.packed = self.random.chance(5);
         if self.random.chance(5) {
             let align = self.random.one_or(&[1, 2, 4, 8, 16, 32], 4);
