@@ -221,7 +221,9 @@ fn call(
         let at = rooms.put(i + 1, &pattern.bytes, round.side);
         pointers.push(at.ok_or("too large for a room")?);
     }
-    let size = round.result.bytes.len();
+    // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
+    let align = usize::try_from(plan.told.result().align()).map_err(|error| error.to_string())?;
+    let size = round.result.bytes.len().next_multiple_of(align);
     // The room of the result is poisoned around it: a byte too many that hits no guard page shows.
     let poison = vec![0xcc; size.next_multiple_of(64)];
     let _ = rooms.put(0, &poison, round.side).ok_or("no room")?;
