@@ -21,6 +21,9 @@ use cabi::{Kind, Scalar, Type};
 
 use crate::case::{Case, Subject};
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes from one argument's image to the next are a multiple of this.
 pub const IMAGE_ALIGN: usize = 64;
 

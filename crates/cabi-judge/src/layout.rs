@@ -16,6 +16,9 @@ use crate::graffiti::hex;
 use crate::half::{scoped, variables};
 use crate::judge::{Judge, JudgeError, feature_flags};
 
+#[cfg(test)]
+mod tests;
+
 /// One thing to be asked about a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
