@@ -27,8 +27,8 @@ pub struct Dialect {
     pub decimal: bool,
     /// `ext_vector_type`: vectors of three lanes and of bools.
     pub ext_vector: bool,
-    /// `_Complex` of integers other than through `mode`.
-    pub complex_int: bool,
+    /// Vectors of one `__int128`, of which gcc loses half inside a record.
+    pub one_int128: bool,
 }
 
 impl Dialect {
@@ -38,7 +38,7 @@ impl Dialect {
         bf16: false,
         decimal: true,
         ext_vector: false,
-        complex_int: true,
+        one_int128: false,
     };
     /// clang 19.
     pub const CLANG: Self = Self {
@@ -46,7 +46,7 @@ impl Dialect {
         bf16: true,
         decimal: false,
         ext_vector: true,
-        complex_int: true,
+        one_int128: true,
     };
 }
 

@@ -80,6 +80,9 @@ bits! {
     /// A bit-field that could be an ordinary integer as well ([`Leaf::integer_bits`](crate::Leaf::integer_bits)) must be aligned like one (gcc); to
     /// clang no bit-field is unaligned.
     WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23;
+    /// A union of more than 16 bytes whose first 16 are a vector's travels in one vector register, if padding and arrays are all that follows and
+    /// the vector level has such a register (clang).
+    UNIONS_GO_BY_FIRST_EIGHTBYTES = 24;
 }
 
 impl Policy {
@@ -113,7 +116,8 @@ impl Policy {
             | Self::WIN64_SMALL_VECTORS_BY_REFERENCE.0
             | Self::WIN64_FLOAT128_IN_SSE.0
             | Self::WIN64_HALF_IN_SSE.0
-            | Self::WIN64_EMPTY_RESULTS_IN_MEMORY.0,
+            | Self::WIN64_EMPTY_RESULTS_IN_MEMORY.0
+            | Self::UNIONS_GO_BY_FIRST_EIGHTBYTES.0,
     );
 
     /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).

@@ -175,6 +175,11 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
                 structure().field("c", Type::I8).field("in", inner).packed(),
             )?)
         }
+        "UNIONS_GO_BY_FIRST_EIGHTBYTES" => {
+            let wide = Type::vector(&Type::F32, 4)?.with_align(32)?;
+            let union = build(RecordBuilder::union("u").field("v", wide))?;
+            argument(union).features(VectorLevel::Avx)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

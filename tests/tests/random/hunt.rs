@@ -14,6 +14,9 @@ use super::verdict::{Verdict, block, disagrees_with_itself, verdicts};
 /// Signatures compiled together.
 const BATCH: u64 = 150;
 
+/// Differences of the judge's own that are printed.
+const SHOWN: usize = 12;
+
 /// Rounds of making one difference smaller.
 const ROUNDS: usize = 60;
 
@@ -208,7 +211,7 @@ fn general(why: &str) -> String {
 impl Found {
     fn print(&self, judge: &Judge, level: &str, plan: &Plan, seconds: f64) {
         let n_not_run: usize = self.not_run.values().sum();
-        for text in &self.theirs {
+        for text in self.theirs.iter().take(SHOWN) {
             println!("theirs: {text}\n");
         }
         for ((who, why), n) in &self.not_run {

@@ -148,7 +148,7 @@ impl Draw {
             bf16,
             decimal,
             ext_vector,
-            complex_int,
+            ..
         } = self.dialect;
         match self.random.below(14) {
             0 => CType::Function,
@@ -162,7 +162,7 @@ impl Draw {
                 ];
                 CType::Name(self.random.one_or(&floats, "_Complex float"))
             }
-            4 if complex_int => {
+            4 => {
                 let ints = [
                     "_Complex char",
                     "_Complex short",
@@ -219,6 +219,11 @@ impl Draw {
             .random
             .one_or(&[4, 8, 8, 16, 16, 16, 32, 32, 64], 16)
             .max(size);
+        let lane = if lane == "__int128" && bytes == 16 && !self.dialect.one_int128 {
+            "long"
+        } else {
+            lane
+        };
         CType::Vector { lane, bytes }
     }
 

@@ -14,6 +14,7 @@ use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
 use crate::error::Error;
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_and_phantoms};
 use crate::policy::Policy;
+use crate::record::RecordKind;
 use crate::reg::Reg::{
     self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
     Xmm7,
@@ -22,7 +23,7 @@ use crate::rules::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, 
 use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
-use crate::scalar::{BoolVector, Scalar};
+use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::{Kind, Type};
 
 const INTS: &[PartType] = &[I8, I16, I32, I64];
@@ -78,11 +79,32 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         }
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
+    if is_wide_in_variadic(&group, cx) {
+        cx.tracer
+            .memory("variadic functions take vectors wider than 16 bytes in memory");
+        // It stays a vector to LLVM, which aligns it to its size, not as a record.
+        let size = u32::try_from(ty.size()).unwrap_or(align);
+        group = Group::new(GroupKind::Memory, ty.size(), align.max(size));
+    }
     let int128 = matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
     if int128 && cx.role != Role::Result && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.uses_up = ARG_GPRS;
     }
     Ok(group)
+}
+
+/// Whether `group` has a vector register wider than 16 bytes that an argument of this function cannot have.
+fn is_wide_in_variadic(group: &Group, cx: &mut Classify<'_, '_>) -> bool {
+    let wide = group
+        .parts
+        .iter()
+        .any(|part| matches!(part.ty, V256 | V512));
+    let variadic = match cx.role {
+        Role::Named => cx.variadic,
+        Role::Unnamed => true,
+        _ => false,
+    };
+    wide && variadic && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY)
 }
 
 /// A transparent union is passed as its first member; other values, and results, as what they are.
@@ -180,7 +202,51 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
             }
         }
     }
+    extend_first_vector(ty, &mut classes, cx)?;
     Ok(finish(classes, cx))
+}
+
+/// Lets the vector in the first two eightbytes of a wider union go on to its end, where a compiler looks no further than these two.
+fn extend_first_vector(
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    use Class::{NoClass, Sse, SseUp};
+    let [Sse, SseUp, rest @ ..] = classes.as_slice() else {
+        return Ok(());
+    };
+    let padded =
+        rest.contains(&NoClass) && rest.iter().all(|class| matches!(class, NoClass | SseUp));
+    let size = ty.size();
+    if !padded
+        || !is_union_of(ty, size)
+        || size > cx.vectors.bytes()
+        || !cx.choose(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES)
+    {
+        return Ok(());
+    }
+    if !size.is_power_of_two() {
+        return Err(unsupported(
+            ty,
+            "clang passes a vector in a union of a size that no register has as no rule says",
+        ));
+    }
+    *classes = Classes::whole(size, Sse, SseUp);
+    Ok(())
+}
+
+/// Whether `ty` is a union, or nothing but one of all its `size` bytes.
+fn is_union_of(ty: &Type, size: u64) -> bool {
+    match ty.kind() {
+        Kind::Array(array) => array.len == Some(1) && is_union_of(&array.elem, size),
+        Kind::Record(record) if record.kind() == RecordKind::Struct => record
+            .fields()
+            .first()
+            .is_some_and(|field| field.ty().size() == size && is_union_of(field.ty(), size)),
+        Kind::Record(_) => ty.size() == size,
+        _ => false,
+    }
 }
 
 /// The eightbytes in which `leaf` has a class.
@@ -207,6 +273,11 @@ fn eightbytes_that_count(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Range<usize>
     }
     if leaf.unnamed && leaf.width_bits != 0 && !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
         return none;
+    }
+    if let LeafKind::Vector(Vector { bools: None, .. }) = leaf.kind {
+        // Three lanes take the room of four.
+        let end = leaf.offset_bits + leaf.width_bits.next_power_of_two();
+        return eightbyte(leaf.offset_bits)..eightbyte(end.saturating_sub(1)) + 1;
     }
     leaf.eightbytes()
 }
@@ -254,12 +325,15 @@ fn lowerable(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Err
     } else {
         return Ok(());
     };
-    let target = X86_64_SYSV.name.to_string();
-    Err(Error::Unsupported {
+    Err(unsupported(ty, why))
+}
+
+fn unsupported(ty: &Type, why: &'static str) -> Error {
+    Error::Unsupported {
         ty: ty.to_string(),
         why,
-        target,
-    })
+        target: X86_64_SYSV.name.to_string(),
+    }
 }
 
 /// Rule 5.

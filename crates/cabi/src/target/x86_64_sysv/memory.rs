@@ -1,10 +1,10 @@
 //! What sends a value to memory before its classes are merged: psABI 3.2.3, Classification, rule 1, and what compilers add to it.
 
-use super::vectors::{is_one_float, is_unnamed};
+use super::vectors::is_one_float;
 use crate::leaves::{EmptyArray, Leaf, LeafKind};
 use crate::policy::Policy;
 use crate::record::{Record, RecordKind};
-use crate::rules::Classify;
+use crate::rules::{Classify, Role};
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::Type;
 
@@ -85,7 +85,7 @@ fn vector_objection(vector: Vector, bits: u64, cx: &mut Classify<'_, '_>) -> Opt
     if bytes > cx.vectors.bytes() {
         return Some("a vector wider than the signature's vector level");
     }
-    if bytes > 16 && is_unnamed(cx) {
+    if bytes > 16 && cx.role == Role::Unnamed {
         return Some("unnamed vectors wider than 16 bytes are always in memory");
     }
     let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });

@@ -46,7 +46,7 @@ pub(super) fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>)
         if int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY) {
             return Shape::Memory;
         }
-        if is_unnamed(cx) {
+        if cx.role == Role::Unnamed {
             cx.tracer
                 .memory("unnamed vectors wider than 16 bytes are always in memory");
             return Shape::Memory;
@@ -75,15 +75,6 @@ pub(super) fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
         (1, Scalar::F32 | Scalar::F16 | Scalar::BF16) => {
             cx.choose(Policy::ONE_FLOAT_VECTORS_IN_MEMORY)
         }
-        _ => false,
-    }
-}
-
-/// Whether a wide vector counts as unnamed: it is, or the choice is to treat all arguments of a variadic function so.
-pub(super) fn is_unnamed(cx: &mut Classify<'_, '_>) -> bool {
-    match cx.role {
-        Role::Unnamed => true,
-        Role::Named if cx.variadic => cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY),
         _ => false,
     }
 }
