@@ -165,7 +165,7 @@ fn rounds(plan: &Plan) -> [Round; 2] {
     })
 }
 
-/// Cranelift calls C: every variant, directly and through a pointer in turn.
+/// Cranelift calls C: every variant, each called in another way.
 fn calls(
     ground: &Ground<'_>,
     plan: &Plan,
@@ -179,10 +179,11 @@ fn calls(
     let import = lower.declare_import(engine, "callee", &plan.told)?;
     let mut shims = Vec::new();
     for variant in 0..VARIANTS {
-        let target = if (variant + plan.index).is_multiple_of(2) {
-            Target::Function(import.id)
-        } else {
-            Target::Pointer
+        let target = match (variant + plan.index) % 4 {
+            0 => Target::Function(import.id),
+            1 => Target::Pointer,
+            2 => Target::Ref(import.id),
+            _ => Target::OwnPointer,
         };
         let id = jit::shim(engine, lower, &plan.told, target, variant, twist)?;
         shims.push((variant, target, id));
@@ -194,7 +195,9 @@ fn calls(
             let what = |why: String| {
                 let how = match target {
                     Target::Function(_) => "direct",
+                    Target::Ref(_) => "reference",
                     Target::Pointer => "pointer",
+                    Target::OwnPointer => "own instruction",
                 };
                 let side = round.side;
                 Stop::Failed(format!("variant {variant}, {how}, {side:?}: {why}"))
@@ -250,7 +253,7 @@ fn call(
         let check = round.result.check_all(&got);
         check.map_err(|why| format!("result from C: {why}"))?;
     }
-    if target == Target::Pointer && !plan.told.is_noreturn() {
+    if target.is_pointer() && !plan.told.is_noreturn() {
         check_call(plan, halves)?;
     }
     Ok(())

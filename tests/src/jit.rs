@@ -92,8 +92,20 @@ impl Bridges for Twisted<'_> {
 pub enum Target {
     /// A function of the engine or outside.
     Function(FuncId),
+    /// The same, imported by the shim itself.
+    Ref(FuncId),
     /// The shim's third parameter.
     Pointer,
+    /// The same, by an instruction of the shim's own: values in, values out.
+    OwnPointer,
+}
+
+impl Target {
+    /// Whether the call goes through the shim's third parameter.
+    #[must_use]
+    pub fn is_pointer(self) -> bool {
+        matches!(self, Self::Pointer | Self::OwnPointer)
+    }
 }
 
 /// The signature of a shim.
@@ -168,12 +180,22 @@ pub fn shim(
                 3 => Ret::Ignore,
                 _ => Ret::memory(ret),
             };
-            let callee = match target {
+            let own = target == Target::OwnPointer && !sig.is_variadic();
+            let target = match target {
                 Target::Function(id) => Callee::from(id),
-                Target::Pointer => Callee::from(callee),
+                Target::Ref(id) => Callee::from(engine.declare_func_in_func(id, builder.func)),
+                Target::Pointer | Target::OwnPointer => Callee::from(callee),
             };
             let mut bridges = Twisted { engine, twist };
-            let returned = lower.call_sig(&mut bridges, builder, callee, sig, &args, wanted)?;
+            let returned = if own {
+                let values = lower.values_in(builder, &plan, &args, wanted)?;
+                let signature = builder.import_signature(plan.signature().clone());
+                let call = builder.ins().call_indirect(signature, callee, &values);
+                let results = Values::from_slice(builder.inst_results(call));
+                lower.values_out(&mut bridges, builder, &plan, &results, wanted)?
+            } else {
+                lower.call_sig(&mut bridges, builder, target, sig, &args, wanted)?
+            };
             match returned {
                 Returned::Value(value) => {
                     builder.ins().store(MemFlagsData::new(), value, ret, 0);
