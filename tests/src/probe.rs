@@ -291,9 +291,9 @@ fn dumping_callee(name: &str, result: usize, vectors: &str) -> String {
 fn entry(subject: &Subject, case: &Case, prefix: &str) -> String {
     let symbol = format!("{prefix}{}", case.function.name);
     let mut body = half::caller(case, prefix);
-    body.push_str(&half::giver(subject, case, prefix).unwrap_or_default());
+    body.push_str(&half::giver(case, prefix).unwrap_or_default());
     let hidden = "#pragma GCC visibility push(hidden)\n";
-    let dump = if subject.block.convention.is_some() {
+    let dump = if case.prototype.convention.is_some() {
         "cabi_dump_ms"
     } else {
         "cabi_dump"

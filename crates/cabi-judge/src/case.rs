@@ -129,10 +129,7 @@ impl Subject {
             place: place.clone(),
             why,
         };
-        let mut target = target(&block.target).map_err(&wrong)?;
-        if block.convention.is_some() {
-            target = target.with_convention(&cabi::X86_64_WIN64);
-        }
+        let target = target(&block.target).map_err(&wrong)?;
         let mut code = block.code.clone();
         if let Some(unnamed) = &block.unnamed {
             code.push_str(&format!("void {UNNAMED}({unnamed});\n"));
@@ -206,15 +203,9 @@ impl Case {
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
     pub fn sig(&self, profile: Profile) -> Result<FnSig, cabi::Error> {
-        let params = self.prototype.params.iter().map(|(_, ty)| ty.clone());
-        let mut sig = FnSig::new(params, self.prototype.ret.clone())
-            .policy(profile.policy())
-            .features(self.vectors);
-        if self.prototype.noreturn {
-            sig = sig.noreturn();
-        }
+        let mut sig = self.prototype.signature().policy(profile.policy());
         if self.prototype.variadic {
-            sig = sig.variadic().at_call(self.unnamed.iter().cloned())?;
+            sig = sig.at_call(self.unnamed.iter().cloned())?;
         }
         Ok(sig)
     }
@@ -304,7 +295,7 @@ fn cases(
             } else {
                 Vec::new()
             },
-            vectors: vectors(&block.features),
+            vectors: prototype.vectors,
             target: target.clone(),
         });
     }
@@ -320,13 +311,4 @@ fn cases(
         ));
     }
     Ok(cases)
-}
-
-fn vectors(features: &[String]) -> VectorLevel {
-    let has = |name: &str| features.iter().any(|feature| feature == name);
-    match (has("avx512f"), has("avx")) {
-        (true, _) => VectorLevel::Avx512,
-        (false, true) => VectorLevel::Avx,
-        (false, false) => VectorLevel::Baseline,
-    }
 }

@@ -21,7 +21,6 @@
 //! | `judges` | judges that may be asked, or capabilities a judge must have, then the reason in parentheses | all |
 //! | `policy` | the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig` | `default` |
 //! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
-//! | `convention` | `ms_abi`: the functions are declared with this attribute | the target's own |
 //! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
 //!
 //! What the C text means is found out elsewhere (`case.rs`); this file knows the frame only, and rewrites the expected lines
@@ -73,8 +72,6 @@ pub struct Block {
     pub policy: Profile,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
-    /// The convention its functions are declared with, by the name of its attribute.
-    pub convention: Option<String>,
     /// The types of the unnamed arguments, as C spells them.
     pub unnamed: Option<String>,
     /// The C text.

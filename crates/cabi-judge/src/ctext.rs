@@ -21,7 +21,9 @@ pub struct CText {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// The text before the name.
+    /// The attributes that it starts with.
+    pub attributes: String,
+    /// The text between them and the name.
     pub result: String,
     /// The text between the parentheses, `...` included.
     pub list: String,
@@ -237,7 +239,9 @@ fn function_name(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 fn prototype(text: &str, all: &[Token<'_>], tokens: &[Token<'_>], i: usize, out: &mut CText) {
-    let (Some(first), Some(name), Some(open)) = (all.first(), tokens.get(i), tokens.get(i + 1))
+    let ends = (all.first(), tokens.first());
+    let (Some(first), Some(bare), Some(name), Some(open)) =
+        (ends.0, ends.1, tokens.get(i), tokens.get(i + 1))
     else {
         return;
     };
@@ -254,7 +258,8 @@ fn prototype(text: &str, all: &[Token<'_>], tokens: &[Token<'_>], i: usize, out:
     params.retain(|param| param != "..." && param != "void");
     out.functions.push(Function {
         name: name.text.to_owned(),
-        result: slice(first.at, name.at),
+        attributes: slice(first.at, bare.at),
+        result: slice(bare.at, name.at),
         list: slice(open.end(), close.at),
         params,
     });

@@ -109,38 +109,15 @@ fn variable(i: usize, name: Option<&str>, ty: &Type, text: &str) -> Variable {
 #[must_use]
 pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
-    // `#define f __attribute__((ms_abi)) c7_f` declares f so; where it is called it must be the name alone.
-    let attribute = attribute(subject.block.convention.as_deref());
-    let functions: Vec<&str> = subject
-        .text
-        .functions
-        .iter()
-        .map(|f| f.name.as_str())
-        .collect();
     for name in &subject.text.declared {
-        let attribute = if functions.contains(&name.as_str()) {
-            attribute.as_str()
-        } else {
-            ""
-        };
-        let _ = writeln!(text, "#define {name} {attribute}{prefix}{name}");
+        let _ = writeln!(text, "#define {name} {prefix}{name}");
     }
     text.push_str(&subject.block.code);
-    for name in functions.iter().filter(|_| !attribute.is_empty()) {
-        let _ = writeln!(text, "#undef {name}\n#define {name} {prefix}{name}");
-    }
     text.push_str(body);
     for name in &subject.text.declared {
         let _ = writeln!(text, "#undef {name}");
     }
     text
-}
-
-/// The attribute that declares a function of `convention`, with a space behind it; nothing for the target's own.
-fn attribute(convention: Option<&str>) -> String {
-    convention
-        .map(|name| format!("__attribute__(({name})) "))
-        .unwrap_or_default()
 }
 
 /// A function `void <prefix><name>_call(const unsigned char *images)` that calls the case's function, which somebody defines, with the
@@ -200,7 +177,7 @@ fn call(case: &Case, function: &str) -> String {
 /// A definition of the case's function as `<prefix><name>_give`, which ignores its arguments and returns the bytes at `cabi_result`.
 /// `None` if there is no result.
 #[must_use]
-pub fn giver(subject: &Subject, case: &Case, prefix: &str) -> Option<String> {
+pub fn giver(case: &Case, prefix: &str) -> Option<String> {
     if !has_result(case) {
         return None;
     }
@@ -211,9 +188,9 @@ pub fn giver(subject: &Subject, case: &Case, prefix: &str) -> Option<String> {
         &function.list
     };
     Some(format!(
-        "{result} {attribute}{prefix}{name}_give({list}) {{\n  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_result, sizeof cabi_r); return cabi_r;\n}}\n",
+        "{attributes} {result} {prefix}{name}_give({list}) {{\n  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_result, sizeof cabi_r); return cabi_r;\n}}\n",
         result = function.result,
-        attribute = attribute(subject.block.convention.as_deref()),
+        attributes = function.attributes,
         name = function.name,
     ))
 }

@@ -14,15 +14,8 @@ pub(super) struct BlockReader<'a> {
     pub(super) end: usize,
 }
 
-const KEYS: [&str; 8] = [
-    "proves",
-    "target",
-    "kills",
-    "judges",
-    "policy",
-    "features",
-    "unnamed",
-    "convention",
+const KEYS: [&str; 7] = [
+    "proves", "target", "kills", "judges", "policy", "features", "unnamed",
 ];
 
 impl BlockReader<'_> {
@@ -59,7 +52,6 @@ impl BlockReader<'_> {
             judges_reason,
             policy: self.profile(&keys)?,
             features: self.features(&keys, list("features"))?,
-            convention: self.convention(&keys)?,
             unnamed: take("unnamed"),
             code,
             code_line: code_start + 1,
@@ -228,20 +220,6 @@ impl BlockReader<'_> {
                 line,
                 format!("no profile is called `{other}`: default, gcc, clang, zig"),
             )),
-        }
-    }
-
-    fn convention(
-        &self,
-        keys: &BTreeMap<&str, (usize, String)>,
-    ) -> Result<Option<String>, CorpusError> {
-        match keys.get("convention") {
-            None => Ok(None),
-            Some((_, name)) if name == "ms_abi" => Ok(Some(name.clone())),
-            Some((line, other)) => {
-                let why = format!("no convention is called `{other}`: ms_abi");
-                Err(syntax(self.path, *line, why))
-            }
         }
     }
 

@@ -51,8 +51,9 @@ fn cuts_prototypes() {
     assert_eq!((g.result.as_str(), g.params.len()), ("char *", 0));
     assert_eq!(
         (h.result.as_str(), h.list.as_str()),
-        ("__attribute__((noreturn)) void", "const char *, ...")
+        ("void", "const char *, ...")
     );
+    assert_eq!(h.attributes, "__attribute__((noreturn))");
     assert_eq!(h.params, ["const char *"]);
 }
 
