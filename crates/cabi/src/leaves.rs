@@ -78,6 +78,13 @@ pub struct EmptyArray {
     pub members_aligned: bool,
 }
 
+impl EmptyArray {
+    /// The end of the eightbyte it starts in, in bytes from the start of the type.
+    fn eightbyte_end(self) -> u64 {
+        (self.offset_bits / 64 + 1) * 8
+    }
+}
+
 /// An array of records around a leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RecordArray {
@@ -110,7 +117,7 @@ impl Leaf {
         if self.width_bits == 0 {
             return 0..0;
         }
-        let last = (self.offset_bits + self.width_bits - 1) / 64;
+        let last = self.offset_bits.saturating_add(self.width_bits - 1) / 64;
         let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1);
         index(self.offset_bits / 64)..index(last) + 1
     }
@@ -122,7 +129,7 @@ impl Leaf {
             let at = self.offset_bits / 8;
             return at..at;
         }
-        self.offset_bits / 8..(self.offset_bits + self.width_bits).div_ceil(8)
+        self.offset_bits / 8..self.offset_bits.saturating_add(self.width_bits).div_ceil(8)
     }
 }
 
@@ -245,7 +252,11 @@ impl<'a> Leaves<'a> {
         let context = &mut place.context;
         let left = match array.len {
             None => return Some(place.leaf(LeafKind::FlexibleArray, 0)),
-            Some(0) if !self.phantoms || elem.size() == 0 => {
+            Some(0)
+                if !self.phantoms
+                    || elem.size() == 0
+                    || context.is_behind_phantom(place.offset) =>
+            {
                 return Some(place.leaf(LeafKind::Empty, 0));
             }
             Some(0) => {
@@ -270,6 +281,17 @@ impl<'a> Leaves<'a> {
                 bits,
             });
         }
+        // What is not there may be of any size; only its first eightbyte is ever asked about.
+        let left = match context.phantom {
+            Some(array) => left.min(
+                array
+                    .eightbyte_end()
+                    .saturating_sub(place.offset)
+                    .div_ceil(elem.size().max(1))
+                    .max(1),
+            ),
+            None => left,
+        };
         self.stack.push(Frame::Elements { elem, left, place });
         None
     }
@@ -304,7 +326,8 @@ impl<'a> Leaves<'a> {
 
 /// See [`Leaf::integer_bits`].
 fn integer_bits(field: &Field, width: u16, context: &Context) -> u16 {
-    let integer = width.next_power_of_two().max(8);
+    // No integer is as wide as the widest `_BitInt`s.
+    let integer = width.checked_next_power_of_two().unwrap_or(0).max(8);
     let fills = width == integer && field.offset_bits().is_multiple_of(u64::from(width));
     let packed = field.is_packed() || context.in_packed;
     if context.in_union || (fills && !packed) {
@@ -335,6 +358,12 @@ impl Context {
         arrays: [None; 2],
         phantom: None,
     };
+
+    /// Whether `offset`, in bytes, is behind the eightbyte in which an array of no elements around it starts.
+    fn is_behind_phantom(&self, offset: u64) -> bool {
+        self.phantom
+            .is_some_and(|array| offset >= array.eightbyte_end())
+    }
 
     fn push_array(&mut self, array: RecordArray) {
         self.arrays = match self.arrays {
