@@ -1,16 +1,21 @@
-//! The only file that calls C: libclang through `clang-sys`, behind owners that dispose and borrows that cannot outlive them.
+//! The only module that calls C: libclang through `clang-sys`, behind owners that dispose and borrows that cannot outlive them. Here are
+//! the library, its sessions and units; declarations and types are in `cursor.rs`.
 //!
 //! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable and panics when a
 //! function is missing, so a [`Session`] has a thread of its own, and loading checks every function used here. What no C header needs
-//! (modules, completion, C++) is not wrapped.
+//! (modules, completion) is not wrapped.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_ulong, c_void};
+mod cursor;
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use clang_sys::*;
+
+pub(crate) use cursor::{Cursor, Token, Ty};
 
 /// The functions of libclang that this file calls.
 macro_rules! used_functions {
@@ -31,6 +36,9 @@ macro_rules! used_functions {
             clang_getNumElements clang_getArrayElementType clang_getArraySize clang_Type_getNamedType
             clang_Type_getModifiedType clang_Type_getValueType clang_Type_visitFields clang_getResultType
             clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
+            clang_Cursor_getTranslationUnit clang_Cursor_isMacroFunctionLike clang_tokenize clang_disposeTokens
+            clang_getTokenSpelling clang_getTokenKind clang_getEnumConstantDeclUnsignedValue clang_Cursor_getMangling
+            clang_getCursorLinkage clang_getCursorSemanticParent clang_CXXMethod_isVirtual clang_isVirtualBase
             clang_getInclusions clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
         )
     };
@@ -135,7 +143,9 @@ impl Session {
             c_uint::try_from(unsaved.len()).ok()?,
         );
         let mut unit: CXTranslationUnit = ptr::null_mut();
-        let flags = CXTranslationUnit_SkipFunctionBodies | CXTranslationUnit_KeepGoing;
+        let flags = CXTranslationUnit_SkipFunctionBodies
+            | CXTranslationUnit_KeepGoing
+            | CXTranslationUnit_DetailedPreprocessingRecord;
         // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or an array of the length given, all of
         // which outlive the call; libclang copies what it keeps.
         let code = unsafe {
@@ -295,203 +305,4 @@ unsafe fn text(string: CXString) -> String {
         clang_disposeString(string);
         copy
     }
-}
-
-/// A declaration or attribute of a [`Unit`].
-#[derive(Clone, Copy)]
-pub(crate) struct Cursor<'u> {
-    raw: CXCursor,
-    unit: PhantomData<&'u ()>,
-}
-
-impl PartialEq for Cursor<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        // SAFETY: comparing two cursors reads their fields only.
-        unsafe { clang_equalCursors(self.raw, other.raw) != 0 }
-    }
-}
-
-/// A method that passes the cursor to one function of libclang.
-macro_rules! cursor_methods {
-    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
-        $($(#[$doc])*
-        pub(crate) fn $name(self) -> $result {
-            // SAFETY: a `Cursor` borrows its live unit, which is all these functions require of it.
-            let raw = unsafe { $function(self.raw) };
-            #[allow(clippy::redundant_closure_call)]
-            ($convert)(raw)
-        })*
-    };
-}
-
-impl<'u> Cursor<'u> {
-    fn new(raw: CXCursor) -> Self {
-        Self {
-            raw,
-            unit: PhantomData,
-        }
-    }
-
-    cursor_methods! {
-        kind = clang_getCursorKind -> CXCursorKind, |kind| kind;
-        /// The declared name; empty for none. clang invents text for some unnamed records.
-        name = clang_getCursorSpelling -> String, owned;
-        ty = clang_getCursorType -> Ty<'u>, Ty::new;
-        storage = clang_Cursor_getStorageClass -> CX_StorageClass, |class| class;
-        is_inline = clang_Cursor_isFunctionInlined -> bool, is_true;
-        /// Where the entity is defined, if it is.
-        definition_or_null = clang_getCursorDefinition -> Cursor<'u>, Cursor::new;
-        hash = clang_hashCursor -> u32, |hash| hash;
-        is_null = clang_Cursor_isNull -> bool, |is: c_int| is != 0;
-        /// Whether clang marked the declaration as wrong.
-        is_invalid = clang_isInvalidDeclaration -> bool, is_true;
-        /// Of a typedef: the type it names.
-        underlying = clang_getTypedefDeclUnderlyingType -> Ty<'u>, Ty::new;
-        /// Of an enumeration: its integer type.
-        integer_type = clang_getEnumDeclIntegerType -> Ty<'u>, Ty::new;
-        /// Of an enumerator.
-        enum_value = clang_getEnumConstantDeclValue -> c_longlong, |value| value;
-        is_bit_field = clang_Cursor_isBitField -> bool, is_true;
-        bit_width = clang_getFieldDeclBitWidth -> c_int, |width| width;
-        /// Of a member: bits from the start of its record; negative for an error.
-        offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
-    }
-
-    pub(crate) fn is_attribute(self) -> bool {
-        // SAFETY: takes a number.
-        unsafe { clang_isAttribute(self.kind()) != 0 }
-    }
-
-    /// Of a function: the declaration of parameter `i`.
-    pub(crate) fn arg(self, i: u32) -> Cursor<'u> {
-        // SAFETY: the cursor's unit is live; an index too large gives a null cursor.
-        Cursor::new(unsafe { clang_Cursor_getArgument(self.raw, i) })
-    }
-
-    /// The declaration as clang prints it, attributes included.
-    pub(crate) fn printed(self) -> String {
-        // SAFETY: the cursor's unit is live; a null policy stands for the default.
-        unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
-    }
-
-    pub(crate) fn place(self) -> Place {
-        // SAFETY: the cursor's unit, and so the location, is live.
-        unsafe { Place::new(clang_getCursorLocation(self.raw)) }
-    }
-
-    /// First and last position of the declaration.
-    pub(crate) fn extent(self) -> (Place, Place) {
-        // SAFETY: as in `place`.
-        unsafe {
-            let range = clang_getCursorExtent(self.raw);
-            (
-                Place::new(clang_getRangeStart(range)),
-                Place::new(clang_getRangeEnd(range)),
-            )
-        }
-    }
-
-    pub(crate) fn children(self) -> Vec<Cursor<'u>> {
-        extern "C" fn visit(
-            cursor: CXCursor,
-            _: CXCursor,
-            found: CXClientData,
-        ) -> CXChildVisitResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
-            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(cursor);
-            CXChildVisit_Continue
-        }
-        let mut found: Vec<CXCursor> = Vec::new();
-        // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to, during this call only.
-        unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
-        found.into_iter().map(Cursor::new).collect()
-    }
-}
-
-/// A type of a [`Unit`], with the typedefs and attributes it was written with.
-#[derive(Clone, Copy)]
-pub(crate) struct Ty<'u> {
-    raw: CXType,
-    unit: PhantomData<&'u ()>,
-}
-
-/// A method that passes the type to one function of libclang.
-macro_rules! type_methods {
-    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
-        $($(#[$doc])*
-        pub(crate) fn $name(self) -> $result {
-            // SAFETY: a `Ty` borrows its live unit, which is all these functions require of it.
-            let raw = unsafe { $function(self.raw) };
-            #[allow(clippy::redundant_closure_call)]
-            ($convert)(raw)
-        })*
-    };
-}
-
-impl<'u> Ty<'u> {
-    fn new(raw: CXType) -> Self {
-        Self {
-            raw,
-            unit: PhantomData,
-        }
-    }
-
-    pub(crate) fn kind(self) -> CXTypeKind {
-        self.raw.kind
-    }
-
-    type_methods! {
-        spelling = clang_getTypeSpelling -> String, owned;
-        /// Without typedefs and attributes, and so without the alignment they asked for.
-        canonical = clang_getCanonicalType -> Ty<'u>, Ty::new;
-        declaration = clang_getTypeDeclaration -> Cursor<'u>, Cursor::new;
-        /// Bytes; negative for an error.
-        size = clang_Type_getSizeOf -> c_longlong, |size| size;
-        /// Bytes; negative for an error.
-        align = clang_Type_getAlignOf -> c_longlong, |align| align;
-        pointee = clang_getPointeeType -> Ty<'u>, Ty::new;
-        /// Of a vector or complex type.
-        element = clang_getElementType -> Ty<'u>, Ty::new;
-        n_elements = clang_getNumElements -> c_longlong, |n| n;
-        array_element = clang_getArrayElementType -> Ty<'u>, Ty::new;
-        array_len = clang_getArraySize -> c_longlong, |n| n;
-        named = clang_Type_getNamedType -> Ty<'u>, Ty::new;
-        modified = clang_Type_getModifiedType -> Ty<'u>, Ty::new;
-        /// What `_Atomic` was applied to.
-        atomic_value = clang_Type_getValueType -> Ty<'u>, Ty::new;
-        result = clang_getResultType -> Ty<'u>, Ty::new;
-        n_params = clang_getNumArgTypes -> c_int, |n| n;
-        is_variadic = clang_isFunctionTypeVariadic -> bool, is_true;
-        convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
-    }
-
-    /// The type of parameter `i` of a function type, decayed.
-    pub(crate) fn param(self, i: u32) -> Ty<'u> {
-        // SAFETY: the type's unit is live; an index too large gives an invalid type.
-        Ty::new(unsafe { clang_getArgType(self.raw, i) })
-    }
-
-    /// The members of a record, unnamed bit-fields and anonymous records among them.
-    pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
-        extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
-            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(field);
-            CXVisit_Continue
-        }
-        let mut found: Vec<CXCursor> = Vec::new();
-        // SAFETY: as in `children`.
-        unsafe {
-            clang_Type_visitFields(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>())
-        };
-        found.into_iter().map(Cursor::new).collect()
-    }
-}
-
-fn owned(string: CXString) -> String {
-    // SAFETY: called only by the macros above, with what libclang has just returned.
-    unsafe { text(string) }
-}
-
-fn is_true(flag: c_uint) -> bool {
-    flag != 0
 }

@@ -2,18 +2,21 @@
 
 use clang_sys::{
     CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_PreserveAll,
-    CXCallingConv_PreserveMost, CXCallingConv_PreserveNone, CXCallingConv_X86_64Win64,
-    CXCallingConv_X86RegCall, CXCallingConv_X86VectorCall, CXCursor_AsmLabelAttr,
-    CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto, CXType_IncompleteArray,
-    CXType_VariableArray,
+    CXCallingConv_PreserveMost, CXCallingConv_PreserveNone, CXCallingConv_X86_64SysV,
+    CXCallingConv_X86_64Win64, CXCallingConv_X86RegCall, CXCallingConv_X86VectorCall,
+    CXCursor_AsmLabelAttr, CXLinkage_Internal, CXType_ConstantArray, CXType_FunctionNoProto,
+    CXType_FunctionProto, CXType_IncompleteArray, CXType_VariableArray,
 };
 
-use cabi::Type;
+use cabi::{Convention, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
-use crate::header::{Prototype, Reason};
-use crate::types::Reader;
+use crate::classes::qualified_name;
+use crate::header::Prototype;
+use crate::reason::Reason;
+use crate::types::{Reader, unsupported};
 use crate::walk::location;
+use crate::written::Written;
 
 impl<'u> Reader<'u> {
     /// The function that `cursor` declares, if it has a symbol and follows the C convention.
@@ -22,64 +25,117 @@ impl<'u> Reader<'u> {
         if cursor.is_invalid() {
             return Err(Reason::Invalid("the declaration is invalid".to_owned()));
         }
-        if cursor.storage() == CX_SC_Static {
+        if cursor.storage() == CX_SC_Static || cursor.linkage() == CXLinkage_Internal {
             return Err(Reason::Static);
         }
-        if cursor.is_inline() && cursor.storage() != CX_SC_Extern {
+        // In C++ `extern` does not give an inline function a definition elsewhere.
+        if cursor.is_inline() && (self.facts.cxx || cursor.storage() != CX_SC_Extern) {
             return Err(Reason::Inline);
         }
         let printed = cursor.printed();
         let function = self.function_type(cursor.ty())?;
-        check_convention(function, &name, &printed)?;
-        let n = u32::try_from(function.n_params()).unwrap_or(0);
-        let mut params = Vec::new();
-        for i in 0..n {
-            let declared = cursor.arg(i);
-            let param_name = (!declared.is_null())
-                .then(|| declared.name())
-                .filter(|name| !name.is_empty());
-            let read = self.param(function.param(i));
-            let ty = read.map_err(|reason| {
-                let part = param_name
-                    .as_ref()
-                    .map_or_else(String::new, |name| format!(" ({name})"));
-                reason.inside(format!("parameter {}{part}", i + 1))
-            })?;
-            params.push((param_name, ty));
-        }
-        let ret = self
-            .ty(function.result())
-            .map_err(|reason| reason.inside("result".to_owned()))?;
-        let label = cursor
-            .children()
-            .into_iter()
-            .find(|child| child.kind() == CXCursor_AsmLabelAttr);
+        let convention = convention(function, &name, &printed)?;
+        let features = quoted(&printed, "target(").unwrap_or_default();
+        let vectors = vectors(&features, self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
-        Ok(Prototype {
-            symbol: label.map_or_else(|| name.clone(), Cursor::name),
-            params,
-            ret,
+        let symbol = self.symbol(cursor);
+        let mut prototype = Prototype {
+            name: qualified_name(cursor),
+            symbol,
+            params: Vec::new(),
+            ret: Type::VOID,
+            written_params: Vec::new(),
+            written_ret: self.written(function.result()),
+            by_reference: Vec::new(),
+            returns_by_reference: false,
+            convention,
             variadic: function.is_variadic() && !unprototyped,
             unprototyped,
             noreturn: is_noreturn(function, &printed),
-            target_features: quoted(&printed, "target(").unwrap_or_default(),
+            target_features: features,
+            vectors,
             location: location(cursor),
-            name,
-        })
+        };
+        self.params(cursor, function, &mut prototype)?;
+        self.result(function, &mut prototype)?;
+        Ok(prototype)
+    }
+
+    /// An assembler label's name, in C++ the mangled one.
+    pub(crate) fn symbol(&self, cursor: Cursor<'u>) -> String {
+        let mut children = cursor.children().into_iter();
+        match children.find(|child| child.kind() == CXCursor_AsmLabelAttr) {
+            Some(label) => label.name(),
+            None if self.facts.cxx => cursor.mangled(),
+            None => cursor.name(),
+        }
+    }
+
+    fn params(
+        &mut self,
+        cursor: Cursor<'u>,
+        function: Ty<'u>,
+        prototype: &mut Prototype,
+    ) -> Result<(), Reason> {
+        for i in 0..function.n_params() {
+            let n = usize::try_from(i).unwrap_or(0);
+            let i = u32::try_from(i).unwrap_or(0);
+            let declared = cursor.arg(i);
+            let name = (!declared.is_null())
+                .then(|| declared.name())
+                .filter(|name| !name.is_empty());
+            let (ty, by_reference) = self.param(function.param(i)).map_err(|reason| {
+                let part = name
+                    .as_ref()
+                    .map_or_else(String::new, |name| format!(" ({name})"));
+                reason.inside(format!("parameter {}{part}", n + 1))
+            })?;
+            if by_reference {
+                prototype.by_reference.push(n);
+            }
+            prototype.params.push((name, ty));
+            let written = self.written_param(function.param(i));
+            prototype.written_params.push(written);
+        }
+        Ok(())
+    }
+
+    fn result(&mut self, function: Ty<'u>, prototype: &mut Prototype) -> Result<(), Reason> {
+        let ty = function.result();
+        let (ret, by_reference) = self
+            .passed(ty)
+            .map_err(|reason| reason.inside("result".to_owned()))?;
+        prototype.ret = ret;
+        if !by_reference {
+            return Ok(());
+        }
+        if !self.facts.x86_64 {
+            // Elsewhere the address has a register of its own.
+            let why = "a result by invisible reference is known for x86-64 only";
+            return Err(unsupported(ty, why).inside("result".to_owned()));
+        }
+        // psABI 3.2.3, Returning of Values: as if it were the first argument, and in rax on return.
+        let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
+        prototype.returns_by_reference = true;
+        prototype.params.insert(0, (None, self.model.pointer()));
+        prototype.written_params.insert(0, address.clone());
+        prototype.written_ret = address;
+        prototype.by_reference.iter_mut().for_each(|i| *i += 1);
+        Ok(())
     }
 
     /// The type a parameter has after decay. The elements of an array do not matter then, and may be of a length known at run time only.
-    fn param(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+    fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         let arrays = [
             CXType_ConstantArray,
             CXType_IncompleteArray,
             CXType_VariableArray,
         ];
         if arrays.contains(&ty.canonical().kind()) {
-            return Ok(self.model.pointer());
+            return Ok((self.model.pointer(), false));
         }
-        let declared = self.ty(ty)?;
-        Ok(self.model.decay(&declared))
+        let (declared, by_reference) = self.passed(ty)?;
+        Ok((self.model.decay(&declared), by_reference))
     }
 
     /// The function type behind typedefs.
@@ -96,8 +152,12 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Refuses by name what does not follow the target's C convention.
-fn check_convention(function: Ty<'_>, name: &str, printed: &str) -> Result<(), Reason> {
+/// The convention if it is not the target's own. Refuses by name what has no table.
+fn convention(
+    function: Ty<'_>,
+    name: &str,
+    printed: &str,
+) -> Result<Option<&'static Convention>, Reason> {
     // clang knows these without an attribute; it prints none.
     const RETURNS_TWICE: [&str; 7] = [
         "setjmp",
@@ -120,8 +180,9 @@ fn check_convention(function: Ty<'_>, name: &str, printed: &str) -> Result<(), R
     }
     let convention = function.convention();
     let refused = match convention {
-        c if c == CXCallingConv_C => return Ok(()),
-        c if c == CXCallingConv_X86_64Win64 => "ms_abi",
+        c if c == CXCallingConv_C => return Ok(None),
+        c if c == CXCallingConv_X86_64Win64 => return Ok(Some(&X86_64_WIN64)),
+        c if c == CXCallingConv_X86_64SysV => return Ok(Some(&X86_64_SYSV)),
         c if c == CXCallingConv_X86VectorCall => "vectorcall",
         c if c == CXCallingConv_X86RegCall => "regcall",
         c if c == CXCallingConv_PreserveMost => "preserve_most",
@@ -141,6 +202,103 @@ fn check_convention(function: Ty<'_>, name: &str, printed: &str) -> Result<(), R
     };
     Err(Reason::Convention(refused.to_owned()))
 }
+
+/// The widest vectors in registers, by what a `target` attribute adds to `base`. Names whose meaning is not known are refused.
+fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
+    let mut level = base;
+    for feature in features
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
+        let unknown = || Err(Reason::Attribute(format!("target(\"{feature}\")")));
+        if let Some(cpu) = feature.strip_prefix("arch=") {
+            match CPUS.iter().find(|(_, cpus)| cpus.contains(&cpu)) {
+                Some((cpu, _)) => level = level.max(*cpu),
+                None => return unknown(),
+            }
+            continue;
+        }
+        let (on, name) = feature
+            .strip_prefix("no-")
+            .map_or((true, feature), |name| (false, name));
+        let needs = match name {
+            // The width is an option of its own in these.
+            _ if name.starts_with("avx10") || name.contains("evex512") => return unknown(),
+            _ if name.starts_with("avx512") => VectorLevel::Avx512,
+            _ if name.starts_with("avx") => VectorLevel::Avx,
+            "fma" | "fma4" | "f16c" | "xop" | "vaes" | "vpclmulqdq" | "sha512" | "sm3" | "sm4" => {
+                VectorLevel::Avx
+            }
+            _ => continue,
+        };
+        level = match (on, name) {
+            (true, _) => level.max(needs),
+            (false, "avx") => VectorLevel::Baseline,
+            (false, "avx2" | "avx512f" | "fma" | "f16c") => level.min(VectorLevel::Avx),
+            (false, _) => level,
+        };
+    }
+    Ok(level)
+}
+
+/// What `target("arch=..")` brings, of processors that are asked for by name.
+const CPUS: [(VectorLevel, &[&str]); 3] = [
+    (
+        VectorLevel::Baseline,
+        &[
+            "x86-64",
+            "x86-64-v2",
+            "core2",
+            "nehalem",
+            "westmere",
+            "silvermont",
+            "goldmont",
+            "btver1",
+            "k8",
+            "amdfam10",
+        ],
+    ),
+    (
+        VectorLevel::Avx,
+        &[
+            "x86-64-v3",
+            "sandybridge",
+            "ivybridge",
+            "haswell",
+            "broadwell",
+            "skylake",
+            "alderlake",
+            "bdver1",
+            "bdver2",
+            "bdver3",
+            "bdver4",
+            "btver2",
+            "znver1",
+            "znver2",
+            "znver3",
+        ],
+    ),
+    (
+        VectorLevel::Avx512,
+        &[
+            "x86-64-v4",
+            "knl",
+            "skylake-avx512",
+            "cascadelake",
+            "cooperlake",
+            "cannonlake",
+            "icelake-client",
+            "icelake-server",
+            "tigerlake",
+            "rocketlake",
+            "sapphirerapids",
+            "graniterapids",
+            "znver4",
+            "znver5",
+        ],
+    ),
+];
 
 fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
     const ATTRIBUTE: &str = "__attribute__((noreturn))";

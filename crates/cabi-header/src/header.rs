@@ -1,9 +1,13 @@
-//! What reading a header gives, and what can go wrong with the header or with one of its declarations.
+//! What reading a header gives, and what can go wrong with the whole of it. Reasons for leaving single declarations out are in
+//! `reason.rs`.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use cabi::{DataModel, Type};
+use cabi::{Convention, DataModel, FnSig, Type, VectorLevel};
+
+use crate::reason::Reason;
+use crate::written::Written;
 
 /// Everything this crate understood of a header.
 #[derive(Clone, Debug)]
@@ -21,8 +25,14 @@ pub struct Header {
     pub typedefs: Vec<NamedType>,
     /// Enumerations that have a tag.
     pub enums: Vec<NamedType>,
+    /// Enumeration constants in order, those of enumerations without a tag among them.
+    pub constants: Vec<Constant>,
+    /// Macros without parameters whose value is an integer constant expression, by name.
+    pub macros: Vec<Constant>,
     /// What was not understood, or has no place in a table of C functions, and why.
     pub skipped: Vec<Skipped>,
+    /// Macros of the header and what it includes that are no integers.
+    pub other_macros: Vec<Skipped>,
 }
 
 impl Header {
@@ -45,28 +55,49 @@ impl Header {
             .map(|named| &named.ty)
     }
 
-    /// Why the declaration of `name` is missing.
+    /// The enumeration constant or integer macro `name`.
+    #[must_use]
+    pub fn constant(&self, name: &str) -> Option<&Constant> {
+        let mut all = self.constants.iter().chain(&self.macros);
+        all.find(|constant| constant.name == name)
+    }
+
+    /// Why the declaration or macro `name` is missing.
     #[must_use]
     pub fn reason(&self, name: &str) -> Option<&Reason> {
-        self.skipped
-            .iter()
-            .find(|skipped| skipped.name == name)
+        let mut all = self.skipped.iter().chain(&self.other_macros);
+        all.find(|skipped| skipped.name == name)
             .map(|skipped| &skipped.reason)
     }
 }
 
-/// A declared function. Parameters have decayed: an array is a pointer.
+/// A declared function. Parameters have decayed: an array is a pointer. What a C++ compiler passes by invisible reference is the pointer
+/// that travels.
+///
+/// Of the ABI, the types alone say too little: call through [`signature`](Self::signature), which brings convention and vectors along.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Prototype {
-    /// The name in C.
+    /// The name in C; in C++ with its namespaces, `space::name`.
     pub name: String,
-    /// The name the linker knows, which an assembler label (`__asm__("name")`) changes.
+    /// The name the linker knows, which an assembler label (`__asm__("name")`) changes, and which C++ mangles.
     pub symbol: String,
     /// Name, if it has one, and type of each parameter.
     pub params: Vec<(Option<String>, Type)>,
     /// The result, [`Type::VOID`] for none.
     pub ret: Type,
+    /// Each parameter as it was written, what pointers point to included.
+    pub written_params: Vec<Written>,
+    /// The result as it was written.
+    pub written_ret: Written,
+    /// Of C++: indices of parameters that are pointers because their class is passed by invisible reference. The caller makes the copy, and
+    /// destroys it after the call (Itanium C++ ABI 3.1.2).
+    pub by_reference: Vec<usize>,
+    /// Of C++: the result is a class returned by invisible reference. The first of the parameters here is the address it is made at,
+    /// and [`ret`](Self::ret) is that address.
+    pub returns_by_reference: bool,
+    /// A convention other than the target's own, which `ms_abi` and `sysv_abi` ask for.
+    pub convention: Option<&'static Convention>,
     /// Whether the parameters end with `...`.
     pub variadic: bool,
     /// Whether nothing is said about the parameters, `int f();` before C23: callers promote arguments as for `...`.
@@ -75,8 +106,42 @@ pub struct Prototype {
     pub noreturn: bool,
     /// What a `target("avx2")` attribute says, empty without one: it decides how wide vectors travel.
     pub target_features: String,
+    /// The widest vectors that travel in registers, by that attribute and by the arguments given to clang.
+    pub vectors: VectorLevel,
     /// Where it is declared.
     pub location: Location,
+}
+
+impl Prototype {
+    /// The signature, of a variadic function without unnamed arguments.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{FnAbi, Target};
+    /// use cabi_header::{HeaderError, Options, parse};
+    ///
+    /// let text = "__attribute__((ms_abi)) long f(long a, double b);";
+    /// let header = match parse(text, &Options::new().arg("--target=x86_64-linux-gnu")) {
+    ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+    ///     read => read?,
+    /// };
+    /// let sig = header.prototype("f").unwrap().signature();
+    /// let abi = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+    /// assert_eq!(abi.args[1].place.to_string(), "xmm1");
+    /// # Ok::<(), HeaderError>(())
+    /// ```
+    #[must_use]
+    pub fn signature(&self) -> FnSig {
+        let params = self.params.iter().map(|(_, ty)| ty.clone());
+        let mut sig = FnSig::new(params, self.ret.clone()).features(self.vectors);
+        if self.variadic || self.unprototyped {
+            sig = sig.variadic();
+        }
+        if self.noreturn {
+            sig = sig.noreturn();
+        }
+        self.convention.into_iter().fold(sig, FnSig::convention)
+    }
 }
 
 /// A type and what C calls it.
@@ -87,6 +152,26 @@ pub struct NamedType {
     pub name: String,
     /// The type.
     pub ty: Type,
+    /// Of a typedef: what it was written to be. Of an enumeration: its integer type.
+    pub written: Written,
+    /// Of a record: its members as they were written, in the order of [`Record::fields`](cabi::Record::fields).
+    pub members: Vec<Written>,
+    /// Where it is declared.
+    pub location: Location,
+}
+
+/// An integer with a name: an enumeration constant or a macro.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Constant {
+    /// As C spells it.
+    pub name: String,
+    /// Its value.
+    pub value: i128,
+    /// The integer type that the expression `name` has.
+    pub ty: Type,
+    /// Of an enumeration constant: the enumeration as [`Header::enums`] names it, empty if it has no tag. Empty for a macro.
+    pub enumeration: String,
     /// Where it is declared.
     pub location: Location,
 }
@@ -116,90 +201,6 @@ pub struct Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
-    }
-}
-
-/// Why a declaration was left out.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Reason {
-    /// A `static` function has no symbol.
-    Static,
-    /// An `inline` function without `extern` has no symbol for sure.
-    Inline,
-    /// clang calls it wrong, or something it refers to.
-    Invalid(String),
-    /// A structure, union or enumeration without definition, used by value.
-    Incomplete(String),
-    /// A calling convention that is not the target's C convention.
-    Convention(String),
-    /// An attribute that changes the ABI in a way this crate does not model.
-    Attribute(String),
-    /// A type that is no C type of this crate.
-    Unsupported {
-        /// The type, as clang spells it.
-        ty: String,
-        /// What about it.
-        why: &'static str,
-    },
-    /// `cabi` refused the type.
-    Type(cabi::Error),
-    /// clang's layout and ours differ.
-    Mismatch {
-        /// The type, as clang spells it.
-        ty: String,
-        /// `size`, `alignment`, or `offset of x`.
-        what: String,
-        /// In bytes; offsets in bits.
-        ours: u64,
-        /// In bytes; offsets in bits.
-        clang: i64,
-    },
-    /// The reason lies in a part of the declaration.
-    In {
-        /// `parameter 2`, `result`, `field x`.
-        part: String,
-        /// Why.
-        reason: Box<Reason>,
-    },
-}
-
-impl Reason {
-    pub(crate) fn inside(self, part: String) -> Self {
-        Self::In {
-            part,
-            reason: Box::new(self),
-        }
-    }
-}
-
-impl From<cabi::Error> for Reason {
-    fn from(error: cabi::Error) -> Self {
-        Self::Type(error)
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Static => f.write_str("a static function has no symbol"),
-            Self::Inline => f.write_str("an inline function has no symbol of its own"),
-            Self::Invalid(message) => write!(f, "clang says: {message}"),
-            Self::Incomplete(ty) => write!(f, "{ty} is incomplete here"),
-            Self::Convention(name) => write!(f, "the calling convention {name} is not supported"),
-            Self::Attribute(name) => write!(f, "the attribute {name} is not supported"),
-            Self::Unsupported { ty, why } => write!(f, "{ty}: {why}"),
-            Self::Type(error) => error.fmt(f),
-            Self::Mismatch {
-                ty,
-                what,
-                ours,
-                clang,
-            } => {
-                write!(f, "{ty}: clang's {what} is {clang}, ours {ours}")
-            }
-            Self::In { part, reason } => write!(f, "{part}: {reason}"),
-        }
     }
 }
 

@@ -4,9 +4,10 @@
 //! that names what to install. Every size, alignment and offset that clang states is compared with what `cabi` computes: a declaration
 //! on which they differ is left out with both numbers, never used.
 //!
-//! [`parse`] and [`parse_file`] give a [`Header`] of prototypes, records, typedefs and enumerations, and say of everything else why it
-//! is not among them. [`Emitter`] and [`declaration`] go the other way. Not here: C++, integer macros, and calling conventions other
-//! than the target's C convention, which are refused by name.
+//! [`parse`] and [`parse_file`] give a [`Header`] of prototypes, records, typedefs, enumerations and integer macros, and say of everything
+//! else why it is not among them ([`Reason`]). Of C++ there are free functions, by their mangled names, and classes whose layout is C's;
+//! what C++ passes by invisible reference is a pointer in the [`Prototype`]. [`Emitter`] and [`declaration`] go the other way, to C.
+//! Conventions are the target's own, `ms_abi` and `sysv_abi`; others are refused by name. So are methods and templates.
 //!
 //! # Example
 //! ```
@@ -36,17 +37,24 @@
 
 #[allow(unsafe_code)]
 mod clang;
+mod classes;
 mod functions;
 mod header;
+mod macros;
+mod options;
 mod parse;
 mod prelude;
+mod reason;
 mod records;
 mod source;
 mod to_c;
 mod types;
 mod walk;
+mod written;
 
-pub use header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
+pub use header::{Constant, Header, HeaderError, Location, NamedType, Prototype, Skipped};
+pub use options::Options;
 pub use parse::{parse, parse_file};
-pub use source::Options;
+pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};
+pub use written::Written;

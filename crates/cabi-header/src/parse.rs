@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::clang::{LoadError, Session};
 use crate::header::{Header, HeaderError};
-use crate::source::{Answers, Options, Source};
+use crate::options::Options;
+use crate::source::{Answers, Source};
 use crate::walk::read;
 
 /// Reads the header or source file `path`, as [`parse`] reads text.

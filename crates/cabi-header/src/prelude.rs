@@ -2,11 +2,13 @@
 //!
 //! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
 //! table here. clang has no decimal floating point on most targets; typedefs of the same size and alignment take its place, and are
-//! known by their names when types are read. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
+//! known by their names when types are read. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
+//! tells what its calls go by (Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
+//! destructor nor deleted copies may count as trivial, and an assignment operator may not matter. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
 
 use std::collections::HashMap;
 
-use cabi::{BitFieldStyle, DataModel, LongDouble, Type};
+use cabi::{BitFieldStyle, DataModel, LongDouble, Type, VectorLevel};
 
 use crate::clang::{Cursor, Unit};
 
@@ -22,6 +24,17 @@ typedef char __cabi_decimal128 __attribute__((__vector_size__(16)));
 #define _Decimal128 __cabi_decimal128
 #ifdef __cplusplus
 enum { __cabi_cplusplus = 1 };
+struct __cabi_owner { ~__cabi_owner(); };
+struct __cabi_fixed {
+    __cabi_fixed(const __cabi_fixed &) = delete;
+    __cabi_fixed(__cabi_fixed &&) = delete;
+    __cabi_fixed &operator=(const __cabi_fixed &) = default;
+};
+struct __cabi_assigned { __cabi_assigned &operator=(const __cabi_assigned &); };
+#if __has_builtin(__is_trivially_relocatable)
+enum { __cabi_knows_calls = !__is_trivially_relocatable(__cabi_owner) && !__is_trivially_relocatable(__cabi_fixed)
+    && __is_trivially_relocatable(__cabi_assigned) };
+#endif
 #else
 typedef float _Float32;
 typedef double _Float64;
@@ -35,6 +48,15 @@ typedef __float128 _Float128;
 typedef long double _Float128;
 #endif
 #endif
+#ifdef __x86_64__
+enum { __cabi_x86_64 = 1 };
+#endif
+#if defined(__AVX512F__)
+enum { __cabi_vectors = 2 };
+#elif defined(__AVX__)
+enum { __cabi_vectors = 1 };
+#endif
+enum { __cabi_wchar_signed = (__WCHAR_TYPE__)-1 < (__WCHAR_TYPE__)1 };
 enum { __cabi_long = sizeof(long) };
 enum { __cabi_pointer = sizeof(void *) };
 enum { __cabi_wchar = sizeof(__WCHAR_TYPE__) };
@@ -69,17 +91,33 @@ pub(crate) fn stand_in(typedef: &str) -> Option<Type> {
     }
 }
 
+/// What the constants say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) model: DataModel,
+    /// The language is C++.
+    pub(crate) cxx: bool,
+    /// Of C++: `__is_trivially_relocatable` is what calls go by.
+    pub(crate) knows_calls: bool,
+    /// The target is x86-64.
+    pub(crate) x86_64: bool,
+    /// Of C++, where it is a type of its own.
+    pub(crate) wchar_signed: bool,
+    /// The widest vectors that the arguments enable.
+    pub(crate) vectors: VectorLevel,
+}
+
 /// Reads the constants back.
 ///
 /// # Errors
 /// A sentence saying what this crate cannot model.
-pub(crate) fn data_model(unit: &Unit<'_>) -> Result<DataModel, String> {
+pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
     let constants: HashMap<String, i64> = unit
         .cursor()
         .children()
         .into_iter()
-        .take_while(|top| top.place().file == NAME || top.place().file.is_empty())
         .filter(|top| top.kind() == clang_sys::CXCursor_EnumDecl)
+        .take_while(|top| top.place().file == NAME || top.place().file.is_empty())
         .flat_map(Cursor::children)
         .map(|constant| (constant.name(), constant.enum_value()))
         .collect();
@@ -89,9 +127,23 @@ pub(crate) fn data_model(unit: &Unit<'_>) -> Result<DataModel, String> {
             .and_then(|value| u8::try_from(*value).ok())
             .ok_or_else(|| format!("clang did not say what {name} is"))
     };
-    if constants.contains_key("__cabi_cplusplus") {
-        return Err("C++ is not supported yet: declarations are read as C".to_owned());
-    }
+    let is = |name: &str| constants.get(name) == Some(&1);
+    let vectors = match constants.get("__cabi_vectors") {
+        Some(2) => VectorLevel::Avx512,
+        Some(1) => VectorLevel::Avx,
+        _ => VectorLevel::Baseline,
+    };
+    Ok(Facts {
+        model: data_model(&byte)?,
+        cxx: is("__cabi_cplusplus"),
+        knows_calls: is("__cabi_knows_calls"),
+        x86_64: is("__cabi_x86_64"),
+        wchar_signed: is("__cabi_wchar_signed"),
+        vectors,
+    })
+}
+
+fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, String> {
     let mut model = DataModel::LP64;
     model.long = byte("__cabi_long")?;
     model.pointer = byte("__cabi_pointer")?;
@@ -121,7 +173,11 @@ pub(crate) fn data_model(unit: &Unit<'_>) -> Result<DataModel, String> {
     } else {
         byte("__cabi_align_16").unwrap_or(16)
     };
-    model.empty_record = byte("__cabi_empty")?;
+    // In C++ it is 1; that is the record's language, not the model.
+    model.empty_record = match byte("__cabi_empty")? {
+        1 => 0,
+        bytes => bytes,
+    };
     model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
     Ok(model)
 }

@@ -3,11 +3,11 @@
 //! `#pragma pack` leaves no trace in what libclang shows except in the layout. It is found by trying its values until the layout fits;
 //! when none does, the record is refused with both numbers.
 
-use cabi::{BitFieldStyle, Member, RecordBuilder, Type};
+use cabi::{BitFieldStyle, Language, Member, RecordBuilder, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
-use crate::header::Reason;
+use crate::reason::Reason;
 use crate::types::{Reader, is_unnamed};
 use crate::walk::is_within;
 
@@ -37,13 +37,15 @@ impl<'u> Reader<'u> {
             align: ty.align(),
             fields,
         };
+        let bases = self.bases(definition)?;
         // All members are looked at before one fails, so that one run evaluates every alignment.
         let members: Vec<Result<Member, Reason>> = stated
             .fields
             .iter()
             .map(|field| self.member(*field))
             .collect();
-        let members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let members = bases.into_iter().map(Ok).chain(members);
+        let members = members.collect::<Result<Vec<_>, _>>()?;
         let plain = self.lay_out(&stated, &members, None);
         match plain {
             // Where nothing packs, a difference is a difference.
@@ -69,6 +71,9 @@ impl<'u> Reader<'u> {
         }
         let build = |align: Option<u32>| {
             let mut builder = attributes.builder(stated, pack);
+            if self.facts.cxx {
+                builder = builder.language(Language::Cxx);
+            }
             builder = members.iter().cloned().fold(builder, RecordBuilder::member);
             align
                 .into_iter()
@@ -181,7 +186,7 @@ impl Attributes {
         let tag = if is_unnamed(&spelling) {
             ""
         } else {
-            spelling.rsplit(' ').next().unwrap_or("")
+            spelling.rsplit([' ', ':']).next().unwrap_or("")
         };
         let mut builder = if stated.definition.kind() == CXCursor_UnionDecl {
             RecordBuilder::union(tag)
@@ -209,7 +214,9 @@ fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
         })
     };
     let record = ours.as_record()?;
-    for (field, at) in record.fields().iter().zip(&stated.fields) {
+    // Base classes come first here, and are not among clang's fields.
+    let n_bases = record.fields().len().saturating_sub(stated.fields.len());
+    for (field, at) in record.fields().iter().skip(n_bases).zip(&stated.fields) {
         let name = field.name().unwrap_or("<anonymous>");
         if let Some(reason) = differs(
             format!("offset of {name} in bits"),

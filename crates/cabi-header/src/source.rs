@@ -1,71 +1,21 @@
-//! How clang is run: its arguments, the text in memory, and where headers such as `stddef.h` come from.
+//! How clang is run: its arguments, the text in memory, and the further runs that answer what declarations do not say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
 
-use crate::clang::{Cursor, Session, Unit};
+use crate::clang::{Cursor, Place, Session, Unit};
 use crate::header::HeaderError;
+use crate::macros;
+use crate::options::Options;
 use crate::prelude;
-
-/// How a header is read.
-///
-/// # Example
-/// ```
-/// use cabi_header::Options;
-///
-/// let options = Options::new().name("point.h").arg("-std=c11").args(["-I", "include", "-DNDEBUG"]);
-/// # let _ = options;
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Options {
-    name: PathBuf,
-    args: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            name: PathBuf::from("header.h"),
-            args: Vec::new(),
-        }
-    }
-}
-
-impl Options {
-    /// No arguments; text in memory is called `header.h`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// What text in memory is called in messages and locations; quoted includes are searched next to it.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<PathBuf>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// One argument for clang: `-Idir`, `-DNAME`, `-std=c11`, `--target=aarch64-linux-gnu`.
-    #[must_use]
-    pub fn arg(mut self, arg: impl Into<String>) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// Several arguments for clang.
-    #[must_use]
-    pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-}
 
 /// What reading the declarations needs to know beyond them.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Answers {
-    /// Values of the expressions in `aligned` attributes; `None` for those that have none.
-    pub(crate) alignments: HashMap<String, Option<u32>>,
+    /// Values of expressions, as in `aligned` attributes; `None` for those that have none.
+    pub(crate) values: HashMap<String, Option<u32>>,
+    /// Values of macros; `None` for those that are no integers.
+    pub(crate) macros: HashMap<String, Option<macros::Value>>,
     /// Whether `#pragma pack` occurs anywhere.
     pub(crate) may_pack: Option<bool>,
 }
@@ -73,13 +23,14 @@ pub(crate) struct Answers {
 /// What is to be found out for [`Answers`].
 #[derive(Default, Debug)]
 pub(crate) struct Questions {
-    pub(crate) alignments: Vec<String>,
+    pub(crate) values: Vec<String>,
+    pub(crate) macros: Vec<String>,
     pub(crate) may_pack: bool,
 }
 
 impl Questions {
     pub(crate) fn is_empty(&self) -> bool {
-        self.alignments.is_empty() && !self.may_pack
+        self.values.is_empty() && self.macros.is_empty() && !self.may_pack
     }
 }
 
@@ -98,15 +49,12 @@ impl<'s> Source<'s> {
         text: &'s str,
         options: &'s Options,
     ) -> Result<Self, HeaderError> {
-        let mut args = vec!["-xc".to_owned()];
+        let mut args = vec![format!("-x{}", options.language())];
         args.extend(options.args.iter().cloned());
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
         // Each error costs its declaration, so all of them have to be known.
         args.push("-ferror-limit=0".to_owned());
-        let wants_none = |arg: &String| arg == "-nostdinc" || arg == "-nobuiltininc";
-        if !options.args.iter().any(wants_none) {
-            args.extend(fallback_includes(session.library_path()));
-        }
+        args.extend(options.system_includes(session.library_path()));
         let args = args
             .into_iter()
             .map(|arg| c_string(arg, "an argument"))
@@ -153,18 +101,39 @@ impl<'s> Source<'s> {
         if questions.may_pack {
             answers.may_pack = Some(self.may_pack(unit));
         }
-        if !questions.alignments.is_empty() {
+        if !questions.values.is_empty() {
             // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
-            let mut values = self.evaluate(&questions.alignments)?;
-            for expression in &questions.alignments {
+            let mut values = self.evaluate(&questions.values)?;
+            for expression in &questions.values {
                 let value = values.remove(expression);
-                answers
-                    .alignments
-                    .entry(expression.clone())
-                    .or_insert(value);
+                let known = answers.values.entry(expression.clone());
+                known.or_insert(value);
+            }
+        }
+        if !questions.macros.is_empty() {
+            let (unit, wrong) = self.run_behind(&macros::questions(&questions.macros))?;
+            let is_wrong = |cursor: &Cursor<'_>| wrong.contains(&cursor.place().line);
+            let mut values = macros::answers(&unit, &questions.macros, is_wrong);
+            for name in &questions.macros {
+                answers.macros.insert(name.clone(), values.remove(name));
             }
         }
         Ok(())
+    }
+
+    /// Parses the text with `more` behind it, and says which lines of that are wrong.
+    fn run_behind(&self, more: &str) -> Result<(Unit<'s>, HashSet<u32>), HeaderError> {
+        let first_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
+        let unit = self.run(more)?;
+        let main = self.name.to_string_lossy();
+        let in_more = |place: &Place| place.file == main && place.line >= first_line;
+        let wrong = unit
+            .diagnostics()
+            .into_iter()
+            .filter(|diagnostic| diagnostic.is_error && in_more(&diagnostic.place))
+            .map(|diagnostic| diagnostic.place.line)
+            .collect();
+        Ok((unit, wrong))
     }
 
     /// Whether anything that `unit` read can pack records: `#pragma pack`, or an argument.
@@ -199,19 +168,7 @@ impl<'s> Source<'s> {
                 "enum {{ __cabi_value_{i} = ({value}) }};\nenum {{ __cabi_type_{i} = _Alignof({value}) }};\n"
             );
         }
-        let first_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
-        let unit = self.run(&more)?;
-        let main = self.name.to_string_lossy();
-        let wrong: Vec<u32> = unit
-            .diagnostics()
-            .into_iter()
-            .filter(|diagnostic| {
-                diagnostic.is_error
-                    && diagnostic.place.file == main
-                    && diagnostic.place.line >= first_line
-            })
-            .map(|diagnostic| diagnostic.place.line)
-            .collect();
+        let (unit, wrong) = self.run_behind(&more)?;
         let mut found = HashMap::new();
         for constant in unit
             .cursor()
@@ -252,40 +209,4 @@ fn c_string(text: String, place: &str) -> Result<CString, HeaderError> {
     CString::new(text).map_err(|_| HeaderError::Nul {
         place: place.to_owned(),
     })
-}
-
-/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are installed next to libclang.
-fn fallback_includes(library: &Path) -> Vec<String> {
-    let mut roots: Vec<PathBuf> = library
-        .parent()
-        .into_iter()
-        .map(|lib| lib.join("clang"))
-        .collect();
-    roots.extend(subdirectories(Path::new("/usr/lib/gcc")));
-    let mut found = Vec::new();
-    for root in roots {
-        let newest = subdirectories(&root)
-            .into_iter()
-            .map(|version| version.join("include"))
-            .rev();
-        if let Some(dir) = newest
-            .into_iter()
-            .find(|dir| dir.join("stddef.h").is_file())
-        {
-            found.extend(["-idirafter".to_owned(), dir.to_string_lossy().into_owned()]);
-        }
-    }
-    found
-}
-
-fn subdirectories(dir: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    found.sort();
-    found
 }

@@ -8,9 +8,10 @@ use cabi::{BoolVector, DataModel, Kind, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Place, Ty};
-use crate::header::Reason;
-use crate::prelude;
+use crate::prelude::{self, Facts};
+use crate::reason::Reason;
 use crate::source::{Answers, Questions};
+use crate::written::is_pointer;
 
 /// How many typedefs, arrays and records may wrap each other.
 const MAX_NESTING: u32 = 256;
@@ -21,6 +22,7 @@ type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
+    pub(crate) facts: Facts,
     answers: Answers,
     questions: Questions,
     /// By the hash of the declaration's cursor.
@@ -36,9 +38,10 @@ pub(crate) fn is_unnamed(spelling: &str) -> bool {
 }
 
 impl<'u> Reader<'u> {
-    pub(crate) fn new(model: DataModel, answers: &Answers, ignored_attributes: Vec<Place>) -> Self {
+    pub(crate) fn new(facts: Facts, answers: &Answers, ignored_attributes: Vec<Place>) -> Self {
         Self {
-            model,
+            model: facts.model,
+            facts,
             answers: answers.clone(),
             questions: Questions::default(),
             known: HashMap::new(),
@@ -64,14 +67,21 @@ impl<'u> Reader<'u> {
         if let Ok(value) = digits.parse() {
             return Ok(value);
         }
-        match self.answers.alignments.get(expression) {
-            Some(Some(value)) => return Ok(*value),
-            Some(None) => {}
-            None => self.questions.alignments.push(expression.to_owned()),
+        if let Some(Some(value)) = self.value(expression) {
+            return Ok(value);
         }
         Err(Reason::Attribute(format!(
             "aligned({expression}), whose value is not known,"
         )))
+    }
+
+    /// The value of a constant expression: `None` until it is known, `Some(None)` if it has none.
+    pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
+        let value = self.answers.values.get(expression).copied();
+        if value.is_none() {
+            self.questions.values.push(expression.to_owned());
+        }
+        value
     }
 
     /// The type `ty`, checked against clang's size and alignment.
@@ -81,6 +91,10 @@ impl<'u> Reader<'u> {
                 ty: ty.spelling(),
                 why: "its declaration nests too deep",
             });
+        }
+        // Of a reference clang gives the size of what it refers to.
+        if [CXType_LValueReference, CXType_RValueReference].contains(&ty.canonical().kind()) {
+            return Ok(self.pointer(ty.canonical().pointee()));
         }
         self.nesting += 1;
         let read = self.unchecked(ty);
@@ -102,7 +116,7 @@ impl<'u> Reader<'u> {
             }
             k if k == CXType_Elaborated => self.aligned_as(ty, ty.named()),
             k if k == CXType_Attributed => self.aligned_as(ty, ty.modified()),
-            k if k == CXType_Pointer => Ok(self.pointer(ty.pointee())),
+            k if is_pointer(k) => Ok(self.pointer(ty.pointee())),
             k if k == CXType_Record => self.record(ty.declaration()),
             k if k == CXType_Enum => self.enumeration(ty),
             k if k == CXType_ConstantArray => {
@@ -120,6 +134,7 @@ impl<'u> Reader<'u> {
             k if k == CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
             k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => Ok(Type::FUNCTION),
             k if k == CXType_Unexposed => self.unexposed(ty),
+            k if k == CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
             k if k == CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
             k if k == CXType_VariableArray => {
                 Err(unsupported(ty, "an array of variable length has no layout"))
@@ -153,6 +168,13 @@ impl<'u> Reader<'u> {
             k if k == CXType_LongDouble => model.long_double(),
             k if k == CXType_Float128 => Type::F128,
             k if k == CXType_NullPtr => Type::PTR,
+            k if k == CXType_Char16 => Type::U16,
+            k if k == CXType_Char32 => Type::U32,
+            k if k == CXType_WChar => match (model.wchar, self.facts.wchar_signed) {
+                (2, _) => Type::U16,
+                (_, true) => Type::I32,
+                (_, false) => Type::U32,
+            },
             _ => return None,
         })
     }
@@ -213,8 +235,10 @@ impl<'u> Reader<'u> {
         {
             words = rest;
         }
-        if words == "__bf16" {
-            return Ok(Type::BF16);
+        match words {
+            "__bf16" => return Ok(Type::BF16),
+            "char8_t" => return Ok(Type::U8),
+            _ => {}
         }
         let (signed, rest) = words
             .strip_prefix("unsigned ")

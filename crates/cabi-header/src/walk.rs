@@ -5,38 +5,44 @@
 use std::collections::{HashMap, HashSet};
 
 use cabi::Type;
-use clang_sys::{
-    CXCursor_EnumDecl, CXCursor_FunctionDecl, CXCursor_StructDecl, CXCursor_TypedefDecl,
-    CXCursor_UnionDecl,
-};
+use clang_sys::*;
 
 use crate::clang::{Cursor, Diagnostic, Place, Unit};
-use crate::header::{Header, HeaderError, Location, NamedType, Prototype, Reason, Skipped};
+use crate::classes::qualified_name;
+use crate::header::{Constant, Header, HeaderError, Location, NamedType, Prototype, Skipped};
+use crate::macros;
 use crate::prelude;
+use crate::reason::Reason;
 use crate::source::{Answers, Questions};
 use crate::types::{Reader, is_unnamed};
+use crate::written::Written;
 
 /// Walks the declarations, and asks what they do not say themselves.
 pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questions), HeaderError> {
     let target = unit.triple();
     let diagnostics = Diagnostics::new(unit)?;
-    let model = prelude::data_model(unit).map_err(|why| HeaderError::Unsupported {
+    let facts = prelude::facts(unit).map_err(|why| HeaderError::Unsupported {
         target: target.clone(),
         why,
     })?;
+    let macros = macros::read(unit, &facts.model, answers);
     let header = Header {
         target,
-        model,
+        model: facts.model,
         prototypes: Vec::new(),
         records: Vec::new(),
         typedefs: Vec::new(),
         enums: Vec::new(),
+        constants: Vec::new(),
+        macros: macros.integers,
         skipped: Vec::new(),
+        other_macros: macros.others,
     };
-    let declarations: Vec<Cursor<'_>> = unit.cursor().children();
+    let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
+    declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
     let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
     let mut walk = Walk {
-        reader: Reader::new(model, answers, ignored),
+        reader: Reader::new(facts, answers, ignored),
         header,
         errors: diagnostics.errors,
         functions: Vec::new(),
@@ -49,7 +55,8 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questi
             walk.declaration(cursor, 0);
         }
     }
-    let questions = walk.reader.questions();
+    let mut questions = walk.reader.questions();
+    questions.macros = macros.unknown;
     let unexplained: Vec<String> = walk
         .errors
         .iter()
@@ -154,35 +161,83 @@ struct Walk<'u> {
 impl<'u> Walk<'u> {
     fn declaration(&mut self, cursor: Cursor<'u>, depth: u16) {
         let kind = cursor.kind();
-        let is_record = kind == CXCursor_StructDecl || kind == CXCursor_UnionDecl;
+        if let Some(what) = unsupported_cxx(kind) {
+            self.header.skipped.push(Skipped {
+                name: qualified_name(cursor),
+                reason: Reason::Cxx(what),
+                location: location(cursor),
+            });
+            return;
+        }
         // clang bounds the nesting of the source; this bounds ours.
-        if is_record && depth < cabi::MAX_DEPTH {
+        if depth < cabi::MAX_DEPTH {
             for child in cursor.children() {
-                let is_type = [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_EnumDecl]
-                    .contains(&child.kind());
-                if is_type {
+                if is_walked(cursor, child.kind()) {
                     self.declaration(child, depth + 1);
                 }
             }
         }
+        if SCOPES.contains(&kind) {
+            return;
+        }
         let error = self.error_within(cursor);
-        let name = cursor.name();
         if kind == CXCursor_FunctionDecl {
             let read = error.map_or_else(|| self.reader.prototype(cursor), Err);
-            let location = location(cursor);
-            self.add_function(read.map_err(|reason| Skipped {
-                name,
-                reason,
-                location,
-            }));
-        } else if kind == CXCursor_TypedefDecl {
+            self.add_function(cursor, read);
+        } else if TYPEDEFS.contains(&kind) {
             let read = error.map_or_else(|| self.reader.ty(cursor.ty()), Err);
-            self.add_type(cursor, name, read);
-        } else if is_record || kind == CXCursor_EnumDecl {
-            let ty = cursor.ty();
-            if cursor == cursor.definition_or_null() && !is_unnamed(&ty.canonical().spelling()) {
-                let read = error.map_or_else(|| self.reader.ty(ty), Err);
-                self.add_type(cursor, ty.canonical().spelling(), read);
+            let written = self.reader.written(cursor.underlying());
+            self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
+        } else if is_type(kind) && cursor == cursor.definition_or_null() {
+            self.tagged(cursor, error);
+        }
+    }
+
+    /// The definition of a record or enumeration.
+    fn tagged(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+        let (kind, ty) = (cursor.kind(), cursor.ty());
+        let name = Some(ty.canonical().spelling()).filter(|name| !is_unnamed(name));
+        if kind == CXCursor_EnumDecl {
+            self.add_constants(cursor, name.as_deref().unwrap_or(""));
+        }
+        let Some(name) = name else { return };
+        let read = error.map_or_else(|| self.reader.ty(ty), Err);
+        let (written, members) = if kind == CXCursor_EnumDecl {
+            (self.reader.written(cursor.integer_type()), Vec::new())
+        } else {
+            (Written::Named(name.clone()), self.members(cursor, &read))
+        };
+        self.add_type(cursor, name, read, written, members);
+    }
+
+    /// The members of a record as written, one for each of the fields that `read` has.
+    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>) -> Vec<Written> {
+        let Some(ours) = read.as_ref().ok().and_then(Type::as_record) else {
+            return Vec::new();
+        };
+        let fields = record.ty().fields();
+        // Base classes come first.
+        let n_bases = ours.fields().len().saturating_sub(fields.len());
+        let bases = ours.fields().iter().take(n_bases);
+        let mut members: Vec<Written> =
+            bases.map(|base| Written::Type(base.ty().clone())).collect();
+        for field in fields {
+            members.push(self.reader.written(field.ty()));
+        }
+        members
+    }
+
+    fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str) {
+        for (cursor, value) in enumeration.enumerators() {
+            let ty = macros::integer_type(&self.reader.model, cursor.ty());
+            if let Some(ty) = ty {
+                self.header.constants.push(Constant {
+                    name: qualified_name(cursor),
+                    value,
+                    ty,
+                    enumeration: name.to_owned(),
+                    location: location(cursor),
+                });
             }
         }
     }
@@ -203,19 +258,37 @@ impl<'u> Walk<'u> {
         first
     }
 
-    fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<Type, Reason>) {
+    fn add_type(
+        &mut self,
+        cursor: Cursor<'u>,
+        name: String,
+        read: Result<Type, Reason>,
+        written: Written,
+        members: Vec<Written>,
+    ) {
         // C11 lets a typedef be repeated; a record without tag goes by its typedef's name.
-        if !self.types.insert(format!("{} {name}", cursor.kind())) {
+        let space = if TYPEDEFS.contains(&cursor.kind()) {
+            "typedef"
+        } else {
+            ""
+        };
+        if !self.types.insert(format!("{space} {name}")) {
             return;
         }
         let location = location(cursor);
         let list = match cursor.kind() {
-            kind if kind == CXCursor_TypedefDecl => &mut self.header.typedefs,
+            kind if TYPEDEFS.contains(&kind) => &mut self.header.typedefs,
             kind if kind == CXCursor_EnumDecl => &mut self.header.enums,
             _ => &mut self.header.records,
         };
         match read {
-            Ok(ty) => list.push(NamedType { name, ty, location }),
+            Ok(ty) => list.push(NamedType {
+                name,
+                ty,
+                written,
+                members,
+                location,
+            }),
             Err(reason) => self.header.skipped.push(Skipped {
                 name,
                 reason,
@@ -224,16 +297,24 @@ impl<'u> Walk<'u> {
         }
     }
 
-    fn add_function(&mut self, new: Result<Prototype, Skipped>) {
-        let name = match &new {
-            Ok(prototype) => &prototype.name,
-            Err(skipped) => &skipped.name,
+    fn add_function(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
+        let name = qualified_name(cursor);
+        // In C++ several functions have one name; in C a label may come with a later declaration.
+        let key = if self.reader.facts.cxx {
+            self.reader.symbol(cursor)
+        } else {
+            name.clone()
         };
-        let at = self.function_at.get(name).copied();
+        let new = read.map_err(|reason| Skipped {
+            name,
+            reason,
+            location: location(cursor),
+        });
+        let at = self.function_at.get(&key).copied();
         match at.and_then(|at| self.functions.get_mut(at)) {
             Some(known) => join(known, new),
             None => {
-                self.function_at.insert(name.clone(), self.functions.len());
+                self.function_at.insert(key, self.functions.len());
                 self.functions.push(new);
             }
         }
@@ -248,6 +329,51 @@ impl<'u> Walk<'u> {
         }
         self.header
     }
+}
+
+const RECORDS: [CXCursorKind; 3] = [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
+
+const METHODS: [CXCursorKind; 4] = [
+    CXCursor_CXXMethod,
+    CXCursor_Constructor,
+    CXCursor_Destructor,
+    CXCursor_ConversionFunction,
+];
+
+const SCOPES: [CXCursorKind; 2] = [CXCursor_LinkageSpec, CXCursor_Namespace];
+
+const TYPEDEFS: [CXCursorKind; 2] = [CXCursor_TypedefDecl, CXCursor_TypeAliasDecl];
+
+fn is_type(kind: CXCursorKind) -> bool {
+    RECORDS.contains(&kind) || kind == CXCursor_EnumDecl
+}
+
+/// Whether a declaration of kind `child` is looked at inside of `outer`.
+fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
+    match outer.kind() {
+        // What is in an unnamed namespace has no symbol others can refer to.
+        k if k == CXCursor_Namespace => !outer.name().is_empty(),
+        k if k == CXCursor_LinkageSpec => true,
+        k if RECORDS.contains(&k) => is_type(child) || METHODS.contains(&child),
+        _ => false,
+    }
+}
+
+/// What a declaration is that is left out for its kind.
+fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
+    match kind {
+        k if METHODS.contains(&k) => Some("a member function"),
+        k if k == CXCursor_FunctionTemplate => Some("a function template"),
+        k if k == CXCursor_ClassTemplate || k == CXCursor_ClassTemplatePartialSpecialization => {
+            Some("a class template")
+        }
+        _ => None,
+    }
+}
+
+/// Directives and macros, which are kept next to the declarations. An error within them costs the whole header.
+fn is_preprocessing(kind: CXCursorKind) -> bool {
+    (CXCursor_PreprocessingDirective..=CXCursor_InclusionDirective).contains(&kind)
 }
 
 /// Adds to what is known about a function what another declaration of it says.

@@ -1,0 +1,280 @@
+//! Declarations, attributes, macros and types of a unit: thin methods over libclang's functions.
+
+use std::ffi::{c_int, c_longlong, c_uint, c_ulonglong, c_void};
+use std::marker::PhantomData;
+use std::ptr;
+
+use clang_sys::*;
+
+use super::{Place, text};
+
+/// A token of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Token {
+    pub(crate) text: String,
+    /// A number, a character or a string.
+    pub(crate) is_literal: bool,
+}
+
+/// A declaration, attribute or macro of a [`Unit`](super::Unit).
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'u> {
+    raw: CXCursor,
+    unit: PhantomData<&'u ()>,
+}
+
+impl PartialEq for Cursor<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // SAFETY: comparing two cursors reads their fields only.
+        unsafe { clang_equalCursors(self.raw, other.raw) != 0 }
+    }
+}
+
+/// A method that passes the cursor to one function of libclang.
+macro_rules! cursor_methods {
+    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name(self) -> $result {
+            // SAFETY: a `Cursor` borrows its live unit, which is all these functions require of it.
+            let raw = unsafe { $function(self.raw) };
+            #[allow(clippy::redundant_closure_call)]
+            ($convert)(raw)
+        })*
+    };
+}
+
+impl<'u> Cursor<'u> {
+    pub(super) fn new(raw: CXCursor) -> Self {
+        Self {
+            raw,
+            unit: PhantomData,
+        }
+    }
+
+    cursor_methods! {
+        kind = clang_getCursorKind -> CXCursorKind, |kind| kind;
+        /// The declared name; empty for none. clang invents text for some unnamed records.
+        name = clang_getCursorSpelling -> String, owned;
+        ty = clang_getCursorType -> Ty<'u>, Ty::new;
+        storage = clang_Cursor_getStorageClass -> CX_StorageClass, |class| class;
+        is_inline = clang_Cursor_isFunctionInlined -> bool, is_true;
+        /// Where the entity is defined, if it is.
+        definition_or_null = clang_getCursorDefinition -> Cursor<'u>, Cursor::new;
+        hash = clang_hashCursor -> u32, |hash| hash;
+        is_null = clang_Cursor_isNull -> bool, |is: c_int| is != 0;
+        /// Whether clang marked the declaration as wrong.
+        is_invalid = clang_isInvalidDeclaration -> bool, is_true;
+        /// Of a typedef: the type it names.
+        underlying = clang_getTypedefDeclUnderlyingType -> Ty<'u>, Ty::new;
+        /// Of an enumeration: its integer type.
+        integer_type = clang_getEnumDeclIntegerType -> Ty<'u>, Ty::new;
+        /// Of an enumerator.
+        enum_value = clang_getEnumConstantDeclValue -> c_longlong, |value| value;
+        /// Of an enumerator of an unsigned type.
+        enum_unsigned_value = clang_getEnumConstantDeclUnsignedValue -> c_ulonglong, |value| value;
+        /// The name the linker knows, as the target's C++ ABI makes it.
+        mangled = clang_Cursor_getMangling -> String, owned;
+        linkage = clang_getCursorLinkage -> CXLinkageKind, |linkage| linkage;
+        /// The namespace or class a declaration belongs to.
+        parent = clang_getCursorSemanticParent -> Cursor<'u>, Cursor::new;
+        is_virtual = clang_CXXMethod_isVirtual -> bool, is_true;
+        is_virtual_base = clang_isVirtualBase -> bool, is_true;
+        is_function_macro = clang_Cursor_isMacroFunctionLike -> bool, is_true;
+        is_bit_field = clang_Cursor_isBitField -> bool, is_true;
+        bit_width = clang_getFieldDeclBitWidth -> c_int, |width| width;
+        /// Of a member: bits from the start of its record; negative for an error.
+        offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
+    }
+
+    /// Of an enumeration: its constants and their values.
+    pub(crate) fn enumerators(self) -> Vec<(Cursor<'u>, i128)> {
+        let kind = self.integer_type().canonical().kind();
+        // clang extends the value by a sign whatever the type.
+        let is_unsigned = UNSIGNED.contains(&kind);
+        let constants = self.children().into_iter();
+        constants
+            .filter(|child| child.kind() == CXCursor_EnumConstantDecl)
+            .map(|constant| {
+                let value = if is_unsigned {
+                    i128::from(constant.enum_unsigned_value())
+                } else {
+                    i128::from(constant.enum_value())
+                };
+                (constant, value)
+            })
+            .collect()
+    }
+
+    pub(crate) fn is_attribute(self) -> bool {
+        // SAFETY: takes a number.
+        unsafe { clang_isAttribute(self.kind()) != 0 }
+    }
+
+    /// Of a function: the declaration of parameter `i`.
+    pub(crate) fn arg(self, i: u32) -> Cursor<'u> {
+        // SAFETY: the cursor's unit is live; an index too large gives a null cursor.
+        Cursor::new(unsafe { clang_Cursor_getArgument(self.raw, i) })
+    }
+
+    /// The declaration as clang prints it, attributes included.
+    pub(crate) fn printed(self) -> String {
+        // SAFETY: the cursor's unit is live; a null policy stands for the default.
+        unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
+    }
+
+    /// The tokens of the source text that the cursor covers, comments left out.
+    pub(crate) fn tokens(self) -> Vec<Token> {
+        let (mut raw, mut n): (*mut CXToken, c_uint) = (ptr::null_mut(), 0);
+        // SAFETY: the cursor's unit is live; the tokens, `n` of them unless null, are ours until they are disposed of here, with the unit
+        // they came from.
+        unsafe {
+            let unit = clang_Cursor_getTranslationUnit(self.raw);
+            clang_tokenize(unit, clang_getCursorExtent(self.raw), &mut raw, &mut n);
+            if raw.is_null() {
+                return Vec::new();
+            }
+            let tokens = std::slice::from_raw_parts(raw, n as usize)
+                .iter()
+                .filter(|token| clang_getTokenKind(**token) != CXToken_Comment)
+                .map(|token| Token {
+                    is_literal: clang_getTokenKind(*token) == CXToken_Literal,
+                    text: text(clang_getTokenSpelling(unit, *token)),
+                })
+                .collect();
+            clang_disposeTokens(unit, raw, n);
+            tokens
+        }
+    }
+
+    pub(crate) fn place(self) -> Place {
+        // SAFETY: the cursor's unit, and so the location, is live.
+        unsafe { Place::new(clang_getCursorLocation(self.raw)) }
+    }
+
+    /// First and last position of the declaration.
+    pub(crate) fn extent(self) -> (Place, Place) {
+        // SAFETY: as in `place`.
+        unsafe {
+            let range = clang_getCursorExtent(self.raw);
+            (
+                Place::new(clang_getRangeStart(range)),
+                Place::new(clang_getRangeEnd(range)),
+            )
+        }
+    }
+
+    pub(crate) fn children(self) -> Vec<Cursor<'u>> {
+        extern "C" fn visit(
+            cursor: CXCursor,
+            _: CXCursor,
+            found: CXClientData,
+        ) -> CXChildVisitResult {
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(cursor);
+            CXChildVisit_Continue
+        }
+        let mut found: Vec<CXCursor> = Vec::new();
+        // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to, during this call only.
+        unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
+        found.into_iter().map(Cursor::new).collect()
+    }
+}
+
+/// A type of a [`Unit`](super::Unit), with the typedefs and attributes it was written with.
+#[derive(Clone, Copy)]
+pub(crate) struct Ty<'u> {
+    raw: CXType,
+    unit: PhantomData<&'u ()>,
+}
+
+/// A method that passes the type to one function of libclang.
+macro_rules! type_methods {
+    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name(self) -> $result {
+            // SAFETY: a `Ty` borrows its live unit, which is all these functions require of it.
+            let raw = unsafe { $function(self.raw) };
+            #[allow(clippy::redundant_closure_call)]
+            ($convert)(raw)
+        })*
+    };
+}
+
+impl<'u> Ty<'u> {
+    fn new(raw: CXType) -> Self {
+        Self {
+            raw,
+            unit: PhantomData,
+        }
+    }
+
+    pub(crate) fn kind(self) -> CXTypeKind {
+        self.raw.kind
+    }
+
+    type_methods! {
+        spelling = clang_getTypeSpelling -> String, owned;
+        /// Without typedefs and attributes, and so without the alignment they asked for.
+        canonical = clang_getCanonicalType -> Ty<'u>, Ty::new;
+        declaration = clang_getTypeDeclaration -> Cursor<'u>, Cursor::new;
+        /// Bytes; negative for an error.
+        size = clang_Type_getSizeOf -> c_longlong, |size| size;
+        /// Bytes; negative for an error.
+        align = clang_Type_getAlignOf -> c_longlong, |align| align;
+        pointee = clang_getPointeeType -> Ty<'u>, Ty::new;
+        /// Of a vector or complex type.
+        element = clang_getElementType -> Ty<'u>, Ty::new;
+        n_elements = clang_getNumElements -> c_longlong, |n| n;
+        array_element = clang_getArrayElementType -> Ty<'u>, Ty::new;
+        array_len = clang_getArraySize -> c_longlong, |n| n;
+        named = clang_Type_getNamedType -> Ty<'u>, Ty::new;
+        modified = clang_Type_getModifiedType -> Ty<'u>, Ty::new;
+        /// What `_Atomic` was applied to.
+        atomic_value = clang_Type_getValueType -> Ty<'u>, Ty::new;
+        result = clang_getResultType -> Ty<'u>, Ty::new;
+        n_params = clang_getNumArgTypes -> c_int, |n| n;
+        is_variadic = clang_isFunctionTypeVariadic -> bool, is_true;
+        convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
+    }
+
+    /// The type of parameter `i` of a function type, decayed.
+    pub(crate) fn param(self, i: u32) -> Ty<'u> {
+        // SAFETY: the type's unit is live; an index too large gives an invalid type.
+        Ty::new(unsafe { clang_getArgType(self.raw, i) })
+    }
+
+    /// The members of a record, unnamed bit-fields and anonymous records among them.
+    pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
+        extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(field);
+            CXVisit_Continue
+        }
+        let mut found: Vec<CXCursor> = Vec::new();
+        // SAFETY: as in `children`.
+        unsafe {
+            clang_Type_visitFields(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>())
+        };
+        found.into_iter().map(Cursor::new).collect()
+    }
+}
+
+/// Kinds of unsigned integers that an enumeration can have.
+const UNSIGNED: [CXTypeKind; 7] = [
+    CXType_Bool,
+    CXType_Char_U,
+    CXType_UChar,
+    CXType_UShort,
+    CXType_UInt,
+    CXType_ULong,
+    CXType_ULongLong,
+];
+
+fn owned(string: CXString) -> String {
+    // SAFETY: called only by the macros above, with what libclang has just returned.
+    unsafe { text(string) }
+}
+
+fn is_true(flag: c_uint) -> bool {
+    flag != 0
+}

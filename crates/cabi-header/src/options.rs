@@ -1,0 +1,197 @@
+//! How a header is read: arguments, language, and where headers such as `stddef.h` come from.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// How a header is read.
+///
+/// # Example
+/// ```
+/// use cabi_header::Options;
+///
+/// let options = Options::new().name("point.h").arg("-std=c11").args(["-I", "include", "-DNDEBUG"]);
+/// # let _ = options;
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    pub(crate) name: PathBuf,
+    pub(crate) args: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: PathBuf::from("header.h"),
+            args: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// No arguments; text in memory is called `header.h`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What text in memory is called in messages and locations; quoted includes are searched next to it.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<PathBuf>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// One argument for clang: `-Idir`, `-DNAME`, `-std=c11`, `--target=aarch64-linux-gnu`.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Several arguments for clang.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The language that clang reads: what the last `-x` says, else C++ for the names that C++ headers have.
+    pub(crate) fn language(&self) -> &str {
+        let mut args = self.args.iter();
+        let mut said = None;
+        while let Some(arg) = args.next() {
+            if arg == "-x" {
+                said = args.next().map(String::as_str).or(said);
+            } else if let Some(language) = arg.strip_prefix("-x") {
+                said = Some(language);
+            }
+        }
+        let extension = self.name.extension().and_then(|end| end.to_str());
+        let is_cxx = extension.is_some_and(|end| CXX_EXTENSIONS.contains(&end));
+        said.unwrap_or(if is_cxx { "c++" } else { "c" })
+    }
+
+    /// Where headers are searched behind the directories given and those that clang knows: what its installation may lack.
+    pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
+        let is = |names: &[&str]| {
+            let mut args = self.args.iter();
+            args.any(|arg| names.iter().any(|name| arg.starts_with(name)))
+        };
+        if is(&["-nostdinc", "-nobuiltininc"]) {
+            return Vec::new();
+        }
+        let mut directories = Vec::new();
+        // Another target's headers are not the system compiler's.
+        if !is(&[
+            "--target",
+            "-target",
+            "--sysroot",
+            "-isysroot",
+            "-m32",
+            "-mx32",
+        ]) {
+            directories.extend(compiler_includes(self.language()).iter().cloned());
+        }
+        directories.extend(builtin_includes(library));
+        let option = |dir: PathBuf| ["-idirafter".to_owned(), dir.to_string_lossy().into_owned()];
+        directories.into_iter().flat_map(option).collect()
+    }
+}
+
+/// Endings of files that are C++ to gcc and clang.
+const CXX_EXTENSIONS: [&str; 9] = ["hpp", "hxx", "hh", "H", "h++", "cpp", "cxx", "cc", "C"];
+
+/// The directories that `cc -E -v` lists for the language, without those of the compiler's own headers: clang has its own. Asked once.
+fn compiler_includes(language: &str) -> &'static [PathBuf] {
+    static C: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    static CXX: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let (known, language) = if language.starts_with("c++") {
+        (&CXX, "c++")
+    } else {
+        (&C, "c")
+    };
+    known.get_or_init(|| {
+        let run = Command::new("cc")
+            .args(["-E", "-v", "-x", language, "-"])
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output();
+        // Without a compiler clang's own knowledge has to do.
+        let listing = run.map_or_else(
+            |_| String::new(),
+            |out| String::from_utf8_lossy(&out.stderr).into_owned(),
+        );
+        search_list(&listing)
+    })
+}
+
+/// The directories between the two lines that gcc and clang put around them.
+fn search_list(listing: &str) -> Vec<PathBuf> {
+    listing
+        .lines()
+        .skip_while(|line| !line.starts_with("#include <...>"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("End of search list"))
+        .map(|line| line.trim().trim_end_matches(" (framework directory)"))
+        .map(PathBuf::from)
+        .filter(|dir| !dir.join("stdarg.h").is_file())
+        .collect()
+}
+
+/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are installed next to libclang.
+fn builtin_includes(library: &Path) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = library
+        .parent()
+        .into_iter()
+        .map(|lib| lib.join("clang"))
+        .collect();
+    roots.extend(subdirectories(Path::new("/usr/lib/gcc")));
+    let mut found = Vec::new();
+    for root in roots {
+        let newest = subdirectories(&root)
+            .into_iter()
+            .map(|version| version.join("include"))
+            .rev();
+        found.extend(
+            newest
+                .into_iter()
+                .find(|dir| dir.join("stddef.h").is_file()),
+        );
+    }
+    found
+}
+
+fn subdirectories(dir: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Options, search_list};
+    use std::path::Path;
+
+    #[test]
+    fn languages() {
+        let language = |options: &Options| options.language().to_owned();
+        assert_eq!(language(&Options::new()), "c");
+        assert_eq!(language(&Options::new().name("a.hpp")), "c++");
+        assert_eq!(language(&Options::new().name("a.hpp").arg("-xc")), "c");
+        assert_eq!(language(&Options::new().args(["-x", "c++"])), "c++");
+    }
+
+    #[test]
+    fn a_search_list() {
+        let listing = "#include \"...\" search starts here:\n /quoted\n#include <...> search starts here:\n /a b\n /c\nEnd of search list.\n /d\n";
+        assert_eq!(search_list(listing), [Path::new("/a b"), Path::new("/c")]);
+        assert!(search_list("").is_empty());
+    }
+}

@@ -1,0 +1,127 @@
+//! Why single declarations are left out of a header.
+
+use std::fmt;
+
+/// Why a declaration was left out. A closed list: each kind has a [`key`](Self::key).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A `static` function has no symbol.
+    Static,
+    /// An `inline` function without `extern` has no symbol for sure.
+    Inline,
+    /// clang calls it wrong, or something it refers to.
+    Invalid(String),
+    /// A structure, union or enumeration without definition, used by value.
+    Incomplete(String),
+    /// A calling convention that is not the target's C convention.
+    Convention(String),
+    /// An attribute that changes the ABI in a way this crate does not model.
+    Attribute(String),
+    /// A type that is no C type of this crate.
+    Unsupported {
+        /// The type, as clang spells it.
+        ty: String,
+        /// What about it.
+        why: &'static str,
+    },
+    /// A part of C++ that is no function and no class of C's kind.
+    Cxx(&'static str),
+    /// A macro that is no integer.
+    Macro(&'static str),
+    /// `cabi` refused the type.
+    Type(cabi::Error),
+    /// clang's layout and ours differ.
+    Mismatch {
+        /// The type, as clang spells it.
+        ty: String,
+        /// `size`, `alignment`, or `offset of x`.
+        what: String,
+        /// In bytes; offsets in bits.
+        ours: u64,
+        /// In bytes; offsets in bits.
+        clang: i64,
+    },
+    /// The reason lies in a part of the declaration.
+    In {
+        /// `parameter 2`, `result`, `field x`.
+        part: String,
+        /// Why.
+        reason: Box<Reason>,
+    },
+}
+
+impl Reason {
+    /// The keys of all reasons.
+    pub const KEYS: [&'static str; 11] = [
+        "static",
+        "inline",
+        "invalid",
+        "incomplete",
+        "convention",
+        "attribute",
+        "unsupported",
+        "c++",
+        "macro",
+        "type",
+        "mismatch",
+    ];
+
+    /// A word for the kind of reason that stays the same from version to version, for reports. One of [`KEYS`](Self::KEYS).
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Inline => "inline",
+            Self::Invalid(_) => "invalid",
+            Self::Incomplete(_) => "incomplete",
+            Self::Convention(_) => "convention",
+            Self::Attribute(_) => "attribute",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Cxx(_) => "c++",
+            Self::Macro(_) => "macro",
+            Self::Type(_) => "type",
+            Self::Mismatch { .. } => "mismatch",
+            Self::In { reason, .. } => reason.key(),
+        }
+    }
+
+    pub(crate) fn inside(self, part: String) -> Self {
+        Self::In {
+            part,
+            reason: Box::new(self),
+        }
+    }
+}
+
+impl From<cabi::Error> for Reason {
+    fn from(error: cabi::Error) -> Self {
+        Self::Type(error)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static => f.write_str("a static function has no symbol"),
+            Self::Inline => f.write_str("an inline function has no symbol of its own"),
+            Self::Invalid(message) => write!(f, "clang says: {message}"),
+            Self::Incomplete(ty) => write!(f, "{ty} is incomplete here"),
+            Self::Convention(name) => write!(f, "the calling convention {name} is not supported"),
+            Self::Attribute(name) => write!(f, "the attribute {name} is not supported"),
+            Self::Unsupported { ty, why } => write!(f, "{ty}: {why}"),
+            Self::Cxx(what) => write!(f, "{what} of C++ is not supported"),
+            Self::Macro(why) => write!(f, "the macro {why}"),
+            Self::Type(error) => error.fmt(f),
+            Self::Mismatch {
+                ty,
+                what,
+                ours,
+                clang,
+            } => {
+                write!(f, "{ty}: clang's {what} is {clang}, ours {ours}")
+            }
+            Self::In { part, reason } => write!(f, "{part}: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Types as declarations write them: what a [`Type`] leaves out because no ABI depends on it, for front ends that check types.
+
+use cabi::Type;
+use clang_sys::*;
+
+use crate::clang::Ty;
+use crate::types::{Reader, is_unnamed};
+
+/// How deep pointers, arrays and functions are followed.
+const MAX_NESTING: u32 = 16;
+
+/// A type as it was written: what pointers point to, and which record or enumeration it is. Typedefs are resolved, qualifiers dropped.
+///
+/// # Example
+/// ```
+/// use cabi_header::{HeaderError, Options, Written, parse};
+///
+/// let header = match parse("struct node { struct node *next; }; struct node *f(char *name);", &Options::new()) {
+///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+///     read => read?,
+/// };
+/// let node = Written::Named("struct node".into());
+/// assert_eq!(header.records[0].members, [Written::Pointer(Box::new(node))]);
+/// assert_eq!(header.prototype("f").unwrap().written_params, [Written::Pointer(Box::new(Written::Char))]);
+/// # Ok::<(), HeaderError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Written {
+    /// `void`.
+    Void,
+    /// Plain `char`, which is neither of the two integers of its size.
+    Char,
+    /// A record or enumeration that has a name, as [`Header::ty`](crate::Header::ty) takes it. It may be incomplete or left out.
+    Named(String),
+    /// A pointer to an object, or to something incomplete.
+    Pointer(Box<Written>),
+    /// A function; behind a [`Pointer`](Self::Pointer) where it is a value.
+    Function {
+        /// Parameters, decayed.
+        params: Vec<Written>,
+        /// The result.
+        ret: Box<Written>,
+        /// Whether more arguments may follow.
+        variadic: bool,
+    },
+    /// An array of so many elements; flexible without a number.
+    Array(Box<Written>, Option<u64>),
+    /// Everything else; the type says it all.
+    Type(Type),
+    /// What has no [`Type`], behind a pointer: as clang spells it.
+    Other(String),
+}
+
+impl<'u> Reader<'u> {
+    /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is [`Written::Other`].
+    pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
+        self.written_at(ty, 0)
+    }
+
+    /// As [`written`](Self::written), decayed.
+    pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> Written {
+        self.written_param_at(ty, 0)
+    }
+
+    fn written_param_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+        match self.written_at(ty, depth) {
+            Written::Array(element, _) => Written::Pointer(element),
+            function @ Written::Function { .. } => Written::Pointer(Box::new(function)),
+            other => other,
+        }
+    }
+
+    fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+        let canonical = ty.canonical();
+        if depth >= MAX_NESTING {
+            return Written::Other(ty.spelling());
+        }
+        let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));
+        match canonical.kind() {
+            k if k == CXType_Void => Written::Void,
+            k if k == CXType_Char_S || k == CXType_Char_U => Written::Char,
+            k if is_pointer(k) => Written::Pointer(boxed(self, canonical.pointee())),
+            k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => {
+                let n = u32::try_from(canonical.n_params()).unwrap_or(0);
+                Written::Function {
+                    params: (0..n)
+                        .map(|i| self.written_param_at(canonical.param(i), depth + 1))
+                        .collect(),
+                    ret: boxed(self, canonical.result()),
+                    variadic: canonical.is_variadic(),
+                }
+            }
+            k if k == CXType_ConstantArray => {
+                let len = u64::try_from(canonical.array_len()).ok();
+                Written::Array(boxed(self, canonical.array_element()), len)
+            }
+            k if k == CXType_IncompleteArray => {
+                Written::Array(boxed(self, canonical.array_element()), None)
+            }
+            k if k == CXType_Record || k == CXType_Enum => {
+                let name = canonical.declaration().ty().canonical().spelling();
+                if is_unnamed(&name) {
+                    self.written_type(ty)
+                } else {
+                    Written::Named(name)
+                }
+            }
+            _ => self.written_type(ty),
+        }
+    }
+
+    fn written_type(&mut self, ty: Ty<'u>) -> Written {
+        self.ty(ty)
+            .map_or_else(|_| Written::Other(ty.spelling()), Written::Type)
+    }
+}
+
+/// Pointers, and C++'s references, which travel as pointers.
+pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
+    [
+        CXType_Pointer,
+        CXType_LValueReference,
+        CXType_RValueReference,
+    ]
+    .contains(&kind)
+}
