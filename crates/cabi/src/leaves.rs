@@ -76,6 +76,8 @@ pub struct EmptyArray {
     pub offset_bits: u64,
     /// Whether it and every member around it start at a multiple of their type's alignment.
     pub members_aligned: bool,
+    /// Bytes that one element would have, if elements are records or arrays; otherwise 0.
+    pub aggregate_bytes: u64,
 }
 
 impl EmptyArray {
@@ -264,6 +266,7 @@ impl<'a> Leaves<'a> {
                 let here = EmptyArray {
                     offset_bits: place.offset * 8,
                     members_aligned,
+                    aggregate_bytes: if elem.is_aggregate() { elem.size() } else { 0 },
                 };
                 context.phantom = context.phantom.or(Some(here));
                 1

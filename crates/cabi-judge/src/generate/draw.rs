@@ -292,7 +292,11 @@ impl Draw {
         });
         // Behind the brace of an anonymous record attributes are the record's, which says what it has already: gcc takes the last
         // alignment, clang the greatest.
-        if matches!(member.form, Form::Anonymous(_)) {
+        if let Form::Anonymous(record) = &mut member.form {
+            // A pragma around the outer record holds for it too; see below.
+            let is_bits = |member: &&mut CMember| matches!(member.form, Form::Bits { .. });
+            let bits = record.members.iter_mut().filter(is_bits);
+            bits.for_each(|bits| bits.aligned = None);
             return member;
         }
         member.packed = self.random.chance(5);

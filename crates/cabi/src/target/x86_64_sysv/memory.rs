@@ -14,10 +14,19 @@ pub(super) fn sends_to_memory(
     ty: &Type,
     cx: &mut Classify<'_, '_>,
 ) -> Option<&'static str> {
-    if let Some(array) = leaf.context.phantom
-        && !is_counted(array, cx)
-    {
-        return empty_objection(array.members_aligned, ty, cx);
+    if let Some(array) = leaf.context.phantom {
+        if !is_counted(array, cx) {
+            return empty_objection(array.members_aligned, ty, cx);
+        }
+        if array
+            .aggregate_bytes
+            .saturating_add(array.offset_bits % 64 / 8)
+            > 16
+        {
+            return Some(
+                "rule 5(c): an array of no elements, one of which is in more than two eightbytes",
+            );
+        }
     }
     if leaf.context.atomic && ty.is_aggregate() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         return Some("an _Atomic member");
