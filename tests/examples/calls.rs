@@ -32,13 +32,14 @@ fn main() -> ExitCode {
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run {
+    use cabi::FnSig;
     use cabi_judge::judge::Bench;
     use cabi_tests::jit::shim_signature;
     use cabi_tests::shims::{self, measured};
     use clif_cabi::Lowering;
     use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
     use clif_cabi::cranelift_module::Module;
-    use clif_cabi_jit::{Cpu, Engine, Settings};
+    use clif_cabi_jit::{Code, Cpu, Engine, Settings};
 
     /// Callees that use each argument once, and the loop.
     const SOURCE: &str = r#"
@@ -108,25 +109,7 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
             .build(SOURCE, &["-O2"])
             .map_err(|error| error.to_string())?;
 
-        let settings = Settings::default().cpu(Cpu::Baseline);
-        let mut engine = Engine::new(&settings).map_err(|error| error.to_string())?;
-        let lower = Lowering::new(engine.isa()).map_err(|error| error.to_string())?;
-        let signature = shim_signature();
-        let id = engine
-            .declare_local(&signature)
-            .map_err(|error| error.to_string())?;
-        let mut ctx = engine.make_context();
-        ctx.func.signature = signature;
-        let mut fn_ctx = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-        shims::emit(&mut engine, &lower, &mut builder, &chosen.sig)
-            .map_err(|error| error.to_string())?;
-        builder.finalize(engine.isa().frontend_config());
-        engine
-            .define(id, &mut ctx)
-            .map_err(|error| error.to_string())?;
-        engine.finalize().map_err(|error| error.to_string())?;
-
+        let code = shim(&chosen.sig)?;
         // A variadic function adds up as many as its first argument says: 4.
         let mut args = [0_u8; 256];
         args[0] = 4;
@@ -142,7 +125,6 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
             let repeat = library
                 .get::<Repeat>(b"repeat")
                 .map_err(|error| error.to_string())?;
-            let code = engine.code(id).map_err(|error| error.to_string())?;
             let shim = code.as_ptr().cast::<u8>();
             repeat(
                 shim,
@@ -153,5 +135,26 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
             );
         }
         Ok(format!("{name}: {n} calls by {}", judge.name()))
+    }
+
+    fn shim(sig: &FnSig) -> Result<Code, String> {
+        let settings = Settings::default().cpu(Cpu::Baseline);
+        let mut engine = Engine::new(&settings).map_err(|error| error.to_string())?;
+        let lower = Lowering::new(engine.isa()).map_err(|error| error.to_string())?;
+        let signature = shim_signature();
+        let id = engine
+            .declare_local(&signature)
+            .map_err(|error| error.to_string())?;
+        let mut ctx = engine.make_context();
+        ctx.func.signature = signature;
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        shims::emit(&mut engine, &lower, &mut builder, sig).map_err(|error| error.to_string())?;
+        builder.finalize(engine.isa().frontend_config());
+        engine
+            .define(id, &mut ctx)
+            .map_err(|error| error.to_string())?;
+        engine.finalize().map_err(|error| error.to_string())?;
+        engine.code(id).map_err(|error| error.to_string())
     }
 }

@@ -196,23 +196,28 @@ pub fn shim(
             } else {
                 lower.call_sig(&mut bridges, builder, target, sig, &args, wanted)?
             };
-            match returned {
-                Returned::Value(value) => {
-                    builder.ins().store(MemFlagsData::new(), value, ret, 0);
-                }
-                Returned::Pieces(values) => {
-                    for (piece, value) in pieces.iter().zip(values) {
-                        store_piece(builder, piece, value, ret);
-                    }
-                }
-                _ => {}
-            }
+            keep(builder, returned, &pieces, ret);
             if !sig.is_noreturn() {
                 builder.ins().return_(&[]);
             }
             Ok(())
         },
     )
+}
+
+/// Stores a result that is not in memory yet.
+fn keep(builder: &mut FunctionBuilder<'_>, returned: Returned, pieces: &[Piece], to: Value) {
+    match returned {
+        Returned::Value(value) => {
+            builder.ins().store(MemFlagsData::new(), value, to, 0);
+        }
+        Returned::Pieces(values) => {
+            for (piece, value) in pieces.iter().zip(values) {
+                store_piece(builder, piece, value, to);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether variant `variant` of a shim leaves the result where it was told to.

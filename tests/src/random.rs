@@ -115,18 +115,21 @@ pub fn record(depth: u32) -> BoxedStrategy<Type> {
                 }
             }
             let ty = build(&good, false).unwrap_or(Type::I32);
-            // Compilers ignore the attribute where a member is not as large as the first.
-            let alike = ty.as_record().is_some_and(|record| {
-                let mut fields = record.fields().iter();
-                fields.all(|field| field.ty().size() == ty.size() && field.bit_field().is_none())
-            });
-            if kind % 3 == 0 && alike {
+            if kind % 3 == 0 && can_be_transparent(&ty) {
                 build(&good, true).unwrap_or(ty)
             } else {
                 ty
             }
         })
         .boxed()
+}
+
+/// Compilers ignore the attribute where a member is not as large as the first.
+fn can_be_transparent(ty: &Type) -> bool {
+    ty.as_record().is_some_and(|record| {
+        let mut fields = record.fields().iter();
+        fields.all(|field| field.ty().size() == ty.size() && field.bit_field().is_none())
+    })
 }
 
 /// Any choice of policy bits, or a profile.

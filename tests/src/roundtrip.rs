@@ -4,7 +4,7 @@ use cabi::{FnSig, Type};
 use cabi_judge::graffiti::{Painter, Pattern};
 use cabi_judge::half::Images;
 use clif_cabi::Lowering;
-use clif_cabi::cranelift_module::Module;
+use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Engine, Settings};
 
 use crate::guard::{Rooms, Side};
@@ -17,7 +17,6 @@ use crate::random::passed_as;
 /// # Errors
 /// [`Stop`].
 pub fn run(sig: &FnSig, settings: &Settings, rooms: &Rooms, variant: usize) -> Result<(), Stop> {
-    let failed = |why: &str| Stop::Failed(why.to_owned());
     let mut engine = Engine::new(settings)?;
     let lower = Lowering::new(engine.isa())?;
     let types: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
@@ -44,42 +43,59 @@ pub fn run(sig: &FnSig, settings: &Settings, rooms: &Rooms, variant: usize) -> R
     let target = Target::Function(callee);
     let shim = jit::shim(&mut engine, &lower, sig, target, variant, twist)?;
     engine.finalize()?;
+    let values = Values {
+        offsets: &images.offsets,
+        patterns: &patterns,
+        result: &result,
+    };
+    call(&engine, shim, rooms, variant, values, &places)
+}
+
+/// What is sent, and what comes back.
+struct Values<'a> {
+    offsets: &'a [usize],
+    patterns: &'a [Pattern],
+    result: &'a Pattern,
+}
+
+fn call(
+    engine: &Engine,
+    shim: FuncId,
+    rooms: &Rooms,
+    variant: usize,
+    values: Values<'_>,
+    places: &Places<'_>,
+) -> Result<(), Stop> {
+    let no_room = || Stop::Failed("no room".to_owned());
     let side = if variant.is_multiple_of(2) {
         Side::End
     } else {
         Side::Start
     };
     let mut pointers = Vec::new();
-    for (i, pattern) in patterns.iter().enumerate() {
-        pointers.push(
-            rooms
-                .put(i + 1, &pattern.bytes, side)
-                .ok_or_else(|| failed("no room"))?,
-        );
+    for (i, pattern) in values.patterns.iter().enumerate() {
+        let at = rooms.put(i + 1, &pattern.bytes, side);
+        pointers.push(at.ok_or_else(no_room)?);
     }
-    let size = result.bytes.len();
-    let ret = rooms
-        .put(0, &vec![0xcc; size], side)
-        .ok_or_else(|| failed("no room"))?;
-    // SAFETY: compiled as such just above; each pointer leads to an object of its parameter's type, and `ret` to one of the result's.
+    let size = values.result.bytes.len();
+    let ret = rooms.put(0, &vec![0xcc; size], side).ok_or_else(no_room)?;
+    // SAFETY: `run` has compiled it as such; each pointer leads to an object of its parameter's type, and `ret` to one of the result's.
     unsafe {
         type Shim = unsafe extern "C" fn(*const *mut u8, *mut u8, *const u8);
         let shim = engine.code(shim)?.typed::<Shim>();
         shim(pointers.as_ptr(), ret, std::ptr::null());
     }
-    for (i, (pattern, offset)) in patterns.iter().zip(&images.offsets).enumerate() {
-        // The function writes through the pointer it was compiled with.
-        let got = seen
-            .get(*offset..*offset + pattern.bytes.len())
-            .unwrap_or_default();
-        let check = pattern.check_all(std::hint::black_box(got));
+    for (i, (pattern, offset)) in values.patterns.iter().zip(values.offsets).enumerate() {
+        // SAFETY: the buffer at `seen` has the size of all images, and only the call above has written to it.
+        let got =
+            unsafe { std::slice::from_raw_parts(places.seen.add(*offset), pattern.bytes.len()) };
+        let check = pattern.check_all(got);
         check.map_err(|why| Stop::Failed(format!("argument {i}: {why}")))?;
     }
     if keeps_result(variant) {
-        let got = rooms.get(0, size, side).ok_or_else(|| failed("no room"))?;
-        result
-            .check_all(&got)
-            .map_err(|why| Stop::Failed(format!("result: {why}")))?;
+        let got = rooms.get(0, size, side).ok_or_else(no_room)?;
+        let check = values.result.check_all(&got);
+        check.map_err(|why| Stop::Failed(format!("result: {why}")))?;
     }
     Ok(())
 }

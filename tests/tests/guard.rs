@@ -34,7 +34,7 @@ mod suite {
     use cabi_tests::interop::all_settings;
     use cabi_tests::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
     use clif_cabi::Lowering;
-    use clif_cabi::cranelift_module::Module;
+    use clif_cabi::cranelift_module::{FuncId, Module};
     use clif_cabi_jit::{Engine, Settings};
 
     /// The rooms: the argument, the callee's copy of it, the result's source, its destination, and an argument that only fills registers.
@@ -162,7 +162,6 @@ mod suite {
         let n_before = params.len() - 1;
         let sig = FnSig::new(params, case.ty.clone());
         let size = usize::try_from(case.ty.size()).unwrap_or(ROOM);
-        let mut calls = 0;
         let mut pairs = Vec::new();
         for side in [Side::Start, Side::End] {
             let at = |room| rooms.object(room, size, side);
@@ -189,40 +188,47 @@ mod suite {
             }
         }
         engine.finalize()?;
-        for (side, variant, shim) in pairs {
-            let failed = |why: String| Stop::Failed(format!("variant {variant}, {side:?}: {why}"));
-            let mut painter = Painter::default();
-            let argument = painter.paint(&case.ty);
-            let result = painter.paint(&case.ty);
-            for room in [ARGUMENT, SEEN, GIVEN, RETURNED, FILLER] {
-                let _ = rooms.put(room, &[POISON; ROOM], Side::Start);
-            }
-            let place = |room, bytes: &[u8]| {
-                rooms
-                    .put(room, bytes, side)
-                    .ok_or_else(|| failed("no room".to_owned()))
-            };
-            let from = place(ARGUMENT, &argument.bytes)?;
-            place(GIVEN, &result.bytes)?;
-            let to = place(RETURNED, &vec![POISON; size])?;
-            let filler = rooms.object(FILLER, 8, Side::End).unwrap_or(from);
-            let mut pointers = vec![filler; n_before];
-            pointers.push(from);
-            // SAFETY: compiled as such just above; each pointer leads to an object of its parameter's type.
-            unsafe {
-                type Shim = unsafe extern "C" fn(*const *mut u8, *mut u8, *const u8);
-                let shim = engine.code(shim)?.typed::<Shim>();
-                shim(pointers.as_ptr(), to, std::ptr::null());
-            }
-            check(rooms, SEEN, side, &argument.bytes)
-                .map_err(|why| failed(format!("argument: {why}")))?;
-            if keeps_result(variant) {
-                check(rooms, RETURNED, side, &result.bytes)
-                    .map_err(|why| failed(format!("result: {why}")))?;
-            }
-            calls += 1;
+        for (side, variant, shim) in &pairs {
+            call(case, rooms, &engine, *shim, *side, *variant, n_before)
+                .map_err(|why| Stop::Failed(format!("variant {variant}, {side:?}: {why}")))?;
         }
-        Ok(calls)
+        Ok(pairs.len())
+    }
+
+    fn call(
+        case: &Case,
+        rooms: &Rooms,
+        engine: &Engine,
+        shim: FuncId,
+        side: Side,
+        variant: usize,
+        n_before: usize,
+    ) -> Result<(), String> {
+        let mut painter = Painter::default();
+        let argument = painter.paint(&case.ty).bytes;
+        let result = painter.paint(&case.ty).bytes;
+        for room in [ARGUMENT, SEEN, GIVEN, RETURNED, FILLER] {
+            let _ = rooms.put(room, &[POISON; ROOM], Side::Start);
+        }
+        let place = |room, bytes: &[u8]| rooms.put(room, bytes, side).ok_or("no room");
+        let from = place(ARGUMENT, &argument)?;
+        place(GIVEN, &result)?;
+        let to = place(RETURNED, &vec![POISON; result.len()])?;
+        let filler = rooms.object(FILLER, 8, Side::End).ok_or("no room")?;
+        let mut pointers = vec![filler; n_before];
+        pointers.push(from);
+        let code = engine.code(shim).map_err(|error| error.to_string())?;
+        // SAFETY: compiled as such by `one`; each pointer leads to an object of its parameter's type.
+        unsafe {
+            type Shim = unsafe extern "C" fn(*const *mut u8, *mut u8, *const u8);
+            let shim = code.typed::<Shim>();
+            shim(pointers.as_ptr(), to, std::ptr::null());
+        }
+        check(rooms, SEEN, side, &argument).map_err(|why| format!("argument: {why}"))?;
+        if keeps_result(variant) {
+            check(rooms, RETURNED, side, &result).map_err(|why| format!("result: {why}"))?;
+        }
+        Ok(())
     }
 
     /// The object is there, and the rest of the room untouched.

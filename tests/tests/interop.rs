@@ -71,6 +71,27 @@ mod suite {
         refused: Option<String>,
     }
 
+    impl Verdict {
+        fn take(&mut self, counts: &mut Counts, setting: &str, outcome: &Outcome) {
+            match outcome {
+                Outcome::Passed(calls) => {
+                    counts.passed += 1;
+                    counts.calls += calls;
+                    return;
+                }
+                Outcome::Refused(why) if why == THEIRS => counts.theirs += 1,
+                Outcome::Refused(_) => counts.refused += 1,
+                Outcome::Failed(_) | Outcome::Crashed(_) => counts.failed += 1,
+            }
+            match outcome {
+                Outcome::Failed(why) => self.failed.push(format!("{setting}: {why}")),
+                Outcome::Crashed(why) => self.failed.push(format!("{setting}: dies of {why}")),
+                Outcome::Refused(why) => self.refused = Some(why.clone()),
+                Outcome::Passed(_) => {}
+            }
+        }
+    }
+
     #[derive(Default)]
     struct Counts {
         passed: usize,
@@ -85,17 +106,7 @@ mod suite {
         let mut report = Report::new("interop").with_expected(&expected())?;
         let corpus = Corpus::read("x86-64-sysv", "interop", &mut report)?;
         let bench = Bench::find();
-        for (name, why) in &bench.absent {
-            if judges_required() {
-                report.outcome(
-                    "interop",
-                    name,
-                    Err(format!("this judge is missing: {why}")),
-                );
-            } else {
-                report.not_run(&format!("interop {name}"), "every case", why);
-            }
-        }
+        note_absent(&bench, &mut report);
         let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
         let drawn: Vec<Vec<Subject>> = bench.judges.iter().map(drawn).collect();
         let mut batches = Vec::new();
@@ -118,11 +129,7 @@ mod suite {
         let complete = only.is_none();
         let counts = run_all(&batches, &settings, &mut report)?;
         let n_drawn: usize = drawn.iter().map(Vec::len).sum();
-        let n_signatures: usize = corpus
-            .subjects
-            .iter()
-            .map(|subject| subject.cases.len())
-            .sum();
+        let n_signatures: usize = corpus.subjects.iter().map(|s| s.cases.len()).sum();
         report.note(format!(
             "({n_signatures} signatures x {} judges + {n_drawn} random ones) x {} directions x {} engine settings: \
              passed {}, failed {}, refused by the lowering {}, judge against itself {}; {} calls",
@@ -155,6 +162,17 @@ mod suite {
 
     fn is_random(case: &str) -> bool {
         case.starts_with("random-")
+    }
+
+    fn note_absent(bench: &Bench, report: &mut Report) {
+        for (name, why) in &bench.absent {
+            if judges_required() {
+                let why = format!("this judge is missing: {why}");
+                report.outcome("interop", name, Err(why));
+            } else {
+                report.not_run(&format!("interop {name}"), "every case", why);
+            }
+        }
     }
 
     /// Random signatures, of those libclang can read.
@@ -236,42 +254,14 @@ mod suite {
         let sizes: Vec<usize> = jobs.iter().map(|job| job.batch.entries.len()).collect();
         let outcomes = child::run(&sizes, AT_ONCE, |job, index| one(&jobs[job], &rooms, index))
             .map_err(|error| error.to_string())?;
-        let mut counts = Counts::default();
-        let mut verdicts: BTreeMap<(String, String), Verdict> = BTreeMap::new();
+        let (mut counts, mut verdicts) = (Counts::default(), BTreeMap::new());
         for (job, outcomes) in jobs.iter().zip(&outcomes) {
-            let engine = format!(
-                "interop {} {}",
-                job.batch.judge.name(),
-                job.direction.name()
-            );
+            let judge = job.batch.judge.name();
+            let engine = format!("interop {judge} {}", job.direction.name());
             for ((_, case), outcome) in job.batch.entries.iter().zip(outcomes) {
-                let verdict = verdicts
-                    .entry((engine.clone(), case.name.clone()))
-                    .or_default();
-                let setting = &job.settings.0;
-                match outcome {
-                    Outcome::Passed(calls) => {
-                        counts.passed += 1;
-                        counts.calls += calls;
-                    }
-                    Outcome::Refused(why) => {
-                        let theirs = why.starts_with(THEIRS);
-                        *(if theirs {
-                            &mut counts.theirs
-                        } else {
-                            &mut counts.refused
-                        }) += 1;
-                        verdict.refused = Some(why.clone());
-                    }
-                    Outcome::Failed(why) => {
-                        counts.failed += 1;
-                        verdict.failed.push(format!("{setting}: {why}"));
-                    }
-                    Outcome::Crashed(why) => {
-                        counts.failed += 1;
-                        verdict.failed.push(format!("{setting}: dies of {why}"));
-                    }
-                }
+                let key = (engine.clone(), case.name.clone());
+                let verdict: &mut Verdict = verdicts.entry(key).or_default();
+                verdict.take(&mut counts, &job.settings.0, outcome);
             }
         }
         for ((engine, case), verdict) in verdicts {

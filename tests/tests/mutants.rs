@@ -158,39 +158,39 @@ mod suite {
                 }
             }
         }
-        let nothing = Seen::default();
         for mutant in MUTANTS {
-            let blocks = seen
-                .keys()
-                .filter(|(name, _)| name.is_none())
-                .map(|(_, block)| *block);
-            let mut kills = Vec::new();
-            for block in blocks.filter(|block| names(batches, block, mutant)) {
-                let right = seen.get(&(None, block)).unwrap_or(&nothing);
-                let wrong = seen.get(&(Some(mutant.name), block)).unwrap_or(&nothing);
-                let caught = wrong
-                    .red
-                    .iter()
-                    .find(|(place, _)| right.green.contains(place));
-                match caught {
-                    Some((place, why)) => kills.push(format!("{block} ({place}): {why}")),
-                    None => {
-                        let why = format!("{block} does not notice it: {}", mutant.breaks);
-                        report.outcome("mutants", mutant.name, Err(why));
-                    }
-                }
-            }
-            if let Some(first) = kills.first() {
-                let short: String = first.chars().take(150).collect();
-                report.note(format!(
-                    "{}: killed by {} blocks, {short}",
-                    mutant.name,
-                    kills.len()
-                ));
-                report.outcome("mutants", mutant.name, Ok(()));
-            }
+            verdict(batches, mutant, &seen, report);
         }
         Ok(())
+    }
+
+    /// Each block that names the mutant must be red under it where it is green without.
+    fn verdict(
+        batches: &[Batch<'_>],
+        mutant: &'static Mutant,
+        seen: &BTreeMap<(Option<&str>, &str), Seen>,
+        report: &mut Report,
+    ) {
+        let nothing = Seen::default();
+        let blocks = seen.keys().filter(|(name, _)| name.is_none());
+        let mut kills = Vec::new();
+        for (_, block) in blocks.filter(|(_, block)| names(batches, block, mutant)) {
+            let right = seen.get(&(None, *block)).unwrap_or(&nothing);
+            let wrong = seen.get(&(Some(mutant.name), *block)).unwrap_or(&nothing);
+            let mut red = wrong.red.iter();
+            match red.find(|(place, _)| right.green.contains(place)) {
+                Some((place, why)) => kills.push(format!("{block} ({place}): {why}")),
+                None => {
+                    let why = format!("{block} does not notice it: {}", mutant.breaks);
+                    report.outcome("mutants", mutant.name, Err(why));
+                }
+            }
+        }
+        if let Some(first) = kills.first() {
+            let (name, short) = (mutant.name, first.chars().take(150).collect::<String>());
+            report.note(format!("{name}: killed by {} blocks, {short}", kills.len()));
+            report.outcome("mutants", name, Ok(()));
+        }
     }
 
     fn names(batches: &[Batch<'_>], block: &str, mutant: &Mutant) -> bool {
