@@ -2,7 +2,9 @@
 //!
 //! Exit codes: 0 fine, 2 could not do what was asked.
 
+mod call;
 mod explain;
+mod reading;
 mod rules;
 
 use std::process::ExitCode;
@@ -21,6 +23,8 @@ struct Cli {
 enum Verb {
     /// Where each argument and the result of a function travel, and the steps that led there.
     Explain(explain::Explain),
+    /// Calls a C function and prints its result.
+    Call(call::Call),
     /// The tables of a calling convention.
     Rules(rules::Rules),
 }
@@ -28,12 +32,16 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Explain(explain) => explain.run(),
+        Verb::Call(call) => call.run(),
         Verb::Rules(rules) => rules.run(),
     };
     match done {
         Ok(text) => write_out(&text),
         Err(message) => {
-            eprintln!("cabi: {message}");
+            // Without a message the child has said it.
+            if !message.is_empty() {
+                eprintln!("cabi: {message}");
+            }
             ExitCode::from(2)
         }
     }

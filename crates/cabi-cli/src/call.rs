@@ -1,0 +1,241 @@
+//! `cabi call`: calls a C function from the shell.
+//!
+//! The header says the types, the arguments are read as C's initialisers, and the call goes through clif-cabi's lowering. It is made in
+//! a child: what a function does to its process stays there.
+
+mod bits;
+mod child;
+mod clang;
+mod fill;
+mod float;
+mod invoke;
+mod literal;
+mod own_type;
+mod print;
+mod quoted;
+
+use std::path::PathBuf;
+
+use cabi::{FnSig, Kind, Policy, Type};
+use cabi_header::{Prototype, Written};
+use clap::Args;
+
+use self::clang::{Answers, Questions};
+use self::invoke::Memory;
+use self::literal::Init;
+use crate::reading::{self, Reading};
+
+const ABOUT: &str = "\
+Calls a C function and prints its result as C would initialise it.
+
+Arguments are constants, strings and initialisers of C, each one word of the shell:
+
+  17  0xffUL  1.5L  'a'  '\"text\\n\"'  NULL     numbers, characters, strings
+  '1 + 2i'  '{1, 2}'                          complex numbers
+  '{3, 4}'  '{.x = 1}'                        structures, unions, arrays, vectors
+  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'         integer expressions, which clang evaluates
+  '(struct vec2){1, 2}'                       a structure behind the `...` of a variadic function
+  '&(int){0}'  '&(char[16]){0}'               the address of an object, printed after the call
+
+Exit status: 0 if the function returned, 2 if it could not be called or ended its process.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi call -i stdlib.h div 17 5
+  cabi call -i stdio.h printf '\"%d %.2f %Lg\\n\"' 1 2.5 1.5L
+  cabi call -i complex.h cexp '{0, 3.141592653589793}'
+  cabi call -i math.h frexp 12.0 '&(int){0}'
+  cabi call -l ./libvec.so -i vec.h rotate '{.x = 1}' 0.5";
+
+/// Calls a C function and prints its result.
+#[derive(Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
+pub(crate) struct Call {
+    /// Header that declares the function, as after `#include`: `stdlib.h`, or a path.
+    #[arg(short, long, value_name = "HEADER", required = true)]
+    include: Vec<String>,
+    /// Library that has it, by file name or soname; searched before the C library.
+    #[arg(short, long = "library", value_name = "LIB")]
+    libraries: Vec<String>,
+    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas.
+    #[arg(long, default_value = "gcc", value_parser = reading::policy)]
+    policy: Policy,
+    #[command(flatten)]
+    reading: Reading,
+    /// Name of the function.
+    function: String,
+    /// Its arguments.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARG"
+    )]
+    args: Vec<String>,
+    /// The file that tells the parent how far the child came.
+    #[arg(long, hide = true)]
+    progress: Option<PathBuf>,
+}
+
+impl Call {
+    pub(crate) fn run(&self) -> Result<String, String> {
+        match &self.progress {
+            None => child::run(&self.function),
+            Some(progress) => self.call(progress),
+        }
+    }
+
+    /// The call, in the child.
+    fn call(&self, progress: &std::path::Path) -> Result<String, String> {
+        let parse = |arg: &String| Init::parse(arg).map_err(|why| format!("{arg}: {why}"));
+        let inits: Vec<_> = self.args.iter().map(parse).collect();
+        let parsed: Vec<Init> = inits.iter().flatten().cloned().collect();
+        let mut questions = Questions::of(&parsed);
+        let text: String = self.include.iter().map(|h| reading::include(h)).collect();
+        let read = questions.ask(&text, &self.reading.options());
+        let header = read.map_err(|e| e.to_string())?;
+        let includes = self.include.join(", ");
+        let prototype = reading::function(&header, &self.function, &includes)?;
+        check_count(prototype, self.args.len())?;
+        let answers = questions.answers(&header);
+        let mut memory = Memory::default();
+        let mut unnamed = Vec::new();
+        let mut values = Vec::new();
+        for (i, init) in inits.iter().enumerate() {
+            let named = prototype.params.get(i).map(|(_, ty)| ty);
+            let filled = match init {
+                Ok(init) => argument(init, named, &answers, &mut memory),
+                Err(why) => Err(why.clone()),
+            };
+            let (ty, bytes) = filled.map_err(|why| blame(prototype, i, &why))?;
+            if named.is_none() {
+                unnamed.push(ty);
+            }
+            memory.name(&pointee_name(prototype, i));
+            values.push(bytes);
+        }
+        let sig = self.signature(prototype, unnamed)?;
+        let call = invoke::Call::new(&prototype.symbol, &sig, &values, &self.libraries)?;
+        child::note(progress, child::Progress::Calling)?;
+        let result = call.run();
+        let text = results(prototype, &result, &memory);
+        child::note(progress, child::Progress::Returned)?;
+        Ok(text)
+    }
+
+    fn signature(&self, prototype: &Prototype, unnamed: Vec<Type>) -> Result<FnSig, String> {
+        let sig = prototype.signature().policy(self.policy);
+        if !sig.is_variadic() {
+            return Ok(sig);
+        }
+        sig.at_call(unnamed).map_err(|e| e.to_string())
+    }
+}
+
+/// Type and bytes of one argument; `named` is its parameter's type.
+fn argument(
+    init: &Init,
+    named: Option<&Type>,
+    answers: &Answers,
+    memory: &mut Memory,
+) -> Result<(Type, Vec<u8>), String> {
+    let ty = match named {
+        Some(ty) => ty.clone(),
+        None => cabi::promote(&own_type::own_type(init, answers)?),
+    };
+    let bytes = fill::fill(init, &ty, answers, memory)?;
+    Ok((ty, bytes))
+}
+
+fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
+    let wanted = prototype.params.len();
+    let takes_more = prototype.variadic || prototype.unprototyped;
+    if given == wanted || (given > wanted && takes_more) {
+        return Ok(());
+    }
+    let at_least = if takes_more { "at least " } else { "" };
+    let plural = if wanted == 1 { "" } else { "s" };
+    let is = if given == 1 { "is" } else { "are" };
+    Err(format!(
+        "{} takes {at_least}{wanted} argument{plural}, {}, and {given} {is} given",
+        prototype.name,
+        parameters(prototype)
+    ))
+}
+
+/// The parameters as C declares them, in parentheses.
+fn parameters(prototype: &Prototype) -> String {
+    let n = prototype.params.len();
+    let mut params: Vec<String> = (0..n).map(|i| parameter(prototype, i)).collect();
+    if prototype.variadic {
+        params.push("...".into());
+    } else if params.is_empty() {
+        params.push("void".into());
+    }
+    format!("({})", params.join(", "))
+}
+
+/// Parameter `i`, with what it points to where the header says it; empty if there is none.
+fn parameter(prototype: &Prototype, i: usize) -> String {
+    let Some((name, ty)) = prototype.params.get(i) else {
+        return String::new();
+    };
+    let written = prototype.written_params.get(i).and_then(spelling);
+    let ty = written.unwrap_or_else(|| ty.to_string());
+    match name {
+        Some(name) if ty.ends_with('*') => format!("{ty}{name}"),
+        Some(name) => format!("{ty} {name}"),
+        None => ty,
+    }
+}
+
+/// A type as C spells it, unless that would need a declarator around a name.
+fn spelling(written: &Written) -> Option<String> {
+    Some(match written {
+        Written::Void => "void".into(),
+        Written::Char => "char".into(),
+        Written::Named(name) => name.clone(),
+        Written::Type(ty) => ty.to_string(),
+        Written::Pointer(to) => {
+            let to = spelling(to)?;
+            let space = if to.ends_with('*') { "" } else { " " };
+            format!("{to}{space}*")
+        }
+        _ => return None,
+    })
+}
+
+/// The message that argument `i` is wrong.
+fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
+    let what = match parameter(prototype, i).as_str() {
+        "" => String::new(),
+        parameter => format!(" ({parameter})"),
+    };
+    format!("{}: argument {}{what}: {why}", prototype.name, i + 1)
+}
+
+/// What an object is called afterwards that argument `i` points to.
+fn pointee_name(prototype: &Prototype, i: usize) -> String {
+    match prototype.params.get(i) {
+        Some((Some(name), _)) => format!("*{name}"),
+        _ => format!("*argument {}", i + 1),
+    }
+}
+
+/// The result, if there is one, and the objects whose addresses were passed.
+fn results(prototype: &Prototype, result: &[u8], memory: &Memory) -> String {
+    let mut text = String::new();
+    if !matches!(prototype.ret.kind(), Kind::Void) {
+        text += &print::print(&prototype.ret, result);
+        if prototype.written_ret == Written::Pointer(Box::new(Written::Char)) {
+            let address = usize::try_from(bits::get(result, 0, 64)).unwrap_or(0);
+            if let Some(string) = invoke::string_at(address) {
+                text += &format!(" {}", print::quote(&string));
+            }
+        }
+        text.push('\n');
+    }
+    for (name, ty, bytes) in memory.objects() {
+        text += &format!("{name} = {}\n", print::print(ty, &bytes));
+    }
+    text
+}

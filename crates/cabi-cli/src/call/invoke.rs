@@ -1,0 +1,222 @@
+//! The call itself: a function `void (char *args, void *result)` is compiled that takes the arguments from memory and leaves the
+//! result there, so that every type of C goes through the lowering.
+#![allow(unsafe_code)] // machine code is run, and memory read that C has written to
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::Path;
+
+use cabi::{FnSig, Type};
+use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, SysVAggregateLowering};
+use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
+use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi_jit::cranelift_module::Module;
+use clif_cabi_jit::{Code, Engine, Library, Settings};
+
+/// What pointers among the arguments point to. Never freed: C may keep a pointer, and the process ends soon.
+#[derive(Default)]
+pub(crate) struct Memory {
+    objects: Vec<Object>,
+}
+
+/// What an argument points to.
+struct Object {
+    /// Empty until the argument it belongs to is known.
+    name: String,
+    ty: Type,
+    block: Block,
+}
+
+/// Memory that C can write to, aligned to 16 bytes.
+struct Block {
+    start: *mut u128,
+    len: usize,
+}
+
+impl Block {
+    fn new(bytes: &[u8]) -> Self {
+        let words = bytes.chunks(16).map(|chunk| {
+            let mut word = [0; 16];
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
+            u128::from_ne_bytes(word)
+        });
+        // One more, so that an object without bytes has an address too.
+        let words: Vec<u128> = words.chain([0]).collect();
+        let start = Box::into_raw(words.into_boxed_slice()).cast();
+        Self {
+            start,
+            len: bytes.len(),
+        }
+    }
+
+    fn read(&self) -> Vec<u8> {
+        // SAFETY: `new` has leaked at least `len` bytes there, all of them initialized, and no reference to them exists.
+        unsafe { std::slice::from_raw_parts(self.start.cast::<u8>(), self.len) }.to_vec()
+    }
+}
+
+impl Memory {
+    /// The address of a copy of `bytes`, which [`Memory::objects`] lists afterwards if it has a type.
+    pub(crate) fn keep(&mut self, ty: Option<Type>, bytes: &[u8]) -> usize {
+        let block = Block::new(bytes);
+        let address = block.start.expose_provenance();
+        if let Some(ty) = ty {
+            let name = String::new();
+            self.objects.push(Object { name, ty, block });
+        }
+        address
+    }
+
+    /// Gives the objects that have none yet this name.
+    pub(crate) fn name(&mut self, name: &str) {
+        for object in self.objects.iter_mut().filter(|o| o.name.is_empty()) {
+            name.clone_into(&mut object.name);
+        }
+    }
+
+    /// The objects with a type, as they are now: name, type, bytes.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Type, Vec<u8>)> {
+        self.objects
+            .iter()
+            .map(|object| (object.name.as_str(), &object.ty, object.block.read()))
+    }
+}
+
+/// A function with its arguments in memory, compiled and linked.
+pub(crate) struct Call {
+    code: Code,
+    args: Block,
+    result: Block,
+}
+
+impl Call {
+    /// A call of the function `symbol`, searched in `libraries`, then in the process and the C library's mathematics.
+    ///
+    /// # Errors
+    /// What clif-cabi refuses, a library that cannot be opened, a symbol that is nowhere.
+    pub(crate) fn new(
+        symbol: &str,
+        sig: &FnSig,
+        args: &[Vec<u8>],
+        libraries: &[String],
+    ) -> Result<Self, String> {
+        let mut engine = Engine::new(&Settings::default()).map_err(|e| e.to_string())?;
+        for name in libraries {
+            engine.add_library(&open(name)?);
+        }
+        if engine.symbol(symbol).is_err()
+            && let Ok(libm) = open("libm.so.6")
+            && libm.symbol(symbol).is_ok()
+        {
+            engine.add_library(&libm);
+        }
+        // Before anything is compiled: a missing symbol is the likelier mistake.
+        engine.symbol(symbol).map_err(|e| e.to_string())?;
+        let mut bytes = Vec::new();
+        let mut offsets = Vec::new();
+        for arg in args {
+            offsets.push(i32::try_from(bytes.len()).map_err(|_| "the arguments are too large")?);
+            bytes.extend_from_slice(arg);
+            bytes.resize(bytes.len().next_multiple_of(16), 0);
+        }
+        let code = compile(&mut engine, symbol, sig, &offsets).map_err(|e| e.to_string())?;
+        let size = usize::try_from(sig.result().size()).unwrap_or(usize::MAX);
+        if size > 1 << 24 {
+            return Err(format!("{} is too large to be returned here", sig.result()));
+        }
+        Ok(Self {
+            code,
+            args: Block::new(&bytes),
+            result: Block::new(&vec![0; size]),
+        })
+    }
+
+    /// Calls, and gives the bytes of the result. What the function has printed is written out before.
+    pub(crate) fn run(&self) -> Vec<u8> {
+        // SAFETY: `compile` made exactly this function; what the C function does with its arguments is what the user asked for,
+        // and happens in a process of its own.
+        unsafe {
+            let call = self
+                .code
+                .typed::<unsafe extern "C" fn(*mut c_void, *mut c_void)>();
+            call(self.args.start.cast(), self.result.start.cast());
+        }
+        flush();
+        self.result.read()
+    }
+}
+
+/// Opens a library by file name or soname.
+fn open(name: &str) -> Result<Library, String> {
+    // The dynamic linker searches a name without a slash elsewhere.
+    let is_here = !name.contains('/') && Path::new(name).is_file();
+    let name = if is_here {
+        format!("./{name}")
+    } else {
+        name.to_owned()
+    };
+    // SAFETY: its initialization is as much the user's wish as the call is.
+    unsafe { Library::open(&name) }.map_err(|e| e.to_string())
+}
+
+fn compile(
+    engine: &mut Engine,
+    symbol: &str,
+    sig: &FnSig,
+    offsets: &[i32],
+) -> Result<Code, Box<dyn std::error::Error>> {
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let Function { id: callee, .. } = lower.declare_import(engine, symbol, sig)?;
+    let call_sig = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let call = lower.declare_export(engine, "cabi call", &call_sig)?;
+    let mut ctx = engine.make_context();
+    ctx.func.signature = lower.entry_plan(&call_sig)?.signature().clone();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    let entry = lower.enter(&builder, block, &call_sig)?;
+    let from = entry.value(&mut builder, 0)?;
+    let to = entry.value(&mut builder, 1)?;
+    let args: Vec<Arg> = offsets
+        .iter()
+        .map(|offset| Arg::memory_at(from, *offset))
+        .collect();
+    let has_result = sig.result().size() > 0 && !sig.is_noreturn();
+    let ret = if has_result {
+        Ret::memory(to)
+    } else {
+        Ret::Ignore
+    };
+    lower.call_sig(engine, &mut builder, callee, sig, &args, ret)?;
+    // Behind a function that never returns the block has ended already.
+    if !sig.is_noreturn() {
+        builder.ins().return_(&[]);
+    }
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(call.id, &mut ctx)?;
+    engine.finalize()?;
+    Ok(engine.code(call.id)?)
+}
+
+/// The string at `address`, without its NUL.
+pub(crate) fn string_at(address: usize) -> Option<Vec<u8>> {
+    let start: *const c_char = std::ptr::with_exposed_provenance(address);
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: the header says it is a `char *`. Where it points to no string, this process ends, and the one that watches it says so.
+    Some(unsafe { CStr::from_ptr(start) }.to_bytes().to_vec())
+}
+
+/// Writes out what the C library has buffered.
+fn flush() {
+    unsafe extern "C" {
+        fn fflush(stream: *mut c_void) -> c_int;
+    }
+    // SAFETY: NULL is every stream. What cannot be written is the called function's loss.
+    let _ = unsafe { fflush(std::ptr::null_mut()) };
+}

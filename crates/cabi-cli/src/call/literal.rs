@@ -1,0 +1,452 @@
+//! Arguments as C writes them: constants, strings, and initialisers in braces (C17 6.4.4, 6.4.5, 6.7.9).
+//!
+//! What is neither is kept as text for clang, which knows the header's enumerators and macros.
+
+use super::quoted::{character, strings};
+
+/// An argument.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Init {
+    /// `{...}`.
+    List(Vec<Item>),
+    /// Anything without braces around it.
+    Value(Value),
+}
+
+/// What stands between two commas of a list.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Item {
+    /// `.x[2] =`, outermost first; empty without one.
+    pub(crate) at: Vec<Designator>,
+    pub(crate) init: Init,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Designator {
+    Member(String),
+    Element(u64),
+}
+
+/// An expression.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Value {
+    Number(Number),
+    /// `1.0 + 2.0i`: real and imaginary part.
+    Complex(Number, Number),
+    /// The bytes of a string, without the NUL behind them.
+    Text(Vec<u8>),
+    /// `NULL`.
+    Null,
+    /// `(struct vec2){1, 2}`: the type as written, and the object.
+    Compound(String, Vec<Item>),
+    /// `&(int){0}`: the address of such an object.
+    Address(String, Vec<Item>),
+    /// An expression for clang.
+    Other(String),
+}
+
+/// A constant with its sign.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Number {
+    pub(crate) negative: bool,
+    pub(crate) kind: NumberKind,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum NumberKind {
+    Int {
+        magnitude: u128,
+        /// Decimal constants never become unsigned by themselves.
+        decimal: bool,
+        unsigned: bool,
+        long: bool,
+    },
+    /// The text without its suffix, which the format follows: as Rust's and C's decimals and hexadecimals agree.
+    Float { text: String, suffix: Suffix },
+}
+
+/// The suffix of a floating constant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Suffix {
+    None,
+    F,
+    L,
+    F16,
+    Bf16,
+    F128,
+}
+
+impl Init {
+    /// The argument `text`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { rest: text };
+        let init = parser.init(0)?;
+        parser.skip_space();
+        if parser.rest.is_empty() {
+            Ok(init)
+        } else {
+            Err(format!("what is `{}` behind it?", parser.rest))
+        }
+    }
+}
+
+/// Deeper braces are an error, never a stack overflow.
+const MAX_DEPTH: u16 = 128;
+
+struct Parser<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Parser<'a> {
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn eat(&mut self, token: char) -> bool {
+        self.skip_space();
+        let rest = self.rest.strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn init(&mut self, depth: u16) -> Result<Init, String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} braces inside each other"));
+        }
+        self.skip_space();
+        if self.rest.starts_with('{') {
+            return Ok(Init::List(self.list(depth)?));
+        }
+        let text = self.expression()?;
+        Ok(Init::Value(value(text, depth)?))
+    }
+
+    /// `{...}`, a trailing comma allowed.
+    fn list(&mut self, depth: u16) -> Result<Vec<Item>, String> {
+        let mut items = Vec::new();
+        if !self.eat('{') {
+            return Err("`{` expected".into());
+        }
+        loop {
+            if self.eat('}') {
+                return Ok(items);
+            }
+            let at = self.designators()?;
+            let init = self.init(depth + 1)?;
+            items.push(Item { at, init });
+            if !self.eat(',') {
+                return if self.eat('}') {
+                    Ok(items)
+                } else {
+                    Err("`}` is missing".into())
+                };
+            }
+        }
+    }
+
+    fn designators(&mut self) -> Result<Vec<Designator>, String> {
+        let mut at = Vec::new();
+        loop {
+            self.skip_space();
+            // `.5` is a number.
+            let member = self.rest.strip_prefix('.').map(str::trim_start);
+            if let Some(rest) = member.filter(|rest| rest.starts_with(is_word_start)) {
+                let (name, rest) = rest.split_at(word_len(rest));
+                at.push(Designator::Member(name.to_owned()));
+                self.rest = rest;
+            } else if let Some(rest) = self.rest.strip_prefix('[') {
+                let Some((index, rest)) = rest.split_once(']') else {
+                    return Err("`]` is missing".into());
+                };
+                let index = index.trim();
+                let index = index
+                    .parse()
+                    .map_err(|_| format!("[{index}] is not the number of an element"))?;
+                at.push(Designator::Element(index));
+                self.rest = rest;
+            } else if at.is_empty() || self.eat('=') {
+                return Ok(at);
+            } else {
+                return Err("`=` expected behind a designator".into());
+            }
+        }
+    }
+
+    /// The text up to a comma or closing brace that is not inside quotes or brackets.
+    fn expression(&mut self) -> Result<&'a str, String> {
+        let mut depth = 0usize;
+        let mut quote = None;
+        let mut escaped = false;
+        let mut end = self.rest.len();
+        for (at, c) in self.rest.char_indices() {
+            match (quote, c) {
+                (Some(_), _) if escaped => escaped = false,
+                (Some(_), '\\') => escaped = true,
+                (Some(q), _) if q == c => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '(' | '[' | '{') => depth += 1,
+                (None, '}' | ',') if depth == 0 => {
+                    end = at;
+                    break;
+                }
+                (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if let Some(quote) = quote {
+            return Err(format!("the closing {quote} is missing"));
+        }
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        match text.trim() {
+            "" => Err("it is empty".into()),
+            text => Ok(text),
+        }
+    }
+}
+
+fn value(text: &str, depth: u16) -> Result<Value, String> {
+    if text.starts_with('"') {
+        return strings(text).map(Value::Text);
+    }
+    if text.starts_with('\'') {
+        return character(text).map(|c| Value::Number(int(c)));
+    }
+    if text == "NULL" || text == "nullptr" {
+        return Ok(Value::Null);
+    }
+    let pointee = text.strip_prefix('&').map(str::trim_start);
+    if let Some((ty, object)) = compound(pointee.unwrap_or(text)) {
+        let mut parser = Parser { rest: object };
+        let items = parser.list(depth + 1)?;
+        if !parser.rest.trim().is_empty() {
+            return Ok(Value::Other(text.to_owned()));
+        }
+        let ty = ty.to_owned();
+        return Ok(match pointee {
+            Some(_) => Value::Address(ty, items),
+            None => Value::Compound(ty, items),
+        });
+    }
+    Ok(arithmetic(text)?.unwrap_or_else(|| Value::Other(text.to_owned())))
+}
+
+/// `(type){...}`: the type, and the rest from the brace on.
+fn compound(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('(')?;
+    let mut depth = 1usize;
+    for (at, c) in inside.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            let rest = inside.get(at + 1..)?.trim_start();
+            return rest
+                .starts_with('{')
+                .then_some((inside.get(..at)?.trim(), rest));
+        }
+    }
+    None
+}
+
+/// One constant, or a real and an imaginary one. `None` if it is something else.
+fn arithmetic(text: &str) -> Result<Option<Value>, String> {
+    let mut parser = Parser { rest: text };
+    let Some((first, imaginary)) = parser.number()? else {
+        return Ok(None);
+    };
+    parser.skip_space();
+    if parser.rest.is_empty() {
+        return Ok(Some(if imaginary {
+            Value::Complex(int(0), first)
+        } else {
+            Value::Number(first)
+        }));
+    }
+    if imaginary || !parser.rest.starts_with(['+', '-']) {
+        return Ok(None);
+    }
+    match parser.number()? {
+        Some((second, true)) if parser.rest.trim().is_empty() => {
+            Ok(Some(Value::Complex(first, second)))
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Parser<'_> {
+    /// A constant with its signs, and whether it is imaginary.
+    fn number(&mut self) -> Result<Option<(Number, bool)>, String> {
+        let mut negative = false;
+        loop {
+            if self.eat('-') {
+                negative = !negative;
+            } else if !self.eat('+') {
+                break;
+            }
+        }
+        let token = &self.rest[..constant_len(self.rest)];
+        if matches!(token, "INFINITY" | "NAN" | "HUGE_VAL") {
+            self.rest = &self.rest[token.len()..];
+            let (text, suffix) = (token.replace("HUGE_VAL", "INFINITY"), Suffix::None);
+            let kind = NumberKind::Float { text, suffix };
+            return Ok(Some((Number { negative, kind }, self.times_i())));
+        }
+        let digits = token.strip_prefix('.').unwrap_or(token);
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return Ok(None);
+        }
+        self.rest = &self.rest[token.len()..];
+        let (own, imaginary) = without_i(token);
+        let kind = constant(&own)?;
+        Ok(Some((
+            Number { negative, kind },
+            imaginary || self.times_i(),
+        )))
+    }
+
+    /// `* I`, as complex.h has it.
+    fn times_i(&mut self) -> bool {
+        let before = self.rest;
+        if self.eat('*') {
+            self.skip_space();
+            if let Some(rest) = self.rest.strip_prefix('I')
+                && !rest.starts_with(is_word)
+            {
+                self.rest = rest;
+                return true;
+            }
+        }
+        self.rest = before;
+        false
+    }
+}
+
+/// A constant without the `i` that makes it imaginary, before or behind another suffix; and whether there was one.
+fn without_i(token: &str) -> (String, bool) {
+    let last = token.chars().next_back();
+    let suffix = last.filter(|c| "fFlL".contains(*c)).map(String::from);
+    let suffix = suffix.unwrap_or_default();
+    let before = token.strip_suffix(suffix.as_str()).unwrap_or(token);
+    match before.strip_suffix(['i', 'I', 'j', 'J']) {
+        Some(own) => (format!("{own}{suffix}"), true),
+        None => match token.strip_suffix(['i', 'I', 'j', 'J']) {
+            Some(own) => (own.to_owned(), true),
+            None => (token.to_owned(), false),
+        },
+    }
+}
+
+/// The length of a preprocessing number (C17 6.4.8) or word at the start of `text`.
+fn constant_len(text: &str) -> usize {
+    let hex = text.starts_with("0x") || text.starts_with("0X");
+    let mut before = ' ';
+    text.char_indices()
+        .find(|(_, c)| {
+            let exponent = if hex { "pP" } else { "eE" };
+            let part = is_word(*c) || *c == '.' || ("+-".contains(*c) && exponent.contains(before));
+            before = *c;
+            !part
+        })
+        .map_or(text.len(), |(at, _)| at)
+}
+
+fn constant(token: &str) -> Result<NumberKind, String> {
+    let hex = token
+        .strip_prefix("0x")
+        .or_else(|| token.strip_prefix("0X"));
+    let floating = match hex {
+        Some(digits) => digits.contains(['.', 'p', 'P']),
+        None => token.contains(['.', 'e', 'E']) && !token.starts_with("0b"),
+    };
+    // Of a hexadecimal without exponent f would be a digit, but C asks for the exponent.
+    let kind = if floating {
+        floating_constant(token, hex.is_some())
+    } else {
+        integer_constant(token)
+    };
+    kind.ok_or_else(|| format!("{token} is not a constant of C"))
+}
+
+fn floating_constant(token: &str, hex: bool) -> Option<NumberKind> {
+    const SUFFIXES: [(&str, Suffix); 7] = [
+        ("bf16", Suffix::Bf16),
+        ("f128", Suffix::F128),
+        ("f16", Suffix::F16),
+        ("q", Suffix::F128),
+        ("l", Suffix::L),
+        ("f", Suffix::F),
+        ("", Suffix::None),
+    ];
+    let lower = token.to_ascii_lowercase();
+    let (text, suffix) = SUFFIXES
+        .iter()
+        .find_map(|(text, suffix)| Some((lower.strip_suffix(text)?, *suffix)))?;
+    let digits = if hex { text.get(2..)? } else { text };
+    let (mantissa, exponent) = match digits.split_once(if hex { 'p' } else { 'e' }) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (digits, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_digit = |c: char| c.is_digit(if hex { 16 } else { 10 });
+    let has_digits = !(whole.is_empty() && fraction.is_empty())
+        && whole.chars().all(is_digit)
+        && fraction.chars().all(is_digit);
+    let is_exponent = |text: &str| {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        // More digits than any format needs would only cost time.
+        !digits.is_empty() && digits.len() <= 6 && digits.chars().all(|c| c.is_ascii_digit())
+    };
+    let exponent_fits = exponent.map_or(!hex, is_exponent);
+    (has_digits && exponent_fits && text.len() <= 4096).then(|| NumberKind::Float {
+        text: text.to_owned(),
+        suffix,
+    })
+}
+
+fn integer_constant(token: &str) -> Option<NumberKind> {
+    let lower = token.to_ascii_lowercase();
+    let digits = lower.trim_end_matches(['u', 'l']);
+    let suffix = lower.get(digits.len()..)?;
+    matches!(suffix, "" | "u" | "l" | "ul" | "lu" | "ll" | "ull" | "llu").then_some(())?;
+    let (radix, digits) = match (digits.get(..2), digits.get(2..)) {
+        (Some("0x"), Some(digits)) => (16, digits),
+        (Some("0b"), Some(digits)) => (2, digits),
+        (Some(_), _) if digits.starts_with('0') => (8, digits),
+        _ => (10, digits),
+    };
+    Some(NumberKind::Int {
+        magnitude: u128::from_str_radix(digits, radix).ok()?,
+        decimal: radix == 10,
+        unsigned: suffix.contains('u'),
+        long: suffix.contains('l'),
+    })
+}
+
+fn int(value: i32) -> Number {
+    let kind = NumberKind::Int {
+        magnitude: u128::from(value.unsigned_abs()),
+        decimal: true,
+        unsigned: false,
+        long: false,
+    };
+    Number {
+        negative: value < 0,
+        kind,
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn is_word_start(c: char) -> bool {
+    is_word(c) && !c.is_ascii_digit()
+}
+
+fn word_len(text: &str) -> usize {
+    text.find(|c| !is_word(c)).unwrap_or(text.len())
+}

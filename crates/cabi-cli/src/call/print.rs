@@ -1,0 +1,201 @@
+//! From the bytes of an object to its initialiser in C.
+
+use cabi::{Array, Field, Kind, Record, Scalar, Type, Vector};
+
+use super::{bits, float};
+
+/// The value of type `ty` in `bytes`, as C initialises one. Of a union every member is written.
+pub(crate) fn print(ty: &Type, bytes: &[u8]) -> String {
+    let mut text = String::new();
+    object(&mut text, ty, bytes, 0);
+    text
+}
+
+fn object(text: &mut String, ty: &Type, bytes: &[u8], at: u64) {
+    match ty.kind() {
+        Kind::Scalar(s) | Kind::Enum(s) => *text += &scalar(*s, bytes, at, s.value_bits(ty.size())),
+        Kind::Complex(part) => {
+            let half = ty.size() * 4;
+            let number = |at| scalar(*part, bytes, at, part.value_bits(ty.size() / 2));
+            let (re, im) = (number(at), number(at + half));
+            let (sign, im) = match im.strip_prefix('-') {
+                Some(im) => ('-', im),
+                None => ('+', im.as_str()),
+            };
+            // `INFINITYi` would be a name of its own.
+            let unit = if im.ends_with(['N', 'Y']) {
+                " * I"
+            } else {
+                "i"
+            };
+            *text += &format!("{re} {sign} {im}{unit}");
+        }
+        Kind::Vector(vector) => lanes(text, *vector, ty, bytes, at),
+        Kind::Slice => {
+            let half = ty.size() * 4;
+            let (start, len) = (
+                bits::get(bytes, at, half),
+                bits::get(bytes, at + half, half),
+            );
+            *text += &format!("{{ {}, {len} }}", pointer(start));
+        }
+        Kind::Array(array) => elements(text, array, bytes, at),
+        Kind::Record(record) => {
+            let mut members = Vec::new();
+            fields(&mut members, record, bytes, at);
+            *text += &braced(&members);
+        }
+        // Nothing else is an object today.
+        _ => *text += &hexadecimal(bytes, at, ty.size() * 8),
+    }
+}
+
+fn braced(parts: &[String]) -> String {
+    if parts.is_empty() {
+        "{}".into()
+    } else {
+        format!("{{ {} }}", parts.join(", "))
+    }
+}
+
+fn fields(members: &mut Vec<String>, record: &Record, bytes: &[u8], at: u64) {
+    for field in record.fields() {
+        let start = at + field.offset_bits();
+        match (field.name(), field.ty().as_record()) {
+            // The members of an anonymous one are named as if they were the record's own.
+            (None, Some(inner)) if field.bit_field().is_none() => {
+                fields(members, inner, bytes, start);
+            }
+            (None, _) => {}
+            (Some(name), _) => {
+                if let Some(value) = member(field, bytes, start) {
+                    members.push(format!(".{name} = {value}"));
+                }
+            }
+        }
+    }
+}
+
+/// The value of a member; none for a flexible array, which is not part of the record's.
+fn member(field: &Field, bytes: &[u8], at: u64) -> Option<String> {
+    if let Some(place) = field.bit_field() {
+        return Some(scalar(
+            field.ty().as_scalar()?,
+            bytes,
+            at,
+            place.width.into(),
+        ));
+    }
+    if matches!(field.ty().kind(), Kind::Array(array) if array.len.is_none()) {
+        return None;
+    }
+    let mut text = String::new();
+    object(&mut text, field.ty(), bytes, at);
+    Some(text)
+}
+
+fn elements(text: &mut String, array: &Array, bytes: &[u8], at: u64) {
+    let len = array.len.unwrap_or(0);
+    let step = array.elem.size() * 8;
+    if matches!(array.elem.as_scalar(), Some(Scalar::Int { bits: 8, .. }))
+        && let Some(string) = string(bytes, at, len)
+    {
+        *text += &string;
+        return;
+    }
+    // Elements without bytes have no values.
+    let len = if step == 0 { 0 } else { len };
+    let values = (0..len).map(|i| {
+        let mut value = String::new();
+        object(&mut value, &array.elem, bytes, at + i * step);
+        value
+    });
+    *text += &braced(&values.collect::<Vec<_>>());
+}
+
+/// An array of characters as a string, if it holds one of printable characters and nothing behind it.
+fn string(bytes: &[u8], at: u64, len: u64) -> Option<String> {
+    let start = usize::try_from(at / 8).ok()?;
+    let all = bytes.get(start..start.checked_add(usize::try_from(len).ok()?)?)?;
+    let end = all.iter().position(|byte| *byte == 0).unwrap_or(all.len());
+    let (chars, rest) = all.split_at(end);
+    let printable = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n' | b'\t');
+    let is_text = !chars.is_empty() && chars.iter().all(printable);
+    (is_text && rest.iter().all(|byte| *byte == 0)).then(|| quote(chars))
+}
+
+fn lanes(text: &mut String, vector: Vector, ty: &Type, bytes: &[u8], at: u64) {
+    let lanes = u64::from(vector.lanes);
+    let width = match vector.bools {
+        Some(_) => 1,
+        None => ty.size() * 8 / lanes.next_power_of_two(),
+    };
+    let values: Vec<String> = (0..lanes)
+        .map(|i| scalar(vector.lane, bytes, at + i * width, width))
+        .collect();
+    *text += &braced(&values);
+}
+
+/// A scalar of which `width` bits count.
+fn scalar(scalar: Scalar, bytes: &[u8], at: u64, width: u64) -> String {
+    let raw = bits::get(bytes, at, width);
+    match scalar {
+        _ if width > 128 => hexadecimal(bytes, at, width),
+        Scalar::Ptr | Scalar::FnPtr => pointer(raw),
+        Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => format!("/* {scalar} */ {raw:#x}"),
+        _ if scalar.is_float() => float::to_text(raw, scalar),
+        _ if scalar.is_signed() => bits::get_signed(bytes, at, width).to_string(),
+        _ => raw.to_string(),
+    }
+}
+
+fn pointer(address: u128) -> String {
+    if address == 0 {
+        "NULL".into()
+    } else {
+        format!("{address:#x}")
+    }
+}
+
+/// A `_BitInt` too wide for decimals.
+fn hexadecimal(bytes: &[u8], at: u64, width: u64) -> String {
+    let mut text = String::from("0x");
+    for start in (0..width.div_ceil(64)).rev().map(|word| word * 64) {
+        let word = bits::get(bytes, at + start, (width - start).min(64));
+        text += &format!("{word:016x}");
+    }
+    text
+}
+
+/// `bytes` as a string of C; what is no printable character is escaped.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    let mut after_hex = false;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            // A hexadecimal escape goes on as long as digits follow.
+            if after_hex && c.is_ascii_hexdigit() {
+                text += "\"\"";
+            }
+            after_hex = false;
+            match c {
+                '\n' => text += "\\n",
+                '\t' => text += "\\t",
+                '"' | '\\' => text.extend(['\\', c]),
+                _ if c.is_control() => {
+                    let mut buffer = [0; 4];
+                    let encoded = c.encode_utf8(&mut buffer).bytes();
+                    encoded.for_each(|byte| text += &format!("\\x{byte:02x}"));
+                    after_hex = true;
+                }
+                _ => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text += &format!("\\x{byte:02x}");
+            after_hex = true;
+        }
+    }
+    text.push('"');
+    text
+}
