@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, FnSig, RetAbi, Scalar, Type};
+use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Scalar, Type};
 use cabi_judge::case::{Case, Subject};
 use cabi_judge::corpus::Profile;
 use cabi_judge::graffiti::{Painter, Pattern};
@@ -114,10 +114,33 @@ pub fn run(
     }
     let mut engine = Engine::new(ground.settings)?;
     let lower = Lowering::new(engine.isa())?;
-    match direction {
+    let outcome = match direction {
         Direction::Call => calls(ground, &plan, &mut engine, &lower, twist),
         Direction::Callee => callees(ground, &plan, &mut engine, &lower, twist),
+    };
+    match outcome {
+        Err(Stop::Refused(why)) if !is_not_lowered_yet(&plan, direction) => {
+            Err(Stop::Failed(format!("refused without need: {why}")))
+        }
+        outcome => outcome,
     }
+}
+
+/// What the lowering is known to refuse: a refusal of anything else hides a case.
+fn is_not_lowered_yet(plan: &Plan, direction: Direction) -> bool {
+    let wide = |placed: &PlacedPart| matches!(placed.part.ty, PartType::V256 | PartType::V512);
+    let third = |placed: &PlacedPart| matches!(placed.loc, Loc::Reg(Reg::Xmm2 | Reg::Xmm3));
+    let wide_argument = plan
+        .abi
+        .args
+        .iter()
+        .any(|arg| matches!(&arg.place, Place::Parts(parts) if parts.iter().any(wide)));
+    let wide_result = match &plan.abi.ret {
+        RetAbi::Parts(parts) => parts.iter().any(|placed| wide(placed) || third(placed)),
+        _ => false,
+    };
+    let definition = direction == Direction::Callee && plan.abi.variadic_count.is_some();
+    plan.abi.area_align > 16 || wide_argument || wide_result || definition
 }
 
 /// Whether the judge's caller and callee agree with each other about case `index`: if not, nobody can agree with both.
