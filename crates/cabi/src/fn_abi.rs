@@ -12,7 +12,7 @@ use crate::reg::{Bank, Reg};
 use crate::rules::{ArgFlags, Classify, Convention, Group, GroupKind, Part, Role};
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
-use crate::types::{Kind, Type};
+use crate::types::{Kind, Type, check_align};
 
 /// Where a part is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -92,13 +92,14 @@ pub struct ArgAbi {
 pub enum RetAbi {
     /// There is none.
     Void,
-    /// The call never returns.
+    /// The call never returns, and nothing is passed for a result.
     NoReturn,
     /// There is one, but nothing of it travels.
     Ignore,
     /// In registers.
     Parts(Placed),
-    /// Through a hidden pointer (sret).
+    /// Through a hidden pointer (sret). It is passed even to a function that never returns: the arguments behind it are where they would be
+    /// otherwise.
     Indirect {
         /// Where the caller passes the pointer.
         pointer: Loc,
@@ -133,7 +134,8 @@ impl FnAbi {
     /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C.
+    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C,
+    /// [`Error::InvalidAlign`] for a stack alignment that is none.
     ///
     /// # Example
     /// ```
@@ -165,6 +167,9 @@ impl FnAbi {
                 });
             }
         };
+        if sig.stack_align != 0 {
+            check_align(sig.stack_align)?;
+        }
         let assigner = Assigner::new(convention, sig.variadic, tracer);
         let mut walk = Walk {
             sig,
@@ -245,10 +250,9 @@ impl Walk<'_, '_, '_> {
     fn result(&mut self) -> Result<RetAbi, Error> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
-        if self.sig.noreturn {
-            return Ok(RetAbi::NoReturn);
-        }
+        let noreturn = self.sig.noreturn;
         match ty.kind() {
+            Kind::Void if noreturn => return Ok(RetAbi::NoReturn),
             Kind::Void => return Ok(RetAbi::Void),
             Kind::Function | Kind::Array(_) => {
                 return Err(self.unsupported(ty, "a function cannot return this"));
@@ -263,6 +267,7 @@ impl Walk<'_, '_, '_> {
         // Results have registers of their own.
         self.assigner.state = before;
         match place {
+            Some(Place::Ignore | Place::Parts(_)) if noreturn => Ok(RetAbi::NoReturn),
             Some(Place::Ignore) => Ok(RetAbi::Ignore),
             Some(Place::Parts(parts)) => Ok(RetAbi::Parts(parts)),
             _ => self.sret(),
@@ -341,7 +346,8 @@ impl fmt::Display for Place {
                 size,
                 align,
             } => {
-                write!(f, "stack {offset}..{} align {align}", offset + size)
+                let end = offset.saturating_add(*size);
+                write!(f, "stack {offset}..{end} align {align}")
             }
             Self::Indirect { pointer, align, .. } => {
                 write!(f, "{pointer}, pointer to a copy aligned {align}")
@@ -356,7 +362,8 @@ impl fmt::Display for Place {
                 regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
                 let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
                 if left > 0 {
-                    write!(f, " stack {offset}..{}", offset + left * u64::from(*slot))?;
+                    let end = offset.saturating_add(left * u64::from(*slot));
+                    write!(f, " stack {offset}..{end}")?;
                 }
                 Ok(())
             }

@@ -2,11 +2,12 @@
 
 use smallvec::SmallVec;
 
+use crate::data_model::DataModel;
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::rules::{ArgFlags, Convention, VectorLevel};
 use crate::scalar::Scalar;
-use crate::types::Type;
+use crate::types::{Kind, Type};
 
 /// A parameter, or an unnamed argument of one call.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -74,7 +75,7 @@ impl FnSig {
         self
     }
 
-    /// The function never returns: its result has no place.
+    /// The function never returns: its result has no place. A hidden pointer to it is passed all the same.
     #[must_use]
     pub fn noreturn(mut self) -> Self {
         self.noreturn = true;
@@ -137,6 +138,17 @@ impl FnSig {
         });
         call.params.extend(promoted);
         Ok(call)
+    }
+
+    /// The same signature, with arrays and functions among the parameters replaced by the pointers they decay to (C17 6.7.6.3).
+    #[must_use]
+    pub fn decayed(mut self, model: &DataModel) -> Self {
+        for param in &mut self.params {
+            if matches!(param.ty.kind(), Kind::Array(_) | Kind::Function) {
+                param.ty = model.decay(&param.ty);
+            }
+        }
+        self
     }
 
     /// The parameters, unnamed ones included.

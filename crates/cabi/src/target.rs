@@ -8,7 +8,7 @@ use alloc::string::ToString;
 
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
-use crate::data_model::DataModel;
+use crate::data_model::{DataModel, LongDouble};
 use crate::error::Error;
 use crate::record_builder::RecordBuilder;
 use crate::rules::Convention;
@@ -51,22 +51,38 @@ impl Target {
     /// # Errors
     /// [`Error::UnknownTarget`] where not even the data model is known.
     pub fn new(triple: &Triple) -> Result<Self, Error> {
-        let windows = triple.operating_system == OperatingSystem::Windows;
-        let msvc = windows && triple.environment == Environment::Msvc;
+        use OperatingSystem::{Cygwin, Uefi, Windows};
+        let os = triple.operating_system;
+        let apple = os.is_like_darwin();
+        // UEFI and Cygwin call as Windows does and are laid out otherwise: no model here is theirs.
+        let unix = !matches!(os, Windows | Uefi | Cygwin);
+        let mobile = matches!(triple.environment, Environment::Android | Environment::Ohos);
         let (data_model, convention) = match triple.architecture {
-            Architecture::X86_64 if msvc => (DataModel::LLP64, Some(&x86_64_win64::X86_64_WIN64)),
-            Architecture::X86_64 if windows => {
+            Architecture::X86_64 if os == Windows && triple.environment == Environment::Msvc => {
+                (DataModel::LLP64, Some(&x86_64_win64::X86_64_WIN64))
+            }
+            Architecture::X86_64 if os == Windows => {
                 (DataModel::LLP64_GNU, Some(&x86_64_win64::X86_64_WIN64))
             }
             Architecture::X86_64 if triple.environment == Environment::Gnux32 => {
                 (DataModel::X32, None)
             }
-            Architecture::X86_64 if triple.pointer_width() == Ok(PointerWidth::U64) => {
-                (DataModel::LP64, Some(&x86_64_sysv::X86_64_SYSV))
+            Architecture::X86_64 if unix && triple.pointer_width() == Ok(PointerWidth::U64) => {
+                let long_double = if mobile {
+                    LongDouble::F128
+                } else {
+                    LongDouble::F80
+                };
+                let model = DataModel {
+                    long_double,
+                    ..DataModel::LP64
+                };
+                (model, Some(&x86_64_sysv::X86_64_SYSV))
             }
-            Architecture::X86_32(_) if !windows => (DataModel::ILP32, None),
-            Architecture::Aarch64(_) if !windows && !is_apple(triple) => (DataModel::AARCH64, None),
-            Architecture::Riscv64(_) => (DataModel::RISCV64, None),
+            // `long double` is another one on Darwin and Android.
+            Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
+            Architecture::Aarch64(_) if unix && !apple => (DataModel::AARCH64, None),
+            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, None),
             _ => {
                 return Err(Error::UnknownTarget {
                     target: triple.to_string(),
@@ -136,11 +152,4 @@ impl Target {
         self.convention = Some(convention);
         self
     }
-}
-
-fn is_apple(triple: &Triple) -> bool {
-    matches!(
-        triple.operating_system,
-        OperatingSystem::Darwin(_) | OperatingSystem::MacOSX(_) | OperatingSystem::IOS(_)
-    )
 }

@@ -1,0 +1,100 @@
+//! Corners of types, signatures and targets that are easy to get wrong: the places of a few, and that all of them end.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+use cabi::{DataModel, Error, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type};
+
+/// Systems that look like one we know and are none: their `long double`, `long` or convention is another.
+#[test]
+fn targets_that_only_look_known() {
+    for triple in [
+        "x86_64-unknown-uefi",
+        "x86_64-pc-cygwin",
+        "aarch64-unknown-uefi",
+        "aarch64-apple-tvos",
+        "aarch64-apple-visionos",
+        "i686-apple-darwin",
+        "i686-linux-android",
+    ] {
+        let refused = Target::new(&triple.parse().unwrap()).unwrap_err();
+        let (_, why) = refused
+            .to_string()
+            .split_once(": ")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .unwrap();
+        assert_eq!(why, "no C calling convention is known for it", "{triple}");
+    }
+    let android = Target::new(&"x86_64-linux-android".parse().unwrap()).unwrap();
+    assert_eq!(android.data_model().long_double(), Type::F128);
+}
+
+/// Elements that are not there may be of any size: asking about them ends, and no offset overflows.
+#[test]
+fn huge_elements_of_no_array() -> Result<(), Error> {
+    let model = &DataModel::LP64;
+    let huge = |name: &str, last: Type| {
+        RecordBuilder::structure(name)
+            .member(Member::named("c", Type::U8).at(0))
+            .member(Member::named("last", last).at(1 << 60))
+            .build_at(1 << 60, 1)
+    };
+    let bytes = Type::array(&Type::U8, 1 << 59)?;
+    let mut elem = RecordBuilder::structure("bytes")
+        .field("b", bytes)
+        .build(model)?;
+    for name in ["inner", "middle", "outer"] {
+        let none = Type::array(&elem, 0)?;
+        let s = RecordBuilder::structure("s")
+            .field("n", Type::I32)
+            .field("none", none.clone());
+        let sig = FnSig::new([s.build(model)?], Type::VOID);
+        for policy in [Policy::GCC, Policy::CLANG] {
+            let abi = FnAbi::new(&sig.clone().policy(policy), &Target::X86_64_LINUX)?;
+            assert_eq!(abi.args[0].place.to_string(), "rdi");
+        }
+        elem = huge(name, none)?;
+    }
+    Ok(())
+}
+
+/// A pointer to a result takes its register also where the call never returns: the arguments are behind it.
+#[test]
+fn noreturn_passes_the_pointer_to_its_result() -> Result<(), Error> {
+    let big = RecordBuilder::structure("big")
+        .field("a", Type::array(&Type::I64, 6)?)
+        .build(&DataModel::LP64)?;
+    let abi = FnAbi::new(
+        &FnSig::new([Type::I32], big).noreturn(),
+        &Target::X86_64_LINUX,
+    )?;
+    assert_eq!(
+        (abi.ret.to_string(), abi.args[0].place.to_string()),
+        ("sret rdi, echoed in rax".into(), "rsi".into())
+    );
+    let abi = FnAbi::new(
+        &FnSig::new([Type::I32], Type::I64).noreturn(),
+        &Target::X86_64_LINUX,
+    )?;
+    assert_eq!(
+        (abi.ret.to_string(), abi.args[0].place.to_string()),
+        ("never".into(), "rdi".into())
+    );
+    Ok(())
+}
+
+/// Bit-fields of the widest integers, whose width no power of two of 16 bits bounds.
+#[test]
+fn leaves_of_the_widest_bit_field() -> Result<(), Error> {
+    let wide = DataModel::LP64.bit_int(65535, false)?;
+    let s = RecordBuilder::structure("s")
+        .member(Member::bit_field("b", wide, 65535))
+        .build(&DataModel::LP64)?;
+    assert_eq!(
+        cabi::leaves(&s).map(|leaf| leaf.width_bits).sum::<u64>(),
+        65535
+    );
+    Ok(())
+}
