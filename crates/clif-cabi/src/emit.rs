@@ -1,6 +1,7 @@
 //! Emits calls, entries and returns: what the plans of `realize` say, as CLIF.
 
 mod call;
+mod check;
 mod convert;
 mod entry;
 mod forms;

@@ -7,7 +7,7 @@ use cranelift_module::ModuleError;
 
 use crate::replay::ReplayError;
 
-/// Why lowering was refused. Nothing has been emitted for the call in question unless the message says so.
+/// Why lowering was refused. No instruction has been emitted for the call or return in question.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LowerError {
@@ -55,6 +55,11 @@ pub enum LowerError {
         expected: String,
         /// What was given.
         found: String,
+    },
+    /// The function being built is not set up for what was asked.
+    Function {
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
@@ -113,6 +118,7 @@ impl fmt::Display for LowerError {
             } => {
                 write!(f, "{what}, {ty}: expected {expected}, found {found}")
             }
+            Self::Function { why } => write!(f, "the function being built: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Bridge { why } => f.write_str(why),
         }

@@ -149,7 +149,7 @@ impl Lowering {
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
     ///
     /// Arguments and result are in the form the caller has or wants them. Behind a call of a noreturn function there is a trap: the
-    /// block is ended. Nothing is emitted if an argument or the result's form is refused.
+    /// block is ended. No instruction is emitted if anything is refused.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature.
@@ -215,15 +215,14 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let mut site = CallSite { plan, builder };
-        let sret = site.sret(ret);
-        site.values_in(args, sret)
+        CallSite { plan, builder }.values_in(args, ret)
     }
 
-    /// The result of such a call, from the values it returned.
+    /// The result of such a call, from the values it returned; behind one that never returns, a trap. It belongs right behind the call: a
+    /// result on the x87 stack must be taken off before anything else is called.
     ///
     /// # Errors
-    /// [`LowerError`] if the result does not have the form asked for.
+    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of the call.
     pub fn values_out(
         &self,
         bridges: &mut dyn Bridges,
@@ -232,8 +231,7 @@ impl Lowering {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let mut site = CallSite { plan, builder };
-        site.values_out(bridges, results, ret)
+        CallSite { plan, builder }.values_out(bridges, results, ret)
     }
 
     /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`], and its parameters have
@@ -261,7 +259,8 @@ fn cached<T>(
     if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(sig) {
         return Ok(Arc::clone(plan));
     }
-    let plan = Arc::new(plan(sig.clone(), FnAbi::new(sig, target)?)?);
+    let decayed = sig.clone().decayed(target.data_model());
+    let plan = Arc::new(plan(decayed, FnAbi::new(sig, target)?)?);
     let mut cache = cache.write().unwrap_or_else(|e| e.into_inner());
     Ok(Arc::clone(cache.entry(sig.clone()).or_insert(plan)))
 }

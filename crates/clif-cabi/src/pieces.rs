@@ -169,13 +169,29 @@ fn word(offset: u32, size: u8) -> Piece {
     }
 }
 
-/// Whether a part is one this crate can lower.
+/// Why this crate cannot lower a part, if so. Parts may come from a convention of the user's.
 pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
-    match (placed.part.class, placed.part.ty, placed.loc) {
+    let Part {
+        class,
+        ty,
+        size,
+        extension,
+        ..
+    } = placed.part;
+    // Only words are put together from fewer bytes than they have.
+    let holds = match ty {
+        PartType::V128 => size == 16,
+        _ => (1..=ty.bytes()).contains(&size),
+    };
+    match (class, ty, placed.loc) {
         (_, PartType::V256 | PartType::V512, _) => {
             Some("vectors wider than 16 bytes are not lowered yet")
         }
         (Class::Memory, ..) => Some("a part without class"),
+        _ if !holds => Some("a part of another size than its type"),
+        _ if extension != Extension::None && size != ty.bytes() => {
+            Some("a widened part is not lowered")
+        }
         (_, _, Loc::Reg(_)) => None,
         _ => Some("only places in registers are lowered"),
     }

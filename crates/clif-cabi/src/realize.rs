@@ -18,7 +18,7 @@ pub(crate) use call::{Passing, Slot};
 pub(crate) use entry::Arrival;
 pub use entry::EntryPlan;
 
-use cabi::{FnAbi, FnSig, Loc, Place, Reg, RetAbi, Scalar, Target};
+use cabi::{Convention, FnAbi, FnSig, Loc, Place, Reg, RetAbi, Scalar, Target};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::CallConv;
 
@@ -49,7 +49,10 @@ impl RetPlan {
         let parts = match &abi.ret {
             RetAbi::Void | RetAbi::Ignore => return Ok(Self::Nothing),
             RetAbi::NoReturn => return Ok(Self::Never),
-            RetAbi::Indirect { .. } => return Ok(Self::Sret),
+            RetAbi::Indirect {
+                pointer: Loc::Reg(_),
+                ..
+            } => return Ok(Self::Sret),
             RetAbi::Parts(parts) => parts,
             _ => {
                 return Err(unsupported(
@@ -97,6 +100,10 @@ pub(crate) struct Expect {
     /// `None`: it does not matter.
     params: Vec<Option<ClifPlace>>,
     results: Vec<Reg>,
+    /// Where a function that is entered hands the pointer to its result back.
+    sret_echo: Option<Reg>,
+    /// Bytes of the argument area that a caller must reserve.
+    area_bytes: u64,
 }
 
 impl Expect {
@@ -119,6 +126,20 @@ impl Expect {
                 what: "CLIF results".into(),
                 expected: format!("{:?}", self.results),
                 found: format!("{:?}", replayed.results),
+            });
+        }
+        if self.sret_echo.is_some() && self.sret_echo != replayed.sret_echo {
+            return Err(LowerError::Mismatch {
+                what: "the returned pointer to the result".into(),
+                expected: format!("{:?}", self.sret_echo),
+                found: format!("{:?}", replayed.sret_echo),
+            });
+        }
+        if self.area_bytes > u64::from(replayed.stack_bytes) {
+            return Err(LowerError::Mismatch {
+                what: "the argument area".into(),
+                expected: format!("{} bytes", self.area_bytes),
+                found: format!("{}", replayed.stack_bytes),
             });
         }
         Ok(())
@@ -221,23 +242,67 @@ pub(crate) fn check_args(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<()
             target: target.name().to_string(),
         });
     }
+    if let Some(why) = convention_objection(abi.convention) {
+        return Err(LowerError::Unsupported {
+            what: format!("the convention {}", abi.convention.name),
+            why,
+            target: target.name().to_string(),
+        });
+    }
     for (param, arg) in sig.params().iter().zip(&abi.args) {
-        let why = match &arg.place {
-            Place::Parts(parts) => {
-                if param.flags.has(cabi::ArgFlags::NEST) {
-                    Some("a static chain is not lowered yet")
-                } else {
-                    parts.iter().find_map(objection)
-                }
-            }
-            Place::Indirect { .. } => Some("arguments by reference to a copy are not lowered yet"),
-            _ => None,
+        let nest = param.flags.has(cabi::ArgFlags::NEST);
+        let why = if nest && arg.place != Place::Ignore {
+            Some("a static chain is not lowered yet")
+        } else {
+            place_objection(&arg.place, abi.area_bytes)
         };
         if let Some(why) = why {
             return Err(unsupported(&param.ty, why, target));
         }
     }
     Ok(())
+}
+
+/// What a convention asks for that no signature of `CallConv::SystemV` says, so that replay cannot miss it.
+fn convention_objection(convention: &Convention) -> Option<&'static str> {
+    if convention.shadow_space != 0 {
+        // Nor would the registers be preserved that Win64 preserves.
+        Some("shadow space is not lowered yet")
+    } else if convention.stack_align < 16 {
+        Some("Cranelift needs a stack aligned to 16 bytes")
+    } else if !matches!(convention.variadic_count, None | Some(Reg::Rax)) {
+        Some("vector registers are counted in rax only")
+    } else {
+        None
+    }
+}
+
+/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
+fn place_objection(place: &Place, area_bytes: u64) -> Option<&'static str> {
+    let ends_inside = |offset: u64, bytes: u64| {
+        let end = offset.checked_add(bytes);
+        end.is_some_and(|end| end <= area_bytes)
+    };
+    match place {
+        Place::Ignore => None,
+        Place::Parts(parts) => parts.iter().find_map(objection),
+        Place::Stack { offset, size, .. } if ends_inside(*offset, *size) => None,
+        Place::Stack { .. } => Some("a place outside the argument area"),
+        Place::PerElement {
+            lanes,
+            regs,
+            offset,
+            slot,
+        } => match usize::from(*lanes).checked_sub(regs.len()) {
+            None => Some("more registers than lanes"),
+            Some(0) => None,
+            Some(_) if *slot != 8 => Some("lanes in slots of other than 8 bytes are not lowered"),
+            Some(left) if ends_inside(*offset, 8 * left as u64) => None,
+            Some(_) => Some("a place outside the argument area"),
+        },
+        Place::Indirect { .. } => Some("arguments by reference to a copy are not lowered yet"),
+        _ => Some("this kind of place is not lowered"),
+    }
 }
 
 pub(crate) fn unsupported(ty: &cabi::Type, why: &'static str, target: &Target) -> LowerError {

@@ -1,12 +1,12 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
-use cranelift_codegen::ir::{Inst, InstBuilder, TrapCode, Value, types};
+use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, SigRef, TrapCode, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, convert, lanes};
+use super::{Values, check, convert, lanes};
 use crate::bridge::{Bridge, Bridges};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
@@ -29,8 +29,25 @@ enum ArgValues {
     Block(Value, Values),
 }
 
+/// How a call is made.
+enum Via {
+    /// By `call`: of the function itself, or of a bridge to it.
+    Function(FuncRef),
+    /// By `call_indirect`.
+    Address(SigRef, Code),
+    /// By `call` of a bridge, which finds the address behind the argument area and so many fillers before that.
+    Bridge(FuncRef, Code, usize),
+}
+
+/// The address of a callee.
+#[derive(Clone, Copy)]
+enum Code {
+    At(Value),
+    Of(FuncRef),
+}
+
 impl CallSite<'_, '_, '_> {
-    /// Emits the whole call.
+    /// Emits the whole call. What can be refused is looked at, and what bridges it needs are asked for, before the first instruction.
     pub(crate) fn emit(
         &mut self,
         bridges: &mut dyn Bridges,
@@ -38,37 +55,33 @@ impl CallSite<'_, '_, '_> {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.check_ret(ret)?;
-        let sret = self.sret(ret);
-        let values = self.values_in(args, sret)?;
-        let inst = self.instruction(bridges, callee, values)?;
+        self.check(args, ret)?;
+        let via = self.via(bridges, callee)?;
+        let drain = self.drain_bridge(bridges)?;
+        let values = self.values(args, ret)?;
+        let inst = self.instruction(&via, values);
         let results = Values::from_slice(self.builder.inst_results(inst));
-        self.values_out(bridges, &results, ret)
+        self.results_out(drain, &results, ret)
     }
 
-    /// Refuses a form the result cannot have, before anything is emitted.
-    fn check_ret(&self, ret: Ret) -> Result<(), LowerError> {
-        let ty = self.plan.sig.result();
-        let fits = match (ret, &self.plan.ret) {
-            (Ret::Ignore | Ret::Memory(_), _) => true,
-            (Ret::Value, RetPlan::Pieces(_)) => value_type(ty).is_some(),
-            (Ret::Pieces, RetPlan::Pieces(_) | RetPlan::X87(_)) => true,
-            (Ret::Value | Ret::Pieces, RetPlan::Nothing | RetPlan::Never) => true,
-            _ => false,
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(LowerError::Value {
-            what: "result".into(),
-            ty: ty.to_string(),
-            expected: "an address to put it at".into(),
-            found: format!("{ret:?}"),
-        })
+    fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
+        let dfg = &self.builder.func.dfg;
+        check::result_form(dfg, self.plan, ret)?;
+        check::arguments(dfg, self.plan, args)
+    }
+
+    /// The values of the CLIF call, one per parameter of [`CallPlan::signature`].
+    pub(crate) fn values_in(
+        &mut self,
+        args: &[Arg],
+        ret: Ret,
+    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
+        self.check(args, ret)?;
+        self.values(args, ret)
     }
 
     /// The address the callee writes its result to, if it does: the caller's, or a slot for a result nobody wants.
-    pub(crate) fn sret(&mut self, ret: Ret) -> Option<Value> {
+    fn sret(&mut self, ret: Ret) -> Option<Value> {
         match (&self.plan.ret, ret) {
             (RetPlan::Sret, Ret::Memory(address)) => Some(address),
             (RetPlan::Sret, _) => {
@@ -79,22 +92,8 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The values of the CLIF call, one per parameter of [`CallPlan::signature`].
-    pub(crate) fn values_in(
-        &mut self,
-        args: &[Arg],
-        sret: Option<Value>,
-    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let expected = self.plan.args.len();
-        if args.len() != expected {
-            return Err(LowerError::ArgumentCount {
-                expected,
-                found: args.len(),
-            });
-        }
-        for (i, arg) in args.iter().enumerate() {
-            self.check_arg(i, arg)?;
-        }
+    fn values(&mut self, args: &[Arg], ret: Ret) -> Result<SmallVec<[Value; 16]>, LowerError> {
+        let sret = self.sret(ret);
         let mut ready: SmallVec<[ArgValues; 8]> = SmallVec::new();
         for (i, arg) in args.iter().enumerate() {
             ready.push(self.argument(i, arg)?);
@@ -133,60 +132,6 @@ impl CallSite<'_, '_, '_> {
             .collect()
     }
 
-    /// Refuses an argument of the wrong form, before anything is emitted.
-    fn check_arg(&self, i: usize, arg: &Arg) -> Result<(), LowerError> {
-        let (Some(param), Some(passing)) = (self.plan.sig.params().get(i), self.plan.args.get(i))
-        else {
-            return Ok(());
-        };
-        let types_of = |values: &[Value]| -> Values { Values::from_slice(values) };
-        let refuse = |expected: String, found: String| {
-            Err(LowerError::Value {
-                what: format!("argument {i}"),
-                ty: param.ty.to_string(),
-                expected,
-                found,
-            })
-        };
-        match (arg, passing) {
-            (_, Passing::Nothing) => Ok(()),
-            (Arg::Memory { base, .. }, _) => match self.builder.func.dfg.value_type(*base) {
-                types::I64 => Ok(()),
-                _ => refuse("an address".into(), "a value that is none".into()),
-            },
-            (Arg::Value(value), Passing::Pieces(_)) => {
-                let found = self.builder.func.dfg.value_type(*value);
-                match value_type(&param.ty) {
-                    Some(ty) if ty.bits() == found.bits() => Ok(()),
-                    Some(ty) => Err(LowerError::value(
-                        format!("argument {i}"),
-                        &param.ty,
-                        ty.to_string(),
-                        found,
-                    )),
-                    None => refuse("an address or pieces".into(), "one value".into()),
-                }
-            }
-            (Arg::Pieces(values), Passing::Pieces(pieces)) => {
-                let types_match = values.len() == pieces.len()
-                    && types_of(values)
-                        .iter()
-                        .zip(pieces)
-                        .all(|(v, piece)| self.builder.func.dfg.value_type(*v) == piece.ty);
-                if types_match {
-                    return Ok(());
-                }
-                let expected: Vec<String> =
-                    pieces.iter().map(|piece| piece.ty.to_string()).collect();
-                refuse(
-                    expected.join(", "),
-                    format!("{} other pieces", values.len()),
-                )
-            }
-            _ => refuse("an address".into(), "values".into()),
-        }
-    }
-
     fn argument(&mut self, i: usize, arg: &Arg) -> Result<ArgValues, LowerError> {
         let Some(passing) = self.plan.args.get(i) else {
             return Ok(ArgValues::Nothing);
@@ -200,10 +145,8 @@ impl CallSite<'_, '_, '_> {
         Ok(match (arg, passing) {
             (_, Passing::Nothing) => ArgValues::Nothing,
             (Arg::Memory { base, offset }, passing) => {
-                let from = Address {
-                    base: *base,
-                    offset: *offset,
-                };
+                let size = self.plan.sig.params().get(i).map_or(0, |p| p.ty.size());
+                let from = Address::of_object(self.builder, *base, *offset, size);
                 match passing {
                     Passing::Pieces(pieces) => ArgValues::Values(load(self.builder, pieces, from)),
                     Passing::Block(tail) => {
@@ -254,53 +197,72 @@ impl CallSite<'_, '_, '_> {
         at_hand.unwrap_or_else(|| self.builder.ins().iconst(types::I64, 0))
     }
 
-    /// The call instruction: direct, indirect, and with AL set for a variadic callee.
-    fn instruction(
-        &mut self,
-        bridges: &mut dyn Bridges,
-        callee: Callee,
-        mut values: SmallVec<[Value; 16]>,
-    ) -> Result<Inst, LowerError> {
+    /// How `callee` is called: directly, through an address, and with AL set for a variadic one.
+    fn via(&mut self, bridges: &mut dyn Bridges, callee: Callee) -> Result<Via, LowerError> {
         let n_sse = self.plan.abi.n_sse;
+        let signature = &self.plan.signature;
         let variadic = self.plan.indirect.as_ref();
-        let signature = self.plan.signature.clone();
-        Ok(match (callee, variadic) {
-            (Callee::Function(id), None) => {
-                let signature = self.builder.import_signature(signature);
-                let func = bridges.function(id, signature, self.builder.func)?;
-                self.builder.ins().call(func, &values)
+        let code = match callee {
+            Callee::Function(id) => {
+                let signature = self.builder.import_signature(signature.clone());
+                let func = match variadic {
+                    None => bridges.function(id, signature, self.builder.func)?,
+                    Some(_) => {
+                        let bridge = Bridge::VariadicDirect { n_sse, callee: id };
+                        bridges.bridge(bridge, signature, self.builder.func)?
+                    }
+                };
+                return Ok(Via::Function(func));
             }
-            (Callee::Function(id), Some(_)) => {
-                let signature = self.builder.import_signature(signature);
-                let bridge = Bridge::VariadicDirect { n_sse, callee: id };
-                let func = bridges.bridge(bridge, signature, self.builder.func)?;
-                self.builder.ins().call(func, &values)
+            Callee::Ref(func) => {
+                let imported = check::imported(&self.builder.func.dfg, func)?;
+                if variadic.is_none() && imported == signature {
+                    return Ok(Via::Function(func));
+                }
+                Code::Of(func)
             }
-            (callee, None) => {
-                let address = self.address(callee);
-                let signature = self.builder.import_signature(signature);
+            Callee::Address(address) => {
+                check::address(
+                    &self.builder.func.dfg,
+                    address,
+                    "callee",
+                    &cabi::Type::FN_PTR,
+                )?;
+                Code::At(address)
+            }
+        };
+        let Some((signature, fillers)) = variadic else {
+            let signature = self.builder.import_signature(signature.clone());
+            return Ok(Via::Address(signature, code));
+        };
+        let signature = self.builder.import_signature(signature.clone());
+        let area = u32::try_from(self.plan.abi.area_bytes).unwrap_or(u32::MAX);
+        let bridge = Bridge::VariadicIndirect { n_sse, area };
+        let func = bridges.bridge(bridge, signature, self.builder.func)?;
+        Ok(Via::Bridge(func, code, *fillers))
+    }
+
+    fn instruction(&mut self, via: &Via, mut values: SmallVec<[Value; 16]>) -> Inst {
+        match *via {
+            Via::Function(func) => self.builder.ins().call(func, &values),
+            Via::Address(signature, code) => {
+                let address = self.address(code);
                 self.builder
                     .ins()
                     .call_indirect(signature, address, &values)
             }
-            (callee, Some((signature, fillers))) => {
-                let address = self.address(callee);
-                let signature = self.builder.import_signature(signature.clone());
-                let area = u32::try_from(self.plan.abi.area_bytes).unwrap_or(u32::MAX);
-                let bridge = Bridge::VariadicIndirect { n_sse, area };
-                let func = bridges.bridge(bridge, signature, self.builder.func)?;
+            Via::Bridge(func, code, fillers) => {
+                let address = self.address(code);
                 values.extend(std::iter::repeat_n(address, fillers + 1));
                 self.builder.ins().call(func, &values)
             }
-        })
+        }
     }
 
-    fn address(&mut self, callee: Callee) -> Value {
-        match callee {
-            Callee::Address(address) => address,
-            Callee::Ref(func) => self.builder.ins().func_addr(types::I64, func),
-            // Calls of functions are direct.
-            Callee::Function(_) => self.builder.ins().iconst(types::I64, 0),
+    fn address(&mut self, code: Code) -> Value {
+        match code {
+            Code::At(address) => address,
+            Code::Of(func) => self.builder.ins().func_addr(types::I64, func),
         }
     }
 
@@ -311,14 +273,36 @@ impl CallSite<'_, '_, '_> {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        match &self.plan.ret {
-            RetPlan::Never => {
-                self.builder.ins().trap(CAME_BACK);
-                Ok(Returned::Nothing)
-            }
-            RetPlan::Nothing | RetPlan::Sret => Ok(Returned::Nothing),
-            RetPlan::Pieces(pieces) => self.pieces_out(pieces, results, ret),
-            RetPlan::X87(pieces) => self.drain(bridges, pieces, ret),
+        let dfg = &self.builder.func.dfg;
+        check::result_form(dfg, self.plan, ret)?;
+        if let RetPlan::Pieces(pieces) = &self.plan.ret
+            && !check::are_pieces(dfg, results, pieces)
+        {
+            return Err(LowerError::Value {
+                what: "result".into(),
+                ty: self.plan.sig.result().to_string(),
+                expected: check::names(pieces),
+                found: format!("{} other values", results.len()),
+            });
+        }
+        let drain = self.drain_bridge(bridges)?;
+        self.results_out(drain, results, ret)
+    }
+
+    fn results_out(
+        &mut self,
+        drain: Option<FuncRef>,
+        results: &[Value],
+        ret: Ret,
+    ) -> Result<Returned, LowerError> {
+        if self.plan.sig.is_noreturn() {
+            self.builder.ins().trap(CAME_BACK);
+            return Ok(Returned::Nothing);
+        }
+        match (&self.plan.ret, drain) {
+            (RetPlan::Pieces(pieces), _) => self.pieces_out(pieces, results, ret),
+            (RetPlan::X87(pieces), Some(drain)) => Ok(self.drain(drain, pieces, ret)),
+            _ => Ok(Returned::Nothing),
         }
     }
 
@@ -359,43 +343,44 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// Takes the result off the x87 stack. It is drained even if nobody wants it: the callee's callers rely on an empty stack. The drain
-    /// writes to a slot of its own, so that nothing computes an address between the call and it.
-    fn drain(
-        &mut self,
-        bridges: &mut dyn Bridges,
-        pieces: &[Piece],
-        ret: Ret,
-    ) -> Result<Returned, LowerError> {
-        let complex = pieces.len() > 2;
-        let slot = memory::slot(self.builder, if complex { 32 } else { 16 }, 16);
-        let signature = self.builder.import_signature(Bridge::address_signature());
-        let bridge = if complex {
+    /// The bridge that takes the result off the x87 stack, if it is there.
+    fn drain_bridge(&mut self, bridges: &mut dyn Bridges) -> Result<Option<FuncRef>, LowerError> {
+        let RetPlan::X87(pieces) = &self.plan.ret else {
+            return Ok(None);
+        };
+        let bridge = if pieces.len() > 2 {
             Bridge::DrainComplexX87
         } else {
             Bridge::DrainX87
         };
-        let func = bridges.bridge(bridge, signature, self.builder.func)?;
-        self.builder.ins().call(func, &[slot.base]);
+        let signature = self.builder.import_signature(Bridge::address_signature());
+        bridges
+            .bridge(bridge, signature, self.builder.func)
+            .map(Some)
+    }
+
+    /// Takes the result off the x87 stack. It is drained even if nobody wants it: the callee's callers rely on an empty stack. The drain
+    /// writes to a slot of its own, so that nothing computes an address between the call and it.
+    fn drain(&mut self, drain: FuncRef, pieces: &[Piece], ret: Ret) -> Returned {
+        let slot = memory::slot(self.builder, if pieces.len() > 2 { 32 } else { 16 }, 16);
+        self.builder.ins().call(drain, &[slot.base]);
         if ret == Ret::Ignore {
-            return Ok(Returned::Nothing);
+            return Returned::Nothing;
         }
         let values: Values = pieces
             .iter()
             .map(|piece| memory::load(self.builder, piece, slot))
             .collect();
-        match ret {
-            Ret::Memory(address) => {
-                let to = Address {
-                    base: address,
-                    offset: 0,
-                };
-                for (piece, value) in pieces.iter().zip(&values) {
-                    memory::store(self.builder, piece, *value, to);
-                }
-                Ok(Returned::Nothing)
-            }
-            _ => Ok(Returned::Pieces(values)),
+        let Ret::Memory(address) = ret else {
+            return Returned::Pieces(values);
+        };
+        let to = Address {
+            base: address,
+            offset: 0,
+        };
+        for (piece, value) in pieces.iter().zip(&values) {
+            memory::store(self.builder, piece, *value, to);
         }
+        Returned::Nothing
     }
 }

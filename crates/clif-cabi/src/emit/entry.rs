@@ -10,16 +10,18 @@ use smallvec::SmallVec;
 
 use super::forms::Arg;
 use super::memory::{self, Address};
-use super::{Values, convert, lanes};
+use super::{Values, check, convert, lanes};
 use crate::bridge::{Bridge, Bridges};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
 use crate::realize::{Arrival, EntryPlan, RetPlan};
+use crate::replay::MAX_STACK_BYTES;
 
 /// The arguments of the function being built, as they arrived. Made by [`Lowering::enter`](crate::Lowering::enter).
 #[derive(Clone)]
 pub struct Entry {
     plan: Arc<EntryPlan>,
+    block: Block,
     params: SmallVec<[Value; 16]>,
     config: TargetFrontendConfig,
 }
@@ -40,18 +42,35 @@ impl Entry {
         block: Block,
         config: TargetFrontendConfig,
     ) -> Result<Self, LowerError> {
-        let params = SmallVec::from_slice(builder.block_params(block));
-        let expected = plan.signature.params.len();
-        if params.len() != expected || builder.func.signature != plan.signature {
-            return Err(LowerError::ArgumentCount {
-                expected,
-                found: params.len(),
-            });
+        let refuse = |why| Err(LowerError::Function { why });
+        if builder.func.signature != plan.signature {
+            return refuse("its signature is not that of the plan");
+        }
+        let dfg = &builder.func.dfg;
+        if !dfg.block_is_valid(block) {
+            return refuse("it has no such block");
+        }
+        let params = SmallVec::<[Value; 16]>::from_slice(dfg.block_params(block));
+        let declared = plan.signature.params.iter().map(|param| param.value_type);
+        if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
+            return refuse("its parameters have not been appended to the block");
         }
         Ok(Self {
             plan,
+            block,
             params,
             config,
+        })
+    }
+
+    /// Refuses the builder of another function, to which the parameters mean nothing.
+    fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
+        let dfg = &builder.func.dfg;
+        if dfg.block_is_valid(self.block) && dfg.block_params(self.block) == &self.params[..] {
+            return Ok(());
+        }
+        Err(LowerError::Function {
+            why: "it is not the one that was entered",
         })
     }
 
@@ -73,12 +92,14 @@ impl Entry {
     /// Argument `index` as one SSA value of the type [`value_type`] names.
     ///
     /// # Errors
-    /// [`LowerError::Value`] if it has none, [`LowerError::ArgumentCount`] if there is no such argument.
+    /// [`LowerError::Value`] if it has none, [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if
+    /// `builder` builds another function.
     pub fn value(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
+        self.check(builder)?;
         let ty = self.ty(index)?;
         let refuse = || LowerError::Value {
             what: format!("argument {index}"),
@@ -121,16 +142,25 @@ impl Entry {
     /// registers is stored to a slot first.
     ///
     /// # Errors
-    /// [`LowerError::ArgumentCount`] if there is no such argument.
+    /// As [`Entry::store`], and [`LowerError::Value`] for an object that no stack frame has room for.
     pub fn address(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
+        self.check(builder)?;
         if let Arrival::Area { offset } = self.arrival(index)? {
             return Ok(self.in_area(*offset)?.value(builder));
         }
         let ty = self.ty(index)?;
+        if u64::from(ty.align()) + ty.size() > u64::from(MAX_STACK_BYTES) {
+            return Err(LowerError::Value {
+                what: format!("argument {index}"),
+                ty: ty.to_string(),
+                expected: "an address to store it at".into(),
+                found: "an alignment that no stack frame has room for".into(),
+            });
+        }
         let slot = memory::slot(builder, ty.size(), ty.align());
         self.store(builder, index, slot.base)?;
         Ok(slot.base)
@@ -139,13 +169,17 @@ impl Entry {
     /// Stores argument `index` to the object at `to`.
     ///
     /// # Errors
-    /// [`LowerError::ArgumentCount`] if there is no such argument.
+    /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Value`] if `to` is no address, [`LowerError::Function`] if
+    /// `builder` builds another function.
     pub fn store(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
         to: Value,
     ) -> Result<(), LowerError> {
+        self.check(builder)?;
+        let ty = self.ty(index)?;
+        check::address(&builder.func.dfg, to, "where to store", ty)?;
         let to = Address {
             base: to,
             offset: 0,
@@ -159,7 +193,7 @@ impl Entry {
             }
             Arrival::Area { offset } => {
                 let from = self.in_area(*offset)?;
-                memory::copy(self.config, builder, self.ty(index)?.size(), from, to);
+                memory::copy(self.config, builder, ty.size(), from, to);
             }
             Arrival::Lanes {
                 first,
@@ -186,18 +220,27 @@ impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block.
     ///
     /// # Errors
-    /// [`LowerError::Value`] if `value` is not of the result's form.
+    /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
     pub fn ret(
         &self,
         bridges: &mut dyn Bridges,
         builder: &mut FunctionBuilder<'_>,
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
+        self.check(builder)?;
+        if self.plan.sig.is_noreturn() {
+            return Err(LowerError::Function {
+                why: "it is declared never to return",
+            });
+        }
+        if let Some(Arg::Memory { base, .. }) = value
+            && self.plan.ret != RetPlan::Nothing
+        {
+            let ty = self.plan.sig.result();
+            check::address(&builder.func.dfg, *base, "result", ty)?;
+        }
         let values = match (&self.plan.ret, value) {
-            (RetPlan::Nothing, _) => Values::new(),
-            (RetPlan::Never, _) => {
-                return Err(self.bad_result("nothing: the function does not return"));
-            }
+            (RetPlan::Nothing | RetPlan::Never, _) => Values::new(),
             (_, None) => return Err(self.bad_result("nothing")),
             (RetPlan::Pieces(pieces), Some(value)) => self.result_pieces(builder, pieces, value)?,
             (RetPlan::X87(pieces), Some(value)) => {
@@ -221,29 +264,22 @@ impl Entry {
     ) -> Result<Values, LowerError> {
         match value {
             Arg::Memory { base, offset } => {
-                let from = Address {
-                    base: *base,
-                    offset: *offset,
-                };
+                let size = self.plan.sig.result().size();
+                let from = Address::of_object(builder, *base, *offset, size);
                 Ok(pieces
                     .iter()
                     .map(|piece| memory::load(builder, piece, from))
                     .collect())
             }
             Arg::Pieces(values) => {
-                let types_match = values.len() == pieces.len()
-                    && values
-                        .iter()
-                        .zip(pieces)
-                        .all(|(v, p)| builder.func.dfg.value_type(*v) == p.ty);
-                if types_match {
+                if check::are_pieces(&builder.func.dfg, values, pieces) {
                     Ok(values.clone())
                 } else {
                     Err(self.bad_result("other pieces"))
                 }
             }
             Arg::Value(value) => {
-                let found = builder.func.dfg.value_type(*value);
+                let found = check::type_of(&builder.func.dfg, *value);
                 let fits =
                     value_type(self.plan.sig.result()).is_some_and(|ty| ty.bits() == found.bits());
                 let split = if fits {
@@ -266,24 +302,14 @@ impl Entry {
         value: &Arg,
     ) -> Result<(), LowerError> {
         let complex = pieces.len() > 2;
-        let from = match value {
-            Arg::Memory { base, offset } => Address {
-                base: *base,
-                offset: *offset,
-            },
-            Arg::Pieces(values) if values.len() == pieces.len() => {
-                let slot = memory::slot(builder, if complex { 32 } else { 16 }, 16);
-                for (piece, value) in pieces.iter().zip(values) {
-                    if builder.func.dfg.value_type(*value) != piece.ty {
-                        return Err(self.bad_result("other pieces"));
-                    }
-                    memory::store(builder, piece, *value, slot);
-                }
-                slot
-            }
-            _ => return Err(self.bad_result("a value of another form")),
+        let fits = match value {
+            Arg::Memory { .. } => true,
+            Arg::Pieces(values) => check::are_pieces(&builder.func.dfg, values, pieces),
+            Arg::Value(_) => false,
         };
-        let from = from.value(builder);
+        if !fits {
+            return Err(self.bad_result("a value of another form"));
+        }
         let signature = builder.import_signature(Bridge::address_signature());
         let bridge = if complex {
             Bridge::LoadComplexX87
@@ -291,6 +317,21 @@ impl Entry {
             Bridge::LoadX87
         };
         let func = bridges.bridge(bridge, signature, builder.func)?;
+        let from = match value {
+            Arg::Memory { base, offset } => Address {
+                base: *base,
+                offset: *offset,
+            },
+            Arg::Value(_) | Arg::Pieces(_) => {
+                memory::slot(builder, if complex { 32 } else { 16 }, 16)
+            }
+        };
+        if let Arg::Pieces(values) = value {
+            for (piece, value) in pieces.iter().zip(values) {
+                memory::store(builder, piece, *value, from);
+            }
+        }
+        let from = from.value(builder);
         builder.ins().call(func, &[from]);
         Ok(())
     }
@@ -307,10 +348,7 @@ impl Entry {
         match value {
             Arg::Memory { base, offset: 0 } if *base == to => {} // built in place
             Arg::Memory { base, offset } => {
-                let from = Address {
-                    base: *base,
-                    offset: *offset,
-                };
+                let from = Address::of_object(builder, *base, *offset, ty.size());
                 memory::copy(
                     self.config,
                     builder,
@@ -323,7 +361,7 @@ impl Entry {
                 );
             }
             Arg::Value(value) => {
-                let found = builder.func.dfg.value_type(*value);
+                let found = check::type_of(&builder.func.dfg, *value);
                 if value_type(ty).is_none_or(|ty| ty.bits() != found.bits()) {
                     return Err(self.bad_result("a value of another type"));
                 }
@@ -371,16 +409,13 @@ impl Entry {
     }
 
     fn bad_result(&self, found: &str) -> LowerError {
-        let expected: Vec<String> = self
-            .plan
-            .result_pieces()
-            .iter()
-            .map(|piece| piece.ty.to_string())
-            .collect();
         LowerError::Value {
             what: "result".into(),
             ty: self.plan.sig.result().to_string(),
-            expected: format!("an address or the pieces [{}]", expected.join(", ")),
+            expected: format!(
+                "an address or the pieces [{}]",
+                check::names(self.plan.result_pieces())
+            ),
             found: found.into(),
         }
     }

@@ -16,6 +16,24 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// The object of `size` bytes that is `offset` bytes behind `base`: offsets in it must not leave 32 bits.
+    pub(crate) fn of_object(
+        builder: &mut FunctionBuilder<'_>,
+        base: Value,
+        offset: i32,
+        size: u64,
+    ) -> Self {
+        let here = Self { base, offset };
+        let last = u32::try_from(size).unwrap_or(u32::MAX);
+        if i64::from(offset) + i64::from(last) <= i64::from(i32::MAX) {
+            return here;
+        }
+        Self {
+            base: here.value(builder),
+            offset: 0,
+        }
+    }
+
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
     fn plus(self, bytes: u32) -> i32 {
         self.offset

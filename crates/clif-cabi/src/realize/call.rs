@@ -12,9 +12,10 @@ use crate::replay::ClifPlace;
 /// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
 const MAX_WORDS_BYTES: u64 = 64;
 
-const TOO_LARGE: LowerError = LowerError::Bridge {
-    why: "the argument area is too large",
-};
+/// A gap between stack arguments is filled word by word. The alignment of System V leaves 8 bytes at most.
+const MAX_GAP_BYTES: u64 = 1024;
+
+const TOO_LARGE: &str = "the argument area is too large";
 
 /// What goes into one parameter of the CLIF signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +59,7 @@ pub struct CallPlan {
 }
 
 impl CallPlan {
-    /// The C signature.
+    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
     #[must_use]
     pub fn sig(&self) -> &FnSig {
         &self.sig
@@ -109,7 +110,14 @@ impl CallPlan {
             on_stack(i, &arg.place, &passing, &mut stack);
             args.push(passing);
         }
-        area(stack, &mut params, &mut slots)?;
+        if let Some(why) = area(stack, &mut params, &mut slots) {
+            return Err(LowerError::Unsupported {
+                what: format!("the convention {}", abi.convention.name),
+                why,
+                target: target.name().to_string(),
+            });
+        }
+        params.expect.area_bytes = abi.area_bytes;
         params.expect.check(&params.signature)?;
         let signature = params.signature.clone();
         let indirect = match abi.variadic_count {
@@ -252,10 +260,11 @@ fn piece_on_stack(area_offset: u64, arg: usize, i: usize, piece: &Piece) -> OnSt
     }
 }
 
-/// Declares the argument area in the order of its offsets, with fillers for the registers before it and the gaps in it.
-fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Result<(), LowerError> {
+/// Declares the argument area in the order of its offsets, with fillers for the registers before it and the gaps in it. What it returns is
+/// why that cannot be done.
+fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Option<&'static str> {
     if stack.is_empty() {
-        return Ok(());
+        return None;
     }
     // Only words find registers that are free: floats and vectors have their own type where theirs are used up, blocks never take one.
     if stack.iter().any(is_word) || has_gaps(&stack) {
@@ -265,12 +274,17 @@ fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Resu
     let filler = AbiParam::new(types::I64);
     let mut next = 0;
     for item in stack {
+        if item.offset.saturating_sub(next) > MAX_GAP_BYTES {
+            return Some("wide gaps in the argument area are not lowered");
+        }
         while next + 8 <= item.offset {
             params.push(filler, None);
             slots.push(Slot::Filler);
             next += 8;
         }
-        let offset = u32::try_from(item.offset).map_err(|_| TOO_LARGE)?;
+        let Ok(offset) = u32::try_from(item.offset) else {
+            return Some(TOO_LARGE);
+        };
         let place = match item.param.purpose {
             ArgumentPurpose::StructArgument(size) => ClifPlace::Area { offset, size },
             _ => ClifPlace::Stack { offset },
@@ -279,7 +293,7 @@ fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Resu
         slots.push(item.slot);
         next = item.offset + item.bytes;
     }
-    Ok(())
+    None
 }
 
 fn is_word(item: &OnStack) -> bool {
@@ -300,7 +314,8 @@ fn with_callee(mut params: Params, abi: &FnAbi) -> Result<(Signature, usize), Lo
     let before = params.signature.params.len();
     params.fill_registers();
     let fillers = params.signature.params.len() - before;
-    let offset = u32::try_from(abi.area_bytes).map_err(|_| TOO_LARGE)?;
+    let too_large = |_| LowerError::Bridge { why: TOO_LARGE };
+    let offset = u32::try_from(abi.area_bytes).map_err(too_large)?;
     params.push(AbiParam::new(types::I64), Some(ClifPlace::Stack { offset }));
     params.expect.check(&params.signature)?;
     Ok((params.signature, fillers))

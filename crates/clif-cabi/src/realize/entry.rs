@@ -1,6 +1,6 @@
 //! The plan of a function's entry.
 
-use cabi::{FnAbi, FnSig, Loc, Place, Target};
+use cabi::{FnAbi, FnSig, Loc, Place, RetAbi, Target};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use smallvec::SmallVec;
 
@@ -40,7 +40,7 @@ pub struct EntryPlan {
 }
 
 impl EntryPlan {
-    /// The C signature.
+    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
     #[must_use]
     pub fn sig(&self) -> &FnSig {
         &self.sig
@@ -98,6 +98,9 @@ impl EntryPlan {
             }
             None => Self::stack_area(&abi, &mut params),
         };
+        if let RetAbi::Indirect { echo, .. } = abi.ret {
+            params.expect.sret_echo = echo;
+        }
         params.expect.check(&params.signature)?;
         Ok(Self {
             sig,
