@@ -83,6 +83,9 @@ bits! {
     /// A union of more than 16 bytes whose first 16 are a vector's travels in one vector register, if padding and arrays are all that follows and
     /// the vector level has such a register (clang).
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24;
+    /// The first of two `Sse` eightbytes travels in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or one
+    /// `__bf16` or two 16-bit floats before a second eightbyte of at most 4 bytes (clang).
+    ODD_PAIRS_START_IN_GPR = 25;
 }
 
 impl Policy {
@@ -117,7 +120,8 @@ impl Policy {
             | Self::WIN64_FLOAT128_IN_SSE.0
             | Self::WIN64_HALF_IN_SSE.0
             | Self::WIN64_EMPTY_RESULTS_IN_MEMORY.0
-            | Self::UNIONS_GO_BY_FIRST_EIGHTBYTES.0,
+            | Self::UNIONS_GO_BY_FIRST_EIGHTBYTES.0
+            | Self::ODD_PAIRS_START_IN_GPR.0,
     );
 
     /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).

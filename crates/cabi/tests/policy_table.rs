@@ -180,6 +180,12 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
             let union = build(RecordBuilder::union("u").field("v", wide))?;
             argument(union).features(VectorLevel::Avx)
         }
+        "ODD_PAIRS_START_IN_GPR" => {
+            let union = RecordBuilder::union("u")
+                .field("q", Type::F128)
+                .field("d", Type::array(&Type::F64, 2)?);
+            argument(build(union)?)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

@@ -73,7 +73,14 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     let ty = as_passed(ty, cx.role);
     let mut group = match shape(ty, cx)? {
-        Shape::Memory => Group::new(GroupKind::Memory, ty.size(), align),
+        Shape::Memory => {
+            // gcc gives padding that counts no place on the stack.
+            let vanishes = cx.role != Role::Result
+                && is_all_padding(ty)
+                && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT);
+            let size = if vanishes { 0 } else { ty.size() };
+            Group::new(GroupKind::Memory, size, align)
+        }
         Shape::PerElement { lanes } => {
             Group::new(GroupKind::PerElement { lanes }, ty.size(), align)
         }
@@ -203,7 +210,41 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         }
     }
     extend_first_vector(ty, &mut classes, cx)?;
-    Ok(finish(classes, cx))
+    let shape = finish(classes, cx);
+    Ok(match shape {
+        Shape::Classes(classes)
+            if is_odd_pair(ty, &classes) && cx.choose(Policy::ODD_PAIRS_START_IN_GPR) =>
+        {
+            let mut classes = classes;
+            if let Some(first) = classes.as_mut_slice().first_mut() {
+                *first = Class::Integer;
+            }
+            Shape::Classes(classes)
+        }
+        shape => shape,
+    })
+}
+
+/// Whether LLVM's type for the first of two eightbytes is of other than 8 bytes and no `float`: a `__float128` that is no more because something
+/// else is in the second eightbyte, or one or two 16-bit floats before a second eightbyte that needs no alignment of 8.
+fn is_odd_pair(ty: &Type, classes: &Classes) -> bool {
+    use Class::{Integer, Sse};
+    if !matches!(classes.as_slice(), [Sse, Sse | Integer]) {
+        return false;
+    }
+    let mut halves = 0;
+    let (mut brains, mut others, mut second_end) = (0, 0, 0);
+    for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0) {
+        match leaf.kind {
+            LeafKind::Scalar(Scalar::F128) => return true,
+            _ if leaf.offset_bits >= 64 => second_end = second_end.max(leaf.bytes().end),
+            LeafKind::Scalar(Scalar::F16) if leaf.offset_bits < 32 => halves += 1,
+            LeafKind::Scalar(Scalar::BF16) if leaf.offset_bits < 32 => brains += 1,
+            _ => others += 1,
+        }
+    }
+    let short = others == 0 && matches!((halves, brains), (0, 1) | (2, 0) | (1, 1) | (0, 2));
+    short && second_end <= 12
 }
 
 /// Lets the vector in the first two eightbytes of a wider union go on to its end, where a compiler looks no further than these two.
