@@ -51,9 +51,10 @@ fn huge_elements_of_no_array() -> Result<(), Error> {
             .field("n", Type::I32)
             .field("none", none.clone());
         let sig = FnSig::new([s.build(model)?], Type::VOID);
-        for policy in [Policy::GCC, Policy::CLANG] {
+        // gcc classifies an element of an array that starts inside an eightbyte, and this one is large.
+        for (policy, place) in [(Policy::GCC, "stack 0..4 align 8"), (Policy::CLANG, "rdi")] {
             let abi = FnAbi::new(&sig.clone().policy(policy), &Target::X86_64_LINUX)?;
-            assert_eq!(abi.args[0].place.to_string(), "rdi");
+            assert_eq!(abi.args[0].place.to_string(), place);
         }
         elem = huge(name, none)?;
     }

@@ -66,7 +66,17 @@ impl Entry {
     /// Refuses the builder of another function, to which the parameters mean nothing.
     fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
         let dfg = &builder.func.dfg;
-        if dfg.block_is_valid(self.block) && dfg.block_params(self.block) == &self.params[..] {
+        // They were appended in one go, so their ends tell.
+        let ends = |params: &[Value]| {
+            (
+                params.len(),
+                params.first().copied(),
+                params.last().copied(),
+            )
+        };
+        let valid = dfg.block_is_valid(self.block);
+        let here = valid.then(|| ends(dfg.block_params(self.block)));
+        if here == Some(ends(&self.params)) {
             return Ok(());
         }
         Err(LowerError::Function {
