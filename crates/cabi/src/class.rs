@@ -1,6 +1,7 @@
 //! The classes of x86-64 System V and what happens to them: psABI 3.2.3, Classification, rules 3 to 5.
 
 use core::fmt;
+use core::ops::Range;
 
 /// How many eightbytes a value in registers has at most: a 64-byte vector.
 pub const MAX_EIGHTBYTES: usize = 8;
@@ -81,6 +82,35 @@ impl Classes {
     /// Each eightbyte's class and the bytes of it that are used.
     pub(crate) fn used(&self) -> impl Iterator<Item = (Class, u8)> {
         self.as_slice().iter().copied().zip(self.used)
+    }
+
+    /// The classes of the eightbytes `range` as those of a value of its own.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let mut part = Self::none(8 * range.len() as u64);
+        for (i, from) in range.enumerate() {
+            if let (Some(class), Some(used)) = (part.classes.get_mut(i), part.used.get_mut(i)) {
+                *class = self.classes.get(from).copied().unwrap_or(Class::NoClass);
+                *used = self.used.get(from).copied().unwrap_or(0);
+            }
+        }
+        part
+    }
+
+    /// Puts `part` in place of the eightbytes from `first` on.
+    pub(crate) fn set_part(&mut self, first: usize, part: &Self) {
+        let into = self.classes.iter_mut().zip(&mut self.used).skip(first);
+        for ((class, used), (new, bytes)) in into.zip(part.used()) {
+            (*class, *used) = (new, bytes);
+        }
+    }
+
+    /// Merges the classes of another value at the same place (rule 4), eightbyte by eightbyte.
+    pub(crate) fn merge_all(&mut self, other: &Self) {
+        let own = self.classes.iter_mut().zip(&mut self.used);
+        for ((class, used), (new, bytes)) in own.zip(other.used()) {
+            *class = merge(*class, new);
+            *used = (*used).max(bytes);
+        }
     }
 
     /// The classes, one per eightbyte of the value.

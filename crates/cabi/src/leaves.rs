@@ -149,12 +149,13 @@ impl Leaf {
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub fn leaves(ty: &Type) -> Leaves<'_> {
-    Leaves::new(ty, false)
+    Leaves::new(ty, false, |_| false)
 }
 
-/// The same, and for an array of no elements the leaves that one element would have.
-pub(crate) fn leaves_and_phantoms(ty: &Type) -> Leaves<'_> {
-    Leaves::new(ty, true)
+/// The same, and for an array of no elements the leaves that one element would have. Of a record inside `ty` for which `apart` holds an
+/// empty leaf is given, behind which [`Leaves::take_aside`] has its own walk.
+pub(crate) fn leaves_and_phantoms(ty: &Type, apart: fn(&Type) -> bool) -> Leaves<'_> {
+    Leaves::new(ty, true, apart)
 }
 
 /// Iterator over the [`leaves`] of a type.
@@ -167,6 +168,9 @@ pub struct Leaves<'a> {
     /// The second half of a complex number or slice, whose first half has just been given out.
     second: Option<Leaf>,
     phantoms: bool,
+    /// Records that the walk does not enter but puts aside, one at a time, the outermost type excepted.
+    apart: fn(&Type) -> bool,
+    set_aside: Option<(&'a Type, Place)>,
 }
 
 /// Where the walk is.
@@ -191,25 +195,42 @@ enum Frame<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    fn new(ty: &'a Type, phantoms: bool) -> Self {
+    fn new(ty: &'a Type, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
+        let place = Place {
+            offset: 0,
+            context: Context::NOTHING,
+        };
+        Self::at(ty, place, phantoms, apart)
+    }
+
+    fn at(ty: &'a Type, place: Place, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
         let mut walk = Leaves {
             stack: SmallVec::new(),
             first: None,
             second: None,
             phantoms,
+            apart: |_| false,
+            set_aside: None,
         };
-        walk.first = walk.enter(
-            ty,
-            Place {
-                offset: 0,
-                context: Context::NOTHING,
-            },
-        );
+        walk.first = walk.enter(ty, place);
+        walk.apart = apart;
         walk
+    }
+
+    /// The record whose empty leaf has just been given out in its stead: its type, its first byte, and the walk over its leaves.
+    pub(crate) fn take_aside(&mut self) -> Option<(&'a Type, u64, Self)> {
+        let (ty, place) = self.set_aside.take()?;
+        let walk = Self::at(ty, place, self.phantoms, self.apart);
+        Some((ty, place.offset, walk))
     }
 
     /// Goes into `ty`, which starts at `place`: pushes a frame, or gives the leaf it is.
     fn enter(&mut self, ty: &'a Type, mut place: Place) -> Option<Leaf> {
+        let there = place.context.phantom.is_none();
+        if there && ty.as_record().is_some() && (self.apart)(ty) {
+            self.set_aside = Some((ty, place));
+            return Some(place.leaf(LeafKind::Empty, 0));
+        }
         let context = &mut place.context;
         context.declared_align = context.declared_align.max(ty.align());
         context.members_aligned &= place.offset.is_multiple_of(u64::from(ty.canonical_align()));

@@ -10,9 +10,9 @@ mod vectors;
 
 use self::memory::{is_counted, sends_to_memory};
 use self::vectors::{vector_class, vector_shape};
-use crate::class::{Class, Classes, Cleanup, Shape, cleanup, merge};
+use crate::class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape, cleanup, merge};
 use crate::error::Error;
-use crate::leaves::{Leaf, LeafKind, leaves, leaves_and_phantoms};
+use crate::leaves::{Leaf, LeafKind, Leaves, leaves, leaves_and_phantoms};
 use crate::policy::Policy;
 use crate::record::RecordKind;
 use crate::reg::Reg::{
@@ -184,30 +184,9 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         return Ok(Shape::Memory);
     }
     let mut classes = Classes::none(ty.size());
-    for leaf in leaves_and_phantoms(ty) {
-        lowerable(leaf.kind, ty, cx)?;
-        if !leaf.context.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
-            leaf.eightbytes()
-                .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
-            continue;
-        }
-        if let Some(why) = sends_to_memory(&leaf, ty, cx) {
-            cx.tracer.memory(why);
-            return Ok(Shape::Memory);
-        }
-        // Rule 3. From its first to its last bit: a bit-field may straddle.
-        let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
-        for i in eightbytes_that_count(&leaf, cx) {
-            let own = class_of(&leaf, i - first.min(i), cx);
-            if leaf.context.phantom.is_none() {
-                classes.use_up_to(i, end);
-            }
-            meet(&mut classes, &leaf, i, own, cx);
-            let repeated = leaf.context.arrays[0].is_some();
-            if repeated && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
-                repeat(&mut classes, &leaf, i, own, cx);
-            }
-        }
+    let leaves = leaves_and_phantoms(ty, has_classes_of_its_own);
+    if !fold(leaves, ty, &mut classes, cx)? {
+        return Ok(Shape::Memory);
     }
     extend_first_vector(ty, &mut classes, cx)?;
     let shape = finish(classes, cx);
@@ -223,6 +202,80 @@ fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
         }
         shape => shape,
     })
+}
+
+/// Whether a record inside another must be classified by itself, with a cleanup of its own, before it is merged (rule 4: "each field is
+/// classified recursively"). Merging leaf by leaf gives the same where there is nothing but `Integer` and `Sse` in two eightbytes.
+fn has_classes_of_its_own(record: &Type) -> bool {
+    record.size() > 16 || leaves(record).any(|leaf| leaf.width_bits > 64)
+}
+
+/// Merges the classes of `leaves`, which are those of `ty` or of a record in it, into `classes` (rules 3 and 4). False if one of them
+/// sends the whole of `ty` to memory.
+fn fold(
+    mut leaves: Leaves<'_>,
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<bool, Error> {
+    while let Some(leaf) = leaves.next() {
+        if let Some((record, offset, inside)) = leaves.take_aside() {
+            if !fold_record(record, offset, inside, ty, classes, cx)? {
+                return Ok(false);
+            }
+            continue;
+        }
+        lowerable(leaf.kind, ty, cx)?;
+        if !leaf.context.in_first_element && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+            leaf.eightbytes()
+                .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
+            continue;
+        }
+        if let Some(why) = sends_to_memory(&leaf, ty, cx) {
+            cx.tracer.memory(why);
+            return Ok(false);
+        }
+        // Rule 3. From its first to its last bit: a bit-field may straddle.
+        let (first, end) = (leaf.eightbytes().start, leaf.bytes().end);
+        for i in eightbytes_that_count(&leaf, cx) {
+            let own = class_of(&leaf, i - first.min(i), cx);
+            if leaf.context.phantom.is_none() {
+                classes.use_up_to(i, end);
+            }
+            meet(classes, &leaf, i, own, cx);
+            let repeated = leaf.context.arrays[0].is_some();
+            if repeated && cx.policy.has(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
+                repeat(classes, &leaf, i, own, cx);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Classifies a record inside `ty` that starts at byte `offset`, and merges what it is into `classes`. False as in [`fold`].
+fn fold_record(
+    record: &Type,
+    offset: u64,
+    inside: Leaves<'_>,
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<bool, Error> {
+    let mut own = Classes::none(ty.size());
+    if !fold(inside, ty, &mut own, cx)? {
+        return Ok(false);
+    }
+    let eightbyte = |bytes: u64| usize::try_from(bytes / 8).unwrap_or(MAX_EIGHTBYTES);
+    let first = eightbyte(offset);
+    let end = eightbyte((offset + record.size()).next_multiple_of(8));
+    let mut part = own.part(first..end.max(first));
+    extend_first_vector(record, &mut part, cx)?;
+    let Shape::Classes(part) = finish(part, cx) else {
+        return Ok(false);
+    };
+    own.set_part(first, &part);
+    classes.merge_all(&own);
+    Ok(true)
 }
 
 /// Whether LLVM's type for the first of two eightbytes is of other than 8 bytes and no `float`: a `__float128` that is no more because something
