@@ -189,7 +189,7 @@ static RDX_FIRST: Convention = Convention {
     ..X86_64_SYSV
 };
 
-/// All registers of arguments.
+/// All registers of arguments, integers first.
 const ALL: &[Reg] = &[
     Reg::Rdi,
     Reg::Rsi,
@@ -210,7 +210,14 @@ const ALL: &[Reg] = &[
 static NO_ROLLBACK: Convention = classified("no rollback", |ty, cx| {
     let mut group = right(ty, cx)?;
     if group.parts.len() > 1 && cx.role != Role::Result {
-        group.uses_up = ALL;
+        // What it had taken stays taken: of each class it has parts of.
+        let has = |class| group.parts.iter().any(|part| part.class == class);
+        let (ints, vectors) = ALL.split_at(6);
+        group.uses_up = match (has(Class::Integer), has(Class::Sse)) {
+            (true, false) => ints,
+            (false, true) => vectors,
+            _ => ALL,
+        };
     }
     Ok(group)
 });
