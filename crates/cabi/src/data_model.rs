@@ -190,7 +190,7 @@ impl DataModel {
         Type::new(
             Kind::Slice,
             u64::from(self.pointer) * 2,
-            u32::from(self.pointer),
+            align_of(self.pointer),
         )
     }
 
@@ -213,13 +213,13 @@ impl DataModel {
             (
                 size,
                 if size == 8 {
-                    u32::from(self.max_align_8)
+                    align_of(self.max_align_8)
                 } else {
                     size
                 },
             )
         } else {
-            let align = u32::from(self.big_bit_int_align);
+            let align = align_of(self.big_bit_int_align);
             (bytes.next_multiple_of(align), align)
         };
         Ok(Type::new(Kind::Scalar(scalar), u64::from(size), align))
@@ -240,12 +240,12 @@ impl DataModel {
         };
         let align = match (scalar, size) {
             (Scalar::BitInt { .. }, _) => return ty.clone(),
-            (Scalar::F80, _) => u32::from(self.max_align_16),
+            (Scalar::F80, _) => align_of(self.max_align_16),
             // i386 aligns `__float128` to 16 although its `long double` needs 4 only.
             (_, 16) if self.max_align_16 == 4 => 16,
-            (_, 16) => u32::from(self.max_align_16),
-            (_, 8) => u32::from(self.max_align_8),
-            (_, size) => u32::try_from(size).unwrap_or(1),
+            (_, 16) => align_of(self.max_align_16),
+            (_, 8) => align_of(self.max_align_8),
+            (_, size) => align_of(u8::try_from(size).unwrap_or(1)),
         };
         Type::new(ty.kind().clone(), size, align)
     }
@@ -259,4 +259,9 @@ impl DataModel {
             _ => ty.clone(),
         }
     }
+}
+
+/// A model may be of the caller's making: what is no alignment becomes the next that is one.
+fn align_of(bytes: u8) -> u32 {
+    u32::from(bytes).next_power_of_two()
 }

@@ -99,3 +99,35 @@ fn leaves_of_the_widest_bit_field() -> Result<(), Error> {
     );
     Ok(())
 }
+
+/// A model of the caller's own may have numbers that no C has.
+#[test]
+fn models_that_no_machine_has() {
+    for odd in [0, 3, 255] {
+        let mut model = DataModel::LP64;
+        (model.pointer, model.long, model.max_align_8) = (odd, odd, odd);
+        (model.max_align_16, model.big_bit_int_align) = (odd, odd);
+        let wide = model.bit_int(100, true).unwrap();
+        let types = [
+            model.pointer(),
+            model.long(),
+            model.long_double(),
+            model.slice(),
+            model.adapt(&Type::I64),
+            wide,
+        ];
+        for ty in types {
+            assert!(ty.align().is_power_of_two(), "{ty}");
+            let record = RecordBuilder::structure("s")
+                .field("c", Type::U8)
+                .field("x", ty.clone())
+                .member(Member::bit_field("b", model.adapt(&Type::I64), 3));
+            // A type whose size its alignment does not divide may be refused, and nothing may panic.
+            let Ok(record) = record.build(&model) else {
+                continue;
+            };
+            let sig = FnSig::new([ty, record.clone()], record);
+            let _ = FnAbi::new(&sig, &Target::X86_64_LINUX);
+        }
+    }
+}

@@ -279,6 +279,40 @@ fn entering_what_is_not_set_up() {
     );
 }
 
+/// A builder that stands in no block yet.
+#[test]
+fn nowhere_to_insert() {
+    let lower = lowering();
+    let sig = FnSig::new([Type::I64], Type::VOID);
+    let plan = lower.call_plan(&sig).unwrap();
+    let mut func = Function::new();
+    func.signature = lower.entry_plan(&sig).unwrap().signature().clone();
+    let mut context = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    let value = builder.block_params(block)[0];
+    let entry = lower.enter(&builder, block, &sig).unwrap();
+    let (builder, args, any) = (&mut builder, [Arg::value(value)], &mut Any(true));
+    let errors = [
+        lower
+            .call_sig(any, builder, value, &sig, &args, Ret::Ignore)
+            .unwrap_err(),
+        lower
+            .values_in(builder, &plan, &args, Ret::Ignore)
+            .unwrap_err(),
+        lower
+            .values_out(any, builder, &plan, &[], Ret::Ignore)
+            .unwrap_err(),
+        entry.address(builder, 0).unwrap_err(),
+        entry.ret(any, builder, None).unwrap_err(),
+    ];
+    for error in errors {
+        let message = "the function being built: no block has been switched to";
+        assert_eq!(error.to_string(), message);
+    }
+}
+
 #[test]
 fn an_entry_in_another_function() {
     let (entry, ..) = entered(&FnSig::new([Type::I64; 9], Type::I64), |_, entry| {

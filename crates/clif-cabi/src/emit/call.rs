@@ -65,6 +65,7 @@ impl CallSite<'_, '_, '_> {
     }
 
     fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
+        check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         check::arguments(dfg, self.plan, args)
@@ -273,6 +274,7 @@ impl CallSite<'_, '_, '_> {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
+        check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         if let RetPlan::Pieces(pieces) = &self.plan.ret

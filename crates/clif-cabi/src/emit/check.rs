@@ -1,6 +1,7 @@
 //! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
 
 use cranelift_codegen::ir::{DataFlowGraph, FuncRef, Signature, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
 
 use super::forms::{Arg, Ret};
 use crate::error::LowerError;
@@ -15,6 +16,14 @@ pub(super) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     } else {
         types::INVALID
     }
+}
+
+/// Refuses a builder that stands nowhere: inserting an instruction would be a panic.
+pub(super) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
+    let block = builder.current_block();
+    block.map(|_| ()).ok_or(LowerError::Function {
+        why: "no block has been switched to",
+    })
 }
 
 /// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.

@@ -65,6 +65,7 @@ impl Entry {
 
     /// Refuses the builder of another function, to which the parameters mean nothing.
     fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
+        check::position(builder)?;
         let dfg = &builder.func.dfg;
         // They were appended in one go, so their ends tell.
         let ends = |params: &[Value]| {
