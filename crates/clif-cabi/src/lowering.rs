@@ -186,7 +186,8 @@ impl Lowering {
     }
 
     /// Emits a call of the variadic `function` with arguments behind the named ones, of the types `unnamed`. The default argument
-    /// promotions are the caller's to apply to the values: a `float` is given as a `double`, a `char` as an `int`.
+    /// promotions are the caller's to apply to the values: a `float` is given as a `double`, a `char` as an `int`. So an object of such a type
+    /// in memory is refused.
     ///
     /// # Errors
     /// As [`Lowering::call_sig`].
@@ -199,6 +200,19 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
+        let unnamed: SmallVec<[cabi::Type; 8]> = unnamed.into_iter().collect();
+        let first = function.sig.n_named();
+        for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
+            // Read as what it is promoted to, it would be read behind its end.
+            if matches!(arg, Arg::Memory { .. }) && cabi::promote(ty) != *ty {
+                return Err(LowerError::Value {
+                    what: format!("argument {i}"),
+                    ty: ty.to_string(),
+                    expected: format!("a value promoted to {}", cabi::promote(ty)),
+                    found: "an address".into(),
+                });
+            }
+        }
         let sig = function.sig.at_call(unnamed)?;
         self.call_sig(bridges, builder, function.id, &sig, args, ret)
     }

@@ -167,6 +167,32 @@ fn calls_refused_emit_nothing() {
     );
 }
 
+/// A `float` in memory has 4 bytes, and the `double` it is promoted to 8.
+#[test]
+fn unpromoted_in_memory() {
+    let sig = FnSig::new([Type::PTR], Type::I32).variadic();
+    let printf = clif_cabi::Function {
+        id: FuncId::from_u32(0),
+        sig,
+    };
+    for (ty, message) in [
+        (
+            Type::F32,
+            "argument 1, float: expected a value promoted to double, found an address",
+        ),
+        (
+            Type::U8,
+            "argument 1, unsigned char: expected a value promoted to int, found an address",
+        ),
+    ] {
+        let (done, n, _) = building(|builder, address, _| {
+            let args = [Arg::value(address), Arg::memory(address)];
+            lowering().call_variadic(&mut Any(true), builder, &printf, [ty], &args, Ret::Ignore)
+        });
+        assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
+    }
+}
+
 #[test]
 fn callees_that_are_none() {
     let sig = FnSig::new([], Type::VOID);
