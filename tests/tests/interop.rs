@@ -132,7 +132,7 @@ mod suite {
         let n_signatures: usize = corpus.subjects.iter().map(|s| s.cases.len()).sum();
         report.note(format!(
             "({n_signatures} signatures x {} judges + {n_drawn} random ones) x {} directions x {} engine settings: \
-             passed {}, failed {}, refused by the lowering {}, judge against itself {}; {} calls",
+             passed {}, failed {} (known failures included), refused by the lowering {}, judge against itself {}; {} calls",
             bench.judges.len(),
             Direction::ALL.len(),
             settings.len(),
