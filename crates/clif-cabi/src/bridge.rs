@@ -165,6 +165,9 @@ impl<M: Module + ?Sized> Bridges for M {
         signature: SigRef,
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError> {
+        if let Bridge::VariadicDirect { callee, .. } = bridge {
+            check_id(self, callee)?;
+        }
         let name = bridge.name();
         let id = match self.declarations().get_name(&name) {
             Some(cranelift_module::FuncOrDataId::Func(id)) => id,
@@ -195,12 +198,7 @@ impl<M: Module + ?Sized> Bridges for M {
         signature: SigRef,
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError> {
-        // Asking for a number the module never gave out would panic.
-        if self.declarations().get_functions().size_hint().0 <= id.as_u32() as usize {
-            return Err(LowerError::Bridge {
-                why: "the function does not belong to this module",
-            });
-        }
+        check_id(self, id)?;
         let colocated = self.declarations().get_function_decl(id).linkage.is_final();
         let name = ir::UserExternalName {
             namespace: 0,
@@ -214,4 +212,15 @@ impl<M: Module + ?Sized> Bridges for M {
             patchable: false,
         }))
     }
+}
+
+/// Refuses a number that `module` never gave out: asking for it would panic, now or when the module is finished.
+fn check_id<M: Module + ?Sized>(module: &M, id: FuncId) -> Result<(), LowerError> {
+    let n_functions = module.declarations().get_functions().size_hint().0;
+    if (id.as_u32() as usize) < n_functions {
+        return Ok(());
+    }
+    Err(LowerError::Bridge {
+        why: "the function does not belong to this module",
+    })
 }

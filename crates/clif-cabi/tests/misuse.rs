@@ -21,6 +21,7 @@ use clif_cabi::cranelift_codegen::{isa, settings};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, Bridge, Bridges, Entry, LowerError, Ret, SysVAggregateLowering};
+use cranelift_jit::{JITBuilder, JITModule};
 
 /// Imports one name for everything, or refuses.
 struct Any(bool);
@@ -165,6 +166,24 @@ fn calls_refused_emit_nothing() {
         Ret::Ignore,
         "no bridges",
     );
+}
+
+/// A module panics when it is asked for a number it never gave out, or finds one in a relocation.
+#[test]
+fn functions_of_another_module() {
+    let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
+    let names = clif_cabi::cranelift_module::default_libcall_names();
+    let mut module = JITModule::new(JITBuilder::with_flags(&flags, names).unwrap());
+    let (lower, id) = (lowering(), FuncId::from_u32(9));
+    let plain = FnSig::new([], Type::VOID);
+    for sig in [plain.clone(), plain.variadic()] {
+        let (done, n, _) = building(|builder, _, _| {
+            lower.call_sig(&mut module, builder, id, &sig, &[], Ret::Ignore)
+        });
+        let message = "the function does not belong to this module";
+        assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
+    }
+    module.finalize_definitions().unwrap();
 }
 
 /// A `float` in memory has 4 bytes, and the `double` it is promoted to 8.
