@@ -14,7 +14,7 @@ use crate::class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape, cleanup, merg
 use crate::error::Error;
 use crate::leaves::{Leaf, LeafKind, Leaves, leaves, leaves_and_phantoms};
 use crate::policy::Policy;
-use crate::record::RecordKind;
+use crate::record::{Field, RecordKind};
 use crate::reg::Reg::{
     self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
     Xmm7,
@@ -314,7 +314,7 @@ fn extend_first_vector(
         rest.contains(&NoClass) && rest.iter().all(|class| matches!(class, NoClass | SseUp));
     let size = ty.size();
     if !padded
-        || !is_union_of(ty, size)
+        || !only_unions_are_padded(ty)
         || size > cx.vectors.bytes()
         || !cx.choose(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES)
     {
@@ -330,16 +330,16 @@ fn extend_first_vector(
     Ok(())
 }
 
-/// Whether `ty` is a union, or nothing but one of all its `size` bytes.
-fn is_union_of(ty: &Type, size: u64) -> bool {
+/// Whether no structure of more than 16 bytes in `ty` has padding, or more than one member: only unions may.
+fn only_unions_are_padded(ty: &Type) -> bool {
     match ty.kind() {
-        Kind::Array(array) => array.len == Some(1) && is_union_of(&array.elem, size),
-        Kind::Record(record) if record.kind() == RecordKind::Struct => record
-            .fields()
-            .first()
-            .is_some_and(|field| field.ty().size() == size && is_union_of(field.ty(), size)),
-        Kind::Record(_) => ty.size() == size,
-        _ => false,
+        Kind::Array(array) if array.len == Some(1) => only_unions_are_padded(&array.elem),
+        Kind::Record(record) => {
+            let free = ty.size() <= 16 || record.kind() == RecordKind::Union;
+            let mut types = record.fields().iter().map(Field::ty);
+            types.all(|field| (free || field.size() == ty.size()) && only_unions_are_padded(field))
+        }
+        _ => true,
     }
 }
 
