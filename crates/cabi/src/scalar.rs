@@ -110,49 +110,10 @@ impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match *self {
             Self::Bool => "_Bool",
-            Self::Int {
-                bits: 8,
-                signed: true,
-            } => "signed char",
-            Self::Int {
-                bits: 8,
-                signed: false,
-            } => "unsigned char",
-            Self::Int {
-                bits: 16,
-                signed: true,
-            } => "short",
-            Self::Int {
-                bits: 16,
-                signed: false,
-            } => "unsigned short",
-            Self::Int {
-                bits: 32,
-                signed: true,
-            } => "int",
-            Self::Int {
-                bits: 32,
-                signed: false,
-            } => "unsigned int",
-            Self::Int {
-                bits: 64,
-                signed: true,
-            } => "long long",
-            Self::Int {
-                bits: 64,
-                signed: false,
-            } => "unsigned long long",
-            Self::Int {
-                bits: 128,
-                signed: true,
-            } => "__int128",
-            Self::Int {
-                bits: 128,
-                signed: false,
-            } => "unsigned __int128",
-            Self::Int { bits, signed } => {
-                return write!(f, "{}int{bits}", if signed { "" } else { "u" });
-            }
+            Self::Int { bits, signed } => match int_name(bits, signed) {
+                Some(name) => name,
+                None => return write!(f, "{}int{bits}", if signed { "" } else { "u" }),
+            },
             Self::BitInt { bits, signed } => {
                 return write!(
                     f,
@@ -174,6 +135,23 @@ impl fmt::Display for Scalar {
         };
         f.write_str(name)
     }
+}
+
+/// What C calls the integer of `bits` bits.
+fn int_name(bits: u8, signed: bool) -> Option<&'static str> {
+    Some(match (bits, signed) {
+        (8, true) => "signed char",
+        (8, false) => "unsigned char",
+        (16, true) => "short",
+        (16, false) => "unsigned short",
+        (32, true) => "int",
+        (32, false) => "unsigned int",
+        (64, true) => "long long",
+        (64, false) => "unsigned long long",
+        (128, true) => "__int128",
+        (128, false) => "unsigned __int128",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Vector {

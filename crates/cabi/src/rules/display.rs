@@ -1,0 +1,82 @@
+//! Rules in words, for explanations and the command `cabi rules`.
+
+use core::fmt;
+
+use super::{ArgFlags, Rule};
+use crate::reg::Reg;
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let regs = |f: &mut fmt::Formatter<'_>, regs: &[Reg]| {
+            regs.iter()
+                .enumerate()
+                .try_for_each(|(i, reg)| write!(f, "{}{reg}", if i == 0 { "" } else { " " }))
+        };
+        match self {
+            Self::IfType(types, then) => write!(f, "if type in {types:?}: {then}"),
+            Self::IfWants(want, then) => write!(f, "if it wants {want:?}: {then}"),
+            Self::If(name, _, then) => write!(f, "if {name}: {then}"),
+            Self::IfConvention(name, then) => write!(f, "if the convention is {name}: {then}"),
+            Self::IfFlag(flag, then) => write!(f, "if {}: {then}", flag.name()),
+            Self::IfNotVariadic(then) => write!(f, "if not variadic: {then}"),
+            Self::IfVariadic(then) => write!(f, "if variadic: {then}"),
+            Self::IfUnnamed(then) => write!(f, "if unnamed: {then}"),
+            Self::Promote(ty) => write!(f, "promote to {ty:?}"),
+            Self::BitConvert(ty) => write!(f, "take the bits as {ty:?}"),
+            Self::AssignToReg(list) => {
+                f.write_str("first free of ")?;
+                regs(f, list)
+            }
+            Self::AssignToRegWithShadow(list, shadow) => {
+                f.write_str("first free of ")?;
+                regs(f, list)?;
+                f.write_str(", burning ")?;
+                regs(f, shadow)
+            }
+            Self::AssignToBoth(list, both) => {
+                f.write_str("first free of ")?;
+                regs(f, list)?;
+                f.write_str(", and also in ")?;
+                regs(f, both)
+            }
+            Self::AssignToStack { size, align } => write!(f, "stack slot of {size}, align {align}"),
+            Self::AssignToStackWithShadow {
+                size,
+                align,
+                shadow,
+            } => {
+                write!(f, "stack slot of {size}, align {align}, burning ")?;
+                regs(f, shadow)
+            }
+            Self::PassByVal { size, align } => {
+                write!(
+                    f,
+                    "by value in the argument area, multiples of {size}, align {align} at least"
+                )
+            }
+            Self::PassIndirect { align } => {
+                write!(f, "pointer to a copy, align {align} at least")
+            }
+            Self::DelegateTo(_) => f.write_str("go on with another list"),
+            Self::AssignLanes { regs: list, slot } => {
+                f.write_str("a lane each: ")?;
+                regs(f, list)?;
+                write!(f, ", then slots of {slot}")
+            }
+            Self::Custom(name, _) => f.write_str(name),
+        }
+    }
+}
+
+impl ArgFlags {
+    fn name(self) -> &'static str {
+        match self {
+            Self::IN_REG => "inreg",
+            Self::NEST => "nest",
+            Self::BYVAL => "byval",
+            Self::SRET => "sret",
+            Self::SPLIT => "split",
+            _ => "flags",
+        }
+    }
+}
