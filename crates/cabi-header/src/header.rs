@@ -25,6 +25,8 @@ pub struct Header {
     pub typedefs: Vec<NamedType>,
     /// Enumerations that have a tag.
     pub enums: Vec<NamedType>,
+    /// Structures and unions that are declared and never defined, as C spells them: only pointers to them can be had.
+    pub incomplete: Vec<String>,
     /// Enumeration constants in order, those of enumerations without a tag among them.
     pub constants: Vec<Constant>,
     /// Macros without parameters whose value is an integer constant expression, by name.

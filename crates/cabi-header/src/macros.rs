@@ -130,7 +130,7 @@ impl<'u> Definitions<'u> {
                     "(" | "[" => depth += 1,
                     ")" | "]" if depth == 0 => return false,
                     ")" | "]" => depth -= 1,
-                    "{" | "}" | ";" | "#" | "##" | "_Pragma" | "__pragma" | "asm" | "__asm__" => {
+                    "{" | "}" | ";" | "#" | "_Pragma" | "__pragma" | "asm" | "__asm__" => {
                         return false;
                     }
                     _ if *is_literal && text.contains('"') => return false,

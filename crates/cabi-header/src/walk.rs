@@ -33,6 +33,7 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questi
         records: Vec::new(),
         typedefs: Vec::new(),
         enums: Vec::new(),
+        incomplete: Vec::new(),
         constants: Vec::new(),
         macros: macros.integers,
         skipped: Vec::new(),
@@ -188,8 +189,21 @@ impl<'u> Walk<'u> {
             let read = error.map_or_else(|| self.reader.ty(cursor.ty()), Err);
             let written = self.reader.written(cursor.underlying());
             self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
-        } else if is_type(kind) && cursor == cursor.definition_or_null() {
-            self.tagged(cursor, error);
+        } else if is_type(kind) {
+            let definition = cursor.definition_or_null();
+            if definition == cursor {
+                self.tagged(cursor, error);
+            } else if definition.is_null() {
+                self.incomplete(cursor);
+            }
+        }
+    }
+
+    fn incomplete(&mut self, cursor: Cursor<'u>) {
+        let name = cursor.ty().canonical().spelling();
+        // Under a key that no type has: a definition would have been found.
+        if cursor.kind() != CXCursor_EnumDecl && self.types.insert(format!("incomplete {name}")) {
+            self.header.incomplete.push(name);
         }
     }
 

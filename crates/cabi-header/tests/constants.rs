@@ -34,6 +34,8 @@ fn macros() {
         #define I (long)0x80000000
         enum { ONE = 1 };
         #define J ONE
+        #define PASTE(a, b) a ## b
+        #define Q PASTE(1, 2ul)
         #define K __LINE__ * 0 + 3
         #define OLD 1
         #undef OLD
@@ -59,6 +61,7 @@ fn macros() {
         ("I", 0x8000_0000, Type::I64),
         ("J", 1, Type::I32),
         ("K", 3, Type::I32),
+        ("Q", 12, Type::U64),
         ("AGAIN", 2, Type::I32),
         ("M", 1, Type::I32),
         ("N", 1, Type::U32),

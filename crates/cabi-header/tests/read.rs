@@ -304,6 +304,7 @@ fn written_types() {
     ];
     assert_eq!(g.written_params[..8], expected);
     assert!(matches!(&g.written_params[8], Pointer(wide) if matches!(**wide, Other(_))));
+    assert_eq!(header.incomplete, ["struct opaque"]);
     assert_eq!(g.written_ret, to(pair()));
     assert_eq!(
         header.ty("enum color"),

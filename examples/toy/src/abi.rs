@@ -14,8 +14,11 @@ pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<Str
         let Some(span) = function.span else { continue };
         let sig = signature(&checked.types, function)?;
         let origin = match &function.origin {
-            Origin::Extern(Some(library)) => format!("extern \"{library}\" "),
-            Origin::Extern(None) => "extern ".to_string(),
+            Origin::Extern {
+                library: Some(library),
+                ..
+            } => format!("extern \"{library}\" "),
+            Origin::Extern { library: None, .. } => "extern ".to_string(),
             Origin::Toy(_) => String::new(),
         };
         let ty =

@@ -22,6 +22,7 @@ pub(crate) enum Item {
     Extern(ExternBlock),
     Record(RecordDecl),
     Enum(EnumDecl),
+    Use(UseDecl),
     /// `type name = T;`
     Alias {
         name: Ident,
@@ -50,6 +51,14 @@ pub(crate) struct FnDecl {
 pub(crate) struct ExternBlock {
     pub(crate) library: Option<(String, Span)>,
     pub(crate) functions: Vec<FnDecl>,
+}
+
+/// `use c "header" from "library";`
+#[derive(Debug)]
+pub(crate) struct UseDecl {
+    pub(crate) header: String,
+    pub(crate) library: Option<String>,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

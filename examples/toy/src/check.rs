@@ -6,6 +6,7 @@ mod convert;
 mod decl;
 mod expr;
 mod fold;
+mod header;
 mod literal;
 mod ops;
 mod place;
@@ -15,8 +16,10 @@ mod ty;
 
 use crate::ast::{self, Program};
 use crate::diag::{Diagnostic, Span};
+use crate::header::Import;
 use crate::typed::{Body, Checked, FnId, Function, Local, LocalId, Origin};
 use crate::types::{EnumId, FnTy, RecordId, Ty, Types};
+use header::Taken;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -26,9 +29,13 @@ const MAX_DIAGNOSTICS: usize = 20;
 /// How deep checking may recurse, through declarations that need each other too.
 const MAX_DEPTH: u32 = 200;
 
-/// Checks `program`; the prelude is the part of the language that is written in the language.
-pub(crate) fn check(prelude: &Program, program: &Program) -> Result<Checked, Vec<Diagnostic>> {
-    let mut checker = Checker::new();
+/// Checks `program`; `imports` are the headers it uses. The prelude is the part of the language that is written in the language.
+pub(crate) fn check(
+    prelude: &Program,
+    program: &Program,
+    imports: &[Import],
+) -> Result<Checked, Vec<Diagnostic>> {
+    let mut checker = Checker::new(imports);
     checker.collect(prelude, Side::Prelude);
     checker.collect(program, Side::User);
     checker.declare_all();
@@ -67,6 +74,10 @@ enum Meaning {
     Enum(EnumId),
     /// Into `Checker::lazy`: an alias or a constant.
     Lazy(usize),
+    /// Of a C header.
+    CAlias(Ty),
+    /// Of a C header: its type and its value.
+    CConstant(Ty, i128),
 }
 
 #[derive(Clone, Copy)]
@@ -105,9 +116,13 @@ struct Checker<'p> {
     /// The items of the prelude, and of the program.
     names: [HashMap<Rc<str>, Named>; 2],
     lazy: Vec<Lazy<'p>>,
-    records: Vec<(Side, &'p ast::RecordDecl, Progress)>,
-    enums: Vec<(Side, &'p ast::EnumDecl, Progress)>,
+    /// In the order of `types`; without a declaration if they are C's.
+    records: Vec<(Side, Option<&'p ast::RecordDecl>, Progress)>,
+    enums: Vec<(Side, Option<&'p ast::EnumDecl>, Progress)>,
+    /// The first of `functions`; those of C headers come behind.
     fn_decls: Vec<(Side, &'p ast::FnDecl)>,
+    imports: &'p [Import],
+    taken: Taken,
     functions: Vec<Function>,
     main: Option<FnId>,
     side: Side,
@@ -122,7 +137,7 @@ struct Checker<'p> {
 type Check<T> = Result<T, Diagnostic>;
 
 impl<'p> Checker<'p> {
-    fn new() -> Self {
+    fn new(imports: &'p [Import]) -> Self {
         Checker {
             types: Types::new(),
             diagnostics: Vec::new(),
@@ -131,6 +146,8 @@ impl<'p> Checker<'p> {
             records: Vec::new(),
             enums: Vec::new(),
             fn_decls: Vec::new(),
+            imports,
+            taken: Taken::default(),
             functions: Vec::new(),
             main: None,
             side: Side::Prelude,
@@ -156,7 +173,11 @@ impl<'p> Checker<'p> {
                     let library: Option<Rc<str>> =
                         block.library.as_ref().map(|(name, _)| name.as_str().into());
                     for function in &block.functions {
-                        self.add_function(function, Origin::Extern(library.clone()));
+                        let origin = Origin::Extern {
+                            library: library.clone(),
+                            symbol: Rc::clone(&function.name.name),
+                        };
+                        self.add_function(function, origin);
                     }
                 }
                 ast::Item::Record(record) => {
@@ -169,6 +190,8 @@ impl<'p> Checker<'p> {
                     let id = self.add_enum(decl);
                     self.add_name(&decl.name, Meaning::Enum(id));
                 }
+                // Read already; what it declares is looked up when it is used.
+                ast::Item::Use(_) => {}
                 ast::Item::Alias { name, ty } => self.add_lazy(name, LazyItem::Alias(ty)),
                 ast::Item::Const { name, ty, value } => {
                     self.add_lazy(name, LazyItem::Const(ty, value))

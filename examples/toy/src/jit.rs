@@ -92,7 +92,11 @@ fn bind_imports(
     let mut libraries: HashMap<&str, Library> = HashMap::new();
     for function in imported {
         // The others are found in the process.
-        let Origin::Extern(Some(name)) = &function.origin else {
+        let Origin::Extern {
+            library: Some(name),
+            symbol,
+        } = &function.origin
+        else {
             continue;
         };
         let library = match libraries.entry(name) {
@@ -103,8 +107,8 @@ fn bind_imports(
                 entry.insert(library)
             }
         };
-        let address = library.symbol(&function.name).map_err(RunError::host)?;
-        let bound = engine.bind(&function.name, address);
+        let address = library.symbol(symbol).map_err(RunError::host)?;
+        let bound = engine.bind(symbol, address);
         bound.map_err(RunError::host)?;
     }
     Ok(())

@@ -84,6 +84,8 @@ pub(crate) enum Token {
     UBitInt,
     #[token("union")]
     Union,
+    #[token("use")]
+    Use,
     #[token("vec")]
     Vec,
     #[token("while")]

@@ -163,7 +163,7 @@ impl Declared {
                     .declare_function(&name, Linkage::Local, plan.signature())
                     .map_err(|error| wrong(&error))?
             }
-            Origin::Extern(_) => match self.imports.get(&function.name) {
+            Origin::Extern { symbol, .. } => match self.imports.get(symbol) {
                 Some((func, same)) if *same == sig => *func,
                 Some(_) => {
                     let message = format!(
@@ -176,9 +176,9 @@ impl Declared {
                     });
                 }
                 None => {
-                    let imported = self.lowering.declare_import(module, &function.name, &sig);
+                    let imported = self.lowering.declare_import(module, symbol, &sig);
                     let func = imported.map_err(|error| wrong(&error))?.id;
-                    self.imports.insert(Rc::clone(&function.name), (func, sig));
+                    self.imports.insert(Rc::clone(symbol), (func, sig));
                     func
                 }
             },
@@ -193,7 +193,7 @@ impl Declared {
         ids.sort_by_key(|id| id.0);
         let functions = ids.iter().filter_map(|id| checked.functions.get(id.0));
         functions
-            .filter(|function| matches!(function.origin, Origin::Extern(_)))
+            .filter(|function| matches!(function.origin, Origin::Extern { .. }))
             .collect()
     }
 

@@ -8,6 +8,7 @@ mod ast;
 mod check;
 mod decimal;
 mod diag;
+mod header;
 mod jit;
 mod lex;
 mod lower;
@@ -19,6 +20,7 @@ use ariadne::Source;
 use clap::{Parser, Subcommand, ValueEnum};
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
 use diag::{Diagnostic, Span};
+use header::Unread;
 use jit::RunError;
 use lower::LowerError;
 use std::io::{IsTerminal, Write};
@@ -43,6 +45,8 @@ enum Command {
         directories: Vec<PathBuf>,
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        headers: Headers,
         /// The program.
         file: PathBuf,
         /// What `main` gets.
@@ -51,6 +55,8 @@ enum Command {
     },
     /// Say what is wrong with a program.
     Check {
+        #[command(flatten)]
+        headers: Headers,
         /// The program.
         file: PathBuf,
     },
@@ -58,9 +64,19 @@ enum Command {
     Emit {
         /// Which form of it.
         form: Form,
+        #[command(flatten)]
+        headers: Headers,
         /// The program.
         file: PathBuf,
     },
+}
+
+/// Where C headers are.
+#[derive(clap::Args)]
+struct Headers {
+    /// Look for the C headers that the program uses in this directory.
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    include: Vec<PathBuf>,
 }
 
 /// How Cranelift compiles. The program's result does not depend on it.
@@ -125,11 +141,16 @@ fn main() -> ExitCode {
         Command::Run {
             directories,
             machine,
+            headers,
             file,
             args,
-        } => run(&file, &args, &directories, &machine.settings()),
-        Command::Check { file } => check(&file).map(|()| 0),
-        Command::Emit { form, file } => emit(form, &file).map(|()| 0),
+        } => run(&file, &headers, &args, &directories, &machine.settings()),
+        Command::Check { headers, file } => check(&file, &headers).map(|()| 0),
+        Command::Emit {
+            form,
+            headers,
+            file,
+        } => emit(form, &file, &headers).map(|()| 0),
     };
     match result {
         // Not a return from here: `exit` writes out what the program left in C's buffers.
@@ -144,12 +165,13 @@ fn main() -> ExitCode {
 
 fn run(
     file: &PathBuf,
+    headers: &Headers,
     args: &[String],
     directories: &[PathBuf],
     settings: &Settings,
 ) -> Result<i32, Failure> {
     let text = Text::read(file)?;
-    let checked = text.check()?;
+    let checked = text.check(headers)?;
     let Some(main) = checked.main else {
         say(&format!(
             "{}: there is no function `main` to run\n",
@@ -165,18 +187,18 @@ fn run(
 }
 
 /// Also finds what only lowering refuses, where there is something to lower for.
-fn check(file: &PathBuf) -> Result<(), Failure> {
+fn check(file: &PathBuf, headers: &Headers) -> Result<(), Failure> {
     let text = Text::read(file)?;
-    let checked = text.check()?;
+    let checked = text.check(headers)?;
     match jit::clif(&checked) {
         Err(error @ RunError::Program(LowerError { span: Some(_), .. })) => Err(text.blame(error)),
         _ => Ok(()),
     }
 }
 
-fn emit(form: Form, file: &PathBuf) -> Result<(), Failure> {
+fn emit(form: Form, file: &PathBuf, headers: &Headers) -> Result<(), Failure> {
     let text = Text::read(file)?;
-    let checked = text.check()?;
+    let checked = text.check(headers)?;
     let shown = match form {
         Form::Clif => jit::clif(&checked).map_err(|error| text.blame(error))?,
         Form::Abi => {
@@ -211,14 +233,20 @@ impl Text {
         }
     }
 
-    fn check(&self) -> Result<Checked, Failure> {
+    fn check(&self, headers: &Headers) -> Result<Checked, Failure> {
         let prelude = match parse::parse(include_str!("prelude.toy")) {
             Ok(prelude) => prelude,
             Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
         };
         let program =
             parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
-        check::check(&prelude, &program).map_err(|diagnostics| self.complain(&diagnostics))
+        let imports = header::read(&program, &self.file, &headers.include);
+        let imports = imports.map_err(|unread| match unread {
+            Unread::Program(diagnostic) => self.complain(&[diagnostic]),
+            Unread::Host(why) => Failure::NotRun(why),
+        })?;
+        check::check(&prelude, &program, &imports)
+            .map_err(|diagnostics| self.complain(&diagnostics))
     }
 
     fn complain(&self, diagnostics: &[Diagnostic]) -> Failure {

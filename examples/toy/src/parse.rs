@@ -6,7 +6,7 @@ mod stmt;
 mod ty;
 
 use crate::ast::{Attr, EnumDecl, ExternBlock, FnDecl, Ident, Item, Member, Program, RecordDecl};
-use crate::ast::{RecordKind, TypeExpr, TypeKind};
+use crate::ast::{RecordKind, TypeExpr, TypeKind, UseDecl};
 use crate::diag::{Diagnostic, Span};
 use crate::lex::{Spanned, Token, lex, unescape};
 
@@ -22,6 +22,7 @@ pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
         at: 0,
         depth: 0,
         no_record_literal: false,
+        uses_c: false,
     };
     let mut program = Program::default();
     while parser.peek() != Token::End {
@@ -38,6 +39,8 @@ struct Parser<'a> {
     depth: u32,
     /// In a condition `name {` begins the block, not a record literal.
     no_record_literal: bool,
+    /// Whether there was a `use c`: then a word of the language may be meant as a name of C's.
+    uses_c: bool,
 }
 
 type Parsed<T> = Result<T, Diagnostic>;
@@ -64,6 +67,7 @@ impl<'a> Parser<'a> {
             Token::Extern => Ok(Item::Extern(self.extern_block()?)),
             Token::Struct | Token::Union => Ok(Item::Record(self.record(attrs, true)?)),
             Token::Enum => Ok(Item::Enum(self.enum_decl()?)),
+            Token::Use => Ok(Item::Use(self.use_decl()?)),
             Token::Type => {
                 self.next();
                 let name = self.ident("a name for the type")?;
@@ -82,9 +86,8 @@ impl<'a> Parser<'a> {
                 self.expect(Token::Semi, "`;`")?;
                 Ok(Item::Const { name, ty, value })
             }
-            _ => {
-                Err(self.unexpected("`fn`, `extern`, `struct`, `union`, `enum`, `type` or `const`"))
-            }
+            _ => Err(self
+                .unexpected("`fn`, `extern`, `use`, `struct`, `union`, `enum`, `type` or `const`")),
         }
     }
 
@@ -120,6 +123,48 @@ impl<'a> Parser<'a> {
             result,
             body: None,
         })
+    }
+
+    fn use_decl(&mut self) -> Parsed<UseDecl> {
+        let start = self.expect(Token::Use, "`use`")?;
+        self.word("c")?;
+        let header = self.file_name("header")?;
+        let library = if self.peek() == Token::Name {
+            self.word("from")?;
+            Some(self.file_name("library")?)
+        } else {
+            None
+        };
+        let span = start.to(self.last_span());
+        self.expect(Token::Semi, "`;` or `from` and a library")?;
+        self.uses_c = true;
+        Ok(UseDecl {
+            header,
+            library,
+            span,
+        })
+    }
+
+    /// A word that means something in this place only.
+    fn word(&mut self, word: &str) -> Parsed<()> {
+        if self.peek() != Token::Name || self.text() != word {
+            return Err(self.unexpected(&format!("`{word}`")));
+        }
+        self.next();
+        Ok(())
+    }
+
+    fn file_name(&mut self, of: &str) -> Parsed<String> {
+        if self.peek() != Token::Str {
+            return Err(self.unexpected(&format!("the name of a {of} in quotes")));
+        }
+        let (bytes, span) = self.string()?;
+        match String::from_utf8(bytes) {
+            Ok(name) if !name.is_empty() && !name.contains(['\0', '"', '\n', '\r', '\\']) => {
+                Ok(name)
+            }
+            _ => Err(Diagnostic::new(span, format!("this is no name of a {of}"))),
+        }
     }
 
     fn extern_block(&mut self) -> Parsed<ExternBlock> {
@@ -371,7 +416,14 @@ impl<'a> Parser<'a> {
 
     fn unexpected(&self, what: &str) -> Diagnostic {
         let found = self.peek().describe(self.text());
-        Diagnostic::new(self.span(), format!("expected {what}, found {found}"))
+        let diagnostic = Diagnostic::new(self.span(), format!("expected {what}, found {found}"));
+        let is_word = self.text().starts_with(|c: char| c.is_ascii_alphabetic());
+        if self.uses_c && is_word && !matches!(self.peek(), Token::Name | Token::End) {
+            return diagnostic.note(format!(
+                "{found} is a word of the language: what a C header calls so cannot be named"
+            ));
+        }
+        diagnostic
     }
 }
 

@@ -30,7 +30,11 @@ pub(crate) struct Function {
 
 pub(crate) enum Origin {
     /// A library, or the running program.
-    Extern(Option<Rc<str>>),
+    Extern {
+        library: Option<Rc<str>>,
+        /// What the linker calls the function.
+        symbol: Rc<str>,
+    },
     Toy(Body),
 }
 

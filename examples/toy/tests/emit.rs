@@ -36,6 +36,7 @@ fn emit(form: &str) -> Option<String> {
             skip(&why);
             None
         }
+        Outcome::NoLibclang => None,
     }
 }
 

@@ -21,7 +21,7 @@ impl<'p> Checker<'p> {
             .name
             .as_ref()
             .map_or_else(|| format!("{word} {{..}}"), |name| name.name.to_string());
-        self.records.push((self.side, decl, Progress::New));
+        self.records.push((self.side, Some(decl), Progress::New));
         self.types.records.push(RecordTy {
             name,
             word,
@@ -33,7 +33,7 @@ impl<'p> Checker<'p> {
 
     pub(super) fn add_enum(&mut self, decl: &'p EnumDecl) -> EnumId {
         let id = EnumId(self.enums.len());
-        self.enums.push((self.side, decl, Progress::New));
+        self.enums.push((self.side, Some(decl), Progress::New));
         let name = decl.name.name.to_string();
         self.types.enums.push(EnumTy {
             name,
@@ -49,7 +49,9 @@ impl<'p> Checker<'p> {
         let Some(entry) = self.records.get_mut(id.0) else {
             return Ok(());
         };
-        let (side, decl, progress) = *entry;
+        let (side, Some(decl), progress) = *entry else {
+            return Ok(());
+        };
         match progress {
             Progress::Done => return Ok(()),
             Progress::Running => {
@@ -188,7 +190,9 @@ impl<'p> Checker<'p> {
         let Some(entry) = self.enums.get_mut(id.0) else {
             return Ok(());
         };
-        let (side, decl, progress) = *entry;
+        let (side, Some(decl), progress) = *entry else {
+            return Ok(());
+        };
         match progress {
             Progress::Done => return Ok(()),
             Progress::Running => {

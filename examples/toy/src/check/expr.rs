@@ -46,7 +46,7 @@ impl<'p> Checker<'p> {
             ast::ExprKind::Str(bytes) => self.string(bytes, span, expected),
             ast::ExprKind::Name(name) => match self.local(name) {
                 Some(id) => self.load(self.local_place(id), span),
-                None => self.item_value(name, span),
+                None => self.item_value(name, span, expected),
             },
             ast::ExprKind::Path(name, variant) => self.variant(name, variant, span),
             ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, span, expected),
@@ -125,7 +125,7 @@ impl<'p> Checker<'p> {
     }
 
     fn variant(&mut self, name: &ast::Ident, variant: &ast::Ident, span: Span) -> Check<Expr> {
-        let Some(Meaning::Enum(id)) = self.find(&name.name).map(|named| named.meaning) else {
+        let Some(Meaning::Enum(id)) = self.find_type(&name.name, name.span)? else {
             return Err(Diagnostic::new(
                 name.span,
                 format!("there is no enum `{}`", name.name),

@@ -256,7 +256,7 @@ impl<'p> Checker<'p> {
 
     fn record_named(&mut self, name: &ast::Ident) -> Check<RecordId> {
         let not = |what: &str| Diagnostic::new(name.span, format!("{what} `{}`", name.name));
-        match self.find(&name.name).map(|named| named.meaning) {
+        match self.find_type(&name.name, name.span)? {
             Some(Meaning::Record(id)) => Ok(id),
             Some(Meaning::Lazy(at)) => {
                 self.resolve_lazy(at)?;

@@ -82,7 +82,10 @@ impl<'p> Checker<'p> {
         let name = self.types.name(ty);
         let message = match ty {
             Ty::VOID => "a `*void` points to nothing of a known size".to_string(),
-            _ => format!("`{name}` is opaque: its size is not known"),
+            _ => match self.c_reason(ty) {
+                Some(why) => format!("`{name}` cannot be used: {why}"),
+                None => format!("`{name}` is opaque: its size is not known"),
+            },
         };
         Err(Diagnostic::new(span, message).note("cast the pointer first: `p as *T`"))
     }
@@ -317,8 +320,14 @@ impl<'p> Checker<'p> {
     }
 
     /// A value for a name that is no variable: a function or a constant.
-    pub(super) fn item_value(&mut self, name: &str, span: Span) -> Check<Expr> {
-        match self.find(name).map(|named| named.meaning) {
+    pub(super) fn item_value(
+        &mut self,
+        name: &str,
+        span: Span,
+        expected: Option<Ty>,
+    ) -> Check<Expr> {
+        match self.find_value(name, span)? {
+            Some(Meaning::CConstant(ty, value)) => Ok(self.c_constant(ty, value, span, expected)),
             Some(Meaning::Function(id)) => {
                 let ty = self
                     .functions
@@ -347,10 +356,9 @@ impl<'p> Checker<'p> {
                     )),
                 }
             }
-            Some(Meaning::Record(_) | Meaning::Enum(_)) => Err(Diagnostic::new(
-                span,
-                format!("`{name}` is a type, not a value"),
-            )),
+            Some(Meaning::Record(_) | Meaning::Enum(_) | Meaning::CAlias(_)) => Err(
+                Diagnostic::new(span, format!("`{name}` is a type, not a value")),
+            ),
             None if super::ty::is_builtin(name) => Err(Diagnostic::new(
                 span,
                 format!("`{name}` is a type, not a value"),

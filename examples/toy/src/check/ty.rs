@@ -35,7 +35,7 @@ impl<'p> Checker<'p> {
             let opaque = self
                 .records
                 .get(id.0)
-                .is_some_and(|(_, decl, _)| decl.members.is_none());
+                .is_some_and(|(_, decl, _)| decl.is_none_or(|decl| decl.members.is_none()));
             if self.types.layout(ty).is_none() && !opaque {
                 return Ok(Ty::ERROR);
             }
@@ -47,9 +47,10 @@ impl<'p> Checker<'p> {
             TyKind::Array { len: None, .. } => {
                 "only the last member of a struct can be a flexible array".to_string()
             }
-            _ if self.types.layout(ty).is_none() => {
-                format!("`{}` is opaque: only pointers to it exist", name())
-            }
+            _ if self.types.layout(ty).is_none() => match self.c_reason(ty) {
+                Some(why) => format!("`{}` cannot be used: {why}", name()),
+                None => format!("`{}` is opaque: only pointers to it exist", name()),
+            },
             _ => return Ok(ty),
         };
         Err(Diagnostic::new(span, message))
@@ -202,7 +203,8 @@ impl<'p> Checker<'p> {
         if let Some((lane, lanes)) = vector_named(name) {
             return self.types.vector(lane, lanes, None).map_err(unknown);
         }
-        match self.find(name).map(|named| named.meaning) {
+        match self.find_type(name, span)? {
+            Some(Meaning::CAlias(ty)) => Ok(ty),
             Some(Meaning::Record(id)) => Ok(self.types.record(id)),
             Some(Meaning::Enum(id)) => {
                 self.number_variants(id)?;

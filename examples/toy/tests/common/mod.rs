@@ -30,6 +30,8 @@ pub(crate) enum Outcome {
     Ran(Ran),
     /// The JIT does not run on this machine, which the command says in a line.
     NoJit(String),
+    /// The program uses a C header, and there is no libclang to read it.
+    NoLibclang,
 }
 
 pub(crate) fn root() -> PathBuf {
@@ -79,7 +81,20 @@ fn outcome(command: &mut Command) -> Outcome {
     {
         return Outcome::NoJit(ran.stderr);
     }
+    if ran.code == 2 && ran.stderr.contains("libclang") {
+        oracle_missing(&ran.stderr);
+        return Outcome::NoLibclang;
+    }
     Outcome::Ran(ran)
+}
+
+/// Prints what cannot run; fails where oracles are required.
+fn oracle_missing(why: &str) {
+    eprintln!("not run: {}", why.trim_end());
+    assert!(
+        std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
+        "required, but not here: {why}"
+    );
 }
 
 /// The C compilers that are here: `cc` (or `$CC`), and clang as a second judge.

@@ -1,0 +1,80 @@
+//! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean to a program is in
+//! `check/header.rs`.
+
+use crate::ast::{Item, Program, UseDecl};
+use crate::diag::{Diagnostic, Span};
+use crate::types::MODEL;
+use cabi_header::{Header, HeaderError, Options, parse};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// A C header that the program uses.
+pub(crate) struct Import {
+    pub(crate) header: Header,
+    /// As the program names it.
+    pub(crate) name: Rc<str>,
+    /// Where its functions are: a library, or the running program.
+    pub(crate) library: Option<Rc<str>>,
+    pub(crate) span: Span,
+}
+
+/// Why a header could not be read.
+pub(crate) enum Unread {
+    /// The program's own doing, or the header's.
+    Program(Diagnostic),
+    /// The machine's: there is no libclang, or it is for another machine.
+    Host(String),
+}
+
+/// Reads the headers of a program in the file `file`: each is searched next to it, in `directories`, then where the C compiler looks.
+pub(crate) fn read(
+    program: &Program,
+    file: &str,
+    directories: &[PathBuf],
+) -> Result<Vec<Import>, Unread> {
+    let mut imports = Vec::new();
+    for item in &program.items {
+        if let Item::Use(used) = item {
+            imports.push(read_one(used, file, directories)?);
+        }
+    }
+    Ok(imports)
+}
+
+fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Import, Unread> {
+    let include = |directory: &PathBuf| format!("-I{}", directory.display());
+    // The text takes the place of the program, so that the header is searched next to it.
+    let options = Options::new()
+        .name(file)
+        .arg("-xc")
+        .args(directories.iter().map(include));
+    let header = parse(&format!("#include \"{}\"\n", used.header), &options);
+    let header = header.map_err(|error| match error {
+        HeaderError::NoLibclang { .. } | HeaderError::OldLibclang { .. } => {
+            Unread::Host(format!("`use c \"{}\"`: {error}", used.header))
+        }
+        HeaderError::Source { messages } => {
+            let message = format!("the C header `{}` cannot be read", used.header);
+            let diagnostic = Diagnostic::new(used.span, message);
+            Unread::Program(messages.iter().take(5).fold(diagnostic, |all, message| {
+                // The line of the text above is no line of the program.
+                let own = message.strip_prefix(&format!("{file}:1: "));
+                all.note(own.unwrap_or(message))
+            }))
+        }
+        error => Unread::Program(Diagnostic::new(used.span, error.to_string())),
+    })?;
+    if header.model != MODEL {
+        let message = format!(
+            "`use c \"{}\"`: programs have the C types of x86-64 Linux, not those of {}",
+            used.header, header.target
+        );
+        return Err(Unread::Host(message));
+    }
+    Ok(Import {
+        header,
+        name: used.header.as_str().into(),
+        library: used.library.as_deref().map(Rc::from),
+        span: used.span,
+    })
+}
