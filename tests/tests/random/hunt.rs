@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
-use cabi_judge::generate::{Dialect, Signature, signature};
+use cabi_judge::corpus::Profile;
+use cabi_judge::generate::{CMember, CRecord, CType, Dialect, Form, Signature, signature};
 use cabi_judge::judge::{Bench, Capability, Judge, judges_required};
 
-use super::verdict::{Verdict, block, disagrees_with_itself, verdicts};
+use super::verdict::{Trial, Verdict, block, disagrees_with_itself, verdicts};
 
 /// Signatures compiled together.
 const BATCH: u64 = 150;
@@ -69,7 +70,13 @@ pub(crate) fn run() -> Result<ExitCode, String> {
                 continue;
             }
             let start = Instant::now();
-            let found = hunt(judge, features, &plan)?;
+            let trial = Trial {
+                judge,
+                profile: judge.profile(),
+                features,
+            };
+            let found = hunt(&trial, &plan)?;
+            control(&trial)?;
             found.print(judge, level, &plan, start.elapsed().as_secs_f64());
             failed |= !found.differs.is_empty();
         }
@@ -98,7 +105,7 @@ fn dialect(judge: &Judge) -> Dialect {
     }
 }
 
-fn hunt(judge: &Judge, features: &[&str], plan: &Plan) -> Result<Found, String> {
+fn hunt(trial: &Trial<'_>, plan: &Plan) -> Result<Found, String> {
     let mut found = Found::default();
     let end = plan.first + plan.count;
     let mut next = plan.first;
@@ -107,9 +114,9 @@ fn hunt(judge: &Judge, features: &[&str], plan: &Plan) -> Result<Found, String> 
         next = indexes.end;
         let signatures: Vec<Signature> = indexes
             .clone()
-            .map(|index| signature(plan.seed, index, dialect(judge)))
+            .map(|index| signature(plan.seed, index, dialect(trial.judge)))
             .collect();
-        let all = verdicts(judge, features, &signatures)?;
+        let all = verdicts(trial, &signatures)?;
         for ((index, signature), verdict) in indexes.zip(&signatures).zip(all) {
             let name = format!("random-{}-{index}", plan.seed);
             match verdict {
@@ -123,19 +130,19 @@ fn hunt(judge: &Judge, features: &[&str], plan: &Plan) -> Result<Found, String> 
                 Verdict::Crashes(why) => {
                     found
                         .theirs
-                        .push(format!("{}{why}", block(judge, &name, features, signature)));
+                        .push(format!("{}{why}", block(trial, &name, signature)));
                 }
                 Verdict::Differs(why) => {
-                    if let Some(itself) = disagrees_with_itself(judge, features, signature)? {
-                        let text = block(judge, &name, features, signature);
-                        let judge = judge.name();
+                    if let Some(itself) = disagrees_with_itself(trial, signature)? {
+                        let text = block(trial, &name, signature);
+                        let judge = trial.judge.name();
                         found
                             .theirs
                             .push(format!("{text}# {why}\n# {judge} to {judge}: {itself}"));
                         continue;
                     }
                     let shrink = found.differs.len() < plan.shrinks;
-                    let text = report(judge, features, &name, signature, why, shrink)?;
+                    let text = report(trial, &name, signature, why, shrink)?;
                     // A hunt is long: what it finds is worth seeing at once.
                     println!("{text}\n");
                     found.differs.push(text);
@@ -146,10 +153,54 @@ fn hunt(judge: &Judge, features: &[&str], plan: &Plan) -> Result<Found, String> 
     Ok(found)
 }
 
+/// The negative control: a signature that gcc and clang pass differently, compared with the other's profile, must be found and made
+/// small.
+fn control(trial: &Trial<'_>) -> Result<(), String> {
+    let plain = |name| CMember {
+        form: Form::Plain {
+            ty: CType::Name(name),
+            lengths: Vec::new(),
+        },
+        packed: false,
+        aligned: None,
+    };
+    let rest = CMember {
+        form: Form::Flexible(CType::Name("char")),
+        ..plain("char")
+    };
+    let record = CRecord {
+        members: vec![plain("short"), plain("char"), rest],
+        ..CRecord::default()
+    };
+    let signature = Signature {
+        ret: Some(CType::Name("int")),
+        params: vec![CType::Name("long"), CType::Record(Box::new(record))],
+        unnamed: None,
+    };
+    let wrong = Trial {
+        profile: match trial.profile {
+            Profile::Clang => Profile::Gcc,
+            _ => Profile::Clang,
+        },
+        ..*trial
+    };
+    let verdict = verdicts(&wrong, std::slice::from_ref(&signature))?.pop();
+    let Some(Verdict::Differs(why)) = verdict else {
+        return Err(format!("{}: a wrong profile was not noticed", trial.judge));
+    };
+    let text = report(&wrong, "control", &signature, why, true)?;
+    if text.contains("int f(") || text.contains("short") {
+        return Err(format!(
+            "{}: the control was not made smaller:\n{text}",
+            trial.judge
+        ));
+    }
+    Ok(())
+}
+
 /// The difference, made smaller if asked, as a block of the corpus and both sides.
 fn report(
-    judge: &Judge,
-    features: &[&str],
+    trial: &Trial<'_>,
     name: &str,
     signature: &Signature,
     why: String,
@@ -158,30 +209,29 @@ fn report(
     let mut found = (signature.clone(), why);
     let rounds = if shrink { ROUNDS } else { 0 };
     for _ in 0..rounds {
-        match smaller(judge, features, &found)? {
+        match smaller(trial, &found)? {
             Some(next) => found = next,
             None => break,
         }
     }
     let (signature, why) = found;
-    let text = block(judge, name, features, &signature);
-    Ok(format!("{text}# {judge}: {why}"))
+    let text = block(trial, name, &signature);
+    Ok(format!("{text}# {}: {why}", trial.judge))
 }
 
 /// A smaller signature with a difference of the same kind, one that is not the judge's own.
 fn smaller(
-    judge: &Judge,
-    features: &[&str],
+    trial: &Trial<'_>,
     (signature, why): &(Signature, String),
 ) -> Result<Option<(Signature, String)>, String> {
     let candidates = signature.smaller();
     // The first are the smallest by far, and most often one of them will do.
     for some in candidates.chunks(6) {
-        let all = verdicts(judge, features, some)?;
+        let all = verdicts(trial, some)?;
         for (signature, verdict) in some.iter().zip(all) {
             if let Verdict::Differs(other) = verdict
                 && kind(&other) == kind(why)
-                && disagrees_with_itself(judge, features, signature)?.is_none()
+                && disagrees_with_itself(trial, signature)?.is_none()
             {
                 return Ok(Some((signature.clone(), other)));
             }

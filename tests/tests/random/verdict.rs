@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{FnAbi, Type};
 use cabi_judge::case::{Case, Subject};
-use cabi_judge::corpus::CorpusFile;
+use cabi_judge::corpus::{CorpusFile, Profile};
 use cabi_judge::generate::Signature;
 use cabi_judge::graffiti::{Painter, Pattern};
 use cabi_judge::half::{Images, argument_types, has_result};
@@ -27,60 +27,68 @@ pub(crate) enum Verdict {
     Crashes(String),
 }
 
+/// Who is asked, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Trial<'a> {
+    pub(crate) judge: &'a Judge,
+    /// What the judge is compared with: its own profile, but in controls.
+    pub(crate) profile: Profile,
+    pub(crate) features: &'a [&'a str],
+}
+
 /// How the halves are compiled.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
 
 /// The text of a signature's block.
-pub(crate) fn block(judge: &Judge, name: &str, features: &[&str], signature: &Signature) -> String {
+pub(crate) fn block(trial: &Trial<'_>, name: &str, signature: &Signature) -> String {
     let mut keys = Vec::new();
-    if judge.name() == "clang" {
+    if trial.profile == Profile::Clang {
         keys.push("policy: clang".to_owned());
     }
-    if !features.is_empty() {
-        keys.push(format!("features: {}", features.join(", ")));
+    if !trial.features.is_empty() {
+        keys.push(format!("features: {}", trial.features.join(", ")));
     }
     signature.block(name, "psABI 3.2.3: found by random testing", &keys)
 }
 
 /// What becomes of each of `signatures` under `judge`.
 pub(crate) fn verdicts(
-    judge: &Judge,
-    features: &[&str],
+    trial: &Trial<'_>,
     signatures: &[Signature],
 ) -> Result<Vec<Verdict>, String> {
     let mut out: Vec<Verdict> = signatures.iter().map(|_| Verdict::Same).collect();
     let mut subjects: Vec<(usize, Subject)> = Vec::new();
     for (i, signature) in signatures.iter().enumerate() {
-        match read(judge, &block(judge, &format!("r{i}"), features, signature))? {
+        match read(trial, &block(trial, &format!("r{i}"), signature))? {
             Ok(subject) => subjects.push((i, subject)),
             Err(verdict) => out[i] = verdict,
         }
     }
     let all: Vec<(usize, &Subject)> = subjects.iter().map(|(i, subject)| (*i, subject)).collect();
-    layouts(judge, &all, &mut out)?;
+    layouts(trial.judge, &all, &mut out)?;
     let entries: Vec<(usize, Entry<'_>)> = subjects
         .iter()
         .filter(|(i, _)| out[*i] == Verdict::Same)
         .map(|(i, subject)| (*i, (subject, &subject.cases[0])))
         .collect();
-    probes(judge, &entries, &mut out)?;
+    probes(trial, &entries, &mut out)?;
     Ok(out)
 }
 
 /// Reads a block, or says why it is not run. libclang's own layout is compared here.
-fn read(judge: &Judge, text: &str) -> Result<Result<Subject, Verdict>, String> {
+fn read(trial: &Trial<'_>, text: &str) -> Result<Result<Subject, Verdict>, String> {
     let file = CorpusFile::parse("random.abi".as_ref(), text).map_err(|error| error.to_string())?;
     let block = file.blocks.first().ok_or("no block")?;
     let not_run = |who, why| Ok(Err(Verdict::NotRun { who, why }));
-    if let Err(why) = judge.admits(block) {
+    if let Err(why) = trial.judge.admits(block) {
         return not_run("judge", why);
     }
     let read = catch_unwind(AssertUnwindSafe(|| {
         let subject = Subject::read(block)?;
         let abi = subject.cases[0]
-            .sig(judge.profile())
+            .sig(trial.profile)
             .and_then(|sig| FnAbi::new(&sig, &subject.target));
-        let lines = abi.and_then(|_| subject.cases[0].summary(judge.profile()));
+        let lines = abi.and_then(|_| subject.cases[0].summary(trial.profile));
         Ok::<_, cabi_judge::case::CaseError>((subject, lines))
     }));
     match read {
@@ -158,7 +166,7 @@ fn refused(error: &JudgeError) -> Verdict {
 
 /// Probes all of `entries`, built together; where that does not compile, each half of them.
 fn probes(
-    judge: &Judge,
+    trial: &Trial<'_>,
     entries: &[(usize, Entry<'_>)],
     out: &mut [Verdict],
 ) -> Result<(), String> {
@@ -168,11 +176,11 @@ fn probes(
     let bare: Vec<Entry<'_>> = entries.iter().map(|(_, entry)| *entry).collect();
     let built: Result<Vec<Probe>, JudgeError> = LEVELS
         .iter()
-        .map(|level| Probe::build(judge, level, &bare))
+        .map(|level| Probe::build(trial.judge, level, &bare))
         .collect();
     match built {
         Ok(probes) => {
-            for (at, why) in run(judge, &probes, &bare)? {
+            for (at, why) in run(trial, &probes, &bare)? {
                 out[entries[at].0] = Verdict::Differs(why);
             }
             Ok(())
@@ -183,22 +191,22 @@ fn probes(
         }
         Err(_) => {
             let (left, right) = entries.split_at(entries.len() / 2);
-            probes(judge, left, out)?;
-            probes(judge, right, out)
+            probes(trial, left, out)?;
+            probes(trial, right, out)
         }
     }
 }
 
 /// Runs all entries in a child: those that failed, with the reason.
 fn run(
-    judge: &Judge,
+    trial: &Trial<'_>,
     probes: &[Probe],
     entries: &[Entry<'_>],
 ) -> Result<Vec<(usize, String)>, String> {
     let one = |_job: usize, index: usize| {
         let case = entries[index].1;
         for (probe, level) in probes.iter().zip(LEVELS) {
-            if let Err(why) = both_directions(judge, probe, index, case) {
+            if let Err(why) = both_directions(trial, probe, index, case) {
                 return Outcome::Failed(format!("{why} [{level}]"));
             }
         }
@@ -215,10 +223,13 @@ fn run(
         .collect())
 }
 
-fn both_directions(judge: &Judge, probe: &Probe, index: usize, case: &Case) -> Result<(), String> {
-    let sig = case
-        .sig(judge.profile())
-        .map_err(|error| error.to_string())?;
+fn both_directions(
+    trial: &Trial<'_>,
+    probe: &Probe,
+    index: usize,
+    case: &Case,
+) -> Result<(), String> {
+    let sig = case.sig(trial.profile).map_err(|error| error.to_string())?;
     let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
     let types = argument_types(case);
     let (mut patterns, images) = images(&types);
@@ -254,16 +265,15 @@ fn images(types: &[Type]) -> (Vec<Pattern>, Vec<u8>) {
 
 /// What goes wrong when the judge's own caller calls its own callee, at some level of optimization: then a difference is its own.
 pub(crate) fn disagrees_with_itself(
-    judge: &Judge,
-    features: &[&str],
+    trial: &Trial<'_>,
     signature: &Signature,
 ) -> Result<Option<String>, String> {
-    let Ok(subject) = read(judge, &block(judge, "r", features, signature))? else {
+    let Ok(subject) = read(trial, &block(trial, "r", signature))? else {
         return Ok(None);
     };
     let entry = (&subject, &subject.cases[0]);
     for level in LEVELS {
-        let halves = match Halves::build_at(judge, level, &[entry]) {
+        let halves = match Halves::build_at(trial.judge, level, &[entry]) {
             Ok(halves) => halves,
             Err(error) => return Ok(Some(error.to_string())),
         };
@@ -276,11 +286,8 @@ pub(crate) fn disagrees_with_itself(
             .into_iter()
             .flatten()
             .next();
-        match outcome {
-            Some(Outcome::Failed(why) | Outcome::Crashed(why)) => {
-                return Ok(Some(format!("{why} [{level}]")));
-            }
-            _ => {}
+        if let Some(Outcome::Failed(why) | Outcome::Crashed(why)) = outcome {
+            return Ok(Some(format!("{why} [{level}]")));
         }
     }
     Ok(None)
