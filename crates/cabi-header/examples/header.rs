@@ -54,10 +54,16 @@ fn print() -> Result<(), Box<dyn std::error::Error>> {
             params.join(", ")
         );
     }
+    for constant in header.constants.iter().chain(&header.macros) {
+        println!("{}: {} {}", constant.name, constant.ty, constant.value);
+    }
     for skipped in &header.skipped {
         println!(
-            "{}: {} is left out: {}",
-            skipped.location, skipped.name, skipped.reason
+            "{}: {} is left out ({}): {}",
+            skipped.location,
+            skipped.name,
+            skipped.reason.key(),
+            skipped.reason
         );
     }
     Ok(())

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 /// How a header is read.
 ///
+/// Headers are searched in the directories given, then where clang looks by itself, then, for the host's own target, where the system's
+/// compiler looks: `cc -E -v` is run once for that. `-nostdinc` leaves it at the directories given.
+///
 /// # Example
 /// ```
 /// use cabi_header::Options;

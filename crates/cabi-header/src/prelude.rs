@@ -3,7 +3,7 @@
 //! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
 //! table here. clang has no decimal floating point on most targets; typedefs of the same size and alignment take its place, and are
 //! known by their names when types are read. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
-//! tells what its calls go by (Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
+//! tells what its calls go by (not with Microsoft's C++ ABI; Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
 //! destructor nor deleted copies may count as trivial, and an assignment operator may not matter. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
 
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ struct __cabi_fixed {
     __cabi_fixed &operator=(const __cabi_fixed &) = default;
 };
 struct __cabi_assigned { __cabi_assigned &operator=(const __cabi_assigned &); };
-#if __has_builtin(__is_trivially_relocatable)
+#if __has_builtin(__is_trivially_relocatable) && !defined(_MSC_VER)
 enum { __cabi_knows_calls = !__is_trivially_relocatable(__cabi_owner) && !__is_trivially_relocatable(__cabi_fixed)
     && __is_trivially_relocatable(__cabi_assigned) };
 #endif

@@ -215,6 +215,39 @@ fn compilers_agree_about_references() {
     }
 }
 
+/// Microsoft's C++ returns even trivial classes by reference if they have a constructor: no guess.
+#[test]
+fn classes_of_microsoft_are_refused() {
+    let text = "struct Plain { long a; }; void take(Plain); int number(int);";
+    let options = Options::new()
+        .name("header.hpp")
+        .arg("--target=x86_64-pc-windows-msvc");
+    let Some(header) = read_with(text, &options) else {
+        return;
+    };
+    assert_eq!(
+        header.reason("take").unwrap().to_string(),
+        "parameter 1: Plain: whether this class is trivial for calls cannot be asked"
+    );
+    assert_eq!(function(&header, "number").symbol, "?number@@YAHH@Z");
+}
+
+#[test]
+fn results_by_reference_are_known_for_x86_64_only() {
+    let text = "struct Owner { ~Owner(); }; Owner make(int); void take(Owner);";
+    let options = Options::new()
+        .name("header.hpp")
+        .arg("--target=aarch64-linux-gnu");
+    let Some(header) = read_with(text, &options) else {
+        return;
+    };
+    assert_eq!(
+        header.reason("make").unwrap().to_string(),
+        "result: Owner: a result by invisible reference is known for x86-64 only"
+    );
+    assert_eq!(function(&header, "take").by_reference, [0]);
+}
+
 #[test]
 fn left_out() {
     let text = "

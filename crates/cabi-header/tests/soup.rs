@@ -8,11 +8,11 @@
 
 mod support;
 
-use cabi_header::{Options, parse};
+use cabi_header::{Options, Reason, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 84] = [
     "struct",
     "union",
     "enum",
@@ -73,9 +73,33 @@ const WORDS: [&str; 60] = [
     ";",
     ":",
     "...",
+    "\n#define x",
+    "\n#define y (",
+    "\n#define z(t) t ##",
+    "\n#undef x\n",
+    "\n",
+    "7",
+    "+",
+    "0x8000000000000000",
+    "1.5",
+    "'c'",
+    "\"s\"",
+    "=",
+    "class",
+    "template<class t>",
+    "namespace",
+    "extern \"C\"",
+    "using",
+    "virtual",
+    "&",
+    "&&",
+    "~",
+    "::",
+    "public",
+    "s<int>",
 ];
 
-const DECLARATIONS: [&str; 12] = [
+const DECLARATIONS: [&str; 17] = [
     "struct s { int x : 3; char : 0; double y[2]; struct s *next; };",
     "typedef struct { union { int a; float b; }; long c[]; } t;",
     "struct s f(t *x, int (*y)(struct s), ...) __attribute__((noreturn));",
@@ -87,17 +111,35 @@ const DECLARATIONS: [&str; 12] = [
     "typedef unsigned _BitInt(65) big; big j(big, _Decimal128, __builtin_va_list);",
     "int k(); int k(int); int l(int n, int m[n][n]);",
     "struct forward; struct forward m(struct forward *); struct forward { _Atomic long l; };",
+    "#define A 7\n#define B (A + sizeof(long))\n#define C B {\n#define D(x) (x\n#define E D(1)\n",
+    "class b { int x; protected: b(const b &); virtual ~b(); }; struct d : b { long y; }; d take(d, b &, b &&);",
+    "namespace n { template <class T> struct box { T x; }; box<int> open(box<int>); box<char> c; } n::box<char> shut(n::box<char>);",
+    "struct mo { mo(mo &&) = default; mo(const mo &) = delete; int x : 40; }; mo move(mo); int w(int mo::*, wchar_t, char16_t);",
+    "extern \"C\" { struct em {}; em em_(em); enum class k : char { q }; } using al = em; constexpr int co(al) { return 1; }",
     "typedef int under __attribute__((aligned(1))); struct n { char c; under u[3]; under b : 5; };",
 ];
 
-/// Reads `text`; that it returns is the property, and that what it returns makes sense.
+/// Reads `text` as C and as C++; that it returns is the property, and that what it returns makes sense.
 fn survives(text: &str) {
-    if let Ok(header) = parse(text, &Options::new()) {
+    for name in ["a.h", "a.hpp"] {
+        let Ok(header) = parse(text, &Options::new().name(name)) else {
+            continue;
+        };
         for named in header.records.iter().chain(&header.typedefs) {
             assert!(!named.name.is_empty() || named.ty.size() == 0, "{text}");
         }
-        for skipped in &header.skipped {
+        for record in &header.records {
+            let n_fields = record.ty.as_record().map(|record| record.fields().len());
+            assert_eq!(Some(record.members.len()), n_fields, "{text}");
+        }
+        for prototype in &header.prototypes {
+            let n = prototype.params.len();
+            assert_eq!(prototype.written_params.len(), n, "{text}");
+            assert_eq!(prototype.signature().params().len(), n, "{text}");
+        }
+        for skipped in header.skipped.iter().chain(&header.other_macros) {
             assert!(!skipped.reason.to_string().is_empty());
+            assert!(Reason::KEYS.contains(&skipped.reason.key()), "{text}");
         }
     }
 }

@@ -4,18 +4,49 @@
 use crate::ast::{Item, Program, UseDecl};
 use crate::diag::{Diagnostic, Span};
 use crate::types::MODEL;
-use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_header::{Header, HeaderError, NamedType, Options, parse};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A C header that the program uses.
 pub(crate) struct Import {
     pub(crate) header: Header,
+    /// Where types are by their C names: in which of [`Import::lists`], and at which place.
+    types: HashMap<String, (usize, usize)>,
     /// As the program names it.
     pub(crate) name: Rc<str>,
     /// Where its functions are: a library, or the running program.
     pub(crate) library: Option<Rc<str>>,
     pub(crate) span: Span,
+}
+
+impl Import {
+    fn lists(header: &Header) -> [&[NamedType]; 3] {
+        [&header.typedefs, &header.records, &header.enums]
+    }
+
+    fn index(header: &Header) -> HashMap<String, (usize, usize)> {
+        let lists = Import::lists(header).into_iter().enumerate();
+        // A record without a tag goes by its typedef's name, and the definition, which comes last, says more.
+        lists
+            .flat_map(|(list, all)| {
+                let all = all.iter().enumerate();
+                all.map(move |(at, named)| (named.name.clone(), (list, at)))
+            })
+            .collect()
+    }
+
+    /// The typedef, record or enum that C spells `name`.
+    pub(crate) fn ty(&self, name: &str) -> Option<&NamedType> {
+        let (list, at) = *self.types.get(name)?;
+        Import::lists(&self.header).get(list)?.get(at)
+    }
+
+    /// Whether `name` is a typedef and nothing else.
+    pub(crate) fn is_typedef(&self, name: &str) -> bool {
+        matches!(self.types.get(name), Some((0, _)))
+    }
 }
 
 /// Why a header could not be read.
@@ -72,6 +103,7 @@ fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Impor
         return Err(Unread::Host(message));
     }
     Ok(Import {
+        types: Import::index(&header),
         header,
         name: used.header.as_str().into(),
         library: used.library.as_deref().map(Rc::from),

@@ -9,7 +9,7 @@ use crate::header::Import;
 use crate::typed::{Expr, ExprKind, FnId, Function, Origin};
 use crate::types::{FnTy, IntTy, RecordId, Ty, TyKind};
 use cabi::{Kind, Type, VectorLevel};
-use cabi_header::{NamedType, Prototype, Reason, Skipped, Written};
+use cabi_header::{Prototype, Reason, Skipped, Written};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -84,12 +84,9 @@ impl<'p> Checker<'p> {
                 .iter()
                 .map(|space| format!("{space}{name}"))
                 .find_map(|spelled| {
-                    let known = named_type(import, &spelled).map(|named| {
+                    let known = import.ty(&spelled).map(|named| {
                         // A typedef is what it was written to be; the others are themselves.
-                        let typedefs = &import.header.typedefs;
-                        let is_typedef =
-                            typedefs.iter().any(|typedef| std::ptr::eq(typedef, named));
-                        let written = if is_typedef {
+                        let written = if import.is_typedef(&spelled) {
                             named.written.clone()
                         } else {
                             Written::Named(spelled.clone())
@@ -240,15 +237,6 @@ impl<'p> Checker<'p> {
             _ => Ok(ty),
         }
     }
-}
-
-/// The typedef, record or enum that C spells `name`.
-fn named_type<'i>(import: &'i Import, name: &str) -> Option<&'i NamedType> {
-    let header = &import.header;
-    let all = [&header.typedefs, &header.records, &header.enums];
-    // A record without a tag goes by its typedef's name, and the definition says more.
-    let mut found = all.into_iter().rev().flatten();
-    found.find(|named| named.name == name)
 }
 
 /// What a type is that was left out: a typedef of something incomplete is as opaque as that.

@@ -2,7 +2,6 @@
 //! those behind pointers are looked into after everything else, so that long chains of them need no stack.
 
 use super::super::{Checker, Progress, Side};
-use super::named_type;
 use crate::types::{EnumId, EnumTy, FnTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
 use cabi::{Field, Kind, Scalar, Type};
 use cabi_header::{NamedType, Reason, Written};
@@ -90,12 +89,9 @@ impl Checker<'_> {
     }
 
     fn known(&self, at: usize, name: &str) -> Option<Ty> {
-        let own = self.imports.get(at).and_then(|own| named_type(own, name));
+        let own = self.imports.get(at).and_then(|own| own.ty(name));
         let same = |other: usize| {
-            let other = self
-                .imports
-                .get(other)
-                .and_then(|import| named_type(import, name));
+            let other = self.imports.get(other).and_then(|import| import.ty(name));
             match (own, other) {
                 (Some(own), Some(other)) => (&own.ty, &own.members) == (&other.ty, &other.members),
                 (own, other) => own.is_none() && other.is_none(),
@@ -107,10 +103,7 @@ impl Checker<'_> {
     }
 
     fn add_c_named(&mut self, at: usize, name: &str) -> Result<Ty, String> {
-        let named = self
-            .imports
-            .get(at)
-            .and_then(|import| named_type(import, name));
+        let named = self.imports.get(at).and_then(|import| import.ty(name));
         let shown = name.rsplit(' ').next().unwrap_or(name).to_string();
         if let Some(named) = named
             && let Kind::Enum(scalar) = *named.ty.kind()
@@ -178,7 +171,7 @@ impl Checker<'_> {
         let Some(import) = self.imports.get(at) else {
             return;
         };
-        let filled = match named_type(import, name) {
+        let filled = match import.ty(name) {
             Some(named) => self.c_members(at, named),
             None => match import.header.reason(name) {
                 None | Some(Reason::Incomplete(_)) => return,
