@@ -261,7 +261,9 @@ fn lowerable(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Err
     let LeafKind::Vector(vector) = kind else {
         return Ok(());
     };
-    let wide_result = cx.role == Role::Result && ty.size() > cx.vectors.bytes();
+    // As a member it sends its record to memory.
+    let bare = matches!(ty.kind(), Kind::Vector(_));
+    let wide_result = bare && cx.role == Role::Result && ty.size() > cx.vectors.bytes();
     let why = if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 {
         "clang passes its vectors of more than 64 bools as no rule says"
     } else if vector.bools.is_none()
