@@ -55,7 +55,7 @@ pub struct Context {
     pub members_aligned: bool,
     /// Whether the leaf, or something around it, is `_Atomic`.
     pub atomic: bool,
-    /// Whether the innermost record around is a union.
+    /// Whether it is a member of a union; an element of such a member is not.
     pub in_union: bool,
     /// Whether the innermost record around is packed.
     pub in_packed: bool,
@@ -297,6 +297,7 @@ impl<'a> Leaves<'a> {
             Some(len) => len,
         };
         context.in_wide_array |= context.in_union && size > 16 && left > 1;
+        context.in_union = false;
         if left > 1 && elem.as_record().is_some() {
             let (elem_bits, bits) = (elem.size() * 8, size * 8);
             context.push_array(RecordArray {
