@@ -30,12 +30,12 @@ Calls a C function and prints its result as C would initialise it.
 
 Arguments are constants, strings and initialisers of C, each one word of the shell:
 
-  17  0xffUL  1.5L  'a'  '\"text\\n\"'  NULL     numbers, characters, strings
-  '1 + 2i'  '{1, 2}'                          complex numbers
-  '{3, 4}'  '{.x = 1}'                        structures, unions, arrays, vectors
-  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'         integer expressions, which clang evaluates
-  '(struct vec2){1, 2}'                       a structure behind the `...` of a variadic function
-  '&(int){0}'  '&(char[16]){0}'               the address of an object, printed after the call
+  numbers, characters  17  0xffUL  1.5L  'a'  '1 + 2i'
+  strings, NULL        '\"text\\n\"'  NULL
+  structures, arrays   '{3, 4}'  '{.x = 1}'  '{[2] = 5}'
+  integer expressions  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'
+  behind the `...`     '(struct vec2){1, 2}'
+  pointers to objects  '&(int){0}', which is printed after the call
 
 Exit status: 0 if the function returned, 2 if it could not be called or ended its process.";
 
@@ -158,55 +158,13 @@ fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
     Err(format!(
         "{} takes {at_least}{wanted} argument{plural}, {}, and {given} {is} given",
         prototype.name,
-        parameters(prototype)
+        reading::parameters(prototype)
     ))
-}
-
-/// The parameters as C declares them, in parentheses.
-fn parameters(prototype: &Prototype) -> String {
-    let n = prototype.params.len();
-    let mut params: Vec<String> = (0..n).map(|i| parameter(prototype, i)).collect();
-    if prototype.variadic {
-        params.push("...".into());
-    } else if params.is_empty() {
-        params.push("void".into());
-    }
-    format!("({})", params.join(", "))
-}
-
-/// Parameter `i`, with what it points to where the header says it; empty if there is none.
-fn parameter(prototype: &Prototype, i: usize) -> String {
-    let Some((name, ty)) = prototype.params.get(i) else {
-        return String::new();
-    };
-    let written = prototype.written_params.get(i).and_then(spelling);
-    let ty = written.unwrap_or_else(|| ty.to_string());
-    match name {
-        Some(name) if ty.ends_with('*') => format!("{ty}{name}"),
-        Some(name) => format!("{ty} {name}"),
-        None => ty,
-    }
-}
-
-/// A type as C spells it, unless that would need a declarator around a name.
-fn spelling(written: &Written) -> Option<String> {
-    Some(match written {
-        Written::Void => "void".into(),
-        Written::Char => "char".into(),
-        Written::Named(name) => name.clone(),
-        Written::Type(ty) => ty.to_string(),
-        Written::Pointer(to) => {
-            let to = spelling(to)?;
-            let space = if to.ends_with('*') { "" } else { " " };
-            format!("{to}{space}*")
-        }
-        _ => return None,
-    })
 }
 
 /// The message that argument `i` is wrong.
 fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
-    let what = match parameter(prototype, i).as_str() {
+    let what = match reading::parameter(prototype, i).as_str() {
         "" => String::new(),
         parameter => format!(" ({parameter})"),
     };

@@ -1,19 +1,27 @@
-//! `cabi explain`: reads a declaration with libclang and prints the explanation.
+//! `cabi explain`: reads a declaration with libclang and prints, or draws, the explanation.
 
 use std::path::PathBuf;
 
-use cabi::{FnSig, Policy, Target, VectorLevel};
-use cabi_header::{Header, Options, Prototype};
+use cabi::{FnSig, Policy, Target};
+use cabi_header::{Header, Prototype};
 use clap::Args;
+
+use crate::reading::{self, Reading};
+use crate::svg::Picture;
 
 const EXAMPLES: &str = "\
 Examples:
   cabi explain 'struct p { double x; long n; }; struct p f(int, struct p);'
   cabi explain -i stdlib.h div
-  cabi explain --policy clang --summary 'struct { int n; char s[]; } *p; int f(int);'
-  cabi explain --json 'long double f(long double _Complex z);'";
+  cabi explain --policy clang --summary 'struct s { int n; char s[]; }; int f(struct s v);'
+  cabi explain --unnamed double --unnamed 'long double' -i stdio.h printf
+  cabi explain --json 'long double f(long double _Complex z);'
+  cabi explain --svg div.svg -i stdlib.h div
+  cabi explain 'long f(long a, double b);' -- --target=x86_64-linux-gnu -mavx";
 
-/// The last function declared in a text, or a named one of a header.
+/// Explains where each argument and the result of a function travel, and the steps that led there.
+///
+/// Of a text the last function declared is explained, of a header the one that is named.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
@@ -26,7 +34,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas.
-    #[arg(long, default_value = "gcc", value_parser = policy)]
+    #[arg(long, default_value = "gcc", value_parser = reading::policy)]
     policy: Policy,
     /// Types of arguments behind the `...` of a variadic function, as C spells them: `double`.
     #[arg(long, value_name = "TYPE")]
@@ -37,18 +45,14 @@ pub(crate) struct Explain {
     /// The explanation as JSON.
     #[arg(long)]
     json: bool,
-    /// Arguments for clang, such as `-I DIR` or `-std=c23`.
+    /// Draws it too, registers, stack slots and the bytes of every object; to standard output, instead of the text, as `-`.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Further arguments for clang.
     #[arg(last = true)]
     clang: Vec<String>,
-}
-
-fn policy(text: &str) -> Result<Policy, String> {
-    let mut policy = Policy::NONE;
-    for name in text.split(',') {
-        policy |= Policy::from_name(name)
-            .ok_or_else(|| format!("{name} is neither gcc, clang, zig nor a policy bit"))?;
-    }
-    Ok(policy)
 }
 
 impl Explain {
@@ -62,6 +66,19 @@ impl Explain {
             .iter()
             .map(|(name, _)| name.as_deref())
             .collect();
+        if let Some(path) = &self.svg {
+            let picture = Picture {
+                sig: &sig,
+                names: &names,
+                title: &reading::declaration(prototype),
+                target: &target,
+            };
+            let drawn = picture.draw().map_err(|e| e.to_string())?;
+            if path.as_os_str() == "-" {
+                return Ok(drawn);
+            }
+            std::fs::write(path, drawn).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
         let explanation = cabi::explain(&sig, &names, &target).map_err(|e| e.to_string())?;
         if self.json {
             let json = serde_json::to_string_pretty(&explanation).map_err(|e| e.to_string())?;
@@ -87,8 +104,7 @@ impl Explain {
     /// The text given, or one that includes the header; the unnamed types as typedefs behind it.
     fn read(&self, target: &Target) -> Result<Header, String> {
         let mut text = match &self.include {
-            Some(header) if PathBuf::from(header).is_file() => format!("#include \"{header}\"\n"),
-            Some(header) => format!("#include <{header}>\n"),
+            Some(header) => reading::include(header),
             None => format!(
                 "{}\n",
                 self.declaration.trim_end().trim_end_matches(';').to_owned() + ";"
@@ -97,7 +113,7 @@ impl Explain {
         for (i, ty) in self.unnamed.iter().enumerate() {
             text += &format!("typedef __typeof__({ty}) {}{i};\n", UNNAMED);
         }
-        let mut options = Options::new().args(&self.clang);
+        let mut options = self.reading.options().args(&self.clang);
         if self.target.is_some() {
             options = options.arg(format!("--target={}", target.name()));
         }
@@ -105,37 +121,20 @@ impl Explain {
     }
 
     fn prototype<'h>(&self, header: &'h Header) -> Result<&'h Prototype, String> {
-        let found = match &self.include {
-            Some(_) => header.prototype(&self.declaration),
-            None => header.prototypes.last(),
-        };
-        if let Some(found) = found {
-            return Ok(found);
+        if let Some(include) = &self.include {
+            return reading::function(header, &self.declaration, include);
         }
-        let skipped = match &self.include {
-            Some(_) => header.reason(&self.declaration).map(ToString::to_string),
-            None => header
-                .skipped
-                .last()
-                .map(|skipped| format!("{}: {}", skipped.name, skipped.reason)),
-        };
-        Err(skipped.unwrap_or_else(|| match &self.include {
-            Some(include) => format!("{include} declares no function {}", self.declaration),
-            None => "the text declares no function".into(),
-        }))
+        header
+            .prototypes
+            .last()
+            .ok_or_else(|| match header.skipped.last() {
+                Some(skipped) => format!("{}: {}", skipped.name, skipped.reason),
+                None => "the text declares no function".into(),
+            })
     }
 
     fn signature(&self, prototype: &Prototype, header: &Header) -> Result<FnSig, String> {
-        let params = prototype.params.iter().map(|(_, ty)| ty.clone());
-        let mut sig = FnSig::new(params, prototype.ret.clone())
-            .policy(self.policy)
-            .features(vector_level(&prototype.target_features, &self.clang));
-        if prototype.variadic {
-            sig = sig.variadic();
-        }
-        if prototype.noreturn {
-            sig = sig.noreturn();
-        }
+        let sig = prototype.signature().policy(self.policy);
         if self.unnamed.is_empty() {
             return Ok(sig);
         }
@@ -155,20 +154,3 @@ impl Explain {
 }
 
 const UNNAMED: &str = "cabi_unnamed_";
-
-/// The widest vectors that travel in registers: what the function's own `target` attribute says, or the arguments for clang.
-fn vector_level(features: &str, clang: &[String]) -> VectorLevel {
-    let has = |name: &str| {
-        features.split(',').any(|f| f.trim().starts_with(name))
-            || clang
-                .iter()
-                .any(|arg| arg.starts_with(&format!("-m{name}")))
-    };
-    if has("avx512") {
-        VectorLevel::Avx512
-    } else if has("avx") {
-        VectorLevel::Avx
-    } else {
-        VectorLevel::Baseline
-    }
-}

@@ -1,19 +1,34 @@
-//! The command `cabi`: what the C ABI does with a declaration, and why.
+//! The command `cabi`: what the C ABI does with a declaration, and why; and calls of C functions from the shell.
 //!
-//! Exit codes: 0 fine, 2 could not do what was asked.
+//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked.
+#![deny(unsafe_code)]
 
 mod call;
+mod completions;
 mod explain;
+mod man;
 mod reading;
 mod rules;
+mod svg;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+const ABOUT: &str = "Explains the C ABI of declarations, and calls C functions from the shell";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi explain 'struct p { double x; long n; }; struct p f(int, struct p);'
+  cabi explain --svg div.svg -i stdlib.h div
+  cabi call -i stdlib.h div 17 5
+  cabi rules x86_64-pc-windows-gnu
+
+Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
 
 /// What the C ABI does with a declaration, and why.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "cabi", version, about = ABOUT, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -21,12 +36,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Where each argument and the result of a function travel, and the steps that led there.
     Explain(explain::Explain),
-    /// Calls a C function and prints its result.
     Call(call::Call),
-    /// The tables of a calling convention.
     Rules(rules::Rules),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 fn main() -> ExitCode {
@@ -34,13 +48,15 @@ fn main() -> ExitCode {
         Verb::Explain(explain) => explain.run(),
         Verb::Call(call) => call.run(),
         Verb::Rules(rules) => rules.run(),
+        Verb::Completions(completions) => completions.run(Cli::command()),
+        Verb::Man(man) => man.run(Cli::command()),
     };
     match done {
         Ok(text) => write_out(&text),
         Err(message) => {
             // Without a message the child has said it.
             if !message.is_empty() {
-                eprintln!("cabi: {message}");
+                complain(&message);
             }
             ExitCode::from(2)
         }
@@ -55,8 +71,14 @@ fn write_out(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cabi: standard output: {error}");
+            complain(&format!("standard output: {error}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Says what is wrong, in colours where a terminal shows them.
+fn complain(message: &str) {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{red}cabi:{red:#} {message}");
 }

@@ -3,21 +3,22 @@
 use std::path::Path;
 
 use cabi::Policy;
-use cabi_header::{Header, Options, Prototype};
+use cabi_header::{Header, Options, Prototype, Written};
 use clap::Args;
+
+const HEADING: &str = "Reading C";
 
 /// How C is read.
 #[derive(Args)]
-#[command(next_help_heading = "Reading C")]
 pub(crate) struct Reading {
     /// Folder in which headers are searched.
-    #[arg(short = 'I', value_name = "DIR")]
+    #[arg(short = 'I', help_heading = HEADING, value_name = "DIR")]
     include_dirs: Vec<String>,
     /// Macro that is defined before the header is read.
-    #[arg(short = 'D', value_name = "NAME[=VALUE]")]
+    #[arg(short = 'D', help_heading = HEADING, value_name = "NAME[=VALUE]")]
     defines: Vec<String>,
     /// Standard of C, such as c11 or gnu23.
-    #[arg(long = "std", value_name = "STANDARD")]
+    #[arg(long = "std", help_heading = HEADING, value_name = "STANDARD")]
     standard: Option<String>,
 }
 
@@ -65,4 +66,53 @@ pub(crate) fn policy(text: &str) -> Result<Policy, String> {
             .ok_or_else(|| format!("{name} is neither gcc, clang, zig nor a policy bit"))?;
     }
     Ok(policy)
+}
+
+/// A prototype as C declares it, near enough to be recognized.
+pub(crate) fn declaration(prototype: &Prototype) -> String {
+    let ret = spelling(&prototype.written_ret).unwrap_or_else(|| prototype.ret.to_string());
+    let space = if ret.ends_with('*') { "" } else { " " };
+    format!("{ret}{space}{}{}", prototype.name, parameters(prototype))
+}
+
+/// The parameters as C declares them, in parentheses.
+pub(crate) fn parameters(prototype: &Prototype) -> String {
+    let n = prototype.params.len();
+    let mut params: Vec<String> = (0..n).map(|i| parameter(prototype, i)).collect();
+    if prototype.variadic {
+        params.push("...".into());
+    } else if params.is_empty() {
+        params.push("void".into());
+    }
+    format!("({})", params.join(", "))
+}
+
+/// Parameter `i`, with what it points to where the header says it; empty if there is none.
+pub(crate) fn parameter(prototype: &Prototype, i: usize) -> String {
+    let Some((name, ty)) = prototype.params.get(i) else {
+        return String::new();
+    };
+    let written = prototype.written_params.get(i).and_then(spelling);
+    let ty = written.unwrap_or_else(|| ty.to_string());
+    match name {
+        Some(name) if ty.ends_with('*') => format!("{ty}{name}"),
+        Some(name) => format!("{ty} {name}"),
+        None => ty,
+    }
+}
+
+/// A type as C spells it, unless that would need a declarator around a name.
+fn spelling(written: &Written) -> Option<String> {
+    Some(match written {
+        Written::Void => "void".into(),
+        Written::Char => "char".into(),
+        Written::Named(name) => name.clone(),
+        Written::Type(ty) => ty.to_string(),
+        Written::Pointer(to) => {
+            let to = spelling(to)?;
+            let space = if to.ends_with('*') { "" } else { " " };
+            format!("{to}{space}*")
+        }
+        _ => return None,
+    })
 }

@@ -3,19 +3,29 @@
 use std::fmt::Write;
 
 use cabi::rules::Rule;
-use cabi::{Convention, Target};
+use cabi::{Convention, Target, X86_64_SYSV, X86_64_WIN64};
 use clap::Args;
 
-/// The tables of the convention that C has on a target.
+/// Prints the tables of a calling convention, those that C has on a target.
 #[derive(Args)]
-#[command(after_help = "Example:\n  cabi rules x86_64-pc-windows-gnu")]
+#[command(
+    after_help = "Examples:\n  cabi rules\n  cabi rules x86_64-pc-windows-gnu\n  cabi rules 'x64 Windows'"
+)]
 pub(crate) struct Rules {
-    /// Triple of the target; the host's by default.
+    /// Triple of a target, or the name of a convention; the host by default.
+    #[arg(value_name = "TARGET|CONVENTION")]
     target: Option<String>,
 }
 
 impl Rules {
     pub(crate) fn run(&self) -> Result<String, String> {
+        if let Some(name) = &self.target
+            && let Some(convention) = [&X86_64_SYSV, &X86_64_WIN64]
+                .into_iter()
+                .find(|convention| convention.name.eq_ignore_ascii_case(name))
+        {
+            return Ok(tables(convention, convention.name));
+        }
         let target = match &self.target {
             None => Target::host(),
             Some(triple) => Target::new(&triple.parse().map_err(|e| format!("{triple}: {e}"))?),
@@ -24,12 +34,13 @@ impl Rules {
         let convention = target
             .convention()
             .ok_or_else(|| format!("{}: no C calling convention is known for it", target.name()))?;
-        Ok(tables(convention, target.name()))
+        let title = format!("{} on {}", convention.name, target.name());
+        Ok(tables(convention, &title))
     }
 }
 
-fn tables(convention: &Convention, target: &str) -> String {
-    let mut text = format!("{} on {target}\n", convention.name);
+fn tables(convention: &Convention, title: &str) -> String {
+    let mut text = format!("{title}\n");
     list(
         &mut text,
         "arguments: the first rule that has a place wins",

@@ -1,43 +1,8 @@
 //! The command as a user runs it.
 
-use std::process::{Command, Output};
+mod support;
 
-fn cabi(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cabi"))
-        .args(args)
-        .output()
-        .expect("the command was built")
-}
-
-fn stdout(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The message of a refusal, and that it exits with 2.
-fn refusal(args: &[&str]) -> String {
-    let output = cabi(args);
-    assert_eq!(output.status.code(), Some(2), "{args:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
-fn libclang() -> bool {
-    let output = cabi(&["explain", "int f(void)"]);
-    let missing = String::from_utf8_lossy(&output.stderr).contains("not installed or not found");
-    if missing {
-        println!("not run: no libclang");
-        assert!(
-            std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
-            "libclang is required"
-        );
-    }
-    !missing
-}
+use support::{cabi, libclang, refusal, stdout};
 
 #[test]
 fn explains_a_declaration() {
@@ -122,4 +87,46 @@ fn prints_tables() {
         text.contains("first free of rcx rdx r8 r9, burning xmm0 xmm1 xmm2 xmm3"),
         "{text}"
     );
+}
+
+#[test]
+fn a_convention_has_a_name() {
+    let by_name = stdout(&cabi(&["rules", "x86-64 System V"]));
+    let by_target = stdout(&cabi(&["rules", "x86_64-unknown-linux-gnu"]));
+    let tables = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned());
+    assert_eq!(tables(&by_name), tables(&by_target));
+    assert_ne!(
+        tables(&by_name),
+        tables(&stdout(&cabi(&["rules", "x64 windows"])))
+    );
+}
+
+#[test]
+fn every_verb_shows_examples() {
+    for verb in ["explain", "call", "rules", "completions", "man"] {
+        let text = stdout(&cabi(&[verb, "--help"]));
+        assert!(text.contains("Examples:\n  cabi "), "{verb}: {text}");
+        // Nobody looks at colours here.
+        assert!(!text.contains('\x1b'), "{verb}: {text}");
+    }
+    assert!(stdout(&cabi(&["--help"])).contains("Exit status"));
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    for (shell, word) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef cabi"),
+        ("fish", "complete -c cabi"),
+    ] {
+        let script = stdout(&cabi(&["completions", shell]));
+        assert!(
+            script.contains(word) && script.contains("policy"),
+            "{shell}: {script}"
+        );
+    }
+    assert!(stdout(&cabi(&["man"])).contains(".TH cabi 1"));
+    assert!(stdout(&cabi(&["man", "call"])).contains(".TH cabi-call 1"));
+    assert!(refusal(&["man", "woman"]).contains("woman is not a verb"));
+    assert!(refusal(&["completions", "cmd"]).contains("cmd"));
 }

@@ -74,14 +74,47 @@ fn write<F: Float + Display>(bits: u128, suffix: &str) -> String {
         return format!("{sign}0.0{suffix}");
     }
     // Width 0 asks for a mantissa and an exponent; 40 digits are more than a binary128 has.
-    let digits = (1..40)
-        .map(|n| format!("{:1$.2$}", value.abs(), 0, n))
-        .find(|text| {
-            F::from_str_r(text, Round::NearestTiesToEven)
-                .is_ok_and(|read| read.value.bitwise_eq(value.abs()))
-        });
-    let text = digits.unwrap_or_else(|| format!("{:1$.2$}", value.abs(), 0, 40));
+    let all = format!("{:1$.2$}", value.abs(), 0, 40);
+    let reads_back = |text: &str| {
+        F::from_str_r(text, Round::NearestTiesToEven)
+            .is_ok_and(|read| read.value.bitwise_eq(value.abs()))
+    };
+    // If so many digits suffice, more do too.
+    let (mut too_few, mut enough) = (0, 40);
+    while enough - too_few > 1 {
+        let n = (too_few + enough) / 2;
+        if rounded(&all, n).is_some_and(|text| reads_back(&text)) {
+            enough = n;
+        } else {
+            too_few = n;
+        }
+    }
+    let text = rounded(&all, enough).unwrap_or(all);
     format!("{sign}{}{suffix}", plain(&text))
+}
+
+/// `D.DDDE+N` with `n` digits.
+fn rounded(text: &str, n: usize) -> Option<String> {
+    let (mantissa, exponent) = text.split_once('E')?;
+    let mut exponent: i32 = exponent.parse().ok()?;
+    let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let up = digits.get(n).is_some_and(|digit| *digit >= b'5');
+    digits.truncate(n);
+    if up {
+        let nines = digits.iter().rev().take_while(|digit| **digit == b'9');
+        let nines = nines.count();
+        digits.truncate(digits.len() - nines);
+        match digits.last_mut() {
+            Some(digit) => *digit += 1,
+            None => {
+                digits.push(b'1');
+                exponent += 1;
+            }
+        }
+    }
+    let digits = String::from_utf8(digits).ok()?;
+    let (first, rest) = digits.split_at_checked(1)?;
+    Some(format!("{first}.{rest}E{exponent:+}"))
 }
 
 /// `D.DDDE+N` with its digits in the places they have, unless that needs many zeros.
@@ -113,5 +146,93 @@ fn plain(text: &str) -> String {
             let dot = if fraction.is_empty() { "" } else { "." };
             format!("{whole}{dot}{fraction}e{exponent}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Patterns all over a format's exponents.
+    fn patterns() -> impl Iterator<Item = u64> {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let random = (0..300).map(move |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        });
+        random.chain([
+            0,
+            1,
+            1 << 63,
+            f64::MAX.to_bits(),
+            f64::MIN_POSITIVE.to_bits(),
+        ])
+    }
+
+    /// The digits and the exponent, however they are written.
+    fn digits(text: &str) -> String {
+        format!("{:e}", text.parse::<f64>().unwrap())
+    }
+
+    /// Rust writes the shortest digits too.
+    #[test]
+    fn doubles_are_written_as_rust_writes_them() {
+        for bits in patterns() {
+            let value = f64::from_bits(bits);
+            let ours = to_text(bits.into(), Scalar::F64);
+            if !value.is_finite() {
+                continue;
+            }
+            let count = |text: &str| {
+                let mantissa = text.split('e').next().unwrap().to_owned();
+                let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+                digits.trim_matches('0').len()
+            };
+            assert_eq!(digits(&ours), format!("{value:e}"), "{bits:#x}");
+            assert_eq!(count(&ours), count(&format!("{value:e}")), "{bits:#x}");
+        }
+    }
+
+    #[test]
+    fn doubles_and_floats_are_read_as_rust_reads_them() {
+        for bits in patterns() {
+            let value = f64::from_bits(bits).abs();
+            if !value.is_finite() {
+                continue;
+            }
+            let text = format!("{value:e}");
+            let read = from_text(&text, false, Scalar::F64);
+            assert_eq!(read, Some(value.to_bits().into()), "{text}");
+            let narrow: f32 = text.parse().unwrap();
+            let expected = narrow.is_finite().then_some(u128::from(narrow.to_bits()));
+            assert_eq!(from_text(&text, false, Scalar::F32), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_formats_read_back() {
+        for (i, bits) in patterns().take(20).enumerate() {
+            let exponent = (i as u128 * 109) % 0x7fff;
+            let f80 = exponent << 64 | u128::from(bits | 1 << 63);
+            let text = to_text(f80, Scalar::F80);
+            let number = text.strip_suffix('L').unwrap();
+            // A denormal's exponent is that of the smallest normal number.
+            let expected = if exponent == 0 { f80 | 1 << 64 } else { f80 };
+            assert_eq!(
+                from_text(number, false, Scalar::F80),
+                Some(expected),
+                "{text}"
+            );
+            let f128 = exponent << 112 | u128::from(bits) << 20;
+            let text = to_text(f128, Scalar::F128);
+            let number = text.strip_suffix("f128").unwrap();
+            assert_eq!(from_text(number, false, Scalar::F128), Some(f128), "{text}");
+        }
+        assert_eq!(to_text(0x3c00, Scalar::F16), "1.0f16");
+        assert_eq!(to_text(0xbf80, Scalar::BF16), "-1.0bf16");
+        assert_eq!(to_text(0x7ff8 << 48, Scalar::F64), "NAN");
+        assert_eq!(from_text("1e5000", false, Scalar::F80), None);
     }
 }

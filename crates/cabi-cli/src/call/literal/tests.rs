@@ -1,0 +1,99 @@
+//! Constants as C has them, and what is none.
+
+use super::*;
+
+fn number(text: &str) -> Number {
+    match Init::parse(text) {
+        Ok(Init::Value(Value::Number(number))) => number,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn magnitude(text: &str) -> u128 {
+    match number(text).kind {
+        NumberKind::Int { magnitude, .. } => magnitude,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn floating(text: &str) -> (String, Suffix) {
+    match number(text).kind {
+        NumberKind::Float { text, suffix } => (text, suffix),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn integers() {
+    let texts = [
+        "0", "017", "0x1Fu", "0b101", "42ull", "'a'", "'\\x7f'", "- -7", "0u", "08",
+    ];
+    let values = [0, 15, 31, 5, 42, 97, 127, 7, 0];
+    for (text, value) in texts.iter().zip(values) {
+        assert_eq!(magnitude(text), value, "{text}");
+    }
+    assert!(number("-1").negative);
+    assert!(number("'\\xff'").negative, "char is signed");
+    for wrong in ["08", "0x", "1ulul", "1x", "'ab'", "''", "0b2", "1_000"] {
+        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn floating_constants() {
+    assert_eq!(floating("1.5L"), ("1.5".into(), Suffix::L));
+    assert_eq!(floating(".5f"), (".5".into(), Suffix::F));
+    assert_eq!(floating("1e-5"), ("1e-5".into(), Suffix::None));
+    assert_eq!(floating("0x1.8p+3f"), ("0x1.8p+3".into(), Suffix::F));
+    assert_eq!(floating("1.f16"), ("1.".into(), Suffix::F16));
+    assert_eq!(floating("2.5q"), ("2.5".into(), Suffix::F128));
+    assert_eq!(floating("-INFINITY"), ("INFINITY".into(), Suffix::None));
+    for wrong in ["1.5x", "0x1.8", "1e", "1.2.3", "1e1234567"] {
+        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn everything_else() {
+    let parse = |text: &str| Init::parse(text).unwrap();
+    let text = |bytes: &[u8]| Init::Value(Value::Text(bytes.to_vec()));
+    assert_eq!(parse(r#""a\n" "b\0\x41""#), text(b"a\nb\0A"));
+    assert_eq!(parse(r#""{,\"}""#), text(b"{,\"}"));
+    assert_eq!(parse("NULL"), Init::Value(Value::Null));
+    assert_eq!(parse("A|B"), Init::Value(Value::Other("A|B".into())));
+    assert_eq!(
+        parse("(x) + {"),
+        Init::Value(Value::Other("(x) + {".into()))
+    );
+    assert!(matches!(parse("1 + 2i"), Init::Value(Value::Complex(..))));
+    assert!(matches!(
+        parse("1.5L - 2.iL"),
+        Init::Value(Value::Complex(..))
+    ));
+    assert!(matches!(parse("3*I"), Init::Value(Value::Complex(..))));
+    assert!(matches!(parse("3*Ix"), Init::Value(Value::Other(_))));
+    assert!(matches!(parse("&(int){0}"), Init::Value(Value::Address(ty, _)) if ty == "int"));
+    assert!(matches!(
+        parse("(s){.a = {1}}"),
+        Init::Value(Value::Compound(..))
+    ));
+    let Init::List(items) = parse("{1, .a[2].b = 3, [4] = {5},}") else {
+        panic!("a list");
+    };
+    let designators: Vec<usize> = items.iter().map(|item| item.at.len()).collect();
+    assert_eq!(designators, [0, 3, 1]);
+    for wrong in [
+        "",
+        "{1",
+        "{1}}",
+        "{,}",
+        "{.a 1}",
+        "{[x] = 1}",
+        "\"a",
+        "{1} 2",
+        "\"\\q\"",
+    ] {
+        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    }
+    assert!(Init::parse(&"{".repeat(100_000)).is_err());
+}

@@ -1,0 +1,26 @@
+//! `cabi completions`: what a shell completes `cabi` with.
+
+use clap::Args;
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi completions bash > ~/.local/share/bash-completion/completions/cabi
+  cabi completions zsh > ~/.zfunc/_cabi
+  cabi completions fish > ~/.config/fish/completions/cabi.fish";
+
+/// Prints the completions of a shell.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(&self, mut command: clap::Command) -> Result<String, String> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "cabi", &mut script);
+        String::from_utf8(script).map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,234 @@
+//! The sheet: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in pixels.
+
+use std::fmt::Write;
+
+/// Of the picture.
+pub(crate) const WIDTH: u64 = 760;
+/// Where everything starts.
+pub(crate) const LEFT: u64 = 24;
+/// Of one monospaced character of [`Font::Normal`], generously.
+const CHAR: u64 = 7;
+/// How many characters of the title fit on a line.
+const TITLE_CHARS: usize = 82;
+
+/// Fills, told apart when they are neighbours; all light, so that dark text stands out on them.
+const COLOURS: [&str; 8] = [
+    "#a5d8ff", "#ffd8a8", "#b2f2bb", "#eebefa", "#ffec99", "#99e9f2", "#ffc9c9", "#d8f5a2",
+];
+
+const STYLE: &str = "\
+text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace;font-size:11px}
+.card{fill:#ffffff;stroke:#d0d7de}
+.title{fill:#1f2328;font-size:13px;font-weight:bold}
+.label{fill:#1f2328}
+.muted{fill:#59636e}
+.small{fill:#59636e;font-size:9px}
+.in{fill:#1f2328}
+.free{fill:#eaeef2}
+.pad{fill:url(#pad)}
+.line{fill:none;stroke:#57606a}
+.rule{stroke:#d0d7de}
+@media (prefers-color-scheme:dark){.card{fill:#161b22;stroke:#3d444d}.title,.label{fill:#f0f6fc}.muted,.small{fill:#9198a1}.rule{stroke:#3d444d}}
+";
+
+/// What a box is filled with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fill {
+    /// The colour of the eightbyte with this number in the signature.
+    Eightbyte(usize),
+    /// Unused, or of no eightbyte.
+    Free,
+    /// Padding.
+    Hatched,
+}
+
+/// What text is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Font {
+    /// On the card.
+    Label,
+    /// On the card, less important.
+    Muted,
+    /// The same, small.
+    Small,
+}
+
+/// A rectangle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Area {
+    pub(crate) x: u64,
+    pub(crate) y: u64,
+    pub(crate) width: u64,
+    pub(crate) height: u64,
+}
+
+/// A picture in the making.
+pub(crate) struct Canvas {
+    title: String,
+    body: String,
+    /// Where the next thing goes.
+    pub(crate) y: u64,
+}
+
+impl Canvas {
+    pub(crate) fn new(title: &str) -> Self {
+        Self {
+            title: escape(title),
+            body: String::new(),
+            y: 20,
+        }
+    }
+
+    /// The title, on as many lines as it needs.
+    pub(crate) fn heading(&mut self, text: &str) {
+        let mut x = LEFT;
+        for line in wrap(text, TITLE_CHARS) {
+            self.y += 14;
+            let (y, line) = (self.y, escape(&line));
+            self.push(&format!(
+                "<text x=\"{x}\" y=\"{y}\" class=\"title\">{line}</text>"
+            ));
+            self.y += 4;
+            x = LEFT + 32;
+        }
+    }
+
+    /// A line of less importance.
+    pub(crate) fn remark(&mut self, text: &str) {
+        self.y += 14;
+        self.text(LEFT, self.y, Font::Muted, text);
+        self.y += 8;
+    }
+
+    /// A rule across the picture with a name under it.
+    pub(crate) fn section(&mut self, name: &str) {
+        self.y += 12;
+        let (y, right) = (self.y, WIDTH - LEFT);
+        self.push(&format!("<path d=\"M{LEFT} {y}H{right}\" class=\"rule\"/>"));
+        self.y += 18;
+        self.text(LEFT, self.y, Font::Muted, name);
+        self.y += 6;
+    }
+
+    pub(crate) fn text(&mut self, x: u64, y: u64, font: Font, text: &str) {
+        let class = match font {
+            Font::Label => "label",
+            Font::Muted => "muted",
+            Font::Small => "small",
+        };
+        let text = escape(text);
+        self.push(&format!(
+            "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{text}</text>"
+        ));
+    }
+
+    pub(crate) fn fill(&mut self, area: Area, fill: Fill) {
+        let Area {
+            x,
+            y,
+            width,
+            height,
+        } = area;
+        let how = match fill {
+            Fill::Eightbyte(n) => format!("fill=\"{}\"", COLOURS[n % COLOURS.len()]),
+            Fill::Free => "class=\"free\"".into(),
+            Fill::Hatched => "class=\"pad\"".into(),
+        };
+        self.push(&format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {how}/>"
+        ));
+    }
+
+    /// A frame with as much of `text` in its middle as fits.
+    pub(crate) fn frame(&mut self, area: Area, text: &str) {
+        let Area {
+            x,
+            y,
+            width,
+            height,
+        } = area;
+        self.push(&format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"line\"/>"
+        ));
+        let text = fit(text, width);
+        if !text.is_empty() {
+            let (x, y) = (x + width / 2, y + height / 2 + 4);
+            self.push(&format!(
+                "<text x=\"{x}\" y=\"{y}\" class=\"in\" text-anchor=\"middle\">{}</text>",
+                escape(&text)
+            ));
+        }
+    }
+
+    fn push(&mut self, element: &str) {
+        self.body += element;
+        self.body.push('\n');
+    }
+
+    /// The whole file.
+    pub(crate) fn finish(self) -> String {
+        let height = self.y + 20;
+        let (card_width, card_height) = (WIDTH - 1, height - 1);
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">
+<title>{title}</title>
+<style>
+{STYLE}</style>
+<defs><pattern id=\"pad\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
+<rect width=\"6\" height=\"6\" fill=\"#eaeef2\"/><rect width=\"2\" height=\"6\" fill=\"#afb8c1\"/></pattern></defs>
+<rect x=\"0.5\" y=\"0.5\" width=\"{card_width}\" height=\"{card_height}\" rx=\"8\" class=\"card\"/>
+{body}</svg>
+",
+            title = self.title,
+            body = self.body,
+        );
+        text
+    }
+}
+
+/// Whether all of `text` can be read in a frame so wide.
+pub(crate) fn fits(text: &str, width: u64) -> bool {
+    text.chars().count() as u64 * CHAR + 2 <= width
+}
+
+/// As much of `text` as `width` has room for, with an ellipsis where something is missing.
+fn fit(text: &str, width: u64) -> String {
+    if fits(text, width) {
+        return text.to_owned();
+    }
+    let room = usize::try_from(width.saturating_sub(2) / CHAR).unwrap_or(0);
+    match room {
+        0..2 => String::new(),
+        _ => text.chars().take(room - 1).chain(['…']).collect(),
+    }
+}
+
+/// Lines of about `room` characters at most, broken behind commas.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in text.split_inclusive(", ") {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + piece.chars().count() <= room => *line += piece,
+            _ => lines.push(piece.to_owned()),
+        }
+    }
+    lines
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

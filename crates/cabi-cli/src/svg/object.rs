@@ -1,0 +1,228 @@
+//! The bytes of one value: members side by side, those of a union below each other, padding hatched.
+
+use cabi::Type;
+
+use super::canvas::{Area, Canvas, Fill, Font, LEFT, fits};
+use super::is_one_piece;
+use super::members::{Member, members};
+
+/// Pixels of a bit.
+const BIT: u64 = 3;
+/// Bits in a row.
+const ROW: u64 = 128;
+/// Pixels from top to bottom of a member.
+const HEIGHT: u64 = 24;
+/// Rows at most.
+const MAX_ROWS: u64 = 4;
+/// Characters of a label that fit a register or slot.
+const LABEL_CHARS: usize = 12;
+/// Members of a union at most.
+const MAX_LANES: usize = 6;
+
+/// A value and how it is called.
+pub(crate) struct Object<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) ty: &'a Type,
+    /// The number of its first eightbyte in the signature.
+    pub(crate) first_colour: usize,
+}
+
+impl Object<'_> {
+    pub(crate) fn n_eightbytes(&self) -> usize {
+        usize::try_from(self.ty.size().div_ceil(8))
+            .unwrap_or(usize::MAX / 2)
+            .min(1 << 20)
+    }
+
+    /// The colour of the eightbyte that byte `at` is in.
+    pub(crate) fn colour(&self, at: u64) -> Fill {
+        Fill::Eightbyte(self.first_colour + usize::try_from(at / 8).unwrap_or(0))
+    }
+
+    /// What a place is labelled with that holds bytes `from` to `to`.
+    pub(crate) fn label(&self, from: u64, to: u64) -> String {
+        if is_one_piece(self.ty) || (from == 0 && to >= self.ty.size()) {
+            return self.name.to_owned();
+        }
+        let bytes = format!(" {from}..{to}");
+        // Better half a name than no bytes.
+        let room = LABEL_CHARS.saturating_sub(bytes.len());
+        let mut name: String = self.name.chars().take(room).collect();
+        if name != self.name {
+            name.pop();
+            name.push('…');
+        }
+        name + &bytes
+    }
+
+    /// Name and type, the bytes, and `lines` to their right.
+    pub(crate) fn draw(&self, canvas: &mut Canvas, lines: &[String; 2]) {
+        canvas.y += 20;
+        let (size, plural) = (self.ty.size(), if self.ty.size() == 1 { "" } else { "s" });
+        let what = format!("{}: {}, {size} byte{plural}", self.name, self.ty);
+        canvas.text(LEFT, canvas.y, Font::Label, &what);
+        let [place, classes] = lines;
+        let right = LEFT + ROW * BIT + 24;
+        canvas.text(right, canvas.y + 20, Font::Label, &format!("→ {place}"));
+        canvas.text(right, canvas.y + 34, Font::Muted, classes);
+        canvas.y += 6;
+        if size == 0 {
+            canvas.y += 28;
+            return;
+        }
+        let limit = (size * 8).min(MAX_ROWS * ROW);
+        // A member without a name of its own is called as the value is.
+        let name = if self.ty.is_aggregate() || self.is_complex() {
+            ""
+        } else {
+            self.name
+        };
+        let all = members(self.ty, name, limit);
+        let lanes = lanes(&all);
+        let mut start = 0;
+        while start < limit {
+            let end = (start + ROW).min(limit);
+            self.row(canvas, &lanes, start, end);
+            start = end;
+        }
+        // The name of one piece stands above it.
+        if !is_one_piece(self.ty) {
+            self.footnote(canvas, &all);
+        }
+        if limit < size * 8 {
+            let more = size - limit / 8;
+            canvas.text(
+                LEFT,
+                canvas.y + 10,
+                Font::Small,
+                &format!("and {more} bytes more"),
+            );
+            canvas.y += 14;
+        }
+    }
+
+    fn is_complex(&self) -> bool {
+        matches!(self.ty.kind(), cabi::Kind::Complex(_) | cabi::Kind::Slice)
+    }
+
+    /// Bits `start` to `end`.
+    fn row(&self, canvas: &mut Canvas, lanes: &[Vec<Member>], start: u64, end: u64) {
+        let top = canvas.y;
+        let x = |bit: u64| LEFT + (bit.clamp(start, end) - start) * BIT;
+        let n_lanes = lanes.len().max(1) as u64;
+        let area = |from: u64, to: u64, lane: u64, n: u64| Area {
+            x: x(from),
+            y: top + lane * HEIGHT,
+            width: x(to) - x(from),
+            height: n * HEIGHT,
+        };
+        canvas.fill(area(start, end, 0, n_lanes), Fill::Free);
+        for (from, to) in gaps(lanes, start, end) {
+            canvas.fill(area(from, to, 0, n_lanes), Fill::Hatched);
+        }
+        canvas.frame(area(start, end, 0, n_lanes), "");
+        for (lane, list) in (0..).zip(lanes) {
+            for member in list.iter().filter(|m| m.at < end && m.end() > start) {
+                self.member(canvas, member, start, end, &|from, to| {
+                    area(from, to, lane, 1)
+                });
+            }
+        }
+        canvas.y += n_lanes * HEIGHT;
+        self.offsets(canvas, lanes, start, end);
+    }
+
+    fn member(
+        &self,
+        canvas: &mut Canvas,
+        member: &Member,
+        start: u64,
+        end: u64,
+        area: &dyn Fn(u64, u64) -> Area,
+    ) {
+        let (from, to) = (member.at.max(start), member.end().min(end));
+        // A bit-field, a vector or a long double may lie in two eightbytes and more.
+        let mut at = from;
+        while at < to {
+            let next = ((at / 64 + 1) * 64).min(to);
+            canvas.fill(area(at, next), self.colour(at / 8));
+            at = next;
+        }
+        canvas.frame(area(from, to), &member.name);
+    }
+
+    /// Says of members too narrow for their names where they are.
+    fn footnote(&self, canvas: &mut Canvas, all: &[Member]) {
+        let narrow = |m: &&Member| !fits(&m.name, m.width.min(ROW) * BIT);
+        let notes: Vec<String> = all
+            .iter()
+            .filter(narrow)
+            .take(8)
+            .map(|m| match m.width {
+                1 => format!("{} bit {}", m.name, m.at),
+                _ => format!("{} bits {}..{}", m.name, m.at, m.end()),
+            })
+            .collect();
+        if !notes.is_empty() {
+            canvas.text(LEFT, canvas.y + 10, Font::Small, &notes.join(", "));
+            canvas.y += 14;
+        }
+    }
+
+    /// Under the row, the byte at which each member starts, and where the row ends.
+    fn offsets(&self, canvas: &mut Canvas, lanes: &[Vec<Member>], start: u64, end: u64) {
+        let mut starts: Vec<u64> = lanes.iter().flatten().map(|m| m.at).collect();
+        starts.extend([start, end]);
+        starts.retain(|at| (start..=end).contains(at));
+        starts.sort_unstable();
+        starts.dedup();
+        let mut free_from = 0;
+        for at in starts {
+            let (byte, bit) = (at / 8, at % 8);
+            let text = match bit {
+                0 => byte.to_string(),
+                _ => format!("{byte}:{bit}"),
+            };
+            let x = LEFT + (at - start) * BIT;
+            if x >= free_from {
+                canvas.text(x, canvas.y + 10, Font::Small, &text);
+                free_from = x + text.len() as u64 * 6 + 4;
+            }
+        }
+        canvas.y += 14;
+    }
+}
+
+/// Members that do not overlap, in as few lists as the first fit gives.
+fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
+    let mut lanes: Vec<Vec<Member>> = Vec::new();
+    for member in all {
+        let free = |lane: &Vec<Member>| lane.last().is_none_or(|last| last.end() <= member.at);
+        let lane = lanes.iter().position(free).unwrap_or(lanes.len());
+        if lane == lanes.len() && lane < MAX_LANES {
+            lanes.push(Vec::new());
+        }
+        if let Some(lane) = lanes.get_mut(lane) {
+            lane.push(member.clone());
+        }
+    }
+    lanes
+}
+
+/// The stretches of bits `start` to `end` that no member has.
+fn gaps(lanes: &[Vec<Member>], start: u64, end: u64) -> Vec<(u64, u64)> {
+    let mut taken: Vec<(u64, u64)> = lanes.iter().flatten().map(|m| (m.at, m.end())).collect();
+    taken.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut at = start;
+    for (from, to) in taken.into_iter().chain([(end, end)]) {
+        if from > at {
+            gaps.push((at, from.min(end)));
+        }
+        at = at.max(to);
+        if at >= end {
+            break;
+        }
+    }
+    gaps
+}

@@ -1,0 +1,70 @@
+//! Running the command, and what it needs to run.
+#![allow(dead_code)] // each test program uses a part
+
+use std::process::{Command, Output};
+
+pub(crate) fn cabi(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .args(args)
+        .output()
+        .expect("the command was built")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The message of a refusal, and that it exits with 2.
+pub(crate) fn refusal(args: &[&str]) -> String {
+    let output = cabi(args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
+pub(crate) fn libclang() -> bool {
+    let output = cabi(&["explain", "int f(void)"]);
+    let missing = String::from_utf8_lossy(&output.stderr).contains("not installed or not found");
+    if missing {
+        println!("not run: no libclang");
+        assert!(
+            std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
+            "libclang is required"
+        );
+    }
+    !missing
+}
+
+/// Builds a shared library of C text in a folder of its own. `None` without a C compiler, which fails where oracles are required.
+pub(crate) fn library(header: &str, c: &str, flags: &[&str]) -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("lib.h"), header).expect("a file");
+    std::fs::write(path("lib.c"), format!("#include \"lib.h\"\n{c}")).expect("a file");
+    let cc = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let built = Command::new(&cc)
+        .args(["-shared", "-fPIC", "-O1", "-w"])
+        .args(flags)
+        .arg("-o")
+        .args([path("lib.so"), path("lib.c")])
+        .output();
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => {
+            println!("not run: {cc}: {error}");
+            assert!(
+                std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
+                "a C compiler is required"
+            );
+            return None;
+        }
+    };
+    let messages = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{messages}");
+    Some(folder)
+}
