@@ -27,6 +27,7 @@ fn results_of_the_c_library() {
             "{ .quot = 2833333333, .rem = 2 }\n",
         ),
         (&["complex.h", "cabs", "{3, 4}"], "5.0\n"),
+        (&["math.h", "-l", "libm.so.6", "hypot", "3", "4"], "5.0\n"),
         (&["complex.h", "conj", "1.5 - 2*I"], "1.5 + 2.0i\n"),
         (&["complex.h", "csqrtl", "-4.0L + 0i"], "0.0L + 2.0Li\n"),
         (&["math.h", "sqrtl", "2"], "1.4142135623730950488L\n"),
