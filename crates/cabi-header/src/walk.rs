@@ -314,11 +314,9 @@ impl<'u> Walk<'u> {
     fn add_function(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
         let name = qualified_name(cursor);
         // In C++ several functions have one name; in C a label may come with a later declaration.
-        let key = if self.reader.facts.cxx {
-            self.reader.symbol(cursor)
-        } else {
-            name.clone()
-        };
+        let symbol = Some(self.reader.symbol(cursor));
+        let symbol = symbol.filter(|symbol| self.reader.facts.cxx && !symbol.is_empty());
+        let key = symbol.unwrap_or_else(|| name.clone());
         let new = read.map_err(|reason| Skipped {
             name,
             reason,

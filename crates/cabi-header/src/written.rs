@@ -35,7 +35,7 @@ pub enum Written {
     Named(String),
     /// A pointer to an object, or to something incomplete.
     Pointer(Box<Written>),
-    /// A function; behind a [`Pointer`](Self::Pointer) where it is a value.
+    /// A function of the target's convention; behind a [`Pointer`](Self::Pointer) where it is a value.
     Function {
         /// Parameters, decayed.
         params: Vec<Written>,
@@ -48,7 +48,7 @@ pub enum Written {
     Array(Box<Written>, Option<u64>),
     /// Everything else; the type says it all.
     Type(Type),
-    /// What has no [`Type`], behind a pointer: as clang spells it.
+    /// Behind a pointer, what has no [`Type`], and a function of another convention than the target's own: as clang spells it.
     Other(String),
 }
 
@@ -80,23 +80,26 @@ impl<'u> Reader<'u> {
         match canonical.kind() {
             k if k == CXType_Void => Written::Void,
             k if k == CXType_Char_S || k == CXType_Char_U => Written::Char,
-            k if is_pointer(k) => Written::Pointer(boxed(self, canonical.pointee())),
-            k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => {
-                let n = u32::try_from(canonical.n_params()).unwrap_or(0);
+            k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
+            k if FUNCTIONS.contains(&k) && canonical.convention() != CXCallingConv_C => {
+                Written::Other(ty.spelling())
+            }
+            k if FUNCTIONS.contains(&k) => {
+                let n = u32::try_from(ty.n_params()).unwrap_or(0);
                 Written::Function {
                     params: (0..n)
-                        .map(|i| self.written_param_at(canonical.param(i), depth + 1))
+                        .map(|i| self.written_param_at(ty.param(i), depth + 1))
                         .collect(),
-                    ret: boxed(self, canonical.result()),
-                    variadic: canonical.is_variadic(),
+                    ret: boxed(self, ty.result()),
+                    variadic: ty.is_variadic(),
                 }
             }
             k if k == CXType_ConstantArray => {
                 let len = u64::try_from(canonical.array_len()).ok();
-                Written::Array(boxed(self, canonical.array_element()), len)
+                Written::Array(boxed(self, desugared(ty).array_element()), len)
             }
             k if k == CXType_IncompleteArray => {
-                Written::Array(boxed(self, canonical.array_element()), None)
+                Written::Array(boxed(self, desugared(ty).array_element()), None)
             }
             k if k == CXType_Record || k == CXType_Enum => {
                 let name = canonical.declaration().ty().canonical().spelling();
@@ -114,6 +117,24 @@ impl<'u> Reader<'u> {
         self.ty(ty)
             .map_or_else(|_| Written::Other(ty.spelling()), Written::Type)
     }
+}
+
+const FUNCTIONS: [CXTypeKind; 2] = [CXType_FunctionProto, CXType_FunctionNoProto];
+
+/// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical
+/// all the same where there is something else around it, or too much.
+fn desugared(ty: Ty<'_>) -> Ty<'_> {
+    let mut bare = ty;
+    for _ in 0..MAX_NESTING {
+        bare = match bare.kind() {
+            k if k == CXType_Typedef => bare.declaration().underlying(),
+            k if k == CXType_Elaborated => bare.named(),
+            k if k == CXType_Attributed => bare.modified(),
+            k if k == bare.canonical().kind() => return bare,
+            _ => break,
+        };
+    }
+    ty.canonical()
 }
 
 /// Pointers, and C++'s references, which travel as pointers.

@@ -281,7 +281,7 @@ fn written_types() {
     let text = "typedef struct { int quot, rem; } pair_t; enum color { RED }; struct opaque;
         typedef float v32 __attribute__((ext_vector_type(32)));
         pair_t *g(const char *name, pair_t *const *list, void *, struct opaque *, enum color *, int (*compare)(const void *, char, ...),
-            double grid[][3], void (*later)(struct opaque), v32 *wide);";
+            double grid[][3], void (*later)(struct opaque), v32 *wide, void (*ms)(int) __attribute__((ms_abi)));";
     let Some(header) = read(text) else { return };
     let g = header.prototype("g").unwrap();
     let pair = || Named("pair_t".into());
@@ -303,7 +303,22 @@ fn written_types() {
         to(later),
     ];
     assert_eq!(g.written_params[..8], expected);
-    assert!(matches!(&g.written_params[8], Pointer(wide) if matches!(**wide, Other(_))));
+    let text = "typedef int wide __attribute__((aligned(16))); typedef wide *wides; typedef _Decimal64 *decimals;
+        void f(wides, decimals, void (*)(wide));";
+    let aligned = read(text).expect("libclang is here");
+    let wide = Type::I32.with_align(16).unwrap();
+    let expected = [
+        to(Written::Type(wide.clone())),
+        to(Written::Type(Type::DEC64)),
+        to(function(vec![Written::Type(wide)], Void, false)),
+    ];
+    assert_eq!(aligned.prototype("f").unwrap().written_params, expected);
+    for other in &g.written_params[8..] {
+        assert!(
+            matches!(other, Pointer(to) if matches!(**to, Other(_))),
+            "{other:?}"
+        );
+    }
     assert_eq!(header.incomplete, ["struct opaque"]);
     assert_eq!(g.written_ret, to(pair()));
     assert_eq!(

@@ -207,6 +207,21 @@ fn only_headers_need_libclang() {
     }
 }
 
+/// So does the one that uses C headers.
+#[test]
+fn the_header_example_of_the_readme_runs() {
+    let text = fs::read_to_string(common::root().join("README.md")).unwrap();
+    let section = text.split("## C headers").nth(1).unwrap();
+    let example = section.split("```\n").nth(1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("readme.toy");
+    fs::write(&program, example).unwrap();
+    let Some(printed) = output(&[], &program) else {
+        return;
+    };
+    assert_eq!(printed, "2i, hour 23, EOF -1\n");
+}
+
 /// The program in README.md is one.
 #[test]
 fn the_example_of_the_readme_runs() {

@@ -24,4 +24,7 @@ int in(int x);
 enum level { LOW = -1, HIGH = 1 };
 void set_level(enum level to);
 void call_me(void (*back)(struct keyed *k, double x), void *context);
+void call_windows(int (*back)(int x) __attribute__((ms_abi)));
+typedef int function_t(int x);
+void call_aligned(void (*back)(aligned_int x));
 void wrong(nosuch x);

@@ -57,14 +57,23 @@ impl Checker<'_> {
         variadic: bool,
     ) -> Result<Ty, String> {
         // Nothing is passed here: what it takes may be incomplete.
-        let params = params.iter().map(|param| self.c_ty(at, param, false));
+        let params = params.iter().map(|param| self.c_passed(at, param));
         let params = params.collect::<Result<Vec<_>, _>>()?;
-        let result = self.c_ty(at, ret, false)?;
+        let result = self.c_passed(at, ret)?;
         self.types.function(FnTy {
             params,
             variadic,
             result,
         })
+    }
+
+    /// A parameter or result of a function that is pointed to.
+    fn c_passed(&mut self, at: usize, written: &Written) -> Result<Ty, String> {
+        let ty = self.c_ty(at, written, false);
+        match written {
+            Written::Type(layout) => self.same(ty, Some(layout)),
+            _ => ty,
+        }
     }
 
     /// A record or enum. Headers that declare the same share it.
