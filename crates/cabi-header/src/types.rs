@@ -30,6 +30,8 @@ pub(crate) struct Reader<'u> {
     /// Where declarations start that carry an attribute which clang ignores and gcc does not.
     pub(crate) ignored_attributes: Vec<Place>,
     nesting: u32,
+    /// Nodes that the [`Written`](crate::Written) being made has.
+    pub(crate) n_written: u32,
 }
 
 /// Whether clang's spelling of a record or enumeration means that it has no name.
@@ -47,6 +49,7 @@ impl<'u> Reader<'u> {
             known: HashMap::new(),
             ignored_attributes,
             nesting: 0,
+            n_written: 0,
         }
     }
 

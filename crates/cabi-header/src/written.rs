@@ -9,6 +9,9 @@ use crate::types::{Reader, is_unnamed};
 /// How deep pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;
 
+/// How many nodes a type may have: functions that take functions that take functions grow without bound.
+const MAX_NODES: u32 = 4096;
+
 /// A type as it was written: what pointers point to, and which record or enumeration it is. Typedefs are resolved, qualifiers dropped.
 ///
 /// # Example
@@ -55,11 +58,13 @@ pub enum Written {
 impl<'u> Reader<'u> {
     /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is [`Written::Other`].
     pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
+        self.n_written = 0;
         self.written_at(ty, 0)
     }
 
     /// As [`written`](Self::written), decayed.
     pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> Written {
+        self.n_written = 0;
         self.written_param_at(ty, 0)
     }
 
@@ -73,7 +78,8 @@ impl<'u> Reader<'u> {
 
     fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
         let canonical = ty.canonical();
-        if depth >= MAX_NESTING {
+        self.n_written = self.n_written.saturating_add(1);
+        if depth >= MAX_NESTING || self.n_written > MAX_NODES {
             return Written::Other(ty.spelling());
         }
         let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));

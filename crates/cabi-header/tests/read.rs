@@ -775,6 +775,18 @@ fn a_header_of_thousands_of_typedefs_in_a_chain() {
 }
 
 #[test]
+fn callbacks_that_take_callbacks_are_bounded() {
+    let mut text = String::from("typedef void f0(void);\n");
+    for i in 1..6 {
+        let params = format!("f{} *, ", i - 1).repeat(9);
+        text += &format!("typedef void f{i}({params} int);\n");
+    }
+    text += "void f(f5 *);";
+    let Some(header) = read(&text) else { return };
+    assert_eq!(header.prototype("f").unwrap().params[0].1, Type::FN_PTR);
+}
+
+#[test]
 fn threads_share_the_library() {
     if read("").is_none() {
         return;
