@@ -265,6 +265,11 @@ impl Tracer<'_> {
         Self(None)
     }
 
+    /// Whether steps are written down.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn begin_result(&mut self) {
         if let Some(log) = &mut self.0 {
             log.in_result = true;

@@ -289,6 +289,11 @@ pub struct Classify<'a, 't> {
 }
 
 impl Classify<'_, '_> {
+    /// Whether asking if `bit` matters is worth a walk: it is set, or an explanation is being written.
+    pub(crate) fn may_touch(&self, bit: Policy) -> bool {
+        self.policy.has(bit) || self.tracer.is_on()
+    }
+
     /// Whether `bit` is set; explanations list it as touched.
     pub fn choose(&mut self, bit: Policy) -> bool {
         let set = self.policy.has(bit);

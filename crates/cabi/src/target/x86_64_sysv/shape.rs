@@ -46,7 +46,9 @@ pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error
     let shape = finish(classes, cx);
     Ok(match shape {
         Shape::Classes(classes)
-            if is_odd_pair(ty, &classes) && cx.choose(Policy::ODD_PAIRS_START_IN_GPR) =>
+            if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR)
+                && is_odd_pair(ty, &classes)
+                && cx.choose(Policy::ODD_PAIRS_START_IN_GPR) =>
         {
             let mut classes = classes;
             if let Some(first) = classes.as_mut_slice().first_mut() {
