@@ -189,7 +189,8 @@ fn control(trial: &Trial<'_>) -> Result<(), String> {
         return Err(format!("{}: a wrong profile was not noticed", trial.judge));
     };
     let text = report(&wrong, "control", &signature, why, true)?;
-    if text.contains("int f(") || text.contains("short") {
+    // Which of the members goes is up to chance: what happens to be in a register can be the one byte that is expected.
+    if text.contains("int f(") || text.contains("long") {
         return Err(format!(
             "{}: the control was not made smaller:\n{text}",
             trial.judge
