@@ -33,8 +33,8 @@ fn main() -> ExitCode {
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run {
     use cabi::FnSig;
+    use cabi_judge::jit::shim_signature;
     use cabi_judge::judge::Bench;
-    use cabi_tests::jit::shim_signature;
     use cabi_tests::shims::{self, measured};
     use clif_cabi::Lowering;
     use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};

@@ -10,7 +10,7 @@ use cabi::{
 use clif_cabi::Bridge;
 use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose};
 
-use crate::jit::Twist;
+use cabi_judge::jit::Twist;
 
 /// One mistake.
 #[derive(Clone, Copy, Debug)]

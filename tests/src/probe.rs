@@ -17,7 +17,7 @@
 use std::marker::PhantomData;
 
 use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi, VectorLevel};
-use cabi_judge::case::{Case, Subject};
+use cabi_judge::case::{Case, Entry, Subject};
 use cabi_judge::graffiti::{Pattern, hex};
 use cabi_judge::half::{self, Images, argument_types};
 use cabi_judge::judge::{Built, Judge, JudgeError, feature_flags};
@@ -61,9 +61,6 @@ pub struct Dump {
     /// The address and, after the call, the content of the memory offered for a result.
     result: (u64, Vec<u8>),
 }
-
-/// A case with the subject it belongs to.
-pub type Entry<'a> = (&'a Subject, &'a Case);
 
 impl Probe {
     /// Has `judge` compile the C halves of `entries`, which must all want the same vector level, with the flag `optimize`.

@@ -7,10 +7,10 @@ use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Engine, Settings};
 
-use crate::guard::{Rooms, Side};
-use crate::halves::BUFFER;
-use crate::jit::{self, Places, Stop, Target, Twist, keeps_result};
 use crate::random::passed_as;
+use cabi_judge::guard::{Rooms, Side};
+use cabi_judge::halves::BUFFER;
+use cabi_judge::jit::{self, Places, Stop, Target, Twist, keeps_result};
 
 /// Calls a function of `sig` once, with the arguments in `rooms` and in the forms that `variant` chooses; compares both ends.
 ///

@@ -273,7 +273,7 @@ pub fn offsets(sig: &FnSig) -> (Vec<usize>, usize) {
     (offsets, next)
 }
 
-/// Emits the body of the shim of `sig` into the function that `builder` builds, whose signature is [`shim_signature`](crate::jit::shim_signature).
+/// Emits the body of the shim of `sig` into the function that `builder` builds, whose signature is [`shim_signature`](cabi_judge::jit::shim_signature).
 ///
 /// # Errors
 /// [`LowerError`].

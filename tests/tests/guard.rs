@@ -27,12 +27,12 @@ mod suite {
     use std::process::ExitCode;
 
     use cabi::{DataModel, FnSig, RecordBuilder, Type};
+    use cabi_judge::child::{self, Outcome};
     use cabi_judge::graffiti::Painter;
+    use cabi_judge::guard::{Rooms, Side};
+    use cabi_judge::interop::all_settings;
+    use cabi_judge::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
     use cabi_judge::report::Report;
-    use cabi_tests::child::{self, Outcome};
-    use cabi_tests::guard::{Rooms, Side};
-    use cabi_tests::interop::all_settings;
-    use cabi_tests::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
     use clif_cabi::Lowering;
     use clif_cabi::cranelift_module::{FuncId, Module};
     use clif_cabi_jit::{Engine, Settings};

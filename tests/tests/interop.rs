@@ -28,20 +28,20 @@ mod suite {
     use std::process::ExitCode;
     use std::time::Instant;
 
+    use cabi_judge::case::Entry;
     use cabi_judge::case::Subject;
+    use cabi_judge::child::{self, Outcome};
     use cabi_judge::corpus::CorpusFile;
     use cabi_judge::generate::{Dialect, signature};
-    use cabi_judge::judge::{Bench, Judge, judges_required};
-    use cabi_judge::report::Report;
-    use cabi_tests::child::{self, Outcome};
-    use cabi_tests::corpus::{Corpus, expected};
-    use cabi_tests::guard::Rooms;
-    use cabi_tests::halves::Halves;
-    use cabi_tests::interop::{
+    use cabi_judge::guard::Rooms;
+    use cabi_judge::halves::Halves;
+    use cabi_judge::interop::{
         Direction, Ground, N_ROOMS, admitted, all_settings, judge_agrees, run as run_case,
     };
-    use cabi_tests::jit::{Stop, Twist};
-    use cabi_tests::probe::Entry;
+    use cabi_judge::jit::{Stop, Twist};
+    use cabi_judge::judge::{Bench, Judge, judges_required};
+    use cabi_judge::report::Report;
+    use cabi_tests::corpus::{Corpus, expected};
     use clif_cabi_jit::Settings;
 
     /// The reason of cases that a judge does not agree with itself about.

@@ -23,16 +23,16 @@ mod suite {
     use std::collections::BTreeMap;
     use std::process::ExitCode;
 
+    use cabi_judge::case::Entry;
+    use cabi_judge::child::{self, Outcome};
+    use cabi_judge::guard::Rooms;
+    use cabi_judge::halves::Halves;
+    use cabi_judge::interop::{Direction, Ground, N_ROOMS, admitted, run as run_case};
+    use cabi_judge::jit::{Stop, Twist};
     use cabi_judge::judge::{Bench, Judge, judges_required};
     use cabi_judge::report::Report;
-    use cabi_tests::child::{self, Outcome};
     use cabi_tests::corpus::Corpus;
-    use cabi_tests::guard::Rooms;
-    use cabi_tests::halves::Halves;
-    use cabi_tests::interop::{Direction, Ground, N_ROOMS, admitted, run as run_case};
-    use cabi_tests::jit::{Stop, Twist};
     use cabi_tests::mutants::{MUTANTS, Mutant};
-    use cabi_tests::probe::Entry;
     use clif_cabi_jit::Settings;
 
     /// The halves of one vector level of one judge, with their cases.

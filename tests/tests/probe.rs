@@ -23,6 +23,7 @@ mod suite {
     use std::process::ExitCode;
 
     use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi};
+    use cabi_judge::case::Entry;
     use cabi_judge::case::{Case, Subject};
     use cabi_judge::corpus::DEFAULT_TARGET;
     use cabi_judge::graffiti::{Painter, Pattern};
@@ -30,7 +31,7 @@ mod suite {
     use cabi_judge::judge::{Bench, Judge, JudgeError, count_warnings};
     use cabi_judge::report::Report;
     use cabi_tests::corpus::{Corpus, expected};
-    use cabi_tests::probe::{Entry, MAX_BYTES, Probe, check_arguments, check_result};
+    use cabi_tests::probe::{MAX_BYTES, Probe, check_arguments, check_result};
 
     pub(crate) fn run() -> Result<ExitCode, String> {
         let mut report = Report::new("probe").with_expected(&expected())?;

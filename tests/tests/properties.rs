@@ -294,9 +294,9 @@ proptest! {
 #[allow(clippy::unwrap_used)] // an unexpected error ends the test
 mod lowered {
     use cabi::{FnSig, Policy, Type};
-    use cabi_tests::guard::Rooms;
-    use cabi_tests::interop::{N_ROOMS, all_settings};
-    use cabi_tests::jit::Stop;
+    use cabi_judge::guard::Rooms;
+    use cabi_judge::interop::{N_ROOMS, all_settings};
+    use cabi_judge::jit::Stop;
     use cabi_tests::{random, roundtrip};
     use clif_cabi::Lowering;
     use clif_cabi::cranelift_module::Module;

@@ -103,6 +103,9 @@ impl std::error::Error for CaseError {
     }
 }
 
+/// A case with the subject it belongs to.
+pub type Entry<'a> = (&'a Subject, &'a Case);
+
 impl Subject {
     /// Reads `block`.
     ///

@@ -50,7 +50,7 @@ pub struct CorpusFile {
 }
 
 /// One block of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Block {
     /// The name after `==`, unique in the corpus.
     pub name: String,

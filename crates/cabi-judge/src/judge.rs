@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cabi::VectorLevel;
 use tempfile::TempDir;
 
 use crate::corpus::{Block, Profile};
@@ -176,6 +177,54 @@ impl Judge {
             }
         }
         Ok(judge)
+    }
+
+    /// The judge behind `command`, a compiler and flags of its own, gcc or clang by what it says of itself.
+    ///
+    /// # Errors
+    /// The reason it cannot judge.
+    pub fn of_command(command: &str) -> Result<Self, String> {
+        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let judge = Self {
+            name: "gcc",
+            command: words,
+            version: String::new(),
+            missing: BTreeMap::new(),
+        };
+        let output = judge.start(&["--version"]).map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let name = if text.contains("clang") {
+            "clang"
+        } else {
+            "gcc"
+        };
+        Self::new(name, command)
+    }
+
+    /// The command it is started with, its own flags included.
+    #[must_use]
+    pub fn command(&self) -> String {
+        self.command.join(" ")
+    }
+
+    /// The widest vectors that travel in registers under its own flags: a matter of the macros it defines.
+    ///
+    /// # Errors
+    /// [`JudgeError`] if it cannot be asked.
+    pub fn vector_level(&self) -> Result<VectorLevel, JudgeError> {
+        let output = self.start(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let defines = |name: &str| {
+            text.lines()
+                .any(|line| line.split_whitespace().nth(1) == Some(name))
+        };
+        Ok(if defines("__AVX512F__") {
+            VectorLevel::Avx512
+        } else if defines("__AVX__") {
+            VectorLevel::Avx
+        } else {
+            VectorLevel::Baseline
+        })
     }
 
     /// `gcc` or `clang`.

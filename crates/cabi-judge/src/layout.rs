@@ -120,6 +120,60 @@ pub fn ask(judge: &Judge, subjects: &[&Subject]) -> Result<Vec<Option<Answer>>, 
     Ok(read_answers(&output, &facts(subjects)))
 }
 
+/// As [`ask`] for one subject, whose text is `preamble`; but nothing of the judge's runs, so flags that change its calls do no harm.
+///
+/// # Errors
+/// [`JudgeError`] if it refuses the text, or what it makes cannot be loaded.
+#[cfg(all(target_arch = "x86_64", unix))]
+pub fn ask_data(
+    judge: &Judge,
+    flags: &[&str],
+    preamble: &str,
+    subject: &Subject,
+) -> Result<Vec<Option<Answer>>, JudgeError> {
+    use crate::halves::{TABLE, read_table};
+    let mut text = format!("{preamble}\n");
+    let (mut constants, mut objects) = (Vec::new(), Vec::new());
+    let mut kinds = Vec::new();
+    for question in questions(subject) {
+        let _ = writeln!(text, "extern {};", question.declaration);
+        for probe in ask_about("", &question) {
+            match probe.how {
+                How::Constant(expression) => {
+                    kinds.push(None);
+                    constants.push(format!("(unsigned long)({expression})"));
+                }
+                How::Set { variable, path } => {
+                    let name = format!("cabi_bits_{}", objects.len());
+                    let _ = writeln!(text, "__typeof__({variable}) {name} = {{ .{path} = -1 }};");
+                    let size = usize::try_from(question.ty.size()).unwrap_or(0);
+                    kinds.push(Some(objects.len()));
+                    objects.push((name, size));
+                }
+            }
+        }
+    }
+    // Never empty: C has no empty arrays.
+    constants.push("0".to_owned());
+    let _ = writeln!(
+        text,
+        "const unsigned long {TABLE}[] = {{\n{}\n}};",
+        constants.join(",\n")
+    );
+    let built = judge.build(&text, flags)?;
+    let read = read_table(&built, constants.len(), &objects);
+    let (numbers, bytes) = read.map_err(|error| JudgeError::Io {
+        what: "the table of layouts".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    let mut numbers = numbers.into_iter();
+    let answer = |kind: Option<usize>| match kind {
+        None => numbers.next().map(Answer::Bytes),
+        Some(i) => bytes.get(i).cloned().map(Answer::Bits),
+    };
+    Ok(kinds.into_iter().map(answer).collect())
+}
+
 /// Has `judge` check the facts of `subjects` for their target, without running anything: what it says to those it objects to.
 ///
 /// # Errors

@@ -2,22 +2,42 @@
 //!
 //! - [`corpus`]: the `.abi` format, its reader and the rewriting of expected lines; [`ctext`]: declarations as text.
 //! - [`case`]: a block read through libclang, with one case per prototype.
+//! - [`from_header`]: a header read, with one case per prototype and some per record; [`reproduction`]: a case as a program of C.
 //! - [`judge`]: gcc and clang, what each can compile, and the C halves they build.
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
+//! - [`halves`]: C callees and callers, loaded; [`jit`]: the same in Cranelift; [`interop`]: one against the other, with objects against
+//!   guard pages ([`guard`]); [`child`]: cases in processes of their own, so that a crash belongs to a case. x86-64 with Unix only.
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
 //! - [`generate`]: random signatures, and the smallest that still fails.
 //! - [`report`]: what ran, what did not and why; known failures.
 //!
-//! The command and the tests stand on this crate; what only tests need (the register-dump probe, guard pages) is in the package `tests`.
+//! The command and the tests stand on this crate; what only tests need (the register-dump probe, deliberate mistakes) is in the package `tests`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod case;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod child;
 pub mod corpus;
 pub mod ctext;
+pub mod from_header;
 pub mod generate;
 pub mod graffiti;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod guard;
 pub mod half;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod halves;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod interop;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod jit;
 pub mod judge;
 pub mod layout;
 pub mod report;
+pub mod reproduction;

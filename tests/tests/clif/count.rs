@@ -1,7 +1,7 @@
 //! How many instructions a shim has, lowered and by hand.
 
+use cabi_judge::jit::shim_signature;
 use cabi_judge::report::Report;
-use cabi_tests::jit::shim_signature;
 use cabi_tests::shims::{self, Measured};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;

@@ -3,16 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{FnAbi, Type};
-use cabi_judge::case::{Case, Subject};
+use cabi_judge::case::{Case, Entry, Subject};
+use cabi_judge::child::{self, Outcome};
 use cabi_judge::corpus::{CorpusFile, Profile};
 use cabi_judge::generate::Signature;
 use cabi_judge::graffiti::{Painter, Pattern};
 use cabi_judge::half::{Images, argument_types, has_result};
+use cabi_judge::halves::Halves;
 use cabi_judge::judge::{Judge, JudgeError};
 use cabi_judge::layout::{ask, facts};
-use cabi_tests::child::{self, Outcome};
-use cabi_tests::halves::Halves;
-use cabi_tests::probe::{Entry, MAX_BYTES, Probe, check_arguments, check_result};
+use cabi_tests::probe::{MAX_BYTES, Probe, check_arguments, check_result};
 
 /// What became of a signature.
 #[derive(Clone, PartialEq, Eq, Debug)]

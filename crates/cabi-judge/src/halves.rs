@@ -4,13 +4,13 @@
 //! trusts its caller's extension widens wrongly if there is none. Then it returns the bytes it was told to. A caller calls through a
 //! pointer. Between the two sides a thunk may stand that keeps the registers C promises something about.
 
+use crate::case::Case;
+use crate::half::{self, Images, argument_types, has_result};
+use crate::judge::{Built, Judge, JudgeError, feature_flags};
 use cabi::{Kind, Scalar, Type, VectorLevel};
-use cabi_judge::case::Case;
-use cabi_judge::half::{self, Images, argument_types, has_result};
-use cabi_judge::judge::{Built, Judge, JudgeError, feature_flags};
 use libloading::Library;
 
-use crate::probe::Entry;
+use crate::case::Entry;
 
 /// Bytes of each buffer.
 pub const BUFFER: usize = 1 << 18;
@@ -25,8 +25,15 @@ pub struct Halves {
     given: *mut u8,
     wide: *mut i64,
     registers: *const u64,
-    _built: Built,
+    through: Through,
+    run: Run,
+    run_call: RunCall,
+    warnings: String,
 }
+
+type Through = extern "C" fn(*const u8) -> *mut u8;
+type Run = extern "C" fn(*const u8, *const u8, *mut u8, *const u8);
+type RunCall = extern "C" fn(*const u8, *const u8);
 
 /// What the thunk found: registers when the call was made and when it came back.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +54,9 @@ pub struct Registers {
     pub saved_after: [u64; 6],
 }
 
+/// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 const FRAME: &str = r#"
+#define CABI_SYSV __attribute__((sysv_abi))
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
@@ -55,18 +64,18 @@ static long long cabi_wide_values[256];
 static unsigned long cabi_registers[24] __attribute__((used));
 static void *cabi_target __attribute__((used));
 static void *cabi_jump[5];
-void *cabi_seen(void) { return cabi_seen_bytes; }
-void *cabi_got(void) { return cabi_got_bytes; }
-void *cabi_given(void) { return cabi_given_bytes; }
-void *cabi_wide(void) { return cabi_wide_values; }
-void *cabi_kept(void) { return cabi_registers; }
+CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
+CABI_SYSV void *cabi_got(void) { return cabi_got_bytes; }
+CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
+CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
+CABI_SYSV void *cabi_kept(void) { return cabi_registers; }
 extern char cabi_thunk[] __attribute__((visibility("hidden")));
-void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
-__attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
-__attribute__((noinline)) void cabi_run(void (*shim)(void *, void *, void *), void *args, void *ret, void *callee) {
+CABI_SYSV void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
+CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
+CABI_SYSV __attribute__((noinline)) void cabi_run(void (CABI_SYSV *shim)(void *, void *, void *), void *args, void *ret, void *callee) {
   if (__builtin_setjmp(cabi_jump) == 0) shim(args, ret, callee);
 }
-__attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *), const unsigned char *image) {
+CABI_SYSV __attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *), const unsigned char *image) {
   if (__builtin_setjmp(cabi_jump) == 0) call(cabi_thunk, image, cabi_got_bytes);
 }
 __asm__(
@@ -98,6 +107,32 @@ __asm__(
 "ret\n"
 );
 "#;
+
+/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data.
+pub(crate) fn read_table(
+    built: &Built,
+    n: usize,
+    objects: &[(String, usize)],
+) -> Result<(Vec<u64>, Vec<Vec<u8>>), libloading::Error> {
+    // SAFETY: the library was made a moment ago from text of ours, which has no code; the symbols have this many bytes there, or more.
+    unsafe {
+        let library = Library::new(&built.object)?;
+        let address = |name: &str| {
+            library
+                .get::<*const u8>(name.as_bytes())
+                .map(|symbol| *symbol)
+        };
+        let numbers = address(TABLE)?.cast::<u64>();
+        let numbers = std::slice::from_raw_parts(numbers, n).to_vec();
+        let objects = objects.iter().map(|(name, size)| {
+            address(name).map(|at| std::slice::from_raw_parts(at, *size).to_vec())
+        });
+        Ok((numbers, objects.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The symbol of the numbers that [`read_table`] reads.
+pub(crate) const TABLE: &str = "cabi_table";
 
 impl Halves {
     /// Has `judge` compile the halves of `entries`, which must all want the same vector level.
@@ -131,15 +166,39 @@ impl Halves {
         {
             flags.extend(feature_flags(&subject.block.features));
         }
-        let built = judge.build(&text, &flags)?;
-        Self::load(built, names).map_err(|error| JudgeError::Io {
+        Self::load(&judge.build(&text, &flags)?, names)
+    }
+
+    /// Has `judge` compile the halves of `cases`, whose functions have different names, behind `preamble`, which declares their types. The
+    /// judge's vector level must be that of the cases.
+    ///
+    /// # Errors
+    /// [`JudgeError`] with the compiler's messages.
+    pub fn build_behind(
+        judge: &Judge,
+        flags: &[&str],
+        preamble: &str,
+        cases: &[&Case],
+    ) -> Result<Self, JudgeError> {
+        let mut text = format!("{FRAME}{preamble}");
+        for case in cases {
+            text.push_str(&body(case, ""));
+        }
+        let names = cases.iter().map(|case| case.function.name.clone());
+        let flags = [&["-O1", "-fno-lto"], flags].concat();
+        Self::load(&judge.build(&text, &flags)?, names.collect())
+    }
+
+    /// The library stays loaded when its file is removed.
+    fn load(built: &Built, names: Vec<String>) -> Result<Self, JudgeError> {
+        Self::open(built, names).map_err(|error| JudgeError::Io {
             what: "the C halves".to_owned(),
             source: std::io::Error::other(error),
         })
     }
 
-    fn load(built: Built, names: Vec<String>) -> Result<Self, libloading::Error> {
-        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; the four functions have this type in FRAME.
+    fn open(built: &Built, names: Vec<String>) -> Result<Self, libloading::Error> {
+        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; all of these have this type in FRAME.
         unsafe {
             let library = Library::new(&built.object)?;
             let address = |name: &[u8]| {
@@ -148,6 +207,9 @@ impl Halves {
                     .map(|function| function())
             };
             Ok(Self {
+                through: *library.get::<Through>(b"cabi_through")?,
+                run: *library.get::<Run>(b"cabi_run")?,
+                run_call: *library.get::<RunCall>(b"cabi_run_call")?,
                 seen: address(b"cabi_seen")?,
                 got: address(b"cabi_got")?,
                 given: address(b"cabi_given")?,
@@ -155,7 +217,7 @@ impl Halves {
                 registers: address(b"cabi_kept")?.cast(),
                 library,
                 names,
-                _built: built,
+                warnings: built.warnings.clone(),
             })
         }
     }
@@ -163,7 +225,7 @@ impl Halves {
     /// What the compiler warned of.
     #[must_use]
     pub fn warnings(&self) -> &str {
-        &self._built.warnings
+        &self.warnings
     }
 
     /// Where a callee writes what it was given.
@@ -254,52 +316,31 @@ impl Halves {
     }
 
     /// Puts the thunk before `target`; its address is what to call.
-    ///
-    /// # Panics
-    /// If the library is not the one FRAME describes.
     #[must_use]
     pub fn through(&self, target: *const u8) -> *mut u8 {
-        // SAFETY: the function has this type in FRAME.
-        unsafe {
-            let through = self
-                .library
-                .get::<extern "C" fn(*const u8) -> *mut u8>(b"cabi_through");
-            through.expect("FRAME defines it")(target)
-        }
+        (self.through)(target)
     }
 
     /// Runs `shim(args, ret, callee)`, which may not come back but escape.
     ///
     /// # Safety
     /// `shim` is code of that type, sound with these arguments.
-    ///
-    /// # Panics
-    /// If the library is not the one FRAME describes.
     pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *mut u8, callee: *const u8) {
-        type Run = extern "C" fn(*const u8, *const u8, *mut u8, *const u8);
-        // SAFETY: the function has this type in FRAME, and the caller answers for the shim.
-        unsafe {
-            let run = self.library.get::<Run>(b"cabi_run");
-            run.expect("FRAME defines it")(shim, args, ret, callee);
-        }
+        (self.run)(shim, args, ret, callee);
     }
 
-    /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given.
-    ///
-    /// # Panics
-    /// If there is no such case.
+    /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given. Says whether there
+    /// is such a case.
     ///
     /// # Safety
     /// What [`Halves::through`] was given is code of the case's type.
-    pub unsafe fn call(&self, index: usize, images: &[u8]) {
-        type Run = extern "C" fn(*const u8, *const u8);
-        let call = self.address(&format!("{}_call", self.names[index]));
-        let call = call.expect("each case has a caller");
-        // SAFETY: the function has this type in FRAME, `call` reads `Images::of` of the case, and the caller answers for the callee.
-        unsafe {
-            let run = self.library.get::<Run>(b"cabi_run_call");
-            run.expect("FRAME defines it")(call, images.as_ptr());
-        }
+    #[must_use]
+    pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
+        let name = self.names.get(index);
+        let call = name.and_then(|name| self.address(&format!("{name}_call")));
+        // `call` reads `Images::of` of the case, and the caller answers for the callee.
+        call.inspect(|call| (self.run_call)(*call, images.as_ptr()))
+            .is_some()
     }
 }
 

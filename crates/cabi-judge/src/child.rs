@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What became of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,19 +35,39 @@ pub fn run(
     at_once: usize,
     case: impl Fn(usize, usize) -> Outcome,
 ) -> io::Result<Vec<Vec<Outcome>>> {
+    run_telling(jobs, at_once, case, |_| {})
+}
+
+/// As [`run`]; tells `progress` how many cases are done since it was last told.
+///
+/// # Errors
+/// The system's, if no child can be made; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`] watches, when no child is left.
+pub fn run_telling(
+    jobs: &[usize],
+    at_once: usize,
+    case: impl Fn(usize, usize) -> Outcome,
+    mut progress: impl FnMut(usize),
+) -> io::Result<Vec<Vec<Outcome>>> {
     let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
     let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
     let mut running: Vec<Child> = Vec::new();
     loop {
+        if was_interrupted() {
+            end_all(&running);
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         while running.len() < at_once.max(1)
             && let Some(job) = waiting.pop_front()
         {
             running.push(start(job, outcomes[job].len()..jobs[job], &case)?);
         }
-        let Some(ended) = wait(&mut running)? else {
+        if running.is_empty() {
             return Ok(outcomes);
+        }
+        let Some((job, found)) = wait(&mut running)? else {
+            continue;
         };
-        let (job, found) = ended;
+        progress(found.len());
         outcomes[job].extend(found);
         if outcomes[job].len() < jobs[job] {
             waiting.push_front(job);
@@ -70,6 +91,7 @@ fn start(
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
+            die_with_parent();
             for index in cases {
                 // SAFETY: both only set a timer of this process, or end it.
                 unsafe { libc::alarm(SECONDS) };
@@ -92,14 +114,67 @@ fn start(
     }
 }
 
-/// Waits for the next child to end. `None` if none runs.
-fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
-    if running.is_empty() {
-        return Ok(None);
+/// Set by a signal that is watched.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// The signals by which a user, or a system, ends a program.
+const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
+/// From now on an interrupt, and what else politely ends a program, does not end this process but is what [`was_interrupted`] says: so that
+/// folders can be removed and children be ended.
+pub fn watch_signals() {
+    extern "C" fn note(_: libc::c_int) {
+        INTERRUPTED.store(true, Ordering::Relaxed);
     }
+    set_signals(note as extern "C" fn(libc::c_int) as libc::sighandler_t);
+}
+
+/// Whether a watched signal came.
+#[must_use]
+pub fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+fn set_signals(action: libc::sighandler_t) {
+    for signal in SIGNALS {
+        // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty mask; `action` is SIG_DFL or a function
+        // that only stores to an atomic.
+        unsafe {
+            let mut what: libc::sigaction = std::mem::zeroed();
+            what.sa_sigaction = action;
+            libc::sigaction(signal, &raw const what, std::ptr::null_mut());
+        }
+    }
+}
+
+/// A child dies of what its parent survives, and with it.
+fn die_with_parent() {
+    set_signals(libc::SIG_DFL);
+    #[cfg(target_os = "linux")]
+    // SAFETY: only sets a property of this process.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+    }
+}
+
+fn end_all(running: &[Child]) {
+    for child in running {
+        // SAFETY: the process is a child of this one that nobody has waited for, so the number is still its own.
+        unsafe {
+            libc::kill(child.pid, libc::SIGKILL);
+            libc::waitpid(child.pid, std::ptr::null_mut(), 0);
+        }
+    }
+}
+
+/// Waits for the next child to end. `None` if a signal came first.
+fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
     let mut status = 0;
     // SAFETY: `status` is a valid place for the result.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+    if pid == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted {
+        return Ok(None);
+    }
     let Some(at) = running.iter().position(|child| child.pid == pid) else {
         return Err(io::Error::last_os_error());
     };

@@ -6,20 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::case::{Case, Subject};
+use crate::corpus::Profile;
+use crate::graffiti::{Painter, Pattern, hex};
+use crate::half::{Images, argument_types, has_result};
+use crate::judge::Judge;
 use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Scalar, Type};
-use cabi_judge::case::{Case, Subject};
-use cabi_judge::corpus::Profile;
-use cabi_judge::graffiti::{Painter, Pattern};
-use cabi_judge::half::{Images, argument_types, has_result};
-use cabi_judge::judge::Judge;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Settings};
 
+use crate::case::Entry;
 use crate::guard::{Rooms, Side};
 use crate::halves::{BUFFER, Halves, is_widened};
 use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
-use crate::probe::Entry;
 
 /// Who calls whom.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,6 +53,144 @@ pub struct Ground<'a> {
     pub settings: &'a Settings,
     /// Objects of shims.
     pub rooms: &'a Rooms,
+}
+
+/// The value of a call that a failure is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// The argument with this index.
+    Argument(usize),
+    /// The result.
+    Result,
+}
+
+/// What is wrong with a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Difference {
+    /// Which value differs, if it is one.
+    pub value: Option<Value>,
+    /// The bytes it should have.
+    pub expected: Vec<u8>,
+    /// The bytes it has.
+    pub got: Vec<u8>,
+    /// All of it in words.
+    pub why: String,
+}
+
+impl From<String> for Difference {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for Difference {
+    fn from(why: &str) -> Self {
+        Self::from(why.to_owned())
+    }
+}
+
+impl Difference {
+    /// Compares a value with what it should be; `place` says in words where it was seen.
+    fn check(pattern: &Pattern, got: &[u8], value: Value, place: &str) -> Result<(), Self> {
+        pattern.check_all(got).map_err(|why| Self {
+            value: Some(value),
+            expected: pattern.bytes.clone(),
+            got: got.to_vec(),
+            why: match value {
+                Value::Argument(i) => format!("argument {i} {place}: {why}"),
+                Value::Result => format!("result {place}: {why}"),
+            },
+        })
+    }
+
+    fn inside(mut self, how: &str) -> Self {
+        self.why = format!("{how}: {}", self.why);
+        self
+    }
+
+    /// As one line, which [`read`](Self::read) reads.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let value = match self.value {
+            Some(Value::Argument(i)) => i.to_string(),
+            Some(Value::Result) => "result".to_owned(),
+            None => String::new(),
+        };
+        let (expected, got) = (hex(&self.expected), hex(&self.got));
+        format!("{value}\t{expected}\t{got}\t{}", self.why)
+    }
+
+    /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
+    #[must_use]
+    pub fn read(line: &str) -> Self {
+        let bytes = |text: &str| {
+            let digits = text.split_whitespace();
+            digits
+                .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
+                .collect()
+        };
+        let fields: Vec<&str> = line.splitn(4, '\t').collect();
+        let [value, expected, got, why] = fields.as_slice() else {
+            return Self::from(line);
+        };
+        Self {
+            value: match *value {
+                "result" => Some(Value::Result),
+                index => index.parse().ok().map(Value::Argument),
+            },
+            expected: bytes(expected),
+            got: bytes(got),
+            why: (*why).to_owned(),
+        }
+    }
+}
+
+/// Why a case did not pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// The lowering says that it does not support it, for this reason.
+    Refused(String),
+    /// Anything else.
+    Failed(Difference),
+}
+
+impl From<Difference> for Fault {
+    fn from(difference: Difference) -> Self {
+        Self::Failed(difference)
+    }
+}
+
+impl From<Stop> for Fault {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(why) => Self::Refused(why),
+            Stop::Failed(why) => Self::Failed(why.into()),
+        }
+    }
+}
+
+impl From<clif_cabi::LowerError> for Fault {
+    fn from(error: clif_cabi::LowerError) -> Self {
+        Stop::from(error).into()
+    }
+}
+
+impl From<clif_cabi_jit::Error> for Fault {
+    fn from(error: clif_cabi_jit::Error) -> Self {
+        Stop::from(error).into()
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(why) => Self::Refused(why),
+            Fault::Failed(difference) => Self::Failed(difference.why),
+        }
+    }
 }
 
 /// The rooms that any case needs: its arguments, and the result.
@@ -95,8 +233,24 @@ pub fn run(
     tell: impl FnOnce(FnSig) -> FnSig,
     twist: Twist,
 ) -> Result<usize, Stop> {
-    let failed = |error: &dyn std::fmt::Display| Stop::Failed(error.to_string());
-    let sig = case.sig(profile).map_err(|error| failed(&error))?;
+    let sig = case.sig(profile);
+    let sig = sig.map_err(|error| Stop::Failed(error.to_string()))?;
+    Ok(observe(ground, case, sig, index, direction, tell, twist)?)
+}
+
+/// As [`run`], for `sig` as the case's signature; tells bytes and values apart where they differ.
+///
+/// # Errors
+/// [`Fault`].
+pub fn observe(
+    ground: &Ground<'_>,
+    case: &Case,
+    sig: FnSig,
+    index: usize,
+    direction: Direction,
+    tell: impl FnOnce(FnSig) -> FnSig,
+    twist: Twist,
+) -> Result<usize, Fault> {
     let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
     let types = argument_types(case);
     let plan = Plan {
@@ -110,7 +264,7 @@ pub fn run(
     };
     let large = plan.told.result().size() > BUFFER as u64;
     if plan.images.size > BUFFER || large || plan.types.len() >= N_ROOMS {
-        return Err(Stop::Failed("too large for the buffers".to_owned()));
+        return Err(Difference::from("too large for the buffers").into());
     }
     let mut engine = Engine::new(ground.settings)?;
     let lower = Lowering::new(engine.isa())?;
@@ -119,8 +273,8 @@ pub fn run(
         Direction::Callee => callees(ground, &plan, &mut engine, &lower, twist),
     };
     match outcome {
-        Err(Stop::Refused(why)) if !is_not_lowered_yet(&plan, direction) => {
-            Err(Stop::Failed(format!("refused without need: {why}")))
+        Err(Fault::Refused(why)) if !is_not_lowered_yet(&plan, direction) => {
+            Err(Difference::from(format!("refused without need: {why}")).into())
         }
         outcome => outcome,
     }
@@ -169,6 +323,7 @@ pub fn judge_agrees(
     rounds(&plan)
         .iter()
         .try_for_each(|round| from_c(ground, &plan, callee, round, &round.promoted))
+        .map_err(|difference| difference.why)
 }
 
 fn rounds(plan: &Plan) -> [Round; 2] {
@@ -195,8 +350,8 @@ fn calls(
     engine: &mut Engine,
     lower: &Lowering,
     twist: Twist,
-) -> Result<usize, Stop> {
-    let missing = || Stop::Failed("the C half has no callee".to_owned());
+) -> Result<usize, Fault> {
+    let missing = || Difference::from("the C half has no callee");
     let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
     engine.bind("callee", callee)?;
     let import = lower.declare_import(engine, "callee", &plan.told)?;
@@ -215,7 +370,7 @@ fn calls(
     let mut n = 0;
     for round in rounds(plan) {
         for (variant, target, id) in &shims {
-            let what = |why: String| {
+            let what = |difference: Difference| {
                 let how = match target {
                     Target::Function(_) => "direct",
                     Target::Ref(_) => "reference",
@@ -223,7 +378,7 @@ fn calls(
                     Target::OwnPointer => "own instruction",
                 };
                 let side = round.side;
-                Stop::Failed(format!("variant {variant}, {how}, {side:?}: {why}"))
+                difference.inside(&format!("variant {variant}, {how}, {side:?}"))
             };
             call(ground, plan, engine, *id, *target, *variant, &round).map_err(what)?;
             n += 1;
@@ -240,7 +395,7 @@ fn call(
     target: Target,
     variant: usize,
     round: &Round,
-) -> Result<(), String> {
+) -> Result<(), Difference> {
     let (halves, rooms) = (ground.halves, ground.rooms);
     let mut pointers = Vec::new();
     for (i, pattern) in round.promoted.iter().enumerate() {
@@ -263,9 +418,7 @@ fn call(
     check_x87()?;
     for (i, (pattern, offset)) in round.promoted.iter().zip(&plan.images.offsets).enumerate() {
         let got = halves.seen_bytes(*offset, pattern.bytes.len());
-        pattern
-            .check_all(&got)
-            .map_err(|why| format!("argument {i} in C: {why}"))?;
+        Difference::check(pattern, &got, Value::Argument(i), "in C")?;
         if i < plan.n_named && is_widened(&plan.types[i]) && is_whole(pattern) {
             check_widened(&plan.types[i], pattern, halves.widened(i))
                 .map_err(|why| format!("argument {i} in C: {why}"))?;
@@ -273,8 +426,7 @@ fn call(
     }
     if plan.has_result && keeps_result(variant) {
         let got = rooms.get(0, size, round.side).ok_or("no room")?;
-        let check = round.result.check_all(&got);
-        check.map_err(|why| format!("result from C: {why}"))?;
+        Difference::check(&round.result, &got, Value::Result, "from C")?;
     }
     if target.is_pointer() && !plan.told.is_noreturn() {
         check_call(plan, halves)?;
@@ -330,8 +482,8 @@ fn callees(
     engine: &mut Engine,
     lower: &Lowering,
     twist: Twist,
-) -> Result<usize, Stop> {
-    let missing = || Stop::Failed("the C half is incomplete".to_owned());
+) -> Result<usize, Fault> {
+    let missing = || Difference::from("the C half is incomplete");
     let places = Places {
         seen: ground.halves.seen(),
         offsets: &plan.images.offsets,
@@ -347,7 +499,7 @@ fn callees(
     let mut n = 0;
     for round in rounds(plan) {
         for (variant, id) in functions.iter().enumerate() {
-            let what = |why| Stop::Failed(format!("variant {variant}: {why}"));
+            let what = |difference: Difference| difference.inside(&format!("variant {variant}"));
             callee(ground, plan, engine, *id, &round).map_err(what)?;
             n += 1;
         }
@@ -361,7 +513,7 @@ fn callee(
     engine: &Engine,
     function: FuncId,
     round: &Round,
-) -> Result<(), String> {
+) -> Result<(), Difference> {
     let code = engine.code(function).map_err(|error| error.to_string())?;
     // SAFETY: the address is only called by the C half, as the type it was compiled as; the engine is alive.
     let address = unsafe { code.as_ptr() }.cast();
@@ -369,7 +521,7 @@ fn callee(
     if plan.told.is_noreturn() {
         return Ok(());
     }
-    check_return(plan, ground.halves)
+    Ok(check_return(plan, ground.halves)?)
 }
 
 /// Lets C call what is at `address`, which writes down arguments like `seen`.
@@ -379,7 +531,7 @@ fn from_c(
     address: *const u8,
     round: &Round,
     seen: &[Pattern],
-) -> Result<(), String> {
+) -> Result<(), Difference> {
     let halves = ground.halves;
     let mut images = vec![0; plan.images.size];
     for (pattern, offset) in round.declared.iter().zip(&plan.images.offsets) {
@@ -388,17 +540,18 @@ fn from_c(
     halves.prepare(&round.result.bytes);
     let _ = halves.through(address);
     // SAFETY: the callers of this function give an address of the case's type.
-    unsafe { halves.call(plan.index, &images) };
+    let called = unsafe { halves.call(plan.index, &images) };
+    if !called {
+        return Err("the C half has no caller".into());
+    }
     check_x87()?;
     for (i, (pattern, offset)) in seen.iter().zip(&plan.images.offsets).enumerate() {
         let got = halves.seen_bytes(*offset, pattern.bytes.len());
-        let check = pattern.check_all(&got);
-        check.map_err(|why| format!("argument {i} from C: {why}"))?;
+        Difference::check(pattern, &got, Value::Argument(i), "from C")?;
     }
     if plan.has_result {
         let got = halves.got_bytes(round.result.bytes.len());
-        let check = round.result.check_all(&got);
-        check.map_err(|why| format!("result in C: {why}"))?;
+        Difference::check(&round.result, &got, Value::Result, "in C")?;
     }
     Ok(())
 }

@@ -1,0 +1,397 @@
+//! A header read: one [`Case`] per prototype, and for each record type one per position in which it can travel.
+//!
+//! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
+//! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
+//! is read back through libclang, and a case is made only where its types are those of the header.
+//!
+//! Every case is called direct, by reference, through a pointer and by an instruction of the caller's own, and the other way round is handed
+//! to C as a callback (`interop.rs`): these are no positions of their own.
+
+use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
+use cabi_header::{Emitter, Header, HeaderError, Options, Prototype, Written};
+
+use crate::case::{Case, Subject};
+use crate::corpus::Block;
+use crate::ctext::{CText, Function};
+
+/// The largest record that is sent, in bytes: larger ones are no case for a call.
+pub const MAX_RECORD: u64 = 1 << 14;
+
+/// A header with its cases.
+#[derive(Clone, Debug)]
+pub struct FromHeader {
+    /// Types and cases. The block's text is the directive that includes the header, and the declarations of the cases' functions.
+    pub subject: Subject,
+    /// Prototypes the header declares, those left out among them.
+    pub n_prototypes: usize,
+    /// Record types of which cases were made.
+    pub n_records: usize,
+    /// What there is no case of.
+    pub skipped: Vec<Left>,
+}
+
+/// Something of a header that there is no case of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// The function or type.
+    pub name: String,
+    /// A word for the kind of reason: one of [`Reason::KEYS`](cabi_header::Reason::KEYS) or [`KEYS`].
+    pub key: &'static str,
+    /// The reason.
+    pub why: String,
+}
+
+/// Kinds of reasons that this module adds to those of `cabi-header`.
+pub const KEYS: [&str; 5] = [
+    "own target",
+    "own convention",
+    "spelling",
+    "too large",
+    "place",
+];
+
+/// Reads what `include`, a text of directives, declares. With `types` each record type gets its positions; `only` chooses functions and
+/// types by name.
+///
+/// # Errors
+/// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
+pub fn read(
+    include: &str,
+    options: &Options,
+    types: bool,
+    only: impl Fn(&str) -> bool,
+) -> Result<FromHeader, HeaderError> {
+    let header = cabi_header::parse(include, options)?;
+    let mut drafts = Drafts {
+        emitter: Emitter::new(&header.model),
+        drafts: Vec::new(),
+        skipped: Vec::new(),
+        only: &only,
+    };
+    drafts.take_skipped(&header);
+    for prototype in &header.prototypes {
+        if only(&prototype.name) {
+            drafts.prototype(prototype);
+        }
+    }
+    let n_records = if types { drafts.records(&header) } else { 0 };
+    let Drafts {
+        emitter,
+        drafts,
+        mut skipped,
+        ..
+    } = drafts;
+    let mut code = format!("{include}{POINTER}{}", emitter.definitions());
+    for draft in &drafts {
+        let Function {
+            name, result, list, ..
+        } = &draft.function;
+        code.push_str(&format!("{result} {name}({list});\n"));
+    }
+    let again = cabi_header::parse(&code, options)?;
+    let mut cases = Vec::new();
+    for draft in drafts {
+        match draft.case(&again) {
+            Ok(case) => cases.push(case),
+            Err(left) => skipped.push(left),
+        }
+    }
+    let n_prototypes = header
+        .prototypes
+        .iter()
+        .map(|prototype| &prototype.name)
+        .chain(
+            header
+                .skipped
+                .iter()
+                .map(|skipped| &skipped.name)
+                .filter(|name| !is_type(name)),
+        )
+        .filter(|name| only(name))
+        .count();
+    Ok(FromHeader {
+        subject: subject(code, header, cases),
+        n_prototypes,
+        n_records,
+        skipped,
+    })
+}
+
+/// How a pointer to a function is spelled: which function does not matter to a call.
+const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
+
+fn is_type(name: &str) -> bool {
+    ["struct ", "union ", "enum "]
+        .iter()
+        .any(|word| name.starts_with(word))
+}
+
+/// A subject that stands in no file.
+fn subject(code: String, header: Header, cases: Vec<Case>) -> Subject {
+    let mut block = Block::default();
+    block.code = code;
+    Subject {
+        block,
+        header,
+        text: CText::default(),
+        target: Target::X86_64_LINUX,
+        cases,
+    }
+}
+
+/// A case before it was read back.
+struct Draft {
+    /// What reports call it.
+    name: String,
+    function: Function,
+    params: Vec<Type>,
+    ret: Type,
+    variadic: bool,
+    unnamed: Vec<(String, Type)>,
+}
+
+impl Draft {
+    /// The case, if libclang reads the declaration as it was meant.
+    fn case(self, again: &Header) -> Result<Case, Left> {
+        let left = |key, why: String| Left {
+            name: self.name.clone(),
+            key,
+            why,
+        };
+        let Some(read) = again.prototype(&self.function.name) else {
+            let why = again.reason(&self.function.name);
+            return Err(match why {
+                Some(reason) => left(reason.key(), reason.to_string()),
+                None => left("spelling", "its declaration was not understood".to_owned()),
+            });
+        };
+        let same = read.params.iter().map(|(_, ty)| ty).eq(&self.params) && read.ret == self.ret;
+        if !same || read.variadic != self.variadic {
+            let why = "declared again, it has other types".to_owned();
+            return Err(left("spelling", why));
+        }
+        let mut prototype = read.clone();
+        // The variables of the C halves are named by number.
+        for (name, _) in &mut prototype.params {
+            *name = None;
+        }
+        let (unnamed_text, unnamed) = self.unnamed.into_iter().unzip();
+        Ok(Case {
+            name: self.name,
+            function: self.function,
+            prototype,
+            unnamed,
+            unnamed_text,
+            vectors: VectorLevel::Baseline,
+            target: Target::X86_64_LINUX,
+        })
+    }
+}
+
+impl Case {
+    /// The case under compilers whose vectors travel as `level` says.
+    #[must_use]
+    pub fn at_level(mut self, level: VectorLevel) -> Self {
+        self.vectors = level;
+        self.prototype.vectors = level;
+        self
+    }
+}
+
+struct Drafts<'a> {
+    emitter: Emitter,
+    drafts: Vec<Draft>,
+    skipped: Vec<Left>,
+    only: &'a dyn Fn(&str) -> bool,
+}
+
+impl Drafts<'_> {
+    fn take_skipped(&mut self, header: &Header) {
+        for skipped in &header.skipped {
+            if (self.only)(&skipped.name) {
+                self.skip(
+                    &skipped.name,
+                    skipped.reason.key(),
+                    skipped.reason.to_string(),
+                );
+            }
+        }
+    }
+
+    fn skip(&mut self, name: &str, key: &'static str, why: impl Into<String>) {
+        self.skipped.push(Left {
+            name: name.to_owned(),
+            key,
+            why: why.into(),
+        });
+    }
+
+    /// The draft of a function of the header.
+    fn prototype(&mut self, prototype: &Prototype) {
+        let name = &prototype.name;
+        if !prototype.target_features.is_empty() {
+            return self.skip(name, "own target", "it has a target attribute");
+        }
+        if prototype.convention.is_some() {
+            return self.skip(name, "own convention", "it has a convention of its own");
+        }
+        let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
+        let mut params = Vec::new();
+        for (ty, written) in types.iter().zip(&prototype.written_params) {
+            match self.spell(ty, written) {
+                Some(text) => params.push(text),
+                None => return self.skip(name, "spelling", format!("{ty} cannot be spelled")),
+            }
+        }
+        let Some(result) = self.spell(&prototype.ret, &prototype.written_ret) else {
+            let why = format!("{} cannot be spelled", prototype.ret);
+            return self.skip(name, "spelling", why);
+        };
+        let result = if prototype.noreturn {
+            format!("__attribute__((noreturn)) {result}")
+        } else {
+            result
+        };
+        let unnamed = [
+            ("int", Type::I32),
+            ("double", Type::F64),
+            ("long", Type::I64),
+        ];
+        let unnamed = unnamed.into_iter().chain([("long double", Type::F80)]);
+        let unnamed = unnamed.filter(|_| prototype.variadic);
+        let number = self.drafts.len();
+        self.drafts.push(Draft {
+            name: name.clone(),
+            function: function(
+                &format!("cabi_f{number}"),
+                result,
+                params,
+                prototype.variadic,
+            ),
+            params: types,
+            ret: prototype.ret.clone(),
+            variadic: prototype.variadic,
+            unnamed: unnamed.map(|(text, ty)| (text.to_owned(), ty)).collect(),
+        });
+    }
+
+    /// How C spells `ty`, which was `written` so. `None` for a record without a name.
+    fn spell(&mut self, ty: &Type, written: &Written) -> Option<String> {
+        match (ty.kind(), written) {
+            (Kind::Void, _) => Some("void".to_owned()),
+            (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
+            (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
+            (_, Written::Named(name)) => Some(name.clone()),
+            (_, Written::Char) => Some("char".to_owned()),
+            (Kind::Record(_), _) => None,
+            _ => self.emitter.spelling(ty).ok(),
+        }
+    }
+
+    /// The drafts of every record type, once each. Returns how many types there are.
+    fn records(&mut self, header: &Header) -> usize {
+        let mut seen: Vec<&Type> = Vec::new();
+        for named in header.records.iter().chain(&header.typedefs) {
+            if named.ty.as_record().is_none()
+                || seen.contains(&&named.ty)
+                || !(self.only)(&named.name)
+            {
+                continue;
+            }
+            seen.push(&named.ty);
+            if named.ty.size() > MAX_RECORD {
+                let why = format!(
+                    "{} bytes, cases are made up to {MAX_RECORD}",
+                    named.ty.size()
+                );
+                self.skip(&named.name, "too large", why);
+                continue;
+            }
+            // The profile does not matter: it is about how many registers to fill before.
+            let alone = FnSig::new([named.ty.clone()], Type::VOID);
+            match FnAbi::new(&alone, &Target::X86_64_LINUX) {
+                Ok(abi) => self.positions(seen.len(), &named.name, &named.ty, &abi),
+                Err(error) => self.skip(&named.name, "place", error.to_string()),
+            }
+        }
+        seen.len()
+    }
+
+    /// The positions of one record type; `abi` is that of a call with it alone.
+    fn positions(&mut self, number: usize, name: &str, ty: &Type, abi: &FnAbi) {
+        let record = (name, ty.clone());
+        let (long, double) = (("long", Type::I64), ("double", Type::F64));
+        let behind = |filler: &(&'static str, Type), n: u8| {
+            let mut params = vec![filler.clone(); usize::from(n)];
+            params.push((name, ty.clone()));
+            params.push(filler.clone());
+            params
+        };
+        let (gp, sse) = (abi.n_gp.clamp(1, 6), abi.n_sse.clamp(1, 8));
+        let neighbours = vec![
+            ("char", Type::I8),
+            record.clone(),
+            ("float", Type::F32),
+            record.clone(),
+            ("short", Type::I16),
+        ];
+        let with = [("int", Type::I32), record.clone(), double.clone()];
+        let positions = [
+            ("alone", vec![record.clone()], false),
+            ("one integer register short", behind(&long, 7 - gp), false),
+            ("two integer registers short", behind(&long, 8 - gp), false),
+            ("one vector register short", behind(&double, 9 - sse), false),
+            ("between neighbours", neighbours, false),
+            ("returned", Vec::new(), true),
+            ("returned, with arguments", with.to_vec(), true),
+        ];
+        for (i, (position, params, returned)) in positions.into_iter().enumerate() {
+            let (texts, types) = params.into_iter().map(|(t, ty)| (t.to_owned(), ty)).unzip();
+            let (result, ret) = if returned {
+                (name.to_owned(), ty.clone())
+            } else {
+                ("void".to_owned(), Type::VOID)
+            };
+            self.drafts.push(Draft {
+                name: format!("{name}, {position}"),
+                function: function(&format!("cabi_t{number}_{i}"), result, texts, false),
+                params: types,
+                ret,
+                variadic: false,
+                unnamed: Vec::new(),
+            });
+        }
+        let unnamed = [record.clone(), double, record];
+        let unnamed = unnamed.into_iter().map(|(text, ty)| (text.to_owned(), ty));
+        let void = "void".to_owned();
+        self.drafts.push(Draft {
+            name: format!("{name}, unnamed"),
+            function: function(
+                &format!("cabi_t{number}_u"),
+                void,
+                vec!["int".to_owned()],
+                true,
+            ),
+            params: vec![Type::I32],
+            ret: Type::VOID,
+            variadic: true,
+            unnamed: unnamed.collect(),
+        });
+    }
+}
+
+fn function(name: &str, result: String, params: Vec<String>, variadic: bool) -> Function {
+    let mut list = params.clone();
+    if variadic {
+        list.push("...".to_owned());
+    } else if list.is_empty() {
+        list.push("void".to_owned());
+    }
+    Function {
+        name: name.to_owned(),
+        attributes: String::new(),
+        result,
+        list: list.join(", "),
+        params,
+    }
+}
