@@ -1,4 +1,4 @@
-//! The command `cabi`: what the C ABI does with a declaration, and why; and calls of C functions from the shell.
+//! The command `cabi`: what the C ABI does with a declaration, and why; calls of C functions from the shell; headers against compilers.
 //!
 //! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked.
 #![deny(unsafe_code)]
@@ -10,18 +10,20 @@ mod man;
 mod reading;
 mod rules;
 mod svg;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-const ABOUT: &str = "Explains the C ABI of declarations, and calls C functions from the shell";
+const ABOUT: &str = "Explains the C ABI of declarations, calls C functions from the shell, verifies headers against compilers";
 
 const EXAMPLES: &str = "\
 Examples:
   cabi explain 'struct p { double x; long n; }; struct p f(int, struct p);'
   cabi explain --svg div.svg -i stdlib.h div
   cabi call -i stdlib.h div 17 5
+  cabi verify stdlib.h --cc clang
   cabi rules x86_64-pc-windows-gnu
 
 Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
@@ -41,6 +43,7 @@ enum Verb {
     Rules(rules::Rules),
     Completions(completions::Completions),
     Man(man::Man),
+    Verify(verify::Verify),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Rules(rules) => rules.run(),
         Verb::Completions(completions) => completions.run(Cli::command()),
         Verb::Man(man) => man.run(Cli::command()),
+        Verb::Verify(verify) => return verify.run(),
     };
     match done {
         Ok(text) => write_out(&text),

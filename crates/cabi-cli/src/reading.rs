@@ -25,10 +25,15 @@ pub(crate) struct Reading {
 impl Reading {
     /// What these options tell clang.
     pub(crate) fn options(&self) -> Options {
+        Options::new().args(self.flags())
+    }
+
+    /// The same as words, which other compilers understand too.
+    pub(crate) fn flags(&self) -> Vec<String> {
         let dirs = self.include_dirs.iter().map(|dir| format!("-I{dir}"));
         let defines = self.defines.iter().map(|define| format!("-D{define}"));
         let standard = self.standard.iter().map(|name| format!("-std={name}"));
-        Options::new().args(dirs.chain(defines).chain(standard))
+        dirs.chain(defines).chain(standard).collect()
     }
 }
 

@@ -206,7 +206,15 @@ impl Case {
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
     pub fn sig(&self, profile: Profile) -> Result<FnSig, cabi::Error> {
-        let mut sig = self.prototype.signature().policy(profile.policy());
+        self.sig_under(profile.policy())
+    }
+
+    /// The same under single policy bits.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] if the unnamed arguments cannot be.
+    pub fn sig_under(&self, policy: Policy) -> Result<FnSig, cabi::Error> {
+        let mut sig = self.prototype.signature().policy(policy);
         if self.prototype.variadic {
             sig = sig.at_call(self.unnamed.iter().cloned())?;
         }

@@ -61,7 +61,15 @@ pub fn read(
     types: bool,
     only: impl Fn(&str) -> bool,
 ) -> Result<FromHeader, HeaderError> {
-    let header = cabi_header::parse(include, options)?;
+    let mut header = cabi_header::parse(include, options)?;
+    // `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its alignment, not the record.
+    let typedefs = &header.typedefs;
+    header.records.retain(|record| {
+        let mut same = typedefs
+            .iter()
+            .filter(|typedef| typedef.name == record.name);
+        same.all(|typedef| typedef.ty == record.ty)
+    });
     let mut drafts = Drafts {
         emitter: Emitter::new(&header.model),
         drafts: Vec::new(),
@@ -96,25 +104,26 @@ pub fn read(
             Err(left) => skipped.push(left),
         }
     }
-    let n_prototypes = header
-        .prototypes
-        .iter()
-        .map(|prototype| &prototype.name)
-        .chain(
-            header
-                .skipped
-                .iter()
-                .map(|skipped| &skipped.name)
-                .filter(|name| !is_type(name)),
-        )
-        .filter(|name| only(name))
-        .count();
+    let n_prototypes = count_prototypes(&header, &only);
+    // What they are made of is asked about with the cases.
+    for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
+        named.retain(|named| only(&named.name));
+    }
     Ok(FromHeader {
         subject: subject(code, header, cases),
         n_prototypes,
         n_records,
         skipped,
     })
+}
+
+/// How many functions `only` chooses, those left out among them.
+fn count_prototypes(header: &Header, only: &impl Fn(&str) -> bool) -> usize {
+    let read = header.prototypes.iter().map(|prototype| &prototype.name);
+    let skipped = header.skipped.iter().map(|skipped| &skipped.name);
+    read.chain(skipped.filter(|name| !is_type(name)))
+        .filter(|name| only(name))
+        .count()
 }
 
 /// How a pointer to a function is spelled: which function does not matter to a call.

@@ -169,24 +169,33 @@ impl Halves {
         Self::load(&judge.build(&text, &flags)?, names)
     }
 
-    /// Has `judge` compile the halves of `cases`, whose functions have different names, behind `preamble`, which declares their types. The
-    /// judge's vector level must be that of the cases.
+    /// Has `judge` compile the halves of `cases`, whose functions have different names, behind `preamble`, which declares their types.
     ///
     /// # Errors
     /// [`JudgeError`] with the compiler's messages.
-    pub fn build_behind(
+    pub fn compile_behind(
         judge: &Judge,
         flags: &[&str],
         preamble: &str,
         cases: &[&Case],
-    ) -> Result<Self, JudgeError> {
+    ) -> Result<Built, JudgeError> {
         let mut text = format!("{FRAME}{preamble}");
         for case in cases {
             text.push_str(&body(case, ""));
         }
+        // What stands in the command is the user's choice.
+        let optimized = judge.command().contains(" -O");
+        let optimize: &[&str] = if optimized { &[] } else { &["-O1"] };
+        judge.build(&text, &[optimize, &["-fno-lto"], flags].concat())
+    }
+
+    /// Loads what [`compile_behind`](Self::compile_behind) made of `cases`, with a judge whose vector level is theirs.
+    ///
+    /// # Errors
+    /// [`JudgeError::Io`] if it cannot be loaded.
+    pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, JudgeError> {
         let names = cases.iter().map(|case| case.function.name.clone());
-        let flags = [&["-O1", "-fno-lto"], flags].concat();
-        Self::load(&judge.build(&text, &flags)?, names.collect())
+        Self::load(built, names.collect())
     }
 
     /// The library stays loaded when its file is removed.

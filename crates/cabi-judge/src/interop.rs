@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::case::{Case, Subject};
 use crate::corpus::Profile;
-use crate::graffiti::{Painter, Pattern, hex};
+use crate::graffiti::{Painter, Pattern};
 use crate::half::{Images, argument_types, has_result};
 use crate::judge::Judge;
 use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Scalar, Type};
@@ -20,6 +20,10 @@ use crate::case::Entry;
 use crate::guard::{Rooms, Side};
 use crate::halves::{BUFFER, Halves, is_widened};
 use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
+
+mod difference;
+
+pub use difference::{Difference, Fault, Value};
 
 /// Who calls whom.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,144 +57,6 @@ pub struct Ground<'a> {
     pub settings: &'a Settings,
     /// Objects of shims.
     pub rooms: &'a Rooms,
-}
-
-/// The value of a call that a failure is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Value {
-    /// The argument with this index.
-    Argument(usize),
-    /// The result.
-    Result,
-}
-
-/// What is wrong with a call.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Difference {
-    /// Which value differs, if it is one.
-    pub value: Option<Value>,
-    /// The bytes it should have.
-    pub expected: Vec<u8>,
-    /// The bytes it has.
-    pub got: Vec<u8>,
-    /// All of it in words.
-    pub why: String,
-}
-
-impl From<String> for Difference {
-    fn from(why: String) -> Self {
-        Self {
-            why,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<&str> for Difference {
-    fn from(why: &str) -> Self {
-        Self::from(why.to_owned())
-    }
-}
-
-impl Difference {
-    /// Compares a value with what it should be; `place` says in words where it was seen.
-    fn check(pattern: &Pattern, got: &[u8], value: Value, place: &str) -> Result<(), Self> {
-        pattern.check_all(got).map_err(|why| Self {
-            value: Some(value),
-            expected: pattern.bytes.clone(),
-            got: got.to_vec(),
-            why: match value {
-                Value::Argument(i) => format!("argument {i} {place}: {why}"),
-                Value::Result => format!("result {place}: {why}"),
-            },
-        })
-    }
-
-    fn inside(mut self, how: &str) -> Self {
-        self.why = format!("{how}: {}", self.why);
-        self
-    }
-
-    /// As one line, which [`read`](Self::read) reads.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let value = match self.value {
-            Some(Value::Argument(i)) => i.to_string(),
-            Some(Value::Result) => "result".to_owned(),
-            None => String::new(),
-        };
-        let (expected, got) = (hex(&self.expected), hex(&self.got));
-        format!("{value}\t{expected}\t{got}\t{}", self.why)
-    }
-
-    /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
-    #[must_use]
-    pub fn read(line: &str) -> Self {
-        let bytes = |text: &str| {
-            let digits = text.split_whitespace();
-            digits
-                .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
-                .collect()
-        };
-        let fields: Vec<&str> = line.splitn(4, '\t').collect();
-        let [value, expected, got, why] = fields.as_slice() else {
-            return Self::from(line);
-        };
-        Self {
-            value: match *value {
-                "result" => Some(Value::Result),
-                index => index.parse().ok().map(Value::Argument),
-            },
-            expected: bytes(expected),
-            got: bytes(got),
-            why: (*why).to_owned(),
-        }
-    }
-}
-
-/// Why a case did not pass.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fault {
-    /// The lowering says that it does not support it, for this reason.
-    Refused(String),
-    /// Anything else.
-    Failed(Difference),
-}
-
-impl From<Difference> for Fault {
-    fn from(difference: Difference) -> Self {
-        Self::Failed(difference)
-    }
-}
-
-impl From<Stop> for Fault {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Refused(why) => Self::Refused(why),
-            Stop::Failed(why) => Self::Failed(why.into()),
-        }
-    }
-}
-
-impl From<clif_cabi::LowerError> for Fault {
-    fn from(error: clif_cabi::LowerError) -> Self {
-        Stop::from(error).into()
-    }
-}
-
-impl From<clif_cabi_jit::Error> for Fault {
-    fn from(error: clif_cabi_jit::Error) -> Self {
-        Stop::from(error).into()
-    }
-}
-
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(why) => Self::Refused(why),
-            Fault::Failed(difference) => Self::Failed(difference.why),
-        }
-    }
 }
 
 /// The rooms that any case needs: its arguments, and the result.
@@ -308,6 +174,19 @@ pub fn judge_agrees(
     index: usize,
 ) -> Result<(), String> {
     let sig = case.sig(profile).map_err(|error| error.to_string())?;
+    judge_agrees_under(ground, case, sig, index)
+}
+
+/// As [`judge_agrees`], for `sig` as the case's signature.
+///
+/// # Errors
+/// What its callee, or its caller, has otherwise than the other meant it.
+pub fn judge_agrees_under(
+    ground: &Ground<'_>,
+    case: &Case,
+    sig: FnSig,
+    index: usize,
+) -> Result<(), String> {
     let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
     let types = argument_types(case);
     let plan = Plan {

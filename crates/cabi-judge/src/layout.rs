@@ -4,7 +4,7 @@
 //! On this machine a judge compiles one program for many blocks, which prints what it finds; a bit-field's bits are those that
 //! change when it is set to all ones in an object of zeros. For targets that cannot run here the same facts become static assertions
 //! ([`foreign`]), all but the bits, which no constant expression of C sees; there libclang's own bit offsets are compared when the
-//! block is read.
+//! block is read. A table of data ([`ask_data`]) is for compilers whose flags may change even the calls of such a program.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,8 +16,13 @@ use crate::graffiti::hex;
 use crate::half::{scoped, variables};
 use crate::judge::{Judge, JudgeError, feature_flags};
 
+#[cfg(all(target_arch = "x86_64", unix))]
+mod table;
 #[cfg(test)]
 mod tests;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+pub use table::{Reply, ask_data};
 
 /// One thing to be asked about a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,60 +123,6 @@ pub fn ask(judge: &Judge, subjects: &[&Subject]) -> Result<Vec<Option<Answer>>, 
         .unwrap_or_default();
     let output = judge.execute(&text, &feature_flags(features))?;
     Ok(read_answers(&output, &facts(subjects)))
-}
-
-/// As [`ask`] for one subject, whose text is `preamble`; but nothing of the judge's runs, so flags that change its calls do no harm.
-///
-/// # Errors
-/// [`JudgeError`] if it refuses the text, or what it makes cannot be loaded.
-#[cfg(all(target_arch = "x86_64", unix))]
-pub fn ask_data(
-    judge: &Judge,
-    flags: &[&str],
-    preamble: &str,
-    subject: &Subject,
-) -> Result<Vec<Option<Answer>>, JudgeError> {
-    use crate::halves::{TABLE, read_table};
-    let mut text = format!("{preamble}\n");
-    let (mut constants, mut objects) = (Vec::new(), Vec::new());
-    let mut kinds = Vec::new();
-    for question in questions(subject) {
-        let _ = writeln!(text, "extern {};", question.declaration);
-        for probe in ask_about("", &question) {
-            match probe.how {
-                How::Constant(expression) => {
-                    kinds.push(None);
-                    constants.push(format!("(unsigned long)({expression})"));
-                }
-                How::Set { variable, path } => {
-                    let name = format!("cabi_bits_{}", objects.len());
-                    let _ = writeln!(text, "__typeof__({variable}) {name} = {{ .{path} = -1 }};");
-                    let size = usize::try_from(question.ty.size()).unwrap_or(0);
-                    kinds.push(Some(objects.len()));
-                    objects.push((name, size));
-                }
-            }
-        }
-    }
-    // Never empty: C has no empty arrays.
-    constants.push("0".to_owned());
-    let _ = writeln!(
-        text,
-        "const unsigned long {TABLE}[] = {{\n{}\n}};",
-        constants.join(",\n")
-    );
-    let built = judge.build(&text, flags)?;
-    let read = read_table(&built, constants.len(), &objects);
-    let (numbers, bytes) = read.map_err(|error| JudgeError::Io {
-        what: "the table of layouts".to_owned(),
-        source: std::io::Error::other(error),
-    })?;
-    let mut numbers = numbers.into_iter();
-    let answer = |kind: Option<usize>| match kind {
-        None => numbers.next().map(Answer::Bytes),
-        Some(i) => bytes.get(i).cloned().map(Answer::Bits),
-    };
-    Ok(kinds.into_iter().map(answer).collect())
 }
 
 /// Has `judge` check the facts of `subjects` for their target, without running anything: what it says to those it objects to.

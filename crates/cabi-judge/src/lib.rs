@@ -40,4 +40,5 @@ pub mod jit;
 pub mod judge;
 pub mod layout;
 pub mod report;
+#[cfg(all(target_arch = "x86_64", unix))]
 pub mod reproduction;

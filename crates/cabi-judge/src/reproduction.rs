@@ -1,8 +1,8 @@
-//! A case as a program of C that needs nothing but the C library: two halves of one file, to be built by two compilers.
+//! A case as a program of C that needs nothing but the C library: three parts of one file, to be built by two compilers.
 //!
-//! The half `CALLEE` writes down the bytes of what it was given, and returns known bytes. The half `CALLER` calls it with known bytes and says
-//! which differ. Built by one compiler both halves agree; built one by a compiler with the flags in question, the other by one without,
-//! the program prints what this workspace saw.
+//! `CALLEE` writes down the bytes of what it was given, and returns known bytes; `CALLER` calls it with known bytes; `MAIN` says which
+//! differ. Built by one compiler the parts agree; where caller or callee is built by the compiler in question, the program prints what this
+//! workspace saw.
 
 use std::fmt::Write as _;
 
@@ -12,12 +12,18 @@ use cabi_header::Emitter;
 use crate::case::Case;
 use crate::graffiti::{Painter, Pattern};
 use crate::half::{argument_types, has_result};
+use crate::interop::Direction;
 
 /// The program. `None` for types that C has no words for.
 ///
 /// `command` is the compiler in question, `differs` what was found, for the comment that begins it.
 #[must_use]
-pub fn reproduction(case: &Case, command: &str, differs: &str) -> Option<String> {
+pub fn reproduction(
+    case: &Case,
+    direction: Direction,
+    command: &str,
+    differs: &str,
+) -> Option<String> {
     let types = argument_types(case);
     let mut emitter = Emitter::new(&DataModel::LP64);
     let declared: Vec<String> = types
@@ -56,13 +62,30 @@ pub fn reproduction(case: &Case, command: &str, differs: &str) -> Option<String>
         result,
     };
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
+    let (theirs, ours) = match direction {
+        Direction::Call => ("CALLEE", "CALLER"),
+        Direction::Callee => ("CALLER", "CALLEE"),
+    };
+    // The values of enumerations are chosen to leave no choice of size; here the choice is the point.
+    let definitions = emitter
+        .definitions()
+        .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
     Some(format!(
-        "/* {comment}\n   {command} -DCALLEE -c -o callee.o repro.c && cc -DCALLER -o repro repro.c callee.o && ./repro\n   \
-         and the other way round: cc -DCALLEE .., {command} -DCALLER .. */\n#include <stdio.h>\n#include <string.h>\n{}{}",
-        emitter.definitions(),
+        "/* {comment}\n   {command} -D{theirs} -c -o theirs.o repro.c && cc -D{ours} -c -o ours.o repro.c && \\\n   \
+         cc -DMAIN -o repro repro.c theirs.o ours.o && ./repro */\n{COMMON}{definitions}{}",
         program.text()
     ))
 }
+
+/// Parts may be of different conventions: what they share beside `f` is System V, and calls nothing.
+const COMMON: &str = "\
+#define SHARED __attribute__((sysv_abi))
+static inline void copy(volatile void *to, const volatile void *from, unsigned long n) {
+  for (unsigned long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+SHARED void run(void);
+extern unsigned long result_size;
+";
 
 struct Program<'a> {
     case: &'a Case,
@@ -101,10 +124,16 @@ impl Program<'_> {
                 arriving.bytes.len() + 64
             );
         }
+        let _ = writeln!(
+            text,
+            "extern unsigned char seen_result[{}];",
+            self.result.bytes.len() + 64
+        );
         text.push_str(&table("want_result", &self.result.bytes));
         text.push_str(&table("mask_result", &self.result.mask));
         let _ = writeln!(text, "#ifdef CALLEE\n{}#endif", self.callee(&head, n_named));
         let _ = writeln!(text, "#ifdef CALLER\n{}#endif", self.caller());
+        let _ = writeln!(text, "#ifdef MAIN\n{}#endif", self.main());
         text
     }
 
@@ -125,7 +154,7 @@ impl Program<'_> {
         }
         let _ = writeln!(text, "{head} {{");
         for i in 0..n_named {
-            let _ = writeln!(text, "  memcpy(seen{i}, (void *)&a{i}, sizeof a{i});");
+            let _ = writeln!(text, "  copy(seen{i}, &a{i}, sizeof a{i});");
         }
         if self.patterns.len() > n_named {
             let last = n_named.saturating_sub(1);
@@ -136,7 +165,7 @@ impl Program<'_> {
             for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
                 let _ = writeln!(
                     text,
-                    "  {{ {ty} v = __builtin_va_arg(list, {ty}); memcpy(seen{i}, (void *)&v, sizeof v); }}"
+                    "  {{ {ty} v = __builtin_va_arg(list, {ty}); copy(seen{i}, &v, sizeof v); }}"
                 );
             }
             text.push_str("  __builtin_va_end(list);\n");
@@ -144,34 +173,42 @@ impl Program<'_> {
         if let Some(ret) = &self.ret {
             let _ = writeln!(
                 text,
-                "  {ret} r; memcpy((void *)&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;",
+                "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;",
                 n = self.result.bytes.len()
             );
         } else if self.case.prototype.noreturn {
-            text.push_str("  /* never returns in the header */\n");
+            text.push_str("  /* does not return in the header */\n");
         }
         text + "}\n"
     }
 
     fn caller(&self) -> String {
-        let mut text = String::from(
-            "static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {\n  \
-             int differ = 0;\n  for (unsigned long i = 0; i < n; i++)\n    if ((got[i] ^ want[i]) & mask[i]) { printf(\"%s, byte %lu: got %02x, expected %02x\\n\", what, i, got[i], want[i]); differ = 1; }\n  \
-             return differ;\n}\nint main(void) {\n  int differ = 0;\n",
+        let mut text = format!(
+            "unsigned long result_size = {n};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
+            self.result.bytes.len() + 64,
+            n = self.result.bytes.len()
         );
         for (i, ty) in self.declared.iter().enumerate() {
             let n = self.patterns[i].bytes.len();
             let _ = writeln!(
                 text,
-                "  {ty} a{i}; memcpy((void *)&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});"
+                "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});"
             );
         }
         let args: Vec<String> = (0..self.declared.len()).map(|i| format!("a{i}")).collect();
         let call = format!("f({})", args.join(", "));
         let _ = match &self.ret {
-            Some(ret) => writeln!(text, "  {ret} r = {call};"),
+            Some(ret) => writeln!(
+                text,
+                "  {ret} r = {call};\n  result_size = sizeof r; copy(seen_result, &r, sizeof r);"
+            ),
             None => writeln!(text, "  {call};"),
         };
+        text + "}\n"
+    }
+
+    fn main(&self) -> String {
+        let mut text = String::from(MAIN);
         for i in 0..self.patterns.len() {
             let n = self.arriving(i).bytes.len();
             let _ = writeln!(
@@ -183,13 +220,25 @@ impl Program<'_> {
             let n = self.result.bytes.len();
             let _ = writeln!(
                 text,
-                "  if (sizeof r != {n}) {{ printf(\"the result has %lu bytes, expected {n}\\n\", (unsigned long)sizeof r); differ = 1; }}\n  \
-                 else differ |= compare(\"result\", (unsigned char *)&r, want_result, mask_result, {n});"
+                "  if (result_size != {n}) {{ printf(\"the result has %lu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
+                 differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
             );
         }
-        text + "  return differ;\n}\n"
+        text + "  if (!differ) puts(\"no difference\");\n  return differ;\n}\n"
     }
 }
+
+/// How the part that compares begins.
+const MAIN: &str = r#"#include <stdio.h>
+static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {
+  for (unsigned long i = 0; i < n; i++)
+    if ((got[i] ^ want[i]) & mask[i]) { printf("%s, byte %lu: got %02x, expected %02x\n", what, i, got[i], want[i]); return 1; }
+  return 0;
+}
+int main(void) {
+  int differ = 0;
+  run();
+"#;
 
 /// A constant array, never empty.
 fn table(name: &str, bytes: &[u8]) -> String {

@@ -301,7 +301,9 @@ fn to_itself(halves: &Halves, case: &Case) -> Result<(), String> {
     let callee = halves.callee(0).ok_or("no callee")?;
     let _ = halves.through(callee);
     // SAFETY: `callee` is the case's own function.
-    unsafe { halves.call(0, &bytes) };
+    if !unsafe { halves.call(0, &bytes) } {
+        return Err("no caller".to_owned());
+    }
     let offsets = Images::of(&types).offsets;
     for (i, (pattern, at)) in patterns.iter().zip(offsets).enumerate() {
         let pattern = if i < case.prototype.params.len() {

@@ -1,0 +1,141 @@
+//! `cabi verify`: headers against real compilers. Every prototype, and every record type in many positions, is called in both directions
+//! between code of ours and code of a compiler, and every byte is compared.
+//!
+//! The machinery is `cabi-judge`'s; here are the options, the course of a run (`verify/course.rs`, `verify/calls.rs`) and its results (`verify/report.rs` as text,
+//! `verify/files.rs` as JSON and JUnit).
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod calls;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod course;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod files;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cabi::Policy;
+use clap::{ArgAction, Args};
+
+use crate::reading::{self, Reading};
+
+const ABOUT: &str = "\
+Verifies headers against real compilers.
+
+Each prototype of a header, and each of its record types in generated positions (alone, when registers run out, between neighbours, \
+returned, unnamed), is called in both directions between code generated here and code of the compiler named: direct, through function \
+pointers, and as a callback. Objects lie against guard pages, every byte is compared, and sizes and offsets are asked too.
+
+Flags inside --cc reach that compiler only; the header is read with -I, -D, --std and --target alone. So a compiler whose flags change \
+the ABI differs, and that is reported.
+
+Exit status: 0 no difference, 1 a difference was found, 2 could not do what was asked.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi verify stdlib.h math.h complex.h
+  cabi verify --cc 'gcc -O2' --cc clang-19 -I include include/vec.h
+  cabi verify --only 'div' --cc 'gcc -mabi=ms' stdlib.h
+  cabi verify --junit verify.xml --json verify.json zlib.h";
+
+/// Verifies headers against real compilers.
+#[derive(Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// Headers, as after `#include`: `stdlib.h`, or a path.
+    #[arg(required = true, value_name = "HEADER")]
+    headers: Vec<String>,
+    /// Compiler to verify against, with flags of its own; every gcc and clang found, if none is named.
+    #[arg(long, value_name = "CMD")]
+    cc: Vec<String>,
+    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas; usually the compiler's own.
+    #[arg(long, value_parser = reading::policy)]
+    policy: Option<Policy>,
+    /// Only functions and types whose name matches.
+    #[arg(long, value_name = "REGEX")]
+    only: Option<String>,
+    /// Also record types, in generated positions; `--types=false` leaves them out.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    types: bool,
+    /// Processes at once; usually one per processor.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Writes every result as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes every result as JUnit's XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Triple whose headers are read; calls are made on x86-64 System V only.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+}
+
+/// Kinds of reasons for which something of a header may be left out. Any other one fails the run: it may hide a difference, as
+/// `mismatch` (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
+#[cfg(all(target_arch = "x86_64", unix))]
+const MAY_BE_SKIPPED: [&str; 15] = [
+    "static",
+    "inline",
+    "incomplete",
+    "convention",
+    "attribute",
+    "unsupported",
+    "c++",
+    "own target",
+    "own convention",
+    "spelling",
+    "too large",
+    course::NOT_LOWERED,
+    course::JUDGE_LACKS,
+    course::OTHER_MEMBERS,
+    course::AGAINST_ITSELF,
+];
+
+impl Verify {
+    /// Runs it and prints what was found.
+    pub(crate) fn run(&self) -> ExitCode {
+        match self.found() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(1),
+            Err(message) => {
+                crate::complain(&message);
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    /// Whether no difference was found.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn found(&self) -> Result<bool, String> {
+        let run = course::run(self)?;
+        if let Some(path) = &self.json {
+            files::write(path, &files::json(&run))?;
+        }
+        if let Some(path) = &self.junit {
+            files::write(path, &files::junit(&run))?;
+        }
+        crate::write_out(&report::text(&run));
+        Ok(run.is_clean())
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    fn found(&self) -> Result<bool, String> {
+        Err("calls are made on x86-64 with Unix only".into())
+    }
+
+    /// What libclang is told, and compilers too.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn flags(&self) -> Vec<String> {
+        let mut flags = self.reading.flags();
+        // Usually the standard is each compiler's own choice; here all must read the same language.
+        if !flags.iter().any(|flag| flag.starts_with("-std=")) {
+            flags.push("-std=gnu17".into());
+        }
+        flags
+    }
+}

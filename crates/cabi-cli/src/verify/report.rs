@@ -1,0 +1,215 @@
+//! What `cabi verify` prints: per compiler and header the counts, what was left out and why, and of each difference the declaration, both
+//! sides' bytes, the place they should have come from, the explanation, and a program of C that shows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use cabi::{FnAbi, FnSig, Policy, Target};
+use cabi_judge::case::Case;
+use cabi_judge::graffiti::hex;
+use cabi_judge::half::argument_types;
+use cabi_judge::interop::{Difference, Direction, Value};
+use cabi_judge::reproduction::reproduction;
+
+use super::course::{Asked, Outcomes, Part, Run, may_be_skipped};
+
+/// So many differences of a header and compiler are shown in full, the rest by a line each.
+const IN_FULL: usize = 3;
+
+/// So many of the rest are listed.
+const LISTED: usize = 40;
+
+/// The whole report.
+pub(super) fn text(run: &Run) -> String {
+    let mut text = String::new();
+    for (name, why) in &run.absent {
+        let _ = writeln!(text, "not run: {name}: {why}");
+    }
+    for part in &run.parts {
+        one_part(&mut text, run, part);
+    }
+    let layouts: usize = run.parts.iter().map(|part| part.layouts.len()).sum();
+    let calls: usize = run.parts.iter().map(|p| p.differences().count()).sum();
+    let tested: usize = run.parts.iter().map(|part| part.results.len()).sum();
+    let n = layouts + calls;
+    let unlisted = run.parts.iter().flat_map(|part| run.skipped(part));
+    let unlisted = unlisted.filter(|left| !may_be_skipped(left.key)).count();
+    let _ = write!(text, "{n} mismatch{}", if n == 1 { "" } else { "es" });
+    let _ = write!(text, " ({layouts} of layout, {calls} of {tested} cases)");
+    if unlisted > 0 {
+        let _ = write!(
+            text,
+            ", and {unlisted} left out for reasons that are not on the list"
+        );
+    }
+    text + "\n"
+}
+
+fn one_part(text: &mut String, run: &Run, part: &Part) {
+    let (asked, read) = (&run.judges[part.judge], &run.headers[part.header]);
+    let found = &read.found;
+    let _ = writeln!(
+        text,
+        "{}, {} ({}), policy {}",
+        read.name,
+        asked.name,
+        asked.judge.version(),
+        policy_name(asked.policy)
+    );
+    let passed = part.results.len() - part.differences().count();
+    let _ = writeln!(
+        text,
+        "  {} prototypes and {} record types seen; {} sizes and offsets asked, {passed} of {} cases pass, both directions counted",
+        found.n_prototypes,
+        found.n_records,
+        part.n_facts,
+        part.results.len(),
+    );
+    skipped(text, run, part);
+    for layout in &part.layouts {
+        let _ = writeln!(
+            text,
+            "  MISMATCH {}: {} with {}, {} here",
+            layout.what, layout.theirs, asked.name, layout.ours
+        );
+    }
+    // A difference in bytes says more than a crash.
+    let mut differences: Vec<_> = part.differences().collect();
+    differences.sort_by_key(|(_, difference)| difference.value.is_none());
+    for (i, (result, difference)) in differences.into_iter().enumerate() {
+        if i < IN_FULL {
+            in_full(text, asked, result, &difference);
+        } else if i < IN_FULL + LISTED {
+            let _ = writeln!(
+                text,
+                "  MISMATCH {}, {}: {}",
+                result.case.name,
+                words(result.direction),
+                difference.why
+            );
+        }
+    }
+    let more = part.differences().count().saturating_sub(IN_FULL + LISTED);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more: --json lists all");
+    }
+}
+
+/// What was left out, by kind of reason.
+fn skipped(text: &mut String, run: &Run, part: &Part) {
+    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for left in run.skipped(part) {
+        let named = format!("{}: {}", left.name, left.why);
+        kinds.entry(left.key).or_default().push(named);
+    }
+    for (key, names) in kinds {
+        let listed = may_be_skipped(key);
+        let mark = if listed {
+            "left out"
+        } else {
+            "NOT ON THE LIST"
+        };
+        let some = if listed { 2 } else { 20 };
+        let shown: Vec<&str> = names.iter().take(some).map(String::as_str).collect();
+        let more = if names.len() > some { "; .." } else { "" };
+        let _ = writeln!(
+            text,
+            "  {mark}: {key} {} ({}{more})",
+            names.len(),
+            shown.join("; ")
+        );
+    }
+}
+
+/// Who calls whom.
+pub(super) fn words(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Call => "our code calls C",
+        Direction::Callee => "C calls our code",
+    }
+}
+
+/// The profile's name, or its bits.
+pub(super) fn policy_name(policy: Policy) -> String {
+    let profiles = [
+        (Policy::GCC, "gcc"),
+        (Policy::CLANG, "clang"),
+        (Policy::ZIG, "zig"),
+    ];
+    let profile = profiles.iter().find(|(profile, _)| *profile == policy);
+    profile.map_or_else(|| format!("{policy:?}"), |(_, name)| (*name).to_owned())
+}
+
+/// The case's declaration, under its name in the header where it has one.
+pub(super) fn declaration(case: &Case) -> String {
+    let name = if case.name.contains(", ") {
+        "f"
+    } else {
+        &case.name
+    };
+    let mut text = format!("{} {name}({})", case.function.result, case.function.list);
+    text = text.replace("cabi_function_pointer", "void (*)(void)");
+    if !case.unnamed_text.is_empty() {
+        let _ = write!(text, ", called with {}", case.unnamed_text.join(", "));
+    }
+    text
+}
+
+/// Where a value should be.
+pub(super) fn place(value: Value, sig: &FnSig) -> Option<String> {
+    let abi = FnAbi::new(sig, &Target::X86_64_LINUX).ok()?;
+    Some(match value {
+        Value::Result => abi.ret.to_string(),
+        Value::Argument(i) => abi.args.get(i)?.place.to_string(),
+    })
+}
+
+fn in_full(text: &mut String, asked: &Asked, result: &Outcomes, difference: &Difference) {
+    let case = &result.case;
+    let _ = writeln!(
+        text,
+        "  MISMATCH {}, {}\n    {};\n    {}",
+        case.name,
+        words(result.direction),
+        declaration(case),
+        difference.why
+    );
+    let Ok(sig) = case.sig_under(asked.policy) else {
+        return;
+    };
+    if let Some(value) = difference.value {
+        let (what, ty) = match value {
+            Value::Result => ("the result".to_owned(), Some(case.prototype.ret.clone())),
+            Value::Argument(i) => (
+                format!("argument {i}"),
+                argument_types(case).into_iter().nth(i),
+            ),
+        };
+        let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
+        let place = place(value, &sig).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "    {what}{ty}, belongs in: {place}\n      expected {}\n      got      {}",
+            hex(&difference.expected),
+            hex(&difference.got)
+        );
+    }
+    if let Ok(explanation) = cabi::explain(&sig, &[], &Target::X86_64_LINUX) {
+        indented(text, "explanation", &explanation.to_string());
+    }
+    if let Some(program) = reproduction(
+        case,
+        result.direction,
+        &asked.judge.command(),
+        &difference.why,
+    ) {
+        indented(text, "reproduction, repro.c", &program);
+    }
+}
+
+fn indented(text: &mut String, title: &str, body: &str) {
+    let _ = writeln!(text, "    {title}:");
+    for line in body.lines() {
+        let _ = writeln!(text, "      {line}");
+    }
+}

@@ -1,0 +1,259 @@
+//! `cabi verify` as a user runs it: real headers without a mismatch, and compilers told to use another ABI, each of which must be noticed.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// A header with something for every control to break.
+const HEADER: &str = "
+#include <stddef.h>
+typedef struct { double x; long n; } mixed;
+struct small { char c; short s; int i; };
+enum color { RED, GREEN, BLUE };
+struct flags { unsigned a : 3; unsigned b : 7; enum color color; long tail : 40; };
+typedef struct { long a[13]; } roomy __attribute__((aligned(16)));
+union word { int i; float f; char text[12]; };
+mixed scale(mixed m, double by);
+struct small pick(const struct small *from, size_t at);
+long double exact(long double x, int n);
+enum color next(enum color now);
+int count(struct flags f, union word w, void (*done)(enum color));
+int say(const char *format, ...);
+_Noreturn void quit(int code);
+static inline int twice(int x) { return 2 * x; }
+";
+
+fn verify(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .arg("verify")
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the command was built")
+}
+
+/// What it printed; the exit code must be `code`.
+fn printed(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
+    text
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("own.h"), HEADER).expect("a file");
+    folder
+}
+
+/// Whether libclang and `program` are here. Without them the tests say so, and fail where they are required.
+fn here(program: &str) -> bool {
+    let folder = folder();
+    let output = verify(
+        folder.path(),
+        &["--cc", program, "--only", "^quit$", "own.h"],
+    );
+    let here = output.status.code() == Some(0);
+    if !here {
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        println!("not run: {why}");
+        assert!(
+            std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
+            "{program} and libclang are required: {why}"
+        );
+    }
+    here
+}
+
+fn clang() -> &'static str {
+    let is_there = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
+    ["clang-19", "clang"]
+        .iter()
+        .find(is_there)
+        .unwrap_or(&"clang-19")
+}
+
+#[test]
+fn real_headers_have_no_mismatch() {
+    let folder = folder();
+    for compiler in ["gcc", clang()] {
+        if !here(compiler) {
+            continue;
+        }
+        let headers = ["stdlib.h", "complex.h", "math.h", "own.h"];
+        let args = [&["--cc", compiler], &headers[..]].concat();
+        let text = printed(&verify(folder.path(), &args), 0);
+        assert!(text.contains("0 mismatches (0 of layout, 0 of "), "{text}");
+        assert!(text.contains("left out: static"), "{text}");
+    }
+}
+
+/// A control: gcc with `flag` differs in what `only` names, and the report says so.
+fn control(flag: &str, only: &str, says: &[&str]) {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let command = format!("gcc {flag}");
+    let output = verify(folder.path(), &["--cc", &command, "--only", only, "own.h"]);
+    let text = printed(&output, 1);
+    for says in says {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
+#[test]
+fn another_convention_is_noticed() {
+    let says = [
+        "MISMATCH scale, C calls our code",
+        "mixed scale(mixed, double);",
+        "argument 0, struct mixed, belongs in: xmm0 rdi",
+        "expected 10 11 12 13",
+        "arg 0: struct mixed, 16 bytes -> xmm0 rdi",
+        "reproduction, repro.c:",
+        "0 of layout",
+    ];
+    control("-mabi=ms", "^scale$", &says);
+}
+
+#[test]
+fn another_packing_is_noticed() {
+    control(
+        "-fpack-struct=1",
+        "",
+        &["MISMATCH sizeof(struct small): 7 with gcc -fpack-struct=1, 8 here"],
+    );
+}
+
+#[test]
+fn another_long_double_is_noticed() {
+    let says = [
+        "MISMATCH sizeof(long double): 8 with gcc -mlong-double-64, 16 here",
+        "argument 0, long double, belongs in: stack 0..16 align 16",
+    ];
+    control("-mlong-double-64", "^exact$", &says);
+}
+
+#[test]
+fn other_enumerations_are_noticed() {
+    let says = [
+        "MISMATCH sizeof(enum color): 1 with gcc -fshort-enums, 4 here",
+        "MISMATCH next, our code calls C",
+    ];
+    control("-fshort-enums", "", &says);
+}
+
+/// The program printed for a mismatch shows that mismatch, and none where both parts are by one compiler.
+#[test]
+fn the_reproduction_reproduces() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    for (flag, only) in [
+        ("-mabi=ms", "scale"),
+        ("-mlong-double-64", "exact"),
+        ("-fshort-enums", "next"),
+        ("-fpack-struct=1", "count"),
+    ] {
+        let command = format!("gcc {flag}");
+        let args = [
+            "--cc", &command, "--only", only, "--json", "out.json", "own.h",
+        ];
+        printed(&verify(folder.path(), &args), 1);
+        let json = std::fs::read_to_string(folder.path().join("out.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["clean"], false);
+        let results = json["parts"][0]["results"].as_array().unwrap();
+        let callee = |result: &&serde_json::Value| {
+            result["direction"] == "our code calls C" && result["reproduction"].is_string()
+        };
+        let program = results.iter().find(callee).unwrap()["reproduction"].clone();
+        std::fs::write(folder.path().join("repro.c"), program.as_str().unwrap()).unwrap();
+        for (flag, differs) in [(flag, true), ("", false)] {
+            let build = format!(
+                "gcc {flag} -DCALLEE -c -o a.o repro.c && gcc -DCALLER -c -o b.o repro.c && gcc -DMAIN -o repro repro.c a.o b.o"
+            );
+            let mut sh = Command::new("sh");
+            let built = sh.args(["-c", &build]).current_dir(folder.path()).output();
+            let built = built.unwrap();
+            let messages = String::from_utf8_lossy(&built.stderr);
+            assert!(built.status.success(), "{program}: {messages}");
+            let ran = Command::new(folder.path().join("repro")).output().unwrap();
+            assert_eq!(!ran.status.success(), differs, "{only} {flag}: {ran:?}");
+        }
+    }
+}
+
+#[test]
+fn results_are_written_as_xml() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let args = ["--cc", "gcc", "--junit", "out.xml", "own.h"];
+    printed(&verify(folder.path(), &args), 0);
+    let xml = std::fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    assert!(xml.contains("<testsuite name=\"own.h gcc\""), "{xml}");
+    assert!(xml.contains(" failures=\"0\""), "{xml}");
+    let case = "name=\"struct small, one integer register short, C calls our code\"";
+    assert!(xml.contains(case), "{xml}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    for (args, says) in [
+        (&["--cc", "/nonexistent/cc", "own.h"][..], "/nonexistent/cc"),
+        (&["--only", "(", "own.h"], "--only"),
+        (
+            &["--only", "^none$", "own.h"],
+            "no function and no record type that matches ^none$",
+        ),
+        (&["missing.h"], "missing.h"),
+        (
+            &["--target", "aarch64-linux-gnu", "own.h"],
+            "x86-64 Linux only",
+        ),
+    ] {
+        let output = verify(folder.path(), args);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains(says), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn an_interrupt_leaves_nothing_behind() {
+    if !here("gcc") {
+        return;
+    }
+    let (folder, scratch) = (folder(), tempfile::tempdir().unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .args(["verify", "--cc", "gcc", "stdlib.h", "math.h", "complex.h"])
+        .current_dir(folder.path())
+        .env("TMPDIR", scratch.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Until a compiler works in its folder.
+    let is_empty = || std::fs::read_dir(scratch.path()).unwrap().next().is_none();
+    while is_empty() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    assert!(is_empty());
+}

@@ -1,0 +1,174 @@
+//! What is wrong with a call, told so that a parent process and a report can make something of it.
+
+use crate::graffiti::{Pattern, hex};
+use crate::jit::Stop;
+
+/// The value of a call that a failure is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// The argument with this index.
+    Argument(usize),
+    /// The result.
+    Result,
+}
+
+/// What is wrong with a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Difference {
+    /// Which value differs, if it is one.
+    pub value: Option<Value>,
+    /// The bytes it should have.
+    pub expected: Vec<u8>,
+    /// The bytes it has.
+    pub got: Vec<u8>,
+    /// All of it in words.
+    pub why: String,
+}
+
+impl From<String> for Difference {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for Difference {
+    fn from(why: &str) -> Self {
+        Self::from(why.to_owned())
+    }
+}
+
+impl Difference {
+    /// Compares a value with what it should be; `place` says in words where it was seen.
+    pub(super) fn check(
+        pattern: &Pattern,
+        got: &[u8],
+        value: Value,
+        place: &str,
+    ) -> Result<(), Self> {
+        pattern.check_all(got).map_err(|why| Self {
+            value: Some(value),
+            expected: pattern.bytes.clone(),
+            got: got.to_vec(),
+            why: match value {
+                Value::Argument(i) => format!("argument {i} {place}: {why}"),
+                Value::Result => format!("result {place}: {why}"),
+            },
+        })
+    }
+
+    pub(super) fn inside(mut self, how: &str) -> Self {
+        self.why = format!("{how}: {}", self.why);
+        self
+    }
+
+    /// As one line, which [`read`](Self::read) reads.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let value = match self.value {
+            Some(Value::Argument(i)) => i.to_string(),
+            Some(Value::Result) => "result".to_owned(),
+            None => String::new(),
+        };
+        let (expected, got) = (hex(&self.expected), hex(&self.got));
+        format!("{value}\t{expected}\t{got}\t{}", self.why)
+    }
+
+    /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
+    #[must_use]
+    pub fn read(line: &str) -> Self {
+        let bytes = |text: &str| {
+            let digits = text.split_whitespace();
+            digits
+                .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
+                .collect()
+        };
+        let fields: Vec<&str> = line.splitn(4, '\t').collect();
+        let [value, expected, got, why] = fields.as_slice() else {
+            return Self::from(line);
+        };
+        Self {
+            value: match *value {
+                "result" => Some(Value::Result),
+                index => index.parse().ok().map(Value::Argument),
+            },
+            expected: bytes(expected),
+            got: bytes(got),
+            why: (*why).to_owned(),
+        }
+    }
+}
+
+/// Why a case did not pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// The lowering says that it does not support it, for this reason.
+    Refused(String),
+    /// Anything else.
+    Failed(Difference),
+}
+
+impl From<Difference> for Fault {
+    fn from(difference: Difference) -> Self {
+        Self::Failed(difference)
+    }
+}
+
+impl From<Stop> for Fault {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(why) => Self::Refused(why),
+            Stop::Failed(why) => Self::Failed(why.into()),
+        }
+    }
+}
+
+impl From<clif_cabi::LowerError> for Fault {
+    fn from(error: clif_cabi::LowerError) -> Self {
+        Stop::from(error).into()
+    }
+}
+
+impl From<clif_cabi_jit::Error> for Fault {
+    fn from(error: clif_cabi_jit::Error) -> Self {
+        Stop::from(error).into()
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(why) => Self::Refused(why),
+            Fault::Failed(difference) => Self::Failed(difference.why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let difference = Difference {
+            value: Some(Value::Argument(3)),
+            expected: vec![0x10, 0xff],
+            got: vec![0, 1],
+            why: "variant 0:\tno".to_owned(),
+        };
+        assert_eq!(Difference::read(&difference.line()), difference);
+        let result = Difference {
+            value: Some(Value::Result),
+            ..difference
+        };
+        assert_eq!(Difference::read(&result.line()), result);
+        let words = Difference::from("rsp was changed");
+        assert_eq!(Difference::read(&words.line()), words);
+        assert_eq!(
+            Difference::read("panicked: no"),
+            Difference::from("panicked: no")
+        );
+    }
+}
