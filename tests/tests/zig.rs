@@ -7,7 +7,8 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -197,7 +198,11 @@ fn expected_sum(before: usize) -> u64 {
 fn bool_vectors_both_ways() {
     let dir = tempfile::tempdir().unwrap();
     let Some(path) = zig_library(dir.path()) else {
-        println!("not run: no Zig (`python3 -m pip install ziglang`)");
+        // Straight to the stream: libtest hides what the print macros write when a test passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "not run: no Zig (`python3 -m pip install ziglang`)"
+        );
         assert!(
             std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
             "Zig is required and missing"

@@ -1,6 +1,8 @@
 //! `cabi verify` as a user runs it: real headers without a mismatch, and compilers told to use another ABI, each of which must be noticed.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -57,11 +59,7 @@ fn here(program: &str) -> bool {
     let here = output.status.code() == Some(0);
     if !here {
         let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        println!("not run: {why}");
-        assert!(
-            std::env::var_os("CABI_REQUIRE_ORACLES").is_none(),
-            "{program} and libclang are required: {why}"
-        );
+        support::missing(&format!("{program} and libclang: {why}"));
     }
     here
 }

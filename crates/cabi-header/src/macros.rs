@@ -11,6 +11,7 @@ use crate::header::{Constant, Skipped};
 use crate::prelude;
 use crate::reason::Reason;
 use crate::source::Answers;
+use crate::types::integer;
 use crate::walk::location;
 
 /// What the second run says of a macro: its value and its type's kind.
@@ -210,23 +211,4 @@ fn integer_kind(ty: Ty<'_>) -> CXTypeKind {
 /// The type of an enumeration constant or of an expression: that of a C++ enumeration's constant is its underlying type.
 pub(crate) fn integer_type(model: &DataModel, ty: Ty<'_>) -> Option<Type> {
     integer(model, integer_kind(ty))
-}
-
-/// The integer type of a kind; integers wider than 64 bits have no constants here.
-fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
-    Some(match kind {
-        k if k == CXType_Bool => Type::BOOL,
-        k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
-        k if k == CXType_SChar => Type::I8,
-        k if k == CXType_UChar => Type::U8,
-        k if k == CXType_Short => Type::I16,
-        k if k == CXType_UShort => Type::U16,
-        k if k == CXType_Int => Type::I32,
-        k if k == CXType_UInt => Type::U32,
-        k if k == CXType_Long => model.long(),
-        k if k == CXType_ULong => model.unsigned_long(),
-        k if k == CXType_LongLong => Type::I64,
-        k if k == CXType_ULongLong => Type::U64,
-        _ => return None,
-    })
 }

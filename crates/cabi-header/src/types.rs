@@ -148,20 +148,11 @@ impl<'u> Reader<'u> {
 
     fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
         let model = &self.model;
+        if let Some(integer) = integer(model, kind) {
+            return Some(integer);
+        }
         Some(match kind {
             k if k == CXType_Void => Type::VOID,
-            k if k == CXType_Bool => Type::BOOL,
-            k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
-            k if k == CXType_SChar => Type::I8,
-            k if k == CXType_UChar => Type::U8,
-            k if k == CXType_Short => Type::I16,
-            k if k == CXType_UShort => Type::U16,
-            k if k == CXType_Int => Type::I32,
-            k if k == CXType_UInt => Type::U32,
-            k if k == CXType_Long => model.long(),
-            k if k == CXType_ULong => model.unsigned_long(),
-            k if k == CXType_LongLong => Type::I64,
-            k if k == CXType_ULongLong => Type::U64,
             k if k == CXType_Int128 => Type::I128,
             k if k == CXType_UInt128 => Type::U128,
             k if k == CXType_Half || k == CXType_Float16 => Type::F16,
@@ -325,4 +316,23 @@ fn check_size(ty: Ty<'_>, ours: &Type) -> Result<(), Reason> {
     };
     mismatch("size", ours.size(), ty.size())?;
     mismatch("alignment", u64::from(ours.align()), ty.align())
+}
+
+/// The integer type of a kind that integer constants have: at most 64 bits.
+pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
+    Some(match kind {
+        k if k == CXType_Bool => Type::BOOL,
+        k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
+        k if k == CXType_SChar => Type::I8,
+        k if k == CXType_UChar => Type::U8,
+        k if k == CXType_Short => Type::I16,
+        k if k == CXType_UShort => Type::U16,
+        k if k == CXType_Int => Type::I32,
+        k if k == CXType_UInt => Type::U32,
+        k if k == CXType_Long => model.long(),
+        k if k == CXType_ULong => model.unsigned_long(),
+        k if k == CXType_LongLong => Type::I64,
+        k if k == CXType_ULongLong => Type::U64,
+        _ => return None,
+    })
 }

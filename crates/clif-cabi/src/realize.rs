@@ -78,6 +78,14 @@ impl RetPlan {
         Ok(Self::Pieces(placed_pieces(sig.result(), parts)))
     }
 
+    /// The pieces of the result, where it has some.
+    fn pieces(&self) -> &[Piece] {
+        match self {
+            Self::Pieces(pieces) | Self::X87(pieces) => pieces,
+            _ => &[],
+        }
+    }
+
     /// Appends the results to `signature`, and says where each must be.
     fn declare(&self, abi: &FnAbi, signature: &mut Signature, expect: &mut Expect) {
         let (Self::Pieces(pieces), RetAbi::Parts(parts)) = (self, &abi.ret) else {

@@ -69,19 +69,17 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     let ty = as_passed(ty, cx.role);
     let mut group = match shape(ty, cx)? {
-        Shape::Memory => {
-            // gcc gives padding that counts no place on the stack.
-            let vanishes = cx.role != Role::Result
-                && is_all_padding(ty)
-                && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT);
-            let size = if vanishes { 0 } else { ty.size() };
-            Group::new(GroupKind::Memory, size, align)
-        }
+        Shape::Memory => Group::new(GroupKind::Memory, ty.size(), align),
         Shape::PerElement { lanes } => {
             Group::new(GroupKind::PerElement { lanes }, ty.size(), align)
         }
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
+    let counted = group.kind != GroupKind::Ignore && cx.role != Role::Result;
+    if counted && is_all_padding(ty) && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
+        // gcc gives padding that counts a register, but no place on the stack.
+        group.size = 0;
+    }
     if is_wide_in_variadic(&group, cx) {
         cx.tracer
             .memory("variadic functions take vectors wider than 16 bytes in memory");
@@ -190,9 +188,6 @@ fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &Classify<'_, '_>) -> 
     }
     if group.parts.is_empty() {
         group.kind = GroupKind::Ignore;
-    } else if is_all_padding(ty) {
-        // gcc gives padding that counts a register, but no place on the stack.
-        group.size = 0;
     }
     group
 }

@@ -90,10 +90,7 @@ impl CallPlan {
     /// The pieces of the result, in the order of [`Returned::Pieces`](crate::Returned::Pieces).
     #[must_use]
     pub fn result_pieces(&self) -> &[Piece] {
-        match &self.ret {
-            RetPlan::Pieces(pieces) | RetPlan::X87(pieces) => pieces,
-            _ => &[],
-        }
+        self.ret.pieces()
     }
 
     pub(crate) fn new(sig: FnSig, abi: FnAbi, target: &Target) -> Result<Self, LowerError> {

@@ -70,10 +70,7 @@ impl EntryPlan {
     /// The pieces that the result may be given as.
     #[must_use]
     pub fn result_pieces(&self) -> &[Piece] {
-        match &self.ret {
-            RetPlan::Pieces(pieces) | RetPlan::X87(pieces) => pieces,
-            _ => &[],
-        }
+        self.ret.pieces()
     }
 
     pub(crate) fn new(sig: FnSig, abi: FnAbi, target: &Target) -> Result<Self, LowerError> {
