@@ -15,6 +15,7 @@ mod shrink;
 mod tests;
 
 pub use draw::signature;
+pub use print::Declared;
 
 /// What a compiler can be asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,14 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// What gcc 12 and clang 19 both have.
+    pub const COMMON: Self = Self {
+        bit_int: false,
+        bf16: false,
+        decimal: false,
+        ext_vector: false,
+        one_int128: false,
+    };
     /// gcc 12.
     pub const GCC: Self = Self {
         bit_int: false,

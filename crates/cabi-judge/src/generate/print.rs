@@ -1,10 +1,64 @@
-//! A signature as a block of the `.abi` corpus.
+//! A signature as C: declarations under names with a prefix, or a block of the `.abi` corpus.
 
 use std::fmt::Write as _;
 
 use super::{CMember, CRecord, CType, Form, Signature};
+use crate::ctext::Function;
+
+/// A signature's declarations, in the order in which C needs them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Declared {
+    /// The types.
+    pub types: String,
+    /// The function, which is not among them.
+    pub function: Function,
+    /// How the types of the unnamed arguments are spelled, if it is variadic.
+    pub unnamed: Option<Vec<String>>,
+}
+
+impl Declared {
+    /// The function's prototype.
+    #[must_use]
+    pub fn prototype(&self) -> String {
+        let Function {
+            name, result, list, ..
+        } = &self.function;
+        format!("{result} {name}({list});\n")
+    }
+}
 
 impl Signature {
+    /// Its declarations, with names that start with `prefix`; the function is called `<prefix>f`.
+    #[must_use]
+    pub fn declared(&self, prefix: &str) -> Declared {
+        let mut printer = Printer::new(prefix);
+        let result = match &self.ret {
+            Some(ty) => printer.spell(ty),
+            None => "void".to_owned(),
+        };
+        let mut spelled =
+            |types: &[CType]| -> Vec<String> { types.iter().map(|ty| printer.spell(ty)).collect() };
+        let params = spelled(&self.params);
+        let unnamed = self.unnamed.as_deref().map(&mut spelled);
+        let mut list = params.join(", ");
+        if unnamed.is_some() {
+            list.push_str(if list.is_empty() { "..." } else { ", ..." });
+        } else if list.is_empty() {
+            list.push_str("void");
+        }
+        Declared {
+            types: printer.declarations,
+            function: Function {
+                name: format!("{prefix}f"),
+                attributes: String::new(),
+                result,
+                list,
+                params,
+            },
+            unnamed,
+        }
+    }
+
     /// The block called `name`, with `keys` (lines such as `features: avx`) behind what it `proves`; its one function is `f`.
     ///
     /// # Example
@@ -17,41 +71,34 @@ impl Signature {
     /// ```
     #[must_use]
     pub fn block(&self, name: &str, proves: &str, keys: &[String]) -> String {
-        let mut printer = Printer::default();
-        let ret = match &self.ret {
-            Some(ty) => printer.spell(ty),
-            None => "void".to_owned(),
-        };
-        let spelled = |printer: &mut Printer, types: &[CType]| {
-            let texts: Vec<String> = types.iter().map(|ty| printer.spell(ty)).collect();
-            texts.join(", ")
-        };
-        let mut list = spelled(&mut printer, &self.params);
+        let declared = self.declared("");
         let mut text = format!("== {name}\nproves: {proves}\n");
         for key in keys {
             let _ = writeln!(text, "{key}");
         }
-        if let Some(unnamed) = &self.unnamed {
-            list.push_str(if list.is_empty() { "..." } else { ", ..." });
-            let _ = writeln!(text, "unnamed: {}", spelled(&mut printer, unnamed));
+        if let Some(unnamed) = &declared.unnamed {
+            let _ = writeln!(text, "unnamed: {}", unnamed.join(", "));
         }
-        if list.is_empty() {
-            list.push_str("void");
-        }
-        text.push_str(&printer.declarations);
-        let _ = writeln!(text, "{ret} f({list});");
-        text
+        text + &declared.types + &declared.prototype()
     }
 }
 
 /// Declares each type once, before it is used.
-#[derive(Default)]
-struct Printer {
+struct Printer<'a> {
+    prefix: &'a str,
     declarations: String,
     declared: Vec<(CType, String)>,
 }
 
-impl Printer {
+impl<'a> Printer<'a> {
+    fn new(prefix: &'a str) -> Self {
+        Self {
+            prefix,
+            declarations: String::new(),
+            declared: Vec::new(),
+        }
+    }
+
     /// The type as C spells it; what needs a declaration has got one.
     fn spell(&mut self, ty: &CType) -> String {
         if let Some((_, name)) = self.declared.iter().find(|(known, _)| known == ty) {
@@ -66,9 +113,12 @@ impl Printer {
             CType::Atomic(inner) => return format!("_Atomic({})", self.spell(inner)),
             CType::Record(record) => return self.record(ty, record),
             CType::Enum(value) => {
-                let n = self.declared.len();
-                let _ = writeln!(self.declarations, "enum e{n} {{ v{n} = {value} }};");
-                return self.declare(ty, format!("enum e{n}"));
+                let (own, n) = (self.prefix, self.declared.len());
+                let _ = writeln!(
+                    self.declarations,
+                    "enum {own}e{n} {{ {own}v{n} = {value} }};"
+                );
+                return self.declare(ty, format!("enum {own}e{n}"));
             }
             CType::Function => "typedef void (*@)(void)".to_owned(),
             CType::ComplexFloat128 => {
@@ -85,7 +135,7 @@ impl Printer {
                 format!("typedef {inner} @ __attribute__((aligned({align})))")
             }
         };
-        let name = format!("t{}", self.declared.len());
+        let name = format!("{}t{}", self.prefix, self.declared.len());
         let _ = writeln!(self.declarations, "{};", text.replacen('@', &name, 1));
         self.declare(ty, name)
     }
@@ -99,7 +149,7 @@ impl Printer {
         let mut n_members = 0;
         let members = self.members(record, &mut n_members);
         let (keyword, letter) = keyword(record);
-        let name = format!("{letter}{}", self.declared.len());
+        let name = format!("{}{letter}{}", self.prefix, self.declared.len());
         let attributes = attributes(record.packed, record.aligned);
         let text = format!("{keyword} {attributes}{name} {members};\n");
         self.declarations.push_str(&match record.pack {
