@@ -55,7 +55,7 @@ pub struct Registers {
 }
 
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
-const FRAME: &str = r#"
+pub(crate) const FRAME: &str = r#"
 #define CABI_SYSV __attribute__((sysv_abi))
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
@@ -370,7 +370,7 @@ pub fn is_widened(ty: &Type) -> bool {
 }
 
 /// The callee and the caller of one case.
-fn body(case: &Case, prefix: &str) -> String {
+pub(crate) fn body(case: &Case, prefix: &str) -> String {
     callee(case) + &half::caller_through(case, prefix)
 }
 

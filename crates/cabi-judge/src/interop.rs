@@ -22,8 +22,10 @@ use crate::halves::{BUFFER, Halves, is_widened};
 use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
 
 mod difference;
+mod together;
 
 pub use difference::{Difference, Fault, Value};
+pub use together::Together;
 
 /// Who calls whom.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,6 +78,32 @@ struct Plan {
     has_result: bool,
 }
 
+impl Plan {
+    fn new(
+        case: &Case,
+        sig: FnSig,
+        tell: impl FnOnce(FnSig) -> FnSig,
+        index: usize,
+    ) -> Result<Self, Fault> {
+        let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
+        let types = argument_types(case);
+        let plan = Self {
+            images: Images::of(&types),
+            types,
+            abi,
+            told: tell(sig),
+            n_named: case.prototype.params.len(),
+            index,
+            has_result: has_result(case),
+        };
+        let large = plan.told.result().size() > BUFFER as u64;
+        if plan.images.size > BUFFER || large || plan.types.len() >= N_ROOMS {
+            return Err(Difference::from("too large for the buffers").into());
+        }
+        Ok(plan)
+    }
+}
+
 /// What a round sends and gives back.
 struct Round {
     /// As C declares them.
@@ -117,36 +145,27 @@ pub fn observe(
     tell: impl FnOnce(FnSig) -> FnSig,
     twist: Twist,
 ) -> Result<usize, Fault> {
-    let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
-    let types = argument_types(case);
-    let plan = Plan {
-        images: Images::of(&types),
-        types,
-        abi,
-        told: tell(sig),
-        n_named: case.prototype.params.len(),
-        index,
-        has_result: has_result(case),
-    };
-    let large = plan.told.result().size() > BUFFER as u64;
-    if plan.images.size > BUFFER || large || plan.types.len() >= N_ROOMS {
-        return Err(Difference::from("too large for the buffers").into());
-    }
+    let plan = Plan::new(case, sig, tell, index)?;
     let mut engine = Engine::new(ground.settings)?;
     let lower = Lowering::new(engine.isa())?;
     let outcome = match direction {
         Direction::Call => calls(ground, &plan, &mut engine, &lower, twist),
         Direction::Callee => callees(ground, &plan, &mut engine, &lower, twist),
     };
-    match outcome {
-        Err(Fault::Refused(why)) if !is_not_lowered_yet(&plan, direction) => {
-            Err(Difference::from(format!("refused without need: {why}")).into())
+    outcome.map_err(|fault| needed(fault, &plan, direction))
+}
+
+/// A refusal of what is not known to be refused is a failure: it hides a case.
+fn needed(fault: Fault, plan: &Plan, direction: Direction) -> Fault {
+    match fault {
+        Fault::Refused(why) if !is_not_lowered_yet(plan, direction) => {
+            Difference::from(format!("refused without need: {why}")).into()
         }
-        outcome => outcome,
+        fault => fault,
     }
 }
 
-/// What the lowering is known to refuse: a refusal of anything else hides a case.
+/// What the lowering is known to refuse.
 fn is_not_lowered_yet(plan: &Plan, direction: Direction) -> bool {
     let wide = |placed: &PlacedPart| matches!(placed.part.ty, PartType::V256 | PartType::V512);
     let third = |placed: &PlacedPart| matches!(placed.loc, Loc::Reg(Reg::Xmm2 | Reg::Xmm3));
@@ -187,17 +206,7 @@ pub fn judge_agrees_under(
     sig: FnSig,
     index: usize,
 ) -> Result<(), String> {
-    let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
-    let types = argument_types(case);
-    let plan = Plan {
-        images: Images::of(&types),
-        types,
-        abi,
-        told: sig,
-        n_named: case.prototype.params.len(),
-        index,
-        has_result: has_result(case),
-    };
+    let plan = Plan::new(case, sig, |sig| sig, index).map_err(|fault| fault.to_string())?;
     let callee = ground.halves.callee(index).ok_or("no callee")?;
     rounds(&plan)
         .iter()
@@ -230,40 +239,85 @@ fn calls(
     lower: &Lowering,
     twist: Twist,
 ) -> Result<usize, Fault> {
-    let missing = || Difference::from("the C half has no callee");
-    let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
-    engine.bind("callee", callee)?;
-    let import = lower.declare_import(engine, "callee", &plan.told)?;
+    let import = import(ground, plan, engine, lower)?;
     let mut shims = Vec::new();
     for variant in 0..VARIANTS {
-        let target = match (variant + plan.index) % 4 {
-            0 => Target::Function(import.id),
-            1 => Target::Pointer,
-            2 => Target::Ref(import.id),
-            _ => Target::OwnPointer,
-        };
-        let id = jit::shim(engine, lower, &plan.told, target, variant, twist)?;
-        shims.push((variant, target, id));
+        shims.push(Shim::build(plan, engine, lower, import, variant, twist)?);
     }
     engine.finalize()?;
     let mut n = 0;
     for round in rounds(plan) {
-        for (variant, target, id) in &shims {
-            let what = |difference: Difference| {
-                let how = match target {
-                    Target::Function(_) => "direct",
-                    Target::Ref(_) => "reference",
-                    Target::Pointer => "pointer",
-                    Target::OwnPointer => "own instruction",
-                };
-                let side = round.side;
-                difference.inside(&format!("variant {variant}, {how}, {side:?}"))
-            };
-            call(ground, plan, engine, *id, *target, *variant, &round).map_err(what)?;
+        for shim in &shims {
+            shim.play(ground, plan, engine, &round)?;
             n += 1;
         }
     }
     Ok(n)
+}
+
+/// The C callee, known to the engine.
+fn import(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+) -> Result<FuncId, Fault> {
+    let missing = || Difference::from("the C half has no callee");
+    let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
+    // An engine may have those of several cases.
+    let name = format!("callee_{}", plan.index);
+    engine.bind(&name, callee)?;
+    Ok(lower.declare_import(engine, &name, &plan.told)?.id)
+}
+
+/// A function of Cranelift's that calls C.
+#[derive(Clone, Copy, Debug)]
+struct Shim {
+    variant: usize,
+    target: Target,
+    id: FuncId,
+}
+
+impl Shim {
+    fn build(
+        plan: &Plan,
+        engine: &mut Engine,
+        lower: &Lowering,
+        import: FuncId,
+        variant: usize,
+        twist: Twist,
+    ) -> Result<Self, Stop> {
+        let target = match (variant + plan.index) % 4 {
+            0 => Target::Function(import),
+            1 => Target::Pointer,
+            2 => Target::Ref(import),
+            _ => Target::OwnPointer,
+        };
+        let id = jit::shim(engine, lower, &plan.told, target, variant, twist)?;
+        Ok(Self {
+            variant,
+            target,
+            id,
+        })
+    }
+
+    fn play(
+        &self,
+        ground: &Ground<'_>,
+        plan: &Plan,
+        engine: &Engine,
+        round: &Round,
+    ) -> Result<(), Difference> {
+        let how = match self.target {
+            Target::Function(_) => "direct",
+            Target::Ref(_) => "reference",
+            Target::Pointer => "pointer",
+            Target::OwnPointer => "own instruction",
+        };
+        let (variant, side) = (self.variant, round.side);
+        let what = |found: Difference| found.inside(&format!("variant {variant}, {how}, {side:?}"));
+        call(ground, plan, engine, self.id, self.target, variant, round).map_err(what)
+    }
 }
 
 fn call(
@@ -362,17 +416,9 @@ fn callees(
     lower: &Lowering,
     twist: Twist,
 ) -> Result<usize, Fault> {
-    let missing = || Difference::from("the C half is incomplete");
-    let places = Places {
-        seen: ground.halves.seen(),
-        offsets: &plan.images.offsets,
-        given: ground.halves.given(),
-        escape: ground.halves.escape().ok_or_else(missing)?,
-    };
     let mut functions = Vec::new();
     for variant in 0..VARIANTS {
-        let id = jit::function(engine, lower, &plan.told, places, variant, twist)?;
-        functions.push(id);
+        functions.push(function(ground, plan, engine, lower, variant, twist)?);
     }
     engine.finalize()?;
     let mut n = 0;
@@ -384,6 +430,27 @@ fn callees(
         }
     }
     Ok(n)
+}
+
+/// A function of Cranelift's that C calls.
+fn function(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+    variant: usize,
+    twist: Twist,
+) -> Result<FuncId, Fault> {
+    let missing = || Difference::from("the C half is incomplete");
+    let places = Places {
+        seen: ground.halves.seen(),
+        offsets: &plan.images.offsets,
+        given: ground.halves.given(),
+        escape: ground.halves.escape().ok_or_else(missing)?,
+    };
+    Ok(jit::function(
+        engine, lower, &plan.told, places, variant, twist,
+    )?)
 }
 
 fn callee(

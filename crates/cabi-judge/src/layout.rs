@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 #[cfg(all(target_arch = "x86_64", unix))]
-pub use table::{Reply, ask_data};
+pub use table::{Reply, Table, ask_data};
 
 /// One thing to be asked about a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -221,7 +221,7 @@ fn questions(subject: &Subject) -> Vec<Question> {
         let declared = ty.is_object()
             && !out
                 .iter()
-                .any(|question| question.ty == *ty && question.spelled == spelled);
+                .any(|question| question.spelled == spelled && question.ty == *ty);
         if declared {
             out.push(Question {
                 declaration,

@@ -110,6 +110,15 @@ pub enum Fault {
     Failed(Difference),
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Refused(why) => why,
+            Self::Failed(difference) => &difference.why,
+        })
+    }
+}
+
 impl From<Difference> for Fault {
     fn from(difference: Difference) -> Self {
         Self::Failed(difference)

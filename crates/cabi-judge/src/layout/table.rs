@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Answer, Fact, How, Probe, Question, ask_about, questions};
 use crate::case::Subject;
 use crate::halves::{TABLE, read_table};
-use crate::judge::{Judge, JudgeError, first_error};
+use crate::judge::{Built, Judge, JudgeError, first_error};
 
 /// As [`ask`](super::ask) for one subject, whose text is `preamble`; but nothing of the judge's runs, so flags that change its calls do no harm. A
 /// type whose members have other names for the judge is asked for its size and alignment only; what it refuses altogether has its reason.
@@ -88,46 +88,113 @@ fn table(
     questions: &[Question],
     probes: &[Probe],
 ) -> Result<Vec<Answer>, JudgeError> {
-    let mut text = format!("{preamble}\n");
+    let mut table = Table::default();
     for question in questions {
-        let _ = writeln!(text, "extern {};", question.declaration);
+        table.declare(&question.declaration);
     }
-    let (mut constants, mut objects) = (Vec::new(), Vec::new());
-    for probe in probes {
+    probes.iter().for_each(|probe| table.ask(probe, ""));
+    let built = judge.build(&format!("{preamble}\n{}", table.text()), flags)?;
+    table.answers(&built)
+}
+
+/// Facts as data in a shared object that may have other things in it too.
+#[derive(Default, Debug)]
+pub struct Table {
+    declarations: String,
+    constants: Vec<String>,
+    /// Symbols and bytes.
+    objects: Vec<(String, usize)>,
+    facts: Vec<Fact>,
+}
+
+impl Table {
+    /// The facts of `subjects`, whose declarations stand before the table's text in one file.
+    #[must_use]
+    pub fn of(subjects: &[&Subject]) -> Self {
+        let mut table = Self::default();
+        for (i, subject) in subjects.iter().enumerate() {
+            let own = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{i}_"));
+            // What a compiler has to say about these lines, it says about this block.
+            let marker = format!("# 1 {:?}", subject.block.name);
+            let _ = writeln!(table.declarations, "{marker}");
+            for question in questions(subject) {
+                table.declare(&own(&question.declaration));
+                for probe in ask_about(&subject.block.name, &question) {
+                    table.ask(&probe, &format!("{i}_"));
+                }
+            }
+        }
+        table
+    }
+
+    fn declare(&mut self, declaration: &str) {
+        let _ = writeln!(self.declarations, "extern {declaration};");
+    }
+
+    /// Adds a probe, to whose variables' names `own` is added.
+    fn ask(&mut self, probe: &Probe, own: &str) {
+        let renamed = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{own}"));
         match (&probe.how, &probe.fact.ours) {
             (How::Set { variable, path }, Answer::Bits(bytes)) => {
-                let name = format!("cabi_bits_{}", objects.len());
+                let name = format!("cabi_bits_{}", self.objects.len());
                 // In a union, so that no byte is read that is not there, whatever its size is to the judge.
                 let _ = writeln!(
-                    text,
-                    "union {{ __typeof__({variable}) object; char bytes[{}]; }} {name} = {{ .object = {{ .{path} = -1 }} }};",
+                    self.declarations,
+                    "union {{ __typeof__({}) object; char bytes[{}]; }} {name} = {{ .object = {{ .{path} = -1 }} }};",
+                    renamed(variable),
                     bytes.len().max(1)
                 );
-                objects.push((name, bytes.len()));
+                self.objects.push((name, bytes.len()));
             }
             (How::Constant(expression), _) => {
-                constants.push(format!("(unsigned long)({expression})"));
+                let expression = renamed(expression);
+                self.constants
+                    .push(format!("(unsigned long)({expression})"));
             }
-            (How::Set { .. }, Answer::Bytes(_)) => {}
+            (How::Set { .. }, Answer::Bytes(_)) => return,
         }
+        self.facts.push(probe.fact.clone());
     }
-    // Never empty: C has no empty arrays.
-    constants.push("0".to_owned());
-    let _ = writeln!(
-        text,
-        "const unsigned long {TABLE}[] = {{\n{}\n}};",
-        constants.join(",\n")
-    );
-    let built = judge.build(&text, flags)?;
-    let read = read_table(&built, constants.len(), &objects);
-    let (numbers, bytes) = read.map_err(|error| JudgeError::Io {
-        what: "the table of layouts".to_owned(),
-        source: std::io::Error::other(error),
-    })?;
-    let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
-    let answer = |probe: &Probe| match probe.fact.ours {
-        Answer::Bytes(_) => numbers.next().map(Answer::Bytes),
-        Answer::Bits(_) => bytes.next().map(Answer::Bits),
-    };
-    Ok(probes.iter().filter_map(answer).collect())
+
+    /// The table as C.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let rows: String = self
+            .constants
+            .iter()
+            .map(|row| format!("{row},\n"))
+            .collect();
+        // Never empty: C has no empty arrays.
+        format!(
+            "{}const unsigned long {TABLE}[] = {{\n{rows}0\n}};\n",
+            self.declarations
+        )
+    }
+
+    /// The facts, in the order of the answers.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The answers in `built`, which has the table's text in it: one for each of [`facts`](Self::facts).
+    ///
+    /// # Errors
+    /// [`JudgeError::Io`] if it cannot be loaded.
+    pub fn answers(&self, built: &Built) -> Result<Vec<Answer>, JudgeError> {
+        let read = read_table(built, self.constants.len(), &self.objects);
+        let (numbers, bytes) = read.map_err(|error| JudgeError::Io {
+            what: "the table of layouts".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+        let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
+        let answer = |fact: &Fact| match fact.ours {
+            Answer::Bytes(_) => numbers.next().map(Answer::Bytes),
+            Answer::Bits(_) => bytes.next().map(Answer::Bits),
+        };
+        Ok(self.facts.iter().filter_map(answer).collect())
+    }
 }
+
+/// What the variables are called whose types are asked about.
+const VARIABLE: &str = "cabi_x";
