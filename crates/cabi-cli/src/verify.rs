@@ -1,15 +1,13 @@
 //! `cabi verify`: headers against real compilers. Every prototype, and every record type in many positions, is called in both directions
 //! between code of ours and code of a compiler, and every byte is compared.
 //!
-//! The machinery is `cabi-judge`'s; here are the options, the course of a run (`verify/course.rs`, `verify/calls.rs`) and its results (`verify/report.rs` as text,
-//! `verify/files.rs` as JSON and JUnit).
+//! The course of a run is `cabi_judge::verify`'s; here are the options, the bar that shows progress (`verify/plan.rs`), and the results
+//! (`verify/report.rs` as text, `verify/files.rs` as JSON and JUnit).
 
 #[cfg(all(target_arch = "x86_64", unix))]
-mod calls;
-#[cfg(all(target_arch = "x86_64", unix))]
-mod course;
-#[cfg(all(target_arch = "x86_64", unix))]
 mod files;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod plan;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod report;
 
@@ -75,27 +73,6 @@ pub(crate) struct Verify {
     target: Option<String>,
 }
 
-/// Kinds of reasons for which something of a header may be left out. Any other one fails the run: it may hide a difference, as
-/// `mismatch` (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
-#[cfg(all(target_arch = "x86_64", unix))]
-const MAY_BE_SKIPPED: [&str; 15] = [
-    "static",
-    "inline",
-    "incomplete",
-    "convention",
-    "attribute",
-    "unsupported",
-    "c++",
-    "own target",
-    "own convention",
-    "spelling",
-    "too large",
-    course::NOT_LOWERED,
-    course::JUDGE_LACKS,
-    course::OTHER_MEMBERS,
-    course::AGAINST_ITSELF,
-];
-
 impl Verify {
     /// Runs it and prints what was found.
     pub(crate) fn run(&self) -> ExitCode {
@@ -112,30 +89,21 @@ impl Verify {
     /// Whether no difference was found.
     #[cfg(all(target_arch = "x86_64", unix))]
     fn found(&self) -> Result<bool, String> {
-        let run = course::run(self)?;
+        cabi_judge::child::watch_signals();
+        let (plan, absent) = plan::plan(self)?;
+        let run = plan.run(&plan::bar()).map_err(|e| e.to_string())?;
         if let Some(path) = &self.json {
             files::write(path, &files::json(&run))?;
         }
         if let Some(path) = &self.junit {
             files::write(path, &files::junit(&run))?;
         }
-        crate::write_out(&report::text(&run));
+        crate::write_out(&report::text(&run, &absent));
         Ok(run.is_clean())
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
     fn found(&self) -> Result<bool, String> {
         Err("calls are made on x86-64 with Unix only".into())
-    }
-
-    /// What libclang is told, and compilers too.
-    #[cfg(all(target_arch = "x86_64", unix))]
-    fn flags(&self) -> Vec<String> {
-        let mut flags = self.reading.flags();
-        // Usually the standard is each compiler's own choice; here all must read the same language.
-        if !flags.iter().any(|flag| flag.starts_with("-std=")) {
-            flags.push("-std=gnu17".into());
-        }
-        flags
     }
 }

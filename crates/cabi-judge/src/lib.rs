@@ -3,11 +3,13 @@
 //! - [`corpus`]: the `.abi` format, its reader and the rewriting of expected lines; [`ctext`]: declarations as text.
 //! - [`case`]: a block read through libclang, with one case per prototype.
 //! - [`from_header`]: a header read, with one case per prototype and some per record; [`reproduction`]: a case as a program of C.
+//! - [`automaton`]: assignment as an automaton, and how much of it was seen.
 //! - [`judge`]: gcc and clang, what each can compile, and the C halves they build.
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
 //! - [`halves`]: C callees and callers, loaded; [`jit`]: the same in Cranelift; [`interop`]: one against the other, with objects against
 //!   guard pages ([`guard`]); [`child`]: cases in processes of their own, so that a crash belongs to a case. x86-64 with Unix only.
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
+//! - [`verify`]: headers against compilers, all of the above at once; its batches serve cases from elsewhere too.
 //! - [`generate`]: random signatures, and the smallest that still fails.
 //! - [`report`]: what ran, what did not and why; known failures.
 //!
@@ -15,6 +17,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod automaton;
 pub mod case;
 #[cfg(all(target_arch = "x86_64", unix))]
 #[allow(unsafe_code)]
@@ -42,3 +45,5 @@ pub mod layout;
 pub mod report;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod reproduction;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod verify;

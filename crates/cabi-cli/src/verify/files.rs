@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cabi_judge::child::Outcome;
 use cabi_judge::graffiti::hex;
 use cabi_judge::interop::Value;
 use cabi_judge::reproduction::reproduction;
+use cabi_judge::verify::{Called, Part, Run, Verdict, may_be_skipped};
 use serde_json::{Value as Json, json};
 
-use super::course::{Outcomes, Part, Run, may_be_skipped};
 use super::report::{declaration, place, policy_name, words};
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
@@ -17,10 +16,10 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Everything that was found, as JSON.
-pub(super) fn json(run: &Run) -> String {
-    let judges = run.judges.iter().map(|asked| {
+pub(super) fn json(run: &Run<'_>) -> String {
+    let judges = run.plan.compilers.iter().map(|asked| {
         json!({
-            "command": asked.name,
+            "command": asked.judge.command(),
             "version": asked.judge.version(),
             "policy": policy_name(asked.policy),
         })
@@ -34,8 +33,11 @@ pub(super) fn json(run: &Run) -> String {
     format!("{all:#}\n")
 }
 
-fn part_json(run: &Run, part: &Part) -> Json {
-    let (asked, read) = (&run.judges[part.judge], &run.headers[part.header]);
+fn part_json(run: &Run<'_>, part: &Part) -> Json {
+    let (asked, read) = (
+        &run.plan.compilers[part.compiler],
+        &run.plan.headers[part.header],
+    );
     let layouts = part
         .layouts
         .iter()
@@ -49,12 +51,12 @@ fn part_json(run: &Run, part: &Part) -> Json {
         })
     });
     let results = part
-        .results
+        .called
         .iter()
         .map(|result| result_json(run, part, result));
     json!({
         "header": read.name,
-        "judge": asked.name,
+        "judge": asked.judge.command(),
         "prototypes_seen": read.found.n_prototypes,
         "records_seen": read.found.n_records,
         "layout_facts": part.n_facts,
@@ -64,14 +66,15 @@ fn part_json(run: &Run, part: &Part) -> Json {
     })
 }
 
-fn result_json(run: &Run, part: &Part, result: &Outcomes) -> Json {
-    let asked = &run.judges[part.judge];
+fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
+    let asked = &run.plan.compilers[part.compiler];
     let mut out = json!({
         "case": result.case.name,
         "declaration": declaration(&result.case),
         "direction": words(result.direction),
+        "settings": result.setting,
     });
-    if let Outcome::Passed(calls) = result.outcome {
+    if let Verdict::Passed(calls) = result.verdict {
         out["passed"] = true.into();
         out["calls"] = calls.into();
     }
@@ -96,7 +99,7 @@ fn result_json(run: &Run, part: &Part, result: &Outcomes) -> Json {
 }
 
 /// Everything that was found, as JUnit's XML: a suite per header and compiler.
-pub(super) fn junit(run: &Run) -> String {
+pub(super) fn junit(run: &Run<'_>) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for part in &run.parts {
         suite(&mut text, run, part);
@@ -104,18 +107,21 @@ pub(super) fn junit(run: &Run) -> String {
     text + "</testsuites>\n"
 }
 
-fn suite(text: &mut String, run: &Run, part: &Part) {
-    let (asked, read) = (&run.judges[part.judge], &run.headers[part.header]);
+fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
+    let (asked, read) = (
+        &run.plan.compilers[part.compiler],
+        &run.plan.headers[part.header],
+    );
     let skipped: Vec<_> = run.skipped(part).collect();
     let unlisted = skipped
         .iter()
         .filter(|left| !may_be_skipped(left.key))
         .count();
-    let class = escape(&format!("{} {}", read.name, asked.name));
+    let class = escape(&format!("{} {}", read.name, asked.judge.command()));
     let _ = writeln!(
         text,
         "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">",
-        part.results.len() + part.layouts.len() + skipped.len(),
+        part.called.len() + part.layouts.len() + skipped.len(),
         part.differences().count() + part.layouts.len() + unlisted,
         skipped.len() - unlisted
     );
@@ -134,10 +140,10 @@ fn suite(text: &mut String, run: &Run, part: &Part) {
         let message = format!("{}, {} here", layout.theirs, layout.ours);
         case(&layout.what, Some(("failure", &message)));
     }
-    for result in &part.results {
+    for result in &part.called {
         let name = format!("{}, {}", result.case.name, words(result.direction));
         let difference = result.difference();
-        let inner = difference.as_ref().map(|d| ("failure", d.why.as_str()));
+        let inner = difference.map(|d| ("failure", d.why.as_str()));
         case(&name, inner);
     }
     for left in skipped {

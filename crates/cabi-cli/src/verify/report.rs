@@ -10,8 +10,7 @@ use cabi_judge::graffiti::hex;
 use cabi_judge::half::argument_types;
 use cabi_judge::interop::{Difference, Direction, Value};
 use cabi_judge::reproduction::reproduction;
-
-use super::course::{Asked, Outcomes, Part, Run, may_be_skipped};
+use cabi_judge::verify::{Called, Compiler, Part, Run, may_be_skipped};
 
 /// So many differences of a header and compiler are shown in full, the rest by a line each.
 const IN_FULL: usize = 3;
@@ -19,10 +18,10 @@ const IN_FULL: usize = 3;
 /// So many of the rest are listed.
 const LISTED: usize = 40;
 
-/// The whole report.
-pub(super) fn text(run: &Run) -> String {
+/// The whole report; `absent` are known compilers that are not here.
+pub(super) fn text(run: &Run<'_>, absent: &[(&str, String)]) -> String {
     let mut text = String::new();
-    for (name, why) in &run.absent {
+    for (name, why) in absent {
         let _ = writeln!(text, "not run: {name}: {why}");
     }
     for part in &run.parts {
@@ -30,7 +29,7 @@ pub(super) fn text(run: &Run) -> String {
     }
     let layouts: usize = run.parts.iter().map(|part| part.layouts.len()).sum();
     let calls: usize = run.parts.iter().map(|p| p.differences().count()).sum();
-    let tested: usize = run.parts.iter().map(|part| part.results.len()).sum();
+    let tested: usize = run.parts.iter().map(|part| part.called.len()).sum();
     let n = layouts + calls;
     let unlisted = run.parts.iter().flat_map(|part| run.skipped(part));
     let unlisted = unlisted.filter(|left| !may_be_skipped(left.key)).count();
@@ -45,32 +44,38 @@ pub(super) fn text(run: &Run) -> String {
     text + "\n"
 }
 
-fn one_part(text: &mut String, run: &Run, part: &Part) {
-    let (asked, read) = (&run.judges[part.judge], &run.headers[part.header]);
+fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
+    let (asked, read) = (
+        &run.plan.compilers[part.compiler],
+        &run.plan.headers[part.header],
+    );
     let found = &read.found;
     let _ = writeln!(
         text,
         "{}, {} ({}), policy {}",
         read.name,
-        asked.name,
+        asked.judge.command(),
         asked.judge.version(),
         policy_name(asked.policy)
     );
-    let passed = part.results.len() - part.differences().count();
+    let passed = part.called.len() - part.differences().count();
     let _ = writeln!(
         text,
         "  {} prototypes and {} record types seen; {} sizes and offsets asked, {passed} of {} cases pass, both directions counted",
         found.n_prototypes,
         found.n_records,
         part.n_facts,
-        part.results.len(),
+        part.called.len(),
     );
     skipped(text, run, part);
     for layout in &part.layouts {
         let _ = writeln!(
             text,
             "  MISMATCH {}: {} with {}, {} here",
-            layout.what, layout.theirs, asked.name, layout.ours
+            layout.what,
+            layout.theirs,
+            asked.judge.command(),
+            layout.ours
         );
     }
     // A difference in bytes says more than a crash.
@@ -78,7 +83,7 @@ fn one_part(text: &mut String, run: &Run, part: &Part) {
     differences.sort_by_key(|(_, difference)| difference.value.is_none());
     for (i, (result, difference)) in differences.into_iter().enumerate() {
         if i < IN_FULL {
-            in_full(text, asked, result, &difference);
+            in_full(text, asked, result, difference);
         } else if i < IN_FULL + LISTED {
             let _ = writeln!(
                 text,
@@ -96,7 +101,7 @@ fn one_part(text: &mut String, run: &Run, part: &Part) {
 }
 
 /// What was left out, by kind of reason.
-fn skipped(text: &mut String, run: &Run, part: &Part) {
+fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for left in run.skipped(part) {
         let named = format!("{}: {}", left.name, left.why);
@@ -164,7 +169,7 @@ pub(super) fn place(value: Value, sig: &FnSig) -> Option<String> {
     })
 }
 
-fn in_full(text: &mut String, asked: &Asked, result: &Outcomes, difference: &Difference) {
+fn in_full(text: &mut String, asked: &Compiler, result: &Called, difference: &Difference) {
     let case = &result.case;
     let _ = writeln!(
         text,

@@ -1,0 +1,122 @@
+//! From options to a plan: which compilers, which headers; and the bar that shows how far it is.
+
+use std::sync::Mutex;
+
+use cabi_header::Options;
+use cabi_judge::judge::{Bench, Judge, judges_required};
+use cabi_judge::verify::{Compiler, Plan, Read, Step};
+use indicatif::{ProgressBar, ProgressStyle};
+use regex_lite::Regex;
+
+use super::Verify;
+
+/// Known compilers that are not here, with the reasons.
+type Absent = Vec<(&'static str, String)>;
+
+/// What the options ask for.
+///
+/// # Errors
+/// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to verify.
+pub(super) fn plan(verify: &Verify) -> Result<(Plan, Absent), String> {
+    let flags = flags(verify);
+    let (compilers, absent) = compilers(verify)?;
+    let headers = headers(verify, &flags)?;
+    let mut plan = Plan::new(headers, compilers, flags);
+    if let Some(jobs) = verify.jobs {
+        plan.at_once = jobs.max(1);
+    }
+    Ok((plan, absent))
+}
+
+/// What libclang is told, and compilers too.
+fn flags(verify: &Verify) -> Vec<String> {
+    let mut flags = verify.reading.flags();
+    // Usually the standard is each compiler's own choice; here all must read the same language.
+    if !flags.iter().any(|flag| flag.starts_with("-std=")) {
+        flags.push("-std=gnu17".into());
+    }
+    flags
+}
+
+/// The compilers named, or all that are found; and the known ones that are not.
+fn compilers(verify: &Verify) -> Result<(Vec<Compiler>, Absent), String> {
+    let (found, absent) = if verify.cc.is_empty() {
+        let bench = Bench::find();
+        (bench.judges, bench.absent)
+    } else {
+        let named = verify.cc.iter().map(|command| Judge::of_command(command));
+        (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
+    };
+    if found.is_empty() || (judges_required() && !absent.is_empty()) {
+        let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
+        let absent: Vec<String> = absent.collect();
+        return Err(format!(
+            "no compiler to verify against: {}",
+            absent.join("; ")
+        ));
+    }
+    let compilers = found
+        .into_iter()
+        .map(|judge| Compiler::new(judge, verify.policy).map_err(|e| e.to_string()));
+    Ok((compilers.collect::<Result<_, _>>()?, absent))
+}
+
+fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
+    let only = verify.only.as_deref().map(Regex::new).transpose();
+    let only = only.map_err(|e| format!("--only: {e}"))?;
+    let chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
+    let mut options = Options::new().args(flags);
+    if let Some(triple) = &verify.target {
+        let parsed = triple
+            .parse()
+            .map_err(|e| format!("--target {triple}: {e}"))?;
+        let target = cabi::Target::new(&parsed).map_err(|e| e.to_string())?;
+        if target != cabi::Target::X86_64_LINUX {
+            return Err(format!(
+                "--target {triple}: calls are made on x86-64 Linux only"
+            ));
+        }
+        options = options.arg(format!("--target={triple}"));
+    }
+    let read = verify
+        .headers
+        .iter()
+        .map(|name| Read::header(name, &options, verify.types, chosen).map_err(|e| e.to_string()));
+    let read = read.collect::<Result<Vec<_>, String>>()?;
+    if read.iter().all(|read| read.found.subject.cases.is_empty()) {
+        let what = verify.only.as_deref();
+        let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
+        return Err(format!(
+            "{}: no function and no record type{what}",
+            verify.headers.join(", ")
+        ));
+    }
+    Ok(read)
+}
+
+/// Shows each step of a run as a bar of its own, on a terminal.
+pub(super) fn bar() -> impl Fn(Step, usize, usize) + Sync {
+    let shown: Mutex<Option<(Step, ProgressBar)>> = Mutex::new(None);
+    move |step, done, of| {
+        let Ok(mut shown) = shown.lock() else {
+            return;
+        };
+        if shown.as_ref().is_none_or(|(of, _)| *of != step) {
+            let what = match step {
+                Step::Compile => "compiling",
+                Step::Call => "calling",
+            };
+            let bar = ProgressBar::new(of as u64).with_message(what);
+            if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+                bar.set_style(style);
+            }
+            *shown = Some((step, bar));
+        }
+        if let Some((_, bar)) = shown.as_ref() {
+            bar.set_position(done as u64);
+            if done == of {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}

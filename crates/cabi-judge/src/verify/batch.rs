@@ -1,0 +1,326 @@
+//! Cases of one compiler: their C halves compiled many to a file, in parallel, and every call made in a child process.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cabi::{Convention, FnSig, Policy, VectorLevel};
+use clif_cabi_jit::Settings;
+
+use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
+use crate::case::Case;
+use crate::child::{self, Outcome};
+use crate::guard::Rooms;
+use crate::halves::Halves;
+use crate::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS};
+use crate::jit::Twist;
+use crate::judge::{Built, JudgeError};
+
+/// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
+pub const BATCH: usize = 48;
+
+/// Cases whose C halves share one file.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    /// Who compiles them.
+    pub compiler: &'a Compiler,
+    /// Flags behind the compiler's own.
+    pub flags: &'a [&'a str],
+    /// The text that declares their types and functions.
+    pub preamble: &'a str,
+    /// The cases; their functions have different names.
+    pub cases: Vec<&'a Case>,
+    /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
+    pub same_layout: bool,
+}
+
+/// A compiled batch, or what is left of one of which something was refused.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The index of the batch it is of.
+    pub batch: usize,
+    /// Its cases, at the compiler's vector level.
+    pub cases: Vec<Case>,
+    policy: Policy,
+    same_layout: bool,
+    halves: Halves,
+}
+
+/// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// The index of the batch they are of.
+    pub batch: usize,
+    /// The cases.
+    pub cases: Vec<&'a Case>,
+    /// The compiler's words.
+    pub why: JudgeError,
+}
+
+/// How calls are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Calls<'a> {
+    /// Engine settings with their names; the cases take turns.
+    pub settings: &'a [(String, Settings)],
+    /// What is made wrong on purpose.
+    pub mistake: Mistake,
+    /// Child processes at once.
+    pub at_once: usize,
+}
+
+/// A deliberate mistake; usually none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mistake {
+    /// Told to Cranelift instead of the case's own convention.
+    pub convention: Option<&'static Convention>,
+    /// Made otherwise in the code.
+    pub twist: Twist,
+}
+
+/// What became of one case in one direction.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The case, at the compiler's vector level.
+    pub case: Case,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The name of the engine settings it ran under.
+    pub setting: String,
+    /// The result.
+    pub verdict: Verdict,
+}
+
+/// The result of a case in one direction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Every byte was right in so many calls.
+    Passed(usize),
+    /// The lowering says that it does not support it, for this reason.
+    NotLowered(String),
+    /// It failed, and so it does between the compiler's own caller and callee: its bug.
+    AgainstItself(Difference),
+    /// It failed.
+    Differs(Difference),
+}
+
+/// Compiles the halves of all batches, up to `at_once` compilers at a time. Where something is refused, it is refused alone. What comes back
+/// stands in the order of the batches.
+///
+/// # Errors
+/// [`VerifyError::Interrupted`].
+pub fn compile<'a>(
+    batches: &[Batch<'a>],
+    at_once: usize,
+    progress: Progress<'_>,
+) -> Result<(Vec<Loaded>, Vec<Refused<'a>>), VerifyError> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    progress(Step::Compile, 0, batches.len());
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.clamp(1, batches.len().max(1)) {
+            scope.spawn(|| {
+                while let Some((number, batch)) = {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    batches.get(number).map(|batch| (number, batch))
+                } {
+                    let mut made = Vec::new();
+                    compile_some(batch, &batch.cases, &mut made);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((number, made));
+                        progress(Step::Compile, done.len(), batches.len());
+                    }
+                }
+            });
+        }
+    });
+    check_interrupt()?;
+    let mut done = done.into_inner().unwrap_or_default();
+    // Results do not depend on which compiler was faster.
+    done.sort_by_key(|(number, _)| *number);
+    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    for (batch, made) in done {
+        let Some(from) = batches.get(batch) else {
+            continue;
+        };
+        for (cases, built) in made {
+            match built.and_then(|built| Halves::of_built(&built, &cases)) {
+                Ok(halves) => loaded.push(load(batch, from, &cases, halves)),
+                Err(why) => refused.push(Refused { batch, cases, why }),
+            }
+        }
+    }
+    Ok((loaded, refused))
+}
+
+fn load(batch: usize, from: &Batch<'_>, cases: &[&Case], halves: Halves) -> Loaded {
+    let level: VectorLevel = from.compiler.level;
+    let cases = cases.iter().map(|&case| case.clone().at_level(level));
+    Loaded {
+        batch,
+        cases: cases.collect(),
+        policy: from.compiler.policy,
+        same_layout: from.same_layout,
+        halves,
+    }
+}
+
+type Compiled<'a> = (Vec<&'a Case>, Result<Built, JudgeError>);
+
+/// Compiles `cases` of a batch together; if that fails, each half of them for itself.
+fn compile_some<'a>(batch: &Batch<'a>, cases: &[&'a Case], made: &mut Vec<Compiled<'a>>) {
+    if child::was_interrupted() {
+        return;
+    }
+    let judge = &batch.compiler.judge;
+    match Halves::compile_behind(judge, batch.flags, batch.preamble, cases) {
+        Err(_) if cases.len() > 1 => {
+            let (left, right) = cases.split_at(cases.len() / 2);
+            compile_some(batch, left, made);
+            compile_some(batch, right, made);
+        }
+        result => made.push((cases.to_vec(), result)),
+    }
+}
+
+/// Makes the calls of all cases in child processes, in both directions. What comes back stands in the order of `loaded`, one direction behind
+/// the other, and in each in the order of its cases.
+///
+/// # Errors
+/// [`VerifyError`]: the system has no pages or processes for it, or an interrupt.
+pub fn call(
+    loaded: &[Loaded],
+    calls: &Calls<'_>,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)?;
+    let jobs: Vec<Job<'_>> = loaded
+        .iter()
+        .flat_map(|loaded| Direction::ALL.map(|direction| Job { loaded, direction }))
+        .collect();
+    let sizes: Vec<usize> = jobs.iter().map(|job| job.loaded.cases.len()).collect();
+    let (mut done, all) = (0, sizes.iter().sum());
+    progress(Step::Call, done, all);
+    let told = |n: usize| {
+        done += n;
+        progress(Step::Call, done, all);
+    };
+    let one = |job: usize, index: usize| jobs[job].run(index, calls, &rooms);
+    let outcomes = child::run_telling(&sizes, calls.at_once, one, told);
+    check_interrupt()?;
+    let outcomes = outcomes.map_err(VerifyError::System)?;
+    let mut verdicts: Vec<Vec<Verdict>> = outcomes
+        .into_iter()
+        .map(|outcomes| outcomes.into_iter().map(verdict).collect())
+        .collect();
+    ask_themselves(&jobs, calls, &rooms, &mut verdicts)?;
+    let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
+    for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
+        let Some(of_batch) = called.get_mut(number / Direction::ALL.len()) else {
+            continue;
+        };
+        for (index, (case, verdict)) in job.loaded.cases.iter().zip(verdicts).enumerate() {
+            of_batch.push(Called {
+                case: case.clone(),
+                direction: job.direction,
+                setting: job.setting(index, calls).0.clone(),
+                verdict,
+            });
+        }
+    }
+    Ok(called)
+}
+
+/// A batch in one direction.
+struct Job<'a> {
+    loaded: &'a Loaded,
+    direction: Direction,
+}
+
+impl Job<'_> {
+    /// The engine settings of case `index`. Cases come in groups of eight positions, and there are eight settings: each group begins with
+    /// another one, or a position would never meet but one.
+    fn setting<'s>(&self, index: usize, calls: &Calls<'s>) -> &'s (String, Settings) {
+        let n = calls.settings.len().max(1);
+        let turn = match self.direction {
+            Direction::Call => 0,
+            Direction::Callee => n / 2,
+        };
+        &calls.settings[(index + index / n + turn) % n]
+    }
+
+    fn run(&self, index: usize, calls: &Calls<'_>, rooms: &Rooms) -> Outcome {
+        let case = &self.loaded.cases[index];
+        let sig = match case.sig_under(self.loaded.policy) {
+            Ok(sig) => sig,
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        let ground = Ground {
+            halves: &self.loaded.halves,
+            settings: &self.setting(index, calls).1,
+            rooms,
+        };
+        let Mistake { convention, twist } = calls.mistake;
+        let tell = |sig: FnSig| match convention {
+            Some(convention) => sig.convention(convention),
+            None => sig,
+        };
+        match interop::observe(&ground, case, sig, index, self.direction, tell, twist) {
+            Ok(n) => Outcome::Passed(n),
+            Err(Fault::Refused(why)) => Outcome::Refused(why),
+            Err(Fault::Failed(difference)) => Outcome::Failed(difference.line()),
+        }
+    }
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Passed(n) => Verdict::Passed(n),
+        Outcome::Refused(why) => Verdict::NotLowered(why),
+        Outcome::Failed(line) => Verdict::Differs(Difference::read(&line)),
+        Outcome::Crashed(why) => {
+            Verdict::Differs(Difference::from(format!("the call dies of {why}")))
+        }
+    }
+}
+
+/// Lets the compiler's own caller and callee meet where a case failed: if they disagree, nobody can agree with both.
+fn ask_themselves(
+    jobs: &[Job<'_>],
+    calls: &Calls<'_>,
+    rooms: &Rooms,
+    verdicts: &mut [Vec<Verdict>],
+) -> Result<(), VerifyError> {
+    let mut failed = Vec::new();
+    for (number, (job, verdicts)) in jobs.iter().zip(verdicts.iter()).enumerate() {
+        if job.loaded.same_layout {
+            let wrong = verdicts.iter().enumerate();
+            let wrong = wrong.filter(|(_, verdict)| matches!(verdict, Verdict::Differs(_)));
+            failed.extend(wrong.map(|(index, _)| (number, index)));
+        }
+    }
+    let one = |at: usize, _: usize| {
+        let (number, index) = failed[at];
+        let job = &jobs[number];
+        let case = &job.loaded.cases[index];
+        let ground = Ground {
+            halves: &job.loaded.halves,
+            settings: &job.setting(index, calls).1,
+            rooms,
+        };
+        let sig = case.sig_under(job.loaded.policy).map_err(|e| e.to_string());
+        match sig.and_then(|sig| interop::judge_agrees_under(&ground, case, sig, index)) {
+            Ok(()) => Outcome::Passed(1),
+            Err(why) => Outcome::Failed(why),
+        }
+    };
+    let again = child::run(&vec![1; failed.len()], calls.at_once, one);
+    check_interrupt()?;
+    for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
+        let agrees = matches!(again.as_slice(), [Outcome::Passed(_)]);
+        let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
+        if let (false, Some(Verdict::Differs(difference))) = (agrees, verdict.as_deref()) {
+            let theirs = Verdict::AgainstItself(difference.clone());
+            verdicts[number][index] = theirs;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Why nothing, or not everything, could be verified.
+
+use std::fmt;
+use std::io;
+
+use cabi_header::HeaderError;
+
+use crate::judge::JudgeError;
+
+/// Why nothing, or not everything, could be verified.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A header cannot be read.
+    Header {
+        /// Its name.
+        name: String,
+        /// The reason.
+        source: HeaderError,
+    },
+    /// A compiler cannot be started.
+    Judge(JudgeError),
+    /// A compiler makes code for vectors that this machine has not.
+    Machine {
+        /// The command.
+        command: String,
+        /// The vectors.
+        vectors: &'static str,
+    },
+    /// No C half of any header could be compiled.
+    NothingCompiled {
+        /// What the compiler said to the first.
+        why: String,
+    },
+    /// The system has no memory or no process.
+    System(io::Error),
+    /// A signal came that [`watch_signals`](crate::child::watch_signals) watches.
+    Interrupted,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { name, source } => write!(f, "{name}: {source}"),
+            Self::Judge(source) => source.fmt(f),
+            Self::Machine { command, vectors } => {
+                let what = "which this machine has not";
+                write!(f, "{command} makes code for {vectors}, {what}")
+            }
+            Self::NothingCompiled { why } => write!(f, "nothing could be compiled: {why}"),
+            Self::System(source) => write!(f, "child processes and guard pages: {source}"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Header { source, .. } => Some(source),
+            Self::Judge(source) => Some(source),
+            Self::System(source) => Some(source),
+            Self::Machine { .. } | Self::NothingCompiled { .. } | Self::Interrupted => None,
+        }
+    }
+}
+
+impl From<JudgeError> for VerifyError {
+    fn from(error: JudgeError) -> Self {
+        Self::Judge(error)
+    }
+}
