@@ -1,0 +1,111 @@
+use super::coverage::WORDS;
+use super::*;
+use crate::case::Subject;
+use crate::corpus::CorpusFile;
+
+/// The case of a block with this text; `None` without libclang.
+fn case(text: &str) -> Option<Case> {
+    let text = format!("== one\nproves: psABI 3.2.3\n{text}\n");
+    let file = CorpusFile::parse("a.abi".as_ref(), &text).unwrap();
+    match Subject::read(&file.blocks[0]) {
+        Err(error) if error.is_missing_libclang() => None,
+        subject => Some(subject.unwrap().cases.remove(0)),
+    }
+}
+
+/// The transitions that `text` shows.
+fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
+    let mut coverage = Coverage::default();
+    coverage.note(&case(text)?, policy);
+    let seen = Transition::all().filter(|transition| coverage.has(*transition));
+    assert_eq!(coverage.covered(), seen.clone().count());
+    Some(seen.map(|transition| transition.to_string()).collect())
+}
+
+#[test]
+fn numbers_are_unique_and_in_order() {
+    assert_eq!(State::all().count(), State::COUNT);
+    assert!(State::all().map(State::number).eq(0..State::COUNT));
+    let numbers = Transition::all().map(|transition| transition.number().unwrap());
+    assert!(numbers.eq(0..Transition::COUNT));
+}
+
+#[test]
+fn the_state_is_what_the_arguments_before_leave() {
+    let Some(lines) = seen(
+        "struct big { long a[3]; };\nstruct big f(long, double, struct big, _Complex float);",
+        Policy::GCC,
+    ) else {
+        return;
+    };
+    assert_eq!(
+        lines,
+        [
+            "I with 5 integer, 8 vector registers left, slot 0",
+            "S with 4 integer, 8 vector registers left, slot 0",
+            "M8 with 4 integer, 7 vector registers left, slot 0",
+            "S with 4 integer, 7 vector registers left, slot 3",
+        ]
+    );
+}
+
+#[test]
+fn a_register_that_is_used_up_is_not_left() {
+    let text = "void f(long, long, long, long, long, __int128, double);";
+    let last = |policy| seen(text, policy).map(|lines| lines.last().cloned().unwrap());
+    let (Some(gcc), Some(clang)) = (last(Policy::GCC), last(Policy::CLANG)) else {
+        return;
+    };
+    assert_eq!(gcc, "S with 1 integer, 8 vector registers left, slot 2");
+    assert_eq!(clang, "S with 0 integer, 8 vector registers left, slot 2");
+}
+
+#[test]
+fn what_is_refused_is_not_noted() {
+    let text = "struct b { long n; };\nvoid f(long, long, long, long, long, __int128, struct b);";
+    let plain = "void f(long, long, long, long, long, __int128);";
+    let Some(lines) = seen(plain, Policy::CLANG) else {
+        return;
+    };
+    assert_eq!(lines.len(), 6);
+    let mixed = text.replace("long n;", "long n; double x;");
+    assert_eq!(seen(&mixed, Policy::CLANG), Some(Vec::new()));
+}
+
+#[test]
+fn what_is_outside_is_counted() {
+    let text = "struct pad { int : 5; };\nvoid f(struct pad, int);";
+    let Some(case) = case(text) else {
+        return;
+    };
+    let mut coverage = Coverage::default();
+    coverage.note(&case, Policy::GCC);
+    let line = "transitions 1/13104, 1 arguments outside of the measure";
+    assert_eq!(coverage.to_string(), line);
+    coverage = Coverage::default();
+    coverage.note(&case, Policy::CLANG);
+    assert_eq!(coverage.to_string(), "transitions 2/13104");
+}
+
+#[test]
+fn coverage_is_written_read_and_joined() {
+    let mut all = Coverage::default();
+    let (mut even, mut odd) = (Coverage::default(), Coverage::default());
+    for (i, transition) in Transition::all().enumerate() {
+        all.mark(transition);
+        if i % 2 == 0 { &mut even } else { &mut odd }.mark(transition);
+    }
+    assert_eq!(all.covered(), all.total());
+    for coverage in [&all, &even, &odd, &Coverage::default()] {
+        assert_eq!(
+            Coverage::decode(&coverage.encode()).as_ref(),
+            Some(coverage)
+        );
+    }
+    even.merge(&odd);
+    assert_eq!(even, all);
+    let long = format!("0:{}", "f".repeat(WORDS * 16));
+    for wrong in ["", "0", ":", "x:00", "0:0g", "0:+1", "0:é", &long] {
+        assert_eq!(Coverage::decode(wrong), None, "{wrong}");
+    }
+}
