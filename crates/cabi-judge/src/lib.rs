@@ -4,7 +4,6 @@
 //! - [`case`]: a block read through libclang, with one case per prototype.
 //! - [`from_header`]: a header read, with one case per prototype and some per record; [`reproduction`]: a case as a program of C.
 //! - [`automaton`]: assignment as an automaton, and how much of it was seen.
-//! - [`automaton`]: assignment as an automaton, and how much of it was seen.
 //! - [`judge`]: gcc and clang, what each can compile, and the C halves they build.
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
 //! - [`halves`]: C callees and callers, loaded; [`jit`]: the same in Cranelift; [`interop`]: one against the other, with objects against
@@ -18,7 +17,6 @@
 
 #![deny(unsafe_code)]
 
-pub mod automaton;
 pub mod automaton;
 pub mod case;
 #[cfg(all(target_arch = "x86_64", unix))]
