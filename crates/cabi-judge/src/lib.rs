@@ -4,6 +4,7 @@
 //! - [`case`]: a block read through libclang, with one case per prototype.
 //! - [`from_header`]: a header read, with one case per prototype and some per record; [`reproduction`]: a case as a program of C.
 //! - [`automaton`]: assignment as an automaton, and how much of it was seen.
+//! - [`positions`]: where a type is tried.
 //! - [`judge`]: gcc and clang, what each can compile, and the C halves they build.
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
 //! - [`halves`]: C callees and callers, loaded; [`jit`]: the same in Cranelift; [`interop`]: one against the other, with objects against
@@ -11,7 +12,8 @@
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
 //! - [`verify`]: headers against compilers, all of the above at once; its batches serve cases from elsewhere too.
 //! - [`generate`]: random signatures, and the smallest that still fails.
-//! - [`report`]: what ran, what did not and why; known failures.
+//! - [`zig`]: the same halves in Zig, by both its back ends.
+//! - [`report`]: what ran, what did not and why; [`expected`]: known failures, and the compiler bugs behind them.
 //!
 //! The command and the tests stand on this crate; what only tests need (the register-dump probe, deliberate mistakes) is in the package `tests`.
 
@@ -24,6 +26,7 @@ pub mod case;
 pub mod child;
 pub mod corpus;
 pub mod ctext;
+pub mod expected;
 pub mod from_header;
 pub mod generate;
 pub mod graffiti;
@@ -42,8 +45,11 @@ pub mod interop;
 pub mod jit;
 pub mod judge;
 pub mod layout;
+pub mod positions;
 pub mod report;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod reproduction;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod verify;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod zig;

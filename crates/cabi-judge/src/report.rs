@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
-
+use crate::expected::{Expected, Fault};
 use crate::judge::judges_required;
 
 /// Counts and texts of one suite.
@@ -26,28 +25,12 @@ pub struct Report {
 }
 
 /// A failure that is known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 struct Known {
     case: String,
     engine: String,
     fault: Fault,
     reason: String,
-}
-
-/// Who is wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Fault {
-    Ours,
-    Theirs,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    #[serde(default)]
-    failure: Vec<Known>,
 }
 
 impl Report {
@@ -65,13 +48,17 @@ impl Report {
     /// # Errors
     /// A message naming the file and what is wrong with it.
     pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        let expected: Expected =
-            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-        self.known = expected.failure;
-        self.known
-            .retain(|known| known.engine.split(' ').next() == Some(self.suite.as_str()));
+        let expected = Expected::read(path)?;
+        let known = expected.failures.iter().map(|failure| Known {
+            case: failure.case.clone(),
+            engine: failure.engine.clone(),
+            fault: failure.fault,
+            reason: expected.reason(failure).to_owned(),
+        });
+        let suite = Some(self.suite.as_str());
+        self.known = known
+            .filter(|known| known.engine.split(' ').next() == suite)
+            .collect();
         Ok(self)
     }
 
@@ -92,13 +79,11 @@ impl Report {
                 let Some(known) = self.known.get(i) else {
                     return;
                 };
-                let fault = if known.fault == Fault::Ours {
-                    "ours"
-                } else {
-                    "theirs"
-                };
-                self.expected
-                    .push(format!("{case} [{engine}], {fault}: {}", known.reason));
+                self.expected.push(format!(
+                    "{case} [{engine}], {}: {}",
+                    known.fault.name(),
+                    known.reason
+                ));
             }
         }
     }
