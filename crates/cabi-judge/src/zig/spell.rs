@@ -1,0 +1,217 @@
+//! Types in Zig: `extern struct`, `extern union`, `@Vector`, and what Zig has no words for.
+//!
+//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be said where some alignment gives
+//! each member its offset. What comes out has the size and the offsets of the C type by Zig's own rules, or it is not said.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use cabi::{BoolVector, Kind, Record, RecordKind, Scalar, Type, Vector};
+
+/// Why Zig cannot say a type or a function.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Unsaid(pub(super) String);
+
+impl fmt::Display for Unsaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not said in Zig: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unsaid {}
+
+pub(super) fn unsaid<T>(why: impl Into<String>) -> Result<T, Unsaid> {
+    Err(Unsaid(why.into()))
+}
+
+/// Which of Zig's two names a number goes by: its parameters take C's (`c_int`), members Zig's (`i32`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    C,
+    Zig,
+}
+
+/// Declares records once each, under names that start with a prefix.
+#[derive(Debug)]
+pub(super) struct Speller<'a> {
+    prefix: &'a str,
+    /// Records with the names they have here.
+    pub(super) declared: Vec<(Type, String)>,
+    /// The text of their declarations, in order.
+    pub(super) text: String,
+}
+
+/// A type as Zig has it.
+#[derive(Clone, Debug)]
+struct Word {
+    text: String,
+    size: u64,
+    align: u32,
+}
+
+impl<'a> Speller<'a> {
+    pub(super) fn new(prefix: &'a str) -> Self {
+        Self {
+            prefix,
+            declared: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// How a parameter or result of type `ty` is written.
+    ///
+    /// # Errors
+    /// [`Unsaid`].
+    pub(super) fn value(&mut self, ty: &Type) -> Result<String, Unsaid> {
+        if *ty.kind() == Kind::Void {
+            return Ok("void".to_owned());
+        }
+        let word = self.word(ty, Names::C)?;
+        if word.align != ty.align() {
+            return unsaid("an alignment of its own on a type that is passed");
+        }
+        Ok(word.text)
+    }
+
+    fn word(&mut self, ty: &Type, names: Names) -> Result<Word, Unsaid> {
+        if ty.is_atomic() {
+            return unsaid("_Atomic");
+        }
+        let word = |text: String, size: u64| {
+            u32::try_from(size)
+                .map(|align| Word { text, size, align })
+                .or_else(|_| unsaid("a type of more than 4 GiB"))
+        };
+        match ty.kind() {
+            Kind::Scalar(scalar) => word(number(*scalar, names)?, ty.size()),
+            Kind::Enum(scalar) => {
+                let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
+                word(self.name_of(ty, &text), ty.size())
+            }
+            Kind::Vector(vector) => word(lanes(*vector)?, ty.size()),
+            Kind::Complex(_) => unsaid("_Complex: Zig has records of two instead"),
+            Kind::Array(array) => {
+                let elem = self.word(&array.elem, Names::Zig)?;
+                let Some(len) = array.len else {
+                    return unsaid("a flexible array member");
+                };
+                if elem.size != array.elem.size() {
+                    return unsaid("elements of another size");
+                }
+                Ok(Word {
+                    text: format!("[{len}]{}", elem.text),
+                    size: ty.size(),
+                    align: elem.align,
+                })
+            }
+            Kind::Record(record) => self.record(ty, record),
+            _ => unsaid("a slice or a function as a value"),
+        }
+    }
+
+    fn record(&mut self, ty: &Type, record: &Record) -> Result<Word, Unsaid> {
+        if record.is_transparent() {
+            return unsaid("a transparent union");
+        }
+        let is_union = record.kind() == RecordKind::Union;
+        let mut text = String::from(if is_union {
+            "extern union {"
+        } else {
+            "extern struct {"
+        });
+        let (mut end, mut align) = (0, 1);
+        for (i, field) in record.fields().iter().enumerate() {
+            if field.bit_field().is_some() {
+                return unsaid("a bit-field");
+            }
+            let own = self.word(field.ty(), Names::Zig)?;
+            let at = if is_union { 0 } else { end };
+            // The record's own alignment, where its members have less, is asked for by the first of them.
+            let least = if i == 0 { record.align() } else { 1 };
+            let clause = placed(at, field.offset(), own.align, least, record.align());
+            let Some(chosen) = clause else {
+                return unsaid("an offset or an alignment that no align(N) gives");
+            };
+            let _ = write!(text, " m{i}: {}", own.text);
+            if chosen != own.align {
+                let _ = write!(text, " align({chosen})");
+            }
+            text.push(',');
+            align = align.max(chosen);
+            end = end.max(field.offset() + own.size);
+        }
+        text.push_str(" }");
+        let size = end.next_multiple_of(u64::from(align));
+        if size != ty.size() || align != record.align() {
+            return unsaid("a size or an alignment that its members do not give");
+        }
+        Ok(Word {
+            text: self.name_of(ty, &text),
+            size,
+            align,
+        })
+    }
+
+    /// The name of a type, which `text` declares if there is none yet.
+    fn name_of(&mut self, ty: &Type, text: &str) -> String {
+        let known = self.declared.iter().find(|(known, _)| known == ty);
+        if let Some((_, name)) = known {
+            return name.clone();
+        }
+        let name = format!("{}t{}", self.prefix, self.declared.len());
+        let _ = writeln!(self.text, "const {name} = {text};");
+        self.declared.push((ty.clone(), name.clone()));
+        name
+    }
+}
+
+/// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does it, else the smallest. At least `least`, at
+/// most `most`.
+fn placed(end: u64, offset: u64, own: u32, least: u32, most: u32) -> Option<u32> {
+    let powers = (0..31).map(|shift| 1_u32 << shift);
+    std::iter::once(own)
+        .chain(powers)
+        .filter(|align| (least..=most).contains(align))
+        .find(|align| end.next_multiple_of(u64::from(*align)) == offset)
+}
+
+fn number(scalar: Scalar, names: Names) -> Result<String, Unsaid> {
+    let c = names == Names::C;
+    Ok(match scalar {
+        Scalar::Bool => "bool",
+        Scalar::F16 => "f16",
+        Scalar::F32 => "f32",
+        Scalar::F64 => "f64",
+        Scalar::F80 if c => "c_longdouble",
+        Scalar::F80 => "f80",
+        Scalar::F128 => "f128",
+        Scalar::Ptr => "?*anyopaque",
+        Scalar::FnPtr => "?*const fn () callconv(.c) void",
+        Scalar::Int { bits, signed } => return Ok(integer(bits, signed, c)),
+        Scalar::BitInt { .. } => return unsaid("_BitInt"),
+        Scalar::BF16 => return unsaid("__bf16"),
+        _ => return unsaid("a decimal float"),
+    }
+    .to_owned())
+}
+
+fn integer(bits: u8, signed: bool, c: bool) -> String {
+    match (bits, signed) {
+        (16, true) if c => "c_short".to_owned(),
+        (16, false) if c => "c_ushort".to_owned(),
+        (32, true) if c => "c_int".to_owned(),
+        (32, false) if c => "c_uint".to_owned(),
+        (64, true) if c => "c_long".to_owned(),
+        (64, false) if c => "c_ulonglong".to_owned(),
+        _ => format!("{}{bits}", if signed { "i" } else { "u" }),
+    }
+}
+
+fn lanes(vector: Vector) -> Result<String, Unsaid> {
+    let lane = match vector.bools {
+        Some(BoolVector::Zig) => "bool".to_owned(),
+        Some(_) => return unsaid("clang's vectors of bools"),
+        None => number(vector.lane, Names::Zig)?,
+    };
+    Ok(format!("@Vector({}, {lane})", vector.lanes))
+}
