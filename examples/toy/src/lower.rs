@@ -110,8 +110,8 @@ pub(crate) fn lower<M: Module>(
 pub(crate) struct Declared {
     pub(crate) lowering: SysVAggregateLowering,
     functions: HashMap<FnId, FuncId>,
-    /// By symbol: two declarations of one function are one import.
-    imports: HashMap<Rc<str>, (FuncId, FnSig)>,
+    /// By symbol: two declarations of one function are one import. The first one's place, if it is the program's.
+    imports: HashMap<Rc<str>, (FuncId, FnSig, Option<Span>)>,
     strings: HashMap<Rc<[u8]>, DataId>,
     /// Functions of the prelude and of the program that are compiled or will be.
     wanted: HashSet<FnId>,
@@ -164,21 +164,21 @@ impl Declared {
                     .map_err(|error| wrong(&error))?
             }
             Origin::Extern { symbol, .. } => match self.imports.get(symbol) {
-                Some((func, same)) if *same == sig => *func,
-                Some(_) => {
+                Some((func, same, _)) if *same == sig => *func,
+                Some((_, _, first)) => {
                     let message = format!(
                         "`{}` is declared with another signature than the language's own",
                         function.name
                     );
-                    return Err(LowerError {
-                        span: function.span,
-                        message,
-                    });
+                    // One of both is the prelude's, whose places mean nothing in the program.
+                    let span = function.span.or(*first);
+                    return Err(LowerError { span, message });
                 }
                 None => {
                     let imported = self.lowering.declare_import(module, symbol, &sig);
                     let func = imported.map_err(|error| wrong(&error))?.id;
-                    self.imports.insert(Rc::clone(symbol), (func, sig));
+                    let import = (func, sig, function.span);
+                    self.imports.insert(Rc::clone(symbol), import);
                     func
                 }
             },

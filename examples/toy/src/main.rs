@@ -3,30 +3,12 @@
 //! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run; `toy run` ends with
 //! what the program's `main` returns.
 
-mod abi;
-mod ast;
-mod check;
-mod decimal;
-mod diag;
-mod header;
-mod jit;
-mod lex;
-mod lower;
-mod parse;
-mod typed;
-mod types;
-
-use ariadne::Source;
 use clap::{Parser, Subcommand, ValueEnum};
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
-use diag::{Diagnostic, Span};
-use header::Unread;
-use jit::RunError;
-use lower::LowerError;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use typed::Checked;
+use toy::{Failure, Text};
 
 /// A small language whose functions are C functions.
 #[derive(Parser)]
@@ -128,14 +110,6 @@ enum Form {
     Abi,
 }
 
-/// How things end that are not the program's own result.
-enum Failure {
-    /// The program is wrong; said already.
-    Wrong,
-    /// It could not be run, for this reason.
-    NotRun(String),
-}
-
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run {
@@ -144,18 +118,25 @@ fn main() -> ExitCode {
             headers,
             file,
             args,
-        } => run(&file, &headers, &args, &directories, &machine.settings()),
-        Command::Check { headers, file } => check(&file, &headers).map(|()| 0),
+        } => read(&file)
+            .and_then(|text| text.run(&headers.include, &args, &directories, &machine.settings())),
+        Command::Check { headers, file } => {
+            let checked = read(&file).and_then(|text| text.check(&headers.include));
+            checked.map(|()| 0)
+        }
         Command::Emit {
             form,
             headers,
             file,
-        } => emit(form, &file, &headers).map(|()| 0),
+        } => emit(form, &file, &headers.include).map(|()| 0),
     };
     match result {
         // Not a return from here: `exit` writes out what the program left in C's buffers.
         Ok(code) => std::process::exit(code),
-        Err(Failure::Wrong) => ExitCode::from(1),
+        Err(Failure::Wrong(why)) => {
+            say(&why);
+            ExitCode::from(1)
+        }
         Err(Failure::NotRun(why)) => {
             say(&format!("toy: {why}\n"));
             ExitCode::from(2)
@@ -163,124 +144,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(
-    file: &PathBuf,
-    headers: &Headers,
-    args: &[String],
-    directories: &[PathBuf],
-    settings: &Settings,
-) -> Result<i32, Failure> {
-    let text = Text::read(file)?;
-    let checked = text.check(headers)?;
-    let Some(main) = checked.main else {
-        say(&format!(
-            "{}: there is no function `main` to run\n",
-            text.file
-        ));
-        return Err(Failure::Wrong);
-    };
-    let args: Vec<String> = [text.file.clone()]
-        .into_iter()
-        .chain(args.iter().cloned())
-        .collect();
-    jit::run(&checked, main, &args, directories, settings).map_err(|error| text.blame(error))
+fn read(file: &Path) -> Result<Text, Failure> {
+    Ok(Text::read(file)?.colored(std::io::stderr().is_terminal()))
 }
 
-/// Also finds what only lowering refuses, where there is something to lower for.
-fn check(file: &PathBuf, headers: &Headers) -> Result<(), Failure> {
-    let text = Text::read(file)?;
-    let checked = text.check(headers)?;
-    match jit::clif(&checked) {
-        Err(error @ RunError::Program(LowerError { span: Some(_), .. })) => Err(text.blame(error)),
-        _ => Ok(()),
-    }
-}
-
-fn emit(form: Form, file: &PathBuf, headers: &Headers) -> Result<(), Failure> {
-    let text = Text::read(file)?;
-    let checked = text.check(headers)?;
+fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<(), Failure> {
+    let text = read(file)?;
     let shown = match form {
-        Form::Clif => jit::clif(&checked).map_err(|error| text.blame(error))?,
-        Form::Abi => {
-            abi::emit(&checked, |at| text.line(at)).map_err(|error| text.blame(error.into()))?
-        }
+        Form::Clif => text.clif(include)?,
+        Form::Abi => text.abi(include)?,
     };
     std::io::stdout()
         .write_all(shown.as_bytes())
         .map_err(|error| Failure::NotRun(error.to_string()))
-}
-
-/// A program's text, and what messages call it.
-struct Text {
-    file: String,
-    text: String,
-}
-
-impl Text {
-    fn read(file: &PathBuf) -> Result<Text, Failure> {
-        let name = file.display().to_string();
-        let bytes =
-            std::fs::read(file).map_err(|error| Failure::NotRun(format!("{name}: {error}")))?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Text { file: name, text }),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                say(&format!(
-                    "{name}: this is not UTF-8 text, from byte {at} on\n"
-                ));
-                Err(Failure::Wrong)
-            }
-        }
-    }
-
-    fn check(&self, headers: &Headers) -> Result<Checked, Failure> {
-        let prelude = match parse::parse(include_str!("prelude.toy")) {
-            Ok(prelude) => prelude,
-            Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
-        };
-        let program =
-            parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
-        let imports = header::read(&program, &self.file, &headers.include);
-        let imports = imports.map_err(|unread| match unread {
-            Unread::Program(diagnostic) => self.complain(&[diagnostic]),
-            Unread::Host(why) => Failure::NotRun(why),
-        })?;
-        check::check(&prelude, &program, &imports)
-            .map_err(|diagnostics| self.complain(&diagnostics))
-    }
-
-    fn complain(&self, diagnostics: &[Diagnostic]) -> Failure {
-        let source = Source::from(self.text.as_str());
-        let color = std::io::stderr().is_terminal();
-        for diagnostic in diagnostics {
-            say(&diagnostic.render(&self.file, &source, color));
-        }
-        Failure::Wrong
-    }
-
-    /// What the ABI or Cranelift refuse has a place in the program; what the machine refuses has none.
-    fn blame(&self, error: RunError) -> Failure {
-        match error {
-            RunError::Program(LowerError {
-                span: Some(span),
-                message,
-            }) => self.complain(&[Diagnostic::new(span, message)]),
-            RunError::Program(LowerError {
-                span: None,
-                message,
-            })
-            | RunError::Host(message) => Failure::NotRun(message),
-        }
-    }
-
-    /// The line of a byte, counted from 1.
-    fn line(&self, at: u32) -> usize {
-        let before = self
-            .text
-            .get(..Span { start: 0, end: at }.range().end)
-            .unwrap_or("");
-        before.bytes().filter(|&byte| byte == b'\n').count() + 1
-    }
 }
 
 /// Writes to standard error; if that is closed there is nobody to tell.
