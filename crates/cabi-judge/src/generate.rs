@@ -16,6 +16,7 @@ mod tests;
 
 pub use draw::signature;
 pub use print::Declared;
+pub use shrink::smallest;
 
 /// What a compiler can be asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

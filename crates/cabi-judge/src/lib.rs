@@ -12,6 +12,7 @@
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
 //! - [`verify`]: headers against compilers, all of the above at once; its batches serve cases from elsewhere too.
 //! - [`generate`]: random signatures, and the smallest that still fails.
+//! - [`fuzz`]: random signatures against compilers, counted; [`automaton`]: how much of assignment was seen.
 //! - [`zig`]: the same halves in Zig, by both its back ends.
 //! - [`report`]: what ran, what did not and why; [`expected`]: known failures, and the compiler bugs behind them.
 //!
@@ -28,6 +29,8 @@ pub mod corpus;
 pub mod ctext;
 pub mod expected;
 pub mod from_header;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod fuzz;
 pub mod generate;
 pub mod graffiti;
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -258,6 +258,7 @@ impl<'a> Prepared<'a> {
         let calls = Calls {
             settings: &self.plan.settings,
             mistake,
+            together: false,
             at_once: self.plan.at_once,
         };
         let all = batch::call(&self.loaded, &calls, progress)?;

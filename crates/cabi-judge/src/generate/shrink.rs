@@ -2,6 +2,40 @@
 
 use super::{CMember, CRecord, CType, Form, Signature};
 
+/// Candidates tried at once: the first are the smallest by far, and most often one of them will do.
+const AT_ONCE: usize = 6;
+
+/// The smallest signature reached from `start` in at most `rounds` steps that still has a difference of the kind of `why`, with what is said
+/// of it. `differs` says of each of some signatures what is different, if something is.
+///
+/// # Errors
+/// Those of `differs`.
+pub fn smallest<E>(
+    start: &Signature,
+    why: &str,
+    rounds: usize,
+    mut differs: impl FnMut(&[Signature]) -> Result<Vec<Option<String>>, E>,
+) -> Result<(Signature, String), E> {
+    let (mut found, mut words) = (start.clone(), why.to_owned());
+    'rounds: for _ in 0..rounds {
+        for some in found.smaller().chunks(AT_ONCE) {
+            for (signature, other) in some.iter().zip(differs(some)?) {
+                if let Some(other) = other.filter(|other| kind(other) == kind(&words)) {
+                    (found, words) = (signature.clone(), other);
+                    continue 'rounds;
+                }
+            }
+        }
+        break;
+    }
+    Ok((found, words))
+}
+
+/// The first word of a difference, which stays the same while the signature is made smaller.
+fn kind(why: &str) -> &str {
+    why.split([' ', ':']).next().unwrap_or(why)
+}
+
 impl Signature {
     /// Signatures that are smaller by one step. Following them ends.
     #[must_use]

@@ -59,7 +59,9 @@ impl Difference {
         })
     }
 
-    pub(super) fn inside(mut self, how: &str) -> Self {
+    /// The same, found in the circumstances that `how` names.
+    #[must_use]
+    pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
         self
     }

@@ -14,67 +14,61 @@ use super::{
 use crate::case::Case;
 use crate::jit::{Twist, VARIANTS};
 
-/// Cases of one library with their Cranelift sides, compiled.
+/// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct Together {
     engine: Engine,
-    cases: Vec<[Result<Side, Fault>; 2]>,
+    cases: Vec<Result<(Plan, Side), Fault>>,
 }
 
-/// Cranelift's side of a case in one direction.
-#[derive(Clone, Debug)]
+/// Cranelift's side of a case.
+#[derive(Clone, Copy, Debug)]
 enum Side {
-    Call(Plan, Shim),
-    Callee(Plan, usize, FuncId),
+    Call(Shim),
+    /// Variant and function.
+    Callee(usize, FuncId),
 }
 
 impl Together {
-    /// Compiles both directions of `cases`, whose C sides `ground` has under the same numbers. `turn` turns the variants.
+    /// Compiles one direction of `cases`, whose C sides `ground` has under the same numbers. `turn` turns the variants.
     ///
     /// # Errors
     /// [`Fault`] if there is no engine, or what was compiled cannot be made ready: then [`observe`](super::observe) tells which case is to blame.
     pub fn build<'c>(
         ground: &Ground<'_>,
-        cases: impl IntoIterator<Item = (&'c Case, FnSig)>,
+        cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
+        direction: Direction,
         turn: usize,
     ) -> Result<Self, Fault> {
         let mut engine = Engine::new(ground.settings)?;
         let lower = Lowering::new(engine.isa())?;
-        let cases = cases.into_iter().enumerate();
-        let cases = cases
-            .map(|(index, (case, sig))| {
-                Direction::ALL.map(|direction| {
-                    let plan = Plan::new(case, sig.clone(), |sig| sig, index)?;
-                    let variant = (index + turn) % VARIANTS;
-                    side(ground, &plan, &mut engine, &lower, direction, variant)
-                        .map_err(|fault| needed(fault, &plan, direction))
-                })
-            })
-            .collect();
+        let mut one = |(index, (case, sig)): (usize, (&Case, Result<FnSig, cabi::Error>))| {
+            let sig = sig.map_err(clif_cabi::LowerError::from)?;
+            let plan = Plan::new(case, sig, |sig| sig, index)?;
+            let variant = (index + turn) % VARIANTS;
+            match side(ground, &plan, &mut engine, &lower, direction, variant) {
+                Ok(side) => Ok((plan, side)),
+                Err(fault) => Err(needed(fault, &plan, direction)),
+            }
+        };
+        let cases = cases.into_iter().enumerate().map(&mut one).collect();
         engine.finalize()?;
         Ok(Self { engine, cases })
     }
 
-    /// Makes the call of case `index` in one direction.
+    /// Makes the call of case `index`.
     ///
     /// # Errors
     /// [`Fault`].
-    pub fn play(
-        &self,
-        ground: &Ground<'_>,
-        index: usize,
-        direction: Direction,
-    ) -> Result<(), Fault> {
-        let at = Direction::ALL.iter().position(|one| *one == direction);
-        let side = at.and_then(|at| self.cases.get(index)?.get(at));
+    pub fn play(&self, ground: &Ground<'_>, index: usize) -> Result<(), Fault> {
+        let (plan, side) = match self.cases.get(index) {
+            Some(Ok(built)) => built,
+            Some(Err(fault)) => return Err(fault.clone()),
+            None => return Err(Difference::from("no such case").into()),
+        };
+        let round = &rounds(plan)[index % 2];
         match side {
-            None => Err(Difference::from("no such case").into()),
-            Some(Err(fault)) => Err(fault.clone()),
-            Some(Ok(Side::Call(plan, shim))) => {
-                let round = &rounds(plan)[index % 2];
-                Ok(shim.play(ground, plan, &self.engine, round)?)
-            }
-            Some(Ok(Side::Callee(plan, variant, id))) => {
-                let round = &rounds(plan)[index % 2];
+            Side::Call(shim) => Ok(shim.play(ground, plan, &self.engine, round)?),
+            Side::Callee(variant, id) => {
                 let what = |found: Difference| found.inside(&format!("variant {variant}"));
                 Ok(callee(ground, plan, &self.engine, *id, round).map_err(what)?)
             }
@@ -94,12 +88,11 @@ fn side(
     Ok(match direction {
         Direction::Call => {
             let import = import(ground, plan, engine, lower)?;
-            let shim = Shim::build(plan, engine, lower, import, variant, right)?;
-            Side::Call(plan.clone(), shim)
+            Side::Call(Shim::build(plan, engine, lower, import, variant, right)?)
         }
-        Direction::Callee => {
-            let id = function(ground, plan, engine, lower, variant, right)?;
-            Side::Callee(plan.clone(), variant, id)
-        }
+        Direction::Callee => Side::Callee(
+            variant,
+            function(ground, plan, engine, lower, variant, right)?,
+        ),
     })
 }

@@ -1,5 +1,7 @@
 //! Cases of one compiler: their C halves compiled many to a file, in parallel, and every call made in a child process.
 
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +13,15 @@ use crate::case::Case;
 use crate::child::{self, Outcome};
 use crate::guard::Rooms;
 use crate::halves::Halves;
-use crate::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS};
-use crate::jit::Twist;
+use crate::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS, Together};
+use crate::jit::{Twist, VARIANTS};
 use crate::judge::{Built, JudgeError};
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
+
+/// Bytes of code that the cases of a batch may become together.
+const MEMORY: usize = 1 << 24;
 
 /// Cases whose C halves share one file.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub struct Loaded {
     pub batch: usize,
     /// Its cases, at the compiler's vector level.
     pub cases: Vec<Case>,
+    /// Turns settings and variants where all cases share one engine.
+    turn: usize,
     policy: Policy,
     same_layout: bool,
     halves: Halves,
@@ -63,6 +70,9 @@ pub struct Calls<'a> {
     pub settings: &'a [(String, Settings)],
     /// What is made wrong on purpose.
     pub mistake: Mistake,
+    /// Each case in one variant, all of a batch in one engine: ten times as fast as every case in every variant, in an engine of its own. Then
+    /// nothing is made wrong.
+    pub together: bool,
     /// Child processes at once.
     pub at_once: usize,
 }
@@ -157,9 +167,31 @@ fn load(batch: usize, from: &Batch<'_>, cases: &[&Case], halves: Halves) -> Load
     Loaded {
         batch,
         cases: cases.collect(),
+        turn: batch,
         policy: from.compiler.policy,
         same_layout: from.same_layout,
         halves,
+    }
+}
+
+impl Loaded {
+    /// The halves of `cases`, compiled in another way than [`compile`] does.
+    #[must_use]
+    pub fn of_halves(
+        batch: usize,
+        turn: usize,
+        cases: Vec<Case>,
+        policy: Policy,
+        halves: Halves,
+    ) -> Self {
+        Self {
+            batch,
+            cases,
+            turn,
+            policy,
+            same_layout: true,
+            halves,
+        }
     }
 }
 
@@ -203,7 +235,9 @@ pub fn call(
         done += n;
         progress(Step::Call, done, all);
     };
-    let one = |job: usize, index: usize| jobs[job].run(index, calls, &rooms);
+    // Filled in children only, each of which runs one job.
+    let engine = RefCell::new(None);
+    let one = |job: usize, index: usize| jobs[job].run(index, calls, &rooms, &engine);
     let outcomes = child::run_telling(&sizes, calls.at_once, one, told);
     check_interrupt()?;
     let outcomes = outcomes.map_err(VerifyError::System)?;
@@ -244,10 +278,20 @@ impl Job<'_> {
             Direction::Call => 0,
             Direction::Callee => n / 2,
         };
+        if calls.together {
+            // Behind the variants, which turn too.
+            return &calls.settings[(self.loaded.turn / VARIANTS + turn) % n];
+        }
         &calls.settings[(index + index / n + turn) % n]
     }
 
-    fn run(&self, index: usize, calls: &Calls<'_>, rooms: &Rooms) -> Outcome {
+    fn run(
+        &self,
+        index: usize,
+        calls: &Calls<'_>,
+        rooms: &Rooms,
+        engine: &RefCell<Option<Result<Together, Fault>>>,
+    ) -> Outcome {
         let case = &self.loaded.cases[index];
         let sig = match case.sig_under(self.loaded.policy) {
             Ok(sig) => sig,
@@ -263,11 +307,38 @@ impl Job<'_> {
             Some(convention) => sig.convention(convention),
             None => sig,
         };
-        match interop::observe(&ground, case, sig, index, self.direction, tell, twist) {
+        let apart = || interop::observe(&ground, case, sig, index, self.direction, tell, twist);
+        let result = if calls.together {
+            let mut engine = engine.borrow_mut();
+            match engine.get_or_insert_with(|| self.all(&ground)) {
+                Ok(together) => together.play(&ground, index).map(|()| 1),
+                // Which of the cases is to blame, only each alone can tell.
+                Err(_) => apart(),
+            }
+        } else {
+            apart()
+        };
+        match result {
             Ok(n) => Outcome::Passed(n),
             Err(Fault::Refused(why)) => Outcome::Refused(why),
             Err(Fault::Failed(difference)) => Outcome::Failed(difference.line()),
         }
+    }
+}
+
+impl Job<'_> {
+    /// All cases in one engine.
+    fn all(&self, ground: &Ground<'_>) -> Result<Together, Fault> {
+        let settings = ground.settings.clone().memory(MEMORY);
+        let ground = Ground {
+            settings: &settings,
+            ..*ground
+        };
+        let cases = self.loaded.cases.iter();
+        let cases = cases.map(|case| (case, case.sig_under(self.loaded.policy)));
+        let build = || Together::build(&ground, cases, self.direction, self.loaded.turn);
+        let panicked = |_| Err(Difference::from("panicked").into());
+        catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
 }
 

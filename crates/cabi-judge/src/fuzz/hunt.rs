@@ -1,0 +1,276 @@
+//! The course of a hunt: rounds of sheets, compiled by threads and called in children, until the numbers or the time are used up.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cabi::{FnAbi, Policy};
+use clif_cabi_jit::Settings;
+
+use super::Verdict;
+use super::tally::{Found, Span, Tally};
+use super::trial::{Compiled, Judged, Mode, compile, play};
+use crate::child;
+use crate::generate::{Dialect, Signature, signature, smallest};
+use crate::interop::all_settings;
+use crate::verify::Compiler;
+
+/// Signatures that share one file of C.
+const SHEET: u64 = 128;
+
+/// Sheets that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
+const SHEETS_EACH: usize = 3;
+
+/// Rounds of making one difference smaller.
+const SHRINKS: usize = 80;
+
+/// What is hunted for, and how long.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// Numbers of signatures.
+    pub numbers: Range<u64>,
+    /// The hunt ends after this time, when a round is done.
+    pub time: Option<Duration>,
+    /// Processes at once.
+    pub at_once: usize,
+    /// How many differences of each compiler are made smaller.
+    pub shrinks: usize,
+}
+
+/// Hunts: one tally for each of `judges`, and the numbers that were tried, which are fewer than planned after the time is over or an interrupt.
+/// `told` is called with how many signatures were tried since it was last called.
+///
+/// # Errors
+/// No libclang, a compiler that cannot be started, no child processes.
+pub fn hunt(
+    plan: &Plan,
+    judges: &[Compiler],
+    mut told: impl FnMut(u64),
+) -> Result<(Span, Vec<Tally>), String> {
+    let start = Instant::now();
+    let mut tallies: Vec<Tally> = judges.iter().map(Tally::new).collect();
+    let settings = all_settings();
+    let mut next = plan.numbers.start;
+    let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
+    while next < plan.numbers.end && !child::was_interrupted() && !is_late() {
+        let mut sheets = Vec::new();
+        let wanted = (plan.at_once * SHEETS_EACH).div_ceil(judges.len().max(1));
+        while sheets.len() < wanted && next < plan.numbers.end {
+            // Sheets do not depend on where the hunt began: a number has its settings for ever.
+            let end = (next / SHEET + 1) * SHEET;
+            sheets.push(next..end.min(plan.numbers.end));
+            next = end.min(plan.numbers.end);
+        }
+        let first = sheets.first().map_or(next, |sheet| sheet.start);
+        match round(plan, judges, &settings, &sheets, &mut tallies) {
+            Ok(()) => told(next - first),
+            Err(_) if child::was_interrupted() => {
+                next = first;
+                break;
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64() / judges.len().max(1) as f64;
+    for tally in &mut tallies {
+        tally.seconds = seconds;
+    }
+    let span = Span {
+        seed: plan.seed,
+        first: plan.numbers.start,
+        end: next,
+    };
+    Ok((span, tallies))
+}
+
+/// One sheet under one judge.
+struct Unit<'a> {
+    judge: usize,
+    numbers: &'a Range<u64>,
+    signatures: Vec<Signature>,
+    mode: Mode,
+}
+
+fn dialect(asked: &Compiler, number: u64) -> Dialect {
+    match asked.judge.name() {
+        _ if is_common(number) => Dialect::COMMON,
+        "clang" => Dialect::CLANG,
+        _ => Dialect::GCC,
+    }
+}
+
+/// Whether signature `number` is of the C that all compilers have.
+fn is_common(number: u64) -> bool {
+    number.is_multiple_of(2)
+}
+
+/// How the sheet that starts at `number` is compiled, on both sides.
+fn mode(asked: &Compiler, number: u64) -> Mode {
+    let turn = usize::try_from(number / SHEET % 1024).unwrap_or(0);
+    let optimize = match (asked.judge.command().contains(" -O"), turn % 4) {
+        // What stands in the command is the user's choice.
+        (true, _) => None,
+        // Some bugs of compilers need it.
+        (false, 3) => Some("-O2"),
+        (false, _) => Some("-O0"),
+    };
+    Mode { optimize, turn }
+}
+
+fn round(
+    plan: &Plan,
+    judges: &[Compiler],
+    settings: &[(String, Settings)],
+    sheets: &[Range<u64>],
+    tallies: &mut [Tally],
+) -> Result<(), String> {
+    let mut units = Vec::new();
+    for numbers in sheets {
+        for (judge, asked) in judges.iter().enumerate() {
+            let draw = |number| signature(plan.seed, number, dialect(asked, number));
+            units.push(Unit {
+                judge,
+                numbers,
+                signatures: numbers.clone().map(draw).collect(),
+                mode: mode(asked, numbers.start),
+            });
+        }
+    }
+    let compiled = compile_all(judges, &units, plan.at_once)?;
+    let played = play(compiled, settings, true, plan.at_once)?;
+    for (unit, judged) in units.iter().zip(&played) {
+        let (asked, tally) = (&judges[unit.judge], &mut tallies[unit.judge]);
+        for ((number, signature), judged) in unit.numbers.clone().zip(&unit.signatures).zip(judged)
+        {
+            tally.take(judged, asked.policy);
+            let found = |signature: &Signature, why: &str| {
+                Found::new(asked, plan.seed, number, signature, why)
+            };
+            match &judged.verdict {
+                Verdict::Theirs(why) => tally.theirs(|| found(signature, why)),
+                Verdict::Differs(difference) if tally.failures.len() < plan.shrinks => {
+                    let (smaller, why) =
+                        shrink(asked, unit.mode, settings, signature, &difference.why)?;
+                    tally.failures.push(found(&smaller, &why));
+                }
+                Verdict::Differs(difference) => {
+                    tally.failures.push(found(signature, &difference.why));
+                }
+                Verdict::Same { .. } | Verdict::NotRun { .. } => {}
+            }
+        }
+    }
+    disagreements(judges, &units, &played, tallies);
+    Ok(())
+}
+
+/// Compiles all units in threads, in the order of the units.
+fn compile_all(
+    judges: &[Compiler],
+    units: &[Unit<'_>],
+    at_once: usize,
+) -> Result<Vec<Compiled>, String> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.min(units.len()) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(unit) = units.get(at) else { break };
+                    let made = compile(&judges[unit.judge], &unit.signatures, unit.mode);
+                    if let Ok(mut done) = done.lock() {
+                        done.insert(at, made);
+                    }
+                }
+            });
+        }
+    });
+    let done = done.into_inner().unwrap_or_default();
+    if done.len() < units.len() {
+        return Err("a thread ended early".to_owned());
+    }
+    done.into_values().collect()
+}
+
+/// A smaller signature with a difference of the same kind, one that the compiler has not with itself.
+fn shrink(
+    asked: &Compiler,
+    mode: Mode,
+    settings: &[(String, Settings)],
+    signature: &Signature,
+    why: &str,
+) -> Result<(Signature, String), String> {
+    smallest(signature, why, SHRINKS, |some| {
+        let compiled = compile(asked, some, mode)?;
+        let played = play(vec![compiled], settings, false, 1)?;
+        let verdicts = played.into_iter().flatten().map(|judged| judged.verdict);
+        let why = verdicts.map(|verdict| match verdict {
+            Verdict::Differs(difference) => Some(difference.why),
+            _ => None,
+        });
+        Ok(why.collect())
+    })
+}
+
+/// Counts the policy bits by which two compilers differ in signatures that both have right under their own profiles.
+fn disagreements(
+    judges: &[Compiler],
+    units: &[Unit<'_>],
+    played: &[Vec<Judged>],
+    tallies: &mut [Tally],
+) {
+    let is_right = |judged: &Judged| matches!(judged.verdict, Verdict::Same { .. });
+    for (a, unit) in units.iter().enumerate() {
+        for (b, other) in units.iter().enumerate() {
+            if unit.judge >= other.judge || unit.numbers != other.numbers {
+                continue;
+            }
+            let other = judges[other.judge].policy;
+            for ((number, one), two) in unit.numbers.clone().zip(&played[a]).zip(&played[b]) {
+                if is_common(number) && is_right(one) && is_right(two) {
+                    for bit in deciding_bits(one, judges[unit.judge].policy, other) {
+                        tallies[unit.judge].explain(bit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Several bits that only together change anything.
+const TOGETHER: &str = "several bits together";
+
+/// Which of the bits that two profiles have different change where something goes; none if nothing goes elsewhere.
+fn deciding_bits(judged: &Judged, ours: Policy, theirs: Policy) -> Vec<&'static str> {
+    let Some(case) = &judged.case else {
+        return Vec::new();
+    };
+    let abi = |policy| {
+        let sig = case.sig_under(policy)?;
+        FnAbi::new(&sig, &case.target)
+    };
+    let own = abi(ours);
+    if own == abi(theirs) {
+        return Vec::new();
+    }
+    let differ = Policy::NAMES
+        .iter()
+        .filter(|(bit, _)| ours.has(*bit) != theirs.has(*bit));
+    let deciding = differ.filter(|(bit, _)| {
+        let flipped = if ours.has(*bit) {
+            ours.without(*bit)
+        } else {
+            ours | *bit
+        };
+        abi(flipped) != own
+    });
+    let mut names: Vec<&'static str> = deciding.map(|(_, name)| *name).collect();
+    if names.is_empty() {
+        names.push(TOGETHER);
+    }
+    names
+}

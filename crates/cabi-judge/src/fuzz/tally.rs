@@ -1,0 +1,277 @@
+//! What a hunt found under one compiler, in a form that can be written, read and joined.
+
+use std::collections::BTreeMap;
+
+use cabi::{Policy, VectorLevel};
+use serde::{Deserialize, Serialize};
+
+use super::trial::Judged;
+use super::{Verdict, Who};
+use crate::automaton::Coverage;
+use crate::generate::Signature;
+use crate::verify::Compiler;
+
+/// What explains a difference: the compiler has it with itself, C to C.
+pub(super) const AGAINST_ITSELF: &str = "compiler against itself";
+
+/// How many of the compiler's own differences are kept as blocks.
+const KEPT: usize = 16;
+
+/// The results of a hunt, or of several.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Results {
+    /// Which signatures were tried.
+    pub spans: Vec<Span>,
+    /// One per compiler.
+    pub compilers: Vec<Tally>,
+}
+
+/// Signatures of one seed, from `first` up to `end`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Span {
+    /// The seed.
+    pub seed: u64,
+    /// The first number.
+    pub first: u64,
+    /// The number behind the last.
+    pub end: u64,
+}
+
+/// What was found under one compiler.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    /// Its command.
+    pub command: String,
+    /// The first line of its `--version`.
+    pub version: String,
+    /// The policy bits it was judged under.
+    pub policy: Vec<String>,
+    /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
+    pub vectors: String,
+    /// Signatures tried.
+    pub signatures: u64,
+    /// Signatures without a difference.
+    pub same: u64,
+    /// Calls made.
+    pub calls: u64,
+    /// Seconds, of all processes together as if they had run one after the other on as many cores as there were processes.
+    pub seconds: f64,
+    /// Signatures of which at least one direction is not lowered yet, by reason; those with one direction count under `same` too.
+    pub not_lowered: BTreeMap<String, u64>,
+    /// Signatures that were not tried, by who refuses them and why.
+    pub not_run: BTreeMap<String, u64>,
+    /// Differences that are explained, by explanation: of the compiler's own, or a policy bit by which it differs from another compiler.
+    pub explained: BTreeMap<String, u64>,
+    /// Some of the compiler's own differences.
+    pub theirs: Vec<Found>,
+    /// Differences that nothing explains.
+    pub failures: Vec<Found>,
+    /// Transitions of the assignment automaton that its calls made.
+    #[serde(with = "as_text")]
+    pub coverage: Coverage,
+}
+
+/// A difference.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// A name for it: compiler, seed and number.
+    pub name: String,
+    /// The seed.
+    pub seed: u64,
+    /// The signature's number.
+    pub number: u64,
+    /// What differs.
+    pub why: String,
+    /// The signature as a block of the corpus, made smaller.
+    pub block: String,
+}
+
+impl Found {
+    pub(super) fn new(
+        asked: &Compiler,
+        seed: u64,
+        number: u64,
+        signature: &Signature,
+        why: &str,
+    ) -> Self {
+        let judge = asked.judge.name();
+        let name = format!("fuzz-{judge}-{seed}-{number}");
+        let mut keys = Vec::new();
+        if asked.policy == Policy::CLANG {
+            keys.push("policy: clang".to_owned());
+        }
+        match asked.level {
+            VectorLevel::Baseline => {}
+            VectorLevel::Avx => keys.push("features: avx".to_owned()),
+            VectorLevel::Avx512 => keys.push("features: avx512f".to_owned()),
+        }
+        Self {
+            block: signature.block(&name, "psABI 3.2.3: found by cabi fuzz", &keys),
+            name,
+            seed,
+            number,
+            why: why.to_owned(),
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn new(asked: &Compiler) -> Self {
+        Self {
+            command: asked.judge.command(),
+            version: asked.judge.version().to_owned(),
+            policy: asked.policy.names().map(str::to_owned).collect(),
+            vectors: match asked.level {
+                VectorLevel::Baseline => "baseline",
+                VectorLevel::Avx => "avx",
+                VectorLevel::Avx512 => "avx512",
+            }
+            .to_owned(),
+            signatures: 0,
+            same: 0,
+            calls: 0,
+            seconds: 0.0,
+            not_lowered: BTreeMap::new(),
+            not_run: BTreeMap::new(),
+            explained: BTreeMap::new(),
+            theirs: Vec::new(),
+            failures: Vec::new(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Counts what became of one signature.
+    pub(super) fn take(&mut self, judged: &Judged, policy: Policy) {
+        self.signatures += 1;
+        match &judged.verdict {
+            Verdict::Same { calls, not_lowered } => {
+                self.same += u64::from(*calls > 0);
+                self.calls += *calls as u64;
+                if let Some(why) = not_lowered {
+                    *self.not_lowered.entry(why.clone()).or_default() += 1;
+                }
+                if *calls > 0
+                    && let Some(case) = &judged.case
+                {
+                    self.coverage.note(case, policy);
+                }
+            }
+            Verdict::NotRun { who, why } => {
+                let who = match who {
+                    Who::Libclang => "libclang",
+                    Who::Judge => "the compiler",
+                    Who::Cabi => "cabi",
+                };
+                let why = format!("{who}: {}", general(why));
+                *self.not_run.entry(why).or_default() += 1;
+            }
+            Verdict::Theirs(_) => self.explain(AGAINST_ITSELF),
+            Verdict::Differs(_) => {}
+        }
+    }
+
+    pub(super) fn explain(&mut self, explanation: &str) {
+        *self.explained.entry(explanation.to_owned()).or_default() += 1;
+    }
+
+    /// Keeps one of the compiler's own differences, unless there are enough.
+    pub(super) fn theirs(&mut self, found: impl FnOnce() -> Found) {
+        if self.theirs.len() < KEPT {
+            self.theirs.push(found());
+        }
+    }
+
+    /// How many signatures a second were tried.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.signatures as f64 / self.seconds.max(1e-9)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.signatures += other.signatures;
+        self.same += other.same;
+        self.calls += other.calls;
+        self.seconds += other.seconds;
+        let maps = [
+            (&mut self.not_lowered, other.not_lowered),
+            (&mut self.not_run, other.not_run),
+            (&mut self.explained, other.explained),
+        ];
+        for (all, more) in maps {
+            for (key, n) in more {
+                *all.entry(key).or_default() += n;
+            }
+        }
+        self.theirs.extend(other.theirs);
+        self.theirs.truncate(KEPT);
+        self.failures.extend(other.failures);
+        self.coverage.merge(&other.coverage);
+    }
+}
+
+impl Results {
+    /// Whether nothing is unexplained.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.compilers.iter().all(|tally| tally.failures.is_empty())
+    }
+
+    /// Joins `other` to these: the same compiler under the same policy is one.
+    ///
+    /// # Errors
+    /// The spans that would be counted twice.
+    pub fn join(&mut self, other: Self) -> Result<(), String> {
+        for new in &other.spans {
+            let overlaps =
+                |old: &&Span| old.seed == new.seed && old.first < new.end && new.first < old.end;
+            if let Some(old) = self.spans.iter().find(overlaps) {
+                return Err(format!(
+                    "signatures {}..{} and {}..{} of seed {} would be counted twice",
+                    old.first, old.end, new.first, new.end, new.seed
+                ));
+            }
+        }
+        self.spans.extend(other.spans);
+        self.spans.sort_by_key(|span| (span.seed, span.first));
+        for tally in other.compilers {
+            let same = |own: &&mut Tally| {
+                (&own.command, &own.version, &own.policy)
+                    == (&tally.command, &tally.version, &tally.policy)
+            };
+            match self.compilers.iter_mut().find(same) {
+                Some(own) => own.join(tally),
+                None => self.compilers.push(tally),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A reason without the names and numbers of one case.
+fn general(why: &str) -> String {
+    let mut out = String::new();
+    for c in why.chars().take(160) {
+        if !c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.ends_with('#') {
+            out.push('#');
+        }
+    }
+    out
+}
+
+/// A coverage in a file is one word.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::automaton::Coverage;
+
+    pub(super) fn serialize<S: Serializer>(it: &Coverage, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&it.encode())
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Coverage, D::Error> {
+        let text = String::deserialize(from)?;
+        Coverage::decode(&text).ok_or_else(|| Error::custom("this is no coverage"))
+    }
+}

@@ -1,0 +1,256 @@
+//! What becomes of signatures under one judge: layouts compared, calls made in both directions, failures tried again C to C.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cabi::Policy;
+use cabi_header::HeaderError;
+use clif_cabi_jit::Settings;
+
+use super::sheet::{Entry, Sheet, marked};
+use super::{Verdict, Who};
+use crate::case::Case;
+use crate::child;
+use crate::generate::Signature;
+use crate::halves::Halves;
+use crate::interop::{Difference, Direction};
+use crate::judge::{Built, JudgeError, first_error};
+use crate::layout::{Answer, Table};
+use crate::verify::Compiler;
+use crate::verify::batch::{self, Calls, Loaded, Mistake};
+
+/// How signatures are tried.
+#[derive(Clone, Copy)]
+pub(super) struct Mode {
+    /// What the C halves are optimized with; nothing where the judge's command says it.
+    pub(super) optimize: Option<&'static str>,
+    /// Turns settings and variants.
+    pub(super) turn: usize,
+}
+
+/// A sheet whose C halves are compiled.
+pub(super) struct Compiled {
+    sheet: Sheet,
+    turn: usize,
+    policy: Policy,
+    /// With nothing to run there is none.
+    built: Option<Built>,
+}
+
+impl Compiled {
+    fn load(&self) -> Result<Option<Loaded>, JudgeError> {
+        let Some(built) = &self.built else {
+            return Ok(None);
+        };
+        let cases: Vec<&Case> = self.sheet.entries.iter().map(Entry::case).collect();
+        let halves = Halves::of_built(built, &cases)?;
+        let cases = cases.into_iter().cloned().collect();
+        Ok(Some(Loaded::of_halves(
+            0,
+            self.turn,
+            cases,
+            self.policy,
+            halves,
+        )))
+    }
+}
+
+/// What became of a signature.
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// How it was understood, if it was.
+    pub(super) case: Option<Case>,
+}
+
+/// Reads and compiles `signatures`.
+///
+/// # Errors
+/// No libclang, or a compiler that cannot be started.
+pub(super) fn compile(
+    compiler: &Compiler,
+    signatures: &[Signature],
+    mode: Mode,
+) -> Result<Compiled, String> {
+    let sheet = Sheet::read(signatures, compiler.policy, compiler.level);
+    let mut sheet = sheet.map_err(|error: HeaderError| error.to_string())?;
+    let mut compiled = None;
+    while !sheet.entries.is_empty() && compiled.is_none() && !child::was_interrupted() {
+        let table = sheet.table();
+        match build(compiler, &sheet.text(&table), mode.optimize) {
+            Ok(built) => {
+                compare(&mut sheet, &table, &built)?;
+                compiled = Some(built);
+            }
+            Err(JudgeError::Refused { messages, .. }) => {
+                let blamed = blamed(compiler, &sheet, &messages, mode.optimize)?;
+                let gone = blamed.keys().copied().collect();
+                sheet.drop_entries(&gone, |i| refused(&blamed, i));
+            }
+            Err(other) => return Err(other.to_string()),
+        }
+    }
+    Ok(Compiled {
+        sheet,
+        turn: mode.turn,
+        policy: compiler.policy,
+        built: compiled,
+    })
+}
+
+fn build(compiler: &Compiler, text: &str, optimize: Option<&str>) -> Result<Built, JudgeError> {
+    let mut flags = vec!["-fno-lto", "-w"];
+    flags.extend(optimize);
+    if compiler.judge.name() == "clang" {
+        // Every wrong signature is to be known at once.
+        flags.push("-ferror-limit=0");
+    }
+    compiler.judge.build(text, &flags)
+}
+
+/// The signatures that the compiler's messages are about, each with its first one; if they are about none, what compiling each alone says.
+fn blamed(
+    compiler: &Compiler,
+    sheet: &Sheet,
+    messages: &str,
+    optimize: Option<&str>,
+) -> Result<BTreeMap<usize, String>, String> {
+    let mut blamed: BTreeMap<usize, String> = BTreeMap::new();
+    for line in messages.lines().filter(|line| line.contains("error:")) {
+        let file = line.split(':').next().unwrap_or_default();
+        if let Some(i) = marked(file) {
+            blamed.entry(i).or_insert_with(|| line.to_owned());
+        }
+    }
+    if !blamed.is_empty() {
+        return Ok(blamed);
+    }
+    for entry in &sheet.entries {
+        let alone = sheet.alone(entry.index);
+        match build(compiler, &alone.text(&alone.table()), optimize) {
+            Ok(_) => {}
+            Err(JudgeError::Refused { messages, .. }) => {
+                blamed.insert(entry.index, messages);
+            }
+            Err(other) => return Err(other.to_string()),
+        }
+    }
+    if blamed.is_empty() {
+        return Err(format!("{}: {}", compiler.judge, first_error(messages)));
+    }
+    Ok(blamed)
+}
+
+fn refused(blamed: &BTreeMap<usize, String>, i: usize) -> Verdict {
+    let messages = blamed.get(&i).map_or("", String::as_str);
+    let why = first_error(messages);
+    if messages.contains("internal compiler error") || messages.contains("PLEASE submit a bug") {
+        return Verdict::Theirs(format!("the compiler crashes: {why}"));
+    }
+    Verdict::NotRun {
+        who: Who::Judge,
+        why,
+    }
+}
+
+/// Compares the layouts, and takes those out that differ: values of other sizes cannot be sent.
+fn compare(sheet: &mut Sheet, table: &Table, built: &Built) -> Result<(), String> {
+    let answers = table.answers(built).map_err(|error| error.to_string())?;
+    let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+    for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
+        if let Some(i) = marked(&fact.block)
+            && theirs != fact.ours
+        {
+            let own = |text: &str| text.replace(&format!("r{i}_"), "");
+            let why = format!(
+                "layout: {} is {theirs}, ours {}",
+                own(&fact.what),
+                fact.ours
+            );
+            wrong.entry(i).or_insert(why);
+        }
+    }
+    let gone: BTreeSet<usize> = wrong.keys().copied().collect();
+    sheet.drop_entries(&gone, |i| {
+        Verdict::Differs(wrong.get(&i).cloned().unwrap_or_default().into())
+    });
+    Ok(())
+}
+
+/// Makes the calls of all sheets in child processes: one verdict for each signature of each sheet. `together` and `settings` as in
+/// [`Calls`].
+///
+/// # Errors
+/// No child can be made, or an interrupt.
+pub(super) fn play(
+    sheets: Vec<Compiled>,
+    settings: &[(String, Settings)],
+    together: bool,
+    at_once: usize,
+) -> Result<Vec<Vec<Judged>>, String> {
+    let (mut played, mut all, mut of_sheet) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, compiled) in sheets.into_iter().enumerate() {
+        let loaded = compiled.load().map_err(|error| error.to_string())?;
+        of_sheet.extend(loaded.iter().map(|_| number));
+        all.extend(loaded);
+        played.push((compiled.sheet, Vec::new()));
+    }
+    let calls = Calls {
+        settings,
+        mistake: Mistake::default(),
+        together,
+        at_once,
+    };
+    let called = batch::call(&all, &calls, &|_, _, _| {}).map_err(|error| error.to_string())?;
+    for (number, called) in of_sheet.into_iter().zip(called) {
+        if let Some((_, own)) = played.get_mut(number) {
+            *own = called;
+        }
+    }
+    Ok(played
+        .into_iter()
+        .map(|(sheet, called)| judged(sheet, &called))
+        .collect())
+}
+
+/// One verdict for each signature of a sheet, of what was called of it.
+fn judged(sheet: Sheet, called: &[batch::Called]) -> Vec<Judged> {
+    let n = sheet.entries.len();
+    let mut judged: Vec<Judged> = sheet
+        .verdicts
+        .into_iter()
+        .map(|verdict| Judged {
+            verdict: verdict.unwrap_or_else(|| Verdict::Differs("nothing became of it".into())),
+            case: None,
+        })
+        .collect();
+    for (at, entry) in sheet.entries.into_iter().enumerate() {
+        // One direction stands behind the other.
+        let both = Direction::ALL.iter().enumerate();
+        let both = both.filter_map(|(i, _)| called.get(i * n + at));
+        let verdict = verdict(both);
+        if let Some(place) = judged.get_mut(entry.index) {
+            *place = Judged {
+                verdict,
+                case: Some(entry.into_case()),
+            };
+        }
+    }
+    judged
+}
+
+/// The verdict of both directions.
+fn verdict<'a>(both: impl Iterator<Item = &'a batch::Called>) -> Verdict {
+    let (mut calls, mut not_lowered, mut theirs) = (0, None, None);
+    for called in both {
+        let inside = |found: &Difference| found.clone().inside(called.direction.name());
+        match &called.verdict {
+            batch::Verdict::Passed(n) => calls += n,
+            batch::Verdict::NotLowered(why) => not_lowered = Some(why.clone()),
+            batch::Verdict::AgainstItself(found) => theirs = Some(inside(found).why),
+            batch::Verdict::Differs(found) => return Verdict::Differs(inside(found)),
+        }
+    }
+    match theirs {
+        Some(why) => Verdict::Theirs(why),
+        None => Verdict::Same { calls, not_lowered },
+    }
+}
