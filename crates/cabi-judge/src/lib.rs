@@ -9,6 +9,7 @@
 //! - [`graffiti`]: values whose bytes say where they came from; [`half`]: the C text that makes and takes them.
 //! - [`halves`]: C callees and callers, loaded; [`jit`]: the same in Cranelift; [`interop`]: one against the other, with objects against
 //!   guard pages ([`guard`]); [`child`]: cases in processes of their own, so that a crash belongs to a case. x86-64 with Unix only.
+//! - [`probe`]: the same C halves against registers and stack as `FnAbi` says they are, without Cranelift.
 //! - [`layout`]: sizes, alignments, offsets and bit-fields as compilers have them.
 //! - [`verify`]: headers against compilers, all of the above at once; its batches serve cases from elsewhere too.
 //! - [`generate`]: random signatures, and the smallest that still fails.
@@ -49,6 +50,9 @@ pub mod jit;
 pub mod judge;
 pub mod layout;
 pub mod positions;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod probe;
 pub mod report;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod reproduction;

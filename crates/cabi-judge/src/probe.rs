@@ -1,0 +1,398 @@
+//! The register-dump probe: what a compiler really does with each argument and result, next to what `FnAbi` says.
+//!
+//! A C caller, built by a judge, calls a callee of bare assembly that writes every register of the convention and the stack above the return
+//! address down. A C callee is called by bare assembly that fills all of these from an image, made of the places that `FnAbi` says, and
+//! writes the registers of results down. Neither side in assembly knows a signature, and no code generator of ours takes part.
+//!
+//! x86-64 only: System V, and Win64 as compilers for System V machines have it (`ms_abi`). There is one dump in a process, behind a lock.
+
+use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, RetAbi, Type, VectorLevel};
+
+use crate::case::Case;
+use crate::graffiti::{Painter, Pattern, hex};
+use crate::half::{Images, argument_types, has_result};
+use crate::halves::Halves;
+use crate::interop::{Difference, Value};
+
+mod bare;
+mod image;
+#[cfg(test)]
+mod tests;
+
+use bare::{BYTES, Dumping, Load, STACK};
+use image::{Image, word};
+
+/// The most bytes of the stack, or of a result in memory, that the probe looks at.
+const MAX_BYTES: usize = BYTES - STACK;
+
+/// Bytes above the argument area in which a caller may keep copies whose addresses it passes.
+const FRAME_BYTES: usize = 4096;
+
+/// The C halves of cases of one vector level, to be probed.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe<'h> {
+    halves: &'h Halves,
+    level: VectorLevel,
+}
+
+/// The values of a call.
+struct Values {
+    types: Vec<Type>,
+    /// As C declares them.
+    declared: Vec<Pattern>,
+    /// As they travel.
+    promoted: Vec<Pattern>,
+    result: Pattern,
+}
+
+impl Values {
+    fn of(case: &Case) -> Self {
+        let types = argument_types(case);
+        let mut painter = Painter::default();
+        let declared: Vec<Pattern> = types.iter().map(|ty| painter.paint(ty)).collect();
+        let n_named = case.prototype.params.len();
+        let promote = |(i, (pattern, ty)): (usize, (&Pattern, &Type))| {
+            if i < n_named {
+                pattern.clone()
+            } else {
+                pattern.promoted(ty).1
+            }
+        };
+        Self {
+            promoted: declared.iter().zip(&types).enumerate().map(promote).collect(),
+            declared,
+            types,
+            result: Painter::starting_at(9).paint(&case.prototype.ret),
+        }
+    }
+}
+
+impl<'h> Probe<'h> {
+    /// A probe of `halves`, which were compiled for vectors of `level`.
+    #[must_use]
+    pub fn new(halves: &'h Halves, level: VectorLevel) -> Self {
+        Self { halves, level }
+    }
+
+    /// Both directions of case `index`: what its C caller does, and, unless arguments travel by reference, what its C callee reads and returns.
+    ///
+    /// # Errors
+    /// The first value that is not where `abi` says.
+    pub fn check(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
+        self.check_caller(index, case, abi)?;
+        self.check_callee(index, case, abi)
+    }
+
+    /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
+        let values = Values::of(case);
+        let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
+        if area > MAX_BYTES {
+            return Err("more arguments in memory than the probe looks at".into());
+        }
+        let images = Images::of(&values.types);
+        let mut bytes = vec![0; images.size];
+        for (pattern, offset) in values.declared.iter().zip(&images.offsets) {
+            if let Some(to) = bytes.get_mut(*offset..offset + pattern.bytes.len()) {
+                to.copy_from_slice(&pattern.bytes);
+            }
+        }
+        let escape = match case.prototype.noreturn {
+            true => self.halves.escape().ok_or("the C half is incomplete")?,
+            false => std::ptr::null_mut(),
+        };
+        let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape);
+        let win64 = abi.convention.name == cabi::X86_64_WIN64.name;
+        let _ = self.halves.through(bare::callee(self.level, win64));
+        if !with_room(|| {
+            // SAFETY: the bare callee may be called as any type: it writes to the dump alone, and hands a result's address back.
+            unsafe { self.halves.call(index, &bytes) }
+        }) {
+            return Err("the C half has no caller".into());
+        }
+        empty_x87();
+        check_arguments(abi, &values.promoted, &Image::of_dump(dumping.image()))
+    }
+
+    /// Calls the C callee of case `index` with every argument where `abi` says: it must read each, and its result must be where `abi` says.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
+        let values = Values::of(case);
+        let size = values.result.bytes.len();
+        let align = usize::try_from(case.prototype.ret.align()).unwrap_or(1);
+        let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];
+        let at = memory.as_ptr().align_offset(align);
+        let result = memory.as_ptr() as u64 + at as u64;
+        let image = Image::of_call(abi, &values.types, &values.promoted, result);
+        let read = image.is_some();
+        let image = match image {
+            Some(image) => image,
+            None => self.unread(abi, result),
+        };
+        let area = abi.area_bytes.next_multiple_of(8);
+        if area > MAX_BYTES as u64 || align > 1 << 20 {
+            return Err("more arguments in memory than the probe looks at".into());
+        }
+        let callee = self.halves.callee(index).ok_or("the C half has no callee")?;
+        self.halves.prepare(&values.result.bytes);
+        let load = Load {
+            image: image.bytes().as_ptr(),
+            stack_bytes: area,
+            align: u64::from(abi.area_align.max(16)),
+        };
+        let dumping = Dumping::begin(0, std::ptr::null());
+        // SAFETY: the caller is of this type, reads the image it is given, and calls a function that the judge compiled, which reads
+        // its arguments from registers and stack, and writes to its own buffers and to `memory`, which is large enough for its result.
+        unsafe {
+            self.halves.run(
+                bare::caller(self.level),
+                (&raw const load).cast(),
+                memory.as_mut_ptr(),
+                callee,
+            );
+        }
+        let dump = Image::of_dump(dumping.image());
+        if read {
+            let offsets = Images::of(&values.types).offsets;
+            for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
+                let got = self.halves.seen_bytes(offset, pattern.bytes.len());
+                pattern.check_all(&got).map_err(|why| {
+                    let why = format!("argument {i} as the callee reads it: {why}");
+                    difference(Value::Argument(i), pattern, got, why)
+                })?;
+            }
+        }
+        if !has_result(case) {
+            return Ok(());
+        }
+        let memory = memory.get(at..).unwrap_or_default();
+        check_result(abi, &values.result, &dump, (result, memory))
+    }
+
+    /// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to
+    /// a buffer, but for the registers in which the address for a result may be.
+    fn unread(&self, abi: &FnAbi, result: u64) -> Image {
+        let mut image = Image::full_of(self.halves.given() as u64, abi.area_bytes);
+        if let RetAbi::Indirect { pointer, .. } = abi.ret {
+            image.put_word(pointer, result);
+        }
+        image
+    }
+}
+
+/// Calls `call` with a frame above it that a callee can look into.
+#[inline(never)]
+fn with_room(call: impl FnOnce() -> bool) -> bool {
+    let room = std::hint::black_box([0_u8; BYTES]);
+    let called = call();
+    std::hint::black_box(&room);
+    called
+}
+
+/// A bare callee that owes an x87 result has left one too few.
+fn empty_x87() {
+    // SAFETY: brings back the state every call begins with.
+    unsafe { core::arch::asm!("fninit", options(nostack, nomem)) }
+}
+
+/// Compares the arguments in `dump` with what `abi` says of them.
+fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Image) -> Result<(), Difference> {
+    // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 nobody does.
+    let extended = abi.convention.name == cabi::X86_64_SYSV.name;
+    for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
+        let mut place = arg.place.clone();
+        if let (Place::Parts(parts), true) = (&mut place, arg.named) {
+            // Who is named in a variadic function of Win64 is not looked for in the second register, and gcc leaves that alone.
+            parts.iter_mut().for_each(first_register);
+        }
+        check_place(&place, pattern, extended, dump).map_err(|why| {
+            let got = gathered(&place, pattern.bytes.len(), dump);
+            let why = format!("argument {i} ({}): {why}", arg.place);
+            difference(Value::Argument(i), pattern, got, why)
+        })?;
+    }
+    if let Some(reg) = abi.variadic_count {
+        let al = dump.register(reg).first().copied().unwrap_or(0xff);
+        if al != abi.n_sse {
+            return Err(format!("al is {al}, expected {}", abi.n_sse).into());
+        }
+    }
+    if let RetAbi::Indirect { pointer, .. } = abi.ret {
+        // The C caller offers memory of its own frame, at most a few pages above its argument area.
+        let address = word(dump.location(pointer, 8));
+        if address.wrapping_sub(dump.rsp()) > 1 << 16 {
+            return Err(format!(
+                "{pointer} holds {address:#x}, no address in the caller's frame"
+            )
+            .into());
+        }
+    }
+    let area = dump.area();
+    if !area.is_multiple_of(u64::from(abi.area_align)) {
+        return Err(format!(
+            "the argument area is at {area:#x}, not aligned to {}",
+            abi.area_align
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn check_place(
+    place: &Place,
+    pattern: &Pattern,
+    extended: bool,
+    dump: &Image,
+) -> Result<(), String> {
+    match place {
+        Place::Ignore if pattern.weight() == 0 => Ok(()),
+        Place::Ignore => Err("bytes that count travel nowhere".to_owned()),
+        Place::Parts(parts) if extended => check_parts(parts, pattern, dump),
+        Place::Parts(parts) => check_parts(&unextended(parts), pattern, dump),
+        Place::Stack { offset, .. } => pattern.check_all(dump.stack(*offset, pattern.bytes.len())),
+        Place::Indirect { pointer, .. } => {
+            let address = word(dump.location(*pointer, 8));
+            let copy = dump.stack(address.wrapping_sub(dump.area()), pattern.bytes.len());
+            pattern
+                .check_all(copy)
+                .map_err(|why| format!("the copy at {address:#x}: {why}"))
+        }
+        other => Err(format!("the probe does not look at {other}")),
+    }
+}
+
+/// The bytes of a value where `place` says, for a report: those that are nowhere are 0.
+fn gathered(place: &Place, size: usize, dump: &Image) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    match place {
+        Place::Parts(parts) => {
+            for PlacedPart { part, loc } in parts {
+                let held = dump.location(*loc, usize::from(part.size));
+                let to = bytes.iter_mut().skip(usize::from(part.offset));
+                let pieces = to.zip(held).take(usize::from(part.size));
+                pieces.for_each(|(to, from)| *to = *from);
+            }
+        }
+        Place::Stack { offset, .. } => {
+            let held = dump.stack(*offset, size);
+            bytes.iter_mut().zip(held).for_each(|(to, from)| *to = *from);
+        }
+        _ => {}
+    }
+    bytes
+}
+
+fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &Image) -> Result<(), String> {
+    let mut seen = vec![false; pattern.bytes.len()];
+    for PlacedPart { part, loc } in parts {
+        let from = usize::from(part.offset);
+        let size = usize::from(part.size);
+        let len = usize::from(part.ty.bytes()).max(8);
+        let mut copies = vec![dump.location(*loc, len)];
+        if let Loc::Both(_, second) = loc {
+            copies.push(dump.register(*second));
+        }
+        for bytes in copies {
+            let held = hex(bytes.get(..len).unwrap_or(bytes));
+            for (i, got) in bytes.iter().take(size).enumerate() {
+                pattern
+                    .check(from + i, *got)
+                    .map_err(|why| format!("{loc} holds {held}: {why}"))?;
+            }
+            check_extension(part.extension, size, bytes)
+                .map_err(|why| format!("{loc} holds {held}: {why}"))?;
+        }
+        seen.iter_mut()
+            .skip(from)
+            .take(size)
+            .for_each(|seen| *seen = true);
+    }
+    // Each byte that counts is in some part.
+    let lost = seen
+        .iter()
+        .zip(&pattern.mask)
+        .position(|(seen, mask)| !seen && *mask != 0);
+    lost.map_or(Ok(()), |at| Err(format!("byte {at} is in no part")))
+}
+
+/// gcc and clang extend narrow integers to 32 bits.
+fn check_extension(extension: Extension, size: usize, bytes: &[u8]) -> Result<(), String> {
+    let negative = size
+        .checked_sub(1)
+        .and_then(|top| bytes.get(top))
+        .is_some_and(|top| *top >= 0x80);
+    let fill = match extension {
+        Extension::None => return Ok(()),
+        Extension::Sign if negative => 0xff,
+        _ => 0,
+    };
+    match bytes.get(size..4) {
+        Some(upper) if upper.iter().any(|byte| *byte != fill) => {
+            Err("it is not extended to 32 bits".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compares the result in `dump`, or in `memory`, which was offered at an address, with what `abi` says of it.
+fn check_result(
+    abi: &FnAbi,
+    pattern: &Pattern,
+    dump: &Image,
+    (address, memory): (u64, &[u8]),
+) -> Result<(), Difference> {
+    let size = pattern.bytes.len();
+    let (outcome, got) = match &abi.ret {
+        RetAbi::Parts(parts) => {
+            // What a result's narrow integer is extended to, nobody says.
+            let outcome = check_parts(&unextended(parts), pattern, dump);
+            (outcome, gathered(&Place::Parts(parts.clone()), size, dump))
+        }
+        RetAbi::Indirect { echo, .. } => {
+            let memory = memory.get(..size).unwrap_or_default();
+            let outcome = match echo {
+                Some(echo) if word(dump.register(*echo)) != address => Err(format!(
+                    "{echo} holds {:#x}, not the address {address:#x} it was given",
+                    word(dump.register(*echo))
+                )),
+                _ => pattern.check_all(memory),
+            };
+            (outcome, memory.to_vec())
+        }
+        _ if pattern.weight() == 0 => (Ok(()), Vec::new()),
+        _ => (Err("bytes that count return nowhere".to_owned()), Vec::new()),
+    };
+    outcome.map_err(|why| {
+        let why = format!("result ({}): {why}", abi.ret);
+        difference(Value::Result, pattern, got, why)
+    })
+}
+
+fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Difference {
+    Difference {
+        value: Some(value),
+        expected: pattern.bytes.clone(),
+        got,
+        why,
+    }
+}
+
+fn first_register(placed: &mut PlacedPart) {
+    if let Loc::Both(first, _) = placed.loc {
+        placed.loc = Loc::Reg(first);
+    }
+}
+
+/// The same parts with nothing said of the bits above narrow integers.
+fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
+    let mut parts = parts.to_vec();
+    parts
+        .iter_mut()
+        .for_each(|placed| placed.part.extension = Extension::None);
+    parts
+}
