@@ -2,14 +2,8 @@
 //!
 //! Failures are printed with the smallest type that fails; the corpus is where one that was a bug stays.
 
-#[path = "properties/anything.rs"]
-mod anything;
-
-use std::collections::{BTreeSet, HashSet};
-
-use cabi::{FnAbi, FnSig, Kind, Loc, Place, PlacedPart, Reg, RetAbi, Target, Type, leaves};
-use cabi_judge::graffiti::Painter;
-use cabi_tests::random;
+use cabi::{FnAbi, FnSig, Target, Type};
+use cabi_tests::{random, sound};
 use proptest::prelude::*;
 
 fn config(cases: u32) -> ProptestConfig {
@@ -28,202 +22,9 @@ fn target(win64: bool) -> Target {
     })
 }
 
-/// The bits of `ty` that a value carries: of a transparent union passed as an argument, those of its first member.
-fn travels(ty: &Type, result: bool) -> Vec<u8> {
-    let ty = if result { ty } else { random::passed_as(ty) };
-    Painter::default().paint(ty).mask
-}
-
-/// Each byte that counts is in exactly one part, and no part ends outside the object.
-fn check_parts(ty: &Type, parts: &[PlacedPart], result: bool) -> Result<(), TestCaseError> {
-    for (at, mask) in travels(ty, result).iter().enumerate() {
-        let holds = |placed: &&PlacedPart| {
-            let from = usize::from(placed.part.offset);
-            (from..from + usize::from(placed.part.size)).contains(&at)
-        };
-        let n = parts.iter().filter(holds).count();
-        prop_assert!(n <= 1, "byte {at} of {ty} travels {n} times: {parts:?}");
-        prop_assert!(
-            n == 1 || *mask == 0,
-            "byte {at} of {ty} does not travel: {parts:?}"
-        );
-    }
-    for placed in parts {
-        let end = u64::from(placed.part.offset) + u64::from(placed.part.size);
-        prop_assert!(end <= ty.size(), "{placed:?} ends outside {ty}");
-        prop_assert!(placed.part.size <= placed.part.ty.bytes(), "{placed:?}");
-    }
-    Ok(())
-}
-
-/// Which registers and bytes of the argument area are taken.
-#[derive(Default)]
-struct Taken {
-    regs: HashSet<Reg>,
-    slots: BTreeSet<u64>,
-}
-
-impl Taken {
-    fn loc(&mut self, loc: Loc) -> Result<(), TestCaseError> {
-        match loc {
-            Loc::Reg(reg) => prop_assert!(self.regs.insert(reg), "{reg} is used twice"),
-            Loc::Both(a, b) => {
-                prop_assert!(self.regs.insert(a), "{a} is used twice");
-                prop_assert!(self.regs.insert(b), "{b} is used twice");
-            }
-            Loc::Stack(offset) => self.stack(offset, 8)?,
-            other => prop_assert!(false, "{other:?}"),
-        }
-        Ok(())
-    }
-
-    fn stack(&mut self, offset: u64, size: u64) -> Result<(), TestCaseError> {
-        prop_assert!(offset.is_multiple_of(8), "offset {offset} is no slot");
-        for slot in (offset / 8)..(offset + size).div_ceil(8) {
-            prop_assert!(self.slots.insert(slot), "slot {slot} is used twice");
-        }
-        Ok(())
-    }
-}
-
-/// The places of a signature's arguments: disjoint, inside the area, each byte once.
-fn check_places(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
-    places(sig, abi).map_err(|why| TestCaseError::fail(format!("{}\n{why}", random::c_text(sig))))
-}
-
-fn places(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
-    let mut taken = Taken::default();
-    if let RetAbi::Indirect { pointer, .. } = abi.ret {
-        taken.loc(pointer)?;
-    }
-    for (param, arg) in sig.params().iter().zip(&abi.args) {
-        let ty = &param.ty;
-        match &arg.place {
-            Place::Ignore => {
-                let counts = travels(ty, false).iter().any(|mask| *mask != 0);
-                prop_assert!(!counts, "{ty} travels nowhere");
-            }
-            Place::Parts(parts) => {
-                check_parts(ty, parts, false)?;
-                for placed in parts {
-                    taken.loc(placed.loc)?;
-                }
-            }
-            Place::Stack {
-                offset,
-                size,
-                align,
-            } => {
-                check_size(ty, *size)?;
-                prop_assert!(offset.is_multiple_of(u64::from(*align)));
-                prop_assert!(abi.area_align >= *align, "area align {}", abi.area_align);
-                taken.stack(*offset, *size)?;
-            }
-            Place::Indirect { pointer, size, .. } => {
-                prop_assert_eq!(*size, random::passed_as(ty).size(), "{}", ty);
-                taken.loc(*pointer)?;
-            }
-            Place::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            } => {
-                for reg in *regs {
-                    taken.loc(Loc::Reg(*reg))?;
-                }
-                let on_stack = usize::from(*lanes).saturating_sub(regs.len());
-                taken.stack(*offset, on_stack as u64 * u64::from(*slot))?;
-            }
-            other => prop_assert!(false, "{other:?}"),
-        }
-    }
-    let end = taken.slots.last().map_or(0, |last| 8 * (last + 1));
-    prop_assert!(end <= abi.area_bytes, "area of {} bytes", abi.area_bytes);
-    prop_assert!(abi.area_bytes.is_multiple_of(8));
-    Ok(())
-}
-
-/// A value in memory is there as a whole.
-fn check_size(ty: &Type, size: u64) -> Result<(), TestCaseError> {
-    // Padding that counts takes a register, but with gcc no place on the stack.
-    let nothing = size == 0 && travels(ty, false).iter().all(|mask| *mask == 0);
-    prop_assert!(
-        nothing || size == random::passed_as(ty).size(),
-        "{size} bytes of {ty}"
-    );
-    Ok(())
-}
-
-fn check_result(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
-    let ty = sig.result();
-    match &abi.ret {
-        RetAbi::Parts(parts) => {
-            check_parts(ty, parts, true)?;
-            let mut taken = Taken::default();
-            for placed in parts {
-                taken.loc(placed.loc)?;
-            }
-        }
-        RetAbi::Ignore => {
-            let counts = travels(ty, true).iter().any(|mask| *mask != 0);
-            prop_assert!(!counts, "{ty} returns nowhere");
-        }
-        RetAbi::Void => prop_assert_eq!(ty.kind(), &Kind::Void),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Members of a record: in order and apart in a structure, inside the record, and aligned unless the declaration says otherwise.
-fn check_record(ty: &Type) -> Result<(), TestCaseError> {
-    prop_assert!(ty.align().is_power_of_two());
-    let Some(record) = ty.as_record() else {
-        if let Kind::Array(array) = ty.kind() {
-            check_record(&array.elem)?;
-        }
-        return Ok(());
-    };
-    prop_assert!(
-        ty.size().is_multiple_of(u64::from(ty.align())),
-        "{} bytes, align {}",
-        ty.size(),
-        ty.align()
-    );
-    let structure = record.kind() == cabi::RecordKind::Struct;
-    let attributes = record.attributes();
-    let mut end_bits = 0;
-    for field in record.fields() {
-        let (from, size) = match field.bit_field() {
-            Some(bits) => (field.offset_bits(), u64::from(bits.width)),
-            None => (field.offset() * 8, field.ty().size() * 8),
-        };
-        prop_assert!(from + size <= ty.size() * 8, "{ty}: a member ends outside");
-        if structure {
-            prop_assert!(from >= end_bits, "{ty}: members overlap");
-            end_bits = from + size;
-        } else if field.bit_field().is_none() {
-            prop_assert_eq!(from, 0);
-        }
-        let plain = !attributes.packed && attributes.pack.is_none() && !field.is_packed();
-        if plain && field.bit_field().is_none() {
-            let align = u64::from(field.ty().align());
-            prop_assert!(
-                field.offset().is_multiple_of(align),
-                "{ty}: a member at {}",
-                field.offset()
-            );
-            prop_assert!(u64::from(ty.align()) >= align);
-        }
-        if let Some(asked) = field.asked_align()
-            && field.bit_field().is_none()
-        {
-            let asked = attributes.pack.map_or(asked, |pack| asked.min(pack));
-            prop_assert!(field.offset().is_multiple_of(u64::from(asked)));
-        }
-        check_record(field.ty())?;
-    }
-    Ok(())
+fn sound(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
+    let checked = sound::arguments(sig, abi).and_then(|()| sound::result(sig, abi));
+    checked.map_err(|why| TestCaseError::fail(format!("{}\n{why}", random::c_text(sig))))
 }
 
 proptest! {
@@ -231,17 +32,14 @@ proptest! {
 
     #[test]
     fn layouts_are_sound(ty in random::object(3)) {
-        check_record(&ty)?;
-        for leaf in leaves(&ty) {
-            prop_assert!(leaf.offset_bits + leaf.width_bits <= ty.size() * 8, "{leaf:?} ends outside {ty}");
-        }
+        let checked = sound::record(&ty).and_then(|()| sound::leaves_inside(&ty, usize::MAX));
+        checked.map_err(TestCaseError::fail)?;
     }
 
     #[test]
     fn each_byte_travels_once(sig in random::signature(), win64 in any::<bool>()) {
         if let Ok(abi) = FnAbi::new(&sig, &target(win64)) {
-            check_places(&sig, &abi)?;
-            check_result(&sig, &abi)?;
+            sound(&sig, &abi)?;
         }
     }
 
@@ -268,8 +66,7 @@ proptest! {
         let call = sig.variadic().at_call(unnamed).unwrap();
         if let Ok(abi) = FnAbi::new(&call, &target(win64)) {
             // Both of a Win64 variadic float are one argument.
-            check_places(&call, &abi)?;
-            check_result(&call, &abi)?;
+            sound(&call, &abi)?;
         }
     }
 

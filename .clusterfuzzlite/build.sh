@@ -1,0 +1,24 @@
+#!/bin/bash -eu
+# Builds every fuzz target into $OUT, with its dictionary and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
+# Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=/tmp/out .clusterfuzzlite/build.sh`.
+
+# The repository asks for a stable toolchain; the image may name a nightly itself.
+export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}
+
+cd "$SRC/clif-cabi/tests"
+# Overflow and `debug_assert!` are findings too.
+cargo fuzz build -O --debug-assertions
+
+seeds=$(mktemp -d)
+fuzz/seeds.sh "$seeds"
+for source in fuzz/fuzz_targets/*.rs; do
+  target=$(basename "${source%.rs}")
+  cp "fuzz/target/x86_64-unknown-linux-gnu/release/$target" "$OUT/"
+  if [ -e "fuzz/dictionaries/$target.dict" ]; then
+    cp "fuzz/dictionaries/$target.dict" "$OUT/"
+  fi
+  if [ -d "$seeds/$target" ]; then
+    zip -qjr "$OUT/${target}_seed_corpus.zip" "$seeds/$target"
+  fi
+done
+rm -r "$seeds"

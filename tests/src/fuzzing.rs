@@ -1,0 +1,237 @@
+//! The bodies of the fuzz targets: bytes or text in, and what is wrong out. `tests/fuzz` has a target of one line for each, and
+//! `tests/tests/fuzz_bodies.rs` runs them over seeds, mutated seeds and random bytes, without libFuzzer.
+
+mod draw;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use arbitrary::Unstructured;
+use cabi::{Convention, DataModel, FnAbi, FnSig, Target, Type, X86_64_SYSV};
+use cabi_header::Emitter;
+use cabi_judge::corpus::CorpusFile;
+use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
+use clif_cabi::cranelift_codegen::settings::{self, Flags};
+use clif_cabi::{LowerError, Lowering, value_type};
+use toy::{Failure, Text};
+
+use crate::replayed;
+use crate::sound;
+
+/// Leaves looked at per type: arrays may have very many.
+const MAX_LEAVES: usize = 2000;
+
+/// Types and a signature made of `bytes`, through layout, places, plans and replay: nothing panics, and all agree.
+///
+/// # Errors
+/// What does not.
+pub fn signatures(bytes: &[u8]) -> Result<(), String> {
+    signatures_under(bytes, &X86_64_SYSV)
+}
+
+/// [`signatures`] with another convention for System V's: a broken one must be noticed.
+///
+/// # Errors
+/// What is wrong.
+pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), String> {
+    // Bytes that have run out read as zeros, so every input is a signature.
+    let Ok(drawn) = draw::signature(&mut Unstructured::new(bytes), sysv) else {
+        return Ok(());
+    };
+    let draw::Drawn {
+        types,
+        any_given,
+        mixed,
+        sig,
+        longer,
+        target,
+    } = drawn;
+    for ty in &types {
+        ask(ty, any_given)?;
+    }
+    let told = |why: String| format!("{why}\nof {sig:?}");
+    let abi = FnAbi::new(&sig, &target);
+    explained(&sig, &target, &abi).map_err(told)?;
+    if let Ok(abi) = &abi {
+        if !mixed {
+            let passed = sig.clone().decayed(target.data_model());
+            sound::arguments(&passed, abi).map_err(told)?;
+            sound::result(&sig, abi).map_err(told)?;
+        }
+        prefix(abi, &longer, &target).map_err(told)?;
+    }
+    planned(&sig).map_err(told)
+}
+
+/// What there is to ask of one type.
+fn ask(ty: &Type, any_given: bool) -> Result<(), String> {
+    // All of these must come to an end without a panic.
+    let _ = (ty.to_string(), ty.canonical_align(), value_type(ty));
+    if !any_given {
+        sound::record(ty)?;
+    }
+    sound::leaves_inside(ty, MAX_LEAVES)?;
+    let mut emitter = Emitter::new(&DataModel::LP64);
+    let _ = emitter.declaration(ty, "x");
+    Ok(())
+}
+
+/// An explanation tells what is done, and is refused as that is.
+fn explained(sig: &FnSig, target: &Target, abi: &Result<FnAbi, cabi::Error>) -> Result<(), String> {
+    let explanation = cabi::explain(sig, &[Some("first")], target);
+    let (explanation, abi) = match (explanation, abi) {
+        (Ok(explanation), Ok(abi)) => (explanation, abi),
+        (Err(a), Err(b)) if a == *b && !a.to_string().is_empty() => return Ok(()),
+        (explanation, abi) => {
+            return Err(format!(
+                "explained as {explanation:?}, but placed as {abi:?}"
+            ));
+        }
+    };
+    let told: Vec<&str> = explanation
+        .args
+        .iter()
+        .map(|arg| arg.place.as_str())
+        .collect();
+    let done: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
+    let totals = (explanation.area_bytes, explanation.n_gp, explanation.n_sse);
+    let same = told == done
+        && explanation.ret.place == abi.ret.to_string()
+        && totals == (abi.area_bytes, abi.n_gp, abi.n_sse);
+    let shown = !explanation.to_string().is_empty() && !explanation.summary().is_empty();
+    if same && shown {
+        Ok(())
+    } else {
+        Err(format!(
+            "explained as {explanation:?}, but placed as {abi:?}"
+        ))
+    }
+}
+
+/// A further argument moves no earlier one.
+fn prefix(abi: &FnAbi, longer: &FnSig, target: &Target) -> Result<(), String> {
+    let Ok(long) = FnAbi::new(longer, target) else {
+        return Ok(());
+    };
+    let earlier = long.args.get(..abi.args.len());
+    let same = earlier == Some(&abi.args[..]) && abi.ret == long.ret;
+    let grows =
+        long.area_bytes >= abi.area_bytes && long.n_gp >= abi.n_gp && long.n_sse >= abi.n_sse;
+    if same && grows {
+        Ok(())
+    } else {
+        Err(format!("{abi:?} became {long:?}"))
+    }
+}
+
+/// Calls and entries are planned from one `FnAbi`, and Cranelift has every piece where that says; what is refused, is so in words.
+fn planned(sig: &FnSig) -> Result<(), String> {
+    static ISA: LazyLock<Option<OwnedTargetIsa>> = LazyLock::new(|| {
+        // Where Cranelift was built without this target, there are no plans.
+        let builder = isa::lookup_by_name("x86_64-unknown-linux-gnu").ok()?;
+        builder.finish(Flags::new(settings::builder())).ok()
+    });
+    let Some(isa) = &*ISA else { return Ok(()) };
+    // Not kept: it keeps every plan it has made.
+    let lower = Lowering::new(&**isa).map_err(|error| error.to_string())?;
+    let (call, entry) = (lower.call_plan(sig), lower.entry_plan(sig));
+    for error in [call.as_ref().err(), entry.as_ref().err()]
+        .into_iter()
+        .flatten()
+    {
+        // A plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.
+        if matches!(error, LowerError::Mismatch { .. } | LowerError::Replay(_)) {
+            return Err(error.to_string());
+        }
+    }
+    if let Ok(call) = &call {
+        replayed::check(call.signature(), call.abi())?;
+    }
+    if let Ok(entry) = &entry {
+        replayed::check(entry.signature(), entry.abi())?;
+    }
+    let same = match (&call, &entry) {
+        (Ok(call), Ok(entry)) => {
+            call.abi() == entry.abi() && call.signature().returns == entry.signature().returns
+        }
+        (Err(call), Err(entry)) => call.to_string() == entry.to_string(),
+        // Callees with `...` are not lowered.
+        _ => sig.is_variadic(),
+    };
+    if same {
+        Ok(())
+    } else {
+        Err(format!("calls are {call:?}, entries {entry:?}"))
+    }
+}
+
+/// Text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers are not read.
+///
+/// # Errors
+/// Two answers that do not go together.
+pub fn toy(text: &str) -> Result<(), String> {
+    let program = Text::new("fuzz.toy", text);
+    if program.uses_headers() {
+        return Ok(());
+    }
+    let checked = program.check(&[]);
+    let clif = program.clif(&[]);
+    let abi = program.abi(&[]);
+    for failure in [
+        checked.as_ref().err(),
+        clif.as_ref().err(),
+        abi.as_ref().err(),
+    ] {
+        if let Some(Failure::Wrong(diagnostics)) = failure
+            && !diagnostics.contains("fuzz.toy")
+        {
+            return Err(format!("a diagnostic without a place: {diagnostics:?}"));
+        }
+    }
+    match (checked, clif, abi) {
+        // What is right, can be shown, if this machine has an engine.
+        (Ok(()), Err(Failure::Wrong(why)), _) => Err(format!("right, but not as CLIF: {why}")),
+        (Err(Failure::Wrong(why)), Ok(_), _) => Err(format!("wrong, but not as CLIF: {why}")),
+        _ => Ok(()),
+    }
+}
+
+/// Text as a file of the corpus: what can be read says the same when it was printed and is read again, with the expected lines it has and with
+/// others.
+///
+/// # Errors
+/// What is not the same.
+pub fn abi(text: &str) -> Result<(), String> {
+    let read = |text: &str| CorpusFile::parse("fuzz.abi".as_ref(), text);
+    let file = match read(text) {
+        Ok(file) => file,
+        Err(error) if error.to_string().starts_with("fuzz.abi:") => return Ok(()),
+        Err(error) => return Err(format!("a refusal without a place: {error}")),
+    };
+    let again = |texts: &BTreeMap<String, Vec<String>>| {
+        let printed = file.blessed(texts);
+        read(&printed).map_err(|error| format!("{error}, printed as\n{printed}"))
+    };
+    let same = again(&BTreeMap::new())?;
+    if format!("{:?}", same.blocks) != format!("{:?}", file.blocks) {
+        return Err(format!("{:?} became {:?}", file.blocks, same.blocks));
+    }
+    let lines = vec!["arg 0  Integer  rdi".to_owned(), String::new()];
+    let names = file.blocks.iter().map(|block| block.name.clone());
+    let blessed = again(&names.map(|name| (name, lines.clone())).collect())?;
+    if blessed.blocks.len() != file.blocks.len() {
+        return Err("blessing changed the number of blocks".to_owned());
+    }
+    for (new, old) in blessed.blocks.iter().zip(&file.blocks) {
+        if new.expected != lines {
+            return Err(format!("{}: {:?} was blessed", new.name, new.expected));
+        }
+        let frame = |block: &cabi_judge::corpus::Block| {
+            (block.name.clone(), block.proves.clone(), block.code.clone())
+        };
+        if frame(new) != frame(old) {
+            return Err(format!("{old:?} became {new:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! What the fuzz targets run, without libFuzzer: over their seeds, over seeds with random edits, and over random bytes. A few thousand inputs,
+//! always the same ones; the hunt is libFuzzer's (`tests/fuzz`).
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+
+use std::path::Path;
+
+use cabi_tests::fuzzing;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{RngSeed, TestRunner};
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })
+}
+
+/// One change of a text.
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Lines are taken out.
+    Cut(Index, Index),
+    /// Lines are there twice.
+    Repeat(Index, Index),
+    /// Lines of another seed.
+    Splice(Index, Index, Index),
+    /// A word of the dictionary, or any text.
+    Insert(Index, Index, String),
+    /// A character becomes another.
+    Change(Index, char),
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let at = any::<Index>;
+    let edit = prop_oneof![
+        (at(), at()).prop_map(|(from, n)| Edit::Cut(from, n)),
+        (at(), at()).prop_map(|(from, n)| Edit::Repeat(from, n)),
+        (at(), at(), at()).prop_map(|(seed, from, to)| Edit::Splice(seed, from, to)),
+        (at(), at(), "\\PC{0,3}").prop_map(|(word, to, text)| Edit::Insert(word, to, text)),
+        (at(), any::<char>()).prop_map(|(to, c)| Edit::Change(to, c)),
+    ];
+    vec(edit, 0..6)
+}
+
+/// The texts of a target's seeds, and the words of its dictionary.
+struct Seeds {
+    texts: Vec<String>,
+    words: Vec<String>,
+}
+
+impl Seeds {
+    fn of(target: &str, folders: &[&str], extension: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut texts = Vec::new();
+        for folder in folders {
+            let mut paths: Vec<_> = (root.join(folder).read_dir().unwrap())
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|found| found == extension))
+                .collect();
+            paths.sort();
+            texts.extend(
+                paths
+                    .iter()
+                    .map(|path| std::fs::read_to_string(path).unwrap()),
+            );
+        }
+        let dictionary = root.join(format!("fuzz/dictionaries/{target}.dict"));
+        let dictionary = std::fs::read_to_string(dictionary).unwrap();
+        let words = dictionary.lines().filter_map(|line| {
+            let word = line.strip_prefix('"')?.strip_suffix('"')?;
+            Some(word.replace("\\\"", "\"").replace("\\x0a", "\n"))
+        });
+        Self {
+            texts,
+            words: words.collect(),
+        }
+    }
+
+    fn edited(&self, seed: Index, edits: &[Edit]) -> String {
+        let mut text = seed.get(&self.texts).clone();
+        for edit in edits {
+            let lines = |text: &str| -> Vec<String> {
+                text.split_inclusive('\n').map(str::to_owned).collect()
+            };
+            let mut own = lines(&text);
+            own.push(String::new());
+            match edit {
+                Edit::Cut(from, n) => {
+                    let from = from.index(own.len());
+                    own.drain(from..from + n.index(own.len() - from));
+                }
+                Edit::Repeat(from, n) => {
+                    let from = from.index(own.len());
+                    let again = own[from..from + n.index((own.len() - from).min(9))].to_vec();
+                    own.splice(from..from, again);
+                }
+                Edit::Splice(seed, from, to) => {
+                    let other = lines(seed.get::<String>(&self.texts));
+                    let from = from.index(other.len());
+                    let to = to.index(own.len());
+                    own.splice(to..to, other[from..(from + 9).min(other.len())].to_vec());
+                }
+                Edit::Insert(word, to, more) => {
+                    let word = if more.is_empty() {
+                        word.get(&self.words)
+                    } else {
+                        more
+                    };
+                    let mut at = to.index(text.len() + 1);
+                    while !text.is_char_boundary(at) {
+                        at -= 1;
+                    }
+                    text.insert_str(at, word);
+                    own = lines(&text);
+                }
+                Edit::Change(to, c) => {
+                    let mut chars: Vec<char> = text.chars().collect();
+                    if !chars.is_empty() {
+                        let at = to.index(chars.len());
+                        chars[at] = *c;
+                    }
+                    own = lines(&chars.into_iter().collect::<String>());
+                }
+            }
+            text = own.concat();
+        }
+        text
+    }
+
+    /// Runs `body` over all seeds as they are, then over `cases` edited ones.
+    fn run(&self, body: fn(&str) -> Result<(), String>, cases: u32) {
+        assert!(self.texts.len() > 5 && self.words.len() > 20);
+        for text in &self.texts {
+            assert_eq!(body(text), Ok(()), "{text}");
+        }
+        let edited = (any::<Index>(), edits());
+        let outcome = runner(cases).run(&edited, |(seed, edits)| {
+            let text = self.edited(seed, &edits);
+            body(&text).map_err(|why| TestCaseError::fail(format!("{why}\n{text}")))
+        });
+        outcome.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn text_as_corpus() {
+    let folders = ["corpus/layout", "corpus/x86-64-sysv", "corpus/x86-64-win64"];
+    Seeds::of("abi", &folders, "abi").run(fuzzing::abi, 2000);
+}
+
+#[test]
+fn text_as_toy() {
+    let folders = ["../examples/toy/programs", "../examples/toy/tests/wrong"];
+    Seeds::of("toy", &folders, "toy").run(fuzzing::toy, 1500);
+}
+
+#[test]
+fn bytes_as_signatures() {
+    let outcome = runner(6000).run(&vec(any::<u8>(), 0..500), |bytes| {
+        fuzzing::signatures(&bytes).map_err(TestCaseError::fail)
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The body for signatures notices conventions that give registers out wrongly, for the reason that is.
+#[cfg(all(target_arch = "x86_64", unix))]
+#[test]
+fn broken_conventions_are_noticed() {
+    use cabi_tests::mutants::MUTANTS;
+
+    let controls = [
+        ("rdx-before-rax", "CLIF results: the convention has it in"),
+        ("over-read-tail", "ends outside"),
+    ];
+    for (name, reason) in controls {
+        let mutant = MUTANTS.iter().find(|mutant| mutant.name == name).unwrap();
+        let broken = mutant.convention.unwrap();
+        let outcome = runner(6000).run(&vec(any::<u8>(), 0..500), |bytes| {
+            fuzzing::signatures_under(&bytes, broken).map_err(TestCaseError::fail)
+        });
+        let why = outcome.unwrap_err().to_string();
+        assert!(why.contains(reason), "{name}: {why}");
+    }
+}
