@@ -3,16 +3,13 @@
 //! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
-//!
-//! Every case is called direct, by reference, through a pointer and by an instruction of the caller's own, and the other way round is handed
-//! to C as a callback (`interop.rs`): these are no positions of their own.
-
 use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Options, Prototype, Written};
 
 use crate::case::{Case, Subject};
 use crate::corpus::Block;
 use crate::ctext::{CText, Function};
+use crate::positions::{Slot, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
 pub const MAX_RECORD: u64 = 1 << 14;
@@ -326,66 +323,29 @@ impl Drafts<'_> {
         seen.len()
     }
 
-    /// The positions of one record type; `abi` is that of a call with it alone.
+    /// The drafts of one record type; `abi` is that of a call with it alone.
     fn positions(&mut self, number: usize, name: &str, ty: &Type, abi: &FnAbi) {
-        let record = (name, ty.clone());
-        let (long, double) = (("long", Type::I64), ("double", Type::F64));
-        let behind = |filler: &(&'static str, Type), n: u8| {
-            let mut params = vec![filler.clone(); usize::from(n)];
-            params.push((name, ty.clone()));
-            params.push(filler.clone());
-            params
-        };
-        let (gp, sse) = (abi.n_gp.clamp(1, 6), abi.n_sse.clamp(1, 8));
-        let neighbours = vec![
-            ("char", Type::I8),
-            record.clone(),
-            ("float", Type::F32),
-            record.clone(),
-            ("short", Type::I16),
-        ];
-        let with = [("int", Type::I32), record.clone(), double.clone()];
-        let positions = [
-            ("alone", vec![record.clone()], false),
-            ("one integer register short", behind(&long, 7 - gp), false),
-            ("two integer registers short", behind(&long, 8 - gp), false),
-            ("one vector register short", behind(&double, 9 - sse), false),
-            ("between neighbours", neighbours, false),
-            ("returned", Vec::new(), true),
-            ("returned, with arguments", with.to_vec(), true),
-        ];
-        for (i, (position, params, returned)) in positions.into_iter().enumerate() {
-            let (texts, types) = params.into_iter().map(|(t, ty)| (t.to_owned(), ty)).unzip();
-            let (result, ret) = if returned {
+        for (i, position) in positions(abi).into_iter().enumerate() {
+            let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
+            let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
+            let (result, ret) = if position.returned {
                 (name.to_owned(), ty.clone())
             } else {
                 ("void".to_owned(), Type::VOID)
             };
+            let variadic = !position.unnamed.is_empty();
+            let params: Vec<String> = texts(&position.params);
+            let unnamed: Vec<String> = texts(&position.unnamed);
+            let unnamed_types: Vec<Type> = types(&position.unnamed);
             self.drafts.push(Draft {
-                name: format!("{name}, {position}"),
-                function: function(&format!("cabi_t{number}_{i}"), result, texts, false),
-                params: types,
+                name: format!("{name}, {}", position.name),
+                function: function(&format!("cabi_t{number}_{i}"), result, params, variadic),
+                params: types(&position.params),
                 ret,
-                variadic: false,
-                unnamed: Vec::new(),
+                variadic,
+                unnamed: unnamed.into_iter().zip(unnamed_types).collect(),
             });
         }
-        let unnamed = [record.clone(), double, record];
-        let unnamed = unnamed.into_iter().map(|(text, ty)| (text.to_owned(), ty));
-        let void = "void".to_owned();
-        self.drafts.push(Draft {
-            name: format!("{name}, unnamed"),
-            function: function(
-                &format!("cabi_t{number}_u"),
-                void,
-                vec!["int".to_owned()],
-                true,
-            ),
-            params: vec![Type::I32],
-            ret: Type::VOID,
-            variadic: true,
-            unnamed: unnamed.collect(),
-        });
     }
 }
 

@@ -148,21 +148,43 @@ pub fn judges_required() -> bool {
 impl Judge {
     /// The judge `name` behind `command`, which may carry flags; the error is the reason it cannot judge.
     fn new(name: &'static str, command: &str) -> Result<Self, String> {
-        let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let judge = Self::of_command(command)?;
+        if judge.name != name {
+            return Err(format!("`{command}` is not {name}"));
+        }
+        Ok(judge)
+    }
+
+    /// The judge behind `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
+    ///
+    /// # Errors
+    /// The reason it cannot judge.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_judge::judge::Judge;
+    ///
+    /// match Judge::of_command("gcc -O2 -D 'WHAT=a b'") {
+    ///     Ok(judge) => assert_eq!(judge.command(), "gcc -O2 -D 'WHAT=a b'"),
+    ///     Err(why) => println!("not run: gcc: {why}"),
+    /// }
+    /// assert!(Judge::of_command("gcc 'x").unwrap_err().contains("quote"));
+    /// ```
+    pub fn of_command(command: &str) -> Result<Self, String> {
+        let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut judge = Self {
-            name,
-            command,
+            name: "gcc",
+            command: words,
             version: String::new(),
             missing: BTreeMap::new(),
         };
-        let output = judge
-            .start(&["--version"])
-            .map_err(|error| error.to_string())?;
+        let output = judge.start(&["--version"]).map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if text.contains("clang") != (name == "clang") {
-            return Err(format!("`{}` is not {name}", judge.command.join(" ")));
+        if text.contains("clang") {
+            judge.name = "clang";
         }
         judge.version = text.lines().next().unwrap_or_default().trim().to_owned();
+        judge.check_language()?;
         for row in &TRAITS {
             if !row.capability.runs_here() {
                 judge
@@ -179,32 +201,28 @@ impl Judge {
         Ok(judge)
     }
 
-    /// The judge behind `command`, a compiler and flags of its own, gcc or clang by what it says of itself.
-    ///
-    /// # Errors
-    /// The reason it cannot judge.
-    pub fn of_command(command: &str) -> Result<Self, String> {
-        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-        let judge = Self {
-            name: "gcc",
-            command: words,
-            version: String::new(),
-            missing: BTreeMap::new(),
-        };
-        let output = judge.start(&["--version"]).map_err(|e| e.to_string())?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let name = if text.contains("clang") {
-            "clang"
-        } else {
-            "gcc"
-        };
-        Self::new(name, command)
+    /// A compiler of C++ has other rules even for what looks like C.
+    fn check_language(&self) -> Result<(), String> {
+        let folder = scratch().map_err(|e| e.to_string())?;
+        let file = folder.path().join("language.c");
+        write(&file, "__cplusplus\n").map_err(|e| e.to_string())?;
+        let output = self.start(&["-E", "-P", &file.to_string_lossy()]);
+        let output = output.map_err(|e| e.to_string())?;
+        let command = self.command();
+        if !output.status.success() {
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("`{command}`: {}", first_error(&messages)));
+        }
+        if String::from_utf8_lossy(&output.stdout).trim() != "__cplusplus" {
+            return Err(format!("`{command}` compiles C++, not C"));
+        }
+        Ok(())
     }
 
-    /// The command it is started with, its own flags included.
+    /// The command it is started with, its own flags included, quoted as in a shell.
     #[must_use]
     pub fn command(&self) -> String {
-        self.command.join(" ")
+        shell_words::join(&self.command)
     }
 
     /// The widest vectors that travel in registers under its own flags: a matter of the macros it defines.

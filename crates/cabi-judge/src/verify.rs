@@ -10,10 +10,11 @@ use cabi::{Policy, VectorLevel};
 use cabi_header::Options;
 use clif_cabi_jit::Settings;
 
+use crate::automaton::Coverage;
 use crate::case::Case;
 use crate::child;
 use crate::from_header::{self, FromHeader, Left};
-use crate::interop::{Difference, all_settings};
+use crate::interop::{Difference, Direction, all_settings};
 use crate::judge::{Judge, JudgeError, first_error};
 use crate::layout::{self, Fact, Reply};
 
@@ -81,6 +82,8 @@ pub struct Plan {
 pub struct Read {
     /// As it was named.
     pub name: String,
+    /// The text that was read: the directive that includes it.
+    pub text: String,
     /// Its cases.
     pub found: FromHeader,
 }
@@ -120,6 +123,8 @@ pub struct Part {
     pub called: Vec<Called>,
     /// What was not run, behind what was not read.
     pub skipped: Vec<Left>,
+    /// Whether the compiler refuses the header as a whole.
+    pub refused: bool,
 }
 
 /// A size or offset that differs.
@@ -193,11 +198,13 @@ impl Plan {
         for (compiler, Compiler { judge, .. }) in self.compilers.iter().enumerate() {
             for (header, read) in self.headers.iter().enumerate() {
                 check_interrupt()?;
-                parts.push(asked(Part::new(compiler, header), judge, &flags, read));
+                let mut part = Part::new(compiler, header);
+                part.ask(judge, &flags, read)?;
+                parts.push(part);
             }
         }
         let (mut batches, mut part_of) = (Vec::new(), Vec::new());
-        for (number, part) in parts.iter().enumerate() {
+        for (number, part) in parts.iter().enumerate().filter(|(_, part)| !part.refused) {
             let subject = &self.headers[part.header].found.subject;
             for cases in subject.cases.chunks(BATCH) {
                 part_of.push(number);
@@ -307,7 +314,11 @@ impl Read {
     ) -> Result<Self, VerifyError> {
         let name = name.to_owned();
         match from_header::read(text, options, types, only) {
-            Ok(found) => Ok(Self { name, found }),
+            Ok(found) => Ok(Self {
+                name,
+                text: text.to_owned(),
+                found,
+            }),
             Err(source) => Err(VerifyError::Header { name, source }),
         }
     }
@@ -353,6 +364,22 @@ impl Run<'_> {
                 && self.skipped(part).all(|left| may_be_skipped(left.key))
         })
     }
+
+    /// The transitions of the automaton of assignment that passed.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut seen = Coverage::default();
+        for part in &self.parts {
+            let policy = self.plan.compilers[part.compiler].policy;
+            for called in &part.called {
+                // Most cases pass in both directions: one of them says it.
+                if called.direction == Direction::Call && called.difference().is_none() {
+                    seen.note(&called.case, policy);
+                }
+            }
+        }
+        seen
+    }
 }
 
 impl Called {
@@ -375,6 +402,7 @@ impl Part {
             layouts: Vec::new(),
             called: Vec::new(),
             skipped: Vec::new(),
+            refused: false,
         }
     }
 
@@ -382,6 +410,29 @@ impl Part {
     pub fn differences(&self) -> impl Iterator<Item = (&Called, &Difference)> {
         let differs = |called| Called::difference(called).map(|difference| (called, difference));
         self.called.iter().filter_map(differs)
+    }
+
+    /// Takes what the judge says to the header, and to the layouts of its types.
+    fn ask(&mut self, judge: &Judge, flags: &[&str], read: &Read) -> Result<(), VerifyError> {
+        // Otherwise it would be refused once for each type and each case.
+        match judge.check(&read.text, flags) {
+            Ok(_) => {}
+            Err(JudgeError::Refused { messages, .. }) => {
+                self.refused = true;
+                self.skipped.push(Left {
+                    name: read.name.clone(),
+                    key: REFUSED,
+                    why: first_error(&messages),
+                });
+                return Ok(());
+            }
+            Err(other) => return Err(other.into()),
+        }
+        let subject = &read.found.subject;
+        for (fact, reply) in layout::ask_data(judge, flags, &subject.block.code, subject)? {
+            self.take_fact(fact, reply);
+        }
+        Ok(())
     }
 
     fn take_fact(&mut self, fact: Fact, reply: Reply) {
@@ -418,24 +469,6 @@ impl Part {
     }
 }
 
-/// `part` with what the judge says to the layouts of its header.
-fn asked(mut part: Part, judge: &Judge, flags: &[&str], read: &Read) -> Part {
-    let subject = &read.found.subject;
-    match layout::ask_data(judge, flags, &subject.block.code, subject) {
-        Ok(replies) => {
-            for (fact, reply) in replies {
-                part.take_fact(fact, reply);
-            }
-        }
-        Err(error) => part.skipped.push(Left {
-            name: "sizes and offsets".into(),
-            key: REFUSED,
-            why: refusal(&error),
-        }),
-    }
-    part
-}
-
 /// Whether `case` needs what `judge` has not.
 fn lacking(judge: &Judge, case: &Case) -> Option<&'static str> {
     let mut block = crate::corpus::Block::default();
@@ -447,14 +480,14 @@ fn lacking(judge: &Judge, case: &Case) -> Option<&'static str> {
         .then_some(JUDGE_LACKS)
 }
 
-fn refusal(error: &JudgeError) -> String {
+pub(crate) fn refusal(error: &JudgeError) -> String {
     match error {
         JudgeError::Refused { messages, .. } => first_error(messages),
         other => other.to_string(),
     }
 }
 
-fn check_interrupt() -> Result<(), VerifyError> {
+pub(crate) fn check_interrupt() -> Result<(), VerifyError> {
     if child::was_interrupted() {
         return Err(VerifyError::Interrupted);
     }

@@ -195,6 +195,18 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// The C halves, one for each case.
+    pub(crate) fn halves(&self) -> &Halves {
+        &self.halves
+    }
+
+    /// The choices of their compiler.
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
+    }
+}
+
 type Compiled<'a> = (Vec<&'a Case>, Result<Built, JudgeError>);
 
 /// Compiles `cases` of a batch together; if that fails, each half of them for itself.
