@@ -59,8 +59,9 @@ impl Options {
         self
     }
 
-    /// The language that clang reads: what the last `-x` says, else C++ for the names that C++ headers have.
-    pub(crate) fn language(&self) -> &str {
+    /// The language that clang reads, `c` or `c++` with its variants: what the last `-x` says, else C++ for the names that C++ headers have.
+    #[must_use]
+    pub fn language(&self) -> &str {
         let mut args = self.args.iter();
         let mut said = None;
         while let Some(arg) = args.next() {

@@ -28,6 +28,7 @@ pub const KNOWN_JUDGES: [&str; 2] = ["gcc", "clang"];
 #[derive(Debug)]
 pub struct Judge {
     name: &'static str,
+    text: String,
     command: Vec<String>,
     version: String,
     missing: BTreeMap<Capability, String>,
@@ -174,6 +175,7 @@ impl Judge {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut judge = Self {
             name: "gcc",
+            text: command.trim().to_owned(),
             command: words,
             version: String::new(),
             missing: BTreeMap::new(),
@@ -208,21 +210,23 @@ impl Judge {
         write(&file, "__cplusplus\n").map_err(|e| e.to_string())?;
         let output = self.start(&["-E", "-P", &file.to_string_lossy()]);
         let output = output.map_err(|e| e.to_string())?;
-        let command = self.command();
+        let command = &self.text;
         if !output.status.success() {
             let messages = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("`{command}`: {}", first_error(&messages)));
         }
-        if String::from_utf8_lossy(&output.stdout).trim() != "__cplusplus" {
+        // Behind what the command itself may include.
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text.trim().lines().last() != Some("__cplusplus") {
             return Err(format!("`{command}` compiles C++, not C"));
         }
         Ok(())
     }
 
-    /// The command it is started with, its own flags included, quoted as in a shell.
+    /// The command it is started with, its own flags included, as it was written.
     #[must_use]
     pub fn command(&self) -> String {
-        shell_words::join(&self.command)
+        self.text.clone()
     }
 
     /// The widest vectors that travel in registers under its own flags: a matter of the macros it defines.
