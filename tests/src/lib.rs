@@ -1,12 +1,10 @@
-//! What only tests need: the corpus on disk, the register-dump probe, deliberate mistakes, calls from Cranelift to itself, what holds for
+//! What only tests need: the corpus on disk, deliberate mistakes, calls from Cranelift to itself, what holds for
 //! every signature, the bodies of the fuzz targets.
 
 pub mod corpus;
 pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod mutants;
-#[cfg(all(target_arch = "x86_64", unix))]
-pub mod probe;
 pub mod random;
 pub mod replayed;
 #[cfg(all(target_arch = "x86_64", unix))]

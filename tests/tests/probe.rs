@@ -1,5 +1,6 @@
 //! The register-dump probe over the corpus: each judge calls and is called, and every byte must be where `FnAbi` says under that
-//! judge's profile. For each case that passes, an `FnAbi` with one piece moved must fail: the probe sees what it claims to see.
+//! judge's profile. For each case that passes, an `FnAbi` with one piece moved must fail, as caller and as callee: the probe sees what it claims
+//! to see.
 
 use std::process::ExitCode;
 
@@ -26,12 +27,13 @@ mod suite {
     use cabi_judge::case::Entry;
     use cabi_judge::case::{Case, Subject};
     use cabi_judge::corpus::DEFAULT_TARGET;
-    use cabi_judge::graffiti::{Painter, Pattern};
-    use cabi_judge::half::{Images, argument_types, has_result};
+    use cabi_judge::graffiti::Painter;
+    use cabi_judge::half::{argument_types, has_result};
+    use cabi_judge::halves::Halves;
     use cabi_judge::judge::{Bench, Judge, JudgeError, count_warnings};
+    use cabi_judge::probe::Probe;
     use cabi_judge::report::Report;
     use cabi_tests::corpus::{Corpus, expected};
-    use cabi_tests::probe::{MAX_BYTES, Probe, check_arguments, check_result};
 
     pub(crate) fn run() -> Result<ExitCode, String> {
         let mut report = Report::new("probe").with_expected(&expected())?;
@@ -86,24 +88,25 @@ mod suite {
     /// Builds the halves of `entries` in one file per level of optimization; what a compiler refuses, it refuses alone.
     fn batch(judge: &Judge, entries: &[Entry<'_>], report: &mut Report) {
         let engine = format!("probe {}", judge.name());
-        let built: Result<Vec<Probe>, JudgeError> = ["-O0", "-O2"]
+        let built: Result<Vec<Halves>, JudgeError> = ["-O0", "-O2"]
             .iter()
-            .map(|level| Probe::build(judge, level, entries))
+            .map(|level| Halves::build_at(judge, level, entries))
             .collect();
         match built {
-            Ok(probes) => {
-                let warnings: Vec<&str> = probes.iter().map(Probe::warnings).collect();
+            Ok(halves) => {
+                let warnings: Vec<&str> = halves.iter().map(Halves::warnings).collect();
                 report.note(format!(
                     "{engine}: {} cases, {}",
                     entries.len(),
                     count_warnings(&warnings.concat())
                 ));
                 for (i, (_, case)) in entries.iter().enumerate() {
-                    let outcome = probes
+                    let probe = |halves| Probe::new(halves, case.vectors);
+                    let outcome = halves
                         .iter()
-                        .try_for_each(|probe| one(judge, probe, i, case));
-                    if let (Ok(()), Some(probe)) = (&outcome, probes.last()) {
-                        control(judge, probe, i, case, report);
+                        .try_for_each(|halves| one(judge, probe(halves), i, case));
+                    if let (Ok(()), Some(halves)) = (&outcome, halves.last()) {
+                        control(judge, probe(halves), i, case, report);
                     }
                     report.outcome(&engine, &case.name, outcome);
                 }
@@ -120,53 +123,18 @@ mod suite {
     }
 
     /// Both directions of one case.
-    fn one(judge: &Judge, probe: &Probe, index: usize, case: &Case) -> Result<(), String> {
+    fn one(judge: &Judge, probe: Probe<'_>, index: usize, case: &Case) -> Result<(), String> {
         let sig = case
             .sig(judge.profile())
             .map_err(|error| error.to_string())?;
         let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
-        arguments(probe, index, case, &abi)?;
-        result(probe, index, case, &abi)
-    }
-
-    fn arguments(probe: &Probe, index: usize, case: &Case, abi: &FnAbi) -> Result<(), String> {
-        let types = argument_types(case);
-        let mut painter = Painter::default();
-        let mut patterns: Vec<Pattern> = types.iter().map(|ty| painter.paint(ty)).collect();
-        let images = Images::of(&types);
-        let mut bytes = vec![0; images.size];
-        for (pattern, offset) in patterns.iter().zip(&images.offsets) {
-            bytes[*offset..][..pattern.bytes.len()].copy_from_slice(&pattern.bytes);
-        }
-        for (pattern, ty) in patterns
-            .iter_mut()
-            .zip(&types)
-            .skip(case.prototype.params.len())
-        {
-            *pattern = pattern.promoted(ty).1;
-        }
-        let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
-        if area > MAX_BYTES {
-            return Err("more arguments in memory than the probe looks at".to_owned());
-        }
-        let dump = probe.arguments(index, &bytes, (area + 4096).min(MAX_BYTES));
-        check_arguments(abi, &patterns, &dump.ok_or("the C half has no caller")?)
-    }
-
-    fn result(probe: &Probe, index: usize, case: &Case, abi: &FnAbi) -> Result<(), String> {
-        if !has_result(case) {
-            return Ok(());
-        }
-        let pattern = Painter::starting_at(9).paint(&case.prototype.ret);
-        let dump = probe
-            .result(index, &pattern.bytes)
-            .ok_or("the C half has no callee")?;
-        check_result(abi, &pattern, &dump)
+        let checked = probe.check(index, case, &abi);
+        checked.map_err(|difference| difference.why)
     }
 
     /// Moves one piece of an argument, and one of the result, to other places: the probe must see it. Code that copies a value leaves
     /// its bytes in places of its own, so of several wrong places one may hold the right bytes by chance, but not all.
-    fn control(judge: &Judge, probe: &Probe, index: usize, case: &Case, report: &mut Report) {
+    fn control(judge: &Judge, probe: Probe<'_>, index: usize, case: &Case, report: &mut Report) {
         let Ok(abi) = case
             .sig(judge.profile())
             .and_then(|sig| FnAbi::new(&sig, &case.target))
@@ -182,22 +150,25 @@ mod suite {
         let heavy = |ty: &cabi::Type| Painter::default().paint(ty).weight() >= 2;
         let types = argument_types(case);
         if let Some(at) = types.iter().position(heavy) {
-            let wrong = |n| {
-                let mut wrong = abi.clone();
-                moved(&mut wrong.args[at].place, n).then_some(wrong)
-            };
-            let mut tried = (1..6).filter_map(wrong).peekable();
-            if tried.peek().is_some() {
-                check(
-                    "argument",
-                    tried.any(|wrong| arguments(probe, index, case, &wrong).is_err()),
-                );
+            let wrong: Vec<FnAbi> = (1..6)
+                .filter_map(|n| {
+                    let mut wrong = abi.clone();
+                    moved(&mut wrong.args[at].place, n).then_some(wrong)
+                })
+                .collect();
+            if !wrong.is_empty() {
+                let caught = |wrong| probe.check_caller(index, case, wrong).is_err();
+                check("argument", wrong.iter().any(caught));
+            }
+            if !wrong.is_empty() && !by_reference(&abi) {
+                let caught = |wrong| probe.check_callee(index, case, wrong).is_err();
+                check("parameter", wrong.iter().any(caught));
             }
         }
         if abi.variadic_count.is_some() {
             let mut wrong = abi.clone();
             wrong.n_sse += 1;
-            check("al", arguments(probe, index, case, &wrong).is_err());
+            check("al", probe.check_caller(index, case, &wrong).is_err());
         }
         if has_result(case) && heavy(&case.prototype.ret) {
             let caught = (1..6).any(|n| {
@@ -207,10 +178,20 @@ mod suite {
                     RetAbi::Indirect { echo, .. } => *echo = Some(Reg::Rdx),
                     _ => {}
                 }
-                result(probe, index, case, &wrong).is_err()
+                probe.check_callee(index, case, &wrong).is_err()
             });
             check("result", caught);
         }
+    }
+
+    /// Whether a value travels in a way for which no image is made: then only the result of a callee is looked at.
+    fn by_reference(abi: &FnAbi) -> bool {
+        let both = |parts: &[PlacedPart]| parts.iter().any(|p| matches!(p.loc, Loc::Both(..)));
+        abi.args.iter().any(|arg| match &arg.place {
+            Place::Parts(parts) => both(parts),
+            Place::Ignore | Place::Stack { .. } => false,
+            _ => true,
+        })
     }
 
     /// Moves the pieces of an argument `n` places on; false if it has none.

@@ -8,16 +8,22 @@
 //! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states x 26 shapes = 13104 transitions
 //! ```
 //!
+//! [`Coverage`] is a set of transitions; [`drive`] makes calls that show every one of them.
+//!
 //! Outside of the measure: conventions other than System V, vectors of bools whose lanes travel one by one, and what gcc makes of a record of
 //! unnamed bit-fields alone, which has registers but no room on the stack.
 
 use std::fmt;
 
-use cabi::{Bank, Error, FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Policy, Type};
+use cabi::{
+    Bank, Error, FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Policy, Type, X86_64_SYSV,
+};
 
 use crate::case::Case;
 
 mod coverage;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod drive;
 #[cfg(test)]
 mod tests;
 
@@ -276,6 +282,30 @@ impl Transition {
     /// Every transition.
     pub fn all() -> impl Iterator<Item = Self> + Clone {
         State::all().flat_map(|state| Shape::ALL.map(|shape| Self { state, shape }))
+    }
+
+    /// What argument `index` of `case` shows under `policy`. `None` if it is outside of the measure, or there is no such argument.
+    ///
+    /// # Errors
+    /// [`Error`] if the convention has no place for it, or for an argument before it.
+    pub fn of_argument(case: &Case, policy: Policy, index: usize) -> Result<Option<Self>, Error> {
+        let named = &case.prototype.params;
+        let before: Vec<Type> = named.iter().take(index).map(|(_, ty)| ty.clone()).collect();
+        let unnamed = index.saturating_sub(named.len());
+        let behind = case.unnamed.get(..unnamed).unwrap_or_default();
+        let ret = &case.prototype.ret;
+        let sig = signature(case, policy, &before, behind, ret)?;
+        let abi = FnAbi::new(&sig, &case.target)?;
+        let mut types = named.iter().map(|(_, ty)| ty).chain(&case.unnamed);
+        let Some(ty) = types.nth(index) else {
+            return Ok(None);
+        };
+        let shape = Shape::of(ty, index >= named.len(), case, policy)?;
+        let state = State::after(&abi);
+        let measured = abi.convention.name == X86_64_SYSV.name;
+        Ok(shape
+            .filter(|_| measured)
+            .map(|shape| Self { state, shape }))
     }
 
     /// Its number, below [`Transition::COUNT`].

@@ -59,7 +59,12 @@ impl Values {
             }
         };
         Self {
-            promoted: declared.iter().zip(&types).enumerate().map(promote).collect(),
+            promoted: declared
+                .iter()
+                .zip(&types)
+                .enumerate()
+                .map(promote)
+                .collect(),
             declared,
             types,
             result: Painter::starting_at(9).paint(&case.prototype.ret),
@@ -138,7 +143,10 @@ impl<'h> Probe<'h> {
         if area > MAX_BYTES as u64 || align > 1 << 20 {
             return Err("more arguments in memory than the probe looks at".into());
         }
-        let callee = self.halves.callee(index).ok_or("the C half has no callee")?;
+        let callee = self
+            .halves
+            .callee(index)
+            .ok_or("the C half has no callee")?;
         self.halves.prepare(&values.result.bytes);
         let load = Load {
             image: image.bytes().as_ptr(),
@@ -226,10 +234,9 @@ fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Image) -> Result<()
         // The C caller offers memory of its own frame, at most a few pages above its argument area.
         let address = word(dump.location(pointer, 8));
         if address.wrapping_sub(dump.rsp()) > 1 << 16 {
-            return Err(format!(
-                "{pointer} holds {address:#x}, no address in the caller's frame"
-            )
-            .into());
+            return Err(
+                format!("{pointer} holds {address:#x}, no address in the caller's frame").into(),
+            );
         }
     }
     let area = dump.area();
@@ -280,7 +287,10 @@ fn gathered(place: &Place, size: usize, dump: &Image) -> Vec<u8> {
         }
         Place::Stack { offset, .. } => {
             let held = dump.stack(*offset, size);
-            bytes.iter_mut().zip(held).for_each(|(to, from)| *to = *from);
+            bytes
+                .iter_mut()
+                .zip(held)
+                .for_each(|(to, from)| *to = *from);
         }
         _ => {}
     }
@@ -365,7 +375,10 @@ fn check_result(
             (outcome, memory.to_vec())
         }
         _ if pattern.weight() == 0 => (Ok(()), Vec::new()),
-        _ => (Err("bytes that count return nowhere".to_owned()), Vec::new()),
+        _ => (
+            Err("bytes that count return nowhere".to_owned()),
+            Vec::new(),
+        ),
     };
     outcome.map_err(|why| {
         let why = format!("result ({}): {why}", abi.ret);

@@ -12,7 +12,7 @@ use cabi_judge::half::{Images, argument_types, has_result};
 use cabi_judge::halves::Halves;
 use cabi_judge::judge::{Judge, JudgeError};
 use cabi_judge::layout::{ask, facts};
-use cabi_tests::probe::{MAX_BYTES, Probe, check_arguments, check_result};
+use cabi_judge::probe::Probe;
 
 /// What became of a signature.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -174,13 +174,13 @@ fn probes(
         return Ok(());
     }
     let bare: Vec<Entry<'_>> = entries.iter().map(|(_, entry)| *entry).collect();
-    let built: Result<Vec<Probe>, JudgeError> = LEVELS
+    let built: Result<Vec<Halves>, JudgeError> = LEVELS
         .iter()
-        .map(|level| Probe::build(trial.judge, level, &bare))
+        .map(|level| Halves::build_at(trial.judge, level, &bare))
         .collect();
     match built {
-        Ok(probes) => {
-            for (at, why) in run(trial, &probes, &bare)? {
+        Ok(halves) => {
+            for (at, why) in run(trial, &halves, &bare)? {
                 out[entries[at].0] = Verdict::Differs(why);
             }
             Ok(())
@@ -200,17 +200,18 @@ fn probes(
 /// Runs all entries in a child: those that failed, with the reason.
 fn run(
     trial: &Trial<'_>,
-    probes: &[Probe],
+    halves: &[Halves],
     entries: &[Entry<'_>],
 ) -> Result<Vec<(usize, String)>, String> {
     let one = |_job: usize, index: usize| {
         let case = entries[index].1;
-        for (probe, level) in probes.iter().zip(LEVELS) {
+        for (halves, level) in halves.iter().zip(LEVELS) {
+            let probe = Probe::new(halves, case.vectors);
             if let Err(why) = both_directions(trial, probe, index, case) {
                 return Outcome::Failed(format!("{why} [{level}]"));
             }
         }
-        Outcome::Passed(probes.len())
+        Outcome::Passed(halves.len())
     };
     let outcomes = child::run(&[entries.len()], 1, one).map_err(|error| error.to_string())?;
     let outcomes = outcomes.into_iter().flatten().enumerate();
@@ -225,30 +226,14 @@ fn run(
 
 fn both_directions(
     trial: &Trial<'_>,
-    probe: &Probe,
+    probe: Probe<'_>,
     index: usize,
     case: &Case,
 ) -> Result<(), String> {
     let sig = case.sig(trial.profile).map_err(|error| error.to_string())?;
     let abi = FnAbi::new(&sig, &case.target).map_err(|error| error.to_string())?;
-    let types = argument_types(case);
-    let (mut patterns, images) = images(&types);
-    for (pattern, ty) in patterns
-        .iter_mut()
-        .zip(&types)
-        .skip(case.prototype.params.len())
-    {
-        *pattern = pattern.promoted(ty).1;
-    }
-    let area = usize::try_from(abi.area_bytes).map_err(|error| error.to_string())?;
-    let dump = probe.arguments(index, &images, (area + 4096).min(MAX_BYTES));
-    check_arguments(&abi, &patterns, &dump.ok_or("no caller")?)?;
-    if !has_result(case) {
-        return Ok(());
-    }
-    let pattern = Painter::starting_at(9).paint(&case.prototype.ret);
-    let dump = probe.result(index, &pattern.bytes).ok_or("no callee")?;
-    check_result(&abi, &pattern, &dump)
+    let checked = probe.check(index, case, &abi);
+    checked.map_err(|difference| difference.why)
 }
 
 /// A pattern for each type, and the images a caller takes them from.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use cabi::{Error, FnAbi, Policy, Type, X86_64_SYSV};
+use cabi::{Error, FnAbi, Policy};
 
-use super::{Shape, State, Transition, signature};
+use super::Transition;
 use crate::case::Case;
 
 /// Words of the set.
@@ -56,28 +56,9 @@ impl Coverage {
     }
 
     fn walk(&mut self, case: &Case, policy: Policy) -> Result<(), Error> {
-        let named: Vec<Type> = case
-            .prototype
-            .params
-            .iter()
-            .map(|(_, ty)| ty.clone())
-            .collect();
-        let unnamed = &case.unnamed;
-        for i in 0..named.len() + unnamed.len() {
-            let before = named.get(..i.min(named.len())).unwrap_or_default();
-            let behind = unnamed
-                .get(..i.saturating_sub(named.len()))
-                .unwrap_or_default();
-            let ret = &case.prototype.ret;
-            let sig = signature(case, policy, before, behind, ret)?;
-            let abi = FnAbi::new(&sig, &case.target)?;
-            let ty = named.iter().chain(unnamed).nth(i).unwrap_or(&Type::VOID);
-            let own = abi.convention.name == X86_64_SYSV.name;
-            match Shape::of(ty, i >= named.len(), case, policy)?.filter(|_| own) {
-                Some(shape) => self.mark(Transition {
-                    state: State::after(&abi),
-                    shape,
-                }),
+        for i in 0..case.prototype.params.len() + case.unnamed.len() {
+            match Transition::of_argument(case, policy, i)? {
+                Some(transition) => self.mark(transition),
                 None => self.outside = self.outside.saturating_add(1),
             }
         }

@@ -1,0 +1,434 @@
+//! Calls that show every transition of the automaton, both directions, against one compiler.
+//!
+//! For each state and shape there is a function `f(longs, doubles, filler of the stack, VALUE, long, double, record in memory)`: what comes
+//! before the value makes the state, what comes behind shows the state it leads to. The value's type is one of several of its shape
+//! ([`types`]), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
+//!
+//! ```text
+//! transitions ──▶ C text, one per vector level ──▶ halves ──▶ images of registers and stack (probe) ──▶ Cranelift (verify::batch)
+//! ```
+//!
+//! Images show that `FnAbi` is right, Cranelift that its lowering does what `FnAbi` says. What cannot be judged with one type, because the
+//! compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing is counted that did not run.
+
+use std::collections::BTreeMap;
+
+use cabi::{FnAbi, Policy};
+use clif_cabi_jit::Settings;
+
+use super::{Coverage, Shape, Transition};
+use crate::case::Case;
+use crate::interop::{Difference, Direction, all_settings};
+use crate::judge::{Judge, needs};
+use crate::verify::batch::Mistake;
+use crate::verify::{Compiler, Progress, VerifyError};
+
+mod functions;
+mod play;
+mod types;
+
+use functions::Function;
+use play::Verdict;
+
+/// Everything that is to be driven against one compiler.
+#[derive(Debug)]
+pub struct Drive {
+    /// The compiler at its own vector level.
+    own: Level,
+    /// The same at wider ones.
+    wider: Vec<Level>,
+    /// Levels that this machine or the compiler has not, with the reason.
+    absent: Vec<(&'static str, String)>,
+    /// Only so many transitions are left out that every `thinned`th is driven; all, if this is 1. Every shape is among them.
+    pub thinned: usize,
+    /// Compilers and child processes at once.
+    pub at_once: usize,
+    /// Engine settings with their names; the cases take turns.
+    pub settings: Vec<(String, Settings)>,
+    /// What is made wrong on purpose, usually nothing.
+    pub mistake: Mistake,
+}
+
+/// A compiler at one vector level.
+#[derive(Debug)]
+struct Level {
+    compiler: Compiler,
+    /// Names of corpus features that libclang is given.
+    features: Vec<String>,
+    /// The types of each shape, by their numbers in [`types::TYPES`].
+    shapes: BTreeMap<Shape, Vec<usize>>,
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Way {
+    /// One side is an image of registers and stack.
+    Images,
+    /// One side is compiled by Cranelift.
+    Cranelift,
+}
+
+impl Way {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Images, Self::Cranelift];
+}
+
+/// Calls of one way and direction. [`Direction::Call`] calls C.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// How.
+    pub way: Way,
+    /// Who calls whom.
+    pub direction: Direction,
+    /// What was driven without a difference.
+    pub passed: Coverage,
+    /// What was driven and differs.
+    pub differs: Coverage,
+    /// What Cranelift's lowering does not support, by its reason.
+    pub not_lowered: BTreeMap<String, Coverage>,
+}
+
+/// A difference.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What was driven.
+    pub transition: Transition,
+    /// How.
+    pub way: Way,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The function.
+    pub case: Case,
+    /// The declaration of the value's type.
+    pub ty: String,
+    /// What differs.
+    pub difference: Difference,
+}
+
+/// A function that was set aside; another one was tried for its transition, if there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Aside {
+    /// What it was to show.
+    pub transition: Transition,
+    /// The declaration of the value's type.
+    pub ty: String,
+    /// A word for the kind of reason: one of [`KEYS`].
+    pub key: &'static str,
+    /// The reason.
+    pub why: String,
+}
+
+/// `FnAbi` has no place for something in the signature.
+pub const REFUSED_HERE: &str = "refused by the rules";
+/// The compiler refuses the function.
+pub const REFUSED_THERE: &str = crate::verify::REFUSED;
+/// The compiler's own caller and callee disagree.
+pub const AGAINST_ITSELF: &str = crate::verify::AGAINST_ITSELF;
+/// Kinds of reasons for which functions are set aside.
+pub const KEYS: [&str; 3] = [REFUSED_HERE, REFUSED_THERE, AGAINST_ITSELF];
+
+/// What came of a drive.
+#[derive(Debug)]
+pub struct Driven<'a> {
+    /// What was to be driven, and how.
+    pub drive: &'a Drive,
+    /// What was to be driven.
+    pub wanted: Coverage,
+    /// Each way and direction.
+    pub legs: Vec<Leg>,
+    /// The differences.
+    pub found: Vec<Found>,
+    /// Functions that were set aside.
+    pub aside: Vec<Aside>,
+    /// Whether it ended early, because most of a sample differed.
+    pub stopped: bool,
+}
+
+impl Drive {
+    /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if libclang is missing, or the compiler cannot be asked.
+    pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
+        let processors = std::thread::available_parallelism();
+        let (command, policy) = (compiler.judge.command(), compiler.policy);
+        let mut drive = Self {
+            own: Level::new(compiler, &[])?,
+            wider: Vec::new(),
+            absent: Vec::new(),
+            thinned: 1,
+            at_once: processors.map_or(1, usize::from),
+            settings: all_settings(),
+            mistake: Mistake::default(),
+        };
+        for feature in ["avx", "avx512f"] {
+            if drive.shapes_left().next().is_none() {
+                break;
+            }
+            match wider(&command, policy, feature)? {
+                Ok(level) => drive.wider.push(level),
+                Err(why) => drive.absent.push((feature, why)),
+            }
+        }
+        Ok(drive)
+    }
+
+    /// All levels, narrow ones first.
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::once(&self.own).chain(&self.wider)
+    }
+
+    /// Shapes that no type has at any of the levels.
+    fn shapes_left(&self) -> impl Iterator<Item = Shape> {
+        Shape::ALL
+            .into_iter()
+            .filter(|shape| self.level_of(*shape).is_none())
+    }
+
+    /// The narrowest level at which there are types of `shape`.
+    fn level_of(&self, shape: Shape) -> Option<usize> {
+        let has = |level: &Level| level.shapes.contains_key(&shape);
+        self.levels().position(has)
+    }
+
+    /// The compiler at its own vector level.
+    #[must_use]
+    pub fn compiler(&self) -> &Compiler {
+        &self.own.compiler
+    }
+
+    /// The shapes of which nothing can be driven, with the reason.
+    pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
+        let why = self
+            .absent
+            .iter()
+            .map(|(name, why)| format!("no {name}: {why}"));
+        let why = why.collect::<Vec<_>>().join("; ");
+        self.shapes_left().map(move |shape| {
+            let why = if why.is_empty() {
+                "no type of this compiler has it"
+            } else {
+                &why
+            };
+            (shape, why.to_owned())
+        })
+    }
+
+    /// Drives it.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: a function that cannot be read, no processes or memory, an interrupt.
+    pub fn run(&self, progress: Progress<'_>) -> Result<Driven<'_>, VerifyError> {
+        let mut driven = Driven::new(self);
+        let all: Vec<Transition> = Transition::all().filter(|t| self.wants(*t)).collect();
+        // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
+        let sample = if all.len() > 2 * SAMPLE {
+            all.len() / SAMPLE
+        } else {
+            1
+        };
+        let (first, rest): (Vec<_>, Vec<_>) = all
+            .iter()
+            .copied()
+            .enumerate()
+            .partition(|(i, _)| i % sample == 0);
+        for part in [first, rest] {
+            let part: Vec<Transition> =
+                part.into_iter().map(|(_, transition)| transition).collect();
+            if driven.stopped {
+                break;
+            }
+            driven.drive_all(part, progress)?;
+        }
+        Ok(driven)
+    }
+
+    fn wants(&self, transition: Transition) -> bool {
+        let Transition { state, shape } = transition;
+        let at = Shape::ALL.iter().position(|one| *one == shape).unwrap_or(0);
+        (state.number() + at).is_multiple_of(self.thinned.max(1)) && self.level_of(shape).is_some()
+    }
+}
+
+/// So many transitions tell whether it is worth going on.
+const SAMPLE: usize = 400;
+
+/// The compiler behind `command` with the flags of a wider level; the inner error is the reason why not.
+fn wider(
+    command: &str,
+    policy: Policy,
+    feature: &str,
+) -> Result<Result<Level, String>, VerifyError> {
+    let features = [feature.to_owned()];
+    let flags = crate::judge::feature_flags(&features).join(" ");
+    let judge = match Judge::of_command(&format!("{command} {flags}")) {
+        Ok(judge) => judge,
+        Err(why) => return Ok(Err(why)),
+    };
+    match Compiler::new(judge, Some(policy)) {
+        Ok(compiler) => Level::new(compiler, &features).map(Ok),
+        Err(error @ VerifyError::Machine { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+impl Level {
+    fn new(compiler: Compiler, features: &[String]) -> Result<Self, VerifyError> {
+        let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
+        let mut features = features.to_vec();
+        if features.is_empty() {
+            features.extend(functions::feature_of(compiler.level).map(str::to_owned));
+        }
+        let has = |number: &usize| {
+            let mut block = crate::corpus::Block::default();
+            block.code = functions::typedef(*number);
+            let needs = needs(&block);
+            needs
+                .into_iter()
+                .all(|need| compiler.judge.has(need).is_ok())
+        };
+        let numbers: Vec<usize> = (0..types::TYPES.len()).filter(has).collect();
+        for (number, shape) in functions::shapes(&numbers, &features, compiler.policy)? {
+            shapes.entry(shape).or_default().push(number);
+        }
+        Ok(Self {
+            compiler,
+            features,
+            shapes,
+        })
+    }
+}
+
+impl<'a> Driven<'a> {
+    fn new(drive: &'a Drive) -> Self {
+        let legs = Way::ALL.iter().flat_map(|way| {
+            Direction::ALL.map(|direction| Leg {
+                way: *way,
+                direction,
+                passed: Coverage::default(),
+                differs: Coverage::default(),
+                not_lowered: BTreeMap::new(),
+            })
+        });
+        Self {
+            drive,
+            wanted: Coverage::default(),
+            legs: legs.collect(),
+            found: Vec::new(),
+            aside: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Drives `transitions`, each with the types of its shape in turn until one can be judged.
+    fn drive_all(
+        &mut self,
+        transitions: Vec<Transition>,
+        progress: Progress<'_>,
+    ) -> Result<(), VerifyError> {
+        for transition in &transitions {
+            self.wanted.mark(*transition);
+        }
+        let mut open: Vec<(Transition, usize)> = transitions.into_iter().map(|t| (t, 0)).collect();
+        while !open.is_empty() && !self.stopped {
+            let mut functions = Vec::new();
+            for (transition, turn) in open {
+                functions.extend(Function::new(self.drive, transition, turn));
+            }
+            let sheets = functions::sheets(self.drive, functions)?;
+            open = play::play(self, &sheets, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what became of `function` in one way and direction; whether it can be judged.
+    fn take(
+        &mut self,
+        function: &Function,
+        case: &Case,
+        leg: (Way, Direction),
+        verdict: Verdict,
+    ) -> bool {
+        let (way, direction) = leg;
+        let Some(leg) = self.legs.iter_mut().find(|l| (l.way, l.direction) == leg) else {
+            return true;
+        };
+        let transition = function.transition;
+        match verdict {
+            Verdict::Passed => leg.passed.mark(transition),
+            Verdict::NotLowered(why) => leg.not_lowered.entry(why).or_default().mark(transition),
+            Verdict::Differs(difference) => {
+                leg.differs.mark(transition);
+                self.found.push(Found {
+                    transition,
+                    way,
+                    direction,
+                    case: case.clone(),
+                    ty: function.ty(),
+                    difference,
+                });
+            }
+            Verdict::Aside(key, why) => {
+                self.set_aside(function, key, why);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn set_aside(&mut self, function: &Function, key: &'static str, why: String) {
+        let aside = Aside {
+            transition: function.transition,
+            ty: function.ty(),
+            key,
+            why,
+        };
+        if self.aside.last() != Some(&aside) {
+            self.aside.push(aside);
+        }
+    }
+
+    /// What was driven in this direction by some way.
+    fn driven_in(&self, direction: Direction) -> impl Fn(Transition) -> bool {
+        move |transition| {
+            self.legs.iter().any(|leg| {
+                leg.direction == direction
+                    && (leg.passed.has(transition) || leg.differs.has(transition))
+            })
+        }
+    }
+
+    /// What was driven in both directions, by some way.
+    #[must_use]
+    pub fn both(&self) -> Coverage {
+        let mut both = Coverage::default();
+        for transition in Transition::all() {
+            let driven = |direction| self.driven_in(direction)(transition);
+            if Direction::ALL.into_iter().all(driven) {
+                both.mark(transition);
+            }
+        }
+        both
+    }
+
+    /// What was to be driven and was not, in one direction or both, by any way.
+    pub fn undriven(&self) -> impl Iterator<Item = Transition> {
+        let both = self.both();
+        Transition::all().filter(move |t| self.wanted.has(*t) && !both.has(*t))
+    }
+
+    /// Whether everything was driven, without a difference.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.found.is_empty() && !self.stopped && self.undriven().next().is_none()
+    }
+}
+
+/// Where everything in a call of `case` is, with what is made wrong on purpose.
+fn abi(case: &Case, policy: Policy, mistake: Mistake) -> Result<FnAbi, cabi::Error> {
+    let mut sig = case.sig_under(policy)?;
+    if let Some(convention) = mistake.convention {
+        sig = sig.convention(convention);
+    }
+    FnAbi::new(&sig, &case.target)
+}

@@ -1,0 +1,129 @@
+//! A part of the automaton of argument assignment, driven against each compiler in both directions: every shape, in every sixteenth state.
+//! `cabi verify --exhaustive` drives all of it. Broken conventions must show.
+
+use std::process::ExitCode;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+fn main() -> ExitCode {
+    suite::run().unwrap_or_else(|why| {
+        eprintln!("exhaustive: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+fn main() -> ExitCode {
+    println!("exhaustive: not run: it calls on x86-64 System V");
+    ExitCode::SUCCESS
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod suite {
+    use std::process::ExitCode;
+
+    use cabi::Policy;
+    use cabi_judge::automaton::drive::{Drive, Driven};
+    use cabi_judge::judge::{Bench, Judge};
+    use cabi_judge::report::Report;
+    use cabi_judge::verify::Compiler;
+    use cabi_judge::verify::batch::Mistake;
+    use cabi_tests::mutants::MUTANTS;
+
+    /// Every so many transitions are driven.
+    const THINNED: usize = 16;
+
+    /// Every so many in a control.
+    const IN_CONTROLS: usize = 96;
+
+    /// Mistakes that assignment shows.
+    const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
+
+    pub(crate) fn run() -> Result<ExitCode, String> {
+        let mut report = Report::new("exhaustive");
+        let bench = Bench::find();
+        for (name, why) in &bench.absent {
+            report.absent(name, why);
+        }
+        for judge in bench.judges {
+            one(judge, &mut report)?;
+        }
+        Ok(report.finish(true))
+    }
+
+    /// A drive under `policy`, or the judge's own.
+    fn drive(command: &str, policy: Option<Policy>, thinned: usize) -> Result<Drive, String> {
+        let judge = Judge::of_command(command)?;
+        let compiler = Compiler::new(judge, policy).map_err(|error| error.to_string())?;
+        let mut drive = Drive::new(compiler).map_err(|error| error.to_string())?;
+        drive.thinned = thinned;
+        Ok(drive)
+    }
+
+    fn play(drive: &Drive) -> Result<Driven<'_>, String> {
+        drive.run(&|_, _, _| {}).map_err(|error| error.to_string())
+    }
+
+    fn one(judge: Judge, report: &mut Report) -> Result<(), String> {
+        let (name, command) = (judge.name(), judge.command());
+        let right = drive(&command, None, THINNED)?;
+        for (shape, why) in right.shapes_absent() {
+            report.not_run(name, &shape.to_string(), &why);
+        }
+        let driven = play(&right)?;
+        for leg in &driven.legs {
+            report.note(format!(
+                "{judge}: {:?} {:?}: {}",
+                leg.way, leg.direction, leg.passed
+            ));
+        }
+        for aside in &driven.aside {
+            let case = format!("{} {}", aside.transition, aside.ty);
+            report.not_run(name, &case, &format!("{}: {}", aside.key, aside.why));
+        }
+        for found in &driven.found {
+            let case = format!("{} {}", found.transition, found.ty);
+            report.outcome(name, &case, Err(found.difference.why.clone()));
+        }
+        for transition in driven.undriven() {
+            report.outcome(name, &transition.to_string(), Err("not driven".to_owned()));
+        }
+        let all = format!("{} of {}", driven.both(), driven.wanted);
+        let outcome = if driven.is_clean() { Ok(()) } else { Err(all) };
+        report.outcome(name, "every sixteenth transition", outcome);
+        controls(name, &command, report)
+    }
+
+    /// Broken conventions, another convention in the compiler, and another policy than its own must show.
+    fn controls(name: &str, command: &str, report: &mut Report) -> Result<(), String> {
+        let mut caught = |what: &str, drive: &Drive| {
+            let driven = play(drive)?;
+            let outcome = if driven.found.is_empty() {
+                Err("no difference was found".to_owned())
+            } else {
+                Ok(())
+            };
+            report.outcome(&format!("{name} control"), what, outcome);
+            Ok::<(), String>(())
+        };
+        let mut broken = drive(command, None, IN_CONTROLS)?;
+        for mutant in MUTANTS.iter().filter(|m| CONTROLS.contains(&m.name)) {
+            broken.mistake = Mistake {
+                convention: mutant.convention,
+                twist: mutant.twist,
+            };
+            caught(mutant.name, &broken)?;
+        }
+        if name == "gcc" {
+            caught(
+                "-mabi=ms",
+                &drive(&format!("{command} -mabi=ms"), None, IN_CONTROLS)?,
+            )?;
+        }
+        let other = if name == "gcc" {
+            Policy::CLANG
+        } else {
+            Policy::GCC
+        };
+        caught("another policy", &drive(command, Some(other), THINNED)?)
+    }
+}
