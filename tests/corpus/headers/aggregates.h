@@ -1,0 +1,32 @@
+/* Aggregates by value, for every deliberate mistake of tests/src/mutants.rs to show in a run of `verify`: tests/tests/headers.rs. */
+
+/* Sse, Integer: eightbytes that can be exchanged, and registers of two kinds to give back. */
+struct mixed { double x; long n; };
+/* Integer, Integer: all or nothing of two integer registers; rax and rdx as a result. */
+struct pair { long a, b; };
+/* Sse, Sse. */
+struct point { double x, y; };
+/* An eightbyte of an int and a float is Integer. */
+struct merged { float x; int n; };
+/* Three eightbytes are memory; rax is its address as a result. */
+struct triple { long a, b, c; };
+/* An array of floats is Sse. */
+struct floats { float at[3]; };
+/* Memory, whatever its size. */
+struct __attribute__((packed)) unaligned { char tag; double value; };
+/* Tails that no wide load may read. */
+struct tail { char text[11]; };
+struct short_tail { short at[5]; };
+/* Aligned to 16 in memory. */
+struct wide { long double value; };
+
+/* One of each alone in a function of its own, and what records cannot show. */
+struct mixed scale(struct mixed by, struct mixed what, double factor);
+struct pair order(struct pair given, int descending);
+struct triple widen(struct pair of, long by);
+double area(struct point from, struct point to, struct merged unit);
+long count(long a, long b, long c, long d, long e, struct pair both, long last);
+signed char narrow(signed char c, short s, unsigned char u, _Bool b);
+long double exact(long double x, int n);
+_Complex long double root(_Complex long double of);
+int say(const char *format, ...);
