@@ -4,13 +4,18 @@
 #![deny(unsafe_code)]
 
 mod call;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod compilers;
 mod completions;
 mod explain;
+mod fuzz;
 mod man;
 mod reading;
 mod rules;
 mod svg;
 mod verify;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod xml;
 
 use std::process::ExitCode;
 
@@ -24,6 +29,7 @@ Examples:
   cabi explain --svg div.svg -i stdlib.h div
   cabi call -i stdlib.h div 17 5
   cabi verify stdlib.h --cc clang
+  cabi fuzz --count 10000 --cc gcc
   cabi rules x86_64-pc-windows-gnu
 
 Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
@@ -44,6 +50,8 @@ enum Verb {
     Completions(completions::Completions),
     Man(man::Man),
     Verify(verify::Verify),
+    Fuzz(fuzz::Fuzz),
+    Merge(fuzz::Merge),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +62,8 @@ fn main() -> ExitCode {
         Verb::Completions(completions) => completions.run(Cli::command()),
         Verb::Man(man) => man.run(Cli::command()),
         Verb::Verify(verify) => return verify.run(),
+        Verb::Fuzz(fuzz) => return fuzz.run(),
+        Verb::Merge(merge) => return merge.run(),
     };
     match done {
         Ok(text) => write_out(&text),

@@ -11,6 +11,7 @@
 //! A difference is *explained* where the compiler's own caller and callee disagree about the same case. Where two compilers put something at
 //! different places and each call is right under its own profile, the policy bits that say so are counted.
 
+mod copies;
 mod hunt;
 mod sheet;
 mod tally;

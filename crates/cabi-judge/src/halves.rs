@@ -23,6 +23,7 @@ pub struct Halves {
     seen: *mut u8,
     got: *mut u8,
     given: *mut u8,
+    images: *mut u8,
     wide: *mut i64,
     registers: *const u64,
     through: Through,
@@ -33,7 +34,7 @@ pub struct Halves {
 
 type Through = extern "C" fn(*const u8) -> *mut u8;
 type Run = extern "C" fn(*const u8, *const u8, *mut u8, *const u8);
-type RunCall = extern "C" fn(*const u8, *const u8);
+type RunCall = extern "C" fn(*const u8);
 
 /// What the thunk found: registers when the call was made and when it came back.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,7 @@ __attribute__((weak)) _Float16 __truncsfbf2(float x) {
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
+static unsigned char cabi_image_bytes[262144] __attribute__((aligned(64)));
 static long long cabi_wide_values[256];
 static unsigned long cabi_registers[24] __attribute__((used));
 static void *cabi_target __attribute__((used));
@@ -73,6 +75,7 @@ static void *cabi_jump[5];
 CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
 CABI_SYSV void *cabi_got(void) { return cabi_got_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
+CABI_SYSV void *cabi_images(void) { return cabi_image_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
 CABI_SYSV void *cabi_kept(void) { return cabi_registers; }
 extern char cabi_thunk[] __attribute__((visibility("hidden")));
@@ -81,8 +84,8 @@ CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(c
 CABI_SYSV __attribute__((noinline)) void cabi_run(void (CABI_SYSV *shim)(void *, void *, void *), void *args, void *ret, void *callee) {
   if (__builtin_setjmp(cabi_jump) == 0) shim(args, ret, callee);
 }
-CABI_SYSV __attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *), const unsigned char *image) {
-  if (__builtin_setjmp(cabi_jump) == 0) call(cabi_thunk, image, cabi_got_bytes);
+CABI_SYSV __attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *)) {
+  if (__builtin_setjmp(cabi_jump) == 0) call(cabi_thunk, cabi_image_bytes, cabi_got_bytes);
 }
 __asm__(
 ".text\n"
@@ -228,6 +231,7 @@ impl Halves {
                 seen: address(b"cabi_seen")?,
                 got: address(b"cabi_got")?,
                 given: address(b"cabi_given")?,
+                images: address(b"cabi_images")?,
                 wide: address(b"cabi_wide")?.cast(),
                 registers: address(b"cabi_kept")?.cast(),
                 library,
@@ -353,9 +357,13 @@ impl Halves {
     pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
         let name = self.names.get(index);
         let call = name.and_then(|name| self.address(&format!("{name}_call")));
+        // SAFETY: the buffer of FRAME has BUFFER bytes; nothing runs that uses it.
+        unsafe {
+            let len = images.len().min(BUFFER);
+            std::ptr::copy_nonoverlapping(images.as_ptr(), self.images, len);
+        }
         // `call` reads `Images::of` of the case, and the caller answers for the callee.
-        call.inspect(|call| (self.run_call)(*call, images.as_ptr()))
-            .is_some()
+        call.inspect(|call| (self.run_call)(*call)).is_some()
     }
 }
 
@@ -376,7 +384,7 @@ pub fn is_widened(ty: &Type) -> bool {
 }
 
 /// The callee and the caller of one case.
-pub(crate) fn body(case: &Case, prefix: &str) -> String {
+fn body(case: &Case, prefix: &str) -> String {
     callee(case) + &half::caller_through(case, prefix)
 }
 

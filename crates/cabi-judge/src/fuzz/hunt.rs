@@ -18,7 +18,7 @@ use crate::interop::all_settings;
 use crate::verify::Compiler;
 
 /// Signatures that share one file of C.
-const SHEET: u64 = 128;
+const SHEET: u64 = 256;
 
 /// Sheets that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const SHEETS_EACH: usize = 3;

@@ -10,12 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::{FnAbi, Policy, Target, VectorLevel};
 use cabi_header::{Header, HeaderError, Options, Prototype, Reason};
 
+use super::copies::body;
 use super::{Verdict, Who};
 use crate::case::{Case, Subject};
 use crate::corpus::Block;
 use crate::ctext::CText;
 use crate::generate::{Declared, Signature};
-use crate::halves::{FRAME, body};
+use crate::halves::FRAME;
 use crate::layout::Table;
 
 /// Signatures that were understood, and the verdicts on those that were not.
@@ -163,7 +164,7 @@ impl Sheet {
         }
         text.push_str(&table.text());
         for entry in &self.entries {
-            let _ = write!(text, "{}{}", marker(entry.index), body(&entry.case, ""));
+            let _ = write!(text, "{}{}", marker(entry.index), body(&entry.case));
         }
         text
     }

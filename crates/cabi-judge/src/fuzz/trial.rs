@@ -97,7 +97,10 @@ pub(super) fn compile(
 }
 
 fn build(compiler: &Compiler, text: &str, optimize: Option<&str>) -> Result<Built, JudgeError> {
-    let mut flags = vec!["-fno-lto", "-w"];
+    // What is not asked about need not be made.
+    let mut flags = vec!["-fno-lto", "-w", "-fno-asynchronous-unwind-tables"];
+    // See `copies.rs`.
+    flags.push("-fno-strict-aliasing");
     flags.extend(optimize);
     if compiler.judge.name() == "clang" {
         // Every wrong signature is to be known at once.

@@ -215,16 +215,32 @@ impl Draw {
             ("__int128", 16),
         ];
         let (lane, size) = self.random.one_or(&LANES, ("int", 4));
-        let bytes = self
-            .random
-            .one_or(&[4, 8, 8, 16, 16, 16, 32, 32, 64], 16)
-            .max(size);
+        let bytes = if self.is_wide() {
+            self.random.one_or(&[32, 32, 64], 32)
+        } else {
+            self.random.one_or(&[4, 8, 8, 16, 16, 16], 16).max(size)
+        };
         let lane = if lane == "__int128" && bytes == 16 && !self.dialect.one_int128 {
             "long"
         } else {
             lane
         };
         CType::Vector { lane, bytes }
+    }
+
+    /// Whether something is to be wider than 16 bytes, or aligned so. Seldom: one such argument is enough for a call not to be lowered, or to
+    /// have nothing else in its registers.
+    fn is_wide(&mut self) -> bool {
+        self.random.chance(6)
+    }
+
+    /// An alignment that an attribute asks for, in bytes.
+    fn alignment(&mut self, usual: u32) -> u32 {
+        if self.is_wide() {
+            32
+        } else {
+            self.random.one_or(&[1, 2, 4, 8, 16], usual)
+        }
     }
 
     /// A typedef of anything simple, with an alignment of its own.
@@ -234,10 +250,12 @@ impl Draw {
             1 => self.odd(),
             _ => self.scalar(self.palette),
         };
-        CType::Aligned(
-            Box::new(inner),
-            self.random.one_or(&[1, 1, 2, 2, 4, 8, 16, 32, 64], 1),
-        )
+        let align = if self.is_wide() {
+            self.random.one_or(&[32, 64], 32)
+        } else {
+            self.random.one_or(&[1, 1, 2, 2, 4, 8, 16], 1)
+        };
+        CType::Aligned(Box::new(inner), align)
     }
 
     /// A structure or union with `levels` of records inside.
@@ -251,7 +269,7 @@ impl Draw {
             ..CRecord::default()
         };
         if self.random.chance(8) {
-            record.aligned = Some(self.random.one_or(&[1, 2, 4, 8, 16, 32], 8));
+            record.aligned = Some(self.alignment(8));
         }
         if self.random.chance(8) {
             record.pack = Some(self.random.one_or(&[1, 2, 4, 8], 4));
@@ -301,7 +319,7 @@ impl Draw {
         }
         member.packed = self.random.chance(5);
         if self.random.chance(5) {
-            let align = self.random.one_or(&[1, 2, 4, 8, 16, 32], 4);
+            let align = self.alignment(4);
             // On a bit-field's own `aligned`, smaller than its type's alignment or limited by a pragma, gcc and clang differ in layout.
             let differs =
                 matches!(member.form, Form::Bits { .. }) && (align < 16 || pack.is_some());

@@ -75,10 +75,15 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         }
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
-    let counted = group.kind != GroupKind::Ignore && cx.role != Role::Result;
-    if counted && is_all_padding(ty) && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
-        // gcc gives padding that counts a register, but no place on the stack.
+    if group.kind != GroupKind::Ignore
+        && is_all_padding(ty)
+        && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
+    {
+        // gcc gives padding that counts a register, but no place in memory; as a result it is none.
         group.size = 0;
+        if cx.role == Role::Result {
+            group.kind = GroupKind::Ignore;
+        }
     }
     if is_wide_in_variadic(&group, cx) {
         cx.tracer

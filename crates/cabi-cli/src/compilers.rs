@@ -1,0 +1,57 @@
+//! The options that name compilers to judge with, and what stands behind them.
+
+use cabi::Policy;
+use cabi_judge::judge::{Bench, Judge, judges_required};
+use cabi_judge::verify::Compiler;
+use clap::Args;
+
+use crate::reading;
+
+/// Which compilers, how each is judged, and how many processes work at once.
+#[derive(Args)]
+pub(crate) struct Compilers {
+    /// Compiler to judge with, with flags of its own; every gcc and clang found, if none is named.
+    #[arg(long, value_name = "CMD")]
+    cc: Vec<String>,
+    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas; usually the compiler's own.
+    #[arg(long, value_parser = reading::policy)]
+    policy: Option<Policy>,
+    /// Processes at once; usually one per processor.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+/// Known compilers that are not here, with the reasons.
+pub(crate) type Absent = Vec<(&'static str, String)>;
+
+impl Compilers {
+    /// The compilers named, or all that are found; and the known ones that are not.
+    ///
+    /// # Errors
+    /// Why there is none, or why one that was named cannot judge.
+    pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Absent), String> {
+        let (found, absent) = if self.cc.is_empty() {
+            let bench = Bench::find();
+            (bench.judges, bench.absent)
+        } else {
+            let named = self.cc.iter().map(|command| Judge::of_command(command));
+            (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
+        };
+        if found.is_empty() || (judges_required() && !absent.is_empty()) {
+            let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
+            let absent: Vec<String> = absent.collect();
+            return Err(format!("no compiler to judge with: {}", absent.join("; ")));
+        }
+        let compilers = found
+            .into_iter()
+            .map(|judge| Compiler::new(judge, self.policy).map_err(|e| e.to_string()));
+        Ok((compilers.collect::<Result<_, _>>()?, absent))
+    }
+
+    /// Processes at once.
+    pub(crate) fn at_once(&self) -> usize {
+        let processors = std::thread::available_parallelism();
+        let usual = processors.map_or(1, usize::from);
+        self.jobs.unwrap_or(usual).max(1)
+    }
+}

@@ -1,0 +1,227 @@
+//! `cabi fuzz`: random signatures against real compilers, by the hundred thousand; and `cabi merge`, which joins the results of shards.
+//!
+//! The hunt is `cabi_judge::fuzz`'s; here are the options, the progress bar, and the results (`fuzz/results.rs`).
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod results;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::Args;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::compilers::Compilers;
+
+const ABOUT: &str = "\
+Hunts for differences with random signatures.
+
+Types and signatures are drawn with weight on what ABIs find hard, compiled by the compilers named, and called in both directions between \
+code generated here and theirs; layouts are compared too. A difference is made smaller and written as a block that drops into the corpus \
+of tests. It is explained, and no failure, where the compiler's own caller and callee disagree about the same case; where compilers \
+disagree with each other and each is right under its own profile, the policy bits that say so are counted.
+
+A signature is named by seed and number, and is the same on every machine. --shard lets many machines share a run, each of which writes \
+results that `cabi merge` joins. A command without -O has its halves compiled at -O0, every fourth file at -O2.
+
+Exit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi fuzz --count 100000
+  cabi fuzz --seed 7 --minutes 30 --cc 'gcc -O2' --cc clang-19 --out found
+  cabi fuzz --seed 7 --first 4711 --count 1 --cc gcc      one signature again
+  cabi fuzz --count 1000000 --shard $JOB_COMPLETION_INDEX/100 --out out/$JOB_COMPLETION_INDEX
+  cabi merge out/*/fuzz.json";
+
+/// Hunts for differences with random signatures.
+#[derive(Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
+#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
+pub(crate) struct Fuzz {
+    /// Seed: another one, other signatures.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many signatures; usually 10000, or as many as there is time for with --minutes.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Number of the first signature.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    first: u64,
+    /// Ends the hunt after this many minutes.
+    #[arg(long, value_name = "M")]
+    minutes: Option<u64>,
+    /// Only part I of K equal parts, counted from 0.
+    #[arg(long, value_name = "I/K")]
+    shard: Option<Shard>,
+    /// Folder for results: fuzz.json, fuzz.xml (JUnit's), and a .abi file for each difference.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How many differences of each compiler are made smaller.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    shrink: usize,
+    #[cfg(all(target_arch = "x86_64", unix))]
+    #[command(flatten)]
+    compilers: Compilers,
+    /// Prints the results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Joins the results of shards.
+#[derive(Args)]
+#[command(
+    long_about = "Joins results of `cabi fuzz`: fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked.",
+    after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
+)]
+#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
+pub(crate) struct Merge {
+    /// Files that `cabi fuzz --out` wrote.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Folder for the joined results, as of `cabi fuzz`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Prints the results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One part of several.
+#[derive(Clone, Copy)]
+struct Shard {
+    at: u64,
+    of: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no part: write 0/4 for the first of four");
+        let (at, of) = text.split_once('/').ok_or_else(wrong)?;
+        let (at, of) = (at.parse().ok(), of.parse().ok());
+        let (Some(at), Some(of)) = (at, of) else {
+            return Err(wrong());
+        };
+        if at < of {
+            Ok(Self { at, of })
+        } else {
+            Err(format!(
+                "{text}: parts are counted from 0, so the last is {}/{of}",
+                of.saturating_sub(1)
+            ))
+        }
+    }
+}
+
+impl Shard {
+    /// Its part of `count` signatures from `first`.
+    fn part(self, first: u64, count: u64) -> std::ops::Range<u64> {
+        let at = |n: u64| {
+            let share = u128::from(count) * u128::from(n) / u128::from(self.of);
+            first.saturating_add(u64::try_from(share).unwrap_or(u64::MAX))
+        };
+        at(self.at)..at(self.at + 1)
+    }
+}
+
+/// The exit code of a hunt, or of several joined.
+fn exit(found: Result<bool, String>) -> ExitCode {
+    match found {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(message) => {
+            crate::complain(&message);
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Fuzz {
+    /// Hunts and prints what was found.
+    pub(crate) fn run(&self) -> ExitCode {
+        exit(self.found())
+    }
+
+    /// Whether nothing is unexplained.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn found(&self) -> Result<bool, String> {
+        use cabi_judge::{child, fuzz};
+
+        // With a time limit alone there is no other.
+        let usual = if self.minutes.is_some() {
+            u64::MAX / 2
+        } else {
+            10_000
+        };
+        let whole = Shard { at: 0, of: 1 };
+        let plan = fuzz::Plan {
+            seed: self.seed,
+            numbers: self
+                .shard
+                .unwrap_or(whole)
+                .part(self.first, self.count.unwrap_or(usual)),
+            time: self
+                .minutes
+                .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
+            at_once: self.compilers.at_once(),
+            shrinks: self.shrink,
+        };
+        if let Some(folder) = &self.out {
+            // Before hours of work, not behind them.
+            results::make(folder)?;
+        }
+        child::watch_signals();
+        let (compilers, absent) = self.compilers.find()?;
+        let bar = results::bar(&plan);
+        let hunted = fuzz::hunt(&plan, &compilers, |n| bar.inc(n));
+        bar.finish_and_clear();
+        let (span, tallies) = hunted?;
+        let found = fuzz::Results {
+            spans: vec![span],
+            compilers: tallies,
+        };
+        for (name, why) in absent {
+            eprintln!("not run: {name}: {why}");
+        }
+        let clean = results::show(&found, self.out.as_deref(), self.json)?;
+        if child::was_interrupted() {
+            return Err("interrupted; what was found until then is above".to_owned());
+        }
+        Ok(clean)
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    fn found(&self) -> Result<bool, String> {
+        Err("calls are made on x86-64 with Unix only".into())
+    }
+}
+
+impl Merge {
+    /// Joins the results and prints them.
+    pub(crate) fn run(&self) -> ExitCode {
+        exit(self.found())
+    }
+
+    /// Whether nothing is unexplained.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn found(&self) -> Result<bool, String> {
+        let mut all = cabi_judge::fuzz::Results::default();
+        for file in &self.files {
+            let wrong = |why: String| format!("{}: {why}", file.display());
+            let one = results::read(file).map_err(wrong)?;
+            all.join(one).map_err(wrong)?;
+        }
+        if let Some(folder) = &self.out {
+            results::make(folder)?;
+        }
+        results::show(&all, self.out.as_deref(), self.json)
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    fn found(&self) -> Result<bool, String> {
+        Err("results are those of x86-64 with Unix".into())
+    }
+}

@@ -1,0 +1,178 @@
+//! Results of hunts: text, JSON, JUnit's XML, and a block for each difference.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use cabi_judge::fuzz::{Found, Plan, Results, Tally};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::xml::escape;
+
+/// How many differences are printed; files have all.
+const SHOWN: usize = 10;
+
+/// A bar that shows how far a hunt is, on a terminal.
+pub(super) fn bar(plan: &Plan) -> ProgressBar {
+    let count = plan.numbers.end - plan.numbers.start;
+    // Without an end there is only a number.
+    let (bar, template) = if plan.time.is_some() {
+        (ProgressBar::no_length(), "{msg} {pos} {per_sec}, {elapsed}")
+    } else {
+        let template = "{msg} {wide_bar} {pos}/{len} {per_sec}, {eta} left";
+        (ProgressBar::new(count), template)
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.with_message("signatures")
+}
+
+/// Makes the folder of results.
+pub(super) fn make(folder: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Reads what `cabi fuzz --out` wrote.
+pub(super) fn read(file: &Path) -> Result<Results, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+    serde_json::from_str(&text).map_err(|e| format!("these are no results of `cabi fuzz`: {e}"))
+}
+
+/// Prints `results`, and writes them to `folder`. Whether nothing is unexplained.
+pub(super) fn show(
+    results: &Results,
+    folder: Option<&Path>,
+    as_json: bool,
+) -> Result<bool, String> {
+    let json = serde_json::to_string_pretty(results).map_err(|e| e.to_string())? + "\n";
+    if let Some(folder) = folder {
+        write(&folder.join("fuzz.json"), &json)?;
+        write(&folder.join("fuzz.xml"), &junit(results))?;
+        for (tally, found) in failures(results) {
+            write(
+                &folder.join(format!("{}.abi", found.name)),
+                &block(tally, found),
+            )?;
+        }
+    }
+    let shown = if as_json { json } else { text(results) };
+    crate::write_out(&shown);
+    Ok(results.is_clean())
+}
+
+fn failures(results: &Results) -> impl Iterator<Item = (&Tally, &Found)> {
+    let all = results.compilers.iter();
+    all.flat_map(|tally| tally.failures.iter().map(move |found| (tally, found)))
+}
+
+/// A difference as a file of the corpus.
+fn block(tally: &Tally, found: &Found) -> String {
+    let Found {
+        seed,
+        number,
+        why,
+        block,
+        ..
+    } = found;
+    let command = &tally.command;
+    format!(
+        "# {}: {why}\n# cabi fuzz --seed {seed} --first {number} --count 1 --cc '{command}'\n\n{block}",
+        tally.version
+    )
+}
+
+/// Results as text.
+fn text(results: &Results) -> String {
+    let mut out = String::new();
+    for (tally, found) in failures(results).take(SHOWN) {
+        let _ = writeln!(out, "{}", block(tally, found));
+    }
+    for span in &results.spans {
+        let n = span.end - span.first;
+        let _ = writeln!(
+            out,
+            "seed {}: {n} signatures from {}",
+            span.seed, span.first
+        );
+    }
+    for tally in &results.compilers {
+        let _ = write!(out, "\n{}", summary(tally));
+    }
+    let n: usize = results
+        .compilers
+        .iter()
+        .map(|tally| tally.failures.len())
+        .sum();
+    let word = if n == 0 { "ok" } else { "FAILED" };
+    let _ = writeln!(out, "\n{word}: {n} unexplained");
+    out
+}
+
+/// What was found under one compiler.
+fn summary(tally: &Tally) -> String {
+    let mut out = format!(
+        "{} ({}), vectors {}\n",
+        tally.command, tally.version, tally.vectors
+    );
+    let mut line = |n: u64, what: &str| {
+        let _ = writeln!(out, "{n:>9}  {what}");
+    };
+    line(tally.signatures, "signatures");
+    line(
+        tally.same,
+        &format!("without a difference, in {} calls", tally.calls),
+    );
+    line(tally.failures.len() as u64, "differ, unexplained");
+    for (why, n) in &tally.explained {
+        line(*n, &format!("explained: {why}"));
+    }
+    for (why, n) in &tally.not_lowered {
+        line(*n, &format!("not lowered: {why}"));
+    }
+    for (why, n) in &tally.not_run {
+        line(*n, &format!("not run: {why}"));
+    }
+    let _ = writeln!(out, "{:>9.0}  a second; {}", tally.rate(), tally.coverage);
+    out
+}
+
+/// Results as JUnit's XML: a suite per compiler, in which what is right is one case.
+fn junit(results: &Results) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for tally in &results.compilers {
+        let class = escape(&format!("cabi fuzz {}", tally.command));
+        let _ = writeln!(
+            text,
+            "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" time=\"{:.1}\">",
+            tally.failures.len() + 1,
+            tally.failures.len(),
+            tally.seconds
+        );
+        let _ = writeln!(
+            text,
+            "<testcase classname=\"{class}\" name=\"{} signatures without a difference\"/>",
+            tally.same
+        );
+        for found in &tally.failures {
+            let _ = writeln!(
+                text,
+                "<testcase classname=\"{class}\" name=\"{}\"><failure message=\"{}\">{}</failure></testcase>",
+                escape(&found.name),
+                escape(&found.why),
+                // Lines of a text stay lines.
+                found
+                    .block
+                    .lines()
+                    .map(escape)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            );
+        }
+        text.push_str("</testsuite>\n");
+    }
+    text + "</testsuites>\n"
+}
