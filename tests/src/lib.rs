@@ -1,6 +1,8 @@
 //! What only tests need: the corpus on disk, deliberate mistakes, calls from Cranelift to itself, what holds for
 //! every signature, the bodies of the fuzz targets.
 
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod conformance;
 pub mod corpus;
 pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]

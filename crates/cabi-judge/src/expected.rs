@@ -58,6 +58,18 @@ pub enum Shows {
     Compilation,
 }
 
+impl Shows {
+    /// Its name in the list.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Placement => "placement",
+            Self::Compilation => "compilation",
+        }
+    }
+}
+
 /// A failure that is known.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,132 @@
+//! What `docs/conformance.md` says, measured: which types pass in which position, direction and compiler; where compilers disagree; which
+//! bugs of theirs are known.
+//!
+//! - [`features`]: the types that are tried, `tests/corpus/conformance`.
+//! - [`matrix`]: each in every position against every compiler.
+//! - [`divergences`]: for each policy bit an example of the corpus that fails with the bit the other way round.
+//! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
+//! - [`page`]: all of it as text, and what of a committed page no longer holds.
+//!
+//! `cargo run -p cabi-tests --example conformance` writes the page.
+
+use cabi::{FnAbi, FnSig};
+use cabi_judge::case::Case;
+use cabi_judge::child::{self, Outcome};
+use cabi_judge::expected::Expected;
+use cabi_judge::halves::Halves;
+use cabi_judge::judge::Bench;
+use cabi_judge::probe::Probe;
+
+use crate::corpus;
+
+pub mod bugs;
+pub mod divergences;
+pub mod features;
+pub mod matrix;
+pub mod page;
+
+/// The levels of optimization at which compilers are asked.
+pub const LEVELS: [&str; 2] = ["-O0", "-O2"];
+
+/// Everything the page says.
+#[derive(Debug)]
+pub struct Measured {
+    /// Name and version of each compiler.
+    pub compilers: Vec<Compiler>,
+    /// The names of the positions.
+    pub positions: Vec<&'static str>,
+    /// What passes.
+    pub tables: Vec<matrix::Table>,
+    /// Where compilers disagree.
+    pub divergences: Vec<divergences::Divergence>,
+    /// Compiler bugs.
+    pub bugs: Vec<bugs::Seen>,
+    /// Known failures of the corpus that are no listed bug: case, engines, reason.
+    pub others: Vec<(String, String, String)>,
+    /// How many calls were right.
+    pub n_calls: usize,
+    /// What contradicts the lists: nothing of it may be there.
+    pub failures: Vec<String>,
+}
+
+/// A compiler and its version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Compiler {
+    /// Its name as a judge.
+    pub name: String,
+    /// The first line of its `--version`.
+    pub version: String,
+}
+
+/// Measures everything; `tell` hears what is done.
+///
+/// # Errors
+/// What is missing on this machine, or wrong with a list.
+pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
+    let bench = Bench::find();
+    if let Some((name, why)) = bench.absent.first() {
+        return Err(format!("{name} is missing: {why}"));
+    }
+    let expected = Expected::read(&corpus::expected())?;
+    let groups = features::read()?;
+    tell("types in every position");
+    let matrix = matrix::run(&groups, &bench, &expected)?;
+    tell("policy bits");
+    let (divergences, wrong) = divergences::run(&bench)?;
+    tell("compiler bugs");
+    let bugs = bugs::run(&bench, &expected)?;
+    let mut failures = matrix.failures;
+    failures.extend(wrong);
+    failures.extend(bugs.iter().filter_map(bugs::Seen::objection));
+    Ok(Measured {
+        compilers: bench
+            .judges
+            .iter()
+            .map(|judge| Compiler {
+                name: judge.name().to_owned(),
+                version: judge.version().to_owned(),
+            })
+            .collect(),
+        positions: features::position_names(&groups),
+        tables: matrix.tables,
+        divergences,
+        bugs,
+        others: others(&expected),
+        n_calls: matrix.n_calls,
+        failures,
+    })
+}
+
+/// Whether case `index` of `halves` is where `sig` has it, as the register-dump probe sees caller and callee.
+fn check_places(halves: &Halves, index: usize, case: &Case, sig: &FnSig) -> Outcome {
+    let abi = match FnAbi::new(sig, &case.target) {
+        Ok(abi) => abi,
+        Err(error) => return Outcome::Refused(error.to_string()),
+    };
+    match Probe::new(halves, case.vectors).check(index, case, &abi) {
+        Ok(()) => Outcome::Passed(1),
+        Err(difference) => Outcome::Failed(difference.why),
+    }
+}
+
+/// Whether `what` passes in a process of its own.
+fn passes(what: impl Fn() -> Outcome) -> Result<bool, String> {
+    let outcomes = child::run(&[1], 1, |_, _| what()).map_err(|error| error.to_string())?;
+    Ok(matches!(outcomes.concat().as_slice(), [Outcome::Passed(_)]))
+}
+
+/// Known failures that name no bug, those of one case and reason together.
+fn others(expected: &Expected) -> Vec<(String, String, String)> {
+    let mut rows: Vec<(String, String, String)> = Vec::new();
+    for failure in expected.failures.iter().filter(|f| f.bug.is_none()) {
+        let reason = expected.reason(failure).to_owned();
+        let same = rows
+            .iter_mut()
+            .find(|(case, _, why)| *case == failure.case && *why == reason);
+        match same {
+            Some((_, engines, _)) => engines.push_str(&format!(", {}", failure.engine)),
+            None => rows.push((failure.case.clone(), failure.engine.clone(), reason)),
+        }
+    }
+    rows
+}
