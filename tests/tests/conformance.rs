@@ -72,5 +72,5 @@ fn a_check_notices_an_altered_cell_and_tells_versions_apart() {
     let comparison = compare(&page, &newer);
     assert_eq!(comparison.lines, Vec::<String>::new());
     assert_eq!(comparison.versions.len(), 1);
-    assert!(comparison.versions[0].ends_with("99.1.0 now"));
+    assert!(comparison.versions[0].contains("99.1.0"));
 }
