@@ -26,6 +26,7 @@ mod suite {
     use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi};
     use cabi_judge::case::Entry;
     use cabi_judge::case::{Case, Subject};
+    use cabi_judge::child::{self, Outcome};
     use cabi_judge::corpus::DEFAULT_TARGET;
     use cabi_judge::graffiti::Painter;
     use cabi_judge::half::{argument_types, has_result};
@@ -100,13 +101,10 @@ mod suite {
                     entries.len(),
                     count_warnings(&warnings.concat())
                 ));
-                for (i, (_, case)) in entries.iter().enumerate() {
-                    let probe = |halves| Probe::new(halves, case.vectors);
-                    let outcome = halves
-                        .iter()
-                        .try_for_each(|halves| one(judge, probe(halves), i, case));
+                let outcomes = in_child(judge, &halves, entries);
+                for (i, (outcome, (_, case))) in outcomes.into_iter().zip(entries).enumerate() {
                     if let (Ok(()), Some(halves)) = (&outcome, halves.last()) {
-                        control(judge, probe(halves), i, case, report);
+                        control(judge, Probe::new(halves, case.vectors), i, case, report);
                     }
                     report.outcome(&engine, &case.name, outcome);
                 }
@@ -120,6 +118,31 @@ mod suite {
                 batch(judge, right, report);
             }
         }
+    }
+
+    /// Both directions of all cases, in a child: a callee that a compiler makes wrong may die.
+    fn in_child(
+        judge: &Judge,
+        halves: &[Halves],
+        entries: &[Entry<'_>],
+    ) -> Vec<Result<(), String>> {
+        let run = |_: usize, index: usize| {
+            let case = entries[index].1;
+            let mut probes = halves.iter().map(|halves| Probe::new(halves, case.vectors));
+            match probes.try_for_each(|probe| one(judge, probe, index, case)) {
+                Ok(()) => Outcome::Passed(1),
+                Err(why) => Outcome::Failed(why),
+            }
+        };
+        let outcomes = child::run(&[entries.len()], 1, run).unwrap_or_default();
+        let outcome = |outcome| match outcome {
+            Outcome::Passed(_) => Ok(()),
+            Outcome::Refused(why) | Outcome::Failed(why) => Err(why),
+            Outcome::Crashed(why) => Err(format!("the call dies of {why}")),
+        };
+        let outcomes = outcomes.into_iter().flatten().map(outcome);
+        let missing = std::iter::repeat_with(|| Err("no child could be made".to_owned()));
+        outcomes.chain(missing).take(entries.len()).collect()
     }
 
     /// Both directions of one case.
@@ -146,8 +169,11 @@ mod suite {
             let outcome = if caught { Ok(()) } else { Err(why.to_owned()) };
             report.outcome(&format!("probe control {what}"), &case.name, outcome);
         };
-        // One byte can be right by chance in all of them.
-        let heavy = |ty: &cabi::Type| Painter::default().paint(ty).weight() >= 2;
+        // A few bits can be right by chance in all of them.
+        let heavy = |ty: &cabi::Type| {
+            let mask = Painter::default().paint(ty).mask;
+            mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16
+        };
         let types = argument_types(case);
         if let Some(at) = types.iter().position(heavy) {
             let wrong: Vec<FnAbi> = (1..6)
