@@ -11,6 +11,7 @@
 //! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8) callconv(.c) void { ... }
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::process::Command;
@@ -172,51 +173,20 @@ impl Zig {
         level: VectorLevel,
         cases: &[&Case],
     ) -> Result<ZigHalves, JudgeError> {
-        let mut draft = Draft::of(cases);
-        let folder = scratch().map_err(|source| io_error("a temporary folder", source))?;
-        let source = folder.path().join("halves.zig");
-        let object = folder.path().join("halves.o");
+        let maker = Maker::new(self, mode, level)?;
+        let mut draft = Draft::of(cases, mode.backend);
         loop {
-            let text = draft.text();
-            std::fs::write(&source, &text.zig).map_err(|error| io_error("halves.zig", error))?;
-            let (source, object) = (
-                source.to_string_lossy(),
-                format!("-femit-bin={}", object.display()),
-            );
-            let cache = self.cache.path().to_string_lossy();
-            let cpu = format!("-mcpu={}", cpu(level));
-            let mut args = vec![
-                "build-obj",
-                source.as_ref(),
-                &object,
-                "-target",
-                "x86_64-linux-gnu",
-                &cpu,
-            ];
-            args.extend(["--cache-dir", &cache, "--global-cache-dir", &cache]);
-            // A probe of the stack is a function of a library of Zig's.
-            args.extend(["-fPIC", "-fstrip", "-fno-stack-check"]);
-            args.push(if mode.backend == Backend::Own {
-                "-fno-llvm"
-            } else {
-                "-fllvm"
-            });
-            args.push(if mode.fast {
-                "-OReleaseFast"
-            } else {
-                "-ODebug"
-            });
-            let output = self.start(&args).map_err(|error| io_error("zig", error))?;
-            if output.status.success() {
+            let all = draft.halves();
+            let text = draft.text(&all, true);
+            let Some(messages) = maker.make(&text)? else {
                 break;
-            }
-            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-            if !draft.drop_refused(&text, &messages) {
+            };
+            if !draft.drop_refused(&text, &messages) && !maker.bisect(&mut draft, all)? {
                 let judge = format!("zig {} {mode}", self.version);
                 return Err(JudgeError::Refused { judge, messages });
             }
         }
-        let object = object.to_string_lossy();
+        let object = maker.object();
         // Zig's own back end does not say that the stack need not be executable.
         let built = frame.build(
             FRAME,
@@ -281,6 +251,129 @@ fn io_error(what: &str, source: io::Error) -> JudgeError {
     }
 }
 
+/// A back end at work, and the folder its files are in.
+struct Maker<'a> {
+    zig: &'a Zig,
+    mode: Mode,
+    level: VectorLevel,
+    folder: TempDir,
+}
+
+impl<'a> Maker<'a> {
+    fn new(zig: &'a Zig, mode: Mode, level: VectorLevel) -> Result<Self, JudgeError> {
+        let folder = scratch().map_err(|source| io_error("a temporary folder", source))?;
+        Ok(Self {
+            zig,
+            mode,
+            level,
+            folder,
+        })
+    }
+
+    fn object(&self) -> Cow<'_, str> {
+        let path = self.folder.path().join("halves.o");
+        path.to_string_lossy().into_owned().into()
+    }
+
+    /// Compiles `text`. Returns what the compiler prints if it does not end well.
+    fn make(&self, text: &Text) -> Result<Option<String>, JudgeError> {
+        let source = self.folder.path().join("halves.zig");
+        std::fs::write(&source, &text.zig).map_err(|error| io_error("halves.zig", error))?;
+        let source = source.to_string_lossy();
+        let object = format!("-femit-bin={}", self.object());
+        let cache = self.zig.cache.path().to_string_lossy();
+        let cpu = format!("-mcpu={}", cpu(self.level));
+        let mut args = vec![
+            "build-obj",
+            &source,
+            &object,
+            "-target",
+            "x86_64-linux-gnu",
+            &cpu,
+        ];
+        args.extend(["--cache-dir", &cache, "--global-cache-dir", &cache]);
+        // A probe of the stack would be a function of a library of Zig's.
+        args.extend(["-fPIC", "-fstrip", "-fno-stack-check"]);
+        args.push(match self.mode.backend {
+            Backend::Own => "-fno-llvm",
+            Backend::Llvm => "-fllvm",
+        });
+        args.push(if self.mode.fast {
+            "-OReleaseFast"
+        } else {
+            "-ODebug"
+        });
+        let output = self
+            .zig
+            .start(&args)
+            .map_err(|error| io_error("zig", error))?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(Some(if messages.is_empty() {
+            output.status.to_string()
+        } else {
+            messages
+        }))
+    }
+
+    /// Finds and drops those of `halves` that the compiler does not survive. `false` if there is none.
+    fn bisect(
+        &self,
+        draft: &mut Draft,
+        mut halves: Vec<(usize, usize)>,
+    ) -> Result<bool, JudgeError> {
+        let mut dropped = false;
+        loop {
+            let text = draft.text(&halves, false);
+            let Some(messages) = self.make(&text)? else {
+                return Ok(dropped);
+            };
+            if !draft.drop_refused(&text, &messages) {
+                break self
+                    .split(draft, halves, &messages)
+                    .map(|found| found || dropped);
+            }
+            dropped = true;
+            halves.retain(|half| draft.has(*half));
+        }
+    }
+
+    fn split(
+        &self,
+        draft: &mut Draft,
+        mut left: Vec<(usize, usize)>,
+        messages: &str,
+    ) -> Result<bool, JudgeError> {
+        match left[..] {
+            [] => Ok(false),
+            [half] => {
+                draft.drop(
+                    half,
+                    format!("Zig's compiler dies: {}", last_words(messages)),
+                );
+                Ok(true)
+            }
+            _ => {
+                let right = left.split_off(left.len() / 2);
+                let in_left = self.bisect(draft, left)?;
+                Ok(self.bisect(draft, right)? || in_left)
+            }
+        }
+    }
+}
+
+/// What a compiler says when it dies, without the names of one file.
+fn last_words(messages: &str) -> &str {
+    let line = messages.lines().find(|line| line.contains("panic: "));
+    let line = line
+        .or_else(|| messages.lines().next())
+        .unwrap_or("silently");
+    let words = line.split_once("panic: ").map_or(line, |(_, words)| words);
+    words.split(':').next().unwrap_or(words)
+}
+
 /// One file in the making.
 struct Draft {
     /// Of each case, its text; gone with what Zig refuses.
@@ -302,8 +395,8 @@ struct Text {
 }
 
 impl Draft {
-    fn of(cases: &[&Case]) -> Self {
-        let entry = |case: &&Case| match said(case) {
+    fn of(cases: &[&Case], backend: Backend) -> Self {
+        let entry = |case: &&Case| match said(case, backend) {
             Ok(Said {
                 types,
                 callee,
@@ -314,14 +407,34 @@ impl Draft {
                 halves: [callee, caller].map(|half| half.map_err(|why| why.to_string())),
                 layout,
             },
-            Err(why) => Entry::refused(&why.to_string()),
+            Err(why) => Entry {
+                types: String::new(),
+                halves: [0; 2].map(|_| Err(why.to_string())),
+                layout: Vec::new(),
+            },
         };
         Self {
             cases: cases.iter().map(entry).collect(),
         }
     }
 
-    fn text(&self) -> Text {
+    /// The halves that there are: the index of the case, 0 for the callee, 1 for the caller.
+    fn halves(&self) -> Vec<(usize, usize)> {
+        let all = (0..self.cases.len()).flat_map(|case| [(case, 0), (case, 1)]);
+        all.filter(|half| self.has(*half)).collect()
+    }
+
+    fn half(&self, (case, half): (usize, usize)) -> Option<&str> {
+        let half = self.cases.get(case)?.halves.get(half)?;
+        half.as_deref().ok()
+    }
+
+    fn has(&self, half: (usize, usize)) -> bool {
+        self.half(half).is_some()
+    }
+
+    /// A file of `chosen` halves, in order, with the table of layouts if asked.
+    fn text(&self, chosen: &[(usize, usize)], table: bool) -> Text {
         let mut zig = PREAMBLE.to_owned();
         let mut line = zig.lines().count() + 1;
         let mut pieces = Vec::new();
@@ -330,18 +443,24 @@ impl Draft {
             line += text.lines().count();
             zig.push_str(text);
         };
-        for (i, entry) in self.cases.iter().enumerate() {
-            add(&entry.types, i, None);
-            for (half, text) in entry.halves.iter().enumerate() {
-                if let Ok(text) = text {
-                    add(text, i, Some(half));
-                }
+        let mut typed = None;
+        for (case, half) in chosen.iter().copied() {
+            if let Some(entry) = self.cases.get(case)
+                && typed != Some(case)
+            {
+                add(&entry.types, case, None);
+                typed = Some(case);
             }
+            add(
+                self.half((case, half)).unwrap_or_default(),
+                case,
+                Some(half),
+            );
         }
         // What is behind is no case's.
         pieces.push((line, usize::MAX, None));
         let questions = self.questions();
-        if !questions.is_empty() {
+        if table && !questions.is_empty() {
             zig.push_str(&format!("export const {TABLE} = [_]u64{{\n"));
             for (_, question) in questions {
                 zig.push_str(&format!("    {},\n", question.expression));
@@ -355,6 +474,8 @@ impl Draft {
     fn questions(&self) -> Vec<(usize, &Question)> {
         let mut seen = std::collections::HashSet::new();
         let cases = self.cases.iter().enumerate();
+        // Types are declared where there is a half.
+        let cases = cases.filter(|(_, entry)| entry.halves.iter().any(Result::is_ok));
         let all =
             cases.flat_map(|(i, entry)| entry.layout.iter().map(move |question| (i, question)));
         all.filter(|(_, question)| seen.insert((&question.ty, &question.what)))
@@ -376,17 +497,23 @@ impl Draft {
             let Some((_, case, half)) = piece else {
                 continue;
             };
-            let Some(entry) = self.cases.get_mut(*case) else {
-                continue;
-            };
             let why = format!("Zig refuses: {}", first_error(message));
-            dropped = true;
-            match half.and_then(|half| entry.halves.get_mut(half)) {
-                Some(half) => *half = Err(why),
-                None => *entry = Entry::refused(&why),
+            dropped |= *case < self.cases.len();
+            for half in half.map_or(0..2, |half| half..half + 1) {
+                self.drop((*case, half), why.clone());
             }
         }
         dropped
+    }
+
+    fn drop(&mut self, (case, half): (usize, usize), why: String) {
+        let half = self
+            .cases
+            .get_mut(case)
+            .and_then(|entry| entry.halves.get_mut(half));
+        if let Some(half) = half {
+            *half = Err(why);
+        }
     }
 
     fn missing(&self) -> Vec<[Option<String>; 2]> {
@@ -394,15 +521,5 @@ impl Draft {
         cases
             .map(|entry| [0, 1].map(|half| entry.halves[half].as_ref().err().cloned()))
             .collect()
-    }
-}
-
-impl Entry {
-    fn refused(why: &str) -> Self {
-        Self {
-            types: String::new(),
-            halves: [Err(why.to_owned()), Err(why.to_owned())],
-            layout: Vec::new(),
-        }
     }
 }

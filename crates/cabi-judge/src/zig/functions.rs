@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use cabi::{Kind, RecordKind, Scalar, Type};
 
+use super::Backend;
 use super::spell::{Speller, Unsaid, unsaid};
 use crate::case::Case;
 use crate::half::{Images, argument_types, has_result};
@@ -49,7 +50,7 @@ pub(super) struct Question {
 ///
 /// # Errors
 /// [`Unsaid`], if Zig has no words for one of its types.
-pub(super) fn said(case: &Case) -> Result<Said, Unsaid> {
+pub(super) fn said(case: &Case, backend: Backend) -> Result<Said, Unsaid> {
     let prototype = &case.prototype;
     if prototype.convention.is_some() || !prototype.target_features.is_empty() {
         return unsaid("a function with a convention or a vector level of its own");
@@ -67,6 +68,13 @@ pub(super) fn said(case: &Case) -> Result<Said, Unsaid> {
     };
     for ty in &types {
         words.params.push(speller.value(ty)?);
+    }
+    let mut all = types.iter().chain([&prototype.ret]);
+    if backend == Backend::Own && all.any(|ty| ty.is_object() && ty.size() == 0) {
+        // It may also live on and spoil another function of the file.
+        return unsaid(
+            "a record without bytes: Zig's own back end reads memory that is not its own",
+        );
     }
     let mut layout = Vec::new();
     for (ty, name) in &speller.declared {
