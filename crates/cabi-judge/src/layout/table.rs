@@ -1,8 +1,9 @@
 //! The facts of layout as a table of data in a shared object, of which nothing runs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Answer, Fact, How, Probe, Question, ask_about, questions};
+use super::{Answer, Fact, How, Probe, Question, ask_about, questions, walk};
 use crate::case::Subject;
 use crate::halves::{TABLE, read_table};
 use crate::judge::{Built, Judge, JudgeError, first_error};
@@ -93,8 +94,26 @@ fn table(
         table.declare(&question.declaration);
     }
     probes.iter().for_each(|probe| table.ask(probe, ""));
-    let built = judge.build(&format!("{preamble}\n{}", table.text()), flags)?;
+    let (members, text) = (without_macros(questions), table.text());
+    let built = judge.build(&format!("{preamble}\n{members}{text}"), flags)?;
     table.answers(&built)
+}
+
+/// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a path has names behind such macros.
+fn without_macros(questions: &[Question]) -> String {
+    let mut members = Vec::new();
+    for question in questions {
+        walk(&question.ty, "", 0, &mut members);
+    }
+    let names: BTreeSet<&str> = members
+        .iter()
+        .flat_map(|member| member.path.split(['.', '[', ']']))
+        .filter(|name| name.starts_with(|c: char| !c.is_ascii_digit()))
+        .collect();
+    names
+        .iter()
+        .map(|name| format!("#undef {name}\n"))
+        .collect()
 }
 
 /// Facts as data in a shared object that may have other things in it too.
