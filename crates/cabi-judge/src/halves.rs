@@ -58,6 +58,8 @@ pub struct Registers {
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 pub(crate) const FRAME: &str = r#"
 #define CABI_SYSV __attribute__((sysv_abi))
+/* behind a call: it is no tail call, so the frame that cabi_escape goes back to is there */
+#define CABI_STAY __asm__ volatile("" : : : "memory")
 /* clang calls this at -O0 for a __bf16, and libgcc before 13 lacks it */
 __attribute__((weak)) _Float16 __truncsfbf2(float x) {
   unsigned bits; _Float16 r; unsigned short upper;
@@ -82,10 +84,10 @@ extern char cabi_thunk[] __attribute__((visibility("hidden")));
 CABI_SYSV void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
 CABI_SYSV __attribute__((noinline)) void cabi_run(void (CABI_SYSV *shim)(void *, void *, void *), void *args, void *ret, void *callee) {
-  if (__builtin_setjmp(cabi_jump) == 0) shim(args, ret, callee);
+  if (__builtin_setjmp(cabi_jump) == 0) { shim(args, ret, callee); CABI_STAY; }
 }
 CABI_SYSV __attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *)) {
-  if (__builtin_setjmp(cabi_jump) == 0) call(cabi_thunk, cabi_image_bytes, cabi_got_bytes);
+  if (__builtin_setjmp(cabi_jump) == 0) { call(cabi_thunk, cabi_image_bytes, cabi_got_bytes); CABI_STAY; }
 }
 __asm__(
 ".text\n"

@@ -16,6 +16,7 @@ use cabi::Scalar;
 
 use crate::case::Case;
 use crate::half::{Images, argument_types, has_result};
+use crate::halves::is_widened;
 
 /// The callee and the caller of a drawn case.
 pub(super) fn body(case: &Case) -> String {
@@ -36,6 +37,9 @@ fn callee(case: &Case, named: &[usize], unnamed: &[usize]) -> String {
     for (i, (text, at)) in function.params.iter().zip(named).enumerate() {
         list.push(format!("{text} a{i}"));
         let _ = write!(keep, "{} = a{i}; ", object(text, "cabi_seen_bytes", *at));
+        if case.prototype.params.get(i).is_some_and(|(_, ty)| is_widened(ty)) {
+            let _ = write!(keep, "cabi_wide_values[{i}] = (long long)a{i}; ");
+        }
     }
     if case.prototype.variadic {
         let last = function.params.len().saturating_sub(1);

@@ -384,7 +384,9 @@ impl Draw {
                 &[&["char", "short"][..], &["float"], &["int", "long"]],
                 &["int"],
             );
-            let members = (0..1 + self.random.below(3)).map(|_| {
+            // Three would make a size that no atomic type has.
+            let n = self.random.one_or(&[1, 2, 4], 1);
+            let members = (0..n).map(|_| {
                 plain(Form::Plain {
                     ty: self.scalar(names),
                     lengths: Vec::new(),
