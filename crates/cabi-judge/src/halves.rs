@@ -414,8 +414,14 @@ fn callee(case: &Case) -> String {
     }
     if case.prototype.variadic {
         list.push("...".to_owned());
+        // Functions of another convention than the compiler's own have lists of another type.
+        let own = if case.prototype.convention.is_some() {
+            "ms_"
+        } else {
+            ""
+        };
         keep.push_str(&format!(
-            "  __builtin_va_list cabi_list; __builtin_va_start(cabi_list, {last});\n"
+            "  __builtin_{own}va_list cabi_list; __builtin_{own}va_start(cabi_list, {last});\n"
         ));
         for (i, (ty, text)) in case.unnamed.iter().zip(&case.unnamed_text).enumerate() {
             let at = offsets[n_named + i];
@@ -430,7 +436,7 @@ fn callee(case: &Case) -> String {
                 "  {{ {text} cabi_v = __builtin_va_arg(cabi_list, {text}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}\n"
             ));
         }
-        keep.push_str("  __builtin_va_end(cabi_list);\n");
+        keep.push_str(&format!("  __builtin_{own}va_end(cabi_list);\n"));
     }
     if list.is_empty() {
         list.push("void".to_owned());
