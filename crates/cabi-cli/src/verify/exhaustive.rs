@@ -130,8 +130,12 @@ fn differences(text: &mut String, driven: &Driven<'_>) {
     found.sort_by_key(|found| found.difference.value.is_none());
     for (i, found) in found.iter().enumerate() {
         if i < IN_FULL {
+            let mut case = found.case.clone();
+            if found.way == Way::Images {
+                case.name.push_str(", by an image of registers and stack");
+            }
             let called = Called {
-                case: found.case.clone(),
+                case,
                 direction: found.direction,
                 setting: String::new(),
                 verdict: Verdict::Differs(found.difference.clone()),

@@ -1,7 +1,11 @@
 //! The calls of a drive: halves compiled, then every function by images of registers and stack, then by Cranelift.
 
+use std::collections::BTreeSet;
+
+use clif_cabi_jit::Settings;
+
 use super::functions::{Function, Sheet};
-use super::{AGAINST_ITSELF, Driven, REFUSED_HERE, REFUSED_THERE, Way, abi};
+use super::{AGAINST_ITSELF, Drive, Driven, REFUSED_HERE, REFUSED_THERE, Way, abi};
 use crate::automaton::Transition;
 use crate::case::Case;
 use crate::child::{self, Outcome};
@@ -9,7 +13,7 @@ use crate::guard::Rooms;
 use crate::interop::{self, Difference, Direction, Ground, N_ROOMS};
 use crate::probe::Probe;
 use crate::verify::batch::{self, Batch, Calls, Loaded};
-use crate::verify::{Progress, Step, VerifyError, check_interrupt, refusal};
+use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt, refusal};
 
 /// What became of a function in one way and direction.
 pub(super) enum Verdict {
@@ -27,29 +31,7 @@ pub(super) fn play(
     progress: Progress<'_>,
 ) -> Result<Vec<(Transition, usize)>, VerifyError> {
     let mut again = Again::default();
-    let mut batches = Vec::new();
-    for sheet in sheets {
-        let Some(level) = driven.drive.levels().nth(sheet.level) else {
-            continue;
-        };
-        let mut cases = Vec::new();
-        for (function, case) in sheet.functions.iter().zip(&sheet.subject.cases) {
-            match shown(function, case, level.compiler.policy) {
-                Ok(()) => cases.push(case),
-                Err(why) => {
-                    driven.set_aside(function, REFUSED_HERE, why);
-                    again.push(function);
-                }
-            }
-        }
-        batches.push(Batch {
-            compiler: &level.compiler,
-            flags: &[],
-            preamble: &sheet.subject.block.code,
-            cases,
-            same_layout: true,
-        });
-    }
+    let batches = batches(driven, sheets, &mut again);
     let (loaded, refused) = batch::compile(&batches, driven.drive.at_once, progress)?;
     for refused in refused {
         for case in &refused.cases {
@@ -69,6 +51,48 @@ pub(super) fn play(
     }
     cranelift(driven, sheets, &loaded, &mut again, progress)?;
     Ok(again.0)
+}
+
+/// What is to be compiled; signatures that do not show what they should are set aside.
+fn batches<'s, 'd: 's>(
+    driven: &mut Driven<'d>,
+    sheets: &'s [Sheet],
+    again: &mut Again,
+) -> Vec<Batch<'s>> {
+    let drive: &'d Drive = driven.drive;
+    let mut batches = Vec::new();
+    for sheet in sheets {
+        let Some(level) = drive.levels().nth(sheet.level) else {
+            continue;
+        };
+        let mut cases = Vec::new();
+        for (function, case) in sheet.functions.iter().zip(&sheet.subject.cases) {
+            match shown(function, case, level.compiler.policy) {
+                Ok(()) => cases.push(case),
+                Err(why) => {
+                    driven.set_aside(function, REFUSED_HERE, why);
+                    again.push(function);
+                }
+            }
+        }
+        batches.push(Batch {
+            compiler: &level.compiler,
+            flags: if chosen(&level.compiler) {
+                &[]
+            } else {
+                &["-O0"]
+            },
+            preamble: &sheet.subject.block.code,
+            cases,
+            same_layout: true,
+        });
+    }
+    batches
+}
+
+/// Whether the compiler's command says how to optimize: what stands there is the user's choice. Else what takes least time will do.
+fn chosen(compiler: &Compiler) -> bool {
+    compiler.judge.command().contains(" -O")
 }
 
 /// Functions to be tried with another type, each once.
@@ -102,7 +126,10 @@ fn function<'s>(sheets: &'s [Sheet], batch: usize, case: &Case) -> Option<&'s Fu
     sheets.get(batch)?.functions.get(number)
 }
 
-/// Every function by images: children check, and where one fails, the compiler's own two sides are asked whether they agree.
+/// Functions of one file, in one direction.
+type Job<'a> = (&'a Loaded, Direction);
+
+/// Every function by images, in child processes; where one fails, the compiler's own two sides are asked whether they agree.
 fn images(
     driven: &mut Driven<'_>,
     sheets: &[Sheet],
@@ -110,14 +137,41 @@ fn images(
     again: &mut Again,
     progress: Progress<'_>,
 ) -> Result<(), VerifyError> {
-    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)?;
-    let drive = driven.drive;
-    let jobs: Vec<(&Loaded, Direction)> = loaded
+    let jobs: Vec<Job<'_>> = loaded
         .iter()
         .flat_map(|loaded| Direction::ALL.map(|direction| (loaded, direction)))
         .collect();
+    let outcomes = probed(driven.drive, &jobs, progress)?;
+    let torn = torn(driven.drive, &jobs, &outcomes)?;
+    for (number, ((loaded, direction), outcomes)) in jobs.iter().zip(outcomes).enumerate() {
+        for (index, (case, outcome)) in loaded.cases.iter().zip(outcomes).enumerate() {
+            let difference = match outcome {
+                Outcome::Passed(_) => None,
+                Outcome::Refused(line) | Outcome::Failed(line) => Some(Difference::read(&line)),
+                Outcome::Crashed(why) => Some(format!("the call dies of {why}").into()),
+            };
+            let verdict = match difference {
+                None => Verdict::Passed,
+                Some(difference) if torn.contains(&(number, index)) => {
+                    Verdict::Aside(AGAINST_ITSELF, difference.why)
+                }
+                Some(difference) => Verdict::Differs(difference),
+            };
+            let leg = (Way::Images, *direction);
+            take(driven, sheets, loaded.batch, case, leg, verdict, again);
+        }
+    }
+    Ok(())
+}
+
+fn probed(
+    drive: &Drive,
+    jobs: &[Job<'_>],
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Outcome>>, VerifyError> {
     let sizes: Vec<usize> = jobs.iter().map(|(loaded, _)| loaded.cases.len()).collect();
     let (mut done, all) = (0, sizes.iter().sum());
+    progress(Step::Call, done, all);
     let told = |n: usize| {
         done += n;
         progress(Step::Call, done, all);
@@ -141,19 +195,29 @@ fn images(
     };
     let outcomes = child::run_telling(&sizes, drive.at_once, one, told);
     check_interrupt()?;
-    let outcomes = outcomes.map_err(VerifyError::System)?;
+    outcomes.map_err(VerifyError::System)
+}
+
+/// Of what failed, by job and index, that about which the compiler's own caller and callee disagree.
+fn torn(
+    drive: &Drive,
+    jobs: &[Job<'_>],
+    outcomes: &[Vec<Outcome>],
+) -> Result<BTreeSet<(usize, usize)>, VerifyError> {
+    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)?;
     let mut failed = Vec::new();
     for (job, outcomes) in outcomes.iter().enumerate() {
         let wrong = |outcome| !matches!(outcome, &Outcome::Passed(_));
         let indices = outcomes.iter().enumerate().filter(|(_, o)| wrong(o));
         failed.extend(indices.map(|(index, _)| (job, index)));
     }
+    let settings = Settings::default();
     let agrees = |at: usize, _: usize| {
         let (job, index) = failed[at];
         let loaded = jobs[job].0;
         let ground = Ground {
             halves: loaded.halves(),
-            settings: &drive.settings[0].1,
+            settings: &settings,
             rooms: &rooms,
         };
         let case = &loaded.cases[index];
@@ -163,32 +227,16 @@ fn images(
             Err(why) => Outcome::Failed(why),
         }
     };
-    let themselves = child::run(&vec![1; failed.len()], drive.at_once, agrees);
+    let agree = child::run(&vec![1; failed.len()], drive.at_once, agrees);
     check_interrupt()?;
-    let themselves = themselves.map_err(VerifyError::System)?;
-    let mut themselves = failed.into_iter().zip(themselves).peekable();
-    for (number, ((loaded, direction), outcomes)) in jobs.iter().zip(outcomes).enumerate() {
-        for (index, (case, outcome)) in loaded.cases.iter().zip(outcomes).enumerate() {
-            let own = themselves.next_if(|(at, _)| *at == (number, index));
-            let agrees = own.is_some_and(|(_, own)| matches!(own.as_slice(), [Outcome::Passed(_)]));
-            let verdict = match outcome {
-                Outcome::Passed(_) => Verdict::Passed,
-                Outcome::Refused(why) | Outcome::Failed(why) if !agrees => {
-                    Verdict::Aside(AGAINST_ITSELF, Difference::read(&why).why)
-                }
-                Outcome::Crashed(why) if !agrees => Verdict::Aside(AGAINST_ITSELF, why),
-                Outcome::Refused(why) | Outcome::Failed(why) => {
-                    Verdict::Differs(Difference::read(&why))
-                }
-                Outcome::Crashed(why) => {
-                    Verdict::Differs(Difference::from(format!("the call dies of {why}")))
-                }
-            };
-            let leg = (Way::Images, *direction);
-            take(driven, sheets, loaded.batch, case, leg, verdict, again);
+    let agree = agree.map_err(VerifyError::System)?;
+    let mut torn = BTreeSet::new();
+    for (at, agrees) in failed.into_iter().zip(agree) {
+        if !matches!(agrees.as_slice(), [Outcome::Passed(_)]) {
+            torn.insert(at);
         }
     }
-    Ok(())
+    Ok(torn)
 }
 
 /// Every function by Cranelift.

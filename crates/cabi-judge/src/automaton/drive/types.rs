@@ -174,7 +174,7 @@ typedef struct { long a[12]; } four;
 typedef struct { long a[13]; } five;
 typedef struct { long a[14]; } six;
 typedef struct { long a[15]; } seven;
-typedef struct { char a[21]; } behind;
+typedef struct { long a[3]; } behind;
 ";
 
 /// The names of the fillers above.
