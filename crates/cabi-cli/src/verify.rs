@@ -5,6 +5,8 @@
 //! (`verify/report.rs` as text, `verify/files.rs` as JSON and JUnit).
 
 #[cfg(all(target_arch = "x86_64", unix))]
+mod exhaustive;
+#[cfg(all(target_arch = "x86_64", unix))]
 mod files;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod plan;
@@ -14,10 +16,11 @@ mod report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cabi::Policy;
 use clap::{ArgAction, Args};
 
-use crate::reading::{self, Reading};
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::compilers::Compilers;
+use crate::reading::Reading;
 
 const ABOUT: &str = "\
 Verifies headers against real compilers.
@@ -36,6 +39,7 @@ Examples:
   cabi verify stdlib.h math.h complex.h
   cabi verify --cc 'gcc -O2' --cc clang-19 -I include include/vec.h
   cabi verify --only 'div' --cc 'gcc -mabi=ms' stdlib.h
+  cabi verify --exhaustive --cc gcc
   cabi verify --junit verify.xml --json verify.json zlib.h";
 
 /// Verifies headers against real compilers.
@@ -43,23 +47,20 @@ Examples:
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Verify {
     /// Headers, as after `#include`: `stdlib.h`, or a path.
-    #[arg(required = true, value_name = "HEADER")]
+    #[arg(required_unless_present = "exhaustive", value_name = "HEADER")]
     headers: Vec<String>,
-    /// Compiler to verify against, with flags of its own; every gcc and clang found, if none is named.
-    #[arg(long, value_name = "CMD")]
-    cc: Vec<String>,
-    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas; usually the compiler's own.
-    #[arg(long, value_parser = reading::policy)]
-    policy: Option<Policy>,
+    /// No header, but every transition of argument assignment: registers left, slot of the stack, shape of the next value.
+    #[arg(long, conflicts_with_all = ["headers", "only", "target"])]
+    exhaustive: bool,
+    #[cfg(all(target_arch = "x86_64", unix))]
+    #[command(flatten)]
+    compilers: Compilers,
     /// Only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     only: Option<String>,
     /// Also record types, in generated positions; `--types=false` leaves them out.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     types: bool,
-    /// Processes at once; usually one per processor.
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
     /// Writes every result as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -90,6 +91,9 @@ impl Verify {
     #[cfg(all(target_arch = "x86_64", unix))]
     fn found(&self) -> Result<bool, String> {
         cabi_judge::child::watch_signals();
+        if self.exhaustive {
+            return exhaustive::found(self);
+        }
         let (plan, absent) = plan::plan(self)?;
         let run = plan.run(&plan::bar()).map_err(|e| e.to_string())?;
         if let Some(path) = &self.json {

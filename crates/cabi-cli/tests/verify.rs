@@ -84,6 +84,10 @@ fn real_headers_have_no_mismatch() {
         let text = printed(&verify(folder.path(), &args), 0);
         assert!(text.contains("0 mismatches (0 of layout, 0 of "), "{text}");
         assert!(text.contains("left out: static"), "{text}");
+        assert!(
+            text.contains("\nargument assignment: transitions "),
+            "{text}"
+        );
     }
 }
 
@@ -184,6 +188,43 @@ fn the_reproduction_reproduces() {
     }
 }
 
+/// A path and a macro with blanks in them.
+#[test]
+fn commands_are_quoted_as_in_a_shell() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let own = folder.path().join("my flags");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("only.h"), "#pragma pack(1)\n").unwrap();
+    let command = "gcc -include 'my flags/only.h' '-DUNUSED=a b'";
+    let output = verify(folder.path(), &["--cc", command, "own.h"]);
+    let text = printed(&output, 1);
+    let says = format!("MISMATCH sizeof(struct small): 7 with {command}, 8 here");
+    assert!(text.contains(&says), "{text}");
+}
+
+/// A header that a compiler refuses is said once, and not that nothing differs.
+#[test]
+fn a_header_that_a_compiler_refuses_is_named() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let text = "#ifndef __clang__\n#error for clang only\n#endif\nstruct s { int i; };\nint f(struct s);\n";
+    std::fs::write(folder.path().join("other.h"), text).unwrap();
+    let output = verify(folder.path(), &["--cc", "gcc", "other.h"]);
+    let says = "nothing could be compiled: #error for clang only";
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(says), "{message}");
+    let output = verify(folder.path(), &["--cc", "gcc", "other.h", "own.h"]);
+    let text = printed(&output, 1);
+    let says = "NOT ON THE LIST: refused by the compiler 1 (other.h: #error for clang only)";
+    assert!(text.contains(says), "{text}");
+}
+
 #[test]
 fn results_are_written_as_xml() {
     if !here("gcc") {
@@ -213,6 +254,13 @@ fn what_cannot_be_done_is_said() {
             "no function and no record type that matches ^none$",
         ),
         (&["missing.h"], "missing.h"),
+        (&["--cc", "gcc 'own.h", "own.h"], "missing closing quote"),
+        (&["--cc", "gcc -x c++", "own.h"], "compiles C++, not C"),
+        (&["own.hpp"], "own.hpp: C++ cannot be verified, only C"),
+        (
+            &["--std", "c++17", "own.h"],
+            "-std=c++17: C++ cannot be verified, only C",
+        ),
         (
             &["--target", "aarch64-linux-gnu", "own.h"],
             "x86-64 Linux only",

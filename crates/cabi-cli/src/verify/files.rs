@@ -9,7 +9,9 @@ use cabi_judge::reproduction::reproduction;
 use cabi_judge::verify::{Called, Part, Run, Verdict, may_be_skipped};
 use serde_json::{Value as Json, json};
 
-use super::report::{declaration, place, policy_name, words};
+use crate::xml::escape;
+
+use super::report::{declaration, place, policy_name, short, words};
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
@@ -25,8 +27,10 @@ pub(super) fn json(run: &Run<'_>) -> String {
         })
     });
     let parts = run.parts.iter().map(|part| part_json(run, part));
+    let coverage = run.coverage();
     let all = json!({
         "clean": run.is_clean(),
+        "coverage": { "of_transitions": coverage.total(), "seen": coverage.covered(), "set": coverage.encode() },
         "judges": judges.collect::<Vec<_>>(),
         "parts": parts.collect::<Vec<_>>(),
     });
@@ -92,7 +96,7 @@ fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
             out["place"] = sig.and_then(|sig| place(value, &sig)).into();
         }
         let command = asked.judge.command();
-        let program = reproduction(&result.case, result.direction, &command, &difference.why);
+        let program = reproduction(&result.case, result.direction, &command, short(difference));
         out["reproduction"] = program.into();
     }
     out
@@ -158,21 +162,4 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
         );
     }
     text.push_str("</testsuite>\n");
-}
-
-/// Text as it stands in an attribute of XML, without what XML cannot hold.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' | '\r' => out.push(' '),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }

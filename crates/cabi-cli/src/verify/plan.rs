@@ -1,31 +1,40 @@
-//! From options to a plan: which compilers, which headers; and the bar that shows how far it is.
+//! From options to a plan: which headers, read how; and the bar that shows how far it is.
 
 use std::sync::Mutex;
 
 use cabi_header::Options;
-use cabi_judge::judge::{Bench, Judge, judges_required};
-use cabi_judge::verify::{Compiler, Plan, Read, Step};
+use cabi_judge::verify::{Plan, Read, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
 use super::Verify;
-
-/// Known compilers that are not here, with the reasons.
-type Absent = Vec<(&'static str, String)>;
+use crate::compilers::Absent;
 
 /// What the options ask for.
 ///
 /// # Errors
 /// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to verify.
 pub(super) fn plan(verify: &Verify) -> Result<(Plan, Absent), String> {
+    check_language(verify)?;
     let flags = flags(verify);
-    let (compilers, absent) = compilers(verify)?;
+    let (compilers, absent) = verify.compilers.find()?;
     let headers = headers(verify, &flags)?;
     let mut plan = Plan::new(headers, compilers, flags);
-    if let Some(jobs) = verify.jobs {
-        plan.at_once = jobs.max(1);
-    }
+    plan.at_once = verify.compilers.at_once();
     Ok((plan, absent))
+}
+
+/// The C halves of calls are C: of C++, names, classes and references would be judged by a language that has none.
+fn check_language(verify: &Verify) -> Result<(), String> {
+    let is_cxx = |name: &&String| Options::new().name(*name).language() != "c";
+    let header = verify.headers.iter().find(is_cxx);
+    let flags = verify.reading.flags();
+    let is_cxx = |flag: &&String| flag.starts_with("-std=") && flag.contains("++");
+    let standard = flags.iter().find(is_cxx);
+    match header.or(standard) {
+        Some(what) => Err(format!("{what}: C++ cannot be verified, only C")),
+        None => Ok(()),
+    }
 }
 
 /// What libclang is told, and compilers too.
@@ -36,29 +45,6 @@ fn flags(verify: &Verify) -> Vec<String> {
         flags.push("-std=gnu17".into());
     }
     flags
-}
-
-/// The compilers named, or all that are found; and the known ones that are not.
-fn compilers(verify: &Verify) -> Result<(Vec<Compiler>, Absent), String> {
-    let (found, absent) = if verify.cc.is_empty() {
-        let bench = Bench::find();
-        (bench.judges, bench.absent)
-    } else {
-        let named = verify.cc.iter().map(|command| Judge::of_command(command));
-        (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
-    };
-    if found.is_empty() || (judges_required() && !absent.is_empty()) {
-        let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
-        let absent: Vec<String> = absent.collect();
-        return Err(format!(
-            "no compiler to verify against: {}",
-            absent.join("; ")
-        ));
-    }
-    let compilers = found
-        .into_iter()
-        .map(|judge| Compiler::new(judge, verify.policy).map_err(|e| e.to_string()));
-    Ok((compilers.collect::<Result<_, _>>()?, absent))
 }
 
 fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {

@@ -27,6 +27,7 @@ pub(super) fn text(run: &Run<'_>, absent: &[(&str, String)]) -> String {
     for part in &run.parts {
         one_part(&mut text, run, part);
     }
+    let _ = writeln!(text, "argument assignment: {}", run.coverage());
     let layouts: usize = run.parts.iter().map(|part| part.layouts.len()).sum();
     let calls: usize = run.parts.iter().map(|p| p.differences().count()).sum();
     let tested: usize = run.parts.iter().map(|part| part.called.len()).sum();
@@ -90,7 +91,7 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
                 "  MISMATCH {}, {}: {}",
                 result.case.name,
                 words(result.direction),
-                difference.why
+                short(difference)
             );
         }
     }
@@ -124,6 +125,12 @@ fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
             shown.join("; ")
         );
     }
+}
+
+/// What differs, without the bytes of both sides.
+pub(super) fn short(difference: &Difference) -> &str {
+    let why = &difference.why;
+    why.split_once("; got ").map_or(why, |(short, _)| short)
 }
 
 /// Who calls whom.
@@ -169,15 +176,21 @@ pub(super) fn place(value: Value, sig: &FnSig) -> Option<String> {
     })
 }
 
-fn in_full(text: &mut String, asked: &Compiler, result: &Called, difference: &Difference) {
+pub(super) fn in_full(
+    text: &mut String,
+    asked: &Compiler,
+    result: &Called,
+    difference: &Difference,
+) {
     let case = &result.case;
     let _ = writeln!(
         text,
-        "  MISMATCH {}, {}\n    {};\n    {}",
+        "  MISMATCH {}, {}\n    {};\n    {}, engine settings {}",
         case.name,
         words(result.direction),
         declaration(case),
-        difference.why
+        short(difference),
+        result.setting
     );
     let Ok(sig) = case.sig_under(asked.policy) else {
         return;
@@ -206,7 +219,7 @@ fn in_full(text: &mut String, asked: &Compiler, result: &Called, difference: &Di
         case,
         result.direction,
         &asked.judge.command(),
-        &difference.why,
+        short(difference),
     ) {
         indented(text, "reproduction, repro.c", &program);
     }
@@ -215,6 +228,7 @@ fn in_full(text: &mut String, asked: &Compiler, result: &Called, difference: &Di
 fn indented(text: &mut String, title: &str, body: &str) {
     let _ = writeln!(text, "    {title}:");
     for line in body.lines() {
-        let _ = writeln!(text, "      {line}");
+        let line = format!("      {line}");
+        let _ = writeln!(text, "{}", line.trim_end());
     }
 }
