@@ -38,14 +38,13 @@ pub const REFUSED: &str = "refused by the compiler";
 
 /// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it may hide a difference, as `mismatch`
 /// (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
-const MAY_BE_SKIPPED: [&str; 15] = [
+const MAY_BE_SKIPPED: [&str; 14] = [
     "static",
     "inline",
     "incomplete",
     "convention",
     "attribute",
     "unsupported",
-    "c++",
     "own target",
     "own convention",
     "spelling",
