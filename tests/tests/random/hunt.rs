@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use cabi_judge::corpus::Profile;
-use cabi_judge::generate::{CMember, CRecord, CType, Dialect, Form, Signature, signature};
+use cabi_judge::generate::{
+    CMember, CRecord, CType, Dialect, Form, Signature, signature, smallest,
+};
 use cabi_judge::judge::{Bench, Capability, Judge, judges_required};
 
 use super::verdict::{Trial, Verdict, block, disagrees_with_itself, verdicts};
@@ -207,43 +209,23 @@ fn report(
     why: String,
     shrink: bool,
 ) -> Result<String, String> {
-    let mut found = (signature.clone(), why);
     let rounds = if shrink { ROUNDS } else { 0 };
-    for _ in 0..rounds {
-        match smaller(trial, &found)? {
-            Some(next) => found = next,
-            None => break,
-        }
-    }
-    let (signature, why) = found;
+    let (signature, why) = smallest(signature, &why, rounds, |some| differ(trial, some))?;
     let text = block(trial, name, &signature);
     Ok(format!("{text}# {}: {why}", trial.judge))
 }
 
-/// A smaller signature with a difference of the same kind, one that is not the judge's own.
-fn smaller(
-    trial: &Trial<'_>,
-    (signature, why): &(Signature, String),
-) -> Result<Option<(Signature, String)>, String> {
-    let candidates = signature.smaller();
-    // The first are the smallest by far, and most often one of them will do.
-    for some in candidates.chunks(6) {
-        let all = verdicts(trial, some)?;
-        for (signature, verdict) in some.iter().zip(all) {
-            if let Verdict::Differs(other) = verdict
-                && kind(&other) == kind(why)
-                && disagrees_with_itself(trial, signature)?.is_none()
-            {
-                return Ok(Some((signature.clone(), other)));
-            }
+/// What differs of each signature, unless it is the judge's own.
+fn differ(trial: &Trial<'_>, some: &[Signature]) -> Result<Vec<Option<String>>, String> {
+    let all = some.iter().zip(verdicts(trial, some)?);
+    let differ = all.map(|(signature, verdict)| match verdict {
+        Verdict::Differs(why) => {
+            let theirs = disagrees_with_itself(trial, signature)?.is_some();
+            Ok((!theirs).then_some(why))
         }
-    }
-    Ok(None)
-}
-
-/// The first word of a difference, which stays the same while the signature is made smaller.
-fn kind(why: &str) -> &str {
-    why.split([' ', ':']).next().unwrap_or(why)
+        _ => Ok(None),
+    });
+    differ.collect()
 }
 
 /// A reason without the names and numbers of one case.

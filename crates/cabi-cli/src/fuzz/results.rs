@@ -136,7 +136,12 @@ fn summary(tally: &Tally) -> String {
     for (why, n) in &tally.not_run {
         line(*n, &format!("not run: {why}"));
     }
-    let _ = writeln!(out, "{:>9.0}  a second; {}", tally.rate(), tally.coverage);
+    let _ = writeln!(
+        out,
+        "{:>9.0}  a second and process; {}",
+        tally.rate(),
+        tally.coverage
+    );
     out
 }
 

@@ -37,7 +37,12 @@ fn callee(case: &Case, named: &[usize], unnamed: &[usize]) -> String {
     for (i, (text, at)) in function.params.iter().zip(named).enumerate() {
         list.push(format!("{text} a{i}"));
         let _ = write!(keep, "{} = a{i}; ", object(text, "cabi_seen_bytes", *at));
-        if case.prototype.params.get(i).is_some_and(|(_, ty)| is_widened(ty)) {
+        if case
+            .prototype
+            .params
+            .get(i)
+            .is_some_and(|(_, ty)| is_widened(ty))
+        {
             let _ = write!(keep, "cabi_wide_values[{i}] = (long long)a{i}; ");
         }
     }

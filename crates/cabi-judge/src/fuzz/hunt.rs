@@ -75,7 +75,8 @@ pub fn hunt(
             Err(why) => return Err(why),
         }
     }
-    let seconds = start.elapsed().as_secs_f64() / judges.len().max(1) as f64;
+    let all = start.elapsed().as_secs_f64() * plan.at_once as f64;
+    let seconds = all / judges.len().max(1) as f64;
     for tally in &mut tallies {
         tally.seconds = seconds;
     }

@@ -309,10 +309,7 @@ impl Own {
         let case = case.at_level(level);
         let sig = case.sig_under(policy);
         let placed = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
-        placed.map_err(|error| Verdict::NotRun {
-            who: Who::Cabi,
-            why: error.to_string(),
-        })?;
+        placed.map_err(|error| by_cabi(&error.to_string()))?;
         let mut header = shell.clone();
         let [records, typedefs, enums] = self.types;
         (header.records, header.typedefs, header.enums) = (records, typedefs, enums);
@@ -334,14 +331,30 @@ impl Own {
 }
 
 fn refusal(reason: &Reason) -> Verdict {
-    let who = match reason.key() {
+    match reason.key() {
         // Here clang is one more judge of layout.
-        "mismatch" => return Verdict::Differs(format!("libclang: {reason}").into()),
-        "type" => Who::Cabi,
-        _ => Who::Libclang,
-    };
-    Verdict::NotRun {
-        who,
-        why: reason.to_string(),
+        "mismatch" => Verdict::Differs(format!("libclang: {reason}").into()),
+        "type" => by_cabi(&reason.to_string()),
+        _ => Verdict::NotRun {
+            who: Who::Libclang,
+            why: reason.to_string(),
+        },
     }
+}
+
+/// What `cabi` is known to refuse of what is drawn, by words of its errors. Any other refusal hides something.
+const REFUSALS: [&str; 3] = [
+    "`_Atomic` needs a scalar, or a record of",
+    "clang 18 and 19 split a record of integer and float",
+    "clang returns a wide vector whose lanes are no power of two",
+];
+
+fn by_cabi(why: &str) -> Verdict {
+    if REFUSALS.iter().any(|words| why.contains(words)) {
+        return Verdict::NotRun {
+            who: Who::Cabi,
+            why: why.to_owned(),
+        };
+    }
+    Verdict::Differs(format!("refused without need: {why}").into())
 }

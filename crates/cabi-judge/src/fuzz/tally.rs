@@ -54,7 +54,7 @@ pub struct Tally {
     pub same: u64,
     /// Calls made.
     pub calls: u64,
-    /// Seconds, of all processes together as if they had run one after the other on as many cores as there were processes.
+    /// Seconds that all processes at once took together, shared evenly with the other compilers.
     pub seconds: f64,
     /// Signatures of which at least one direction is not lowered yet, by reason; those with one direction count under `same` too.
     pub not_lowered: BTreeMap<String, u64>,
@@ -181,7 +181,7 @@ impl Tally {
         }
     }
 
-    /// How many signatures a second were tried.
+    /// How many signatures one process tried in a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         self.signatures as f64 / self.seconds.max(1e-9)

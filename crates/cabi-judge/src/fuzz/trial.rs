@@ -98,7 +98,12 @@ pub(super) fn compile(
 
 fn build(compiler: &Compiler, text: &str, optimize: Option<&str>) -> Result<Built, JudgeError> {
     // What is not asked about need not be made.
-    let mut flags = vec!["-fno-lto", "-w", "-fno-asynchronous-unwind-tables", "-Wno-psabi"];
+    let mut flags = vec![
+        "-fno-lto",
+        "-w",
+        "-fno-asynchronous-unwind-tables",
+        "-Wno-psabi",
+    ];
     // See `copies.rs`.
     flags.push("-fno-strict-aliasing");
     flags.extend(optimize);

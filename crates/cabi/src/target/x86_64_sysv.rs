@@ -167,6 +167,9 @@ fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &Classify<'_, '_>) -> 
     let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
     let mut eightbytes = (0_u8..).step_by(8).zip(classes.used()).peekable();
     while let Some((offset, (class, used))) = eightbytes.next() {
+        // An array of no elements has a class here and there, and no bytes.
+        let room = ty.size().saturating_sub(u64::from(offset));
+        let used = u8::try_from(room).map_or(used, |room| used.min(room));
         let extension = Extension::None;
         let part = |ty, size| Part {
             class,

@@ -1,0 +1,169 @@
+//! `cabi fuzz` and `cabi merge` as a user runs them: nothing unexplained against real compilers, the same numbers in parts as in one, and
+//! compilers told to use another ABI, each of which must be noticed and made small.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn cabi(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the command was built")
+}
+
+/// What it printed; the exit code must be `code`.
+fn printed(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
+    text
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// The compilers that are here, if libclang is. What is not is said, and fails where it is required.
+fn compilers() -> Vec<&'static str> {
+    let folder = folder();
+    let mut here = Vec::new();
+    for compiler in ["gcc", "clang-19"] {
+        let output = cabi(folder.path(), &["fuzz", "--count", "1", "--cc", compiler]);
+        if output.status.code() == Some(0) {
+            here.push(compiler);
+        } else {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            support::missing(&format!("{compiler} and libclang: {why}"));
+        }
+    }
+    here
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn nothing_is_unexplained() {
+    let folder = folder();
+    let compilers = compilers();
+    let named = compilers.iter().flat_map(|compiler| ["--cc", compiler]);
+    let args: Vec<&str> = ["fuzz", "--count", "600", "--seed", "3", "--json"]
+        .into_iter()
+        .chain(named)
+        .collect();
+    if compilers.is_empty() {
+        return;
+    }
+    let found = json(&printed(&cabi(folder.path(), &args), 0));
+    for compiler in found["compilers"].as_array().expect("a list") {
+        assert_eq!(compiler["signatures"], 600);
+        assert!(compiler["same"].as_u64() > Some(450), "{compiler}");
+        // Most in both directions.
+        assert!(compiler["calls"].as_u64() > Some(850), "{compiler}");
+        assert_eq!(compiler["failures"], Value::Array(Vec::new()));
+    }
+}
+
+#[test]
+fn parts_joined_are_the_whole() {
+    let folder = folder();
+    let Some(compiler) = compilers().first().copied() else {
+        return;
+    };
+    let hunt = ["fuzz", "--count", "90", "--seed", "5", "--cc", compiler];
+    let whole = cabi(folder.path(), &[&hunt[..], &["--json"]].concat());
+    let whole = json(&printed(&whole, 0));
+    for shard in ["0/2", "1/2"] {
+        let out = shard.replace("/2", "");
+        let part = [&hunt[..], &["--shard", shard, "--out", &out]].concat();
+        printed(&cabi(folder.path(), &part), 0);
+        let junit = std::fs::read_to_string(folder.path().join(&out).join("fuzz.xml"));
+        assert!(junit.expect("a file").contains("failures=\"0\""));
+    }
+    let files = ["0/fuzz.json", "1/fuzz.json"];
+    let merged = cabi(folder.path(), &["merge", "--json", files[0], files[1]]);
+    let merged = json(&printed(&merged, 0));
+    let (one, all) = (&merged["compilers"][0], &whole["compilers"][0]);
+    for key in [
+        "signatures",
+        "same",
+        "calls",
+        "coverage",
+        "not_run",
+        "not_lowered",
+    ] {
+        assert_eq!(one[key], all[key], "{key}");
+    }
+    let twice = cabi(folder.path(), &["merge", files[0], files[0]]);
+    printed(&twice, 2);
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("counted twice"));
+    let text = printed(&cabi(folder.path(), &["merge", files[0], files[1]]), 0);
+    assert!(
+        text.contains("transitions") && text.contains("ok: 0 unexplained"),
+        "{text}"
+    );
+}
+
+/// The negative control: another convention, and another packing, must be found and made small, and be a block of the corpus.
+#[test]
+fn a_wrong_compiler_is_noticed() {
+    if !compilers().contains(&"gcc") {
+        return;
+    }
+    for wrong in ["gcc -mabi=ms", "gcc -fpack-struct=1"] {
+        let folder = folder();
+        let args = [
+            "fuzz", "--count", "24", "--shrink", "1", "--cc", wrong, "--out", ".",
+        ];
+        let text = printed(&cabi(folder.path(), &args), 1);
+        assert!(text.contains("FAILED"), "{text}");
+        let files = std::fs::read_dir(folder.path()).expect("a folder");
+        let blocks = files
+            .filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok())
+            .filter(|text| text.contains("\n== fuzz-gcc-1-"));
+        let block = blocks.min_by_key(String::len);
+        let block = block.expect("a file for each difference");
+        assert!(block.lines().count() < 10, "not small:\n{block}");
+        let file = cabi_judge::corpus::CorpusFile::parse("found.abi".as_ref(), &block);
+        assert_eq!(file.expect("a file of the corpus").blocks.len(), 1);
+        // Alone it differs again.
+        let number = block
+            .lines()
+            .find_map(|line| line.strip_prefix("# cabi fuzz "));
+        let number = number
+            .and_then(|line| line.split(' ').nth(3))
+            .expect("its number");
+        let again = [
+            "fuzz", "--first", number, "--count", "1", "--cc", wrong, "--shrink", "0",
+        ];
+        printed(&cabi(folder.path(), &again), 1);
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let folder = folder();
+    for (args, words) in [
+        (&["fuzz", "--shard", "4/4"][..], "the last is 3/4"),
+        (&["fuzz", "--shard", "half"], "is no part"),
+        (&["fuzz", "--cc", "no-such-compiler"], "no-such-compiler"),
+        (
+            &["fuzz", "--count", "1", "--out", "/dev/null/x"],
+            "/dev/null/x",
+        ),
+        (&["merge", "/dev/null"], "no results of `cabi fuzz`"),
+        (&["merge"], "FILE"),
+    ] {
+        let output = cabi(folder.path(), args);
+        printed(&output, 2);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(words), "{args:?}: {errors}");
+    }
+}
