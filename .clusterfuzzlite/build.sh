@@ -1,5 +1,5 @@
 #!/bin/bash -eu
-# Builds every fuzz target into $OUT, with its dictionary and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
+# Builds every fuzz target into $OUT, with its dictionary, options and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
 # Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=/tmp/out .clusterfuzzlite/build.sh`.
 
 # The repository asks for a stable toolchain; the image may name a nightly itself.
@@ -14,9 +14,9 @@ fuzz/seeds.sh "$seeds"
 for source in fuzz/fuzz_targets/*.rs; do
   target=$(basename "${source%.rs}")
   cp "fuzz/target/x86_64-unknown-linux-gnu/release/$target" "$OUT/"
-  if [ -e "fuzz/dictionaries/$target.dict" ]; then
-    cp "fuzz/dictionaries/$target.dict" "$OUT/"
-  fi
+  for beside in "fuzz/dictionaries/$target.dict" "fuzz/options/$target.options"; do
+    if [ -e "$beside" ]; then cp "$beside" "$OUT/"; fi
+  done
   if [ -d "$seeds/$target" ]; then
     zip -qjr "$OUT/${target}_seed_corpus.zip" "$seeds/$target"
   fi

@@ -1,6 +1,6 @@
 //! What the fuzz targets run, without libFuzzer: over their seeds, over seeds with random edits, and over random bytes. A few thousand inputs,
 //! always the same ones; the hunt is libFuzzer's (`tests/fuzz`).
-#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test
 
 use std::path::Path;
 
@@ -155,7 +155,7 @@ fn text_as_corpus() {
 #[test]
 fn text_as_toy() {
     let folders = ["../examples/toy/programs", "../examples/toy/tests/wrong"];
-    Seeds::of("toy", &folders, "toy").run(fuzzing::toy, 1500);
+    Seeds::of("toy", &folders, "toy").run(fuzzing::toy, 600);
 }
 
 #[test]

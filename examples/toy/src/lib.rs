@@ -163,10 +163,6 @@ impl Text {
     }
 
     fn checked(&self, include: &[PathBuf]) -> Result<Checked, Failure> {
-        let prelude = match parse::parse(include_str!("prelude.toy")) {
-            Ok(prelude) => prelude,
-            Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
-        };
         let program =
             parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
         let imports = header::read(&program, &self.file, include);
@@ -174,6 +170,10 @@ impl Text {
             Unread::Program(diagnostic) => self.complain(&[diagnostic]),
             Unread::Host(why) => Failure::NotRun(why),
         })?;
+        let prelude = match parse::parse(include_str!("prelude.toy")) {
+            Ok(prelude) => prelude,
+            Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
+        };
         check::check(&prelude, &program, &imports)
             .map_err(|diagnostics| self.complain(&diagnostics))
     }

@@ -116,6 +116,8 @@ pub(super) fn signature(u: &mut Unstructured<'_>, sysv: &'static Convention) -> 
     };
     let more = draw.ty()?;
     let attributes = draw.attributes(sysv)?;
+    // A convention of another machine than the types are of, whose `long double` may be another.
+    draw.mixed |= attributes.convention.is_some() && target.convention().is_none();
     let make = |params: &[Type], unnamed: Option<&[Type]>| {
         let sig = attributes.on(FnSig::new(params.iter().cloned(), result.clone()));
         match unnamed {
