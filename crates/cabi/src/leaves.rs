@@ -65,6 +65,8 @@ pub struct Context {
     pub in_first_element: bool,
     /// The arrays of records around it, the innermost first; only the two outermost are known.
     pub arrays: [Option<RecordArray>; 2],
+    /// Bits of the outermost array around it, or that it is: of no elements, 0.
+    pub array_bits: Option<u64>,
     /// The outermost array of no elements around it: the leaf is one its element would have, and not there.
     pub phantom: Option<EmptyArray>,
 }
@@ -273,6 +275,9 @@ impl<'a> Leaves<'a> {
     fn enter_array(&mut self, array: &'a Array, size: u64, mut place: Place) -> Option<Leaf> {
         let elem = &array.elem;
         let context = &mut place.context;
+        context.array_bits = context
+            .array_bits
+            .or(array.len.map(|_| size.saturating_mul(8)));
         let left = match array.len {
             None => return Some(place.leaf(LeafKind::FlexibleArray, 0)),
             Some(0)
@@ -381,6 +386,7 @@ impl Context {
         in_wide_array: false,
         in_first_element: true,
         arrays: [None; 2],
+        array_bits: None,
         phantom: None,
     };
 

@@ -86,6 +86,12 @@ bits! {
     /// The first of two `Sse` eightbytes travels in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or one
     /// `__bf16` or two 16-bit floats before a second eightbyte of at most 4 bytes (clang).
     ODD_PAIRS_START_IN_GPR = 25;
+    /// An array member is `Integer`, whatever its elements, also one of no elements; of more than 16 bytes it sends its record to memory (Zig).
+    ARRAYS_ARE_INTEGER = 26;
+    /// A `_Float16` member sends its record to memory (Zig).
+    HALF_MEMBERS_IN_MEMORY = 27;
+    /// Unaligned members have classes like others (Zig); psABI rule 1 sends their record to memory.
+    UNALIGNED_MEMBERS_IN_REGISTERS = 28;
 }
 
 impl Policy {
@@ -124,8 +130,16 @@ impl Policy {
             | Self::ODD_PAIRS_START_IN_GPR.0,
     );
 
-    /// Zig's C calling convention: clang's, but an `__int128` leaves a register it could not use to later arguments (LLVM 20).
-    pub const ZIG: Self = Self(Self::CLANG.0 & !Self::INT128_USES_UP_INTEGER_REGISTERS.0);
+    /// Zig's C calling convention as both back ends of version 0.15 have it: clang's but for Zig's own classifier of records, and an `__int128` leaves
+    /// a register it could not use to later arguments (LLVM 20).
+    pub const ZIG: Self = Self(
+        Self::CLANG.0
+            & !Self::INT128_USES_UP_INTEGER_REGISTERS.0
+            & !Self::MEMBERS_MUST_BE_ALIGNED.0
+            | Self::ARRAYS_ARE_INTEGER.0
+            | Self::HALF_MEMBERS_IN_MEMORY.0
+            | Self::UNALIGNED_MEMBERS_IN_REGISTERS.0,
+    );
 
     /// Whether all of `bits` are set.
     #[must_use]

@@ -186,6 +186,15 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
                 .field("d", Type::array(&Type::F64, 2)?);
             argument(build(union)?)
         }
+        "ARRAYS_ARE_INTEGER" => {
+            let xy = Type::array(&Type::F32, 2)?;
+            argument(build(structure().field("xy", xy))?)
+        }
+        "HALF_MEMBERS_IN_MEMORY" => argument(build(structure().field("h", Type::F16))?),
+        "UNALIGNED_MEMBERS_IN_REGISTERS" => {
+            let packed = structure().field("c", Type::I8).field("n", Type::I32);
+            argument(build(packed.packed())?)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

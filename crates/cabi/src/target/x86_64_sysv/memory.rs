@@ -41,8 +41,13 @@ pub(super) fn sends_to_memory(
         LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits.next_power_of_two(),
         _ => 8,
     };
-    if !leaf.offset_bits.is_multiple_of(unit) {
+    let unaligned = !leaf.offset_bits.is_multiple_of(unit);
+    if unaligned && !cx.choose(Policy::UNALIGNED_MEMBERS_IN_REGISTERS) {
         return Some("rule 1: an unaligned field");
+    }
+    let half = leaf.kind == LeafKind::Scalar(Scalar::F16) && ty.is_aggregate();
+    if half && cx.choose(Policy::HALF_MEMBERS_IN_MEMORY) {
+        return Some("a _Float16 member");
     }
     if !leaf.context.members_aligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");

@@ -87,6 +87,18 @@ fn fold(
                 .for_each(|i| classes.use_up_to(i, leaf.bytes().end));
             continue;
         }
+        if is_integer_by_array(&leaf, cx) {
+            if leaf.context.array_bits > Some(128) {
+                cx.tracer.memory("an array of more than 16 bytes");
+                return Ok(false);
+            }
+            let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+            for i in first..leaf.eightbytes().end.max(first + 1) {
+                classes.use_up_to(i, leaf.bytes().end);
+                meet(classes, &leaf, i, Class::Integer, cx);
+            }
+            continue;
+        }
         if let Some(why) = sends_to_memory(&leaf, ty, cx) {
             cx.tracer.memory(why);
             return Ok(false);
@@ -106,6 +118,15 @@ fn fold(
         }
     }
     Ok(true)
+}
+
+/// Whether `leaf` is `Integer` because it lies in an array, or is one of no elements, and would be something else without that.
+fn is_integer_by_array(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> bool {
+    let integer = match leaf.kind {
+        LeafKind::Scalar(scalar) => scalar.is_integer_like() && leaf.context.phantom.is_none(),
+        _ => false,
+    };
+    leaf.context.array_bits.is_some() && !integer && cx.choose(Policy::ARRAYS_ARE_INTEGER)
 }
 
 /// Classifies a record inside `ty` that starts at byte `offset`, and merges what it is into `classes`. False as in [`fold`].
