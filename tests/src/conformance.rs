@@ -4,6 +4,7 @@
 //! - [`features`]: the types that are tried, `tests/corpus/conformance`.
 //! - [`matrix`]: each in every position against every compiler.
 //! - [`divergences`]: for each policy bit an example of the corpus that fails with the bit the other way round.
+//! - [`asked`]: the compilers.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`page`]: all of it as text, and what of a committed page no longer holds.
 //!
@@ -14,11 +15,14 @@ use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::expected::Expected;
 use cabi_judge::halves::Halves;
-use cabi_judge::judge::Bench;
+use cabi_judge::judge::{Bench, Judge};
 use cabi_judge::probe::Probe;
+use cabi_judge::zig::Zig;
 
 use crate::corpus;
+use asked::Asked;
 
+pub mod asked;
 pub mod bugs;
 pub mod divergences;
 pub mod features;
@@ -37,7 +41,9 @@ pub struct Measured {
     pub positions: Vec<&'static str>,
     /// What passes.
     pub tables: Vec<matrix::Table>,
-    /// Where compilers disagree.
+    /// The compilers that are asked where they disagree.
+    pub diverging: Vec<&'static str>,
+    /// Where they do.
     pub divergences: Vec<divergences::Divergence>,
     /// Compiler bugs.
     pub bugs: Vec<bugs::Seen>,
@@ -67,26 +73,28 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
     if let Some((name, why)) = bench.absent.first() {
         return Err(format!("{name} is missing: {why}"));
     }
+    let zig = Zig::find().map_err(|why| format!("zig is missing: {why}"))?;
+    let asked = Asked::all(&bench, &zig);
     let expected = Expected::read(&corpus::expected())?;
     let groups = features::read()?;
     tell("types in every position");
-    let matrix = matrix::run(&groups, &bench, &expected)?;
+    let matrix = matrix::run(&groups, &asked, &expected)?;
     tell("policy bits");
     let (divergences, wrong) = divergences::run(&bench)?;
     tell("compiler bugs");
-    let bugs = bugs::run(&bench, &expected)?;
+    let bugs = bugs::run(&asked, &expected)?;
     let mut failures = matrix.failures;
     failures.extend(wrong);
     failures.extend(bugs.iter().filter_map(bugs::Seen::objection));
     Ok(Measured {
-        compilers: bench
-            .judges
+        compilers: asked
             .iter()
-            .map(|judge| Compiler {
-                name: judge.name().to_owned(),
-                version: judge.version().to_owned(),
+            .map(|one| Compiler {
+                name: one.name.to_owned(),
+                version: one.version().to_owned(),
             })
             .collect(),
+        diverging: bench.judges.iter().map(Judge::name).collect(),
         positions: features::position_names(&groups),
         tables: matrix.tables,
         divergences,

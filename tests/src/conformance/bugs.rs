@@ -1,22 +1,23 @@
 //! The compiler bugs of `expected.toml`, each looked at again: is it still there, and at which levels of optimization?
 
-use cabi::Policy;
+use cabi::{FnSig, Policy};
 use cabi_judge::case::{Entry, Subject};
 use cabi_judge::child::Outcome;
 use cabi_judge::corpus::CorpusFile;
 use cabi_judge::expected::{Bug, Expected, Shows};
 use cabi_judge::guard::Rooms;
 use cabi_judge::halves::Halves;
-use cabi_judge::interop::{Ground, N_ROOMS, judge_agrees_under};
-use cabi_judge::judge::{Bench, Judge, JudgeError};
+use cabi_judge::interop::{Direction, Ground, N_ROOMS, judge_agrees_under};
+use cabi_judge::judge::JudgeError;
 use cabi_judge::report::Report;
 use clif_cabi_jit::Settings;
 
+use super::asked::{Asked, Maker, mode_flag};
 use super::{check_places, passes};
 use crate::corpus::Corpus;
 
-/// The levels of optimization at which bugs are looked for.
-const LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
+/// The levels of optimization at which bugs of C compilers are looked for.
+const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 
 /// A bug and where it shows.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Seen {
 ///
 /// # Errors
 /// A bug whose declaration cannot be read, a compiler that cannot be asked.
-pub fn run(bench: &Bench, expected: &Expected) -> Result<Vec<Seen>, String> {
+pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>, String> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
     let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(|error| error.to_string())?;
@@ -65,21 +66,26 @@ pub fn run(bench: &Bench, expected: &Expected) -> Result<Vec<Seen>, String> {
             others: Vec::new(),
             asked: false,
         };
-        for judge in &bench.judges {
-            if judge.admits(&subject.block).is_err() {
+        for one in asked {
+            let own = one.is(&bug.compiler);
+            // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
+            let other = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
+            if !own && !other {
                 continue;
             }
             let mut levels = Vec::new();
-            for level in LEVELS {
-                if shows(bug, judge, level, &subject, &rooms).map_err(named)? {
+            for level in levels_of(one) {
+                if shows(bug, one, level, &subject, &rooms).map_err(named)? {
                     levels.push(level);
                 }
             }
-            if judge.name() == bug.compiler {
-                seen.asked = true;
-                seen.levels = levels;
-            } else if !levels.is_empty() {
-                seen.others.push(judge.name().to_owned());
+            match own {
+                true => {
+                    seen.asked = true;
+                    seen.levels.extend(levels);
+                }
+                false if levels.is_empty() => {}
+                false => seen.others.push(one.name.to_owned()),
             }
         }
         out.push(seen);
@@ -120,35 +126,30 @@ fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject, String> {
     Subject::read(block).map_err(|error| error.to_string())
 }
 
+fn levels_of(asked: &Asked<'_>) -> Vec<&'static str> {
+    match asked.maker {
+        Maker::C(_) => C_LEVELS.to_vec(),
+        Maker::Zig(..) => asked.levels(),
+    }
+}
+
 /// Whether the bug shows at `level`.
 fn shows(
     bug: &Bug,
-    judge: &Judge,
+    asked: &Asked<'_>,
     level: &str,
     subject: &Subject,
     rooms: &Rooms,
 ) -> Result<bool, String> {
-    let case = subject.cases.first().ok_or("it declares no function")?;
-    let entries: [Entry<'_>; 1] = [(subject, case)];
-    if bug.shows == Shows::Compilation {
-        return match Halves::build_at(judge, level, &entries) {
-            Ok(_) => Ok(false),
-            Err(JudgeError::Refused { messages, .. }) => {
-                Ok(messages.contains("internal compiler error") || messages.contains("Stack dump"))
-            }
-            Err(error) => Err(error.to_string()),
-        };
-    }
-    // The profile may refuse what the compiler has no rule for: then the psABI's own rule is what it does not follow.
-    let own = judge.profile().policy();
-    let placed = |policy: Policy| {
-        let sig = case.sig_under(policy).ok()?;
-        cabi::FnAbi::new(&sig, &case.target).is_ok().then_some(sig)
+    let halves = match halves(asked, level, subject)? {
+        Made::Halves(halves) => halves,
+        Made::Stopped => return Ok(bug.shows == Shows::Compilation),
     };
-    let sig = placed(own)
-        .or_else(|| placed(own.without(Policy::INT128_USES_UP_INTEGER_REGISTERS)))
-        .ok_or("it has no place")?;
-    let halves = Halves::build_at(judge, level, &entries).map_err(|e| e.to_string())?;
+    if bug.shows == Shows::Compilation {
+        return Ok(false);
+    }
+    let case = subject.cases.first().ok_or("it declares no function")?;
+    let sig = sig(asked.policy, subject).ok_or("it has no place")?;
     if bug.shows == Shows::Placement {
         return Ok(!passes(|| check_places(&halves, 0, case, &sig))?);
     }
@@ -163,4 +164,53 @@ fn shows(
         Err(why) => Outcome::Failed(why),
     };
     Ok(!passes(agrees)?)
+}
+
+/// The signature of the bug's case. The profile may refuse what the compiler has no rule for: then the psABI's own rule is what it does
+/// not follow.
+fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
+    let case = subject.cases.first()?;
+    let without = own.without(Policy::INT128_USES_UP_INTEGER_REGISTERS);
+    let mut placed = [own, without].into_iter().filter_map(|policy| {
+        let sig = case.sig_under(policy).ok()?;
+        cabi::FnAbi::new(&sig, &case.target).ok().map(|_| sig)
+    });
+    placed.next()
+}
+
+/// What came of compiling.
+enum Made {
+    Halves(Halves),
+    /// The compiler stopped with an error of its own.
+    Stopped,
+}
+
+fn halves(asked: &Asked<'_>, level: &str, subject: &Subject) -> Result<Made, String> {
+    let case = subject.cases.first().ok_or("it declares no function")?;
+    let entries: [Entry<'_>; 1] = [(subject, case)];
+    let (zig, frame) = match asked.maker {
+        Maker::Zig(zig, _, frame) => (zig, frame),
+        Maker::C(judge) => {
+            return match Halves::build_at(judge, level, &entries) {
+                Ok(halves) => Ok(Made::Halves(halves)),
+                Err(JudgeError::Refused { messages, .. })
+                    if ["internal compiler error", "Stack dump"]
+                        .iter()
+                        .any(|words| messages.contains(words)) =>
+                {
+                    Ok(Made::Stopped)
+                }
+                Err(error) => Err(error.to_string()),
+            };
+        }
+    };
+    let mode = asked.modes().find(|mode| mode_flag(*mode) == level);
+    let mode = mode.ok_or("there is no such mode")?;
+    let made = zig.build(frame, mode, case.vectors, &[case]);
+    let made = made.map_err(|error| error.to_string())?;
+    let whole = Direction::ALL.iter().all(|half| made.has(0, *half).is_ok());
+    Ok(match whole {
+        true => Made::Halves(made.halves),
+        false => Made::Stopped,
+    })
 }

@@ -14,22 +14,26 @@ use super::matrix::{Outcome, Row, Table};
 use super::{Compiler, Measured};
 
 /// How each outcome is shown, and what it means.
-const LEGEND: [(&str, &str); 10] = [
+const LEGEND: [(&str, &str); 13] = [
     (
         "✓",
-        "passes: Cranelift calls C, and C calls Cranelift, at `-O0` and `-O2`",
+        "passes: Cranelift calls the compiler's code and is called by it, optimized or not",
     ),
     (
         "→",
-        "Cranelift calls C and passes; the other direction is not lowered yet, its places are right (○)",
+        "passes where Cranelift calls; the other direction is not lowered yet, its places are right (○)",
     ),
     (
         "←",
-        "C calls Cranelift and passes; the other direction is not lowered yet, its places are right (○)",
+        "passes where Cranelift is called; the other direction is not lowered yet, its places are right (○)",
+    ),
+    (
+        "½",
+        "passes in one direction; the compiler cannot do the other: its words stand below the table",
     ),
     (
         "○",
-        "not lowered yet: an error. The compiler puts every byte where `cabi` says",
+        "not lowered yet: an error. The compiler puts, and looks for, every byte where `cabi` says",
     ),
     (
         "–",
@@ -41,6 +45,14 @@ const LEGEND: [(&str, &str); 10] = [
         "the header reader does not know the type: an error. No call is tried",
     ),
     ("✗ N", "bug N of the compiler, of the list below"),
+    (
+        "≠",
+        "not as C has it; the compiler's own caller and callee agree with each other, as far as they can be asked",
+    ),
+    (
+        "✗",
+        "not as C has it, and the compiler's own caller and callee disagree",
+    ),
     ("·", "this machine cannot run it"),
     ("FAILS", "wrong, and no list says so"),
 ];
@@ -52,13 +64,16 @@ impl Outcome {
             Self::Passes => 0,
             Self::Calls => 1,
             Self::Called => 2,
-            Self::Placed => 3,
-            Self::Lacks => 4,
-            Self::NoPlace => 5,
-            Self::Unread => 6,
-            Self::Bug(_) => 7,
-            Self::NotHere => 8,
-            Self::Fails => 9,
+            Self::Half => 3,
+            Self::Placed => 4,
+            Self::Lacks => 5,
+            Self::NoPlace => 6,
+            Self::Unread => 7,
+            Self::Bug(_) => 8,
+            Self::OwnWay => 9,
+            Self::AgainstItself => 10,
+            Self::NotHere => 11,
+            Self::Fails => 12,
         }
     }
 
@@ -106,9 +121,11 @@ fn passes(measured: &Measured, out: &mut String) {
         "
 ## What passes
 
-A cell is a type in a position. It stands for calls in both directions at both levels of optimization: of a C function, direct, through a
-pointer and by the caller's own instruction, and of a Cranelift function by C, through a pointer, as a callback is. Every byte that
-arrives is compared; objects lie against pages that cannot be touched. One sign: the same with every compiler.
+A cell is a type in a position. It stands for calls in both directions, with code of the compiler's that is not optimized and that is (`-O0`,
+`-O2`; `-ODebug`, `-OReleaseFast` of Zig's LLVM): of its function, direct, through a pointer and by the caller's own instruction, and of a Cranelift
+function by it, through a pointer, as a callback is. Every byte that arrives is compared; objects lie against pages that cannot be touched.
+One sign: the same with every compiler that has the type. gcc and clang are held against their own profiles, Zig's functions of C's calling
+convention against `zig`. What gcc or clang does otherwise must be a listed bug; what Zig, which is no compiler of C, does otherwise is shown.
 
 | sign | meaning |
 |---|---|
@@ -136,7 +153,7 @@ fn count(measured: &Measured) -> (BTreeMap<usize, usize>, String) {
     let sign = |at: usize| LEGEND.get(at).map_or("", |(sign, _)| sign);
     let words: Vec<String> = counts
         .iter()
-        .map(|(at, n)| format!("{} {n}", sign(*at).trim_end_matches(" N")))
+        .map(|(at, n)| format!("{} {n}", sign(*at)))
         .collect();
     let words = format!(
         "{} types in {} positions with {} compilers: {}. {} calls were right.",
@@ -150,39 +167,65 @@ fn count(measured: &Measured) -> (BTreeMap<usize, usize>, String) {
 }
 
 fn print_table(table: &Table, measured: &Measured, out: &mut String) {
-    let _ = write!(out, "\n### {}\n\n| type |", table.title);
+    let _ = write!(out, "\n### {}\n\n| type | not in |", table.title);
     for position in &measured.positions {
         let _ = write!(out, " {position} |");
     }
     let n = measured.positions.len();
-    let _ = writeln!(out, "\n|---|{}", "---|".repeat(n));
+    let _ = writeln!(out, "\n|---|---|{}", "---|".repeat(n));
     for row in &table.rows {
-        let _ = write!(out, "| {} |", row.heading);
+        let lacks = lacks(row, measured.compilers.len());
+        let named = measured.compilers.iter().zip(&lacks);
+        let without = named.filter(|(_, lacks)| **lacks);
+        let without: Vec<&str> = without.map(|(c, _)| c.name.as_str()).collect();
+        let _ = write!(out, "| {} | {} |", row.heading, without.join(", "));
         for cell in &row.cells {
-            let _ = write!(out, " {} |", signs(cell, measured));
+            let _ = write!(out, " {} |", signs(cell, &lacks, measured));
         }
         out.push('\n');
     }
     if !table.notes.is_empty() {
         out.push('\n');
     }
-    for note in &table.notes {
-        let _ = writeln!(out, "- {note}");
+    for (why, names) in &table.notes {
+        let _ = writeln!(out, "- {}: {why}", names.join(", "));
     }
 }
 
-fn signs(cell: &[Outcome], measured: &Measured) -> String {
-    let signs: Vec<String> = cell.iter().map(|o| o.sign(&measured.bugs)).collect();
-    match signs.split_first() {
-        Some((first, rest)) if rest.iter().all(|sign| sign == first) => first.clone(),
-        _ => {
-            let named = measured.compilers.iter().zip(&signs);
-            let named: Vec<String> = named
-                .map(|(c, sign)| format!("{} {sign}", c.name))
-                .collect();
-            named.join(", ")
+/// Of each of `n` compilers, whether it lacks the type in every position. Where all do, that is what the cells say.
+fn lacks(row: &Row, n: usize) -> Vec<bool> {
+    let lacks = |i: usize| {
+        let mut cells = row.cells.iter();
+        cells.all(|cell| cell.get(i) == Some(&Outcome::Lacks))
+    };
+    let lacks: Vec<bool> = (0..n).map(lacks).collect();
+    match lacks.contains(&false) {
+        true => lacks,
+        false => vec![false; n],
+    }
+}
+
+/// A cell, without the compilers that lack the type.
+fn signs(cell: &[Outcome], lacks: &[bool], measured: &Measured) -> String {
+    let signs = cell.iter().map(|outcome| outcome.sign(&measured.bugs));
+    let names = measured.compilers.iter().map(|c| c.name.as_str());
+    let all = names.zip(signs).zip(lacks).filter(|(_, lacks)| !**lacks);
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for ((name, sign), _) in all {
+        match groups.iter_mut().find(|(known, _)| *known == sign) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((sign, vec![name])),
         }
     }
+    // Most have it; the others are named.
+    groups.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    let tie = groups.len() > 1 && groups[0].1.len() == groups[1].1.len();
+    let mut words = groups.iter().enumerate().map(|(i, (sign, names))| match i {
+        0 if !tie => sign.clone(),
+        _ => format!("{} {sign}", names.join(", ")),
+    });
+    let first = words.next().unwrap_or_default();
+    words.fold(first, |text, word| format!("{text}; {word}"))
 }
 
 /// How a type is called in its row.
@@ -206,10 +249,10 @@ and fails with this one bit the other way round. `n/a`: this compiler cannot be 
 
 | bit | set by | example |",
     );
-    for compiler in &measured.compilers {
-        let _ = write!(out, " {} |", compiler.name);
+    for name in &measured.diverging {
+        let _ = write!(out, " {name} |");
     }
-    let n = measured.compilers.len();
+    let n = measured.diverging.len();
     let _ = writeln!(out, "\n|---|---|---|{}", "---|".repeat(n));
     for Divergence { bit, example } in &measured.divergences {
         let _ = write!(out, "| `{bit}` | {} |", set_by(bit));
@@ -255,8 +298,8 @@ fn bugs(measured: &Measured, out: &mut String) {
 ## Compiler bugs
 
 Cases in which a compiler disagrees with itself, or with every rule. No policy follows them. Each was looked at again when this page was
-written, at `-O0`, `-O1` and `-O2`: by letting the compiler's own caller call its own callee (*calls*), by looking where its caller
-or callee puts a value (*placement*), or by compiling (*compilation*). The other compilers were asked the same, and none shows it.
+written: by letting the compiler's own caller call its own callee (*calls*), by looking where its caller
+or callee puts a value (*placement*), or by compiling (*compilation*). The other compilers of C were asked the same, and none shows it.
 
 | no. | bug | compiler | seen at | by | declaration | what happens |
 |---|---|---|---|---|---|---|
@@ -266,7 +309,7 @@ or callee puts a value (*placement*), or by compiling (*compilation*). The other
         let compiler = measured
             .compilers
             .iter()
-            .find(|compiler| compiler.name == seen.bug.compiler);
+            .find(|compiler| compiler.name.starts_with(&seen.bug.compiler));
         let version = compiler.map_or("", Compiler::short);
         let levels = match seen.levels.join("` `") {
             _ if !seen.asked => "not asked".to_owned(),
