@@ -1,10 +1,10 @@
 //! `cabi verify --exhaustive`: every transition of argument assignment, driven against each compiler (`cabi_judge::automaton::drive`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use cabi_judge::automaton::Coverage;
 use cabi_judge::automaton::drive::{Aside, Drive, Driven, Found, Leg, Way};
+use cabi_judge::automaton::{Coverage, Transition};
 use cabi_judge::graffiti::hex;
 use cabi_judge::interop::Direction;
 use cabi_judge::verify::batch::{Called, Verdict};
@@ -125,19 +125,28 @@ fn set_aside(text: &mut String, aside: &[Aside]) {
 }
 
 fn differences(text: &mut String, driven: &Driven<'_>) {
-    // A difference in bytes says more than a crash.
+    let mut types: BTreeMap<&str, BTreeSet<Transition>> = BTreeMap::new();
+    for found in &driven.found {
+        let of_type = types.entry(&found.ty).or_default();
+        of_type.insert(found.transition);
+    }
+    for (ty, transitions) in &types {
+        let _ = writeln!(
+            text,
+            "  differs: `{ty}` in {} transitions",
+            transitions.len()
+        );
+    }
+    // A difference in bytes says more than a crash, and one of another type more than one of the same.
     let mut found: Vec<&Found> = driven.found.iter().collect();
     found.sort_by_key(|found| found.difference.value.is_none());
+    found.sort_by_cached_key(|found| types.remove(&*found.ty).is_none());
     for (i, found) in found.iter().enumerate() {
         if i < IN_FULL {
-            let mut case = found.case.clone();
-            if found.way == Way::Images {
-                case.name.push_str(", by an image of registers and stack");
-            }
             let called = Called {
-                case,
+                case: found.case.clone(),
                 direction: found.direction,
-                setting: String::new(),
+                setting: found.setting.clone(),
                 verdict: Verdict::Differs(found.difference.clone()),
             };
             in_full(text, driven.drive.compiler(), &called, &found.difference);

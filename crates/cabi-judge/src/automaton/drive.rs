@@ -101,6 +101,8 @@ pub struct Found {
     pub case: Case,
     /// The declaration of the value's type.
     pub ty: String,
+    /// The name of the engine settings; of an image, that it is one.
+    pub setting: String,
     /// What differs.
     pub difference: Difference,
 }
@@ -347,6 +349,7 @@ impl<'a> Driven<'a> {
         function: &Function,
         case: &Case,
         leg: (Way, Direction),
+        setting: &str,
         verdict: Verdict,
     ) -> bool {
         let (way, direction) = leg;
@@ -365,6 +368,7 @@ impl<'a> Driven<'a> {
                     direction,
                     case: case.clone(),
                     ty: function.ty(),
+                    setting: setting.to_owned(),
                     difference,
                 });
             }

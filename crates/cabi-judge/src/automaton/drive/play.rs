@@ -126,6 +126,9 @@ fn function<'s>(sheets: &'s [Sheet], batch: usize, case: &Case) -> Option<&'s Fu
     sheets.get(batch)?.functions.get(number)
 }
 
+/// What stands for engine settings where there is no engine.
+const IMAGE: &str = "none, an image of registers and stack";
+
 /// Functions of one file, in one direction.
 type Job<'a> = (&'a Loaded, Direction);
 
@@ -158,7 +161,11 @@ fn images(
                 Some(difference) => Verdict::Differs(difference),
             };
             let leg = (Way::Images, *direction);
-            take(driven, sheets, loaded.batch, case, leg, verdict, again);
+            if let Some(function) = function(sheets, loaded.batch, case)
+                && !driven.take(function, case, leg, IMAGE, verdict)
+            {
+                again.push(function);
+            }
         }
     }
     Ok(())
@@ -265,33 +272,14 @@ fn cranelift(
                 }
                 batch::Verdict::Differs(difference) => Verdict::Differs(difference),
             };
+            let (case, setting) = (&called.case, &called.setting);
             let leg = (Way::Cranelift, called.direction);
-            take(
-                driven,
-                sheets,
-                loaded.batch,
-                &called.case,
-                leg,
-                verdict,
-                again,
-            );
+            if let Some(function) = function(sheets, loaded.batch, case)
+                && !driven.take(function, case, leg, setting, verdict)
+            {
+                again.push(function);
+            }
         }
     }
     Ok(())
-}
-
-fn take(
-    driven: &mut Driven<'_>,
-    sheets: &[Sheet],
-    batch: usize,
-    case: &Case,
-    leg: (Way, Direction),
-    verdict: Verdict,
-    again: &mut Again,
-) {
-    if let Some(function) = function(sheets, batch, case)
-        && !driven.take(function, case, leg, verdict)
-    {
-        again.push(function);
-    }
 }
