@@ -186,9 +186,11 @@ impl Fuzz {
         for (name, why) in absent {
             eprintln!("not run: {name}: {why}");
         }
-        let clean = results::show(&found, self.out.as_deref(), self.json)?;
-        if child::was_interrupted() {
-            return Err("interrupted; what was found until then is above".to_owned());
+        let interrupted = child::was_interrupted();
+        let clean = results::show(&found, self.out.as_deref(), self.json, !interrupted)?;
+        if interrupted {
+            let n = span.end - span.first;
+            return Err(format!("interrupted after {n} signatures"));
         }
         Ok(clean)
     }
@@ -217,7 +219,7 @@ impl Merge {
         if let Some(folder) = &self.out {
             results::make(folder)?;
         }
-        results::show(&all, self.out.as_deref(), self.json)
+        results::show(&all, self.out.as_deref(), self.json, true)
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]

@@ -42,11 +42,12 @@ pub(super) fn read(file: &Path) -> Result<Results, String> {
     serde_json::from_str(&text).map_err(|e| format!("these are no results of `cabi fuzz`: {e}"))
 }
 
-/// Prints `results`, and writes them to `folder`. Whether nothing is unexplained.
+/// Prints `results`, and writes them to `folder`; `complete` says whether all that was asked for was tried. Whether nothing is unexplained.
 pub(super) fn show(
     results: &Results,
     folder: Option<&Path>,
     as_json: bool,
+    complete: bool,
 ) -> Result<bool, String> {
     let json = serde_json::to_string_pretty(results).map_err(|e| e.to_string())? + "\n";
     if let Some(folder) = folder {
@@ -59,7 +60,11 @@ pub(super) fn show(
             )?;
         }
     }
-    let shown = if as_json { json } else { text(results) };
+    let shown = if as_json {
+        json
+    } else {
+        text(results, complete)
+    };
     crate::write_out(&shown);
     Ok(results.is_clean())
 }
@@ -86,7 +91,7 @@ fn block(tally: &Tally, found: &Found) -> String {
 }
 
 /// Results as text.
-fn text(results: &Results) -> String {
+fn text(results: &Results, complete: bool) -> String {
     let mut out = String::new();
     for (tally, found) in failures(results).take(SHOWN) {
         let _ = writeln!(out, "{}", block(tally, found));
@@ -107,7 +112,11 @@ fn text(results: &Results) -> String {
         .iter()
         .map(|tally| tally.failures.len())
         .sum();
-    let word = if n == 0 { "ok" } else { "FAILED" };
+    let word = match (n, complete) {
+        (0, true) => "ok",
+        (0, false) => "incomplete",
+        _ => "FAILED",
+    };
     let _ = writeln!(out, "\n{word}: {n} unexplained");
     out
 }

@@ -21,7 +21,7 @@ use crate::verify::Compiler;
 const SHEET: u64 = 256;
 
 /// Sheets that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
-const SHEETS_EACH: usize = 3;
+const SHEETS_EACH: usize = 2;
 
 /// Rounds of making one difference smaller.
 const SHRINKS: usize = 80;

@@ -380,13 +380,22 @@ impl Draw {
         let inner = if self.random.chance(75) {
             self.scalar(&NAMES)
         } else {
-            let names = self.random.one_or(
-                &[&["char", "short"][..], &["float"], &["int", "long"]],
-                &["int"],
-            );
-            // Three would make a size that no atomic type has.
-            let n = self.random.one_or(&[1, 2, 4], 1);
-            let members = (0..n).map(|_| {
+            // Sizes that are powers of two: no other record can be atomic.
+            const ALIKE: [&[&str]; 6] = [
+                &["char"],
+                &["short", "unsigned short"],
+                &["float"],
+                &["int", "float"],
+                &["long", "void *"],
+                &["double"],
+            ];
+            let names = self.random.one_or(&ALIKE, &["int"]);
+            let most = if names.contains(&"long") || names.contains(&"double") {
+                2
+            } else {
+                3
+            };
+            let members = (0..1_u32 << self.random.below(most)).map(|_| {
                 plain(Form::Plain {
                     ty: self.scalar(names),
                     lengths: Vec::new(),
