@@ -50,7 +50,7 @@ pub(crate) struct Verify {
     #[arg(required_unless_present = "exhaustive", value_name = "HEADER")]
     headers: Vec<String>,
     /// No header, but every transition of argument assignment: registers left, slot of the stack, shape of the next value.
-    #[arg(long, conflicts_with_all = ["headers", "only", "target"])]
+    #[arg(long, conflicts_with_all = ["headers", "only", "target", "Reading"])]
     exhaustive: bool,
     #[cfg(all(target_arch = "x86_64", unix))]
     #[command(flatten)]

@@ -39,7 +39,7 @@ pub struct Drive {
     wider: Vec<Level>,
     /// Levels that this machine or the compiler has not, with the reason.
     absent: Vec<(&'static str, String)>,
-    /// Only so many transitions are left out that every `thinned`th is driven; all, if this is 1. Every shape is among them.
+    /// Of so many transitions one is driven: with 1 all are. Every shape is among them.
     pub thinned: usize,
     /// Compilers and child processes at once.
     pub at_once: usize,
@@ -86,6 +86,14 @@ pub struct Leg {
     pub differs: Coverage,
     /// What Cranelift's lowering does not support, by its reason.
     pub not_lowered: BTreeMap<String, Coverage>,
+}
+
+impl Leg {
+    /// Whether a call was made for `transition`, with whatever outcome.
+    #[must_use]
+    pub fn drove(&self, transition: Transition) -> bool {
+        self.passed.has(transition) || self.differs.has(transition)
+    }
 }
 
 /// A difference.
@@ -225,7 +233,8 @@ impl Drive {
         let all: Vec<Transition> = Transition::all().filter(|t| self.wants(*t)).collect();
         // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
         let sample = if all.len() > 2 * SAMPLE {
-            all.len() / SAMPLE
+            // Odd, as the number of shapes is not: all of them are in it.
+            (all.len() / SAMPLE) | 1
         } else {
             1
         };
@@ -392,33 +401,36 @@ impl<'a> Driven<'a> {
         }
     }
 
-    /// What was driven in this direction by some way.
-    fn driven_in(&self, direction: Direction) -> impl Fn(Transition) -> bool {
-        move |transition| {
-            self.legs.iter().any(|leg| {
-                leg.direction == direction
-                    && (leg.passed.has(transition) || leg.differs.has(transition))
-            })
-        }
-    }
-
     /// What was driven in both directions, by some way.
     #[must_use]
     pub fn both(&self) -> Coverage {
+        let driven = |transition, direction| {
+            let mut legs = self.legs.iter().filter(|leg| leg.direction == direction);
+            legs.any(|leg| leg.drove(transition))
+        };
         let mut both = Coverage::default();
         for transition in Transition::all() {
-            let driven = |direction| self.driven_in(direction)(transition);
-            if Direction::ALL.into_iter().all(driven) {
+            if Direction::ALL
+                .into_iter()
+                .all(|direction| driven(transition, direction))
+            {
                 both.mark(transition);
             }
         }
         both
     }
 
-    /// What was to be driven and was not, in one direction or both, by any way.
+    /// What was to be driven and was not in some way and direction, though the lowering does not refuse it; and what was driven in no way.
     pub fn undriven(&self) -> impl Iterator<Item = Transition> {
         let both = self.both();
-        Transition::all().filter(move |t| self.wanted.has(*t) && !both.has(*t))
+        let left_out = |leg: &Leg, transition| {
+            let refused = leg.not_lowered.values().any(|not| not.has(transition));
+            !refused && !leg.drove(transition)
+        };
+        Transition::all().filter(move |transition| {
+            let missing = self.legs.iter().any(|leg| left_out(leg, *transition));
+            self.wanted.has(*transition) && (missing || !both.has(*transition))
+        })
     }
 
     /// Whether everything was driven, without a difference.
