@@ -33,11 +33,10 @@ fn a_seed_keeps_its_meaning() {
     assert_eq!(
         text,
         "== r\nproves: x\n\
-         typedef _Float16 t0 __attribute__((vector_size(8)));\n\
-         typedef t0 t1 __attribute__((aligned(64)));\n\
-         #pragma pack(push, 8)\n\
-         struct s2 { short m0[4]; _Complex double m1; };\n\
-         #pragma pack(pop)\n\
-         void f(long, long, long, long, double, double, double, double, double, double, t1, struct s2, long);\n"
+         union u0 { double m0; };\n\
+         typedef _Float16 t1 __attribute__((vector_size(16)));\n\
+         typedef t1 t2 __attribute__((aligned(64)));\n\
+         union u3 { float m0; _Complex double m1; };\n\
+         union u0 f(long, long, long, long, double, double, double, double, double, double, t2, union u3, long, double);\n"
     );
 }
