@@ -15,7 +15,7 @@ use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::expected::Expected;
 use cabi_judge::halves::Halves;
-use cabi_judge::judge::{Bench, Judge};
+use cabi_judge::judge::Bench;
 use cabi_judge::probe::Probe;
 use cabi_judge::zig::Zig;
 
@@ -41,9 +41,7 @@ pub struct Measured {
     pub positions: Vec<&'static str>,
     /// What passes.
     pub tables: Vec<matrix::Table>,
-    /// The compilers that are asked where they disagree.
-    pub diverging: Vec<&'static str>,
-    /// Where they do.
+    /// Where compilers disagree.
     pub divergences: Vec<divergences::Divergence>,
     /// Compiler bugs.
     pub bugs: Vec<bugs::Seen>,
@@ -80,7 +78,7 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
     tell("types in every position");
     let matrix = matrix::run(&groups, &asked, &expected)?;
     tell("policy bits");
-    let (divergences, wrong) = divergences::run(&bench)?;
+    let (divergences, wrong) = divergences::run(&asked)?;
     tell("compiler bugs");
     let bugs = bugs::run(&asked, &expected)?;
     let mut failures = matrix.failures;
@@ -94,7 +92,6 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
                 version: one.version().to_owned(),
             })
             .collect(),
-        diverging: bench.judges.iter().map(Judge::name).collect(),
         positions: features::position_names(&groups),
         tables: matrix.tables,
         divergences,

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, Policy};
+use cabi::{FnAbi, Policy, VectorLevel};
 use cabi_judge::case::{Case, Entry, Subject};
 use cabi_judge::corpus::DEFAULT_TARGET;
 use cabi_judge::halves::Halves;
-use cabi_judge::judge::{Bench, Judge};
+use cabi_judge::interop::Direction;
 use cabi_judge::report::Report;
 
+use super::asked::{Asked, Maker};
 use super::{LEVELS, check_places, passes};
 use crate::corpus::Corpus;
 
@@ -40,7 +41,7 @@ pub struct Example {
 ///
 /// # Errors
 /// A corpus that cannot be read, a compiler that cannot be asked.
-pub fn run(bench: &Bench) -> Result<(Vec<Divergence>, Vec<String>), String> {
+pub fn run(compilers: &[Asked<'_>]) -> Result<(Vec<Divergence>, Vec<String>), String> {
     let subjects = subjects()?;
     let entries: Vec<Entry<'_>> = subjects
         .iter()
@@ -48,14 +49,14 @@ pub fn run(bench: &Bench) -> Result<(Vec<Divergence>, Vec<String>), String> {
         .collect();
     let mut chosen: Vec<Vec<usize>> = Vec::new();
     for (bit, _) in Policy::NAMES {
-        chosen.push(candidates(*bit, &entries, bench));
+        chosen.push(candidates(*bit, &entries, compilers));
     }
     let mut wanted: Vec<usize> = chosen.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
     let mut asked = Vec::new();
-    for judge in &bench.judges {
-        asked.push(Asked::build(judge, &entries, &wanted)?);
+    for compiler in compilers {
+        asked.push(Probed::build(compiler, &entries, &wanted)?);
     }
     let (mut out, mut wrong) = (Vec::new(), Vec::new());
     for ((bit, name), chosen) in Policy::NAMES.iter().zip(chosen) {
@@ -73,7 +74,7 @@ fn best(
     bit: Policy,
     candidates: &[usize],
     entries: &[Entry<'_>],
-    asked: &[Asked<'_>],
+    asked: &[Probed<'_>],
 ) -> Result<Option<Example>, String> {
     let silent = |example: &Example| example.places.iter().filter(|p| p.is_none()).count();
     let mut best: Option<Example> = None;
@@ -109,12 +110,11 @@ fn subjects() -> Result<Vec<Subject>, String> {
 
 /// The cases in which `bit` moves a value of some compiler: those that more compilers can be asked first, then those that are about
 /// disagreements, then the shortest.
-fn candidates(bit: Policy, entries: &[Entry<'_>], bench: &Bench) -> Vec<usize> {
+fn candidates(bit: Policy, entries: &[Entry<'_>], compilers: &[Asked<'_>]) -> Vec<usize> {
     let mut found = Vec::new();
     for (i, (subject, case)) in entries.iter().enumerate() {
-        let asked = bench.judges.iter().filter(|judge| {
-            let policy = judge.profile().policy();
-            judge.admits(&subject.block).is_ok() && !moved(case, policy, bit).is_empty()
+        let asked = compilers.iter().filter(|one| {
+            one.admits(&subject.block).is_ok() && !moved(case, one.policy, bit).is_empty()
         });
         let n = asked.count();
         if n > 0 {
@@ -122,7 +122,7 @@ fn candidates(bit: Policy, entries: &[Entry<'_>], bench: &Bench) -> Vec<usize> {
             let about = ["diverge-", "found-"]
                 .iter()
                 .any(|start| name.starts_with(start));
-            found.push((bench.judges.len() - n, !about, subject.block.code.len(), i));
+            found.push((compilers.len() - n, !about, subject.block.code.len(), i));
         }
     }
     found.sort_unstable();
@@ -165,38 +165,85 @@ fn places(case: &Case, policy: Policy) -> Option<Vec<String>> {
 }
 
 /// One compiler with the wanted cases built.
-struct Asked<'a> {
-    judge: &'a Judge,
+struct Probed<'a> {
+    asked: &'a Asked<'a>,
     halves: Vec<Halves>,
     /// Of an entry: from which index in [`Self::halves`] those of its vector level are, and its index there.
     at: BTreeMap<usize, (usize, usize)>,
 }
 
-impl<'a> Asked<'a> {
-    fn build(judge: &'a Judge, entries: &[Entry<'_>], wanted: &[usize]) -> Result<Self, String> {
+impl<'a> Probed<'a> {
+    fn build(
+        asked: &'a Asked<'a>,
+        entries: &[Entry<'_>],
+        wanted: &[usize],
+    ) -> Result<Self, String> {
         let mut levels: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
         for &i in wanted {
-            let (subject, _) = entries[i];
-            if judge.admits(&subject.block).is_ok() {
+            let (subject, case) = entries[i];
+            // Zig is asked about C's calling convention only.
+            let own = matches!(asked.maker, Maker::C(_)) || case.prototype.convention.is_none();
+            if own && asked.admits(&subject.block).is_ok() {
                 levels.entry(&subject.block.features).or_default().push(i);
             }
         }
-        let (mut halves, mut at) = (Vec::new(), BTreeMap::new());
+        let mut out = Self {
+            asked,
+            halves: Vec::new(),
+            at: BTreeMap::new(),
+        };
         for level in levels.into_values() {
-            let first = halves.len();
             let some: Vec<Entry<'_>> = level.iter().map(|i| entries[*i]).collect();
-            for optimize in LEVELS {
-                let built = Halves::build_at(judge, optimize, &some);
-                halves.push(built.map_err(|error| error.to_string())?);
+            let first = out.halves.len();
+            let there = match asked.maker {
+                Maker::C(judge) => {
+                    for optimize in LEVELS {
+                        let built = Halves::build_at(judge, optimize, &some);
+                        out.halves.push(built.map_err(|error| error.to_string())?);
+                    }
+                    vec![true; some.len()]
+                }
+                Maker::Zig(..) => out.build_zig(&some)?,
+            };
+            for (n, i) in level.iter().enumerate() {
+                if there[n] {
+                    out.at.insert(*i, (first, n));
+                }
             }
-            at.extend(level.iter().enumerate().map(|(n, i)| (*i, (first, n))));
         }
-        Ok(Self { judge, halves, at })
+        Ok(out)
+    }
+
+    /// Has Zig make halves of `some`. Says of each whether they are whole.
+    fn build_zig(&mut self, some: &[Entry<'_>]) -> Result<Vec<bool>, String> {
+        let mut there = vec![true; some.len()];
+        let Maker::Zig(zig, _, frame) = self.asked.maker else {
+            return Ok(there);
+        };
+        let named = some.iter().enumerate().map(|(n, (_, case))| {
+            let mut case = (*case).clone();
+            case.function.name.insert_str(0, &format!("c{n}_"));
+            case
+        });
+        let cases: Vec<Case> = named.collect();
+        let all: Vec<&Case> = cases.iter().collect();
+        let level = all
+            .first()
+            .map_or(VectorLevel::Baseline, |case| case.vectors);
+        for mode in self.asked.modes() {
+            let made = zig.build(frame, mode, level, &all);
+            let made = made.map_err(|error| error.to_string())?;
+            for (n, there) in there.iter_mut().enumerate() {
+                *there &= Direction::ALL.iter().all(|half| made.has(n, *half).is_ok());
+            }
+            self.halves.push(made.halves);
+        }
+        Ok(there)
     }
 
     /// Where the compiler puts what `bit` decides in entry `i`, if that is shown: passes its own way at each level, fails the other way.
     fn shown(&self, bit: Policy, i: usize, case: &Case) -> Result<Option<String>, String> {
-        let own = self.judge.profile().policy();
+        let own = self.asked.policy;
         let moved = moved(case, own, bit);
         let Some(&(first, n)) = self.at.get(&i).filter(|_| !moved.is_empty()) else {
             return Ok(None);
@@ -204,7 +251,12 @@ impl<'a> Asked<'a> {
         let wrong = |error: cabi::Error| error.to_string();
         let sig = case.sig_under(own).map_err(wrong)?;
         let other = case.sig_under(flipped(own, bit)).map_err(wrong)?;
-        for halves in self.halves.iter().skip(first).take(LEVELS.len()) {
+        for halves in self
+            .halves
+            .iter()
+            .skip(first)
+            .take(self.asked.levels().len())
+        {
             if !passes(|| check_places(halves, n, case, &sig))?
                 || passes(|| check_places(halves, n, case, &other))?
             {
@@ -220,7 +272,7 @@ fn example(
     bit: Policy,
     i: usize,
     (subject, case): Entry<'_>,
-    asked: &[Asked<'_>],
+    asked: &[Probed<'_>],
 ) -> Result<Option<Example>, String> {
     let places = asked.iter().map(|one| one.shown(bit, i, case));
     let places = places.collect::<Result<Vec<_>, _>>()?;

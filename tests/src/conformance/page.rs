@@ -244,15 +244,16 @@ fn divergences(measured: &Measured, out: &mut String) {
 ## Where compilers disagree
 
 Each row is a bit of `cabi::Policy`; [policy.md](policy.md) says what it decides. The example is a block of the corpus. A compiler's column says
-where it puts what the bit moves. That was measured: the register-dump probe passes under the compiler's own profile, at `-O0` and at `-O2`,
-and fails with this one bit the other way round. `n/a`: this compiler cannot be asked with this example.
+where it puts what the bit moves. That was measured: the register-dump probe passes under the compiler's own profile, optimized or not, and
+fails with this one bit the other way round. `n/a`: this compiler does not show it with this example: it lacks the type, or the bit moves nothing
+under its profile.
 
 | bit | set by | example |",
     );
-    for name in &measured.diverging {
-        let _ = write!(out, " {name} |");
+    for compiler in &measured.compilers {
+        let _ = write!(out, " {} |", compiler.name);
     }
-    let n = measured.diverging.len();
+    let n = measured.compilers.len();
     let _ = writeln!(out, "\n|---|---|---|{}", "---|".repeat(n));
     for Divergence { bit, example } in &measured.divergences {
         let _ = write!(out, "| `{bit}` | {} |", set_by(bit));

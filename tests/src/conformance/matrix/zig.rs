@@ -6,7 +6,7 @@ use cabi::{FnAbi, Policy, VectorLevel};
 use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::guard::Rooms;
-use cabi_judge::interop::{self, Direction, Fault, Ground, N_ROOMS, all_settings};
+use cabi_judge::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS, all_settings};
 use cabi_judge::jit::Twist;
 use cabi_judge::probe::Probe;
 use cabi_judge::zig::ZigHalves;
@@ -183,7 +183,7 @@ fn made(
             let probe = Probe::new(ground.halves, case.vectors);
             let seen = match direction {
                 Direction::Call => probe.check_callee(index, case, &abi),
-                Direction::Callee => probe.check_caller(index, case, &abi),
+                Direction::Callee => at_every_phase(&|| probe.check_caller(index, case, &abi)),
             };
             match seen {
                 Ok(()) => Outcome::Refused(why),
@@ -191,4 +191,22 @@ fn made(
             }
         }
     }
+}
+
+/// Runs `check` with the stack at each multiple of 16 below 64: a caller that does not align its arguments must not look right by chance.
+fn at_every_phase(check: &dyn Fn() -> Result<(), Difference>) -> Result<(), Difference> {
+    deeper::<16>(check)?;
+    deeper::<32>(check)?;
+    deeper::<48>(check)?;
+    deeper::<64>(check)
+}
+
+#[inline(never)]
+fn deeper<const BYTES: usize>(
+    check: &dyn Fn() -> Result<(), Difference>,
+) -> Result<(), Difference> {
+    let room = std::hint::black_box([0_u8; BYTES]);
+    let outcome = check();
+    std::hint::black_box(&room);
+    outcome
 }
