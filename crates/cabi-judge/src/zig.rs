@@ -207,7 +207,7 @@ impl Zig {
             .zip(answers)
             .map(|((case, question), zig)| Fact {
                 case,
-                what: format!("{}: {}", question.ty, question.what),
+                what: question.what.clone(),
                 ours: question.ours,
                 zig,
             });
@@ -364,6 +364,18 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// A message without the names of records in one file.
+fn without_names(message: &str) -> String {
+    let mut words = message.split("halves.");
+    let mut text = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        text.push_str("record");
+        text.push_str(end.map_or("", |end| &word[end..]));
+    }
+    text
+}
+
 /// What a compiler says when it dies, without the names of one file.
 fn last_words(messages: &str) -> &str {
     let line = messages.lines().find(|line| line.contains("panic: "));
@@ -374,6 +386,11 @@ fn last_words(messages: &str) -> &str {
     words.split(':').next().unwrap_or(words)
 }
 
+/// A question without the name of the type.
+fn described(what: &str) -> &str {
+    what.split_once(": ").map_or(what, |(_, what)| what)
+}
+
 /// One file in the making.
 struct Draft {
     /// Of each case, its text; gone with what Zig refuses.
@@ -381,6 +398,8 @@ struct Draft {
 }
 
 struct Entry {
+    /// What the names of its types begin with.
+    prefix: String,
     types: String,
     /// The callee and the caller, or why there is none.
     halves: [Result<String, String>; 2],
@@ -398,16 +417,19 @@ impl Draft {
     fn of(cases: &[&Case], backend: Backend) -> Self {
         let entry = |case: &&Case| match said(case, backend) {
             Ok(Said {
+                prefix,
                 types,
                 callee,
                 caller,
                 layout,
             }) => Entry {
+                prefix,
                 types,
                 halves: [callee, caller].map(|half| half.map_err(|why| why.to_string())),
                 layout,
             },
             Err(why) => Entry {
+                prefix: String::new(),
                 types: String::new(),
                 halves: [0; 2].map(|_| Err(why.to_string())),
                 layout: Vec::new(),
@@ -478,13 +500,30 @@ impl Draft {
         let cases = cases.filter(|(_, entry)| entry.halves.iter().any(Result::is_ok));
         let all =
             cases.flat_map(|(i, entry)| entry.layout.iter().map(move |question| (i, question)));
-        all.filter(|(_, question)| seen.insert((&question.ty, &question.what)))
+        all.filter(|(_, question)| seen.insert((&question.kind, described(&question.what))))
             .collect()
     }
 
     /// Takes out what the compiler's messages are about, and keeps the messages. `false` if that is nothing.
     fn drop_refused(&mut self, text: &Text, messages: &str) -> bool {
         let mut dropped = false;
+        // Last words may name a type, which bears the name of its case's function.
+        let panics = messages.lines().filter(|line| line.contains("panic: "));
+        for name in panics
+            .filter_map(|line| line.split_once("halves."))
+            .map(|(_, name)| name)
+        {
+            let owners = self.cases.iter().enumerate().filter(|(_, entry)| {
+                let prefix = entry.prefix.as_str();
+                entry.halves.iter().any(Result::is_ok) && name.starts_with(prefix)
+            });
+            let owners: Vec<usize> = owners.map(|(i, _)| i).collect();
+            for case in owners {
+                let why = format!("Zig's compiler dies: {}", last_words(messages));
+                dropped = true;
+                (0..2).for_each(|half| self.drop((case, half), why.clone()));
+            }
+        }
         for message in messages.lines().filter(|line| line.contains("error: ")) {
             let place = message
                 .split_once("halves.zig:")
@@ -497,7 +536,7 @@ impl Draft {
             let Some((_, case, half)) = piece else {
                 continue;
             };
-            let why = format!("Zig refuses: {}", first_error(message));
+            let why = format!("Zig refuses: {}", without_names(&first_error(message)));
             dropped |= *case < self.cases.len();
             for half in half.map_or(0..2, |half| half..half + 1) {
                 self.drop((*case, half), why.clone());
@@ -517,9 +556,10 @@ impl Draft {
     }
 
     fn missing(&self) -> Vec<[Option<String>; 2]> {
+        let why = |half: &Result<String, String>| half.as_ref().err().cloned();
         let cases = self.cases.iter();
         cases
-            .map(|entry| [0, 1].map(|half| entry.halves[half].as_ref().err().cloned()))
+            .map(|entry| entry.halves.each_ref().map(why))
             .collect()
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use cabi::{Kind, RecordKind, Scalar, Type};
 
 use super::Backend;
-use super::spell::{Speller, Unsaid, unsaid};
+use super::spell::{Place, Speller, Unsaid, unsaid};
 use crate::case::Case;
 use crate::half::{Images, argument_types, has_result};
 use crate::halves::is_widened;
@@ -23,6 +23,8 @@ extern fn cabi_escape() callconv(.c) noreturn;
 /// A case as Zig text.
 #[derive(Debug)]
 pub(super) struct Said {
+    /// What the names of its types begin with.
+    pub(super) prefix: String,
     /// Declarations of its types.
     pub(super) types: String,
     /// Its callee.
@@ -39,7 +41,7 @@ pub(super) struct Question {
     /// In Zig.
     pub(super) expression: String,
     /// The type it is about.
-    pub(super) ty: Type,
+    pub(super) kind: Kind,
     /// What it asks of the type.
     pub(super) what: String,
     /// What `cabi` says, in bytes.
@@ -56,14 +58,17 @@ pub(super) fn said(case: &Case, backend: Backend) -> Result<Said, Unsaid> {
         return unsaid("a function with a convention or a vector level of its own");
     }
     let prefix = format!("{}_", case.function.name);
-    let mut speller = Speller::new(&prefix);
+    let level = case.vectors;
+    let mut speller = Speller::new(&prefix, Place { backend, level });
     let types = argument_types(case);
     let mut words = Words {
         params: Vec::new(),
-        result: if prototype.noreturn {
-            "noreturn".to_owned()
-        } else {
-            speller.value(&prototype.ret)?
+        result: match (prototype.noreturn, prototype.ret.kind()) {
+            (false, _) => speller.value(&prototype.ret)?,
+            (true, Kind::Void) => "noreturn".to_owned(),
+            (true, _) => {
+                return unsaid("a function that never returns its result: noreturn is a result");
+            }
         },
     };
     for ty in &types {
@@ -76,13 +81,17 @@ pub(super) fn said(case: &Case, backend: Backend) -> Result<Said, Unsaid> {
             "a record without bytes: Zig's own back end reads memory that is not its own",
         );
     }
+    let mut all = types.iter().chain([&prototype.ret]);
+    if backend == Backend::Own && all.any(is_union_of_two) {
+        return unsaid("a union of two eightbytes: Zig's own back end dies of it");
+    }
     let mut layout = Vec::new();
     for (ty, name) in &speller.declared {
         ask(ty, name, &mut layout);
     }
     for (ty, word) in types.iter().zip(&words.params) {
-        if !speller.declared.iter().any(|(known, _)| known == ty) {
-            ask(ty, word, &mut layout);
+        if !matches!(ty.kind(), Kind::Record(_) | Kind::Enum(_)) {
+            ask_size(ty, word, ty.align(), &mut layout);
         }
     }
     Ok(Said {
@@ -90,7 +99,16 @@ pub(super) fn said(case: &Case, backend: Backend) -> Result<Said, Unsaid> {
         caller: Ok(caller(case, &words)),
         types: speller.text,
         layout,
+        prefix,
     })
+}
+
+/// Whether it is a union that may be in two registers.
+fn is_union_of_two(ty: &Type) -> bool {
+    let union = ty
+        .as_record()
+        .is_some_and(|record| record.kind() == RecordKind::Union);
+    union && (9..=16).contains(&ty.size())
 }
 
 /// The types of a case as Zig spells them.
@@ -100,25 +118,33 @@ struct Words {
     result: String,
 }
 
+/// Asks about a record or enumeration, as it is without what a typedef adds.
 fn ask(ty: &Type, name: &str, layout: &mut Vec<Question>) {
-    let mut number = |expression: String, what: String, ours: u64| {
+    let Kind::Record(record) = ty.kind() else {
+        return;
+    };
+    ask_size(ty, name, record.align(), layout);
+    // A union's members have no @offsetOf: they are all at 0.
+    let fields = record.fields().iter().enumerate();
+    for (i, field) in fields.filter(|_| record.kind() == RecordKind::Struct) {
         layout.push(Question {
+            expression: format!("@offsetOf({name}, \"m{i}\")"),
+            kind: ty.kind().clone(),
+            what: format!("{name}: offset of member {i}"),
+            ours: field.offset(),
+        });
+    }
+}
+
+fn ask_size(ty: &Type, name: &str, align: u32, layout: &mut Vec<Question>) {
+    for (builtin, ours) in [("@sizeOf", ty.size()), ("@alignOf", u64::from(align))] {
+        let expression = format!("{builtin}({name})");
+        layout.push(Question {
+            what: format!("{name}: {builtin}"),
             expression,
-            ty: ty.clone(),
-            what,
+            kind: ty.kind().clone(),
             ours,
         });
-    };
-    number(format!("@sizeOf({name})"), "size".to_owned(), ty.size());
-    let align = u64::from(ty.align());
-    number(format!("@alignOf({name})"), "alignment".to_owned(), align);
-    // A union's members have no @offsetOf: they are all at 0.
-    let record = ty
-        .as_record()
-        .filter(|record| record.kind() == RecordKind::Struct);
-    for (i, field) in record.into_iter().flat_map(|r| r.fields()).enumerate() {
-        let expression = format!("@offsetOf({name}, \"m{i}\")");
-        number(expression, format!("offset of member {i}"), field.offset());
     }
 }
 

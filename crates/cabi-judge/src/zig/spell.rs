@@ -6,7 +6,9 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use cabi::{BoolVector, Kind, Record, RecordKind, Scalar, Type, Vector};
+use cabi::{BoolVector, Kind, Record, RecordKind, Scalar, Type, Vector, VectorLevel};
+
+use super::Backend;
 
 /// Why Zig cannot say a type or a function.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -31,11 +33,19 @@ enum Names {
     Zig,
 }
 
+/// What the layout of vectors depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) backend: Backend,
+    pub(super) level: VectorLevel,
+}
+
 /// Declares records once each, under names that start with a prefix.
 #[derive(Debug)]
 pub(super) struct Speller<'a> {
     prefix: &'a str,
-    /// Records with the names they have here.
+    place: Place,
+    /// Records and enumerations with the names they have here. A typedef may give one of them other alignments.
     pub(super) declared: Vec<(Type, String)>,
     /// The text of their declarations, in order.
     pub(super) text: String,
@@ -50,9 +60,10 @@ struct Word {
 }
 
 impl<'a> Speller<'a> {
-    pub(super) fn new(prefix: &'a str) -> Self {
+    pub(super) fn new(prefix: &'a str, place: Place) -> Self {
         Self {
             prefix,
+            place,
             declared: Vec::new(),
             text: String::new(),
         }
@@ -88,7 +99,7 @@ impl<'a> Speller<'a> {
                 let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
                 word(self.name_of(ty, &text), ty.size())
             }
-            Kind::Vector(vector) => word(lanes(*vector)?, ty.size()),
+            Kind::Vector(vector) => word(self.lanes(*vector, ty.size())?, ty.size()),
             Kind::Complex(_) => unsaid("_Complex: Zig has records of two instead"),
             Kind::Array(array) => {
                 let elem = self.word(&array.elem, Names::Zig)?;
@@ -152,9 +163,30 @@ impl<'a> Speller<'a> {
         })
     }
 
+    fn lanes(&self, vector: Vector, size: u64) -> Result<String, Unsaid> {
+        if vector.bools == Some(BoolVector::Zig) {
+            return Ok(format!("@Vector({}, bool)", vector.lanes));
+        }
+        if vector.bools.is_some() {
+            return unsaid("clang's vectors of bools");
+        }
+        let register = match self.place.level {
+            VectorLevel::Baseline => 16,
+            _ => 32,
+        };
+        if self.place.backend == Backend::Own && !(16..=register).contains(&size) {
+            return unsaid("a vector that Zig's own back end aligns otherwise than C, or dies of");
+        }
+        let lane = number(vector.lane, Names::Zig)?;
+        Ok(format!("@Vector({}, {lane})", vector.lanes))
+    }
+
     /// The name of a type, which `text` declares if there is none yet.
     fn name_of(&mut self, ty: &Type, text: &str) -> String {
-        let known = self.declared.iter().find(|(known, _)| known == ty);
+        let known = self
+            .declared
+            .iter()
+            .find(|(known, _)| known.kind() == ty.kind());
         if let Some((_, name)) = known {
             return name.clone();
         }
@@ -205,13 +237,4 @@ fn integer(bits: u8, signed: bool, c: bool) -> String {
         (64, false) if c => "c_ulonglong".to_owned(),
         _ => format!("{}{bits}", if signed { "i" } else { "u" }),
     }
-}
-
-fn lanes(vector: Vector) -> Result<String, Unsaid> {
-    let lane = match vector.bools {
-        Some(BoolVector::Zig) => "bool".to_owned(),
-        Some(_) => return unsaid("clang's vectors of bools"),
-        None => number(vector.lane, Names::Zig)?,
-    };
-    Ok(format!("@Vector({}, {lane})", vector.lanes))
 }

@@ -1,9 +1,14 @@
-use cabi::{BoolVector, DataModel, Member, RecordBuilder, Type};
+use cabi::{BoolVector, DataModel, Member, RecordBuilder, Type, VectorLevel};
 
-use super::spell::Speller;
+use super::Backend;
+use super::spell::{Place, Speller};
 
 fn spelled(ty: &Type) -> Result<(String, String), String> {
-    let mut speller = Speller::new("p_");
+    let place = Place {
+        backend: Backend::Llvm,
+        level: VectorLevel::Baseline,
+    };
+    let mut speller = Speller::new("p_", place);
     let value = speller.value(ty).map_err(|why| why.to_string())?;
     Ok((value, speller.text))
 }
