@@ -225,6 +225,21 @@ fn a_header_that_a_compiler_refuses_is_named() {
     assert!(text.contains(says), "{text}");
 }
 
+/// A type that the header has for another compiler only is left out, and the rest is verified.
+#[test]
+fn a_type_for_another_compiler_is_left_out() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let text = "#ifdef __clang__\ntypedef struct { long a; } theirs;\ntheirs g(theirs);\n#endif\nstruct s { int i; };\nint f(struct s);\n";
+    std::fs::write(folder.path().join("other.h"), text).unwrap();
+    let output = verify(folder.path(), &["--cc", "gcc", "other.h"]);
+    let text = printed(&output, 0);
+    assert!(text.contains("left out: not in this compiler 12 "), "{text}");
+    assert!(text.contains("0 of layout, 0 of 17 cases"), "{text}");
+}
+
 #[test]
 fn results_are_written_as_xml() {
     if !here("gcc") {

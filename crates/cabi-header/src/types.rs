@@ -212,6 +212,10 @@ impl<'u> Reader<'u> {
         if lane == Type::BOOL {
             return Ok(Type::bool_vector(lanes, BoolVector::Clang)?);
         }
+        if lane.size() * u64::from(lanes) > 64 {
+            let why = "a vector of more than 64 bytes is not supported";
+            return Err(unsupported(ty, why));
+        }
         Ok(Type::vector(&lane, lanes)?)
     }
 

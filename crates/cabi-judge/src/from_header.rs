@@ -17,7 +17,8 @@ pub const MAX_RECORD: u64 = 1 << 14;
 /// A header with its cases.
 #[derive(Clone, Debug)]
 pub struct FromHeader {
-    /// Types and cases. The block's text is the directive that includes the header, and the declarations of the cases' functions.
+    /// Types and cases. The block's text is the directive that includes the header, and what spellings of ours need; it declares no function
+    /// of a case.
     pub subject: Subject,
     /// Prototypes the header declares, those left out among them.
     pub n_prototypes: usize,
@@ -86,7 +87,9 @@ pub fn read(
         mut skipped,
         ..
     } = drafts;
-    let mut code = format!("{include}{POINTER}{}", emitter.definitions());
+    // A compiler for which the header does not declare some type must not stumble over the functions that take it.
+    let preamble = format!("{include}{POINTER}{}", emitter.definitions());
+    let mut code = preamble.clone();
     for draft in &drafts {
         let Function {
             name, result, list, ..
@@ -107,7 +110,7 @@ pub fn read(
         named.retain(|named| only(&named.name));
     }
     Ok(FromHeader {
-        subject: subject(code, header, cases),
+        subject: subject(preamble, header, cases),
         n_prototypes,
         n_records,
         skipped,

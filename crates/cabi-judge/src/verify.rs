@@ -11,7 +11,6 @@ use cabi_header::Options;
 use clif_cabi_jit::Settings;
 
 use crate::automaton::Coverage;
-use crate::case::Case;
 use crate::child;
 use crate::from_header::{self, FromHeader, Left};
 use crate::interop::{Difference, Direction, all_settings};
@@ -20,46 +19,16 @@ use crate::layout::{self, Fact, Reply};
 
 pub mod batch;
 mod error;
+mod left_out;
 
 use batch::{BATCH, Batch, Calls, Loaded};
 pub use batch::{Called, Mistake, Verdict};
 pub use error::VerifyError;
-
-/// Kind of reason: the code generator does not lower it yet, and says so.
-pub const NOT_LOWERED: &str = "not lowered";
-/// Kind of reason: the type needs something of C that the compiler has not.
-pub const JUDGE_LACKS: &str = "not in this compiler";
-/// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise; its size is compared all the same.
-pub const OTHER_MEMBERS: &str = "other members";
-/// Kind of reason: the compiler's own caller and callee disagree about it, which is its bug.
-pub const AGAINST_ITSELF: &str = "compiler against itself";
-/// Kind of reason: the compiler refuses it, though nothing it is known to lack is needed. Not on the list.
-pub const REFUSED: &str = "refused by the compiler";
-
-/// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it may hide a difference, as `mismatch`
-/// (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
-const MAY_BE_SKIPPED: [&str; 14] = [
-    "static",
-    "inline",
-    "incomplete",
-    "convention",
-    "attribute",
-    "unsupported",
-    "own target",
-    "own convention",
-    "spelling",
-    "too large",
-    NOT_LOWERED,
-    JUDGE_LACKS,
-    OTHER_MEMBERS,
-    AGAINST_ITSELF,
-];
-
-/// Whether a reason of this kind is on the list of those for which something may be left out.
-#[must_use]
-pub fn may_be_skipped(key: &str) -> bool {
-    MAY_BE_SKIPPED.contains(&key)
-}
+pub(crate) use left_out::refusal;
+pub use left_out::{
+    AGAINST_ITSELF, JUDGE_LACKS, NOT_LOWERED, OTHER_MEMBERS, REFUSED, may_be_skipped,
+};
+use left_out::{lacks, undeclared};
 
 /// What is to be verified against what, and how.
 #[derive(Debug)]
@@ -220,10 +189,15 @@ impl Plan {
         for refused in refused {
             let part = &mut parts[part_of[refused.batch]];
             let judge = &self.compilers[part.compiler].judge;
+            let (why, absent) = (refusal(&refused.why), part.undeclared());
             part.skipped.extend(refused.cases.iter().map(|case| Left {
                 name: case.name.clone(),
-                key: lacking(judge, case).unwrap_or(REFUSED),
-                why: refusal(&refused.why),
+                key: if lacks(judge, case, &absent) {
+                    JUDGE_LACKS
+                } else {
+                    REFUSED
+                },
+                why: why.clone(),
             }));
         }
         // Where sizes differ that is the result.
@@ -448,10 +422,18 @@ impl Part {
                 return;
             }
             Reply::NoMember(why) => (OTHER_MEMBERS, why),
+            Reply::Refuses(why) if undeclared(&why).is_some() => (JUDGE_LACKS, why),
             Reply::Refuses(why) => (REFUSED, why),
         };
         let name = fact.what;
         self.skipped.push(Left { name, key, why });
+    }
+
+    /// The types that the header does not declare for this compiler.
+    fn undeclared(&self) -> Vec<String> {
+        let refused = self.skipped.iter().filter(|left| left.key == JUDGE_LACKS);
+        let names = refused.filter_map(|left| undeclared(&left.why));
+        names.map(str::to_owned).collect()
     }
 
     fn take_called(&mut self, called: Called) {
@@ -465,24 +447,6 @@ impl Part {
             key,
             why: why.clone(),
         });
-    }
-}
-
-/// Whether `case` needs what `judge` has not.
-fn lacking(judge: &Judge, case: &Case) -> Option<&'static str> {
-    let mut block = crate::corpus::Block::default();
-    block.code = format!("{} {}", case.function.result, case.function.list);
-    let needs = crate::judge::needs(&block);
-    needs
-        .into_iter()
-        .any(|capability| judge.has(capability).is_err())
-        .then_some(JUDGE_LACKS)
-}
-
-pub(crate) fn refusal(error: &JudgeError) -> String {
-    match error {
-        JudgeError::Refused { messages, .. } => first_error(messages),
-        other => other.to_string(),
     }
 }
 
