@@ -11,7 +11,6 @@
 //! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8) callconv(.c) void { ... }
 //! ```
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::process::Command;
@@ -20,11 +19,13 @@ use cabi::VectorLevel;
 use tempfile::TempDir;
 
 use crate::case::Case;
-use crate::halves::{FRAME, Halves, TABLE, read_table};
+use crate::halves::{FRAME, Halves, read_table};
 use crate::interop::Direction;
-use crate::judge::{Judge, JudgeError, first_error};
+use crate::judge::{Built, Judge, JudgeError};
 
+mod draft;
 mod functions;
+mod maker;
 mod speakable;
 mod spell;
 #[cfg(test)]
@@ -33,7 +34,8 @@ mod tests;
 pub use speakable::speakable;
 pub use spell::Unsaid;
 
-use functions::{PREAMBLE, Question, Said, said};
+use draft::Draft;
+use maker::Maker;
 
 /// Zig's compiler, and a cache that vanishes with it.
 #[derive(Debug)]
@@ -192,27 +194,8 @@ impl Zig {
             FRAME,
             &["-O1", "-fno-lto", object.as_ref(), "-Wl,-z,noexecstack"],
         )?;
-        let questions = draft.questions();
-        let answers = match questions.is_empty() {
-            true => Vec::new(),
-            false => {
-                let table = read_table(&built, questions.len(), &[]);
-                table
-                    .map_err(|error| io_error("the table of layouts", io::Error::other(error)))?
-                    .0
-            }
-        };
-        let layout = questions
-            .into_iter()
-            .zip(answers)
-            .map(|((case, question), zig)| Fact {
-                case,
-                what: question.what.clone(),
-                ours: question.ours,
-                zig,
-            });
         Ok(ZigHalves {
-            layout: layout.collect(),
+            layout: layout(&built, &draft)?,
             halves: Halves::of_built(&built, cases)?,
             missing: draft.missing(),
         })
@@ -231,13 +214,22 @@ impl Zig {
     }
 }
 
-/// Zig's name for a vector level.
-fn cpu(level: VectorLevel) -> &'static str {
-    match level {
-        VectorLevel::Avx => "baseline+avx",
-        VectorLevel::Avx512 => "baseline+avx512f",
-        _ => "baseline",
+/// What `built` says about the layouts that `draft` asks about.
+fn layout(built: &Built, draft: &Draft) -> Result<Vec<Fact>, JudgeError> {
+    let questions = draft.questions();
+    if questions.is_empty() {
+        return Ok(Vec::new());
     }
+    let (answers, _) = read_table(built, questions.len(), &[])
+        .map_err(|error| io_error("the table of layouts", io::Error::other(error)))?;
+    let facts = questions.into_iter().zip(answers);
+    let facts = facts.map(|((case, question), zig)| Fact {
+        case,
+        what: question.what.clone(),
+        ours: question.ours,
+        zig,
+    });
+    Ok(facts.collect())
 }
 
 fn scratch() -> io::Result<TempDir> {
@@ -248,318 +240,5 @@ fn io_error(what: &str, source: io::Error) -> JudgeError {
     JudgeError::Io {
         what: what.to_owned(),
         source,
-    }
-}
-
-/// A back end at work, and the folder its files are in.
-struct Maker<'a> {
-    zig: &'a Zig,
-    mode: Mode,
-    level: VectorLevel,
-    folder: TempDir,
-}
-
-impl<'a> Maker<'a> {
-    fn new(zig: &'a Zig, mode: Mode, level: VectorLevel) -> Result<Self, JudgeError> {
-        let folder = scratch().map_err(|source| io_error("a temporary folder", source))?;
-        Ok(Self {
-            zig,
-            mode,
-            level,
-            folder,
-        })
-    }
-
-    fn object(&self) -> Cow<'_, str> {
-        let path = self.folder.path().join("halves.o");
-        path.to_string_lossy().into_owned().into()
-    }
-
-    /// Compiles `text`. Returns what the compiler prints if it does not end well.
-    fn make(&self, text: &Text) -> Result<Option<String>, JudgeError> {
-        let source = self.folder.path().join("halves.zig");
-        std::fs::write(&source, &text.zig).map_err(|error| io_error("halves.zig", error))?;
-        let source = source.to_string_lossy();
-        let object = format!("-femit-bin={}", self.object());
-        let cache = self.zig.cache.path().to_string_lossy();
-        let cpu = format!("-mcpu={}", cpu(self.level));
-        let mut args = vec![
-            "build-obj",
-            &source,
-            &object,
-            "-target",
-            "x86_64-linux-gnu",
-            &cpu,
-        ];
-        args.extend(["--cache-dir", &cache, "--global-cache-dir", &cache]);
-        // A probe of the stack would be a function of a library of Zig's.
-        args.extend(["-fPIC", "-fstrip", "-fno-stack-check"]);
-        args.push(match self.mode.backend {
-            Backend::Own => "-fno-llvm",
-            Backend::Llvm => "-fllvm",
-        });
-        args.push(if self.mode.fast {
-            "-OReleaseFast"
-        } else {
-            "-ODebug"
-        });
-        let output = self
-            .zig
-            .start(&args)
-            .map_err(|error| io_error("zig", error))?;
-        if output.status.success() {
-            return Ok(None);
-        }
-        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok(Some(if messages.is_empty() {
-            output.status.to_string()
-        } else {
-            messages
-        }))
-    }
-
-    /// Finds and drops those of `halves` that the compiler does not survive. `false` if there is none.
-    fn bisect(
-        &self,
-        draft: &mut Draft,
-        mut halves: Vec<(usize, usize)>,
-    ) -> Result<bool, JudgeError> {
-        let mut dropped = false;
-        loop {
-            let text = draft.text(&halves, false);
-            let Some(messages) = self.make(&text)? else {
-                return Ok(dropped);
-            };
-            if !draft.drop_refused(&text, &messages) {
-                break self
-                    .split(draft, halves, &messages)
-                    .map(|found| found || dropped);
-            }
-            dropped = true;
-            halves.retain(|half| draft.has(*half));
-        }
-    }
-
-    fn split(
-        &self,
-        draft: &mut Draft,
-        mut left: Vec<(usize, usize)>,
-        messages: &str,
-    ) -> Result<bool, JudgeError> {
-        match left[..] {
-            [] => Ok(false),
-            [half] => {
-                draft.drop(
-                    half,
-                    format!("Zig's compiler dies: {}", last_words(messages)),
-                );
-                Ok(true)
-            }
-            _ => {
-                let right = left.split_off(left.len() / 2);
-                let in_left = self.bisect(draft, left)?;
-                Ok(self.bisect(draft, right)? || in_left)
-            }
-        }
-    }
-}
-
-/// A message without the names of records in one file.
-fn without_names(message: &str) -> String {
-    let mut words = message.split("halves.");
-    let mut text = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        text.push_str("record");
-        text.push_str(end.map_or("", |end| &word[end..]));
-    }
-    text
-}
-
-/// What a compiler says when it dies, without the names of one file.
-fn last_words(messages: &str) -> &str {
-    let line = messages.lines().find(|line| line.contains("panic: "));
-    let line = line
-        .or_else(|| messages.lines().next())
-        .unwrap_or("silently");
-    let words = line.split_once("panic: ").map_or(line, |(_, words)| words);
-    words.split(':').next().unwrap_or(words)
-}
-
-/// A question without the name of the type.
-fn described(what: &str) -> &str {
-    what.split_once(": ").map_or(what, |(_, what)| what)
-}
-
-/// One file in the making.
-struct Draft {
-    /// Of each case, its text; gone with what Zig refuses.
-    cases: Vec<Entry>,
-}
-
-struct Entry {
-    /// What the names of its types begin with.
-    prefix: String,
-    types: String,
-    /// The callee and the caller, or why there is none.
-    halves: [Result<String, String>; 2],
-    layout: Vec<Question>,
-}
-
-/// A file with what stands on its lines.
-struct Text {
-    zig: String,
-    /// The first line (from 1) of each piece, the case it is of, and which half; no half for types.
-    pieces: Vec<(usize, usize, Option<usize>)>,
-}
-
-impl Draft {
-    fn of(cases: &[&Case], backend: Backend) -> Self {
-        let entry = |case: &&Case| match said(case, backend) {
-            Ok(Said {
-                prefix,
-                types,
-                callee,
-                caller,
-                layout,
-            }) => Entry {
-                prefix,
-                types,
-                halves: [callee, caller].map(|half| half.map_err(|why| why.to_string())),
-                layout,
-            },
-            Err(why) => Entry {
-                prefix: String::new(),
-                types: String::new(),
-                halves: [0; 2].map(|_| Err(why.to_string())),
-                layout: Vec::new(),
-            },
-        };
-        Self {
-            cases: cases.iter().map(entry).collect(),
-        }
-    }
-
-    /// The halves that there are: the index of the case, 0 for the callee, 1 for the caller.
-    fn halves(&self) -> Vec<(usize, usize)> {
-        let all = (0..self.cases.len()).flat_map(|case| [(case, 0), (case, 1)]);
-        all.filter(|half| self.has(*half)).collect()
-    }
-
-    fn half(&self, (case, half): (usize, usize)) -> Option<&str> {
-        let half = self.cases.get(case)?.halves.get(half)?;
-        half.as_deref().ok()
-    }
-
-    fn has(&self, half: (usize, usize)) -> bool {
-        self.half(half).is_some()
-    }
-
-    /// A file of `chosen` halves, in order, with the table of layouts if asked.
-    fn text(&self, chosen: &[(usize, usize)], table: bool) -> Text {
-        let mut zig = PREAMBLE.to_owned();
-        let mut line = zig.lines().count() + 1;
-        let mut pieces = Vec::new();
-        let mut add = |text: &str, case, half| {
-            pieces.push((line, case, half));
-            line += text.lines().count();
-            zig.push_str(text);
-        };
-        let mut typed = None;
-        for (case, half) in chosen.iter().copied() {
-            if let Some(entry) = self.cases.get(case)
-                && typed != Some(case)
-            {
-                add(&entry.types, case, None);
-                typed = Some(case);
-            }
-            add(
-                self.half((case, half)).unwrap_or_default(),
-                case,
-                Some(half),
-            );
-        }
-        // What is behind is no case's.
-        pieces.push((line, usize::MAX, None));
-        let questions = self.questions();
-        if table && !questions.is_empty() {
-            zig.push_str(&format!("export const {TABLE} = [_]u64{{\n"));
-            for (_, question) in questions {
-                zig.push_str(&format!("    {},\n", question.expression));
-            }
-            zig.push_str("};\n");
-        }
-        Text { zig, pieces }
-    }
-
-    /// What is asked, each type once, with the case that has it.
-    fn questions(&self) -> Vec<(usize, &Question)> {
-        let mut seen = std::collections::HashSet::new();
-        let cases = self.cases.iter().enumerate();
-        // Types are declared where there is a half.
-        let cases = cases.filter(|(_, entry)| entry.halves.iter().any(Result::is_ok));
-        let all =
-            cases.flat_map(|(i, entry)| entry.layout.iter().map(move |question| (i, question)));
-        all.filter(|(_, question)| seen.insert((&question.kind, described(&question.what))))
-            .collect()
-    }
-
-    /// Takes out what the compiler's messages are about, and keeps the messages. `false` if that is nothing.
-    fn drop_refused(&mut self, text: &Text, messages: &str) -> bool {
-        let mut dropped = false;
-        // Last words may name a type, which bears the name of its case's function.
-        let panics = messages.lines().filter(|line| line.contains("panic: "));
-        for name in panics
-            .filter_map(|line| line.split_once("halves."))
-            .map(|(_, name)| name)
-        {
-            let owners = self.cases.iter().enumerate().filter(|(_, entry)| {
-                let prefix = entry.prefix.as_str();
-                entry.halves.iter().any(Result::is_ok) && name.starts_with(prefix)
-            });
-            let owners: Vec<usize> = owners.map(|(i, _)| i).collect();
-            for case in owners {
-                let why = format!("Zig's compiler dies: {}", last_words(messages));
-                dropped = true;
-                (0..2).for_each(|half| self.drop((case, half), why.clone()));
-            }
-        }
-        for message in messages.lines().filter(|line| line.contains("error: ")) {
-            let place = message
-                .split_once("halves.zig:")
-                .and_then(|(_, rest)| rest.split(':').next());
-            let Some(line) = place.and_then(|line| line.parse::<usize>().ok()) else {
-                continue;
-            };
-            let before = text.pieces.partition_point(|(first, ..)| *first <= line);
-            let piece = before.checked_sub(1).and_then(|at| text.pieces.get(at));
-            let Some((_, case, half)) = piece else {
-                continue;
-            };
-            let why = format!("Zig refuses: {}", without_names(&first_error(message)));
-            dropped |= *case < self.cases.len();
-            for half in half.map_or(0..2, |half| half..half + 1) {
-                self.drop((*case, half), why.clone());
-            }
-        }
-        dropped
-    }
-
-    fn drop(&mut self, (case, half): (usize, usize), why: String) {
-        let half = self
-            .cases
-            .get_mut(case)
-            .and_then(|entry| entry.halves.get_mut(half));
-        if let Some(half) = half {
-            *half = Err(why);
-        }
-    }
-
-    fn missing(&self) -> Vec<[Option<String>; 2]> {
-        let why = |half: &Result<String, String>| half.as_ref().err().cloned();
-        let cases = self.cases.iter();
-        cases
-            .map(|entry| entry.halves.each_ref().map(why))
-            .collect()
     }
 }
