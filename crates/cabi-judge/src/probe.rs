@@ -166,20 +166,26 @@ impl<'h> Probe<'h> {
         }
         let dump = Image::of_dump(dumping.image());
         if read {
-            let offsets = Images::of(&values.types).offsets;
-            for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
-                let got = self.halves.seen_bytes(offset, pattern.bytes.len());
-                pattern.check_all(&got).map_err(|why| {
-                    let why = format!("argument {i} as the callee reads it: {why}");
-                    difference(Value::Argument(i), pattern, got, why)
-                })?;
-            }
+            self.check_seen(&values)?;
         }
         if !has_result(case) {
             return Ok(());
         }
         let memory = memory.get(at..).unwrap_or_default();
         check_result(abi, &values.result, &dump, (result, memory))
+    }
+
+    /// Compares what a C callee wrote down.
+    fn check_seen(&self, values: &Values) -> Result<(), Difference> {
+        let offsets = Images::of(&values.types).offsets;
+        for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
+            let got = self.halves.seen_bytes(offset, pattern.bytes.len());
+            pattern.check_all(&got).map_err(|why| {
+                let why = format!("argument {i} as the callee reads it: {why}");
+                difference(Value::Argument(i), pattern, got, why)
+            })?;
+        }
+        Ok(())
     }
 
     /// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to

@@ -2,7 +2,7 @@
 //!
 //! For each state and shape there is a function `f(longs, doubles, filler of the stack, VALUE, long, double, record in memory)`: what comes
 //! before the value makes the state, what comes behind shows the state it leads to. The value's type is one of several of its shape
-//! ([`types`]), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
+//! (`drive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
 //!
 //! ```text
 //! transitions ──▶ C text, one per vector level ──▶ halves ──▶ images of registers and stack (probe) ──▶ Cranelift (verify::batch)
