@@ -2,7 +2,7 @@
 //! and of bools. Sizes, alignments and offsets are compared too.
 //!
 //! The signatures are those of the corpus that Zig has words for, vectors of bools from all registers free to none, and random ones:
-//! `CABI_RANDOM_COUNT` of them (usually 300) from `CABI_RANDOM_SEED`. Where Zig's own caller and callee disagree about a random one, it is Zig's
+//! `CABI_RANDOM_COUNT` of them (usually 200) from `CABI_RANDOM_SEED`. Where Zig's own caller and callee disagree about a random one, it is Zig's
 //! fault, and counted as such. What Zig cannot say or compile is counted by reason.
 
 use std::process::ExitCode;

@@ -104,7 +104,7 @@ fn drawn() -> Vec<Trial> {
     cases::random(
         seed,
         number("CABI_RANDOM_FIRST", 0),
-        number("CABI_RANDOM_COUNT", 300),
+        number("CABI_RANDOM_COUNT", 200),
     )
 }
 

@@ -124,42 +124,25 @@ impl<'a> Speller<'a> {
         if record.is_transparent() {
             return unsaid("a transparent union");
         }
-        let is_union = record.kind() == RecordKind::Union;
-        let mut text = String::from(if is_union {
-            "extern union {"
-        } else {
-            "extern struct {"
-        });
-        let (mut end, mut align) = (0, 1);
-        for (i, field) in record.fields().iter().enumerate() {
+        let mut words = Vec::new();
+        for field in record.fields() {
             if field.bit_field().is_some() {
                 return unsaid("a bit-field");
             }
-            let own = self.word(field.ty(), Names::Zig)?;
-            let at = if is_union { 0 } else { end };
-            // The record's own alignment, where its members have less, is asked for by the first of them.
-            let least = if i == 0 { record.align() } else { 1 };
-            let clause = placed(at, field.offset(), own.align, least, record.align());
-            let Some(chosen) = clause else {
-                return unsaid("an offset or an alignment that no align(N) gives");
-            };
-            let _ = write!(text, " m{i}: {}", own.text);
-            if chosen != own.align {
-                let _ = write!(text, " align({chosen})");
-            }
-            text.push(',');
-            align = align.max(chosen);
-            end = end.max(field.offset() + own.size);
+            words.push((field.offset(), self.word(field.ty(), Names::Zig)?));
         }
-        text.push_str(" }");
-        let size = end.next_multiple_of(u64::from(align));
-        if size != ty.size() || align != record.align() {
+        // The record's own alignment, where its members have less, is asked for by the first of them.
+        let body = body(record, &words, 1)?;
+        let body = match body.align < record.align() {
+            true => self::body(record, &words, record.align())?,
+            false => body,
+        };
+        if body.size != ty.size() || body.align != record.align() {
             return unsaid("a size or an alignment that its members do not give");
         }
         Ok(Word {
-            text: self.name_of(ty, &text),
-            size,
-            align,
+            text: self.name_of(ty, &body.text),
+            ..body
         })
     }
 
@@ -195,6 +178,37 @@ impl<'a> Speller<'a> {
         self.declared.push((ty.clone(), name.clone()));
         name
     }
+}
+
+/// The declaration of a record whose members have these offsets; the first of them is aligned to `least` bytes or more.
+fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, Unsaid> {
+    let is_union = record.kind() == RecordKind::Union;
+    let mut text = String::from(if is_union {
+        "extern union {"
+    } else {
+        "extern struct {"
+    });
+    let (mut end, mut align) = (0, 1);
+    for (i, (offset, member)) in members.iter().enumerate() {
+        let before = if is_union { 0 } else { end };
+        let least = if i == 0 { least } else { 1 };
+        let Some(chosen) = placed(before, *offset, member.align, least, record.align()) else {
+            return unsaid("an offset or an alignment that no align(N) gives");
+        };
+        let _ = write!(text, " m{i}: {}", member.text);
+        if chosen != member.align {
+            let _ = write!(text, " align({chosen})");
+        }
+        text.push(',');
+        align = align.max(chosen);
+        end = end.max(offset + member.size);
+    }
+    text.push_str(" }");
+    Ok(Word {
+        text,
+        size: end.next_multiple_of(u64::from(align)),
+        align,
+    })
 }
 
 /// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does it, else the smallest. At least `least`, at

@@ -29,7 +29,7 @@ fn records_are_placed_by_align() {
     assert_eq!(
         text,
         "const p_t0 = extern struct { m0: f32, m1: i64, };\n\
-         const p_t1 = extern struct { m0: i8 align(8), m1: p_t0 align(1), m2: [3]i16 align(8), };\n"
+         const p_t1 = extern struct { m0: i8, m1: p_t0 align(1), m2: [3]i16 align(8), };\n"
     );
 }
 
