@@ -236,7 +236,10 @@ fn a_type_for_another_compiler_is_left_out() {
     std::fs::write(folder.path().join("other.h"), text).unwrap();
     let output = verify(folder.path(), &["--cc", "gcc", "other.h"]);
     let text = printed(&output, 0);
-    assert!(text.contains("left out: not in this compiler 12 "), "{text}");
+    assert!(
+        text.contains("left out: not in this compiler 12 "),
+        "{text}"
+    );
     assert!(text.contains("0 of layout, 0 of 17 cases"), "{text}");
 }
 
