@@ -29,7 +29,7 @@ Each prototype of a header, and each of its record types in generated positions 
 returned, unnamed), is called in both directions between code generated here and code of the compiler named: direct, through function \
 pointers, and as a callback. Objects lie against guard pages, every byte is compared, and sizes and offsets are asked too.
 
-Flags inside --cc reach that compiler only; the header is read with -I, -D, --std and --target alone. So a compiler whose flags change \
+Flags inside --cc, quoted as in a shell, reach that compiler only; the header is read with -I, -D, --std and --target alone. So a compiler whose flags change \
 the ABI differs, and that is reported.
 
 Exit status: 0 no difference, 1 a difference was found, 2 could not do what was asked.";
