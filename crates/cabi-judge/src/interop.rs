@@ -309,13 +309,17 @@ impl Shim {
         round: &Round,
     ) -> Result<(), Difference> {
         let how = match self.target {
-            Target::Function(_) => "direct",
-            Target::Ref(_) => "reference",
-            Target::Pointer => "pointer",
-            Target::OwnPointer => "own instruction",
+            Target::Function(_) => "called directly",
+            Target::Ref(_) => "called by reference",
+            Target::Pointer => "called through a pointer",
+            Target::OwnPointer => "called by the caller's own instruction",
         };
-        let (variant, side) = (self.variant, round.side);
-        let what = |found: Difference| found.inside(&format!("variant {variant}, {how}, {side:?}"));
+        let side = match round.side {
+            Side::End => "objects end at a guard page",
+            Side::Start => "objects start behind a guard page",
+        };
+        let variant = self.variant;
+        let what = |found: Difference| found.inside(&format!("{how}, forms {variant}, {side}"));
         call(ground, plan, engine, self.id, self.target, variant, round).map_err(what)
     }
 }
@@ -424,7 +428,7 @@ fn callees(
     let mut n = 0;
     for round in rounds(plan) {
         for (variant, id) in functions.iter().enumerate() {
-            let what = |difference: Difference| difference.inside(&format!("variant {variant}"));
+            let what = |difference: Difference| difference.inside(&format!("forms {variant}"));
             callee(ground, plan, engine, *id, &round).map_err(what)?;
             n += 1;
         }

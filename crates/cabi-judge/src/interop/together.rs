@@ -69,7 +69,7 @@ impl Together {
         match side {
             Side::Call(shim) => Ok(shim.play(ground, plan, &self.engine, round)?),
             Side::Callee(variant, id) => {
-                let what = |found: Difference| found.inside(&format!("variant {variant}"));
+                let what = |found: Difference| found.inside(&format!("forms {variant}"));
                 Ok(callee(ground, plan, &self.engine, *id, round).map_err(what)?)
             }
         }
