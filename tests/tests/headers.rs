@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod suite {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
     use std::process::ExitCode;
     use std::time::Instant;
@@ -220,6 +220,11 @@ mod suite {
             let foreign = left.key == OTHER_MEMBERS && !left.name.contains("max_align_t");
             foreign || !may_be_skipped(left.key)
         };
+        let settings: BTreeSet<&str> = part.called.iter().map(|c| c.setting.as_str()).collect();
+        let n_settings = run.plan.settings.len();
+        if part.called.len() >= 8 * n_settings && settings.len() < n_settings {
+            return Err(format!("only {settings:?} of {n_settings} engine settings"));
+        }
         match run.skipped(part).find(unlisted) {
             Some(Left { name, key, why }) => Err(format!("{name} left out, {key}: {why}")),
             None if part.called.is_empty() => Err("no case was run".to_owned()),
