@@ -303,7 +303,8 @@ impl<'a> Leaves<'a> {
         };
         context.in_wide_array |= context.in_union && size > 16 && left > 1;
         context.in_union = false;
-        if left > 1 && elem.as_record().is_some() {
+        // Inside of what is not there nothing is repeated: it has its first eightbyte and no more.
+        if left > 1 && elem.as_record().is_some() && context.phantom.is_none() {
             let (elem_bits, bits) = (elem.size() * 8, size * 8);
             context.push_array(RecordArray {
                 offset_bits: place.offset * 8,
