@@ -195,9 +195,14 @@ fn made(
 
 /// Runs `check` with the stack at each multiple of 16 below 64: a caller that does not align its arguments must not look right by chance.
 fn at_every_phase(check: &dyn Fn() -> Result<(), Difference>) -> Result<(), Difference> {
+    // A frame grows by one, two or three times as many bytes, as the compiler likes: each of these meets every phase.
+    deeper::<8>(check)?;
     deeper::<16>(check)?;
+    deeper::<24>(check)?;
     deeper::<32>(check)?;
+    deeper::<40>(check)?;
     deeper::<48>(check)?;
+    deeper::<56>(check)?;
     deeper::<64>(check)
 }
 
