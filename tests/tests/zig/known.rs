@@ -2,7 +2,7 @@
 //!
 //! A difference in a signature that meets none is a failure, and so is an entry that no difference meets.
 
-use cabi::{FnAbi, Kind, LeafKind, Place, RecordKind, RetAbi, Type, Vector, leaves};
+use cabi::{FnAbi, Kind, LeafKind, Place, RecordKind, RetAbi, Scalar, Type, Vector, leaves};
 use cabi_judge::case::Case;
 use cabi_judge::half::argument_types;
 use cabi_judge::zig::{Backend, Mode};
@@ -41,7 +41,7 @@ pub(crate) const KNOWN: &[Known] = &[
         meets: |sight| sight.records().any(has_straddling),
     },
     Known {
-        name: "unions are merged member by member",
+        name: "wide members are merged with what is around their records",
         meets: |sight| sight.records().any(has_wide_union),
     },
     Known {
@@ -59,6 +59,10 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "optimized tails are lost",
         meets: |sight| sight.mode.fast && sight.records().any(has_tail),
+    },
+    Known {
+        name: "wide vectors in records stay in registers",
+        meets: |sight| sight.llvm() && sight.records().any(has_wide_vector),
     },
     Known {
         name: "small vectors on the stack have slots of 16 bytes",
@@ -134,7 +138,10 @@ impl Sight<'_> {
     fn has_small_vector_on_stack(&self) -> bool {
         let mut args = self.types.iter().zip(&self.abi.args);
         args.any(|(ty, arg)| {
-            let small = matches!(ty.kind(), Kind::Vector(_)) && ty.size() <= 8;
+            let vector = matches!(ty.kind(), Kind::Vector(_)) && ty.size() <= 8;
+            // Two floats that share an eightbyte are such a vector to Zig.
+            let floats = leaves(ty).filter(|leaf| leaf.kind == LeafKind::Scalar(Scalar::F32));
+            let small = vector || (ty.size() <= 16 && floats.count() > 1);
             small && matches!(arg.place, Place::Stack { .. })
         })
     }
@@ -196,7 +203,7 @@ fn has_straddling(ty: &Type) -> bool {
     })
 }
 
-/// A union in which a value of two eightbytes meets others.
+/// A union, or an array of no elements, in which a value of two eightbytes meets others.
 fn has_wide_union(ty: &Type) -> bool {
     let is_union = |ty: &Type| {
         let record = ty
@@ -205,7 +212,10 @@ fn has_wide_union(ty: &Type) -> bool {
         record.is_some_and(|record| record.fields().len() > 1)
             && leaves(ty).any(|leaf| leaf.width_bits > 64)
     };
-    is_union(ty) || any_member(ty, 0, &mut |member, _| is_union(member))
+    let is_empty = |member: &Type, _| matches!(member.kind(), Kind::Array(_)) && member.size() == 0;
+    let meets_empty =
+        leaves(ty).any(|leaf| leaf.width_bits > 64) && any_member(ty, 0, &mut { is_empty });
+    meets_empty || is_union(ty) || any_member(ty, 0, &mut |member, _| is_union(member))
 }
 
 fn has_padding(ty: &Type) -> bool {
@@ -216,6 +226,11 @@ fn has_padding(ty: &Type) -> bool {
 /// Bytes behind the last whole eightbyte.
 fn has_tail(ty: &Type) -> bool {
     !ty.size().is_multiple_of(8)
+}
+
+fn has_wide_vector(ty: &Type) -> bool {
+    let is_vector = |kind| matches!(kind, LeafKind::Vector(_));
+    leaves(ty).any(|leaf| is_vector(leaf.kind) && leaf.width_bits > 128)
 }
 
 /// A vector that LLVM places otherwise than C's front ends: of less than 8 bytes, of one lane, or of bools; or a record with one of the
