@@ -3,7 +3,7 @@
 //! The names of signature `i` start with `r<i>_`. Which lines are its own is known, to a compiler as those of a file `r<i>`: so what libclang
 //! or a compiler objects to costs that signature, and no other one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,6 +40,10 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn case(&self) -> &Case {
         &self.case
+    }
+
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     pub(super) fn into_case(self) -> Case {
@@ -125,19 +129,13 @@ impl Sheet {
         }
     }
 
-    /// Takes the entries out whose numbers are in `gone`, each with the verdict that is made for it.
-    pub(super) fn drop_entries(
-        &mut self,
-        gone: &BTreeSet<usize>,
-        mut verdict: impl FnMut(usize) -> Verdict,
-    ) {
-        self.entries.retain(|entry| {
-            let stays = !gone.contains(&entry.index);
-            if !stays && let Some(place) = self.verdicts.get_mut(entry.index) {
-                *place = Some(verdict(entry.index));
-            }
-            stays
-        });
+    /// Takes the entries out that have a verdict.
+    pub(super) fn decide_all(&mut self, verdicts: BTreeMap<usize, Verdict>) {
+        self.entries
+            .retain(|entry| !verdicts.contains_key(&entry.index));
+        for (i, verdict) in verdicts {
+            self.decide(i, verdict);
+        }
     }
 
     /// A sheet of the one entry with this number.
@@ -315,6 +313,7 @@ impl Own {
         (header.records, header.typedefs, header.enums) = (records, typedefs, enums);
         let mut block = Block::default();
         block.name = case.name.clone();
+        block.code = declarations(index, declared);
         Ok(Entry {
             index,
             declared: declared.clone(),

@@ -1,6 +1,6 @@
 //! What becomes of signatures under one judge: layouts compared, calls made in both directions, failures tried again C to C.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use cabi::Policy;
 use cabi_header::HeaderError;
@@ -8,13 +8,13 @@ use clif_cabi_jit::Settings;
 
 use super::sheet::{Entry, Sheet, marked};
 use super::{Verdict, Who};
-use crate::case::Case;
+use crate::case::{Case, Subject};
 use crate::child;
 use crate::generate::Signature;
 use crate::halves::Halves;
 use crate::interop::{Difference, Direction};
 use crate::judge::{Built, JudgeError, first_error};
-use crate::layout::{Answer, Table};
+use crate::layout::{Answer, Table, ask, facts};
 use crate::verify::Compiler;
 use crate::verify::batch::{self, Calls, Loaded, Mistake};
 
@@ -77,13 +77,15 @@ pub(super) fn compile(
         let table = sheet.table();
         match build(compiler, &sheet.text(&table), mode.optimize) {
             Ok(built) => {
-                compare(&mut sheet, &table, &built)?;
+                compare(compiler, &mut sheet, &table, &built)?;
                 compiled = Some(built);
             }
             Err(JudgeError::Refused { messages, .. }) => {
                 let blamed = blamed(compiler, &sheet, &messages, mode.optimize)?;
-                let gone = blamed.keys().copied().collect();
-                sheet.drop_entries(&gone, |i| refused(&blamed, i));
+                let verdicts = blamed
+                    .into_iter()
+                    .map(|(i, messages)| (i, refused(&messages)));
+                sheet.decide_all(verdicts.collect());
             }
             Err(other) => return Err(other.to_string()),
         }
@@ -147,8 +149,7 @@ fn blamed(
     Ok(blamed)
 }
 
-fn refused(blamed: &BTreeMap<usize, String>, i: usize) -> Verdict {
-    let messages = blamed.get(&i).map_or("", String::as_str);
+fn refused(messages: &str) -> Verdict {
     let why = first_error(messages);
     if messages.contains("internal compiler error") || messages.contains("PLEASE submit a bug") {
         return Verdict::Theirs(format!("the compiler crashes: {why}"));
@@ -160,7 +161,12 @@ fn refused(blamed: &BTreeMap<usize, String>, i: usize) -> Verdict {
 }
 
 /// Compares the layouts, and takes those out that differ: values of other sizes cannot be sent.
-fn compare(sheet: &mut Sheet, table: &Table, built: &Built) -> Result<(), String> {
+fn compare(
+    compiler: &Compiler,
+    sheet: &mut Sheet,
+    table: &Table,
+    built: &Built,
+) -> Result<(), String> {
     let answers = table.answers(built).map_err(|error| error.to_string())?;
     let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
     for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
@@ -176,11 +182,26 @@ fn compare(sheet: &mut Sheet, table: &Table, built: &Built) -> Result<(), String
             wrong.entry(i).or_insert(why);
         }
     }
-    let gone: BTreeSet<usize> = wrong.keys().copied().collect();
-    sheet.drop_entries(&gone, |i| {
-        Verdict::Differs(wrong.get(&i).cloned().unwrap_or_default().into())
+    let differ = sheet.entries.iter().filter_map(|entry| {
+        let why = wrong.get(&entry.index)?.clone();
+        let verdict = if agrees_when_run(compiler, entry.subject()) {
+            Verdict::Theirs(format!(
+                "its initializers and its assignments differ: {why}"
+            ))
+        } else {
+            Verdict::Differs(why.into())
+        };
+        Some((entry.index, verdict))
     });
+    let verdicts: BTreeMap<usize, Verdict> = differ.collect();
+    sheet.decide_all(verdicts);
     Ok(())
+}
+
+/// Whether the layouts are ours to a program that sets bit-fields and looks, where in the table the compiler initializes them.
+fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
+    let ours = facts(&[subject]).into_iter().map(|fact| Some(fact.ours));
+    ask(&compiler.judge, &[subject]).is_ok_and(|theirs| ours.eq(theirs))
 }
 
 /// Makes the calls of all sheets in child processes: one verdict for each signature of each sheet. `together` and `settings` as in
