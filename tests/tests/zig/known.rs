@@ -11,6 +11,8 @@ use cabi_judge::zig::{Backend, Mode};
 pub(crate) struct Known {
     /// Its name in reports and in `docs/policy.md`.
     pub(crate) name: &'static str,
+    /// Whether it shows by chance only, so that a run without it proves nothing.
+    pub(crate) by_chance: bool,
     /// Whether a signature meets it under a back end.
     meets: fn(&Sight<'_>) -> bool,
 }
@@ -30,54 +32,72 @@ struct Sight<'a> {
 pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "an array behind the end takes a register",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.records().any(has_array_behind_end),
     },
     Known {
         name: "unions of empty arrays lose bytes",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.values().any(has_empty_array_in_union),
     },
     Known {
         name: "straddling members are cut",
+        by_chance: false,
         meets: |sight| sight.records().any(has_straddling),
     },
     Known {
         name: "wide members are merged with what is around their records",
+        by_chance: false,
         meets: |sight| sight.records().any(has_wide_union),
     },
     Known {
         name: "padding takes a register",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.records().any(has_padding),
     },
     Known {
         name: "parts are placed one by one",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.has_split(),
     },
     Known {
         name: "vectors are LLVM's",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.values().any(has_small_vector),
     },
     Known {
         name: "optimized tails are lost",
+        by_chance: false,
         meets: |sight| sight.mode.fast && sight.records().any(has_tail),
     },
     Known {
         name: "wide vectors in records stay in registers",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.records().any(has_wide_vector),
     },
     Known {
+        name: "over-aligned results crash",
+        by_chance: true,
+        meets: |sight| sight.llvm() && sight.ret.align() > 16,
+    },
+    Known {
         name: "small vectors on the stack have slots of 16 bytes",
+        by_chance: false,
         meets: |sight| sight.llvm() && sight.has_small_vector_on_stack(),
     },
     Known {
         name: "tails overwrite their neighbours",
+        by_chance: false,
         meets: |sight| !sight.llvm() && sight.records().any(has_tail),
     },
     Known {
         name: "registers are not given back",
+        by_chance: false,
         meets: |sight| !sight.llvm() && sight.has_stack_before_register(),
     },
     Known {
         name: "variadic results in memory",
+        by_chance: false,
         meets: |sight| {
             !sight.llvm() && sight.variadic && matches!(sight.abi.ret, RetAbi::Indirect { .. })
         },
