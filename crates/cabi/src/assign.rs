@@ -1,6 +1,5 @@
 //! Runs a convention's rules over groups. This is the only place where registers and stack slots are counted.
 
-use crate::error::Error;
 use crate::explain::Tracer;
 use crate::fn_abi::{Loc, Place, Placed, PlacedPart};
 use crate::reg::{Bank, Reg};
@@ -65,6 +64,9 @@ impl State {
     }
 }
 
+/// Why a value cannot be placed.
+pub(crate) struct NoPlace(pub(crate) &'static str);
+
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
 const MAX_NESTING: u8 = 16;
 
@@ -117,13 +119,13 @@ impl<'t, 'v> Assigner<'t, 'v> {
     /// Places one value by `rules`; `None` if no rule has a place for it.
     ///
     /// # Errors
-    /// [`Error::InvalidSignature`] when the argument area grows out of bounds.
+    /// [`NoPlace`]: the argument area grows out of bounds, or no rule describes what a compiler does.
     pub(crate) fn place(
         &mut self,
         rules: &'static [Rule],
         group: &Group,
         role: Role,
-    ) -> Result<Option<Place>, Error> {
+    ) -> Result<Option<Place>, NoPlace> {
         if group.kind == GroupKind::Ignore {
             return Ok(Some(Place::Ignore));
         }
@@ -192,24 +194,24 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     /// The compilers that let an attempt use up registers still count these as free where they decide about a record, and split it then.
-    fn count_burnt(&mut self, group: &Group) -> Result<(), Error> {
+    fn count_burnt(&mut self, group: &Group) -> Result<(), NoPlace> {
         let is_int = |part: &&Part| part.bank() == Bank::Int;
         let n = u8::try_from(group.parts.iter().filter(is_int).count()).unwrap_or(u8::MAX);
         if n == 0 || n > self.state.burnt {
             return Ok(());
         }
         if usize::from(n) < group.parts.len() {
-            return Err(Error::InvalidSignature {
-                why: "clang 18 and 19 split a record of integer and float between the stack and a vector register when it stands behind an \
-                      __int128 that found one integer register left; no rule describes it",
-            });
+            return Err(NoPlace(
+                "clang 18 and 19 split a record of integer and float between the stack and a vector register when it stands behind an \
+                 __int128 that found one integer register left; no rule describes it",
+            ));
         }
         self.state.burnt -= n;
         Ok(())
     }
 
     /// Does what a rule for the whole value says.
-    fn whole(&mut self, outcome: Outcome<'_>, value: Value<'_>) -> Result<Option<Place>, Error> {
+    fn whole(&mut self, outcome: Outcome<'_>, value: Value<'_>) -> Result<Option<Place>, NoPlace> {
         let (rule, rest) = match outcome {
             Outcome::Whole(rule, rest) => (rule, rest),
             Outcome::Custom => return Ok(self.custom.take()),
@@ -239,7 +241,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         }
     }
 
-    fn block(&mut self, group: &Group, size: u32, align: u32) -> Result<Place, Error> {
+    fn block(&mut self, group: &Group, size: u32, align: u32) -> Result<Place, NoPlace> {
         if group.size == 0 {
             return Ok(Place::Ignore);
         }
@@ -252,12 +254,10 @@ impl<'t, 'v> Assigner<'t, 'v> {
         })
     }
 
-    fn stack(&mut self, bytes: u64, size: u32, align: u32) -> Result<u64, Error> {
+    fn stack(&mut self, bytes: u64, size: u32, align: u32) -> Result<u64, NoPlace> {
         self.state
             .take_stack(bytes, size, align)
-            .ok_or(Error::InvalidSignature {
-                why: "the arguments take more than 2 GiB of stack",
-            })
+            .ok_or(NoPlace("the arguments take more than 2 GiB of stack"))
     }
 
     /// Runs `rules` for one part of `value`, until one places it.
@@ -385,7 +385,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         rest: &[Rule],
         value: Value<'_>,
         align: u32,
-    ) -> Result<Option<Place>, Error> {
+    ) -> Result<Option<Place>, NoPlace> {
         let pointer = Part::int(PartType::I64, Extension::None);
         let mut stand_in = Group::new(GroupKind::Registers, 8, 8);
         stand_in.flags = value.group.flags;
@@ -408,7 +408,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         }))
     }
 
-    fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, Error> {
+    fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         let first = regs
             .iter()
             .position(|reg| self.state.is_free(*reg))

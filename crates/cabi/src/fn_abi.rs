@@ -5,7 +5,7 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::assign::{Assigner, sret_group};
+use crate::assign::{Assigner, NoPlace, sret_group};
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::reg::{Bank, Reg};
@@ -263,7 +263,8 @@ impl Walk<'_, '_, '_> {
         let before = self.assigner.state;
         let place = self
             .assigner
-            .place(self.convention.results, &group, Role::Result)?;
+            .place(self.convention.results, &group, Role::Result);
+        let place = place.map_err(|NoPlace(why)| self.unsupported(ty, why))?;
         // Results have registers of their own.
         self.assigner.state = before;
         match place {
@@ -279,10 +280,10 @@ impl Walk<'_, '_, '_> {
         self.assigner
             .tracer
             .note("no registers for the result: the caller passes a pointer (sret)");
-        match self
+        let place = self
             .assigner
-            .place(self.convention.args, &sret_group(), Role::Named)?
-        {
+            .place(self.convention.args, &sret_group(), Role::Named);
+        match place.map_err(|NoPlace(why)| self.unsupported(&self.sig.result, why))? {
             Some(Place::Parts(parts)) if parts.len() == 1 => Ok(RetAbi::Indirect {
                 pointer: parts[0].loc,
                 echo: self.convention.sret_echo,
@@ -312,7 +313,8 @@ impl Walk<'_, '_, '_> {
         if param.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
             group.kind = GroupKind::Memory;
         }
-        match self.assigner.place(self.convention.args, &group, role)? {
+        let place = self.assigner.place(self.convention.args, &group, role);
+        match place.map_err(|NoPlace(why)| self.unsupported(ty, why))? {
             Some(place) => Ok(ArgAbi { place, named }),
             None => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
         }

@@ -309,7 +309,7 @@ fn signatures() {
     refused(
         &FnSig::new([huge], Type::VOID),
         &linux,
-        "signature: the arguments take more than 2 GiB of stack",
+        "struct s: the arguments take more than 2 GiB of stack (x86_64-unknown-linux-gnu)",
     );
     let mixed = structure()
         .field("n", Type::I32)
@@ -321,8 +321,8 @@ fn signatures() {
     refused(
         &split.clone().policy(Policy::CLANG),
         &linux,
-        "signature: clang 18 and 19 split a record of integer and float between the stack and a vector register when it stands \
-         behind an __int128 that found one integer register left; no rule describes it",
+        "struct s: clang 18 and 19 split a record of integer and float between the stack and a vector register when it stands \
+         behind an __int128 that found one integer register left; no rule describes it (x86_64-unknown-linux-gnu)",
     );
     assert_eq!(
         FnAbi::new(&split, &linux).unwrap().args[6]
