@@ -56,6 +56,8 @@ pub enum Shows {
     Placement,
     /// The compiler itself stops.
     Compilation,
+    /// Its static initializer of a member sets other bits than its assignment to that member.
+    Initializer,
 }
 
 impl Shows {
@@ -66,6 +68,7 @@ impl Shows {
             Self::Calls => "calls",
             Self::Placement => "placement",
             Self::Compilation => "compilation",
+            Self::Initializer => "initializer",
         }
     }
 }

@@ -8,7 +8,8 @@ use cabi_judge::expected::{Bug, Expected, Shows};
 use cabi_judge::guard::Rooms;
 use cabi_judge::halves::Halves;
 use cabi_judge::interop::{Direction, Ground, N_ROOMS, judge_agrees_under};
-use cabi_judge::judge::JudgeError;
+use cabi_judge::judge::{Judge, JudgeError};
+use cabi_judge::layout::{Fact, Reply, ask, ask_data};
 use cabi_judge::report::Report;
 use clif_cabi_jit::Settings;
 
@@ -141,6 +142,12 @@ fn shows(
     subject: &Subject,
     rooms: &Rooms,
 ) -> Result<bool, String> {
+    if bug.shows == Shows::Initializer {
+        return match asked.maker {
+            Maker::C(judge) => shows_in_initializer(judge, level, subject),
+            Maker::Zig(..) => Ok(false),
+        };
+    }
     let halves = match halves(asked, level, subject)? {
         Made::Halves(halves) => halves,
         Made::Stopped => return Ok(bug.shows == Shows::Compilation),
@@ -164,6 +171,16 @@ fn shows(
         Err(why) => Outcome::Failed(why),
     };
     Ok(!passes(agrees)?)
+}
+
+/// Whether the bits of a member differ from ours where it is initialized, and are ours where it is assigned.
+fn shows_in_initializer(judge: &Judge, level: &str, subject: &Subject) -> Result<bool, String> {
+    let code = &subject.block.code;
+    let data = ask_data(judge, &[level], code, subject).map_err(|error| error.to_string())?;
+    let run = ask(judge, &[subject]).map_err(|error| error.to_string())?;
+    let ours = || data.iter().map(|(fact, _)| Some(&fact.ours));
+    let is_ours = |(fact, reply): &(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
+    Ok(!data.iter().all(is_ours) && ours().eq(run.iter().map(Option::as_ref)))
 }
 
 /// The signature of the bug's case. The profile may refuse what the compiler has no rule for: then the psABI's own rule is what it does
