@@ -176,21 +176,23 @@ impl Fuzz {
         child::watch_signals();
         let (compilers, absent) = self.compilers.find()?;
         let bar = results::bar(&plan);
-        let hunted = fuzz::hunt(&plan, &compilers, |n| bar.inc(n));
+        let mut shown = std::collections::BTreeSet::new();
+        let hunted = fuzz::hunt(&plan, &compilers, |found, n| {
+            bar.inc(n);
+            // A hunt is long, and may be ended from outside.
+            bar.suspend(|| results::tell_new(found, &mut shown));
+            let folder = self.out.as_deref();
+            folder.map_or(Ok(()), |folder| results::write_all(found, folder))
+        });
         bar.finish_and_clear();
-        let (span, tallies) = hunted?;
-        let found = fuzz::Results {
-            spans: vec![span],
-            compilers: tallies,
-        };
+        let found = hunted?;
         for (name, why) in absent {
             eprintln!("not run: {name}: {why}");
         }
         let interrupted = child::was_interrupted();
         let clean = results::show(&found, self.out.as_deref(), self.json, !interrupted)?;
         if interrupted {
-            let n = span.end - span.first;
-            return Err(format!("interrupted after {n} signatures"));
+            return Err(format!("interrupted after {} signatures", found.count()));
         }
         Ok(clean)
     }

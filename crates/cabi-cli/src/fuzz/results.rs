@@ -1,5 +1,6 @@
 //! Results of hunts: text, JSON, JUnit's XML, and a block for each difference.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -49,24 +50,41 @@ pub(super) fn show(
     as_json: bool,
     complete: bool,
 ) -> Result<bool, String> {
-    let json = serde_json::to_string_pretty(results).map_err(|e| e.to_string())? + "\n";
     if let Some(folder) = folder {
-        write(&folder.join("fuzz.json"), &json)?;
-        write(&folder.join("fuzz.xml"), &junit(results))?;
-        for (tally, found) in failures(results) {
-            write(
-                &folder.join(format!("{}.abi", found.name)),
-                &block(tally, found),
-            )?;
-        }
+        write_all(results, folder)?;
     }
     let shown = if as_json {
-        json
+        json(results)?
     } else {
         text(results, complete)
     };
     crate::write_out(&shown);
     Ok(results.is_clean())
+}
+
+fn json(results: &Results) -> Result<String, String> {
+    let text = serde_json::to_string_pretty(results);
+    Ok(text.map_err(|e| e.to_string())? + "\n")
+}
+
+/// Writes everything to `folder`.
+pub(super) fn write_all(results: &Results, folder: &Path) -> Result<(), String> {
+    write(&folder.join("fuzz.json"), &json(results)?)?;
+    write(&folder.join("fuzz.xml"), &junit(results))?;
+    for (tally, found) in failures(results) {
+        let file = folder.join(format!("{}.abi", found.name));
+        write(&file, &block(tally, found))?;
+    }
+    Ok(())
+}
+
+/// Says, on standard error, which differences came since those that were `told` already.
+pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
+    for (_, found) in failures(results) {
+        if told.insert(found.name.clone()) {
+            eprintln!("{}: {}", found.name, found.why);
+        }
+    }
 }
 
 fn failures(results: &Results) -> impl Iterator<Item = (&Tally, &Found)> {

@@ -10,7 +10,7 @@ use cabi::{FnAbi, Policy};
 use clif_cabi_jit::Settings;
 
 use super::Verdict;
-use super::tally::{Found, Span, Tally};
+use super::tally::{Found, Results, Tally};
 use super::trial::{Compiled, Judged, Mode, compile, play};
 use crate::child;
 use crate::generate::{Dialect, Signature, signature, smallest};
@@ -25,6 +25,9 @@ const SHEETS_EACH: usize = 2;
 
 /// Rounds of making one difference smaller.
 const SHRINKS: usize = 80;
+
+/// A hunt for so few is not for finding something but for looking at it: each signature is tried in every variant.
+const FEW: u64 = 16;
 
 /// What is hunted for, and how long.
 #[derive(Clone, Debug)]
@@ -41,51 +44,48 @@ pub struct Plan {
     pub shrinks: usize,
 }
 
-/// Hunts: one tally for each of `judges`, and the numbers that were tried, which are fewer than planned after the time is over or an interrupt.
-/// `told` is called with how many signatures were tried since it was last called.
+/// Hunts. The numbers that were tried are fewer than planned after the time is over or an interrupt. Behind each round `told` is given what was
+/// found until then, and how many signatures the round had.
 ///
 /// # Errors
 /// No libclang, a compiler that cannot be started, no child processes.
 pub fn hunt(
     plan: &Plan,
     judges: &[Compiler],
-    mut told: impl FnMut(u64),
-) -> Result<(Span, Vec<Tally>), String> {
+    mut told: impl FnMut(&Results, u64) -> Result<(), String>,
+) -> Result<Results, String> {
     let start = Instant::now();
-    let mut tallies: Vec<Tally> = judges.iter().map(Tally::new).collect();
-    let settings = all_settings();
-    let mut next = plan.numbers.start;
+    let (settings, numbers) = (all_settings(), &plan.numbers);
+    let mut results = Results::new(plan.seed, numbers.start, judges);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
-    while next < plan.numbers.end && !child::was_interrupted() && !is_late() {
-        let mut sheets = Vec::new();
-        let wanted = (plan.at_once * SHEETS_EACH).div_ceil(judges.len().max(1));
-        while sheets.len() < wanted && next < plan.numbers.end {
-            // Sheets do not depend on where the hunt began: a number has its settings for ever.
-            let end = (next / SHEET + 1) * SHEET;
-            sheets.push(next..end.min(plan.numbers.end));
-            next = end.min(plan.numbers.end);
-        }
-        let first = sheets.first().map_or(next, |sheet| sheet.start);
-        match round(plan, judges, &settings, &sheets, &mut tallies) {
-            Ok(()) => told(next - first),
-            Err(_) if child::was_interrupted() => {
-                next = first;
-                break;
-            }
+    let n_sheets = (plan.at_once * SHEETS_EACH).div_ceil(judges.len().max(1));
+    let mut first = numbers.start;
+    while first < numbers.end && !child::was_interrupted() && !is_late() {
+        let sheets: Vec<Range<u64>> = sheets(first, numbers.end).take(n_sheets).collect();
+        let end = sheets.last().map_or(numbers.end, |sheet| sheet.end);
+        // A round that is interrupted counts for nothing.
+        let mut after = results.clone();
+        match round(plan, judges, &settings, &sheets, &mut after.compilers) {
+            Ok(()) => results = after,
+            Err(_) if child::was_interrupted() => break,
             Err(why) => return Err(why),
         }
+        let seconds = start.elapsed().as_secs_f64() * plan.at_once as f64;
+        results.advance(end, seconds / judges.len().max(1) as f64);
+        told(&results, end - first)?;
+        first = end;
     }
-    let all = start.elapsed().as_secs_f64() * plan.at_once as f64;
-    let seconds = all / judges.len().max(1) as f64;
-    for tally in &mut tallies {
-        tally.seconds = seconds;
-    }
-    let span = Span {
-        seed: plan.seed,
-        first: plan.numbers.start,
-        end: next,
-    };
-    Ok((span, tallies))
+    Ok(results)
+}
+
+/// The numbers from `first` up to `end` in sheets, which do not depend on where a hunt begins: a number has its settings for ever.
+fn sheets(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
+    let mut next = first;
+    std::iter::from_fn(move || {
+        let sheet = next..(next / SHEET + 1).saturating_mul(SHEET).min(end);
+        next = sheet.end;
+        (!sheet.is_empty()).then_some(sheet)
+    })
 }
 
 /// One sheet under one judge.
@@ -142,14 +142,16 @@ fn round(
         }
     }
     let compiled = compile_all(judges, &units, plan.at_once)?;
-    let played = play(compiled, settings, true, plan.at_once)?;
+    let together = plan.numbers.end - plan.numbers.start > FEW;
+    let played = play(compiled, settings, together, plan.at_once)?;
     for (unit, judged) in units.iter().zip(&played) {
         let (asked, tally) = (&judges[unit.judge], &mut tallies[unit.judge]);
         for ((number, signature), judged) in unit.numbers.clone().zip(&unit.signatures).zip(judged)
         {
             tally.take(judged, asked.policy);
+            let label = tally.label.clone();
             let found = |signature: &Signature, why: &str| {
-                Found::new(asked, plan.seed, number, signature, why)
+                Found::new(asked, &label, plan.seed, number, signature, why)
             };
             match &judged.verdict {
                 Verdict::Theirs(why) => tally.theirs(|| found(signature, why)),

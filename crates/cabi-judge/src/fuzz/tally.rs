@@ -40,6 +40,8 @@ pub struct Span {
 /// What was found under one compiler.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Tally {
+    /// A word for it, unique in a run: `gcc`, and `gcc-2` for the second one.
+    pub label: String,
     /// Its command.
     pub command: String,
     /// The first line of its `--version`.
@@ -89,13 +91,13 @@ pub struct Found {
 impl Found {
     pub(super) fn new(
         asked: &Compiler,
+        label: &str,
         seed: u64,
         number: u64,
         signature: &Signature,
         why: &str,
     ) -> Self {
-        let judge = asked.judge.name();
-        let name = format!("fuzz-{judge}-{seed}-{number}");
+        let name = format!("fuzz-{label}-{seed}-{number}");
         let mut keys = Vec::new();
         if asked.policy == Policy::CLANG {
             keys.push("policy: clang".to_owned());
@@ -116,8 +118,9 @@ impl Found {
 }
 
 impl Tally {
-    pub(super) fn new(asked: &Compiler) -> Self {
+    fn new(asked: &Compiler, label: String) -> Self {
         Self {
+            label,
             command: asked.judge.command(),
             version: asked.judge.version().to_owned(),
             policy: asked.policy.names().map(str::to_owned).collect(),
@@ -210,6 +213,32 @@ impl Tally {
 }
 
 impl Results {
+    /// Results of nothing yet.
+    pub(super) fn new(seed: u64, first: u64, judges: &[Compiler]) -> Self {
+        let end = first;
+        let tally = |(judge, label)| Tally::new(judge, label);
+        Self {
+            spans: vec![Span { seed, first, end }],
+            compilers: judges.iter().zip(labels(judges)).map(tally).collect(),
+        }
+    }
+
+    /// Says up to where they go now, and how long that took under each compiler.
+    pub(super) fn advance(&mut self, end: u64, seconds: f64) {
+        for span in &mut self.spans {
+            span.end = end;
+        }
+        for tally in &mut self.compilers {
+            tally.seconds = seconds;
+        }
+    }
+
+    /// How many signatures were tried.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.spans.iter().map(|span| span.end - span.first).sum()
+    }
+
     /// Whether nothing is unexplained.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -245,6 +274,18 @@ impl Results {
         }
         Ok(())
     }
+}
+
+/// A word for each of `judges`.
+fn labels(judges: &[Compiler]) -> impl Iterator<Item = String> {
+    judges.iter().enumerate().map(|(i, one)| {
+        let name = one.judge.name();
+        let before = judges.iter().take(i);
+        match before.filter(|other| other.judge.name() == name).count() {
+            0 => name.to_owned(),
+            n => format!("{name}-{}", n + 1),
+        }
+    })
 }
 
 /// A reason without the names and numbers of one case.

@@ -1,11 +1,12 @@
-//! Cases of one compiler: their C halves compiled many to a file, in parallel, and every call made in a child process.
+//! Cases of one compiler: their C halves compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
+//! by images of registers and stack.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cabi::{Convention, FnSig, Policy, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, Policy, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
@@ -16,6 +17,7 @@ use crate::halves::Halves;
 use crate::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS, Together};
 use crate::jit::{Twist, VARIANTS};
 use crate::judge::{Built, JudgeError};
+use crate::probe::Probe;
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
@@ -47,6 +49,8 @@ pub struct Loaded {
     pub cases: Vec<Case>,
     /// Turns settings and variants where all cases share one engine.
     turn: usize,
+    /// All its cases run under the settings of its turn.
+    one_setting: bool,
     policy: Policy,
     same_layout: bool,
     halves: Halves,
@@ -86,6 +90,20 @@ pub struct Mistake {
     pub twist: Twist,
 }
 
+/// What stands on the other side of a call from or to C.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Way {
+    /// An image of registers and stack, as in [`probe`](crate::probe).
+    Images,
+    /// Code by Cranelift, as in [`interop`].
+    Cranelift,
+}
+
+impl Way {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Images, Self::Cranelift];
+}
+
 /// What became of one case in one direction.
 #[derive(Clone, Debug)]
 pub struct Called {
@@ -93,7 +111,7 @@ pub struct Called {
     pub case: Case,
     /// Who called whom.
     pub direction: Direction,
-    /// The name of the engine settings it ran under.
+    /// The name of the engine settings it ran under; of an image, that it is one.
     pub setting: String,
     /// The result.
     pub verdict: Verdict,
@@ -168,6 +186,7 @@ fn load(batch: usize, from: &Batch<'_>, cases: &[&Case], halves: Halves) -> Load
         batch,
         cases: cases.collect(),
         turn: batch,
+        one_setting: false,
         policy: from.compiler.policy,
         same_layout: from.same_layout,
         halves,
@@ -175,7 +194,7 @@ fn load(batch: usize, from: &Batch<'_>, cases: &[&Case], halves: Halves) -> Load
 }
 
 impl Loaded {
-    /// The halves of `cases`, compiled in another way than [`compile`] does.
+    /// The halves of `cases`, compiled in another way than [`compile`] does. All of them run under one of the settings, which `turn` chooses.
     #[must_use]
     pub fn of_halves(
         batch: usize,
@@ -188,22 +207,11 @@ impl Loaded {
             batch,
             cases,
             turn,
+            one_setting: true,
             policy,
             same_layout: true,
             halves,
         }
-    }
-}
-
-impl Loaded {
-    /// The C halves, one for each case.
-    pub(crate) fn halves(&self) -> &Halves {
-        &self.halves
-    }
-
-    /// The choices of their compiler.
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy
     }
 }
 
@@ -225,8 +233,8 @@ fn compile_some<'a>(batch: &Batch<'a>, cases: &[&'a Case], made: &mut Vec<Compil
     }
 }
 
-/// Makes the calls of all cases in child processes, in both directions. What comes back stands in the order of `loaded`, one direction behind
-/// the other, and in each in the order of its cases.
+/// Makes the calls of all cases between C and Cranelift in child processes, in both directions. What comes back stands in the order of
+/// `loaded`, one direction behind the other, and in each in the order of its cases.
 ///
 /// # Errors
 /// [`VerifyError`]: the system has no pages or processes for it, or an interrupt.
@@ -235,7 +243,48 @@ pub fn call(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)?;
+    let rooms = rooms()?;
+    // Filled in children only, each of which runs one job.
+    let engine = RefCell::new(None);
+    let one = |job: &Job<'_>, index: usize| job.call(index, calls, &rooms, &engine);
+    let setting = |job: &Job<'_>, index: usize| match job.setting(index, calls) {
+        Some((name, _)) => name.clone(),
+        None => String::new(),
+    };
+    in_children(loaded, calls.at_once, one, setting, progress)
+}
+
+/// The same between C and images of registers and stack: what [`call`] does for Cranelift's lowering this does for `FnAbi` itself, and for
+/// what is not lowered. `mistake` may be in the convention only.
+///
+/// # Errors
+/// As [`call`].
+pub fn probe(
+    loaded: &[Loaded],
+    mistake: Mistake,
+    at_once: usize,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    let one = |job: &Job<'_>, index: usize| match job.probe(index, mistake) {
+        Ok(()) => Outcome::Passed(1),
+        Err(difference) => Outcome::Failed(difference.line()),
+    };
+    let setting = |_: &Job<'_>, _| "none, an image of registers and stack".to_owned();
+    in_children(loaded, at_once, one, setting, progress)
+}
+
+fn rooms() -> Result<Rooms, VerifyError> {
+    Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)
+}
+
+/// Does `one` for every case in both directions; where that fails, the compiler's own two sides are asked whether they agree.
+fn in_children(
+    loaded: &[Loaded],
+    at_once: usize,
+    one: impl Fn(&Job<'_>, usize) -> Outcome,
+    setting: impl Fn(&Job<'_>, usize) -> String,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
     let jobs: Vec<Job<'_>> = loaded
         .iter()
         .flat_map(|loaded| Direction::ALL.map(|direction| Job { loaded, direction }))
@@ -247,17 +296,15 @@ pub fn call(
         done += n;
         progress(Step::Call, done, all);
     };
-    // Filled in children only, each of which runs one job.
-    let engine = RefCell::new(None);
-    let one = |job: usize, index: usize| jobs[job].run(index, calls, &rooms, &engine);
-    let outcomes = child::run_telling(&sizes, calls.at_once, one, told);
+    let one = |job: usize, index: usize| one(&jobs[job], index);
+    let outcomes = child::run_telling(&sizes, at_once, one, told);
     check_interrupt()?;
     let outcomes = outcomes.map_err(VerifyError::System)?;
     let mut verdicts: Vec<Vec<Verdict>> = outcomes
         .into_iter()
         .map(|outcomes| outcomes.into_iter().map(verdict).collect())
         .collect();
-    ask_themselves(&jobs, calls, &rooms, &mut verdicts)?;
+    ask_themselves(&jobs, at_once, &mut verdicts)?;
     let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
     for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
         let Some(of_batch) = called.get_mut(number / Direction::ALL.len()) else {
@@ -267,7 +314,7 @@ pub fn call(
             of_batch.push(Called {
                 case: case.clone(),
                 direction: job.direction,
-                setting: job.setting(index, calls).0.clone(),
+                setting: setting(job, index),
                 verdict,
             });
         }
@@ -282,22 +329,24 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The engine settings of case `index`. Cases come in groups of eight positions, and there are eight settings: each group begins with
-    /// another one, or a position would never meet but one.
-    fn setting<'s>(&self, index: usize, calls: &Calls<'s>) -> &'s (String, Settings) {
+    /// The engine settings of case `index`, if there are any. Cases come in groups of eight positions, and there are eight settings: each group
+    /// begins with another one, or a position would never meet but one.
+    fn setting<'s>(&self, index: usize, calls: &Calls<'s>) -> Option<&'s (String, Settings)> {
         let n = calls.settings.len().max(1);
         let turn = match self.direction {
             Direction::Call => 0,
             Direction::Callee => n / 2,
         };
-        if calls.together {
+        let at = if calls.together || self.loaded.one_setting {
             // Behind the variants, which turn too.
-            return &calls.settings[(self.loaded.turn / VARIANTS + turn) % n];
-        }
-        &calls.settings[(index + index / n + turn) % n]
+            self.loaded.turn / VARIANTS
+        } else {
+            index + index / n
+        };
+        calls.settings.get((at + turn) % n)
     }
 
-    fn run(
+    fn call(
         &self,
         index: usize,
         calls: &Calls<'_>,
@@ -309,16 +358,16 @@ impl Job<'_> {
             Ok(sig) => sig,
             Err(error) => return Outcome::Failed(error.to_string()),
         };
+        let Some((_, settings)) = self.setting(index, calls) else {
+            return Outcome::Failed("there are no engine settings".to_owned());
+        };
         let ground = Ground {
             halves: &self.loaded.halves,
-            settings: &self.setting(index, calls).1,
+            settings,
             rooms,
         };
-        let Mistake { convention, twist } = calls.mistake;
-        let tell = |sig: FnSig| match convention {
-            Some(convention) => sig.convention(convention),
-            None => sig,
-        };
+        let tell = |sig: FnSig| calls.mistake.told(sig);
+        let twist = calls.mistake.twist;
         let apart = || interop::observe(&ground, case, sig, index, self.direction, tell, twist);
         let result = if calls.together {
             let mut engine = engine.borrow_mut();
@@ -336,9 +385,7 @@ impl Job<'_> {
             Err(Fault::Failed(difference)) => Outcome::Failed(difference.line()),
         }
     }
-}
 
-impl Job<'_> {
     /// All cases in one engine.
     fn all(&self, ground: &Ground<'_>) -> Result<Together, Fault> {
         let settings = ground.settings.clone().memory(MEMORY);
@@ -351,6 +398,28 @@ impl Job<'_> {
         let build = || Together::build(&ground, cases, self.direction, self.loaded.turn);
         let panicked = |_| Err(Difference::from("panicked").into());
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
+    }
+
+    fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
+        let case = &self.loaded.cases[index];
+        let sig = case.sig_under(self.loaded.policy).map(|s| mistake.told(s));
+        let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
+        let abi = abi.map_err(|error| Difference::from(error.to_string()))?;
+        let probe = Probe::new(&self.loaded.halves, case.vectors);
+        match self.direction {
+            Direction::Call => probe.check_callee(index, case, &abi),
+            Direction::Callee => probe.check_caller(index, case, &abi),
+        }
+    }
+}
+
+impl Mistake {
+    /// What Cranelift, or an image, is told of a function of `sig`.
+    fn told(&self, sig: FnSig) -> FnSig {
+        match self.convention {
+            Some(convention) => sig.convention(convention),
+            None => sig,
+        }
     }
 }
 
@@ -368,10 +437,11 @@ fn verdict(outcome: Outcome) -> Verdict {
 /// Lets the compiler's own caller and callee meet where a case failed: if they disagree, nobody can agree with both.
 fn ask_themselves(
     jobs: &[Job<'_>],
-    calls: &Calls<'_>,
-    rooms: &Rooms,
+    at_once: usize,
     verdicts: &mut [Vec<Verdict>],
 ) -> Result<(), VerifyError> {
+    // No engine is made, and no page is touched.
+    let (rooms, settings) = (rooms()?, Settings::default());
     let mut failed = Vec::new();
     for (number, (job, verdicts)) in jobs.iter().zip(verdicts.iter()).enumerate() {
         if job.loaded.same_layout {
@@ -386,8 +456,8 @@ fn ask_themselves(
         let case = &job.loaded.cases[index];
         let ground = Ground {
             halves: &job.loaded.halves,
-            settings: &job.setting(index, calls).1,
-            rooms,
+            settings: &settings,
+            rooms: &rooms,
         };
         let sig = case.sig_under(job.loaded.policy).map_err(|e| e.to_string());
         match sig.and_then(|sig| interop::judge_agrees_under(&ground, case, sig, index)) {
@@ -395,14 +465,16 @@ fn ask_themselves(
             Err(why) => Outcome::Failed(why),
         }
     };
-    let again = child::run(&vec![1; failed.len()], calls.at_once, one);
+    let again = child::run(&vec![1; failed.len()], at_once, one);
     check_interrupt()?;
     for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
         let agrees = matches!(again.as_slice(), [Outcome::Passed(_)]);
         let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
-        if let (false, Some(Verdict::Differs(difference))) = (agrees, verdict.as_deref()) {
-            let theirs = Verdict::AgainstItself(difference.clone());
-            verdicts[number][index] = theirs;
+        if let Some(verdict) = verdict
+            && let Verdict::Differs(difference) = &*verdict
+            && !agrees
+        {
+            *verdict = Verdict::AgainstItself(difference.clone());
         }
     }
     Ok(())
