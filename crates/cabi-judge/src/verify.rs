@@ -22,7 +22,7 @@ mod error;
 mod left_out;
 
 use batch::{BATCH, Batch, Calls, Loaded};
-pub use batch::{Called, Mistake, Verdict};
+pub use batch::{Called, Mistake, Verdict, Way};
 pub use error::VerifyError;
 pub(crate) use left_out::refusal;
 pub use left_out::{

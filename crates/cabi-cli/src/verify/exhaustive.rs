@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use cabi_judge::automaton::drive::{Aside, Drive, Driven, Found, Leg, Way};
+use cabi_judge::automaton::drive::{Aside, Drive, Driven, Found, Leg};
 use cabi_judge::automaton::{Coverage, Transition};
 use cabi_judge::graffiti::hex;
 use cabi_judge::interop::Direction;
-use cabi_judge::verify::batch::{Called, Verdict};
+use cabi_judge::verify::{Called, Verdict, Way};
 use serde_json::{Value as Json, json};
 
 use super::report::{in_full, policy_name};

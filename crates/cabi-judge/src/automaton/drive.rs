@@ -13,14 +13,13 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, Policy};
 use clif_cabi_jit::Settings;
 
 use super::{Coverage, Shape, Transition};
 use crate::case::Case;
 use crate::interop::{Difference, Direction, all_settings};
-use crate::judge::{Judge, needs};
-use crate::verify::batch::Mistake;
+use crate::judge::{feature_flags, needs};
+use crate::verify::batch::{Called, Mistake, Verdict, Way};
 use crate::verify::{Compiler, Progress, VerifyError};
 
 mod functions;
@@ -28,7 +27,6 @@ mod play;
 mod types;
 
 use functions::Function;
-use play::Verdict;
 
 /// Everything that is to be driven against one compiler.
 #[derive(Debug)]
@@ -57,20 +55,6 @@ struct Level {
     features: Vec<String>,
     /// The types of each shape, by their numbers in [`types::TYPES`].
     shapes: BTreeMap<Shape, Vec<usize>>,
-}
-
-/// How a call is made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Way {
-    /// One side is an image of registers and stack.
-    Images,
-    /// One side is compiled by Cranelift.
-    Cranelift,
-}
-
-impl Way {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Images, Self::Cranelift];
 }
 
 /// Calls of one way and direction. [`Direction::Call`] calls C.
@@ -161,7 +145,6 @@ impl Drive {
     /// [`VerifyError`] if libclang is missing, or the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
         let processors = std::thread::available_parallelism();
-        let (command, policy) = (compiler.judge.command(), compiler.policy);
         let mut drive = Self {
             own: Level::new(compiler, &[])?,
             wider: Vec::new(),
@@ -175,7 +158,7 @@ impl Drive {
             if drive.shapes_left().next().is_none() {
                 break;
             }
-            match wider(&command, policy, feature)? {
+            match wider(&drive.own.compiler, feature)? {
                 Ok(level) => drive.wider.push(level),
                 Err(why) => drive.absent.push((feature, why)),
             }
@@ -264,21 +247,15 @@ impl Drive {
 /// So many transitions tell whether it is worth going on.
 const SAMPLE: usize = 400;
 
-/// The compiler behind `command` with the flags of a wider level; the inner error is the reason why not.
-fn wider(
-    command: &str,
-    policy: Policy,
-    feature: &str,
-) -> Result<Result<Level, String>, VerifyError> {
+/// The compiler of `own` with the flags of a wider level; the inner error is the reason why not.
+fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyError> {
     let features = [feature.to_owned()];
-    let flags = crate::judge::feature_flags(&features).join(" ");
-    let judge = match Judge::of_command(&format!("{command} {flags}")) {
-        Ok(judge) => judge,
-        Err(why) => return Ok(Err(why)),
-    };
-    match Compiler::new(judge, Some(policy)) {
+    let judge = own.judge.with_flags(&feature_flags(&features));
+    match Compiler::new(judge, Some(own.policy)) {
         Ok(compiler) => Level::new(compiler, &features).map(Ok),
-        Err(error @ VerifyError::Machine { .. }) => Ok(Err(error.to_string())),
+        Err(error @ (VerifyError::Machine { .. } | VerifyError::Judge(_))) => {
+            Ok(Err(error.to_string()))
+        }
         Err(error) => Err(error),
     }
 }
@@ -353,21 +330,14 @@ impl<'a> Driven<'a> {
     }
 
     /// Takes what became of `function` in one way and direction; whether it can be judged.
-    fn take(
-        &mut self,
-        function: &Function,
-        case: &Case,
-        leg: (Way, Direction),
-        setting: &str,
-        verdict: Verdict,
-    ) -> bool {
-        let (way, direction) = leg;
-        let Some(leg) = self.legs.iter_mut().find(|l| (l.way, l.direction) == leg) else {
+    fn take(&mut self, function: &Function, way: Way, called: Called) -> bool {
+        let (transition, direction) = (function.transition, called.direction);
+        let of = |leg: &&mut Leg| (leg.way, leg.direction) == (way, direction);
+        let Some(leg) = self.legs.iter_mut().find(of) else {
             return true;
         };
-        let transition = function.transition;
-        match verdict {
-            Verdict::Passed => leg.passed.mark(transition),
+        match called.verdict {
+            Verdict::Passed(_) => leg.passed.mark(transition),
             Verdict::NotLowered(why) => leg.not_lowered.entry(why).or_default().mark(transition),
             Verdict::Differs(difference) => {
                 leg.differs.mark(transition);
@@ -375,14 +345,14 @@ impl<'a> Driven<'a> {
                     transition,
                     way,
                     direction,
-                    case: case.clone(),
+                    case: called.case,
                     ty: function.ty(),
-                    setting: setting.to_owned(),
+                    setting: called.setting,
                     difference,
                 });
             }
-            Verdict::Aside(key, why) => {
-                self.set_aside(function, key, why);
+            Verdict::AgainstItself(difference) => {
+                self.set_aside(function, AGAINST_ITSELF, difference.why);
                 return false;
             }
         }
@@ -438,13 +408,4 @@ impl<'a> Driven<'a> {
     pub fn is_clean(&self) -> bool {
         self.found.is_empty() && !self.stopped && self.undriven().next().is_none()
     }
-}
-
-/// Where everything in a call of `case` is, with what is made wrong on purpose.
-fn abi(case: &Case, policy: Policy, mistake: Mistake) -> Result<FnAbi, cabi::Error> {
-    let mut sig = case.sig_under(policy)?;
-    if let Some(convention) = mistake.convention {
-        sig = sig.convention(convention);
-    }
-    FnAbi::new(&sig, &case.target)
 }

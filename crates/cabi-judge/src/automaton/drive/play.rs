@@ -1,28 +1,13 @@
 //! The calls of a drive: halves compiled, then every function by images of registers and stack, then by Cranelift.
 
-use std::collections::BTreeSet;
-
-use clif_cabi_jit::Settings;
+use cabi::{FnAbi, Policy};
 
 use super::functions::{Function, Sheet};
-use super::{AGAINST_ITSELF, Drive, Driven, REFUSED_HERE, REFUSED_THERE, Way, abi};
+use super::{Drive, Driven, REFUSED_HERE, REFUSED_THERE, Way};
 use crate::automaton::Transition;
 use crate::case::Case;
-use crate::child::{self, Outcome};
-use crate::guard::Rooms;
-use crate::interop::{self, Difference, Direction, Ground, N_ROOMS};
-use crate::probe::Probe;
-use crate::verify::batch::{self, Batch, Calls, Loaded};
-use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt, refusal};
-
-/// What became of a function in one way and direction.
-pub(super) enum Verdict {
-    Passed,
-    NotLowered(String),
-    Differs(Difference),
-    /// It cannot be judged with this type, for a reason of this kind.
-    Aside(&'static str, String),
-}
+use crate::verify::batch::{self, Batch, Called, Calls, Loaded};
+use crate::verify::{Compiler, Progress, VerifyError, refusal};
 
 /// Makes all calls of `sheets`. What is to be tried with another type comes back, with that type's turn.
 pub(super) fn play(
@@ -41,16 +26,47 @@ pub(super) fn play(
             }
         }
     }
+    let Drive {
+        at_once, mistake, ..
+    } = *driven.drive;
     let before = driven.found.len();
-    images(driven, sheets, &loaded, &mut again, progress)?;
+    let probed = batch::probe(&loaded, mistake, at_once, progress)?;
+    take(driven, sheets, &loaded, Way::Images, probed, &mut again);
     let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
     if driven.found.len() - before > n {
         // More than half of both directions.
         driven.stopped = true;
         return Ok(Vec::new());
     }
-    cranelift(driven, sheets, &loaded, &mut again, progress)?;
+    let calls = Calls {
+        settings: &driven.drive.settings,
+        mistake,
+        together: mistake.convention.is_none(),
+        at_once,
+    };
+    let called = batch::call(&loaded, &calls, progress)?;
+    take(driven, sheets, &loaded, Way::Cranelift, called, &mut again);
     Ok(again.0)
+}
+
+/// Takes what became of every function in one way.
+fn take(
+    driven: &mut Driven<'_>,
+    sheets: &[Sheet],
+    loaded: &[Loaded],
+    way: Way,
+    all: Vec<Vec<Called>>,
+    again: &mut Again,
+) {
+    for (loaded, called) in loaded.iter().zip(all) {
+        for called in called {
+            if let Some(function) = function(sheets, loaded.batch, &called.case)
+                && !driven.take(function, way, called)
+            {
+                again.push(function);
+            }
+        }
+    }
 }
 
 /// What is to be compiled; signatures that do not show what they should are set aside.
@@ -109,8 +125,9 @@ impl Again {
 }
 
 /// Whether `case` is a signature, and its value shows what it is to show.
-fn shown(function: &Function, case: &Case, policy: cabi::Policy) -> Result<(), String> {
-    let right = abi(case, policy, batch::Mistake::default());
+fn shown(function: &Function, case: &Case, policy: Policy) -> Result<(), String> {
+    let right = case.sig_under(policy);
+    let right = right.and_then(|sig| FnAbi::new(&sig, &case.target));
     right.map_err(|error| error.to_string())?;
     let shown = Transition::of_argument(case, policy, function.value_index());
     match shown.map_err(|error| error.to_string())? {
@@ -124,162 +141,4 @@ fn shown(function: &Function, case: &Case, policy: cabi::Policy) -> Result<(), S
 fn function<'s>(sheets: &'s [Sheet], batch: usize, case: &Case) -> Option<&'s Function> {
     let number: usize = case.function.name.strip_prefix('f')?.parse().ok()?;
     sheets.get(batch)?.functions.get(number)
-}
-
-/// What stands for engine settings where there is no engine.
-const IMAGE: &str = "none, an image of registers and stack";
-
-/// Functions of one file, in one direction.
-type Job<'a> = (&'a Loaded, Direction);
-
-/// Every function by images, in child processes; where one fails, the compiler's own two sides are asked whether they agree.
-fn images(
-    driven: &mut Driven<'_>,
-    sheets: &[Sheet],
-    loaded: &[Loaded],
-    again: &mut Again,
-    progress: Progress<'_>,
-) -> Result<(), VerifyError> {
-    let jobs: Vec<Job<'_>> = loaded
-        .iter()
-        .flat_map(|loaded| Direction::ALL.map(|direction| (loaded, direction)))
-        .collect();
-    let outcomes = probed(driven.drive, &jobs, progress)?;
-    let torn = torn(driven.drive, &jobs, &outcomes)?;
-    for (number, ((loaded, direction), outcomes)) in jobs.iter().zip(outcomes).enumerate() {
-        for (index, (case, outcome)) in loaded.cases.iter().zip(outcomes).enumerate() {
-            let difference = match outcome {
-                Outcome::Passed(_) => None,
-                Outcome::Refused(line) | Outcome::Failed(line) => Some(Difference::read(&line)),
-                Outcome::Crashed(why) => Some(format!("the call dies of {why}").into()),
-            };
-            let verdict = match difference {
-                None => Verdict::Passed,
-                Some(difference) if torn.contains(&(number, index)) => {
-                    Verdict::Aside(AGAINST_ITSELF, difference.why)
-                }
-                Some(difference) => Verdict::Differs(difference),
-            };
-            let leg = (Way::Images, *direction);
-            if let Some(function) = function(sheets, loaded.batch, case)
-                && !driven.take(function, case, leg, IMAGE, verdict)
-            {
-                again.push(function);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn probed(
-    drive: &Drive,
-    jobs: &[Job<'_>],
-    progress: Progress<'_>,
-) -> Result<Vec<Vec<Outcome>>, VerifyError> {
-    let sizes: Vec<usize> = jobs.iter().map(|(loaded, _)| loaded.cases.len()).collect();
-    let (mut done, all) = (0, sizes.iter().sum());
-    progress(Step::Call, done, all);
-    let told = |n: usize| {
-        done += n;
-        progress(Step::Call, done, all);
-    };
-    let one = |job: usize, index: usize| {
-        let (loaded, direction) = jobs[job];
-        let case = &loaded.cases[index];
-        let abi = match abi(case, loaded.policy(), drive.mistake) {
-            Ok(abi) => abi,
-            Err(error) => return Outcome::Failed(error.to_string()),
-        };
-        let probe = Probe::new(loaded.halves(), case.vectors);
-        let outcome = match direction {
-            Direction::Call => probe.check_callee(index, case, &abi),
-            Direction::Callee => probe.check_caller(index, case, &abi),
-        };
-        match outcome {
-            Ok(()) => Outcome::Passed(1),
-            Err(difference) => Outcome::Failed(difference.line()),
-        }
-    };
-    let outcomes = child::run_telling(&sizes, drive.at_once, one, told);
-    check_interrupt()?;
-    outcomes.map_err(VerifyError::System)
-}
-
-/// Of what failed, by job and index, that about which the compiler's own caller and callee disagree.
-fn torn(
-    drive: &Drive,
-    jobs: &[Job<'_>],
-    outcomes: &[Vec<Outcome>],
-) -> Result<BTreeSet<(usize, usize)>, VerifyError> {
-    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(VerifyError::System)?;
-    let mut failed = Vec::new();
-    for (job, outcomes) in outcomes.iter().enumerate() {
-        let wrong = |outcome| !matches!(outcome, &Outcome::Passed(_));
-        let indices = outcomes.iter().enumerate().filter(|(_, o)| wrong(o));
-        failed.extend(indices.map(|(index, _)| (job, index)));
-    }
-    let settings = Settings::default();
-    let agrees = |at: usize, _: usize| {
-        let (job, index) = failed[at];
-        let loaded = jobs[job].0;
-        let ground = Ground {
-            halves: loaded.halves(),
-            settings: &settings,
-            rooms: &rooms,
-        };
-        let case = &loaded.cases[index];
-        let sig = case.sig_under(loaded.policy()).map_err(|e| e.to_string());
-        match sig.and_then(|sig| interop::judge_agrees_under(&ground, case, sig, index)) {
-            Ok(()) => Outcome::Passed(1),
-            Err(why) => Outcome::Failed(why),
-        }
-    };
-    let agree = child::run(&vec![1; failed.len()], drive.at_once, agrees);
-    check_interrupt()?;
-    let agree = agree.map_err(VerifyError::System)?;
-    let mut torn = BTreeSet::new();
-    for (at, agrees) in failed.into_iter().zip(agree) {
-        if !matches!(agrees.as_slice(), [Outcome::Passed(_)]) {
-            torn.insert(at);
-        }
-    }
-    Ok(torn)
-}
-
-/// Every function by Cranelift.
-fn cranelift(
-    driven: &mut Driven<'_>,
-    sheets: &[Sheet],
-    loaded: &[Loaded],
-    again: &mut Again,
-    progress: Progress<'_>,
-) -> Result<(), VerifyError> {
-    let mistake = driven.drive.mistake;
-    let calls = Calls {
-        settings: &driven.drive.settings,
-        mistake,
-        together: mistake.convention.is_none(),
-        at_once: driven.drive.at_once,
-    };
-    let all = batch::call(loaded, &calls, progress)?;
-    for (loaded, called) in loaded.iter().zip(all) {
-        for called in called {
-            let verdict = match called.verdict {
-                batch::Verdict::Passed(_) => Verdict::Passed,
-                batch::Verdict::NotLowered(why) => Verdict::NotLowered(why),
-                batch::Verdict::AgainstItself(difference) => {
-                    Verdict::Aside(AGAINST_ITSELF, difference.why)
-                }
-                batch::Verdict::Differs(difference) => Verdict::Differs(difference),
-            };
-            let (case, setting) = (&called.case, &called.setting);
-            let leg = (Way::Cranelift, called.direction);
-            if let Some(function) = function(sheets, loaded.batch, case)
-                && !driven.take(function, case, leg, setting, verdict)
-            {
-                again.push(function);
-            }
-        }
-    }
-    Ok(())
 }
