@@ -44,15 +44,14 @@ mod suite {
         for (name, why) in &bench.absent {
             report.absent(name, why);
         }
-        for judge in bench.judges {
+        for judge in &bench.judges {
             one(judge, &mut report)?;
         }
         Ok(report.finish(true))
     }
 
     /// A drive under `policy`, or the judge's own.
-    fn drive(command: &str, policy: Option<Policy>, thinned: usize) -> Result<Drive, String> {
-        let judge = Judge::of_command(command)?;
+    fn drive(judge: Judge, policy: Option<Policy>, thinned: usize) -> Result<Drive, String> {
         let compiler = Compiler::new(judge, policy).map_err(|error| error.to_string())?;
         let mut drive = Drive::new(compiler).map_err(|error| error.to_string())?;
         drive.thinned = thinned;
@@ -63,9 +62,9 @@ mod suite {
         drive.run(&|_, _, _| {}).map_err(|error| error.to_string())
     }
 
-    fn one(judge: Judge, report: &mut Report) -> Result<(), String> {
-        let (name, command) = (judge.name(), judge.command());
-        let mut drive = drive(&command, None, THINNED)?;
+    fn one(judge: &Judge, report: &mut Report) -> Result<(), String> {
+        let name = judge.name();
+        let mut drive = drive(judge.clone(), None, THINNED)?;
         for (shape, why) in drive.shapes_absent() {
             report.not_run(name, &shape.to_string(), &why);
         }
@@ -94,7 +93,7 @@ mod suite {
         report.outcome(name, "every sixteenth transition", outcome);
         drop(driven);
         broken(name, &mut drive, report)?;
-        disguised(name, &command, report)
+        disguised(judge, report)
     }
 
     /// A drive that must find a difference.
@@ -121,20 +120,17 @@ mod suite {
     }
 
     /// Another convention in the compiler, and another policy than its own, must show.
-    fn disguised(name: &str, command: &str, report: &mut Report) -> Result<(), String> {
+    fn disguised(judge: &Judge, report: &mut Report) -> Result<(), String> {
+        let name = judge.name();
         let (other, flags) = match name {
             "gcc" => (Policy::CLANG, Some("-mabi=ms")),
             _ => (Policy::GCC, None),
         };
-        caught(
-            name,
-            "policy",
-            &drive(command, Some(other), THINNED)?,
-            report,
-        )?;
+        let drive_other = drive(judge.clone(), Some(other), THINNED)?;
+        caught(name, "policy", &drive_other, report)?;
         match flags {
             Some(flags) => {
-                let drive = drive(&format!("{command} {flags}"), None, IN_CONTROLS)?;
+                let drive = drive(judge.with_flags(&[flags]), None, IN_CONTROLS)?;
                 caught(name, flags, &drive, report)
             }
             None => Ok(()),

@@ -9,7 +9,7 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use cabi::VectorLevel;
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ pub use capability::{Capability, feature_flags, needs};
 pub const KNOWN_JUDGES: [&str; 2] = ["gcc", "clang"];
 
 /// A compiler that is there and works.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Judge {
     name: &'static str,
     text: String,
@@ -203,6 +203,18 @@ impl Judge {
         Ok(judge)
     }
 
+    /// The same compiler with more flags behind its own: what it can compile is not asked again, so they must not take anything from that.
+    #[must_use]
+    pub fn with_flags(&self, flags: &[&str]) -> Self {
+        let mut judge = self.clone();
+        let more = flags.iter().map(|&flag| flag.to_owned());
+        judge.command.extend(more);
+        for text in [" ", &shell_words::join(flags)] {
+            judge.text.push_str(text);
+        }
+        judge
+    }
+
     /// A compiler of C++ has other rules even for what looks like C.
     fn check_language(&self) -> Result<(), String> {
         let folder = scratch().map_err(|e| e.to_string())?;
@@ -234,7 +246,7 @@ impl Judge {
     /// # Errors
     /// [`JudgeError`] if it cannot be asked.
     pub fn vector_level(&self) -> Result<VectorLevel, JudgeError> {
-        let output = self.start(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
         let text = String::from_utf8_lossy(&output.stdout);
         let defines = |name: &str| {
             text.lines()
@@ -374,20 +386,24 @@ impl Judge {
         self.run(&args)
     }
 
+    /// Its messages, if it refuses nothing.
     fn run(&self, args: &[&str]) -> Result<String, JudgeError> {
-        let output = self.start(args)?;
-        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() {
-            Ok(messages)
-        } else {
-            Err(JudgeError::Refused {
-                judge: self.to_string(),
-                messages,
-            })
-        }
+        let output = self.finish(args)?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    fn start(&self, args: &[&str]) -> Result<std::process::Output, JudgeError> {
+    fn finish(&self, args: &[&str]) -> Result<Output, JudgeError> {
+        let output = self.start(args)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        Err(JudgeError::Refused {
+            judge: self.to_string(),
+            messages: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Output, JudgeError> {
         let (program, flags) = self
             .command
             .split_first()
@@ -471,6 +487,21 @@ mod tests {
     fn a_judge_that_is_not_there_is_a_reason() {
         let why = Judge::new("gcc", "/nonexistent/gcc").unwrap_err();
         assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
+    }
+
+    #[test]
+    fn more_flags_stand_behind_the_commands_own() {
+        for judge in Bench::find().judges {
+            let more = judge.with_flags(&["-DWHAT=long int"]);
+            assert_eq!(
+                more.command(),
+                format!("{} '-DWHAT=long int'", judge.command())
+            );
+            more.check("WHAT f(void);", &[]).unwrap();
+            assert!(judge.check("WHAT f(void);", &[]).is_err());
+            let none = judge.with_flags(&["-mno-such-vectors"]);
+            assert!(none.vector_level().is_err());
+        }
     }
 
     #[test]
