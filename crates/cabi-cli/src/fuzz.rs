@@ -148,6 +148,7 @@ impl Fuzz {
     /// Whether nothing is unexplained.
     #[cfg(all(target_arch = "x86_64", unix))]
     fn found(&self) -> Result<bool, String> {
+        use cabi_judge::verify::Way;
         use cabi_judge::{child, fuzz};
 
         // With a time limit alone there is no other.
@@ -166,6 +167,7 @@ impl Fuzz {
             time: self
                 .minutes
                 .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
+            way: Way::Cranelift,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,
         };

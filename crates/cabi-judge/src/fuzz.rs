@@ -45,3 +45,14 @@ enum Verdict {
     /// The compiler has it otherwise.
     Differs(Difference),
 }
+
+impl Verdict {
+    /// What is wrong, whoever's fault it is.
+    fn why(&self) -> Option<&str> {
+        match self {
+            Self::Theirs(why) => Some(why),
+            Self::Differs(difference) => Some(&difference.why),
+            Self::Same { .. } | Self::NotRun { .. } => None,
+        }
+    }
+}

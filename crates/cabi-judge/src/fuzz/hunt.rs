@@ -10,12 +10,13 @@ use cabi::{FnAbi, Policy};
 use clif_cabi_jit::Settings;
 
 use super::Verdict;
-use super::tally::{Found, Results, Tally};
+use super::tally::{Found, KEPT, Results, Tally};
 use super::trial::{Compiled, Judged, Mode, compile, play};
 use crate::child;
 use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::interop::all_settings;
-use crate::verify::Compiler;
+use crate::verify::batch::Calls;
+use crate::verify::{Compiler, Mistake, Way};
 
 /// Signatures that share one file of C.
 const SHEET: u64 = 256;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub numbers: Range<u64>,
     /// The hunt ends after this time, when a round is done.
     pub time: Option<Duration>,
+    /// What the calls are made with.
+    pub way: Way,
     /// Processes at once.
     pub at_once: usize,
     /// How many differences of each compiler are made smaller.
@@ -142,29 +145,37 @@ fn round(
         }
     }
     let compiled = compile_all(judges, &units, plan.at_once)?;
-    let together = plan.numbers.end - plan.numbers.start > FEW;
-    let played = play(compiled, settings, together, plan.at_once)?;
+    let calls = Calls {
+        settings,
+        mistake: Mistake::default(),
+        together: plan.numbers.end - plan.numbers.start > FEW,
+        at_once: plan.at_once,
+    };
+    let played = play(compiled, plan.way, &calls)?;
     for (unit, judged) in units.iter().zip(&played) {
         let (asked, tally) = (&judges[unit.judge], &mut tallies[unit.judge]);
         for ((number, signature), judged) in unit.numbers.clone().zip(&unit.signatures).zip(judged)
         {
             tally.take(judged, asked.policy);
-            let label = tally.label.clone();
-            let found = |signature: &Signature, why: &str| {
-                Found::new(asked, &label, plan.seed, number, signature, why)
+            let (kept, why) = match &judged.verdict {
+                Verdict::Theirs(why) if tally.theirs.len() < KEPT => (&mut tally.theirs, why),
+                Verdict::Differs(difference) => (&mut tally.failures, &difference.why),
+                _ => continue,
             };
-            match &judged.verdict {
-                Verdict::Theirs(why) => tally.theirs(|| found(signature, why)),
-                Verdict::Differs(difference) if tally.failures.len() < plan.shrinks => {
-                    let (smaller, why) =
-                        shrink(asked, unit.mode, settings, signature, &difference.why)?;
-                    tally.failures.push(found(&smaller, &why));
-                }
-                Verdict::Differs(difference) => {
-                    tally.failures.push(found(signature, &difference.why));
-                }
-                Verdict::Same { .. } | Verdict::NotRun { .. } => {}
-            }
+            let smaller = if kept.len() < plan.shrinks {
+                let alone = Calls {
+                    together: false,
+                    at_once: 1,
+                    ..calls
+                };
+                let play = |compiled| play(vec![compiled], plan.way, &alone);
+                shrink(asked, unit.mode, play, signature, &judged.verdict)?
+            } else {
+                None
+            };
+            let (signature, why) = smaller.as_ref().map_or((signature, why), |(s, w)| (s, w));
+            let label = &tally.label;
+            kept.push(Found::new(asked, label, plan.seed, number, signature, why));
         }
     }
     disagreements(judges, &units, &played, tallies);
@@ -199,24 +210,27 @@ fn compile_all(
     done.into_values().collect()
 }
 
-/// A smaller signature with a difference of the same kind, one that the compiler has not with itself.
+/// A smaller signature with a verdict of the same kind, and what is wrong with it.
 fn shrink(
     asked: &Compiler,
     mode: Mode,
-    settings: &[(String, Settings)],
+    play: impl Fn(Compiled) -> Result<Vec<Vec<Judged>>, String>,
     signature: &Signature,
-    why: &str,
-) -> Result<(Signature, String), String> {
-    smallest(signature, why, SHRINKS, |some| {
-        let compiled = compile(asked, some, mode)?;
-        let played = play(vec![compiled], settings, false, 1)?;
-        let verdicts = played.into_iter().flatten().map(|judged| judged.verdict);
-        let why = verdicts.map(|verdict| match verdict {
-            Verdict::Differs(difference) => Some(difference.why),
-            _ => None,
+    verdict: &Verdict,
+) -> Result<Option<(Signature, String)>, String> {
+    let Some(why) = verdict.why() else {
+        return Ok(None);
+    };
+    let alike = |other: &Verdict| std::mem::discriminant(other) == std::mem::discriminant(verdict);
+    let smallest = smallest(signature, why, SHRINKS, |some| {
+        let played = play(compile(asked, some, mode)?)?;
+        let why = played.iter().flatten().map(|judged| {
+            let why = judged.verdict.why().filter(|_| alike(&judged.verdict));
+            why.map(str::to_owned)
         });
-        Ok(why.collect())
-    })
+        Ok::<_, String>(why.collect())
+    });
+    smallest.map(Some)
 }
 
 /// Counts the policy bits by which two compilers differ in signatures that both have right under their own profiles.

@@ -15,7 +15,7 @@ use crate::verify::Compiler;
 pub(super) const AGAINST_ITSELF: &str = "compiler against itself";
 
 /// How many of the compiler's own differences are kept as blocks.
-const KEPT: usize = 16;
+pub(super) const KEPT: usize = 16;
 
 /// The results of a hunt, or of several.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -175,13 +175,6 @@ impl Tally {
 
     pub(super) fn explain(&mut self, explanation: &str) {
         *self.explained.entry(explanation.to_owned()).or_default() += 1;
-    }
-
-    /// Keeps one of the compiler's own differences, unless there are enough.
-    pub(super) fn theirs(&mut self, found: impl FnOnce() -> Found) {
-        if self.theirs.len() < KEPT {
-            self.theirs.push(found());
-        }
     }
 
     /// How many signatures one process tried in a second.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use cabi::Policy;
 use cabi_header::HeaderError;
-use clif_cabi_jit::Settings;
 
 use super::sheet::{Entry, Sheet, marked};
 use super::{Verdict, Who};
@@ -15,8 +14,8 @@ use crate::halves::Halves;
 use crate::interop::{Difference, Direction};
 use crate::judge::{Built, JudgeError, first_error};
 use crate::layout::{Answer, Table, ask, facts};
-use crate::verify::Compiler;
-use crate::verify::batch::{self, Calls, Loaded, Mistake};
+use crate::verify::batch::{self, Calls, Loaded};
+use crate::verify::{Compiler, Way};
 
 /// How signatures are tried.
 #[derive(Clone, Copy)]
@@ -204,16 +203,14 @@ fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
     ask(&compiler.judge, &[subject]).is_ok_and(|theirs| ours.eq(theirs))
 }
 
-/// Makes the calls of all sheets in child processes: one verdict for each signature of each sheet. `together` and `settings` as in
-/// [`Calls`].
+/// Makes the calls of all sheets in child processes: one verdict for each signature of each sheet.
 ///
 /// # Errors
 /// No child can be made, or an interrupt.
 pub(super) fn play(
     sheets: Vec<Compiled>,
-    settings: &[(String, Settings)],
-    together: bool,
-    at_once: usize,
+    way: Way,
+    calls: &Calls<'_>,
 ) -> Result<Vec<Vec<Judged>>, String> {
     let (mut played, mut all, mut of_sheet) = (Vec::new(), Vec::new(), Vec::new());
     for (number, compiled) in sheets.into_iter().enumerate() {
@@ -222,13 +219,11 @@ pub(super) fn play(
         all.extend(loaded);
         played.push((compiled.sheet, Vec::new()));
     }
-    let calls = Calls {
-        settings,
-        mistake: Mistake::default(),
-        together,
-        at_once,
+    let called = match way {
+        Way::Images => batch::probe(&all, calls.mistake, calls.at_once, &|_, _, _| {}),
+        Way::Cranelift => batch::call(&all, calls, &|_, _, _| {}),
     };
-    let called = batch::call(&all, &calls, &|_, _, _| {}).map_err(|error| error.to_string())?;
+    let called = called.map_err(|error| error.to_string())?;
     for (number, called) in of_sheet.into_iter().zip(called) {
         if let Some((_, own)) = played.get_mut(number) {
             *own = called;
