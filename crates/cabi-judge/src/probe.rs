@@ -25,6 +25,9 @@ use image::{Image, word};
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
 const MAX_BYTES: usize = BYTES - STACK;
 
+/// The largest alignment of a result in memory, in bytes, for which the probe finds a place.
+const MAX_ALIGN: usize = 1 << 20;
+
 /// Bytes above the argument area in which a caller may keep copies whose addresses it passes.
 const FRAME_BYTES: usize = 4096;
 
@@ -129,7 +132,11 @@ impl<'h> Probe<'h> {
     pub fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         let values = Values::of(case);
         let size = values.result.bytes.len();
-        let align = usize::try_from(case.prototype.ret.align()).unwrap_or(1);
+        let area = abi.area_bytes.next_multiple_of(8);
+        let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
+        if area > MAX_BYTES as u64 || align > MAX_ALIGN {
+            return Err("more bytes in memory than the probe looks at".into());
+        }
         let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];
         let at = memory.as_ptr().align_offset(align);
         let result = memory.as_ptr() as u64 + at as u64;
@@ -139,10 +146,6 @@ impl<'h> Probe<'h> {
             Some(image) => image,
             None => self.unread(abi, result),
         };
-        let area = abi.area_bytes.next_multiple_of(8);
-        if area > MAX_BYTES as u64 || align > 1 << 20 {
-            return Err("more arguments in memory than the probe looks at".into());
-        }
         let callee = self
             .halves
             .callee(index)

@@ -8,9 +8,13 @@
 //!         592  st0 (10 bytes), 608 st1
 //!         640  the argument area
 //! ```
+//!
+//! Both write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
+//! System V and Win64 have callees save, touches no memory but the dump, and returns in rax the address that it was given for a result.
 
 use std::arch::naked_asm;
 use std::cell::UnsafeCell;
+use std::mem::offset_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cabi::VectorLevel;
@@ -42,7 +46,7 @@ struct Dump {
 
 struct Shared(UnsafeCell<Dump>);
 
-// SAFETY: all uses are behind the lock that `lock` takes.
+// SAFETY: Rust reads and writes it in `Dumping` alone, which holds the lock; the assembly writes to it during calls that a `Dumping` is there for.
 unsafe impl Sync for Shared {}
 
 static DUMP: Shared = Shared(UnsafeCell::new(Dump {
@@ -53,7 +57,7 @@ static DUMP: Shared = Shared(UnsafeCell::new(Dump {
 
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// The dump, for one user at a time.
+/// The dump, for one user at a time: while it is there, bare callees and callers may run.
 pub(super) struct Dumping(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
 
 impl Dumping {
@@ -61,7 +65,7 @@ impl Dumping {
     pub(super) fn begin(stack_bytes: usize, escape: *const u8) -> Self {
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         let stack_bytes = stack_bytes.min(BYTES - STACK) as u64;
-        // SAFETY: the lock is held, and no callee runs.
+        // SAFETY: the lock is held, and whoever holds it has not begun a call yet.
         unsafe {
             *DUMP.0.get() = Dump {
                 image: [0xee; BYTES],
@@ -113,116 +117,42 @@ pub(super) fn caller(level: VectorLevel) -> *const u8 {
     caller as *const u8
 }
 
-/// Stores vector registers 0 to 7 in the dump.
-macro_rules! store_vectors {
-    ($mov:literal, $reg:literal) => {
-        concat!(
-            $mov,
-            " [rip + {dump} + 64], ",
-            $reg,
-            "0\n",
-            $mov,
-            " [rip + {dump} + 128], ",
-            $reg,
-            "1\n",
-            $mov,
-            " [rip + {dump} + 192], ",
-            $reg,
-            "2\n",
-            $mov,
-            " [rip + {dump} + 256], ",
-            $reg,
-            "3\n",
-            $mov,
-            " [rip + {dump} + 320], ",
-            $reg,
-            "4\n",
-            $mov,
-            " [rip + {dump} + 384], ",
-            $reg,
-            "5\n",
-            $mov,
-            " [rip + {dump} + 448], ",
-            $reg,
-            "6\n",
-            $mov,
-            " [rip + {dump} + 512], ",
-            $reg,
-            "7\n",
-        )
-    };
-}
-
-/// Loads vector registers 0 to 7 from the image at rbx.
-macro_rules! load_vectors {
-    ($mov:literal, $reg:literal) => {
-        concat!(
-            $mov,
-            " ",
-            $reg,
-            "0, [rbx + 64]\n",
-            $mov,
-            " ",
-            $reg,
-            "1, [rbx + 128]\n",
-            $mov,
-            " ",
-            $reg,
-            "2, [rbx + 192]\n",
-            $mov,
-            " ",
-            $reg,
-            "3, [rbx + 256]\n",
-            $mov,
-            " ",
-            $reg,
-            "4, [rbx + 320]\n",
-            $mov,
-            " ",
-            $reg,
-            "5, [rbx + 384]\n",
-            $mov,
-            " ",
-            $reg,
-            "6, [rbx + 448]\n",
-            $mov,
-            " ",
-            $reg,
-            "7, [rbx + 512]\n",
-        )
-    };
-}
-
 macro_rules! callee {
     ($name:ident, $mov:literal, $reg:literal, $result:literal) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name() {
             naked_asm!(
-                "mov [rip + {dump}], rdi",
-                "mov [rip + {dump} + 8], rsi",
-                "mov [rip + {dump} + 16], rdx",
-                "mov [rip + {dump} + 24], rcx",
-                "mov [rip + {dump} + 32], r8",
-                "mov [rip + {dump} + 40], r9",
-                "mov [rip + {dump} + 48], rax",
-                "mov [rip + {dump} + 56], r10",
-                "mov [rip + {dump} + 576], rsp",
-                store_vectors!($mov, $reg),
+                "mov [rip + {dump} + {integers}], rdi",
+                "mov [rip + {dump} + {integers} + 8], rsi",
+                "mov [rip + {dump} + {integers} + 16], rdx",
+                "mov [rip + {dump} + {integers} + 24], rcx",
+                "mov [rip + {dump} + {integers} + 32], r8",
+                "mov [rip + {dump} + {integers} + 40], r9",
+                "mov [rip + {dump} + {integers} + 48], rax",
+                "mov [rip + {dump} + {integers} + 56], r10",
+                "mov [rip + {dump} + {rsp}], rsp",
+                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
+                concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
+                ".endr",
                 "lea rsi, [rsp + 8]",
-                "lea rdi, [rip + {dump} + 640]",
+                "lea rdi, [rip + {dump} + {stack}]",
                 "mov rcx, [rip + {dump} + {stack_bytes}]",
                 "rep movsb",
                 // The callee's to save in Win64.
-                "mov rdi, [rip + {dump}]",
-                "mov rsi, [rip + {dump} + 8]",
-                concat!("mov rax, [rip + {dump} + ", $result, "]"),
+                "mov rdi, [rip + {dump} + {integers}]",
+                "mov rsi, [rip + {dump} + {integers} + 8]",
+                concat!("mov rax, [rip + {dump} + {integers} + ", $result, "]"),
                 "cmp qword ptr [rip + {dump} + {escape}], 0",
                 "jne 2f",
                 "ret",
                 "2: jmp [rip + {dump} + {escape}]",
                 dump = sym DUMP,
-                stack_bytes = const std::mem::offset_of!(Dump, stack_bytes),
-                escape = const std::mem::offset_of!(Dump, escape),
+                integers = const INTEGERS,
+                vectors = const VECTORS,
+                rsp = const RSP,
+                stack = const STACK,
+                stack_bytes = const offset_of!(Dump, stack_bytes),
+                escape = const offset_of!(Dump, escape),
             )
         }
     };
@@ -244,36 +174,49 @@ macro_rules! caller {
                 "mov rbp, rsp",
                 "push rbx",
                 "mov r11, rdx",
-                "mov rbx, [rdi]",
-                "mov rcx, [rdi + 8]",
-                "mov rax, [rdi + 16]",
+                "mov rbx, [rdi + {image}]",
+                "mov rcx, [rdi + {stack_bytes}]",
+                "mov rax, [rdi + {align}]",
                 "sub rsp, rcx",
                 "neg rax",
                 "and rsp, rax",
-                "lea rsi, [rbx + 640]",
+                "lea rsi, [rbx + {stack}]",
                 "mov rdi, rsp",
                 "rep movsb",
-                load_vectors!($mov, $reg),
-                "mov rdi, [rbx]",
-                "mov rsi, [rbx + 8]",
-                "mov rdx, [rbx + 16]",
-                "mov rcx, [rbx + 24]",
-                "mov r8, [rbx + 32]",
-                "mov r9, [rbx + 40]",
-                "mov rax, [rbx + 48]",
-                "mov r10, [rbx + 56]",
+                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
+                concat!($mov, " ", $reg, "\\i, [rbx + {vectors} + 64 * \\i]"),
+                ".endr",
+                "mov rdi, [rbx + {integers}]",
+                "mov rsi, [rbx + {integers} + 8]",
+                "mov rdx, [rbx + {integers} + 16]",
+                "mov rcx, [rbx + {integers} + 24]",
+                "mov r8, [rbx + {integers} + 32]",
+                "mov r9, [rbx + {integers} + 40]",
+                "mov rax, [rbx + {integers} + 48]",
+                "mov r10, [rbx + {integers} + 56]",
                 "call r11",
-                "mov [rip + {dump} + 16], rdx",
-                "mov [rip + {dump} + 48], rax",
-                "fstp tbyte ptr [rip + {dump} + 592]",
-                "fstp tbyte ptr [rip + {dump} + 608]",
+                "mov [rip + {dump} + {integers} + 16], rdx",
+                "mov [rip + {dump} + {integers} + 48], rax",
+                // Where the x87 stack is empty these write NaNs.
+                "fstp tbyte ptr [rip + {dump} + {st0}]",
+                "fstp tbyte ptr [rip + {dump} + {st1}]",
                 "fninit",
-                store_vectors!($mov, $reg),
+                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
+                concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
+                ".endr",
                 "lea rsp, [rbp - 8]",
                 "pop rbx",
                 "pop rbp",
                 "ret",
                 dump = sym DUMP,
+                integers = const INTEGERS,
+                vectors = const VECTORS,
+                st0 = const ST0,
+                st1 = const ST1,
+                stack = const STACK,
+                image = const offset_of!(Load, image),
+                stack_bytes = const offset_of!(Load, stack_bytes),
+                align = const offset_of!(Load, align),
             )
         }
     };
