@@ -85,8 +85,6 @@ pub(crate) struct Assigner<'t, 'v> {
 struct Value<'g> {
     group: &'g Group,
     role: Role,
-    /// It has no parts: only rules for the whole of it apply.
-    whole: bool,
 }
 
 /// What running a list for one part gave.
@@ -129,27 +127,16 @@ impl<'t, 'v> Assigner<'t, 'v> {
         if group.kind == GroupKind::Ignore {
             return Ok(Some(Place::Ignore));
         }
+        let value = Value { group, role };
         if group.kind != GroupKind::Registers || group.parts.is_empty() {
-            // Nothing to place part by part: a word stands for the value.
-            let word = Part::int(PartType::I64, Extension::None);
-            let value = Value {
-                group,
-                role,
-                whole: true,
-            };
-            let outcome = self.run(rules, value, word, 0);
+            let outcome = self.run(rules, value, None, 0);
             return self.whole(outcome, value);
         }
         self.count_burnt(group)?;
         let before = self.state;
-        let value = Value {
-            group,
-            role,
-            whole: false,
-        };
         let mut placed = Placed::new();
         for part in &group.parts {
-            match self.run(rules, value, *part, 0) {
+            match self.run(rules, value, Some(part.ty), 0) {
                 Outcome::Located(loc, ty) => {
                     placed.push(PlacedPart {
                         part: Part { ty, ..*part },
@@ -195,6 +182,9 @@ impl<'t, 'v> Assigner<'t, 'v> {
 
     /// The compilers that let an attempt use up registers still count these as free where they decide about a record, and split it then.
     fn count_burnt(&mut self, group: &Group) -> Result<(), NoPlace> {
+        if self.state.burnt == 0 {
+            return Ok(());
+        }
         let is_int = |part: &&Part| part.bank() == Bank::Int;
         let n = u8::try_from(group.parts.iter().filter(is_int).count()).unwrap_or(u8::MAX);
         if n == 0 || n > self.state.burnt {
@@ -260,27 +250,26 @@ impl<'t, 'v> Assigner<'t, 'v> {
             .ok_or(NoPlace("the arguments take more than 2 GiB of stack"))
     }
 
-    /// Runs `rules` for one part of `value`, until one places it.
+    /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places it.
+    #[inline]
     fn run<'r>(
         &mut self,
-        rules: &'r [Rule],
+        mut rules: &'r [Rule],
         value: Value<'_>,
-        mut part: Part,
+        mut ty: Option<PartType>,
         nesting: u8,
     ) -> Outcome<'r> {
-        if nesting > MAX_NESTING {
-            return Outcome::Nowhere;
-        }
-        for (i, rule) in rules.iter().enumerate() {
-            let Some(action) = self.open(rule, value, part) else {
+        while let [rule, rest @ ..] = rules {
+            rules = rest;
+            let Some(action) = self.open(rule, value, ty) else {
                 continue;
             };
             let outcome = match action {
-                Rule::Promote(ty) | Rule::BitConvert(ty) => {
-                    part.ty = *ty;
+                Rule::Promote(other) | Rule::BitConvert(other) => {
+                    ty = ty.and(Some(*other));
                     continue;
                 }
-                Rule::DelegateTo(list) => match self.run(list, value, part, nesting + 1) {
+                Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
                     Outcome::Nowhere => continue,
                     outcome => return outcome,
                 },
@@ -292,12 +281,10 @@ impl<'t, 'v> Assigner<'t, 'v> {
                         Outcome::Nowhere
                     }
                 }
-                Rule::AssignToReg(list) => self.register(list, None, part.ty, value),
-                Rule::AssignToRegWithShadow(list, shadow) => {
-                    self.register(list, Some(shadow), part.ty, value)
-                }
-                Rule::AssignToBoth(list, both) => self.both(list, both, part.ty, value),
-                _ => Outcome::Whole(action, rules.get(i + 1..).unwrap_or_default()),
+                Rule::AssignToReg(list) => self.register(list, &[], ty),
+                Rule::AssignToRegWithShadow(list, shadow) => self.register(list, shadow, ty),
+                Rule::AssignToBoth(list, both) => self.both(list, both, ty),
+                _ => Outcome::Whole(action, rest),
             };
             let taken = !matches!(outcome, Outcome::Nowhere);
             self.tracer.rule(rule, taken);
@@ -308,16 +295,37 @@ impl<'t, 'v> Assigner<'t, 'v> {
         Outcome::Nowhere
     }
 
+    /// Goes on with another list, unless lists delegate to each other in circles.
+    #[inline(never)]
+    fn delegate<'r>(
+        &mut self,
+        rules: &'r [Rule],
+        value: Value<'_>,
+        ty: Option<PartType>,
+        nesting: u8,
+    ) -> Outcome<'r> {
+        if nesting == MAX_NESTING {
+            return Outcome::Nowhere;
+        }
+        self.run(rules, value, ty, nesting + 1)
+    }
+
     /// The action behind the guards of `rule`, if they all hold.
-    fn open<'r>(&self, mut rule: &'r Rule, value: Value<'_>, part: Part) -> Option<&'r Rule> {
+    #[inline]
+    fn open<'r>(
+        &self,
+        mut rule: &'r Rule,
+        value: Value<'_>,
+        ty: Option<PartType>,
+    ) -> Option<&'r Rule> {
         let group = value.group;
         for _ in 0..MAX_NESTING {
-            let (holds, then) = match *rule {
-                Rule::IfType(types, then) => (!value.whole && types.contains(&part.ty), then),
+            let (holds, then) = match rule {
+                Rule::IfType(types, then) => (types.iter().any(|other| ty == Some(*other)), then),
                 Rule::IfWants(want, then) => (want.matches(group.kind), then),
+                Rule::IfFlag(flag, then) => (group.flags.has(*flag), then),
                 Rule::If(_, holds, then) => (holds(group), then),
-                Rule::IfConvention(name, then) => (self.convention.name == name, then),
-                Rule::IfFlag(flag, then) => (group.flags.has(flag), then),
+                Rule::IfConvention(name, then) => (self.is_called(name), then),
                 Rule::IfNotVariadic(then) => (!self.variadic, then),
                 Rule::IfVariadic(then) => (self.variadic, then),
                 Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
@@ -331,32 +339,25 @@ impl<'t, 'v> Assigner<'t, 'v> {
         None
     }
 
-    /// The first free register of `list`; the one at its position in `shadow` is burnt.
-    fn register<'r>(
-        &mut self,
-        list: &[Reg],
-        shadow: Option<&[Reg]>,
-        ty: PartType,
-        value: Value<'_>,
-    ) -> Outcome<'r> {
-        let Some((i, reg)) = self.first_free(list, value) else {
+    #[cold]
+    fn is_called(&self, name: &str) -> bool {
+        self.convention.name == name
+    }
+
+    /// The first free register of `list`, for a part; the one at its position in `shadow` is burnt.
+    fn register<'r>(&mut self, list: &[Reg], shadow: &[Reg], ty: Option<PartType>) -> Outcome<'r> {
+        let Some((i, reg, ty)) = self.first_free(list, ty) else {
             return Outcome::Nowhere;
         };
-        if let Some(burnt) = shadow.and_then(|shadow| shadow.get(i)) {
+        if let Some(burnt) = shadow.get(i) {
             self.state.take(*burnt);
         }
         Outcome::Located(Loc::Reg(reg), ty)
     }
 
-    /// The first free register of `list` and the one at its position in `both`.
-    fn both<'r>(
-        &mut self,
-        list: &[Reg],
-        both: &[Reg],
-        ty: PartType,
-        value: Value<'_>,
-    ) -> Outcome<'r> {
-        let Some((i, reg)) = self.first_free(list, value) else {
+    /// The first free register of `list`, for a part, and the one at its position in `both`.
+    fn both<'r>(&mut self, list: &[Reg], both: &[Reg], ty: Option<PartType>) -> Outcome<'r> {
+        let Some((i, reg, ty)) = self.first_free(list, ty) else {
             return Outcome::Nowhere;
         };
         let Some(copy) = both.get(i) else {
@@ -367,16 +368,12 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     /// The first free register of `list`, now taken, with its position; none for a value without parts.
-    fn first_free(&mut self, list: &[Reg], value: Value<'_>) -> Option<(usize, Reg)> {
-        if value.whole {
-            return None;
-        }
-        let (i, reg) = list
-            .iter()
-            .enumerate()
-            .find(|(_, reg)| self.state.is_free(**reg))?;
-        self.state.take(*reg);
-        Some((i, *reg))
+    fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
+        let ty = ty?;
+        let i = list.iter().position(|reg| self.state.is_free(*reg))?;
+        let reg = *list.get(i)?;
+        self.state.take(reg);
+        Some((i, reg, ty))
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
@@ -386,15 +383,13 @@ impl<'t, 'v> Assigner<'t, 'v> {
         value: Value<'_>,
         align: u32,
     ) -> Result<Option<Place>, NoPlace> {
-        let pointer = Part::int(PartType::I64, Extension::None);
         let mut stand_in = Group::new(GroupKind::Registers, 8, 8);
         stand_in.flags = value.group.flags;
         let stand_in = Value {
             group: &stand_in,
             role: value.role,
-            whole: false,
         };
-        let pointer = match self.run(rest, stand_in, pointer, 0) {
+        let pointer = match self.run(rest, stand_in, Some(PartType::I64), 0) {
             Outcome::Located(loc, _) => loc,
             Outcome::Whole(Rule::AssignToStack { size, align }, _) => {
                 Loc::Stack(self.stack(8, *size, *align)?)

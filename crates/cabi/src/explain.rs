@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::class::{Class, Cleanup};
+use crate::class::{Class, Classes, Cleanup};
 use crate::error::Error;
 use crate::fn_abi::{FnAbi, RetAbi};
 use crate::leaves::{Leaf, LeafKind};
@@ -139,7 +139,7 @@ pub struct Explanation {
 /// ```
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
     let mut log = Log::default();
-    let abi = FnAbi::traced(sig, target, &mut Tracer(Some(&mut log)))?;
+    let abi = FnAbi::traced(sig, target, &mut Tracer::on(&mut log))?;
     let mut touched: Vec<(&'static str, bool)> = Vec::new();
     let every = log
         .args
@@ -259,23 +259,31 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Tracer<'t>(Option<&'t mut Log>);
 
-impl Tracer<'_> {
+impl<'t> Tracer<'t> {
     /// Writes nothing down.
     pub(crate) fn off() -> Self {
         Self(None)
     }
 
+    /// Writes into `log`.
+    pub(crate) fn on(log: &'t mut Log) -> Self {
+        Self(Some(log))
+    }
+
     /// Whether steps are written down.
+    #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
+    #[inline]
     pub(crate) fn begin_result(&mut self) {
         if let Some(log) = &mut self.0 {
             log.in_result = true;
         }
     }
 
+    #[inline]
     pub(crate) fn begin_arg(&mut self) {
         if let Some(log) = &mut self.0 {
             log.in_result = false;
@@ -294,33 +302,57 @@ impl Tracer<'_> {
 
     #[inline]
     fn push(&mut self, step: impl FnOnce() -> Step) {
+        if self.is_on() {
+            self.write(step);
+        }
+    }
+
+    /// Out of line, so that the walk is short where nothing is written.
+    #[cold]
+    #[inline(never)]
+    fn write(&mut self, step: impl FnOnce() -> Step) {
         if let Some(entry) = self.entry() {
             entry.steps.push(step());
         }
     }
 
-    /// What the classifier made of the value.
-    pub(crate) fn group(&mut self, group: &Group) {
+    /// The classes of a value that may ask for registers.
+    pub(crate) fn classes(&mut self, classes: &Classes) {
         if let Some(entry) = self.entry() {
-            entry.classes = match (group.kind, &group.classes, group.parts.first()) {
-                (GroupKind::Ignore, ..) => Class::NoClass.to_string(),
-                (GroupKind::Memory, ..) => Class::Memory.to_string(),
-                (GroupKind::PerElement { .. }, ..) => "PerElement".to_string(),
-                (_, Some(classes), _) => {
-                    let names: Vec<String> =
-                        classes.as_slice().iter().map(Class::to_string).collect();
-                    names.join(" ")
-                }
-                (_, None, Some(part)) => part.class.to_string(),
-                (_, None, None) => String::new(),
-            };
+            let names: Vec<String> = classes.as_slice().iter().map(Class::to_string).collect();
+            entry.classes = names.join(" ");
         }
     }
 
+    /// What the classifier made of the value.
+    #[inline]
+    pub(crate) fn group(&mut self, group: &Group) {
+        if self.is_on() {
+            self.write_group(group);
+        }
+    }
+
+    #[cold]
+    fn write_group(&mut self, group: &Group) {
+        let Some(entry) = self.entry() else {
+            return;
+        };
+        let class = group.parts.first().map(|part| part.class);
+        entry.classes = match (group.kind, class) {
+            (GroupKind::Ignore, _) => Class::NoClass.to_string(),
+            (GroupKind::Memory, _) => Class::Memory.to_string(),
+            (GroupKind::PerElement { .. }, _) => "PerElement".to_string(),
+            (GroupKind::Registers, Some(class)) if entry.classes.is_empty() => class.to_string(),
+            (GroupKind::Registers, _) => return,
+        };
+    }
+
+    #[inline]
     pub(crate) fn whole(&mut self, class: Class) {
         self.push(|| Step::Whole { class });
     }
 
+    #[inline]
     pub(crate) fn merge(
         &mut self,
         leaf: &Leaf,
@@ -344,14 +376,17 @@ impl Tracer<'_> {
         });
     }
 
+    #[inline]
     pub(crate) fn memory(&mut self, why: &'static str) {
         self.push(|| Step::Memory { why });
     }
 
+    #[inline]
     pub(crate) fn cleanup(&mut self, rule: Cleanup, eightbyte: Option<usize>) {
         self.push(|| Step::Cleanup { rule, eightbyte });
     }
 
+    #[inline]
     pub(crate) fn rule(&mut self, rule: &Rule, taken: bool) {
         self.push(|| Step::Rule {
             rule: rule.to_string(),
@@ -359,6 +394,7 @@ impl Tracer<'_> {
         });
     }
 
+    #[inline]
     pub(crate) fn policy(&mut self, bit: Policy, set: bool) {
         self.push(|| Step::Policy {
             bit: bit.names().next().unwrap_or_default(),
@@ -366,6 +402,7 @@ impl Tracer<'_> {
         });
     }
 
+    #[inline]
     pub(crate) fn note(&mut self, text: &'static str) {
         self.push(|| Step::Note { text });
     }

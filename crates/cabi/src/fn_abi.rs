@@ -9,7 +9,7 @@ use crate::assign::{Assigner, NoPlace, sret_group};
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::reg::{Bank, Reg};
-use crate::rules::{ArgFlags, Classify, Convention, Group, GroupKind, Part, Role};
+use crate::rules::{ArgFlags, Classify, Convention, GroupKind, Part, Role, Rule};
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
 use crate::types::{Kind, Type, check_align};
@@ -170,28 +170,27 @@ impl FnAbi {
         if sig.stack_align != 0 {
             check_align(sig.stack_align)?;
         }
-        let assigner = Assigner::new(convention, sig.variadic, tracer);
         let mut walk = Walk {
             sig,
             target,
             convention,
-            assigner,
+            assigner: Assigner::new(convention, sig.variadic, tracer),
+            args: SmallVec::new(),
         };
         let ret = walk.result()?;
-        let mut args = SmallVec::with_capacity(sig.params.len());
+        walk.args.reserve(sig.params.len());
         for (i, param) in sig.params.iter().enumerate() {
-            walk.assigner.tracer.begin_arg();
-            args.push(walk.argument(param, i < sig.n_named)?);
+            walk.argument(param, i < sig.n_named)?;
         }
-        let state = walk.assigner.state;
-        let (area_bytes, area_align) = state.area();
+        let Walk { assigner, args, .. } = walk;
+        let (area_bytes, area_align) = assigner.state.area();
         Ok(Self {
             args,
             ret,
             area_bytes,
             area_align: area_align.max(sig.stack_align),
-            n_gp: state.count(Bank::Int),
-            n_sse: state.count(Bank::Vector),
+            n_gp: assigner.state.count(Bank::Int),
+            n_sse: assigner.state.count(Bank::Vector),
             variadic_count: convention.variadic_count.filter(|_| sig.variadic),
             convention,
         })
@@ -214,16 +213,24 @@ impl FnAbi {
     }
 }
 
-/// One signature on its way through a convention.
+/// One signature on its way through its convention.
 struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
     assigner: Assigner<'t, 'v>,
+    args: SmallVec<[ArgAbi; 8]>,
 }
 
 impl Walk<'_, '_, '_> {
-    fn classify(&mut self, ty: &Type, role: Role) -> Result<Group, Error> {
+    /// Classifies a value and places it by `rules`; `None` if none of them has a place for it.
+    fn place(
+        &mut self,
+        ty: &Type,
+        role: Role,
+        flags: ArgFlags,
+        rules: &'static [Rule],
+    ) -> Result<Option<Place>, Error> {
         let mut cx = Classify {
             policy: self.sig.policy,
             vectors: self.sig.vectors,
@@ -232,9 +239,19 @@ impl Walk<'_, '_, '_> {
             model: self.target.data_model(),
             tracer: self.assigner.tracer,
         };
-        let group = (self.convention.classify)(ty, &mut cx)?;
-        cx.tracer.group(&group);
-        Ok(group)
+        // By reference: a group is too large to move about.
+        match (self.convention.classify)(ty, &mut cx) {
+            Ok(ref mut group) => {
+                cx.tracer.group(group);
+                group.flags = flags;
+                if flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
+                    group.kind = GroupKind::Memory;
+                }
+                let place = self.assigner.place(rules, group, role);
+                place.map_err(|NoPlace(why)| self.unsupported(ty, why))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     #[cold]
@@ -259,12 +276,9 @@ impl Walk<'_, '_, '_> {
             }
             _ => {}
         }
-        let group = self.classify(ty, Role::Result)?;
         let before = self.assigner.state;
-        let place = self
-            .assigner
-            .place(self.convention.results, &group, Role::Result);
-        let place = place.map_err(|NoPlace(why)| self.unsupported(ty, why))?;
+        let rules = self.convention.results;
+        let place = self.place(ty, Role::Result, ArgFlags::NONE, rules)?;
         // Results have registers of their own.
         self.assigner.state = before;
         match place {
@@ -295,7 +309,9 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    fn argument(&mut self, param: &Param, named: bool) -> Result<ArgAbi, Error> {
+    /// Places the next argument.
+    fn argument(&mut self, param: &Param, named: bool) -> Result<(), Error> {
+        self.assigner.tracer.begin_arg();
         let decayed;
         let ty = match param.ty.kind() {
             Kind::Array(_) | Kind::Function => {
@@ -308,15 +324,13 @@ impl Walk<'_, '_, '_> {
             _ => &param.ty,
         };
         let role = if named { Role::Named } else { Role::Unnamed };
-        let mut group = self.classify(ty, role)?;
-        group.flags = param.flags;
-        if param.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
-            group.kind = GroupKind::Memory;
-        }
-        let place = self.assigner.place(self.convention.args, &group, role);
-        match place.map_err(|NoPlace(why)| self.unsupported(ty, why))? {
-            Some(place) => Ok(ArgAbi { place, named }),
-            None => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
+        match self.place(ty, role, param.flags, self.convention.args) {
+            Ok(Some(place)) => {
+                self.args.push(ArgAbi { place, named });
+                Ok(())
+            }
+            Ok(None) => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
+            Err(error) => Err(error),
         }
     }
 }

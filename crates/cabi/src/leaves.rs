@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::record::{Field, RecordKind};
+use crate::record::{Field, Record, RecordKind};
 use crate::scalar::{Scalar, Vector};
 use crate::types::{Array, Kind, Type};
 
@@ -160,6 +160,13 @@ pub(crate) fn leaves_and_phantoms(ty: &Type, apart: fn(&Type) -> bool) -> Leaves
     Leaves::new(ty, true, apart)
 }
 
+/// The leaves of a record of which no type has been made yet.
+pub(crate) fn leaves_of_record(record: &Record) -> Leaves<'_> {
+    let mut walk = Leaves::nowhere();
+    walk.first = walk.enter_record(record, Place::START);
+    walk
+}
+
 /// Iterator over the [`leaves`] of a type.
 #[derive(Debug)]
 pub struct Leaves<'a> {
@@ -198,22 +205,23 @@ enum Frame<'a> {
 
 impl<'a> Leaves<'a> {
     fn new(ty: &'a Type, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
-        let place = Place {
-            offset: 0,
-            context: Context::NOTHING,
-        };
-        Self::at(ty, place, phantoms, apart)
+        Self::at(ty, Place::START, phantoms, apart)
     }
 
-    fn at(ty: &'a Type, place: Place, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
-        let mut walk = Leaves {
+    fn nowhere() -> Self {
+        Leaves {
             stack: SmallVec::new(),
             first: None,
             second: None,
-            phantoms,
+            phantoms: false,
             apart: |_| false,
             set_aside: None,
-        };
+        }
+    }
+
+    fn at(ty: &'a Type, place: Place, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
+        let mut walk = Self::nowhere();
+        walk.phantoms = phantoms;
         walk.first = walk.enter(ty, place);
         walk.apart = apart;
         walk
@@ -256,20 +264,22 @@ impl<'a> Leaves<'a> {
                 Some(place.leaf(LeafKind::Vector(*vector), width))
             }
             Kind::Array(array) => self.enter_array(array, ty.size(), place),
-            Kind::Record(record) if record.fields().is_empty() => {
-                Some(place.leaf(LeafKind::Empty, 0))
-            }
-            Kind::Record(record) => {
-                context.in_union = record.kind() == RecordKind::Union;
-                context.in_packed = record.attributes().packed;
-                self.stack.push(Frame::Fields {
-                    rest: record.fields().iter(),
-                    place,
-                });
-                None
-            }
+            Kind::Record(record) => self.enter_record(record, place),
             Kind::Void | Kind::Function => None,
         }
+    }
+
+    fn enter_record(&mut self, record: &'a Record, mut place: Place) -> Option<Leaf> {
+        if record.fields().is_empty() {
+            return Some(place.leaf(LeafKind::Empty, 0));
+        }
+        place.context.in_union = record.kind() == RecordKind::Union;
+        place.context.in_packed = record.attributes().packed;
+        self.stack.push(Frame::Fields {
+            rest: record.fields().iter(),
+            place,
+        });
+        None
     }
 
     fn enter_array(&mut self, array: &'a Array, size: u64, mut place: Place) -> Option<Leaf> {
@@ -407,6 +417,11 @@ impl Context {
 }
 
 impl Place {
+    const START: Self = Self {
+        offset: 0,
+        context: Context::NOTHING,
+    };
+
     fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
         let offset_bits = self.offset * 8;
         let (bit_field, unnamed) = (false, false);

@@ -38,6 +38,7 @@ mod explain;
 mod fn_abi;
 mod layout;
 mod leaves;
+mod plain;
 mod policy;
 mod record;
 mod record_builder;

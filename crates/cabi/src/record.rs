@@ -6,6 +6,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::data_model::Language;
+use crate::plain::Plain;
 use crate::types::Type;
 
 /// Whether members follow each other or share their place.
@@ -113,6 +114,7 @@ pub struct Record {
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
     pub(crate) hash: u64,
+    pub(crate) plain: Option<Plain>,
 }
 
 impl Record {
@@ -166,9 +168,10 @@ impl Record {
         self.align
     }
 
-    /// With the hash of what equality compares, so that comparing and interning need not walk the members.
+    /// With the hash of what equality compares, so that comparing and interning need not walk the members, nor classifying plain ones.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
+        self.plain = Plain::of(&self);
         self
     }
 

@@ -354,6 +354,7 @@ impl RecordBuilder {
             depth: depth + 1,
             nodes,
             hash: 0,
+            plain: None,
         }
         .sealed();
         let (size, align) = (record.size, record.align);

@@ -29,7 +29,7 @@ mod display;
 use smallvec::SmallVec;
 
 use crate::assign::State;
-use crate::class::{Class, Classes};
+use crate::class::Class;
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::policy::Policy;
@@ -151,8 +151,6 @@ pub struct Group {
     pub kind: GroupKind,
     /// Its parts, if it asks for registers.
     pub parts: Parts,
-    /// The classes it has, for explanations.
-    pub classes: Option<Classes>,
     /// Bytes of the value.
     pub size: u64,
     /// Its alignment in the argument area, before the area's own minimum, in bytes.
@@ -393,7 +391,6 @@ impl Group {
         Self {
             kind,
             parts: Parts::new(),
-            classes: None,
             size,
             align,
             flags: ArgFlags::NONE,

@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use crate::error::Error;
+use crate::plain::Plain;
 use crate::record::Record;
 use crate::scalar::{BoolVector, Scalar, Vector};
 
@@ -436,6 +437,14 @@ impl Type {
                 Ok(size) if size.is_power_of_two() && size <= 16 => size,
                 _ => self.align,
             },
+        }
+    }
+
+    /// What the record consists of, where this is one and no compiler asks for more.
+    pub(crate) fn as_plain(&self) -> Option<Plain> {
+        match &self.kind {
+            Kind::Record(record) if !self.atomic => record.plain,
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ use self::shape::shape;
 use crate::class::{Class, Classes, Shape};
 use crate::error::Error;
 use crate::leaves::leaves;
+use crate::plain::Plain;
 use crate::policy::Policy;
 use crate::reg::Reg::{
     self, R8, R9, R10, Rax, Rcx, Rdi, Rdx, Rsi, St0, St1, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6,
@@ -33,6 +34,8 @@ pub const X86_64_SYSV: Convention = Convention {
     classify,
     args: &[
         Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+        Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(ARG_VECTORS)),
         Rule::IfWants(
             Want::PerElement,
             &Rule::AssignLanes {
@@ -40,8 +43,6 @@ pub const X86_64_SYSV: Convention = Convention {
                 slot: 8,
             },
         ),
-        Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),
-        Rule::IfType(FLOATS, &Rule::AssignToReg(ARG_VECTORS)),
         // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a multiple of 8 bytes.
         Rule::PassByVal { size: 8, align: 8 },
     ],
@@ -60,14 +61,22 @@ pub const X86_64_SYSV: Convention = Convention {
 
 /// What `ty` asks for.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let align = ty.canonical_align();
     if let Some(scalar) = ty.as_scalar()
         && let Some(part) = scalar_part(scalar, ty.size(), cx)
     {
         cx.tracer.whole(part.class);
+        let align = u32::from(part.size);
         return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
     }
+    let align = ty.canonical_align();
     let ty = as_passed(ty, cx.role);
+    // An explanation shows each merge.
+    if let Some(plain) = ty.as_plain()
+        && !cx.tracer.is_on()
+        && !(plain.float_arrays && cx.policy.has(Policy::ARRAYS_ARE_INTEGER))
+    {
+        return Ok(plain_group(plain, ty.size(), align));
+    }
     let mut group = match shape(ty, cx)? {
         Shape::Memory => Group::new(GroupKind::Memory, ty.size(), align),
         Shape::PerElement { lanes } => {
@@ -160,10 +169,40 @@ fn scalar_part(scalar: Scalar, size: u64, cx: &mut Classify<'_, '_>) -> Option<P
     })
 }
 
+/// What a record of plain integers and floats asks for: classes that no policy changes.
+fn plain_group(plain: Plain, size: u64, align: u32) -> Group {
+    // Rule 5(c): there is no vector in it.
+    if size > 16 {
+        return Group::new(GroupKind::Memory, size, align);
+    }
+    let mut group = Group::new(GroupKind::Registers, size, align);
+    for (i, offset) in [0, 8].into_iter().enumerate() {
+        let (ints, floats) = plain.eightbyte(i);
+        let used = (ints | floats).checked_ilog2().map_or(0, |last| last + 1);
+        let part = Part {
+            class: if ints != 0 {
+                Class::Integer
+            } else {
+                Class::Sse
+            },
+            ty: I64,
+            offset,
+            size: u8::try_from(used).unwrap_or(8),
+            extension: Extension::None,
+        };
+        match part.class {
+            _ if used == 0 => {}
+            Class::Integer => group.parts.push(part),
+            _ => group.parts.push(sse_part(part, 8)),
+        }
+    }
+    group
+}
+
 /// The parts that `classes` make of `ty`.
-fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &Classify<'_, '_>) -> Group {
+fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), align);
-    group.classes = Some(*classes);
+    cx.tracer.classes(classes);
     let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
     let mut eightbytes = (0_u8..).step_by(8).zip(classes.used()).peekable();
     while let Some((offset, (class, used))) = eightbytes.next() {
