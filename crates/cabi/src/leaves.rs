@@ -151,19 +151,19 @@ impl Leaf {
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub fn leaves(ty: &Type) -> Leaves<'_> {
-    Leaves::new(ty, false, |_| false)
+    Leaves::new(Some((ty, Place::START)), false, |_| false)
 }
 
 /// The same, and for an array of no elements the leaves that one element would have. Of a record inside `ty` for which `apart` holds an
 /// empty leaf is given, behind which [`Leaves::take_aside`] has its own walk.
 pub(crate) fn leaves_and_phantoms(ty: &Type, apart: fn(&Type) -> bool) -> Leaves<'_> {
-    Leaves::new(ty, true, apart)
+    Leaves::new(Some((ty, Place::START)), true, apart)
 }
 
-/// The leaves of a record of which no type has been made yet.
-pub(crate) fn leaves_of_record(record: &Record) -> Leaves<'_> {
-    let mut walk = Leaves::nowhere();
-    walk.first = walk.enter_record(record, Place::START);
+/// The leaves of the members of a record of which no type has been made yet.
+pub(crate) fn leaves_of_members(record: &Record) -> Leaves<'_> {
+    let mut walk = Leaves::new(None, false, |_| false);
+    walk.stack.push(Frame::members(record, Place::START));
     walk
 }
 
@@ -172,8 +172,8 @@ pub(crate) fn leaves_of_record(record: &Record) -> Leaves<'_> {
 pub struct Leaves<'a> {
     /// Records and arrays entered, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
     stack: SmallVec<[Frame<'a>; 4]>,
-    /// The leaf that the type is, or starts with.
-    first: Option<Leaf>,
+    /// The type that the walk has yet to enter.
+    start: Option<(&'a Type, Place)>,
     /// The second half of a complex number or slice, whose first half has just been given out.
     second: Option<Leaf>,
     phantoms: bool,
@@ -203,44 +203,49 @@ enum Frame<'a> {
     },
 }
 
-impl<'a> Leaves<'a> {
-    fn new(ty: &'a Type, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
-        Self::at(ty, Place::START, phantoms, apart)
+impl<'a> Frame<'a> {
+    fn members(record: &'a Record, mut place: Place) -> Self {
+        place.context.in_union = record.kind() == RecordKind::Union;
+        place.context.in_packed = record.attributes().packed;
+        Self::Fields {
+            rest: record.fields().iter(),
+            place,
+        }
     }
+}
 
-    fn nowhere() -> Self {
-        Leaves {
+impl<'a> Leaves<'a> {
+    fn new(start: Option<(&'a Type, Place)>, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
+        Self {
             stack: SmallVec::new(),
-            first: None,
+            start,
             second: None,
-            phantoms: false,
-            apart: |_| false,
+            phantoms,
+            apart,
             set_aside: None,
         }
     }
 
-    fn at(ty: &'a Type, place: Place, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
-        let mut walk = Self::nowhere();
-        walk.phantoms = phantoms;
-        walk.first = walk.enter(ty, place);
-        walk.apart = apart;
-        walk
-    }
-
     /// The record whose empty leaf has just been given out in its stead: its type, its first byte, and the walk over its leaves.
     pub(crate) fn take_aside(&mut self) -> Option<(&'a Type, u64, Self)> {
-        let (ty, place) = self.set_aside.take()?;
-        let walk = Self::at(ty, place, self.phantoms, self.apart);
+        let start = self.set_aside.take()?;
+        let (ty, place) = start;
+        let walk = Self::new(Some(start), self.phantoms, self.apart);
         Some((ty, place.offset, walk))
     }
 
-    /// Goes into `ty`, which starts at `place`: pushes a frame, or gives the leaf it is.
-    fn enter(&mut self, ty: &'a Type, mut place: Place) -> Option<Leaf> {
+    /// Goes into a member or element, or puts it aside.
+    fn enter_inner(&mut self, ty: &'a Type, place: Place) -> Option<Leaf> {
         let there = place.context.phantom.is_none();
         if there && ty.as_record().is_some() && (self.apart)(ty) {
             self.set_aside = Some((ty, place));
             return Some(place.leaf(LeafKind::Empty, 0));
         }
+        self.enter(ty, place)
+    }
+
+    /// Goes into `ty`, which starts at `place`: pushes a frame, or gives the leaf it is.
+    fn enter(&mut self, ty: &'a Type, mut place: Place) -> Option<Leaf> {
         let context = &mut place.context;
         context.declared_align = context.declared_align.max(ty.align());
         context.members_aligned &= place.offset.is_multiple_of(u64::from(ty.canonical_align()));
@@ -264,22 +269,15 @@ impl<'a> Leaves<'a> {
                 Some(place.leaf(LeafKind::Vector(*vector), width))
             }
             Kind::Array(array) => self.enter_array(array, ty.size(), place),
-            Kind::Record(record) => self.enter_record(record, place),
+            Kind::Record(record) if record.fields().is_empty() => {
+                Some(place.leaf(LeafKind::Empty, 0))
+            }
+            Kind::Record(record) => {
+                self.stack.push(Frame::members(record, place));
+                None
+            }
             Kind::Void | Kind::Function => None,
         }
-    }
-
-    fn enter_record(&mut self, record: &'a Record, mut place: Place) -> Option<Leaf> {
-        if record.fields().is_empty() {
-            return Some(place.leaf(LeafKind::Empty, 0));
-        }
-        place.context.in_union = record.kind() == RecordKind::Union;
-        place.context.in_packed = record.attributes().packed;
-        self.stack.push(Frame::Fields {
-            rest: record.fields().iter(),
-            place,
-        });
-        None
     }
 
     fn enter_array(&mut self, array: &'a Array, size: u64, mut place: Place) -> Option<Leaf> {
@@ -349,7 +347,7 @@ impl<'a> Leaves<'a> {
     fn enter_field(&mut self, field: &'a Field, place: Place) -> Option<Leaf> {
         let Some(bits) = field.bit_field() else {
             let offset = place.offset + field.offset();
-            return self.enter(field.ty(), Place { offset, ..place });
+            return self.enter_inner(field.ty(), Place { offset, ..place });
         };
         let mut context = place.context;
         context.declared_align = context.declared_align.max(field.ty().align());
@@ -445,7 +443,12 @@ impl Iterator for Leaves<'_> {
     type Item = Leaf;
 
     fn next(&mut self) -> Option<Leaf> {
-        if let Some(leaf) = self.first.take().or_else(|| self.second.take()) {
+        if let Some(leaf) = self.second.take() {
+            return Some(leaf);
+        }
+        if let Some((ty, place)) = self.start.take()
+            && let Some(leaf) = self.enter(ty, place)
+        {
             return Some(leaf);
         }
         loop {
@@ -469,7 +472,7 @@ impl Iterator for Leaves<'_> {
                     *left -= 1;
                     place.offset += elem.size();
                     place.context.in_first_element &= elem.as_record().is_none();
-                    self.enter(elem, here)
+                    self.enter_inner(elem, here)
                 }
             };
             if found.is_some() {

@@ -3,7 +3,7 @@
 //! Such a record has the same classes under every policy, at every vector level, as argument and as result. They are found out once, when it is
 //! built, and a signature does not walk its leaves.
 
-use crate::leaves::{Leaf, LeafKind, leaves_of_record};
+use crate::leaves::{Leaf, LeafKind, leaves_of_members};
 use crate::record::Record;
 use crate::scalar::Scalar;
 
@@ -24,11 +24,11 @@ pub(crate) struct Plain {
 impl Plain {
     /// `None` if there is anything in `record` that some convention, under some policy, classifies otherwise than by these bytes.
     pub(crate) fn of(record: &Record) -> Option<Self> {
-        if record.size > 64 {
+        if record.size > 64 || record.fields.is_empty() {
             return None;
         }
         let mut plain = Self::default();
-        for (n, leaf) in leaves_of_record(record).enumerate() {
+        for (n, leaf) in leaves_of_members(record).enumerate() {
             if n == MAX_LEAVES || is_special(&leaf) {
                 return None;
             }

@@ -85,6 +85,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
     if group.kind != GroupKind::Ignore
+        && ty.as_record().is_some()
         && is_all_padding(ty)
         && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
     {

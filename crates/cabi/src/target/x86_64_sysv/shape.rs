@@ -38,8 +38,8 @@ pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error
         return Ok(Shape::Memory);
     }
     let mut classes = Classes::none(ty.size());
-    let leaves = leaves_and_phantoms(ty, has_classes_of_its_own);
-    if !fold(leaves, ty, &mut classes, cx)? {
+    let mut leaves = leaves_and_phantoms(ty, has_classes_of_its_own);
+    if !fold(&mut leaves, ty, &mut classes, cx)? {
         return Ok(Shape::Memory);
     }
     extend_first_vector(ty, &mut classes, cx)?;
@@ -69,14 +69,14 @@ fn has_classes_of_its_own(record: &Type) -> bool {
 /// Merges the classes of `leaves`, which are those of `ty` or of a record in it, into `classes` (rules 3 and 4). False if one of them
 /// sends the whole of `ty` to memory.
 fn fold(
-    mut leaves: Leaves<'_>,
+    leaves: &mut Leaves<'_>,
     ty: &Type,
     classes: &mut Classes,
     cx: &mut Classify<'_, '_>,
 ) -> Result<bool, Error> {
     while let Some(leaf) = leaves.next() {
-        if let Some((record, offset, inside)) = leaves.take_aside() {
-            if !fold_record(record, offset, inside, ty, classes, cx)? {
+        if let Some((record, offset, mut inside)) = leaves.take_aside() {
+            if !fold_record(record, offset, &mut inside, ty, classes, cx)? {
                 return Ok(false);
             }
             continue;
@@ -133,7 +133,7 @@ fn is_integer_by_array(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> bool {
 fn fold_record(
     record: &Type,
     offset: u64,
-    inside: Leaves<'_>,
+    inside: &mut Leaves<'_>,
     ty: &Type,
     classes: &mut Classes,
     cx: &mut Classify<'_, '_>,
