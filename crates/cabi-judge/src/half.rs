@@ -1,4 +1,4 @@
-//! C halves: the C text in which a judge's compiler calls a function with given bytes, or gives given bytes as a result.
+//! C halves: the C text in which a judge's compiler calls a function with given bytes.
 //!
 //! Many cases share one file. What a block declares is renamed by macros that start with a prefix of its own, so the block's text
 //! stays as it is and no names meet. Values cross as memory images: `memcpy` into a variable of the parameter's own type, then the call;
@@ -9,8 +9,7 @@
 //! #define f c7_f
 //! struct pair { long a, b; };
 //! struct pair f(struct pair p, int);
-//! void c7_f_call(const unsigned char *cabi_image) { struct pair p; memcpy(&p, cabi_image, sizeof p); ... f(p, cabi_a1); }
-//! struct pair c7_f_give(struct pair p, int) { struct pair cabi_r; memcpy(&cabi_r, cabi_result, sizeof cabi_r); return cabi_r; }
+//! void c7_f_call(.., const unsigned char *cabi_image, ..) { struct pair p; memcpy(&p, cabi_image, sizeof p); ... cabi_f(p, cabi_a1); }
 //! #undef f
 //! #undef pair
 //! ```
@@ -120,20 +119,9 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     text
 }
 
-/// A function `void <prefix><name>_call(const unsigned char *images)` that calls the case's function, which somebody defines, with the
-/// values whose images it is given (laid out as [`Images::of`] [`argument_types`] says), and drops the result.
-#[must_use]
-pub fn caller(case: &Case, prefix: &str) -> String {
-    let call = format!("  {};\n", call(case, &case.function.name));
-    format!(
-        "void {prefix}{}_call(const unsigned char *cabi_image) {{\n{}{call}}}\n",
-        case.function.name,
-        fill(case)
-    )
-}
-
 /// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
-/// the case's function, and stores the result's bytes, if there is one, in `result`.
+/// the case's function, with the values whose images it is given (laid out as [`Images::of`] [`argument_types`] says), and stores the result's
+/// bytes, if there is one, in `result`.
 #[must_use]
 pub fn caller_through(case: &Case, prefix: &str) -> String {
     let name = &case.function.name;
@@ -172,27 +160,6 @@ fn call(case: &Case, function: &str) -> String {
         .map(|variable| variable.name)
         .collect();
     format!("{function}({})", names.join(", "))
-}
-
-/// A definition of the case's function as `<prefix><name>_give`, which ignores its arguments and returns the bytes at `cabi_result`.
-/// `None` if there is no result.
-#[must_use]
-pub fn giver(case: &Case, prefix: &str) -> Option<String> {
-    if !has_result(case) {
-        return None;
-    }
-    let Case { function, .. } = case;
-    let list = if function.list.is_empty() {
-        "void"
-    } else {
-        &function.list
-    };
-    Some(format!(
-        "{attributes} {result} {prefix}{name}_give({list}) {{\n  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_result, sizeof cabi_r); return cabi_r;\n}}\n",
-        result = function.result,
-        attributes = function.attributes,
-        name = function.name,
-    ))
 }
 
 /// Whether a call gives a value.
