@@ -162,6 +162,17 @@ fn call(case: &Case, function: &str) -> String {
     format!("{function}({})", names.join(", "))
 }
 
+/// How C spells the type with which an unnamed argument of `ty`, spelled `text`, is fetched by `va_arg`.
+#[must_use]
+pub fn fetched(ty: &Type, text: &str) -> String {
+    let promoted = cabi::promote(ty);
+    match promoted.as_scalar() {
+        _ if promoted == *ty => format!("__typeof__({text})"),
+        Some(Scalar::F64) => "double".to_owned(),
+        _ => "int".to_owned(),
+    }
+}
+
 /// Whether a call gives a value.
 #[must_use]
 pub fn has_result(case: &Case) -> bool {

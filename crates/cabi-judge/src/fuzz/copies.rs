@@ -12,10 +12,8 @@
 
 use std::fmt::Write as _;
 
-use cabi::Scalar;
-
 use crate::case::Case;
-use crate::half::{Images, argument_types, has_result};
+use crate::half::{Images, argument_types, fetched, has_result};
 use crate::halves::is_widened;
 
 /// The callee and the caller of a drawn case.
@@ -54,13 +52,8 @@ fn callee(case: &Case, named: &[usize], unnamed: &[usize]) -> String {
         );
         let texts = case.unnamed.iter().zip(&case.unnamed_text);
         for ((ty, text), at) in texts.zip(unnamed) {
-            let promoted = cabi::promote(ty);
-            let text = match promoted.as_scalar() {
-                _ if promoted == *ty => text,
-                Some(Scalar::F64) => "double",
-                _ => "int",
-            };
-            let to = object(text, "cabi_seen_bytes", *at);
+            let text = fetched(ty, text);
+            let to = object(&text, "cabi_seen_bytes", *at);
             let _ = write!(keep, "{to} = __builtin_va_arg(l, {text}); ");
         }
         keep.push_str("__builtin_va_end(l); ");
