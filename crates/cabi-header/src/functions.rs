@@ -168,14 +168,27 @@ fn convention(
         "vfork",
         "getcontext",
     ];
-    if RETURNS_TWICE.contains(&name) || printed.contains("__attribute__((returns_twice))") {
+    if RETURNS_TWICE.contains(&name) {
         return Err(Reason::Attribute("returns_twice".to_owned()));
     }
-    if printed.contains("__attribute__((interrupt") {
-        return Err(Reason::Attribute("interrupt".to_owned()));
+    // No conventions to clang, but calls with them are others: some add a hidden argument, some change which registers a callee keeps.
+    const CHANGE_CALLS: [&str; 5] = [
+        "returns_twice",
+        "interrupt",
+        "no_caller_saved_registers",
+        "pass_object_size",
+        "pass_dynamic_object_size",
+    ];
+    let type_spelling = function.canonical().spelling();
+    let has = |attribute: &str| {
+        let written = format!("__attribute__(({attribute}");
+        printed.contains(&written) || type_spelling.contains(&written)
+    };
+    if let Some(attribute) = CHANGE_CALLS.into_iter().find(|name| has(name)) {
+        return Err(Reason::Attribute(attribute.to_owned()));
     }
-    // No convention to clang, but it moves arguments to registers.
-    if function.canonical().spelling().contains("regparm") {
+    // No convention either, but it moves arguments to registers.
+    if type_spelling.contains("regparm") {
         return Err(Reason::Convention("regparm".to_owned()));
     }
     let convention = function.convention();

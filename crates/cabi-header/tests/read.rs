@@ -388,6 +388,14 @@ fn left_out_functions() {
             "int f(void *) __attribute__((returns_twice));",
             "the attribute returns_twice is not supported",
         ),
+        (
+            "int f(void *p __attribute__((pass_object_size(0))));",
+            "the attribute pass_object_size is not supported",
+        ),
+        (
+            "__attribute__((no_caller_saved_registers)) void f(int);",
+            "the attribute no_caller_saved_registers is not supported",
+        ),
         ("struct s f(int);", "result: struct s is incomplete here"),
         (
             "void f(int a, struct s b);",
