@@ -16,9 +16,9 @@ pub(crate) struct Compilers {
     /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas; usually the compiler's own.
     #[arg(long, value_parser = reading::policy)]
     policy: Option<Policy>,
-    /// Processes at once; usually one per processor.
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    /// Processes at once, 1 to 1024; usually one per processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
 }
 
 /// Known compilers that are not here, with the reasons.
@@ -34,7 +34,13 @@ impl Compilers {
             let bench = Bench::find();
             (bench.judges, bench.absent)
         } else {
-            let named = self.cc.iter().map(|command| Judge::of_command(command));
+            let named = self.cc.iter().enumerate().map(|(at, command)| {
+                // What it finds would count twice.
+                if self.cc.iter().take(at).any(|other| other == command) {
+                    return Err(format!("`{command}` is named twice"));
+                }
+                Judge::of_command(command)
+            });
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };
         if found.is_empty() || (judges_required() && !absent.is_empty()) {
@@ -52,6 +58,6 @@ impl Compilers {
     pub(crate) fn at_once(&self) -> usize {
         let processors = std::thread::available_parallelism();
         let usual = processors.map_or(1, usize::from);
-        self.jobs.unwrap_or(usual).max(1)
+        self.jobs.map_or(usual, usize::from)
     }
 }

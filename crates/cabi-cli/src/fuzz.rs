@@ -44,13 +44,13 @@ pub(crate) struct Fuzz {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// How many signatures; usually 10000, or as many as there is time for with --minutes.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Number of the first signature.
     #[arg(long, value_name = "N", default_value_t = 0)]
     first: u64,
     /// Ends the hunt after this many minutes.
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u64).range(1..))]
     minutes: Option<u64>,
     /// Only part I of K equal parts, counted from 0.
     #[arg(long, value_name = "I/K")]
@@ -157,13 +157,18 @@ impl Fuzz {
         } else {
             10_000
         };
+        let count = self.count.unwrap_or(usual);
+        if self.first.checked_add(count).is_none() {
+            let first = self.first;
+            return Err(format!(
+                "{count} signatures from {first}: the last number is {}",
+                u64::MAX - 1
+            ));
+        }
         let whole = Shard { at: 0, of: 1 };
         let plan = fuzz::Plan {
             seed: self.seed,
-            numbers: self
-                .shard
-                .unwrap_or(whole)
-                .part(self.first, self.count.unwrap_or(usual)),
+            numbers: self.shard.unwrap_or(whole).part(self.first, count),
             time: self
                 .minutes
                 .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
@@ -196,7 +201,13 @@ impl Fuzz {
         if interrupted {
             return Err(format!("interrupted after {} signatures", found.count()));
         }
-        Ok(clean)
+        match found.compilers.iter().find(|tally| tally.is_idle()) {
+            Some(tally) => Err(format!(
+                "{}: none of {} signatures could be tried",
+                tally.command, tally.signatures
+            )),
+            None => Ok(clean),
+        }
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]

@@ -4,26 +4,8 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::Value;
-
-fn cabi(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cabi"))
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .expect("the command was built")
-}
-
-/// What it printed; the exit code must be `code`.
-fn printed(output: &Output, code: i32) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
-    text
-}
+use support::{cabi_in as cabi, printed};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -158,6 +140,13 @@ fn what_cannot_be_asked_is_said() {
             &["fuzz", "--count", "1", "--out", "/dev/null/x"],
             "/dev/null/x",
         ),
+        (&["fuzz", "--count", "0"], "0 is not in 1"),
+        (&["fuzz", "--minutes", "0"], "0 is not in 1"),
+        (&["fuzz", "--jobs", "0"], "0 is not in 1"),
+        (
+            &["fuzz", "--first", "18446744073709551615", "--count", "1"],
+            "the last number is 18446744073709551614",
+        ),
         (&["merge", "/dev/null"], "no results of `cabi fuzz`"),
         (&["merge"], "FILE"),
     ] {
@@ -166,4 +155,37 @@ fn what_cannot_be_asked_is_said() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains(words), "{args:?}: {errors}");
     }
+}
+
+/// A compiler that refuses everything, or whose code cannot run, has shown nothing.
+#[test]
+fn a_compiler_that_shows_nothing_is_no_success() {
+    if !compilers().contains(&"gcc") {
+        return;
+    }
+    let folder = folder();
+    let refusing = folder.path().join("refusing");
+    let script = "#!/bin/sh
+for word; do
+  case $word in
+    *half.c) if grep -q '^# 1 ' $word; then echo 'half.c:1: error: too much' >&2; exit 1; fi ;;
+  esac
+done
+exec gcc \"$@\"
+";
+    std::fs::write(&refusing, script).expect("a script");
+    let refusing = format!("sh {}", refusing.display());
+    for (command, words) in [
+        (refusing.as_str(), "none of 64 signatures"),
+        ("gcc -mno-sse", "refuses"),
+        ("gcc -fcall-saved-rax", "code by gcc"),
+        ("gcc -fsanitize=address", "code by gcc"),
+    ] {
+        let output = cabi(folder.path(), &["fuzz", "--count", "64", "--cc", command]);
+        printed(&output, 2);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(words), "{command}: {errors}");
+    }
+    let twice = ["fuzz", "--count", "1", "--cc", "gcc", "--cc", "gcc"];
+    printed(&cabi(folder.path(), &twice), 2);
 }

@@ -245,6 +245,12 @@ impl Drafts<'_> {
             return self.skip(name, "own convention", "it has a convention of its own");
         }
         let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
+        let is_large = |ty: &&Type| ty.size() > MAX_RECORD;
+        let large = types.iter().chain([&prototype.ret]).find(is_large);
+        let large = large.map(too_large);
+        if let Some(why) = large {
+            return self.skip(name, "too large", why);
+        }
         let mut params = Vec::new();
         for (ty, written) in types.iter().zip(&prototype.written_params) {
             match self.spell(ty, written) {
@@ -309,11 +315,7 @@ impl Drafts<'_> {
             }
             seen.push(&named.ty);
             if named.ty.size() > MAX_RECORD {
-                let why = format!(
-                    "{} bytes, cases are made up to {MAX_RECORD}",
-                    named.ty.size()
-                );
-                self.skip(&named.name, "too large", why);
+                self.skip(&named.name, "too large", too_large(&named.ty));
                 continue;
             }
             // The profile does not matter: it is about how many registers to fill before.
@@ -350,6 +352,10 @@ impl Drafts<'_> {
             });
         }
     }
+}
+
+fn too_large(ty: &Type) -> String {
+    format!("{} bytes, cases are made up to {MAX_RECORD}", ty.size())
 }
 
 fn function(name: &str, result: String, params: Vec<String>, variadic: bool) -> Function {

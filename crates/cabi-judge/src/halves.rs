@@ -5,6 +5,7 @@
 //! pointer. Between the two sides a thunk may stand that keeps the registers C promises something about.
 
 use crate::case::Case;
+use crate::child::{self, Outcome};
 use crate::half::{self, Images, argument_types, has_result};
 use crate::judge::{Built, Judge, JudgeError, feature_flags};
 use cabi::{Kind, Scalar, Type, VectorLevel};
@@ -74,12 +75,12 @@ static long long cabi_wide_values[256];
 static unsigned long cabi_registers[24] __attribute__((used));
 static void *cabi_target __attribute__((used));
 static void *cabi_jump[5];
+/* data: what the compiler makes of code runs in children only */
+void *const cabi_places[6] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, cabi_registers};
+/* for callees in other languages */
 CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
-CABI_SYSV void *cabi_got(void) { return cabi_got_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
-CABI_SYSV void *cabi_images(void) { return cabi_image_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
-CABI_SYSV void *cabi_kept(void) { return cabi_registers; }
 extern char cabi_thunk[] __attribute__((visibility("hidden")));
 CABI_SYSV void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
@@ -125,7 +126,8 @@ pub(crate) fn read_table(
     n: usize,
     objects: &[(String, usize)],
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), libloading::Error> {
-    // SAFETY: the library was made a moment ago from text of ours, which has no code; the symbols have this many bytes there, or more.
+    // SAFETY: the library was made a moment ago from text of ours, which has no constructors; the symbols have this many bytes
+    // there, or more, and nothing is called.
     unsafe {
         let library = Library::new(&built.object)?;
         let address = |name: &str| {
@@ -195,7 +197,7 @@ impl Halves {
             text.push_str(&body(case, ""));
         }
         // What stands in the command is the user's choice.
-        let optimized = judge.command().contains(" -O");
+        let optimized = judge.says_how_to_optimize();
         let optimize: &[&str] = if optimized { &[] } else { &["-O1"] };
         judge.build(&text, &[optimize, &["-fno-lto"], flags].concat())
     }
@@ -218,29 +220,61 @@ impl Halves {
     }
 
     fn open(built: &Built, names: Vec<String>) -> Result<Self, libloading::Error> {
-        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; all of these have this type in FRAME.
+        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; all of these have this type in FRAME,
+        // and none of it is called.
         unsafe {
             let library = Library::new(&built.object)?;
-            let address = |name: &[u8]| {
-                library
-                    .get::<extern "C" fn() -> *mut u8>(name)
-                    .map(|function| function())
-            };
+            let places = library.get::<*const [*mut u8; 6]>(b"cabi_places")?;
+            let [seen, got, given, images, wide, registers] = **places;
             Ok(Self {
                 through: *library.get::<Through>(b"cabi_through")?,
                 run: *library.get::<Run>(b"cabi_run")?,
                 run_call: *library.get::<RunCall>(b"cabi_run_call")?,
-                seen: address(b"cabi_seen")?,
-                got: address(b"cabi_got")?,
-                given: address(b"cabi_given")?,
-                images: address(b"cabi_images")?,
-                wide: address(b"cabi_wide")?.cast(),
-                registers: address(b"cabi_kept")?.cast(),
+                seen,
+                got,
+                given,
+                images,
+                wide: wide.cast(),
+                registers: registers.cast(),
                 library,
                 names,
                 warnings: built.warnings.clone(),
             })
         }
+    }
+
+    /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
+    ///
+    /// # Errors
+    /// The compiler's, or what becomes of the child.
+    pub(crate) fn try_out(judge: &Judge) -> Result<(), JudgeError> {
+        let built = judge.build(FRAME, &["-w"])?;
+        let tried = child::run(&[1], 1, |_, _| match Self::of_built(&built, &[]) {
+            Ok(halves) if halves.finds_itself() => Outcome::Passed(1),
+            Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
+            Err(error) => Outcome::Failed(error.to_string()),
+        });
+        let io = |source| JudgeError::Io {
+            what: format!("code by {}", judge.command()),
+            source,
+        };
+        match tried.map_err(io)?.into_iter().flatten().next() {
+            Some(Outcome::Passed(_)) => Ok(()),
+            Some(Outcome::Failed(why) | Outcome::Crashed(why) | Outcome::Refused(why)) => {
+                Err(io(std::io::Error::other(why)))
+            }
+            None => Err(io(std::io::Error::other("ended early"))),
+        }
+    }
+
+    fn finds_itself(&self) -> bool {
+        // SAFETY: FRAME has this function with this type.
+        let found = unsafe {
+            self.library
+                .get::<extern "C" fn() -> *mut u8>(b"cabi_seen")
+                .map(|function| function())
+        };
+        found.is_ok_and(|at| at == self.seen)
     }
 
     /// What the compiler warned of.
@@ -414,29 +448,11 @@ fn callee(case: &Case) -> String {
     }
     if case.prototype.variadic {
         list.push("...".to_owned());
-        // Functions of another convention than the compiler's own have lists of another type.
-        let own = if case.prototype.convention.is_some() {
-            "ms_"
-        } else {
-            ""
-        };
-        keep.push_str(&format!(
-            "  __builtin_{own}va_list cabi_list; __builtin_{own}va_start(cabi_list, {last});\n"
+        keep.push_str(&fetch(
+            case,
+            offsets.get(n_named..).unwrap_or_default(),
+            &last,
         ));
-        for (i, (ty, text)) in case.unnamed.iter().zip(&case.unnamed_text).enumerate() {
-            let at = offsets[n_named + i];
-            let promoted = cabi::promote(ty);
-            let text = match promoted.as_scalar() {
-                _ if promoted == *ty => format!("__typeof__({text})"),
-                Some(Scalar::F64) => "double".to_owned(),
-                _ => "int".to_owned(),
-            };
-            // An array type decays when it is passed, so no unnamed argument is one.
-            keep.push_str(&format!(
-                "  {{ {text} cabi_v = __builtin_va_arg(cabi_list, {text}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}\n"
-            ));
-        }
-        keep.push_str(&format!("  __builtin_{own}va_end(cabi_list);\n"));
     }
     if list.is_empty() {
         list.push("void".to_owned());
@@ -457,6 +473,28 @@ fn callee(case: &Case) -> String {
         case.function.name,
         list.join(", ")
     )
+}
+
+/// Fetches the unnamed arguments behind the parameter `last`, and writes them down at `offsets`.
+fn fetch(case: &Case, offsets: &[usize], last: &str) -> String {
+    // Functions of another convention than the compiler's own have lists of another type.
+    let own = if case.prototype.convention.is_some() {
+        "ms_"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "  __builtin_{own}va_list cabi_list; __builtin_{own}va_start(cabi_list, {last});\n"
+    );
+    let unnamed = case.unnamed.iter().zip(&case.unnamed_text);
+    for ((ty, spelled), at) in unnamed.zip(offsets) {
+        let ty = half::fetched(ty, spelled);
+        // An array type decays when it is passed, so no unnamed argument is one.
+        text.push_str(&format!(
+            "  {{ {ty} cabi_v = __builtin_va_arg(cabi_list, {ty}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}\n"
+        ));
+    }
+    text + &format!("  __builtin_{own}va_end(cabi_list);\n")
 }
 
 fn write_down(i: usize, name: &str, ty: &Type, at: usize) -> String {

@@ -9,7 +9,7 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 use cabi::VectorLevel;
 use tempfile::TempDir;
@@ -241,6 +241,13 @@ impl Judge {
         self.text.clone()
     }
 
+    /// Whether the command itself says how much is optimized.
+    #[must_use]
+    pub fn says_how_to_optimize(&self) -> bool {
+        let mut flags = self.command.iter().skip(1);
+        flags.any(|word| word.starts_with("-O"))
+    }
+
     /// The widest vectors that travel in registers under its own flags: a matter of the macros it defines.
     ///
     /// # Errors
@@ -397,9 +404,17 @@ impl Judge {
         if output.status.success() {
             return Ok(output);
         }
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        // It refuses nothing if somebody ended it, or what it started: memory ran out.
+        if was_killed(output.status) || messages.contains("Killed signal terminated") {
+            return Err(JudgeError::Io {
+                what: self.text.clone(),
+                source: io::Error::other(format!("{}, {}", output.status, first_error(&messages))),
+            });
+        }
         Err(JudgeError::Refused {
             judge: self.to_string(),
-            messages: String::from_utf8_lossy(&output.stderr).into_owned(),
+            messages,
         })
     }
 
@@ -422,6 +437,16 @@ impl fmt::Display for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.version)
     }
+}
+
+#[cfg(unix)]
+fn was_killed(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
+}
+
+#[cfg(not(unix))]
+fn was_killed(_: ExitStatus) -> bool {
+    false
 }
 
 /// The first error among a compiler's messages, without its place in a file that is gone.

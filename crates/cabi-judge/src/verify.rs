@@ -13,6 +13,7 @@ use clif_cabi_jit::Settings;
 use crate::automaton::Coverage;
 use crate::child;
 use crate::from_header::{self, FromHeader, Left};
+use crate::halves::Halves;
 use crate::interop::{Difference, Direction, all_settings};
 use crate::judge::{Judge, JudgeError, first_error};
 use crate::layout::{self, Fact, Reply};
@@ -313,6 +314,8 @@ impl Compiler {
             let command = judge.command();
             return Err(VerifyError::Machine { command, vectors });
         }
+        // Where nothing runs, every failure would be one that the compiler has with itself.
+        Halves::try_out(&judge)?;
         Ok(Self {
             policy: policy.unwrap_or(judge.profile().policy()),
             level,

@@ -101,9 +101,9 @@ fn block(tally: &Tally, found: &Found) -> String {
         block,
         ..
     } = found;
-    let command = &tally.command;
+    let command = shell_words::quote(&tally.command);
     format!(
-        "# {}: {why}\n# cabi fuzz --seed {seed} --first {number} --count 1 --cc '{command}'\n\n{block}",
+        "# {}: {why}\n# cabi fuzz --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
         tally.version
     )
 }

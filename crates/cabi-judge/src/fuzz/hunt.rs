@@ -61,7 +61,8 @@ pub fn hunt(
     let (settings, numbers) = (all_settings(), &plan.numbers);
     let mut results = Results::new(plan.seed, numbers.start, judges);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
-    let n_sheets = (plan.at_once * SHEETS_EACH).div_ceil(judges.len().max(1));
+    let n_sheets = plan.at_once.saturating_mul(SHEETS_EACH);
+    let n_sheets = n_sheets.div_ceil(judges.len().max(1));
     let mut first = numbers.start;
     while first < numbers.end && !child::was_interrupted() && !is_late() {
         let sheets: Vec<Range<u64>> = sheets(first, numbers.end).take(n_sheets).collect();
@@ -115,7 +116,7 @@ fn is_common(number: u64) -> bool {
 /// How the sheet that starts at `number` is compiled, on both sides.
 fn mode(asked: &Compiler, number: u64) -> Mode {
     let turn = usize::try_from(number / SHEET % 1024).unwrap_or(0);
-    let optimize = match (asked.judge.command().contains(" -O"), turn % 4) {
+    let optimize = match (asked.judge.says_how_to_optimize(), turn % 4) {
         // What stands in the command is the user's choice.
         (true, _) => None,
         // Some bugs of compilers need it.

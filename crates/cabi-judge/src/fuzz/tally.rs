@@ -183,6 +183,16 @@ impl Tally {
         self.signatures as f64 / self.seconds.max(1e-9)
     }
 
+    /// Whether no call led to anything: what was not refused made the compiler crash, or contradict itself.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let not_run: u64 = self.not_run.values().sum();
+        let itself = self.explained.get(AGAINST_ITSELF).copied().unwrap_or(0);
+        // A single one may be tried again just because the compiler contradicts itself.
+        let is_tried_again = self.signatures == 1 && itself == 1;
+        self.calls == 0 && self.failures.is_empty() && not_run + itself > 0 && !is_tried_again
+    }
+
     fn join(&mut self, other: Self) {
         self.signatures += other.signatures;
         self.same += other.same;
@@ -257,8 +267,13 @@ impl Results {
         self.spans.sort_by_key(|span| (span.seed, span.first));
         for tally in other.compilers {
             let same = |own: &&mut Tally| {
-                (&own.command, &own.version, &own.policy)
-                    == (&tally.command, &tally.version, &tally.policy)
+                (&own.command, &own.version, &own.policy, &own.vectors)
+                    == (
+                        &tally.command,
+                        &tally.version,
+                        &tally.policy,
+                        &tally.vectors,
+                    )
             };
             match self.compilers.iter_mut().find(same) {
                 Some(own) => own.join(tally),

@@ -108,7 +108,7 @@ fn batches<'s, 'd: 's>(
 
 /// Whether the compiler's command says how to optimize: what stands there is the user's choice. Else what takes least time will do.
 fn chosen(compiler: &Compiler) -> bool {
-    compiler.judge.command().contains(" -O")
+    compiler.judge.says_how_to_optimize()
 }
 
 /// Functions to be tried with another type, each once.
