@@ -1,6 +1,7 @@
 //! Running the command, and what it needs to run.
 #![allow(dead_code)] // each test program uses a part
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 pub(crate) fn cabi(args: &[&str]) -> Output {
@@ -8,6 +9,22 @@ pub(crate) fn cabi(args: &[&str]) -> Output {
         .args(args)
         .output()
         .expect("the command was built")
+}
+
+pub(crate) fn cabi_in(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the command was built")
+}
+
+/// What it printed; the exit code must be `code`.
+pub(crate) fn printed(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
+    text
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
