@@ -47,7 +47,7 @@ mod command {
         let mut holds = measured.failures.is_empty();
         if check {
             let committed = std::fs::read_to_string(&path).map_err(io)?;
-            let comparison = page::compare(&committed, &now);
+            let comparison = page::check::compare(&committed, &now);
             for version in &comparison.versions {
                 println!("another version of {version}");
             }

@@ -5,6 +5,7 @@
 //! - [`matrix`]: each in every position against every compiler.
 //! - [`divergences`]: for each policy bit an example of the corpus that fails with the bit the other way round.
 //! - [`asked`]: the compilers.
+//! - [`known`]: who meets those of Zig's bugs.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`page`]: all of it as text, and what of a committed page no longer holds.
 //!
@@ -15,6 +16,7 @@ use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::expected::Expected;
 use cabi_judge::halves::Halves;
+use cabi_judge::interop::{Difference, Direction};
 use cabi_judge::judge::Bench;
 use cabi_judge::probe::Probe;
 use cabi_judge::zig::Zig;
@@ -26,6 +28,7 @@ pub mod asked;
 pub mod bugs;
 pub mod divergences;
 pub mod features;
+pub mod known;
 pub mod matrix;
 pub mod page;
 
@@ -102,16 +105,62 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
     })
 }
 
-/// Whether case `index` of `halves` is where `sig` has it, as the register-dump probe sees caller and callee.
-fn check_places(halves: &Halves, index: usize, case: &Case, sig: &FnSig) -> Outcome {
+/// Whether case `index` of `halves` is where `sig` has it, as the register-dump probe sees those of caller and callee that `directions` need.
+fn check_places(
+    halves: &Halves,
+    directions: &[Direction],
+    index: usize,
+    case: &Case,
+    sig: &FnSig,
+) -> Outcome {
     let abi = match FnAbi::new(sig, &case.target) {
         Ok(abi) => abi,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match Probe::new(halves, case.vectors).check(index, case, &abi) {
+    let check = |direction: &Direction| is_placed(halves, *direction, index, case, &abi);
+    match directions.iter().try_for_each(check) {
         Ok(()) => Outcome::Passed(1),
         Err(difference) => Outcome::Failed(difference.why),
     }
+}
+
+/// Whether the half of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.
+///
+/// # Errors
+/// The first value that is elsewhere.
+pub fn is_placed(
+    halves: &Halves,
+    direction: Direction,
+    index: usize,
+    case: &Case,
+    abi: &FnAbi,
+) -> Result<(), Difference> {
+    let probe = Probe::new(halves, case.vectors);
+    match direction {
+        Direction::Call => probe.check_callee(index, case, abi),
+        Direction::Callee => at_every_phase(&|| probe.check_caller(index, case, abi)),
+    }
+}
+
+/// Runs `check` with the stack at each multiple of 16 below 64: a caller that does not align its arguments must not look right by chance.
+fn at_every_phase<E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
+    // A frame grows by one, two or three times as many bytes, as the compiler likes: each of these meets every phase.
+    deeper::<8, E>(check)?;
+    deeper::<16, E>(check)?;
+    deeper::<24, E>(check)?;
+    deeper::<32, E>(check)?;
+    deeper::<40, E>(check)?;
+    deeper::<48, E>(check)?;
+    deeper::<56, E>(check)?;
+    deeper::<64, E>(check)
+}
+
+#[inline(never)]
+fn deeper<const BYTES: usize, E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
+    let room = std::hint::black_box([0_u8; BYTES]);
+    let outcome = check();
+    std::hint::black_box(&room);
+    outcome
 }
 
 /// Whether `what` passes in a process of its own.

@@ -9,7 +9,7 @@
 use cabi_judge::corpus::Block;
 use cabi_judge::expected::Expected;
 use cabi_tests::conformance::features;
-use cabi_tests::conformance::page::{compare, objections};
+use cabi_tests::conformance::page::check::{compare, objections};
 use cabi_tests::corpus::{expected, folder};
 
 fn page() -> String {
@@ -38,6 +38,9 @@ fn a_row_that_is_missing_or_of_nothing_is_noticed() {
         let twice = page.replace(row, &format!("{row}\n{other}"));
         assert_eq!(wrong(&twice).len(), 1, "{start}: {:?}", wrong(&twice));
     }
+    let zig = page.lines().find(|line| line.starts_with("| `long` | "));
+    let without = page.replace(&format!("{}\n", zig.unwrap()), "");
+    assert_eq!(wrong(&without), ["0 lines of Zig's are about `long`"]);
     let fails = page.replacen("✓ |", "FAILS |", 1);
     assert_eq!(wrong(&fails), ["a cell says FAILS"]);
 }

@@ -1,6 +1,6 @@
 //! `expected.toml`: what is known to fail, and the compiler bugs behind it.
 //!
-//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule: declared here once, printed in
+//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, printed in
 //! `docs/conformance.md`, and looked at again each time that page is made. A `[[failure]]` is a case of the corpus that fails under an
 //! engine: because of a listed bug (`bug = "its-name"`), or for a `reason` of its own. One that passes fails its suite.
 
@@ -26,7 +26,7 @@ pub struct Expected {
 pub struct Bug {
     /// Its name, unique.
     pub name: String,
-    /// The judge that has it.
+    /// The compiler that has it, as reports call it, such as `gcc` and `zig llvm`; `zig` is both its back ends.
     pub compiler: String,
     /// What happens, in sentences.
     pub what: String,
@@ -41,9 +41,29 @@ pub struct Bug {
     /// Vector levels, with `code`.
     #[serde(default)]
     pub features: Vec<String>,
-    /// The types of the conformance page that meet it.
+    /// The types of the conformance page that meet it. Of Zig's bugs predicates say who meets them.
     #[serde(default)]
     pub meets: Vec<String>,
+    /// Whether it shows by chance, so that a run without it proves nothing.
+    #[serde(default)]
+    pub by_chance: bool,
+}
+
+impl Bug {
+    /// Whether the compiler called `name` has it.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_judge::expected::Expected;
+    ///
+    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = 'half is lost'\n";
+    /// let bug = &Expected::parse(text).unwrap().bugs[0];
+    /// assert!(bug.is_of("zig own") && bug.is_of("zig llvm") && !bug.is_of("gcc"));
+    /// ```
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        name == self.compiler || name.split(' ').next() == Some(&self.compiler)
+    }
 }
 
 /// How a bug shows.
@@ -52,7 +72,8 @@ pub struct Bug {
 pub enum Shows {
     /// The compiler's own caller and callee disagree, or one of them crashes.
     Calls,
-    /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has it.
+    /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has it. Its own caller and callee may agree about
+    /// that: then it is a convention of its own.
     Placement,
     /// The compiler itself stops.
     Compilation,

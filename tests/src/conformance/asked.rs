@@ -38,9 +38,8 @@ impl<'a> Asked<'a> {
             });
         }
         if let Some(frame) = bench.judges.first() {
-            let backends = [("zig own", Backend::Own), ("zig llvm", Backend::Llvm)];
-            out.extend(backends.map(|(name, backend)| Self {
-                name,
+            out.extend([Backend::Own, Backend::Llvm].map(|backend| Self {
+                name: backend_name(backend),
                 policy: Profile::Zig.policy(),
                 maker: Maker::Zig(zig, backend, frame),
             }));
@@ -55,12 +54,6 @@ impl<'a> Asked<'a> {
             Maker::C(judge) => judge.version(),
             Maker::Zig(zig, ..) => zig.version(),
         }
-    }
-
-    /// Whether `compiler`, as `expected.toml` calls it, is this one; `zig` is both back ends.
-    #[must_use]
-    pub fn is(&self, compiler: &str) -> bool {
-        self.name == compiler || self.name.split(' ').next() == Some(compiler)
     }
 
     /// The levels of optimization at which it is asked.
@@ -99,6 +92,15 @@ impl<'a> Asked<'a> {
                 Ok(())
             }
         }
+    }
+}
+
+/// What a back end of Zig's is called.
+#[must_use]
+pub fn backend_name(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Own => "zig own",
+        Backend::Llvm => "zig llvm",
     }
 }
 

@@ -14,7 +14,7 @@ use cabi_judge::report::Report;
 use clif_cabi_jit::Settings;
 
 use super::asked::{Asked, Maker, mode_flag};
-use super::{check_places, passes};
+use super::{at_every_phase, check_places, passes};
 use crate::corpus::Corpus;
 
 /// The levels of optimization at which bugs of C compilers are looked for.
@@ -31,16 +31,42 @@ pub struct Seen {
     pub levels: Vec<&'static str>,
     /// Other compilers that show it.
     pub others: Vec<String>,
-    /// Whether its compiler was asked.
-    pub asked: bool,
+    /// Those of its own that were asked.
+    pub asked: Vec<&'static str>,
+    /// Those of them that show it.
+    pub shown: Vec<&'static str>,
+    /// Whether its compiler's own caller and callee agree wherever it shows; `None` where they were not asked.
+    pub agrees: Option<bool>,
 }
 
 impl Seen {
+    fn note(&mut self, asked: &Asked<'_>, own: bool, level: &'static str, look: Look) {
+        let other = || asked.name.to_owned();
+        match look {
+            Look::Hidden => {}
+            Look::Shows { agrees } if own => {
+                if !self.shown.contains(&asked.name) {
+                    self.shown.push(asked.name);
+                }
+                if !self.levels.contains(&level) {
+                    self.levels.push(level);
+                }
+                self.agrees = match (self.agrees, agrees) {
+                    (Some(before), Some(now)) => Some(before && now),
+                    (before, now) => before.or(now),
+                };
+            }
+            Look::Shows { .. } if self.others.contains(&other()) => {}
+            Look::Shows { .. } => self.others.push(other()),
+        }
+    }
+
     /// What is wrong with the list, if something is.
     #[must_use]
     pub fn objection(&self) -> Option<String> {
-        let Bug { name, compiler, .. } = &self.bug;
-        if self.asked && self.levels.is_empty() {
+        let name = &self.bug.name;
+        let mut hidden = self.asked.iter().filter(|one| !self.shown.contains(one));
+        if let Some(compiler) = hidden.next().filter(|_| !self.bug.by_chance) {
             return Some(format!("{name}: {compiler} does not show this bug"));
         }
         let other = self.others.first()?;
@@ -65,28 +91,23 @@ pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>, String
             code: one_line(&subject),
             levels: Vec::new(),
             others: Vec::new(),
-            asked: false,
+            asked: Vec::new(),
+            shown: Vec::new(),
+            agrees: None,
         };
         for one in asked {
-            let own = one.is(&bug.compiler);
+            let own = bug.is_of(one.name);
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
             let other = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
             if !own && !other {
                 continue;
             }
-            let mut levels = Vec::new();
-            for level in levels_of(one) {
-                if shows(bug, one, level, &subject, &rooms).map_err(named)? {
-                    levels.push(level);
-                }
+            if own {
+                seen.asked.push(one.name);
             }
-            match own {
-                true => {
-                    seen.asked = true;
-                    seen.levels.extend(levels);
-                }
-                false if levels.is_empty() => {}
-                false => seen.others.push(one.name.to_owned()),
+            for level in levels_of(one) {
+                let look = look(bug, one, level, &subject, &rooms).map_err(named)?;
+                seen.note(one, own, level, look);
             }
         }
         out.push(seen);
@@ -107,7 +128,10 @@ fn one_line(subject: &Subject) -> String {
 }
 
 /// The bug's block: one of the corpus, or its own.
-fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject, String> {
+///
+/// # Errors
+/// A block that is not there, a declaration that cannot be read.
+pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject, String> {
     if let Some(case) = &bug.case {
         let found = corpus.iter().find(|subject| subject.block.name == *case);
         return found
@@ -134,43 +158,71 @@ fn levels_of(asked: &Asked<'_>) -> Vec<&'static str> {
     }
 }
 
+/// What is seen of a bug.
+enum Look {
+    Hidden,
+    Shows {
+        /// Whether the compiler's own caller and callee agree.
+        agrees: Option<bool>,
+    },
+}
+
+impl Look {
+    fn of(shows: bool, agrees: Option<bool>) -> Self {
+        match shows {
+            true => Self::Shows { agrees },
+            false => Self::Hidden,
+        }
+    }
+}
+
 /// Whether the bug shows at `level`.
-fn shows(
+fn look(
     bug: &Bug,
     asked: &Asked<'_>,
     level: &str,
     subject: &Subject,
     rooms: &Rooms,
-) -> Result<bool, String> {
+) -> Result<Look, String> {
     if bug.shows == Shows::Initializer {
         return match asked.maker {
-            Maker::C(judge) => shows_in_initializer(judge, level, subject),
-            Maker::Zig(..) => Ok(false),
+            Maker::C(judge) => Ok(Look::of(shows_in_initializer(judge, level, subject)?, None)),
+            Maker::Zig(..) => Ok(Look::Hidden),
         };
     }
-    let halves = match halves(asked, level, subject)? {
-        Made::Halves(halves) => halves,
-        Made::Stopped => return Ok(bug.shows == Shows::Compilation),
+    let (halves, there) = match halves(asked, level, subject)? {
+        Made::Halves(halves, there) => (halves, there),
+        Made::Stopped => return Ok(Look::of(bug.shows == Shows::Compilation, None)),
     };
-    if bug.shows == Shows::Compilation {
-        return Ok(false);
-    }
     let case = subject.cases.first().ok_or("it declares no function")?;
     let sig = sig(asked.policy, subject).ok_or("it has no place")?;
-    if bug.shows == Shows::Placement {
-        return Ok(!passes(|| check_places(&halves, 0, case, &sig))?);
-    }
     let settings = Settings::default();
     let ground = Ground {
         halves: &halves,
         settings: &settings,
         rooms,
     };
-    let agrees = || match judge_agrees_under(&ground, case, sig.clone(), 0) {
-        Ok(()) => Outcome::Passed(1),
-        Err(why) => Outcome::Failed(why),
+    let agrees = || {
+        if there.len() < Direction::ALL.len() {
+            return Ok(None);
+        }
+        let once = || judge_agrees_under(&ground, case, sig.clone(), 0);
+        let agrees = passes(|| match at_every_phase(&once) {
+            Ok(()) => Outcome::Passed(1),
+            Err(why) => Outcome::Failed(why),
+        });
+        agrees.map(Some)
     };
-    Ok(!passes(agrees)?)
+    let is_placed = || passes(|| check_places(&halves, &there, 0, case, &sig));
+    Ok(match bug.shows {
+        Shows::Calls => match agrees()? {
+            Some(agrees) => Look::of(!agrees, Some(false)),
+            None => return Err("it has no caller or no callee".to_owned()),
+        },
+        Shows::Placement if is_placed()? => Look::Hidden,
+        Shows::Placement => Look::of(true, agrees()?),
+        Shows::Compilation | Shows::Initializer => Look::Hidden,
+    })
 }
 
 /// Whether the bits of a member differ from ours where it is initialized, and are ours where it is assigned.
@@ -197,19 +249,20 @@ fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
 
 /// What came of compiling.
 enum Made {
-    Halves(Halves),
+    /// The halves, and the directions of which there is one: Zig cannot say all.
+    Halves(Halves, Vec<Direction>),
     /// The compiler stopped with an error of its own.
     Stopped,
 }
 
 fn halves(asked: &Asked<'_>, level: &str, subject: &Subject) -> Result<Made, String> {
-    let case = subject.cases.first().ok_or("it declares no function")?;
-    let entries: [Entry<'_>; 1] = [(subject, case)];
+    // All of them: a function may be spoiled by another.
+    let entries: Vec<Entry<'_>> = subject.cases.iter().map(|case| (subject, case)).collect();
     let (zig, frame) = match asked.maker {
         Maker::Zig(zig, _, frame) => (zig, frame),
         Maker::C(judge) => {
             return match Halves::build_at(judge, level, &entries) {
-                Ok(halves) => Ok(Made::Halves(halves)),
+                Ok(halves) => Ok(Made::Halves(halves, Direction::ALL.to_vec())),
                 Err(JudgeError::Refused { messages, .. })
                     if ["internal compiler error", "Stack dump"]
                         .iter()
@@ -223,11 +276,28 @@ fn halves(asked: &Asked<'_>, level: &str, subject: &Subject) -> Result<Made, Str
     };
     let mode = asked.modes().find(|mode| mode_flag(*mode) == level);
     let mode = mode.ok_or("there is no such mode")?;
-    let made = zig.build(frame, mode, case.vectors, &[case]);
+    // `f` is what the caller of a Zig half calls its callee.
+    let mut cases = subject.cases.clone();
+    for case in &mut cases {
+        case.function.name.insert_str(0, "c_");
+    }
+    let level = cases.first().map(|case| case.vectors);
+    let level = level.ok_or("it declares no function")?;
+    let made = zig.build(frame, mode, level, &cases.iter().collect::<Vec<_>>());
     let made = made.map_err(|error| error.to_string())?;
-    let whole = Direction::ALL.iter().all(|half| made.has(0, *half).is_ok());
-    Ok(match whole {
-        true => Made::Halves(made.halves),
-        false => Made::Stopped,
-    })
+    let missing = Direction::ALL.map(|direction| made.has(0, direction).err());
+    if missing
+        .iter()
+        .flatten()
+        .any(|why| why.starts_with("Zig refuses"))
+    {
+        return Ok(Made::Stopped);
+    }
+    if let [Some(why), Some(_)] = missing {
+        return Err(why.to_owned());
+    }
+    let there = Direction::ALL.into_iter().zip(missing);
+    let there = there.filter(|(_, missing)| missing.is_none());
+    let there = there.map(|(direction, _)| direction).collect();
+    Ok(Made::Halves(made.halves, there))
 }

@@ -257,8 +257,8 @@ impl<'a> Probed<'a> {
             .skip(first)
             .take(self.asked.levels().len())
         {
-            if !passes(|| check_places(halves, n, case, &sig))?
-                || passes(|| check_places(halves, n, case, &other))?
+            if !passes(|| check_places(halves, &Direction::ALL, n, case, &sig))?
+                || passes(|| check_places(halves, &Direction::ALL, n, case, &other))?
             {
                 return Ok(None);
             }

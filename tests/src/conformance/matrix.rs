@@ -3,16 +3,17 @@
 //! What the lowering does not support yet is looked at by the register-dump probe, which needs no code of ours: then it is known that
 //! the place is right, though no call can be made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::FnAbi;
-use cabi_judge::expected::{Bug, Expected};
+use cabi_judge::expected::{Bug, Expected, Shows};
 use cabi_judge::interop::Direction;
 use cabi_judge::positions::N_POSITIONS;
 
 use super::asked::Asked;
 use super::features::{Feature, Group, Untried};
-use super::page::heading;
+use super::known::KnownBugs;
+use super::page::tables::{heading, short_heading};
 
 mod c;
 mod zig;
@@ -35,6 +36,8 @@ pub struct Row {
     pub name: String,
     /// How its row begins.
     pub heading: String,
+    /// How it begins where the type was described before.
+    pub short_heading: String,
     /// For each position the outcome with each compiler.
     pub cells: Vec<Vec<Outcome>>,
 }
@@ -58,12 +61,10 @@ pub enum Outcome {
     NoPlace,
     /// The header reader does not know the type.
     Unread,
-    /// A listed bug of the compiler.
-    Bug(String),
-    /// Not as `cabi` has it; the compiler's own caller and callee agree, as far as they can be asked.
-    OwnWay,
-    /// Not as `cabi` has it, and the compiler's own caller and callee disagree.
-    AgainstItself,
+    /// Not as `cabi` has it, because of listed bugs of the compiler, whose own caller and callee agree as far as they can be asked.
+    OwnWay(BTreeSet<String>),
+    /// The same, and its own caller and callee disagree.
+    AgainstItself(BTreeSet<String>),
     /// This machine cannot run it.
     NotHere,
     /// It fails, and no list says so.
@@ -89,11 +90,19 @@ struct Tally {
     /// Per direction, how often the lowering refused it.
     not_lowered: [usize; 2],
     /// What went wrong.
-    failed: Vec<String>,
-    /// What that is, with a compiler of another language than C: no list has all of it.
-    foreign: Option<Outcome>,
+    failed: Vec<Wrong>,
     /// Per direction, why the compiler has no half for it.
     lacking: [Option<String>; 2],
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug)]
+struct Wrong {
+    why: String,
+    /// Whether the compiler's own caller and callee disagree too.
+    against_itself: bool,
+    /// The bug of Zig's that it comes from, if it is known.
+    bug: Option<String>,
 }
 
 /// The compiler's index and the case's name.
@@ -107,7 +116,7 @@ pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
     let mut tallies = Tallies::new();
     let mut n_calls = c::run(&features, asked, &mut tallies)?;
-    n_calls += zig::run(&features, asked, &mut tallies)?;
+    n_calls += zig::run(&features, asked, &KnownBugs::of(expected)?, &mut tallies)?;
     let mut failures = Vec::new();
     let tables: Vec<Table> = groups
         .iter()
@@ -125,7 +134,7 @@ pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result
 fn unmet(expected: &Expected, tables: &[Table]) -> Vec<String> {
     let mut out = Vec::new();
     for bug in &expected.bugs {
-        let is_it = |cell: &Outcome| *cell == Outcome::Bug(bug.name.clone());
+        let is_it = |cell: &Outcome| cell.bugs().is_some_and(|bugs| bugs.contains(&bug.name));
         for name in &bug.meets {
             let mut rows = tables.iter().flat_map(|table| &table.rows);
             let row = rows.find(|row| row.name == *name);
@@ -171,6 +180,7 @@ fn table(
         rows.push(Row {
             name: feature.block.name.clone(),
             heading: heading(&feature.block),
+            short_heading: short_heading(&feature.block),
             cells,
         });
     }
@@ -209,7 +219,7 @@ fn outcomes(
     let bug = expected
         .bugs
         .iter()
-        .find(|bug| asked.is(&bug.compiler) && bug.meets.contains(&feature.block.name));
+        .find(|bug| bug.is_of(asked.name) && bug.meets.contains(&feature.block.name));
     let (mut outcomes, mut whys) = (Vec::new(), Vec::new());
     for case in &tried.subject.cases {
         let placed = case.sig_under(asked.policy);
@@ -223,8 +233,8 @@ fn outcomes(
         whys.extend(tally.lacking.iter().flatten().cloned());
         let outcome = tally.outcome(asked.levels().len(), bug);
         if outcome == Outcome::Fails {
-            let why = tally.failed.first();
-            let why = why.map_or("it was not run", String::as_str);
+            let why = tally.unlisted(bug).next();
+            let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
             failures.push(format!("{} [{}]: {why}", case.name, asked.name));
         }
         outcomes.push(outcome);
@@ -232,7 +242,25 @@ fn outcomes(
     (outcomes, whys)
 }
 
+impl Outcome {
+    /// The bugs behind it.
+    #[must_use]
+    pub fn bugs(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Self::OwnWay(bugs) | Self::AgainstItself(bugs) => Some(bugs),
+            _ => None,
+        }
+    }
+}
+
 impl Tally {
+    /// What went wrong and no bug explains; `bug` is what the type is known to meet with this compiler.
+    fn unlisted(&self, bug: Option<&Bug>) -> impl Iterator<Item = &Wrong> {
+        let listed = bug.is_some();
+        let failed = self.failed.iter();
+        failed.filter(move |wrong| !listed && wrong.bug.is_none())
+    }
+
     /// The outcome of runs at `n` levels of optimization; `bug` is what the type is known to meet with this compiler.
     fn outcome(&self, n: usize, bug: Option<&Bug>) -> Outcome {
         #[derive(PartialEq)]
@@ -242,9 +270,18 @@ impl Tally {
             Lacks,
             Unknown,
         }
+        if self.unlisted(bug).next().is_some() {
+            return Outcome::Fails;
+        }
         if !self.failed.is_empty() {
-            let listed = bug.map(|bug| Outcome::Bug(bug.name.clone()));
-            return listed.or(self.foreign.clone()).unwrap_or(Outcome::Fails);
+            let own = self.failed.iter().filter_map(|wrong| wrong.bug.clone());
+            let bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
+            // Where the probe looked, caller and callee did not meet.
+            let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
+            return match by_calls || self.failed.iter().any(|wrong| wrong.against_itself) {
+                true => Outcome::AgainstItself(bugs),
+                false => Outcome::OwnWay(bugs),
+            };
         }
         let state = |direction: Direction| match at(direction) {
             i if self.lacking[i].is_some() => State::Lacks,

@@ -7,17 +7,20 @@ use std::time::Instant;
 use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
+use cabi_judge::expected::Expected;
 use cabi_judge::guard::Rooms;
 use cabi_judge::interop::{Direction, Fault, Ground, N_ROOMS, judge_agrees_under, observe};
 use cabi_judge::jit::Twist;
 use cabi_judge::judge::{Bench, Capability, Judge};
 use cabi_judge::report::Report;
 use cabi_judge::zig::{Fact, Mode, Zig, ZigHalves};
+use cabi_tests::conformance::bugs::subject;
+use cabi_tests::conformance::is_placed;
+use cabi_tests::conformance::known::KnownBugs;
 use cabi_tests::corpus::{Corpus, expected};
 use clif_cabi_jit::Settings;
 
 use super::cases::{self, Trial};
-use super::known::{KNOWN, explanation};
 
 /// Children at once.
 const AT_ONCE: usize = 2;
@@ -72,8 +75,17 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     };
     report.note(format!("judge: zig {}, frame: {}", zig.0.version(), zig.1));
     let corpus = Corpus::read("x86-64-sysv", "zig", &mut report)?;
+    let expected = Expected::read(&expected())?;
+    let known = KnownBugs::of(&expected)?;
     let mut trials = cases::of_corpus(&corpus.subjects);
     if !corpus.subjects.is_empty() {
+        for bug in known.bugs().filter(|bug| bug.code.is_some()) {
+            let shown = cases::of_corpus(&[subject(bug, &corpus.subjects)?]);
+            trials.extend(shown.into_iter().map(|mut trial| {
+                trial.case.name.insert_str(0, "bug-");
+                trial
+            }));
+        }
         trials.extend(cases::bool_vectors()?);
         trials.extend(drawn());
     }
@@ -86,7 +98,7 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     for batch in &batches {
         layouts(batch, &mut report);
     }
-    calls(&batches, &mut report, only.is_none())?;
+    calls(&batches, &known, &mut report, only.is_none())?;
     controls(&batches, &mut report)?;
     report.note(format!(
         "{built:.1?} to build the halves, {:.1?} in all",
@@ -162,7 +174,12 @@ fn compare(fact: &Fact) -> Result<(), String> {
     Err(format!("{what}: Zig has {zig}, ours {ours}"))
 }
 
-fn calls(batches: &[Batch<'_>], report: &mut Report, complete: bool) -> Result<(), String> {
+fn calls(
+    batches: &[Batch<'_>],
+    known: &KnownBugs<'_>,
+    report: &mut Report,
+    complete: bool,
+) -> Result<(), String> {
     let jobs: Vec<(&Batch<'_>, Direction)> = batches
         .iter()
         .flat_map(|batch| Direction::ALL.map(|direction| (batch, direction)))
@@ -199,7 +216,7 @@ fn calls(batches: &[Batch<'_>], report: &mut Report, complete: bool) -> Result<(
                 Outcome::Failed(why) => why,
                 Outcome::Crashed(why) => format!("dies of {why}"),
             };
-            match known(batch, trial) {
+            match explanation(known, batch, trial, *direction) {
                 Some(known) => *met.entry((known, batch.mode.to_string())).or_default() += 1,
                 None => report.outcome(&engine, name, Err(format!("{why}\n{}", trial.code))),
             }
@@ -210,20 +227,26 @@ fn calls(batches: &[Batch<'_>], report: &mut Report, complete: bool) -> Result<(
         report.note(format!("zig {mode} does otherwise, {name}: {n}"));
     }
     if complete {
-        for known in KNOWN.iter().filter(|known| !known.by_chance) {
-            if !met.keys().any(|(name, _)| *name == known.name) {
+        for bug in known.bugs().filter(|bug| !bug.by_chance) {
+            if !met.keys().any(|(name, _)| *name == bug.name) {
                 let why = "nothing differs because of it any more: take it off the list";
-                report.outcome("zig", known.name, Err(why.to_owned()));
+                report.outcome("zig", &bug.name, Err(why.to_owned()));
             }
         }
     }
     Ok(())
 }
 
-fn known(batch: &Batch<'_>, trial: &Trial) -> Option<&'static str> {
+fn explanation<'a>(
+    known: &KnownBugs<'a>,
+    batch: &Batch<'_>,
+    trial: &Trial,
+    direction: Direction,
+) -> Option<&'a str> {
     let sig = trial.case.sig_under(Policy::ZIG).ok()?;
     let abi = FnAbi::new(&sig, &trial.case.target).ok()?;
-    explanation(&trial.case, &abi, batch.mode)
+    let bug = known.explanation(&trial.case, &abi, batch.mode, direction)?;
+    Some(&bug.name)
 }
 
 fn one(
@@ -253,7 +276,14 @@ fn one(
     );
     match outcome {
         Ok(calls) => Outcome::Passed(calls),
-        Err(Fault::Refused(why)) => Outcome::Refused(why),
+        // What is not lowered is looked at where it is.
+        Err(Fault::Refused(why)) => match FnAbi::new(&sig, &case.target) {
+            Ok(abi) => match is_placed(ground.halves, direction, index, case, &abi) {
+                Ok(()) => Outcome::Refused(why),
+                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
+            },
+            Err(_) => Outcome::Refused(why),
+        },
         Err(fault) => {
             let itself = Direction::ALL
                 .iter()

@@ -124,7 +124,7 @@ impl<'a> Maker<'a> {
 fn cpu(level: VectorLevel) -> &'static str {
     match level {
         VectorLevel::Avx => "baseline+avx",
-        VectorLevel::Avx512 => "baseline+avx512f",
+        VectorLevel::Avx512 => "baseline+avx512f+evex512",
         _ => "baseline",
     }
 }

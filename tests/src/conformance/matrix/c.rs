@@ -6,12 +6,13 @@ use cabi::VectorLevel;
 use cabi_judge::case::{Case, Entry};
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::halves::Halves;
+use cabi_judge::interop::Direction;
 use cabi_judge::interop::all_settings;
 use cabi_judge::judge::{Judge, JudgeError, feature_flags, first_error};
 use cabi_judge::verify::batch::{self, Batch, Calls, Mistake};
 use cabi_judge::verify::{Called, Compiler, Verdict, VerifyError};
 
-use super::{Tallies, Tally, at};
+use super::{Tallies, Tally, Wrong, at};
 use crate::conformance::asked::{Asked, Maker};
 use crate::conformance::features::{Feature, Tried};
 use crate::conformance::{LEVELS, check_places};
@@ -179,19 +180,25 @@ impl Tally {
     /// Takes note of one case in one direction. Returns how many calls were right.
     fn take(&mut self, called: Called) -> usize {
         let direction = at(called.direction);
-        match called.verdict {
+        let (difference, against_itself) = match called.verdict {
             Verdict::Passed(n) => {
                 self.passed[direction] += 1;
                 return n;
             }
-            Verdict::NotLowered(_) => self.not_lowered[direction] += 1,
-            Verdict::AgainstItself(difference) | Verdict::Differs(difference) => {
-                let how = called.direction.name();
-                self.failed
-                    .push(format!("{how}, {}: {}", called.setting, difference.why));
+            Verdict::NotLowered(_) => {
+                self.not_lowered[direction] += 1;
+                return 0;
             }
-            other => self.failed.push(format!("{other:?}")),
-        }
+            Verdict::AgainstItself(difference) => (difference.why, true),
+            Verdict::Differs(difference) => (difference.why, false),
+            other => (format!("{other:?}"), false),
+        };
+        let how = called.direction.name();
+        self.failed.push(Wrong {
+            why: format!("{how}, {}: {difference}", called.setting),
+            against_itself,
+            bug: None,
+        });
         0
     }
 }
@@ -222,7 +229,7 @@ fn probe(
             let one = |_, i: usize| {
                 let (_, case) = entries[i];
                 match case.sig(judge.profile()) {
-                    Ok(sig) => check_places(&halves, i, case, &sig),
+                    Ok(sig) => check_places(&halves, &Direction::ALL, i, case, &sig),
                     Err(error) => Outcome::Failed(error.to_string()),
                 }
             };
@@ -230,7 +237,11 @@ fn probe(
             for ((_, case), outcome) in entries.iter().zip(outcomes.concat()) {
                 if !matches!(outcome, Outcome::Passed(_)) {
                     let tally = tallies.entry((index, case.name.clone())).or_default();
-                    tally.failed.push(format!("probe {optimize}: {outcome:?}"));
+                    tally.failed.push(Wrong {
+                        why: format!("probe {optimize}: {outcome:?}"),
+                        against_itself: false,
+                        bug: None,
+                    });
                 }
             }
         }

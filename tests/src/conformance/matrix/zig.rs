@@ -6,15 +6,16 @@ use cabi::{FnAbi, Policy, VectorLevel};
 use cabi_judge::case::Case;
 use cabi_judge::child::{self, Outcome};
 use cabi_judge::guard::Rooms;
-use cabi_judge::interop::{self, Difference, Direction, Fault, Ground, N_ROOMS, all_settings};
+use cabi_judge::interop::{self, Direction, Fault, Ground, N_ROOMS, all_settings};
 use cabi_judge::jit::Twist;
-use cabi_judge::probe::Probe;
-use cabi_judge::zig::ZigHalves;
+use cabi_judge::zig::{Mode, ZigHalves};
 use clif_cabi_jit::Settings;
 
-use super::{Outcome as Shown, Tallies, at};
+use super::{Tallies, Wrong, at};
 use crate::conformance::asked::{Asked, Maker};
 use crate::conformance::features::Feature;
+use crate::conformance::is_placed;
+use crate::conformance::known::KnownBugs;
 
 /// A case under a name of its own.
 struct Named {
@@ -27,6 +28,7 @@ struct Named {
 pub(super) fn run(
     features: &[&Feature],
     asked: &[Asked<'_>],
+    known: &KnownBugs<'_>,
     tallies: &mut Tallies,
 ) -> Result<usize, String> {
     let mut n_calls = 0;
@@ -40,7 +42,12 @@ pub(super) fn run(
                 let halves = zig
                     .build(frame, mode, level, &all)
                     .map_err(|e| e.to_string())?;
-                n_calls += call(index, one.policy, &halves, &cases, tallies)?;
+                let made = Made {
+                    mode,
+                    halves,
+                    policy: one.policy,
+                };
+                n_calls += call(index, &made, &cases, known, tallies)?;
             }
         }
     }
@@ -65,14 +72,22 @@ fn by_level(features: &[&Feature], asked: &Asked<'_>) -> BTreeMap<VectorLevel, V
     out
 }
 
+/// What one back end made in one mode.
+struct Made {
+    mode: Mode,
+    halves: ZigHalves,
+    policy: Policy,
+}
+
 /// Makes the calls of one back end in one mode.
 fn call(
     index: usize,
-    policy: Policy,
-    halves: &ZigHalves,
+    made: &Made,
     cases: &[Named],
+    known: &KnownBugs<'_>,
     tallies: &mut Tallies,
 ) -> Result<usize, String> {
+    let (halves, policy) = (&made.halves, made.policy);
     let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(|error| error.to_string())?;
     let settings = all_settings();
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
@@ -85,7 +100,7 @@ fn call(
             rooms: &rooms,
         };
         match halves.has(i, direction) {
-            Ok(()) => made(&ground, &cases[i].case, policy, i, direction),
+            Ok(()) => observed(&ground, &cases[i].case, policy, i, direction),
             Err(_) => Outcome::Passed(0),
         }
     };
@@ -107,16 +122,24 @@ fn call(
                 }
                 Outcome::Refused(_) => tally.not_lowered[at(direction)] += 1,
                 Outcome::Failed(why) | Outcome::Crashed(why) => {
-                    tally.failed.push(format!("{}: {why}", direction.name()));
-                    if itself.contains(&i) {
-                        tally.foreign = Some(Shown::AgainstItself);
-                    }
-                    tally.foreign.get_or_insert(Shown::OwnWay);
+                    tally.failed.push(Wrong {
+                        why: format!("{}, {}: {why}", made.mode, direction.name()),
+                        against_itself: itself.contains(&i),
+                        bug: bug(made, &named.case, direction, known),
+                    });
                 }
             }
         }
     }
     Ok(n_calls)
+}
+
+/// The name of the bug that a difference in `case` comes from.
+fn bug(made: &Made, case: &Case, direction: Direction, known: &KnownBugs<'_>) -> Option<String> {
+    let sig = case.sig_under(made.policy).ok()?;
+    let abi = FnAbi::new(&sig, &case.target).ok()?;
+    let bug = known.explanation(case, &abi, made.mode, direction)?;
+    Some(bug.name.clone())
 }
 
 /// The cases that failed in which Zig's own caller and callee disagree too.
@@ -162,7 +185,7 @@ fn against_itself(
 }
 
 /// One case in one direction: called, or, where that is not lowered, looked at by the probe.
-fn made(
+fn observed(
     ground: &Ground<'_>,
     case: &Case,
     policy: Policy,
@@ -179,39 +202,9 @@ fn made(
     match interop::observe(ground, case, sig, index, direction, same, Twist::default()) {
         Ok(n) => Outcome::Passed(n),
         Err(Fault::Failed(difference)) => Outcome::Failed(difference.why),
-        Err(Fault::Refused(why)) => {
-            let probe = Probe::new(ground.halves, case.vectors);
-            let seen = match direction {
-                Direction::Call => probe.check_callee(index, case, &abi),
-                Direction::Callee => at_every_phase(&|| probe.check_caller(index, case, &abi)),
-            };
-            match seen {
-                Ok(()) => Outcome::Refused(why),
-                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
-            }
-        }
+        Err(Fault::Refused(why)) => match is_placed(ground.halves, direction, index, case, &abi) {
+            Ok(()) => Outcome::Refused(why),
+            Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
+        },
     }
-}
-
-/// Runs `check` with the stack at each multiple of 16 below 64: a caller that does not align its arguments must not look right by chance.
-fn at_every_phase(check: &dyn Fn() -> Result<(), Difference>) -> Result<(), Difference> {
-    // A frame grows by one, two or three times as many bytes, as the compiler likes: each of these meets every phase.
-    deeper::<8>(check)?;
-    deeper::<16>(check)?;
-    deeper::<24>(check)?;
-    deeper::<32>(check)?;
-    deeper::<40>(check)?;
-    deeper::<48>(check)?;
-    deeper::<56>(check)?;
-    deeper::<64>(check)
-}
-
-#[inline(never)]
-fn deeper<const BYTES: usize>(
-    check: &dyn Fn() -> Result<(), Difference>,
-) -> Result<(), Difference> {
-    let room = std::hint::black_box([0_u8; BYTES]);
-    let outcome = check();
-    std::hint::black_box(&room);
-    outcome
 }

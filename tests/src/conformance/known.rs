@@ -1,25 +1,28 @@
-//! What Zig 0.15.2 passes otherwise than C compilers do: each with the signatures that meet it, for either back end. `docs/policy.md` lists them.
+//! Who meets what Zig 0.15.2 does otherwise than C compilers do: a predicate over signatures for each such bug of `expected.toml`, which has the
+//! names, the words and the back ends.
 //!
-//! A difference in a signature that meets none is a failure, and so is an entry that no difference meets.
+//! A difference in a signature that meets none is a failure, and so is a bug that no difference meets, unless it shows by chance.
 
 use cabi::{FnAbi, Kind, LeafKind, Place, RecordKind, RetAbi, Scalar, Type, Vector, leaves};
 use cabi_judge::case::Case;
+use cabi_judge::expected::{Bug, Expected, Shows};
 use cabi_judge::half::argument_types;
-use cabi_judge::zig::{Backend, Mode};
+use cabi_judge::interop::Direction;
+use cabi_judge::zig::Mode;
 
-/// Something that Zig does otherwise.
-pub(crate) struct Known {
-    /// Its name in reports and in `docs/policy.md`.
-    pub(crate) name: &'static str,
-    /// Whether it shows by chance only, so that a run without it proves nothing.
-    pub(crate) by_chance: bool,
-    /// Whether a signature meets it under a back end.
-    meets: fn(&Sight<'_>) -> bool,
-}
+use super::asked::backend_name;
+
+/// The bugs of Zig's that values meet: all but those at which it only stops.
+#[derive(Clone, Debug)]
+pub struct KnownBugs<'a>(Vec<(&'a Bug, Predicate)>);
+
+/// Whether a signature meets a bug.
+type Predicate = fn(&Sight<'_>) -> bool;
 
 /// A signature as predicates look at it.
 struct Sight<'a> {
     mode: Mode,
+    direction: Direction,
     variadic: bool,
     /// Of all arguments.
     types: &'a [Type],
@@ -29,100 +32,127 @@ struct Sight<'a> {
 }
 
 /// In the order in which they are asked.
-pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        name: "an array behind the end takes a register",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.records().any(has_array_behind_end),
-    },
-    Known {
-        name: "unions of empty arrays lose bytes",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.values().any(has_empty_array_in_union),
-    },
-    Known {
-        name: "straddling members are cut",
-        by_chance: false,
-        meets: |sight| sight.records().any(has_straddling),
-    },
-    Known {
-        name: "wide members are merged with what is around their records",
-        by_chance: false,
-        meets: |sight| sight.records().any(has_wide_union),
-    },
-    Known {
-        name: "padding takes a register",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.records().any(has_padding),
-    },
-    Known {
-        name: "parts are placed one by one",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.has_split(),
-    },
-    Known {
-        name: "vectors are LLVM's",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.values().any(has_small_vector),
-    },
-    Known {
-        name: "optimized tails are lost",
-        by_chance: false,
-        meets: |sight| sight.mode.fast && sight.records().any(has_tail),
-    },
-    Known {
-        name: "wide vectors in records stay in registers",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.records().any(has_wide_vector),
-    },
-    Known {
-        name: "over-aligned results crash",
-        by_chance: true,
-        meets: |sight| sight.llvm() && sight.ret.align() > 16,
-    },
-    Known {
-        name: "small vectors on the stack have slots of 16 bytes",
-        by_chance: false,
-        meets: |sight| sight.llvm() && sight.has_small_vector_on_stack(),
-    },
-    Known {
-        name: "tails overwrite their neighbours",
-        by_chance: false,
-        meets: |sight| !sight.llvm() && sight.records().any(has_tail),
-    },
-    Known {
-        name: "registers are not given back",
-        by_chance: false,
-        meets: |sight| !sight.llvm() && sight.has_stack_before_register(),
-    },
-    Known {
-        name: "variadic results in memory",
-        by_chance: false,
-        meets: |sight| {
-            !sight.llvm() && sight.variadic && matches!(sight.abi.ret, RetAbi::Indirect { .. })
-        },
-    },
+const PREDICATES: &[(&str, Predicate)] = &[
+    ("zig-array-behind-end", |sight| {
+        sight.records().any(has_array_behind_end)
+    }),
+    ("zig-array-behind-end-in-caller", |sight| {
+        sight.records().any(has_array_behind_end)
+    }),
+    ("zig-empty-array-in-union", |sight| {
+        sight.values().any(has_empty_array_in_union)
+    }),
+    ("zig-straddling-member", |sight| {
+        sight.records().any(has_straddling)
+    }),
+    ("zig-wide-member-merged", |sight| {
+        sight.records().any(has_wide_union)
+    }),
+    ("zig-padding-in-register", |sight| {
+        sight.records().any(has_padding)
+    }),
+    ("zig-parts-one-by-one", |sight| sight.has_split()),
+    ("zig-vectors-of-llvm", |sight| {
+        sight.values().any(has_small_vector)
+    }),
+    ("zig-optimized-tail", |sight| {
+        sight.mode.fast && sight.records().any(has_tail)
+    }),
+    ("zig-wide-vector-in-record", |sight| {
+        sight.records().any(has_wide_vector)
+    }),
+    ("zig-over-aligned-result", |sight| sight.ret.align() > 16),
+    ("zig-small-vector-on-stack", |sight| {
+        sight.has_small_vector_on_stack()
+    }),
+    ("zig-registers-kept", |sight| {
+        sight.has_stack_before_register()
+    }),
+    ("zig-variadic-result-in-memory", |sight| {
+        sight.variadic && matches!(sight.abi.ret, RetAbi::Indirect { .. })
+    }),
+    ("zig-unnamed-half", |sight| {
+        sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16))
+    }),
+    ("zig-unnamed-in-memory", |sight| {
+        sight.calls_unnamed(|ty, place| {
+            let is_number = ty.as_scalar().is_some();
+            !is_number && matches!(place, Place::Stack { .. })
+        })
+    }),
+    ("zig-unnamed-float128", |sight| {
+        sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128))
+    }),
+    ("zig-call-clobbers-al", |sight| {
+        sight.variadic && sight.direction == Direction::Callee
+    }),
+    ("zig-merged-callers", |sight| {
+        sight.mode.fast && sight.variadic && sight.direction == Direction::Callee
+    }),
+    ("zig-tail-overwrites", |sight| {
+        sight.direction == Direction::Call && sight.records().any(has_tail)
+    }),
 ];
 
-/// Which of [`KNOWN`] a difference in `case` comes from.
-pub(crate) fn explanation(case: &Case, abi: &FnAbi, mode: Mode) -> Option<&'static str> {
-    let types = argument_types(case);
-    let sight = Sight {
-        mode,
-        variadic: case.prototype.variadic,
-        types: &types,
-        ret: &case.prototype.ret,
-        abi,
-    };
-    let known = KNOWN.iter().find(|known| (known.meets)(&sight));
-    known.map(|known| known.name)
+impl<'a> KnownBugs<'a> {
+    /// Those of `expected`.
+    ///
+    /// # Errors
+    /// A bug that no predicate is about, a predicate about no bug.
+    pub fn of(expected: &'a Expected) -> Result<Self, String> {
+        Self::with(expected, PREDICATES)
+    }
+
+    fn with(expected: &'a Expected, predicates: &[(&str, Predicate)]) -> Result<Self, String> {
+        let zig = || {
+            let bugs = expected.bugs.iter();
+            bugs.filter(|bug| bug.compiler.starts_with("zig"))
+        };
+        for bug in zig().filter(|bug| bug.shows != Shows::Compilation) {
+            if !predicates.iter().any(|(name, _)| *name == bug.name) {
+                return Err(format!("{}: no predicate says who meets it", bug.name));
+            }
+        }
+        let mut out = Vec::new();
+        for (name, predicate) in predicates {
+            let bug = zig().find(|bug| bug.name == *name);
+            let bug = bug.ok_or_else(|| format!("{name}: no such bug of Zig's is listed"))?;
+            out.push((bug, *predicate));
+        }
+        Ok(Self(out))
+    }
+
+    /// All of them.
+    pub fn bugs(&self) -> impl Iterator<Item = &'a Bug> {
+        self.0.iter().map(|(bug, _)| *bug)
+    }
+
+    /// The one that a difference in `case` comes from, in Zig's code of `mode`.
+    #[must_use]
+    pub fn explanation(
+        &self,
+        case: &Case,
+        abi: &FnAbi,
+        mode: Mode,
+        direction: Direction,
+    ) -> Option<&'a Bug> {
+        let types = argument_types(case);
+        let sight = Sight {
+            mode,
+            direction,
+            variadic: case.prototype.variadic,
+            types: &types,
+            ret: &case.prototype.ret,
+            abi,
+        };
+        let name = backend_name(mode.backend);
+        let mut all = self.0.iter();
+        let known = all.find(|(bug, meets)| bug.is_of(name) && meets(&sight));
+        known.map(|(bug, _)| *bug)
+    }
 }
 
 impl Sight<'_> {
-    fn llvm(&self) -> bool {
-        self.mode.backend == Backend::Llvm
-    }
-
     fn values(&self) -> impl Iterator<Item = &Type> {
         self.types.iter().chain([self.ret])
     }
@@ -153,6 +183,13 @@ impl Sight<'_> {
             };
         }
         false
+    }
+
+    /// Whether Zig calls a function with an unnamed argument of which `is_one` is true.
+    fn calls_unnamed(&self, is_one: fn(&Type, &Place) -> bool) -> bool {
+        let mut args = self.types.iter().zip(&self.abi.args);
+        self.direction == Direction::Callee
+            && args.any(|(ty, arg)| !arg.named && is_one(ty, &arg.place))
     }
 
     fn has_small_vector_on_stack(&self) -> bool {
@@ -238,6 +275,10 @@ fn has_wide_union(ty: &Type) -> bool {
     meets_empty || is_union(ty) || any_member(ty, 0, &mut |member, _| is_union(member))
 }
 
+fn is_scalar(ty: &Type, scalar: Scalar) -> bool {
+    ty.as_scalar() == Some(scalar)
+}
+
 fn has_padding(ty: &Type) -> bool {
     let eightbytes = usize::try_from(ty.size().div_ceil(8)).unwrap_or(usize::MAX);
     (0..eightbytes).any(|i| !leaves(ty).any(|leaf| leaf.eightbytes().contains(&i)))
@@ -263,4 +304,31 @@ fn has_small_vector(ty: &Type) -> bool {
         }
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUG: &str =
+        "[[bug]]\nname = 'b'\ncompiler = 'zig own'\nwhat = 'half is lost'\ncase = 'c'\n";
+
+    fn refused(text: &str, predicates: &[(&str, Predicate)]) -> Option<String> {
+        let expected = Expected::parse(text).unwrap();
+        KnownBugs::with(&expected, predicates).err()
+    }
+
+    #[test]
+    fn a_bug_without_a_predicate_and_a_predicate_without_a_bug_are_refused() {
+        let met = format!("{BUG}shows = 'calls'\n");
+        let predicate: (&str, Predicate) = ("b", |_| true);
+        assert_eq!(refused(&met, &[predicate]), None);
+        let why = refused(&met, &[]);
+        assert_eq!(why.as_deref(), Some("b: no predicate says who meets it"));
+        let why = refused("", &[predicate]);
+        assert_eq!(why.as_deref(), Some("b: no such bug of Zig's is listed"));
+        // What stops the compiler makes no call that could differ.
+        let stops = format!("{BUG}shows = 'compilation'\n");
+        assert_eq!(refused(&stops, &[]), None);
+    }
 }

@@ -1,0 +1,153 @@
+//! What of a committed page no longer holds: against a page that was made now, and against the lists it is made from.
+
+use cabi::Policy;
+use cabi_judge::corpus::Block;
+use cabi_judge::expected::Expected;
+
+use super::tables::{heading, short_heading};
+use super::{bug_start, set_by};
+use crate::conformance::{Compiler, others};
+
+/// What a page says otherwise than another.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Comparison {
+    /// Compilers of other versions: `gcc: 12.2.0 then, 14.1.0 now`.
+    pub versions: Vec<String>,
+    /// Lines that differ, as a diff has them.
+    pub lines: Vec<String>,
+}
+
+/// Compares a page that was committed with one that was made now. Other versions of compilers are told apart from other results.
+#[must_use]
+pub fn compare(committed: &str, now: &str) -> Comparison {
+    let (then, today) = (versions(committed), versions(now));
+    let mut out = Comparison::default();
+    for Compiler { name, version } in &today {
+        let before = then.iter().find(|compiler| compiler.name == *name);
+        let before = before.map_or("none", |compiler| compiler.version.as_str());
+        if before != version {
+            out.versions
+                .push(format!("{name}: {before} then, {version} now"));
+        }
+    }
+    let (then, today) = (unversioned(committed, &then), unversioned(now, &today));
+    let missing = |from: &[String], of: &[String]| -> Vec<String> {
+        let mut left = of.to_vec();
+        let gone = from.iter().filter(|line| {
+            let at = left.iter().position(|other| other == *line);
+            at.map(|at| left.swap_remove(at)).is_none()
+        });
+        gone.cloned().collect()
+    };
+    let gone = missing(&then, &today);
+    let new = missing(&today, &then);
+    out.lines
+        .extend(gone.iter().map(|line| format!("- {line}")));
+    out.lines.extend(new.iter().map(|line| format!("+ {line}")));
+    out
+}
+
+/// The compilers that a page was made with.
+fn versions(page: &str) -> Vec<Compiler> {
+    let lines = page.lines().skip_while(|line| *line != "## Compilers");
+    let lines = lines.skip(1).take_while(|line| !line.starts_with("## "));
+    let row = |line: &str| {
+        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let (name, version) = cells.split_once(" | ")?;
+        (name != "compiler").then(|| Compiler {
+            name: name.to_owned(),
+            version: version.to_owned(),
+        })
+    };
+    lines.filter_map(row).collect()
+}
+
+/// A page's lines without versions.
+fn unversioned(page: &str, compilers: &[Compiler]) -> Vec<String> {
+    let line = |line: &str| {
+        let mut line = line.to_owned();
+        for compiler in compilers {
+            line = line.replace(&format!("| {} |", compiler.version), "| |");
+            let name = compiler.name.split(' ').next().unwrap_or_default();
+            let short = format!(" {}, ", compiler.short());
+            if line.contains(&format!("| {name}")) {
+                line = line.replacen(&short, ", ", 1);
+            }
+        }
+        line
+    };
+    page.lines().map(line).collect()
+}
+
+/// What a page lacks of the lists it is made from: types, bits, bugs and known failures, and rows of nothing that is on a list.
+#[must_use]
+pub fn objections(page: &str, blocks: &[&Block], expected: &Expected) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut starts: Vec<String> = Vec::new();
+    starts.extend(
+        blocks
+            .iter()
+            .map(|block| format!("| {} | ", heading(block))),
+    );
+    let bits = Policy::NAMES.iter();
+    starts.extend(bits.map(|(_, bit)| format!("| `{bit}` | {} | ", set_by(bit))));
+    for (i, bug) in expected.bugs.iter().enumerate() {
+        starts.push(format!("{} ", bug_start(i, bug)));
+    }
+    let others = others(expected);
+    for (case, engines, _) in &others {
+        starts.push(format!("| `{case}` | {engines} | "));
+    }
+    for start in &starts {
+        match page.lines().filter(|line| line.starts_with(start)).count() {
+            1 => {}
+            n => out.push(format!("{n} rows start with `{start}`")),
+        }
+    }
+    let in_zig = zig_lines(page);
+    let mut n_in_zig = 0;
+    for block in blocks {
+        let name = short_heading(block);
+        let row = format!("| {name} | ");
+        let is_it = |line: &&&str| line.starts_with(&row) || **line == format!("- {name}");
+        match in_zig.iter().filter(is_it).count() {
+            1 => n_in_zig += in_zig.iter().filter(|line| line.starts_with(&row)).count(),
+            n => out.push(format!("{n} lines of Zig's are about {name}")),
+        }
+    }
+    let (n, lists) = (rows(page), starts.len() + n_in_zig);
+    if n != lists {
+        out.push(format!("the page has {n} rows, its lists make {lists}"));
+    }
+    if page.contains("FAILS |") {
+        out.push("a cell says FAILS".to_owned());
+    }
+    out
+}
+
+/// The lines about Zig.
+fn zig_lines(page: &str) -> Vec<&str> {
+    let lines = page.lines().skip_while(|line| *line != "## Zig");
+    let lines = lines.skip(1).take_while(|line| !line.starts_with("## "));
+    lines.collect()
+}
+
+/// The rows of all tables but those of compilers and signs.
+fn rows(page: &str) -> usize {
+    let mut n = 0;
+    let mut counted = false;
+    let mut before = "";
+    for line in page.lines() {
+        if line.starts_with("|---") {
+            counted = !["| compiler |", "| sign |"]
+                .iter()
+                .any(|start| before.starts_with(start));
+        } else if before.starts_with('|') && line.starts_with('|') && counted {
+            n += 1;
+        } else if !line.starts_with('|') {
+            counted = false;
+        }
+        before = line;
+    }
+    n
+}

@@ -1,0 +1,315 @@
+//! What passes: gcc and clang in tables of their own, so that Zig's notes do not drown them; Zig's back ends below.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use cabi_judge::corpus::Block;
+
+use super::{Measured, escape};
+use crate::conformance::bugs::Seen;
+use crate::conformance::features::Feature;
+use crate::conformance::matrix::{Outcome, Row, Table};
+
+/// How each outcome is shown, and what it means.
+const LEGEND: [(&str, &str); 12] = [
+    (
+        "✓",
+        "passes: Cranelift calls the compiler's code and is called by it, optimized or not",
+    ),
+    (
+        "→",
+        "passes where Cranelift calls; the other direction is not lowered yet, its places are right (○)",
+    ),
+    (
+        "←",
+        "passes where Cranelift is called; the other direction is not lowered yet, its places are right (○)",
+    ),
+    (
+        "½",
+        "passes in one direction; the compiler cannot do the other: its words stand below the table",
+    ),
+    (
+        "○",
+        "not lowered yet: an error. The compiler puts, and looks for, every byte where `cabi` says",
+    ),
+    (
+        "–",
+        "the compiler has not got the type, or refuses it there: its words stand below the table",
+    ),
+    ("∅", "the convention has no place for it: an error"),
+    (
+        "?",
+        "the header reader does not know the type: an error. No call is tried",
+    ),
+    (
+        "✗ N",
+        "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too",
+    ),
+    (
+        "≠ N",
+        "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked",
+    ),
+    ("·", "this machine cannot run it"),
+    ("FAILS", "wrong, and no list says so"),
+];
+
+impl Outcome {
+    /// Its line in the legend.
+    fn legend(&self) -> usize {
+        match self {
+            Self::Passes => 0,
+            Self::Calls => 1,
+            Self::Called => 2,
+            Self::Half => 3,
+            Self::Placed => 4,
+            Self::Lacks => 5,
+            Self::NoPlace => 6,
+            Self::Unread => 7,
+            Self::AgainstItself(_) => 8,
+            Self::OwnWay(_) => 9,
+            Self::NotHere => 10,
+            Self::Fails => 11,
+        }
+    }
+
+    fn sign(&self, bugs: &[Seen]) -> String {
+        let sign = LEGEND.get(self.legend()).map_or("", |(sign, _)| sign);
+        let Some(names) = self.bugs() else {
+            return sign.to_owned();
+        };
+        let numbers = bugs.iter().enumerate();
+        let numbers = numbers.filter(|(_, seen)| names.contains(&seen.bug.name));
+        let numbers: Vec<String> = numbers.map(|(i, _)| (i + 1).to_string()).collect();
+        sign.replace('N', &numbers.join(", "))
+    }
+}
+
+/// What passes, of all compilers.
+pub(super) fn passes(measured: &Measured, out: &mut String) {
+    out.push_str(
+        "
+## What passes
+
+A cell is a type in a position. It stands for calls in both directions, with code of the compiler's that is not optimized and that is (`-O0`,
+`-O2`; `-ODebug`, `-OReleaseFast` of Zig's LLVM): of its function, direct, through a pointer and by the caller's own instruction, and of a Cranelift
+function by it, through a pointer, as a callback is. Every byte that arrives is compared; objects lie against pages that cannot be touched.
+gcc and clang are held against their own profiles, Zig's functions of C's calling convention against `zig`. What a compiler does otherwise must be
+on the list of compiler bugs.
+
+| sign | meaning |
+|---|---|
+",
+    );
+    let counts: Vec<BTreeMap<usize, usize>> = (0..measured.compilers.len())
+        .map(|compiler| count(measured, compiler))
+        .collect();
+    let stand = |at: &usize| counts.iter().any(|counts| counts.contains_key(at));
+    let signs: Vec<usize> = (0..LEGEND.len()).filter(stand).collect();
+    for at in &signs {
+        if let Some((sign, meaning)) = LEGEND.get(*at) {
+            let _ = writeln!(out, "| {sign} | {meaning} |");
+        }
+    }
+    summary(measured, &signs, &counts, out);
+    let (zig, c): (Vec<usize>, Vec<usize>) =
+        (0..measured.compilers.len()).partition(|i| is_zig(measured, *i));
+    out.push_str(
+        "
+## gcc and clang
+
+One sign in a cell: the same with every compiler that has the type.
+",
+    );
+    for table in &measured.tables {
+        c_table(table, &c, measured, out);
+    }
+    out.push_str(
+        "
+## Zig
+
+The same types by Zig's own back end (`zig own`) and by LLVM's (`zig llvm`). Zig is no compiler of C: each type is said in Zig, with `extern struct`,
+`extern union` and `@Vector`, and neither C text nor a C compiler has part in the calls.
+",
+    );
+    for table in &measured.tables {
+        zig_table(table, &zig, measured, out);
+    }
+}
+
+fn is_zig(measured: &Measured, compiler: usize) -> bool {
+    let compiler = measured.compilers.get(compiler);
+    compiler.is_some_and(|compiler| compiler.name.starts_with("zig"))
+}
+
+/// How often which sign stands with a compiler.
+fn count(measured: &Measured, compiler: usize) -> BTreeMap<usize, usize> {
+    let rows = measured.tables.iter().flat_map(|table| &table.rows);
+    let cells = rows.flat_map(|row| &row.cells);
+    let mut counts = BTreeMap::new();
+    for outcome in cells.filter_map(|cell| cell.get(compiler)) {
+        *counts.entry(outcome.legend()).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// The numbers of each compiler.
+fn summary(
+    measured: &Measured,
+    signs: &[usize],
+    counts: &[BTreeMap<usize, usize>],
+    out: &mut String,
+) {
+    let n_types: usize = measured.tables.iter().map(|table| table.rows.len()).sum();
+    let _ = write!(
+        out,
+        "\n{n_types} types in {} positions; {} calls were right.\n\n| compiler |",
+        measured.positions.len(),
+        measured.n_calls
+    );
+    for at in signs {
+        let _ = write!(out, " {} |", LEGEND.get(*at).map_or("", |(sign, _)| sign));
+    }
+    let _ = writeln!(out, "\n|---|{}", "---|".repeat(signs.len()));
+    for (compiler, counts) in measured.compilers.iter().zip(counts) {
+        let _ = write!(out, "| {} |", compiler.name);
+        for at in signs {
+            let _ = write!(out, " {} |", counts.get(at).copied().unwrap_or(0));
+        }
+        out.push('\n');
+    }
+}
+
+fn head(first: &str, measured: &Measured, out: &mut String) {
+    let _ = write!(out, "\n{first}");
+    for position in &measured.positions {
+        let _ = write!(out, " {position} |");
+    }
+    let columns = first.matches('|').count() - 1 + measured.positions.len();
+    let _ = writeln!(out, "\n|{}", "---|".repeat(columns));
+}
+
+fn c_table(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
+    let _ = write!(out, "\n### {}\n", table.title);
+    head("| type | not in |", measured, out);
+    for row in &table.rows {
+        let shown = having(row, compilers);
+        let without = compilers.iter().filter(|i| !shown.contains(i));
+        let without: Vec<&str> = without.map(|i| name(measured, *i)).collect();
+        let _ = write!(out, "| {} | {} |", row.heading, without.join(", "));
+        for cell in &row.cells {
+            let _ = write!(out, " {} |", signs(cell, &shown, measured));
+        }
+        out.push('\n');
+    }
+    notes(table, compilers, measured, out);
+}
+
+fn zig_table(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
+    let _ = write!(out, "\n### {} in Zig\n", table.title);
+    let lacks = |row: &&Row| {
+        let lacks = |i: &usize| {
+            row.cells
+                .iter()
+                .all(|cell| cell.get(*i) == Some(&Outcome::Lacks))
+        };
+        compilers.iter().all(lacks)
+    };
+    let (without, with): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(lacks);
+    if !with.is_empty() {
+        head("| type | not in |", measured, out);
+    }
+    for row in with {
+        let shown = having(row, compilers);
+        let lacking = compilers.iter().filter(|i| !shown.contains(i));
+        let lacking: Vec<&str> = lacking.map(|i| name(measured, *i)).collect();
+        let _ = write!(out, "| {} | {} |", row.short_heading, lacking.join(", "));
+        for cell in &row.cells {
+            let _ = write!(out, " {} |", signs(cell, &shown, measured));
+        }
+        out.push('\n');
+    }
+    if !without.is_empty() {
+        out.push_str("\nNot in Zig:\n\n");
+    }
+    for row in without {
+        let _ = writeln!(out, "- {}", row.short_heading);
+    }
+    notes(table, compilers, measured, out);
+}
+
+fn name(measured: &Measured, compiler: usize) -> &str {
+    let compiler = measured.compilers.get(compiler);
+    compiler.map_or("", |compiler| compiler.name.as_str())
+}
+
+/// Why cells have no answer.
+fn notes(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
+    let of = |names: &[&'static str]| -> Vec<&str> {
+        let all = compilers.iter().map(|i| name(measured, *i));
+        all.filter(|name| names.contains(name)).collect()
+    };
+    let mut first = true;
+    for (why, names) in &table.notes {
+        let names = of(names);
+        if !names.is_empty() {
+            if std::mem::take(&mut first) {
+                out.push_str("\nWhy a cell has no answer:\n\n");
+            }
+            let _ = writeln!(out, "- {}: {why}", names.join(", "));
+        }
+    }
+}
+
+/// Those of `compilers` that have the type in some position; if none has, all: then that is what the cells say.
+fn having(row: &Row, compilers: &[usize]) -> Vec<usize> {
+    let has = |i: &usize| {
+        let mut cells = row.cells.iter();
+        cells.any(|cell| cell.get(*i) != Some(&Outcome::Lacks))
+    };
+    let having: Vec<usize> = compilers.iter().copied().filter(has).collect();
+    match having.is_empty() {
+        true => compilers.to_vec(),
+        false => having,
+    }
+}
+
+/// A cell, of those of its compilers that are `shown`.
+fn signs(cell: &[Outcome], shown: &[usize], measured: &Measured) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for i in shown {
+        let sign = cell.get(*i).map(|outcome| outcome.sign(&measured.bugs));
+        let sign = sign.unwrap_or_default();
+        match groups.iter_mut().find(|(known, _)| *known == sign) {
+            Some((_, names)) => names.push(name(measured, *i)),
+            None => groups.push((sign, vec![name(measured, *i)])),
+        }
+    }
+    if let [(sign, _)] = groups.as_slice() {
+        return sign.clone();
+    }
+    let words = groups.iter().map(|(sign, names)| {
+        let names: Vec<&str> = names.iter().map(|n| n.trim_start_matches("zig ")).collect();
+        format!("{} {sign}", names.join(", "))
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// How a type is called in its row.
+#[must_use]
+pub fn heading(block: &Block) -> String {
+    let mut what = block.proves.clone();
+    for feature in &block.features {
+        what.push_str(&format!(" (`-m{feature}`)"));
+    }
+    escape(&format!("`{}`<br>{what}", Feature::declaration(block)))
+}
+
+/// How it is called where it was described before.
+#[must_use]
+pub fn short_heading(block: &Block) -> String {
+    let mut what = format!("`{}`", Feature::declaration(block));
+    for feature in &block.features {
+        what.push_str(&format!(" (`-m{feature}`)"));
+    }
+    escape(&what)
+}
