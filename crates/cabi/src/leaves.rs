@@ -63,12 +63,16 @@ pub struct Context {
     pub in_wide_array: bool,
     /// Whether every array of records around it is at its first element.
     pub in_first_element: bool,
-    /// The arrays of records around it, the innermost first; only the two outermost are known.
-    pub arrays: [Option<RecordArray>; 2],
+    /// The arrays of records around it, or of arrays of records, the innermost first; only the three outermost are known.
+    pub arrays: [Option<RecordArray>; 3],
     /// Bits of the outermost array around it, or that it is: of no elements, 0.
     pub array_bits: Option<u64>,
     /// The outermost array of no elements around it: the leaf is one its element would have, and not there.
     pub phantom: Option<EmptyArray>,
+    /// Bytes from the start of the type to the end of the innermost record or array around it, or that it is.
+    pub end: u64,
+    /// Whether it is the second half of a complex number.
+    pub imaginary: bool,
 }
 
 /// An array of no elements around a leaf.
@@ -250,11 +254,20 @@ impl<'a> Leaves<'a> {
         context.declared_align = context.declared_align.max(ty.align());
         context.members_aligned &= place.offset.is_multiple_of(u64::from(ty.canonical_align()));
         context.atomic |= ty.is_atomic();
+        if ty.is_aggregate() {
+            context.end = place.offset.saturating_add(ty.size());
+        }
         match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
                 Some(scalar_leaf(*scalar, ty.size(), place))
             }
-            Kind::Complex(part) => self.pair(*part, *part, ty.size() / 2, place),
+            Kind::Complex(part) => {
+                let first = self.pair(*part, *part, ty.size() / 2, place);
+                self.second
+                    .iter_mut()
+                    .for_each(|second| second.context.imaginary = true);
+                first
+            }
             Kind::Slice => {
                 let half = ty.size() / 2;
                 let bits = if half == 8 { 64 } else { 32 };
@@ -312,7 +325,7 @@ impl<'a> Leaves<'a> {
         context.in_wide_array |= context.in_union && size > 16 && left > 1;
         context.in_union = false;
         // Inside of what is not there nothing is repeated: it has its first eightbyte and no more.
-        if left > 1 && elem.as_record().is_some() && context.phantom.is_none() {
+        if left > 1 && holds_records(elem) && context.phantom.is_none() {
             let (elem_bits, bits) = (elem.size() * 8, size * 8);
             context.push_array(RecordArray {
                 offset_bits: place.offset * 8,
@@ -363,6 +376,14 @@ impl<'a> Leaves<'a> {
     }
 }
 
+/// Whether `ty` is a record, or an array of records however deep.
+fn holds_records(mut ty: &Type) -> bool {
+    while let Kind::Array(array) = ty.kind() {
+        ty = &array.elem;
+    }
+    ty.as_record().is_some()
+}
+
 /// See [`Leaf::integer_bits`].
 fn integer_bits(field: &Field, width: u16, context: &Context) -> u16 {
     // No integer is as wide as the widest `_BitInt`s.
@@ -394,9 +415,11 @@ impl Context {
         in_packed: false,
         in_wide_array: false,
         in_first_element: true,
-        arrays: [None; 2],
+        arrays: [None; 3],
         array_bits: None,
         phantom: None,
+        end: 0,
+        imaginary: false,
     };
 
     /// Whether `offset`, in bytes, is behind the eightbyte in which an array of no elements around it starts.
@@ -406,11 +429,10 @@ impl Context {
     }
 
     fn push_array(&mut self, array: RecordArray) {
-        self.arrays = match self.arrays {
-            [None, _] => [Some(array), None],
-            [outer, None] => [Some(array), outer],
-            known => known,
-        };
+        let [inner, outer, outermost] = self.arrays;
+        if outermost.is_none() {
+            self.arrays = [Some(array), inner, outer];
+        }
     }
 }
 
@@ -471,7 +493,7 @@ impl Iterator for Leaves<'_> {
                     let (elem, here) = (*elem, *place);
                     *left -= 1;
                     place.offset += elem.size();
-                    place.context.in_first_element &= elem.as_record().is_none();
+                    place.context.in_first_element &= !holds_records(elem);
                     self.enter_inner(elem, here)
                 }
             };

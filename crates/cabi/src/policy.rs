@@ -83,8 +83,8 @@ bits! {
     /// A union of more than 16 bytes whose first 16 are a vector's travels in one vector register, if padding and arrays are all that follows and
     /// the vector level has such a register (clang).
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24;
-    /// The first of two `Sse` eightbytes travels in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or one
-    /// `__bf16` or two 16-bit floats before a second eightbyte of at most 4 bytes (clang).
+    /// The first of two `Sse` eightbytes travels in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or
+    /// a lone `__bf16` or two 16-bit floats before a second eightbyte that LLVM's type for it lets start at byte 2 or 4 (clang).
     ODD_PAIRS_START_IN_GPR = 25;
     /// An array member is `Integer`, whatever its elements, also one of no elements; of more than 16 bytes it sends its record to memory (Zig).
     ARRAYS_ARE_INTEGER = 26;
@@ -92,6 +92,8 @@ bits! {
     HALF_MEMBERS_IN_MEMORY = 27;
     /// Unaligned members have classes like others (Zig); psABI rule 1 sends their record to memory.
     UNALIGNED_MEMBERS_IN_REGISTERS = 28;
+    /// A `_Complex _Float16` that does not start its eightbyte makes the next one `Sse` too, if the record or array it is in has a next one (gcc).
+    COMPLEX_HALVES_REACH_ON = 29;
 }
 
 impl Policy {
@@ -107,7 +109,8 @@ impl Policy {
             | Self::ZERO_LENGTH_ARRAYS_COUNT.0
             | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0
             | Self::ONE_FLOAT_VECTORS_IN_MEMORY.0
-            | Self::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED.0,
+            | Self::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED.0
+            | Self::COMPLEX_HALVES_REACH_ON.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.

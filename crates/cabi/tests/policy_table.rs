@@ -195,6 +195,11 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
             let packed = structure().field("c", Type::I8).field("n", Type::I32);
             argument(build(packed.packed())?)
         }
+        "COMPLEX_HALVES_REACH_ON" => {
+            let z = Type::complex(&Type::F16)?;
+            let s = structure().field("c", Type::I8).field("z", z);
+            argument(build(s.aligned(16))?)
+        }
         other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
     })
 }

@@ -344,7 +344,7 @@ fn refusal(reason: &Reason) -> Verdict {
 /// What `cabi` is known to refuse of what is drawn, by words of its errors. Any other refusal hides something.
 const REFUSALS: [&str; 3] = [
     "`_Atomic` needs a scalar, or a record of",
-    "clang 18 and 19 split a record of integer and float",
+    "clang 18 and 19 take a record apart",
     "clang returns a wide vector whose lanes are no power of two",
 ];
 

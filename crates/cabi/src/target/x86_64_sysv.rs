@@ -3,13 +3,14 @@
 //! Rule 2 of the classification (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
 
 mod memory;
+mod pairs;
 mod shape;
 mod vectors;
 
 use self::shape::shape;
 use crate::class::{Class, Classes, Shape};
 use crate::error::Error;
-use crate::leaves::leaves;
+use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::plain::Plain;
 use crate::policy::Policy;
 use crate::reg::Reg::{
@@ -240,9 +241,10 @@ fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>)
     group
 }
 
-/// Whether `ty` consists of unnamed bit-fields alone.
+/// Whether `ty` consists of unnamed bit-fields alone. A flexible array is something, though it has no bytes.
 fn is_all_padding(ty: &Type) -> bool {
-    leaves(ty).all(|leaf| leaf.unnamed || leaf.width_bits == 0)
+    let nothing = |leaf: &Leaf| leaf.unnamed || leaf.width_bits == 0;
+    leaves(ty).all(|leaf| nothing(&leaf) && leaf.kind != LeafKind::FlexibleArray)
 }
 
 /// The part of a vector register: `bytes` for a vector, what is used of the eightbyte otherwise.

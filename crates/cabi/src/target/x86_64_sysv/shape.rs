@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::X86_64_SYSV;
 use super::memory::{is_counted, sends_to_memory};
+use super::pairs::is_odd_pair;
 use super::vectors::{vector_class, vector_shape};
 use crate::class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape, cleanup, merge};
 use crate::error::Error;
@@ -115,6 +116,9 @@ fn fold(
             if repeated && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT) {
                 repeat(classes, &leaf, i, own, cx);
             }
+            if reaches_on(&leaf, cx) {
+                meet(classes, &leaf, i + 1, Class::Sse, cx);
+            }
         }
     }
     Ok(true)
@@ -153,28 +157,6 @@ fn fold_record(
     own.set_part(first, &part);
     classes.merge_all(&own);
     Ok(true)
-}
-
-/// Whether LLVM's type for the first of two eightbytes is of other than 8 bytes and no `float`: a `__float128` that is no more because something
-/// else is in the second eightbyte, or one or two 16-bit floats before a second eightbyte that needs no alignment of 8.
-fn is_odd_pair(ty: &Type, classes: &Classes) -> bool {
-    use Class::{Integer, Sse};
-    if !matches!(classes.as_slice(), [Sse, Sse | Integer]) {
-        return false;
-    }
-    let mut halves = 0;
-    let (mut brains, mut others, mut second_end) = (0, 0, 0);
-    for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0) {
-        match leaf.kind {
-            LeafKind::Scalar(Scalar::F128) => return true,
-            _ if leaf.offset_bits >= 64 => second_end = second_end.max(leaf.bytes().end),
-            LeafKind::Scalar(Scalar::F16) if leaf.offset_bits < 32 => halves += 1,
-            LeafKind::Scalar(Scalar::BF16) if leaf.offset_bits < 32 => brains += 1,
-            _ => others += 1,
-        }
-    }
-    let short = others == 0 && matches!((halves, brains), (0, 1) | (2, 0) | (1, 1) | (0, 2));
-    short && second_end <= 12
 }
 
 /// Lets the vector in the first two eightbytes of a wider union go on to its end, where a compiler looks no further than these two.
@@ -266,17 +248,37 @@ fn meet(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Class
 /// The class of a leaf in the first element of an array of records, for the other elements as gcc has it: eightbyte by eightbyte
 /// the first element's classes again, whatever is there.
 fn repeat(classes: &mut Classes, leaf: &Leaf, i: usize, own: Class, cx: &mut Classify<'_, '_>) {
-    let [Some(inner), outer] = leaf.context.arrays else {
-        return;
-    };
-    for at in core::iter::once(i).chain(inner.repeats(i)) {
-        if at != i {
-            meet(classes, leaf, at, own, cx);
-        }
-        for again in outer.iter().flat_map(|outer| outer.repeats(at)) {
-            meet(classes, leaf, again, own, cx);
+    let mut same = [false; MAX_EIGHTBYTES];
+    let Some(first) = same.get_mut(i) else { return };
+    *first = true;
+    for array in leaf.context.arrays.iter().flatten() {
+        for at in 0..MAX_EIGHTBYTES {
+            if same[at] {
+                let again = array
+                    .repeats(at)
+                    .take_while(|again| *again < MAX_EIGHTBYTES);
+                again.for_each(|again| same[again] = true);
+            }
         }
     }
+    for (at, _) in same
+        .iter()
+        .enumerate()
+        .filter(|(at, same)| **same && *at != i)
+    {
+        meet(classes, leaf, at, own, cx);
+    }
+}
+
+/// Whether `leaf` ends a `_Complex _Float16` that to gcc has a class in the next eightbyte too.
+fn reaches_on(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> bool {
+    let halves = leaf.context.imaginary && leaf.kind == LeafKind::Scalar(Scalar::F16);
+    let start = leaf.offset_bits.saturating_sub(16);
+    halves
+        && !start.is_multiple_of(64)
+        && start / 64 == leaf.offset_bits / 64
+        && (start / 64 + 1) * 8 < leaf.context.end
+        && cx.choose(Policy::COMPLEX_HALVES_REACH_ON)
 }
 
 /// Refuses what no rule describes.
