@@ -11,20 +11,24 @@ use crate::corpus::Profile;
 use crate::graffiti::{Painter, Pattern};
 use crate::half::{Images, argument_types, has_result};
 use crate::judge::Judge;
-use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Scalar, Type};
+use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Type};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Settings};
+use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
 use crate::guard::{Rooms, Side};
 use crate::halves::{BUFFER, Halves, is_widened};
 use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
 
+mod around;
 mod difference;
+mod settings;
 mod together;
 
+use around::{check_call, check_return, check_widened, check_x87};
 pub use difference::{Difference, Fault, Value};
+pub use settings::all_settings;
 pub use together::Together;
 
 /// Who calls whom.
@@ -375,43 +379,6 @@ fn is_whole(pattern: &Pattern) -> bool {
     !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
 }
 
-/// The value that C's `(long long)` makes of it.
-fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> Result<(), String> {
-    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
-    let negative = signed && pattern.bytes.last().is_some_and(|top| *top >= 0x80);
-    let mut bytes = [if negative { 0xff } else { 0 }; 8];
-    for (to, from) in bytes.iter_mut().zip(&pattern.bytes) {
-        *to = *from;
-    }
-    let expected = i64::from_le_bytes(bytes);
-    match got {
-        Some(got) if got == expected => Ok(()),
-        got => Err(format!(
-            "widened it is {:#x}, expected {expected:#x}",
-            got.unwrap_or(0)
-        )),
-    }
-}
-
-/// What the thunk saw of a call that Cranelift made.
-fn check_call(plan: &Plan, halves: &Halves) -> Result<(), String> {
-    let registers = halves.registers();
-    if plan.abi.variadic_count.is_some() {
-        let al = registers.rax & 0xff;
-        if al != u64::from(plan.abi.n_sse) {
-            return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
-        }
-    }
-    let align = u64::from(plan.abi.area_align);
-    if !(registers.rsp + 8).is_multiple_of(align) {
-        return Err(format!(
-            "rsp is {:#x}: the argument area is not aligned to {align}",
-            registers.rsp
-        ));
-    }
-    Ok(())
-}
-
 /// C calls Cranelift: every variant.
 fn callees(
     ground: &Ground<'_>,
@@ -504,61 +471,6 @@ fn from_c(
         Difference::check(&round.result, &got, Value::Result, "in C")?;
     }
     Ok(())
-}
-
-/// What the thunk saw of a return that Cranelift made.
-fn check_return(plan: &Plan, halves: &Halves) -> Result<(), String> {
-    let registers = halves.registers();
-    if registers.saved != registers.saved_after {
-        return Err("a register that is the caller's was changed".to_owned());
-    }
-    if registers.rsp != registers.rsp_after {
-        return Err("rsp was changed".to_owned());
-    }
-    if let RetAbi::Indirect { echo: Some(_), .. } = plan.abi.ret
-        && registers.rax_after != registers.rdi
-    {
-        return Err(format!(
-            "rax is {:#x}, expected the address of the result, {:#x}",
-            registers.rax_after, registers.rdi
-        ));
-    }
-    Ok(())
-}
-
-/// The x87 stack is empty between calls (psABI 3.2.1, Registers). Empties it if not.
-fn check_x87() -> Result<(), String> {
-    let mut environment = [0_u8; 28];
-    // SAFETY: fnstenv writes 28 bytes, and fninit brings back the state every call begins with.
-    unsafe {
-        core::arch::asm!("fnstenv [{0}]", "fninit", in(reg) environment.as_mut_ptr(), options(nostack));
-    }
-    match [environment[8], environment[9]] {
-        [0xff, 0xff] => Ok(()),
-        tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
-    }
-}
-
-/// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
-#[must_use]
-pub fn all_settings() -> Vec<(String, Settings)> {
-    let mut all = Vec::new();
-    for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "sse2")] {
-        for (allocator, allocator_name) in [
-            (RegisterAllocator::Backtracking, "backtracking"),
-            (RegisterAllocator::SinglePass, "single_pass"),
-        ] {
-            for (level, level_name) in [(OptLevel::None, "none"), (OptLevel::Speed, "speed")] {
-                let settings = Settings::default().memory(1 << 20).opt_level(level);
-                let settings = settings.register_allocator(allocator).cpu(cpu);
-                all.push((
-                    format!("{allocator_name} {level_name} {cpu_name}"),
-                    settings,
-                ));
-            }
-        }
-    }
-    all
 }
 
 /// The cases that `judge` can be asked, those of one vector level together; the others go to `not_run` with the reason.

@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use crate::corpus::{Block, Profile};
 
 mod capability;
+#[cfg(test)]
+mod tests;
 
 use capability::TRAITS;
 pub use capability::{Capability, feature_flags, needs};
@@ -495,52 +497,4 @@ fn write(path: &Path, text: &str) -> Result<(), JudgeError> {
         what: path.display().to_string(),
         source,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn warnings_are_counted_by_name() {
-        let text = "a.c:1: warning: x [-Wfoo]\nnote: y\nb.c: warning: z [-Wfoo]\nwarning: w\n";
-        assert_eq!(count_warnings(text), "warnings: foo 2, unnamed 1");
-        assert_eq!(count_warnings("a.c: note: x\n"), "no warnings");
-    }
-
-    #[test]
-    fn a_judge_that_is_not_there_is_a_reason() {
-        let why = Judge::new("gcc", "/nonexistent/gcc").unwrap_err();
-        assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
-    }
-
-    #[test]
-    fn more_flags_stand_behind_the_commands_own() {
-        for judge in Bench::find().judges {
-            let more = judge.with_flags(&["-DWHAT=long int"]);
-            assert_eq!(
-                more.command(),
-                format!("{} '-DWHAT=long int'", judge.command())
-            );
-            more.check("WHAT f(void);", &[]).unwrap();
-            assert!(judge.check("WHAT f(void);", &[]).is_err());
-            let none = judge.with_flags(&["-mno-such-vectors"]);
-            assert!(none.vector_level().is_err());
-        }
-    }
-
-    #[test]
-    fn a_refused_half_shows_the_compilers_words() {
-        for judge in Bench::find().judges {
-            let error = judge
-                .build("int f(void) { return wrong; }", &[])
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("wrong") && error.contains("undeclared"),
-                "{error}"
-            );
-            judge.build("int f(void) { return 1; }", &[]).unwrap();
-        }
-    }
 }

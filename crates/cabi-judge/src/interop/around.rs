@@ -1,0 +1,77 @@
+//! What must hold around a call besides its values: what the thunk between the two sides saw, and the x87 stack (psABI 3.2.1, Registers).
+
+use cabi::{RetAbi, Scalar, Type};
+
+use super::Plan;
+use crate::graffiti::Pattern;
+use crate::halves::Halves;
+
+/// The value that C's `(long long)` makes of it.
+pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> Result<(), String> {
+    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
+    let negative = signed && pattern.bytes.last().is_some_and(|top| *top >= 0x80);
+    let mut bytes = [if negative { 0xff } else { 0 }; 8];
+    for (to, from) in bytes.iter_mut().zip(&pattern.bytes) {
+        *to = *from;
+    }
+    let expected = i64::from_le_bytes(bytes);
+    match got {
+        Some(got) if got == expected => Ok(()),
+        got => Err(format!(
+            "widened it is {:#x}, expected {expected:#x}",
+            got.unwrap_or(0)
+        )),
+    }
+}
+
+/// What the thunk saw of a call that Cranelift made.
+pub(super) fn check_call(plan: &Plan, halves: &Halves) -> Result<(), String> {
+    let registers = halves.registers();
+    if plan.abi.variadic_count.is_some() {
+        let al = registers.rax & 0xff;
+        if al != u64::from(plan.abi.n_sse) {
+            return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
+        }
+    }
+    let align = u64::from(plan.abi.area_align);
+    if !(registers.rsp + 8).is_multiple_of(align) {
+        return Err(format!(
+            "rsp is {:#x}: the argument area is not aligned to {align}",
+            registers.rsp
+        ));
+    }
+    Ok(())
+}
+
+/// What the thunk saw of a return that Cranelift made.
+pub(super) fn check_return(plan: &Plan, halves: &Halves) -> Result<(), String> {
+    let registers = halves.registers();
+    if registers.saved != registers.saved_after {
+        return Err("a register that is the caller's was changed".to_owned());
+    }
+    if registers.rsp != registers.rsp_after {
+        return Err("rsp was changed".to_owned());
+    }
+    if let RetAbi::Indirect { echo: Some(_), .. } = plan.abi.ret
+        && registers.rax_after != registers.rdi
+    {
+        return Err(format!(
+            "rax is {:#x}, expected the address of the result, {:#x}",
+            registers.rax_after, registers.rdi
+        ));
+    }
+    Ok(())
+}
+
+/// The x87 stack is empty between calls (psABI 3.2.1, Registers). Empties it if not.
+pub(super) fn check_x87() -> Result<(), String> {
+    let mut environment = [0_u8; 28];
+    // SAFETY: fnstenv writes 28 bytes, and fninit brings back the state every call begins with.
+    unsafe {
+        core::arch::asm!("fnstenv [{0}]", "fninit", in(reg) environment.as_mut_ptr(), options(nostack));
+    }
+    match [environment[8], environment[9]] {
+        [0xff, 0xff] => Ok(()),
+        tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
+    }
+}

@@ -1,0 +1,25 @@
+//! Under which settings of the engine calls are made.
+
+use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
+
+/// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
+#[must_use]
+pub fn all_settings() -> Vec<(String, Settings)> {
+    let mut all = Vec::new();
+    for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "sse2")] {
+        for (allocator, allocator_name) in [
+            (RegisterAllocator::Backtracking, "backtracking"),
+            (RegisterAllocator::SinglePass, "single_pass"),
+        ] {
+            for (level, level_name) in [(OptLevel::None, "none"), (OptLevel::Speed, "speed")] {
+                let settings = Settings::default().memory(1 << 20).opt_level(level);
+                let settings = settings.register_allocator(allocator).cpu(cpu);
+                all.push((
+                    format!("{allocator_name} {level_name} {cpu_name}"),
+                    settings,
+                ));
+            }
+        }
+    }
+    all
+}
