@@ -617,7 +617,7 @@ fn conventions_of_a_users_own() {
     );
     assert_eq!(
         why(of(Type::I64), &NO_SLOTS),
-        "signature: the arguments take more than 2 GiB of stack"
+        format!("long long: the arguments take more than 2 GiB of stack {linux}")
     );
     assert_eq!(
         why(of(Type::I64), &BOTH),

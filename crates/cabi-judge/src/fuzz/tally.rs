@@ -254,6 +254,9 @@ impl Results {
     /// The spans that would be counted twice.
     pub fn join(&mut self, other: Self) -> Result<(), String> {
         for new in &other.spans {
+            if new.end < new.first {
+                return Err(format!("signatures {}..{} are none", new.first, new.end));
+            }
             let overlaps =
                 |old: &&Span| old.seed == new.seed && old.first < new.end && new.first < old.end;
             if let Some(old) = self.spans.iter().find(overlaps) {

@@ -12,7 +12,7 @@ use crate::child;
 use crate::generate::Signature;
 use crate::halves::Halves;
 use crate::interop::{Difference, Direction};
-use crate::judge::{Built, JudgeError, first_error};
+use crate::judge::{Built, JudgeError, first_error, needs};
 use crate::layout::{Answer, Table, ask, facts};
 use crate::verify::batch::{self, Calls, Loaded};
 use crate::verify::{Compiler, Way};
@@ -81,10 +81,12 @@ pub(super) fn compile(
             }
             Err(JudgeError::Refused { messages, .. }) => {
                 let blamed = blamed(compiler, &sheet, &messages, mode.optimize)?;
-                let verdicts = blamed
-                    .into_iter()
-                    .map(|(i, messages)| (i, refused(&messages)));
-                sheet.decide_all(verdicts.collect());
+                let verdicts = sheet.entries.iter().filter_map(|entry| {
+                    let messages = blamed.get(&entry.index)?;
+                    Some((entry.index, refused(compiler, entry.subject(), messages)))
+                });
+                let verdicts = verdicts.collect();
+                sheet.decide_all(verdicts);
             }
             Err(other) => return Err(other.to_string()),
         }
@@ -148,15 +150,21 @@ fn blamed(
     Ok(blamed)
 }
 
-fn refused(messages: &str) -> Verdict {
+/// What compilers are known to refuse of what is drawn, by their words. Any other refusal hides something, unless a type is one that this
+/// compiler has not got.
+const REFUSALS: [&str; 1] = ["flexible array member in a struct with no named members"];
+
+fn refused(compiler: &Compiler, subject: &Subject, messages: &str) -> Verdict {
     let why = first_error(messages);
     if messages.contains("internal compiler error") || messages.contains("PLEASE submit a bug") {
         return Verdict::Theirs(format!("the compiler crashes: {why}"));
     }
-    Verdict::NotRun {
-        who: Who::Judge,
-        why,
+    let lacks = |capability| compiler.judge.has(capability).is_err();
+    if REFUSALS.contains(&why.as_str()) || needs(&subject.block).into_iter().any(lacks) {
+        let who = Who::Judge;
+        return Verdict::NotRun { who, why };
     }
+    Verdict::Differs(format!("refused by the compiler: {why}").into())
 }
 
 /// Compares the layouts, and takes those out that differ: values of other sizes cannot be sent.
