@@ -251,7 +251,7 @@ impl Results {
     /// Joins `other` to these: the same compiler under the same policy is one.
     ///
     /// # Errors
-    /// The spans that would be counted twice.
+    /// A span that ends before it begins, or spans that would be counted twice.
     pub fn join(&mut self, other: Self) -> Result<(), String> {
         for new in &other.spans {
             if new.end < new.first {
