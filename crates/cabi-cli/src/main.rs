@@ -65,8 +65,8 @@ fn main() -> ExitCode {
         Verb::Fuzz(fuzz) => return fuzz.run(),
         Verb::Merge(merge) => return merge.run(),
     };
-    match done {
-        Ok(text) => write_out(&text),
+    match done.and_then(|text| write_out(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             // Without a message the child has said it.
             if !message.is_empty() {
@@ -78,16 +78,14 @@ fn main() -> ExitCode {
 }
 
 /// Writes `text` to standard output. A reader that went away (`| head`) is no error.
-fn write_out(text: &str) -> ExitCode {
+fn write_out(text: &str) -> Result<(), String> {
     use std::io::{ErrorKind, Write};
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("standard output: {error}"));
-            ExitCode::from(2)
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
         }
+        _ => Ok(()),
     }
 }
 

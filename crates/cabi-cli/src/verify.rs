@@ -102,7 +102,7 @@ impl Verify {
         if let Some(path) = &self.junit {
             files::write(path, &files::junit(&run))?;
         }
-        crate::write_out(&report::text(&run, &absent));
+        crate::write_out(&report::text(&run, &absent))?;
         Ok(run.is_clean())
     }
 

@@ -58,7 +58,7 @@ pub(super) fn show(
     } else {
         text(results, complete)
     };
-    crate::write_out(&shown);
+    crate::write_out(&shown)?;
     Ok(results.is_clean())
 }
 

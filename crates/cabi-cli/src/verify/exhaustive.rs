@@ -39,7 +39,7 @@ pub(super) fn found(verify: &Verify) -> Result<bool, String> {
     if let Some(path) = &verify.junit {
         files::write(path, &as_junit(&all))?;
     }
-    crate::write_out(&as_text(&all, &absent));
+    crate::write_out(&as_text(&all, &absent))?;
     Ok(all.iter().all(Driven::is_clean))
 }
 
