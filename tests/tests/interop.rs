@@ -36,7 +36,7 @@ mod suite {
     use cabi_judge::guard::Rooms;
     use cabi_judge::halves::Halves;
     use cabi_judge::interop::{
-        Direction, Ground, N_ROOMS, admitted, all_settings, judge_agrees, run as run_case,
+        Direction, Fault, Ground, N_ROOMS, admitted, all_settings, judge_agrees, run as run_case,
     };
     use cabi_judge::jit::{Stop, Twist};
     use cabi_judge::judge::{Bench, Judge, judges_required};
@@ -286,7 +286,12 @@ mod suite {
         let (_, case) = job.batch.entries[index];
         let profile = job.batch.judge.profile();
         let right = Twist::default();
-        let against_itself = || judge_agrees(&ground, case, profile, index).is_err();
+        let against_itself = || {
+            matches!(
+                judge_agrees(&ground, case, profile, index),
+                Err(Fault::Failed(_))
+            )
+        };
         match run_case(
             &ground,
             case,

@@ -18,7 +18,7 @@ mod tally;
 mod trial;
 
 pub use hunt::{Plan, hunt};
-pub use tally::{Found, Results, Span, Tally};
+pub use tally::{AGAINST_ITSELF, Found, Results, Span, Tally};
 
 use crate::interop::Difference;
 

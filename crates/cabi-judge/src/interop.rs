@@ -189,33 +189,37 @@ fn is_not_lowered_yet(plan: &Plan, direction: Direction) -> bool {
 /// Whether the judge's caller and callee agree with each other about case `index`: if not, nobody can agree with both.
 ///
 /// # Errors
-/// What its callee, or its caller, has otherwise than the other meant it.
+/// [`Fault::Failed`]: what its callee, or its caller, has otherwise than the other meant it. [`Fault::Refused`]: they could not be asked.
 pub fn judge_agrees(
     ground: &Ground<'_>,
     case: &Case,
     profile: Profile,
     index: usize,
-) -> Result<(), String> {
-    let sig = case.sig(profile).map_err(|error| error.to_string())?;
+) -> Result<(), Fault> {
+    let sig = case.sig(profile);
+    let sig = sig.map_err(|error| Fault::Refused(error.to_string()))?;
     judge_agrees_under(ground, case, sig, index)
 }
 
 /// As [`judge_agrees`], for `sig` as the case's signature.
 ///
 /// # Errors
-/// What its callee, or its caller, has otherwise than the other meant it.
+/// As [`judge_agrees`].
 pub fn judge_agrees_under(
     ground: &Ground<'_>,
     case: &Case,
     sig: FnSig,
     index: usize,
-) -> Result<(), String> {
-    let plan = Plan::new(case, sig, |sig| sig, index).map_err(|fault| fault.to_string())?;
-    let callee = ground.halves.callee(index).ok_or("no callee")?;
-    rounds(&plan)
-        .iter()
-        .try_for_each(|round| from_c(ground, &plan, callee, round, &round.promoted))
-        .map_err(|difference| difference.why)
+) -> Result<(), Fault> {
+    let unasked = |why: String| Fault::Refused(why);
+    let plan =
+        Plan::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
+    let callee = ground.halves.callee(index);
+    let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
+    for round in &rounds(&plan) {
+        from_c(ground, &plan, callee, round, &round.promoted)?;
+    }
+    Ok(())
 }
 
 fn rounds(plan: &Plan) -> [Round; 2] {

@@ -206,7 +206,8 @@ fn look(
         if there.len() < Direction::ALL.len() {
             return Ok(None);
         }
-        let once = || judge_agrees_under(&ground, case, sig.clone(), 0);
+        let once =
+            || judge_agrees_under(&ground, case, sig.clone(), 0).map_err(|fault| fault.to_string());
         let agrees = passes(|| match at_every_phase(&once) {
             Ok(()) => Outcome::Passed(1),
             Err(why) => Outcome::Failed(why),

@@ -31,7 +31,7 @@ struct Sight<'a> {
     abi: &'a FnAbi,
 }
 
-/// In the order in which they are asked.
+/// In the order in which they are asked: the more special ones first.
 const PREDICATES: &[(&str, Predicate)] = &[
     ("zig-array-behind-end", |sight| {
         sight.records().any(has_array_behind_end)
@@ -50,6 +50,12 @@ const PREDICATES: &[(&str, Predicate)] = &[
     }),
     ("zig-padding-in-register", |sight| {
         sight.records().any(has_padding)
+    }),
+    ("zig-unnamed-in-memory", |sight| {
+        sight.calls_unnamed(|ty, place| {
+            let is_number = ty.as_scalar().is_some();
+            !is_number && matches!(place, Place::Stack { .. })
+        })
     }),
     ("zig-parts-one-by-one", |sight| sight.has_split()),
     ("zig-vectors-of-llvm", |sight| {
@@ -73,12 +79,6 @@ const PREDICATES: &[(&str, Predicate)] = &[
     }),
     ("zig-unnamed-half", |sight| {
         sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16))
-    }),
-    ("zig-unnamed-in-memory", |sight| {
-        sight.calls_unnamed(|ty, place| {
-            let is_number = ty.as_scalar().is_some();
-            !is_number && matches!(place, Place::Stack { .. })
-        })
     }),
     ("zig-unnamed-float128", |sight| {
         sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128))

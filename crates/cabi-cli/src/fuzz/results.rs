@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cabi_judge::fuzz::{Found, Plan, Results, Tally};
+use cabi_judge::fuzz::{AGAINST_ITSELF, Found, Plan, Results, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::xml::escape;
@@ -139,37 +139,39 @@ fn text(results: &Results, complete: bool) -> String {
     out
 }
 
-/// What was found under one compiler.
+/// What was found under one compiler. The numbers at the left add up to the signatures; what is part of another number is indented.
 fn summary(tally: &Tally) -> String {
-    let mut out = format!(
-        "{} ({}), vectors {}\n",
+    let mut lines = vec![format!(
+        "{} ({}), vectors {}",
         tally.command, tally.version, tally.vectors
-    );
-    let mut line = |n: u64, what: &str| {
-        let _ = writeln!(out, "{n:>9}  {what}");
-    };
-    line(tally.signatures, "signatures");
-    line(
-        tally.same,
-        &format!("without a difference, in {} calls", tally.calls),
-    );
-    line(tally.failures.len() as u64, "differ, unexplained");
-    for (why, n) in &tally.explained {
-        line(*n, &format!("explained: {why}"));
+    )];
+    let number = |n: u64, what: &str| format!("{n:>9}  {what}");
+    let part = |n: u64, what: &str| format!("{:>9}    {n} {what}", "");
+    lines.push(number(tally.signatures, "signatures"));
+    let same = format!("without a difference, in {} calls", tally.calls);
+    lines.push(number(tally.same, &same));
+    for (why, n) in &tally.one_direction {
+        lines.push(part(*n, &format!("in one direction only: {why}")));
     }
+    for (explanation, n) in &tally.explained {
+        if explanation != AGAINST_ITSELF {
+            let what = format!("where another compiler differs, explained: {explanation}");
+            lines.push(part(*n, &what));
+        }
+    }
+    let itself = tally.explained.get(AGAINST_ITSELF).copied().unwrap_or(0);
+    lines.push(number(itself, &format!("explained: {AGAINST_ITSELF}")));
+    let unexplained = tally.failures.len() as u64;
+    lines.push(number(unexplained, "differ, unexplained"));
     for (why, n) in &tally.not_lowered {
-        line(*n, &format!("not lowered: {why}"));
+        lines.push(number(*n, &format!("not lowered: {why}")));
     }
     for (why, n) in &tally.not_run {
-        line(*n, &format!("not run: {why}"));
+        lines.push(number(*n, &format!("not run: {why}")));
     }
-    let _ = writeln!(
-        out,
-        "{:>9.0}  a second and process; {}",
-        tally.rate(),
-        tally.coverage
-    );
-    out
+    let rate = format!("{:>9.0}  a second and process", tally.rate());
+    lines.push(format!("{rate}; {}", tally.coverage));
+    lines.join("\n") + "\n"
 }
 
 /// Results as JUnit's XML: a suite per compiler, in which what is right is one case.

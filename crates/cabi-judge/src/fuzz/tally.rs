@@ -12,7 +12,7 @@ use crate::generate::Signature;
 use crate::verify::Compiler;
 
 /// What explains a difference: the compiler has it with itself, C to C.
-pub(super) const AGAINST_ITSELF: &str = "compiler against itself";
+pub const AGAINST_ITSELF: &str = "compiler against itself";
 
 /// How many of the compiler's own differences are kept as blocks.
 pub(super) const KEPT: usize = 16;
@@ -58,7 +58,9 @@ pub struct Tally {
     pub calls: u64,
     /// Seconds that all processes at once took together, shared evenly with the other compilers.
     pub seconds: f64,
-    /// Signatures of which at least one direction is not lowered yet, by reason; those with one direction count under `same` too.
+    /// Of these, signatures of which only one direction is lowered yet, by the reason for the other.
+    pub one_direction: BTreeMap<String, u64>,
+    /// Signatures of which neither direction is lowered yet, by reason.
     pub not_lowered: BTreeMap<String, u64>,
     /// Signatures that were not tried, by who refuses them and why.
     pub not_run: BTreeMap<String, u64>,
@@ -134,6 +136,7 @@ impl Tally {
             same: 0,
             calls: 0,
             seconds: 0.0,
+            one_direction: BTreeMap::new(),
             not_lowered: BTreeMap::new(),
             not_run: BTreeMap::new(),
             explained: BTreeMap::new(),
@@ -151,7 +154,11 @@ impl Tally {
                 self.same += u64::from(*calls > 0);
                 self.calls += *calls as u64;
                 if let Some(why) = not_lowered {
-                    *self.not_lowered.entry(why.clone()).or_default() += 1;
+                    let directions = match calls {
+                        0 => &mut self.not_lowered,
+                        _ => &mut self.one_direction,
+                    };
+                    *directions.entry(why.clone()).or_default() += 1;
                 }
                 if *calls > 0
                     && let Some(case) = &judged.case
@@ -199,6 +206,7 @@ impl Tally {
         self.calls += other.calls;
         self.seconds += other.seconds;
         let maps = [
+            (&mut self.one_direction, other.one_direction),
             (&mut self.not_lowered, other.not_lowered),
             (&mut self.not_run, other.not_run),
             (&mut self.explained, other.explained),

@@ -459,20 +459,25 @@ fn ask_themselves(
             settings: &settings,
             rooms: &rooms,
         };
-        let sig = case.sig_under(job.loaded.policy).map_err(|e| e.to_string());
-        match sig.and_then(|sig| interop::judge_agrees_under(&ground, case, sig, index)) {
+        let sig = match case.sig_under(job.loaded.policy) {
+            Ok(sig) => sig,
+            Err(error) => return Outcome::Refused(error.to_string()),
+        };
+        match interop::judge_agrees_under(&ground, case, sig, index) {
             Ok(()) => Outcome::Passed(1),
-            Err(why) => Outcome::Failed(why),
+            Err(Fault::Refused(why)) => Outcome::Refused(why),
+            Err(Fault::Failed(difference)) => Outcome::Failed(difference.why),
         }
     };
     let again = child::run(&vec![1; failed.len()], at_once, one);
     check_interrupt()?;
     for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
-        let agrees = matches!(again.as_slice(), [Outcome::Passed(_)]);
+        // What could not be asked is not the compiler's fault.
+        let disagrees = matches!(again.as_slice(), [Outcome::Failed(_) | Outcome::Crashed(_)]);
         let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
         if let Some(verdict) = verdict
             && let Verdict::Differs(difference) = &*verdict
-            && !agrees
+            && disagrees
         {
             *verdict = Verdict::AgainstItself(difference.clone());
         }

@@ -173,7 +173,9 @@ fn against_itself(
         );
         let case = &cases[i].case;
         let sig = case.sig_under(policy).map_err(|error| error.to_string());
-        match sig.and_then(|sig| interop::judge_agrees_under(&ground, case, sig, i)) {
+        match sig.and_then(|sig| {
+            interop::judge_agrees_under(&ground, case, sig, i).map_err(|f| f.to_string())
+        }) {
             Ok(()) => Outcome::Passed(1),
             Err(why) => Outcome::Failed(why),
         }
