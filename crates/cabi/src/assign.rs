@@ -16,6 +16,8 @@ pub struct State {
     align: u32,
     /// Integer registers that were free when an attempt used them up.
     burnt: u8,
+    /// Whether an argument took an integer register that the compiler counts as a vector register.
+    miscounted: bool,
 }
 
 /// The most a signature's arguments may take of the stack, in bytes.
@@ -28,6 +30,7 @@ impl State {
             stack: u64::from(convention.shadow_space),
             align: convention.stack_align,
             burnt: 0,
+            miscounted: false,
         }
     }
 
@@ -66,6 +69,11 @@ impl State {
 
 /// Why a value cannot be placed.
 pub(crate) struct NoPlace(pub(crate) &'static str);
+
+const MISCOUNTED: NoPlace = NoPlace(
+    "clang counts another register than it uses for a record with halves at its start, and takes records apart where registers run out behind \
+     it; no rule describes where their parts go",
+);
 
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
 const MAX_NESTING: u8 = 16;
@@ -154,12 +162,38 @@ impl<'t, 'v> Assigner<'t, 'v> {
                     });
                 }
                 outcome => {
+                    if group.miscounted || (before.miscounted && group.parts.len() > 1) {
+                        return Err(MISCOUNTED);
+                    }
                     self.revert(before, group, !placed.is_empty());
                     return self.whole(outcome, value);
                 }
             }
         }
+        if before.miscounted {
+            self.check_miscounted(rules, value)?;
+        }
+        self.state.miscounted |= group.miscounted;
         Ok(Some(Place::Parts(placed)))
+    }
+
+    /// The compiler counts one vector register more than it used: who took the last one found none by its count.
+    fn check_miscounted(
+        &mut self,
+        rules: &'static [Rule],
+        value: Value<'_>,
+    ) -> Result<(), NoPlace> {
+        let is_vector = |part: &&Part| part.bank() == Bank::Vector;
+        let Some(part) = value.group.parts.iter().find(is_vector) else {
+            return Ok(());
+        };
+        let before = self.state;
+        let another = self.run(rules, value, Some(part.ty), 0);
+        self.state = before;
+        match another {
+            Outcome::Located(..) => Ok(()),
+            _ => Err(MISCOUNTED),
+        }
     }
 
     /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its

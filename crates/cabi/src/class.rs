@@ -48,6 +48,8 @@ pub struct Classes {
     /// Of each eightbyte, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
     used: [u8; MAX_EIGHTBYTES],
     len: u8,
+    /// Whether the first eightbyte is `Integer` where a vector register is counted.
+    pub(crate) miscounted: bool,
 }
 
 impl Classes {
@@ -58,6 +60,7 @@ impl Classes {
             classes: [Class::NoClass; MAX_EIGHTBYTES],
             used: [0; MAX_EIGHTBYTES],
             len,
+            miscounted: false,
         }
     }
 

@@ -161,6 +161,8 @@ pub struct Group {
     pub may_split: bool,
     /// The registers that are used up when they do not suffice.
     pub uses_up: &'static [Reg],
+    /// Whether the compiler counts the first part, an integer, as one in a vector register.
+    pub miscounted: bool,
 }
 
 /// What kind of place a value asks for.
@@ -396,6 +398,7 @@ impl Group {
             flags: ArgFlags::NONE,
             may_split: false,
             uses_up: &[],
+            miscounted: false,
         }
     }
 

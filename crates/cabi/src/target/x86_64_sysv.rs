@@ -204,6 +204,7 @@ fn plain_group(plain: Plain, size: u64, align: u32) -> Group {
 /// The parts that `classes` make of `ty`.
 fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), align);
+    group.miscounted = classes.miscounted;
     cx.tracer.classes(classes);
     let widest = u8::try_from(cx.vectors.bytes()).unwrap_or(16);
     let mut eightbytes = (0_u8..).step_by(8).zip(classes.used()).peekable();

@@ -55,6 +55,7 @@ pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error
             if let Some(first) = classes.as_mut_slice().first_mut() {
                 *first = Class::Integer;
             }
+            classes.miscounted = true;
             Shape::Classes(classes)
         }
         shape => shape,
