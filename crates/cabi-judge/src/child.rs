@@ -167,6 +167,15 @@ fn end_all(running: &[Child]) {
     }
 }
 
+/// Ends a child that leads a process group of its own, and all of the group.
+pub(crate) fn end_group(leader: &std::process::Child) {
+    let group = libc::pid_t::try_from(leader.id());
+    if let Ok(group) = group.map(|id| -id) {
+        // SAFETY: nobody has waited for the child, so its number, which the group has too, is still its own.
+        unsafe { libc::kill(group, libc::SIGKILL) };
+    }
+}
+
 /// Waits for the next child to end. `None` if a signal came first.
 fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
     let mut status = 0;

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::corpus::{Block, Profile};
 
 mod capability;
+mod program;
 #[cfg(test)]
 mod tests;
 
@@ -428,7 +429,7 @@ impl Judge {
         let mut command = Command::new(program);
         // Messages are compared and printed: not in the user's language.
         command.args(flags).args(args).env("LC_ALL", "C");
-        command.output().map_err(|source| JudgeError::Io {
+        program::output(command).map_err(|source| JudgeError::Io {
             what: program.to_owned(),
             source,
         })
@@ -441,12 +442,12 @@ impl fmt::Display for Judge {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(target_arch = "x86_64", unix))]
 fn was_killed(status: ExitStatus) -> bool {
     std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
 }
 
-#[cfg(not(unix))]
+#[cfg(not(all(target_arch = "x86_64", unix)))]
 fn was_killed(_: ExitStatus) -> bool {
     false
 }
