@@ -16,7 +16,7 @@ pub struct State {
     align: u32,
     /// Integer registers that were free when an attempt used them up.
     burnt: u8,
-    /// Whether an argument took an integer register that the compiler counts as a vector register.
+    /// Whether an argument or the result took an integer register that the compiler did not count.
     miscounted: bool,
 }
 
@@ -54,6 +54,11 @@ impl State {
         Some(offset)
     }
 
+    /// Notes that the compiler does not count what is taken next, if it does not count what led to `after`.
+    pub(crate) fn miscount_as(&mut self, after: Self) {
+        self.miscounted |= after.miscounted;
+    }
+
     /// Number of registers of `bank` used.
     #[must_use]
     pub fn count(&self, bank: Bank) -> u8 {
@@ -71,8 +76,8 @@ impl State {
 pub(crate) struct NoPlace(pub(crate) &'static str);
 
 const MISCOUNTED: NoPlace = NoPlace(
-    "clang counts another register than it uses for a record with halves at its start, and takes records apart where registers run out behind \
-     it; no rule describes where their parts go",
+    "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
+     describes where their parts go",
 );
 
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
@@ -137,6 +142,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         }
         let value = Value { group, role };
         if group.kind != GroupKind::Registers || group.parts.is_empty() {
+            self.state.miscounted |= group.miscounted;
             let outcome = self.run(rules, value, None, 0);
             return self.whole(outcome, value);
         }

@@ -280,12 +280,16 @@ impl Walk<'_, '_, '_> {
         let rules = self.convention.results;
         let place = self.place(ty, Role::Result, ArgFlags::NONE, rules)?;
         // Results have registers of their own.
-        self.assigner.state = before;
+        let after = core::mem::replace(&mut self.assigner.state, before);
         match place {
             Some(Place::Ignore | Place::Parts(_)) if noreturn => Ok(RetAbi::NoReturn),
             Some(Place::Ignore) => Ok(RetAbi::Ignore),
             Some(Place::Parts(parts)) => Ok(RetAbi::Parts(parts)),
-            _ => self.sret(),
+            _ => {
+                let pointer = self.sret()?;
+                self.assigner.state.miscount_as(after);
+                Ok(pointer)
+            }
         }
     }
 

@@ -161,7 +161,8 @@ pub struct Group {
     pub may_split: bool,
     /// The registers that are used up when they do not suffice.
     pub uses_up: &'static [Reg],
-    /// Whether the compiler counts the first part, an integer, as one in a vector register.
+    /// Whether the compiler counts the first part, an integer, as one in a vector register; of a result in memory, whether it does not count the
+    /// register of the pointer.
     pub miscounted: bool,
 }
 

@@ -343,7 +343,7 @@ fn refusal(reason: &Reason) -> Verdict {
 
 /// What `cabi` is known to refuse of what is drawn, by words of its errors. Any other refusal hides something.
 const REFUSALS: [&str; 4] = [
-    "clang counts another register than it uses",
+    "clang counts other registers than it uses",
     "`_Atomic` needs a scalar, or a record of",
     "clang 18 and 19 take a record apart",
     "clang returns a wide vector whose lanes are no power of two",

@@ -22,7 +22,7 @@ use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
 use crate::scalar::Scalar;
-use crate::types::Type;
+use crate::types::{Kind, Type};
 
 const INTS: &[PartType] = &[I8, I16, I32, I64];
 const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256, V512];
@@ -103,11 +103,20 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let size = u32::try_from(ty.size()).unwrap_or(align);
         group = Group::new(GroupKind::Memory, ty.size(), align.max(size));
     }
+    // clang's front end takes it for a value in registers, its back end for one in memory.
+    group.miscounted |= cx.role == Role::Result
+        && group.kind == GroupKind::Memory
+        && is_int128_vector(ty)
+        && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT);
     let int128 = matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
     if int128 && cx.role != Role::Result && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.uses_up = ARG_GPRS;
     }
     Ok(group)
+}
+
+fn is_int128_vector(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Vector(vector) if matches!(vector.lane, Scalar::Int { bits: 128, .. }))
 }
 
 /// Whether `group` has a vector register wider than 16 bytes that an argument of this function cannot have.
