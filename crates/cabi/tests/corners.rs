@@ -131,3 +131,37 @@ fn models_that_no_machine_has() {
         }
     }
 }
+
+/// A float that straddles two eightbytes, the second of which has less of it than a float of its class would.
+#[test]
+fn no_part_is_longer_than_its_value() -> Result<(), Error> {
+    let policy = Policy::ZIG;
+    for (pad, float, tail) in [
+        (49, Type::BF16, 1),
+        (49, Type::F32, 3),
+        (33, Type::F32, 1),
+        (57, Type::F64, 8),
+    ] {
+        let s = RecordBuilder::structure("s")
+            .member(Member::unnamed_bit_field(Type::I64, pad))
+            .field("m", float);
+        let s = s.packed().build(&DataModel::LP64)?;
+        for (sig, n) in [
+            (FnSig::new([s.clone()], Type::VOID), 1),
+            (FnSig::new([], s.clone()), 0),
+        ] {
+            let abi = FnAbi::new(&sig.policy(policy), &Target::X86_64_LINUX)?;
+            let parts = match (&abi.ret, abi.args.first().map(|arg| &arg.place)) {
+                (cabi::RetAbi::Parts(parts), _) | (_, Some(cabi::Place::Parts(parts))) => parts,
+                other => panic!("{other:?}"),
+            };
+            let ends = parts
+                .iter()
+                .map(|placed| placed.part.offset + placed.part.size);
+            assert_eq!(ends.max().map(u64::from), Some(s.size()), "{n}: {abi:?}");
+            let last = parts.last().map(|placed| placed.part.size);
+            assert!(last == Some(tail) || tail == 8, "{last:?} of {s}");
+        }
+    }
+    Ok(())
+}

@@ -85,6 +85,15 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         }
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
+    let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
+    if group
+        .parts
+        .iter()
+        .any(|part| ends(part) > ty.size() && part.class != Class::X87)
+    {
+        let why = "no rule says how a vector travels that starts inside of an eightbyte";
+        return Err(shape::unsupported(ty, why));
+    }
     if group.kind != GroupKind::Ignore
         && ty.as_record().is_some()
         && is_all_padding(ty)
@@ -260,8 +269,8 @@ fn is_all_padding(ty: &Type) -> bool {
 /// The part of a vector register: `bytes` for a vector, what is used of the eightbyte otherwise.
 fn sse_part(part: Part, bytes: u8) -> Part {
     let (ty, size) = match (bytes, part.size) {
-        (8, ..=2) => (F16, 2),
-        (8, ..=4) => (F32, 4),
+        (8, used @ ..=2) => (F16, used),
+        (8, used @ ..=4) => (F32, used),
         (8, used) => (F64, used),
         (16, _) => (V128, 16),
         (32, _) => (V256, 32),

@@ -304,7 +304,7 @@ fn lowerable(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Err
     Err(unsupported(ty, why))
 }
 
-fn unsupported(ty: &Type, why: &'static str) -> Error {
+pub(super) fn unsupported(ty: &Type, why: &'static str) -> Error {
     Error::Unsupported {
         ty: ty.to_string(),
         why,
