@@ -104,7 +104,10 @@ fn integer_bytes(ty: &Type) -> u64 {
     let own = first.width_bits.div_ceil(8);
     let is_integer = matches!(first.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
     let end = |leaf: &Leaf| {
-        let declared = u64::from(leaf.context.declared_align) * 8;
+        let declared = match leaf.kind {
+            LeafKind::Scalar(Scalar::Int { bits, .. }) => u64::from(bits),
+            _ => u64::from(leaf.context.declared_align) * 8,
+        };
         let bits = if leaf.bit_field {
             declared
         } else {
