@@ -1,6 +1,6 @@
 #!/bin/bash -eu
 # Builds every fuzz target into $OUT, with its dictionary, options and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
-# Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=/tmp/out .clusterfuzzlite/build.sh`.
+# Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=<a folder> .clusterfuzzlite/build.sh`.
 
 # The repository asks for a stable toolchain; the image may name a nightly itself.
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}

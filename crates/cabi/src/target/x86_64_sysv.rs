@@ -86,11 +86,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Shape::Classes(classes) => group_of(ty, &classes, align, cx),
     };
     let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
-    if group
-        .parts
-        .iter()
-        .any(|part| ends(part) > ty.size() && part.class != Class::X87)
-    {
+    if group.parts.iter().any(|part| ends(part) > ty.size()) {
         let why = "no rule says how a vector travels that starts inside of an eightbyte";
         return Err(shape::unsupported(ty, why));
     }
