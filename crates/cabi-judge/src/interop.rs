@@ -19,14 +19,16 @@ use clif_cabi_jit::{Engine, Settings};
 use crate::case::Entry;
 use crate::guard::{Rooms, Side};
 use crate::halves::{BUFFER, Halves, is_widened};
-use crate::jit::{self, Places, Stop, Target, Twist, VARIANTS, keeps_result};
+use crate::jit::{Stop, Target, Twist, VARIANTS, keeps_result};
 
 mod around;
+mod code;
 mod difference;
 mod settings;
 mod together;
 
 use around::{check_call, check_return, check_widened, check_x87};
+use code::{Code, Import};
 pub use difference::{Difference, Fault, Value};
 pub use settings::all_settings;
 pub use together::Together;
@@ -152,11 +154,34 @@ pub fn observe(
     let plan = Plan::new(case, sig, tell, index)?;
     let mut engine = Engine::new(ground.settings)?;
     let lower = Lowering::new(engine.isa())?;
-    let outcome = match direction {
-        Direction::Call => calls(ground, &plan, &mut engine, &lower, twist),
-        Direction::Callee => callees(ground, &plan, &mut engine, &lower, twist),
-    };
-    outcome.map_err(|fault| needed(fault, &plan, direction))
+    let made = every_variant(ground, &plan, &mut engine, &lower, direction, twist);
+    made.map_err(|fault| needed(fault, &plan, direction))
+}
+
+/// Builds the code of each variant, and plays all of them in each round.
+fn every_variant(
+    ground: &Ground<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+    direction: Direction,
+    twist: Twist,
+) -> Result<usize, Fault> {
+    let import = Import::declare(ground, plan, engine, lower, direction)?;
+    let mut all = Vec::new();
+    for variant in 0..VARIANTS {
+        let code = Code::build(ground, plan, engine, lower, import, variant, twist)?;
+        all.push(code);
+    }
+    engine.finalize()?;
+    let mut n = 0;
+    for round in rounds(plan) {
+        for code in &all {
+            code.play(ground, plan, engine, &round)?;
+            n += 1;
+        }
+    }
+    Ok(n)
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
@@ -239,99 +264,6 @@ fn rounds(plan: &Plan) -> [Round; 2] {
     })
 }
 
-/// Cranelift calls C: every variant, each called in another way.
-fn calls(
-    ground: &Ground<'_>,
-    plan: &Plan,
-    engine: &mut Engine,
-    lower: &Lowering,
-    twist: Twist,
-) -> Result<usize, Fault> {
-    let import = import(ground, plan, engine, lower)?;
-    let mut shims = Vec::new();
-    for variant in 0..VARIANTS {
-        shims.push(Shim::build(plan, engine, lower, import, variant, twist)?);
-    }
-    engine.finalize()?;
-    let mut n = 0;
-    for round in rounds(plan) {
-        for shim in &shims {
-            shim.play(ground, plan, engine, &round)?;
-            n += 1;
-        }
-    }
-    Ok(n)
-}
-
-/// The C callee, known to the engine.
-fn import(
-    ground: &Ground<'_>,
-    plan: &Plan,
-    engine: &mut Engine,
-    lower: &Lowering,
-) -> Result<FuncId, Fault> {
-    let missing = || Difference::from("the C half has no callee");
-    let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
-    // An engine may have those of several cases.
-    let name = format!("callee_{}", plan.index);
-    engine.bind(&name, callee)?;
-    Ok(lower.declare_import(engine, &name, &plan.told)?.id)
-}
-
-/// A function of Cranelift's that calls C.
-#[derive(Clone, Copy, Debug)]
-struct Shim {
-    variant: usize,
-    target: Target,
-    id: FuncId,
-}
-
-impl Shim {
-    fn build(
-        plan: &Plan,
-        engine: &mut Engine,
-        lower: &Lowering,
-        import: FuncId,
-        variant: usize,
-        twist: Twist,
-    ) -> Result<Self, Stop> {
-        let target = match (variant + plan.index) % 4 {
-            0 => Target::Function(import),
-            1 => Target::Pointer,
-            2 => Target::Ref(import),
-            _ => Target::OwnPointer,
-        };
-        let id = jit::shim(engine, lower, &plan.told, target, variant, twist)?;
-        Ok(Self {
-            variant,
-            target,
-            id,
-        })
-    }
-
-    fn play(
-        &self,
-        ground: &Ground<'_>,
-        plan: &Plan,
-        engine: &Engine,
-        round: &Round,
-    ) -> Result<(), Difference> {
-        let how = match self.target {
-            Target::Function(_) => "called directly",
-            Target::Ref(_) => "called by reference",
-            Target::Pointer => "called through a pointer",
-            Target::OwnPointer => "called by the caller's own instruction",
-        };
-        let side = match round.side {
-            Side::End => "objects end at a guard page",
-            Side::Start => "objects start behind a guard page",
-        };
-        let variant = self.variant;
-        let what = |found: Difference| found.inside(&format!("{how}, forms {variant}, {side}"));
-        call(ground, plan, engine, self.id, self.target, variant, round).map_err(what)
-    }
-}
-
 fn call(
     ground: &Ground<'_>,
     plan: &Plan,
@@ -381,51 +313,6 @@ fn call(
 
 fn is_whole(pattern: &Pattern) -> bool {
     !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
-}
-
-/// C calls Cranelift: every variant.
-fn callees(
-    ground: &Ground<'_>,
-    plan: &Plan,
-    engine: &mut Engine,
-    lower: &Lowering,
-    twist: Twist,
-) -> Result<usize, Fault> {
-    let mut functions = Vec::new();
-    for variant in 0..VARIANTS {
-        functions.push(function(ground, plan, engine, lower, variant, twist)?);
-    }
-    engine.finalize()?;
-    let mut n = 0;
-    for round in rounds(plan) {
-        for (variant, id) in functions.iter().enumerate() {
-            let what = |difference: Difference| difference.inside(&format!("forms {variant}"));
-            callee(ground, plan, engine, *id, &round).map_err(what)?;
-            n += 1;
-        }
-    }
-    Ok(n)
-}
-
-/// A function of Cranelift's that C calls.
-fn function(
-    ground: &Ground<'_>,
-    plan: &Plan,
-    engine: &mut Engine,
-    lower: &Lowering,
-    variant: usize,
-    twist: Twist,
-) -> Result<FuncId, Fault> {
-    let missing = || Difference::from("the C half is incomplete");
-    let places = Places {
-        seen: ground.halves.seen(),
-        offsets: &plan.images.offsets,
-        given: ground.halves.given(),
-        escape: ground.halves.escape().ok_or_else(missing)?,
-    };
-    Ok(jit::function(
-        engine, lower, &plan.told, places, variant, twist,
-    )?)
 }
 
 fn callee(

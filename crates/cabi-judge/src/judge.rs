@@ -9,7 +9,7 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Command, Output};
 
 use cabi::VectorLevel;
 use tempfile::TempDir;
@@ -409,7 +409,7 @@ impl Judge {
         }
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         // It refuses nothing if somebody ended it, or what it started: memory ran out.
-        if was_killed(output.status) || messages.contains("Killed signal terminated") {
+        if program::was_killed(output.status) || messages.contains("Killed signal terminated") {
             return Err(JudgeError::Io {
                 what: self.text.clone(),
                 source: io::Error::other(format!("{}, {}", output.status, first_error(&messages))),
@@ -440,16 +440,6 @@ impl fmt::Display for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.version)
     }
-}
-
-#[cfg(all(target_arch = "x86_64", unix))]
-fn was_killed(status: ExitStatus) -> bool {
-    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
-}
-
-#[cfg(not(all(target_arch = "x86_64", unix)))]
-fn was_killed(_: ExitStatus) -> bool {
-    false
 }
 
 /// The first error among a compiler's messages, without its place in a file that is gone.

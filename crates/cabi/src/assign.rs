@@ -193,13 +193,15 @@ impl<'t, 'v> Assigner<'t, 'v> {
         let Some(part) = value.group.parts.iter().find(is_vector) else {
             return Ok(());
         };
-        let before = self.state;
-        let another = self.run(rules, value, Some(part.ty), 0);
+        // Only asked: no register is taken, and no explanation tells of it.
+        let (before, log) = (self.state, self.tracer.pause());
+        let is_left = matches!(
+            self.run(rules, value, Some(part.ty), 0),
+            Outcome::Located(..)
+        );
         self.state = before;
-        match another {
-            Outcome::Located(..) => Ok(()),
-            _ => Err(MISCOUNTED),
-        }
+        self.tracer.resume(log);
+        is_left.then_some(()).ok_or(MISCOUNTED)
     }
 
     /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its

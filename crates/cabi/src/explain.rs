@@ -270,6 +270,16 @@ impl<'t> Tracer<'t> {
         Self(Some(log))
     }
 
+    /// Takes the log away: until [`resume`](Self::resume) nothing is written down.
+    pub(crate) fn pause(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// Goes on with the log of `paused`.
+    pub(crate) fn resume(&mut self, paused: Self) {
+        *self = paused;
+    }
+
     /// Whether steps are written down.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {

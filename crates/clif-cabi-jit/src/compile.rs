@@ -11,7 +11,7 @@ use cranelift_codegen::ir::{
     types::{F16, F128, I128},
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_codegen::{Context, RelocTarget};
 use cranelift_module::{FuncId, ModuleReloc};
 
 use crate::error::{Error, Result};
@@ -81,12 +81,12 @@ fn module_relocs(name: &str, id: FuncId, ctx: &Context) -> Result<Vec<ModuleRelo
 }
 
 /// Whether Cranelift can translate the target, which it presumes.
-fn names_something(func: &Function, target: &FinalizedRelocTarget) -> bool {
+fn names_something(func: &Function, target: &RelocTarget) -> bool {
     match target {
-        FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+        RelocTarget::ExternalName(ExternalName::User(name)) => {
             func.params.user_named_funcs().is_valid(*name)
         }
-        FinalizedRelocTarget::ExternalName(ExternalName::TestCase(_)) => false,
+        RelocTarget::ExternalName(ExternalName::TestCase(_)) => false,
         _ => true,
     }
 }

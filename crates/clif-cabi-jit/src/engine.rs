@@ -309,7 +309,7 @@ impl Engine {
         let Some(code) = ctx.compiled_code() else {
             return self.define_aligned(id, BRIDGE_ALIGN, &[], relocs);
         };
-        let align = code.buffer.alignment;
+        let align = code.buffer.min_alignment;
         self.define_aligned(id, u64::from(align), code.code_buffer(), relocs)
     }
 

@@ -7,7 +7,7 @@ mod common;
 
 use std::ffi::{c_int, c_void};
 
-use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
+use clif_cabi_jit::cranelift_codegen::RelocTarget;
 use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 use clif_cabi_jit::cranelift_codegen::ir::ExternalName;
 use clif_cabi_jit::cranelift_module::{
@@ -202,7 +202,7 @@ fn add_with_routines(engine: &mut Engine, cpu: Cpu, clif: &str) -> FuncId {
     let calls_any = relocs.any(|reloc| {
         matches!(
             reloc.target,
-            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(_))
+            RelocTarget::ExternalName(ExternalName::LibCall(_))
         )
     });
     assert!(calls_any || cpu == Cpu::Host);

@@ -1,5 +1,5 @@
 //! Where Cranelift puts each parameter and result of a CLIF signature on x86-64: a model of its argument walk
-//! (`compute_arg_locs` of the x64 backend, Cranelift 0.135), against which every lowered signature is checked.
+//! (`compute_arg_locs` of the x64 backend, Cranelift 0.137), against which every lowered signature is checked.
 //!
 //! This counts *Cranelift's* registers, not C's: it knows nothing of C types, and C's conventions are computed in
 //! `cabi`. For the `SystemV`, `Fast`, `PreserveAll` and `WindowsFastcall` conventions it answers exactly as Cranelift does under
@@ -164,8 +164,7 @@ impl Convention {
             CallConv::WindowsFastcall => Ok(Self {
                 int_params: &[Reg::Rcx, Reg::Rdx, Reg::R8, Reg::R9],
                 vector_params: &[Reg::Xmm0, Reg::Xmm1, Reg::Xmm2, Reg::Xmm3],
-                // C has one result register; the second integer is Cranelift's own.
-                vector_results: &[Reg::Xmm0],
+                // C has one result register of each class; the second ones are Cranelift's own, for Rust's scalar pairs.
                 positional: true,
                 shadow_bytes: 32,
                 ..system_v

@@ -5,27 +5,18 @@
 
 use cabi::FnSig;
 use clif_cabi::Lowering;
-use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
-use super::{
-    Difference, Direction, Fault, Ground, Plan, Shim, callee, function, import, needed, rounds,
-};
+use super::code::{Code, Import};
+use super::{Difference, Direction, Fault, Ground, Plan, needed, rounds};
 use crate::case::Case;
 use crate::jit::{Twist, VARIANTS};
 
 /// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct Together {
     engine: Engine,
-    cases: Vec<Result<(Plan, Side), Fault>>,
-}
-
-/// Cranelift's side of a case.
-#[derive(Clone, Copy, Debug)]
-enum Side {
-    Call(Shim),
-    /// Variant and function.
-    Callee(usize, FuncId),
+    cases: Vec<Result<(Plan, Code), Fault>>,
 }
 
 impl Together {
@@ -45,10 +36,13 @@ impl Together {
             let sig = sig.map_err(clif_cabi::LowerError::from)?;
             let plan = Plan::new(case, sig, |sig| sig, index)?;
             let variant = (index + turn) % VARIANTS;
-            match side(ground, &plan, &mut engine, &lower, direction, variant) {
-                Ok(side) => Ok((plan, side)),
-                Err(fault) => Err(needed(fault, &plan, direction)),
-            }
+            let right = Twist::default();
+            let code = Import::declare(ground, &plan, &mut engine, &lower, direction)
+                .and_then(|import| {
+                    Code::build(ground, &plan, &mut engine, &lower, import, variant, right)
+                })
+                .map_err(|fault| needed(fault, &plan, direction))?;
+            Ok((plan, code))
         };
         let cases = cases.into_iter().enumerate().map(&mut one).collect();
         engine.finalize()?;
@@ -60,39 +54,11 @@ impl Together {
     /// # Errors
     /// [`Fault`].
     pub fn play(&self, ground: &Ground<'_>, index: usize) -> Result<(), Fault> {
-        let (plan, side) = match self.cases.get(index) {
+        let (plan, code) = match self.cases.get(index) {
             Some(Ok(built)) => built,
             Some(Err(fault)) => return Err(fault.clone()),
             None => return Err(Difference::from("no such case").into()),
         };
-        let round = &rounds(plan)[index % 2];
-        match side {
-            Side::Call(shim) => Ok(shim.play(ground, plan, &self.engine, round)?),
-            Side::Callee(variant, id) => {
-                let what = |found: Difference| found.inside(&format!("forms {variant}"));
-                Ok(callee(ground, plan, &self.engine, *id, round).map_err(what)?)
-            }
-        }
+        Ok(code.play(ground, plan, &self.engine, &rounds(plan)[index % 2])?)
     }
-}
-
-fn side(
-    ground: &Ground<'_>,
-    plan: &Plan,
-    engine: &mut Engine,
-    lower: &Lowering,
-    direction: Direction,
-    variant: usize,
-) -> Result<Side, Fault> {
-    let right = Twist::default();
-    Ok(match direction {
-        Direction::Call => {
-            let import = import(ground, plan, engine, lower)?;
-            Side::Call(Shim::build(plan, engine, lower, import, variant, right)?)
-        }
-        Direction::Callee => Side::Callee(
-            variant,
-            function(ground, plan, engine, lower, variant, right)?,
-        ),
-    })
 }

@@ -2,7 +2,7 @@
 //! interrupted.
 
 use std::io;
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 /// Runs `command` to its end.
 ///
@@ -62,4 +62,15 @@ pub(super) fn output(mut command: Command) -> io::Result<Output> {
 #[cfg(not(all(target_arch = "x86_64", unix)))]
 pub(super) fn output(mut command: Command) -> io::Result<Output> {
     command.output()
+}
+
+/// Whether the system, or a user, ended it: then it has refused nothing.
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(super) fn was_killed(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
+}
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+pub(super) fn was_killed(_: ExitStatus) -> bool {
+    false
 }

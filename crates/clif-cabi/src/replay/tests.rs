@@ -168,8 +168,8 @@ fn refusals() {
             "result 2: no register is left for a `f128` under `system_v` on x86-64",
         ),
         (
-            sig(WindowsFastcall, [], [normal(F32), normal(F64)]),
-            "result 1: no register is left for a `f64` under `windows_fastcall` on x86-64",
+            sig(WindowsFastcall, [], [normal(F32), normal(F32), normal(F64)]),
+            "result 2: no register is left for a `f64` under `windows_fastcall` on x86-64",
         ),
         (
             sig(PreserveAll, [], [normal(I64)]),

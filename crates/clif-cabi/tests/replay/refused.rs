@@ -56,7 +56,7 @@ fn what_cranelift_refuses_is_refused() {
         types(SystemV, &[], &[I64, I64, I64]),
         types(SystemV, &[], &[F32, F32, F32]),
         types(WindowsFastcall, &[], &[I64, I64, I64]),
-        types(WindowsFastcall, &[], &[F32, F32]),
+        types(WindowsFastcall, &[], &[F32, F32, F32]),
         types(PreserveAll, &[], &[I64]),
         sig(SystemV, &[sarg(12)], &[]),
         sig(SystemV, &[sarg(MAX_STACK_BYTES), sarg(8)], &[]),
@@ -77,6 +77,7 @@ fn what_cranelift_refuses_is_refused() {
     let both_accept = [
         types(SystemV, &[I64, F128, I8X16], &[I64, I64, F128, F16]),
         types(WindowsFastcall, &[I64, F32], &[I64, I64, F64]),
+        types(WindowsFastcall, &[], &[F32, F64]),
         types(PreserveAll, &[I64], &[]),
         sig(SystemV, &[SRET, sarg(16)], &[]),
     ];
