@@ -35,12 +35,12 @@ pub enum Stop {
 
 impl From<LowerError> for Stop {
     fn from(error: LowerError) -> Self {
-        match error {
+        match error.cause() {
             LowerError::Unsupported { why, .. }
             | LowerError::Abi(cabi::Error::Unsupported { why, .. }) => {
-                Self::Refused(why.to_owned())
+                Self::Refused((*why).to_owned())
             }
-            other => Self::Failed(other.to_string()),
+            _ => Self::Failed(error.to_string()),
         }
     }
 }
@@ -96,7 +96,7 @@ pub enum Target {
     Ref(FuncId),
     /// The shim's third parameter.
     Pointer,
-    /// The same, by an instruction of the shim's own: values in, values out.
+    /// The same, by an instruction of the shim's own: callee, values in, values out.
     OwnPointer,
 }
 
@@ -180,7 +180,7 @@ pub fn shim(
                 3 => Ret::Ignore,
                 _ => Ret::memory(ret),
             };
-            let own = target == Target::OwnPointer && !sig.is_variadic();
+            let own = target == Target::OwnPointer;
             let target = match target {
                 Target::Function(id) => Callee::from(id),
                 Target::Ref(id) => Callee::from(engine.declare_func_in_func(id, builder.func)),
@@ -188,9 +188,9 @@ pub fn shim(
             };
             let mut bridges = Twisted { engine, twist };
             let returned = if own {
+                let callable = lower.callee(&mut bridges, builder, &plan, target)?;
                 let values = lower.values_in(builder, &plan, &args, wanted)?;
-                let signature = builder.import_signature(plan.signature().clone());
-                let call = builder.ins().call_indirect(signature, callee, &values);
+                let call = callable.call(builder, &values)?;
                 let results = Values::from_slice(builder.inst_results(call));
                 lower.values_out(&mut bridges, builder, &plan, &results, wanted)?
             } else {
@@ -415,7 +415,7 @@ fn write_down(
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
         (2, _) if !pieces.is_empty() => {
-            let values = entry.pieces(i).unwrap_or_default();
+            let values = entry.pieces(builder, i)?;
             for (piece, value) in pieces.iter().zip(values) {
                 store_piece(builder, piece, value, to);
             }

@@ -1,5 +1,7 @@
 //! Signatures: what a function, or one call of a variadic function, takes and returns.
 
+use core::fmt;
+
 use smallvec::SmallVec;
 
 use crate::data_model::DataModel;
@@ -179,6 +181,39 @@ impl FnSig {
     #[must_use]
     pub fn is_noreturn(&self) -> bool {
         self.noreturn
+    }
+}
+
+/// As C writes a function's type: `int (void *, ...)`. The unnamed arguments of one call follow the dots: `int (void *, ..., double)`.
+/// Policy, vector level and flags are not shown.
+///
+/// # Example
+/// ```
+/// use cabi::{FnSig, Type};
+/// let ldexp = FnSig::new([Type::F64, Type::I32], Type::F64);
+/// assert_eq!(ldexp.to_string(), "double (double, int)");
+/// ```
+impl fmt::Display for FnSig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.noreturn {
+            f.write_str("_Noreturn ")?;
+        }
+        write!(f, "{} (", self.result)?;
+        for (i, param) in self.params.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            let dots = if i == self.n_named { "..., " } else { "" };
+            write!(f, "{comma}{dots}{}", param.ty)?;
+        }
+        if self.variadic && self.params.len() == self.n_named {
+            f.write_str(if self.n_named == 0 { "..." } else { ", ..." })?;
+        } else if self.params.is_empty() {
+            f.write_str("void")?;
+        }
+        f.write_str(")")?;
+        match self.convention {
+            Some(convention) => write!(f, " in the convention {}", convention.name),
+            None => Ok(()),
+        }
     }
 }
 

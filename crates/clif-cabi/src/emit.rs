@@ -1,17 +1,18 @@
 //! Emits calls, entries and returns: what the plans of `realize` say, as CLIF.
 
 mod call;
-mod check;
+pub(crate) mod check;
 mod convert;
 mod entry;
 mod forms;
 mod lanes;
 mod memory;
+mod ret;
 
 pub(crate) use call::CallSite;
 
 pub use entry::Entry;
-pub use forms::{Arg, Callee, Ret, Returned};
+pub use forms::{Arg, Callable, Callee, Code, Ret, Returned};
 
 use cranelift_codegen::ir::Value;
 use smallvec::SmallVec;

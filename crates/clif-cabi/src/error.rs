@@ -2,15 +2,36 @@
 
 use std::fmt;
 
+use cabi::FnSig;
 use cranelift_codegen::ir;
 use cranelift_module::ModuleError;
 
 use crate::replay::ReplayError;
 
 /// Why lowering was refused. No instruction has been emitted for the call or return in question.
+///
+/// What is about one function comes as [`LowerError::In`], so a refusal is matched through [`LowerError::cause`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LowerError {
+    /// What was refused is about this function.
+    In {
+        /// Its name where it is known, and its C signature.
+        function: String,
+        /// Why.
+        error: Box<LowerError>,
+    },
+    /// A name is declared again, and the two declarations have different CLIF signatures.
+    Redeclared {
+        /// The name.
+        name: String,
+        /// The C signature it has; its CLIF signature if it was not declared through this lowering.
+        first: String,
+        /// The C signature it was to have.
+        now: String,
+        /// What to do, if the two look alike.
+        hint: &'static str,
+    },
     /// The type or signature has no place in the convention.
     Abi(cabi::Error),
     /// The instruction set or its flags are not ones this crate lowers for.
@@ -45,6 +66,13 @@ pub enum LowerError {
         /// Given.
         found: usize,
     },
+    /// A variadic function is called with unnamed arguments, whose types are not known.
+    Unnamed {
+        /// Named parameters of the signature.
+        named: usize,
+        /// Arguments given.
+        found: usize,
+    },
     /// A value that is not of the form or type its parameter needs.
     Value {
         /// `argument 2`, `result`.
@@ -54,6 +82,13 @@ pub enum LowerError {
         /// What would do.
         expected: String,
         /// What was given.
+        found: String,
+    },
+    /// Values of a call instruction that are not of its signature.
+    Values {
+        /// The types of the signature's parameters.
+        expected: String,
+        /// The types of the values.
         found: String,
     },
     /// The function being built is not set up for what was asked.
@@ -71,6 +106,30 @@ pub enum LowerError {
 }
 
 impl LowerError {
+    /// The refusal itself, without the function it is about.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::In { error, .. } => error.cause(),
+            other => other,
+        }
+    }
+
+    /// The same error, about the function `name` of `sig`.
+    pub(crate) fn of(self, name: Option<&str>, sig: &FnSig) -> Self {
+        let error = match self {
+            Self::In { error, .. } => error,
+            // It names the function itself.
+            Self::Redeclared { .. } => return self,
+            other => Box::new(other),
+        };
+        let function = match name {
+            Some(name) => format!("{name}, {sig}"),
+            None => sig.to_string(),
+        };
+        Self::In { function, error }
+    }
+
     pub(crate) fn value(what: String, ty: &cabi::Type, expected: String, found: ir::Type) -> Self {
         // `Display` of an invalid type panics.
         let found = if found.is_invalid() {
@@ -90,6 +149,19 @@ impl LowerError {
 impl fmt::Display for LowerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::In { function, error } => write!(f, "{function}: {error}"),
+            Self::Redeclared {
+                name,
+                first,
+                now,
+                hint,
+            } => {
+                write!(f, "{name} is declared as {first}, and now as {now}")?;
+                match *hint {
+                    "" => Ok(()),
+                    hint => write!(f, ": {hint}"),
+                }
+            }
             Self::Abi(error) => error.fmt(f),
             Self::Isa { why } => f.write_str(why),
             Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
@@ -104,12 +176,19 @@ impl fmt::Display for LowerError {
                     "{what}: the convention has it in {expected}, Cranelift in {found}"
                 )
             }
-            Self::ArgumentCount { expected, found } => {
-                write!(
-                    f,
-                    "the signature has {expected} parameters, and {found} arguments are given"
-                )
-            }
+            Self::ArgumentCount { expected, found } => write!(
+                f,
+                "the signature has {}, and {} given",
+                count(*expected, "parameter"),
+                given(*found)
+            ),
+            Self::Unnamed { named, found } => write!(
+                f,
+                "it is variadic with {}, and {} given: use `call_variadic`, or the signature of this call \
+                 (`FnSig::at_call`), which know the types of the unnamed ones",
+                count(*named, "named parameter"),
+                given(*found)
+            ),
             Self::Value {
                 what,
                 ty,
@@ -118,6 +197,9 @@ impl fmt::Display for LowerError {
             } => {
                 write!(f, "{what}, {ty}: expected {expected}, found {found}")
             }
+            Self::Values { expected, found } => {
+                write!(f, "the call takes the values {expected}, found {found}")
+            }
             Self::Function { why } => write!(f, "the function being built: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Bridge { why } => f.write_str(why),
@@ -125,9 +207,19 @@ impl fmt::Display for LowerError {
     }
 }
 
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn given(n: usize) -> String {
+    let verb = if n == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(n, "argument"))
+}
+
 impl std::error::Error for LowerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::In { error, .. } => error.source(),
             Self::Abi(error) => Some(error),
             Self::Replay(error) => Some(error),
             Self::Module(error) => Some(error),

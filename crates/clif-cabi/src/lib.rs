@@ -22,7 +22,7 @@ pub mod replay;
 mod sysv;
 
 pub use bridge::{Bridge, BridgeCode, Bridges};
-pub use emit::{Arg, Callee, Entry, Ret, Returned, Values};
+pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
 pub use error::LowerError;
 pub use lowering::{Function, Lowering};
 pub use pieces::{Piece, Pieces, value_type};

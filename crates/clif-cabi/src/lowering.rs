@@ -5,24 +5,36 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use cabi::{FnAbi, FnSig, Target};
-use cranelift_codegen::ir::{Block, Value};
+use cranelift_codegen::ir::{Block, Signature, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{FuncId, Linkage, Module, ModuleError};
 use smallvec::SmallVec;
 
 use crate::bridge::Bridges;
-use crate::emit::{Arg, CallSite, Callee, Entry, Ret, Returned};
+use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::realize::{CallPlan, EntryPlan};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Function {
-    /// Its number in the module.
+    /// Its id in the module.
     pub id: FuncId,
+    /// Its name, for messages.
+    pub name: String,
     /// Its C signature.
     pub sig: FnSig,
+}
+
+impl Function {
+    /// A function that was declared by other means than [`Lowering::declare_import`] and [`Lowering::declare_export`].
+    #[must_use]
+    pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
+        let name = name.to_string();
+        Self { id, name, sig }
+    }
 }
 
 /// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature.
@@ -31,6 +43,8 @@ pub struct Lowering {
     config: TargetFrontendConfig,
     calls: Cache<CallPlan>,
     entries: Cache<EntryPlan>,
+    /// What was declared, by name: for the message when another signature is declared for it.
+    declared: RwLock<HashMap<String, FnSig>>,
 }
 
 type Cache<T> = RwLock<HashMap<FnSig, Arc<T>>>;
@@ -74,6 +88,7 @@ impl Lowering {
             config,
             calls: Cache::default(),
             entries: Cache::default(),
+            declared: RwLock::default(),
         })
     }
 
@@ -119,13 +134,9 @@ impl Lowering {
         name: &str,
         sig: &FnSig,
     ) -> Result<Function, LowerError> {
-        let plan = self.call_plan(sig)?;
+        let plan = self.call_plan(sig).map_err(|e| e.of(Some(name), sig))?;
         // Calls bring their own signature along; the declared one only has to be the same each time.
-        let id = module.declare_function(name, Linkage::Import, plan.signature())?;
-        Ok(Function {
-            id,
-            sig: sig.clone(),
-        })
+        self.declare(module, name, sig, (Linkage::Import, plan.signature()))
     }
 
     /// Declares a function that this module defines and others may call.
@@ -138,12 +149,60 @@ impl Lowering {
         name: &str,
         sig: &FnSig,
     ) -> Result<Function, LowerError> {
-        let plan = self.entry_plan(sig)?;
-        let id = module.declare_function(name, Linkage::Export, plan.signature())?;
-        Ok(Function {
-            id,
-            sig: sig.clone(),
-        })
+        let plan = self.entry_plan(sig).map_err(|e| e.of(Some(name), sig))?;
+        self.declare(module, name, sig, (Linkage::Export, plan.signature()))
+    }
+
+    fn declare(
+        &self,
+        module: &mut dyn Module,
+        name: &str,
+        sig: &FnSig,
+        (linkage, signature): (Linkage, &Signature),
+    ) -> Result<Function, LowerError> {
+        match module.declare_function(name, linkage, signature) {
+            Ok(id) => {
+                let mut declared = self.declared.write().unwrap_or_else(|e| e.into_inner());
+                declared.entry(name.to_string()).or_insert(sig.clone());
+                Ok(Function::new(id, name, sig.clone()))
+            }
+            Err(ModuleError::IncompatibleSignature(_, first, _)) => {
+                Err(self.redeclared(name, sig, &first))
+            }
+            Err(error) => Err(LowerError::from(error).of(Some(name), sig)),
+        }
+    }
+
+    /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
+    fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
+        let declared = self.declared.read().unwrap_or_else(|e| e.into_inner());
+        // It may have been declared in another module, or not by this lowering.
+        let known = declared.get(name).filter(|known| {
+            let call = self.call_plan(known);
+            let entry = self.entry_plan(known);
+            call.is_ok_and(|plan| plan.signature() == first)
+                || entry.is_ok_and(|plan| plan.signature() == first)
+        });
+        let (first, now) = match known {
+            Some(known) => (known.to_string(), sig.to_string()),
+            None => (format!("`{first}` in CLIF"), sig.to_string()),
+        };
+        let hint = match known {
+            Some(known) if known == sig => {
+                "a function that the module both calls and defines is declared once, by `declare_export`"
+            }
+            Some(_) if first == now => {
+                "they differ in the layout of a type, the policy, the vector level or flags"
+            }
+            _ => "",
+        };
+        let name = name.to_string();
+        LowerError::Redeclared {
+            name,
+            first,
+            now,
+            hint,
+        }
     }
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
@@ -162,18 +221,27 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let plan = self.call_plan(sig)?;
-        let mut site = CallSite {
-            plan: &plan,
-            builder,
-        };
-        site.emit(bridges, callee.into(), args, ret)
+        self.emit_call(bridges, builder, callee.into(), sig, args, ret)
+            .map_err(|error| error.of(None, sig))
+    }
+
+    fn emit_call(
+        &self,
+        bridges: &mut dyn Bridges,
+        builder: &mut FunctionBuilder<'_>,
+        callee: Callee,
+        sig: &FnSig,
+        args: &[Arg],
+        ret: Ret,
+    ) -> Result<Returned, LowerError> {
+        let plan = &self.call_plan(sig)?;
+        CallSite { plan, builder }.emit(bridges, callee, args, ret)
     }
 
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`].
+    /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic function has named ones.
     pub fn call(
         &self,
         bridges: &mut dyn Bridges,
@@ -182,7 +250,9 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.call_sig(bridges, builder, function.id, &function.sig, args, ret)
+        let Function { id, name, sig } = function;
+        self.emit_call(bridges, builder, (*id).into(), sig, args, ret)
+            .map_err(|error| error.of(Some(name), sig))
     }
 
     /// Emits a call of the variadic `function` with arguments behind the named ones, of the types `unnamed`. The default argument
@@ -200,21 +270,10 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let unnamed: SmallVec<[cabi::Type; 8]> = unnamed.into_iter().collect();
-        let first = function.sig.n_named();
-        for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
-            // Read as what it is promoted to, it would be read behind its end.
-            if matches!(arg, Arg::Memory { .. }) && cabi::promote(ty) != *ty {
-                return Err(LowerError::Value {
-                    what: format!("argument {i}"),
-                    ty: ty.to_string(),
-                    expected: format!("a value promoted to {}", cabi::promote(ty)),
-                    found: "an address".into(),
-                });
-            }
-        }
-        let sig = function.sig.at_call(unnamed)?;
-        self.call_sig(bridges, builder, function.id, &sig, args, ret)
+        let Function { id, name, sig } = function;
+        let call = at_call(sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
+        self.emit_call(bridges, builder, (*id).into(), &call, args, ret)
+            .map_err(|error| error.of(Some(name), &call))
     }
 
     /// The level below [`Lowering::call_sig`]: the values for a `call`, `call_indirect` or `try_call` of one's own with
@@ -229,7 +288,62 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        CallSite { plan, builder }.values_in(args, ret)
+        CallSite { plan, builder }
+            .values_in(args, ret)
+            .map_err(|error| error.of(None, &plan.sig))
+    }
+
+    /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. Every way to call has it:
+    /// [`Callable::call`], or an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`].
+    ///
+    /// # Example: a variadic function through a pointer, with an instruction of one's own
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{Context, ir::{self, InstBuilder}, isa, settings::{self, Configurable}};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # use clif_cabi::cranelift_module::Module;
+    /// # let names = clif_cabi::cranelift_module::default_libcall_names();
+    /// # let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
+    /// # let mut module = cranelift_jit::JITModule::new(cranelift_jit::JITBuilder::with_flags(&flags, names).unwrap());
+    /// # let mut ctx = module.make_context();
+    /// # let mut fctx = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);
+    /// use clif_cabi::cabi::{FnSig, Type};
+    /// use clif_cabi::{Arg, Code, Ret, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(module.isa())?;
+    /// // int call(int (*printf)(const char *, ...), const char *format, double x) { return printf(format, x); }
+    /// let sig = FnSig::new([Type::FN_PTR, Type::PTR, Type::F64], Type::I32);
+    /// let (_, entry) = lower.begin(&mut builder, &sig)?;
+    /// let printf = entry.value(&mut builder, 0)?;
+    /// let args = [1, 2].map(|i| entry.value(&mut builder, i).map(Arg::value));
+    /// let [format, x] = args;
+    ///
+    /// let plan = lower.call_plan(&FnSig::new([Type::PTR], Type::I32).variadic().at_call([Type::F64])?)?;
+    /// let callable = lower.callee(&mut module, &mut builder, &plan, printf)?;
+    /// let values = lower.values_in(&mut builder, &plan, &[format?, x?], Ret::Value)?;
+    /// // `try_call` takes the same: the function, the signature for its exception table, the values.
+    /// let Code::Function(stub) = callable.code else { unreachable!("it sets AL") };
+    /// let inst = builder.ins().call(stub, &callable.args(&values));
+    /// let results = builder.inst_results(inst).to_vec();
+    /// let n = lower.values_out(&mut module, &mut builder, &plan, &results, Ret::Value)?;
+    /// entry.ret(&mut module, &mut builder, n.value().map(Arg::value).as_ref())?;
+    /// # builder.finalize(module.target_config());
+    /// # clif_cabi::cranelift_codegen::verify_function(&ctx.func, module.isa().flags()).unwrap();
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LowerError`] for a callee that `builder`'s function or the module has not.
+    pub fn callee(
+        &self,
+        bridges: &mut dyn Bridges,
+        builder: &mut FunctionBuilder<'_>,
+        plan: &CallPlan,
+        callee: impl Into<Callee>,
+    ) -> Result<Callable, LowerError> {
+        CallSite { plan, builder }
+            .callee(bridges, callee.into())
+            .map_err(|error| error.of(None, &plan.sig))
     }
 
     /// The result of such a call, from the values it returned; behind one that never returns, a trap. It belongs right behind the call: a
@@ -245,7 +359,62 @@ impl Lowering {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        CallSite { plan, builder }.values_out(bridges, results, ret)
+        CallSite { plan, builder }
+            .values_out(bridges, results, ret)
+            .map_err(|error| error.of(None, &plan.sig))
+    }
+
+    /// Begins a function of `sig`, in whose builder there is nothing yet: its CLIF signature, its first block with the parameters, switched
+    /// to and sealed, and the arguments.
+    ///
+    /// # Example
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # struct None;
+    /// # impl clif_cabi::Bridges for None {
+    /// #     fn bridge(&mut self, _: clif_cabi::Bridge, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// # }
+    /// # let bridges = &mut None;
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+    /// use clif_cabi::{Arg, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// // struct pair { double x; long n; };  struct pair same(struct pair p) { return p; }
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+    /// let pair = pair.build(lower.target().data_model())?;
+    /// let (_block, entry) = lower.begin(&mut builder, &FnSig::new([pair.clone()], pair))?;
+    /// let pieces = entry.pieces(&mut builder, 0)?;
+    /// entry.ret(bridges, &mut builder, Some(&Arg::pieces(&pieces)))?;
+    /// # builder.finalize(isa.frontend_config());
+    /// assert!(func.to_string().contains("(f64, i64) -> f64, i64 system_v"));
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if the builder has been used already, or its function has another signature; [`LowerError`] for what cannot
+    /// be lowered.
+    pub fn begin(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        sig: &FnSig,
+    ) -> Result<(Block, Entry), LowerError> {
+        let about = |error: LowerError| error.of(None, sig);
+        let plan = self.entry_plan(sig).map_err(about)?;
+        check::unbegun(builder, plan.signature()).map_err(about)?;
+        builder.func.signature = plan.signature().clone();
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        // Only in the layout it counts as the function's first, which is reachable without a jump.
+        builder.ensure_inserted_block();
+        Ok((block, self.enter(builder, block, sig)?))
     }
 
     /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`], and its parameters have
@@ -259,8 +428,32 @@ impl Lowering {
         block: Block,
         sig: &FnSig,
     ) -> Result<Entry, LowerError> {
-        Entry::new(self.entry_plan(sig)?, builder, block, self.config)
+        let plan = self.entry_plan(sig);
+        plan.and_then(|plan| Entry::new(plan, builder, block, self.config))
+            .map_err(|error| error.of(None, sig))
     }
+}
+
+/// The signature of a call of the variadic `sig` with `unnamed` arguments, whose values `args` ends with.
+fn at_call(
+    sig: &FnSig,
+    unnamed: impl IntoIterator<Item = cabi::Type>,
+    args: &[Arg],
+) -> Result<FnSig, LowerError> {
+    let unnamed: SmallVec<[cabi::Type; 8]> = unnamed.into_iter().collect();
+    let first = sig.n_named();
+    for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
+        // Read as what it is promoted to, it would be read after its end.
+        if matches!(arg, Arg::Memory { .. }) && cabi::promote(ty) != *ty {
+            return Err(LowerError::Value {
+                what: format!("argument {i}"),
+                ty: ty.to_string(),
+                expected: format!("a value promoted to {}", cabi::promote(ty)),
+                found: "an address".into(),
+            });
+        }
+    }
+    Ok(sig.at_call(unnamed)?)
 }
 
 fn cached<T>(

@@ -23,7 +23,7 @@ use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::CallConv;
 
 use crate::error::LowerError;
-use crate::pieces::{Piece, Pieces, objection, placed_pieces, x87_pieces};
+use crate::pieces::{Piece, Pieces, objection, pieces_of, placed_pieces, x87_pieces};
 use crate::replay::{ClifPlace, replay};
 
 /// The integer registers System V passes arguments in, the class a stack word must find exhausted.
@@ -56,21 +56,29 @@ impl RetPlan {
             RetAbi::Parts(parts) => parts,
             _ => {
                 return Err(unsupported(
-                    sig.result(),
+                    format!("result, {}", sig.result()),
                     "this kind of result is not lowered",
                     target,
                 ));
             }
         };
         if let Some(why) = parts.iter().find_map(objection) {
-            return Err(unsupported(sig.result(), why, target));
+            return Err(unsupported(
+                format!("result, {}", sig.result()),
+                why,
+                target,
+            ));
         }
         if parts
             .iter()
             .any(|part| matches!(part.loc, Loc::Reg(Reg::Xmm2 | Reg::Xmm3)))
         {
             let why = "results in more than two vector registers are not lowered yet";
-            return Err(unsupported(sig.result(), why, target));
+            return Err(unsupported(
+                format!("result, {}", sig.result()),
+                why,
+                target,
+            ));
         }
         if matches!(parts.first().map(|part| part.loc), Some(Loc::Reg(Reg::St0))) {
             return Ok(Self::X87(x87_pieces(if parts.len() == 2 { 2 } else { 1 })));
@@ -204,6 +212,23 @@ impl Params {
     }
 }
 
+/// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
+const MAX_WORDS_BYTES: u64 = 64;
+
+/// The pieces of a stack argument of `size` bytes, the same for caller and callee: its own type or its words. `None` for a large one, which
+/// is in memory only.
+pub(crate) fn stack_pieces(
+    ty: &cabi::Type,
+    place: &Place,
+    size: u64,
+    abi: &FnAbi,
+) -> Option<Pieces> {
+    if let Some(own) = own_type(ty, abi) {
+        return Some(Pieces::from_slice(&[own]));
+    }
+    (size <= MAX_WORDS_BYTES).then(|| pieces_of(ty, place))
+}
+
 /// Whether a stack argument can be a CLIF parameter of its own type: a scalar or 16-byte vector whose class is exhausted before it.
 pub(crate) fn own_type(ty: &cabi::Type, abi: &FnAbi) -> Option<Piece> {
     let value = crate::pieces::value_type(ty)?;
@@ -235,14 +260,13 @@ pub(crate) fn own_type(ty: &cabi::Type, abi: &FnAbi) -> Option<Piece> {
 /// Refuses what no plan can be made for.
 pub(crate) fn check_args(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<(), LowerError> {
     if abi.area_align > 16 {
-        let over_aligned = sig
-            .params()
-            .iter()
-            .zip(&abi.args)
-            .find(|(_, arg)| matches!(arg.place, Place::Stack { align, .. } if align > 16));
+        let over_aligned =
+            sig.params().iter().zip(&abi.args).enumerate().find(
+                |(_, (_, arg))| matches!(arg.place, Place::Stack { align, .. } if align > 16),
+            );
         let what = over_aligned.map_or_else(
             || "the stack".to_string(),
-            |(param, _)| param.ty.to_string(),
+            |(i, (param, _))| format!("argument {i}, {}", param.ty),
         );
         return Err(LowerError::Unsupported {
             what,
@@ -257,7 +281,7 @@ pub(crate) fn check_args(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<()
             target: target.name().to_string(),
         });
     }
-    for (param, arg) in sig.params().iter().zip(&abi.args) {
+    for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let nest = param.flags.has(cabi::ArgFlags::NEST);
         let why = if nest && arg.place != Place::Ignore {
             Some("a static chain is not lowered yet")
@@ -265,7 +289,11 @@ pub(crate) fn check_args(sig: &FnSig, abi: &FnAbi, target: &Target) -> Result<()
             place_objection(&arg.place, abi.area_bytes)
         };
         if let Some(why) = why {
-            return Err(unsupported(&param.ty, why, target));
+            return Err(unsupported(
+                format!("argument {i}, {}", param.ty),
+                why,
+                target,
+            ));
         }
     }
     Ok(())
@@ -313,9 +341,9 @@ fn place_objection(place: &Place, area_bytes: u64) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn unsupported(ty: &cabi::Type, why: &'static str, target: &Target) -> LowerError {
+pub(crate) fn unsupported(what: String, why: &'static str, target: &Target) -> LowerError {
     LowerError::Unsupported {
-        what: ty.to_string(),
+        what,
         why,
         target: target.name().to_string(),
     }

@@ -113,7 +113,7 @@ fn refused(bridges: bool, sig: &FnSig, args: &[Arg], ret: Ret, message: &str) {
     let (done, n, _) = building(|builder, address, _| {
         lowering().call_sig(&mut Any(bridges), builder, address, sig, args, ret)
     });
-    assert_eq!(done.unwrap_err().to_string(), message);
+    assert_eq!(done.unwrap_err().to_string(), format!("{sig}: {message}"));
     assert_eq!(n, 0, "instructions before: {message}");
 }
 
@@ -132,7 +132,7 @@ fn nowhere() -> Value {
 #[test]
 fn calls_refused_emit_nothing() {
     let big = FnSig::new([Type::I32], bytes(40));
-    let count = "the signature has 1 parameters, and 0 arguments are given";
+    let count = "the signature has 1 parameter, and 0 arguments are given";
     refused(true, &big, &[], Ret::Ignore, count);
     let int = FnSig::new([Type::I32, Type::I32], Type::I32);
     let [good, bad] = [Arg::value(Value::from_u32(0)), Arg::value(nowhere())];
@@ -144,7 +144,7 @@ fn calls_refused_emit_nothing() {
     let memory = [Arg::memory(nowhere()), Arg::memory(nowhere())];
     refused(true, &int, &memory, Ret::Ignore, none);
     let pieces = [Arg::pieces(&[nowhere()]), good];
-    let other = "argument 0, int: expected i32, found 1 other pieces";
+    let other = "argument 0, int: expected the pieces [i32], found [no value]";
     refused(true, &int, &pieces, Ret::Ignore, other);
 
     let result = FnSig::new([], Type::I32);
@@ -153,7 +153,7 @@ fn calls_refused_emit_nothing() {
     let address = "result, int: expected an address, found no value";
     refused(true, &result, &[], Ret::memory(nowhere()), address);
     let sret = FnSig::new([], bytes(1 << 40));
-    let room = "result, struct bytes: expected an address to put it at, found Ignore";
+    let room = "result, struct bytes: expected Ret::Memory, as no stack frame has room for it, found Ret::Ignore";
     refused(true, &sret, &[], Ret::Ignore, room);
 
     let x87 = FnSig::new([bytes(40)], Type::F80);
@@ -180,8 +180,8 @@ fn functions_of_another_module() {
         let (done, n, _) = building(|builder, _, _| {
             lower.call_sig(&mut module, builder, id, &sig, &[], Ret::Ignore)
         });
-        let message = "the function does not belong to this module";
-        assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
+        let message = format!("{sig}: the function does not belong to this module");
+        assert_eq!((done.unwrap_err().to_string(), n), (message, 0));
     }
     module.finalize_definitions().unwrap();
 }
@@ -190,18 +190,15 @@ fn functions_of_another_module() {
 #[test]
 fn unpromoted_in_memory() {
     let sig = FnSig::new([Type::PTR], Type::I32).variadic();
-    let printf = clif_cabi::Function {
-        id: FuncId::from_u32(0),
-        sig,
-    };
+    let printf = clif_cabi::Function::new(FuncId::from_u32(0), "printf", sig);
     for (ty, message) in [
         (
             Type::F32,
-            "argument 1, float: expected a value promoted to double, found an address",
+            "printf, int (void *, ...): argument 1, float: expected a value promoted to double, found an address",
         ),
         (
             Type::U8,
-            "argument 1, unsigned char: expected a value promoted to int, found an address",
+            "printf, int (void *, ...): argument 1, unsigned char: expected a value promoted to int, found an address",
         ),
     ] {
         let (done, n, _) = building(|builder, address, _| {
@@ -222,14 +219,15 @@ fn callees_that_are_none() {
             call.unwrap_err().to_string()
         })
     });
-    let expected = ["f64", "no value"]
-        .map(|found| format!("callee, void (*)(): expected an address, found {found}"));
+    let expected = ["f64", "no value"].map(|found| {
+        format!("void (void): callee, void (*)(): expected an address, found {found}")
+    });
     assert_eq!((done, n), (expected, 0));
     let (done, n, _) = building(|builder, _, _| {
         let callee = FuncRef::from_u32(7);
         lower.call_sig(&mut Any(true), builder, callee, &sig, &args, Ret::Ignore)
     });
-    let message = "the function being built: it has not imported what it calls";
+    let message = "void (void): the function being built: it has not imported what it calls";
     assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
 }
 
@@ -279,20 +277,252 @@ fn values_out_of_another_call() {
     let plan = lower.call_plan(&FnSig::new([], bytes(3))).unwrap();
     let big = lower.call_plan(&FnSig::new([], bytes(40))).unwrap();
     let ((), n, _) = building(|builder, address, double| {
-        for results in [&[][..], &[double], &[nowhere()], &[address, address]] {
+        for (results, found) in [
+            (&[][..], "[]"),
+            (&[double], "[f64]"),
+            (&[nowhere()], "[no value]"),
+            (&[address, address], "[i64, i64]"),
+        ] {
             let to = Ret::memory(address);
             let done = lower.values_out(&mut Any(true), builder, &plan, results, to);
             let message = format!(
-                "result, struct bytes: expected i64, found {} other values",
-                results.len()
+                "struct bytes (void): result, struct bytes: expected the results [i64] of the call, found {found}",
             );
             assert_eq!(done.unwrap_err().to_string(), message);
         }
         let done = lower.values_out(&mut Any(true), builder, &big, &[], Ret::Pieces);
-        let message = "result, struct bytes: expected an address to put it at, found Pieces";
+        let message =
+            "struct bytes (void): result, struct bytes: expected Ret::Memory, found Ret::Pieces";
         assert_eq!(done.unwrap_err().to_string(), message);
+        // A result in memory or on the x87 stack is none of the CLIF call's.
+        let x87 = lower.call_plan(&FnSig::new([], Type::F80)).unwrap();
+        for plan in [&big, &x87] {
+            let done = lower.values_out(
+                &mut Any(true),
+                builder,
+                plan,
+                &[address],
+                Ret::memory(address),
+            );
+            let message = "expected the results [] of the call, found [i64]";
+            assert!(done.unwrap_err().to_string().ends_with(message));
+        }
     });
     assert_eq!(n, 0);
+}
+
+/// What the message of a refusal says would work instead.
+#[test]
+fn what_would_work_instead() {
+    let pair = RecordBuilder::structure("pair")
+        .field("x", Type::F64)
+        .field("n", Type::I64)
+        .build(&DataModel::LP64)
+        .unwrap();
+    let value = FnSig::new([], pair.clone());
+    let message =
+        "result, struct pair: expected Ret::Memory, or Ret::Pieces of [f64, i64], found Ret::Value";
+    refused(true, &value, &[], Ret::Value, message);
+    let big = FnSig::new([], bytes(40));
+    let message = "result, struct bytes: expected Ret::Memory, found Ret::Value";
+    refused(true, &big, &[], Ret::Value, message);
+    let one = [Arg::value(Value::from_u32(0))];
+    let message = "argument 0, struct pair: expected Arg::Memory, or Arg::Pieces of [f64, i64], found Arg::Value";
+    refused(
+        true,
+        &FnSig::new([pair.clone()], Type::VOID),
+        &one,
+        Ret::Ignore,
+        message,
+    );
+    let message = "argument 0, struct bytes: expected Arg::Memory, found Arg::Value";
+    refused(
+        true,
+        &FnSig::new([bytes(65)], Type::VOID),
+        &one,
+        Ret::Ignore,
+        message,
+    );
+
+    let sig = FnSig::new([pair.clone(), bytes(65)], pair);
+    let (_, n, _) = entered(&sig, |builder, entry| {
+        let value = entry.value(builder, 0).unwrap_err();
+        let message = "struct pair (struct pair, struct bytes): argument 0, struct pair: \
+                       expected Entry::address, or Entry::pieces of [f64, i64], found Entry::value";
+        assert_eq!(value.to_string(), message);
+        let pieces = entry.pieces(builder, 1).unwrap_err().cause().to_string();
+        let message = "argument 1, struct bytes: expected Entry::address or Entry::store, found Entry::pieces";
+        assert_eq!(pieces, message);
+        let ret = entry.ret(&mut Any(true), builder, Some(&one[0]));
+        let message = "result, struct pair: expected Arg::Memory, or Arg::Pieces of [f64, i64], found Arg::Value";
+        assert_eq!(ret.unwrap_err().cause().to_string(), message);
+    });
+    assert_eq!(n, 0);
+}
+
+#[test]
+fn unnamed_arguments_without_types() {
+    let sig = FnSig::new([Type::PTR], Type::I32).variadic();
+    let printf = clif_cabi::Function::new(FuncId::from_u32(0), "printf", sig);
+    let (done, n, _) = building(|builder, address, double| {
+        let args = [Arg::value(address), Arg::value(double)];
+        lowering().call(&mut Any(true), builder, &printf, &args, Ret::Ignore)
+    });
+    let message = "printf, int (void *, ...): it is variadic with 1 named parameter, and 2 arguments are given: use `call_variadic`, \
+                   or the signature of this call (`FnSig::at_call`), which know the types of the unnamed ones";
+    assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
+    // Without unnamed arguments it is a call like any other.
+    let (done, ..) = building(|builder, address, _| {
+        let args = [Arg::value(address)];
+        lowering().call(&mut Any(true), builder, &printf, &args, Ret::Ignore)
+    });
+    done.unwrap();
+}
+
+/// The two C signatures are shown.
+#[test]
+fn declared_again() {
+    let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
+    let names = clif_cabi::cranelift_module::default_libcall_names();
+    let mut module = JITModule::new(JITBuilder::with_flags(&flags, names).unwrap());
+    let lower = lowering();
+    let first = FnSig::new([Type::F64, Type::I32], Type::F64);
+    let now = FnSig::new([Type::F64, Type::F64], Type::F64);
+    lower.declare_import(&mut module, "ldexp", &first).unwrap();
+    lower.declare_import(&mut module, "ldexp", &first).unwrap();
+    let mut again = |lower: &SysVAggregateLowering, sig| {
+        let error = lower.declare_import(&mut module, "ldexp", sig).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        again(&lower, &now),
+        "ldexp is declared as double (double, int), and now as double (double, double)"
+    );
+    assert_eq!(
+        again(&lowering(), &now),
+        "ldexp is declared as `(f64, i32) -> f64 system_v` in CLIF, and now as double (double, double)"
+    );
+
+    // Calls and entries have different CLIF signatures where the argument area has words.
+    let both = FnSig::new([bytes(24)], Type::VOID);
+    lower.declare_import(&mut module, "both", &both).unwrap();
+    let error = lower.declare_export(&mut module, "both", &both);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "both is declared as void (struct bytes), and now as void (struct bytes): \
+         a function that the module both calls and defines is declared once, by `declare_export`"
+    );
+    let other = FnSig::new([bytes(32)], Type::VOID);
+    let error = lower.declare_import(&mut module, "both", &other);
+    let message = error.unwrap_err().to_string();
+    assert!(
+        message.ends_with(
+            "they differ in the layout of a type, the policy, the vector level or flags"
+        ),
+        "{message}"
+    );
+}
+
+/// `Bridges` of a front end's own that hands out what is no function, or one with another signature.
+#[test]
+fn bridges_that_lie() {
+    struct Wrong(bool);
+    impl Bridges for Wrong {
+        fn bridge(
+            &mut self,
+            bridge: Bridge,
+            _: SigRef,
+            func: &mut Function,
+        ) -> Result<FuncRef, LowerError> {
+            if self.0 {
+                return Ok(FuncRef::from_u32(77));
+            }
+            let other = func.import_signature(ir::Signature::new(isa::CallConv::SystemV));
+            Any(true).bridge(bridge, other, func)
+        }
+
+        fn function(
+            &mut self,
+            _: FuncId,
+            signature: SigRef,
+            func: &mut Function,
+        ) -> Result<FuncRef, LowerError> {
+            self.bridge(Bridge::LoadX87, signature, func)
+        }
+    }
+    let lower = lowering();
+    let int = FnSig::new([Type::I64], Type::VOID);
+    let x87 = FnSig::new([Type::I64], Type::F80);
+    let id = FuncId::from_u32(0);
+    for invalid in [true, false] {
+        let ((), n, _) = building(|builder, address, _| {
+            let args = [Arg::value(address)];
+            let callees = [
+                (int.clone(), clif_cabi::Callee::from(id)),
+                (int.clone().variadic(), id.into()),
+                (int.clone().variadic(), address.into()),
+                (x87.clone(), address.into()),
+            ];
+            for (sig, callee) in callees {
+                let done = lower.call_sig(
+                    &mut Wrong(invalid),
+                    builder,
+                    callee,
+                    &sig,
+                    &args,
+                    Ret::Ignore,
+                );
+                let message =
+                    "what `Bridges` returned is not imported with the signature that was asked for";
+                assert_eq!(done.unwrap_err().cause().to_string(), message);
+            }
+        });
+        assert_eq!(n, 0);
+        let (done, n, _) = entered(&FnSig::new([Type::PTR], Type::F80), |builder, entry| {
+            let at = Arg::memory(entry.value(builder, 0).unwrap());
+            entry.ret(&mut Wrong(invalid), builder, Some(&at))
+        });
+        assert!(done.is_err() && n == 0);
+    }
+}
+
+/// `begin` is for a builder in which there is nothing yet, and an entry for the first block.
+#[test]
+fn beginning_twice() {
+    let lower = lowering();
+    let sig = FnSig::new([Type::I64], Type::VOID);
+    let mut func = Function::new();
+    let mut context = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let (block, entry) = lower.begin(&mut builder, &sig).unwrap();
+    assert_eq!(builder.current_block(), Some(block));
+    let again = "void (long long): the function being built: it has been begun already";
+    assert_eq!(
+        lower.begin(&mut builder, &sig).unwrap_err().to_string(),
+        again
+    );
+    let next = builder.create_block();
+    builder.append_block_params_for_function_params(next);
+    let second = lower.enter(&builder, next, &sig).unwrap_err();
+    let message = "the function being built: the block that is entered is not its first";
+    assert_eq!(second.cause().to_string(), message);
+    entry.ret(&mut Any(true), &mut builder, None).unwrap();
+    assert_eq!(
+        lower.begin(&mut builder, &sig).unwrap_err().to_string(),
+        again
+    );
+    builder.finalize(isa().frontend_config());
+
+    let mut func = Function::new();
+    func.signature = lower.entry_plan(&sig).unwrap().signature().clone();
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let other = FnSig::new([Type::F64], Type::VOID);
+    let error = lower.begin(&mut builder, &other).unwrap_err();
+    let message = "void (double): the function being built: its signature is not that of the plan";
+    assert_eq!(error.to_string(), message);
+    lower.begin(&mut builder, &sig).unwrap();
+    builder.ins().trap(ir::TrapCode::unwrap_user(1));
+    builder.finalize(isa().frontend_config());
 }
 
 #[test]
@@ -320,7 +550,7 @@ fn entering_what_is_not_set_up() {
     ];
     assert_eq!(
         done,
-        expected.map(|why| format!("the function being built: {why}"))
+        expected.map(|why| format!("void (long long, double): the function being built: {why}"))
     );
 }
 
@@ -353,9 +583,42 @@ fn nowhere_to_insert() {
         entry.ret(any, builder, None).unwrap_err(),
     ];
     for error in errors {
-        let message = "the function being built: no block has been switched to";
+        let message = "void (long long): the function being built: no block has been switched to";
         assert_eq!(error.to_string(), message);
     }
+}
+
+/// A block that ends already: cranelift-frontend panics on a further instruction in debug builds, and emits one after the terminator in release builds.
+#[test]
+fn filled_blocks() {
+    let lower = lowering();
+    let sig = FnSig::new([Type::I64], Type::VOID);
+    let plan = lower.call_plan(&sig).unwrap();
+    let ((), n, _) = entered(&sig, |builder, entry| {
+        let value = entry.value(builder, 0).unwrap();
+        builder.ins().trap(ir::TrapCode::unwrap_user(1));
+        let (args, any) = ([Arg::value(value)], &mut Any(true));
+        let errors = [
+            lower
+                .call_sig(any, builder, value, &sig, &args, Ret::Ignore)
+                .unwrap_err(),
+            lower
+                .values_in(builder, &plan, &args, Ret::Ignore)
+                .unwrap_err(),
+            lower
+                .values_out(any, builder, &plan, &[], Ret::Ignore)
+                .unwrap_err(),
+            entry.value(builder, 0).unwrap_err(),
+            entry.address(builder, 0).unwrap_err(),
+            entry.store(builder, 0, value).unwrap_err(),
+            entry.ret(any, builder, None).unwrap_err(),
+        ];
+        for error in errors {
+            let message = "the function being built: the block ends already";
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    });
+    assert_eq!(n, 1, "only the trap");
 }
 
 #[test]
@@ -374,7 +637,7 @@ fn an_entry_in_another_function() {
         ];
         for error in errors {
             let message = "the function being built: it is not the one that was entered";
-            assert_eq!(error.to_string(), message);
+            assert_eq!(error.cause().to_string(), message);
         }
     });
     assert_eq!(n, 0);
@@ -399,13 +662,13 @@ fn returns_refused_emit_nothing() {
                 for value in wrong {
                     let done = entry.ret(&mut Any(true), builder, value.as_ref());
                     assert!(
-                        matches!(done, Err(LowerError::Value { .. })),
+                        matches!(&done, Err(e) if matches!(e.cause(), LowerError::Value { .. })),
                         "{ty}, {value:?}: {done:?}"
                     );
                 }
                 let to = entry.store(builder, 0, int).unwrap_err();
                 let message = "where to store, long long: expected an address, found i32";
-                assert_eq!(to.to_string(), message);
+                assert_eq!(to.cause().to_string(), message);
             },
         );
         assert_eq!(n, 0, "{ty}");
@@ -467,7 +730,8 @@ fn noreturn_with_a_result_in_memory() {
         let to = entry.sret().unwrap();
         entry.ret(&mut Any(true), builder, Some(&Arg::memory(to)))
     });
-    let message = "the function being built: it is declared never to return";
+    let message =
+        "_Noreturn struct bytes (double): the function being built: it is declared never to return";
     assert_eq!((done.unwrap_err().to_string().as_str(), n), (message, 0));
 }
 
@@ -621,37 +885,38 @@ fn conventions_of_a_users_own() {
     );
     assert_eq!(
         why(of(Type::I64), &BOTH),
-        format!("long long: only places in registers are lowered {linux}")
+        format!("argument 0, long long: only places in registers are lowered {linux}")
     );
     assert_eq!(
         why(FnSig::new([], bytes(40)), &BOTH),
-        format!("struct bytes: this kind of result is not lowered {linux}")
+        format!("result, struct bytes: this kind of result is not lowered {linux}")
     );
     assert_eq!(
         why(of(Type::I8), &WIDER),
-        format!("signed char: a widened part is not lowered {linux}")
+        format!("argument 0, signed char: a widened part is not lowered {linux}")
     );
     assert_eq!(
         why(of(Type::F32), &VECTORS),
-        format!("float: a part of another size than its type {linux}")
+        format!("argument 0, float: a part of another size than its type {linux}")
     );
     let bools = Type::bool_vector(100, BoolVector::Zig).unwrap();
-    let slots = "@Vector(100, bool): lanes in slots of other than 8 bytes are not lowered";
+    let slots =
+        "argument 0, @Vector(100, bool): lanes in slots of other than 8 bytes are not lowered";
     assert_eq!(why(of(bools), &LANES), format!("{slots} {linux}"));
     for convention in [&FAR, &LONG, &ENDLESS] {
         assert_eq!(
             why(of(Type::I64), convention),
-            format!("long long: a place outside the argument area {linux}")
+            format!("argument 0, long long: a place outside the argument area {linux}")
         );
     }
     assert_eq!(
         why(of(Type::I64), &MORE),
-        format!("long long: more registers than lanes {linux}")
+        format!("argument 0, long long: more registers than lanes {linux}")
     );
     let chain = of(bytes(40)).flags(0, ArgFlags::NEST);
     assert_eq!(
         why(chain, &X86_64_SYSV_NAMED),
-        format!("struct bytes: a static chain is not lowered yet {linux}")
+        format!("argument 0, struct bytes: a static chain is not lowered yet {linux}")
     );
 }
 

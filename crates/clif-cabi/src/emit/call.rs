@@ -1,10 +1,10 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
-use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, SigRef, TrapCode, Value, types};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
-use super::forms::{Arg, Callee, Ret, Returned};
+use super::forms::{Arg, Callable, Callee, Code, Ret, Returned};
 use super::memory::{self, Address};
 use super::{Values, check, convert, lanes};
 use crate::bridge::{Bridge, Bridges};
@@ -34,16 +34,16 @@ enum Via {
     /// By `call`: of the function itself, or of a bridge to it.
     Function(FuncRef),
     /// By `call_indirect`.
-    Address(SigRef, Code),
+    Address(SigRef, Source),
     /// By `call` of a bridge, which finds the address behind the argument area and so many fillers before that.
-    Bridge(FuncRef, Code, usize),
+    Bridge(FuncRef, Source, usize),
 }
 
-/// The address of a callee.
+/// Where the address of a callee comes from.
 #[derive(Clone, Copy)]
-enum Code {
-    At(Value),
-    Of(FuncRef),
+enum Source {
+    Value(Value),
+    Function(FuncRef),
 }
 
 impl CallSite<'_, '_, '_> {
@@ -59,7 +59,7 @@ impl CallSite<'_, '_, '_> {
         let via = self.via(bridges, callee)?;
         let drain = self.drain_bridge(bridges)?;
         let values = self.values(args, ret)?;
-        let inst = self.instruction(&via, values);
+        let inst = self.callable(via)?.call(self.builder, &values)?;
         let results = Values::from_slice(self.builder.inst_results(inst));
         self.results_out(drain, &results, ret)
     }
@@ -213,6 +213,7 @@ impl CallSite<'_, '_, '_> {
                         bridges.bridge(bridge, signature, self.builder.func)?
                     }
                 };
+                check::bridged(&self.builder.func.dfg, func, signature)?;
                 return Ok(Via::Function(func));
             }
             Callee::Ref(func) => {
@@ -220,7 +221,7 @@ impl CallSite<'_, '_, '_> {
                 if variadic.is_none() && imported == signature {
                     return Ok(Via::Function(func));
                 }
-                Code::Of(func)
+                Source::Function(func)
             }
             Callee::Address(address) => {
                 check::address(
@@ -229,7 +230,7 @@ impl CallSite<'_, '_, '_> {
                     "callee",
                     &cabi::Type::FN_PTR,
                 )?;
-                Code::At(address)
+                Source::Value(address)
             }
         };
         let Some((signature, fillers)) = variadic else {
@@ -240,30 +241,54 @@ impl CallSite<'_, '_, '_> {
         let area = u32::try_from(self.plan.abi.area_bytes).unwrap_or(u32::MAX);
         let bridge = Bridge::VariadicIndirect { n_sse, area };
         let func = bridges.bridge(bridge, signature, self.builder.func)?;
+        check::bridged(&self.builder.func.dfg, func, signature)?;
         Ok(Via::Bridge(func, code, *fillers))
     }
 
-    fn instruction(&mut self, via: &Via, mut values: SmallVec<[Value; 16]>) -> Inst {
-        match *via {
-            Via::Function(func) => self.builder.ins().call(func, &values),
-            Via::Address(signature, code) => {
-                let address = self.address(code);
-                self.builder
-                    .ins()
-                    .call_indirect(signature, address, &values)
-            }
-            Via::Bridge(func, code, fillers) => {
-                let address = self.address(code);
-                values.extend(std::iter::repeat_n(address, fillers + 1));
-                self.builder.ins().call(func, &values)
-            }
-        }
+    /// What a call instruction of one's own names and needs.
+    pub(crate) fn callee(
+        &mut self,
+        bridges: &mut dyn Bridges,
+        callee: Callee,
+    ) -> Result<Callable, LowerError> {
+        check::position(self.builder)?;
+        let via = self.via(bridges, callee)?;
+        self.callable(via)
     }
 
-    fn address(&mut self, code: Code) -> Value {
+    fn callable(&mut self, via: Via) -> Result<Callable, LowerError> {
+        let (code, signature, extra) = match via {
+            Via::Address(signature, code) => {
+                let code = Code::Address(self.address(code));
+                return Ok(Callable {
+                    code,
+                    signature,
+                    extra: Values::new(),
+                });
+            }
+            Via::Function(func) => (Code::Function(func), func, Values::new()),
+            Via::Bridge(func, code, fillers) => {
+                let address = self.address(code);
+                let extra = std::iter::repeat_n(address, fillers + 1).collect();
+                (Code::Function(func), func, extra)
+            }
+        };
+        let import = self.builder.func.dfg.ext_funcs.get(signature);
+        let signature = import.map(|import| import.signature);
+        let missing = LowerError::Bridge {
+            why: "the function of a bridge was not imported",
+        };
+        Ok(Callable {
+            code,
+            signature: signature.ok_or(missing)?,
+            extra,
+        })
+    }
+
+    fn address(&mut self, code: Source) -> Value {
         match code {
-            Code::At(address) => address,
-            Code::Of(func) => self.builder.ins().func_addr(types::I64, func),
+            Source::Value(address) => address,
+            Source::Function(func) => self.builder.ins().func_addr(types::I64, func),
         }
     }
 
@@ -277,16 +302,7 @@ impl CallSite<'_, '_, '_> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
-        if let RetPlan::Pieces(pieces) = &self.plan.ret
-            && !check::are_pieces(dfg, results, pieces)
-        {
-            return Err(LowerError::Value {
-                what: "result".into(),
-                ty: self.plan.sig.result().to_string(),
-                expected: check::names(pieces),
-                found: format!("{} other values", results.len()),
-            });
-        }
+        check::results(dfg, self.plan, results)?;
         let drain = self.drain_bridge(bridges)?;
         self.results_out(drain, results, ret)
     }
@@ -338,8 +354,8 @@ impl CallSite<'_, '_, '_> {
                     .ok_or_else(|| LowerError::Value {
                         what: "result".into(),
                         ty: ty.to_string(),
-                        expected: "an address or pieces".into(),
-                        found: "one value".into(),
+                        expected: check::memory_or(pieces, "Ret"),
+                        found: "Ret::Value".into(),
                     })
             }
         }
@@ -356,9 +372,9 @@ impl CallSite<'_, '_, '_> {
             Bridge::DrainX87
         };
         let signature = self.builder.import_signature(Bridge::address_signature());
-        bridges
-            .bridge(bridge, signature, self.builder.func)
-            .map(Some)
+        let func = bridges.bridge(bridge, signature, self.builder.func)?;
+        check::bridged(&self.builder.func.dfg, func, signature)?;
+        Ok(Some(func))
     }
 
     /// Takes the result off the x87 stack. It is drained even if nobody wants it: the callee's callers rely on an empty stack. The drain

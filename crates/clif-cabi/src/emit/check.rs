@@ -1,9 +1,9 @@
 //! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
 
-use cranelift_codegen::ir::{DataFlowGraph, FuncRef, Signature, Type, Value, types};
+use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
-use super::forms::{Arg, Ret};
+use super::forms::{Arg, Callable, Code, Ret};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
 use crate::realize::{CallPlan, Passing, RetPlan};
@@ -18,11 +18,47 @@ pub(super) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     }
 }
 
-/// Refuses a builder that stands nowhere: inserting an instruction would be a panic.
+/// Refuses a builder that cannot insert an instruction where it stands: cranelift-frontend would panic, or append it to a block that ends.
 pub(super) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
-    let block = builder.current_block();
-    block.map(|_| ()).ok_or(LowerError::Function {
-        why: "no block has been switched to",
+    let func = &builder.func;
+    let why = match builder.current_block() {
+        None => "no block has been switched to",
+        Some(block) if !func.dfg.block_is_valid(block) => "it has no such block",
+        Some(block) => match func.layout.last_inst(block) {
+            Some(last) if func.dfg.insts[last].opcode().is_terminator() => {
+                "the block ends already: switch to another one first"
+            }
+            _ => return Ok(()),
+        },
+    };
+    Err(LowerError::Function { why })
+}
+
+/// Refuses a function that has been begun, or has another signature than `signature`: an entry would not be its first block.
+pub(crate) fn unbegun(
+    builder: &FunctionBuilder<'_>,
+    signature: &Signature,
+) -> Result<(), LowerError> {
+    let own = &builder.func.signature;
+    let unset = own.params.is_empty() && own.returns.is_empty();
+    let why = if builder.current_block().is_some() || builder.func.layout.entry_block().is_some() {
+        "it has been begun already"
+    } else if !unset && own != signature {
+        "its signature is not that of the plan"
+    } else {
+        return Ok(());
+    };
+    Err(LowerError::Function { why })
+}
+
+/// Refuses a block that is not the function's first, or will not be: only there the parameters are the function's.
+pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result<(), LowerError> {
+    let first = (builder.func.layout.entry_block()).or_else(|| builder.current_block());
+    if first.is_none_or(|first| first == block) {
+        return Ok(());
+    }
+    Err(LowerError::Function {
+        why: "the block that is entered is not its first",
     })
 }
 
@@ -54,6 +90,25 @@ pub(super) fn names(pieces: &[Piece]) -> String {
     names.join(", ")
 }
 
+/// The types of `values`, for messages.
+pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
+    let name = |value: &Value| match type_of(dfg, *value) {
+        // `Display` of an invalid type panics.
+        ty if ty.is_invalid() => "no value".to_string(),
+        ty => ty.to_string(),
+    };
+    let names: Vec<String> = values.iter().map(name).collect();
+    format!("[{}]", names.join(", "))
+}
+
+/// The forms that a value of `pieces` has, for messages: `form` is `Arg` or `Ret`.
+pub(super) fn memory_or(pieces: &[Piece], form: &str) -> String {
+    match pieces {
+        [] => format!("{form}::Memory"),
+        pieces => format!("{form}::Memory, or {form}::Pieces of [{}]", names(pieces)),
+    }
+}
+
 /// The signature that `func` was imported with.
 pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<&Signature, LowerError> {
     let import = dfg.ext_funcs.get(func);
@@ -64,6 +119,53 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<&Signature,
         })
 }
 
+/// Refuses a function that the trait `Bridges` was asked for with `signature`, and that is not imported with it.
+pub(super) fn bridged(
+    dfg: &DataFlowGraph,
+    func: FuncRef,
+    signature: SigRef,
+) -> Result<(), LowerError> {
+    let import = dfg.ext_funcs.get(func);
+    if import.is_some_and(|import| import.signature == signature) {
+        return Ok(());
+    }
+    Err(LowerError::Bridge {
+        why: "what `Bridges` returned is not imported with the signature that was asked for",
+    })
+}
+
+/// Refuses a call instruction that is not made of `dfg`'s function, signature and values.
+pub(super) fn instruction(
+    dfg: &DataFlowGraph,
+    callable: &Callable,
+    args: &[Value],
+) -> Result<(), LowerError> {
+    let signature = match callable.code {
+        Code::Function(func) => Some(imported(dfg, func)?),
+        Code::Address(to) => {
+            address(dfg, to, "callee", &cabi::Type::FN_PTR)?;
+            dfg.signatures.get(callable.signature)
+        }
+    };
+    let Some(signature) = signature else {
+        return Err(LowerError::Function {
+            why: "it has not imported the signature of what it calls",
+        });
+    };
+    let declared = signature.params.iter().map(|param| param.value_type);
+    if declared
+        .clone()
+        .eq(args.iter().map(|arg| type_of(dfg, *arg)))
+    {
+        return Ok(());
+    }
+    let declared: Vec<String> = declared.map(|ty| ty.to_string()).collect();
+    Err(LowerError::Values {
+        expected: format!("[{}]", declared.join(", ")),
+        found: types_of(dfg, args),
+    })
+}
+
 /// Refuses arguments that are not those of the plan.
 pub(super) fn arguments(
     dfg: &DataFlowGraph,
@@ -71,6 +173,10 @@ pub(super) fn arguments(
     args: &[Arg],
 ) -> Result<(), LowerError> {
     let (expected, found) = (plan.args.len(), args.len());
+    if found > expected && plan.sig.is_variadic() && expected == plan.sig.n_named() {
+        let named = expected;
+        return Err(LowerError::Unnamed { named, found });
+    }
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
@@ -107,7 +213,7 @@ fn argument(
                 found,
             )),
         },
-        (Arg::Value(value), Passing::Pieces(_)) => {
+        (Arg::Value(value), Passing::Pieces(pieces)) => {
             let found = type_of(dfg, *value);
             match value_type(ty) {
                 Some(clif) if clif.bits() == found.bits() => Ok(()),
@@ -115,14 +221,16 @@ fn argument(
                     let expected = clif.to_string();
                     Err(LowerError::value(what.to_string(), ty, expected, found))
                 }
-                None => refuse("an address or pieces".into(), "one value".into()),
+                None => refuse(memory_or(pieces, "Arg"), "Arg::Value".into()),
             }
         }
         (Arg::Pieces(values), Passing::Pieces(pieces)) if are_pieces(dfg, values, pieces) => Ok(()),
-        (Arg::Pieces(values), Passing::Pieces(pieces)) => {
-            refuse(names(pieces), format!("{} other pieces", values.len()))
-        }
-        _ => refuse("an address".into(), "values".into()),
+        (Arg::Pieces(values), Passing::Pieces(pieces)) => refuse(
+            format!("the pieces [{}]", names(pieces)),
+            types_of(dfg, values),
+        ),
+        (Arg::Value(_), _) => refuse("Arg::Memory".into(), "Arg::Value".into()),
+        (Arg::Pieces(_), _) => refuse("Arg::Memory".into(), "Arg::Pieces".into()),
     }
 }
 
@@ -148,10 +256,35 @@ pub(super) fn result_form(
     if fits {
         return Ok(());
     }
+    let expected = match ret {
+        Ret::Ignore => "Ret::Memory, as no stack frame has room for it".to_string(),
+        _ => memory_or(plan.result_pieces(), "Ret"),
+    };
     Err(LowerError::Value {
         what: "result".into(),
         ty: ty.to_string(),
-        expected: "an address to put it at".into(),
-        found: format!("{ret:?}"),
+        expected,
+        found: format!("Ret::{ret:?}"),
+    })
+}
+
+/// Refuses values that are not the results of the plan's CLIF signature.
+pub(super) fn results(
+    dfg: &DataFlowGraph,
+    plan: &CallPlan,
+    results: &[Value],
+) -> Result<(), LowerError> {
+    let pieces = match &plan.ret {
+        RetPlan::Pieces(pieces) => pieces.as_slice(),
+        _ => &[],
+    };
+    if are_pieces(dfg, results, pieces) {
+        return Ok(());
+    }
+    Err(LowerError::Value {
+        what: "result".into(),
+        ty: plan.sig.result().to_string(),
+        expected: format!("the results [{}] of the call", names(pieces)),
+        found: types_of(dfg, results),
     })
 }

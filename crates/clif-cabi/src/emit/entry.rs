@@ -8,22 +8,24 @@ use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
-use super::forms::Arg;
 use super::memory::{self, Address};
 use super::{Values, check, convert, lanes};
-use crate::bridge::{Bridge, Bridges};
 use crate::error::LowerError;
-use crate::pieces::{Piece, value_type};
+use crate::pieces::value_type;
 use crate::realize::{Arrival, EntryPlan, RetPlan};
 use crate::replay::MAX_STACK_BYTES;
 
-/// The arguments of the function being built, as they arrived. Made by [`Lowering::enter`](crate::Lowering::enter).
+/// The arguments of the function being built, as they arrived. Made by [`Lowering::begin`](crate::Lowering::begin), or by
+/// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
+///
+/// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [pieces](Entry::pieces), by its
+/// [address](Entry::address), or [stored](Entry::store).
 #[derive(Clone)]
 pub struct Entry {
-    plan: Arc<EntryPlan>,
+    pub(super) plan: Arc<EntryPlan>,
     block: Block,
     params: SmallVec<[Value; 16]>,
-    config: TargetFrontendConfig,
+    pub(super) config: TargetFrontendConfig,
 }
 
 impl fmt::Debug for Entry {
@@ -55,6 +57,7 @@ impl Entry {
         if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
             return refuse("its parameters have not been appended to the block");
         }
+        check::first_block(builder, block)?;
         Ok(Self {
             plan,
             block,
@@ -64,7 +67,7 @@ impl Entry {
     }
 
     /// Refuses the builder of another function, to which the parameters mean nothing.
-    fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
+    pub(super) fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
         check::position(builder)?;
         let dfg = &builder.func.dfg;
         // They were appended in one go, so their ends tell.
@@ -78,7 +81,7 @@ impl Entry {
         let valid = dfg.block_is_valid(self.block);
         let here = valid.then(|| ends(dfg.block_params(self.block)));
         if here == Some(ends(&self.params)) {
-            return Ok(());
+            return check::first_block(builder, self.block);
         }
         Err(LowerError::Function {
             why: "it is not the one that was entered",
@@ -91,7 +94,9 @@ impl Entry {
         &self.plan
     }
 
-    /// The hidden pointer to where the result goes, if there is one: a result built right there needs no copy.
+    /// The hidden pointer to where the result goes, if there is one. A result that is built right there and returned as
+    /// `Arg::memory(sret)` is not copied. That is always allowed: the object overlaps nothing that the function can see otherwise (psABI
+    /// 3.2.3, Returning of Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
         match self.plan.ret {
@@ -110,13 +115,27 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
+        self.about(self.value_of(builder, index))
+    }
+
+    fn value_of(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Value, LowerError> {
         self.check(builder)?;
         let ty = self.ty(index)?;
         let refuse = || LowerError::Value {
             what: format!("argument {index}"),
             ty: ty.to_string(),
-            expected: "an address or pieces".into(),
-            found: "one value".into(),
+            expected: match self.plan.pieces(index) {
+                [] => "Entry::address or Entry::store".into(),
+                pieces => format!(
+                    "Entry::address, or Entry::pieces of [{}]",
+                    check::names(pieces)
+                ),
+            },
+            found: "Entry::value".into(),
         };
         let clif = value_type(ty).ok_or_else(refuse)?;
         match self.arrival(index)? {
@@ -128,7 +147,7 @@ impl Entry {
                 let address = self.address(builder, index)?;
                 Ok(builder.ins().load(clif, MemFlagsData::new(), address, 0))
             }
-            Arrival::Area { offset } => {
+            Arrival::Area { offset, .. } => {
                 let from = self.in_area(*offset)?;
                 Ok(builder
                     .ins()
@@ -138,14 +157,45 @@ impl Entry {
         }
     }
 
-    /// The pieces of argument `index`, those of [`EntryPlan::pieces`]; `None` if it arrived in memory.
-    #[must_use]
-    pub fn pieces(&self, index: usize) -> Option<Values> {
-        match self.plan.args.get(index) {
-            Some(Arrival::Pieces { first, pieces }) => {
-                Some(Values::from_slice(self.range(*first, pieces.len())))
+    /// The pieces of argument `index`, those of [`EntryPlan::pieces`]: as they arrived in registers, or loaded from the argument area. The same
+    /// ones that a caller may give it in.
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for a value of more than 64 bytes in memory and a vector of bools that is passed lane by lane, which have none;
+    /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
+    pub fn pieces(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Values, LowerError> {
+        self.about(self.pieces_of(builder, index))
+    }
+
+    fn pieces_of(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Values, LowerError> {
+        self.check(builder)?;
+        match self.arrival(index)? {
+            Arrival::Nothing => Ok(Values::new()),
+            Arrival::Pieces { first, pieces } => {
+                Ok(Values::from_slice(self.range(*first, pieces.len())))
             }
-            _ => None,
+            Arrival::Area {
+                offset,
+                pieces: Some(pieces),
+            } => {
+                let from = self.in_area(*offset)?;
+                let load = |piece| memory::load(builder, piece, from);
+                Ok(pieces.iter().map(load).collect())
+            }
+            Arrival::Area { pieces: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
+                what: format!("argument {index}"),
+                ty: self.ty(index)?.to_string(),
+                expected: "Entry::address or Entry::store".into(),
+                found: "Entry::pieces".into(),
+            }),
         }
     }
 
@@ -159,8 +209,16 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
+        self.about(self.address_of(builder, index))
+    }
+
+    fn address_of(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Value, LowerError> {
         self.check(builder)?;
-        if let Arrival::Area { offset } = self.arrival(index)? {
+        if let Arrival::Area { offset, .. } = self.arrival(index)? {
             return Ok(self.in_area(*offset)?.value(builder));
         }
         let ty = self.ty(index)?;
@@ -188,6 +246,15 @@ impl Entry {
         index: usize,
         to: Value,
     ) -> Result<(), LowerError> {
+        self.about(self.store_to(builder, index, to))
+    }
+
+    fn store_to(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+        to: Value,
+    ) -> Result<(), LowerError> {
         self.check(builder)?;
         let ty = self.ty(index)?;
         check::address(&builder.func.dfg, to, "where to store", ty)?;
@@ -202,7 +269,7 @@ impl Entry {
                     memory::store(builder, piece, *value, to);
                 }
             }
-            Arrival::Area { offset } => {
+            Arrival::Area { offset, .. } => {
                 let from = self.in_area(*offset)?;
                 memory::copy(self.config, builder, ty.size(), from, to);
             }
@@ -228,159 +295,9 @@ impl Entry {
         Ok(())
     }
 
-    /// Returns from the function: `value` is its result, `None` for a function without. Ends the block.
-    ///
-    /// # Errors
-    /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
-    pub fn ret(
-        &self,
-        bridges: &mut dyn Bridges,
-        builder: &mut FunctionBuilder<'_>,
-        value: Option<&Arg>,
-    ) -> Result<(), LowerError> {
-        self.check(builder)?;
-        if self.plan.sig.is_noreturn() {
-            return Err(LowerError::Function {
-                why: "it is declared never to return",
-            });
-        }
-        if let Some(Arg::Memory { base, .. }) = value
-            && self.plan.ret != RetPlan::Nothing
-        {
-            let ty = self.plan.sig.result();
-            check::address(&builder.func.dfg, *base, "result", ty)?;
-        }
-        let values = match (&self.plan.ret, value) {
-            (RetPlan::Nothing | RetPlan::Never, _) => Values::new(),
-            (_, None) => return Err(self.bad_result("nothing")),
-            (RetPlan::Pieces(pieces), Some(value)) => self.result_pieces(builder, pieces, value)?,
-            (RetPlan::X87(pieces), Some(value)) => {
-                self.load_x87(bridges, builder, pieces, value)?;
-                Values::new()
-            }
-            (RetPlan::Sret, Some(value)) => {
-                self.result_to_memory(builder, value)?;
-                Values::new()
-            }
-        };
-        builder.ins().return_(&values);
-        Ok(())
-    }
-
-    fn result_pieces(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        pieces: &[Piece],
-        value: &Arg,
-    ) -> Result<Values, LowerError> {
-        match value {
-            Arg::Memory { base, offset } => {
-                let size = self.plan.sig.result().size();
-                let from = Address::of_object(builder, *base, *offset, size);
-                Ok(pieces
-                    .iter()
-                    .map(|piece| memory::load(builder, piece, from))
-                    .collect())
-            }
-            Arg::Pieces(values) => {
-                if check::are_pieces(&builder.func.dfg, values, pieces) {
-                    Ok(values.clone())
-                } else {
-                    Err(self.bad_result("other pieces"))
-                }
-            }
-            Arg::Value(value) => {
-                let found = check::type_of(&builder.func.dfg, *value);
-                let fits =
-                    value_type(self.plan.sig.result()).is_some_and(|ty| ty.bits() == found.bits());
-                let split = if fits {
-                    convert::split(builder, *value, pieces)
-                        .or_else(|| convert::split_in_memory(builder, *value, pieces))
-                } else {
-                    None
-                };
-                split.ok_or_else(|| self.bad_result("a value of another type"))
-            }
-        }
-    }
-
-    /// The last thing before the return: nothing Cranelift emits touches the x87 stack afterwards.
-    fn load_x87(
-        &self,
-        bridges: &mut dyn Bridges,
-        builder: &mut FunctionBuilder<'_>,
-        pieces: &[Piece],
-        value: &Arg,
-    ) -> Result<(), LowerError> {
-        let complex = pieces.len() > 2;
-        let fits = match value {
-            Arg::Memory { .. } => true,
-            Arg::Pieces(values) => check::are_pieces(&builder.func.dfg, values, pieces),
-            Arg::Value(_) => false,
-        };
-        if !fits {
-            return Err(self.bad_result("a value of another form"));
-        }
-        let signature = builder.import_signature(Bridge::address_signature());
-        let bridge = if complex {
-            Bridge::LoadComplexX87
-        } else {
-            Bridge::LoadX87
-        };
-        let func = bridges.bridge(bridge, signature, builder.func)?;
-        let from = match value {
-            Arg::Memory { base, offset } => Address {
-                base: *base,
-                offset: *offset,
-            },
-            Arg::Value(_) | Arg::Pieces(_) => {
-                memory::slot(builder, if complex { 32 } else { 16 }, 16)
-            }
-        };
-        if let Arg::Pieces(values) = value {
-            for (piece, value) in pieces.iter().zip(values) {
-                memory::store(builder, piece, *value, from);
-            }
-        }
-        let from = from.value(builder);
-        builder.ins().call(func, &[from]);
-        Ok(())
-    }
-
-    fn result_to_memory(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        value: &Arg,
-    ) -> Result<(), LowerError> {
-        let Some(to) = self.sret() else {
-            return Err(self.bad_result("no place for it"));
-        };
-        let ty = self.plan.sig.result();
-        match value {
-            Arg::Memory { base, offset: 0 } if *base == to => {} // built in place
-            Arg::Memory { base, offset } => {
-                let from = Address::of_object(builder, *base, *offset, ty.size());
-                memory::copy(
-                    self.config,
-                    builder,
-                    ty.size(),
-                    from,
-                    Address {
-                        base: to,
-                        offset: 0,
-                    },
-                );
-            }
-            Arg::Value(value) => {
-                let found = check::type_of(&builder.func.dfg, *value);
-                if value_type(ty).is_none_or(|ty| ty.bits() != found.bits()) {
-                    return Err(self.bad_result("a value of another type"));
-                }
-                builder.ins().store(MemFlagsData::new(), *value, to, 0);
-            }
-            Arg::Pieces(_) => return Err(self.bad_result("pieces")),
-        }
-        Ok(())
+    /// The error of `result`, if it is one, about this function.
+    pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
+        result.map_err(|error| error.of(None, &self.plan.sig))
     }
 
     fn ty(&self, index: usize) -> Result<&cabi::Type, LowerError> {
@@ -417,17 +334,5 @@ impl Entry {
             base,
             offset: i32::try_from(offset).unwrap_or(i32::MAX),
         })
-    }
-
-    fn bad_result(&self, found: &str) -> LowerError {
-        LowerError::Value {
-            what: "result".into(),
-            ty: self.plan.sig.result().to_string(),
-            expected: format!(
-                "an address or the pieces [{}]",
-                check::names(self.plan.result_pieces())
-            ),
-            found: found.into(),
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! The forms in which values are given and wanted, and what can be called.
 
-use cranelift_codegen::ir::{FuncRef, Value};
+use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, SigRef, Value};
+use cranelift_frontend::FunctionBuilder;
 use cranelift_module::FuncId;
+use smallvec::SmallVec;
 
-use super::Values;
+use super::{Values, check};
+use crate::error::LowerError;
 
 /// An argument, or a value to return, in whichever form the front end has it.
 #[derive(Clone, PartialEq, Debug)]
@@ -106,6 +109,56 @@ pub enum Callee {
     Ref(FuncRef),
     /// Code at an address.
     Address(Value),
+}
+
+/// What a call instruction of one's own calls: the function, signature and values that make the callee find what C has it find, AL of a
+/// variadic call included. Made by [`Lowering::callee`](crate::Lowering::callee).
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Callable {
+    /// What the instruction names.
+    pub code: Code,
+    /// The CLIF signature of the instruction, imported. That of the plan, unless [`Callable::extra`] has values.
+    pub signature: SigRef,
+    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): what a stub on the way to the callee needs.
+    pub extra: Values,
+}
+
+/// What a call instruction names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Code {
+    /// A function, for `call` and `try_call`.
+    Function(FuncRef),
+    /// An address, for `call_indirect` and `try_call_indirect`.
+    Address(Value),
+}
+
+impl Callable {
+    /// All values of the instruction: those of [`Lowering::values_in`](crate::Lowering::values_in), and what follows them.
+    #[must_use]
+    pub fn args(&self, values: &[Value]) -> SmallVec<[Value; 16]> {
+        values.iter().chain(&self.extra).copied().collect()
+    }
+
+    /// Emits the `call` or `call_indirect` with those values.
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if `builder` cannot insert it, or builds another function; [`LowerError::Values`] if the values are not of the
+    /// types of the signature.
+    pub fn call(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        values: &[Value],
+    ) -> Result<Inst, LowerError> {
+        check::position(builder)?;
+        let args = self.args(values);
+        check::instruction(&builder.func.dfg, self, &args)?;
+        Ok(match self.code {
+            Code::Function(func) => builder.ins().call(func, &args),
+            Code::Address(address) => builder.ins().call_indirect(self.signature, address, &args),
+        })
+    }
 }
 
 impl From<FuncId> for Callee {

@@ -4,13 +4,10 @@ use cabi::{FnAbi, FnSig, Loc, Place, Target};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, types};
 use smallvec::SmallVec;
 
-use super::{Params, RetPlan, check_args, own_type};
+use super::{Params, RetPlan, check_args, stack_pieces};
 use crate::error::LowerError;
 use crate::pieces::{Piece, Pieces, pieces_of};
 use crate::replay::ClifPlace;
-
-/// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
-const MAX_WORDS_BYTES: u64 = 64;
 
 /// A gap between stack arguments is filled word by word. The alignment of System V leaves 8 bytes at most.
 const MAX_GAP_BYTES: u64 = 1024;
@@ -72,13 +69,14 @@ impl CallPlan {
     }
 
     /// The CLIF signature that the callee is called with. A call of a variadic function also needs AL, which
-    /// [`Lowering::call`](crate::Lowering::call) sees to.
+    /// [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) see to.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// The pieces argument `arg` is made of when it is given as such: [`Arg::Pieces`](crate::Arg::Pieces).
+    /// The pieces argument `arg` is made of when it is given as such: [`Arg::Pieces`](crate::Arg::Pieces). None for a value of more than 64
+    /// bytes and for a vector of bools that is passed lane by lane, which are given in memory.
     #[must_use]
     pub fn pieces(&self, arg: usize) -> &[Piece] {
         match self.args.get(arg) {
@@ -139,11 +137,8 @@ fn passing(ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Passing {
         Place::Ignore => Passing::Nothing,
         Place::PerElement { lanes, .. } => Passing::Lanes(*lanes),
         Place::Stack { size, .. } => {
-            if let Some(own) = own_type(ty, abi) {
-                return Passing::Pieces(Pieces::from_slice(&[own]));
-            }
-            if *size <= MAX_WORDS_BYTES {
-                return Passing::Pieces(pieces_of(ty, place));
+            if let Some(pieces) = stack_pieces(ty, place, *size, abi) {
+                return Passing::Pieces(pieces);
             }
             let mut tail = Pieces::new();
             let rest = u8::try_from(size % 8).unwrap_or(0);

@@ -4,7 +4,7 @@ use cabi::{FnAbi, FnSig, Loc, Place, RetAbi, Target};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use smallvec::SmallVec;
 
-use super::{Params, RetPlan, check_args, own_type, unsupported};
+use super::{Params, RetPlan, check_args, own_type, stack_pieces, unsupported};
 use crate::error::LowerError;
 use crate::pieces::{Piece, Pieces, pieces_of};
 use crate::replay::ClifPlace;
@@ -16,8 +16,9 @@ pub(crate) enum Arrival {
     Nothing,
     /// Its pieces are the CLIF parameters from `first` on.
     Pieces { first: usize, pieces: Pieces },
-    /// In the argument area, bytes from its start. The parameter that points to the area is the plan's.
-    Area { offset: u32 },
+    /// In the argument area, bytes from its start. The parameter that points to the area is the plan's. It can be asked for in these
+    /// pieces, if it is not too large.
+    Area { offset: u32, pieces: Option<Pieces> },
     /// Lanes in the CLIF parameters from `first` on, then in slots of 8 bytes of the argument area.
     Lanes {
         first: usize,
@@ -58,11 +59,15 @@ impl EntryPlan {
         &self.signature
     }
 
-    /// The pieces argument `arg` arrives in; none if it arrives in memory.
+    /// The pieces argument `arg` can be asked for in, wherever it is passed: those of [`CallPlan::pieces`](crate::CallPlan::pieces).
     #[must_use]
     pub fn pieces(&self, arg: usize) -> &[Piece] {
         match self.args.get(arg) {
             Some(Arrival::Pieces { pieces, .. }) => pieces,
+            Some(Arrival::Area {
+                pieces: Some(pieces),
+                ..
+            }) => pieces,
             _ => &[],
         }
     }
@@ -77,7 +82,7 @@ impl EntryPlan {
         check_args(&sig, &abi, target)?;
         if sig.is_variadic() {
             let why = "the definition of a variadic function is not lowered yet";
-            return Err(unsupported(&cabi::Type::FUNCTION, why, target));
+            return Err(unsupported(cabi::Type::FUNCTION.to_string(), why, target));
         }
         let ret = RetPlan::of(&sig, &abi, target)?;
         let mut params = Params::new(&abi);
@@ -86,7 +91,7 @@ impl EntryPlan {
         let own_types = Self::own_types(&sig, &abi);
         let mut args = SmallVec::new();
         for (param, arg) in sig.params().iter().zip(&abi.args) {
-            args.push(registers(&param.ty, &arg.place, &mut params));
+            args.push(registers(&param.ty, &arg.place, &abi, &mut params));
         }
         let area = match own_types {
             Some(own) => {
@@ -160,7 +165,7 @@ impl EntryPlan {
 }
 
 /// Declares what of an argument is in registers.
-fn registers(ty: &cabi::Type, place: &Place, params: &mut Params) -> Arrival {
+fn registers(ty: &cabi::Type, place: &Place, abi: &FnAbi, params: &mut Params) -> Arrival {
     let first = params.signature.params.len();
     match place {
         Place::Parts(parts) => {
@@ -173,8 +178,9 @@ fn registers(ty: &cabi::Type, place: &Place, params: &mut Params) -> Arrival {
             Arrival::Pieces { first, pieces }
         }
         // Offsets were checked to be less than 2 GiB when they were assigned.
-        Place::Stack { offset, .. } => Arrival::Area {
+        Place::Stack { offset, size, .. } => Arrival::Area {
             offset: u32::try_from(*offset).unwrap_or(u32::MAX),
+            pieces: stack_pieces(ty, place, *size, abi),
         },
         Place::PerElement {
             lanes,
