@@ -63,6 +63,12 @@
 //! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no sooner.
 //! - Calling code takes no lock. Engines know nothing of each other, unless bound by [`Engine::bind_code`].
 //!
+//! # What it does not do
+//!
+//! Nothing may unwind through JIT code: its frames are not registered with the unwinder of the process. A Rust panic that reaches one ends the
+//! process, even if there is a `catch_unwind` on its other side, and a C++ exception finds no handler. A function that JIT code calls has to
+//! catch its own.
+//!
 //! On machines where it cannot run (other than x86-64 with Unix or Windows today) everything compiles, and
 //! [`Engine::new`] says why not.
 

@@ -32,8 +32,12 @@ const FIXED: [(&str, &str, &str); 8] = [
         "false",
         "C expects r15 to be preserved",
     ),
-    // Found by the unwinder when exceptions and backtraces pass through.
-    ("unwind_info", "true", "C code may unwind through JIT code"),
+    // Debuggers and profilers may be told; no unwinder of the process is, so nothing can unwind through JIT code yet.
+    (
+        "unwind_info",
+        "true",
+        "frames are described, although nothing is told of them yet",
+    ),
     // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
     (
         "enable_probestack",
