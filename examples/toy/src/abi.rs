@@ -1,14 +1,17 @@
 //! `toy emit abi`: where each piece of each function's arguments and result travels, and of each call
 //! that has a placement of its own. The words are `cabi`'s.
 
+use crate::diag::Lines;
 use crate::lower::{LowerError, call_signature, signature};
-use crate::typed::{Callee, Checked, Expr, ExprKind, Function, Origin, Place, PlaceKind, Stmt};
+use crate::typed::{
+    Callee, Checked, Expr, ExprKind, Function, Origin, Place, PlaceKind, Stmt, StmtKind,
+};
 use cabi::{FnSig, Target, explain};
 use std::collections::HashSet;
 use std::fmt::Write;
 
-/// The whole text. `line` tells the line of a byte of the source.
-pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<String, LowerError> {
+/// The whole text.
+pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerError> {
     let mut text = String::new();
     for function in &checked.functions {
         let Some(span) = function.span else { continue };
@@ -54,7 +57,7 @@ pub(crate) fn emit(checked: &Checked, line: impl Fn(u32) -> usize) -> Result<Str
                 &args.iter().map(|arg| arg.ty).collect::<Vec<_>>(),
             )?;
             let name = callee_name(checked, callee);
-            let at = line(expr.span.start);
+            let at = lines.line(expr.span.start);
             let placed = placement(&sig, None).map_err(|why| LowerError {
                 span: Some(expr.span),
                 message: why,
@@ -112,65 +115,68 @@ struct Calls<'c> {
 impl<'c> Calls<'c> {
     fn stmts(&mut self, stmts: &'c [Stmt]) {
         for stmt in stmts {
-            match stmt {
-                Stmt::Init(_, value) | Stmt::Return(value) => {
+            match &stmt.kind {
+                StmtKind::Init(_, value) | StmtKind::Return(value) => {
                     value.iter().for_each(|value| self.expr(value))
                 }
-                Stmt::Assign(place, value) | Stmt::Update(place, value) => {
+                StmtKind::Assign(place, value) | StmtKind::Update(place, value) => {
                     self.place(place);
                     self.expr(value);
                 }
-                Stmt::Expr(value) => self.expr(value),
-                Stmt::If {
-                    cond,
-                    then,
-                    otherwise,
-                } => {
-                    self.expr(cond);
-                    self.stmts(then);
+                StmtKind::Expr(value) => self.expr(value),
+                StmtKind::If { arms, otherwise } => {
+                    for (cond, then) in arms {
+                        self.expr(cond);
+                        self.stmts(then);
+                    }
                     self.stmts(otherwise);
                 }
-                Stmt::While { cond, body } => {
+                StmtKind::While { cond, body } => {
                     self.expr(cond);
                     self.stmts(body);
                 }
-                Stmt::For {
+                StmtKind::For {
                     low, high, body, ..
                 } => {
                     self.expr(low);
                     self.expr(high);
                     self.stmts(body);
                 }
-                Stmt::Block(stmts) => self.stmts(stmts),
-                Stmt::Break | Stmt::Continue => {}
+                StmtKind::Block(stmts) => self.stmts(stmts),
+                StmtKind::Break | StmtKind::Continue => {}
             }
         }
     }
 
     fn expr(&mut self, expr: &'c Expr) {
+        for expr in expr.chain().into_iter().rev() {
+            self.one(expr);
+        }
+    }
+
+    /// An expression but for its first operand, which has been looked at.
+    fn one(&mut self, expr: &'c Expr) {
         match &expr.kind {
             ExprKind::Bits(_) | ExprKind::Str(_) | ExprKind::Function(_) | ExprKind::Old => {}
             ExprKind::Load(place) | ExprKind::AddressOf(place) => self.place(place),
-            ExprKind::Neg(value)
-            | ExprKind::Not(value)
-            | ExprKind::BitNot(value)
-            | ExprKind::Convert(value)
-            | ExprKind::Repeat(value, _) => self.expr(value),
-            ExprKind::Arith(_, left, right)
-            | ExprKind::Compare(_, left, right)
-            | ExprKind::Logic(_, left, right)
-            | ExprKind::Offset {
-                pointer: left,
-                index: right,
-                ..
-            }
-            | ExprKind::Distance { left, right, .. }
-            | ExprKind::Complex(left, right) => {
+            ExprKind::Neg(_)
+            | ExprKind::Not(_)
+            | ExprKind::BitNot(_)
+            | ExprKind::Convert(_)
+            | ExprKind::NonZero(_) => {}
+            ExprKind::Arith(_, _, right)
+            | ExprKind::Compare(_, _, right)
+            | ExprKind::Logic(_, _, right)
+            | ExprKind::Offset { index: right, .. }
+            | ExprKind::Distance { right, .. }
+            | ExprKind::Repeat(right, _) => self.expr(right),
+            ExprKind::Complex(left, right) => {
                 self.expr(left);
                 self.expr(right);
             }
             ExprKind::Call { callee, args } => {
-                args.iter().for_each(|arg| self.expr(arg));
+                let known = usize::from(expr.first_operand().is_some());
+                args.iter().skip(known).for_each(|arg| self.expr(arg));
                 match callee {
                     Callee::Indirect(pointer) => self.expr(pointer),
                     // What the language calls by itself is not the program's call.

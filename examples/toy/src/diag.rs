@@ -33,6 +33,20 @@ impl Span {
     }
 }
 
+/// Where the lines of a text end.
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Lines {
+        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, counted from 1.
+    pub(crate) fn line(&self, at: u32) -> usize {
+        self.0.partition_point(|&end| end < at as usize) + 1
+    }
+}
+
 /// One complaint about the program. Boxed, because results carry it.
 #[derive(Debug, Clone)]
 pub(crate) struct Diagnostic(Box<Complaint>);

@@ -1,6 +1,8 @@
 //! Running a program: its functions go into an engine, its imports are looked up in the libraries it
 //! names, and `main` is called.
 
+use crate::diag::Lines;
+use crate::fault;
 use crate::lower::{LowerError, lower};
 use crate::typed::{Checked, FnId, Function, Origin};
 use crate::types::Ty;
@@ -34,35 +36,54 @@ impl From<LowerError> for RunError {
 }
 
 /// Compiles the program and calls its `main`; the result is `main`'s. `args` are the program's, its own
-/// name first; libraries are looked for in `directories` first.
+/// name first; libraries are looked for in `directories` first. `lines` are the
+/// program's.
 pub(crate) fn run(
     checked: &Checked,
     main_id: FnId,
     args: &[String],
     directories: &[PathBuf],
     settings: &Settings,
+    lines: &Lines,
 ) -> Result<i32, RunError> {
     let mut engine = Engine::new(settings).map_err(RunError::host)?;
     let mut main_func = None;
-    let declared = lower(checked, &mut engine, |engine, mut compiled| {
-        if compiled.id == main_id {
-            main_func = Some(compiled.func);
-        }
-        let span = checked
-            .functions
-            .get(compiled.id.0)
-            .and_then(|function| function.span);
-        engine
-            .define(compiled.func, &mut compiled.context)
-            .map_err(|error| LowerError {
-                span,
-                message: error.to_string(),
-            })
-    })?;
+    let mut recorded = Vec::new();
+    let declared = lower(
+        checked,
+        &mut engine,
+        fault::reserve(),
+        |engine, mut compiled| {
+            if compiled.id == main_id {
+                main_func = Some(compiled.func);
+            }
+            let function = checked.functions.get(compiled.id.0);
+            let span = function.and_then(|function| function.span);
+            engine
+                .define(compiled.func, &mut compiled.context)
+                .map_err(|error| LowerError {
+                    span,
+                    message: error.to_string(),
+                })?;
+            if let (Some(function), Some(code)) = (function, compiled.context.compiled_code()) {
+                let lines = span.map(|_| lines);
+                recorded.push((compiled.func, fault::Code::of(&function.name, code, lines)));
+            }
+            Ok(())
+        },
+    )?;
     bind_imports(&mut engine, &declared.imported(checked), directories)?;
     engine.finalize().map_err(RunError::host)?;
     let func = main_func.ok_or_else(|| RunError::host("`main` was not compiled"))?;
     let code = engine.code(func).map_err(RunError::host)?;
+    let mut codes = Vec::new();
+    for (func, mut recorded) in recorded {
+        let code = engine.code(func).map_err(RunError::host)?;
+        // SAFETY: the address is compared with others only; besides, the engine is never dropped.
+        recorded.start = unsafe { code.as_ptr() }.addr();
+        codes.push(recorded);
+    }
+    fault::watch(args.first().map_or("", String::as_str), codes);
     let args = c_strings(args);
     let argv = args.iter().map(|arg| arg.as_ptr());
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
@@ -118,7 +139,7 @@ fn bind_imports(
 pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
     let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
     let mut text = String::new();
-    lower(checked, &mut engine, |engine, mut compiled| {
+    lower(checked, &mut engine, None, |engine, mut compiled| {
         let Some(function) = checked.functions.get(compiled.id.0) else {
             return Ok(());
         };

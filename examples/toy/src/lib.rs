@@ -6,6 +6,7 @@ mod ast;
 mod check;
 mod decimal;
 mod diag;
+mod fault;
 mod header;
 mod jit;
 mod lex;
@@ -16,7 +17,7 @@ mod types;
 
 use ariadne::Source;
 use clif_cabi_jit::Settings;
-use diag::{Diagnostic, Span};
+use diag::{Diagnostic, Lines};
 use header::Unread;
 use jit::RunError;
 use lower::LowerError;
@@ -135,11 +136,14 @@ impl Text {
     /// [`Failure`].
     pub fn abi(&self, include: &[PathBuf]) -> Result<String, Failure> {
         let checked = self.checked(include)?;
-        abi::emit(&checked, |at| self.line(at)).map_err(|error| self.blame(error.into()))
+        abi::emit(&checked, &Lines::of(&self.text)).map_err(|error| self.blame(error.into()))
     }
 
-    /// Runs it. `args` are what `main` gets behind the program's name; libraries are looked for in `libraries` first. The result is
+    /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
     /// `main`'s.
+    ///
+    /// From then on this process has handlers for SIGSEGV, SIGBUS, SIGFPE and SIGILL, which say where the program failed; README.md, Errors
+    /// at run time.
     ///
     /// # Errors
     /// [`Failure`].
@@ -159,7 +163,9 @@ impl Text {
             .into_iter()
             .chain(args.iter().cloned())
             .collect();
-        jit::run(&checked, main, &args, libraries, settings).map_err(|error| self.blame(error))
+        let lines = Lines::of(&self.text);
+        jit::run(&checked, main, &args, libraries, settings, &lines)
+            .map_err(|error| self.blame(error))
     }
 
     fn checked(&self, include: &[PathBuf]) -> Result<Checked, Failure> {
@@ -197,14 +203,5 @@ impl Text {
             })
             | RunError::Host(message) => Failure::NotRun(message),
         }
-    }
-
-    /// The line of a byte, counted from 1.
-    fn line(&self, at: u32) -> usize {
-        let before = self
-            .text
-            .get(..Span { start: 0, end: at }.range().end)
-            .unwrap_or("");
-        before.bytes().filter(|&byte| byte == b'\n').count() + 1
     }
 }

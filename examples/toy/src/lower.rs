@@ -19,7 +19,7 @@ use crate::types::{FnTy, Ty, TyKind, Types};
 use cabi::{FnSig, Scalar, Type};
 use clif_cabi::SysVAggregateLowering;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir;
+use cranelift_codegen::ir::{self, TrapCode};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -53,6 +53,18 @@ impl LowerError {
 
 type Lower<T> = Result<T, LowerError>;
 
+/// Control never gets here.
+const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
+/// A call through a pointer that is null.
+pub(crate) const NULL_CALL: TrapCode = TrapCode::unwrap_user(2);
+
+/// The lowest addresses of the stack that programs run on: with less than that left, a function ends the program as it is entered.
+#[derive(Clone, Copy)]
+pub(crate) struct StackReserve {
+    pub(crate) start: usize,
+    pub(crate) size: usize,
+}
+
 /// A compiled function, before it is given to the module.
 pub(crate) struct Compiled {
     pub(crate) id: FnId,
@@ -60,14 +72,17 @@ pub(crate) struct Compiled {
     pub(crate) context: Context,
 }
 
-/// Lowers all functions of the program, and of the prelude what they need. `sink` takes each as it is done.
+/// Lowers all functions of the program, and of the prelude what they need. `sink` takes each as it is done. Source locations in the code are
+/// bytes of the program's text, in functions of the prelude of the prelude's.
 pub(crate) fn lower<M: Module>(
     checked: &Checked,
     module: &mut M,
+    reserve: Option<StackReserve>,
     mut sink: impl FnMut(&mut M, Compiled) -> Lower<()>,
 ) -> Lower<Declared> {
     let lowering = SysVAggregateLowering::new(module.isa()).map_err(LowerError::new)?;
     let mut declared = Declared::new(lowering);
+    declared.reserve = reserve;
     let mut queue: VecDeque<FnId> = VecDeque::new();
     for (at, function) in checked.functions.iter().enumerate() {
         if function.span.is_some() && matches!(function.origin, Origin::Toy(_)) {
@@ -109,6 +124,8 @@ pub(crate) fn lower<M: Module>(
 /// What the module knows of the program.
 pub(crate) struct Declared {
     pub(crate) lowering: SysVAggregateLowering,
+    /// None: the stack is not checked.
+    reserve: Option<StackReserve>,
     functions: HashMap<FnId, FuncId>,
     /// By symbol: two declarations of one function are one import. The first one's place, if it is the program's.
     imports: HashMap<Rc<str>, (FuncId, FnSig, Option<Span>)>,
@@ -122,6 +139,7 @@ impl Declared {
     fn new(lowering: SysVAggregateLowering) -> Declared {
         Declared {
             lowering,
+            reserve: None,
             functions: HashMap::new(),
             imports: HashMap::new(),
             strings: HashMap::new(),

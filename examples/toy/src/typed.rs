@@ -52,7 +52,12 @@ pub(crate) struct Local {
     pub(crate) addressed: bool,
 }
 
-pub(crate) enum Stmt {
+pub(crate) struct Stmt {
+    pub(crate) span: Span,
+    pub(crate) kind: StmtKind,
+}
+
+pub(crate) enum StmtKind {
     /// Without a value: all bytes zero.
     Init(LocalId, Option<Expr>),
     Assign(Place, Expr),
@@ -60,8 +65,7 @@ pub(crate) enum Stmt {
     Update(Place, Expr),
     Expr(Expr),
     If {
-        cond: Expr,
-        then: Vec<Stmt>,
+        arms: Vec<(Expr, Vec<Stmt>)>,
         otherwise: Vec<Stmt>,
     },
     While {
@@ -85,6 +89,70 @@ pub(crate) struct Expr {
     pub(crate) ty: Ty,
     pub(crate) span: Span,
     pub(crate) kind: ExprKind,
+}
+
+impl Expr {
+    /// The operand that is evaluated first. Chains of operators hang together by it; they are as long as the program likes, so that every
+    /// walk over expressions follows it in a loop and recurses into the other operands only.
+    pub(crate) fn first_operand(&self) -> Option<&Expr> {
+        match &self.kind {
+            ExprKind::Neg(first)
+            | ExprKind::Not(first)
+            | ExprKind::BitNot(first)
+            | ExprKind::Convert(first)
+            | ExprKind::NonZero(first)
+            | ExprKind::Arith(_, first, _)
+            | ExprKind::Compare(_, first, _)
+            | ExprKind::Logic(_, first, _)
+            | ExprKind::Offset { pointer: first, .. }
+            | ExprKind::Distance { left: first, .. } => Some(first),
+            ExprKind::Call {
+                callee: Callee::Direct(_),
+                args,
+            } => args.first(),
+            _ => None,
+        }
+    }
+
+    fn first_operand_mut(&mut self) -> Option<&mut Expr> {
+        match &mut self.kind {
+            ExprKind::Neg(first)
+            | ExprKind::Not(first)
+            | ExprKind::BitNot(first)
+            | ExprKind::Convert(first)
+            | ExprKind::NonZero(first)
+            | ExprKind::Arith(_, first, _)
+            | ExprKind::Compare(_, first, _)
+            | ExprKind::Logic(_, first, _)
+            | ExprKind::Offset { pointer: first, .. }
+            | ExprKind::Distance { left: first, .. } => Some(first),
+            ExprKind::Call { args, .. } => args.first_mut(),
+            _ => None,
+        }
+    }
+
+    /// The expression and its first operands, the innermost last.
+    pub(crate) fn chain(&self) -> Vec<&Expr> {
+        std::iter::successors(Some(self), |expr| expr.first_operand()).collect()
+    }
+
+    /// The first operand, if it has one itself.
+    fn take_chain(&mut self) -> Option<Expr> {
+        let first = self.first_operand_mut()?;
+        first.first_operand()?;
+        let (ty, span) = (first.ty, first.span);
+        let kind = ExprKind::Bits(0);
+        Some(std::mem::replace(first, Expr { ty, span, kind }))
+    }
+}
+
+impl Drop for Expr {
+    fn drop(&mut self) {
+        let mut first = self.take_chain();
+        while let Some(mut expr) = first {
+            first = expr.take_chain();
+        }
+    }
 }
 
 pub(crate) enum ExprKind {
@@ -121,6 +189,8 @@ pub(crate) enum ExprKind {
     },
     /// Between integers, pointers, bools, `f32` and `f64`.
     Convert(Box<Expr>),
+    /// The divisor of a division that is a call: it ends the program here if it is zero.
+    NonZero(Box<Expr>),
     Call {
         callee: Callee,
         args: Vec<Expr>,
@@ -142,6 +212,24 @@ pub(crate) enum Callee {
 pub(crate) struct Place {
     pub(crate) ty: Ty,
     pub(crate) kind: PlaceKind,
+}
+
+impl Place {
+    /// Whether it is reached through a pointer.
+    pub(crate) fn is_pointed_to(&self) -> bool {
+        let mut place = self;
+        loop {
+            place = match &place.kind {
+                PlaceKind::Local(_) | PlaceKind::Temporary(_) => return false,
+                PlaceKind::Deref(_) => return true,
+                PlaceKind::Member(base, _)
+                | PlaceKind::Element(base, _)
+                | PlaceKind::Lane(base, _)
+                | PlaceKind::Real(base)
+                | PlaceKind::Imaginary(base) => base,
+            };
+        }
+    }
 }
 
 pub(crate) enum PlaceKind {

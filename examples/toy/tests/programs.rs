@@ -154,6 +154,79 @@ fn the_result_of_main_is_the_exit_code() {
     }
 }
 
+/// A chain of operators or of `else if` does not nest, however long it is: it compiles, and means what short ones mean.
+#[test]
+fn chains_are_as_long_as_they_like() {
+    let n = 20_000;
+    let chain = |link: &str| link.repeat(n);
+    let arms: String = (0..n)
+        .map(|i| format!(" else if y == {} {{ return 3; }}", i + 10))
+        .collect();
+    let cases = [
+        ("let x = 1{};".replace("{}", &"+1".repeat(128)), 129),
+        (format!("let x = y{};", chain("+y")), (n + 1) % 256),
+        (format!("let x = 1{};", chain("+1")), (n + 1) % 256),
+        (
+            format!("let x: i32 = (((1{}){}));", chain("+1"), chain("-1")),
+            1,
+        ),
+        (format!("let x = 0 - y{} * 2;", chain("-(-y)")), n % 256),
+        (
+            format!("let x = 0; if true{} {{ x = 5; }}", chain(" && y == 1")),
+            5,
+        ),
+        (
+            format!("let x = 0; if false{} {{ x = 5; }}", chain(" || y == 2")),
+            0,
+        ),
+        (
+            format!("let x = 0; if y == 2 {{ }}{arms} else {{ x = 7; }}"),
+            7,
+        ),
+        (
+            format!("let x = 0; if y == 2 {{ }}{arms} x = 6; if y == 1 {{ x = 8; }}"),
+            8,
+        ),
+        (
+            format!("let z = 1f80; let x = (z{}) as i32;", "+z".repeat(500)),
+            501 % 256,
+        ),
+        (
+            format!(
+                "let p = &y; let q = p{}; let x = (q - p) as i32;",
+                "+1".repeat(129)
+            ),
+            129,
+        ),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("chain.toy");
+    let constant = format!("const N: i32 = 1{};", chain("+1"));
+    for (body, expected) in cases {
+        let text = format!(
+            "{constant}\nfn main() -> i32 {{ let y = 1; {body} if N == {} {{ return x & 255; }} return 1; }}",
+            n + 1
+        );
+        fs::write(&program, text).unwrap();
+        for verb in ["run", "check"] {
+            match toy(&[verb], &program) {
+                Outcome::Ran(ran) => {
+                    let start = body.get(..40).unwrap_or(&body);
+                    let expected = if verb == "run" { expected } else { 0 };
+                    let code = usize::try_from(ran.code).unwrap();
+                    assert_eq!(code, expected, "{verb} {start}..: {}", ran.stderr);
+                }
+                Outcome::NoJit(why) => return common::skip(&why),
+                Outcome::NoLibclang => return,
+            }
+        }
+        let Outcome::Ran(ran) = toy(&["emit", "abi"], &program) else {
+            return;
+        };
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn what_cannot_run_says_so_in_one_line() {
     let directory = tempfile::tempdir().unwrap();

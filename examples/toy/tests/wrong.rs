@@ -71,16 +71,28 @@ fn extreme_programs_are_refused() {
             ),
         ),
         (
+            "parentheses to the right",
+            format!(
+                "fn main() {{ let x = {}1{}; }}",
+                chain("1+(", deep),
+                chain(")", deep)
+            ),
+        ),
+        (
+            "blocks in else",
+            format!(
+                "fn main() {{ {}{} }}",
+                chain("if true {} else { ", deep),
+                chain("}", deep)
+            ),
+        ),
+        (
             "open parentheses",
             format!("fn main() {{ let x = {}", chain("(", deep)),
         ),
         (
             "minus signs",
             format!("fn main() {{ let x = {}1; }}", chain("-", deep)),
-        ),
-        (
-            "a sum",
-            format!("fn main() {{ let x = 1{}; }}", chain("+1", deep)),
         ),
         (
             "casts",
@@ -94,13 +106,6 @@ fn extreme_programs_are_refused() {
         (
             "blocks",
             format!("fn main() {}{}", chain("{", deep), chain("}", deep)),
-        ),
-        (
-            "else if",
-            format!(
-                "fn main() {{ if true {{}} {} }}",
-                chain("else if true {} ", deep)
-            ),
         ),
         (
             "pointers",

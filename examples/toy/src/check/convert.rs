@@ -69,13 +69,15 @@ impl Checker<'_> {
         let TyKind::Array { element, .. } = *self.types.kind(value.ty) else {
             return Ok(value);
         };
-        let span = value.span;
-        let array = match value.kind {
+        let (ty, span) = (value.ty, value.span);
+        let mut value = value;
+        let array = match std::mem::replace(&mut value.kind, ExprKind::Bits(0)) {
             ExprKind::Load(place) => *place,
-            _ => Place {
-                ty: value.ty,
-                kind: PlaceKind::Temporary(Box::new(value)),
-            },
+            kind => {
+                value.kind = kind;
+                let kind = PlaceKind::Temporary(Box::new(value));
+                Place { ty, kind }
+            }
         };
         let zero = Expr {
             ty: Ty::U64,
@@ -92,7 +94,9 @@ impl Checker<'_> {
     /// `value as ty`
     pub(super) fn cast(&mut self, value: Expr, ty: Ty, span: Span) -> Check<Expr> {
         if value.ty == ty || value.ty == Ty::ERROR || ty == Ty::ERROR {
-            return Ok(Expr { span, ..value });
+            let mut value = value;
+            value.span = span;
+            return Ok(value);
         }
         let value = self.decay(value)?;
         let from = value.ty;

@@ -50,7 +50,7 @@ impl<'p> Checker<'p> {
             },
             ast::ExprKind::Path(name, variant) => self.variant(name, variant, span),
             ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, span, expected),
-            ast::ExprKind::Binary(op, left, right) => self.binary(*op, left, right, span, expected),
+            ast::ExprKind::Binary(..) => self.binary(expr, expected),
             ast::ExprKind::Call(callee, args) => self.call(callee, args, span),
             ast::ExprKind::Index(..) | ast::ExprKind::Field(..) => {
                 let place = self.place(expr)?;

@@ -36,47 +36,48 @@ impl<'p> Checker<'p> {
 
     /// The value, for integers extended to 128 bits, if it is a constant and its operators do not fail.
     pub(super) fn fold(&self, expr: &Expr) -> Option<u128> {
+        let mut first = 0;
+        for expr in expr.chain().into_iter().rev() {
+            first = self.fold_one(expr, first)?;
+        }
+        Some(first)
+    }
+
+    /// The same, the value of the first operand being known.
+    fn fold_one(&self, expr: &Expr, first: u128) -> Option<u128> {
         let scalar = self.types.as_scalar(expr.ty)?;
         let int = IntTy::of(scalar);
         match &expr.kind {
             ExprKind::Bits(bits) => Some(*bits),
-            ExprKind::Neg(value) => {
-                let value = self.fold(value)?;
-                match scalar {
-                    Scalar::F32 => Some(value ^ 1 << 31),
-                    Scalar::F64 => Some(value ^ 1 << 63),
-                    _ => Some(int?.wrap(value.wrapping_neg())),
-                }
-            }
-            ExprKind::BitNot(value) => Some(int?.wrap(!self.fold(value)?)),
-            ExprKind::Not(value) => Some(self.fold(value)? ^ 1),
+            ExprKind::Neg(_) => match scalar {
+                Scalar::F32 => Some(first ^ 1 << 31),
+                Scalar::F64 => Some(first ^ 1 << 63),
+                _ => Some(int?.wrap(first.wrapping_neg())),
+            },
+            ExprKind::BitNot(_) => Some(int?.wrap(!first)),
+            ExprKind::Not(_) => Some(first ^ 1),
             ExprKind::Convert(value) => {
                 let from = self.types.as_scalar(value.ty)?;
-                let value_bits = self.fold(value)?;
                 if from.is_float() || scalar.is_float() {
                     return None;
                 }
-                Some(int.map_or(value_bits, |int| int.wrap(value_bits)))
+                Some(int.map_or(first, |int| int.wrap(first)))
             }
-            ExprKind::Arith(op, left, right) => {
-                let (left, right) = (self.fold(left)?, self.fold(right)?);
+            ExprKind::Arith(op, _, right) => {
+                let right = self.fold(right)?;
                 match scalar {
-                    Scalar::F64 => fold_f64(*op, left, right),
-                    Scalar::F32 => fold_f32(*op, left, right),
-                    Scalar::Bool => fold_bits(*op, left, right),
-                    _ => fold_int(*op, left, right, int?),
+                    Scalar::F64 => fold_f64(*op, first, right),
+                    Scalar::F32 => fold_f32(*op, first, right),
+                    Scalar::Bool => fold_bits(*op, first, right),
+                    _ => fold_int(*op, first, right, int?),
                 }
             }
             ExprKind::Compare(op, left, right) => {
                 let signed = IntTy::of(self.types.as_scalar(left.ty)?)?.signed;
-                Some(u128::from(fold_compare(
-                    *op,
-                    self.fold(left)?,
-                    self.fold(right)?,
-                    signed,
-                )))
+                let right = self.fold(right)?;
+                Some(u128::from(fold_compare(*op, first, right, signed)))
             }
-            ExprKind::Logic(op, left, right) => match (op, self.fold(left)?) {
+            ExprKind::Logic(op, _, right) => match (op, first) {
                 (BinaryOp::And, 0) => Some(0),
                 (BinaryOp::Or, 1) => Some(1),
                 _ => self.fold(right),

@@ -10,17 +10,53 @@ use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
 
 impl<'p> Checker<'p> {
-    pub(super) fn binary(
-        &mut self,
-        op: BinaryOp,
-        left: &'p ast::Expr,
-        right: &'p ast::Expr,
-        span: Span,
-        expected: Option<Ty>,
-    ) -> Check<Expr> {
-        if matches!(op, BinaryOp::And | BinaryOp::Or) {
-            let left = self.value(left, Ty::BOOL)?;
-            let right = self.value(right, Ty::BOOL)?;
+    /// A binary operator; with its left sides it is a chain of any length, which is followed in a loop.
+    pub(super) fn binary(&mut self, expr: &'p ast::Expr, expected: Option<Ty>) -> Check<Expr> {
+        let mut links = Vec::new();
+        let mut innermost = expr;
+        while let ast::ExprKind::Binary(op, left, right) = &innermost.kind {
+            links.push(Link {
+                op: *op,
+                right,
+                span: innermost.span,
+                bare: (false, is_flexible(right)),
+                checked: None,
+            });
+            innermost = left;
+        }
+        let mut bare = is_flexible(innermost);
+        for link in links.iter_mut().rev() {
+            link.bare.0 = bare;
+            bare = bare && link.bare.1 && !link.op.is_comparison();
+        }
+        // What the left sides should be, from the outermost inwards.
+        let mut wanted = expected;
+        for link in &mut links {
+            wanted = match link.op {
+                BinaryOp::And | BinaryOp::Or => Some(Ty::BOOL),
+                op if op.is_comparison() => None,
+                _ => wanted,
+            };
+            if link.bare == (true, false) && !link.is_logic() && !link.is_shift() {
+                // A bare number takes its type from the other side.
+                let right = self.expr(link.right, wanted)?;
+                wanted = self.companion(link.op, right.ty);
+                link.checked = Some(right);
+            }
+        }
+        let mut left = self.expr(innermost, wanted)?;
+        for link in links.into_iter().rev() {
+            left = self.link(left, link)?;
+        }
+        Ok(left)
+    }
+
+    /// One operator of a chain, its left side known.
+    fn link(&mut self, left: Expr, link: Link<'p>) -> Check<Expr> {
+        let (op, span) = (link.op, link.span);
+        if link.is_logic() {
+            let left = self.coerce(left, Ty::BOOL)?;
+            let right = self.value(link.right, Ty::BOOL)?;
             let kind = ExprKind::Logic(op, Box::new(left), Box::new(right));
             return Ok(Expr {
                 ty: Ty::BOOL,
@@ -28,21 +64,10 @@ impl<'p> Checker<'p> {
                 kind,
             });
         }
-        let wish = if op.is_comparison() { None } else { expected };
-        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
-        let (left, right) = if is_flexible(left) && !is_flexible(right) && !shift {
-            // A bare number takes its type from the other side.
-            let right = self.expr(right, wish)?;
-            (self.expr(left, self.companion(op, right.ty))?, right)
-        } else {
-            let left = self.expr(left, wish)?;
-            let wanted = if shift {
-                None
-            } else {
-                self.companion(op, left.ty)
-            };
-            let right = self.expr(right, wanted)?;
-            (left, right)
+        let right = match link.checked {
+            Some(right) => right,
+            None if link.is_shift() => self.expr(link.right, None)?,
+            None => self.expr(link.right, self.companion(op, left.ty))?,
         };
         self.combine(op, left, right, span)
     }
@@ -350,17 +375,44 @@ fn comparable(scalar: Scalar) -> bool {
     IntTy::of(scalar).is_some() || matches!(scalar, Scalar::F32 | Scalar::F64)
 }
 
+/// An operator of a chain and its right side.
+struct Link<'p> {
+    op: BinaryOp,
+    right: &'p ast::Expr,
+    /// From the chain's start to the right side's end.
+    span: Span,
+    /// Whether the left and the right side are bare numbers.
+    bare: (bool, bool),
+    /// The right side, if it had to be looked at first.
+    checked: Option<Expr>,
+}
+
+impl Link<'_> {
+    fn is_logic(&self) -> bool {
+        matches!(self.op, BinaryOp::And | BinaryOp::Or)
+    }
+
+    fn is_shift(&self) -> bool {
+        matches!(self.op, BinaryOp::Shl | BinaryOp::Shr)
+    }
+}
+
 /// Whether the expression is made of numbers without a suffix only.
 fn is_flexible(expr: &ast::Expr) -> bool {
+    let mut expr = expr;
+    // Down the chain of left sides.
+    while let ast::ExprKind::Binary(op, left, right) = &expr.kind {
+        if op.is_comparison() || !is_flexible(right) {
+            return false;
+        }
+        expr = left;
+    }
     match &expr.kind {
         ast::ExprKind::Int { suffix, .. } | ast::ExprKind::Float { suffix, .. } => {
             suffix.is_empty()
         }
         ast::ExprKind::Char(_) | ast::ExprKind::Null => true,
         ast::ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
-        ast::ExprKind::Binary(op, left, right) => {
-            !op.is_comparison() && is_flexible(left) && is_flexible(right)
-        }
         ast::ExprKind::SizeOf(_) | ast::ExprKind::AlignOf(_) | ast::ExprKind::OffsetOf(..) => true,
         _ => false,
     }

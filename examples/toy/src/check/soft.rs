@@ -109,6 +109,15 @@ impl Checker<'_> {
             self.widen(left, wide, span)?,
             self.widen(right, wide, span)?,
         );
+        if right.ty == Ty::ERROR {
+            return Ok(error_expr(span));
+        }
+        // Checked here, where the program's own line is known.
+        let right = Expr {
+            ty: right.ty,
+            span,
+            kind: ExprKind::NonZero(Box::new(right)),
+        };
         let result = self.runtime_binary(op, left, right, span)?;
         if result.ty == ty || result.ty == Ty::ERROR {
             return Ok(result);

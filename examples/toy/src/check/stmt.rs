@@ -1,9 +1,10 @@
 //! Statements. A wrong one is reported and left out, so that the next ones are looked at too.
 
+use super::place::error_expr;
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp};
 use crate::diag::{Diagnostic, Span};
-use crate::typed::{Expr, ExprKind, Stmt};
+use crate::typed::{Expr, ExprKind, Stmt, StmtKind};
 use crate::types::{Ty, TyKind};
 use std::collections::HashMap;
 
@@ -13,7 +14,10 @@ impl<'p> Checker<'p> {
         let mut stmts = Vec::new();
         for stmt in &block.stmts {
             match self.stmt(stmt) {
-                Ok(checked) => stmts.push(checked),
+                Ok(kind) => stmts.push(Stmt {
+                    span: stmt.span,
+                    kind,
+                }),
                 Err(diagnostic) => {
                     self.report(diagnostic);
                     self.declare_anyway(stmt);
@@ -31,7 +35,7 @@ impl<'p> Checker<'p> {
         }
     }
 
-    fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<Stmt> {
+    fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<StmtKind> {
         match &stmt.kind {
             ast::StmtKind::Let { name, ty, init } => {
                 self.let_stmt(name, ty.as_ref(), init.as_ref())
@@ -44,29 +48,28 @@ impl<'p> Checker<'p> {
                     return Err(Diagnostic::new(expr.span, "this has no effect")
                         .note("only calls stand alone"));
                 }
-                Ok(Stmt::Expr(value))
+                Ok(StmtKind::Expr(value))
             }
-            ast::StmtKind::If {
-                cond,
-                then,
-                otherwise,
-            } => {
-                let cond = self.value(cond, Ty::BOOL);
-                let then = self.block(then);
-                let otherwise = otherwise
-                    .as_ref()
-                    .map(|block| self.block(block))
-                    .unwrap_or_default();
-                Ok(Stmt::If {
-                    cond: cond?,
-                    then,
-                    otherwise,
+            ast::StmtKind::If { arms, otherwise } => {
+                let arms = arms.iter().map(|(cond, then)| {
+                    let checked = self.value(cond, Ty::BOOL).unwrap_or_else(|diagnostic| {
+                        self.report(diagnostic);
+                        error_expr(cond.span)
+                    });
+                    (checked, self.block(then))
+                });
+                Ok(StmtKind::If {
+                    arms: arms.collect(),
+                    otherwise: otherwise
+                        .as_ref()
+                        .map(|block| self.block(block))
+                        .unwrap_or_default(),
                 })
             }
             ast::StmtKind::While { cond, body } => {
                 let cond = self.value(cond, Ty::BOOL);
                 let body = self.loop_body(body);
-                Ok(Stmt::While { cond: cond?, body })
+                Ok(StmtKind::While { cond: cond?, body })
             }
             ast::StmtKind::For {
                 var,
@@ -75,13 +78,13 @@ impl<'p> Checker<'p> {
                 body,
             } => self.for_stmt(var, low, high, body),
             ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
-            ast::StmtKind::Break if self.loops > 0 => Ok(Stmt::Break),
-            ast::StmtKind::Continue if self.loops > 0 => Ok(Stmt::Continue),
+            ast::StmtKind::Break if self.loops > 0 => Ok(StmtKind::Break),
+            ast::StmtKind::Continue if self.loops > 0 => Ok(StmtKind::Continue),
             ast::StmtKind::Break => Err(Diagnostic::new(stmt.span, "`break` outside of a loop")),
             ast::StmtKind::Continue => {
                 Err(Diagnostic::new(stmt.span, "`continue` outside of a loop"))
             }
-            ast::StmtKind::Block(block) => Ok(Stmt::Block(self.block(block))),
+            ast::StmtKind::Block(block) => Ok(StmtKind::Block(self.block(block))),
         }
     }
 
@@ -90,7 +93,7 @@ impl<'p> Checker<'p> {
         name: &ast::Ident,
         ty: Option<&'p ast::TypeExpr>,
         init: Option<&'p ast::Expr>,
-    ) -> Check<Stmt> {
+    ) -> Check<StmtKind> {
         let (ty, init) = match (ty, init) {
             (Some(ty), None) => (self.object_ty(ty)?, None),
             (Some(ty), Some(init)) => {
@@ -120,7 +123,7 @@ impl<'p> Checker<'p> {
         self.holdable(ty, name.span)?;
         // Only now: the value does not see the variable.
         let id = self.add_local(name, ty);
-        Ok(Stmt::Init(id, init))
+        Ok(StmtKind::Init(id, init))
     }
 
     fn assign(
@@ -129,14 +132,14 @@ impl<'p> Checker<'p> {
         op: Option<BinaryOp>,
         value: &'p ast::Expr,
         span: Span,
-    ) -> Check<Stmt> {
+    ) -> Check<StmtKind> {
         let place = self.place(target)?;
         self.writable(&place, target.span, "assigned to")?;
         self.not_flexible(place.ty, target.span)?;
         let Some(op) = op else {
             let value = self.value(value, place.ty)?;
             self.holdable(place.ty, target.span)?;
-            return Ok(Stmt::Assign(place, value));
+            return Ok(StmtKind::Assign(place, value));
         };
         let old = Expr {
             ty: place.ty,
@@ -151,7 +154,7 @@ impl<'p> Checker<'p> {
         let right = self.expr(value, wanted)?;
         let combined = self.combine(op, old, right, span)?;
         let combined = self.coerce(combined, place.ty)?;
-        Ok(Stmt::Update(place, combined))
+        Ok(StmtKind::Update(place, combined))
     }
 
     fn not_flexible(&self, ty: Ty, span: Span) -> Check<()> {
@@ -170,7 +173,7 @@ impl<'p> Checker<'p> {
         low: &'p ast::Expr,
         high: &'p ast::Expr,
         body: &'p ast::Block,
-    ) -> Check<Stmt> {
+    ) -> Check<StmtKind> {
         let bare = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Int { suffix, .. } if suffix.is_empty());
         let bounds = if bare(low) && !bare(high) {
             self.expr(high, None)
@@ -198,7 +201,7 @@ impl<'p> Checker<'p> {
         let body = self.loop_body(body);
         self.scopes.pop();
         let (low, high, signed) = bounds?;
-        Ok(Stmt::For {
+        Ok(StmtKind::For {
             var: id,
             low,
             high,
@@ -214,13 +217,13 @@ impl<'p> Checker<'p> {
         body
     }
 
-    fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<Stmt> {
+    fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<StmtKind> {
         match (value, self.result) {
             (_, Ty::NEVER) => Err(Diagnostic::new(
                 span,
                 "this function promises never to return",
             )),
-            (None, Ty::VOID) => Ok(Stmt::Return(None)),
+            (None, Ty::VOID) => Ok(StmtKind::Return(None)),
             (None, result) => {
                 let message = format!("this function returns `{}`", self.types.name(result));
                 Err(Diagnostic::new(span, message))
@@ -229,33 +232,33 @@ impl<'p> Checker<'p> {
                 Err(Diagnostic::new(value.span, "this function returns nothing")
                     .note("a result's type follows `->`"))
             }
-            (Some(value), result) => Ok(Stmt::Return(Some(self.value(value, result)?))),
+            (Some(value), result) => Ok(StmtKind::Return(Some(self.value(value, result)?))),
         }
     }
 }
 
 /// Whether control never gets past these statements.
 pub(super) fn ends(stmts: &[Stmt]) -> bool {
-    stmts.iter().any(|stmt| match stmt {
-        Stmt::Return(_) | Stmt::Break | Stmt::Continue => true,
-        Stmt::Expr(expr) => expr.ty == Ty::NEVER,
-        Stmt::If {
-            then, otherwise, ..
-        } => ends(then) && ends(otherwise),
-        Stmt::While { cond, body } => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
-        Stmt::Block(stmts) => ends(stmts),
+    stmts.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue => true,
+        StmtKind::Expr(expr) => expr.ty == Ty::NEVER,
+        StmtKind::If { arms, otherwise } => {
+            arms.iter().all(|(_, then)| ends(then)) && ends(otherwise)
+        }
+        StmtKind::While { cond, body } => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
+        StmtKind::Block(stmts) => ends(stmts),
         _ => false,
     })
 }
 
 /// Whether a `break` of the loop around is in here.
 fn breaks(stmts: &[Stmt]) -> bool {
-    stmts.iter().any(|stmt| match stmt {
-        Stmt::Break => true,
-        Stmt::If {
-            then, otherwise, ..
-        } => breaks(then) || breaks(otherwise),
-        Stmt::Block(stmts) => breaks(stmts),
+    stmts.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Break => true,
+        StmtKind::If { arms, otherwise } => {
+            arms.iter().any(|(_, then)| breaks(then)) || breaks(otherwise)
+        }
+        StmtKind::Block(stmts) => breaks(stmts),
         _ => false,
     })
 }

@@ -13,10 +13,9 @@ use cranelift_module::Module;
 
 impl<M: Module> FnLowerer<'_, '_, M> {
     /// `-x` or `~x`
-    pub(super) fn unary(&mut self, kind: &ExprKind, operand: &Expr) -> Lower<Val> {
+    pub(super) fn unary(&mut self, kind: &ExprKind, value: Val, operand: &Expr) -> Lower<Val> {
         let ty = operand.ty;
         let negative = matches!(kind, ExprKind::Neg(_));
-        let value = self.expr(operand)?;
         let Some((lane, lanes)) = self.lanes(ty)? else {
             let value = self.ssa(value, operand.span)?;
             return Ok(Val::Ssa(self.unary_ssa(negative, value, ty)));
@@ -42,9 +41,14 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.normalize(result, ty)
     }
 
-    pub(super) fn arithmetic(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Val> {
+    /// The left side comes with its value.
+    pub(super) fn arithmetic(
+        &mut self,
+        op: BinaryOp,
+        (left, left_value): (&Expr, Val),
+        right: &Expr,
+    ) -> Lower<Val> {
         let ty = left.ty;
-        let left_value = self.expr(left)?;
         let Some((lane, lanes)) = self.lanes(ty)? else {
             let a = self.ssa(left_value, left.span)?;
             let b = self.expr_ssa(right)?;
@@ -134,9 +138,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         }
     }
 
-    pub(super) fn compare(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Value> {
-        let ty = left.ty;
-        let (a, b) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
+    pub(super) fn compare(&mut self, op: BinaryOp, ty: Ty, a: Value, right: &Expr) -> Lower<Value> {
+        let b = self.expr_ssa(right)?;
         if self.types.as_float(ty).is_some() {
             let cc = match op {
                 BinaryOp::Eq => FloatCC::Equal,

@@ -2,42 +2,57 @@
 
 use super::expr::at;
 use super::function::{FnLowerer, Val};
-use super::{Lower, LowerError, call_signature};
+use super::{Lower, LowerError, NULL_CALL, call_signature};
 use crate::diag::Span;
 use crate::typed::{Callee, Expr};
 use crate::types::Ty;
 use cabi::FnSig;
 use clif_cabi::{Arg, Ret};
-use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_module::Module;
 
 impl<M: Module> FnLowerer<'_, '_, M> {
-    /// A result that lives in memory is put `to` there, or into memory of its own.
+    /// `first` is the value of the first argument, if it is known already. A result that lives in memory is put `to` there, or into memory
+    /// of its own.
     pub(super) fn call(
         &mut self,
         callee: &Callee,
-        args: &[Expr],
+        (args, first): (&[Expr], Option<Val>),
         result: Ty,
         to: Option<Value>,
         span: Span,
     ) -> Lower<Val> {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
         let sig = call_signature(self.checked, callee, &types).map_err(|error| at(error, span))?;
+        let mut pointer = None;
         let target: clif_cabi::Callee = match callee {
             Callee::Direct(id) => self
                 .declared
                 .function(self.checked, self.module, *id)
                 .map_err(|error| at(error, span))?
                 .into(),
-            Callee::Indirect(pointer) => self.expr_ssa(pointer)?.into(),
+            Callee::Indirect(function) => {
+                let function = self.expr_ssa(function)?;
+                pointer = Some(function);
+                function.into()
+            }
         };
         let mut given = Vec::with_capacity(args.len());
+        let mut first = first;
         for arg in args {
-            given.push(match self.expr(arg)? {
+            let value = match first.take() {
+                Some(value) => value,
+                None => self.expr(arg)?,
+            };
+            given.push(match value {
                 Val::Ssa(value) => Arg::value(value),
                 Val::Memory(address) => Arg::memory(address),
                 Val::None => return Err(LowerError::at(arg.span, "this has no value to pass")),
             });
+        }
+        if let Some(pointer) = pointer {
+            // Where the program is once it has jumped to nowhere can no longer be told.
+            self.builder.ins().trapz(pointer, NULL_CALL);
         }
         let (ret, value) = if matches!(result, Ty::VOID | Ty::NEVER) {
             (Ret::Ignore, Val::None)
@@ -96,6 +111,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             });
         }
         self.entry = Some(entry);
+        self.check_stack();
         Ok(params)
     }
 

@@ -1,14 +1,15 @@
 //! Expressions.
 
 use super::function::{FnLowerer, Val};
+use super::place::Target;
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::diag::Span;
-use crate::typed::{Expr, ExprKind, FnId};
+use crate::typed::{Expr, ExprKind, FnId, Place};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, SourceLoc, TrapCode, Value, types};
 use cranelift_module::Module;
 use std::rc::Rc;
 
@@ -16,7 +17,21 @@ use std::rc::Rc;
 const MAX_UNROLLED: u64 = 16;
 
 impl<M: Module> FnLowerer<'_, '_, M> {
+    /// The value of an expression. Chains of operators are followed in a loop, from the operand that is evaluated first; the code of each
+    /// belongs to its own place in the source.
     pub(super) fn expr(&mut self, expr: &Expr) -> Lower<Val> {
+        let around = self.builder.srcloc();
+        let mut first = Val::None;
+        for expr in expr.chain().into_iter().rev() {
+            self.builder.set_srcloc(SourceLoc::new(expr.span.start));
+            first = self.one(expr, first)?;
+        }
+        self.builder.set_srcloc(around);
+        Ok(first)
+    }
+
+    /// An expression whose first operand has the value `first`.
+    fn one(&mut self, expr: &Expr, first: Val) -> Lower<Val> {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Bits(bits) if self.is_ssa(expr.ty) => {
@@ -26,6 +41,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             ExprKind::Function(id) => self.function_address(*id, span),
             ExprKind::Load(place) => {
                 let target = self.place(place)?;
+                self.touch(place, target)?;
                 self.read(target, expr.ty)
             }
             ExprKind::Old => self
@@ -35,30 +51,48 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let (address, offset) = self.memory_place(place)?;
                 Ok(Val::Ssa(self.address(address, offset)))
             }
-            ExprKind::Not(value) => {
-                let value = self.expr_ssa(value)?;
+            ExprKind::Not(_) => {
+                let value = self.ssa(first, span)?;
                 Ok(Val::Ssa(self.builder.ins().bxor_imm_u(value, 1)))
             }
-            ExprKind::Neg(value) | ExprKind::BitNot(value) => self.unary(&expr.kind, value),
-            ExprKind::Arith(op, left, right) => self.arithmetic(*op, left, right),
-            ExprKind::Compare(op, left, right) => self.compare(*op, left, right).map(Val::Ssa),
-            ExprKind::Logic(op, left, right) => self.logic(*op, left, right),
+            ExprKind::Neg(value) | ExprKind::BitNot(value) => self.unary(&expr.kind, first, value),
+            ExprKind::NonZero(_) => {
+                let value = self.ssa(first, span)?;
+                let is_not_zero = self.builder.ins().icmp_imm_s(IntCC::NotEqual, value, 0);
+                let code = TrapCode::INTEGER_DIVISION_BY_ZERO;
+                self.builder.ins().trapz(is_not_zero, code);
+                Ok(first)
+            }
+            ExprKind::Arith(op, left, right) => self.arithmetic(*op, (left, first), right),
+            ExprKind::Compare(op, left, right) => {
+                let left_value = self.ssa(first, left.span)?;
+                self.compare(*op, left.ty, left_value, right).map(Val::Ssa)
+            }
+            ExprKind::Logic(op, left, right) => {
+                let left = self.ssa(first, left.span)?;
+                self.logic(*op, left, right)
+            }
             ExprKind::Offset {
-                pointer,
                 index,
                 scale,
                 negative,
+                ..
             } => {
-                let pointer = self.expr_ssa(pointer)?;
+                let pointer = self.ssa(first, span)?;
                 self.offset(pointer, index, *scale, *negative).map(Val::Ssa)
             }
-            ExprKind::Distance { left, right, scale } => self.distance(left, right, *scale),
-            ExprKind::Convert(value) => {
-                let from = value.ty;
-                let value = self.expr_ssa(value)?;
-                self.convert(value, from, expr.ty).map(Val::Ssa)
+            ExprKind::Distance { right, scale, .. } => {
+                let left = self.ssa(first, span)?;
+                self.distance(left, right, *scale)
             }
-            ExprKind::Call { callee, args } => self.call(callee, args, expr.ty, None, span),
+            ExprKind::Convert(value) => {
+                let operand = self.ssa(first, span)?;
+                self.convert(operand, value.ty, expr.ty).map(Val::Ssa)
+            }
+            ExprKind::Call { callee, args } => {
+                let first = expr.first_operand().map(|_| first);
+                self.call(callee, (args, first), expr.ty, None, span)
+            }
             ExprKind::Bits(_)
             | ExprKind::Complex(..)
             | ExprKind::Record(_)
@@ -71,6 +105,19 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         }
     }
 
+    /// Reads a byte of what a pointer points to, where only the address of it is taken here: a null pointer ends the program in this line,
+    /// not in the function that copies the value.
+    fn touch(&mut self, place: &Place, target: Target) -> Lower<()> {
+        if let Target::Memory { address, offset } = target
+            && !self.is_ssa(place.ty)
+            && self.types.size(place.ty) > 0
+            && place.is_pointed_to()
+        {
+            self.load_ssa(types::I8, address, offset)?;
+        }
+        Ok(())
+    }
+
     fn function_address(&mut self, id: FnId, span: Span) -> Lower<Val> {
         let func = self.declared.function(self.checked, self.module, id);
         let func = func.map_err(|error| at(error, span))?;
@@ -78,8 +125,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         Ok(Val::Ssa(self.builder.ins().func_addr(types::I64, func)))
     }
 
-    fn distance(&mut self, left: &Expr, right: &Expr, scale: u64) -> Lower<Val> {
-        let (left, right) = (self.expr_ssa(left)?, self.expr_ssa(right)?);
+    fn distance(&mut self, left: Value, right: &Expr, scale: u64) -> Lower<Val> {
+        let right = self.expr_ssa(right)?;
         let bytes = self.builder.ins().isub(left, right);
         let scale = i64::try_from(scale).map_err(LowerError::new)?;
         let scale = self.builder.ins().iconst(types::I64, scale);
@@ -108,7 +155,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 for (path, value) in members {
                     let ty = value.ty;
                     match self.member(expr.ty, path, address, offset)? {
-                        super::place::Target::Memory { address, offset } => {
+                        Target::Memory { address, offset } => {
                             self.expr_into(value, address, offset)?
                         }
                         target => {
@@ -121,7 +168,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             }
             ExprKind::Call { callee, args } if !self.is_ssa(expr.ty) => {
                 let address = self.address(address, offset);
-                self.call(callee, args, expr.ty, Some(address), expr.span)
+                self.call(callee, (args, None), expr.ty, Some(address), expr.span)
                     .map(|_| ())
             }
             ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address, offset),
@@ -303,8 +350,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
-    fn logic(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Lower<Val> {
-        let left = self.expr_ssa(left)?;
+    fn logic(&mut self, op: BinaryOp, left: Value, right: &Expr) -> Lower<Val> {
         let right_block = self.builder.create_block();
         let after = self.builder.create_block();
         let result = self.builder.append_block_param(after, types::I8);

@@ -1,12 +1,13 @@
 //! One function: its variables, and the state that all of its lowering shares.
 
-use super::{Declared, Lower, LowerError, ssa_type};
+use super::{Declared, Lower, LowerError, StackReserve, ssa_type};
 use crate::diag::Span;
 use crate::typed::{Body, Checked, Function, LocalId};
 use crate::types::{Ty, Types};
 use cranelift_codegen::Context;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types,
+    self, InstBuilder, SourceLoc, StackSlot, StackSlotData, StackSlotKind, TrapCode, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_module::Module;
@@ -95,6 +96,9 @@ pub(super) fn lower<M: Module>(
         old: None,
         entry: None,
     };
+    if let Some(span) = function.span {
+        lowerer.builder.set_srcloc(SourceLoc::new(span.start));
+    }
     let params = lowerer.enter(&sig)?;
     for (&id, param) in body.params.iter().zip(params) {
         lowerer.bind_param(id, param)?;
@@ -111,6 +115,25 @@ pub(super) fn lower<M: Module>(
 }
 
 impl<M: Module> FnLowerer<'_, '_, M> {
+    /// Ends the program if the stack is nearly used up. Other threads have stacks elsewhere, which are not checked.
+    pub(super) fn check_stack(&mut self) {
+        let Some(StackReserve { start, size }) = self.declared.reserve else {
+            return;
+        };
+        let (Ok(start), Ok(size)) = (i64::try_from(start), i64::try_from(size)) else {
+            return;
+        };
+        let stack = self.builder.ins().get_stack_pointer(types::I64);
+        let left = self.builder.ins().iadd_imm_s(stack, -start);
+        let overflow = self
+            .builder
+            .ins()
+            .icmp_imm_s(IntCC::UnsignedLessThan, left, size);
+        self.builder
+            .ins()
+            .trapnz(overflow, TrapCode::STACK_OVERFLOW);
+    }
+
     pub(super) fn local_ty(&self, id: LocalId) -> Ty {
         self.body
             .locals

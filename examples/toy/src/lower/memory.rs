@@ -64,6 +64,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     fn copy(&mut self, from: Value, to: Value, offset: u64, size: u64) -> Lower<()> {
         if size > MAX_INLINE {
             let to = self.address(to, offset);
+            // A null pointer ends the program here, not in libc.
+            self.load_ssa(types::I8, to, 0)?;
             let bytes = self
                 .builder
                 .ins()

@@ -1,14 +1,11 @@
 //! Statements.
 
-use super::Lower;
 use super::function::{FnLowerer, Home, Val};
-use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt};
+use super::{Lower, UNREACHABLE};
+use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, TrapCode};
+use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
 use cranelift_module::Module;
-
-/// No program gets here.
-const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
 
 impl<M: Module> FnLowerer<'_, '_, M> {
     /// Statements one after the other; what cannot be reached is left out.
@@ -23,25 +20,22 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     fn stmt(&mut self, stmt: &Stmt) -> Lower<()> {
-        match stmt {
-            Stmt::Init(id, init) => self.init(*id, init.as_ref()),
-            Stmt::Assign(place, value) => self.assign(place, value),
-            Stmt::Update(place, value) => self.update(place, value),
-            Stmt::Expr(expr) => self.expr(expr).map(|_| ()),
-            Stmt::If {
-                cond,
-                then,
-                otherwise,
-            } => self.if_stmt(cond, then, otherwise),
-            Stmt::While { cond, body } => self.while_stmt(cond, body),
-            Stmt::For {
+        self.builder.set_srcloc(SourceLoc::new(stmt.span.start));
+        match &stmt.kind {
+            StmtKind::Init(id, init) => self.init(*id, init.as_ref()),
+            StmtKind::Assign(place, value) => self.assign(place, value),
+            StmtKind::Update(place, value) => self.update(place, value),
+            StmtKind::Expr(expr) => self.expr(expr).map(|_| ()),
+            StmtKind::If { arms, otherwise } => self.if_stmt(arms, otherwise),
+            StmtKind::While { cond, body } => self.while_stmt(cond, body),
+            StmtKind::For {
                 var,
                 low,
                 high,
                 signed,
                 body,
             } => self.for_stmt(*var, (low, high), *signed, body),
-            Stmt::Return(value) => {
+            StmtKind::Return(value) => {
                 let value = match value {
                     Some(value) => self.expr(value)?,
                     None => Val::None,
@@ -50,9 +44,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.unreachable();
                 Ok(())
             }
-            Stmt::Break | Stmt::Continue => {
+            StmtKind::Break | StmtKind::Continue => {
                 if let Some(&(next, after)) = self.loops.last() {
-                    let target = if matches!(stmt, Stmt::Break) {
+                    let target = if matches!(stmt.kind, StmtKind::Break) {
                         after
                     } else {
                         next
@@ -62,7 +56,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 }
                 Ok(())
             }
-            Stmt::Block(stmts) => self.stmts(stmts),
+            StmtKind::Block(stmts) => self.stmts(stmts),
         }
     }
 
@@ -136,21 +130,24 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.write(target, new, value.ty)
     }
 
-    fn if_stmt(&mut self, cond: &Expr, then: &[Stmt], otherwise: &[Stmt]) -> Lower<()> {
-        let cond_value = self.expr(cond)?;
-        let cond = self.ssa(cond_value, cond.span)?;
-        let then_block = self.builder.create_block();
-        let else_block = self.builder.create_block();
+    fn if_stmt(&mut self, arms: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt]) -> Lower<()> {
         let after = self.builder.create_block();
-        self.builder
-            .ins()
-            .brif(cond, then_block, &[], else_block, &[]);
-        for (block, stmts) in [(then_block, then), (else_block, otherwise)] {
-            self.builder.switch_to_block(block);
-            self.builder.seal_block(block);
-            self.stmts(stmts)?;
+        for (cond, then) in arms {
+            let cond = self.expr_ssa(cond)?;
+            let then_block = self.builder.create_block();
+            let else_block = self.builder.create_block();
+            self.builder
+                .ins()
+                .brif(cond, then_block, &[], else_block, &[]);
+            self.builder.switch_to_block(then_block);
+            self.builder.seal_block(then_block);
+            self.stmts(then)?;
             self.go_on(after);
+            self.builder.switch_to_block(else_block);
+            self.builder.seal_block(else_block);
         }
+        self.stmts(otherwise)?;
+        self.go_on(after);
         self.builder.switch_to_block(after);
         self.builder.seal_block(after);
         Ok(())

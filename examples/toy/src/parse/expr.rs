@@ -39,7 +39,12 @@ impl Parser<'_> {
             }
             let right = self.binary(level + 1)?;
             let span = left.span.to(right.span);
-            let depth = left.depth.max(right.depth);
+            // One more link of a chain is not one more level.
+            let chained = match left.kind {
+                ExprKind::Binary(..) => left.depth.saturating_sub(1),
+                _ => left.depth,
+            };
+            let depth = chained.max(right.depth);
             left = node(
                 ExprKind::Binary(op, Box::new(left), Box::new(right)),
                 span,
@@ -356,7 +361,7 @@ fn deepest(list: &[Expr]) -> u32 {
     list.iter().map(|e| e.depth).max().unwrap_or(0)
 }
 
-/// A node one level above `below`; long chains of operators grow as deep as brackets do.
+/// A node one level above `below`.
 fn node(kind: ExprKind, span: Span, below: u32) -> Parsed<Expr> {
     let depth = below + 1;
     if depth > MAX_DEPTH {

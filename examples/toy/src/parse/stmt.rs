@@ -77,29 +77,20 @@ impl Parser<'_> {
         Ok(StmtKind::Let { name, ty, init })
     }
 
-    /// A chain of `else if` nests to the right, and counts as nesting.
     fn if_stmt(&mut self) -> Parsed<StmtKind> {
-        self.next();
-        let cond = self.condition()?;
-        let then = self.block()?;
-        let otherwise = if !self.accept(Token::Else) {
-            None
-        } else if self.peek() == Token::If {
-            let start = self.span();
-            let kind = self.nested(Self::if_stmt)?;
-            let span = start.to(self.last_span());
-            Some(Block {
-                stmts: vec![Stmt { kind, span }],
-                end: self.last_span(),
-            })
-        } else {
-            Some(self.block()?)
-        };
-        Ok(StmtKind::If {
-            cond,
-            then,
-            otherwise,
-        })
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        while self.accept(Token::If) {
+            arms.push((self.condition()?, self.block()?));
+            if !self.accept(Token::Else) {
+                break;
+            }
+            if self.peek() != Token::If {
+                otherwise = Some(self.block()?);
+                break;
+            }
+        }
+        Ok(StmtKind::If { arms, otherwise })
     }
 
     fn for_stmt(&mut self) -> Parsed<StmtKind> {
