@@ -157,7 +157,7 @@ fn the_result_of_main_is_the_exit_code() {
 /// A chain of operators or of `else if` does not nest, however long it is: it compiles, and means what short ones mean.
 #[test]
 fn chains_are_as_long_as_they_like() {
-    let n = 20_000;
+    let n = 5_000;
     let chain = |link: &str| link.repeat(n);
     let arms: String = (0..n)
         .map(|i| format!(" else if y == {} {{ return 3; }}", i + 10))
@@ -224,6 +224,70 @@ fn chains_are_as_long_as_they_like() {
             return;
         };
         assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+}
+
+const CHAR_HEADER: &str = "typedef int (*visit)(const char *name, char kind, void *data);
+int walk(visit f, void *data);
+char *pick(char **names, char *(*choose)(char *, signed char *, unsigned char *));
+struct entry { char name[4]; char kind; char *text; int (*visit)(char *); };
+";
+
+const CHAR_C: &str = "#include \"char.h\"
+int walk(visit f, void *data) { return f(\"Q\", -3, data); }
+char *pick(char **names, char *(*choose)(char *, signed char *, unsigned char *)) { return choose(names[0], 0, 0); }
+";
+
+const CHAR_PROGRAM: &str = "use c \"char.h\" from \"libchar.so\";
+fn each(name: *c_char, kind: c_char, data: *void) -> c_int { return *name as i32 + kind as i32; }
+fn other(name: *u8, kind: i8, data: *void) -> c_int { return *name as i32 + kind as i32; }
+fn choose(a: *c_char, b: *i8, c: *u8) -> *c_char { return a; }
+fn seen(text: *c_char) -> i32 { return *text as i32; }
+fn main() -> i32 {
+    let e = entry { kind: 'A', text: \"x\", visit: seen };
+    let names: [*c_char; 2]; names[0] = \"n\";
+    let first: *c_char = pick(names, choose);
+    let c: c_char = *first;
+    return walk(each, null) - walk(other, null) + e.visit(\"a\") - 97 + c as i32;
+}
+";
+
+/// C's `char` fits, whether the program spells it `c_char`, `i8` or `u8`, behind pointers and in the types of callbacks.
+#[test]
+fn char_fits_however_it_is_spelled() {
+    let Some(compiler) = common::compilers().into_iter().next() else {
+        return common::skip("no C compiler");
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("char.h"), CHAR_HEADER).unwrap();
+    fs::write(path("char.c"), CHAR_C).unwrap();
+    common::compile(
+        &compiler,
+        &path("char.c"),
+        &path("libchar.so"),
+        &["-shared", "-fPIC"],
+    );
+    let program = path("char.toy");
+    let libraries = directory.path().to_str().unwrap();
+    // The control: by value a `char` is no `u8`.
+    let wrong = CHAR_PROGRAM.replace(
+        "fn other(name: *u8, kind: i8",
+        "fn other(name: *u8, kind: u8",
+    );
+    for (text, code) in [(CHAR_PROGRAM, i32::from(b'n')), (&wrong, 1)] {
+        fs::write(&program, text).unwrap();
+        match toy(&["run", "-L", libraries], &program) {
+            Outcome::Ran(ran) => {
+                assert_eq!(ran.code, code, "{}", ran.stderr);
+                assert_eq!(
+                    ran.stderr.contains("found `fn(*u8, u8, *void) -> i32`"),
+                    code == 1
+                );
+            }
+            Outcome::NoJit(why) => return common::skip(&why),
+            Outcome::NoLibclang => return,
+        }
     }
 }
 

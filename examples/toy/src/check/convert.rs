@@ -1,4 +1,4 @@
-//! Conversions: the few that happen silently (a pointer to and from `*void`, an array to a pointer to its
+//! Conversions: the few that happen silently (a pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its
 //! first element, `null`), and those that `as` asks for.
 
 use super::place::error_expr;
@@ -7,6 +7,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::typed::{Expr, ExprKind, Place, PlaceKind};
 use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
+use std::collections::HashSet;
 
 /// Greater values do not fit on a stack.
 const MAX_VALUE: u64 = 1 << 20;
@@ -35,8 +36,8 @@ impl Checker<'_> {
         let (from, span) = (value.ty, value.span);
         let silent = match (self.types.kind(from), self.types.kind(ty)) {
             (TyKind::Null, TyKind::Pointer(_) | TyKind::Fn(_)) => true,
-            (TyKind::Pointer(a), TyKind::Pointer(b)) => a == b || *a == Ty::VOID || *b == Ty::VOID,
-            _ => false,
+            (TyKind::Pointer(a), TyKind::Pointer(b)) if *a == Ty::VOID || *b == Ty::VOID => true,
+            _ => self.same_but_for_char(from, ty),
         };
         if from == ty {
             return Ok(value);
@@ -62,6 +63,46 @@ impl Checker<'_> {
             ));
         }
         Err(diagnostic)
+    }
+
+    /// Whether both are pointers or function types that differ only in `i8` and `u8` where pointers point to. C's `char` is a number of either
+    /// sign by value, but text behind a pointer, which is of `u8` here: what is written with one has to fit the other.
+    fn same_but_for_char(&self, a: Ty, b: Ty) -> bool {
+        // Function types share their parts: each pair is looked at once. A pair beside a value has to be the same type.
+        let mut pairs = vec![(a, b)];
+        let mut seen = HashSet::new();
+        while let Some((a, b)) = pairs.pop() {
+            if a == b || !seen.insert((a, b)) {
+                continue;
+            }
+            match (self.types.kind(a), self.types.kind(b)) {
+                (&TyKind::Pointer(a), &TyKind::Pointer(b)) => {
+                    if !(self.is_byte(a) && self.is_byte(b)) {
+                        pairs.push((a, b));
+                    }
+                }
+                (TyKind::Fn(_), TyKind::Fn(_)) => {
+                    let (Some(a), Some(b)) = (self.types.as_fn(a), self.types.as_fn(b)) else {
+                        return false;
+                    };
+                    if a.params.len() != b.params.len() || a.variadic != b.variadic {
+                        return false;
+                    }
+                    pairs.extend(a.params.iter().copied().zip(b.params.iter().copied()));
+                    pairs.push((a.result, b.result));
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether it is `i8` or `u8`.
+    fn is_byte(&self, ty: Ty) -> bool {
+        matches!(
+            self.types.kind(ty),
+            TyKind::Scalar(Scalar::Int { bits: 8, .. })
+        )
     }
 
     /// An array as a pointer to its first element; other values stay what they are.
