@@ -172,9 +172,9 @@ mod suite {
     fn is_absent(error: &HeaderError) -> bool {
         match error {
             HeaderError::NoLibclang { .. } => true,
-            HeaderError::Source { messages } => {
-                let mut messages = messages.iter();
-                messages.any(|message| message.contains("file not found"))
+            HeaderError::Source { errors } => {
+                let mut errors = errors.iter();
+                errors.any(|error| error.message.contains("file not found"))
             }
             _ => false,
         }

@@ -127,7 +127,7 @@ impl Call {
         if !sig.is_variadic() {
             return Ok(sig);
         }
-        sig.at_call(unnamed).map_err(|e| e.to_string())
+        sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())
     }
 }
 
@@ -140,7 +140,7 @@ fn argument(
 ) -> Result<(Type, Vec<u8>), String> {
     let ty = match named {
         Some(ty) => ty.clone(),
-        None => cabi::promote(&own_type::own_type(init, answers)?),
+        None => own_type::promoted_type(init, answers)?,
     };
     let bytes = fill::fill(init, &ty, answers, memory)?;
     Ok((ty, bytes))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cabi::{FnSig, Policy, Target};
-use cabi_header::{Header, Prototype};
+use cabi_header::{Declared, DeclaredKind, Header, HeaderError, Prototype, SourceError};
 use clap::Args;
 
 use crate::reading::{self, Reading};
@@ -19,24 +19,25 @@ Examples:
   cabi explain --svg div.svg -i stdlib.h div
   cabi explain 'long f(long a, double b);' -- --target=x86_64-linux-gnu -mavx";
 
-/// Explains where each argument and the result of a function travel, and the steps that led there.
+/// Explains where each argument and the result of a function are passed, and the steps that led there.
 ///
-/// Of a text the last function declared is explained, of a header the one that is named.
+/// Of a text the last declaration is explained, of a header the one that is named: a function, or a function type by the name of a
+/// typedef or of a variable, also through a pointer.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
-    /// C text whose last function is explained; with -i the name of a function of the header.
+    /// C text whose last declaration is explained; with -i the name of a function of the header.
     declaration: String,
     /// Header to look the function up in, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER")]
     include: Option<String>,
-    /// Triple whose layout and convention count; the host's by default.
+    /// Triple whose layout and convention count; by default the one clang reads for, which is the host's unless `--` says otherwise.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
-    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas.
+    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added after commas.
     #[arg(long, default_value = "gcc", value_parser = reading::policy)]
     policy: Policy,
-    /// Types of arguments behind the `...` of a variadic function, as C spells them: `double`.
+    /// Types of arguments after the `...` of a variadic function, as C spells them: `double`.
     #[arg(long, value_name = "TYPE")]
     unnamed: Vec<String>,
     /// Only where everything goes, not why.
@@ -57,8 +58,9 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self) -> Result<String, String> {
-        let target = self.target()?;
-        let header = self.read(&target)?;
+        let wanted = self.wanted()?;
+        let header = self.read(wanted.as_ref())?;
+        let target = reading::target(&header, wanted.as_ref())?;
         let prototype = self.prototype(&header)?;
         let sig = self.signature(prototype, &header)?;
         let names: Vec<Option<&str>> = prototype
@@ -91,46 +93,81 @@ impl Explain {
         })
     }
 
-    fn target(&self) -> Result<Target, String> {
+    /// The target that `--target` names.
+    fn wanted(&self) -> Result<Option<Target>, String> {
         let Some(triple) = &self.target else {
-            return Target::host().map_err(|e| e.to_string());
+            return Ok(None);
         };
         let triple = triple
             .parse()
             .map_err(|e| format!("--target {triple}: {e}"))?;
-        Target::new(&triple).map_err(|e| e.to_string())
+        let target = Target::new(&triple).map_err(|e| e.to_string())?;
+        Ok(Some(target))
     }
 
-    /// The text given, or one that includes the header; the unnamed types as typedefs behind it.
-    fn read(&self, target: &Target) -> Result<Header, String> {
+    /// Reads the text given, or one that includes the header, and after it a function for each unnamed type: a parameter is declared by
+    /// any type, and decays as an argument does.
+    fn read(&self, wanted: Option<&Target>) -> Result<Header, String> {
+        let mut options = self.reading.options();
         let mut text = match &self.include {
             Some(header) => reading::include(header),
-            None => format!(
-                "{}\n",
-                self.declaration.trim_end().trim_end_matches(';').to_owned() + ";"
-            ),
+            None => {
+                options = options.name(DECLARATION);
+                self.declaration.trim_end().trim_end_matches(';').to_owned() + ";\n"
+            }
         };
+        let n_lines = text.lines().count();
         for (i, ty) in self.unnamed.iter().enumerate() {
-            text += &format!("typedef __typeof__({ty}) {}{i};\n", UNNAMED);
+            if ty.contains('\n') {
+                return Err(format!("--unnamed {ty}: a type has one line"));
+            }
+            text += &format!("void {UNNAMED}{i}({ty});\n");
         }
-        let mut options = self.reading.options().args(&self.clang);
-        if self.target.is_some() {
+        if let Some(target) = wanted {
             options = options.arg(format!("--target={}", target.name()));
         }
-        cabi_header::parse(&text, &options).map_err(|e| e.to_string())
+        // Last, so that a contradiction is met where the two are compared.
+        let options = options.args(&self.clang);
+        cabi_header::parse(&text, &options).map_err(|error| match error {
+            HeaderError::Source { errors } => {
+                let errors: Vec<String> = errors
+                    .iter()
+                    .map(|e| self.source_error(e, n_lines))
+                    .collect();
+                errors.join("\n")
+            }
+            error => error.to_string(),
+        })
     }
 
+    /// The message of an error, with the argument it is about where that is not in the text.
+    fn source_error(&self, error: &SourceError, n_lines: usize) -> String {
+        let place = error.location.as_ref().filter(|location| {
+            [DECLARATION, reading::COMMAND_LINE].contains(&location.file.as_str())
+        });
+        let line = place.and_then(|place| usize::try_from(place.line).ok());
+        let idx = line.and_then(|line| line.checked_sub(n_lines + 1));
+        match idx.and_then(|idx| self.unnamed.get(idx)) {
+            Some(ty) => format!("--unnamed {ty}: {}", error.message),
+            None => error.to_string(),
+        }
+    }
+
+    /// The function of the header that is named, or the last declaration of the text.
     fn prototype<'h>(&self, header: &'h Header) -> Result<&'h Prototype, String> {
         if let Some(include) = &self.include {
-            return reading::function(header, &self.declaration, include);
+            let name = |declared: &&Declared| declared.name == self.declaration;
+            let is_type = |d: &&Declared| matches!(d.kind, DeclaredKind::FunctionType(_));
+            return match header.declared.iter().filter(is_type).find(name) {
+                Some(declared) => function(header, declared),
+                None => reading::function(header, &self.declaration, include),
+            };
         }
-        header
-            .prototypes
-            .last()
-            .ok_or_else(|| match header.skipped.last() {
-                Some(skipped) => format!("{}: {}", skipped.name, skipped.reason),
-                None => "the text declares no function".into(),
-            })
+        let is_asked = |declared: &Declared| !declared.name.starts_with(UNNAMED);
+        match header.last_declared(is_asked) {
+            Some(declared) => function(header, declared),
+            None => Err("the text declares no function".into()),
+        }
     }
 
     fn signature(&self, prototype: &Prototype, header: &Header) -> Result<FnSig, String> {
@@ -138,19 +175,30 @@ impl Explain {
         if self.unnamed.is_empty() {
             return Ok(sig);
         }
-        let unnamed = (0..self.unnamed.len()).map(|i| {
+        let unnamed = self.unnamed.iter().enumerate().map(|(i, text)| {
             let name = format!("{UNNAMED}{i}");
-            header
-                .ty(&name)
-                .cloned()
-                .ok_or_else(|| match header.reason(&name) {
-                    Some(reason) => format!("--unnamed {}: {reason}", self.unnamed[i]),
-                    None => format!("--unnamed {}: not a type", self.unnamed[i]),
-                })
+            let wrong = |why: &str| format!("--unnamed {text}: {why}");
+            let asked = header.prototype(&name).ok_or_else(|| {
+                let reason = header.reason(&name).map(ToString::to_string);
+                wrong(reason.as_deref().unwrap_or("not a type"))
+            })?;
+            match (&asked.params[..], &asked.written_params[..]) {
+                ([(_, ty)], [written]) if !asked.variadic => Ok(written.promoted(ty)),
+                _ => Err(wrong("not the type of one argument")),
+            }
         });
         let unnamed: Vec<cabi::Type> = unnamed.collect::<Result<_, _>>()?;
-        sig.at_call(unnamed).map_err(|e| e.to_string())
+        sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())
     }
 }
+
+/// The prototype of what `declared` declares.
+fn function<'h>(header: &'h Header, declared: &'h Declared) -> Result<&'h Prototype, String> {
+    let prototype = header.function(declared);
+    prototype.map_err(|reason| format!("{}: {}: {reason}", declared.location, declared.name))
+}
+
+/// What a text given as an argument is called in messages.
+const DECLARATION: &str = "<declaration>";
 
 const UNNAMED: &str = "cabi_unnamed_";

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use cabi::Policy;
+use cabi::{Policy, Target};
 use cabi_header::{Header, Options, Prototype, Written};
 use clap::Args;
 
 const HEADING: &str = "Reading C";
+
+/// What the text is called in messages that the command makes of its arguments.
+pub(crate) const COMMAND_LINE: &str = "<command line>";
 
 /// How C is read.
 #[derive(Args)]
@@ -25,7 +28,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// What these options tell clang.
     pub(crate) fn options(&self) -> Options {
-        Options::new().args(self.flags())
+        Options::new().name(COMMAND_LINE).args(self.flags())
     }
 
     /// The same as words, which other compilers understand too.
@@ -58,9 +61,44 @@ pub(crate) fn function<'h>(
     header
         .prototype(name)
         .ok_or_else(|| match header.reason(name) {
-            Some(reason) => format!("{name}: {reason}"),
+            Some(reason) => format!("{}{name}: {reason}", place(header, name)),
             None => format!("{source} declares no function {name}"),
         })
+}
+
+/// Where what was left out as `name` is declared, in front of a message.
+fn place(header: &Header, name: &str) -> String {
+    let mut skipped = header.skipped.iter();
+    let skipped = skipped.find(|skipped| skipped.name == name);
+    skipped.map_or_else(String::new, |skipped| format!("{}: ", skipped.location))
+}
+
+/// The target whose types were read.
+///
+/// # Errors
+/// That it is not `wanted`, by its triple or by an option that changes widths.
+pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target, String> {
+    let triple = header.target.parse();
+    let triple = triple.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
+    let read = Target::new(&triple).map_err(|e| e.to_string())?;
+    let target = wanted.unwrap_or(&read);
+    let mut model = header.model;
+    // What these are is part of each type; it changes no place of another.
+    model.char_signed = target.data_model().char_signed;
+    model.wchar = target.data_model().wchar;
+    model.long_double = target.data_model().long_double;
+    model.bit_fields = target.data_model().bit_fields;
+    let same_convention = read.convention() == target.convention();
+    if model == *target.data_model() && same_convention {
+        return Ok(target.clone());
+    }
+    Err(format!(
+        "clang's arguments make it read the types of another target ({}, pointers of {} bytes, `long` of {}) than {}, whose places are asked for",
+        header.target,
+        header.model.pointer,
+        header.model.long,
+        target.name()
+    ))
 }
 
 /// A profile or names of bits, as `--policy` takes them.
@@ -111,6 +149,7 @@ fn spelling(written: &Written) -> Option<String> {
     Some(match written {
         Written::Void => "void".into(),
         Written::Char => "char".into(),
+        Written::Float32 => "_Float32".into(),
         Written::Named(name) => name.clone(),
         Written::Type(ty) => ty.to_string(),
         Written::Pointer(to) => {

@@ -451,3 +451,37 @@ fn initialisers_mean_what_they_mean_to_a_compiler() {
         assert_eq!(stdout(&output), "0\n", "{soup} against {other}");
     }
 }
+
+/// `_Float32` is passed after the `...` as it is, `float` as a `double`: gcc's own callee takes each with `va_arg`, and its caller with
+/// the same values checks that it does.
+#[test]
+fn a_float32_is_not_promoted() {
+    if !libclang() {
+        return;
+    }
+    let header = "int is(int, ...);";
+    let c = "
+        #include <stdarg.h>
+        int is(int wide, ...) {
+            va_list list;
+            va_start(list, wide);
+            int same = wide ? va_arg(list, double) == 1.5 : va_arg(list, _Float32) == (_Float32)1.5;
+            va_end(list);
+            return same;
+        }
+        __attribute__((constructor)) static void check(void) {
+            if (!is(1, 1.5f) || !is(0, (_Float32)1.5)) __builtin_trap();
+        }
+    ";
+    let Some(folder) = library(header, c, &[]) else {
+        return;
+    };
+    let is = |wide: &str, value: &str| {
+        let args = ["call", "-l", "./lib.so", "-i", "lib.h", "is", wide, value];
+        stdout(&support::cabi_in(folder.path(), &args))
+    };
+    assert_eq!(is("0", "(_Float32){1.5}"), "1\n");
+    assert_eq!(is("1", "1.5f"), "1\n");
+    // Each taken as the other is not.
+    assert_eq!(is("1", "(_Float32){1.5}"), "0\n");
+}

@@ -71,7 +71,7 @@ fn refusals_name_what_is_wrong() {
     assert!(refusal(&["rules", "nonsense"]).contains("nonsense"));
     assert!(refusal(&["explain", "--policy", "msvc", "int f(void)"]).contains("msvc"));
     if libclang() {
-        assert!(refusal(&["explain", "int x"]).contains("declares no function"));
+        assert!(refusal(&["explain", "int x"]).contains("x: int: this is no function type"));
         assert!(
             refusal(&["explain", "-i", "stdlib.h", "nope"]).contains("declares no function nope")
         );

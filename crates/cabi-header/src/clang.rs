@@ -38,7 +38,7 @@ macro_rules! used_functions {
             clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
             clang_Cursor_getTranslationUnit clang_Cursor_isMacroFunctionLike clang_tokenize clang_disposeTokens
             clang_getTokenSpelling clang_getTokenKind clang_getEnumConstantDeclUnsignedValue clang_Cursor_getMangling
-            clang_getCursorLinkage clang_getCursorSemanticParent clang_CXXMethod_isVirtual clang_isVirtualBase
+            clang_getFileContents clang_isExpression clang_getCursorLinkage clang_getCursorSemanticParent clang_CXXMethod_isVirtual clang_isVirtualBase
             clang_getInclusions clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
         )
     };
@@ -222,12 +222,19 @@ impl Unit<'_> {
                 .map(|i| {
                     let raw = clang_getDiagnostic(self.raw, i);
                     let severity = clang_getDiagnosticSeverity(raw);
+                    let is_error = severity >= CXDiagnostic_Error;
+                    let location = clang_getDiagnosticLocation(raw);
                     let found = Diagnostic {
-                        is_error: severity >= CXDiagnostic_Error,
+                        is_error,
                         is_fatal: severity >= CXDiagnostic_Fatal,
                         message: text(clang_getDiagnosticSpelling(raw)),
                         option: text(clang_getDiagnosticOption(raw, ptr::null_mut())),
-                        place: Place::new(clang_getDiagnosticLocation(raw)),
+                        place: Place::new(location),
+                        rest: if is_error {
+                            after(self.raw, location).1
+                        } else {
+                            String::new()
+                        },
                     };
                     clang_disposeDiagnostic(raw);
                     found
@@ -244,6 +251,9 @@ impl Drop for Unit<'_> {
     }
 }
 
+/// How many bytes of the source after an error are looked at.
+const REST: usize = 256;
+
 /// What clang had to say about the source.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnostic {
@@ -253,6 +263,8 @@ pub(crate) struct Diagnostic {
     /// The warning's option, as `-Wunknown-attributes`.
     pub(crate) option: String,
     pub(crate) place: Place,
+    /// Of an error: the source after it, up to the next semicolon or brace.
+    pub(crate) rest: String,
 }
 
 /// A position in a source file, where macros are expanded.
@@ -260,6 +272,8 @@ pub(crate) struct Diagnostic {
 pub(crate) struct Place {
     pub(crate) file: String,
     pub(crate) line: u32,
+    /// Bytes from the start of the line, counted from 1.
+    pub(crate) column: u32,
     /// Bytes from the start of the file.
     pub(crate) offset: u32,
 }
@@ -268,25 +282,52 @@ impl Place {
     /// # Safety
     /// `location` belongs to a live unit.
     unsafe fn new(location: CXSourceLocation) -> Self {
-        let (mut file, mut line, mut offset) = (ptr::null_mut(), 0, 0);
-        // SAFETY: the location is live (above), the results are written to our variables, a column is not asked for; a null file gives an
-        // empty name.
+        let (mut file, mut line, mut column, mut offset) = (ptr::null_mut(), 0, 0, 0);
+        // SAFETY: the location is live (above), the results are written to our variables; a null file gives an empty name.
         let file = unsafe {
-            clang_getExpansionLocation(
-                location,
-                &mut file,
-                &mut line,
-                ptr::null_mut(),
-                &mut offset,
-            );
+            clang_getExpansionLocation(location, &mut file, &mut line, &mut column, &mut offset);
             if file.is_null() {
                 String::new()
             } else {
                 text(clang_getFileName(file))
             }
         };
-        Self { file, line, offset }
+        Self {
+            file,
+            line,
+            column,
+            offset,
+        }
     }
+}
+
+/// The byte before `location`, and the source from there up to the next semicolon or brace, or as much of it as [`REST`] allows.
+///
+/// # Safety
+/// `unit` is live, and `location` belongs to it.
+unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<u8>, String) {
+    let (mut file, mut offset, mut size) = (ptr::null_mut(), 0, 0);
+    // SAFETY: the location and the unit are live; results are written to our variables, line and column are not asked for; the contents,
+    // `size` bytes unless null, live as long as the unit.
+    let contents = unsafe {
+        let (line, column) = (ptr::null_mut(), ptr::null_mut());
+        clang_getExpansionLocation(location, &mut file, line, column, &mut offset);
+        if file.is_null() {
+            return (None, String::new());
+        }
+        let contents = clang_getFileContents(unit, file, &mut size);
+        if contents.is_null() {
+            return (None, String::new());
+        }
+        std::slice::from_raw_parts(contents.cast::<u8>(), size)
+    };
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    let before = offset.checked_sub(1).and_then(|at| contents.get(at));
+    let rest = contents.get(offset..).unwrap_or_default();
+    let rest = rest.get(..REST).unwrap_or(rest);
+    let is_end = |byte: &u8| b";{}".contains(byte);
+    let rest = rest.split(is_end).next().unwrap_or_default();
+    (before.copied(), String::from_utf8_lossy(rest).into_owned())
 }
 
 /// Copies a string of libclang's and disposes of it.

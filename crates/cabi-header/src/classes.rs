@@ -10,6 +10,7 @@ use clang_sys::{
 };
 
 use crate::clang::{Cursor, Ty};
+use crate::prelude;
 use crate::reason::Reason;
 use crate::types::{Reader, is_unnamed, unsupported};
 
@@ -21,6 +22,9 @@ impl<'u> Reader<'u> {
             return Ok(false);
         }
         let name = class.declaration().ty().canonical().spelling();
+        if prelude::stand_in(&name).is_some() {
+            return Ok(false);
+        }
         if class.declaration().definition_or_null().is_null() {
             if name.contains('<') {
                 // Declaring a function does not instantiate what it takes.

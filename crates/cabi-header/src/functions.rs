@@ -4,8 +4,9 @@ use clang_sys::{
     CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_PreserveAll,
     CXCallingConv_PreserveMost, CXCallingConv_PreserveNone, CXCallingConv_X86_64SysV,
     CXCallingConv_X86_64Win64, CXCallingConv_X86RegCall, CXCallingConv_X86VectorCall,
-    CXCursor_AsmLabelAttr, CXLinkage_Internal, CXType_ConstantArray, CXType_FunctionNoProto,
-    CXType_FunctionProto, CXType_IncompleteArray, CXType_VariableArray,
+    CXCursor_AsmLabelAttr, CXCursor_FunctionDecl, CXCursor_ParmDecl, CXLinkage_Internal,
+    CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto, CXType_IncompleteArray,
+    CXType_VariableArray,
 };
 
 use cabi::{Convention, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
@@ -16,12 +17,11 @@ use crate::header::Prototype;
 use crate::reason::Reason;
 use crate::types::{Reader, unsupported};
 use crate::walk::location;
-use crate::written::Written;
+use crate::written::{Written, desugared, is_pointer};
 
 impl<'u> Reader<'u> {
     /// The function that `cursor` declares, if it has a symbol and follows the C convention.
     pub(crate) fn prototype(&mut self, cursor: Cursor<'u>) -> Result<Prototype, Reason> {
-        let name = cursor.name();
         if cursor.is_invalid() {
             return Err(Reason::Invalid("the declaration is invalid".to_owned()));
         }
@@ -32,8 +32,18 @@ impl<'u> Reader<'u> {
         if cursor.is_inline() && (self.facts.cxx || cursor.storage() != CX_SC_Extern) {
             return Err(Reason::Inline);
         }
-        let printed = cursor.printed();
         let function = self.function_type(cursor.ty())?;
+        self.prototype_of(cursor, function)
+    }
+
+    /// The function type `function` as `cursor` declares it: a function, or something whose type leads to it.
+    pub(crate) fn prototype_of(
+        &mut self,
+        cursor: Cursor<'u>,
+        function: Ty<'u>,
+    ) -> Result<Prototype, Reason> {
+        let name = cursor.name();
+        let printed = cursor.printed();
         let convention = convention(function, &name, &printed)?;
         let features = quoted(&printed, "target(").unwrap_or_default();
         let vectors = vectors(&features, self.facts.vectors)?;
@@ -77,13 +87,12 @@ impl<'u> Reader<'u> {
         function: Ty<'u>,
         prototype: &mut Prototype,
     ) -> Result<(), Reason> {
+        let declared = declared_params(cursor, function);
         for i in 0..function.n_params() {
             let n = usize::try_from(i).unwrap_or(0);
             let i = u32::try_from(i).unwrap_or(0);
-            let declared = cursor.arg(i);
-            let name = (!declared.is_null())
-                .then(|| declared.name())
-                .filter(|name| !name.is_empty());
+            let declared = declared.get(n).map(|declared| declared.name());
+            let name = declared.filter(|name| !name.is_empty());
             let (ty, by_reference) = self.param(function.param(i)).map_err(|reason| {
                 let part = name
                     .as_ref()
@@ -150,6 +159,39 @@ impl<'u> Reader<'u> {
                 why: "this is no function type",
             })
     }
+}
+
+/// The declarations of the parameters of `function`, which is the type of `cursor` or what that leads to; none where the source has
+/// others too.
+fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
+    if cursor.kind() == CXCursor_FunctionDecl {
+        let n = u32::try_from(function.n_params()).unwrap_or(0);
+        let all: Vec<_> = (0..n).map(|i| cursor.arg(i)).collect();
+        let is_declared = all.iter().all(|param| !param.is_null());
+        return if is_declared { all } else { Vec::new() };
+    }
+    let mut declared = cursor.children();
+    declared.retain(|child| child.kind() == CXCursor_ParmDecl);
+    if i32::try_from(declared.len()) != Ok(function.n_params()) {
+        declared.clear();
+    }
+    declared
+}
+
+/// The function type that `ty` is, or is a pointer to.
+pub(crate) fn function_behind(ty: Ty<'_>) -> Option<Ty<'_>> {
+    let is_function =
+        |ty: &Ty<'_>| [CXType_FunctionProto, CXType_FunctionNoProto].contains(&ty.kind());
+    let bare = desugared(ty);
+    let pointee = is_pointer(bare.kind()).then(|| bare.pointee());
+    [
+        Some(bare),
+        pointee.map(desugared),
+        pointee.map(Ty::canonical),
+    ]
+    .into_iter()
+    .flatten()
+    .find(is_function)
 }
 
 /// The convention if it is not the target's own. Refuses by name what has no table.

@@ -35,6 +35,9 @@ pub struct Header {
     pub skipped: Vec<Skipped>,
     /// Macros of the header and what it includes that are no integers.
     pub other_macros: Vec<Skipped>,
+    /// What the text itself declares, not what it includes, in order, and whether it was understood or not; and of what it includes the
+    /// function types that have a name.
+    pub declared: Vec<Declared>,
 }
 
 impl Header {
@@ -44,6 +47,41 @@ impl Header {
         self.prototypes
             .iter()
             .find(|prototype| prototype.name == name)
+    }
+
+    /// The last declaration of the text itself that `is_asked`, not one of what it includes.
+    pub fn last_declared(&self, is_asked: impl Fn(&Declared) -> bool) -> Option<&Declared> {
+        let mut all = self.declared.iter().rev();
+        all.find(|declared| declared.in_text && is_asked(declared))
+    }
+
+    /// The prototype of what `declared` declares: a function, or a function type.
+    ///
+    /// # Errors
+    /// Why it is none, or was left out.
+    pub fn function<'h>(&'h self, declared: &'h Declared) -> Result<&'h Prototype, Reason> {
+        match &declared.kind {
+            DeclaredKind::Function { symbol } => {
+                let same = |p: &&Prototype| {
+                    p.name == declared.name && symbol.as_ref().is_none_or(|s| p.symbol == *s)
+                };
+                let known = self.prototypes.iter().find(same);
+                known.ok_or_else(|| {
+                    let reason = self.reason(&declared.name).cloned();
+                    reason.unwrap_or(Reason::Unsupported {
+                        ty: declared.name.clone(),
+                        why: "this function was not understood",
+                    })
+                })
+            }
+            DeclaredKind::FunctionType(read) => {
+                read.as_ref().map(AsRef::as_ref).map_err(Clone::clone)
+            }
+            DeclaredKind::Other(ty) => Err(Reason::Unsupported {
+                ty: ty.clone(),
+                why: "this is no function type",
+            }),
+        }
     }
 
     /// The type that C spells `name`: `struct node`, `union word`, `enum color`, or a typedef's name.
@@ -146,6 +184,35 @@ impl Prototype {
     }
 }
 
+/// A declaration by its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Declared {
+    /// The name, a type's as C spells it.
+    pub name: String,
+    /// What it declares.
+    pub kind: DeclaredKind,
+    /// Whether the text itself declares it, not a file it includes.
+    pub in_text: bool,
+    /// Where.
+    pub location: Location,
+}
+
+/// What a declaration declares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DeclaredKind {
+    /// A function, which is among [`Header::prototypes`] or [`Header::skipped`].
+    Function {
+        /// Of C++, where several functions have one name: the name the linker knows.
+        symbol: Option<String>,
+    },
+    /// A typedef or a variable of a function type, or of a pointer to one: that function type, with the declared name.
+    FunctionType(Result<Box<Prototype>, Reason>),
+    /// Anything else: its type as clang spells it.
+    Other(String),
+}
+
 /// A type and what C calls it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -206,6 +273,27 @@ impl fmt::Display for Location {
     }
 }
 
+/// An error in the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SourceError {
+    /// Where, if it is anywhere in the source.
+    pub location: Option<Location>,
+    /// Bytes from the start of the line, counted from 1.
+    pub column: u32,
+    /// What clang says.
+    pub message: String,
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = &self.location {
+            write!(f, "{location}:{}: ", self.column)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
 /// Why a whole header could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -243,8 +331,8 @@ pub enum HeaderError {
     },
     /// The source is wrong outside of any declaration that could be left out.
     Source {
-        /// Location and message of each error.
-        messages: Vec<String>,
+        /// Each of the errors.
+        errors: Vec<SourceError>,
     },
     /// A language, target or option that is not supported.
     Unsupported {
@@ -277,7 +365,13 @@ impl fmt::Display for HeaderError {
             Self::Refused { args } => {
                 write!(f, "clang did not accept its arguments: {}", args.join(" "))
             }
-            Self::Source { messages } => f.write_str(&messages.join("\n")),
+            Self::Source { errors } => {
+                for (i, error) in errors.iter().enumerate() {
+                    let newline = if i == 0 { "" } else { "\n" };
+                    write!(f, "{newline}{error}")?;
+                }
+                Ok(())
+            }
             Self::Unsupported { target, why } => write!(f, "{why} ({target})"),
         }
     }

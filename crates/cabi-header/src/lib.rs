@@ -38,6 +38,7 @@
 #[allow(unsafe_code)]
 mod clang;
 mod classes;
+mod errors;
 mod functions;
 mod header;
 mod macros;
@@ -52,7 +53,10 @@ mod types;
 mod walk;
 mod written;
 
-pub use header::{Constant, Header, HeaderError, Location, NamedType, Prototype, Skipped};
+pub use header::{
+    Constant, Declared, DeclaredKind, Header, HeaderError, Location, NamedType, Prototype, Skipped,
+    SourceError,
+};
 pub use options::Options;
 pub use parse::{parse, parse_file};
 pub use reason::Reason;

@@ -1,8 +1,8 @@
 //! What every header is read behind: constants from which the data model is known, and stand-ins for types clang lacks.
 //!
 //! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
-//! table here. clang has no decimal floating point on most targets; typedefs of the same size and alignment take its place, and are
-//! known by their names when types are read. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
+//! table here. clang has no decimal floating point on most targets; structures of the same size and alignment take its place, and are
+//! known by their tags when types are read: unlike the name of a typedef, a tag is part of the type whatever the type is reached through. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
 //! tells what its calls go by (not with Microsoft's C++ ABI; Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
 //! destructor nor deleted copies may count as trivial, and an assignment operator may not matter. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
 
@@ -16,9 +16,9 @@ use crate::clang::{Cursor, Unit};
 pub(crate) const NAME: &str = "/cabi-header/prelude.h";
 
 pub(crate) const TEXT: &str = "
-typedef float __cabi_decimal32;
-typedef double __cabi_decimal64;
-typedef char __cabi_decimal128 __attribute__((__vector_size__(16)));
+typedef struct __cabi_decimal32 { float value; } __attribute__((__aligned__(_Alignof(float)))) __cabi_decimal32;
+typedef struct __cabi_decimal64 { double value; } __attribute__((__aligned__(_Alignof(double)))) __cabi_decimal64;
+typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(16))) __cabi_decimal128;
 #define _Decimal32 __cabi_decimal32
 #define _Decimal64 __cabi_decimal64
 #define _Decimal128 __cabi_decimal128
@@ -81,9 +81,9 @@ struct __cabi_struct_bit { char a; _BitInt(128) b; };
 enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
 ";
 
-/// The stand-in's type, if `typedef` is the name of one.
-pub(crate) fn stand_in(typedef: &str) -> Option<Type> {
-    match typedef {
+/// The stand-in's type, if `tag` is the tag of one.
+pub(crate) fn stand_in(tag: &str) -> Option<Type> {
+    match tag {
         "__cabi_decimal32" => Some(Type::DEC32),
         "__cabi_decimal64" => Some(Type::DEC64),
         "__cabi_decimal128" => Some(Type::DEC128),

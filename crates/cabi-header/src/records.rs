@@ -9,7 +9,6 @@ use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 use crate::clang::Cursor;
 use crate::reason::Reason;
 use crate::types::{Reader, is_unnamed};
-use crate::walk::is_within;
 
 /// What clang says about a record's layout, to compare with.
 struct Stated<'u> {
@@ -22,6 +21,7 @@ struct Stated<'u> {
 impl<'u> Reader<'u> {
     /// The record that `definition` defines.
     pub(crate) fn define(&mut self, definition: Cursor<'u>) -> Result<Type, Reason> {
+        self.check_errors(definition)?;
         if definition.is_invalid() {
             return Err(Reason::Invalid(format!(
                 "{} is not validly defined",
@@ -93,12 +93,12 @@ impl<'u> Reader<'u> {
 
     /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
     fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
+        if self.ignored_attributes.is_empty() {
+            return Ok(());
+        }
         let (start, end) = definition.extent();
-        if self
-            .ignored_attributes
-            .iter()
-            .any(|place| is_within(place, &start, &end))
-        {
+        let mut within = self.ignored_attributes.within(&start, &end);
+        if within.next().is_some() {
             return Err(Reason::Attribute("scalar_storage_order".to_owned()));
         }
         Ok(())

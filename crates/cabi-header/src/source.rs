@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 
 use crate::clang::{Cursor, Place, Session, Unit};
+use crate::errors::Errors;
 use crate::header::HeaderError;
 use crate::macros;
 use crate::options::Options;
@@ -26,6 +27,8 @@ pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
     pub(crate) may_pack: bool,
+    /// What was left out for errors: an expression that refers to it has no value.
+    pub(crate) spoilt: HashSet<String>,
 }
 
 impl Questions {
@@ -103,7 +106,7 @@ impl<'s> Source<'s> {
         }
         if !questions.values.is_empty() {
             // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
-            let mut values = self.evaluate(&questions.values)?;
+            let mut values = self.evaluate(questions)?;
             for expression in &questions.values {
                 let value = values.remove(expression);
                 let known = answers.values.entry(expression.clone());
@@ -112,7 +115,10 @@ impl<'s> Source<'s> {
         }
         if !questions.macros.is_empty() {
             let (unit, wrong) = self.run_behind(&macros::questions(&questions.macros))?;
-            let is_wrong = |cursor: &Cursor<'_>| wrong.contains(&cursor.place().line);
+            let spoilt = Errors::with_spoilt(questions.spoilt.clone());
+            let is_wrong = |cursor: &Cursor<'_>| {
+                wrong.contains(&cursor.place().line) || spoilt.mentioned(*cursor).is_some()
+            };
             let mut values = macros::answers(&unit, &questions.macros, is_wrong);
             for name in &questions.macros {
                 answers.macros.insert(name.clone(), values.remove(name));
@@ -155,7 +161,9 @@ impl<'s> Source<'s> {
     }
 
     /// The values of constant expressions or alignments of types; what has neither is left out.
-    fn evaluate(&self, expressions: &[String]) -> Result<HashMap<String, u32>, HeaderError> {
+    fn evaluate(&self, questions: &Questions) -> Result<HashMap<String, u32>, HeaderError> {
+        let expressions = &questions.values;
+        let spoilt = Errors::with_spoilt(questions.spoilt.clone());
         let mut more = String::from("\n");
         for (i, expression) in expressions.iter().enumerate() {
             // `_Alignas` takes either; one of the two lines is an error. `aligned` alone is the target's greatest alignment.
@@ -186,6 +194,7 @@ impl<'s> Source<'s> {
             if let (Some(expression), Ok(value)) =
                 (expression, u32::try_from(constant.enum_value()))
                 && !wrong.contains(&line)
+                && spoilt.mentioned(constant).is_none()
             {
                 // The value's line comes first; `_Alignof` of an expression is clang's extension and means something else.
                 found.entry(expression.clone()).or_insert(value);

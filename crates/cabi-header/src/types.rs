@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use cabi::{BoolVector, DataModel, Kind, Type};
 use clang_sys::*;
 
-use crate::clang::{Cursor, Place, Ty};
+use crate::clang::{Cursor, Ty};
+use crate::errors::{Errors, Places};
 use crate::prelude::{self, Facts};
 use crate::reason::Reason;
 use crate::source::{Answers, Questions};
@@ -28,7 +29,8 @@ pub(crate) struct Reader<'u> {
     /// By the hash of the declaration's cursor.
     known: HashMap<u32, Vec<Known<'u>>>,
     /// Where declarations start that carry an attribute which clang ignores and gcc does not.
-    pub(crate) ignored_attributes: Vec<Place>,
+    pub(crate) ignored_attributes: Places,
+    pub(crate) errors: Errors,
     nesting: u32,
     /// Nodes that the [`Written`](crate::Written) being made has.
     pub(crate) n_written: u32,
@@ -40,7 +42,12 @@ pub(crate) fn is_unnamed(spelling: &str) -> bool {
 }
 
 impl<'u> Reader<'u> {
-    pub(crate) fn new(facts: Facts, answers: &Answers, ignored_attributes: Vec<Place>) -> Self {
+    pub(crate) fn new(
+        facts: Facts,
+        answers: &Answers,
+        ignored_attributes: Places,
+        errors: Errors,
+    ) -> Self {
         Self {
             model: facts.model,
             facts,
@@ -48,6 +55,7 @@ impl<'u> Reader<'u> {
             questions: Questions::default(),
             known: HashMap::new(),
             ignored_attributes,
+            errors,
             nesting: 0,
             n_written: 0,
         }
@@ -187,6 +195,13 @@ impl<'u> Reader<'u> {
         }
     }
 
+    /// Refuses what clang made of the type that `declaration` declares where there is an error in it.
+    pub(crate) fn check_errors(&self, declaration: Cursor<'u>) -> Result<(), Reason> {
+        let name = || declaration.ty().spelling();
+        let reason = self.errors.reason(declaration);
+        reason.map_or(Ok(()), |reason| Err(reason.inside(name())))
+    }
+
     fn pointer(&self, pointee: Ty<'u>) -> Type {
         let kind = pointee.canonical().kind();
         if kind == CXType_FunctionProto || kind == CXType_FunctionNoProto {
@@ -201,6 +216,7 @@ impl<'u> Reader<'u> {
         if definition.is_null() {
             return Err(Reason::Incomplete(ty.spelling()));
         }
+        self.check_errors(definition)?;
         let underlying = self.ty(definition.integer_type())?;
         Ok(Type::enumeration(&underlying)?)
     }
@@ -254,6 +270,9 @@ impl<'u> Reader<'u> {
     }
 
     fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
+        if let Some(stand_in) = prelude::stand_in(&declaration.name()) {
+            return Ok(self.model.adapt(&stand_in));
+        }
         let definition = declaration.definition_or_null();
         if definition.is_null() {
             return Err(Reason::Incomplete(declaration.ty().spelling()));
@@ -281,9 +300,7 @@ impl<'u> Reader<'u> {
     }
 
     fn typedef(&mut self, ty: Ty<'u>, typedef: Cursor<'u>) -> Result<Type, Reason> {
-        if let Some(stand_in) = prelude::stand_in(&typedef.name()) {
-            return Ok(self.model.adapt(&stand_in));
-        }
+        self.check_errors(typedef)?;
         if typedef.is_invalid() {
             let name = typedef.name();
             return Err(Reason::Invalid(format!(

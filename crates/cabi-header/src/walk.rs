@@ -7,9 +7,14 @@ use std::collections::{HashMap, HashSet};
 use cabi::Type;
 use clang_sys::*;
 
-use crate::clang::{Cursor, Diagnostic, Place, Unit};
+use crate::clang::{Cursor, Diagnostic, Place, Ty, Unit};
 use crate::classes::qualified_name;
-use crate::header::{Constant, Header, HeaderError, Location, NamedType, Prototype, Skipped};
+use crate::errors::{Errors, Places};
+use crate::functions::function_behind;
+use crate::header::{
+    Constant, Declared, DeclaredKind, Header, HeaderError, Location, NamedType, Prototype, Skipped,
+    SourceError,
+};
 use crate::macros;
 use crate::prelude;
 use crate::reason::Reason;
@@ -38,14 +43,16 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questi
         macros: macros.integers,
         skipped: Vec::new(),
         other_macros: macros.others,
+        declared: Vec::new(),
     };
     let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
     declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
     let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
     let mut walk = Walk {
-        reader: Reader::new(facts, answers, ignored),
+        reader: Reader::new(facts, answers, ignored, diagnostics.errors),
         header,
-        errors: diagnostics.errors,
+        main: unit.cursor().name(),
+        wrong_types: HashSet::new(),
         functions: Vec::new(),
         function_at: HashMap::new(),
         types: HashSet::new(),
@@ -58,23 +65,19 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questi
     }
     let mut questions = walk.reader.questions();
     questions.macros = macros.unknown;
-    let unexplained: Vec<String> = walk
-        .errors
-        .iter()
-        .filter(|(_, explained)| !explained)
-        .map(|(error, _)| message_of(error))
-        .collect();
+    questions.spoilt = walk.reader.errors.spoilt().clone();
+    let unexplained: Vec<SourceError> = walk.reader.errors.unexplained().map(error_of).collect();
     if unexplained.is_empty() {
         Ok((walk.finish(), questions))
     } else {
         Err(HeaderError::Source {
-            messages: unexplained,
+            errors: unexplained,
         })
     }
 }
 
 /// Where attributes stand that clang ignores although they change the ABI, and the declarations start that they follow.
-fn ignored_attributes(warnings: &[Diagnostic], declarations: &[Cursor<'_>]) -> Vec<Place> {
+fn ignored_attributes(warnings: &[Diagnostic], declarations: &[Cursor<'_>]) -> Places {
     let mut found: Vec<Place> = warnings
         .iter()
         .filter(|warning| {
@@ -84,73 +87,66 @@ fn ignored_attributes(warnings: &[Diagnostic], declarations: &[Cursor<'_>]) -> V
         .map(|warning| warning.place.clone())
         .collect();
     if found.is_empty() {
-        return found;
+        return Places::default();
     }
-    // An attribute behind the closing brace is outside of the definition's own text.
+    // An attribute after the closing brace is outside of the definition's own text.
     let starts: Vec<Place> = declarations
         .iter()
         .map(|declaration| declaration.extent().0)
         .collect();
-    for i in 0..found.len() {
-        let before = |start: &&Place| {
-            found
-                .get(i)
-                .is_some_and(|at| start.file == at.file && start.offset <= at.offset)
-        };
-        if let Some(start) = starts
-            .iter()
-            .filter(before)
-            .max_by_key(|start| start.offset)
-        {
-            found.push(start.clone());
-        }
-    }
-    found
+    let by_place = Places::new(&starts);
+    let before = found.iter().filter_map(|place| by_place.last_before(place));
+    let before: Vec<Place> = before.filter_map(|i| starts.get(i).cloned()).collect();
+    found.extend(before);
+    Places::new(&found)
 }
 
 struct Diagnostics {
-    /// Each with whether a declaration was left out for it.
-    errors: Vec<(Diagnostic, bool)>,
+    errors: Errors,
     warnings: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
     fn new(unit: &Unit<'_>) -> Result<Self, HeaderError> {
         let all = unit.diagnostics();
-        let fatal: Vec<String> = all
+        let fatal: Vec<SourceError> = all
             .iter()
             .filter(|diagnostic| diagnostic.is_fatal)
-            .map(message_of)
+            .map(error_of)
             .collect();
         if !fatal.is_empty() {
-            return Err(HeaderError::Source { messages: fatal });
+            return Err(HeaderError::Source { errors: fatal });
         }
         let (errors, warnings): (Vec<_>, Vec<_>) = all
             .into_iter()
             .filter(|diagnostic| diagnostic.place.file != prelude::NAME)
             .partition(|diagnostic| diagnostic.is_error);
         Ok(Self {
-            errors: errors.into_iter().map(|error| (error, false)).collect(),
+            errors: Errors::new(errors),
             warnings,
         })
     }
 }
 
-fn message_of(diagnostic: &Diagnostic) -> String {
-    if diagnostic.place.file.is_empty() {
-        return diagnostic.message.clone();
+fn error_of(diagnostic: &Diagnostic) -> SourceError {
+    let Place {
+        file, line, column, ..
+    } = diagnostic.place.clone();
+    SourceError {
+        location: (!file.is_empty()).then_some(Location { file, line }),
+        column,
+        message: diagnostic.message.clone(),
     }
-    format!(
-        "{}:{}: {}",
-        diagnostic.place.file, diagnostic.place.line, diagnostic.message
-    )
 }
 
 /// The walk over the declarations, and what it has found.
 struct Walk<'u> {
     reader: Reader<'u>,
     header: Header,
-    errors: Vec<(Diagnostic, bool)>,
+    /// The name of the text itself.
+    main: String,
+    /// Names of types, as in `types`, that a later declaration contradicts.
+    wrong_types: HashSet<String>,
     /// What the declarations seen so far say about each function, in the order of their first.
     functions: Vec<Result<Prototype, Skipped>>,
     /// Where in `functions` a name is.
@@ -168,6 +164,14 @@ impl<'u> Walk<'u> {
                 reason: Reason::Cxx(what),
                 location: location(cursor),
             });
+            self.explain(cursor);
+            let symbol = self.reader.symbol(cursor);
+            self.note(
+                cursor,
+                DeclaredKind::Function {
+                    symbol: Some(symbol),
+                },
+            );
             return;
         }
         // clang bounds the nesting of the source; this bounds ours.
@@ -181,21 +185,116 @@ impl<'u> Walk<'u> {
         if SCOPES.contains(&kind) {
             return;
         }
-        let error = self.error_within(cursor);
+        let error = self.reader.errors.reason(cursor);
         if kind == CXCursor_FunctionDecl {
-            let read = error.map_or_else(|| self.reader.prototype(cursor), Err);
+            let symbol = self.reader.facts.cxx.then(|| self.reader.symbol(cursor));
+            self.note(cursor, DeclaredKind::Function { symbol });
+            let read = self.sound(cursor, error, |reader| reader.prototype(cursor));
             self.add_function(cursor, read);
         } else if TYPEDEFS.contains(&kind) {
-            let read = error.map_or_else(|| self.reader.ty(cursor.ty()), Err);
+            self.note_type(cursor, cursor.underlying(), error.as_ref());
+            let read = self.sound(cursor, error, |reader| reader.ty(cursor.ty()));
             let written = self.reader.written(cursor.underlying());
             self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
         } else if is_type(kind) {
+            let name = cursor.ty().canonical().spelling();
+            if !is_unnamed(&name) {
+                self.note_as(name.clone(), cursor, DeclaredKind::Other(name));
+            }
             let definition = cursor.definition_or_null();
             if definition == cursor {
                 self.tagged(cursor, error);
             } else if definition.is_null() {
                 self.incomplete(cursor);
+            } else if let Some(reason) = error {
+                // Another definition, which contradicts the first.
+                let (name, none) = (cursor.ty().canonical().spelling(), Written::Void);
+                let read = self.sound(cursor, Some(reason), |_| Ok(Type::VOID));
+                self.add_type(cursor, name, read, none, Vec::new());
             }
+        } else {
+            self.other(cursor, error);
+        }
+    }
+
+    /// A variable, an assertion, and whatever else a header declares that has no place in a table of functions and types.
+    fn other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+        let name = qualified_name(cursor);
+        if name.is_empty() {
+            return;
+        }
+        self.note_type(cursor, cursor.ty(), error.as_ref());
+        if let Some(reason) = error {
+            let reason = self.wrong(cursor, &name, reason);
+            self.header.skipped.push(Skipped {
+                name,
+                reason,
+                location: location(cursor),
+            });
+        }
+    }
+
+    /// What `read` makes of the declaration, unless there is an `error` in it.
+    fn sound<T>(
+        &mut self,
+        cursor: Cursor<'u>,
+        error: Option<Reason>,
+        read: impl FnOnce(&mut Reader<'u>) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        match error {
+            None => read(&mut self.reader),
+            Some(reason) => Err(self.wrong(cursor, &type_or_name(cursor), reason)),
+        }
+    }
+
+    /// `cursor` is left out as `name` for the errors in it.
+    fn wrong(&mut self, cursor: Cursor<'u>, name: &str, reason: Reason) -> Reason {
+        self.explain(cursor);
+        self.reader.errors.spoils(name);
+        reason
+    }
+
+    /// The errors in `cursor` need no other explanation. What clang skipped after them is left out by its own name.
+    fn explain(&mut self, cursor: Cursor<'u>) {
+        for (name, message) in self.reader.errors.explain(cursor) {
+            let reason = Reason::Invalid(message);
+            let kind = DeclaredKind::FunctionType(Err(reason.clone()));
+            self.header.skipped.push(Skipped {
+                name: name.clone(),
+                reason,
+                location: location(cursor),
+            });
+            self.reader.errors.spoils(&name);
+            self.note_as(name, cursor, kind);
+        }
+    }
+
+    /// Notes a typedef or variable of type `ty`.
+    fn note_type(&mut self, cursor: Cursor<'u>, ty: Ty<'u>, error: Option<&Reason>) {
+        let Some(function) = function_behind(ty) else {
+            return self.note(cursor, DeclaredKind::Other(ty.spelling()));
+        };
+        let read = match error {
+            Some(reason) => Err(reason.clone()),
+            None => self.reader.prototype_of(cursor, function),
+        };
+        self.note(cursor, DeclaredKind::FunctionType(read.map(Box::new)));
+    }
+
+    fn note(&mut self, cursor: Cursor<'u>, kind: DeclaredKind) {
+        self.note_as(qualified_name(cursor), cursor, kind);
+    }
+
+    fn note_as(&mut self, name: String, cursor: Cursor<'u>, kind: DeclaredKind) {
+        let location = location(cursor);
+        let in_text = location.file == self.main;
+        if in_text || matches!(kind, DeclaredKind::FunctionType(_)) {
+            self.header.declared.push(Declared {
+                name,
+                kind,
+                in_text,
+                location,
+            });
         }
     }
 
@@ -212,10 +311,10 @@ impl<'u> Walk<'u> {
         let (kind, ty) = (cursor.kind(), cursor.ty());
         let name = Some(ty.canonical().spelling()).filter(|name| !is_unnamed(name));
         if kind == CXCursor_EnumDecl {
-            self.add_constants(cursor, name.as_deref().unwrap_or(""));
+            self.add_constants(cursor, name.as_deref().unwrap_or(""), error.as_ref());
         }
         let Some(name) = name else { return };
-        let read = error.map_or_else(|| self.reader.ty(ty), Err);
+        let read = self.sound(cursor, error, |reader| reader.ty(ty));
         let (written, members) = if kind == CXCursor_EnumDecl {
             (self.reader.written(cursor.integer_type()), Vec::new())
         } else {
@@ -241,8 +340,19 @@ impl<'u> Walk<'u> {
         members
     }
 
-    fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str) {
+    fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
         for (cursor, value) in enumeration.enumerators() {
+            if let Some(reason) = error {
+                // clang has given it some value all the same.
+                let name = qualified_name(cursor);
+                let reason = self.wrong(enumeration, &name, reason.clone());
+                self.header.skipped.push(Skipped {
+                    name,
+                    reason,
+                    location: location(cursor),
+                });
+                continue;
+            }
             let ty = macros::integer_type(&self.reader.model, cursor.ty());
             if let Some(ty) = ty {
                 self.header.constants.push(Constant {
@@ -254,22 +364,6 @@ impl<'u> Walk<'u> {
                 });
             }
         }
-    }
-
-    /// The first error inside the declaration's text; all of them count as explained.
-    fn error_within(&mut self, cursor: Cursor<'u>) -> Option<Reason> {
-        if self.errors.is_empty() {
-            return None;
-        }
-        let (start, end) = cursor.extent();
-        let mut first = None;
-        for (error, explained) in &mut self.errors {
-            if is_within(&error.place, &start, &end) {
-                *explained = true;
-                first.get_or_insert_with(|| Reason::Invalid(error.message.clone()));
-            }
-        }
-        first
     }
 
     fn add_type(
@@ -286,7 +380,9 @@ impl<'u> Walk<'u> {
         } else {
             ""
         };
-        if !self.types.insert(format!("{space} {name}")) {
+        let key = format!("{space} {name}");
+        let is_wrong = matches!(read, Err(Reason::Invalid(_)));
+        if !self.types.insert(key.clone()) && !(is_wrong && self.wrong_types.insert(key)) {
             return;
         }
         let location = location(cursor);
@@ -333,6 +429,16 @@ impl<'u> Walk<'u> {
     }
 
     fn finish(mut self) -> Header {
+        let Header {
+            typedefs,
+            records,
+            enums,
+            ..
+        } = &mut self.header;
+        typedefs.retain(|ty| !self.wrong_types.contains(&format!("typedef {}", ty.name)));
+        for tagged in [records, enums] {
+            tagged.retain(|ty| !self.wrong_types.contains(&format!(" {}", ty.name)));
+        }
         for function in self.functions {
             match function {
                 Ok(prototype) => self.header.prototypes.push(prototype),
@@ -418,6 +524,11 @@ pub(crate) fn location(cursor: Cursor<'_>) -> Location {
     Location { file, line }
 }
 
-pub(crate) fn is_within(place: &Place, start: &Place, end: &Place) -> bool {
-    place.file == start.file && (start.offset..=end.offset).contains(&place.offset)
+/// What expressions call the declared: a tagged type by its tag, all else by its name.
+fn type_or_name(cursor: Cursor<'_>) -> String {
+    if is_type(cursor.kind()) {
+        cursor.ty().canonical().spelling()
+    } else {
+        cursor.name()
+    }
 }

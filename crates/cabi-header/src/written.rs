@@ -4,6 +4,7 @@ use cabi::Type;
 use clang_sys::*;
 
 use crate::clang::Ty;
+use crate::prelude;
 use crate::types::{Reader, is_unnamed};
 
 /// How deep pointers, arrays and functions are followed.
@@ -47,12 +48,26 @@ pub enum Written {
         /// Whether more arguments may follow.
         variadic: bool,
     },
+    /// `_Float32`, which has the format of `float`. To C23 and gcc it is a type of its own, which no default argument promotion makes a
+    /// `double` after a `...`.
+    Float32,
     /// An array of so many elements; flexible without a number.
     Array(Box<Written>, Option<u64>),
     /// Everything else; the type says it all.
     Type(Type),
     /// Behind a pointer, what has no [`Type`], and a function of another convention than the target's own: as clang spells it.
     Other(String),
+}
+
+impl Written {
+    /// `ty`, which was written so, after C's default argument promotions.
+    #[must_use]
+    pub fn promoted(&self, ty: &Type) -> Type {
+        match self {
+            Self::Float32 => ty.clone(),
+            _ => cabi::promote(ty),
+        }
+    }
 }
 
 impl<'u> Reader<'u> {
@@ -85,6 +100,7 @@ impl<'u> Reader<'u> {
         let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));
         match canonical.kind() {
             k if k == CXType_Void => Written::Void,
+            k if k == CXType_Float && is_float32(ty) => Written::Float32,
             k if k == CXType_Char_S || k == CXType_Char_U => Written::Char,
             k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
             k if FUNCTIONS.contains(&k) && canonical.convention() != CXCallingConv_C => {
@@ -109,7 +125,8 @@ impl<'u> Reader<'u> {
             }
             k if k == CXType_Record || k == CXType_Enum => {
                 let name = canonical.declaration().ty().canonical().spelling();
-                if is_unnamed(&name) {
+                let is_stand_in = prelude::stand_in(&canonical.declaration().name()).is_some();
+                if is_unnamed(&name) || is_stand_in {
                     self.written_type(ty)
                 } else {
                     Written::Named(name)
@@ -125,11 +142,39 @@ impl<'u> Reader<'u> {
     }
 }
 
+/// Whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and glibc make of gcc's type.
+fn is_float32(ty: Ty<'_>) -> bool {
+    let mut bare = ty;
+    for _ in 0..MAX_NESTING {
+        bare = match bare.kind() {
+            k if k == CXType_Typedef => {
+                let typedef = bare.declaration();
+                if typedef.name() == "_Float32" {
+                    return true;
+                }
+                typedef.underlying()
+            }
+            k if k == CXType_Elaborated => bare.named(),
+            k if k == CXType_Attributed => bare.modified(),
+            k if k == CXType_Atomic => bare.atomic_value(),
+            // `typeof (_Float32)`: libclang shows what is in the parentheses as text only.
+            k if k == CXType_Unexposed => {
+                let spelling = bare.spelling();
+                let mut words = spelling.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let is_other = |word: &&str| !["", "typeof", "const", "volatile"].contains(word);
+                return words.rfind(is_other) == Some("_Float32");
+            }
+            _ => return false,
+        };
+    }
+    false
+}
+
 const FUNCTIONS: [CXTypeKind; 2] = [CXType_FunctionProto, CXType_FunctionNoProto];
 
 /// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical
 /// all the same where there is something else around it, or too much.
-fn desugared(ty: Ty<'_>) -> Ty<'_> {
+pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
         bare = match bare.kind() {

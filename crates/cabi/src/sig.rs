@@ -127,6 +127,28 @@ impl FnSig {
     /// # Errors
     /// [`Error::InvalidSignature`] if the function is not variadic.
     pub fn at_call(&self, unnamed: impl IntoIterator<Item = Type>) -> Result<Self, Error> {
+        self.at_call_unpromoted(unnamed.into_iter().map(|ty| promote(&ty)))
+    }
+
+    /// As [`at_call`](Self::at_call), with `unnamed` as they are: promoted already, or of a type that C does not promote though its
+    /// format is that of one it does. `_Float32` is one: C23 and gcc pass it as it is, `float` as a `double`.
+    ///
+    /// # Errors
+    /// As [`at_call`](Self::at_call).
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{FnSig, Type};
+    ///
+    /// let f = FnSig::new([Type::I32], Type::VOID).variadic();
+    /// assert_eq!(f.at_call([Type::F32])?.params()[1].ty, Type::F64);
+    /// assert_eq!(f.at_call_unpromoted([Type::F32])?.params()[1].ty, Type::F32);
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    pub fn at_call_unpromoted(
+        &self,
+        unnamed: impl IntoIterator<Item = Type>,
+    ) -> Result<Self, Error> {
         if !self.variadic {
             return Err(Error::InvalidSignature {
                 why: "only a variadic function takes unnamed arguments",
@@ -134,11 +156,10 @@ impl FnSig {
         }
         let mut call = self.clone();
         call.params.truncate(self.n_named);
-        let promoted = unnamed.into_iter().map(|ty| Param {
-            ty: promote(&ty),
+        call.params.extend(unnamed.into_iter().map(|ty| Param {
+            ty,
             flags: ArgFlags::NONE,
-        });
-        call.params.extend(promoted);
+        }));
         Ok(call)
     }
 

@@ -84,13 +84,18 @@ fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Impor
         HeaderError::NoLibclang { .. } | HeaderError::OldLibclang { .. } => {
             Unread::Host(format!("`use c \"{}\"`: {error}", used.header))
         }
-        HeaderError::Source { messages } => {
+        HeaderError::Source { errors } => {
             let message = format!("the C header `{}` cannot be read", used.header);
             let diagnostic = Diagnostic::new(used.span, message);
-            Unread::Program(messages.iter().take(5).fold(diagnostic, |all, message| {
+            Unread::Program(errors.iter().take(5).fold(diagnostic, |all, error| {
                 // The line of the text above is no line of the program.
-                let own = message.strip_prefix(&format!("{file}:1: "));
-                all.note(own.unwrap_or(message))
+                let is_own = error.location.as_ref().is_some_and(|at| at.file == file);
+                let note = if is_own {
+                    error.message.clone()
+                } else {
+                    error.to_string()
+                };
+                all.note(&note)
             }))
         }
         error => Unread::Program(Diagnostic::new(used.span, error.to_string())),

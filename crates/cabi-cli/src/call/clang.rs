@@ -7,12 +7,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use cabi::{Kind, Type};
-use cabi_header::{Header, HeaderError, Options};
+use cabi_header::{Header, HeaderError, Options, SourceError};
+
+use crate::reading::COMMAND_LINE;
 
 use super::literal::{Init, Item, Number, NumberKind, Value};
-
-/// What [`cabi_header::parse`] calls a text without a name.
-const FILE: &str = "header.h";
 
 /// What is to be found out, each once.
 #[derive(Default)]
@@ -27,6 +26,8 @@ pub(crate) struct Questions {
 #[derive(Default)]
 pub(crate) struct Answers {
     types: HashMap<String, Result<Type, String>>,
+    /// The same after C's default argument promotions, of those that are types.
+    promoted: HashMap<String, Type>,
     constants: HashMap<String, Result<(Type, Number), String>>,
 }
 
@@ -60,8 +61,8 @@ impl Questions {
     pub(crate) fn ask(&mut self, includes: &str, options: &Options) -> Result<Header, HeaderError> {
         let read = cabi_header::parse(&format!("{includes}{}", self.text()), options);
         match read {
-            Err(HeaderError::Source { messages })
-                if self.refuse(includes.lines().count(), &messages) =>
+            Err(HeaderError::Source { errors })
+                if self.refuse(includes.lines().count(), &errors) =>
             {
                 cabi_header::parse(&format!("{includes}{}", self.text()), options)
             }
@@ -93,22 +94,23 @@ impl Questions {
         text
     }
 
-    /// Takes out the questions that `messages` are about, if there are any: errors in lines behind the first `n` of the text.
-    fn refuse(&mut self, n: usize, messages: &[String]) -> bool {
+    /// Takes out the questions that `errors` are about, if there are any: errors in lines after the first `n` of the text.
+    fn refuse(&mut self, n: usize, errors: &[SourceError]) -> bool {
         let asked: Vec<&String> = self.types.iter().chain(&self.constants).collect();
         let mut refused = HashMap::new();
-        for message in messages {
-            let mut parts = message.splitn(3, ':');
-            let (file, line, why) = (parts.next(), parts.next(), parts.next());
-            let line = line.and_then(|line| line.parse::<usize>().ok());
-            let idx = line.and_then(|line| line.checked_sub(n + 1));
-            if let (Some(FILE), Some(why), Some(text)) =
-                (file, why, idx.and_then(|idx| asked.get(idx)))
+        for error in errors {
+            let Some(location) = &error.location else {
+                continue;
+            };
+            let line = usize::try_from(location.line).unwrap_or(0);
+            let idx = line.checked_sub(n + 1);
+            if let Some(text) = idx.and_then(|idx| asked.get(idx))
+                && location.file == COMMAND_LINE
             {
                 let text: &String = text;
                 refused
                     .entry(text.clone())
-                    .or_insert_with(|| why.trim().to_owned());
+                    .or_insert_with(|| error.message.clone());
             }
         }
         self.refused = refused;
@@ -126,8 +128,14 @@ impl Questions {
             .iter()
             .enumerate()
             .map(|(i, expr)| (expr.clone(), self.constant(header, i, expr)));
+        let promoted = self.types.iter().enumerate().filter_map(|(i, ty)| {
+            let name = format!("cabi_type_{i}");
+            let named = header.typedefs.iter().find(|named| named.name == name)?;
+            Some((ty.clone(), named.written.promoted(&named.ty)))
+        });
         Answers {
             types: types.collect(),
+            promoted: promoted.collect(),
             constants: constants.collect(),
         }
     }
@@ -198,6 +206,12 @@ impl Answers {
     pub(crate) fn ty(&self, text: &str) -> Result<Type, String> {
         let unknown = || Err(format!("{text}: clang was not asked"));
         self.types.get(text).cloned().unwrap_or_else(unknown)
+    }
+
+    /// The type written as `text` after C's default argument promotions.
+    pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
+        let ty = self.ty(text)?;
+        Ok(self.promoted.get(text).cloned().unwrap_or(ty))
     }
 
     /// The value of the expression `text`, an integer or an address, and its type.

@@ -5,8 +5,17 @@ use cabi::{Scalar, Type};
 use super::clang::Answers;
 use super::literal::{Init, Number, NumberKind, Suffix, Value};
 
-/// The type an argument has by itself, where no parameter says it; before the default argument promotions.
-pub(crate) fn own_type(init: &Init, answers: &Answers) -> Result<Type, String> {
+/// The type an argument has by itself, where no parameter says it, after the default argument promotions.
+pub(crate) fn promoted_type(init: &Init, answers: &Answers) -> Result<Type, String> {
+    match init {
+        // The name of a type says more than the type: `_Float32` is not promoted.
+        Init::Value(Value::Compound(ty, _)) => answers.promoted(ty),
+        init => Ok(cabi::promote(&own_type(init, answers)?)),
+    }
+}
+
+/// The type before the promotions.
+fn own_type(init: &Init, answers: &Answers) -> Result<Type, String> {
     let value = match init {
         Init::Value(value) => value,
         Init::List(_) => {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use clang_sys::*;
 
-use super::{Place, text};
+use super::{Place, after, text};
 
 /// A token of the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,6 +110,11 @@ impl<'u> Cursor<'u> {
         unsafe { clang_isAttribute(self.kind()) != 0 }
     }
 
+    pub(crate) fn is_expression(self) -> bool {
+        // SAFETY: takes a number.
+        unsafe { clang_isExpression(self.kind()) != 0 }
+    }
+
     /// Of a function: the declaration of parameter `i`.
     pub(crate) fn arg(self, i: u32) -> Cursor<'u> {
         // SAFETY: the cursor's unit is live; an index too large gives a null cursor.
@@ -161,6 +166,23 @@ impl<'u> Cursor<'u> {
                 Place::new(clang_getRangeEnd(range)),
             )
         }
+    }
+
+    /// The extent, up to the semicolon that ends the declaration: where a declarator is wrong, clang's extent ends before the error.
+    pub(crate) fn full_extent(self) -> (Place, Place) {
+        let (start, mut end) = self.extent();
+        // SAFETY: the cursor's unit is live, and the location belongs to it.
+        let (before, rest) = unsafe {
+            let unit = clang_Cursor_getTranslationUnit(self.raw);
+            after(unit, clang_getRangeEnd(clang_getCursorExtent(self.raw)))
+        };
+        // A body or a list of members ends a declaration too.
+        if before != Some(b'}') {
+            end.offset = end
+                .offset
+                .saturating_add(u32::try_from(rest.len()).unwrap_or(0));
+        }
+        (start, end)
     }
 
     pub(crate) fn children(self) -> Vec<Cursor<'u>> {
