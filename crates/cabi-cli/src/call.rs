@@ -11,18 +11,19 @@ mod float;
 mod invoke;
 mod literal;
 mod own_type;
+mod peek;
 mod print;
 mod quoted;
 
 use std::path::PathBuf;
 
 use cabi::{FnSig, Kind, Policy, Type};
-use cabi_header::{Prototype, Written};
+use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
 use self::clang::{Answers, Questions};
 use self::invoke::Memory;
-use self::literal::Init;
+use self::literal::{Init, Value};
 use crate::reading::{self, Reading};
 
 const ABOUT: &str = "\
@@ -30,8 +31,8 @@ Calls a C function and prints its result as C would initialise it.
 
 Arguments are constants, strings and initialisers of C, each one word of the shell:
 
-  numbers, characters  17  0xffUL  1.5L  'a'  '1 + 2i'
-  strings, NULL        '\"text\\n\"'  NULL
+  numbers, characters  17  0xffUL  1.5L  'a'  '1 + 2i'  I
+  strings, NULL        '\"text\\n\"'  'L\"wide\"'  NULL
   structures, arrays   '{3, 4}'  '{.x = 1}'  '{[2] = 5}'
   integer expressions  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'
   behind the `...`     '(struct vec2){1, 2}'
@@ -103,23 +104,30 @@ impl Call {
         for (i, init) in inits.iter().enumerate() {
             let named = prototype.params.get(i).map(|(_, ty)| ty);
             let filled = match init {
-                Ok(init) => argument(init, named, &answers, &mut memory),
+                Ok(init) => check_text(init, prototype.written_params.get(i), &answers)
+                    .and_then(|()| argument(init, named, &answers, &mut memory)),
                 Err(why) => Err(why.clone()),
             };
             let (ty, bytes) = filled.map_err(|why| blame(prototype, i, &why))?;
             if named.is_none() {
                 unnamed.push(ty);
             }
-            memory.name(&pointee_name(prototype, i));
+            let pointee = match prototype.written_params.get(i) {
+                Some(Written::Pointer(to)) => Some(&**to),
+                _ => None,
+            };
+            memory.name(&pointee_name(prototype, i), pointee);
             values.push(bytes);
         }
         let sig = self.signature(prototype, unnamed)?;
         let call = invoke::Call::new(&prototype.symbol, &sig, &values, &self.libraries)?;
-        child::note(progress, child::Progress::Calling)?;
-        let result = call.run();
-        let text = results(prototype, &result, &memory);
-        child::note(progress, child::Progress::Returned)?;
-        Ok(text)
+        child::note(progress, child::Progress::Calling, "")?;
+        // A forked process has nothing to tell; the one that was asked has the result.
+        if let Some(result) = call.run() {
+            let text = results(prototype, &header, &result, &memory);
+            child::note(progress, child::Progress::Returned, &text)?;
+        }
+        Ok(String::new())
     }
 
     fn signature(&self, prototype: &Prototype, unnamed: Vec<Type>) -> Result<FnSig, String> {
@@ -144,6 +152,24 @@ fn argument(
     };
     let bytes = fill::fill(init, &ty, answers, memory)?;
     Ok((ty, bytes))
+}
+
+/// Refuses a string whose elements are not as wide as those that the parameter points to.
+fn check_text(init: &Init, written: Option<&Written>, answers: &Answers) -> Result<(), String> {
+    let (Init::Value(Value::Text(text)), Some(Written::Pointer(to))) = (init, written) else {
+        return Ok(());
+    };
+    let wanted = match &**to {
+        Written::Char => 8,
+        Written::Type(ty) => ty.size() * 8,
+        _ => return Ok(()),
+    };
+    match fill::text_bits(text, answers)? {
+        found if found == wanted => Ok(()),
+        found => Err(format!(
+            "it points to elements of {wanted} bits, and the string has elements of {found} bits; wide strings are L\"..\", u\"..\", U\"..\""
+        )),
+    }
 }
 
 fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
@@ -180,20 +206,16 @@ fn pointee_name(prototype: &Prototype, i: usize) -> String {
 }
 
 /// The result, if there is one, and the objects whose addresses were passed.
-fn results(prototype: &Prototype, result: &[u8], memory: &Memory) -> String {
+fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memory) -> String {
     let mut text = String::new();
     if !matches!(prototype.ret.kind(), Kind::Void) {
-        text += &print::print(&prototype.ret, result);
-        if prototype.written_ret == Written::Pointer(Box::new(Written::Char)) {
-            let address = usize::try_from(bits::get(result, 0, 64)).unwrap_or(0);
-            if let Some(string) = invoke::string_at(address) {
-                text += &format!(" {}", print::quote(&string));
-            }
-        }
+        let written = Some(&prototype.written_ret);
+        text += &print::print(&prototype.ret, written, header, result);
         text.push('\n');
     }
-    for (name, ty, bytes) in memory.objects() {
-        text += &format!("{name} = {}\n", print::print(ty, &bytes));
+    for (name, ty, written, bytes) in memory.objects() {
+        let value = print::print(ty, written, header, &bytes);
+        text += &format!("{name} = {value}\n");
     }
     text
 }

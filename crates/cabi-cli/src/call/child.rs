@@ -1,4 +1,7 @@
 //! The child in which the function is called, and the parent that says how it ended.
+//!
+//! What there is to print the child leaves in a file, and the parent prints it: whatever the function does to the descriptors of its process,
+//! a result is printed or its loss is an error.
 
 use std::fs;
 use std::path::Path;
@@ -9,25 +12,26 @@ use std::process::{Command, ExitStatus};
 pub(crate) enum Progress {
     /// The function is about to run.
     Calling,
-    /// It has returned, and its result is known.
+    /// It has returned, and its result follows.
     Returned,
 }
 
 impl Progress {
     fn word(self) -> &'static str {
         match self {
-            Self::Calling => "calling",
-            Self::Returned => "returned",
+            Self::Calling => "calling\n",
+            Self::Returned => "returned\n",
         }
     }
 }
 
-/// Writes down, in the child, how far it is.
-pub(crate) fn note(path: &Path, progress: Progress) -> Result<(), String> {
-    fs::write(path, progress.word()).map_err(|e| format!("{}: {e}", path.display()))
+/// Writes down, in the child, how far it is, and what is to be printed.
+pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), String> {
+    fs::write(path, format!("{}{text}", progress.word()))
+        .map_err(|e| format!("the result cannot be written to {}: {e}", path.display()))
 }
 
-/// Runs this same command in a child, which prints what there is to print.
+/// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
 /// That the call of `function` ended the child. Where the child has said itself what is wrong, the message is empty.
@@ -44,12 +48,37 @@ pub(crate) fn run(function: &str) -> Result<String, String> {
         .map_err(|e| format!("{}: {e}", own.display()))?;
     let reached = fs::read_to_string(progress.path()).unwrap_or_default();
     if reached == Progress::Calling.word() {
-        return Err(format!("{function} {}", ending(status)));
+        return Err(format!("{function} {}", not_returned(status)));
     }
+    let Some(text) = reached.strip_prefix(Progress::Returned.word()) else {
+        return match status.code() {
+            // It has said itself what is wrong.
+            Some(2) => Err(String::new()),
+            _ => Err(format!(
+                "{function} was not called: the process {}",
+                ending(status)
+            )),
+        };
+    };
+    if status.success() {
+        return Ok(text.to_owned());
+    }
+    crate::write_out(text)?;
+    Err(format!(
+        "{function} returned, but what it left behind did not end well: the process {}",
+        ending(status)
+    ))
+}
+
+fn not_returned(status: ExitStatus) -> String {
     match status.code() {
-        Some(0) => Ok(String::new()),
-        Some(_) => Err(String::new()),
-        None => Err(format!("the child {}, not in {function}", ending(status))),
+        // What this command exits with when it cannot keep the result.
+        Some(2) => format!(
+            "did not return, or left no way to say so: its process {}",
+            ending(status)
+        ),
+        Some(_) => format!("did not return: its process {}", ending(status)),
+        None => ending(status),
     }
 }
 
@@ -72,8 +101,8 @@ fn ending(status: ExitStatus) -> String {
 
 fn exit(status: ExitStatus) -> String {
     match status.code() {
-        Some(code) => format!("did not return: it ended its process with exit status {code}"),
-        None => "did not return".into(),
+        Some(code) => format!("ended with exit status {code}"),
+        None => "ended".into(),
     }
 }
 

@@ -12,6 +12,10 @@ use cabi_header::{Header, HeaderError, Options, SourceError};
 use crate::reading::COMMAND_LINE;
 
 use super::literal::{Init, Item, Number, NumberKind, Value};
+use super::quoted::Prefix;
+
+/// What clang calls `wchar_t`, whether a header has that name or not.
+pub(crate) const WCHAR: &str = "__WCHAR_TYPE__";
 
 /// What is to be found out, each once.
 #[derive(Default)]
@@ -44,6 +48,10 @@ impl Questions {
             Init::Value(Value::Compound(ty, items) | Value::Address(ty, items)) => {
                 add(&mut self.types, ty);
                 items
+            }
+            Init::Value(Value::Text(text)) if text.prefix == Prefix::Wchar => {
+                add(&mut self.types, WCHAR);
+                &[]
             }
             Init::Value(Value::Other(text)) => {
                 add(&mut self.constants, text);

@@ -8,10 +8,11 @@ use std::slice::Iter;
 use cabi::{Array, Field, Kind, Record, RecordKind, Scalar, Type};
 
 use super::bits;
-use super::clang::Answers;
+use super::clang::{Answers, WCHAR};
 use super::float;
 use super::invoke::Memory;
-use super::literal::{Designator, Init, Item, NumberKind, Value};
+use super::literal::{Designator, Init, Item, NumberKind, Value, with_unit};
+use super::quoted::{Prefix, Text};
 
 /// The bytes of one argument of type `ty`.
 ///
@@ -71,8 +72,8 @@ impl Filler<'_> {
         if braces
             && let Kind::Array(_) = ty.kind()
             && let Some(Item { at: none, init }) = items.peek()
-            && let (Init::Value(Value::Text(_)), []) = (init, none.as_slice())
-            && is_text(ty)
+            && let (Init::Value(Value::Text(text)), []) = (init, none.as_slice())
+            && is_text(ty, text_bits(text, self.answers)?)
         {
             items.next();
             return self.object(ty, at, init);
@@ -157,7 +158,9 @@ impl Filler<'_> {
         };
         let elided = match &item.init {
             Init::List(_) => false,
-            Init::Value(Value::Text(_)) => ty.is_aggregate() && !is_text(ty),
+            Init::Value(Value::Text(text)) => {
+                ty.is_aggregate() && !is_text(ty, text_bits(text, self.answers)?)
+            }
             Init::Value(Value::Compound(..)) => matches!(ty.kind(), Kind::Array(_)),
             Init::Value(_) => ty.is_aggregate(),
         };
@@ -307,6 +310,12 @@ impl Filler<'_> {
                 self.put(at, total_bits, bits);
                 Ok(())
             }
+            (Kind::Complex(_), Value::Other(text))
+                if self.answers.constant(text).is_err()
+                    && let Some(value) = with_unit(text) =>
+            {
+                self.value(ty, at, &value)
+            }
             (Kind::Complex(part), _) => {
                 let zero = Value::Other("0".into());
                 let (re, im) = match value {
@@ -326,11 +335,12 @@ impl Filler<'_> {
                 self.put(at + total_bits / 2, bits, im);
                 Ok(())
             }
-            (Kind::Array(array), Value::Text(text)) if is_text(ty) => {
-                if array.len.is_some_and(|len| text.len() as u64 > len) {
-                    return Err(format!("{} bytes do not fit {ty}", text.len()));
+            (Kind::Array(_), Value::Text(text)) if is_text(ty, text_bits(text, self.answers)?) => {
+                let bytes = text.encode(text_bits(text, self.answers)?)?;
+                if bytes.len() as u64 > ty.size() {
+                    return Err(format!("{} bytes do not fit {ty}", bytes.len()));
                 }
-                for (i, byte) in text.iter().enumerate() {
+                for (i, byte) in bytes.iter().enumerate() {
                     self.put(at + i as u64 * 8, 8, u128::from(*byte));
                 }
                 Ok(())
@@ -393,7 +403,12 @@ impl Filler<'_> {
     fn pointer(&mut self, value: &Value) -> Result<u128, String> {
         let address = match value {
             Value::Null => 0,
-            Value::Text(text) => self.memory.keep(None, &[text.as_slice(), &[0]].concat()),
+            Value::Text(text) => {
+                let bytes = text.encode(text_bits(text, self.answers)?)?;
+                // The NUL is as wide as any element.
+                self.memory
+                    .keep(None, &[bytes.as_slice(), &[0; 4]].concat())
+            }
             Value::Address(named, items) => {
                 let ty = self.answers.ty(named)?;
                 let bytes = fill(&Init::List(items.clone()), &ty, self.answers, self.memory)
@@ -435,10 +450,20 @@ fn designated<'r>(
     Ok((idx, member, at))
 }
 
-/// Whether a string can initialise it.
-fn is_text(ty: &Type) -> bool {
-    let bytes = |array: &Array| matches!(array.elem.as_scalar(), Some(Scalar::Int { bits: 8, .. }));
-    matches!(ty.kind(), Kind::Array(array) if bytes(array))
+/// Whether a string whose elements have so many bits can initialise it.
+fn is_text(ty: &Type, wide: u64) -> bool {
+    let of = |array: &Array| matches!(array.elem.as_scalar(), Some(Scalar::Int { bits, .. }) if u64::from(bits) == wide);
+    matches!(ty.kind(), Kind::Array(array) if of(array))
+}
+
+/// The width of a string's elements.
+pub(crate) fn text_bits(text: &Text, answers: &Answers) -> Result<u64, String> {
+    Ok(match text.prefix {
+        Prefix::Char => 8,
+        Prefix::Char16 => 16,
+        Prefix::Char32 => 32,
+        Prefix::Wchar => answers.ty(WCHAR)?.size() * 8,
+    })
 }
 
 fn describe(value: &Value) -> String {

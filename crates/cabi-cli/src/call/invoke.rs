@@ -2,10 +2,11 @@
 //! result there, so that every type of C goes through the lowering.
 #![allow(unsafe_code)] // machine code is run, and memory read that C has written to
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::path::Path;
 
 use cabi::{FnSig, Type};
+use cabi_header::Written;
 use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -23,6 +24,8 @@ struct Object {
     /// Empty until the argument it belongs to is known.
     name: String,
     ty: Type,
+    /// The type as the header wrote it, where it did.
+    written: Option<Written>,
     block: Block,
 }
 
@@ -62,24 +65,40 @@ impl Memory {
         let block = Block::new(bytes);
         let address = block.start.expose_provenance();
         if let Some(ty) = ty {
-            let name = String::new();
-            self.objects.push(Object { name, ty, block });
+            self.objects.push(Object {
+                name: String::new(),
+                ty,
+                written: None,
+                block,
+            });
         }
         address
     }
 
-    /// Gives the objects that have none yet this name.
-    pub(crate) fn name(&mut self, name: &str) {
-        for object in self.objects.iter_mut().filter(|o| o.name.is_empty()) {
+    /// Gives the objects that have none yet this name. `written` is what the parameter points to: of the last object, which the others are
+    /// inside of.
+    pub(crate) fn name(&mut self, name: &str, written: Option<&Written>) {
+        let mut written = written;
+        for object in self.objects.iter_mut().rev() {
+            if !object.name.is_empty() {
+                return;
+            }
             name.clone_into(&mut object.name);
+            object.written = written.take().cloned();
         }
     }
 
-    /// The objects with a type, as they are now: name, type, bytes.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Type, Vec<u8>)> {
-        self.objects
-            .iter()
-            .map(|object| (object.name.as_str(), &object.ty, object.block.read()))
+    /// The objects with a type, as they are now: name, type, the type as written, bytes.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Type, Option<&Written>, Vec<u8>)> {
+        self.objects.iter().map(|object| {
+            let bytes = object.block.read();
+            (
+                object.name.as_str(),
+                &object.ty,
+                object.written.as_ref(),
+                bytes,
+            )
+        })
     }
 }
 
@@ -132,8 +151,10 @@ impl Call {
         })
     }
 
-    /// Calls, and gives the bytes of the result. What the function has printed is written out before.
-    pub(crate) fn run(&self) -> Vec<u8> {
+    /// Calls, and gives the bytes of the result; none in a process that the function has forked off, which returns from it too. What the
+    /// function has printed is written out before.
+    pub(crate) fn run(&self) -> Option<Vec<u8>> {
+        let own = std::process::id();
         // SAFETY: `compile` made exactly this function; what the C function does with its arguments is what the user asked for,
         // and happens in a process of its own.
         unsafe {
@@ -143,7 +164,7 @@ impl Call {
             call(self.args.start.cast(), self.result.start.cast());
         }
         flush();
-        self.result.read()
+        (std::process::id() == own).then(|| self.result.read())
     }
 }
 
@@ -200,16 +221,6 @@ fn compile(
     engine.define(call.id, &mut ctx)?;
     engine.finalize()?;
     Ok(engine.code(call.id)?)
-}
-
-/// The string at `address`, without its NUL.
-pub(crate) fn string_at(address: usize) -> Option<Vec<u8>> {
-    let start: *const c_char = std::ptr::with_exposed_provenance(address);
-    if start.is_null() {
-        return None;
-    }
-    // SAFETY: the header says it is a `char *`. Where it points to no string, this process ends, and the one that watches it says so.
-    Some(unsafe { CStr::from_ptr(start) }.to_bytes().to_vec())
 }
 
 /// Writes out what the C library has buffered.

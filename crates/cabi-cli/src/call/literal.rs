@@ -2,7 +2,7 @@
 //!
 //! What is neither is kept as text for clang, which knows the header's enumerators and macros.
 
-use super::quoted::{character, strings};
+use super::quoted::{Text, character, is_string, strings};
 
 /// An argument.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,8 +33,8 @@ pub(crate) enum Value {
     Number(Number),
     /// `1.0 + 2.0i`: real and imaginary part.
     Complex(Number, Number),
-    /// The bytes of a string, without the NUL behind them.
-    Text(Vec<u8>),
+    /// A string.
+    Text(Text),
     /// `NULL`.
     Null,
     /// `(struct vec2){1, 2}`: the type as written, and the object.
@@ -207,10 +207,11 @@ impl<'a> Parser<'a> {
 }
 
 fn value(text: &str, depth: u16) -> Result<Value, String> {
-    if text.starts_with('"') {
+    if is_string(text) {
         return strings(text).map(Value::Text);
     }
-    if text.starts_with('\'') {
+    // Those of other prefixes are clang's.
+    if text.starts_with('\'') || text.starts_with("u8'") {
         return character(text).map(|c| Value::Number(int(c)));
     }
     if text == "NULL" || text == "nullptr" {
@@ -261,7 +262,10 @@ fn arithmetic(text: &str) -> Result<Option<Value>, String> {
     parser.skip_space();
     if parser.rest.is_empty() {
         return Ok(Some(if imaginary {
-            Value::Complex(int(0), first)
+            // The minus sign is of the whole number: `-2.0i` has the real part -0.0.
+            let negative = first.negative;
+            let kind = int(0).kind;
+            Value::Complex(Number { negative, kind }, first)
         } else {
             Value::Number(first)
         }));
@@ -274,6 +278,15 @@ fn arithmetic(text: &str) -> Result<Option<Value>, String> {
             Ok(Some(Value::Complex(first, second)))
         }
         _ => Ok(None),
+    }
+}
+
+/// `I`, `1 - I`: an expression that ends in complex.h's imaginary unit, which headers may give other meanings.
+pub(crate) fn with_unit(text: &str) -> Option<Value> {
+    let before = text.strip_suffix('I').filter(|s| !s.ends_with(is_word))?;
+    match arithmetic(&format!("{before}1.0fi")) {
+        Ok(Some(value @ Value::Complex(..))) => Some(value),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use cabi::{Scalar, Type};
 
 use super::clang::Answers;
-use super::literal::{Init, Number, NumberKind, Suffix, Value};
+use super::literal::{Init, Number, NumberKind, Suffix, Value, with_unit};
 
 /// The type an argument has by itself, where no parameter says it, after the default argument promotions.
 pub(crate) fn promoted_type(init: &Init, answers: &Answers) -> Result<Type, String> {
@@ -32,7 +32,12 @@ fn own_type(init: &Init, answers: &Answers) -> Result<Type, String> {
         }
         Value::Text(_) | Value::Null | Value::Address(..) => Ok(Type::PTR),
         Value::Compound(ty, _) => answers.ty(ty),
-        Value::Other(text) => answers.constant(text).map(|(ty, _)| ty),
+        Value::Other(text) => match (answers.constant(text), with_unit(text)) {
+            (Err(_), Some(Value::Complex(re, im))) => {
+                own_type(&Init::Value(Value::Complex(re, im)), answers)
+            }
+            (answer, _) => answer.map(|(ty, _)| ty),
+        },
     }
 }
 

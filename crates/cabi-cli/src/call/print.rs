@@ -1,52 +1,197 @@
 //! From the bytes of an object to its initialiser in C.
 
 use cabi::{Array, Field, Kind, Record, Scalar, Type, Vector};
+use cabi_header::{Header, Written};
 
-use super::{bits, float};
+use super::{bits, float, peek};
 
-/// The value of type `ty` in `bytes`, as C initialises one. Of a union every member is written.
-pub(crate) fn print(ty: &Type, bytes: &[u8]) -> String {
+/// More of an object that a pointer points to is not shown.
+const MAX_POINTEE: u64 = 1 << 16;
+
+/// The value of type `ty` in `bytes`, as C initialises one. Of a union every member is written. Where the header says, as `written` and in
+/// its records, that a pointer is to characters or to a record, what it points to follows its address.
+pub(crate) fn print(ty: &Type, written: Option<&Written>, header: &Header, bytes: &[u8]) -> String {
     let mut text = String::new();
-    object(&mut text, ty, bytes, 0);
+    let printer = Printer {
+        header,
+        bytes,
+        follow: true,
+    };
+    printer.object(&mut text, ty, written, 0);
     text
 }
 
-fn object(text: &mut String, ty: &Type, bytes: &[u8], at: u64) {
-    match ty.kind() {
-        Kind::Scalar(s) | Kind::Enum(s) => *text += &scalar(*s, bytes, at, s.value_bits(ty.size())),
-        Kind::Complex(part) => {
-            let half = ty.size() * 4;
-            let number = |at| scalar(*part, bytes, at, part.value_bits(ty.size() / 2));
-            let (re, im) = (number(at), number(at + half));
-            let (sign, im) = match im.strip_prefix('-') {
-                Some(im) => ('-', im),
-                None => ('+', im.as_str()),
-            };
-            // `INFINITYi` would be a name of its own.
-            let unit = if im.ends_with(['N', 'Y']) {
-                " * I"
-            } else {
-                "i"
-            };
-            *text += &format!("{re} {sign} {im}{unit}");
+struct Printer<'a> {
+    header: &'a Header,
+    bytes: &'a [u8],
+    /// Whether the records that pointers point to are shown: not those in them.
+    follow: bool,
+}
+
+impl Printer<'_> {
+    fn object(&self, text: &mut String, ty: &Type, written: Option<&Written>, at: u64) {
+        let bytes = self.bytes;
+        match ty.kind() {
+            Kind::Scalar(Scalar::Ptr) => {
+                let address = bits::get(bytes, at, ty.size() * 8);
+                *text += &pointer(address);
+                if address != 0
+                    && let Some(Written::Pointer(to)) = written
+                    && let Ok(address) = usize::try_from(address)
+                    && let Some(pointee) = self.pointee(to, address)
+                {
+                    *text += &pointee;
+                }
+            }
+            Kind::Scalar(s) | Kind::Enum(s) => {
+                *text += &scalar(*s, bytes, at, s.value_bits(ty.size()))
+            }
+            Kind::Complex(part) => {
+                let half = ty.size() * 4;
+                let number = |at| scalar(*part, bytes, at, part.value_bits(ty.size() / 2));
+                let (re, im) = (number(at), number(at + half));
+                let (sign, im) = match im.strip_prefix('-') {
+                    Some(im) => ('-', im),
+                    None => ('+', im.as_str()),
+                };
+                // `INFINITYi` would be a name of its own.
+                let unit = if im.ends_with(['N', 'Y']) {
+                    " * I"
+                } else {
+                    "i"
+                };
+                *text += &format!("{re} {sign} {im}{unit}");
+            }
+            Kind::Vector(vector) => lanes(text, *vector, ty, bytes, at),
+            Kind::Slice => {
+                let half = ty.size() * 4;
+                let (start, len) = (
+                    bits::get(bytes, at, half),
+                    bits::get(bytes, at + half, half),
+                );
+                *text += &format!("{{ {}, {len} }}", pointer(start));
+            }
+            Kind::Array(array) => self.elements(text, array, written, at),
+            Kind::Record(record) => {
+                let mut members = Vec::new();
+                self.fields(&mut members, record, written, at);
+                *text += &braced(&members);
+            }
+            // Nothing else is an object today.
+            _ => *text += &hexadecimal(bytes, at, ty.size() * 8),
         }
-        Kind::Vector(vector) => lanes(text, *vector, ty, bytes, at),
-        Kind::Slice => {
-            let half = ty.size() * 4;
-            let (start, len) = (
-                bits::get(bytes, at, half),
-                bits::get(bytes, at + half, half),
-            );
-            *text += &format!("{{ {}, {len} }}", pointer(start));
+    }
+
+    /// What is at `address`, as the header says; empty for what is nothing to show.
+    fn pointee(&self, to: &Written, address: usize) -> Option<String> {
+        const WILD: &str = " /* not readable */";
+        match to {
+            Written::Char => Some(match peek::string_at(address) {
+                Some((string, false)) => format!(" {}", quote(&string)),
+                Some((string, true)) => format!(" {}...", quote(&string)),
+                None => WILD.to_owned(),
+            }),
+            Written::Named(name) if self.follow => {
+                let ty = self.header.ty(name)?;
+                ty.as_record()?;
+                if ty.size() == 0 || ty.size() > MAX_POINTEE {
+                    return None;
+                }
+                let Some(bytes) = peek::bytes_at(address, usize::try_from(ty.size()).ok()?) else {
+                    return Some(WILD.to_owned());
+                };
+                let mut text = format!(" &({name})");
+                let inner = Printer {
+                    header: self.header,
+                    bytes: &bytes,
+                    follow: false,
+                };
+                inner.object(&mut text, ty, Some(to), 0);
+                Some(text)
+            }
+            _ => None,
         }
-        Kind::Array(array) => elements(text, array, bytes, at),
-        Kind::Record(record) => {
-            let mut members = Vec::new();
-            fields(&mut members, record, bytes, at);
-            *text += &braced(&members);
+    }
+
+    /// The members of a record as the header wrote them.
+    fn members(&self, written: Option<&Written>, record: &Record) -> &[Written] {
+        let Some(Written::Named(name)) = written else {
+            return &[];
+        };
+        let mut all = self.header.records.iter().chain(&self.header.typedefs);
+        let of = |named: &&cabi_header::NamedType| {
+            named.name == *name && named.members.len() == record.fields().len()
+        };
+        all.find(of).map_or(&[], |named| &named.members)
+    }
+
+    fn fields(
+        &self,
+        members: &mut Vec<String>,
+        record: &Record,
+        written: Option<&Written>,
+        at: u64,
+    ) {
+        let all = self.members(written, record);
+        for (i, field) in record.fields().iter().enumerate() {
+            let written = all.get(i);
+            let start = at + field.offset_bits();
+            match (field.name(), field.ty().as_record()) {
+                // The members of an anonymous one are named as if they were the record's own.
+                (None, Some(inner)) if field.bit_field().is_none() => {
+                    self.fields(members, inner, written, start);
+                }
+                (None, _) => {}
+                (Some(name), _) => {
+                    if let Some(value) = self.member(field, written, start) {
+                        members.push(format!(".{name} = {value}"));
+                    }
+                }
+            }
         }
-        // Nothing else is an object today.
-        _ => *text += &hexadecimal(bytes, at, ty.size() * 8),
+    }
+
+    /// The value of a member; none for a flexible array, which is not part of the record's.
+    fn member(&self, field: &Field, written: Option<&Written>, at: u64) -> Option<String> {
+        let bytes = self.bytes;
+        if let Some(place) = field.bit_field() {
+            return Some(scalar(
+                field.ty().as_scalar()?,
+                bytes,
+                at,
+                place.width.into(),
+            ));
+        }
+        if matches!(field.ty().kind(), Kind::Array(array) if array.len.is_none()) {
+            return None;
+        }
+        let mut text = String::new();
+        self.object(&mut text, field.ty(), written, at);
+        Some(text)
+    }
+
+    fn elements(&self, text: &mut String, array: &Array, written: Option<&Written>, at: u64) {
+        let bytes = self.bytes;
+        let element = match written {
+            Some(Written::Array(element, _)) => Some(&**element),
+            _ => None,
+        };
+        let len = array.len.unwrap_or(0);
+        let step = array.elem.size() * 8;
+        if matches!(array.elem.as_scalar(), Some(Scalar::Int { bits: 8, .. }))
+            && let Some(string) = string(bytes, at, len)
+        {
+            *text += &string;
+            return;
+        }
+        // Elements without bytes have no values.
+        let len = if step == 0 { 0 } else { len };
+        let values = (0..len).map(|i| {
+            let mut value = String::new();
+            self.object(&mut value, &array.elem, element, at + i * step);
+            value
+        });
+        *text += &braced(&values.collect::<Vec<_>>());
     }
 }
 
@@ -56,61 +201,6 @@ fn braced(parts: &[String]) -> String {
     } else {
         format!("{{ {} }}", parts.join(", "))
     }
-}
-
-fn fields(members: &mut Vec<String>, record: &Record, bytes: &[u8], at: u64) {
-    for field in record.fields() {
-        let start = at + field.offset_bits();
-        match (field.name(), field.ty().as_record()) {
-            // The members of an anonymous one are named as if they were the record's own.
-            (None, Some(inner)) if field.bit_field().is_none() => {
-                fields(members, inner, bytes, start);
-            }
-            (None, _) => {}
-            (Some(name), _) => {
-                if let Some(value) = member(field, bytes, start) {
-                    members.push(format!(".{name} = {value}"));
-                }
-            }
-        }
-    }
-}
-
-/// The value of a member; none for a flexible array, which is not part of the record's.
-fn member(field: &Field, bytes: &[u8], at: u64) -> Option<String> {
-    if let Some(place) = field.bit_field() {
-        return Some(scalar(
-            field.ty().as_scalar()?,
-            bytes,
-            at,
-            place.width.into(),
-        ));
-    }
-    if matches!(field.ty().kind(), Kind::Array(array) if array.len.is_none()) {
-        return None;
-    }
-    let mut text = String::new();
-    object(&mut text, field.ty(), bytes, at);
-    Some(text)
-}
-
-fn elements(text: &mut String, array: &Array, bytes: &[u8], at: u64) {
-    let len = array.len.unwrap_or(0);
-    let step = array.elem.size() * 8;
-    if matches!(array.elem.as_scalar(), Some(Scalar::Int { bits: 8, .. }))
-        && let Some(string) = string(bytes, at, len)
-    {
-        *text += &string;
-        return;
-    }
-    // Elements without bytes have no values.
-    let len = if step == 0 { 0 } else { len };
-    let values = (0..len).map(|i| {
-        let mut value = String::new();
-        object(&mut value, &array.elem, bytes, at + i * step);
-        value
-    });
-    *text += &braced(&values.collect::<Vec<_>>());
 }
 
 /// An array of characters as a string, if it holds one of printable characters and nothing behind it.

@@ -56,9 +56,25 @@ fn floating_constants() {
 #[test]
 fn everything_else() {
     let parse = |text: &str| Init::parse(text).unwrap();
-    let text = |bytes: &[u8]| Init::Value(Value::Text(bytes.to_vec()));
-    assert_eq!(parse(r#""a\n" "b\0\x41""#), text(b"a\nb\0A"));
-    assert_eq!(parse(r#""{,\"}""#), text(b"{,\"}"));
+    let text = |text: &str, bits: u64| match parse(text) {
+        Init::Value(Value::Text(text)) => text.encode(bits).unwrap(),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(text(r#""a\n" "b\0\x41""#, 8), b"a\nb\0A");
+    assert_eq!(text(r#""{,\"}""#, 8), b"{,\"}");
+    assert_eq!(text(r#"u8"\u00e9é\351""#, 8), b"\xc3\xa9\xc3\xa9\xe9");
+    assert_eq!(
+        text(r#"u"A" "\xffff\U0001f600""#, 16),
+        b"A\0\xff\xff\x3d\xd8\x00\xde"
+    );
+    assert_eq!(
+        text(r#"U"\xffffffff" U"é""#, 32),
+        b"\xff\xff\xff\xff\xe9\0\0\0"
+    );
+    for wrong in [r#""\x100""#, r#"u"a" L"b""#, r#"L"a" 1"#, "u8'\u{e9}'"] {
+        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(magnitude("u8'\\xff'"), 255);
     assert_eq!(parse("NULL"), Init::Value(Value::Null));
     assert_eq!(parse("A|B"), Init::Value(Value::Other("A|B".into())));
     assert_eq!(
