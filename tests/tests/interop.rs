@@ -28,10 +28,11 @@ mod suite {
     use std::process::ExitCode;
     use std::time::Instant;
 
+    use cabi::{DataModel, VectorLevel};
     use cabi_judge::case::Entry;
     use cabi_judge::case::Subject;
     use cabi_judge::child::{self, Outcome};
-    use cabi_judge::corpus::CorpusFile;
+    use cabi_judge::ctext;
     use cabi_judge::generate::{Dialect, signature};
     use cabi_judge::guard::Rooms;
     use cabi_judge::halves::Halves;
@@ -39,7 +40,7 @@ mod suite {
         Direction, Fault, Ground, N_ROOMS, admitted, all_settings, judge_agrees, run as run_case,
     };
     use cabi_judge::jit::{Stop, Twist};
-    use cabi_judge::judge::{Bench, Judge, judges_required};
+    use cabi_judge::judge::{Bench, Judge};
     use cabi_judge::report::Report;
     use cabi_tests::corpus::{Corpus, expected};
     use clif_cabi_jit::Settings;
@@ -106,7 +107,9 @@ mod suite {
         let mut report = Report::new("interop").with_expected(&expected())?;
         let corpus = Corpus::read("x86-64-sysv", "interop", &mut report)?;
         let bench = Bench::find();
-        note_absent(&bench, &mut report);
+        for (name, why) in &bench.absent {
+            report.absent(&format!("interop {name}"), why);
+        }
         let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
         let drawn: Vec<Vec<Subject>> = bench.judges.iter().map(drawn).collect();
         let mut batches = Vec::new();
@@ -164,18 +167,7 @@ mod suite {
         case.starts_with("random-")
     }
 
-    fn note_absent(bench: &Bench, report: &mut Report) {
-        for (name, why) in &bench.absent {
-            if judges_required() {
-                let why = format!("this judge is missing: {why}");
-                report.outcome("interop", name, Err(why));
-            } else {
-                report.not_run(&format!("interop {name}"), "every case", why);
-            }
-        }
-    }
-
-    /// Random signatures, of those libclang can read.
+    /// Random signatures, of those that `cabi` has a type for.
     fn drawn(judge: &Judge) -> Vec<Subject> {
         let number = |name, usual| {
             let text = std::env::var(name).ok();
@@ -193,10 +185,13 @@ mod suite {
         let mut subjects = Vec::new();
         for index in 0..count {
             let name = format!("random-{}-{seed}-{index}", judge.name());
-            let text = signature(seed, index, dialect).block(&name, "psABI 3.2.3", &[]);
-            let file = CorpusFile::parse("random.abi".as_ref(), &text);
-            let block = file.ok().and_then(|file| file.blocks.into_iter().next());
-            subjects.extend(block.and_then(|block| Subject::read(&block).ok()));
+            let declared = signature(seed, index, dialect).declared("", &DataModel::LP64);
+            if let Ok(case) = declared.case(&name, VectorLevel::Baseline) {
+                let code = declared.types.clone() + &declared.prototype();
+                let text = ctext::read(&code);
+                let drawn = Subject::of_cases(&name, code, declared.named, &[], vec![case]);
+                subjects.push(Subject { text, ..drawn });
+            }
         }
         subjects
     }

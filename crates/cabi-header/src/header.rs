@@ -41,6 +41,24 @@ pub struct Header {
 }
 
 impl Header {
+    /// A header without declarations, to put some into: for functions and types that a program makes.
+    #[must_use]
+    pub fn empty(target: &str, model: DataModel) -> Self {
+        Self {
+            target: target.to_owned(),
+            model,
+            prototypes: Vec::new(),
+            records: Vec::new(),
+            typedefs: Vec::new(),
+            enums: Vec::new(),
+            incomplete: Vec::new(),
+            constants: Vec::new(),
+            macros: Vec::new(),
+            skipped: Vec::new(),
+            other_macros: Vec::new(),
+        }
+    }
+
     /// The prototype of the function `name`.
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
@@ -153,6 +171,28 @@ pub struct Prototype {
 }
 
 impl Prototype {
+    /// `ret name(params)` as a program makes it: of the target's own convention, without attributes and names of parameters.
+    #[must_use]
+    pub fn new(name: &str, params: Vec<Type>, ret: Type) -> Self {
+        Self {
+            name: name.to_owned(),
+            symbol: name.to_owned(),
+            written_params: params.iter().cloned().map(Written::Type).collect(),
+            params: params.into_iter().map(|ty| (None, ty)).collect(),
+            written_ret: Written::Type(ret.clone()),
+            ret,
+            by_reference: Vec::new(),
+            returns_by_reference: false,
+            convention: None,
+            variadic: false,
+            unprototyped: false,
+            noreturn: false,
+            target_features: String::new(),
+            vectors: VectorLevel::Baseline,
+            location: Location::none(),
+        }
+    }
+
     /// The signature, of a variadic function without unnamed arguments.
     ///
     /// # Example
@@ -229,6 +269,20 @@ pub struct NamedType {
     pub location: Location,
 }
 
+impl NamedType {
+    /// `ty` under the name by which C spells it.
+    #[must_use]
+    pub fn new(name: &str, ty: Type) -> Self {
+        Self {
+            name: name.to_owned(),
+            written: Written::Type(ty.clone()),
+            ty,
+            members: Vec::new(),
+            location: Location::none(),
+        }
+    }
+}
+
 /// An integer with a name: an enumeration constant or a macro.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -265,6 +319,16 @@ pub struct Location {
     pub file: String,
     /// Counted from 1.
     pub line: u32,
+}
+
+impl Location {
+    /// The place of what stands in no file.
+    fn none() -> Self {
+        Self {
+            file: String::new(),
+            line: 0,
+        }
+    }
 }
 
 impl fmt::Display for Location {

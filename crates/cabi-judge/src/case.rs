@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use cabi::{FnSig, Policy, Target, Type, VectorLevel};
-use cabi_header::{Header, HeaderError, Options, Prototype};
+use cabi::{DataModel, FnSig, Policy, Target, Type, VectorLevel};
+use cabi_header::{Header, HeaderError, NamedType, Options, Prototype};
 
 use crate::corpus::{Block, DEFAULT_TARGET, Profile};
 use crate::ctext::{self, CText, Function};
@@ -160,6 +160,38 @@ impl Subject {
         })
     }
 
+    /// Cases whose types a program has made: `code` declares the types of `named` and the functions of `cases`, which are for x86-64 Linux.
+    #[must_use]
+    pub fn of_cases(
+        name: &str,
+        code: String,
+        named: Vec<(String, Type)>,
+        features: &[String],
+        cases: Vec<Case>,
+    ) -> Self {
+        let mut block = Block::default();
+        block.name = name.to_owned();
+        block.target = DEFAULT_TARGET.to_owned();
+        block.features = features.to_vec();
+        block.code = code;
+        let mut header = Header::empty(DEFAULT_TARGET, DataModel::LP64);
+        for (spelled, ty) in named {
+            let list = match spelled.split_once(' ') {
+                Some(("struct" | "union", _)) => &mut header.records,
+                Some(("enum", _)) => &mut header.enums,
+                _ => &mut header.typedefs,
+            };
+            list.push(NamedType::new(&spelled, ty));
+        }
+        Self {
+            block,
+            header,
+            text: CText::default(),
+            target: Target::X86_64_LINUX,
+            cases,
+        }
+    }
+
     /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name. What the
     /// convention has no place for gives one line, `refused:` and the error.
     #[must_use]
@@ -201,6 +233,29 @@ impl Profile {
 }
 
 impl Case {
+    /// `function`, which takes `params` and returns `ret`, on x86-64 Linux; of a variadic one a call with `unnamed`: types and their text.
+    #[must_use]
+    pub fn of_types(
+        name: &str,
+        function: Function,
+        params: Vec<Type>,
+        ret: Type,
+        unnamed: Option<(Vec<Type>, Vec<String>)>,
+    ) -> Self {
+        let mut prototype = Prototype::new(&function.name, params, ret);
+        prototype.variadic = unnamed.is_some();
+        let (unnamed, unnamed_text) = unnamed.unwrap_or_default();
+        Self {
+            name: name.to_owned(),
+            function,
+            vectors: prototype.vectors,
+            prototype,
+            unnamed,
+            unnamed_text,
+            target: Target::X86_64_LINUX,
+        }
+    }
+
     /// The signature, of a variadic function that of the call, under a profile.
     ///
     /// # Errors
@@ -322,4 +377,26 @@ fn cases(
         ));
     }
     Ok(cases)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::corpus::CorpusFile;
+
+    /// The block with this text read; `None`, said once, without libclang.
+    pub(crate) fn subject(text: &str) -> Option<Subject> {
+        let text = format!("== one\nproves: x\n{text}\n");
+        let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();
+        match Subject::read(&file.blocks[0]) {
+            Err(CaseError::Header {
+                source: error @ HeaderError::NoLibclang { .. },
+                ..
+            }) => {
+                crate::report::missing(&format!("tests that read C: {error}"));
+                None
+            }
+            subject => Some(subject.unwrap()),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The hunt behind `cabi fuzz`: random signatures against compilers, by the hundred thousand.
 //!
 //! ```text
-//! generate -> Sheet (one file of C, read through libclang) -> compiled by a judge, with its layouts as data
+//! generate -> Sheet (one file of C, and the types in it) -> compiled by a judge, with its layouts as data
 //!          -> calls in both directions, in child processes -> verdicts -> Tally; what differs is made smaller
 //! ```
 //!
@@ -25,7 +25,6 @@ use crate::interop::Difference;
 /// Who refuses a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Who {
-    Libclang,
     Judge,
     Cabi,
 }

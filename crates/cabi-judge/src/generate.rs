@@ -5,7 +5,7 @@
 //! registers nearly used up, bit-fields, packing, alignments given by hand, floats of two bytes, small records in arrays.
 //!
 //! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take pieces away; [`Signature::block`] prints it as a block
-//! of the `.abi` corpus. No layout is computed here: whether a type is legal C, a compiler says.
+//! of the `.abi` corpus, and its types are built by `cabi` as it is printed. Whether a type is legal C, a compiler says.
 
 mod draw;
 mod print;
@@ -13,9 +13,10 @@ mod random;
 mod shrink;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use draw::signature;
-pub use print::Declared;
+pub use print::{Declarations, Declared, Typed};
 pub use shrink::smallest;
 
 /// What a compiler can be asked about.
@@ -162,4 +163,37 @@ pub enum Form {
     },
     /// A record without tag and name.
     Anonymous(CRecord),
+}
+
+impl From<&'static str> for CType {
+    /// The type that keywords spell.
+    fn from(name: &'static str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl CMember {
+    /// Declared as `form`, without attributes.
+    #[must_use]
+    pub fn of(form: Form) -> Self {
+        Self {
+            form,
+            packed: false,
+            aligned: None,
+        }
+    }
+
+    /// `packed` on the member.
+    #[must_use]
+    pub fn packed(mut self) -> Self {
+        self.packed = true;
+        self
+    }
+
+    /// `aligned(align)` on the member.
+    #[must_use]
+    pub fn aligned(mut self, align: u32) -> Self {
+        self.aligned = Some(align);
+        self
+    }
 }

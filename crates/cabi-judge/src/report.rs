@@ -5,10 +5,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use crate::expected::{Expected, Fault};
 use crate::judge::judges_required;
+
+/// Says once per process, for each `what`, that the tests which need it are not run.
+///
+/// # Panics
+/// Where reference compilers are required: a test must not pass there without having looked.
+pub fn missing(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(what.to_owned()) {
+        // Straight to the stream: libtest hides what the print macros write when a test passes.
+        let _ = writeln!(std::io::stderr(), "not run: {what}");
+    }
+    assert!(!judges_required(), "required, but not here: {what}");
+}
 
 /// Counts and texts of one suite.
 #[derive(Debug, Default)]

@@ -43,23 +43,14 @@ pub(crate) fn refusal(args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Says what cannot run; fails where oracles are required.
-pub(crate) fn missing(what: &str) {
-    // Straight to the stream: libtest hides what the print macros write when a test passes.
-    let line = format!("not run: {what}\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-    assert!(
-        std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
-        "required, but not here: {what}"
-    );
-}
+pub(crate) use cabi_judge::report::missing;
 
 /// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
 pub(crate) fn libclang() -> bool {
     let output = cabi(&["explain", "int f(void)"]);
     let absent = String::from_utf8_lossy(&output.stderr).contains("not installed or not found");
     if absent {
-        missing("libclang");
+        missing("tests that read C: there is no libclang");
     }
     !absent
 }

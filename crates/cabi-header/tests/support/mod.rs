@@ -30,12 +30,16 @@ pub fn read_with(text: &str, options: &Options) -> Option<Header> {
     }
 }
 
-/// Prints what cannot run; fails where oracles are required.
+/// Prints once what cannot run; fails where oracles are required.
 pub fn missing(what: &str) {
+    static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("not run: {what}\n"));
+    let line = format!("not run: tests that read C: {}\n", what.trim_end());
+    SAID.call_once(|| {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    });
     assert!(
-        std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|v| v != "1"),
+        std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
         "required, but not here: {what}"
     );
 }

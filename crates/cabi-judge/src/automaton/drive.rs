@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 
+use cabi::DataModel;
 use clif_cabi_jit::Settings;
 
 use super::{Coverage, Shape, Transition};
@@ -51,8 +52,6 @@ pub struct Drive {
 #[derive(Debug)]
 struct Level {
     compiler: Compiler,
-    /// Names of corpus features that libclang is given.
-    features: Vec<String>,
     /// The types of each shape, by their numbers in [`types::TYPES`].
     shapes: BTreeMap<Shape, Vec<usize>>,
 }
@@ -142,11 +141,11 @@ impl Drive {
     /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
     ///
     /// # Errors
-    /// [`VerifyError`] if libclang is missing, or the compiler cannot be asked.
+    /// [`VerifyError`] if the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
         let processors = std::thread::available_parallelism();
         let mut drive = Self {
-            own: Level::new(compiler, &[])?,
+            own: Level::new(compiler),
             wider: Vec::new(),
             absent: Vec::new(),
             thinned: 1,
@@ -210,7 +209,7 @@ impl Drive {
     /// Drives it.
     ///
     /// # Errors
-    /// [`VerifyError`]: a function that cannot be read, no processes or memory, an interrupt.
+    /// [`VerifyError`]: no processes or memory, an interrupt.
     pub fn run(&self, progress: Progress<'_>) -> Result<Driven<'_>, VerifyError> {
         let mut driven = Driven::new(self);
         let all: Vec<Transition> = Transition::all().filter(|t| self.wants(*t)).collect();
@@ -252,7 +251,7 @@ fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyE
     let features = [feature.to_owned()];
     let judge = own.judge.with_flags(&feature_flags(&features));
     match Compiler::new(judge, Some(own.policy)) {
-        Ok(compiler) => Level::new(compiler, &features).map(Ok),
+        Ok(compiler) => Ok(Ok(Level::new(compiler))),
         Err(error @ (VerifyError::Machine { .. } | VerifyError::Judge(_))) => {
             Ok(Err(error.to_string()))
         }
@@ -261,29 +260,22 @@ fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyE
 }
 
 impl Level {
-    fn new(compiler: Compiler, features: &[String]) -> Result<Self, VerifyError> {
+    fn new(compiler: Compiler) -> Self {
         let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
-        let mut features = features.to_vec();
-        if features.is_empty() {
-            features.extend(functions::feature_of(compiler.level).map(str::to_owned));
-        }
         let has = |number: &usize| {
             let mut block = crate::corpus::Block::default();
-            block.code = functions::typedef(*number);
+            let declared = functions::of_type(*number).declared("", &DataModel::LP64);
+            block.code = declared.types.clone() + &declared.prototype();
             let needs = needs(&block);
             needs
                 .into_iter()
                 .all(|need| compiler.judge.has(need).is_ok())
         };
         let numbers: Vec<usize> = (0..types::TYPES.len()).filter(has).collect();
-        for (number, shape) in functions::shapes(&numbers, &features, compiler.policy)? {
+        for (number, shape) in functions::shapes(&numbers, &compiler) {
             shapes.entry(shape).or_default().push(number);
         }
-        Ok(Self {
-            compiler,
-            features,
-            shapes,
-        })
+        Self { compiler, shapes }
     }
 }
 

@@ -1,16 +1,10 @@
 use super::coverage::WORDS;
 use super::*;
-use crate::case::Subject;
-use crate::corpus::CorpusFile;
+use crate::case::tests::subject;
 
 /// The case of a block with this text; `None` without libclang.
 fn case(text: &str) -> Option<Case> {
-    let text = format!("== one\nproves: psABI 3.2.3\n{text}\n");
-    let file = CorpusFile::parse("a.abi".as_ref(), &text).unwrap();
-    match Subject::read(&file.blocks[0]) {
-        Err(error) if error.is_missing_libclang() => None,
-        subject => Some(subject.unwrap().cases.remove(0)),
-    }
+    subject(text).map(|mut subject| subject.cases.remove(0))
 }
 
 /// The transitions that `text` shows.

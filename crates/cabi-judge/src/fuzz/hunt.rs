@@ -51,7 +51,7 @@ pub struct Plan {
 /// found until then, and how many signatures the round had.
 ///
 /// # Errors
-/// No libclang, a compiler that cannot be started, no child processes.
+/// A compiler that cannot be started, no child processes.
 pub fn hunt(
     plan: &Plan,
     judges: &[Compiler],

@@ -168,7 +168,6 @@ impl Tally {
             }
             Verdict::NotRun { who, why } => {
                 let who = match who {
-                    Who::Libclang => "libclang",
                     Who::Judge => "the compiler",
                     Who::Cabi => "cabi",
                 };

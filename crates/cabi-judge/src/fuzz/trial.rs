@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use cabi::Policy;
-use cabi_header::HeaderError;
 
 use super::sheet::{Entry, Sheet, marked};
 use super::{Verdict, Who};
@@ -60,17 +59,16 @@ pub(super) struct Judged {
     pub(super) case: Option<Case>,
 }
 
-/// Reads and compiles `signatures`.
+/// Compiles `signatures`.
 ///
 /// # Errors
-/// No libclang, or a compiler that cannot be started.
+/// A compiler that cannot be started.
 pub(super) fn compile(
     compiler: &Compiler,
     signatures: &[Signature],
     mode: Mode,
 ) -> Result<Compiled, String> {
-    let sheet = Sheet::read(signatures, compiler.policy, compiler.level);
-    let mut sheet = sheet.map_err(|error: HeaderError| error.to_string())?;
+    let mut sheet = Sheet::build(signatures, compiler.policy, compiler.level);
     let mut compiled = None;
     while !sheet.entries.is_empty() && compiled.is_none() && !child::was_interrupted() {
         let table = sheet.table();

@@ -297,13 +297,13 @@ impl Draw {
         }
         if !record.is_union && !record.members.is_empty() && self.random.chance(2) {
             let ty = self.scalar(self.palette);
-            record.members.push(plain(Form::Flexible(ty)));
+            record.members.push(CMember::of(Form::Flexible(ty)));
         }
         record
     }
 
     fn member(&mut self, levels: u32, full: u32, pack: Option<u32>) -> CMember {
-        let mut member = plain(match self.random.below(100) {
+        let mut member = CMember::of(match self.random.below(100) {
             0..22 => self.bits(),
             22..27 if levels > 0 => Form::Anonymous(self.record(levels - 1)),
             _ => self.plain(levels, full),
@@ -396,7 +396,7 @@ impl Draw {
                 3
             };
             let members = (0..1_u32 << self.random.below(most)).map(|_| {
-                plain(Form::Plain {
+                CMember::of(Form::Plain {
                     ty: self.scalar(names),
                     lengths: Vec::new(),
                 })
@@ -408,14 +408,6 @@ impl Draw {
             }))
         };
         CType::Atomic(Box::new(inner))
-    }
-}
-
-fn plain(form: Form) -> CMember {
-    CMember {
-        form,
-        packed: false,
-        aligned: None,
     }
 }
 

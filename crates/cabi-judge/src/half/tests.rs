@@ -1,17 +1,7 @@
 //! The C text of halves, word by word.
 
 use super::*;
-use crate::corpus::CorpusFile;
-
-/// The block read; `None` without libclang.
-fn subject(text: &str) -> Option<Subject> {
-    let text = format!("== one\nproves: x\n{text}\n");
-    let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();
-    match Subject::read(&file.blocks[0]) {
-        Err(error) if error.is_missing_libclang() => None,
-        subject => Some(subject.unwrap()),
-    }
-}
+use crate::case::tests::subject;
 
 #[test]
 fn arguments_are_filled_from_images() {

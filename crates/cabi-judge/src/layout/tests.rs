@@ -1,18 +1,8 @@
 //! What is asked about a block, and that judges' answers are read back.
 
 use super::*;
-use crate::corpus::CorpusFile;
+use crate::case::tests::subject;
 use crate::judge::Bench;
-
-/// The block read; `None` without libclang.
-fn subject(text: &str) -> Option<Subject> {
-    let text = format!("== one\nproves: x\n{text}\n");
-    let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();
-    match Subject::read(&file.blocks[0]) {
-        Err(error) if error.is_missing_libclang() => None,
-        subject => Some(subject.unwrap()),
-    }
-}
 
 const RECORD: &str =
     "struct s { char a; struct { int b : 3, c : 9; }; struct { short d; } e[2]; };";

@@ -5,7 +5,6 @@ use std::io;
 
 use cabi_header::HeaderError;
 
-use crate::case::CaseError;
 use crate::judge::JudgeError;
 
 /// Why nothing, or not everything, could be verified.
@@ -19,8 +18,8 @@ pub enum VerifyError {
         /// The reason.
         source: HeaderError,
     },
-    /// A function that was made cannot be read.
-    Case(CaseError),
+    /// A type of a generated function is refused.
+    Type(cabi::Error),
     /// A compiler cannot be started.
     Judge(JudgeError),
     /// A compiler makes code for vectors that this machine has not.
@@ -45,7 +44,7 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header { name, source } => write!(f, "{name}: {source}"),
-            Self::Case(source) => source.fmt(f),
+            Self::Type(source) => source.fmt(f),
             Self::Judge(source) => source.fmt(f),
             Self::Machine { command, vectors } => {
                 let what = "which this machine has not";
@@ -62,11 +61,17 @@ impl std::error::Error for VerifyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Header { source, .. } => Some(source),
-            Self::Case(source) => Some(source),
+            Self::Type(source) => Some(source),
             Self::Judge(source) => Some(source),
             Self::System(source) => Some(source),
             Self::Machine { .. } | Self::NothingCompiled { .. } | Self::Interrupted => None,
         }
+    }
+}
+
+impl From<cabi::Error> for VerifyError {
+    fn from(error: cabi::Error) -> Self {
+        Self::Type(error)
     }
 }
 

@@ -88,14 +88,17 @@ fn outcome(command: &mut Command) -> Outcome {
     Outcome::Ran(ran)
 }
 
-/// Prints what cannot run; fails where oracles are required.
-fn oracle_missing(why: &str) {
+/// Prints once what cannot run; fails where oracles are required.
+fn oracle_missing(what: &str) {
+    static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
-    let why_line = format_args!("not run: {}\n", why.trim_end()).to_string();
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), why_line.as_bytes());
+    let line = format!("not run: tests that read C: {}\n", what.trim_end());
+    SAID.call_once(|| {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    });
     assert!(
         std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
-        "required, but not here: {why}"
+        "required, but not here: {what}"
     );
 }
 

@@ -1,16 +1,15 @@
 //! The functions of a drive as C text, many to a sheet, and as cases.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use cabi::{Policy, VectorLevel};
+use cabi::DataModel;
 
-use super::types::{FILLERS, FRAME, TYPES};
+use super::types::{self, TYPES};
 use super::{Drive, Level};
 use crate::automaton::{Shape, Transition};
-use crate::case::{Case, Subject};
-use crate::corpus::{Block, DEFAULT_TARGET};
-use crate::verify::VerifyError;
+use crate::case::Subject;
+use crate::generate::{CType, Declarations, Signature};
+use crate::verify::{Compiler, VerifyError};
 
 /// So many functions share a file.
 const SHEET: usize = 240;
@@ -53,19 +52,23 @@ impl Function {
         })
     }
 
-    /// The declaration of the value's type.
+    /// The value's type, as C declares or spells it.
     pub(super) fn ty(&self) -> String {
-        typedef(self.number).trim_end().to_owned()
+        let declared = of_type(self.number).declared("", &DataModel::LP64);
+        match declared.types.trim_end() {
+            "" => declared.function.list,
+            types => types.to_owned(),
+        }
     }
 
     /// The result's type, and how many integer registers the address for it takes.
-    fn result(&self) -> (&'static str, u8) {
+    fn result(&self) -> (Option<CType>, u8) {
         let state = self.transition.state;
         match (state.number() / 3 + self.number) % 4 {
-            0 if state.gp < 6 => ("two", 1),
-            1 => ("long", 0),
-            2 => ("double", 0),
-            _ => ("void", 0),
+            0 if state.gp < 6 => (Some(types::slots(10)), 1),
+            1 => (Some("long".into()), 0),
+            2 => (Some("double".into()), 0),
+            _ => (None, 0),
         }
     }
 
@@ -77,57 +80,46 @@ impl Function {
             + usize::from(state.phase > 0)
     }
 
-    /// Its declaration under `name`.
-    fn declaration(&self, name: &str) -> String {
+    fn signature(&self) -> Signature {
         let state = self.transition.state;
-        let (result, taken) = self.result();
-        let mut params = vec!["long".to_owned(); usize::from(6 - state.gp - taken)];
-        params.extend(vec!["double".to_owned(); usize::from(8 - state.sse)]);
-        let filler = usize::from(state.phase).checked_sub(1);
-        params.extend(
-            filler
-                .and_then(|at| FILLERS.get(at))
-                .map(|name| (*name).to_owned()),
-        );
-        params.extend([format!("t{}", self.number), "long".to_owned()]);
-        params.extend(["double".to_owned(), "behind".to_owned()]);
-        format!("{result} {name}({});\n", params.join(", "))
+        let (ret, taken) = self.result();
+        let mut params = vec!["long".into(); usize::from(6 - state.gp - taken)];
+        params.extend(vec!["double".into(); usize::from(8 - state.sse)]);
+        if state.phase > 0 {
+            // As many slots modulo eight as the phase says; fewer might be passed in registers.
+            params.push(types::slots(8 + u32::from(state.phase)));
+        }
+        params.extend(TYPES.get(self.number).cloned());
+        params.extend(["long".into(), "double".into(), types::slots(3)]);
+        Signature {
+            ret,
+            params,
+            unnamed: None,
+        }
     }
 }
 
-/// The typedef of type `number`.
-pub(super) fn typedef(number: usize) -> String {
-    let text = TYPES.get(number).copied().unwrap_or("int @");
-    format!("typedef {};\n", text.replace('@', &format!("t{number}")))
-}
-
-/// The corpus feature that is the level of a compiler.
-pub(super) fn feature_of(level: VectorLevel) -> Option<&'static str> {
-    match level {
-        VectorLevel::Baseline => None,
-        VectorLevel::Avx => Some("avx"),
-        VectorLevel::Avx512 => Some("avx512f"),
+/// A function that takes a value of type `number`.
+pub(super) fn of_type(number: usize) -> Signature {
+    Signature {
+        ret: None,
+        params: TYPES.get(number).cloned().into_iter().collect(),
+        unnamed: None,
     }
 }
 
-/// The shapes of types; those outside of the measure are left out.
-pub(super) fn shapes(
-    numbers: &[usize],
-    features: &[String],
-    policy: Policy,
-) -> Result<Vec<(usize, Shape)>, VerifyError> {
-    let mut code: String = numbers.iter().map(|number| typedef(*number)).collect();
-    for number in numbers {
-        let _ = writeln!(code, "void f{number}(t{number});");
-    }
-    let subject = read(code, features)?;
-    let mut shapes = Vec::new();
-    for (number, case) in numbers.iter().zip(&subject.cases) {
-        let ty = case.prototype.params.first().map(|(_, ty)| ty);
-        let shape = ty.and_then(|ty| Shape::of(ty, false, case, policy).ok().flatten());
-        shapes.extend(shape.map(|shape| (*number, shape)));
-    }
-    Ok(shapes)
+/// The shapes of types under `compiler`; those of no measured shape are left out.
+pub(super) fn shapes(numbers: &[usize], compiler: &Compiler) -> Vec<(usize, Shape)> {
+    let shape = |number: usize| {
+        let declared = of_type(number).declared("", &DataModel::LP64);
+        let case = declared.case("shape", compiler.level).ok()?;
+        let (_, ty) = case.prototype.params.first()?;
+        let shape = Shape::of(ty, false, &case, compiler.policy)
+            .ok()
+            .flatten()?;
+        Some((number, shape))
+    };
+    numbers.iter().copied().filter_map(shape).collect()
 }
 
 /// All functions on sheets, each level on its own.
@@ -139,13 +131,12 @@ pub(super) fn sheets(drive: &Drive, functions: Vec<Function>) -> Result<Vec<Shee
     let mut sheets = Vec::new();
     for (level, functions) in levels {
         for functions in functions.chunks(SHEET) {
-            let features = drive
-                .levels()
-                .nth(level)
-                .map(|level: &Level| level.features.as_slice());
+            let Some(Level { compiler, .. }) = drive.levels().nth(level) else {
+                continue;
+            };
             sheets.push(Sheet {
                 level,
-                subject: sheet(functions, features.unwrap_or_default())?,
+                subject: sheet(functions, compiler)?,
                 functions: functions.to_vec(),
             });
         }
@@ -153,32 +144,20 @@ pub(super) fn sheets(drive: &Drive, functions: Vec<Function>) -> Result<Vec<Shee
     Ok(sheets)
 }
 
-fn sheet(functions: &[Function], features: &[String]) -> Result<Subject, VerifyError> {
-    let mut numbers: Vec<usize> = functions.iter().map(|function| function.number).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let typedefs: String = numbers.into_iter().map(typedef).collect();
-    let mut code = format!("{FRAME}{typedefs}");
+fn sheet(functions: &[Function], compiler: &Compiler) -> Result<Subject, VerifyError> {
+    let mut declarations = Declarations::new("", &DataModel::LP64);
+    let (mut prototypes, mut cases) = (String::new(), Vec::new());
     for (i, function) in functions.iter().enumerate() {
-        code.push_str(&function.declaration(&format!("f{i}")));
+        let declared = declarations.function(&format!("f{i}"), &function.signature());
+        prototypes.push_str(&declared.prototype());
+        cases.push(declared.case(&function.transition.to_string(), compiler.level)?);
     }
-    let mut subject = read(code, features)?;
-    for (case, function) in subject.cases.iter_mut().zip(functions) {
-        name(case, function);
-    }
-    Ok(subject)
-}
-
-fn name(case: &mut Case, function: &Function) {
-    case.name = function.transition.to_string();
-}
-
-fn read(code: String, features: &[String]) -> Result<Subject, VerifyError> {
-    let mut block = Block::default();
-    block.name = "exhaustive".to_owned();
-    block.file = "exhaustive.abi".into();
-    block.target = DEFAULT_TARGET.to_owned();
-    block.features = features.to_vec();
-    block.code = code;
-    Subject::read(&block).map_err(VerifyError::Case)
+    let code = declarations.text().to_owned() + &prototypes;
+    Ok(Subject::of_cases(
+        "exhaustive",
+        code,
+        Vec::new(),
+        &[],
+        cases,
+    ))
 }

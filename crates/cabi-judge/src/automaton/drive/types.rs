@@ -1,181 +1,248 @@
-//! Types of C with which the automaton is driven: several of every shape, among them the odd ones. Which shape a type has is not said here: that
+//! Types of C with which assignment is driven: several of every shape, among them the odd ones. Which shape a type has is not said here: that
 //! depends on policy and vector level, and `FnAbi` knows it.
 
-/// Declarations of typedefs, `@` for the name.
-pub(super) const TYPES: &[&str] = &[
-    // Nothing.
-    "struct { } @",
-    "struct { struct { } a; int : 0; } @",
-    "union { } @",
-    "struct { int none[0]; } @",
-    // One integer register.
-    "char @",
-    "signed char @",
-    "unsigned char @",
-    "short @",
-    "unsigned short @",
-    "int @",
-    "unsigned @",
-    "long @",
-    "unsigned long @",
-    "long long @",
-    "_Bool @",
-    "void *@",
-    "void (*@)(void)",
-    "enum { @_one = 1 } @",
-    "_BitInt(33) @",
-    "int @ __attribute__((vector_size(4)))",
-    "struct { char a; } @",
-    "struct { char a[3]; } @",
-    "struct { char a[5]; } @",
-    "struct { char a[6]; } @",
-    "struct { char a[7]; } @",
-    "struct { short a; char b; } @",
-    "struct { int a : 5, b : 20; } @",
-    "struct { float a; int b; } @",
-    "struct { _Float16 a; short b; char c; } @",
-    "struct { unsigned char a; _Bool b; } @",
-    "union { float a; int b; } @",
-    "union { double a; long b; char c[8]; } @",
-    "struct __attribute__((packed)) { int a; char b; } @",
-    "struct { int n; char rest[]; } @",
-    "struct { int a __attribute__((aligned(8))); } @",
-    "struct { long a __attribute__((aligned(16))); } @",
-    "struct { char a; } __attribute__((aligned(16))) @",
-    "struct { int a; float b; } __attribute__((aligned(16))) @",
-    "union { char a[7]; } __attribute__((aligned(16))) @",
-    // Two.
-    "_Complex long @",
-    "_BitInt(100) @",
-    "struct { long a, b; } @",
-    "struct { int a[3]; } @",
-    "struct { char a[9]; } @",
-    "struct { char a[15]; } @",
-    "struct { char a[16]; } @",
-    "struct { void *a; unsigned b; } @",
-    "struct { long a; char b[3]; } @",
-    "struct { int a; double b __attribute__((packed)); } @",
-    "union { long a[2]; double b; } @",
-    "__int128 @",
-    "unsigned __int128 @",
-    "struct { __int128 a; } @",
-    "struct { long a, b; } __attribute__((aligned(16))) @",
-    "struct { char a[11]; } __attribute__((aligned(16))) @",
-    // One vector register.
-    "float @",
-    "double @",
-    "_Float16 @",
-    "__bf16 @",
-    "_Complex float @",
-    "_Complex _Float16 @",
-    "float @ __attribute__((vector_size(8)))",
-    "int @ __attribute__((vector_size(8)))",
-    "long @ __attribute__((vector_size(8)))",
-    "_Float16 @ __attribute__((vector_size(4)))",
-    "struct { float a; } @",
-    "struct { double a; } @",
-    "struct { float a, b; } @",
-    "struct { _Float16 a; } @",
-    "struct { _Float16 a[3]; } @",
-    "struct { struct { float a[1]; } b[2]; } @",
-    "union { double a; float b; } @",
-    "struct { double a; } __attribute__((aligned(16))) @",
-    "struct { float a; } __attribute__((aligned(16))) @",
-    "struct { float a, b; } __attribute__((aligned(16))) @",
-    // Two.
-    "_Complex double @",
-    "struct { double a, b; } @",
-    "struct { float a[3]; } @",
-    "struct { float a[4]; } @",
-    "struct { float a, b; double c; } @",
-    "struct { double a; float b; } @",
-    "struct { _Complex float a; float b; } @",
-    "struct { double a; _Float16 b; } @",
-    "union { double a[2]; float b; } @",
-    "struct { double a, b; } __attribute__((aligned(16))) @",
-    "struct { float a[3]; } __attribute__((aligned(16))) @",
-    // Integer, vector.
-    "struct { long a; double b; } @",
-    "struct { int a; double b; } @",
-    "struct { int a[2]; float b; } @",
-    "struct { char a; float b[2]; } @",
-    "struct { short a; long : 0; float b; } @",
-    "struct { void *a; _Float16 b; } @",
-    "union { struct { long a; double b; } c; double d[2]; } @",
-    "struct { long a; double b; } __attribute__((aligned(16))) @",
-    "struct { int a[2]; float b; } __attribute__((aligned(16))) @",
-    // Vector, integer.
-    "struct { double a; long b; } @",
-    "struct { float a, b; int c; } @",
-    "struct { double a; char b[3]; } @",
-    "struct { float a[2]; short b; } @",
-    "struct { _Complex float a; _Bool b; } @",
-    "struct { double a; int b : 7; } @",
-    "struct { double a; long b; } __attribute__((aligned(16))) @",
-    "struct { float a[3]; int b; } __attribute__((aligned(16))) @",
-    // A wide vector register.
-    "__float128 @",
-    "float @ __attribute__((vector_size(16)))",
-    "double @ __attribute__((vector_size(16)))",
-    "char @ __attribute__((vector_size(16)))",
-    "__int128 @ __attribute__((vector_size(16)))",
-    "struct { float a __attribute__((vector_size(16))); } @",
-    "struct { __float128 a; } @",
-    "union { long a __attribute__((vector_size(16))); } @",
-    "struct __attribute__((packed)) { float a __attribute__((vector_size(16))); } @",
-    "struct __attribute__((packed)) { __float128 a; } @",
-    "struct __attribute__((packed, aligned(8))) { double a __attribute__((vector_size(16))); } @",
-    "float @ __attribute__((vector_size(32)))",
-    "long @ __attribute__((vector_size(32)))",
-    "char @ __attribute__((vector_size(32)))",
-    "struct { double a __attribute__((vector_size(32))); } @",
-    "struct __attribute__((packed)) { float a __attribute__((vector_size(32))); } @",
-    "struct __attribute__((packed, aligned(8))) { int a __attribute__((vector_size(32))); } @",
-    "struct __attribute__((packed, aligned(16))) { float a __attribute__((vector_size(32))); } @",
-    "float @ __attribute__((vector_size(64)))",
-    "double @ __attribute__((vector_size(64)))",
-    "char @ __attribute__((vector_size(64)))",
-    "struct { long a __attribute__((vector_size(64))); } @",
-    "struct __attribute__((packed)) { float a __attribute__((vector_size(64))); } @",
-    "struct __attribute__((packed, aligned(16))) { float a __attribute__((vector_size(64))); } @",
-    "struct __attribute__((packed, aligned(32))) { float a __attribute__((vector_size(64))); } @",
-    // Memory.
-    "struct { long a[3]; } @",
-    "struct { char a[17]; } @",
-    "struct { long a[8]; } @",
-    "struct { char a[65]; } @",
-    "struct { double a, b, c; } @",
-    "struct { float a[5]; } @",
-    "struct __attribute__((packed)) { char a; int b; } @",
-    "struct __attribute__((packed)) { char a; double b; } @",
-    "union { long a; char b[20]; } @",
-    "double @ __attribute__((vector_size(8)))",
-    "long double @",
-    "_Complex long double @",
-    "struct { long double a; } @",
-    "union { long double a; char b; } @",
-    "struct { __int128 a, b; } @",
-    "struct { __float128 a; int b; } @",
-    "struct { long a[4]; } __attribute__((aligned(16))) @",
-    "struct { char a; } __attribute__((aligned(32))) @",
-    "struct { double a; } __attribute__((aligned(32))) @",
-    "struct { long a[5]; } __attribute__((aligned(32))) @",
-    "struct { char a; } __attribute__((aligned(64))) @",
-    "struct { long a[9]; } __attribute__((aligned(64))) @",
-    "struct { int a; } __attribute__((aligned(128))) @",
-];
+use std::sync::LazyLock;
 
-/// What surrounds the value: fillers of the stack, by slots modulo eight, and what comes behind.
-pub(super) const FRAME: &str = "\
-typedef struct { long a[9]; } one;
-typedef struct { long a[10]; } two;
-typedef struct { long a[11]; } three;
-typedef struct { long a[12]; } four;
-typedef struct { long a[13]; } five;
-typedef struct { long a[14]; } six;
-typedef struct { long a[15]; } seven;
-typedef struct { long a[3]; } behind;
-";
+use crate::generate::{CMember, CRecord, CType, Form};
 
-/// The names of the fillers above.
-pub(super) const FILLERS: [&str; 7] = ["one", "two", "three", "four", "five", "six", "seven"];
+/// The types, by the shape they mostly have.
+pub(super) static TYPES: LazyLock<Vec<CType>> = LazyLock::new(|| {
+    vec![
+        // Nothing.
+        structure(&[]),
+        structure(&[member(structure(&[])), unnamed_bits("int", 0)]),
+        union(&[]),
+        structure(&[array("int", 0)]),
+        // One integer register.
+        name("char"),
+        name("signed char"),
+        name("unsigned char"),
+        name("short"),
+        name("unsigned short"),
+        name("int"),
+        name("unsigned"),
+        name("long"),
+        name("unsigned long"),
+        name("long long"),
+        name("_Bool"),
+        name("void *"),
+        CType::Function,
+        CType::Enum("1"),
+        CType::BitInt {
+            bits: 33,
+            signed: true,
+        },
+        vector("int", 4),
+        structure(&[member("char")]),
+        structure(&[array("char", 3)]),
+        structure(&[array("char", 5)]),
+        structure(&[array("char", 6)]),
+        structure(&[array("char", 7)]),
+        structure(&[member("short"), member("char")]),
+        structure(&[bits("int", 5), bits("int", 20)]),
+        structure(&[member("float"), member("int")]),
+        structure(&[member("_Float16"), member("short"), member("char")]),
+        structure(&[member("unsigned char"), member("_Bool")]),
+        union(&[member("float"), member("int")]),
+        union(&[member("double"), member("long"), array("char", 8)]),
+        packed(structure(&[member("int"), member("char")])),
+        structure(&[member("int"), flexible("char")]),
+        structure(&[member("int").aligned(8)]),
+        structure(&[member("long").aligned(16)]),
+        aligned(16, structure(&[member("char")])),
+        aligned(16, structure(&[member("int"), member("float")])),
+        aligned(16, union(&[array("char", 7)])),
+        // Two.
+        name("_Complex long"),
+        CType::BitInt {
+            bits: 100,
+            signed: true,
+        },
+        structure(&[member("long"), member("long")]),
+        structure(&[array("int", 3)]),
+        structure(&[array("char", 9)]),
+        structure(&[array("char", 15)]),
+        structure(&[array("char", 16)]),
+        structure(&[member("void *"), member("unsigned")]),
+        structure(&[member("long"), array("char", 3)]),
+        structure(&[member("int"), member("double").packed()]),
+        union(&[array("long", 2), member("double")]),
+        name("__int128"),
+        name("unsigned __int128"),
+        structure(&[member("__int128")]),
+        aligned(16, structure(&[member("long"), member("long")])),
+        aligned(16, structure(&[array("char", 11)])),
+        // One vector register.
+        name("float"),
+        name("double"),
+        name("_Float16"),
+        name("__bf16"),
+        name("_Complex float"),
+        name("_Complex _Float16"),
+        vector("float", 8),
+        vector("int", 8),
+        vector("long", 8),
+        vector("_Float16", 4),
+        structure(&[member("float")]),
+        structure(&[member("double")]),
+        structure(&[member("float"), member("float")]),
+        structure(&[member("_Float16")]),
+        structure(&[array("_Float16", 3)]),
+        structure(&[array(structure(&[array("float", 1)]), 2)]),
+        union(&[member("double"), member("float")]),
+        aligned(16, structure(&[member("double")])),
+        aligned(16, structure(&[member("float")])),
+        aligned(16, structure(&[member("float"), member("float")])),
+        // Two.
+        name("_Complex double"),
+        structure(&[member("double"), member("double")]),
+        structure(&[array("float", 3)]),
+        structure(&[array("float", 4)]),
+        structure(&[member("float"), member("float"), member("double")]),
+        structure(&[member("double"), member("float")]),
+        structure(&[member("_Complex float"), member("float")]),
+        structure(&[member("double"), member("_Float16")]),
+        union(&[array("double", 2), member("float")]),
+        aligned(16, structure(&[member("double"), member("double")])),
+        aligned(16, structure(&[array("float", 3)])),
+        // Integer, vector.
+        structure(&[member("long"), member("double")]),
+        structure(&[member("int"), member("double")]),
+        structure(&[array("int", 2), member("float")]),
+        structure(&[member("char"), array("float", 2)]),
+        structure(&[member("short"), unnamed_bits("long", 0), member("float")]),
+        structure(&[member("void *"), member("_Float16")]),
+        union(&[
+            member(structure(&[member("long"), member("double")])),
+            array("double", 2),
+        ]),
+        aligned(16, structure(&[member("long"), member("double")])),
+        aligned(16, structure(&[array("int", 2), member("float")])),
+        // Vector, integer.
+        structure(&[member("double"), member("long")]),
+        structure(&[member("float"), member("float"), member("int")]),
+        structure(&[member("double"), array("char", 3)]),
+        structure(&[array("float", 2), member("short")]),
+        structure(&[member("_Complex float"), member("_Bool")]),
+        structure(&[member("double"), bits("int", 7)]),
+        aligned(16, structure(&[member("double"), member("long")])),
+        aligned(16, structure(&[array("float", 3), member("int")])),
+        // A wide vector register.
+        name("__float128"),
+        vector("float", 16),
+        vector("double", 16),
+        vector("char", 16),
+        vector("__int128", 16),
+        structure(&[member(vector("float", 16))]),
+        structure(&[member("__float128")]),
+        union(&[member(vector("long", 16))]),
+        packed(structure(&[member(vector("float", 16))])),
+        packed(structure(&[member("__float128")])),
+        aligned(8, packed(structure(&[member(vector("double", 16))]))),
+        vector("float", 32),
+        vector("long", 32),
+        vector("char", 32),
+        structure(&[member(vector("double", 32))]),
+        packed(structure(&[member(vector("float", 32))])),
+        aligned(8, packed(structure(&[member(vector("int", 32))]))),
+        aligned(16, packed(structure(&[member(vector("float", 32))]))),
+        vector("float", 64),
+        vector("double", 64),
+        vector("char", 64),
+        structure(&[member(vector("long", 64))]),
+        packed(structure(&[member(vector("float", 64))])),
+        aligned(16, packed(structure(&[member(vector("float", 64))]))),
+        aligned(32, packed(structure(&[member(vector("float", 64))]))),
+        // Memory.
+        structure(&[array("long", 3)]),
+        structure(&[array("char", 17)]),
+        structure(&[array("long", 8)]),
+        structure(&[array("char", 65)]),
+        structure(&[member("double"), member("double"), member("double")]),
+        structure(&[array("float", 5)]),
+        packed(structure(&[member("char"), member("int")])),
+        packed(structure(&[member("char"), member("double")])),
+        union(&[member("long"), array("char", 20)]),
+        vector("double", 8),
+        name("long double"),
+        name("_Complex long double"),
+        structure(&[member("long double")]),
+        union(&[member("long double"), member("char")]),
+        structure(&[member("__int128"), member("__int128")]),
+        structure(&[member("__float128"), member("int")]),
+        aligned(16, structure(&[array("long", 4)])),
+        aligned(32, structure(&[member("char")])),
+        aligned(32, structure(&[member("double")])),
+        aligned(32, structure(&[array("long", 5)])),
+        aligned(64, structure(&[member("char")])),
+        aligned(64, structure(&[array("long", 9)])),
+        aligned(128, structure(&[member("int")])),
+    ]
+});
+
+/// A value of `n` stack slots, passed in memory.
+pub(super) fn slots(n: u32) -> CType {
+    structure(&[array("long", n)])
+}
+
+fn name(name: &'static str) -> CType {
+    CType::Name(name)
+}
+
+fn vector(lane: &'static str, bytes: u32) -> CType {
+    CType::Vector { lane, bytes }
+}
+
+fn structure(members: &[CMember]) -> CType {
+    record(false, members)
+}
+
+fn union(members: &[CMember]) -> CType {
+    record(true, members)
+}
+
+fn record(is_union: bool, members: &[CMember]) -> CType {
+    CType::Record(Box::new(CRecord {
+        is_union,
+        members: members.to_vec(),
+        ..CRecord::default()
+    }))
+}
+
+fn packed(mut ty: CType) -> CType {
+    if let CType::Record(record) = &mut ty {
+        record.packed = true;
+    }
+    ty
+}
+
+fn aligned(align: u32, mut ty: CType) -> CType {
+    if let CType::Record(record) = &mut ty {
+        record.aligned = Some(align);
+    }
+    ty
+}
+
+fn member(ty: impl Into<CType>) -> CMember {
+    let (ty, lengths) = (ty.into(), Vec::new());
+    CMember::of(Form::Plain { ty, lengths })
+}
+
+fn array(ty: impl Into<CType>, len: u32) -> CMember {
+    let (ty, lengths) = (ty.into(), vec![len]);
+    CMember::of(Form::Plain { ty, lengths })
+}
+
+fn flexible(ty: impl Into<CType>) -> CMember {
+    CMember::of(Form::Flexible(ty.into()))
+}
+
+fn bits(ty: impl Into<CType>, width: u16) -> CMember {
+    let (ty, named) = (ty.into(), true);
+    CMember::of(Form::Bits { ty, width, named })
+}
+
+fn unnamed_bits(ty: impl Into<CType>, width: u16) -> CMember {
+    let (ty, named) = (ty.into(), false);
+    CMember::of(Form::Bits { ty, width, named })
+}
