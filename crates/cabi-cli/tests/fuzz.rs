@@ -11,7 +11,7 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// The compilers that are here, if libclang is. What is not is said, and fails where it is required.
+/// The compilers that are here. What is not is said, and fails where it is required.
 fn compilers() -> Vec<&'static str> {
     let folder = folder();
     let mut here = Vec::new();
@@ -20,8 +20,7 @@ fn compilers() -> Vec<&'static str> {
         if output.status.code() == Some(0) {
             here.push(compiler);
         } else {
-            let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            support::missing(&format!("{compiler} and libclang: {why}"));
+            support::absent(&output);
         }
     }
     here

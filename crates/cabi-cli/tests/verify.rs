@@ -47,8 +47,7 @@ fn here(program: &str) -> bool {
     );
     let here = output.status.code() == Some(0);
     if !here {
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        support::missing(&format!("{program} and libclang: {why}"));
+        support::absent(&output);
     }
     here
 }

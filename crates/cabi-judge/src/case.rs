@@ -393,7 +393,7 @@ pub(crate) mod tests {
                 source: error @ HeaderError::NoLibclang { .. },
                 ..
             }) => {
-                crate::report::missing(&format!("tests that read C: {error}"));
+                crate::report::missing(&error.to_string());
                 None
             }
             subject => Some(subject.unwrap()),

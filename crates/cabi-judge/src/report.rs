@@ -19,11 +19,17 @@ use crate::judge::judges_required;
 pub fn missing(what: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let what = without_advice(what);
     if said.insert(what.to_owned()) {
         // Straight to the stream: libtest hides what the print macros write when a test passes.
         let _ = writeln!(std::io::stderr(), "not run: {what}");
     }
     assert!(!judges_required(), "required, but not here: {what}");
+}
+
+/// `why` without how to install what is missing, which the README says: a run prints it for each suite.
+fn without_advice(why: &str) -> &str {
+    why.split_once(": install it").map_or(why, |(why, _)| why)
 }
 
 /// Counts and texts of one suite.
@@ -117,7 +123,7 @@ impl Report {
             self.failed
                 .push(format!("every case [{engine}]: cannot run: {why}"));
         } else {
-            self.not_run(engine, "every case", why);
+            self.not_run(engine, "every case", without_advice(why));
         }
     }
 

@@ -45,12 +45,23 @@ pub(crate) fn refusal(args: &[&str]) -> String {
 
 pub(crate) use cabi_judge::report::missing;
 
+/// Says that a run which ended with `output` could not be made, for want of a compiler or of libclang. Any other reason is a failure.
+pub(crate) fn absent(output: &Output) {
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    let missing_program = why.contains("No such file or directory (os error 2)");
+    assert!(
+        missing_program || why.contains("not installed or not found"),
+        "{why}"
+    );
+    missing(why.trim_end());
+}
+
 /// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
 pub(crate) fn libclang() -> bool {
     let output = cabi(&["explain", "int f(void)"]);
     let absent = String::from_utf8_lossy(&output.stderr).contains("not installed or not found");
     if absent {
-        missing("tests that read C: there is no libclang");
+        missing("C headers are read with libclang, which is not installed or not found");
     }
     !absent
 }

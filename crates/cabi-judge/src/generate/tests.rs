@@ -67,7 +67,7 @@ fn types_are_those_of_the_text() {
                 .collect();
             let header = match cabi_header::parse(&text, &options) {
                 Err(error @ HeaderError::NoLibclang { .. }) => {
-                    crate::report::missing(&format!("tests that read C: {error}"));
+                    crate::report::missing(&error.to_string());
                     return;
                 }
                 Err(HeaderError::Source { .. }) => {
