@@ -141,7 +141,12 @@ fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
         .flatten()
     {
         // A plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.
-        if fit && matches!(error.cause(), LowerError::Mismatch { .. } | LowerError::Replay(_)) {
+        if fit
+            && matches!(
+                error.cause(),
+                LowerError::Mismatch { .. } | LowerError::Replay(_)
+            )
+        {
             return Err(error.to_string());
         }
     }

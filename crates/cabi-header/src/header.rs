@@ -52,6 +52,7 @@ impl Header {
             typedefs: Vec::new(),
             enums: Vec::new(),
             incomplete: Vec::new(),
+            declared: Vec::new(),
             constants: Vec::new(),
             macros: Vec::new(),
             skipped: Vec::new(),
