@@ -1,14 +1,18 @@
 //! Cases in child processes, so that a crash belongs to a case and the rest goes on.
 //!
-//! A job is a list of cases. A child (a fork: it has all the parent has read and loaded) runs them in order and writes what became of
-//! each to a file both have open. If it dies, the case it had begun is the one that killed it, and another child goes on behind it. The
-//! parent must have one thread only, which a test without libtest's harness has.
+//! A job is a list of cases. A child (a fork: it has all the parent has read) runs them in order and writes what became of each to a file both
+//! have open. If it ends early, however it does that, the case it had begun is the one that ended it, and another child goes on after that one.
+//!
+//! The parent must have one thread only, which a test without libtest's harness has: of the others a fork has nothing but the locks they held.
+//! [`run`] refuses to fork otherwise. It waits for its own children alone. They die with the parent, and so do compilers.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What became of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,10 +30,11 @@ pub enum Outcome {
 /// Seconds after which a case hangs.
 const SECONDS: u32 = 20;
 
-/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job.
+/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job: one for each
+/// of its cases.
 ///
 /// # Errors
-/// The system's, if no child can be made.
+/// The system's, if no child can be made; that this process has several threads.
 pub fn run(
     jobs: &[usize],
     at_once: usize,
@@ -41,7 +46,7 @@ pub fn run(
 /// As [`run`]; tells `progress` how many cases are done since it was last told.
 ///
 /// # Errors
-/// The system's, if no child can be made; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`] watches, when no child is left.
+/// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`] watches, when no child is left.
 pub fn run_telling(
     jobs: &[usize],
     at_once: usize,
@@ -50,21 +55,24 @@ pub fn run_telling(
 ) -> io::Result<Vec<Vec<Outcome>>> {
     let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
     let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
-    let mut running: Vec<Child> = Vec::new();
+    let mut running = Running(Vec::new());
+    if !waiting.is_empty() {
+        check_threads()?;
+    }
     loop {
         if was_interrupted() {
-            end_all(&running);
             return Err(io::ErrorKind::Interrupted.into());
         }
-        while running.len() < at_once.max(1)
+        while running.0.len() < at_once.max(1)
             && let Some(job) = waiting.pop_front()
         {
-            running.push(start(job, outcomes[job].len()..jobs[job], &case)?);
+            let cases = outcomes[job].len()..jobs[job];
+            running.0.push(start(job, cases, &case)?);
         }
-        if running.is_empty() {
+        if running.0.is_empty() {
             return Ok(outcomes);
         }
-        let Some((job, found)) = wait(&mut running)? else {
+        let Some((job, found)) = running.wait()? else {
             continue;
         };
         progress(found.len());
@@ -75,10 +83,49 @@ pub fn run_telling(
     }
 }
 
+/// Refuses a process of several threads. One that was joined a moment ago may still be about to end.
+fn check_threads() -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        let n = n_threads();
+        if n <= 1 {
+            return Ok(());
+        }
+        if start.elapsed() > Duration::from_secs(2) {
+            let why = format!("a process of {n} threads cannot be forked to run cases");
+            return Err(io::Error::other(why));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Threads of this process; 1 where the system does not say.
+fn n_threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}
+
 struct Child {
     pid: libc::pid_t,
     job: usize,
+    /// How many cases it has.
+    n_cases: usize,
     file: File,
+}
+
+/// Where a child writes, which no full disk prevents.
+fn shared_file() -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::FromRawFd;
+        // SAFETY: the name is a C string; a descriptor that is not negative is new, and ours.
+        unsafe {
+            let file = libc::memfd_create(c"outcomes".as_ptr(), libc::MFD_CLOEXEC);
+            if file >= 0 {
+                return Ok(File::from_raw_fd(file));
+            }
+        }
+    }
+    tempfile::tempfile()
 }
 
 fn start(
@@ -86,12 +133,15 @@ fn start(
     cases: std::ops::Range<usize>,
     case: &impl Fn(usize, usize) -> Outcome,
 ) -> io::Result<Child> {
-    let mut file = tempfile::tempfile()?;
-    // SAFETY: this process has one thread (see above), so the child may do whatever the parent may.
+    let mut file = shared_file()?;
+    let n_cases = cases.len();
+    let parent = std::process::id();
+    // SAFETY: this process has one thread, as `run_telling` has checked, so the child may do whatever the parent may.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            die_with_parent();
+            set_signals(libc::SIG_DFL);
+            die_with(parent);
             for index in cases {
                 // SAFETY: both only set a timer of this process, or end it.
                 unsafe { libc::alarm(SECONDS) };
@@ -110,7 +160,12 @@ fn start(
             // SAFETY: ends the child without the parent's exit handlers; the file needs no flush.
             unsafe { libc::_exit(0) }
         }
-        pid => Ok(Child { pid, job, file }),
+        pid => Ok(Child {
+            pid,
+            job,
+            n_cases,
+            file,
+        }),
     }
 }
 
@@ -147,22 +202,55 @@ fn set_signals(action: libc::sighandler_t) {
     }
 }
 
-/// A child dies of what its parent survives, and with it.
-fn die_with_parent() {
-    set_signals(libc::SIG_DFL);
+/// Ends this process when its parent ends, however that does.
+fn die_with(parent: u32) {
     #[cfg(target_os = "linux")]
-    // SAFETY: only sets a property of this process.
+    // SAFETY: both only concern this process, and may be called between a fork and an exec.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        // It may have ended before it was asked for.
+        if libc::getppid().cast_unsigned() != parent {
+            libc::_exit(1);
+        }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
 }
 
-fn end_all(running: &[Child]) {
-    for child in running {
-        // SAFETY: the process is a child of this one that nobody has waited for, so the number is still its own.
-        unsafe {
-            libc::kill(child.pid, libc::SIGKILL);
-            libc::waitpid(child.pid, std::ptr::null_mut(), 0);
+/// Has `command` end when this process, or the thread that starts it, ends. What a compiler's driver has started itself is not told, but has
+/// only so much processor time, a multiple of `limit` because it may have threads.
+pub(crate) fn die_with_parent_in(command: &mut Command, limit: Duration) {
+    use std::os::unix::process::CommandExt;
+    let parent = std::process::id();
+    let seconds = limit.as_secs().max(1).saturating_mul(16);
+    let prepare = move || {
+        die_with(parent);
+        let most = libc::rlimit {
+            rlim_cur: seconds,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: only sets a limit of this process.
+        unsafe { libc::setrlimit(libc::RLIMIT_CPU, &raw const most) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// The children at work, which are ended with it.
+struct Running(Vec<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for child in &self.0 {
+            // SAFETY: the process is a child of this one that nobody has waited for, so the number is still its own.
+            unsafe {
+                libc::kill(child.pid, libc::SIGKILL);
+                while libc::waitpid(child.pid, std::ptr::null_mut(), 0) == -1
+                    && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+                {
+                }
+            }
         }
     }
 }
@@ -176,24 +264,62 @@ pub(crate) fn end_group(leader: &std::process::Child) {
     }
 }
 
-/// Waits for the next child to end. `None` if a signal came first.
-fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
-    let mut status = 0;
-    // SAFETY: `status` is a valid place for the result.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, 0) };
-    if pid == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted {
-        return Ok(None);
+impl Running {
+    /// Waits for the next of them to end. `None` if a signal came first.
+    fn wait(&mut self) -> io::Result<Option<(usize, Vec<Outcome>)>> {
+        let (at, status) = loop {
+            // SAFETY: waits without reaping, and says only whether to look; null is no place for more.
+            let waited = unsafe {
+                let mut info: libc::siginfo_t = std::mem::zeroed();
+                libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOWAIT)
+            };
+            if waited == -1 {
+                let error = io::Error::last_os_error();
+                return match error.kind() {
+                    io::ErrorKind::Interrupted => Ok(None),
+                    _ => Err(error),
+                };
+            }
+            if let Some(ended) = self.ended()? {
+                break ended;
+            }
+            // It was a child of somebody else's, which stays as it is.
+            if was_interrupted() {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let mut child = self.0.swap_remove(at);
+        let mut text = String::new();
+        child.file.seek(SeekFrom::Start(0))?;
+        child.file.read_to_string(&mut text)?;
+        let mut outcomes: Vec<Outcome> =
+            text.lines().filter_map(read).take(child.n_cases).collect();
+        if outcomes.len() < child.n_cases {
+            outcomes.push(Outcome::Crashed(ending(status)));
+        }
+        Ok(Some((child.job, outcomes)))
     }
-    let Some(at) = running.iter().position(|child| child.pid == pid) else {
-        return Err(io::Error::last_os_error());
-    };
-    let mut child = running.swap_remove(at);
-    let mut text = String::new();
-    child.file.seek(SeekFrom::Start(0))?;
-    child.file.read_to_string(&mut text)?;
-    let mut outcomes: Vec<Outcome> = text.lines().filter_map(read).collect();
+
+    /// The place of one that has ended, which is reaped, and its status.
+    fn ended(&self) -> io::Result<Option<(usize, libc::c_int)>> {
+        for (at, child) in self.0.iter().enumerate() {
+            let mut status = 0;
+            // SAFETY: `status` is a valid place for the result; nobody else waits for this child.
+            match unsafe { libc::waitpid(child.pid, &raw mut status, libc::WNOHANG) } {
+                0 => {}
+                -1 => return Err(io::Error::last_os_error()),
+                _ => return Ok(Some((at, status))),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How a child ended that has not done all of its cases.
+fn ending(status: libc::c_int) -> String {
     if libc::WIFSIGNALED(status) {
-        let why = match libc::WTERMSIG(status) {
+        match libc::WTERMSIG(status) {
             libc::SIGSEGV => "SIGSEGV".to_owned(),
             libc::SIGBUS => "SIGBUS".to_owned(),
             libc::SIGILL => "SIGILL".to_owned(),
@@ -201,13 +327,10 @@ fn wait(running: &mut Vec<Child>) -> io::Result<Option<(usize, Vec<Outcome>)>> {
             libc::SIGFPE => "SIGFPE".to_owned(),
             libc::SIGALRM => format!("hangs: more than {SECONDS} seconds"),
             other => format!("signal {other}"),
-        };
-        outcomes.push(Outcome::Crashed(why));
-    } else if libc::WEXITSTATUS(status) != 0 {
-        let code = libc::WEXITSTATUS(status);
-        outcomes.push(Outcome::Crashed(format!("exit code {code}")));
+        }
+    } else {
+        format!("exit code {}", libc::WEXITSTATUS(status))
     }
-    Ok(Some((child.job, outcomes)))
 }
 
 fn line(outcome: &Outcome) -> String {

@@ -121,7 +121,8 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
 
 /// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
 /// the case's function, with the values whose images it is given (laid out as [`Images::of`] [`argument_types`] says), and stores the result's
-/// bytes, if there is one, in `result`.
+/// bytes, if there is one, in `result`. It uses registers that its own caller wants back: the macros for
+/// that are the file's (`halves.rs`).
 #[must_use]
 pub fn caller_through(case: &Case, prefix: &str) -> String {
     let name = &case.function.name;
@@ -135,7 +136,7 @@ pub fn caller_through(case: &Case, prefix: &str) -> String {
         format!("  {call};\n")
     };
     format!(
-        "void {prefix}{name}_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {{\n  (void)cabi_out;\n{}{call}}}\n",
+        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {{\n  (void)cabi_out;\n{}{call}  CABI_SPOIL;\n}}\n",
         fill(case)
     )
 }

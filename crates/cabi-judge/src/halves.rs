@@ -2,7 +2,12 @@
 //!
 //! A callee copies each parameter, as the object it is to C, into a buffer, and each narrow integer widened as well: a compiler that
 //! trusts its caller's extension widens wrongly if there is none. Then it returns the bytes it was told to. A caller calls through a
-//! pointer. Between the two sides a thunk may stand that keeps the registers C promises something about.
+//! pointer; before that the compiler shows that it keeps values of its own during a call. Between the two sides stands a thunk that looks at the registers C promises something about
+//! (`boundary.rs`).
+//!
+//! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too.
+
+use std::cell::{Cell, OnceCell};
 
 use crate::case::Case;
 use crate::child::{self, Outcome};
@@ -13,33 +18,47 @@ use libloading::Library;
 
 use crate::case::Entry;
 
+mod boundary;
+mod data;
 mod text;
 
+use boundary::Crossing;
+pub use boundary::Promise;
+pub(crate) use data::{TABLE, read_table};
 use text::body;
 
 /// Bytes of each buffer.
 pub const BUFFER: usize = 1 << 18;
 
-/// C halves of many cases, compiled and loaded.
+/// C halves of many cases, compiled; loaded by the process that first uses them.
 #[derive(Debug)]
 pub struct Halves {
-    library: Library,
+    built: Built,
     names: Vec<String>,
+    loaded: OnceCell<Result<Loaded, String>>,
+    promise: Cell<Option<Promise>>,
+    crossing: Cell<Option<Crossing>>,
+}
+
+/// The library, and the buffers of FRAME in it.
+#[derive(Debug)]
+struct Loaded {
+    library: Library,
     seen: *mut u8,
     got: *mut u8,
     given: *mut u8,
     images: *mut u8,
     wide: *mut i64,
-    registers: *const u64,
-    through: Through,
-    run: Run,
-    run_call: RunCall,
-    warnings: String,
+    live: *mut u64,
+    kept: *mut u64,
+    /// The bits of a `double` each.
+    live_double: *mut u64,
+    kept_double: *mut u64,
+    escape_at: *mut *const u8,
 }
 
-type Through = extern "C" fn(*const u8) -> *mut u8;
-type Run = extern "C" fn(*const u8, *const u8, *mut u8, *const u8);
-type RunCall = extern "C" fn(*const u8);
+/// How many values a C caller keeps during a call: more than there are registers that calls leave as they are.
+const N_LIVE: usize = 8;
 
 /// What the thunk found: registers when the call was made and when it came back.
 #[derive(Clone, Copy, Debug)]
@@ -50,21 +69,13 @@ pub struct Registers {
     pub rdi: u64,
     /// `rsp` at the callee's first instruction.
     pub rsp: u64,
-    /// `rbx rbp r12..r15` at the call.
-    pub saved: [u64; 6],
     /// `rax` after it.
     pub rax_after: u64,
-    /// `rsp` after it, as if the return address was still there.
-    pub rsp_after: u64,
-    /// `rbx rbp r12..r15` after it.
-    pub saved_after: [u64; 6],
 }
 
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 pub(crate) const FRAME: &str = r#"
 #define CABI_SYSV __attribute__((sysv_abi))
-/* behind a call: it is no tail call, so the frame that cabi_escape goes back to is there */
-#define CABI_STAY __asm__ volatile("" : : : "memory")
 /* clang calls this at -O0 for a __bf16, and libgcc before 13 lacks it */
 __attribute__((weak)) _Float16 __truncsfbf2(float x) {
   unsigned bits; _Float16 r; unsigned short upper;
@@ -76,80 +87,28 @@ static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_image_bytes[262144] __attribute__((aligned(64)));
 static long long cabi_wide_values[256];
-static unsigned long cabi_registers[24] __attribute__((used));
-static void *cabi_target __attribute__((used));
-static void *cabi_jump[5];
-/* data: what the compiler makes of code runs in children only */
-void *const cabi_places[6] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, cabi_registers};
+static volatile unsigned long cabi_live_values[8], cabi_kept_values[8];
+static volatile double cabi_live_double, cabi_kept_double;
+static void (CABI_SYSV *volatile cabi_escape_at)(void);
+/* data: what the compiler makes of code runs in calls only */
+void *const cabi_places[10] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, (void *)cabi_live_values, (void *)cabi_kept_values, (void *)&cabi_live_double, (void *)&cabi_kept_double, (void *)&cabi_escape_at};
 /* for callees in other languages */
 CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
-extern char cabi_thunk[] __attribute__((visibility("hidden")));
-CABI_SYSV void *cabi_through(void *target) { cabi_target = target; return cabi_thunk; }
-CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { __builtin_longjmp(cabi_jump, 1); }
-CABI_SYSV __attribute__((noinline)) void cabi_run(void (CABI_SYSV *shim)(void *, void *, void *), void *args, void *ret, void *callee) {
-  if (__builtin_setjmp(cabi_jump) == 0) { shim(args, ret, callee); CABI_STAY; }
+CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
+/* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
+#define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
+/* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
+CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
+  unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];
+  double d = cabi_live_double;
+  opaque();
+  cabi_kept_values[0] = k0; cabi_kept_values[1] = k1; cabi_kept_values[2] = k2; cabi_kept_values[3] = k3; cabi_kept_values[4] = k4; cabi_kept_values[5] = k5; cabi_kept_values[6] = k6; cabi_kept_values[7] = k7;
+  cabi_kept_double = d;
+  CABI_SPOIL;
 }
-CABI_SYSV __attribute__((noinline)) void cabi_run_call(void (*call)(void *, const unsigned char *, void *)) {
-  if (__builtin_setjmp(cabi_jump) == 0) { call(cabi_thunk, cabi_image_bytes, cabi_got_bytes); CABI_STAY; }
-}
-__asm__(
-".text\n"
-".globl cabi_thunk\n"
-".hidden cabi_thunk\n"
-".type cabi_thunk, @function\n"
-"cabi_thunk:\n"
-"movq %rax, cabi_registers+0(%rip)\n"
-"movq %rdi, cabi_registers+8(%rip)\n"
-"movq %rsp, cabi_registers+16(%rip)\n"
-"movq %rbx, cabi_registers+24(%rip)\n"
-"movq %rbp, cabi_registers+32(%rip)\n"
-"movq %r12, cabi_registers+40(%rip)\n"
-"movq %r13, cabi_registers+48(%rip)\n"
-"movq %r14, cabi_registers+56(%rip)\n"
-"movq %r15, cabi_registers+64(%rip)\n"
-"popq cabi_registers+144(%rip)\n" /* the arguments stay where they are */
-"call *cabi_target(%rip)\n"
-"pushq cabi_registers+144(%rip)\n"
-"movq %rax, cabi_registers+72(%rip)\n"
-"movq %rsp, cabi_registers+80(%rip)\n"
-"movq %rbx, cabi_registers+88(%rip)\n"
-"movq %rbp, cabi_registers+96(%rip)\n"
-"movq %r12, cabi_registers+104(%rip)\n"
-"movq %r13, cabi_registers+112(%rip)\n"
-"movq %r14, cabi_registers+120(%rip)\n"
-"movq %r15, cabi_registers+128(%rip)\n"
-"ret\n"
-);
 "#;
-
-/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data.
-pub(crate) fn read_table(
-    built: &Built,
-    n: usize,
-    objects: &[(String, usize)],
-) -> Result<(Vec<u64>, Vec<Vec<u8>>), libloading::Error> {
-    // SAFETY: the library was made a moment ago from text of ours, which has no constructors; the symbols have this many bytes
-    // there, or more, and nothing is called.
-    unsafe {
-        let library = Library::new(&built.object)?;
-        let address = |name: &str| {
-            library
-                .get::<*const u8>(name.as_bytes())
-                .map(|symbol| *symbol)
-        };
-        let numbers = address(TABLE)?.cast::<u64>();
-        let numbers = std::slice::from_raw_parts(numbers, n).to_vec();
-        let objects = objects.iter().map(|(name, size)| {
-            address(name).map(|at| std::slice::from_raw_parts(at, *size).to_vec())
-        });
-        Ok((numbers, objects.collect::<Result<_, _>>()?))
-    }
-}
-
-/// The symbol of the numbers that [`read_table`] reads.
-pub(crate) const TABLE: &str = "cabi_table";
 
 impl Halves {
     /// Has `judge` compile the halves of `entries`, which must all want the same vector level.
@@ -183,7 +142,7 @@ impl Halves {
         {
             flags.extend(feature_flags(&subject.block.features));
         }
-        Self::load(&judge.build(&text, &flags)?, names)
+        Self::checked(&judge.build(&text, &flags)?, names)
     }
 
     /// Has `judge` compile the halves of `cases`, whose functions have different names, behind `preamble`, which declares their types.
@@ -206,45 +165,61 @@ impl Halves {
         judge.build(&text, &[optimize, &["-fno-lto"], flags].concat())
     }
 
-    /// Loads what [`compile_behind`](Self::compile_behind) made of `cases`, with a judge whose vector level is theirs.
+    /// What [`compile_behind`](Self::compile_behind) made of `cases`, with a judge whose vector level is theirs. A child tries whether it can be
+    /// loaded.
     ///
     /// # Errors
-    /// [`JudgeError::Io`] if it cannot be loaded.
+    /// [`JudgeError::Io`] if it cannot, with the loader's reason or what became of the child.
     pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, JudgeError> {
         let names = cases.iter().map(|case| case.function.name.clone());
-        Self::load(built, names.collect())
+        Self::checked(built, names.collect())
     }
 
-    /// The library stays loaded when its file is removed.
-    fn load(built: &Built, names: Vec<String>) -> Result<Self, JudgeError> {
-        Self::open(built, names).map_err(|error| JudgeError::Io {
-            what: "the C halves".to_owned(),
-            source: std::io::Error::other(error),
-        })
+    fn checked(built: &Built, names: Vec<String>) -> Result<Self, JudgeError> {
+        Self::checked_by(built, names, |_| true)
     }
 
-    fn open(built: &Built, names: Vec<String>) -> Result<Self, libloading::Error> {
-        // SAFETY: the library was made a moment ago from text of ours, which has no constructors; all of these have this type in FRAME,
-        // and none of it is called.
-        unsafe {
-            let library = Library::new(&built.object)?;
-            let places = library.get::<*const [*mut u8; 6]>(b"cabi_places")?;
-            let [seen, got, given, images, wide, registers] = **places;
-            Ok(Self {
-                through: *library.get::<Through>(b"cabi_through")?,
-                run: *library.get::<Run>(b"cabi_run")?,
-                run_call: *library.get::<RunCall>(b"cabi_run_call")?,
-                seen,
-                got,
-                given,
-                images,
-                wide: wide.cast(),
-                registers: registers.cast(),
-                library,
-                names,
-                warnings: built.warnings.clone(),
-            })
+    /// The halves, if a child can load them and `works` there.
+    fn checked_by(
+        built: &Built,
+        names: Vec<String>,
+        works: impl Fn(&Self) -> bool,
+    ) -> Result<Self, JudgeError> {
+        let halves = Self {
+            built: built.clone(),
+            names,
+            loaded: OnceCell::new(),
+            promise: Cell::new(None),
+            crossing: Cell::new(None),
+        };
+        let io = |why: String| JudgeError::Io {
+            what: "the compiled C code".to_owned(),
+            source: std::io::Error::other(why),
+        };
+        let tried = child::run(&[1], 1, |_, _| match halves.loaded() {
+            Ok(_) if works(&halves) => Outcome::Passed(1),
+            Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
+            Err(why) => Outcome::Failed(format!("cannot be loaded: {why}")),
+        });
+        match tried.map(|outcomes| outcomes.into_iter().flatten().next()) {
+            Ok(Some(Outcome::Passed(_))) => Ok(halves),
+            Ok(Some(Outcome::Failed(why) | Outcome::Refused(why))) => Err(io(why)),
+            Ok(Some(Outcome::Crashed(why))) => {
+                Err(io(format!("loading it ends the process: {why}")))
+            }
+            Ok(None) => Err(io("nothing became of it".to_owned())),
+            Err(error) => Err(io(error.to_string())),
         }
+    }
+
+    /// The library, loaded by this process.
+    fn loaded(&self) -> Result<&Loaded, &str> {
+        let loaded = self.loaded.get_or_init(|| {
+            // SAFETY: whoever uses halves wants to run what the compiler made.
+            let opened = unsafe { Loaded::open(&self.built) };
+            opened.map_err(|error| data::reason(&error))
+        });
+        loaded.as_ref().map_err(String::as_str)
     }
 
     /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
@@ -253,50 +228,48 @@ impl Halves {
     /// The compiler's, or what becomes of the child.
     pub(crate) fn try_out(judge: &Judge) -> Result<(), JudgeError> {
         let built = judge.build(FRAME, &["-w"])?;
-        let tried = child::run(&[1], 1, |_, _| match Self::of_built(&built, &[]) {
-            Ok(halves) if halves.finds_itself() => Outcome::Passed(1),
-            Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
-            Err(error) => Outcome::Failed(error.to_string()),
-        });
-        let io = |source| JudgeError::Io {
-            what: format!("code by {}", judge.command()),
-            source,
-        };
-        match tried.map_err(io)?.into_iter().flatten().next() {
-            Some(Outcome::Passed(_)) => Ok(()),
-            Some(Outcome::Failed(why) | Outcome::Crashed(why) | Outcome::Refused(why)) => {
-                Err(io(std::io::Error::other(why)))
-            }
-            None => Err(io(std::io::Error::other("ended early"))),
+        match Self::checked_by(&built, Vec::new(), Self::finds_itself) {
+            Ok(_) => Ok(()),
+            Err(JudgeError::Io { source, .. }) => Err(JudgeError::Io {
+                what: format!("code by {}", judge.command()),
+                source,
+            }),
+            Err(other) => Err(other),
         }
     }
 
     fn finds_itself(&self) -> bool {
+        let Ok(loaded) = self.loaded() else {
+            return false;
+        };
         // SAFETY: FRAME has this function with this type.
         let found = unsafe {
-            self.library
-                .get::<extern "C" fn() -> *mut u8>(b"cabi_seen")
-                .map(|function| function())
+            let function = loaded
+                .library
+                .get::<extern "C" fn() -> *mut u8>(b"cabi_seen");
+            function.map(|function| function())
         };
-        found.is_ok_and(|at| at == self.seen)
+        found.is_ok_and(|at| at == loaded.seen)
     }
 
     /// What the compiler warned of.
     #[must_use]
     pub fn warnings(&self) -> &str {
-        &self.warnings
+        &self.built.warnings
     }
 
     /// Where a callee writes what it was given.
     #[must_use]
     pub fn seen(&self) -> *mut u8 {
-        self.seen
+        self.loaded()
+            .map_or(std::ptr::null_mut(), |loaded| loaded.seen)
     }
 
     /// Where a callee reads what it returns.
     #[must_use]
     pub fn given(&self) -> *mut u8 {
-        self.given
+        self.loaded()
+            .map_or(std::ptr::null_mut(), |loaded| loaded.given)
     }
 
     /// The address of the C function of case `index`.
@@ -305,87 +278,112 @@ impl Halves {
         self.address(self.names.get(index)?)
     }
 
-    /// The address of `void cabi_escape(void)`, which leaves a call that cannot return.
+    /// The address of a function without parameters which leaves a call that cannot return.
     #[must_use]
-    pub fn escape(&self) -> Option<*mut u8> {
-        self.address("cabi_escape")
+    pub fn escape(&self) -> *mut u8 {
+        boundary::escape_address()
     }
 
     fn address(&self, name: &str) -> Option<*mut u8> {
+        let library = &self.loaded().ok()?.library;
         // SAFETY: only the address is taken; who calls it knows the function.
         unsafe {
-            let symbol = self
-                .library
+            let symbol = library
                 .get::<unsafe extern "C" fn()>(name.as_bytes())
                 .ok()?;
             Some(*symbol as *mut u8)
         }
     }
 
-    /// Clears what was seen, and sets what callees return.
-    pub fn prepare(&self, given: &[u8]) {
-        // SAFETY: the buffers of FRAME have BUFFER bytes, and 256 words; nothing runs that uses them.
+    /// Clears what will be compared: `n_seen` bytes of what is seen, and a result as long as `given`, which is what callees return.
+    pub fn prepare(&self, given: &[u8], n_seen: usize) {
+        let Ok(loaded) = self.loaded() else {
+            return;
+        };
+        // SAFETY: the buffers of FRAME have BUFFER bytes, 256 and N_LIVE words; nothing runs that uses them.
         unsafe {
-            self.seen.write_bytes(0xee, 1 << 13);
-            self.got.write_bytes(0xee, 1 << 13);
-            self.wide.write_bytes(0x77, 256);
+            loaded.seen.write_bytes(0xee, n_seen.min(BUFFER));
             let len = given.len().min(BUFFER);
-            std::ptr::copy_nonoverlapping(given.as_ptr(), self.given, len);
+            loaded.got.write_bytes(0xee, len);
+            loaded.wide.write_bytes(0x77, 256);
+            std::ptr::copy_nonoverlapping(given.as_ptr(), loaded.given, len);
+            for i in 0..N_LIVE {
+                loaded.live.add(i).write(live(i));
+                loaded.kept.add(i).write(0);
+            }
+            loaded.live_double.write(live(N_LIVE));
+            loaded.kept_double.write(live(N_LIVE));
+            loaded.escape_at.write(boundary::escape_address());
         }
     }
 
     /// `len` bytes of what was seen, from `at`.
     #[must_use]
     pub fn seen_bytes(&self, at: usize, len: usize) -> Vec<u8> {
+        let Ok(loaded) = self.loaded() else {
+            return Vec::new();
+        };
         let at = at.min(BUFFER);
         let len = len.min(BUFFER - at);
         // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(self.seen.add(at), len) }.to_vec()
+        unsafe { std::slice::from_raw_parts(loaded.seen.add(at), len) }.to_vec()
     }
 
     /// The result that a C caller got, `len` bytes.
     #[must_use]
     pub fn got_bytes(&self, len: usize) -> Vec<u8> {
+        let Ok(loaded) = self.loaded() else {
+            return Vec::new();
+        };
         // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(self.got, len.min(BUFFER)) }.to_vec()
+        unsafe { std::slice::from_raw_parts(loaded.got, len.min(BUFFER)) }.to_vec()
     }
 
     /// Argument `index` as the callee widened it, if it did.
     #[must_use]
     pub fn widened(&self, index: usize) -> Option<i64> {
+        let loaded = self.loaded().ok()?;
         // SAFETY: inside the array of 256 words.
-        (index < 256).then(|| unsafe { self.wide.add(index).read() })
+        (index < 256).then(|| unsafe { loaded.wide.add(index).read() })
     }
 
-    /// What the thunk kept at its last run.
+    /// What the thunk saw at its last call, if there was one.
     #[must_use]
-    pub fn registers(&self) -> Registers {
-        // SAFETY: the array has 24 words.
-        let words = unsafe { std::slice::from_raw_parts(self.registers, 24) };
-        let six = |at: usize| std::array::from_fn(|i| words[at + i]);
-        Registers {
-            rax: words[0],
-            rdi: words[1],
-            rsp: words[2],
-            saved: six(3),
-            rax_after: words[9],
-            rsp_after: words[10],
-            saved_after: six(11),
-        }
+    pub fn registers(&self) -> Option<Registers> {
+        let [call, after] = self.crossing.get()?.images();
+        Some(Registers {
+            rax: call.rax,
+            rdi: call.rdi,
+            rsp: call.rsp,
+            rax_after: after.rax,
+        })
     }
 
-    /// Puts the thunk before `target`; its address is what to call.
+    /// Puts the thunk before `target`, which owes `promise`; the thunk's address is what to call.
     #[must_use]
-    pub fn through(&self, target: *const u8) -> *mut u8 {
-        (self.through)(target)
+    pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
+        self.promise.set(Some(promise));
+        boundary::set_target(target, promise);
+        self.thunk()
+    }
+
+    /// The address of the thunk, which is the same for every target.
+    #[must_use]
+    pub fn thunk(&self) -> *mut u8 {
+        boundary::thunk_address()
     }
 
     /// Runs `shim(args, ret, callee)`, which may not come back but escape.
     ///
     /// # Safety
-    /// `shim` is code of that type, sound with these arguments.
-    pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *mut u8, callee: *const u8) {
-        (self.run)(shim, args, ret, callee);
+    /// `shim` is code of that type, sound with these arguments; it calls what [`Halves::through`] gave, if anything.
+    pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *const u8, callee: *const u8) {
+        let Some(promise) = self.promise.get() else {
+            return;
+        };
+        // SAFETY: the caller's.
+        let crossing = unsafe { boundary::call(shim, args, ret, callee, promise) };
+        self.crossing.set(Some(crossing));
     }
 
     /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given. Says whether there
@@ -397,13 +395,113 @@ impl Halves {
     pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
         let name = self.names.get(index);
         let call = name.and_then(|name| self.address(&format!("{name}_call")));
-        // SAFETY: the buffer of FRAME has BUFFER bytes; nothing runs that uses it.
+        let (Some(call), Ok(loaded)) = (call, self.loaded()) else {
+            return false;
+        };
+        // SAFETY: the buffer of FRAME has BUFFER bytes; nothing runs that uses it. The function is of this type, reads `Images::of` of the case,
+        // and the caller answers for the callee.
         unsafe {
             let len = images.len().min(BUFFER);
-            std::ptr::copy_nonoverlapping(images.as_ptr(), self.images, len);
+            std::ptr::copy_nonoverlapping(images.as_ptr(), loaded.images, len);
+            self.run(call, self.thunk(), loaded.images, loaded.got);
         }
-        // `call` reads `Images::of` of the case, and the caller answers for the callee.
-        call.inspect(|call| (self.run_call)(*call)).is_some()
+        true
+    }
+
+    /// Whether both sides of the last call, which have these names in messages, kept what they owe each other besides values.
+    ///
+    /// # Errors
+    /// What they did not keep.
+    pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
+        let crossing = self.crossing.get();
+        crossing.map_or(Ok(()), |crossing| crossing.check(caller, callee))
+    }
+
+    /// Whether the x87 stack was empty after the last call (psABI 3.2.1, Registers). It is now.
+    ///
+    /// # Errors
+    /// Which registers of it are not.
+    pub fn check_x87(&self) -> Result<(), String> {
+        let crossing = self.crossing.get();
+        crossing.map_or(Ok(()), |crossing| crossing.check_x87())
+    }
+
+    /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After
+    /// [`prepare`](Self::prepare).
+    ///
+    /// # Errors
+    /// Which value it lost, and in which register it was, if that is known; or what it did not keep for its own caller.
+    pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
+        let keep = self.address("cabi_keep");
+        let keep = keep.ok_or("the C half is incomplete")?;
+        let thunk = self.through(boundary::nothing_address(), Promise::NOTHING);
+        let null = std::ptr::null();
+        // SAFETY: FRAME has this function with this type; what the thunk calls is of the type that it calls.
+        unsafe { self.run(keep, thunk, null, null) };
+        self.check_promises(caller, "a function")?;
+        self.check_kept(caller)
+    }
+
+    /// Whether `cabi_keep` still had its values after its call.
+    fn check_kept(&self, caller: &str) -> Result<(), String> {
+        let loaded = self.loaded()?;
+        // SAFETY: the array of N_LIVE words; nothing runs that uses it.
+        let kept = unsafe { std::slice::from_raw_parts(loaded.kept, N_LIVE) };
+        // SAFETY: a word of FRAME; nothing runs that uses it.
+        let double = unsafe { loaded.kept_double.read() };
+        for (i, kept) in kept.iter().chain([&double]).enumerate() {
+            let relies = match boundary::filled(*kept) {
+                _ if *kept == live(i) => continue,
+                Some(register) => format!(": it relies on {register}, which the callee may change"),
+                None => String::new(),
+            };
+            return Err(format!(
+                "{caller} loses a value that it keeps during the call{relies}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A value that a C caller keeps; no two are the same.
+fn live(i: usize) -> u64 {
+    0x11fe_11fe_11fe_1100 + i as u64
+}
+
+impl Loaded {
+    /// # Safety
+    /// The library's constructors run.
+    unsafe fn open(built: &Built) -> Result<Self, libloading::Error> {
+        // SAFETY: the caller wants it to be loaded; `cabi_places` has this type in FRAME.
+        unsafe {
+            let library = Library::new(&built.object)?;
+            let places = library.get::<*const [*mut u8; 10]>(b"cabi_places")?;
+            let [
+                seen,
+                got,
+                given,
+                images,
+                wide,
+                live,
+                kept,
+                live_double,
+                kept_double,
+                escape_at,
+            ] = **places;
+            Ok(Self {
+                seen,
+                got,
+                given,
+                images,
+                wide: wide.cast(),
+                live: live.cast(),
+                kept: kept.cast(),
+                live_double: live_double.cast(),
+                kept_double: kept_double.cast(),
+                escape_at: escape_at.cast(),
+                library,
+            })
+        }
     }
 }
 

@@ -18,8 +18,8 @@ use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
 use crate::guard::{Rooms, Side};
-use crate::halves::{BUFFER, Halves, is_widened};
-use crate::jit::{Stop, Target, Twist, VARIANTS, keeps_result};
+use crate::halves::{BUFFER, Halves, Promise, is_widened};
+use crate::jit::{Stop, Twist, VARIANTS, keeps_result};
 
 mod around;
 mod code;
@@ -27,7 +27,7 @@ mod difference;
 mod settings;
 mod together;
 
-use around::{check_call, check_return, check_widened, check_x87};
+use around::{check_call, check_return, check_widened};
 use code::{Code, Import};
 pub use difference::{Difference, Fault, Value};
 pub use settings::all_settings;
@@ -241,8 +241,10 @@ pub fn judge_agrees_under(
         Plan::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
     let callee = ground.halves.callee(index);
     let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
+    // Only values: what a side owes besides, it owes to everybody.
+    let promise = Promise::of(&plan.abi).unfilled();
     for round in &rounds(&plan) {
-        from_c(ground, &plan, callee, round, &round.promoted)?;
+        from_c(ground, &plan, callee, promise, round, &round.promoted)?;
     }
     Ok(())
 }
@@ -269,7 +271,6 @@ fn call(
     plan: &Plan,
     engine: &Engine,
     shim: FuncId,
-    target: Target,
     variant: usize,
     round: &Round,
 ) -> Result<(), Difference> {
@@ -286,13 +287,16 @@ fn call(
     let poison = vec![0xcc; size.next_multiple_of(64)];
     let _ = rooms.put(0, &poison, round.side).ok_or("no room")?;
     let ret = rooms.object(0, size, round.side).ok_or("no room")?;
-    halves.prepare(&round.result.bytes);
-    let callee = halves.callee(plan.index).ok_or("no callee")?;
-    let through = halves.through(callee);
+    halves.prepare(&round.result.bytes, plan.images.size);
+    let callee = halves
+        .callee(plan.index)
+        .ok_or("the C half has no callee")?;
+    let through = halves.through(callee, Promise::of(&plan.abi));
     let code = engine.code(shim).map_err(|error| error.to_string())?;
     // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
     unsafe { halves.run(code.as_ptr().cast(), pointers.as_ptr().cast(), ret, through) };
-    check_x87()?;
+    halves.check_promises("our caller", "the C callee")?;
+    halves.check_x87()?;
     for (i, (pattern, offset)) in round.promoted.iter().zip(&plan.images.offsets).enumerate() {
         let got = halves.seen_bytes(*offset, pattern.bytes.len());
         Difference::check(pattern, &got, Value::Argument(i), "in C")?;
@@ -305,10 +309,7 @@ fn call(
         let got = rooms.get(0, size, round.side).ok_or("no room")?;
         Difference::check(&round.result, &got, Value::Result, "from C")?;
     }
-    if target.is_pointer() && !plan.told.is_noreturn() {
-        check_call(plan, halves)?;
-    }
-    Ok(())
+    Ok(check_call(plan, halves)?)
 }
 
 fn is_whole(pattern: &Pattern) -> bool {
@@ -325,7 +326,8 @@ fn callee(
     let code = engine.code(function).map_err(|error| error.to_string())?;
     // SAFETY: the address is only called by the C half, as the type it was compiled as; the engine is alive.
     let address = unsafe { code.as_ptr() }.cast();
-    from_c(ground, plan, address, round, &round.declared)?;
+    let promise = Promise::of(&plan.abi);
+    from_c(ground, plan, address, promise, round, &round.declared)?;
     if plan.told.is_noreturn() {
         return Ok(());
     }
@@ -337,6 +339,7 @@ fn from_c(
     ground: &Ground<'_>,
     plan: &Plan,
     address: *const u8,
+    promise: Promise,
     round: &Round,
     seen: &[Pattern],
 ) -> Result<(), Difference> {
@@ -345,14 +348,22 @@ fn from_c(
     for (pattern, offset) in round.declared.iter().zip(&plan.images.offsets) {
         images[*offset..][..pattern.bytes.len()].copy_from_slice(&pattern.bytes);
     }
-    halves.prepare(&round.result.bytes);
-    let _ = halves.through(address);
+    halves.prepare(&round.result.bytes, plan.images.size);
+    // A caller that is asked about itself is believed in what it keeps.
+    let is_believed = promise == promise.unfilled();
+    if !is_believed {
+        halves.check_keeping("the C caller")?;
+    }
+    let _ = halves.through(address, promise);
     // SAFETY: the callers of this function give an address of the case's type.
     let called = unsafe { halves.call(plan.index, &images) };
     if !called {
         return Err("the C half has no caller".into());
     }
-    check_x87()?;
+    if !is_believed {
+        halves.check_promises("the C caller", "our callee")?;
+        halves.check_x87()?;
+    }
     for (i, (pattern, offset)) in seen.iter().zip(&plan.images.offsets).enumerate() {
         let got = halves.seen_bytes(*offset, pattern.bytes.len());
         Difference::check(pattern, &got, Value::Argument(i), "from C")?;

@@ -10,11 +10,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cabi::VectorLevel;
-use tempfile::TempDir;
 
 use crate::corpus::{Block, Profile};
+use crate::scratch::Scratch;
 
 mod capability;
 mod program;
@@ -23,6 +25,7 @@ mod tests;
 
 use capability::TRAITS;
 pub use capability::{Capability, feature_flags, needs};
+pub(crate) use program::output;
 
 /// The judges this crate knows by name, as `judges:` of a corpus block may restrict them.
 pub const KNOWN_JUDGES: [&str; 2] = ["gcc", "clang"];
@@ -35,7 +38,13 @@ pub struct Judge {
     command: Vec<String>,
     version: String,
     missing: BTreeMap<Capability, String>,
+    limit: Duration,
+    /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
+    libraries: Arc<OnceLock<Vec<&'static str>>>,
 }
+
+/// How long a compiler may take for one file, if nobody says otherwise: minutes for a file of a few thousand lines are a compiler that hangs.
+pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// Why a judge's answer cannot be had.
 #[derive(Debug)]
@@ -77,14 +86,14 @@ impl std::error::Error for JudgeError {
     }
 }
 
-/// A shared object made of a C half; its folder vanishes with it.
-#[derive(Debug)]
+/// A shared object made of a C half; its folder vanishes with the last clone.
+#[derive(Clone, Debug)]
 pub struct Built {
     /// The shared object.
     pub object: PathBuf,
     /// What the compiler warned of.
     pub warnings: String,
-    _folder: TempDir,
+    _folder: Arc<Scratch>,
 }
 
 /// The judges found on this machine, and for each known judge that is not, why.
@@ -111,6 +120,12 @@ impl Bench {
     /// ```
     #[must_use]
     pub fn find() -> Self {
+        Self::find_within(TIME_LIMIT)
+    }
+
+    /// The same, with compilers that may take `limit` for one file.
+    #[must_use]
+    pub fn find_within(limit: Duration) -> Self {
         let usual: [(&'static str, &str, &[&str]); 2] = [
             ("gcc", "CABI_GCC", &["gcc", "cc"]),
             ("clang", "CABI_CLANG", &["clang-19", "clang"]),
@@ -125,15 +140,16 @@ impl Bench {
                 .as_deref()
                 .map_or_else(|| commands.to_vec(), |one| vec![one]);
             let mut why = String::new();
-            let found = commands
-                .iter()
-                .find_map(|command| match Judge::new(name, command) {
-                    Ok(judge) => Some(judge),
-                    Err(reason) => {
-                        why = reason;
-                        None
-                    }
-                });
+            let found =
+                commands
+                    .iter()
+                    .find_map(|command| match Judge::new(name, command, limit) {
+                        Ok(judge) => Some(judge),
+                        Err(reason) => {
+                            why = reason;
+                            None
+                        }
+                    });
             match found {
                 Some(judge) => bench.judges.push(judge),
                 None => bench.absent.push((name, why)),
@@ -151,8 +167,8 @@ pub fn judges_required() -> bool {
 
 impl Judge {
     /// The judge `name` behind `command`, which may carry flags; the error is the reason it cannot judge.
-    fn new(name: &'static str, command: &str) -> Result<Self, String> {
-        let judge = Self::of_command(command)?;
+    fn new(name: &'static str, command: &str, limit: Duration) -> Result<Self, String> {
+        let judge = Self::within(limit, command)?;
         if judge.name != name {
             return Err(format!("`{command}` is not {name}"));
         }
@@ -175,6 +191,14 @@ impl Judge {
     /// assert!(Judge::of_command("gcc 'x").unwrap_err().contains("quote"));
     /// ```
     pub fn of_command(command: &str) -> Result<Self, String> {
+        Self::within(TIME_LIMIT, command)
+    }
+
+    /// The same, with a compiler that may take `limit` for one file.
+    ///
+    /// # Errors
+    /// The reason it cannot judge.
+    pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut judge = Self {
             name: "gcc",
@@ -182,6 +206,8 @@ impl Judge {
             command: words,
             version: String::new(),
             missing: BTreeMap::new(),
+            limit,
+            libraries: Arc::default(),
         };
         let output = judge.start(&["--version"]).map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -210,6 +236,7 @@ impl Judge {
     #[must_use]
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut judge = self.clone();
+        judge.libraries = Arc::default();
         let more = flags.iter().map(|&flag| flag.to_owned());
         judge.command.extend(more);
         for text in [" ", &shell_words::join(flags)] {
@@ -345,11 +372,33 @@ impl Judge {
         let (object_name, file_name) = (object.to_string_lossy(), file.to_string_lossy());
         args.extend([object_name.as_ref(), file_name.as_ref()]);
         args.extend(flags);
+        args.extend(self.libraries());
         let warnings = self.run(&args)?;
         Ok(Built {
             object,
             warnings,
-            _folder: folder,
+            _folder: Arc::new(folder),
+        })
+    }
+
+    /// What a program of C needs besides the libraries that every compiler links: an atomic object that no instruction loads is loaded by
+    /// libatomic. A compiler, or a machine, may lack it, and most files need none of it.
+    fn libraries(&self) -> &[&'static str] {
+        const ATOMIC: [&str; 3] = [
+            "-Wl,--push-state,--as-needed",
+            "-latomic",
+            "-Wl,--pop-state",
+        ];
+        self.libraries.get_or_init(|| {
+            let links = || {
+                let folder = scratch()?;
+                let (file, object) = (folder.path().join("atomic.c"), folder.path().join("a.so"));
+                write(&file, "int nothing;\n")?;
+                let (file, object) = (file.to_string_lossy(), object.to_string_lossy());
+                let fixed = ["-fPIC", "-shared", "-o", object.as_ref(), file.as_ref()];
+                self.run(&[&fixed[..], &ATOMIC].concat())
+            };
+            links().map_or(Vec::new(), |_| ATOMIC.to_vec())
         })
     }
 
@@ -370,12 +419,13 @@ impl Judge {
             file_name.as_ref(),
         ];
         args.extend(flags);
+        args.extend(self.libraries());
         self.run(&args)?;
         let io = |source| JudgeError::Io {
             what: format!("a program built by {self}"),
             source,
         };
-        let output = Command::new(&program).output().map_err(io)?;
+        let output = output(Command::new(&program), self.limit).map_err(io)?;
         if !output.status.success() {
             return Err(io(io::Error::other(output.status.to_string())));
         }
@@ -429,7 +479,7 @@ impl Judge {
         let mut command = Command::new(program);
         // Messages are compared and printed: not in the user's language.
         command.args(flags).args(args).env("LC_ALL", "C");
-        program::output(command).map_err(|source| JudgeError::Io {
+        output(command, self.limit).map_err(|source| JudgeError::Io {
             what: program.to_owned(),
             source,
         })
@@ -475,9 +525,8 @@ pub fn count_warnings(messages: &str) -> String {
     }
 }
 
-fn scratch() -> Result<TempDir, JudgeError> {
-    let made = tempfile::Builder::new().prefix("cabi-judge-").tempdir();
-    made.map_err(|source| JudgeError::Io {
+fn scratch() -> Result<Scratch, JudgeError> {
+    Scratch::new().map_err(|source| JudgeError::Io {
         what: "a temporary folder".to_owned(),
         source,
     })

@@ -54,6 +54,7 @@ pub mod probe;
 pub mod report;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod reproduction;
+mod scratch;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod verify;
 #[cfg(all(target_arch = "x86_64", unix))]

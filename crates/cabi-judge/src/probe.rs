@@ -11,7 +11,7 @@ use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, RetAbi, Type, VectorLevel};
 use crate::case::Case;
 use crate::graffiti::{Painter, Pattern, hex};
 use crate::half::{Images, argument_types, has_result};
-use crate::halves::Halves;
+use crate::halves::{Halves, Promise};
 use crate::interop::{Difference, Value};
 
 mod bare;
@@ -109,19 +109,23 @@ impl<'h> Probe<'h> {
             }
         }
         let escape = match case.prototype.noreturn {
-            true => self.halves.escape().ok_or("the C half is incomplete")?,
+            true => self.halves.escape(),
             false => std::ptr::null_mut(),
         };
         let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape);
         let win64 = abi.convention.name == cabi::X86_64_WIN64.name;
-        let _ = self.halves.through(bare::callee(self.level, win64));
+        let callee = bare::callee(self.level, win64);
+        self.halves.prepare(&values.result.bytes, 0);
+        self.halves.check_keeping("the C caller")?;
+        let _ = self.halves.through(callee, Promise::of(abi));
         if !with_room(|| {
             // SAFETY: the bare callee may be called as any type: it writes to the dump alone, and hands a result's address back.
             unsafe { self.halves.call(index, &bytes) }
         }) {
             return Err("the C half has no caller".into());
         }
-        empty_x87();
+        // Not the x87 stack: a bare callee that owes a result there has left one too few.
+        self.halves.check_promises("the C caller", "our callee")?;
         check_arguments(abi, &values.promoted, &Image::of_dump(dumping.image()))
     }
 
@@ -150,7 +154,9 @@ impl<'h> Probe<'h> {
             .halves
             .callee(index)
             .ok_or("the C half has no callee")?;
-        self.halves.prepare(&values.result.bytes);
+        let n_seen = Images::of(&values.types).size;
+        self.halves.prepare(&values.result.bytes, n_seen);
+        let thunk = self.halves.through(callee, Promise::of(abi).unfilled());
         let load = Load {
             image: image.bytes().as_ptr(),
             stack_bytes: area,
@@ -164,9 +170,10 @@ impl<'h> Probe<'h> {
                 bare::caller(self.level),
                 (&raw const load).cast(),
                 memory.as_mut_ptr(),
-                callee,
+                thunk,
             );
         }
+        self.halves.check_promises("our caller", "the C callee")?;
         let dump = Image::of_dump(dumping.image());
         if read {
             self.check_seen(&values)?;
@@ -209,12 +216,6 @@ fn with_room(call: impl FnOnce() -> bool) -> bool {
     let called = call();
     std::hint::black_box(&room);
     called
-}
-
-/// A bare callee that owes an x87 result has left one too few.
-fn empty_x87() {
-    // SAFETY: brings back the state every call begins with.
-    unsafe { core::arch::asm!("fninit", options(nostack, nomem)) }
 }
 
 /// Compares the arguments in `dump` with what `abi` says of them.

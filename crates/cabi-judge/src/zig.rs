@@ -16,12 +16,12 @@ use std::io;
 use std::process::Command;
 
 use cabi::VectorLevel;
-use tempfile::TempDir;
 
 use crate::case::Case;
 use crate::halves::{FRAME, Halves, read_table};
 use crate::interop::Direction;
-use crate::judge::{Built, Judge, JudgeError};
+use crate::judge::{Built, Judge, JudgeError, TIME_LIMIT, output};
+use crate::scratch::Scratch;
 
 mod draft;
 mod functions;
@@ -42,7 +42,7 @@ use maker::Maker;
 pub struct Zig {
     command: Vec<String>,
     version: String,
-    cache: TempDir,
+    cache: Scratch,
 }
 
 /// Which of its code generators.
@@ -143,7 +143,7 @@ impl Zig {
         let mut zig = Self {
             command: command.split_whitespace().map(str::to_owned).collect(),
             version: String::new(),
-            cache: scratch().map_err(|error| error.to_string())?,
+            cache: Scratch::new().map_err(|error| error.to_string())?,
         };
         let output = zig
             .start(&["version"])
@@ -206,11 +206,9 @@ impl Zig {
             .command
             .split_first()
             .map_or(("", &[][..]), |(program, flags)| (program.as_str(), flags));
-        Command::new(program)
-            .args(flags)
-            .args(args)
-            .env("LC_ALL", "C")
-            .output()
+        let mut command = Command::new(program);
+        command.args(flags).args(args).env("LC_ALL", "C");
+        output(command, TIME_LIMIT)
     }
 }
 
@@ -230,10 +228,6 @@ fn layout(built: &Built, draft: &Draft) -> Result<Vec<Fact>, JudgeError> {
         zig,
     });
     Ok(facts.collect())
-}
-
-fn scratch() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix("cabi-zig-").tempdir()
 }
 
 fn io_error(what: &str, source: io::Error) -> JudgeError {

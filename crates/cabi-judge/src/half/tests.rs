@@ -9,7 +9,7 @@ fn arguments_are_filled_from_images() {
     let Some(subject) = subject(text) else { return };
     let case = &subject.cases[0];
     let expected = "\
-void c0_f_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {
+CABI_SYSV void c0_f_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {
   (void)cabi_out;
   (void)cabi_image;
   struct s x; __builtin_memcpy((void *)&x, cabi_image + 0, sizeof x);
@@ -17,6 +17,7 @@ void c0_f_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned c
   void *cabi_a2; __builtin_memcpy((void *)&cabi_a2, cabi_image + 128, sizeof cabi_a2);
   void *cabi_a3; __builtin_memcpy((void *)&cabi_a3, cabi_image + 192, sizeof cabi_a3);
   struct s cabi_r = ((__typeof__(f) *)cabi_f)(x, cabi_a1, cabi_a2, cabi_a3); __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);
+  CABI_SPOIL;
 }
 ";
     assert_eq!(caller_through(case, "c0_"), expected);

@@ -55,7 +55,7 @@ fn callee(case: &Case) -> String {
         String::new()
     };
     format!(
-        "{} {result} {}({}) {{\n{keep}{end}}}\n",
+        "{} {result} {}({}) {{\n{keep}  CABI_SPOIL;\n{end}}}\n",
         case.function.attributes,
         case.function.name,
         list.join(", ")

@@ -36,11 +36,9 @@ impl Import {
         if direction == Direction::Callee {
             return Ok(Self(None));
         }
-        let missing = || Difference::from("the C half has no callee");
-        let callee = ground.halves.callee(plan.index).ok_or_else(missing)?;
-        // An engine may have those of several cases.
+        // What is called is the thunk, which calls the callee: an engine may have those of several cases.
         let name = format!("callee_{}", plan.index);
-        engine.bind(&name, callee)?;
+        engine.bind(&name, ground.halves.thunk())?;
         let id = lower.declare_import(engine, &name, &plan.told)?.id;
         Ok(Self(Some(id)))
     }
@@ -71,12 +69,11 @@ impl Code {
                 id,
             });
         }
-        let missing = || Difference::from("the C half is incomplete");
         let places = Places {
             seen: ground.halves.seen(),
             offsets: &plan.images.offsets,
             given: ground.halves.given(),
-            escape: ground.halves.escape().ok_or_else(missing)?,
+            escape: ground.halves.escape(),
         };
         let id = jit::function(engine, lower, &plan.told, places, variant, twist)?;
         Ok(Self::Callee { variant, id })
@@ -106,7 +103,7 @@ impl Code {
                     Side::End => "objects end at a guard page",
                     Side::Start => "objects start behind a guard page",
                 };
-                let found = call(ground, plan, engine, id, target, variant, round);
+                let found = call(ground, plan, engine, id, variant, round);
                 found.map_err(|found| found.inside(&format!("{how}, forms {variant}, {side}")))
             }
             Self::Callee { variant, id } => {

@@ -1,41 +1,51 @@
-//! A compiler as a process: what it printed and how it ended. One that hangs is ended, and so is one that works when this process is
-//! interrupted.
+//! A compiler, or a program it made, as a process: what it printed and how it ended. One that takes too long is ended, and so is one that works
+//! when this process is interrupted or killed.
 
 use std::io;
 use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
 
-/// Runs `command` to its end.
+use crate::scratch::Scratch;
+
+/// Runs `command` to its end, for at most `limit`. Its temporary files are removed with it.
 ///
 /// # Errors
-/// It cannot be started; it takes longer than any compiler should; an interrupt.
+/// It cannot be started; it takes longer than `limit`; an interrupt.
+pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output> {
+    // A compiler that is ended leaves files behind.
+    let folder = Scratch::new()?;
+    command.env("TMPDIR", folder.path());
+    run(command, limit)
+}
+
 #[cfg(all(target_arch = "x86_64", unix))]
-pub(super) fn output(mut command: Command) -> io::Result<Output> {
+fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     use std::io::{Read, Seek, SeekFrom};
     use std::os::unix::process::CommandExt;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
-    use crate::child::{end_group, was_interrupted};
-
-    /// Minutes for a file of a few thousand lines are a compiler that hangs.
-    const LIMIT: Duration = Duration::from_secs(300);
+    use crate::child::{die_with_parent_in, end_group, was_interrupted};
 
     // Files, not pipes: nobody has to read while it runs.
     let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(std::process::Stdio::null());
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
     // A group of its own: a compiler's driver has children.
-    let mut child = command.process_group(0).spawn()?;
+    command.process_group(0);
+    die_with_parent_in(&mut command, limit);
+    let mut child = command.spawn()?;
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        let late = start.elapsed() >= LIMIT;
+        let late = start.elapsed() >= limit;
         if late || was_interrupted() {
             end_group(&child);
             child.wait()?;
             return Err(if late {
-                io::Error::new(io::ErrorKind::TimedOut, "hangs: more than 5 minutes")
+                let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
+                io::Error::new(io::ErrorKind::TimedOut, why)
             } else {
                 io::Error::new(io::ErrorKind::Interrupted, "interrupted")
             });
@@ -55,12 +65,8 @@ pub(super) fn output(mut command: Command) -> io::Result<Output> {
     })
 }
 
-/// Runs `command` to its end.
-///
-/// # Errors
-/// It cannot be started.
 #[cfg(not(all(target_arch = "x86_64", unix)))]
-pub(super) fn output(mut command: Command) -> io::Result<Output> {
+fn run(mut command: Command, _: Duration) -> io::Result<Output> {
     command.output()
 }
 

@@ -9,7 +9,7 @@ fn warnings_are_counted_by_name() {
 
 #[test]
 fn a_judge_that_is_not_there_is_a_reason() {
-    let why = Judge::new("gcc", "/nonexistent/gcc").unwrap_err();
+    let why = Judge::new("gcc", "/nonexistent/gcc", TIME_LIMIT).unwrap_err();
     assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
 }
 

@@ -1,23 +1,23 @@
 //! One back end at work on one file: what it refuses is dropped, what it does not survive is found by halving.
 
 use cabi::VectorLevel;
-use tempfile::TempDir;
 
 use super::draft::{Draft, Text, last_words};
-use super::{Backend, Mode, Zig, io_error, scratch};
+use super::{Backend, Mode, Zig, io_error};
 use crate::judge::JudgeError;
+use crate::scratch::Scratch;
 
 /// A back end at work, and the folder its files are in.
 pub(super) struct Maker<'a> {
     zig: &'a Zig,
     mode: Mode,
     level: VectorLevel,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl<'a> Maker<'a> {
     pub(super) fn new(zig: &'a Zig, mode: Mode, level: VectorLevel) -> Result<Self, JudgeError> {
-        let folder = scratch().map_err(|source| io_error("a temporary folder", source))?;
+        let folder = Scratch::new().map_err(|source| io_error("a temporary folder", source))?;
         Ok(Self {
             zig,
             mode,
