@@ -20,41 +20,50 @@ pub struct Rooms {
     /// Bytes of a room, whole pages.
     room: usize,
     page: usize,
+    /// Bytes of the whole mapping.
+    len: usize,
 }
 
 impl Rooms {
     /// `n_rooms` rooms for objects of up to `bytes` bytes.
     ///
     /// # Errors
-    /// The system's, if it has no memory.
+    /// The system's, if it has no memory; [`io::ErrorKind::OutOfMemory`] if no address space could hold so much.
     pub fn new(n_rooms: usize, bytes: usize) -> io::Result<Self> {
         // SAFETY: sysconf reads a constant of the system.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-        let room = bytes.max(1).next_multiple_of(page);
-        let len = n_rooms * (room + page) + page;
+        let sizes = || {
+            let room = bytes.max(1).checked_next_multiple_of(page)?;
+            let len = room.checked_add(page)?.checked_mul(n_rooms)?;
+            let len = len.checked_add(page)?;
+            // No object of Rust's is larger.
+            isize::try_from(len).ok().map(|_| (room, len))
+        };
+        let (room, len) = sizes().ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a fresh mapping at an address of the system's choice touches nothing that exists.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let base = base.cast::<u8>();
+        let rooms = Self {
+            base: base.cast(),
+            n_rooms,
+            room,
+            page,
+            len,
+        };
         for i in 0..n_rooms {
-            // SAFETY: the room lies inside the mapping made above: i < n_rooms.
+            // SAFETY: the room lies inside the mapping made above: i < n_rooms, and no sum is larger than `len`.
             let failed = unsafe {
-                let start = base.add(page + i * (room + page));
+                let start = rooms.base.add(page + i * (room + page));
                 libc::mprotect(start.cast(), room, libc::PROT_READ | libc::PROT_WRITE) != 0
             };
             if failed {
                 return Err(io::Error::last_os_error());
             }
         }
-        Ok(Self {
-            base,
-            n_rooms,
-            room,
-            page,
-        })
+        Ok(rooms)
     }
 
     /// The address of an object of `size` bytes in room `index`, at one end of it. `None` if there is no such room, or too little of it.
@@ -92,8 +101,39 @@ impl Rooms {
 
 impl Drop for Rooms {
     fn drop(&mut self) {
-        let len = self.n_rooms * (self.room + self.page) + self.page;
         // SAFETY: the mapping made in `new`, and all addresses given out were documented to lie in it.
-        unsafe { libc::munmap(self.base.cast(), len) };
+        unsafe { libc::munmap(self.base.cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_address_space_holds_is_refused() {
+        for (n_rooms, bytes) in [
+            (1 << 51, 1),
+            (1, usize::MAX),
+            (1, usize::MAX - 4096),
+            (usize::MAX, usize::MAX),
+            (1 << 50, 4096),
+        ] {
+            let refused = Rooms::new(n_rooms, bytes).map(|_| ()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory, "{n_rooms} {bytes}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_outside_a_room() {
+        let rooms = Rooms::new(2, 1).unwrap();
+        for side in [Side::Start, Side::End] {
+            assert!(rooms.object(1, 1, side).is_some());
+            assert!(rooms.object(2, 1, side).is_none());
+            assert!(rooms.object(usize::MAX, 1, side).is_none());
+            assert!(rooms.object(0, usize::MAX, side).is_none());
+            assert!(rooms.put(0, &[1, 2, 3], side).is_some());
+            assert_eq!(rooms.get(0, 3, side).unwrap(), [1, 2, 3]);
+        }
     }
 }
