@@ -89,6 +89,7 @@ mod suite {
             }
         }
         controls(&rooms, &mut report)?;
+        children(&mut report);
         report.note(format!(
             "{} types and places x {} engine settings, {calls} calls",
             cases.len(),
@@ -101,7 +102,7 @@ mod suite {
         } else {
             "FAILED"
         };
-        let passed = (cases.len() * settings.len() + 4).saturating_sub(n_failed);
+        let passed = (cases.len() * settings.len() + 7).saturating_sub(n_failed);
         println!(
             "test result: {word}. {passed} passed; {n_failed} failed; 0 ignored; 0 measured; 0 filtered out"
         );
@@ -248,6 +249,59 @@ mod suite {
             Some(at) => Err(format!("byte {at} beside the object was written")),
             None => Ok(()),
         }
+    }
+
+    /// What [`child::run`] promises of children that do not end as they should, and of what is not its own.
+    fn children(report: &mut Report) {
+        let mut check = |name: &str, found: Result<(), String>| {
+            report.outcome("guard child", name, found);
+        };
+        let exits = child::run(&[3], 1, |_, index| {
+            if index == 1 {
+                std::process::exit(0);
+            }
+            Outcome::Passed(1)
+        });
+        let expected = [
+            Outcome::Passed(1),
+            Outcome::Crashed("exit code 0".to_owned()),
+            Outcome::Passed(1),
+        ];
+        check(
+            "a case ends its process early",
+            match exits {
+                Ok(found) if found == [expected] => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+
+        let foreign = std::process::Command::new("true").spawn();
+        let run = child::run(&[1, 1], 2, |_, _| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            Outcome::Passed(1)
+        });
+        let waited = foreign.and_then(|mut foreign| foreign.wait());
+        check(
+            "a child of somebody else's is left to him",
+            match (run, waited) {
+                (Ok(_), Ok(status)) if status.success() => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || stopped.recv());
+        let refused = child::run(&[1], 1, |_, _| Outcome::Passed(1));
+        drop(stop);
+        let _ = thread.join();
+        let again = child::run(&[1], 1, |_, _| Outcome::Passed(1));
+        check(
+            "several threads are refused",
+            match (refused, again) {
+                (Err(why), Ok(_)) if why.to_string().contains("2 threads") => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
     }
 
     /// One byte too many, read and written, behind and before an object: each must end its child.

@@ -1,6 +1,8 @@
 //! The options that name compilers to judge with, and what stands behind them.
 
 use cabi::Policy;
+use std::time::Duration;
+
 use cabi_judge::judge::{Bench, Judge, judges_required};
 use cabi_judge::verify::Compiler;
 use clap::Args;
@@ -19,6 +21,9 @@ pub(crate) struct Compilers {
     /// Processes at once, 1 to 1024; usually one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// Seconds that a compiler may take for one file; one that takes longer hangs, and is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    compile_timeout: u32,
 }
 
 /// Known compilers that are not here, with the reasons.
@@ -30,8 +35,9 @@ impl Compilers {
     /// # Errors
     /// Why there is none, or why one that was named cannot judge.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Absent), String> {
+        let limit = Duration::from_secs(self.compile_timeout.into());
         let (found, absent) = if self.cc.is_empty() {
-            let bench = Bench::find();
+            let bench = Bench::find_within(limit);
             (bench.judges, bench.absent)
         } else {
             let named = self.cc.iter().enumerate().map(|(at, command)| {
@@ -39,7 +45,7 @@ impl Compilers {
                 if self.cc.iter().take(at).any(|other| other == command) {
                     return Err(format!("`{command}` is named twice"));
                 }
-                Judge::of_command(command)
+                Judge::within(limit, command)
             });
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };

@@ -310,3 +310,235 @@ fn an_interrupt_leaves_nothing_behind() {
     assert_eq!(child.wait().unwrap().code(), Some(2));
     assert!(is_empty());
 }
+
+/// A control: gcc under `command` differs in the header `text`, and the report says so.
+fn control_of(text: &str, command: &str, hook: &str, says: &[&str]) {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("calls.h", text);
+    write("hook.h", hook);
+    let hook = folder.path().join("hook.h");
+    let command = command.replace("HOOK", &hook.display().to_string());
+    let output = verify(
+        folder.path(),
+        &["--types=false", "--cc", &command, "calls.h"],
+    );
+    let text = printed(&output, 1);
+    for says in says {
+        assert!(text.contains(says), "{command}: {says}: {text}");
+    }
+}
+
+const CALLS: &str = "long f(long x); void g(int x); double h(double x);\n";
+
+#[test]
+fn registers_that_a_callee_spoils_are_noticed() {
+    for (flag, register) in [
+        ("-fcall-used-rbx", "rbx"),
+        ("-fcall-used-r12", "r12"),
+        ("-O0 -fcall-used-r15", "r15"),
+        ("-O2 -fcall-used-r13", "r13"),
+    ] {
+        let callee = format!("the C callee changes {register}, which is its caller's: 0x");
+        let caller = format!("the C caller changes {register}, which is its caller's: 0x");
+        control_of(CALLS, &format!("gcc {flag}"), "", &[&callee, &caller]);
+    }
+}
+
+#[test]
+fn registers_that_a_caller_takes_for_kept_are_noticed() {
+    for (flag, register) in [
+        ("-fcall-saved-rdi", "rdi"),
+        ("-fcall-saved-r8", "r8"),
+        ("-fcall-saved-xmm8", "an xmm register"),
+    ] {
+        let says = format!(
+            "the C caller loses a value that it keeps during the call: it relies on {register}, which the callee may change"
+        );
+        control_of(CALLS, &format!("gcc {flag}"), "", &[&says]);
+    }
+}
+
+#[test]
+fn control_words_and_the_direction_flag_are_noticed() {
+    let hook = |after: &str| {
+        format!("#define __builtin_memcpy(d, s, n) (__builtin_memmove(d, s, n), ({{ {after} }}))\n")
+    };
+    let flip = |store: &str, load: &str, ty: &str, bit: &str| {
+        hook(&format!(
+            "{ty} cabi_m; __asm__ volatile(\"{store} %0\" : \"=m\"(cabi_m)); cabi_m ^= {bit}; __asm__ volatile(\"{load} %0\" : : \"m\"(cabi_m));"
+        ))
+    };
+    for (hook, what) in [
+        (
+            flip("stmxcsr", "ldmxcsr", "unsigned", "0x8000"),
+            "changes control bits of MXCSR, which is its caller's: 0x1f80 became 0x9f80",
+        ),
+        (
+            flip("fnstcw", "fldcw", "unsigned short", "0x100"),
+            "changes the x87 control word, which is its caller's: 0x37f became 0x27f",
+        ),
+        (
+            hook("__asm__ volatile(\"std\");"),
+            "returns with the direction flag set",
+        ),
+    ] {
+        let callee = format!("the C callee {what}");
+        control_of("void g(int x);\n", "gcc -include HOOK", &hook, &[&callee]);
+    }
+}
+
+#[test]
+fn a_large_record_that_a_callee_does_not_write_is_noticed() {
+    // All but the first 8 KiB are left out in every other pair of calls, so that right bytes are there from the one before.
+    let hook = "static unsigned cabi_times;
+#define __builtin_memcpy(d, s, n) __builtin_memmove(d, s, (#d)[5] == 's' && (n) > 8192 && (cabi_times++ & 2) ? 8192 : (n))
+";
+    control_of(
+        "struct big { char a[10000]; }; void f(struct big x);\n",
+        "gcc -include HOOK",
+        hook,
+        &["argument 0 in C: byte 8192 is ee, expected 10"],
+    );
+}
+
+#[test]
+fn atomic_objects_that_need_a_library_are_loaded() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let text = "_Atomic __int128 f(_Atomic __int128 x);\n";
+    std::fs::write(folder.path().join("atomic.h"), text).unwrap();
+    let text = printed(&verify(folder.path(), &["--cc", "gcc", "atomic.h"]), 0);
+    assert!(text.contains("2 of 2 cases pass"), "{text}");
+}
+
+#[test]
+fn code_under_test_runs_in_children_only() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let early =
+        "void _exit(int);\nstatic void __attribute__((constructor)) early(void) { _exit(0); }\n";
+    write("early.h", &format!("{early}int f(int x);\n"));
+    let hook = folder.path().join("early.h");
+    let command = format!("gcc -include {}", hook.display());
+    for args in [
+        &["--cc", "gcc", "early.h"][..],
+        &["--cc", &command, "own.h"],
+    ] {
+        let output = verify(folder.path(), args);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        let says = "cannot be loaded: that ends the process, exit code 0";
+        assert!(text.contains(says), "{args:?}: {text}");
+    }
+    // The loader's own words.
+    write(
+        "missing.h",
+        "int f(int x);\nvoid nowhere(void);\nstatic void (*const at)(void) __attribute__((used)) = nowhere;\n",
+    );
+    let output = verify(folder.path(), &["--cc", "gcc", "missing.h"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("undefined symbol: nowhere"), "{text}");
+}
+
+#[test]
+fn a_file_that_cannot_be_loaded_costs_its_own_case_only() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    // What is written down of one argument, by its name, needs a function that is nowhere.
+    let hook = "void nowhere(void);
+#define __builtin_memcpy(d, s, n) (__builtin_choose_expr(sizeof(#s) == sizeof \"(void *)&the_culprit\", nowhere(), (void)0), __builtin_memmove(d, s, n))
+";
+    write("hook.h", hook);
+    write(
+        "three.h",
+        "long one(long x);\nlong two(long the_culprit);\nlong three(long y);\n",
+    );
+    let hook = folder.path().join("hook.h");
+    let command = format!("gcc -include {}", hook.display());
+    let output = verify(folder.path(), &["--cc", &command, "three.h"]);
+    let text = printed(&output, 1);
+    assert!(text.contains("4 of 4 cases pass"), "{text}");
+    assert!(
+        text.contains("two: the compiled C code cannot be loaded"),
+        "{text}"
+    );
+    assert!(text.contains("undefined symbol: nowhere"), "{text}");
+}
+
+#[test]
+fn a_compiler_that_hangs_is_ended_in_time() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder();
+    let slow = folder.path().join("slow");
+    let script = "#!/bin/sh\ncase \"$*\" in *-shared*) sleep 1000;; esac\nexec gcc \"$@\"\n";
+    std::fs::write(&slow, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&slow, mode).unwrap();
+    let slow = slow.display().to_string();
+    let args = ["--compile-timeout", "1", "--cc", &slow, "own.h"];
+    let output = verify(folder.path(), &args);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("hangs: it was ended after 1 seconds"),
+        "{text}"
+    );
+}
+
+/// The command lines of processes that name `folder`.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let folder = folder.to_string_lossy().into_owned();
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(&folder)).collect()
+}
+
+#[test]
+fn what_a_killed_run_leaves_is_gone_with_the_next_one() {
+    if !here("gcc") {
+        return;
+    }
+    let (folder, scratch) = (folder(), tempfile::tempdir().unwrap());
+    let is_empty = || std::fs::read_dir(scratch.path()).unwrap().next().is_none();
+    let run = |header: &str| {
+        Command::new(env!("CARGO_BIN_EXE_cabi"))
+            .args(["verify", "--cc", "gcc", header])
+            .current_dir(folder.path())
+            .env("TMPDIR", scratch.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut child = run("stdlib.h");
+    while processes_in(scratch.path()).is_empty() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!is_empty(), "nobody was left to remove it");
+    // What a compiler's driver has started ends by itself.
+    let start = std::time::Instant::now();
+    while !processes_in(scratch.path()).is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(run("own.h").wait().unwrap().code(), Some(0));
+    assert!(is_empty());
+}

@@ -120,7 +120,11 @@ mod tests {
             (1 << 50, 4096),
         ] {
             let refused = Rooms::new(n_rooms, bytes).map(|_| ()).unwrap_err();
-            assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory, "{n_rooms} {bytes}");
+            assert_eq!(
+                refused.kind(),
+                io::ErrorKind::OutOfMemory,
+                "{n_rooms} {bytes}"
+            );
         }
     }
 

@@ -169,7 +169,7 @@ impl Halves {
     /// loaded.
     ///
     /// # Errors
-    /// [`JudgeError::Io`] if it cannot, with the loader's reason or what became of the child.
+    /// [`JudgeError::Unloadable`] if it cannot; [`JudgeError::Io`] if no child can be made.
     pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, JudgeError> {
         let names = cases.iter().map(|case| case.function.name.clone());
         Self::checked(built, names.collect())
@@ -192,23 +192,27 @@ impl Halves {
             promise: Cell::new(None),
             crossing: Cell::new(None),
         };
-        let io = |why: String| JudgeError::Io {
-            what: "the compiled C code".to_owned(),
-            source: std::io::Error::other(why),
+        let what = "the compiled C code".to_owned();
+        let unloadable = |why| JudgeError::Unloadable {
+            what: what.clone(),
+            why,
         };
         let tried = child::run(&[1], 1, |_, _| match halves.loaded() {
             Ok(_) if works(&halves) => Outcome::Passed(1),
             Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
-            Err(why) => Outcome::Failed(format!("cannot be loaded: {why}")),
+            Err(why) => Outcome::Failed(why.to_owned()),
         });
         match tried.map(|outcomes| outcomes.into_iter().flatten().next()) {
             Ok(Some(Outcome::Passed(_))) => Ok(halves),
-            Ok(Some(Outcome::Failed(why) | Outcome::Refused(why))) => Err(io(why)),
+            Ok(Some(Outcome::Failed(why) | Outcome::Refused(why))) => Err(unloadable(why)),
             Ok(Some(Outcome::Crashed(why))) => {
-                Err(io(format!("loading it ends the process: {why}")))
+                Err(unloadable(format!("that ends the process, {why}")))
             }
-            Ok(None) => Err(io("nothing became of it".to_owned())),
-            Err(error) => Err(io(error.to_string())),
+            Ok(None) => Err(unloadable("nothing became of it".to_owned())),
+            Err(source) => Err(JudgeError::Io {
+                what: what.clone(),
+                source,
+            }),
         }
     }
 
@@ -230,9 +234,9 @@ impl Halves {
         let built = judge.build(FRAME, &["-w"])?;
         match Self::checked_by(&built, Vec::new(), Self::finds_itself) {
             Ok(_) => Ok(()),
-            Err(JudgeError::Io { source, .. }) => Err(JudgeError::Io {
+            Err(JudgeError::Unloadable { why, .. }) => Err(JudgeError::Unloadable {
                 what: format!("code by {}", judge.command()),
-                source,
+                why,
             }),
             Err(other) => Err(other),
         }

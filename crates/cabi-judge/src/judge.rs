@@ -64,6 +64,13 @@ pub enum JudgeError {
         /// What it printed.
         messages: String,
     },
+    /// What the compiler made cannot be loaded.
+    Unloadable {
+        /// What it was made for.
+        what: String,
+        /// The loader's reason, or what became of the process that tried.
+        why: String,
+    },
 }
 
 impl fmt::Display for JudgeError {
@@ -73,6 +80,7 @@ impl fmt::Display for JudgeError {
             Self::Refused { judge, messages } => {
                 write!(f, "{judge} refuses: {}", first_error(messages))
             }
+            Self::Unloadable { what, why } => write!(f, "{what} cannot be loaded: {why}"),
         }
     }
 }
@@ -81,7 +89,7 @@ impl std::error::Error for JudgeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::Unloadable { .. } => None,
         }
     }
 }

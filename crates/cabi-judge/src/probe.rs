@@ -28,6 +28,9 @@ const MAX_BYTES: usize = BYTES - STACK;
 /// The largest alignment of a result in memory, in bytes, for which the probe finds a place.
 const MAX_ALIGN: usize = 1 << 20;
 
+/// The largest alignment of an argument area: the stack must have room for it.
+const MAX_STACK_ALIGN: u32 = 1 << 16;
+
 /// Bytes above the argument area in which a caller may keep copies whose addresses it passes.
 const FRAME_BYTES: usize = 4096;
 
@@ -138,7 +141,7 @@ impl<'h> Probe<'h> {
         let size = values.result.bytes.len();
         let area = abi.area_bytes.next_multiple_of(8);
         let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
-        if area > MAX_BYTES as u64 || align > MAX_ALIGN {
+        if area > MAX_BYTES as u64 || align > MAX_ALIGN || abi.area_align > MAX_STACK_ALIGN {
             return Err("more bytes in memory than the probe looks at".into());
         }
         let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];

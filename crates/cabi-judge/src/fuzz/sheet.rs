@@ -103,6 +103,14 @@ impl Sheet {
         }
     }
 
+    /// Fails all entries that are left, for the same reason.
+    pub(super) fn fail_all(&mut self, why: &str) {
+        let failed = self.entries.iter();
+        let failed = failed.map(|entry| (entry.index, Verdict::Differs(why.to_owned().into())));
+        let failed = failed.collect();
+        self.decide_all(failed);
+    }
+
     /// A sheet of the one entry with this number.
     pub(super) fn alone(&self, index: usize) -> Self {
         let mine = self.entries.iter().filter(|entry| entry.index == index);

@@ -219,8 +219,15 @@ pub(super) fn play(
     calls: &Calls<'_>,
 ) -> Result<Vec<Vec<Judged>>, String> {
     let (mut played, mut all, mut of_sheet) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, compiled) in sheets.into_iter().enumerate() {
-        let loaded = compiled.load().map_err(|error| error.to_string())?;
+    for (number, mut compiled) in sheets.into_iter().enumerate() {
+        let loaded = match compiled.load() {
+            Ok(loaded) => loaded,
+            Err(error @ JudgeError::Unloadable { .. }) => {
+                compiled.sheet.fail_all(&error.to_string());
+                None
+            }
+            Err(error) => return Err(error.to_string()),
+        };
         of_sheet.extend(loaded.iter().map(|_| number));
         all.extend(loaded);
         played.push((compiled.sheet, Vec::new()));

@@ -169,8 +169,8 @@ pub fn compile<'a>(
         let Some(from) = batches.get(batch) else {
             continue;
         };
-        for (cases, built) in made {
-            match built.and_then(|built| Halves::of_built(&built, &cases)) {
+        for (cases, halves) in load_some(from, made) {
+            match halves {
                 Ok(halves) => loaded.push(load(batch, from, &cases, halves)),
                 Err(why) => refused.push(Refused { batch, cases, why }),
             }
@@ -231,6 +231,38 @@ fn compile_some<'a>(batch: &Batch<'a>, cases: &[&'a Case], made: &mut Vec<Compil
         }
         result => made.push((cases.to_vec(), result)),
     }
+}
+
+type Halved<'a> = (Vec<&'a Case>, Result<Halves, JudgeError>);
+
+/// Loads what was made of a batch. Of a file that cannot be loaded each half is compiled for itself, unless there is none without cases either.
+fn load_some<'a>(batch: &Batch<'a>, made: Vec<Compiled<'a>>) -> Vec<Halved<'a>> {
+    let judge = &batch.compiler.judge;
+    let mut loads_without = None;
+    let mut has_culprit = || {
+        *loads_without.get_or_insert_with(|| {
+            let built = Halves::compile_behind(judge, batch.flags, batch.preamble, &[]);
+            built
+                .and_then(|built| Halves::of_built(&built, &[]))
+                .is_ok()
+        })
+    };
+    let (mut all, mut left) = (Vec::new(), made);
+    left.reverse();
+    while let Some((cases, built)) = left.pop() {
+        let halves = built.and_then(|built| Halves::of_built(&built, &cases));
+        match halves {
+            Err(JudgeError::Unloadable { .. }) if cases.len() > 1 && has_culprit() => {
+                let (first, second) = cases.split_at(cases.len() / 2);
+                let mut again = Vec::new();
+                compile_some(batch, first, &mut again);
+                compile_some(batch, second, &mut again);
+                left.extend(again.into_iter().rev());
+            }
+            halves => all.push((cases, halves)),
+        }
+    }
+    all
 }
 
 /// Makes the calls of all cases between C and Cranelift in child processes, in both directions. What comes back stands in the order of
