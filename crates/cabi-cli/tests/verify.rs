@@ -317,7 +317,9 @@ fn control_of(text: &str, command: &str, hook: &str, says: &[&str]) {
         return;
     }
     let folder = folder();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
     write("calls.h", text);
     write("hook.h", hook);
     let hook = folder.path().join("hook.h");
@@ -500,7 +502,7 @@ fn a_compiler_that_hangs_is_ended_in_time() {
 /// The command lines of processes that name `folder`.
 fn processes_in(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy().into_owned();
-    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
     let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines.filter(|line| line.contains(&folder)).collect()

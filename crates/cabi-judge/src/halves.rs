@@ -7,7 +7,7 @@
 //!
 //! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::case::Case;
 use crate::child::{self, Outcome};
@@ -35,9 +35,9 @@ pub const BUFFER: usize = 1 << 18;
 pub struct Halves {
     built: Built,
     names: Vec<String>,
-    loaded: OnceCell<Result<Loaded, String>>,
+    loaded: OnceCell<Result<Box<Loaded>, String>>,
     promise: Cell<Option<Promise>>,
-    crossing: Cell<Option<Crossing>>,
+    crossing: RefCell<Option<Box<Crossing>>>,
 }
 
 /// The library, and the buffers of FRAME in it.
@@ -190,7 +190,7 @@ impl Halves {
             names,
             loaded: OnceCell::new(),
             promise: Cell::new(None),
-            crossing: Cell::new(None),
+            crossing: RefCell::new(None),
         };
         let what = "the compiled C code".to_owned();
         let unloadable = |why| JudgeError::Unloadable {
@@ -221,9 +221,12 @@ impl Halves {
         let loaded = self.loaded.get_or_init(|| {
             // SAFETY: whoever uses halves wants to run what the compiler made.
             let opened = unsafe { Loaded::open(&self.built) };
-            opened.map_err(|error| data::reason(&error))
+            opened.map(Box::new).map_err(|error| data::reason(&error))
         });
-        loaded.as_ref().map_err(String::as_str)
+        match loaded {
+            Ok(loaded) => Ok(loaded),
+            Err(why) => Err(why),
+        }
     }
 
     /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
@@ -354,7 +357,7 @@ impl Halves {
     /// What the thunk saw at its last call, if there was one.
     #[must_use]
     pub fn registers(&self) -> Option<Registers> {
-        let [call, after] = self.crossing.get()?.images();
+        let [call, after] = self.crossing.borrow().as_ref()?.images();
         Some(Registers {
             rax: call.rax,
             rdi: call.rdi,
@@ -387,7 +390,7 @@ impl Halves {
         };
         // SAFETY: the caller's.
         let crossing = unsafe { boundary::call(shim, args, ret, callee, promise) };
-        self.crossing.set(Some(crossing));
+        *self.crossing.borrow_mut() = Some(Box::new(crossing));
     }
 
     /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given. Says whether there
@@ -417,7 +420,8 @@ impl Halves {
     /// # Errors
     /// What they did not keep.
     pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
-        let crossing = self.crossing.get();
+        let crossing = self.crossing.borrow();
+        let crossing = crossing.as_ref();
         crossing.map_or(Ok(()), |crossing| crossing.check(caller, callee))
     }
 
@@ -426,7 +430,8 @@ impl Halves {
     /// # Errors
     /// Which registers of it are not.
     pub fn check_x87(&self) -> Result<(), String> {
-        let crossing = self.crossing.get();
+        let crossing = self.crossing.borrow();
+        let crossing = crossing.as_ref();
         crossing.map_or(Ok(()), |crossing| crossing.check_x87())
     }
 

@@ -236,7 +236,6 @@ pub(super) unsafe fn call(
 }
 
 /// What was seen at one call of `enter`, and at the thunk's last one.
-#[derive(Clone, Copy)]
 pub(super) struct Crossing {
     state: State,
     promise: Promise,
