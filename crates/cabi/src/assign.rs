@@ -1,79 +1,21 @@
 //! Runs a convention's rules over groups. This is the only place where registers and stack slots are counted.
 
+mod state;
+mod whole;
+
+pub(crate) use self::state::MAX_AREA;
+pub use self::state::State;
+use self::whole::{Slot, pointer_group};
 use crate::explain::Tracer;
 use crate::fn_abi::{Loc, Place, Placed, PlacedPart};
 use crate::reg::{Bank, Reg};
-use crate::rules::{ArgFlags, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule};
-
-/// What is used up so far. `Copy`: trying a group and going back is an assignment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct State {
-    /// One bit per register.
-    used: u64,
-    /// Bytes of the argument area in use.
-    stack: u64,
-    /// Greatest alignment of a value in the area, in bytes.
-    align: u32,
-    /// Integer registers that were free when an attempt used them up.
-    burnt: u8,
-    /// Whether an argument or the result took an integer register that the compiler did not count.
-    miscounted: bool,
-}
-
-/// The most a signature's arguments may take of the stack, in bytes.
-const MAX_AREA: u64 = 1 << 31;
-
-impl State {
-    pub(crate) fn new(convention: &Convention) -> Self {
-        Self {
-            used: 0,
-            stack: u64::from(convention.shadow_space),
-            align: convention.stack_align,
-            burnt: 0,
-            miscounted: false,
-        }
-    }
-
-    /// Whether `reg` is free.
-    #[must_use]
-    pub fn is_free(&self, reg: Reg) -> bool {
-        self.used & reg.bit() == 0
-    }
-
-    /// Uses `reg` up.
-    pub fn take(&mut self, reg: Reg) {
-        self.used |= reg.bit();
-    }
-
-    /// Uses up the next slot that is a multiple of `size` bytes for `bytes` bytes, aligned to `align`; its offset.
-    pub fn take_stack(&mut self, bytes: u64, size: u32, align: u32) -> Option<u64> {
-        let offset = self.stack.checked_next_multiple_of(u64::from(align))?;
-        let bytes = bytes.checked_next_multiple_of(u64::from(size))?;
-        self.stack = offset.checked_add(bytes).filter(|end| *end <= MAX_AREA)?;
-        self.align = self.align.max(align);
-        Some(offset)
-    }
-
-    /// Notes that the compiler does not count what is taken next, if it does not count what led to `after`.
-    pub(crate) fn miscount_as(&mut self, after: Self) {
-        self.miscounted |= after.miscounted;
-    }
-
-    /// Number of registers of `bank` used.
-    #[must_use]
-    pub fn count(&self, bank: Bank) -> u8 {
-        // At most 64.
-        u8::try_from((self.used & bank.bits()).count_ones()).unwrap_or(u8::MAX)
-    }
-
-    /// Bytes and alignment of the argument area so far.
-    pub(crate) fn area(&self) -> (u64, u32) {
-        (self.stack, self.align)
-    }
-}
+use crate::rules::{ArgFlags, Convention, CustomFn, Group, GroupKind, Part, PartType, Role, Rule};
 
 /// Why a value cannot be placed.
 pub(crate) struct NoPlace(pub(crate) &'static str);
+
+/// [`MAX_AREA`] in words.
+pub(crate) const TOO_MUCH_STACK: &str = "the arguments take more than 2 GiB of stack";
 
 const MISCOUNTED: NoPlace = NoPlace(
     "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
@@ -83,14 +25,29 @@ const MISCOUNTED: NoPlace = NoPlace(
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
 const MAX_NESTING: u8 = 16;
 
+/// How often the rules of one value may go on with another list.
+const MAX_DELEGATIONS: u32 = 1 << 12;
+
+const TOO_DEEP: NoPlace = NoPlace(
+    "lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 times",
+);
+
 /// Runs the lists of one signature.
 pub(crate) struct Assigner<'t, 'v> {
     pub(crate) convention: &'static Convention,
     pub(crate) variadic: bool,
     pub(crate) state: State,
     pub(crate) tracer: &'v mut Tracer<'t>,
+    /// A pointer of the target, as a part.
+    pointer: PartType,
+    /// The state in which the value that is being placed found it: where a group that does not fit goes back to.
+    before: State,
     /// What a custom rule decided.
     custom: Option<Place>,
+    /// How often rules of this value went on with another list.
+    delegations: u32,
+    /// Whether rules are only asked where a part would go: functions are not called.
+    asking: bool,
 }
 
 /// The value that rules are run for.
@@ -104,33 +61,52 @@ struct Value<'g> {
 enum Outcome<'r> {
     /// A register, or two that hold the same; the part sits there as this type.
     Located(Loc, PartType),
-    /// This rule places the value as a whole; the rules behind it may place a pointer to it.
-    Whole(&'r Rule, &'r [Rule]),
+    /// This rule places the value as a whole; the rules after it may place a pointer to it. The part that came here has become this type.
+    Whole(&'r Rule, &'r [Rule], Option<PartType>),
     /// A custom rule placed the value.
     Custom,
     /// No rule placed it.
     Nowhere,
+    /// The rules cannot be run.
+    Refused(NoPlace),
 }
 
 impl<'t, 'v> Assigner<'t, 'v> {
     pub(crate) fn new(
         convention: &'static Convention,
         variadic: bool,
+        pointer: PartType,
         tracer: &'v mut Tracer<'t>,
     ) -> Self {
+        let state = State::new(convention);
         Self {
             convention,
             variadic,
-            state: State::new(convention),
+            state,
             tracer,
+            pointer,
+            before: state,
             custom: None,
+            delegations: 0,
+            asking: false,
         }
+    }
+
+    /// Places the hidden pointer to a result by `rules`.
+    ///
+    /// # Errors
+    /// As [`Assigner::place`].
+    pub(crate) fn place_sret(&mut self, rules: &'static [Rule]) -> Result<Option<Loc>, NoPlace> {
+        let mut group = pointer_group(self.pointer);
+        group.flags = ArgFlags::SRET;
+        let place = self.place(rules, &group, Role::Named)?;
+        Ok(place.as_ref().and_then(Place::as_pointer))
     }
 
     /// Places one value by `rules`; `None` if no rule has a place for it.
     ///
     /// # Errors
-    /// [`NoPlace`]: the argument area grows out of bounds, or no rule describes what a compiler does.
+    /// [`NoPlace`]: the argument area grows out of bounds, no rule describes what a compiler does, or the rules refer to themselves.
     pub(crate) fn place(
         &mut self,
         rules: &'static [Rule],
@@ -141,13 +117,16 @@ impl<'t, 'v> Assigner<'t, 'v> {
             return Ok(Some(Place::Ignore));
         }
         let value = Value { group, role };
+        self.delegations = 0;
         if group.kind != GroupKind::Registers || group.parts.is_empty() {
             self.state.miscounted |= group.miscounted;
+            self.before = self.state;
             let outcome = self.run(rules, value, None, 0);
-            return self.whole(outcome, value);
+            return self.whole(rules, outcome, value);
         }
         self.count_burnt(group)?;
-        let before = self.state;
+        self.before = self.state;
+        let was_miscounted = self.state.miscounted;
         let mut placed = Placed::new();
         for part in &group.parts {
             match self.run(rules, value, Some(part.ty), 0) {
@@ -157,26 +136,25 @@ impl<'t, 'v> Assigner<'t, 'v> {
                         loc,
                     });
                 }
-                Outcome::Whole(
-                    Rule::AssignToStack { size, align } | Rule::PassByVal { size, align },
-                    _,
-                ) if group.may_split => {
-                    let offset = self.stack(u64::from(part.size), *size, *align)?;
-                    placed.push(PlacedPart {
-                        part: *part,
-                        loc: Loc::Stack(offset),
-                    });
+                Outcome::Whole(rule, _, ty)
+                    if group.may_split
+                        && let Some(slot) = Slot::of(rule) =>
+                {
+                    let ty = ty.unwrap_or(part.ty);
+                    placed.push(self.part_on_stack(part, ty, group.align, slot)?);
                 }
+                // It was given the state as it was before the group, and what it made of it stands.
+                Outcome::Custom => return Ok(self.custom.take()),
                 outcome => {
-                    if group.miscounted || (before.miscounted && group.parts.len() > 1) {
+                    if group.miscounted || (was_miscounted && group.parts.len() > 1) {
                         return Err(MISCOUNTED);
                     }
-                    self.revert(before, group, !placed.is_empty());
-                    return self.whole(outcome, value);
+                    self.revert(group, !placed.is_empty());
+                    return self.whole(rules, outcome, value);
                 }
             }
         }
-        if before.miscounted {
+        if was_miscounted {
             self.check_miscounted(rules, value)?;
         }
         self.state.miscounted |= group.miscounted;
@@ -193,22 +171,34 @@ impl<'t, 'v> Assigner<'t, 'v> {
         let Some(part) = value.group.parts.iter().find(is_vector) else {
             return Ok(());
         };
-        // Only asked: no register is taken, and no explanation tells of it.
-        let (before, log) = (self.state, self.tracer.pause());
-        let is_left = matches!(
-            self.run(rules, value, Some(part.ty), 0),
-            Outcome::Located(..)
-        );
-        self.state = before;
-        self.tracer.resume(log);
+        let outcome = self.ask(rules, value, part.ty, |_| ());
+        let is_left = matches!(outcome, Outcome::Located(..));
         is_left.then_some(()).ok_or(MISCOUNTED)
+    }
+
+    /// Where the list would send a part, had `prepare` been done to the state. Only asked: nothing is taken, and no explanation tells of it.
+    fn ask<'r>(
+        &mut self,
+        rules: &'r [Rule],
+        value: Value<'_>,
+        ty: PartType,
+        prepare: impl FnOnce(&mut State),
+    ) -> Outcome<'r> {
+        let (state, log) = (self.state, self.tracer.pause());
+        self.asking = true;
+        prepare(&mut self.state);
+        let outcome = self.run(rules, value, Some(ty), 0);
+        self.asking = false;
+        self.state = state;
+        self.tracer.resume(log);
+        outcome
     }
 
     /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its
     /// registers where the convention says so.
-    fn revert(&mut self, before: State, group: &Group, took_some: bool) {
+    fn revert(&mut self, group: &Group, took_some: bool) {
         if took_some {
-            self.state = before;
+            self.state = self.before;
             self.tracer
                 .note("not every part found a register: those taken are free again");
         }
@@ -244,56 +234,6 @@ impl<'t, 'v> Assigner<'t, 'v> {
         Ok(())
     }
 
-    /// Does what a rule for the whole value says.
-    fn whole(&mut self, outcome: Outcome<'_>, value: Value<'_>) -> Result<Option<Place>, NoPlace> {
-        let (rule, rest) = match outcome {
-            Outcome::Whole(rule, rest) => (rule, rest),
-            Outcome::Custom => return Ok(self.custom.take()),
-            Outcome::Located(..) | Outcome::Nowhere => return Ok(None),
-        };
-        match *rule {
-            Rule::AssignToStack { size, align } | Rule::PassByVal { size, align } => {
-                self.block(value.group, size, align).map(Some)
-            }
-            Rule::AssignToStackWithShadow {
-                size,
-                align,
-                shadow,
-            } => {
-                shadow.iter().for_each(|burnt| self.state.take(*burnt));
-                self.block(value.group, size, align).map(Some)
-            }
-            Rule::PassIndirect { align } => {
-                let align = value.group.align.max(align);
-                self.indirect(rest, value, align)
-            }
-            Rule::AssignLanes { regs, slot } => match value.group.kind {
-                GroupKind::PerElement { lanes } => self.lanes(lanes, regs, slot).map(Some),
-                _ => Ok(None),
-            },
-            _ => Ok(None),
-        }
-    }
-
-    fn block(&mut self, group: &Group, size: u32, align: u32) -> Result<Place, NoPlace> {
-        if group.size == 0 {
-            return Ok(Place::Ignore);
-        }
-        let align = group.align.max(align);
-        let offset = self.stack(group.size, size, align)?;
-        Ok(Place::Stack {
-            offset,
-            size: group.size,
-            align,
-        })
-    }
-
-    fn stack(&mut self, bytes: u64, size: u32, align: u32) -> Result<u64, NoPlace> {
-        self.state
-            .take_stack(bytes, size, align)
-            .ok_or(NoPlace("the arguments take more than 2 GiB of stack"))
-    }
-
     /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places it.
     #[inline]
     fn run<'r>(
@@ -317,18 +257,11 @@ impl<'t, 'v> Assigner<'t, 'v> {
                     Outcome::Nowhere => continue,
                     outcome => return outcome,
                 },
-                Rule::Custom(_, place) => {
-                    self.custom = place(value.group, &mut self.state);
-                    if self.custom.is_some() {
-                        Outcome::Custom
-                    } else {
-                        Outcome::Nowhere
-                    }
-                }
+                Rule::Custom(_, place) => self.custom(*place, value.group),
                 Rule::AssignToReg(list) => self.register(list, &[], ty),
                 Rule::AssignToRegWithShadow(list, shadow) => self.register(list, shadow, ty),
                 Rule::AssignToBoth(list, both) => self.both(list, both, ty),
-                _ => Outcome::Whole(action, rest),
+                _ => Outcome::Whole(action, rest, ty),
             };
             let taken = !matches!(outcome, Outcome::Nowhere);
             self.tracer.rule(rule, taken);
@@ -348,13 +281,35 @@ impl<'t, 'v> Assigner<'t, 'v> {
         ty: Option<PartType>,
         nesting: u8,
     ) -> Outcome<'r> {
-        if nesting == MAX_NESTING {
-            return Outcome::Nowhere;
+        self.delegations += 1;
+        if nesting == MAX_NESTING || self.delegations > MAX_DELEGATIONS {
+            return Outcome::Refused(TOO_DEEP);
         }
         self.run(rules, value, ty, nesting + 1)
     }
 
-    /// The action behind the guards of `rule`, if they all hold.
+    /// Calls a function of the convention, on the state as it was before the first part of the value. What it takes stays taken, also
+    /// where it places nothing.
+    #[inline(never)]
+    fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Outcome<'r> {
+        if self.asking {
+            return Outcome::Nowhere;
+        }
+        let mut state = self.before;
+        self.custom = place(group, &mut state);
+        if let Some(place) = &self.custom {
+            self.state = state;
+            if !place.is_inside(state.area().0) {
+                return Outcome::Refused(NoPlace("a place outside the argument area"));
+            }
+            return Outcome::Custom;
+        }
+        self.state.add(&self.before, &state);
+        self.before = state;
+        Outcome::Nowhere
+    }
+
+    /// The action after the guards of `rule`, if they all hold; a guard if there are too many.
     #[inline]
     fn open<'r>(
         &self,
@@ -380,7 +335,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
             }
             rule = then;
         }
-        None
+        Some(rule)
     }
 
     #[cold]
@@ -399,16 +354,22 @@ impl<'t, 'v> Assigner<'t, 'v> {
         Outcome::Located(Loc::Reg(reg), ty)
     }
 
-    /// The first free register of `list`, for a part, and the one at its position in `both`.
+    /// The first free register of `list` whose fellow in `both` is free too, for a part, and that one.
     fn both<'r>(&mut self, list: &[Reg], both: &[Reg], ty: Option<PartType>) -> Outcome<'r> {
-        let Some((i, reg, ty)) = self.first_free(list, ty) else {
+        let free = |reg: &Reg| self.state.is_free(*reg);
+        let found = list
+            .iter()
+            .enumerate()
+            .find(|(i, reg)| free(reg) && both.get(*i).is_none_or(free));
+        let (Some((i, reg)), Some(ty)) = (found, ty) else {
             return Outcome::Nowhere;
         };
+        self.state.take(*reg);
         let Some(copy) = both.get(i) else {
-            return Outcome::Located(Loc::Reg(reg), ty);
+            return Outcome::Located(Loc::Reg(*reg), ty);
         };
         self.state.take(*copy);
-        Outcome::Located(Loc::Both(reg, *copy), ty)
+        Outcome::Located(Loc::Both(*reg, *copy), ty)
     }
 
     /// The first free register of `list`, now taken, with its position; none for a value without parts.
@@ -419,58 +380,4 @@ impl<'t, 'v> Assigner<'t, 'v> {
         self.state.take(reg);
         Some((i, reg, ty))
     }
-
-    /// Places the pointer to a caller's copy by the rest of the list.
-    fn indirect(
-        &mut self,
-        rest: &[Rule],
-        value: Value<'_>,
-        align: u32,
-    ) -> Result<Option<Place>, NoPlace> {
-        let mut stand_in = Group::new(GroupKind::Registers, 8, 8);
-        stand_in.flags = value.group.flags;
-        let stand_in = Value {
-            group: &stand_in,
-            role: value.role,
-        };
-        let pointer = match self.run(rest, stand_in, Some(PartType::I64), 0) {
-            Outcome::Located(loc, _) => loc,
-            Outcome::Whole(Rule::AssignToStack { size, align }, _) => {
-                Loc::Stack(self.stack(8, *size, *align)?)
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(Place::Indirect {
-            pointer,
-            size: value.group.size,
-            align,
-        }))
-    }
-
-    fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
-        let first = regs
-            .iter()
-            .position(|reg| self.state.is_free(*reg))
-            .unwrap_or(regs.len());
-        let regs = regs.get(first..).unwrap_or_default();
-        regs.iter().for_each(|reg| self.state.take(*reg));
-        let in_regs = usize::from(lanes).min(regs.len());
-        let on_stack = u64::from(lanes) - in_regs as u64;
-        let offset = self.stack(on_stack * u64::from(slot), slot, slot)?;
-        let regs = regs.get(..in_regs).unwrap_or_default();
-        Ok(Place::PerElement {
-            lanes,
-            regs,
-            offset,
-            slot,
-        })
-    }
-}
-
-/// The place of the hidden pointer to a result.
-pub(crate) fn sret_group() -> Group {
-    let mut group =
-        Group::new(GroupKind::Registers, 8, 8).with(Part::int(PartType::I64, Extension::None));
-    group.flags = ArgFlags::SRET;
-    group
 }

@@ -54,6 +54,15 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A stack that is to be aligned less than its convention aligns it.
+    StackAlign {
+        /// What the signature asks for, in bytes.
+        align: u32,
+        /// What the convention promises, in bytes.
+        least: u32,
+        /// The convention's name.
+        convention: &'static str,
+    },
     /// A machine or system no convention is written for.
     UnknownTarget {
         /// The triple.
@@ -100,6 +109,17 @@ impl fmt::Display for Error {
             }
             Self::Unsupported { ty, why, target } => write!(f, "{ty}: {why} ({target})"),
             Self::InvalidSignature { why } => write!(f, "signature: {why}"),
+            Self::StackAlign {
+                align,
+                least,
+                convention,
+            } => {
+                write!(
+                    f,
+                    "signature: a stack aligned to {align} bytes at calls, where the convention {convention} aligns it to {least}: only more \
+                     can be asked for"
+                )
+            }
             Self::UnknownTarget { target } => {
                 write!(f, "{target}: no C calling convention is known for it")
             }

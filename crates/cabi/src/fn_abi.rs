@@ -5,11 +5,11 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::assign::{Assigner, NoPlace, sret_group};
+use crate::assign::{Assigner, MAX_AREA, NoPlace, TOO_MUCH_STACK};
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::reg::{Bank, Reg};
-use crate::rules::{ArgFlags, Classify, Convention, GroupKind, Part, Role, Rule};
+use crate::rules::{ArgFlags, Classify, Convention, GroupKind, Part, PartType, Role, Rule};
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
 use crate::types::{Kind, Type, check_align};
@@ -96,8 +96,17 @@ pub enum RetAbi {
     NoReturn,
     /// There is one, but nothing of it travels.
     Ignore,
-    /// In registers.
+    /// Part by part, in registers or after the arguments.
     Parts(Placed),
+    /// As a whole in the argument area, after the arguments.
+    Stack {
+        /// Bytes from the start of the area.
+        offset: u64,
+        /// Bytes of the value.
+        size: u64,
+        /// Bytes; the offset is a multiple of it.
+        align: u32,
+    },
     /// Through a hidden pointer (sret). It is passed even to a function that never returns: the arguments behind it are where they would be
     /// otherwise.
     Indirect {
@@ -116,7 +125,7 @@ pub struct FnAbi {
     pub args: SmallVec<[ArgAbi; 8]>,
     /// The result.
     pub ret: RetAbi,
-    /// Bytes of the argument area, shadow space included; a multiple of the slot.
+    /// Bytes of the argument area, shadow space and a result on the stack included; a multiple of the slot.
     pub area_bytes: u64,
     /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
     pub area_align: u32,
@@ -135,7 +144,7 @@ impl FnAbi {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C,
-    /// [`Error::InvalidAlign`] for a stack alignment that is none.
+    /// [`Error::InvalidAlign`] for a stack alignment that is none, [`Error::StackAlign`] for one below the convention's.
     ///
     /// # Example
     /// ```
@@ -167,28 +176,31 @@ impl FnAbi {
                 });
             }
         };
-        if sig.stack_align != 0 {
-            check_align(sig.stack_align)?;
-        }
+        let stack_align = stack_align(sig, convention)?;
+        let pointer = match target.data_model().pointer {
+            ..=4 => PartType::I32,
+            _ => PartType::I64,
+        };
         let mut walk = Walk {
             sig,
             target,
             convention,
-            assigner: Assigner::new(convention, sig.variadic, tracer),
+            assigner: Assigner::new(convention, sig.variadic, pointer, tracer),
             args: SmallVec::new(),
+            result_area: (0, 1),
         };
-        let ret = walk.result()?;
+        let mut ret = walk.result()?;
         walk.args.reserve(sig.params.len());
         for (i, param) in sig.params.iter().enumerate() {
             walk.argument(param, i < sig.n_named)?;
         }
+        let (area_bytes, area_align) = walk.close_area(&mut ret)?;
         let Walk { assigner, args, .. } = walk;
-        let (area_bytes, area_align) = assigner.state.area();
         Ok(Self {
             args,
             ret,
             area_bytes,
-            area_align: area_align.max(sig.stack_align),
+            area_align: area_align.max(stack_align),
             n_gp: assigner.state.count(Bank::Int),
             n_sse: assigner.state.count(Bank::Vector),
             variadic_count: convention.variadic_count.filter(|_| sig.variadic),
@@ -196,7 +208,7 @@ impl FnAbi {
         })
     }
 
-    /// Whether a result of `sig`'s type travels in registers; otherwise it needs a hidden pointer.
+    /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
     ///
     /// # Errors
     /// As [`FnAbi::new`].
@@ -213,6 +225,20 @@ impl FnAbi {
     }
 }
 
+/// The alignment of the stack at calls of `sig`, in bytes.
+fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
+    let least = check_align(convention.stack_align)?;
+    match sig.stack_align {
+        None => Ok(least),
+        Some(align) if check_align(align)? >= least => Ok(align),
+        Some(align) => Err(Error::StackAlign {
+            align,
+            least,
+            convention: convention.name,
+        }),
+    }
+}
+
 /// One signature on its way through its convention.
 struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
@@ -220,6 +246,8 @@ struct Walk<'a, 't, 'v> {
     convention: &'static Convention,
     assigner: Assigner<'t, 'v>,
     args: SmallVec<[ArgAbi; 8]>,
+    /// Bytes and alignment of what the result takes of the stack.
+    result_area: (u64, u32),
 }
 
 impl Walk<'_, '_, '_> {
@@ -243,8 +271,8 @@ impl Walk<'_, '_, '_> {
         match (self.convention.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
                 cx.tracer.group(group);
-                group.flags = flags;
-                if flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
+                group.flags = group.flags.and(flags);
+                if group.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
                     group.kind = GroupKind::Memory;
                 }
                 let place = self.assigner.place(rules, group, role);
@@ -277,15 +305,37 @@ impl Walk<'_, '_, '_> {
             _ => {}
         }
         let before = self.assigner.state;
+        self.assigner.state = before.for_result();
         let rules = self.convention.results;
         let place = self.place(ty, Role::Result, ArgFlags::NONE, rules)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
         match place {
-            Some(Place::Ignore | Place::Parts(_)) if noreturn => Ok(RetAbi::NoReturn),
+            Some(Place::Ignore | Place::Parts(_) | Place::Stack { .. }) if noreturn => {
+                Ok(RetAbi::NoReturn)
+            }
             Some(Place::Ignore) => Ok(RetAbi::Ignore),
-            Some(Place::Parts(parts)) => Ok(RetAbi::Parts(parts)),
-            _ => {
+            Some(Place::Parts(parts)) => {
+                self.result_area = after.area();
+                Ok(RetAbi::Parts(parts))
+            }
+            Some(Place::Stack {
+                offset,
+                size,
+                align,
+            }) => {
+                self.result_area = after.area();
+                Ok(RetAbi::Stack {
+                    offset,
+                    size,
+                    align,
+                })
+            }
+            Some(Place::PerElement { .. }) => {
+                let why = "no rule says how a result is returned lane by lane";
+                Err(self.unsupported(ty, why))
+            }
+            Some(Place::Indirect { .. }) | None => {
                 let pointer = self.sret()?;
                 self.assigner.state.miscount_as(after);
                 Ok(pointer)
@@ -298,19 +348,34 @@ impl Walk<'_, '_, '_> {
         self.assigner
             .tracer
             .note("no registers for the result: the caller passes a pointer (sret)");
-        let place = self
-            .assigner
-            .place(self.convention.args, &sret_group(), Role::Named);
+        let place = self.assigner.place_sret(self.convention.args);
         match place.map_err(|NoPlace(why)| self.unsupported(&self.sig.result, why))? {
-            Some(Place::Parts(parts)) if parts.len() == 1 => Ok(RetAbi::Indirect {
-                pointer: parts[0].loc,
+            Some(pointer) => Ok(RetAbi::Indirect {
+                pointer,
                 echo: self.convention.sret_echo,
             }),
-            _ => {
-                let why = "the convention has no register for the pointer to the result";
+            None => {
+                let why = "the convention has no place for the pointer to the result";
                 Err(self.unsupported(&self.sig.result, why))
             }
         }
+    }
+
+    /// Bytes and alignment of the argument area. What `ret` has of the stack is moved to where it lies, after the arguments.
+    fn close_area(&self, ret: &mut RetAbi) -> Result<(u64, u32), Error> {
+        let (mut bytes, mut align) = self.assigner.state.area();
+        let (result_bytes, result_align) = self.result_area;
+        let slot = u64::from(self.convention.slot.max(1));
+        if result_bytes > 0 {
+            let start = bytes.next_multiple_of(slot.max(u64::from(result_align)));
+            ret.move_by(start);
+            bytes = start + result_bytes;
+            align = align.max(result_align);
+        }
+        if bytes > MAX_AREA.max(u64::from(self.convention.shadow_space)) {
+            return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
+        }
+        Ok((bytes.next_multiple_of(slot), align))
     }
 
     /// Places the next argument.
@@ -339,6 +404,66 @@ impl Walk<'_, '_, '_> {
     }
 }
 
+impl Place {
+    /// Where the one part of a pointer is; `None` if this is no place for a pointer.
+    pub(crate) fn as_pointer(&self) -> Option<Loc> {
+        match self {
+            Self::Parts(parts) => match &parts[..] {
+                [part] => Some(part.loc),
+                _ => None,
+            },
+            Self::Stack { offset, .. } => Some(Loc::Stack(*offset)),
+            _ => None,
+        }
+    }
+
+    /// Whether all of it that is on the stack lies in an argument area of `area` bytes.
+    pub(crate) fn is_inside(&self, area: u64) -> bool {
+        let ends_inside = |offset: u64, bytes: u64| {
+            let end = offset.checked_add(bytes);
+            end.is_some_and(|end| end <= area)
+        };
+        let loc = |loc: &Loc, bytes: u64| match loc {
+            Loc::Stack(offset) => ends_inside(*offset, bytes),
+            _ => true,
+        };
+        match self {
+            Self::Ignore => true,
+            Self::Parts(parts) => parts
+                .iter()
+                .all(|placed| loc(&placed.loc, u64::from(placed.part.size))),
+            Self::Stack { offset, size, .. } => ends_inside(*offset, *size),
+            Self::Indirect { pointer, .. } => loc(pointer, 1),
+            Self::PerElement {
+                lanes,
+                regs,
+                offset,
+                slot,
+            } => {
+                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                left == 0 || ends_inside(*offset, left * u64::from(*slot))
+            }
+        }
+    }
+}
+
+impl RetAbi {
+    /// Moves what is on the stack `bytes` bytes up.
+    fn move_by(&mut self, bytes: u64) {
+        match self {
+            Self::Parts(parts) => {
+                for placed in parts {
+                    if let Loc::Stack(offset) = &mut placed.loc {
+                        *offset += bytes;
+                    }
+                }
+            }
+            Self::Stack { offset, .. } => *offset += bytes,
+            _ => {}
+        }
+    }
+}
+
 impl fmt::Display for Loc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -356,6 +481,11 @@ fn write_parts(f: &mut fmt::Formatter<'_>, parts: &[PlacedPart]) -> fmt::Result 
         .try_for_each(|(i, placed)| write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc))
 }
 
+fn write_area(f: &mut fmt::Formatter<'_>, offset: u64, size: u64, align: u32) -> fmt::Result {
+    let end = offset.saturating_add(size);
+    write!(f, "stack {offset}..{end} align {align}")
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -365,10 +495,7 @@ impl fmt::Display for Place {
                 offset,
                 size,
                 align,
-            } => {
-                let end = offset.saturating_add(*size);
-                write!(f, "stack {offset}..{end} align {align}")
-            }
+            } => write_area(f, *offset, *size, *align),
             Self::Indirect { pointer, align, .. } => {
                 write!(f, "{pointer}, pointer to a copy aligned {align}")
             }
@@ -398,6 +525,11 @@ impl fmt::Display for RetAbi {
             Self::NoReturn => f.write_str("never"),
             Self::Ignore => f.write_str("nothing"),
             Self::Parts(parts) => write_parts(f, parts),
+            Self::Stack {
+                offset,
+                size,
+                align,
+            } => write_area(f, *offset, *size, *align),
             Self::Indirect {
                 pointer,
                 echo: Some(echo),

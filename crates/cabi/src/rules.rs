@@ -157,7 +157,7 @@ pub struct Group {
     pub align: u32,
     /// Flags of the argument.
     pub flags: ArgFlags,
-    /// Whether some parts may be in registers and others on the stack.
+    /// Whether some parts may be in registers and others on the stack, where each part is as aligned as it is in the value.
     pub may_split: bool,
     /// The registers that are used up when they do not suffice.
     pub uses_up: &'static [Reg],
@@ -203,7 +203,7 @@ impl Want {
 }
 
 /// One rule. The first action in a list that places the part, or the whole value, wins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Rule {
     /// Guard on the part's type (`CCIfType`).
@@ -222,28 +222,28 @@ pub enum Rule {
     IfVariadic(&'static Rule),
     /// Guard: this argument is behind the `...`.
     IfUnnamed(&'static Rule),
-    /// Widen the part and go on (`CCPromoteToType`).
+    /// Widen the part and go on (`CCPromoteToType`), to a register or to the stack.
     Promote(PartType),
-    /// Take the part's bits as another type and go on (`CCBitConvertToType`).
+    /// Take the part's bits as another type and go on (`CCBitConvertToType`), to a register or to the stack.
     BitConvert(PartType),
     /// First free register of the list (`CCAssignToReg`).
     AssignToReg(&'static [Reg]),
     /// The same, and burn the register at the same position of the second list (`CCAssignToRegWithShadow`).
     AssignToRegWithShadow(&'static [Reg], &'static [Reg]),
-    /// The same, and the value travels in both registers.
+    /// The same, and the value is in both registers: the first pair of which both are free.
     AssignToBoth(&'static [Reg], &'static [Reg]),
     /// Next slot of the argument area (`CCAssignToStack`). Size and alignment in bytes.
     AssignToStack {
-        /// The part takes a multiple of this.
+        /// The part takes a multiple of this; 0: the bytes of its type.
         size: u32,
-        /// At least.
+        /// At least; 0: the alignment of its type.
         align: u32,
     },
     /// The same, and burn registers (`CCAssignToStackWithShadow`).
     AssignToStackWithShadow {
-        /// The part takes a multiple of this.
+        /// As in [`Rule::AssignToStack`].
         size: u32,
-        /// At least.
+        /// As in [`Rule::AssignToStack`].
         align: u32,
         /// Burnt.
         shadow: &'static [Reg],
@@ -255,23 +255,28 @@ pub enum Rule {
         /// At least.
         align: u32,
     },
-    /// Pass a pointer to a copy of the caller's, and go on with the pointer (`CCPassIndirect`).
+    /// Pass a pointer to a copy of the caller's, of the target's width, and go on with the pointer (`CCPassIndirect`).
     PassIndirect {
         /// The copy's alignment, at least.
         align: u32,
     },
     /// Go on with another list; what it places stands (`CCDelegateTo`).
     DelegateTo(&'static [Rule]),
-    /// One integer register of the list per lane, all that are left, then one slot per lane.
+    /// One integer register of the list per lane, all that are left after the last one used, then one slot per lane.
     AssignLanes {
         /// The registers.
         regs: &'static [Reg],
         /// Bytes of a slot.
         slot: u32,
     },
-    /// Anything else (`CCCustom`), with a name for explanations: given the group and the state, a place or nothing.
-    Custom(&'static str, fn(&Group, &mut State) -> Option<crate::Place>),
+    /// Anything else (`CCCustom`), with a name for explanations.
+    Custom(&'static str, CustomFn),
 }
+
+/// What a [`Rule::Custom`] does. It is given the whole value, and the state in which the value found it: registers that other parts of the value
+/// had found are free in it. The place it returns is final, and so is what it takes of the state, also where it returns `None` and the list
+/// goes on. A place outside the argument area that it has taken so far is refused.
+pub type CustomFn = fn(&Group, &mut State) -> Option<crate::Place>;
 
 /// A value on its way into a convention's classifier.
 #[derive(Debug)]
@@ -344,7 +349,7 @@ impl VectorLevel {
 pub type Classifier = fn(&Type, &mut Classify<'_, '_>) -> Result<Group, Error>;
 
 /// A calling convention as data.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Convention {
     /// What explanations and errors call it.
     pub name: &'static str,
@@ -352,7 +357,8 @@ pub struct Convention {
     pub classify: Classifier,
     /// Where arguments go.
     pub args: &'static [Rule],
-    /// Where results go; what finds no place is returned through a hidden pointer (sret demotion).
+    /// Where results go: in registers, or, by a stack action, in the argument area after the arguments. What finds no place is returned
+    /// through a hidden pointer (sret demotion).
     pub results: &'static [Rule],
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
@@ -374,6 +380,13 @@ impl PartialEq for Convention {
 }
 
 impl Eq for Convention {}
+
+impl core::fmt::Debug for Convention {
+    /// The name alone: lists of rules may refer to themselves.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Convention").field(&self.name).finish()
+    }
+}
 
 impl core::hash::Hash for Convention {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {

@@ -44,7 +44,7 @@ pub struct FnSig {
     pub(crate) convention: Option<&'static Convention>,
     pub(crate) policy: Policy,
     pub(crate) vectors: VectorLevel,
-    pub(crate) stack_align: u32,
+    pub(crate) stack_align: Option<u32>,
 }
 
 impl FnSig {
@@ -66,7 +66,7 @@ impl FnSig {
             convention: None,
             policy: Policy::default(),
             vectors: VectorLevel::default(),
-            stack_align: 0,
+            stack_align: None,
         }
     }
 
@@ -105,10 +105,10 @@ impl FnSig {
         self
     }
 
-    /// The alignment of the stack at calls, in bytes, where it is greater than the convention's.
+    /// The alignment of the stack at calls, in bytes, where it is greater than the convention's. Less is an error of [`FnAbi::new`](crate::FnAbi::new).
     #[must_use]
     pub fn incoming_stack_align(mut self, align: u32) -> Self {
-        self.stack_align = align;
+        self.stack_align = Some(align);
         self
     }
 

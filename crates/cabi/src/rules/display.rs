@@ -5,22 +5,76 @@ use core::fmt;
 use super::{ArgFlags, Rule};
 use crate::reg::Reg;
 
+/// How many guards are written: a static rule may guard itself.
+const MAX_GUARDS: usize = 16;
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rule = self;
+        for _ in 0..MAX_GUARDS {
+            let Some(then) = rule.write_guard(f)? else {
+                return rule.write_action(f);
+            };
+            rule = then;
+        }
+        f.write_str("...")
+    }
+}
+
+impl Rule {
+    /// Writes the guard that this is, and gives what it guards; `None` for an action.
+    fn write_guard(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&'static Self>, fmt::Error> {
+        Ok(Some(match self {
+            Self::IfType(types, then) => {
+                write!(f, "if type in {types:?}: ")?;
+                then
+            }
+            Self::IfWants(want, then) => {
+                write!(f, "if it wants {want:?}: ")?;
+                then
+            }
+            Self::If(name, _, then) => {
+                write!(f, "if {name}: ")?;
+                then
+            }
+            Self::IfConvention(name, then) => {
+                write!(f, "if the convention is {name}: ")?;
+                then
+            }
+            Self::IfFlag(flag, then) => {
+                write!(f, "if {}: ", flag.name())?;
+                then
+            }
+            Self::IfNotVariadic(then) => {
+                f.write_str("if not variadic: ")?;
+                then
+            }
+            Self::IfVariadic(then) => {
+                f.write_str("if variadic: ")?;
+                then
+            }
+            Self::IfUnnamed(then) => {
+                f.write_str("if unnamed: ")?;
+                then
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Writes an action.
+    fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let regs = |f: &mut fmt::Formatter<'_>, regs: &[Reg]| {
             regs.iter()
                 .enumerate()
                 .try_for_each(|(i, reg)| write!(f, "{}{reg}", if i == 0 { "" } else { " " }))
         };
         match self {
-            Self::IfType(types, then) => write!(f, "if type in {types:?}: {then}"),
-            Self::IfWants(want, then) => write!(f, "if it wants {want:?}: {then}"),
-            Self::If(name, _, then) => write!(f, "if {name}: {then}"),
-            Self::IfConvention(name, then) => write!(f, "if the convention is {name}: {then}"),
-            Self::IfFlag(flag, then) => write!(f, "if {}: {then}", flag.name()),
-            Self::IfNotVariadic(then) => write!(f, "if not variadic: {then}"),
-            Self::IfVariadic(then) => write!(f, "if variadic: {then}"),
-            Self::IfUnnamed(then) => write!(f, "if unnamed: {then}"),
             Self::Promote(ty) => write!(f, "promote to {ty:?}"),
             Self::BitConvert(ty) => write!(f, "take the bits as {ty:?}"),
             Self::AssignToReg(list) => {
@@ -64,6 +118,8 @@ impl fmt::Display for Rule {
                 write!(f, ", then slots of {slot}")
             }
             Self::Custom(name, _) => f.write_str(name),
+            // A guard, which `write_guard` has written.
+            _ => Ok(()),
         }
     }
 }

@@ -1,0 +1,98 @@
+//! What a signature has used up: one bit per register, bytes of the argument area.
+
+use crate::reg::{Bank, Reg};
+use crate::rules::Convention;
+
+/// What is used up so far. `Copy`: trying a group and going back is an assignment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// One bit per register.
+    used: u64,
+    /// Bytes of the argument area in use.
+    stack: u64,
+    /// Greatest alignment of a value in the area, in bytes.
+    align: u32,
+    /// Integer registers that were free when an attempt used them up.
+    pub(super) burnt: u8,
+    /// Whether an argument or the result took an integer register that the compiler did not count.
+    pub(super) miscounted: bool,
+}
+
+/// The most a signature's arguments may take of the stack, in bytes.
+pub(crate) const MAX_AREA: u64 = 1 << 31;
+
+impl State {
+    pub(crate) fn new(convention: &Convention) -> Self {
+        Self {
+            used: 0,
+            stack: u64::from(convention.shadow_space),
+            align: convention.stack_align,
+            burnt: 0,
+            miscounted: false,
+        }
+    }
+
+    /// The state that a result is placed in: all registers as they are, and an area of its own, which lies after the arguments.
+    pub(crate) fn for_result(self) -> Self {
+        Self {
+            stack: 0,
+            align: 1,
+            ..self
+        }
+    }
+
+    /// Whether `reg` is free.
+    #[must_use]
+    pub fn is_free(&self, reg: Reg) -> bool {
+        self.used & reg.bit() == 0
+    }
+
+    /// Uses `reg` up.
+    pub fn take(&mut self, reg: Reg) {
+        self.used |= reg.bit();
+    }
+
+    /// Takes the next `bytes` bytes of the area at a multiple of `align`, rounded up to a multiple of `size`; returns their offset. A `size` or
+    /// `align` of 0 counts as 1. `None` if the area grows out of bounds, or if `align` is no power of two.
+    pub fn take_stack(&mut self, bytes: u64, size: u32, align: u32) -> Option<u64> {
+        let align = align.max(1);
+        if !align.is_power_of_two() {
+            return None;
+        }
+        let offset = self.stack.checked_next_multiple_of(u64::from(align))?;
+        let bytes = bytes.checked_next_multiple_of(u64::from(size.max(1)))?;
+        self.stack = offset.checked_add(bytes).filter(|end| *end <= MAX_AREA)?;
+        self.align = self.align.max(align);
+        Some(offset)
+    }
+
+    /// Takes every register: what is asked then has no answer but the stack.
+    pub(super) fn take_all(&mut self) {
+        self.used = u64::MAX;
+    }
+
+    /// Adds to this state what a function that placed nothing took, from `before` to `after`.
+    pub(super) fn add(&mut self, before: &Self, after: &Self) {
+        self.used |= after.used & !before.used;
+        // At most twice `MAX_AREA`; what is placed next is refused then.
+        self.stack += after.stack.saturating_sub(before.stack);
+        self.align = self.align.max(after.align);
+    }
+
+    /// Notes that the compiler does not count what is taken next, if it does not count what led to `after`.
+    pub(crate) fn miscount_as(&mut self, after: Self) {
+        self.miscounted |= after.miscounted;
+    }
+
+    /// Number of registers of `bank` used.
+    #[must_use]
+    pub fn count(&self, bank: Bank) -> u8 {
+        // At most 64.
+        u8::try_from((self.used & bank.bits()).count_ones()).unwrap_or(u8::MAX)
+    }
+
+    /// Bytes and alignment of the argument area so far.
+    pub(crate) fn area(&self) -> (u64, u32) {
+        (self.stack, self.align)
+    }
+}
