@@ -96,11 +96,15 @@ impl<'t, 'v> Assigner<'t, 'v> {
     ///
     /// # Errors
     /// As [`Assigner::place`].
+    #[inline]
     pub(crate) fn place_sret(&mut self, rules: &'static [Rule]) -> Result<Option<Loc>, NoPlace> {
         let mut group = pointer_group(self.pointer);
         group.flags = ArgFlags::SRET;
-        let place = self.place(rules, &group, Role::Named)?;
-        Ok(place.as_ref().and_then(Place::as_pointer))
+        match self.place(rules, &group, Role::Named) {
+            Ok(Some(ref place)) => Ok(place.as_pointer()),
+            Ok(None) => Ok(None),
+            Err(why) => Err(why),
+        }
     }
 
     /// Places one value by `rules`; `None` if no rule has a place for it.
@@ -177,12 +181,13 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     /// Where the list would send a part, had `prepare` been done to the state. Only asked: nothing is taken, and no explanation tells of it.
+    #[inline(never)]
     fn ask<'r>(
         &mut self,
         rules: &'r [Rule],
         value: Value<'_>,
         ty: PartType,
-        prepare: impl FnOnce(&mut State),
+        prepare: fn(&mut State),
     ) -> Outcome<'r> {
         let (state, log) = (self.state, self.tracer.pause());
         self.asking = true;

@@ -103,10 +103,12 @@ impl Assigner<'_, '_> {
         ty: Option<PartType>,
     ) -> Result<Option<Placed>, NoPlace> {
         let group = value.group;
-        if group.kind != GroupKind::Registers {
-            return Ok(None);
-        }
-        if group.parts.is_empty() {
+        let asks = match &group.parts[..] {
+            [] => false,
+            [part] => ty != Some(part.ty),
+            _ => rules.iter().any(Rule::may_convert),
+        };
+        if group.kind != GroupKind::Registers || !asks {
             return Ok(None);
         }
         let mut converts = false;
@@ -144,6 +146,7 @@ impl Assigner<'_, '_> {
     }
 
     /// Places one part of a value aligned to `align` in a slot of its own, as `ty`.
+    #[inline(never)]
     pub(super) fn part_on_stack(
         &mut self,
         part: &Part,
@@ -177,6 +180,7 @@ impl Assigner<'_, '_> {
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
+    #[inline(never)]
     fn indirect(
         &mut self,
         rest: &[Rule],
@@ -247,9 +251,34 @@ impl Assigner<'_, '_> {
     }
 }
 
+impl Rule {
+    /// Whether this may change the type of a part, or lead to a rule that does.
+    fn may_convert(&self) -> bool {
+        let mut rule = self;
+        // One that guards itself ends in `TOO_DEEP`.
+        for _ in 0..16 {
+            rule = match rule {
+                Self::IfType(_, then)
+                | Self::IfWants(_, then)
+                | Self::If(_, _, then)
+                | Self::IfConvention(_, then)
+                | Self::IfFlag(_, then)
+                | Self::IfNotVariadic(then)
+                | Self::IfVariadic(then)
+                | Self::IfUnnamed(then) => then,
+                Self::Promote(_) | Self::BitConvert(_) | Self::DelegateTo(_) => return true,
+                _ => return false,
+            };
+        }
+        true
+    }
+}
+
 /// A pointer as a value: to a copy of an argument, or to the object of a result.
+#[inline]
 pub(super) fn pointer_group(ty: PartType) -> Group {
     let bytes = ty.bytes();
-    Group::new(GroupKind::Registers, u64::from(bytes), u32::from(bytes))
-        .with(Part::int(ty, Extension::None))
+    let mut group = Group::new(GroupKind::Registers, u64::from(bytes), u32::from(bytes));
+    group.parts.push(Part::int(ty, Extension::None));
+    group
 }
