@@ -14,3 +14,12 @@ pub mod roundtrip;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
 pub mod sound;
+
+/// The examples of pages that belong to no package are compiled, and run, with the doctests of this one.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/add-a-convention.md")]
+    struct AddAConvention;
+}

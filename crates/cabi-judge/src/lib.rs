@@ -16,7 +16,7 @@
 //! - [`zig`]: the same halves in Zig, by both its back ends.
 //! - [`report`]: what ran, what did not and why; [`expected`]: known failures, and the compiler bugs behind them.
 //!
-//! The command and the tests stand on this crate; what only tests need (deliberate mistakes above all) is in the package `tests`.
+//! The command and the tests stand on this crate, which is published for the command: its interface may change with every release. What only tests need (deliberate mistakes above all) is in the package `tests`.
 
 #![deny(unsafe_code)]
 

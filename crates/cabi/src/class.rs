@@ -9,6 +9,7 @@ pub const MAX_EIGHTBYTES: usize = 8;
 /// The class of an eightbyte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub enum Class {
     /// Padding and empty members.
     NoClass,
@@ -148,6 +149,7 @@ pub enum Shape {
 /// The steps of rule 5, the post-merger cleanup.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub enum Cleanup {
     /// 5(a): one eightbyte is `Memory`, so all of it is.
     AnyMemory,

@@ -77,6 +77,7 @@ pub enum Step {
 /// One argument, or the result.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Explained {
     /// The parameter's name, where one is known.
     pub name: Option<String>,
@@ -95,6 +96,7 @@ pub struct Explained {
 /// An [`FnAbi`] with its reasons. `Display` writes all of it; [`Explanation::summary`] only the outcome.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Explanation {
     /// The target's name.
     pub target: String,

@@ -79,6 +79,7 @@ pub enum Place {
 
 /// An argument and its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ArgAbi {
     /// Where it travels.
     pub place: Place,

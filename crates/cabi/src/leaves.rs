@@ -30,6 +30,7 @@ pub enum LeafKind {
 
 /// A scalar, or a whole vector, inside a type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Leaf {
     /// What it is.
     pub kind: LeafKind,

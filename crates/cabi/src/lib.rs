@@ -26,6 +26,11 @@
 //! ```
 //!
 //! `no_std` with `alloc`; no `unsafe`; nothing a caller can build panics.
+//!
+//! # Features
+//!
+//! `serde` (not by default): `Serialize` for everything that [`explain`] returns, [`Explanation`] with its [`Step`]s, registers, classes and
+//! [`Policy`], so that an explanation can be written as JSON. Types and signatures are not serialized, and nothing is read back.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -67,8 +72,3 @@ pub use target::Target;
 pub use target::x86_64_sysv::X86_64_SYSV;
 pub use target::x86_64_win64::X86_64_WIN64;
 pub use types::{Array, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};
-
-/// The examples of the page on conventions are compiled with the doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/add-a-convention.md")]
-struct AddAConvention;

@@ -21,6 +21,7 @@ pub enum RecordKind {
 
 /// A bit-field's place inside its container.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct BitField {
     /// Width in bits; 0 closes a container.
     pub width: u16,

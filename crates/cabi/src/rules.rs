@@ -280,6 +280,7 @@ pub type CustomFn = fn(&Group, &mut State) -> Option<crate::Place>;
 
 /// A value on its way into a convention's classifier.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Classify<'a, 't> {
     /// Choices where compilers disagree.
     pub policy: Policy,

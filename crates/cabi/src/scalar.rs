@@ -97,6 +97,7 @@ pub enum BoolVector {
 
 /// A vector: `lanes` times `lane`, or a packed vector of bools.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Vector {
     /// What one lane holds.
     pub lane: Scalar,

@@ -13,6 +13,7 @@ use crate::types::{Kind, Type};
 
 /// A parameter, or an unnamed argument of one call.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Param {
     /// Its type. Arrays and functions are taken as the pointers they decay to.
     pub ty: Type,

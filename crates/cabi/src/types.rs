@@ -26,6 +26,7 @@ pub const MAX_ALIGN: u32 = 1 << 28;
 
 /// An array, `len` elements of `elem`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Array {
     /// The element.
     pub elem: Type,

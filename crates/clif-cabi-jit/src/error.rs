@@ -168,6 +168,7 @@ pub enum Error {
 
 /// A symbol that was not found, and who wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingSymbol {
     /// The symbol.
     pub name: String,

@@ -43,6 +43,7 @@ pub enum Bridge {
 
 /// The machine code of a bridge.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct BridgeCode {
     /// The bytes, to be placed at a multiple of 16.
     pub bytes: Vec<u8>,

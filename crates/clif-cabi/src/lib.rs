@@ -33,8 +33,3 @@ pub use cabi;
 pub use cranelift_codegen;
 pub use cranelift_frontend;
 pub use cranelift_module;
-
-/// The examples of the README are compiled with the doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 /// One piece of a value: which bytes of the object it holds, and as what.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Piece {
     /// Bytes from the start of the object.
     pub offset: u32,

@@ -42,6 +42,7 @@ pub enum ClifPlace {
 
 /// The places of a whole signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Replayed {
     /// One place for each of [`Signature::params`], in their order.
     pub params: SmallVec<[ClifPlace; 8]>,

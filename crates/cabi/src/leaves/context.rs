@@ -33,6 +33,7 @@ pub struct Context {
 
 /// An array of no elements around a leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct EmptyArray {
     /// Where it starts, in bits from the start of the type.
     pub offset_bits: u64,
@@ -51,6 +52,7 @@ impl EmptyArray {
 
 /// An array of records around a leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct RecordArray {
     /// First bit, counted from the start of the type.
     pub offset_bits: u64,

@@ -9,6 +9,7 @@ use super::MAX_STACK_BYTES;
 
 /// A parameter or a result of a signature, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Position {
     /// `sig.params[_]`
     Param(usize),
