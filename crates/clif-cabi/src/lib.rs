@@ -4,9 +4,9 @@
 //! numbers, vectors, `__int128`, variadic calls. Three levels stay separately usable:
 //!
 //! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
-//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, the values in and the values out, for a front end that issues its own `call`,
-//!    `call_indirect` or `try_call`.
-//! 3. [`Lowering::call`], [`Lowering::enter`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the door.
+//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the values in and the values out, for a front end
+//!    that issues its own `call`, `call_indirect` or `try_call`.
+//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the door.
 //!
 //! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Bridge`].
 //! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each piece where C has it.

@@ -20,6 +20,37 @@ use crate::replay::MAX_STACK_BYTES;
 ///
 /// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [pieces](Entry::pieces), by its
 /// [address](Entry::address), or [stored](Entry::store).
+///
+/// # Example
+/// ```
+/// # use clif_cabi::cranelift_codegen::{isa, settings};
+/// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+/// # use clif_cabi::cranelift_codegen::ir;
+/// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+/// # struct None;
+/// # impl clif_cabi::Bridges for None {
+/// #     fn bridge(&mut self, _: clif_cabi::Bridge, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+/// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+/// # }
+/// # let bridges = &mut None;
+/// # let mut func = ir::Function::new();
+/// # let mut context = FunctionBuilderContext::new();
+/// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+/// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+/// use clif_cabi::{Arg, SysVAggregateLowering};
+///
+/// let lower = SysVAggregateLowering::new(&*isa)?;
+/// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+/// let pair = pair.build(lower.target().data_model())?;
+/// // struct pair f(struct pair *p, struct pair q) { p[0] = q; return p[1]; }
+/// let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::PTR, pair.clone()], pair))?;
+/// assert_eq!(entry.plan().signature().params.len(), 3);
+/// let p = entry.value(&mut builder, 0)?;
+/// entry.store(&mut builder, 1, p)?;
+/// entry.ret(bridges, &mut builder, Some(&Arg::memory_at(p, 16)))?;
+/// # builder.finalize(isa.frontend_config());
+/// # Ok::<(), clif_cabi::LowerError>(())
+/// ```
 #[derive(Clone)]
 pub struct Entry {
     pub(super) plan: Arc<EntryPlan>,

@@ -43,6 +43,27 @@ pub(crate) enum Passing {
 }
 
 /// What a call of a signature looks like in CLIF. Made by [`Lowering::call_plan`](crate::Lowering::call_plan).
+///
+/// # Example
+/// ```
+/// # use clif_cabi::cranelift_codegen::{isa, settings};
+/// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+/// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+/// use clif_cabi::SysVAggregateLowering;
+///
+/// let lower = SysVAggregateLowering::new(&*isa)?;
+/// // struct pair { double x; long n; };  struct pair f(int, struct pair);
+/// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+/// let pair = pair.build(lower.target().data_model())?;
+/// let plan = lower.call_plan(&FnSig::new([Type::I32, pair.clone()], pair))?;
+/// assert_eq!(plan.signature().to_string(), "(i32, f64, i64) -> f64, i64 system_v");
+/// // Bytes from the start of the structure.
+/// assert_eq!(plan.pieces(1).iter().map(|piece| piece.offset).collect::<Vec<_>>(), [0, 8]);
+/// assert_eq!(plan.result_pieces(), plan.pieces(1));
+/// assert_eq!(plan.abi().args[1].place.to_string(), "xmm0 rsi");
+/// assert_eq!(plan.sig().params().len(), 2);
+/// # Ok::<(), clif_cabi::LowerError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CallPlan {
     pub(crate) sig: FnSig,
