@@ -21,6 +21,7 @@ use cabi::{FnSig, Kind, Policy, Type};
 use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
+pub(crate) use self::child::ending;
 use self::clang::{Answers, Questions};
 use self::invoke::Memory;
 use self::literal::{Init, Value};
@@ -91,7 +92,12 @@ impl Call {
         let inits: Vec<_> = self.args.iter().map(parse).collect();
         let parsed: Vec<Init> = inits.iter().flatten().cloned().collect();
         let mut questions = Questions::of(&parsed);
+        for header in &self.include {
+            reading::check::file(header)?;
+        }
         let text: String = self.include.iter().map(|h| reading::include(h)).collect();
+        let (what, flags) = (self.include.join(", "), self.reading.flags());
+        reading::check::text(&what, &text, reading::COMMAND_LINE, &flags)?;
         let read = questions.ask(&text, &self.reading.options());
         let header = read.map_err(|e| e.to_string())?;
         let includes = self.include.join(", ");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cabi::{FnSig, Policy, Target};
-use cabi_header::{Declared, DeclaredKind, Header, HeaderError, Prototype, SourceError};
+use cabi_header::{Declared, DeclaredKind, Header, Options, Prototype};
 use clap::Args;
 
 use crate::reading::{self, Reading};
@@ -108,12 +108,14 @@ impl Explain {
     /// Reads the text given, or one that includes the header, and after it a function for each unnamed type: a parameter is declared by
     /// any type, and decays as an argument does.
     fn read(&self, wanted: Option<&Target>) -> Result<Header, String> {
-        let mut options = self.reading.options();
-        let mut text = match &self.include {
-            Some(header) => reading::include(header),
+        let (name, mut text) = match &self.include {
+            Some(header) => {
+                reading::check::file(header)?;
+                (reading::COMMAND_LINE, reading::include(header))
+            }
             None => {
-                options = options.name(DECLARATION);
-                self.declaration.trim_end().trim_end_matches(';').to_owned() + ";\n"
+                let text = self.declaration.trim_end().trim_end_matches(';');
+                (DECLARATION, text.to_owned() + ";\n")
             }
         };
         let n_lines = text.lines().count();
@@ -123,33 +125,32 @@ impl Explain {
             }
             text += &format!("void {UNNAMED}{i}({ty});\n");
         }
-        if let Some(target) = wanted {
-            options = options.arg(format!("--target={}", target.name()));
-        }
+        let mut args = self.reading.flags();
+        args.extend(wanted.map(|target| format!("--target={}", target.name())));
         // Last, so that a contradiction is met where the two are compared.
-        let options = options.args(&self.clang);
-        cabi_header::parse(&text, &options).map_err(|error| match error {
-            HeaderError::Source { errors } => {
-                let errors: Vec<String> = errors
-                    .iter()
-                    .map(|e| self.source_error(e, n_lines))
-                    .collect();
-                errors.join("\n")
-            }
-            error => error.to_string(),
-        })
+        args.extend(self.clang.iter().cloned());
+        let what = self.include.as_deref().unwrap_or(name);
+        reading::check::text(what, &text, name, &args).map_err(|message| {
+            let lines = message.lines();
+            let lines: Vec<String> = lines.map(|line| self.cited(line, name, n_lines)).collect();
+            lines.join("\n")
+        })?;
+        let options = Options::new().name(name).args(&args);
+        cabi_header::parse(&text, &options).map_err(|e| e.to_string())
     }
 
-    /// The message of an error, with the argument it is about where that is not in the text.
-    fn source_error(&self, error: &SourceError, n_lines: usize) -> String {
-        let place = error.location.as_ref().filter(|location| {
-            [DECLARATION, reading::COMMAND_LINE].contains(&location.file.as_str())
-        });
-        let line = place.and_then(|place| usize::try_from(place.line).ok());
-        let idx = line.and_then(|line| line.checked_sub(n_lines + 1));
-        match idx.and_then(|idx| self.unnamed.get(idx)) {
-            Some(ty) => format!("--unnamed {ty}: {}", error.message),
-            None => error.to_string(),
+    /// A line of a message, with the argument it is about where that is after the `n_lines` of the text.
+    fn cited(&self, line: &str, name: &str, n_lines: usize) -> String {
+        let mut parts = line
+            .strip_prefix(name)
+            .and_then(|line| line.strip_prefix(':'))
+            .into_iter()
+            .flat_map(|line| line.splitn(3, ':'));
+        let number = parts.next().and_then(|number| number.parse::<usize>().ok());
+        let idx = number.and_then(|number| number.checked_sub(n_lines + 1));
+        match (idx.and_then(|idx| self.unnamed.get(idx)), parts.nth(1)) {
+            (Some(ty), Some(message)) => format!("--unnamed {ty}:{message}"),
+            _ => line.to_owned(),
         }
     }
 

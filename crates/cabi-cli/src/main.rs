@@ -52,6 +52,7 @@ enum Verb {
     Verify(verify::Verify),
     Fuzz(fuzz::Fuzz),
     Merge(fuzz::Merge),
+    ReadC(reading::check::ReadC),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Rules(rules) => rules.run(),
         Verb::Completions(completions) => completions.run(Cli::command()),
         Verb::Man(man) => man.run(Cli::command()),
+        Verb::ReadC(read) => read.run(),
         Verb::Verify(verify) => return verify.run(),
         Verb::Fuzz(fuzz) => return fuzz.run(),
         Verb::Merge(merge) => return merge.run(),

@@ -1,5 +1,7 @@
 //! Options that the verbs share which read C: the header, what clang is told, the policy.
 
+pub(crate) mod check;
+
 use std::path::Path;
 
 use cabi::{Policy, Target};

@@ -428,7 +428,11 @@ impl fmt::Display for HeaderError {
             Self::File { path, message } => write!(f, "{}: {message}", path.display()),
             Self::Nul { place } => write!(f, "{place} contains a NUL character"),
             Self::Refused { args } => {
-                write!(f, "clang did not accept its arguments: {}", args.join(" "))
+                write!(
+                    f,
+                    "clang gave up, or did not accept its arguments: {}",
+                    args.join(" ")
+                )
             }
             Self::Source { errors } => {
                 for (i, error) in errors.iter().enumerate() {

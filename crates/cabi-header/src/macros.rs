@@ -1,7 +1,7 @@
 //! Macros whose value is an integer. libclang keeps each definition as tokens; values and types come from a second run of clang over the
 //! header with a declaration for each macro behind it (C17 6.10.3, object-like macros; 6.6, integer constant expressions).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cabi::{DataModel, Type};
 use clang_sys::*;
@@ -28,17 +28,25 @@ pub(crate) struct Macros {
 /// Sorts the macros that `unit` defines, each name once, by its last definition.
 pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Macros {
     let definitions = Definitions::new(unit);
+    let harmful = definitions.harmful();
+    let expansions = definitions.expansions();
     let mut found = Macros::default();
-    for (name, definition) in &definitions.in_order() {
-        if let Some(why) = definitions.refusal(name) {
+    let mut n_tokens = 0_u64;
+    for (name, definition) in definitions.in_order() {
+        let refusal = refusal(definition, harmful.contains(name)).or_else(|| {
+            let expansion = expansions.get(name).copied().unwrap_or_default();
+            n_tokens = n_tokens.saturating_add(expansion.n_tokens);
+            expansion.refusal(n_tokens)
+        });
+        if let Some(why) = refusal {
             found.others.push(other(definition.cursor, why));
             continue;
         }
         match answers.macros.get(name) {
-            None => found.unknown.push(name.clone()),
+            None => found.unknown.push(name.to_owned()),
             Some(Some((value, kind))) => match integer(model, *kind) {
                 Some(ty) => found.integers.push(Constant {
-                    name: name.clone(),
+                    name: name.to_owned(),
                     value: *value,
                     ty,
                     enumeration: String::new(),
@@ -65,7 +73,7 @@ fn other(definition: Cursor<'_>, why: &'static str) -> Skipped {
 struct Definition<'u> {
     cursor: Cursor<'u>,
     takes_arguments: bool,
-    /// Behind the name.
+    /// After the name.
     tokens: Vec<Token>,
 }
 
@@ -94,60 +102,137 @@ impl<'u> Definitions<'u> {
         Self { by_name }
     }
 
-    fn in_order(&self) -> Vec<(String, &Definition<'u>)> {
-        let mut all: Vec<_> = self
-            .by_name
-            .iter()
-            .map(|(name, definition)| (name.clone(), definition))
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
+    fn in_order(&self) -> Vec<(&str, &Definition<'u>)> {
+        let all = self.by_name.iter();
+        let mut all: Vec<_> = all.map(|(name, of)| (name.as_str(), of)).collect();
+        all.sort_by_key(|(name, _)| *name);
         all
     }
 
-    /// Why the macro `name` cannot be an integer, by its tokens alone.
-    fn refusal(&self, name: &str) -> Option<&'static str> {
-        let definition = self.by_name.get(name)?;
-        if definition.takes_arguments {
-            return Some("takes arguments");
-        }
-        if definition.tokens.is_empty() {
-            return Some("is empty");
-        }
-        (!self.is_harmless(name)).then_some(NO_INTEGER)
+    /// The macros that the expansion of `definition` names.
+    fn named<'d>(&'d self, definition: &'d Definition<'u>) -> impl Iterator<Item = &'d str> {
+        let words = definition.tokens.iter().map(|token| token.text.as_str());
+        words.filter(|word| self.by_name.contains_key(*word))
     }
 
-    /// Whether the expansion, in parentheses, cannot end the declaration it stands in: an error in it then costs nothing else.
-    fn is_harmless(&self, name: &str) -> bool {
-        let mut seen = vec![name];
-        let mut next = 0;
-        while let Some(name) = seen.get(next).copied() {
-            next += 1;
-            let Some(definition) = self.by_name.get(name) else {
-                continue;
-            };
-            let mut depth = 0_u32;
-            for Token { text, is_literal } in &definition.tokens {
-                match text.as_str() {
-                    "(" | "[" => depth += 1,
-                    ")" | "]" if depth == 0 => return false,
-                    ")" | "]" => depth -= 1,
-                    "{" | "}" | ";" | "#" | "_Pragma" | "__pragma" | "asm" | "__asm__" => {
-                        return false;
-                    }
-                    _ if *is_literal && text.contains('"') => return false,
-                    word => {
-                        if !seen.contains(&word) {
-                            seen.push(word);
-                        }
-                    }
-                }
+    /// The macros whose expansion, in parentheses, can end the declaration it stands in: an error in them may cost something else.
+    fn harmful(&self) -> HashSet<&str> {
+        let mut users: HashMap<&str, Vec<&str>> = HashMap::new();
+        let (mut found, mut next) = (HashSet::new(), Vec::new());
+        for (name, definition) in &self.by_name {
+            if !is_harmless(&definition.tokens) {
+                found.insert(name.as_str());
+                next.push(name.as_str());
             }
-            if depth != 0 {
-                return false;
+            for named in self.named(definition) {
+                users.entry(named).or_default().push(name);
             }
         }
-        true
+        while let Some(name) = next.pop() {
+            for user in users.get(name).into_iter().flatten() {
+                if found.insert(user) {
+                    next.push(user);
+                }
+            }
+        }
+        found
     }
+
+    /// How far each macro expands. Each is looked at once, after those it names.
+    fn expansions(&self) -> HashMap<&str, Expansion> {
+        let mut known: HashMap<&str, Expansion> = HashMap::new();
+        let mut begun = HashSet::new();
+        for name in self.by_name.keys() {
+            let mut stack = vec![name.as_str()];
+            while let Some(name) = stack.last().copied() {
+                let Some(definition) = self.by_name.get(name) else {
+                    break;
+                };
+                if !known.contains_key(name) && begun.insert(name) {
+                    stack.extend(self.named(definition).filter(|n| !begun.contains(n)));
+                    continue;
+                }
+                stack.pop();
+                // A name within its own expansion is not expanded again; those that have begun and are not known are such.
+                if !known.contains_key(name) {
+                    let expansion = self.expansion(definition, &known);
+                    known.insert(name, expansion);
+                }
+            }
+        }
+        known
+    }
+
+    fn expansion(&self, of: &Definition<'u>, known: &HashMap<&str, Expansion>) -> Expansion {
+        let (mut all, mut depth, mut times) = (Expansion::default(), 0_u64, 1_u64);
+        for token in &of.tokens {
+            let text = token.text.as_str();
+            match text {
+                "(" | "[" => depth += 1,
+                ")" | "]" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            let inner = known.get(text).copied().unwrap_or_default();
+            all.depth = all.depth.max(depth.saturating_add(inner.depth));
+            all.n_tokens = all.n_tokens.saturating_add(inner.n_tokens.max(1));
+            // What is passed to a macro may come back as often as that has tokens.
+            if self.by_name.get(text).is_some_and(|d| d.takes_arguments) {
+                times = times.saturating_mul(inner.n_tokens.max(1));
+            }
+        }
+        all.n_tokens = all.n_tokens.saturating_mul(times);
+        all
+    }
+}
+
+/// At most how many tokens a macro becomes, and how deep brackets nest in it.
+#[derive(Clone, Copy, Default)]
+struct Expansion {
+    n_tokens: u64,
+    depth: u64,
+}
+
+impl Expansion {
+    /// Why a macro that expands so far is not asked about, after others that become `total` tokens with it.
+    fn refusal(self, total: u64) -> Option<&'static str> {
+        // clang gives up the rest of the text where brackets nest deeper than 256; some are around the macro.
+        if self.depth > 200 {
+            Some("has brackets that nest too deep to ask for its value")
+        } else if self.n_tokens > 1 << 16 {
+            Some("expands too far to ask for its value")
+        } else if total > 1 << 22 {
+            Some("is one of too many that expand too far to ask for their values")
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a macro cannot be an integer, by its tokens alone.
+fn refusal(definition: &Definition<'_>, is_harmful: bool) -> Option<&'static str> {
+    if definition.takes_arguments {
+        return Some("takes arguments");
+    }
+    if definition.tokens.is_empty() {
+        return Some("is empty");
+    }
+    is_harmful.then_some(NO_INTEGER)
+}
+
+/// Whether `tokens`, in parentheses, cannot end the declaration they stand in, as far as they are no macros themselves.
+fn is_harmless(tokens: &[Token]) -> bool {
+    let mut depth = 0_u32;
+    for Token { text, is_literal } in tokens {
+        match text.as_str() {
+            "(" | "[" => depth += 1,
+            ")" | "]" if depth == 0 => return false,
+            ")" | "]" => depth -= 1,
+            "{" | "}" | ";" | "#" | "_Pragma" | "__pragma" | "asm" | "__asm__" => return false,
+            _ if *is_literal && text.contains('"') => return false,
+            _ => {}
+        }
+    }
+    depth == 0
 }
 
 /// The declarations that ask for the values of `names`: two lines each, nothing for a name that is no macro at the end of the header.

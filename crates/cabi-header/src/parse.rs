@@ -25,6 +25,10 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 
 /// Reads declarations from C text, everything it includes among them.
 ///
+/// libclang follows the nesting of the source with its own stack, and overflows it where that is some ten thousand deep, which ends the
+/// process; it has no bound on memory or time either. A program that reads headers it does not trust reads them in a child first, as the
+/// command `cabi` does.
+///
 /// Declarations that cannot be had are in [`Header::skipped`], each with its [`Reason`](crate::Reason).
 ///
 /// # Errors

@@ -8,12 +8,17 @@ use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
 use crate::reason::Reason;
-use crate::types::{Reader, is_unnamed};
+use crate::types::{Reader, is_unnamed, unsupported};
+
+/// How many members a structure may have: libclang looks at all of them to give the offset of one.
+const MAX_MEMBERS: usize = 1 << 14;
 
 /// What clang says about a record's layout, to compare with.
 struct Stated<'u> {
     definition: Cursor<'u>,
     fields: Vec<Cursor<'u>>,
+    /// Bits from the start, of each field.
+    offsets: Vec<i64>,
     size: i64,
     align: i64,
 }
@@ -31,10 +36,17 @@ impl<'u> Reader<'u> {
         self.check_ignored(definition)?;
         let fields = definition.ty().fields();
         let ty = definition.ty();
+        let is_union = definition.kind() == CXCursor_UnionDecl;
+        if !is_union && fields.len() > MAX_MEMBERS {
+            let why = "a structure of more than 16384 members is not supported";
+            return Err(unsupported(ty, why));
+        }
+        let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
         let stated = Stated {
             definition,
             size: ty.size(),
             align: ty.align(),
+            offsets: fields.iter().map(offset).collect(),
             fields,
         };
         let bases = self.bases(definition)?;
@@ -216,12 +228,12 @@ fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
     let record = ours.as_record()?;
     // Base classes come first here, and are not among clang's fields.
     let n_bases = record.fields().len().saturating_sub(stated.fields.len());
-    for (field, at) in record.fields().iter().skip(n_bases).zip(&stated.fields) {
+    for (field, at) in record.fields().iter().skip(n_bases).zip(&stated.offsets) {
         let name = field.name().unwrap_or("<anonymous>");
         if let Some(reason) = differs(
             format!("offset of {name} in bits"),
             field.offset_bits(),
-            at.offset_bits(),
+            *at,
         ) {
             return Some(reason);
         }

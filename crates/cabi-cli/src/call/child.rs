@@ -82,8 +82,9 @@ fn not_returned(status: ExitStatus) -> String {
     }
 }
 
+/// How a child ended, as a message goes on after its name.
 #[cfg(unix)]
-fn ending(status: ExitStatus) -> String {
+pub(crate) fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status.signal() {
         Some(number) => match signal_name(number) {
@@ -95,7 +96,7 @@ fn ending(status: ExitStatus) -> String {
 }
 
 #[cfg(not(unix))]
-fn ending(status: ExitStatus) -> String {
+pub(crate) fn ending(status: ExitStatus) -> String {
     exit(status)
 }
 

@@ -9,6 +9,7 @@ use regex_lite::Regex;
 
 use super::Verify;
 use crate::compilers::Absent;
+use crate::reading;
 
 /// What the options ask for.
 ///
@@ -51,7 +52,7 @@ fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
-    let mut options = Options::new().args(flags);
+    let mut args = flags.to_vec();
     if let Some(triple) = &verify.target {
         let parsed = triple
             .parse()
@@ -62,8 +63,14 @@ fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
                 "--target {triple}: calls are made on x86-64 Linux only"
             ));
         }
-        options = options.arg(format!("--target={triple}"));
+        args.push(format!("--target={triple}"));
     }
+    let name = reading::COMMAND_LINE;
+    for header in &verify.headers {
+        reading::check::file(header)?;
+        reading::check::text(header, &reading::include(header), name, &args)?;
+    }
+    let options = Options::new().name(name).args(&args);
     let read = verify
         .headers
         .iter()
