@@ -900,10 +900,11 @@ fn conventions_of_a_users_own() {
     let slots =
         "argument 0, @Vector(100, bool): lanes in slots of other than 8 bytes are not lowered";
     assert_eq!(why(of(bools), &LANES), format!("{slots} {linux}"));
+    // Refused by `cabi` already, which does not count arguments.
     for convention in [&FAR, &LONG, &ENDLESS] {
         assert_eq!(
             why(of(Type::I64), convention),
-            format!("argument 0, long long: a place outside the argument area {linux}")
+            format!("long long: a place outside the argument area {linux}")
         );
     }
     assert_eq!(
