@@ -32,6 +32,7 @@ enum Fault {
     DivisionByZero,
     DivisionOverflow,
     NullCall,
+    BadCall,
     Returned,
     StackOverflow,
     NullPointer,
@@ -46,6 +47,7 @@ impl Fault {
             Fault::DivisionByZero => "division by zero",
             Fault::DivisionOverflow => "overflow in a division",
             Fault::NullCall => "call of a null function pointer",
+            Fault::BadCall => "call of what is no function",
             Fault::Returned => "a function that never returns has returned",
             Fault::StackOverflow => "stack overflow",
             Fault::NullPointer => "null pointer dereference",
@@ -248,8 +250,9 @@ mod system {
             _ if !memory => Fault::Other,
             // An address that is no address at all: the kernel does not say which.
             _ if info.si_code == libc::SI_KERNEL => Fault::BadPointer,
-            _ if watched.overflowed(address, sp) => Fault::StackOverflow,
             _ if pc < NULL_PAGES => Fault::NullCall,
+            _ if pc == address => Fault::BadCall,
+            _ if watched.overflowed(address, sp) => Fault::StackOverflow,
             _ if address < NULL_PAGES => Fault::NullPointer,
             _ => Fault::BadPointer,
         };

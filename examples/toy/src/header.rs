@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::types::MODEL;
 use cabi_header::{Header, HeaderError, NamedType, Options, parse};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// A C header that the program uses.
@@ -73,6 +73,16 @@ pub(crate) fn read(
 }
 
 fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Import, Unread> {
+    // clang would read a device to its end.
+    let beside = Path::new(file).parent().map(Path::to_owned);
+    let places = beside.iter().chain(directories);
+    let found = places.map(|place| place.join(&used.header));
+    if let Some(found) = found.into_iter().find(|path| path.exists())
+        && !found.is_file()
+    {
+        let message = format!("the C header `{}` is no file", used.header);
+        return Err(Unread::Program(Diagnostic::new(used.span, message)));
+    }
     let include = |directory: &PathBuf| format!("-I{}", directory.display());
     // The text takes the place of the program, so that the header is searched next to it.
     let options = Options::new()

@@ -165,6 +165,22 @@ const CASES: &[(&str, &str, i32)] = &[
         "a function that never returns has returned at f.toy:3, in main",
         SIGABRT,
     ),
+    (
+        "fn main() { let m: bitint<5> = -16;\n m /= (zero(5) - 1) as bitint<5>; }",
+        "overflow in a division at f.toy:3, in main",
+        SIGABRT,
+    ),
+    (
+        "fn main() { let m: bitint<63> = 1; m <<= 62;\n m /= (zero(5) - 1) as bitint<63>; }",
+        "overflow in a division at f.toy:3, in main",
+        SIGABRT,
+    ),
+    // An address on the stack is no stack overflow.
+    (
+        "fn main() { let n: u64 = 0xc3; let f = &n as u64 as fn() -> i32;\n f(); }",
+        "call of what is no function outside of the program, in a function of C",
+        SIGSEGV,
+    ),
     // What C does.
     (
         "fn main() { strlen(null); }",

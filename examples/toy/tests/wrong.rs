@@ -195,6 +195,22 @@ fn extreme_programs_are_refused() {
     }
 }
 
+/// clang would read a device for ever.
+#[test]
+fn a_header_that_is_no_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("device.toy");
+    for header in ["/dev/zero", "."] {
+        fs::write(&program, format!("use c \"{header}\";\nfn main() {{}}\n")).unwrap();
+        let Outcome::Ran(ran) = toy(&["check"], &program) else {
+            return;
+        };
+        let message = format!("Error: the C header `{header}` is no file");
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert!(ran.stderr.starts_with(&message), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn what_is_no_text_is_refused() {
     let directory = tempfile::tempdir().unwrap();

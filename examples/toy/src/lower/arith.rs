@@ -8,7 +8,7 @@ use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, TrapCode, Value, types};
 use cranelift_module::Module;
 
 impl<M: Module> FnLowerer<'_, '_, M> {
@@ -120,7 +120,25 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 _ => ins.bxor(a, b),
             }
         };
+        if op == BinaryOp::Div {
+            self.check_quotient(result, ty);
+        }
         self.normalize(result, ty)
+    }
+
+    /// Ends the program if a signed quotient is the one that does not fit a type narrower than its container. In a container of its own width
+    /// the machine's division notices.
+    fn check_quotient(&mut self, quotient: Value, ty: Ty) {
+        let Some(Scalar::BitInt { bits, signed: true }) = self.types.as_scalar(ty) else {
+            return;
+        };
+        if bits < 64 && u32::from(bits) < self.builder.func.dfg.value_type(quotient).bits() {
+            let least = 1_i64 << (bits - 1);
+            let overflow = self.builder.ins().icmp_imm_s(IntCC::Equal, quotient, least);
+            self.builder
+                .ins()
+                .trapnz(overflow, TrapCode::INTEGER_OVERFLOW);
+        }
     }
 
     /// An integer whose width is not its container's, extended from its own width again.
