@@ -8,7 +8,7 @@ use cabi::{FnAbi, FnSig, Target};
 use cranelift_codegen::ir::{Block, Signature, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, Linkage, Module, ModuleError};
+use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
 use smallvec::SmallVec;
 
 use crate::bridge::Bridges;
@@ -166,10 +166,20 @@ impl Lowering {
                 declared.entry(name.to_string()).or_insert(sig.clone());
                 Ok(Function::new(id, name, sig.clone()))
             }
-            Err(ModuleError::IncompatibleSignature(_, first, _)) => {
-                Err(self.redeclared(name, sig, &first))
+            Err(error) => {
+                // Not by the kind of error: modules other than Cranelift's have their own.
+                let declarations = module.declarations();
+                let first = match declarations.get_name(name) {
+                    Some(FuncOrDataId::Func(id)) => {
+                        Some(&declarations.get_function_decl(id).signature)
+                    }
+                    _ => None,
+                };
+                match first.filter(|first| *first != signature) {
+                    Some(first) => Err(self.redeclared(name, sig, first)),
+                    None => Err(LowerError::from(error).of(Some(name), sig)),
+                }
             }
-            Err(error) => Err(LowerError::from(error).of(Some(name), sig)),
         }
     }
 
