@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cabi::{FnSig, Policy, Target};
+use cabi::{Explanation, FnSig, Policy, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Options, Prototype};
 use clap::Args;
 
@@ -81,7 +81,8 @@ impl Explain {
             }
             std::fs::write(path, drawn).map_err(|e| format!("{}: {e}", path.display()))?;
         }
-        let explanation = cabi::explain(&sig, &names, &target).map_err(|e| e.to_string())?;
+        let mut explanation = cabi::explain(&sig, &names, &target).map_err(|e| e.to_string())?;
+        spell(&mut explanation, prototype);
         if self.json {
             let json = serde_json::to_string_pretty(&explanation).map_err(|e| e.to_string())?;
             return Ok(json + "\n");
@@ -191,6 +192,19 @@ impl Explain {
         let unnamed: Vec<cabi::Type> = unnamed.collect::<Result<_, _>>()?;
         sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())
     }
+}
+
+/// Names the types as the declaration does. What C++ passes by reference is a pointer, which the declaration does not spell.
+fn spell(explanation: &mut Explanation, prototype: &Prototype) {
+    let by_reference = &prototype.by_reference;
+    let params = prototype.spelled_params.iter().enumerate();
+    for ((i, spelled), arg) in params.zip(&mut explanation.args) {
+        arg.ty.clone_from(spelled);
+        if by_reference.contains(&i) {
+            arg.ty.push_str(" &");
+        }
+    }
+    explanation.ret.ty.clone_from(&prototype.spelled_ret);
 }
 
 /// The prototype of what `declared` declares.

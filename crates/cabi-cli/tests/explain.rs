@@ -226,3 +226,30 @@ fn unnamed_arguments_are_promoted_as_gcc_promotes() {
         "{assembly}"
     );
 }
+
+#[test]
+fn types_are_spelled_as_they_are_declared() {
+    if !libclang() {
+        return;
+    }
+    let declaration = "typedef unsigned long size; struct p { double x; long n; };
+        const char *f(long a, unsigned long long b, const struct p c, const char *d, size e, int g[3], ...)";
+    let args = ["explain", declaration, "--unnamed", "double"];
+    let text = stdout(&cabi(&[&args[..], &LINUX].concat()));
+    let lines = [
+        "arg 0 a: long, 8 bytes -> rdi",
+        "arg 1 b: unsigned long long, 8 bytes -> rsi",
+        "arg 3 d: const char *, 8 bytes -> rcx",
+        "arg 4 e: size, 8 bytes -> r8",
+        "arg 5 g: int *, 8 bytes -> r9",
+        "ret: const char *, 8 bytes -> rax",
+        "took: first free of rdi rsi rdx rcx r8 r9 for integers",
+        "took: first free of xmm0 xmm1 xmm2 xmm3 xmm4 xmm5 xmm6 xmm7 for floating-point numbers and vectors",
+        "long, bytes 8..16: eightbyte 1, NoClass + Integer = Integer",
+        "al = 2",
+    ];
+    for line in lines {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("if type in"), "{text}");
+}

@@ -56,6 +56,8 @@ impl<'u> Reader<'u> {
             ret: Type::VOID,
             written_params: Vec::new(),
             written_ret: self.written(function.result()),
+            spelled_params: Vec::new(),
+            spelled_ret: function.result().spelling(),
             by_reference: Vec::new(),
             returns_by_reference: false,
             convention,
@@ -103,6 +105,7 @@ impl<'u> Reader<'u> {
                 prototype.by_reference.push(n);
             }
             prototype.params.push((name, ty));
+            prototype.spelled_params.push(spelled(function.param(i)));
             let written = self.written_param(function.param(i));
             prototype.written_params.push(written);
         }
@@ -127,6 +130,9 @@ impl<'u> Reader<'u> {
         let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
         prototype.returns_by_reference = true;
         prototype.params.insert(0, (None, self.model.pointer()));
+        let spelled = format!("{} *", prototype.spelled_ret);
+        prototype.spelled_params.insert(0, spelled.clone());
+        prototype.spelled_ret = spelled;
         prototype.written_params.insert(0, address.clone());
         prototype.written_ret = address;
         prototype.by_reference.iter_mut().for_each(|i| *i += 1);
@@ -135,12 +141,7 @@ impl<'u> Reader<'u> {
 
     /// The type a parameter has after decay. The elements of an array do not matter then, and may be of a length known at run time only.
     fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
-        let arrays = [
-            CXType_ConstantArray,
-            CXType_IncompleteArray,
-            CXType_VariableArray,
-        ];
-        if arrays.contains(&ty.canonical().kind()) {
+        if ARRAYS.contains(&ty.canonical().kind()) {
             return Ok((self.model.pointer(), false));
         }
         let (declared, by_reference) = self.passed(ty)?;
@@ -177,6 +178,22 @@ fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> 
     }
     declared
 }
+
+/// How clang spells the type of a parameter; an array as the pointer it decays to.
+fn spelled(param: Ty<'_>) -> String {
+    let canonical = param.canonical();
+    if ARRAYS.contains(&canonical.kind()) {
+        format!("{} *", canonical.array_element().spelling())
+    } else {
+        param.spelling()
+    }
+}
+
+const ARRAYS: [i32; 3] = [
+    CXType_ConstantArray,
+    CXType_IncompleteArray,
+    CXType_VariableArray,
+];
 
 /// The function type that `ty` is, or is a pointer to.
 pub(crate) fn function_behind(ty: Ty<'_>) -> Option<Ty<'_>> {

@@ -149,6 +149,10 @@ pub struct Prototype {
     pub written_params: Vec<Written>,
     /// The result as it was written.
     pub written_ret: Written,
+    /// The type of each parameter as clang spells it, typedefs and qualifiers included: `const char *`, `size_t`.
+    pub spelled_params: Vec<String>,
+    /// The result's type as clang spells it.
+    pub spelled_ret: String,
     /// Of C++: indices of parameters that are pointers because their class is passed by invisible reference. The caller makes the copy, and
     /// destroys it after the call (Itanium C++ ABI 3.1.2).
     pub by_reference: Vec<usize>,
@@ -179,6 +183,8 @@ impl Prototype {
             name: name.to_owned(),
             symbol: name.to_owned(),
             written_params: params.iter().cloned().map(Written::Type).collect(),
+            spelled_params: params.iter().map(ToString::to_string).collect(),
+            spelled_ret: ret.to_string(),
             params: params.into_iter().map(|ty| (None, ty)).collect(),
             written_ret: Written::Type(ret.clone()),
             ret,

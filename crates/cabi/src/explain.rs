@@ -1,5 +1,7 @@
 //! Why each piece of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data and as text.
 
+mod words;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -106,6 +108,8 @@ pub struct Explanation {
     pub policy: Policy,
     /// The policy bits that mattered, with their setting.
     pub touched: Vec<(&'static str, bool)>,
+    /// The policy bits any of which, changed alone, would give this signature other places, with their setting.
+    pub deciding: Vec<(&'static str, bool)>,
     /// The arguments.
     pub args: Vec<Explained>,
     /// The result.
@@ -181,18 +185,25 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         place: abi.ret.to_string(),
         steps: log.result.steps,
     };
-    Ok(Explanation {
+    let mut explanation = Explanation {
         target: target.name().to_string(),
         convention: abi.convention.name.to_string(),
         policy: sig.policy,
         touched,
+        deciding: words::deciding(sig, target, &abi),
         args,
         ret,
         area_bytes: abi.area_bytes,
         n_gp: abi.n_gp,
         n_sse: abi.n_sse,
-        variadic_count: abi.variadic_count.map(crate::Reg::name),
-    })
+        // The number is in the lowest byte.
+        variadic_count: abi.variadic_count.map(|reg| match reg {
+            crate::Reg::Rax => "al",
+            reg => reg.name(),
+        }),
+    };
+    words::spell_longs(&mut explanation, target.data_model());
+    Ok(explanation)
 }
 
 impl Explanation {
@@ -401,7 +412,7 @@ impl<'t> Tracer<'t> {
     #[inline]
     pub(crate) fn rule(&mut self, rule: &Rule, taken: bool) {
         self.push(|| Step::Rule {
-            rule: rule.to_string(),
+            rule: words::rule(rule),
             taken,
         });
     }
@@ -423,7 +434,7 @@ impl<'t> Tracer<'t> {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole { class } => write!(f, "one piece: {class}"),
+            Self::Whole { class } => write!(f, "one part: {class}"),
             Self::Merge {
                 leaf,
                 offset_bits,
@@ -469,19 +480,14 @@ impl fmt::Display for Explanation {
                 write!(f, " {name}")?;
             }
             writeln!(f, ": {}, {} bytes -> {}", arg.ty, arg.size, arg.place)?;
-            arg.steps
-                .iter()
-                .try_for_each(|step| writeln!(f, "    {step}"))?;
+            write_steps(f, &arg.steps)?;
         }
         writeln!(
             f,
             "\nret: {}, {} bytes -> {}",
             self.ret.ty, self.ret.size, self.ret.place
         )?;
-        self.ret
-            .steps
-            .iter()
-            .try_for_each(|step| writeln!(f, "    {step}"))?;
+        write_steps(f, &self.ret.steps)?;
         write!(
             f,
             "\nargument area {} bytes, {} integer and {} vector registers",
@@ -490,13 +496,21 @@ impl fmt::Display for Explanation {
         if let Some(reg) = self.variadic_count {
             write!(f, ", {reg} = {}", self.n_sse)?;
         }
-        for (bit, set) in &self.touched {
-            write!(
-                f,
-                "\npolicy {bit}: {}",
-                if *set { "set" } else { "not set" }
-            )?;
+        for (bit, set) in &self.deciding {
+            let is = if *set {
+                "set; without"
+            } else {
+                "not set; with"
+            };
+            write!(f, "\npolicy {bit} is {is} it the places are others")?;
         }
         writeln!(f)
     }
+}
+
+/// The steps in lines of their own. Choices are named at the end, once, and only those that decide.
+fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Step]) -> fmt::Result {
+    let steps = steps.iter();
+    let mut steps = steps.filter(|step| !matches!(step, Step::Policy { .. }));
+    steps.try_for_each(|step| writeln!(f, "    {step}"))
 }
