@@ -411,7 +411,7 @@ fn left_out_functions() {
         ),
         (
             "typedef nosuch T; void f(T);",
-            "parameter 1: clang says: T is not declared as a valid type",
+            "parameter 1: T: clang says: unknown type name 'nosuch'",
         ),
         (
             "typedef float v32 __attribute__((ext_vector_type(32))); void f(v32);",
