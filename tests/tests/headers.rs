@@ -164,7 +164,7 @@ mod suite {
         engine: &str,
         report: &mut Report,
     ) -> Result<Option<Read>, String> {
-        match Read::text(name, text, &Options::new().arg(STANDARD), true, |_| true) {
+        match Read::text(name, text, &Options::new().arg(STANDARD), true, |_, _| true) {
             Ok(read) => Ok(Some(read)),
             Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
                 report.absent(engine, &format!("not installed: {source}"));
@@ -229,14 +229,18 @@ mod suite {
             return Err(format!("only {settings:?} of {n_settings} engine settings"));
         }
         match run.skipped(part).find(unlisted) {
-            Some(Left { name, key, why }) => Err(format!("{name} left out, {key}: {why}")),
+            Some(Left { name, key, why, .. }) => Err(format!("{name} left out, {key}: {why}")),
+            None if !part.itself.is_empty() => Err(format!(
+                "{}: the compiler disagrees with itself",
+                part.itself[0].called.case.name
+            )),
             None if part.called.is_empty() => Err("no case was run".to_owned()),
             None => Ok(()),
         }
     }
 
     fn first_difference(part: &Part) -> Option<String> {
-        if let Some(layout) = part.layouts.first() {
+        if let Some(layout) = part.prototypes.iter().chain(&part.layouts).next() {
             return Some(format!(
                 "{}: {}, {} here",
                 layout.what, layout.theirs, layout.ours

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cabi_judge::case::Subject;
 use cabi_judge::corpus::DEFAULT_TARGET;
-use cabi_judge::judge::{Bench, Judge, JudgeError};
+use cabi_judge::judge::{Bench, Judge};
 use cabi_judge::layout::{Answer, Fact, ask, assertions, facts, foreign};
 use cabi_judge::report::Report;
 use cabi_tests::corpus::{Corpus, expected};
@@ -97,7 +97,7 @@ fn check_here(judge: &Judge, group: &[&Subject], report: &mut Report) {
         Err(error) if group.len() == 1 => {
             report.outcome(&engine, &group[0].block.name, Err(error.to_string()))
         }
-        Err(JudgeError::Refused { .. }) => {
+        Err(error) if error.messages().is_some() => {
             let (left, right) = group.split_at(group.len() / 2);
             check_here(judge, left, report);
             check_here(judge, right, report);

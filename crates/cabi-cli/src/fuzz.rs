@@ -19,13 +19,14 @@ Hunts for differences with random signatures.
 
 Types and signatures are drawn with weight on what ABIs find hard, compiled by the compilers named, and called in both directions between \
 code generated here and theirs; layouts are compared too. A difference is made smaller and written as a block that drops into the corpus \
-of tests. It is explained, and no failure, where the compiler's own caller and callee disagree about the same case; where compilers \
+of tests. Where the compiler's own caller and callee disagree about the same case, and a program that it alone builds fails twice in the \
+same way, that is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is given. Where compilers \
 disagree with each other and each is right under its own profile, the policy bits that say so are counted.
 
 A signature is named by seed and number, and is the same on every machine. --shard lets many machines share a run, each of which writes \
 results that `cabi merge` joins. A command without -O has its halves compiled at -O0, every fourth file at -O2.
 
-Exit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked.";
+Exit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked, or nothing could be tried.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +65,9 @@ pub(crate) struct Fuzz {
     #[cfg(all(target_arch = "x86_64", unix))]
     #[command(flatten)]
     compilers: Compilers,
+    /// A compiler may disagree with itself: what is shown to is counted and no failure.
+    #[arg(long)]
+    allow_self_inconsistent: bool,
     /// Prints the results as JSON.
     #[arg(long)]
     json: bool,
@@ -72,7 +76,7 @@ pub(crate) struct Fuzz {
 /// Joins the results of shards.
 #[derive(Args)]
 #[command(
-    long_about = "Joins results of `cabi fuzz`: fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked.",
+    long_about = "Joins results of `cabi fuzz`: fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked, or nothing could be tried.",
     after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
 )]
 #[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
@@ -83,6 +87,9 @@ pub(crate) struct Merge {
     /// Folder for the joined results, as of `cabi fuzz`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// A compiler may disagree with itself: what is shown to is counted and no failure.
+    #[arg(long)]
+    allow_self_inconsistent: bool,
     /// Prints the results as JSON.
     #[arg(long)]
     json: bool,
@@ -197,17 +204,13 @@ impl Fuzz {
             eprintln!("not run: {name}: {why}");
         }
         let interrupted = child::was_interrupted();
-        let clean = results::show(&found, self.out.as_deref(), self.json, !interrupted)?;
+        let clean = found.is_clean(self.allow_self_inconsistent);
+        let ok = clean != Ok(false);
+        results::show(&found, self.out.as_deref(), self.json, !interrupted, ok)?;
         if interrupted {
             return Err(format!("interrupted after {} signatures", found.count()));
         }
-        match found.compilers.iter().find(|tally| tally.is_idle()) {
-            Some(tally) => Err(format!(
-                "{}: none of {} signatures could be tried",
-                tally.command, tally.signatures
-            )),
-            None => Ok(clean),
-        }
+        clean
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
@@ -234,7 +237,10 @@ impl Merge {
         if let Some(folder) = &self.out {
             results::make(folder)?;
         }
-        results::show(&all, self.out.as_deref(), self.json, true)
+        let clean = all.is_clean(self.allow_self_inconsistent);
+        let ok = clean != Ok(false);
+        results::show(&all, self.out.as_deref(), self.json, true, ok)?;
+        clean
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]

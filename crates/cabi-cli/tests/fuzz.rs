@@ -156,6 +156,56 @@ fn what_cannot_be_asked_is_said() {
     }
 }
 
+/// Neither is a run, or several joined, in which nothing was tried.
+#[test]
+fn no_signature_is_no_success() {
+    let Some(compiler) = compilers().first().copied() else {
+        return;
+    };
+    let folder = folder();
+    // The first half of one signature.
+    let none = [
+        "fuzz", "--count", "1", "--shard", "0/2", "--cc", compiler, "--out", ".",
+    ];
+    for args in [
+        &none[..],
+        &["merge", "fuzz.json"],
+        &["merge", "fuzz.json", "--json"],
+    ] {
+        let output = cabi(folder.path(), args);
+        let text = printed(&output, 2);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            errors.contains("nothing was verified"),
+            "{args:?}: {errors}"
+        );
+        assert!(!text.contains("ok:"), "{text}");
+    }
+}
+
+/// Neither is a compiler that disagrees with itself in everything: each signature of which it spoils the result is shown to be its own.
+#[test]
+fn a_compiler_that_disagrees_with_itself_fails() {
+    if !compilers().contains(&"gcc") {
+        return;
+    }
+    let folder = folder();
+    let command = support::gcc_that_returns_zeros(folder.path());
+    let args = ["fuzz", "--count", "12", "--shrink", "0", "--cc", &command];
+    let text = printed(&cabi(folder.path(), &args), 1);
+    assert!(
+        text.contains("FAILED: 0 unexplained, ")
+            && text.contains(" in which a compiler disagrees with itself"),
+        "{text}"
+    );
+    let allowed = [&args[..], &["--allow-self-inconsistent"]].concat();
+    let text = printed(&cabi(folder.path(), &allowed), 0);
+    assert!(
+        text.contains(" in which a compiler disagrees with itself"),
+        "{text}"
+    );
+}
+
 /// A compiler that refuses everything, or whose code cannot run, has shown nothing.
 #[test]
 fn a_compiler_that_shows_nothing_is_no_success() {
@@ -175,7 +225,6 @@ exec gcc \"$@\"
     std::fs::write(&refusing, script).expect("a script");
     let refusing = format!("sh {}", refusing.display());
     for (command, words) in [
-        ("gcc -mno-sse", "refuses"),
         ("gcc -fcall-saved-rax", "code by gcc"),
         ("gcc -fsanitize=address", "code by gcc"),
     ] {
@@ -184,9 +233,11 @@ exec gcc \"$@\"
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains(words), "{command}: {errors}");
     }
-    let refused = ["fuzz", "--count", "64", "--shrink", "0", "--cc", &refusing];
-    let code = cabi(folder.path(), &refused).status.code();
-    assert!(matches!(code, Some(1 | 2)), "{code:?}");
+    for command in [&refusing, "gcc -mno-sse"] {
+        let refused = ["fuzz", "--count", "64", "--shrink", "0", "--cc", command];
+        let code = cabi(folder.path(), &refused).status.code();
+        assert!(matches!(code, Some(1 | 2)), "{command}: {code:?}");
+    }
     let twice = ["fuzz", "--count", "1", "--cc", "gcc", "--cc", "gcc"];
     printed(&cabi(folder.path(), &twice), 2);
 }

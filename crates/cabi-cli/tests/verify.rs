@@ -71,7 +71,10 @@ fn real_headers_have_no_mismatch() {
         let headers = ["stdlib.h", "own.h"];
         let args = [&["--cc", compiler], &headers[..]].concat();
         let text = printed(&verify(folder.path(), &args), 0);
-        assert!(text.contains("0 mismatches (0 of layout, 0 of "), "{text}");
+        assert!(
+            text.contains("0 mismatches (0 of prototypes, 0 of layout, 0 of "),
+            "{text}"
+        );
         assert!(text.contains("left out: static"), "{text}");
         assert!(
             text.contains("\nargument assignment: transitions "),
@@ -204,14 +207,24 @@ fn a_header_that_a_compiler_refuses_is_named() {
     let text = "#ifndef __clang__\n#error for clang only\n#endif\nstruct s { int i; };\nint f(struct s);\n";
     std::fs::write(folder.path().join("other.h"), text).unwrap();
     let output = verify(folder.path(), &["--cc", "gcc", "other.h"]);
-    let says = "nothing could be compiled: #error for clang only";
+    let says = "nothing was verified of other.h with gcc: f: ";
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains(says), "{message}");
+    assert!(
+        message.contains("other.h:2: #error for clang only"),
+        "{message}"
+    );
     let output = verify(folder.path(), &["--cc", "gcc", "other.h", "own.h"]);
     let text = printed(&output, 1);
-    let says = "NOT ON THE LIST: refused by the compiler 1 (other.h: #error for clang only)";
-    assert!(text.contains(says), "{text}");
+    // Both that it declares, each with its line.
+    for says in [
+        "NOT ON THE LIST: refused by the compiler 2 (f: ",
+        "other.h:2: #error for clang only; declared at ",
+        "other.h:5; struct s: ",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
 }
 
 /// A type that the header has for another compiler only is left out, and the rest is verified.
@@ -226,7 +239,7 @@ fn a_type_for_another_compiler_is_left_out() {
     let output = verify(folder.path(), &["--cc", "gcc", "other.h"]);
     let text = printed(&output, 0);
     assert!(
-        text.contains("left out: not in this compiler 12 "),
+        text.contains("left out: not in this compiler 13 "),
         "{text}"
     );
     assert!(text.contains("0 of layout, 0 of 17 cases"), "{text}");

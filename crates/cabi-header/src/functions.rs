@@ -14,10 +14,40 @@ use cabi::{Convention, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
 use crate::clang::{Cursor, Ty};
 use crate::classes::qualified_name;
 use crate::header::Prototype;
+use crate::prelude;
 use crate::reason::Reason;
 use crate::types::{Reader, unsupported};
 use crate::walk::location;
 use crate::written::{Written, desugared, is_pointer};
+
+/// The type of a function in C that other compilers read too: clang prints attributes of the function after it, where gcc takes none, knows
+/// qualifiers that gcc does not, and shows the prelude's names for what it lacks.
+fn spelled(ty: Ty<'_>) -> String {
+    let mut text = ty.spelling();
+    while let Some(at) = text.rfind(" __attribute__((")
+        && is_one_group(text.get(at + " __attribute__".len()..).unwrap_or(""))
+    {
+        text.truncate(at);
+    }
+    for word in [" _Nonnull", " _Nullable", " _Null_unspecified"] {
+        text = text.replace(word, "");
+    }
+    prelude::names_of_c(&text)
+}
+
+/// Whether `text` is one group in parentheses, from its first character to its last.
+fn is_one_group(text: &str) -> bool {
+    let mut depth = 0_i32;
+    let closes = text.char_indices().find(|(_, c)| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    closes.is_some_and(|(at, _)| at + 1 == text.len())
+}
 
 impl<'u> Reader<'u> {
     /// The function that `cursor` declares, if it has a symbol and follows the C convention.
@@ -66,6 +96,7 @@ impl<'u> Reader<'u> {
             noreturn: is_noreturn(function, &printed),
             target_features: features,
             vectors,
+            spelled: spelled(cursor.ty()),
             location: location(cursor),
         };
         self.params(cursor, function, &mut prototype)?;

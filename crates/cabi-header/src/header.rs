@@ -171,6 +171,9 @@ pub struct Prototype {
     pub target_features: String,
     /// The widest vectors that travel in registers, by that attribute and by the arguments given to clang.
     pub vectors: VectorLevel,
+    /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that has read the same header. Typedefs keep their
+    /// names, attributes of the function are left out. Empty where no header was read.
+    pub spelled: String,
     /// Where it is declared.
     pub location: Location,
 }
@@ -196,6 +199,7 @@ impl Prototype {
             noreturn: false,
             target_features: String::new(),
             vectors: VectorLevel::Baseline,
+            spelled: String::new(),
             location: Location::none(),
         }
     }

@@ -91,6 +91,14 @@ pub(crate) fn stand_in(tag: &str) -> Option<Type> {
     }
 }
 
+/// `text`, as clang prints a type, with C's names in place of the stand-ins'.
+pub(crate) fn names_of_c(text: &str) -> String {
+    let names = ["32", "64", "128"].into_iter();
+    names.fold(text.to_owned(), |text, bits| {
+        text.replace(&format!("__cabi_decimal{bits}"), &format!("_Decimal{bits}"))
+    })
+}
+
 /// What the constants say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {

@@ -4,7 +4,7 @@
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
 use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
-use cabi_header::{Emitter, Header, HeaderError, Options, Prototype, Written};
+use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
 use crate::case::{Case, Subject};
 use crate::corpus::Block;
@@ -37,19 +37,25 @@ pub struct Left {
     pub key: &'static str,
     /// The reason.
     pub why: String,
+    /// Where it is declared, if that is known.
+    pub location: Option<Location>,
 }
 
 /// Kinds of reasons that this module adds to those of `cabi-header`.
-pub const KEYS: [&str; 5] = [
+pub const KEYS: [&str; 6] = [
     "own target",
     "own convention",
     "spelling",
     "too large",
     "place",
+    READ_OTHERWISE,
 ];
 
+/// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
+pub const READ_OTHERWISE: &str = "read otherwise";
+
 /// Reads what `include`, a text of directives, declares. With `types` each record type gets its positions; `only` chooses functions and
-/// types by name.
+/// types by name and place.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
@@ -57,7 +63,7 @@ pub fn read(
     include: &str,
     options: &Options,
     types: bool,
-    only: impl Fn(&str) -> bool,
+    only: impl Fn(&str, &Location) -> bool,
 ) -> Result<FromHeader, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
     // `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its alignment, not the record.
@@ -73,10 +79,11 @@ pub fn read(
         drafts: Vec::new(),
         skipped: Vec::new(),
         only: &only,
+        header: &header,
     };
     drafts.take_skipped(&header);
     for prototype in &header.prototypes {
-        if only(&prototype.name) {
+        if only(&prototype.name, &prototype.location) {
             drafts.prototype(prototype);
         }
     }
@@ -107,7 +114,7 @@ pub fn read(
     let n_prototypes = count_prototypes(&header, &only);
     // What they are made of is asked about with the cases.
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
-        named.retain(|named| only(&named.name));
+        named.retain(|named| only(&named.name, &named.location));
     }
     Ok(FromHeader {
         subject: subject(preamble, header, cases),
@@ -118,11 +125,14 @@ pub fn read(
 }
 
 /// How many functions `only` chooses, those left out among them.
-fn count_prototypes(header: &Header, only: &impl Fn(&str) -> bool) -> usize {
-    let read = header.prototypes.iter().map(|prototype| &prototype.name);
-    let skipped = header.skipped.iter().map(|skipped| &skipped.name);
-    read.chain(skipped.filter(|name| !is_type(name)))
-        .filter(|name| only(name))
+fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) -> usize {
+    let read = header
+        .prototypes
+        .iter()
+        .map(|one| (&one.name, &one.location));
+    let skipped = header.skipped.iter().map(|one| (&one.name, &one.location));
+    read.chain(skipped.filter(|(name, _)| !is_type(name)))
+        .filter(|(name, location)| only(name, location))
         .count()
 }
 
@@ -152,6 +162,7 @@ fn subject(code: String, header: Header, cases: Vec<Case>) -> Subject {
 struct Draft {
     /// What reports call it.
     name: String,
+    location: Location,
     function: Function,
     params: Vec<Type>,
     ret: Type,
@@ -166,6 +177,7 @@ impl Draft {
             name: self.name.clone(),
             key,
             why,
+            location: Some(self.location.clone()),
         };
         let Some(read) = again.prototype(&self.function.name) else {
             let why = again.reason(&self.function.name);
@@ -177,9 +189,10 @@ impl Draft {
         let same = read.params.iter().map(|(_, ty)| ty).eq(&self.params) && read.ret == self.ret;
         if !same || read.variadic != self.variadic {
             let why = "declared again, it has other types".to_owned();
-            return Err(left("spelling", why));
+            return Err(left(READ_OTHERWISE, why));
         }
         let mut prototype = read.clone();
+        prototype.location = self.location;
         // The variables of the C halves are named by number.
         for (name, _) in &mut prototype.params {
             *name = None;
@@ -211,15 +224,16 @@ struct Drafts<'a> {
     emitter: Emitter,
     drafts: Vec<Draft>,
     skipped: Vec<Left>,
-    only: &'a dyn Fn(&str) -> bool,
+    only: &'a dyn Fn(&str, &Location) -> bool,
+    header: &'a Header,
 }
 
 impl Drafts<'_> {
     fn take_skipped(&mut self, header: &Header) {
         for skipped in &header.skipped {
-            if (self.only)(&skipped.name) {
+            if (self.only)(&skipped.name, &skipped.location) {
                 self.skip(
-                    &skipped.name,
+                    (&skipped.name, &skipped.location),
                     skipped.reason.key(),
                     skipped.reason.to_string(),
                 );
@@ -227,17 +241,23 @@ impl Drafts<'_> {
         }
     }
 
-    fn skip(&mut self, name: &str, key: &'static str, why: impl Into<String>) {
+    fn skip(
+        &mut self,
+        (name, location): (&str, &Location),
+        key: &'static str,
+        why: impl Into<String>,
+    ) {
         self.skipped.push(Left {
             name: name.to_owned(),
             key,
             why: why.into(),
+            location: Some(location.clone()),
         });
     }
 
     /// The draft of a function of the header.
     fn prototype(&mut self, prototype: &Prototype) {
-        let name = &prototype.name;
+        let name = (prototype.name.as_str(), &prototype.location);
         if !prototype.target_features.is_empty() {
             return self.skip(name, "own target", "it has a target attribute");
         }
@@ -276,7 +296,8 @@ impl Drafts<'_> {
         let unnamed = unnamed.filter(|_| prototype.variadic);
         let number = self.drafts.len();
         self.drafts.push(Draft {
-            name: name.clone(),
+            name: prototype.name.clone(),
+            location: prototype.location.clone(),
             function: function(
                 &format!("cabi_f{number}"),
                 result,
@@ -296,10 +317,25 @@ impl Drafts<'_> {
             (Kind::Void, _) => Some("void".to_owned()),
             (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
             (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
+            (Kind::Record(_), Written::Named(name)) => self.record(ty, name),
             (_, Written::Named(name)) => Some(name.clone()),
             (_, Written::Char) => Some("char".to_owned()),
             (Kind::Record(_), _) => None,
             _ => self.emitter.spelling(ty).ok(),
+        }
+    }
+
+    /// The name of `ty`, a record that was written `name`; or of a typedef that changes its alignment.
+    fn record(&self, ty: &Type, name: &str) -> Option<String> {
+        let Some(known) = self.header.ty(name) else {
+            // It was left out for a reason of its own, or has another name than the header's list gives it.
+            return Some(name.to_owned());
+        };
+        let mut typedefs = self.header.typedefs.iter();
+        let typedef = typedefs.find(|typedef| typedef.ty == *ty);
+        match known == ty {
+            true => Some(name.to_owned()),
+            false => typedef.map(|typedef| typedef.name.clone()),
         }
     }
 
@@ -309,27 +345,28 @@ impl Drafts<'_> {
         for named in header.records.iter().chain(&header.typedefs) {
             if named.ty.as_record().is_none()
                 || seen.contains(&&named.ty)
-                || !(self.only)(&named.name)
+                || !(self.only)(&named.name, &named.location)
             {
                 continue;
             }
             seen.push(&named.ty);
             if named.ty.size() > MAX_RECORD {
-                self.skip(&named.name, "too large", too_large(&named.ty));
+                self.skip(place(named), "too large", too_large(&named.ty));
                 continue;
             }
             // The profile does not matter: it is about how many registers to fill before.
             let alone = FnSig::new([named.ty.clone()], Type::VOID);
             match FnAbi::new(&alone, &Target::X86_64_LINUX) {
-                Ok(abi) => self.positions(seen.len(), &named.name, &named.ty, &abi),
-                Err(error) => self.skip(&named.name, "place", error.to_string()),
+                Ok(abi) => self.positions(seen.len(), named, &abi),
+                Err(error) => self.skip(place(named), "place", error.to_string()),
             }
         }
         seen.len()
     }
 
     /// The drafts of one record type; `abi` is that of a call with it alone.
-    fn positions(&mut self, number: usize, name: &str, ty: &Type, abi: &FnAbi) {
+    fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
+        let (name, ty) = (named.name.as_str(), &named.ty);
         for (i, position) in positions(abi).into_iter().enumerate() {
             let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
             let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
@@ -343,7 +380,8 @@ impl Drafts<'_> {
             let unnamed: Vec<String> = texts(&position.unnamed);
             let unnamed_types: Vec<Type> = types(&position.unnamed);
             self.drafts.push(Draft {
-                name: format!("{name}, {}", position.name),
+                name: format!("{name}{OF_RECORD}{}", position.name),
+                location: named.location.clone(),
                 function: function(&format!("cabi_t{number}_{i}"), result, params, variadic),
                 params: types(&position.params),
                 ret,
@@ -352,6 +390,13 @@ impl Drafts<'_> {
             });
         }
     }
+}
+
+/// Between a record's name and that of the position it is tried in.
+pub const OF_RECORD: &str = ", ";
+
+fn place(named: &NamedType) -> (&str, &Location) {
+    (&named.name, &named.location)
 }
 
 fn too_large(ty: &Type) -> String {

@@ -8,7 +8,8 @@
 //! A signature is named by a seed and a number, and means the same on every machine. Signatures with an even number are of the C that all
 //! compilers have, so that two compilers can be compared with each other; the others may have what only the one asked has.
 //!
-//! A difference is *explained* where the compiler's own caller and callee disagree about the same case. Where two compilers put something at
+//! Where the compiler's own caller and callee disagree about the same case, and a program that it alone builds shows it, that is a known bug of
+//! the compiler, or counted as a self-inconsistency. Where two compilers put something at
 //! different places and each call is right under its own profile, the policy bits that say so are counted.
 
 mod copies;
@@ -18,7 +19,7 @@ mod tally;
 mod trial;
 
 pub use hunt::{Plan, hunt};
-pub use tally::{AGAINST_ITSELF, Found, Results, Span, Tally};
+pub use tally::{Found, Results, Span, Tally};
 
 use crate::interop::Difference;
 
@@ -39,8 +40,14 @@ enum Verdict {
     },
     /// It was not asked.
     NotRun { who: Who, why: String },
-    /// The compiler's own caller and callee disagree.
-    Theirs(String),
+    /// The compiler's own caller and callee disagree, or it crashes.
+    Theirs {
+        why: String,
+        /// The bug, if it is a known one.
+        known: Option<&'static str>,
+        /// Whether a program of the compiler alone has shown it.
+        shown: bool,
+    },
     /// The compiler has it otherwise.
     Differs(Difference),
 }
@@ -49,7 +56,7 @@ impl Verdict {
     /// What is wrong, whoever's fault it is.
     fn why(&self) -> Option<&str> {
         match self {
-            Self::Theirs(why) => Some(why),
+            Self::Theirs { why, .. } => Some(why),
             Self::Differs(difference) => Some(&difference.why),
             Self::Same { .. } | Self::NotRun { .. } => None,
         }

@@ -76,12 +76,14 @@ pub struct Registers {
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 pub(crate) const FRAME: &str = r#"
 #define CABI_SYSV __attribute__((sysv_abi))
-/* clang calls this at -O0 for a __bf16, and libgcc before 13 lacks it */
+/* clang calls this at -O0 for a __bf16, and libgcc before 13 lacks it; gcc 11 has no _Float16 */
+#ifdef __FLT16_MANT_DIG__
 __attribute__((weak)) _Float16 __truncsfbf2(float x) {
   unsigned bits; _Float16 r; unsigned short upper;
   __builtin_memcpy(&bits, &x, 4); upper = bits >> 16;
   __builtin_memcpy(&r, &upper, 2); return r;
 }
+#endif
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));

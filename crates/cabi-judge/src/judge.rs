@@ -19,6 +19,7 @@ use crate::corpus::{Block, Profile};
 use crate::scratch::Scratch;
 
 mod capability;
+mod parts;
 mod program;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ mod tests;
 use capability::TRAITS;
 pub use capability::{Capability, feature_flags, needs};
 pub(crate) use program::output;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) use program::says_that_it_crashed;
 
 /// The judges this crate knows by name, as `judges:` of a corpus block may restrict them.
 pub const KNOWN_JUDGES: [&str; 2] = ["gcc", "clang"];
@@ -71,6 +74,30 @@ pub enum JudgeError {
         /// The loader's reason, or what became of the process that tried.
         why: String,
     },
+    /// The compiler crashed at the C text: it says nothing about it.
+    Crashed {
+        /// Compiler and version.
+        judge: String,
+        /// What it printed.
+        messages: String,
+    },
+}
+
+impl JudgeError {
+    /// What the compiler printed to C text that it refuses, or at which it crashes.
+    #[must_use]
+    pub fn messages(&self) -> Option<&str> {
+        match self {
+            Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
+            Self::Io { .. } | Self::Unloadable { .. } => None,
+        }
+    }
+
+    /// Nothing was asked: a full disk, a compiler that cannot be started, that hangs or is killed. What is left is an answer about the C text.
+    #[must_use]
+    pub fn is_about_the_system(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
 }
 
 impl fmt::Display for JudgeError {
@@ -81,6 +108,9 @@ impl fmt::Display for JudgeError {
                 write!(f, "{judge} refuses: {}", first_error(messages))
             }
             Self::Unloadable { what, why } => write!(f, "{what} cannot be loaded: {why}"),
+            Self::Crashed { judge, messages } => {
+                write!(f, "{judge} crashes: {}", first_error(messages))
+            }
         }
     }
 }
@@ -89,7 +119,7 @@ impl std::error::Error for JudgeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Refused { .. } | Self::Unloadable { .. } => None,
+            Self::Refused { .. } | Self::Crashed { .. } | Self::Unloadable { .. } => None,
         }
     }
 }
@@ -231,7 +261,9 @@ impl Judge {
                     .insert(row.capability, format!("this machine has no {}", row.name));
             } else if let Err(error) = judge.check(row.source, &row.probe_flags()) {
                 let why = match error {
-                    JudgeError::Refused { messages, .. } => first_error(&messages),
+                    JudgeError::Refused { messages, .. } | JudgeError::Crashed { messages, .. } => {
+                        first_error(&messages)
+                    }
                     other => return Err(other.to_string()),
                 };
                 judge.missing.insert(row.capability, why);
@@ -253,24 +285,36 @@ impl Judge {
         judge
     }
 
-    /// A compiler of C++ has other rules even for what looks like C.
+    /// A compiler of C++ has other rules even for what looks like C, and what is no compiler has none.
     fn check_language(&self) -> Result<(), String> {
         let folder = scratch().map_err(|e| e.to_string())?;
         let file = folder.path().join("language.c");
-        write(&file, "__cplusplus\n").map_err(|e| e.to_string())?;
+        write(&file, "cabi_language __cplusplus\n").map_err(|e| e.to_string())?;
         let output = self.start(&["-E", "-P", &file.to_string_lossy()]);
         let output = output.map_err(|e| e.to_string())?;
         let command = &self.text;
         if !output.status.success() {
             let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("`{command}`: {}", first_error(&messages)));
+            let why = match messages.trim() {
+                "" => output.status.to_string(),
+                _ => first_error(&messages),
+            };
+            return Err(format!("`{command}` does not compile C: {why}"));
         }
-        // Behind what the command itself may include.
+        // After what the command itself may include.
         let text = String::from_utf8_lossy(&output.stdout);
-        if text.trim().lines().last() != Some("__cplusplus") {
-            return Err(format!("`{command}` compiles C++, not C"));
+        match text
+            .trim()
+            .lines()
+            .last()
+            .and_then(|last| last.strip_prefix("cabi_language "))
+        {
+            Some("__cplusplus") => Ok(()),
+            Some(_) => Err(format!("`{command}` compiles C++, not C")),
+            None => Err(format!(
+                "`{command}` is no C compiler: asked for the preprocessed text of a file, it does not print it"
+            )),
         }
-        Ok(())
     }
 
     /// The command it is started with, its own flags included, as it was written.
@@ -466,11 +510,17 @@ impl Judge {
             return Ok(output);
         }
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-        // It refuses nothing if somebody ended it, or what it started: memory ran out.
-        if program::was_killed(output.status) || messages.contains("Killed signal terminated") {
+        if let Some(kind) = program::not_asked(output.status, &messages) {
+            let why = format!("{}, {}", output.status, first_error(&messages));
             return Err(JudgeError::Io {
                 what: self.text.clone(),
-                source: io::Error::other(format!("{}, {}", output.status, first_error(&messages))),
+                source: io::Error::new(kind, why),
+            });
+        }
+        if program::crashed(output.status, &messages) {
+            return Err(JudgeError::Crashed {
+                judge: self.to_string(),
+                messages,
             });
         }
         Err(JudgeError::Refused {

@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 #[cfg(all(target_arch = "x86_64", unix))]
-pub use table::{Reply, Table, ask_data};
+pub use table::{Reply, Table, ask_bytes, ask_data};
 
 /// One thing to be asked about a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +41,7 @@ pub struct Fact {
 pub enum Answer {
     /// Bytes.
     Bytes(u64),
-    /// The object's bytes with all bits of one bit-field set.
+    /// The object's bytes with all bits of one bit-field set, or with one member set to 1.
     Bits(Vec<u8>),
 }
 
@@ -72,8 +72,12 @@ struct Probe {
 enum How {
     /// An integer constant expression.
     Constant(String),
-    /// Set this bit-field of the variable to all ones.
-    Set { variable: String, path: String },
+    /// Set this member of the variable: a bit-field to all ones, another one to 1.
+    Set {
+        variable: String,
+        path: String,
+        value: i8,
+    },
 }
 
 /// What is to be asked about `subjects`, in order.
@@ -103,7 +107,7 @@ pub fn ask(judge: &Judge, subjects: &[&Subject]) -> Result<Vec<Option<Answer>>, 
                     How::Constant(expression) => {
                         writeln!(body, "  cabi_number({n}, (long)({expression}));")
                     }
-                    How::Set { variable, path } => writeln!(
+                    How::Set { variable, path, .. } => writeln!(
                         body,
                         "  __builtin_memset(&{variable}, 0, sizeof {variable}); {variable}.{path} -= 1; cabi_bits({n}, &{variable}, sizeof {variable});"
                     ),
@@ -311,6 +315,7 @@ fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
         path,
         offset_bits,
         width,
+        ..
     } in members
     {
         match width {
@@ -328,6 +333,7 @@ fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
                 how: How::Set {
                     variable: variable.clone(),
                     path,
+                    value: -1,
                 },
             }),
         }
@@ -341,6 +347,7 @@ struct Member {
     offset_bits: u64,
     /// Of a bit-field, its width.
     width: Option<u16>,
+    ty: Type,
 }
 
 /// The named members of `ty`, which stands at `path`, members of members and of first and last elements included.
@@ -363,6 +370,7 @@ fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
                     path: path.clone(),
                     offset_bits: at,
                     width,
+                    ty: field.ty().clone(),
                 });
                 if width.is_none() {
                     walk(field.ty(), &path, at, out);
@@ -380,6 +388,7 @@ fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
                     path: path.clone(),
                     offset_bits: at,
                     width: None,
+                    ty: array.elem.clone(),
                 });
                 walk(&array.elem, &path, at, out);
             }

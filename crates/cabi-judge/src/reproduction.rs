@@ -24,6 +24,31 @@ pub fn reproduction(
     command: &str,
     differs: &str,
 ) -> Option<String> {
+    let (theirs, ours) = match direction {
+        Direction::Call => ("CALLEE", "CALLER"),
+        Direction::Callee => ("CALLER", "CALLEE"),
+    };
+    let how = format!(
+        "{command} -D{theirs} -c -o theirs.o repro.c && cc -D{ours} -c -o ours.o repro.c && \\\n   \
+         cc -DMAIN -o repro repro.c theirs.o ours.o && ./repro"
+    );
+    program(case, &how, differs)
+}
+
+/// The program of which `command` builds all parts.
+#[must_use]
+pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
+    let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
+    let how = format!(
+        "{}{}{command} -DMAIN -o repro repro.c CALLEE.o CALLER.o && ./repro",
+        part("CALLEE"),
+        part("CALLER")
+    );
+    program(case, &how, "both sides are by one compiler")
+}
+
+/// The program; `how` it is built stands in the comment that begins it.
+fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     let types = argument_types(case);
     let mut emitter = Emitter::new(&DataModel::LP64);
     let declared: Vec<String> = types
@@ -62,17 +87,12 @@ pub fn reproduction(
         result,
     };
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
-    let (theirs, ours) = match direction {
-        Direction::Call => ("CALLEE", "CALLER"),
-        Direction::Callee => ("CALLER", "CALLEE"),
-    };
     // The values of enumerations are chosen to leave no choice of size; here the choice is the point.
     let definitions = emitter
         .definitions()
         .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
     Some(format!(
-        "/* {comment}\n   {command} -D{theirs} -c -o theirs.o repro.c && cc -D{ours} -c -o ours.o repro.c && \\\n   \
-         cc -DMAIN -o repro repro.c theirs.o ours.o && ./repro */\n{COMMON}{definitions}{}",
+        "/* {comment}\n   {how} */\n{COMMON}{definitions}{}",
         program.text()
     ))
 }
@@ -224,12 +244,12 @@ impl Program<'_> {
                  differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
             );
         }
-        text + "  if (!differ) puts(\"no difference\");\n  return differ;\n}\n"
+        text + "  if (!differ) printf(\"no difference\\n\");\n  return differ;\n}\n"
     }
 }
 
 /// How the part that compares begins.
-const MAIN: &str = r#"#include <stdio.h>
+const MAIN: &str = r#"SHARED int printf(const char *, ...);
 static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {
   for (unsigned long i = 0; i < n; i++)
     if ((got[i] ^ want[i]) & mask[i]) { printf("%s, byte %lu: got %02x, expected %02x\n", what, i, got[i], want[i]); return 1; }

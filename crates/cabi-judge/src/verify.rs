@@ -1,35 +1,45 @@
-//! Headers against compilers: every size and offset asked, every case called in both directions, everything counted that was left out.
+//! Headers against compilers: every prototype, size and offset asked, every case called in both directions, everything counted that was left out.
 //!
 //! What `cabi verify` does and prints is this; tests run the same with a [`Mistake`]. [`batch`] is its engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ sizes and offsets ──▶ C halves, in batches ──▶ calls in child processes ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C halves, in batches ──▶ calls in child processes ──▶ verdicts
 //! ```
 
 use cabi::{Policy, VectorLevel};
-use cabi_header::Options;
+use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
 use crate::automaton::Coverage;
+use crate::case::Case;
 use crate::child;
 use crate::from_header::{self, FromHeader, Left};
 use crate::halves::Halves;
-use crate::interop::{Difference, Direction, all_settings};
-use crate::judge::{Judge, JudgeError, first_error};
-use crate::layout::{self, Fact, Reply};
+use crate::interop::{Direction, all_settings};
+use crate::judge::Judge;
 
 pub mod batch;
 mod error;
+mod itself;
+mod known;
+mod lacking;
 mod left_out;
+mod part;
+mod prototypes;
 
 use batch::{BATCH, Batch, Calls, Loaded};
 pub use batch::{Called, Mistake, Verdict, Way};
 pub use error::VerifyError;
+pub(crate) use itself::show;
+pub use itself::{MOST, Shown};
+pub use known::{known_bug, known_bugs};
 pub(crate) use left_out::refusal;
 pub use left_out::{
-    AGAINST_ITSELF, JUDGE_LACKS, NOT_LOWERED, OTHER_MEMBERS, REFUSED, may_be_skipped,
+    AGAINST_ITSELF, CRASHES, JUDGE_LACKS, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFUSED,
+    may_be_skipped,
 };
-use left_out::{lacks, undeclared};
+pub(crate) use part::NOT_SHOWN;
+pub use part::{Differing, Itself, Part};
 
 /// What is to be verified against what, and how.
 #[derive(Debug)]
@@ -77,36 +87,6 @@ pub struct Run<'a> {
     pub parts: Vec<Part>,
 }
 
-/// One header under one compiler.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// The compiler's index in the plan.
-    pub compiler: usize,
-    /// The header's index in the plan.
-    pub header: usize,
-    /// How many sizes and offsets were asked.
-    pub n_facts: usize,
-    /// Those that differ.
-    pub layouts: Vec<Layout>,
-    /// Cases, each in one direction.
-    pub called: Vec<Called>,
-    /// What was not run, behind what was not read.
-    pub skipped: Vec<Left>,
-    /// Whether the compiler refuses the header as a whole.
-    pub refused: bool,
-}
-
-/// A size or offset that differs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Layout {
-    /// What it is of, in words of C.
-    pub what: String,
-    /// As the compiler has it.
-    pub theirs: String,
-    /// As `cabi` has it.
-    pub ours: String,
-}
-
 /// What a run is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
@@ -114,6 +94,17 @@ pub enum Step {
     Compile,
     /// Calls are made; cases are counted, each direction for itself.
     Call,
+}
+
+/// What a run comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// No difference, nothing left out for a reason that is not on the list, and every header verified with every compiler.
+    Clean,
+    /// A difference, or something that may hide one.
+    Fails,
+    /// No case was run, or none of one of the headers with one of the compilers: why.
+    Nothing(String),
 }
 
 /// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
@@ -143,14 +134,14 @@ impl Plan {
     /// ```no_run
     /// use cabi_header::Options;
     /// use cabi_judge::judge::Judge;
-    /// use cabi_judge::verify::{Compiler, Plan, Read};
+    /// use cabi_judge::verify::{Compiler, Outcome, Plan, Read};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
-    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_| true)?;
+    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_, _| true)?;
     /// let compiler = Compiler::new(Judge::of_command("gcc -O2")?, None)?;
     /// let plan = Plan::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
-    /// assert!(run.is_clean());
+    /// assert_eq!(run.outcome(false), Outcome::Clean);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(&self, progress: Progress<'_>) -> Result<Run<'_>, VerifyError> {
@@ -173,40 +164,29 @@ impl Plan {
             }
         }
         let (mut batches, mut part_of) = (Vec::new(), Vec::new());
-        for (number, part) in parts.iter().enumerate().filter(|(_, part)| !part.refused) {
-            let subject = &self.headers[part.header].found.subject;
-            for cases in subject.cases.chunks(BATCH) {
+        for (number, part) in parts.iter().enumerate() {
+            let cases = &self.headers[part.header].found.subject.cases;
+            let asked: Vec<&Case> = part.cases.iter().filter_map(|at| cases.get(*at)).collect();
+            for cases in asked.chunks(BATCH) {
                 part_of.push(number);
                 batches.push(Batch {
                     compiler: &self.compilers[part.compiler],
                     flags: &flags,
-                    preamble: &subject.block.code,
-                    cases: cases.iter().collect(),
+                    preamble: &part.preamble,
+                    cases: cases.to_vec(),
                     same_layout: part.layouts.is_empty(),
                 });
             }
         }
         let (loaded, refused) = batch::compile(&batches, self.at_once, progress)?;
+        let mut left = Vec::new();
         for refused in refused {
-            let part = &mut parts[part_of[refused.batch]];
-            let judge = &self.compilers[part.compiler].judge;
-            let (why, absent) = (refusal(&refused.why), part.undeclared());
-            part.skipped.extend(refused.cases.iter().map(|case| Left {
-                name: case.name.clone(),
-                key: if lacks(judge, case, &absent) {
-                    JUDGE_LACKS
-                } else {
-                    REFUSED
-                },
-                why: why.clone(),
-            }));
+            let number = part_of[refused.batch];
+            let judge = &self.compilers[parts[number].compiler].judge;
+            left.push((number, parts[number].refused(judge, &refused)));
         }
-        // Where sizes differ that is the result.
-        if loaded.is_empty() && parts.iter().all(|part| part.layouts.is_empty()) {
-            let why = parts.iter().flat_map(|part| &part.skipped).next();
-            return Err(VerifyError::NothingCompiled {
-                why: why.map_or("there is no case".to_owned(), |left| left.why.clone()),
-            });
+        for (number, left) in left {
+            parts[number].skipped.extend(left);
         }
         let loaded = loaded.into_iter();
         let (part_of, loaded) = loaded.map(|one| (part_of[one.batch], one)).unzip();
@@ -244,20 +224,21 @@ impl<'a> Prepared<'a> {
         };
         let all = batch::call(&self.loaded, &calls, progress)?;
         let mut parts = self.parts.clone();
+        let mut of_part: Vec<Vec<Called>> = parts.iter().map(|_| Vec::new()).collect();
         for (&number, called) in self.part_of.iter().zip(all) {
-            let part = &mut parts[number];
-            for called in called {
-                part.take_called(called);
-            }
+            of_part[number].extend(called);
         }
         let plan = self.plan;
+        for (part, called) in parts.iter_mut().zip(of_part) {
+            part.take_called(plan, called)?;
+        }
         Ok(Run { plan, parts })
     }
 }
 
 impl Read {
     /// Reads a header named as behind `#include`, or by its path from here. With `types` each record type gets its positions; `only`
-    /// chooses functions and types by name.
+    /// chooses functions and types by name and place.
     ///
     /// # Errors
     /// [`VerifyError::Header`], [`VerifyError::Interrupted`].
@@ -265,7 +246,7 @@ impl Read {
         name: &str,
         options: &Options,
         types: bool,
-        only: impl Fn(&str) -> bool,
+        only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         check_interrupt()?;
         let include = match std::fs::canonicalize(name) {
@@ -284,7 +265,7 @@ impl Read {
         text: &str,
         options: &Options,
         types: bool,
-        only: impl Fn(&str) -> bool,
+        only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         let name = name.to_owned();
         match from_header::read(text, options, types, only) {
@@ -331,14 +312,56 @@ impl Run<'_> {
         read.iter().chain(&part.skipped)
     }
 
-    /// No difference, and nothing left out for a reason that is not on the list.
+    /// What it comes to. With `allow_itself`, that a compiler disagrees with itself is no failure where it is shown.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.parts.iter().all(|part| {
-            part.layouts.is_empty()
-                && part.differences().next().is_none()
-                && self.skipped(part).all(|left| may_be_skipped(left.key))
-        })
+    pub fn outcome(&self, allow_itself: bool) -> Outcome {
+        let n_cases: usize = self.parts.iter().map(|part| part.called.len()).sum();
+        let differs = |part: &Part| {
+            !part.layouts.is_empty()
+                || !part.prototypes.is_empty()
+                || part.differences().next().is_some()
+        };
+        let fails = |part: &Part| {
+            differs(part)
+                || (!allow_itself && !part.itself.is_empty())
+                || self.skipped(part).any(|left| !may_be_skipped(left.key))
+        };
+        let nothing = |part: &&Part| part.called.is_empty();
+        if n_cases == 0 && !self.parts.iter().any(differs) {
+            return Outcome::Nothing(self.why_nothing(self.parts.first()));
+        }
+        if self.parts.iter().any(fails) {
+            return Outcome::Fails;
+        }
+        match self.parts.iter().find(nothing) {
+            Some(part) => Outcome::Nothing(self.why_nothing(Some(part))),
+            None => Outcome::Clean,
+        }
+    }
+
+    /// That no case of `part` was run, and why.
+    fn why_nothing(&self, part: Option<&Part>) -> String {
+        let Some(part) = part else {
+            return "nothing was verified: no header, or no compiler".to_owned();
+        };
+        let name = &self.plan.headers[part.header].name;
+        let command = self.plan.compilers[part.compiler].judge.command();
+        let first = part.itself.first().map(|itself| {
+            let name = &itself.called.case.name;
+            format!(
+                "{name}: {command} disagrees with itself, {}",
+                itself.shown.says
+            )
+        });
+        let left = || {
+            let left = self.skipped(part).find(|left| !may_be_skipped(left.key));
+            let left = left.or_else(|| self.skipped(part).next())?;
+            Some(format!("{}: {}", left.name, left.why))
+        };
+        let why = first
+            .or_else(left)
+            .unwrap_or("it declares nothing to call".to_owned());
+        format!("nothing was verified of {name} with {command}: {why}")
     }
 
     /// The transitions of the automaton of assignment that passed.
@@ -355,101 +378,6 @@ impl Run<'_> {
             }
         }
         seen
-    }
-}
-
-impl Called {
-    /// What is wrong, if something is.
-    #[must_use]
-    pub fn difference(&self) -> Option<&Difference> {
-        match &self.verdict {
-            Verdict::Differs(difference) => Some(difference),
-            _ => None,
-        }
-    }
-}
-
-impl Part {
-    fn new(compiler: usize, header: usize) -> Self {
-        Self {
-            compiler,
-            header,
-            n_facts: 0,
-            layouts: Vec::new(),
-            called: Vec::new(),
-            skipped: Vec::new(),
-            refused: false,
-        }
-    }
-
-    /// The cases in which something is wrong.
-    pub fn differences(&self) -> impl Iterator<Item = (&Called, &Difference)> {
-        let differs = |called| Called::difference(called).map(|difference| (called, difference));
-        self.called.iter().filter_map(differs)
-    }
-
-    /// Takes what the judge says to the header, and to the layouts of its types.
-    fn ask(&mut self, judge: &Judge, flags: &[&str], read: &Read) -> Result<(), VerifyError> {
-        // Otherwise it would be refused once for each type and each case.
-        match judge.check(&read.text, flags) {
-            Ok(_) => {}
-            Err(JudgeError::Refused { messages, .. }) => {
-                self.refused = true;
-                self.skipped.push(Left {
-                    name: read.name.clone(),
-                    key: REFUSED,
-                    why: first_error(&messages),
-                });
-                return Ok(());
-            }
-            Err(other) => return Err(other.into()),
-        }
-        let subject = &read.found.subject;
-        for (fact, reply) in layout::ask_data(judge, flags, &subject.block.code, subject)? {
-            self.take_fact(fact, reply);
-        }
-        Ok(())
-    }
-
-    fn take_fact(&mut self, fact: Fact, reply: Reply) {
-        self.n_facts += 1;
-        let (key, why) = match reply {
-            Reply::Is(answer) => {
-                if answer != fact.ours {
-                    self.layouts.push(Layout {
-                        what: fact.what,
-                        theirs: answer.to_string(),
-                        ours: fact.ours.to_string(),
-                    });
-                }
-                return;
-            }
-            Reply::NoMember(why) => (OTHER_MEMBERS, why),
-            Reply::Refuses(why) if undeclared(&why).is_some() => (JUDGE_LACKS, why),
-            Reply::Refuses(why) => (REFUSED, why),
-        };
-        let name = fact.what;
-        self.skipped.push(Left { name, key, why });
-    }
-
-    /// The types that the header does not declare for this compiler.
-    fn undeclared(&self) -> Vec<String> {
-        let refused = self.skipped.iter().filter(|left| left.key == JUDGE_LACKS);
-        let names = refused.filter_map(|left| undeclared(&left.why));
-        names.map(str::to_owned).collect()
-    }
-
-    fn take_called(&mut self, called: Called) {
-        let (key, why) = match &called.verdict {
-            Verdict::NotLowered(why) => (NOT_LOWERED, why),
-            Verdict::AgainstItself(difference) => (AGAINST_ITSELF, &difference.why),
-            Verdict::Passed(_) | Verdict::Differs(_) => return self.called.push(called),
-        };
-        self.skipped.push(Left {
-            name: format!("{} ({})", called.case.name, called.direction.name()),
-            key,
-            why: why.clone(),
-        });
     }
 }
 

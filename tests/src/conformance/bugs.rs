@@ -266,13 +266,7 @@ fn halves(asked: &Asked<'_>, level: &str, subject: &Subject) -> Result<Made, Str
         Maker::C(judge) => {
             return match Halves::build_at(judge, level, &entries) {
                 Ok(halves) => Ok(Made::Halves(halves, Direction::ALL.to_vec())),
-                Err(JudgeError::Refused { messages, .. })
-                    if ["internal compiler error", "Stack dump"]
-                        .iter()
-                        .any(|words| messages.contains(words)) =>
-                {
-                    Ok(Made::Stopped)
-                }
+                Err(JudgeError::Crashed { .. }) => Ok(Made::Stopped),
                 Err(error) => Err(error.to_string()),
             };
         }

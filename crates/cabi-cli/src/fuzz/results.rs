@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cabi_judge::fuzz::{AGAINST_ITSELF, Found, Plan, Results, Tally};
+use cabi_judge::fuzz::{Found, Plan, Results, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::xml::escape;
@@ -43,23 +43,23 @@ pub(super) fn read(file: &Path) -> Result<Results, String> {
     serde_json::from_str(&text).map_err(|e| format!("these are no results of `cabi fuzz`: {e}"))
 }
 
-/// Prints `results`, and writes them to `folder`; `complete` says whether all that was asked for was tried. Whether nothing is unexplained.
+/// Prints `results`, and writes them to `folder`; `complete` says whether all that was asked for was tried, `is_clean` whether nothing fails the run.
 pub(super) fn show(
     results: &Results,
     folder: Option<&Path>,
     as_json: bool,
     complete: bool,
-) -> Result<bool, String> {
+    is_clean: bool,
+) -> Result<(), String> {
     if let Some(folder) = folder {
         write_all(results, folder)?;
     }
     let shown = if as_json {
         json(results)?
     } else {
-        text(results, complete)
+        text(results, complete, is_clean)
     };
-    crate::write_out(&shown)?;
-    Ok(results.is_clean())
+    crate::write_out(&shown)
 }
 
 fn json(results: &Results) -> Result<String, String> {
@@ -87,9 +87,14 @@ pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
     }
 }
 
+/// What fails a run: differences, and in what a compiler disagrees with itself.
 fn failures(results: &Results) -> impl Iterator<Item = (&Tally, &Found)> {
     let all = results.compilers.iter();
-    all.flat_map(|tally| tally.failures.iter().map(move |found| (tally, found)))
+    all.flat_map(|tally| of_tally(tally).map(move |found| (tally, found)))
+}
+
+fn of_tally(tally: &Tally) -> impl Iterator<Item = &Found> {
+    tally.failures.iter().chain(&tally.inconsistent)
 }
 
 /// A difference as a file of the corpus.
@@ -109,7 +114,7 @@ fn block(tally: &Tally, found: &Found) -> String {
 }
 
 /// Results as text.
-fn text(results: &Results, complete: bool) -> String {
+fn text(results: &Results, complete: bool, is_clean: bool) -> String {
     let mut out = String::new();
     for (tally, found) in failures(results).take(SHOWN) {
         let _ = writeln!(out, "{}", block(tally, found));
@@ -125,18 +130,20 @@ fn text(results: &Results, complete: bool) -> String {
     for tally in &results.compilers {
         let _ = write!(out, "\n{}", summary(tally));
     }
-    let n: usize = results
-        .compilers
-        .iter()
-        .map(|tally| tally.failures.len())
-        .sum();
-    let word = match (n, complete) {
-        (0, true) => "ok",
-        (0, false) => "incomplete",
+    let count = |of: fn(&Tally) -> usize| results.compilers.iter().map(of).sum::<usize>();
+    let n = count(|tally| tally.failures.len());
+    let itself = count(|tally| tally.inconsistent.len());
+    let word = match (n, is_clean) {
+        _ if results.count() == 0 => "nothing verified",
+        (0, true) if complete => "ok",
+        (0, true) => "incomplete",
         _ => "FAILED",
     };
-    let _ = writeln!(out, "\n{word}: {n} unexplained");
-    out
+    let _ = write!(out, "\n{word}: {n} unexplained");
+    if itself > 0 {
+        let _ = write!(out, ", {itself} in which a compiler disagrees with itself");
+    }
+    out + "\n"
 }
 
 /// What was found under one compiler. The numbers at the left add up to the signatures; what is part of another number is indented.
@@ -154,13 +161,14 @@ fn summary(tally: &Tally) -> String {
         lines.push(part(*n, &format!("in one direction only: {why}")));
     }
     for (explanation, n) in &tally.explained {
-        if explanation != AGAINST_ITSELF {
-            let what = format!("where another compiler differs, explained: {explanation}");
-            lines.push(part(*n, &what));
-        }
+        let what = format!("where another compiler differs, explained: {explanation}");
+        lines.push(part(*n, &what));
     }
-    let itself = tally.explained.get(AGAINST_ITSELF).copied().unwrap_or(0);
-    lines.push(number(itself, &format!("explained: {AGAINST_ITSELF}")));
+    for (bug, n) in &tally.known {
+        lines.push(number(*n, &format!("known bug of the compiler: {bug}")));
+    }
+    let itself = tally.inconsistent.len() as u64;
+    lines.push(number(itself, "the compiler disagrees with itself, shown"));
     let unexplained = tally.failures.len() as u64;
     lines.push(number(unexplained, "differ, unexplained"));
     for (why, n) in &tally.not_lowered {
@@ -182,8 +190,8 @@ fn junit(results: &Results) -> String {
         let _ = writeln!(
             text,
             "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" time=\"{:.1}\">",
-            tally.failures.len() + 1,
-            tally.failures.len(),
+            of_tally(tally).count() + 1,
+            of_tally(tally).count(),
             tally.seconds
         );
         let _ = writeln!(
@@ -191,7 +199,7 @@ fn junit(results: &Results) -> String {
             "<testcase classname=\"{class}\" name=\"{} signatures without a difference\"/>",
             tally.same
         );
-        for found in &tally.failures {
+        for found in of_tally(tally) {
             let _ = writeln!(
                 text,
                 "<testcase classname=\"{class}\" name=\"{}\"><failure message=\"{}\">{}</failure></testcase>",

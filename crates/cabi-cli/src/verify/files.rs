@@ -3,22 +3,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cabi_judge::from_header::Left;
 use cabi_judge::graffiti::hex;
 use cabi_judge::interop::Value;
 use cabi_judge::reproduction::reproduction;
-use cabi_judge::verify::{Called, Part, Run, Verdict, may_be_skipped};
+use cabi_judge::verify::{Called, Differing, Itself, Outcome, Part, Run, Verdict, may_be_skipped};
 use serde_json::{Value as Json, json};
 
 use crate::xml::escape;
 
-use super::report::{declaration, place, policy_name, short, words};
+use super::report::{declaration, place, policy_name, short, why_and_where, words};
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// Everything that was found, as JSON.
-pub(super) fn json(run: &Run<'_>) -> String {
+pub(super) fn json(run: &Run<'_>, outcome: &Outcome) -> String {
     let judges = run.plan.compilers.iter().map(|asked| {
         json!({
             "command": asked.judge.command(),
@@ -28,13 +29,58 @@ pub(super) fn json(run: &Run<'_>) -> String {
     });
     let parts = run.parts.iter().map(|part| part_json(run, part));
     let coverage = run.coverage();
-    let all = json!({
-        "clean": run.is_clean(),
+    let mut all = json!({
+        "clean": *outcome == Outcome::Clean,
         "coverage": { "of_transitions": coverage.total(), "seen": coverage.covered(), "set": coverage.encode() },
         "judges": judges.collect::<Vec<_>>(),
         "parts": parts.collect::<Vec<_>>(),
     });
+    if let Outcome::Nothing(why) = outcome {
+        all["error"] = why.clone().into();
+    }
     format!("{all:#}\n")
+}
+
+/// That nothing could be done, and why.
+pub(super) fn json_of_failure(message: &str) -> String {
+    format!("{:#}\n", json!({ "clean": false, "error": message }))
+}
+
+/// The same as JUnit's XML.
+pub(super) fn junit_of_failure(message: &str) -> String {
+    let message = escape(message);
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n\
+         <testsuite name=\"cabi verify\" tests=\"1\" failures=\"0\" errors=\"1\">\n\
+         <testcase classname=\"cabi verify\" name=\"run\"><error message=\"{message}\"/></testcase>\n\
+         </testsuite>\n</testsuites>\n"
+    )
+}
+
+fn differing_json(differing: &Differing) -> Json {
+    json!({ "what": differing.what, "theirs": differing.theirs, "ours": differing.ours })
+}
+
+fn itself_json(itself: &Itself) -> Json {
+    let called = &itself.called;
+    json!({
+        "case": called.case.name,
+        "declaration": declaration(&called.case),
+        "location": called.case.prototype.location.to_string(),
+        "direction": words(called.direction),
+        "why": itself.shown.says,
+        "reproduction": itself.shown.program,
+    })
+}
+
+fn left_json(left: &Left) -> Json {
+    json!({
+        "name": left.name,
+        "kind": left.key,
+        "reason": left.why,
+        "location": left.location.as_ref().map(ToString::to_string),
+        "on_list": may_be_skipped(left.key),
+    })
 }
 
 fn part_json(run: &Run<'_>, part: &Part) -> Json {
@@ -42,18 +88,10 @@ fn part_json(run: &Run<'_>, part: &Part) -> Json {
         &run.plan.compilers[part.compiler],
         &run.plan.headers[part.header],
     );
-    let layouts = part
-        .layouts
-        .iter()
-        .map(|l| json!({ "what": l.what, "theirs": l.theirs, "ours": l.ours }));
-    let skipped = run.skipped(part).map(|left| {
-        json!({
-            "name": left.name,
-            "kind": left.key,
-            "reason": left.why,
-            "on_list": may_be_skipped(left.key),
-        })
-    });
+    let layouts = part.layouts.iter().map(differing_json);
+    let prototypes = part.prototypes.iter().map(differing_json);
+    let itself = part.itself.iter().map(itself_json);
+    let skipped = run.skipped(part).map(left_json);
     let results = part
         .called
         .iter()
@@ -63,8 +101,11 @@ fn part_json(run: &Run<'_>, part: &Part) -> Json {
         "judge": asked.judge.command(),
         "prototypes_seen": read.found.n_prototypes,
         "records_seen": read.found.n_records,
+        "prototypes_compared": part.n_compared,
+        "prototype_mismatches": prototypes.collect::<Vec<_>>(),
         "layout_facts": part.n_facts,
         "layout_mismatches": layouts.collect::<Vec<_>>(),
+        "self_inconsistent": itself.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
         "results": results.collect::<Vec<_>>(),
     })
@@ -75,6 +116,7 @@ fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
     let mut out = json!({
         "case": result.case.name,
         "declaration": declaration(&result.case),
+        "location": result.case.prototype.location.to_string(),
         "direction": words(result.direction),
         "settings": result.setting,
     });
@@ -103,15 +145,23 @@ fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
 }
 
 /// Everything that was found, as JUnit's XML: a suite per header and compiler.
-pub(super) fn junit(run: &Run<'_>) -> String {
+pub(super) fn junit(run: &Run<'_>, outcome: &Outcome, allow_itself: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for part in &run.parts {
-        suite(&mut text, run, part);
+        suite(&mut text, run, part, allow_itself);
+    }
+    if let Outcome::Nothing(why) = outcome {
+        let _ = writeln!(
+            text,
+            "<testsuite name=\"cabi verify\" tests=\"1\" failures=\"0\" errors=\"1\">\n\
+             <testcase classname=\"cabi verify\" name=\"run\"><error message=\"{}\"/></testcase>\n</testsuite>",
+            escape(why)
+        );
     }
     text + "</testsuites>\n"
 }
 
-fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
+fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_itself: bool) {
     let (asked, read) = (
         &run.plan.compilers[part.compiler],
         &run.plan.headers[part.header],
@@ -121,13 +171,15 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
         .iter()
         .filter(|left| !may_be_skipped(left.key))
         .count();
+    let differing: Vec<&Differing> = part.prototypes.iter().chain(&part.layouts).collect();
+    let itself = if allow_itself { 0 } else { part.itself.len() };
     let class = escape(&format!("{} {}", read.name, asked.judge.command()));
     let _ = writeln!(
         text,
         "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">",
-        part.called.len() + part.layouts.len() + skipped.len(),
-        part.differences().count() + part.layouts.len() + unlisted,
-        skipped.len() - unlisted
+        part.called.len() + differing.len() + part.itself.len() + skipped.len(),
+        part.differences().count() + differing.len() + unlisted + itself,
+        skipped.len() - unlisted + part.itself.len() - itself
     );
     let mut case = |name: &str, inner: Option<(&str, &str)>| {
         let name = escape(name);
@@ -140,9 +192,15 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
             ),
         };
     };
-    for layout in &part.layouts {
-        let message = format!("{}, {} here", layout.theirs, layout.ours);
-        case(&layout.what, Some(("failure", &message)));
+    for differing in differing {
+        let message = format!("{}, {} here", differing.theirs, differing.ours);
+        case(&differing.what, Some(("failure", &message)));
+    }
+    for Itself { called, shown } in &part.itself {
+        let name = format!("{}, {}", called.case.name, words(called.direction));
+        let message = format!("the compiler disagrees with itself: {}", shown.says);
+        let tag = if allow_itself { "skipped" } else { "failure" };
+        case(&name, Some((tag, &message)));
     }
     for result in &part.called {
         let name = format!("{}, {}", result.case.name, words(result.direction));
@@ -158,7 +216,7 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part) {
         };
         case(
             &left.name,
-            Some((tag, &format!("{}: {}", left.key, left.why))),
+            Some((tag, &format!("{}: {}", left.key, why_and_where(left)))),
         );
     }
     text.push_str("</testsuite>\n");

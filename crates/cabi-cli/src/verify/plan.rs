@@ -1,13 +1,14 @@
 //! From options to a plan: which headers, read how; and the bar that shows how far it is.
 
+use std::path::Path;
 use std::sync::Mutex;
 
-use cabi_header::Options;
+use cabi_header::{Location, Options};
 use cabi_judge::verify::{Plan, Read, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
-use super::Verify;
+use super::{Own, Verify};
 use crate::compilers::Absent;
 use crate::reading;
 
@@ -51,7 +52,6 @@ fn flags(verify: &Verify) -> Vec<String> {
 fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
-    let chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
     let mut args = flags.to_vec();
     if let Some(triple) = &verify.target {
         let parsed = triple
@@ -71,20 +71,49 @@ fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
         reading::check::text(header, &reading::include(header), name, &args)?;
     }
     let options = Options::new().name(name).args(&args);
-    let read = verify
-        .headers
-        .iter()
-        .map(|name| Read::header(name, &options, verify.types, chosen).map_err(|e| e.to_string()));
+    let read = verify.headers.iter().map(|name| {
+        let chosen = |of: &str, location: &Location| {
+            only.as_ref().is_none_or(|only| only.is_match(of))
+                && verify
+                    .own
+                    .is_none_or(|own| is_own(own, name, &location.file))
+        };
+        Read::header(name, &options, verify.types, chosen).map_err(|e| e.to_string())
+    });
     let read = read.collect::<Result<Vec<_>, String>>()?;
-    if read.iter().all(|read| read.found.subject.cases.is_empty()) {
+    // With reasons for what there is no case of, the run names them.
+    let is_empty =
+        |read: &Read| read.found.subject.cases.is_empty() && read.found.skipped.is_empty();
+    if let Some(empty) = read.iter().find(|read| is_empty(read)) {
         let what = verify.only.as_deref();
         let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
-        return Err(format!(
-            "{}: no function and no record type{what}",
-            verify.headers.join(", ")
-        ));
+        let own = verify.own.map_or("", |_| " of its own");
+        let name = &empty.name;
+        return Err(format!("{name}: no function and no record type{own}{what}"));
     }
     Ok(read)
+}
+
+/// Whether `file`, where clang found a declaration, is the header called `name`, or in its folder.
+fn is_own(own: Own, name: &str, file: &str) -> bool {
+    let path = std::fs::canonicalize(name)
+        .ok()
+        .filter(|path| path.is_file());
+    // What clang finds in its folders ends with what was asked for.
+    let folder_of_name = Path::new(name)
+        .parent()
+        .map_or("", |folder| folder.to_str().unwrap_or(""));
+    let file = Path::new(file);
+    match (own, path) {
+        (Own::File, Some(path)) => file == path,
+        (Own::File, None) => file.ends_with(name),
+        (Own::Folder, Some(path)) => path.parent().is_some_and(|folder| file.starts_with(folder)),
+        (Own::Folder, None) if folder_of_name.is_empty() => file.ends_with(name),
+        (Own::Folder, None) => {
+            let mut folders = file.ancestors().skip(1);
+            folders.any(|folder| folder.ends_with(folder_of_name))
+        }
+    }
 }
 
 /// Shows each step of a run as a bar of its own, on a terminal.

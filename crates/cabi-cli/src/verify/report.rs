@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 
 use cabi::{FnAbi, FnSig, Policy, Target};
 use cabi_judge::case::Case;
+use cabi_judge::from_header::{Left, OF_RECORD};
 use cabi_judge::graffiti::hex;
 use cabi_judge::half::argument_types;
 use cabi_judge::interop::{Difference, Direction, Value};
 use cabi_judge::reproduction::reproduction;
-use cabi_judge::verify::{Called, Compiler, Part, Run, may_be_skipped};
+use cabi_judge::verify::{Called, Compiler, Itself, Part, Run, may_be_skipped};
 
 /// So many differences of a header and compiler are shown in full, the rest by a line each.
 const IN_FULL: usize = 3;
@@ -28,14 +29,22 @@ pub(super) fn text(run: &Run<'_>, absent: &[(&str, String)]) -> String {
         one_part(&mut text, run, part);
     }
     let _ = writeln!(text, "argument assignment: {}", run.coverage());
+    let prototypes: usize = run.parts.iter().map(|part| part.prototypes.len()).sum();
     let layouts: usize = run.parts.iter().map(|part| part.layouts.len()).sum();
     let calls: usize = run.parts.iter().map(|p| p.differences().count()).sum();
     let tested: usize = run.parts.iter().map(|part| part.called.len()).sum();
-    let n = layouts + calls;
+    let n = prototypes + layouts + calls;
     let unlisted = run.parts.iter().flat_map(|part| run.skipped(part));
     let unlisted = unlisted.filter(|left| !may_be_skipped(left.key)).count();
     let _ = write!(text, "{n} mismatch{}", if n == 1 { "" } else { "es" });
-    let _ = write!(text, " ({layouts} of layout, {calls} of {tested} cases)");
+    let _ = write!(
+        text,
+        " ({prototypes} of prototypes, {layouts} of layout, {calls} of {tested} cases)"
+    );
+    let itself: usize = run.parts.iter().map(|part| part.itself.len()).sum();
+    if itself > 0 {
+        let _ = write!(text, ", {itself} in which a compiler disagrees with itself");
+    }
     if unlisted > 0 {
         let _ = write!(
             text,
@@ -62,14 +71,15 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
     let passed = part.called.len() - part.differences().count();
     let _ = writeln!(
         text,
-        "  {} prototypes and {} record types seen; {} sizes and offsets asked, {passed} of {} cases pass, both directions counted",
+        "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {passed} of {} cases pass, both directions counted",
         found.n_prototypes,
         found.n_records,
+        part.n_compared,
         part.n_facts,
         part.called.len(),
     );
     skipped(text, run, part);
-    for layout in &part.layouts {
+    for layout in part.prototypes.iter().chain(&part.layouts) {
         let _ = writeln!(
             text,
             "  MISMATCH {}: {} with {}, {} here",
@@ -79,6 +89,7 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
             layout.ours
         );
     }
+    itself(text, asked, part);
     // A difference in bytes says more than a crash.
     let mut differences: Vec<_> = part.differences().collect();
     differences.sort_by_key(|(_, difference)| difference.value.is_none());
@@ -101,14 +112,34 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
     }
 }
 
-/// What was left out, by kind of reason.
-fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
-    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for left in run.skipped(part) {
-        let named = format!("{}: {}", left.name, left.why);
-        kinds.entry(left.key).or_default().push(named);
+/// In what the compiler disagrees with itself, with the program that shows the first.
+fn itself(text: &mut String, asked: &Compiler, part: &Part) {
+    for (i, Itself { called, shown }) in part.itself.iter().enumerate().take(LISTED) {
+        let _ = writeln!(
+            text,
+            "  SELF-INCONSISTENT {}, {}: a program of which {} builds both sides: {}",
+            called.case.name,
+            words(called.direction),
+            asked.judge.command(),
+            shown.says
+        );
+        if i == 0 {
+            indented(text, "reproduction, repro.c", &shown.program);
+        }
     }
-    for (key, names) in kinds {
+    let more = part.itself.len().saturating_sub(LISTED);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more: --json lists all");
+    }
+}
+
+/// What was left out, by kind of reason. What is left out of every record alike is said once.
+fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
+    let mut kinds: BTreeMap<&str, Vec<&Left>> = BTreeMap::new();
+    for left in run.skipped(part) {
+        kinds.entry(left.key).or_default().push(left);
+    }
+    for (key, all) in kinds {
         let listed = may_be_skipped(key);
         let mark = if listed {
             "left out"
@@ -116,14 +147,55 @@ fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
             "NOT ON THE LIST"
         };
         let some = if listed { 2 } else { 20 };
-        let shown: Vec<&str> = names.iter().take(some).map(String::as_str).collect();
-        let more = if names.len() > some { "; .." } else { "" };
-        let _ = writeln!(
-            text,
-            "  {mark}: {key} {} ({}{more})",
-            names.len(),
-            shown.join("; ")
-        );
+        let lines = alike(&all);
+        let shown: Vec<&str> = lines.iter().take(some).map(String::as_str).collect();
+        let more = if lines.len() > some { "; .." } else { "" };
+        let n = all.len();
+        let _ = writeln!(text, "  {mark}: {key} {n} ({}{more})", shown.join("; "));
+    }
+}
+
+/// What was left out, each with its reason; the same of several records, or of several members, as one.
+fn alike(all: &[&Left]) -> Vec<String> {
+    let mut groups: Vec<((String, &str), Vec<&Left>)> = Vec::new();
+    for &left in all {
+        let what = match (left.name.split_once(OF_RECORD), member_of(&left.name)) {
+            (_, Some(ty)) => format!("members of {ty}"),
+            (Some((_, position)), None) => position.to_owned(),
+            (None, None) => left.name.clone(),
+        };
+        let key = (what, left.why.as_str());
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(left),
+            None => groups.push((key, vec![left])),
+        }
+    }
+    let line = |((what, why), group): ((String, &str), Vec<&Left>)| match group.as_slice() {
+        [left] => format!("{}: {}", left.name, why_and_where(left)),
+        several => format!("{what}, {} times: {why}", several.len()),
+    };
+    groups.into_iter().map(line).collect()
+}
+
+/// The type of which a fact is about a member.
+fn member_of(fact: &str) -> Option<&str> {
+    let offset = fact
+        .strip_prefix("offsetof(")
+        .and_then(|rest| rest.split(',').next());
+    let bits = fact
+        .strip_prefix("bits of ")
+        .and_then(|rest| rest.split(',').next());
+    let bytes = fact.strip_prefix("the bytes of ");
+    offset.or(bits).or_else(|| bytes?.split(" with ").next())
+}
+
+/// Why something was left out, and where it is declared if that is a failure.
+pub(super) fn why_and_where(left: &Left) -> String {
+    match &left.location {
+        Some(location) if !may_be_skipped(left.key) => {
+            format!("{}; declared at {location}", left.why)
+        }
+        _ => left.why.clone(),
     }
 }
 
@@ -154,7 +226,7 @@ pub(super) fn policy_name(policy: Policy) -> String {
 
 /// The case's declaration, under its name in the header where it has one.
 pub(super) fn declaration(case: &Case) -> String {
-    let name = if case.name.contains(", ") {
+    let name = if case.name.contains(OF_RECORD) {
         "f"
     } else {
         &case.name

@@ -16,7 +16,7 @@ use crate::child;
 use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::interop::all_settings;
 use crate::verify::batch::Calls;
-use crate::verify::{Compiler, Mistake, Way};
+use crate::verify::{Compiler, MOST, Mistake, NOT_SHOWN, Way, show};
 
 /// Signatures that share one file of C.
 const SHEET: u64 = 256;
@@ -152,14 +152,24 @@ fn round(
         together: plan.numbers.end - plan.numbers.start > FEW,
         at_once: plan.at_once,
     };
-    let played = play(compiled, plan.way, &calls)?;
-    for (unit, judged) in units.iter().zip(&played) {
+    let mut played = play(compiled, plan.way, &calls)?;
+    for (unit, judged) in units.iter().zip(&mut played) {
         let (asked, tally) = (&judges[unit.judge], &mut tallies[unit.judge]);
         for ((number, signature), judged) in unit.numbers.clone().zip(&unit.signatures).zip(judged)
         {
+            // The kind of verdict that a smaller signature must have is that before anything was shown.
+            let before = judged.verdict.clone();
+            if let Verdict::Theirs { shown: false, .. } = before {
+                judged.verdict = shown(asked, unit.mode, judged, tally)?;
+            }
             tally.take(judged, asked.policy);
             let (kept, why) = match &judged.verdict {
-                Verdict::Theirs(why) if tally.theirs.len() < KEPT => (&mut tally.theirs, why),
+                Verdict::Theirs {
+                    why, known: None, ..
+                } => (&mut tally.inconsistent, why),
+                Verdict::Theirs { why, .. } if tally.theirs.len() < KEPT => {
+                    (&mut tally.theirs, why)
+                }
                 Verdict::Differs(difference) => (&mut tally.failures, &difference.why),
                 _ => continue,
             };
@@ -170,7 +180,7 @@ fn round(
                     ..calls
                 };
                 let play = |compiled| play(vec![compiled], plan.way, &alone);
-                shrink(asked, unit.mode, play, signature, &judged.verdict)?
+                shrink(asked, unit.mode, play, signature, &before)?
             } else {
                 None
             };
@@ -181,6 +191,24 @@ fn round(
     }
     disagreements(judges, &units, &played, tallies);
     Ok(())
+}
+
+/// What is left of the verdict that the compiler disagrees with itself after it had to be shown: if it cannot be, it is a difference.
+fn shown(asked: &Compiler, mode: Mode, judged: &Judged, tally: &Tally) -> Result<Verdict, String> {
+    let why = judged.verdict.why().unwrap_or_default();
+    let flags: Vec<&str> = mode.optimize.into_iter().collect();
+    let shown = match &judged.case {
+        Some(case) if tally.inconsistent.len() < MOST => show(&asked.judge, &flags, case),
+        _ => Ok(None),
+    };
+    Ok(match shown.map_err(|error| error.to_string())? {
+        Some(shown) => Verdict::Theirs {
+            why: format!("{why}; a program of the compiler alone: {}", shown.says),
+            known: shown.known,
+            shown: true,
+        },
+        None => Verdict::Differs(format!("{why}{NOT_SHOWN}").into()),
+    })
 }
 
 /// Compiles all units in threads, in the order of the units.

@@ -11,10 +11,7 @@ use crate::automaton::Coverage;
 use crate::generate::Signature;
 use crate::verify::Compiler;
 
-/// What explains a difference: the compiler has it with itself, C to C.
-pub const AGAINST_ITSELF: &str = "compiler against itself";
-
-/// How many of the compiler's own differences are kept as blocks.
+/// How many samples of a compiler's known bugs are kept as blocks.
 pub(super) const KEPT: usize = 16;
 
 /// The results of a hunt, or of several.
@@ -64,10 +61,16 @@ pub struct Tally {
     pub not_lowered: BTreeMap<String, u64>,
     /// Signatures that were not tried, by who refuses them and why.
     pub not_run: BTreeMap<String, u64>,
-    /// Differences that are explained, by explanation: of the compiler's own, or a policy bit by which it differs from another compiler.
+    /// Differences that are explained, by the policy bit by which the compiler differs from another one.
     pub explained: BTreeMap<String, u64>,
-    /// Some of the compiler's own differences.
+    /// Signatures in which the compiler disagrees with itself, by the known bug of it.
+    #[serde(default)]
+    pub known: BTreeMap<String, u64>,
+    /// Samples of those.
     pub theirs: Vec<Found>,
+    /// Signatures in which the compiler disagrees with itself, shown by a program of it alone, and no known bug says so.
+    #[serde(default)]
+    pub inconsistent: Vec<Found>,
     /// Differences that nothing explains.
     pub failures: Vec<Found>,
     /// Transitions of the assignment automaton that its calls made.
@@ -140,7 +143,9 @@ impl Tally {
             not_lowered: BTreeMap::new(),
             not_run: BTreeMap::new(),
             explained: BTreeMap::new(),
+            known: BTreeMap::new(),
             theirs: Vec::new(),
+            inconsistent: Vec::new(),
             failures: Vec::new(),
             coverage: Coverage::default(),
         }
@@ -174,8 +179,10 @@ impl Tally {
                 let why = format!("{who}: {}", general(why));
                 *self.not_run.entry(why).or_default() += 1;
             }
-            Verdict::Theirs(_) => self.explain(AGAINST_ITSELF),
-            Verdict::Differs(_) => {}
+            Verdict::Theirs {
+                known: Some(bug), ..
+            } => *self.known.entry((*bug).to_owned()).or_default() += 1,
+            Verdict::Theirs { .. } | Verdict::Differs(_) => {}
         }
     }
 
@@ -189,16 +196,6 @@ impl Tally {
         self.signatures as f64 / self.seconds.max(1e-9)
     }
 
-    /// Whether no call led to anything: what was not refused made the compiler crash, or contradict itself.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        let not_run: u64 = self.not_run.values().sum();
-        let itself = self.explained.get(AGAINST_ITSELF).copied().unwrap_or(0);
-        // A single one may be tried again just because the compiler contradicts itself.
-        let is_tried_again = self.signatures == 1 && itself == 1;
-        self.calls == 0 && self.failures.is_empty() && not_run + itself > 0 && !is_tried_again
-    }
-
     fn join(&mut self, other: Self) {
         self.signatures += other.signatures;
         self.same += other.same;
@@ -209,6 +206,7 @@ impl Tally {
             (&mut self.not_lowered, other.not_lowered),
             (&mut self.not_run, other.not_run),
             (&mut self.explained, other.explained),
+            (&mut self.known, other.known),
         ];
         for (all, more) in maps {
             for (key, n) in more {
@@ -218,6 +216,7 @@ impl Tally {
         self.theirs.extend(other.theirs);
         self.theirs.truncate(KEPT);
         self.failures.extend(other.failures);
+        self.inconsistent.extend(other.inconsistent);
         self.coverage.merge(&other.coverage);
     }
 }
@@ -249,10 +248,27 @@ impl Results {
         self.spans.iter().map(|span| span.end - span.first).sum()
     }
 
-    /// Whether nothing is unexplained.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.compilers.iter().all(|tally| tally.failures.is_empty())
+    /// Whether nothing is unexplained. With `allow_itself`, that a compiler disagrees with itself is no failure.
+    ///
+    /// # Errors
+    /// That nothing was verified, under which compiler and why.
+    pub fn is_clean(&self, allow_itself: bool) -> Result<bool, String> {
+        let fails = |tally: &Tally| {
+            !tally.failures.is_empty() || (!allow_itself && !tally.inconsistent.is_empty())
+        };
+        if self.compilers.iter().any(fails) {
+            return Ok(false);
+        }
+        if self.compilers.is_empty() {
+            return Err("nothing was verified: there are no results of a compiler".to_owned());
+        }
+        match self.compilers.iter().find(|tally| tally.calls == 0) {
+            Some(tally) => Err(format!(
+                "nothing was verified: {}: none of {} signatures could be tried",
+                tally.command, tally.signatures
+            )),
+            None => Ok(true),
+        }
     }
 
     /// Joins `other` to these: the same compiler under the same policy is one.

@@ -11,10 +11,10 @@ use crate::child;
 use crate::generate::Signature;
 use crate::halves::Halves;
 use crate::interop::{Difference, Direction};
-use crate::judge::{Built, JudgeError, first_error, needs};
+use crate::judge::{Built, JudgeError, first_error, needs, says_that_it_crashed};
 use crate::layout::{Answer, Table, ask, facts};
 use crate::verify::batch::{self, Calls, Loaded};
-use crate::verify::{Compiler, Way};
+use crate::verify::{Compiler, Way, known_bug};
 
 /// How signatures are tried.
 #[derive(Clone, Copy)]
@@ -77,8 +77,9 @@ pub(super) fn compile(
                 compare(compiler, &mut sheet, &table, &built)?;
                 compiled = Some(built);
             }
-            Err(JudgeError::Refused { messages, .. }) => {
-                let blamed = blamed(compiler, &sheet, &messages, mode.optimize)?;
+            Err(error) => {
+                let messages = error.messages().ok_or_else(|| error.to_string())?;
+                let blamed = blamed(compiler, &sheet, messages, mode.optimize)?;
                 let verdicts = sheet.entries.iter().filter_map(|entry| {
                     let messages = blamed.get(&entry.index)?;
                     Some((entry.index, refused(compiler, entry.subject(), messages)))
@@ -86,7 +87,6 @@ pub(super) fn compile(
                 let verdicts = verdicts.collect();
                 sheet.decide_all(verdicts);
             }
-            Err(other) => return Err(other.to_string()),
         }
     }
     Ok(Compiled {
@@ -136,10 +136,10 @@ fn blamed(
         let alone = sheet.alone(entry.index);
         match build(compiler, &alone.text(&alone.table()), optimize) {
             Ok(_) => {}
-            Err(JudgeError::Refused { messages, .. }) => {
-                blamed.insert(entry.index, messages);
+            Err(error) => {
+                let messages = error.messages().ok_or_else(|| error.to_string())?;
+                blamed.insert(entry.index, messages.to_owned());
             }
-            Err(other) => return Err(other.to_string()),
         }
     }
     if blamed.is_empty() {
@@ -154,8 +154,8 @@ const REFUSALS: [&str; 1] = ["flexible array member in a struct with no named me
 
 fn refused(compiler: &Compiler, subject: &Subject, messages: &str) -> Verdict {
     let why = first_error(messages);
-    if messages.contains("internal compiler error") || messages.contains("PLEASE submit a bug") {
-        return Verdict::Theirs(format!("the compiler crashes: {why}"));
+    if says_that_it_crashed(messages) {
+        return theirs(compiler, subject, format!("the compiler crashes: {why}"));
     }
     let lacks = |capability| compiler.judge.has(capability).is_err();
     if REFUSALS.contains(&why.as_str()) || needs(&subject.block).into_iter().any(lacks) {
@@ -163,6 +163,17 @@ fn refused(compiler: &Compiler, subject: &Subject, messages: &str) -> Verdict {
         return Verdict::NotRun { who, why };
     }
     Verdict::Differs(format!("refused by the compiler: {why}").into())
+}
+
+/// Something that the compiler's own words, or its own program, show.
+fn theirs(compiler: &Compiler, subject: &Subject, why: String) -> Verdict {
+    let name = compiler.judge.name();
+    let known = subject.cases.iter().find_map(|case| known_bug(name, case));
+    Verdict::Theirs {
+        why,
+        known,
+        shown: true,
+    }
 }
 
 /// Compares the layouts, and takes those out that differ: values of other sizes cannot be sent.
@@ -189,10 +200,10 @@ fn compare(
     }
     let differ = sheet.entries.iter().filter_map(|entry| {
         let why = wrong.get(&entry.index)?.clone();
-        let verdict = if agrees_when_run(compiler, entry.subject()) {
-            Verdict::Theirs(format!(
-                "its initializers and its assignments differ: {why}"
-            ))
+        let is_bit_field = why.starts_with("layout: bits of ");
+        let verdict = if is_bit_field && agrees_when_run(compiler, entry.subject()) {
+            let why = format!("its initializers and its assignments differ: {why}");
+            theirs(compiler, entry.subject(), why)
         } else {
             Verdict::Differs(why.into())
         };
@@ -287,7 +298,11 @@ fn verdict<'a>(both: impl Iterator<Item = &'a batch::Called>) -> Verdict {
         }
     }
     match theirs {
-        Some(why) => Verdict::Theirs(why),
+        Some(why) => Verdict::Theirs {
+            why,
+            known: None,
+            shown: false,
+        },
         None => Verdict::Same { calls, not_lowered },
     }
 }

@@ -70,13 +70,43 @@ fn run(mut command: Command, _: Duration) -> io::Result<Output> {
     command.output()
 }
 
-/// Whether the system, or a user, ended it: then it has refused nothing.
-#[cfg(all(target_arch = "x86_64", unix))]
-pub(super) fn was_killed(status: ExitStatus) -> bool {
-    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
+/// Why a compiler that failed has answered nothing: memory ran out, somebody ended it, the disk is full.
+pub(super) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
+    if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
+        return Some(io::ErrorKind::StorageFull);
+    }
+    if was_ended(status) || messages.contains("Killed signal terminated") {
+        return Some(io::ErrorKind::OutOfMemory);
+    }
+    None
 }
 
-#[cfg(not(all(target_arch = "x86_64", unix)))]
-pub(super) fn was_killed(_: ExitStatus) -> bool {
-    false
+/// Whether a compiler that failed has crashed. Its driver says so of the program that does the work, and dies of no signal itself.
+pub(super) fn crashed(status: ExitStatus, messages: &str) -> bool {
+    signal(status).is_some() || says_that_it_crashed(messages)
+}
+
+/// The same, of the messages alone.
+pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
+    const WORDS: [&str; 3] = [
+        "internal compiler error",
+        "PLEASE submit a bug report",
+        "frontend command failed",
+    ];
+    WORDS.iter().any(|words| messages.contains(words))
+}
+
+/// By a hangup, an interrupt, SIGKILL or SIGTERM.
+fn was_ended(status: ExitStatus) -> bool {
+    cfg!(unix) && matches!(signal(status), Some(1 | 2 | 9 | 15))
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Answer, Fact, How, Probe, Question, ask_about, questions, walk};
+use cabi::{Kind, Scalar, Type};
+
+use super::{Answer, Fact, How, Member, Probe, Question, ask_about, questions, walk};
 use crate::case::Subject;
 use crate::halves::{TABLE, read_table};
 use crate::judge::{Built, Judge, JudgeError, first_error};
@@ -19,9 +21,37 @@ pub fn ask_data(
     preamble: &str,
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, JudgeError> {
-    let questions = questions(subject);
+    let asking = Asking {
+        judge,
+        flags,
+        preamble,
+        about: |question| ask_about("", question),
+        n_without_members: 2,
+    };
     let mut replies = Vec::new();
-    ask_some(judge, flags, preamble, &questions, true, &mut replies)?;
+    asking.some(&questions(subject), true, &mut replies)?;
+    Ok(replies)
+}
+
+/// The same about the bytes that objects have when one of their members is 1: its type, and the order of its bytes.
+///
+/// # Errors
+/// As [`ask_data`].
+pub fn ask_bytes(
+    judge: &Judge,
+    flags: &[&str],
+    preamble: &str,
+    subject: &Subject,
+) -> Result<Vec<(Fact, Reply)>, JudgeError> {
+    let asking = Asking {
+        judge,
+        flags,
+        preamble,
+        about: |question| ones("", question),
+        n_without_members: 0,
+    };
+    let mut replies = Vec::new();
+    asking.some(&questions(subject), true, &mut replies)?;
     Ok(replies)
 }
 
@@ -37,46 +67,58 @@ pub enum Reply {
     Refuses(String),
 }
 
-fn ask_some(
-    judge: &Judge,
-    flags: &[&str],
-    preamble: &str,
-    questions: &[Question],
-    members: bool,
-    replies: &mut Vec<(Fact, Reply)>,
-) -> Result<(), JudgeError> {
-    let probes: Vec<Probe> = questions.iter().flat_map(|q| ask_about("", q)).collect();
-    let n_asked = if members { probes.len() } else { 2 };
-    let asked = probes.get(..n_asked).unwrap_or(&probes);
-    let messages = match table(judge, flags, preamble, questions, asked) {
-        Ok(answers) => {
-            let mut answers = answers.into_iter().map(Reply::Is);
-            for probe in probes {
-                let missing = Reply::NoMember("it has other members".to_owned());
-                replies.push((probe.fact, answers.next().unwrap_or(missing)));
+/// What is asked of whom.
+struct Asking<'a> {
+    judge: &'a Judge,
+    flags: &'a [&'a str],
+    preamble: &'a str,
+    about: fn(&Question) -> Vec<Probe>,
+    /// How many of the probes of a type, the first, name no member.
+    n_without_members: usize,
+}
+
+impl Asking<'_> {
+    fn some(
+        &self,
+        questions: &[Question],
+        members: bool,
+        replies: &mut Vec<(Fact, Reply)>,
+    ) -> Result<(), JudgeError> {
+        let probes: Vec<Probe> = questions.iter().flat_map(self.about).collect();
+        let n_asked = match members {
+            true => probes.len(),
+            false => self.n_without_members,
+        };
+        let asked = probes.get(..n_asked).unwrap_or(&probes);
+        let messages = match table(self.judge, self.flags, self.preamble, questions, asked) {
+            Ok(answers) => {
+                let mut answers = answers.into_iter().map(Reply::Is);
+                for probe in probes {
+                    let missing = Reply::NoMember("it has other members".to_owned());
+                    replies.push((probe.fact, answers.next().unwrap_or(missing)));
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        Err(JudgeError::Refused { messages, .. }) => messages,
-        Err(other) => return Err(other),
-    };
-    match questions {
-        [_, _, ..] => {
-            let (left, right) = questions.split_at(questions.len() / 2);
-            ask_some(judge, flags, preamble, left, true, replies)?;
-            ask_some(judge, flags, preamble, right, true, replies)
-        }
-        _ if members && probes.len() > 2 => {
-            ask_some(judge, flags, preamble, questions, false, replies)
-        }
-        _ => {
-            let refuses = Reply::Refuses(first_error(&messages));
-            replies.extend(
-                probes
-                    .into_iter()
-                    .map(|probe| (probe.fact, refuses.clone())),
-            );
-            Ok(())
+            Err(other) => match other.messages() {
+                Some(messages) => messages.to_owned(),
+                None => return Err(other),
+            },
+        };
+        match questions {
+            [_, _, ..] => {
+                let (left, right) = questions.split_at(questions.len() / 2);
+                self.some(left, true, replies)?;
+                self.some(right, true, replies)
+            }
+            _ if members && probes.len() > self.n_without_members => {
+                self.some(questions, false, replies)
+            }
+            _ => {
+                let refuses = Reply::Refuses(first_error(&messages));
+                let all = probes.into_iter();
+                replies.extend(all.map(|probe| (probe.fact, refuses.clone())));
+                Ok(())
+            }
         }
     }
 }
@@ -97,6 +139,45 @@ fn table(
     let (members, text) = (without_macros(questions), table.text());
     let built = judge.build(&format!("{preamble}\n{members}{text}"), flags)?;
     table.answers(&built)
+}
+
+/// What an object's bytes are when one of its members, a number of several bytes, is 1: a compiler may store members in the other order.
+fn ones(block: &str, question: &Question) -> Vec<Probe> {
+    let mut members = Vec::new();
+    walk(&question.ty, "", 0, &mut members);
+    let one = |member: Member| {
+        let value = one_in_bytes(&member.ty).filter(|_| member.width.is_none())?;
+        let size = usize::try_from(question.ty.size()).ok()?;
+        let at = usize::try_from(member.offset_bits / 8).ok()?;
+        let mut bytes = vec![0; size];
+        bytes.get_mut(at..at + value.len())?.copy_from_slice(&value);
+        Some(Probe {
+            fact: Fact {
+                block: block.to_owned(),
+                what: format!("the bytes of {} with {} = 1", question.spelled, member.path),
+                ours: Answer::Bits(bytes),
+            },
+            how: How::Set {
+                variable: question.variable.clone(),
+                path: member.path,
+                value: 1,
+            },
+        })
+    };
+    members.into_iter().filter_map(one).collect()
+}
+
+/// The bytes of 1, of types whose byte order shows.
+fn one_in_bytes(ty: &Type) -> Option<Vec<u8>> {
+    match ty.kind() {
+        Kind::Scalar(Scalar::F32) => Some(1_f32.to_le_bytes().to_vec()),
+        Kind::Scalar(Scalar::F64) => Some(1_f64.to_le_bytes().to_vec()),
+        Kind::Scalar(Scalar::Int { bits, .. }) | Kind::Enum(Scalar::Int { bits, .. }) => {
+            let bytes = usize::from(*bits / 8);
+            (bytes > 1).then(|| (0..bytes).map(|at| u8::from(at == 0)).collect())
+        }
+        _ => None,
+    }
 }
 
 /// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a path has names behind such macros.
@@ -138,7 +219,9 @@ impl Table {
             let _ = writeln!(table.declarations, "{marker}");
             for question in questions(subject) {
                 table.declare(&own(&question.declaration));
-                for probe in ask_about(&subject.block.name, &question) {
+                let mut probes = ask_about(&subject.block.name, &question);
+                probes.extend(ones(&subject.block.name, &question));
+                for probe in probes {
                     table.ask(&probe, &format!("{i}_"));
                 }
             }
@@ -154,12 +237,19 @@ impl Table {
     fn ask(&mut self, probe: &Probe, own: &str) {
         let renamed = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{own}"));
         match (&probe.how, &probe.fact.ours) {
-            (How::Set { variable, path }, Answer::Bits(bytes)) => {
+            (
+                How::Set {
+                    variable,
+                    path,
+                    value,
+                },
+                Answer::Bits(bytes),
+            ) => {
                 let name = format!("cabi_bits_{}", self.objects.len());
                 // In a union, so that no byte is read that is not there, whatever its size is to the judge.
                 let _ = writeln!(
                     self.declarations,
-                    "union {{ __typeof__({}) object; char bytes[{}]; }} {name} = {{ .object = {{ .{path} = -1 }} }};",
+                    "union {{ __typeof__({}) object; char bytes[{}]; }} {name} = {{ .object = {{ .{path} = {value} }} }};",
                     renamed(variable),
                     bytes.len().max(1)
                 );

@@ -135,7 +135,7 @@ pub enum Verdict {
 /// stands in the order of the batches.
 ///
 /// # Errors
-/// [`VerifyError::Interrupted`].
+/// [`VerifyError::Interrupted`]; [`VerifyError::Judge`] if a compiler cannot be asked: the disk is full, it hangs.
 pub fn compile<'a>(
     batches: &[Batch<'a>],
     at_once: usize,
@@ -172,6 +172,8 @@ pub fn compile<'a>(
         for (cases, halves) in load_some(from, made) {
             match halves {
                 Ok(halves) => loaded.push(load(batch, from, &cases, halves)),
+                // Nothing was refused: a full disk, a compiler that hangs.
+                Err(why) if why.is_about_the_system() => return Err(why.into()),
                 Err(why) => refused.push(Refused { batch, cases, why }),
             }
         }
@@ -224,7 +226,7 @@ fn compile_some<'a>(batch: &Batch<'a>, cases: &[&'a Case], made: &mut Vec<Compil
     }
     let judge = &batch.compiler.judge;
     match Halves::compile_behind(judge, batch.flags, batch.preamble, cases) {
-        Err(_) if cases.len() > 1 => {
+        Err(error) if cases.len() > 1 && !error.is_about_the_system() => {
             let (left, right) = cases.split_at(cases.len() / 2);
             compile_some(batch, left, made);
             compile_some(batch, right, made);

@@ -29,11 +29,6 @@ pub enum VerifyError {
         /// The vectors.
         vectors: &'static str,
     },
-    /// No C half of any header could be compiled.
-    NothingCompiled {
-        /// What the compiler said to the first.
-        why: String,
-    },
     /// The system has no memory or no process.
     System(io::Error),
     /// A signal came that [`watch_signals`](crate::child::watch_signals) watches.
@@ -50,7 +45,6 @@ impl fmt::Display for VerifyError {
                 let what = "which this machine has not";
                 write!(f, "{command} makes code for {vectors}, {what}")
             }
-            Self::NothingCompiled { why } => write!(f, "nothing could be compiled: {why}"),
             Self::System(source) => write!(f, "child processes and guard pages: {source}"),
             Self::Interrupted => f.write_str("interrupted"),
         }
@@ -64,7 +58,7 @@ impl std::error::Error for VerifyError {
             Self::Type(source) => Some(source),
             Self::Judge(source) => Some(source),
             Self::System(source) => Some(source),
-            Self::Machine { .. } | Self::NothingCompiled { .. } | Self::Interrupted => None,
+            Self::Machine { .. } | Self::Interrupted => None,
         }
     }
 }

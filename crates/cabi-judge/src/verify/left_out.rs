@@ -1,9 +1,8 @@
 //! For which reasons something of a header is left out, and which of them are no failure.
 
 use crate::case::Case;
-use crate::corpus::Block;
 use crate::ctext::Function;
-use crate::judge::{Judge, JudgeError, first_error, needs};
+use crate::judge::{JudgeError, first_error};
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
 pub const NOT_LOWERED: &str = "not lowered";
@@ -11,8 +10,12 @@ pub const NOT_LOWERED: &str = "not lowered";
 pub const JUDGE_LACKS: &str = "not in this compiler";
 /// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise; its size is compared all the same.
 pub const OTHER_MEMBERS: &str = "other members";
-/// Kind of reason: the compiler's own caller and callee disagree about it, which is its bug.
+/// Kind of reason: the compiler's own caller and callee disagree about it.
 pub const AGAINST_ITSELF: &str = "compiler against itself";
+/// Kind of reason: the compiler gets it wrong against itself, and it is a bug of it that is known.
+pub const KNOWN_BUG: &str = "known bug of the compiler";
+/// Kind of reason: the compiler crashes at it. Not on the list, unless it is a known bug.
+pub const CRASHES: &str = "the compiler crashes";
 /// Kind of reason: the compiler refuses it, though nothing it is known to lack is needed. Not on the list.
 pub const REFUSED: &str = "refused by the compiler";
 
@@ -32,7 +35,7 @@ const MAY_BE_SKIPPED: [&str; 14] = [
     NOT_LOWERED,
     JUDGE_LACKS,
     OTHER_MEMBERS,
-    AGAINST_ITSELF,
+    KNOWN_BUG,
 ];
 
 /// Whether a reason of this kind is on the list of those for which something may be left out.
@@ -41,18 +44,12 @@ pub fn may_be_skipped(key: &str) -> bool {
     MAY_BE_SKIPPED.contains(&key)
 }
 
-/// Whether `case` needs what `judge` has not, or names one of the types that the header does not declare for it.
-pub(super) fn lacks(judge: &Judge, case: &Case, undeclared: &[String]) -> bool {
+/// Whether `case` names one of the types that the header does not declare for the compiler.
+pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
     let Function { result, list, .. } = &case.function;
     let text = format!("{result} {list} {}", case.unnamed_text.join(" "));
     let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    if words.any(|word| undeclared.iter().any(|name| name == word)) {
-        return true;
-    }
-    let mut block = Block::default();
-    block.code = text;
-    let mut needs = needs(&block).into_iter();
-    needs.any(|capability| judge.has(capability).is_err())
+    words.any(|word| undeclared.iter().any(|name| name == word))
 }
 
 /// The type of which a compiler says that it is not declared, though libclang has read it there: a header may declare it for some
@@ -65,7 +62,21 @@ pub(super) fn undeclared(why: &str) -> Option<&str> {
 /// A compiler's first words, or why it could not be asked.
 pub(crate) fn refusal(error: &JudgeError) -> String {
     match error {
-        JudgeError::Refused { messages, .. } => first_error(messages),
-        other => other.to_string(),
+        JudgeError::Crashed { messages, .. } => format!("it crashes: {}", first_error(messages)),
+        other => other.messages().map_or(other.to_string(), first_error),
     }
+}
+
+/// The same with file and line, where those are the user's.
+pub(super) fn refusal_with_place(error: &JudgeError) -> String {
+    let why = refusal(error);
+    let messages = error.messages().unwrap_or_default();
+    let line = messages.lines().find(|line| line.contains("error:"));
+    let place = line.and_then(|line| {
+        let mut fields = line.split(':');
+        let (file, number) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
+        // Our own file has gone.
+        (!file.ends_with("half.c")).then(|| format!("{file}:{number}: "))
+    });
+    place.unwrap_or_default() + &why
 }

@@ -103,7 +103,7 @@ fn call(
 
 /// A compiler's first error, with the name that a type has in its block.
 fn in_own_words(error: &JudgeError) -> String {
-    let JudgeError::Refused { messages, .. } = error else {
+    let Some(messages) = error.messages() else {
         return error.to_string();
     };
     let prefixed = (0..TOGETHER).map(prefix);

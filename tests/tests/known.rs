@@ -1,0 +1,44 @@
+//! The list of known bugs that `cabi verify` and `cabi fuzz` carry is that of `expected.toml`: each name is one there, and its predicate holds for
+//! the sample.
+#![cfg(all(target_arch = "x86_64", unix))]
+
+use cabi_judge::case::Subject;
+use cabi_judge::expected::Expected;
+use cabi_judge::report::Report;
+use cabi_judge::verify::{known_bug, known_bugs};
+use cabi_tests::conformance::bugs::subject;
+use cabi_tests::corpus::{self, Corpus};
+
+#[test]
+fn each_known_bug_has_a_sample_that_meets_it() {
+    let mut report = Report::new("known");
+    let corpus = Corpus::read("x86-64-sysv", "known", &mut report).unwrap();
+    if corpus.subjects.is_empty() {
+        return;
+    }
+    let expected = Expected::read(&corpus::expected()).unwrap();
+    for name in known_bugs() {
+        let bug = expected.bug(name);
+        let bug = bug.unwrap_or_else(|| panic!("{name} is no bug of expected.toml"));
+        let subject: Subject = subject(bug, &corpus.subjects).unwrap();
+        let mut cases = subject.cases.iter();
+        let meets = |case| known_bug(&bug.compiler, case) == Some(name);
+        assert!(cases.any(meets), "{name}: its sample does not meet it");
+    }
+}
+
+/// What every compiler gets right is no known bug, or the list would excuse everything.
+#[test]
+fn plain_signatures_meet_no_known_bug() {
+    let text = "== plain\nproves: nothing\nunnamed: int, double, struct pair, long double\n\
+                struct pair { long a; double b; };\nstruct floats { float x, y, z; };\n\
+                struct pair f(int, struct floats, struct pair *, ...);\n";
+    let file = cabi_judge::corpus::CorpusFile::parse("plain.abi".as_ref(), text).unwrap();
+    let subject = match Subject::read(&file.blocks[0]) {
+        Err(error) if error.is_missing_libclang() => return,
+        subject => subject.unwrap(),
+    };
+    for compiler in ["gcc", "clang"] {
+        assert_eq!(known_bug(compiler, &subject.cases[0]), None, "{compiler}");
+    }
+}
