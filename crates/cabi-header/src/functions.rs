@@ -22,7 +22,7 @@ use crate::written::{Written, desugared, is_pointer};
 
 /// The type of a function in C that other compilers read too: clang prints attributes of the function after it, where gcc takes none, knows
 /// qualifiers that gcc does not, and shows the prelude's names for what it lacks.
-fn spelled(ty: Ty<'_>) -> String {
+fn spelled_function(ty: Ty<'_>) -> String {
     let mut text = ty.spelling();
     while let Some(at) = text.rfind(" __attribute__((")
         && is_one_group(text.get(at + " __attribute__".len()..).unwrap_or(""))
@@ -96,7 +96,7 @@ impl<'u> Reader<'u> {
             noreturn: is_noreturn(function, &printed),
             target_features: features,
             vectors,
-            spelled: spelled(cursor.ty()),
+            spelled: spelled_function(cursor.ty()),
             location: location(cursor),
         };
         self.params(cursor, function, &mut prototype)?;
