@@ -90,7 +90,11 @@ const PREDICATES: &[(&str, Predicate)] = &[
         sight.mode.fast && sight.variadic && sight.direction == Direction::Callee
     }),
     ("zig-tail-overwrites", |sight| {
-        sight.direction == Direction::Call && sight.records().any(has_tail)
+        match sight.direction {
+            Direction::Call => sight.records().any(has_tail),
+            // What it overwrites of its own the call does not need again, but a saved register is its caller's.
+            Direction::Callee => has_tail(sight.ret),
+        }
     }),
 ];
 
