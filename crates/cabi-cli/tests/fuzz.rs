@@ -98,7 +98,7 @@ fn a_wrong_compiler_is_noticed() {
     if !compilers().contains(&"gcc") {
         return;
     }
-    for wrong in ["gcc -mabi=ms", "gcc -fpack-struct=1"] {
+    for wrong in ["gcc -mabi=ms", "gcc -fpack-struct=1", "gcc -fcall-used-rbx"] {
         let folder = folder();
         let args = [
             "fuzz", "--count", "24", "--shrink", "1", "--cc", wrong, "--out", ".",

@@ -8,7 +8,7 @@
 //! void f_call(..)                { *(struct s *)got = f(*(long *)(image + 0), *(struct t *)(image + 64)); }
 //! ```
 //!
-//! The buffers are aligned as the largest alignment a type has an instruction for, and read with `-fno-strict-aliasing`.
+//! Both use registers that their own callers want back (`CABI_SPOIL`). The buffers are aligned as the largest alignment a type has an instruction for, and read with `-fno-strict-aliasing`.
 
 use std::fmt::Write as _;
 
@@ -63,6 +63,7 @@ fn callee(case: &Case, named: &[usize], unnamed: &[usize]) -> String {
         list.push("void".to_owned());
     }
     let result = &function.result;
+    keep.push_str("CABI_SPOIL; ");
     if has_result(case) {
         let _ = write!(keep, "return {}; ", object(result, "cabi_given_bytes", 0));
     }
@@ -88,6 +89,6 @@ fn caller(case: &Case, offsets: &[usize]) -> String {
         call
     };
     format!(
-        "void {name}_call(void (*cabi_f)(void), unsigned char *cabi_image, unsigned char *cabi_out) {{ {call}; }}\n"
+        "CABI_SYSV void {name}_call(void (*cabi_f)(void), unsigned char *cabi_image, unsigned char *cabi_out) {{ {call}; CABI_SPOIL; }}\n"
     )
 }
