@@ -76,6 +76,7 @@ double k(double);
 int same(const char *restrict text, void (*done)(int), int at[3], ...);
 #define same(x) other_than_the_function(x)
 _Noreturn void quit(int);
+int list(const char *restrict, __builtin_va_list);
 ";
     let text = run(header, &["--cc", "gcc -DUSE_FLOAT"], 1);
     let expected = [
@@ -87,8 +88,8 @@ _Noreturn void quit(int);
         "4 mismatches (4 of prototypes, ",
     ];
     says(&text, &expected);
-    let text = run(header, &["--cc", "gcc", "--only", "^(f|same|quit)$"], 0);
-    says(&text, &["3 prototypes, ", "0 mismatches (0 of prototypes"]);
+    let text = run(header, &["--cc", "gcc", "--only", "^(f|same|quit|list)$"], 0);
+    says(&text, &["4 prototypes, ", "0 mismatches (0 of prototypes"]);
     // clang knows the convention of a type too.
     if here("clang-19") {
         let header = "#ifdef MS\n__attribute__((ms_abi))\n#endif\ndouble h(double);\n";

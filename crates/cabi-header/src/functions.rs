@@ -32,6 +32,8 @@ fn spelled_function(ty: Ty<'_>) -> String {
     for word in [" _Nonnull", " _Nullable", " _Null_unspecified"] {
         text = text.replace(word, "");
     }
+    // A `va_list` has decayed to a pointer to clang's record, whose tag other compilers do not know; as a parameter it decays again.
+    let text = text.replace("struct __va_list_tag *", "__builtin_va_list");
     prelude::names_of_c(&text)
 }
 
