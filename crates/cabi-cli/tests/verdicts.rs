@@ -88,7 +88,11 @@ int list(const char *restrict, __builtin_va_list);
         "4 mismatches (4 of prototypes, ",
     ];
     says(&text, &expected);
-    let text = run(header, &["--cc", "gcc", "--only", "^(f|same|quit|list)$"], 0);
+    let text = run(
+        header,
+        &["--cc", "gcc", "--only", "^(f|same|quit|list)$"],
+        0,
+    );
     says(&text, &["4 prototypes, ", "0 mismatches (0 of prototypes"]);
     // clang knows the convention of a type too.
     if here("clang-19") {
