@@ -2,9 +2,8 @@
 //! LP64 layout with Win64 passing; a 32-bit program on a 64-bit machine is ILP32.
 
 use crate::error::Error;
-use crate::model_facts::ModelFacts;
 use crate::scalar::Scalar;
-use crate::types::{Kind, Type, questions};
+use crate::types::{Kind, Type};
 
 /// How adjacent bit-fields share bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -14,6 +13,37 @@ pub enum BitFieldStyle {
     SysV,
     /// Microsoft: bit-fields share a container only with neighbours whose type has the same size.
     Ms,
+}
+
+/// Whose rules place the members of a record. They agree about records as most programs declare them. They differ about bit-fields whose type
+/// a typedef gave another alignment, `aligned` on bit-fields, Microsoft's style with any attribute, and `#pragma pack` with `aligned`.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, Member, RecordBuilder, RecordRules, Type};
+///
+/// // typedef _Bool wide __attribute__((aligned(2))); struct flags { wide a : 1; wide b : 1; };
+/// let wide = Type::BOOL.with_align(2)?;
+/// let flags = RecordBuilder::structure("flags")
+///     .member(Member::bit_field("a", wide.clone(), 1))
+///     .member(Member::bit_field("b", wide, 1));
+/// let bit_of_b = |rules| -> Result<u64, cabi::Error> {
+///     let ty = flags.clone().build(&DataModel::LP64.with_records(rules))?;
+///     Ok(ty.as_record().and_then(|record| record.field("b")).unwrap().1)
+/// };
+/// assert_eq!(bit_of_b(RecordRules::Gcc)?, 16);
+/// assert_eq!(bit_of_b(RecordRules::Clang)?, 1);
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RecordRules {
+    /// gcc's `stor-layout.cc`.
+    Gcc,
+    /// clang's `RecordLayoutBuilder` for everything but Microsoft's own targets.
+    Clang,
+    /// Microsoft's compilers, and clang for their targets.
+    Msvc,
 }
 
 /// What `long double` is.
@@ -54,6 +84,8 @@ pub struct DataModel {
     pub long_double: LongDouble,
     /// How bit-fields share bytes.
     pub bit_fields: BitFieldStyle,
+    /// Whose rules place members where compilers differ.
+    pub records: RecordRules,
     /// The greatest alignment of a scalar of 8 bytes (4 on i386).
     pub max_align_8: u8,
     /// The greatest alignment of a scalar of 16 bytes (8 on s390x, 4 for i386's `long double`).
@@ -75,6 +107,7 @@ impl DataModel {
         wchar: 4,
         long_double: LongDouble::F80,
         bit_fields: BitFieldStyle::SysV,
+        records: RecordRules::Gcc,
         max_align_8: 8,
         max_align_16: 16,
         unnamed_bit_fields_align: false,
@@ -87,12 +120,14 @@ impl DataModel {
         wchar: 2,
         long_double: LongDouble::F64,
         bit_fields: BitFieldStyle::Ms,
+        records: RecordRules::Msvc,
         empty_record: 4,
         ..Self::LP64
     };
     /// 64-bit Windows as mingw has it: `long double` stays the x87 format.
     pub const LLP64_GNU: Self = Self {
         long_double: LongDouble::F80,
+        records: RecordRules::Gcc,
         empty_record: 0,
         ..Self::LLP64
     };
@@ -126,6 +161,13 @@ impl DataModel {
         big_bit_int_align: 16,
         ..Self::LP64
     };
+
+    /// This model with the members of records placed by `rules`.
+    #[must_use]
+    pub const fn with_records(mut self, rules: RecordRules) -> Self {
+        self.records = rules;
+        self
+    }
 
     /// Plain `char`.
     #[must_use]
@@ -192,7 +234,6 @@ impl DataModel {
             Kind::Slice,
             u64::from(self.pointer) * 2,
             align_of(self.pointer),
-            ModelFacts::of(self).only(ModelFacts::POINTER),
         )
     }
 
@@ -203,7 +244,7 @@ impl DataModel {
     pub fn bit_int(&self, bits: u16, signed: bool) -> Result<Type, Error> {
         let scalar = Scalar::BitInt { bits, signed };
         if bits < 1 + u16::from(signed) {
-            let ty = Type::new(Kind::Scalar(scalar), 1, 1, ModelFacts::NONE);
+            let ty = Type::new(Kind::Scalar(scalar), 1, 1);
             return Err(Error::invalid_type(
                 &ty,
                 "a `_BitInt` has 1 to 65535 bits, and a signed one at least 2",
@@ -224,9 +265,7 @@ impl DataModel {
             let align = align_of(self.big_bit_int_align);
             (bytes.next_multiple_of(align), align)
         };
-        let size = u64::from(size);
-        let facts = ModelFacts::of(self).only(questions(scalar, size));
-        Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
+        Ok(Type::new(Kind::Scalar(scalar), u64::from(size), align))
     }
 
     /// The scalar `ty` as this model aligns and sizes it: pointers, and scalars of 8 and more bytes, differ between models. Other types are
@@ -251,8 +290,7 @@ impl DataModel {
             (_, 8) => align_of(self.max_align_8),
             (_, size) => align_of(u8::try_from(size).unwrap_or(1)),
         };
-        let facts = ModelFacts::of(self).only(questions(scalar, size));
-        Type::new(ty.kind().clone(), size, align, facts)
+        Type::new(ty.kind().clone(), size, align)
     }
 
     /// The type a parameter declared as `ty` has: arrays and functions become pointers (C 6.7.6.3), and so does a `va_list` that is an array.

@@ -43,7 +43,6 @@ mod explain;
 mod fn_abi;
 mod layout;
 mod leaves;
-mod model_facts;
 mod plain;
 mod policy;
 mod record;
@@ -57,7 +56,7 @@ mod types;
 
 pub use assign::State;
 pub use class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape};
-pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble};
+pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
 pub use error::Error;
 pub use explain::{Explained, Explanation, Step, explain};
 pub use fn_abi::{ArgAbi, FnAbi, Loc, Place, Placed, PlacedPart, RetAbi};

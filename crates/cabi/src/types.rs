@@ -10,9 +10,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use crate::data_model::DataModel;
 use crate::error::Error;
-use crate::model_facts::ModelFacts;
 use crate::plain::Plain;
 use crate::record::Record;
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -36,10 +34,6 @@ pub struct Array {
     pub len: Option<u64>,
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
-    /// Whether its elements are records, or arrays of records however deep.
-    pub(crate) of_records: bool,
-    /// The alignment its elements have by nature.
-    canonical_align: u32,
 }
 
 /// What kind of thing a [`Type`] is. `Type`'s constructors make these; they are public to be matched on.
@@ -69,8 +63,7 @@ pub enum Kind {
 /// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference count) and to compare.
 ///
 /// The constants are the types that look alike under every LP64 data model; what depends on the model (`long`, pointers of 4 bytes,
-/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods. A type knows what of a data model its layout depends on: a signature
-/// that has it on a target of another model is an error ([`Error::DataModel`]).
+/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods.
 ///
 /// # Example
 /// ```
@@ -91,8 +84,6 @@ pub struct Type {
     size: u64,
     align: u32,
     atomic: bool,
-    /// What of a data model the layout depends on.
-    facts: ModelFacts,
 }
 
 const fn scalar(scalar: Scalar, size: u64) -> Type {
@@ -105,22 +96,6 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
         size,
         align: size as u32,
         atomic: false,
-        facts: ModelFacts::of(&DataModel::LP64).only(questions(scalar, size)),
-    }
-}
-
-/// What the layout of a scalar of `size` bytes depends on.
-pub(crate) const fn questions(scalar: Scalar, size: u64) -> ModelFacts {
-    let eight = match size {
-        8 => ModelFacts::EIGHT,
-        16 => ModelFacts::OTHER,
-        _ => ModelFacts::NONE,
-    };
-    match scalar {
-        Scalar::Ptr | Scalar::FnPtr => ModelFacts::POINTER.and(eight),
-        Scalar::F80 => ModelFacts::X87,
-        Scalar::BitInt { bits, .. } if bits > 64 => ModelFacts::BIG_BIT_INT,
-        _ => eight,
     }
 }
 
@@ -135,7 +110,6 @@ impl Type {
         size: 0,
         align: 1,
         atomic: false,
-        facts: ModelFacts::NONE,
     };
     /// A function, as a parameter is declared: it decays to a pointer.
     pub const FUNCTION: Self = Self {
@@ -143,7 +117,6 @@ impl Type {
         size: 0,
         align: 1,
         atomic: false,
-        facts: ModelFacts::NONE,
     };
     /// `_Bool`.
     pub const BOOL: Self = scalar(Scalar::Bool, 1);
@@ -190,20 +163,13 @@ impl Type {
     /// A pointer of 8 bytes to a function.
     pub const FN_PTR: Self = scalar(Scalar::FnPtr, 8);
 
-    pub(crate) const fn new(kind: Kind, size: u64, align: u32, facts: ModelFacts) -> Self {
+    pub(crate) const fn new(kind: Kind, size: u64, align: u32) -> Self {
         Self {
             kind,
             size,
             align,
             atomic: false,
-            facts,
         }
-    }
-
-    /// What of a data model the layout depends on.
-    #[inline]
-    pub(crate) const fn facts(&self) -> ModelFacts {
-        self.facts
     }
 
     /// What kind of type this is.
@@ -288,8 +254,7 @@ impl Type {
     pub fn complex(part: &Self) -> Result<Self, Error> {
         match part.kind {
             Kind::Scalar(of) if of.is_float() || matches!(of, Scalar::Int { .. }) => {
-                let kind = Kind::Complex(of);
-                Ok(Self::new(kind, part.size * 2, part.align, part.facts))
+                Ok(Self::new(Kind::Complex(of), part.size * 2, part.align))
             }
             _ => Err(Error::invalid_type(
                 part,
@@ -333,9 +298,7 @@ impl Type {
                     lanes,
                     bools: None,
                 };
-                // Aligned to its size, whatever its lanes are.
-                let facts = ModelFacts::NONE;
-                Ok(Self::new(Kind::Vector(vector), size, align, facts))
+                Ok(Self::new(Kind::Vector(vector), size, align))
             }
             _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
         }
@@ -358,8 +321,7 @@ impl Type {
             lanes,
             bools: Some(flavour),
         };
-        let (kind, facts) = (Kind::Vector(vector), ModelFacts::NONE);
-        Ok(Self::new(kind, u64::from(align), align, facts))
+        Ok(Self::new(Kind::Vector(vector), u64::from(align), align))
     }
 
     /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.
@@ -408,14 +370,8 @@ impl Type {
             len,
             depth: depth + 1,
             nodes,
-            of_records: match elem.kind() {
-                Kind::Array(array) => array.of_records,
-                kind => matches!(kind, Kind::Record(_)),
-            },
-            canonical_align: elem.canonical_align(),
         };
-        let kind = Kind::Array(Arc::new(array));
-        Ok(Self::new(kind, size, elem.align, elem.facts))
+        Ok(Self::new(Kind::Array(Arc::new(array)), size, elem.align))
     }
 
     /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other alignment, lower or higher.
@@ -465,7 +421,7 @@ impl Type {
     pub fn canonical_align(&self) -> u32 {
         match &self.kind {
             Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),
-            Kind::Array(array) => array.canonical_align,
+            Kind::Array(array) => array.elem.canonical_align(),
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
             Kind::Complex(_) => self.scalar_align(self.size / 2),

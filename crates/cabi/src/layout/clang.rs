@@ -1,0 +1,217 @@
+//! The members of a record as clang places them: `ItaniumRecordLayoutBuilder` in its `RecordLayoutBuilder.cpp`, `LayoutField` and
+//! `LayoutBitField`, for C on targets that honour the types of bit-fields. With Microsoft's style of bit-fields it is what clang calls
+//! `ms_struct`, for that attribute and for Windows with GNU tools.
+
+use alloc::vec::Vec;
+
+use super::{Members, align_bytes, container};
+use crate::data_model::{BitFieldStyle, DataModel};
+use crate::error::Error;
+use crate::record::RecordKind;
+use crate::record_builder::{Member, RecordBuilder};
+use crate::scalar::Scalar;
+use crate::types::{Kind, Type};
+
+pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
+    let mut cursor = Cursor {
+        b,
+        model,
+        ms: model.bit_fields == BitFieldStyle::Ms,
+        end: 0,
+        unfilled: 0,
+        ms_unit: None,
+        align: 8,
+    };
+    let mut fields = Vec::with_capacity(b.members.len());
+    for (i, member) in b.members.iter().enumerate() {
+        fields.push(match member.bits {
+            None => (cursor.place(member)?, None),
+            Some(width) => {
+                let end = cursor.end;
+                let at = cursor.place_bits(member, u64::from(width))?;
+                if cursor.ms && width == 0 && at < end && !cursor.is_union() {
+                    // The next bit-field starts here for `offsetof`, and at the end of the container for clang's code.
+                    return Err(b.bad_field(i, "clang contradicts itself about what follows it"));
+                }
+                (at, Some(container(at, u64::from(width), &member.ty)))
+            }
+        });
+    }
+    Ok(Members {
+        fields,
+        end_bits: cursor.end,
+        align: align_bytes(cursor.align),
+    })
+}
+
+/// What is laid out so far. All in bits.
+struct Cursor<'a> {
+    b: &'a RecordBuilder,
+    model: &'a DataModel,
+    ms: bool,
+    /// End of the members seen, in whole bytes.
+    end: u64,
+    /// Bits at the end that the next bit-field may use.
+    unfilled: u64,
+    /// Microsoft's style: the size of the container that the last member opened or shares.
+    ms_unit: Option<u64>,
+    align: u64,
+}
+
+impl Cursor<'_> {
+    fn is_union(&self) -> bool {
+        self.b.kind == RecordKind::Union
+    }
+
+    fn is_packed(&self, member: &Member) -> bool {
+        self.b.packed || member.packed
+    }
+
+    fn pack(&self) -> Option<u64> {
+        self.b.pack.map(|pack| u64::from(pack) * 8)
+    }
+
+    fn place(&mut self, member: &Member) -> Result<u64, Error> {
+        (self.unfilled, self.ms_unit) = (0, None);
+        let mut align = if self.is_packed(member) {
+            8
+        } else {
+            self.type_align(&member.ty)
+        };
+        align = align.max(asked(member));
+        align = self.pack().map_or(align, |pack| align.min(pack));
+        let start = if self.is_union() { 0 } else { self.end };
+        let at = self.b.round_up(start, align)?;
+        let end = self.b.add_bits(at, self.b.bits_of(&member.ty)?)?;
+        self.end = self.end.max(end);
+        self.align = self.align.max(align);
+        Ok(at)
+    }
+
+    /// Microsoft's style aligns the built-in types, and arrays of them, at least to their size.
+    fn type_align(&self, ty: &Type) -> u64 {
+        let align = u64::from(ty.align()) * 8;
+        let mut element = ty;
+        while let Kind::Array(array) = element.kind() {
+            element = &array.elem;
+        }
+        let built_in = match element.kind() {
+            Kind::Scalar(Scalar::Ptr | Scalar::FnPtr | Scalar::BitInt { .. }) => false,
+            Kind::Scalar(_) => !element.is_atomic() && element.size().is_power_of_two(),
+            _ => false,
+        };
+        if self.ms && built_in {
+            align.max(element.size() * 8)
+        } else {
+            align
+        }
+    }
+
+    fn place_bits(&mut self, member: &Member, width: u64) -> Result<u64, Error> {
+        let unit = self.b.bits_of(&member.ty)?;
+        let mut align = u64::from(member.ty.align()) * 8;
+        if self.ms {
+            align = unit;
+            if self.ms_unit != Some(unit) || self.unfilled < width {
+                if self.ms_unit.is_none() && width == 0 {
+                    align = 1;
+                }
+                (self.unfilled, self.ms_unit) = (0, None);
+            }
+        }
+        let start = if self.is_union() {
+            0
+        } else {
+            self.end - self.unfilled
+        };
+        let align = self.bits_align(member, width, align);
+        let at = if self.ms {
+            self.start_ms(start, width, align)?
+        } else {
+            self.start(member, start, width, align, unit)?
+        };
+        let counts = self.ms || member.name.is_some() || self.model.unnamed_bit_fields_align;
+        if counts {
+            self.align = self.align.max(align);
+        }
+        self.take_bits(at, width, unit)?;
+        Ok(at)
+    }
+
+    /// The alignment of a bit-field: that of its type, without which it has 1 bit, and what was asked for, which `#pragma pack` limits.
+    fn bits_align(&self, member: &Member, width: u64, of_type: u64) -> u64 {
+        if self.ms && self.is_union() {
+            return 1;
+        }
+        let is_packed = self.is_packed(member);
+        let unpacked = of_type.max(asked(member));
+        let align = if is_packed && !self.ms && width != 0 {
+            asked(member)
+        } else {
+            unpacked
+        };
+        match self.pack() {
+            Some(pack) if width != 0 && is_packed => unpacked.min(pack),
+            Some(pack) if width != 0 => align.min(pack),
+            _ => align,
+        }
+    }
+
+    fn start_ms(&mut self, start: u64, width: u64, align: u64) -> Result<u64, Error> {
+        if width != 0 && width <= self.unfilled {
+            return Ok(start);
+        }
+        self.unfilled = 0;
+        self.b.round_up(start, align)
+    }
+
+    /// It may not reach beyond a unit of its type from an aligned place, unless any `#pragma pack` is in force.
+    fn start(
+        &self,
+        member: &Member,
+        start: u64,
+        width: u64,
+        align: u64,
+        unit: u64,
+    ) -> Result<u64, Error> {
+        let straddles = start % align + width > unit;
+        if width == 0 || (self.b.pack.is_none() && straddles) {
+            return self.b.round_up(start, align);
+        }
+        match member.align {
+            Some(asked) if self.b.pack.is_none_or(|pack| asked <= pack) => {
+                self.b.round_up(start, u64::from(asked) * 8)
+            }
+            _ => Ok(start),
+        }
+    }
+
+    fn take_bits(&mut self, at: u64, width: u64, unit: u64) -> Result<(), Error> {
+        if self.is_union() {
+            let size = match (self.ms, width) {
+                (true, 0) => 8,
+                (true, _) => unit,
+                (false, _) => self.b.round_up(width, 8)?,
+            };
+            self.end = self.end.max(size);
+        } else if self.ms && width != 0 {
+            if self.unfilled == 0 {
+                self.end = self.b.add_bits(at, unit)?;
+                self.unfilled = unit;
+            }
+            self.unfilled = self.unfilled.saturating_sub(width);
+            self.ms_unit = Some(unit);
+        } else {
+            let end = self.b.add_bits(at, width)?;
+            self.end = self.b.round_up(end, 8)?;
+            self.unfilled = self.end - end;
+            self.ms_unit = None;
+        }
+        Ok(())
+    }
+}
+
+/// What `aligned` on the member asks for, in bits; 1 without it.
+fn asked(member: &Member) -> u64 {
+    member.align.map_or(1, |align| u64::from(align) * 8)
+}

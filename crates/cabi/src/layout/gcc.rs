@@ -1,0 +1,280 @@
+//! The members of a record as gcc places them: `layout_decl`, `update_alignment_for_field`, `place_field` and `place_union_field` in its
+//! `stor-layout.cc`, for targets where the types of bit-fields matter (`PCC_BITFIELD_TYPE_MATTERS`). With Microsoft's style of bit-fields
+//! it is `ms_struct`, and what gcc does for Windows.
+
+use alloc::vec::Vec;
+
+use super::{Members, align_bytes, container};
+use crate::data_model::{BitFieldStyle, DataModel};
+use crate::error::Error;
+use crate::record::RecordKind;
+use crate::record_builder::{Member, RecordBuilder};
+use crate::types::Type;
+
+/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions, with AVX and with AVX-512. A position is kept as a multiple of it and a rest,
+/// and only the rest is rounded up for the type of a bit-field.
+const BIGGEST: [u64; 3] = [128, 256, 512];
+
+pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
+    let [baseline, wider @ ..] = BIGGEST;
+    let members = place_all(b, model, baseline)?;
+    // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments only.
+    let is_wide =
+        |member: &Member| member.bits.is_some() && u64::from(member.ty.align()) * 8 > baseline;
+    if let Some(i) = b.members.iter().position(is_wide) {
+        for biggest in wider {
+            let other = place_all(b, model, biggest)?;
+            if (&other.fields, other.end_bits) != (&members.fields, members.end_bits) {
+                return Err(b.bad_field(i, "gcc places it by the flags for wide vectors"));
+            }
+        }
+    }
+    Ok(members)
+}
+
+fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<Members, Error> {
+    let align = u64::from(b.align.unwrap_or(1)) * 8;
+    let mut cursor = Cursor {
+        b,
+        model,
+        ms: model.bit_fields == BitFieldStyle::Ms,
+        step: biggest.max(align),
+        at: 0,
+        rest: 0,
+        end: 0,
+        align,
+        run: None,
+        run_left: 0,
+    };
+    let mut fields = Vec::with_capacity(b.members.len());
+    for (i, member) in b.members.iter().enumerate() {
+        let decl = cursor.lay_out(member)?;
+        cursor.raise(&decl);
+        let at = if b.kind == RecordKind::Union {
+            cursor.end = cursor.end.max(b.round_up(decl.size, 8)?);
+            0
+        } else {
+            cursor.place(decl, i + 1 == b.members.len())?
+        };
+        let width = member.bits.map(u64::from);
+        fields.push((at, width.map(|width| container(at, width, &member.ty))));
+    }
+    Ok(Members {
+        fields,
+        end_bits: cursor.end,
+        align: align_bytes(cursor.align),
+    })
+}
+
+/// A member as `layout_decl` leaves it. All in bits.
+#[derive(Clone, Copy)]
+struct Decl {
+    /// Of a bit-field its width.
+    size: u64,
+    is_bit_field: bool,
+    /// A bit-field that is not as wide as a machine mode, or not where such an integer could be.
+    is_odd: bool,
+    is_named: bool,
+    is_packed: bool,
+    /// 1 for a bit-field that may be anywhere.
+    align: u64,
+    type_size: u64,
+    type_align: u64,
+}
+
+/// Where the next member goes. All in bits.
+struct Cursor<'a> {
+    b: &'a RecordBuilder,
+    model: &'a DataModel,
+    ms: bool,
+    /// What `at` is a multiple of.
+    step: u64,
+    at: u64,
+    /// How far behind `at`.
+    rest: u64,
+    end: u64,
+    align: u64,
+    /// Microsoft's style: the bit-field that opened the container, and the bits left in it.
+    run: Option<Decl>,
+    run_left: u64,
+}
+
+impl Cursor<'_> {
+    fn pack(&self) -> u64 {
+        self.b.pack.map_or(u64::MAX, |pack| u64::from(pack) * 8)
+    }
+
+    fn next(&self) -> u64 {
+        if self.b.kind == RecordKind::Union {
+            0
+        } else {
+            self.at.saturating_add(self.rest)
+        }
+    }
+
+    /// `layout_decl`.
+    fn lay_out(&self, member: &Member) -> Result<Decl, Error> {
+        let type_align = u64::from(member.ty.align()) * 8;
+        let type_size = self.b.bits_of(&member.ty)?;
+        let width = member.bits.map(u64::from);
+        // `packed` is ignored on ordinary members that are not aligned anyway.
+        let is_packed =
+            self.b.packed || (member.packed && (width.is_some() || member.ty.align() > 1));
+        let closes = width == Some(0) && !self.ms;
+        let asked = member.align.map(|align| u64::from(align) * 8);
+        let mut align = asked.unwrap_or(1);
+        let mut is_odd = width.is_some();
+        if closes || (width.is_none() && !(is_packed && asked.is_some())) {
+            align = align.max(type_align);
+        }
+        if let Some(width) = width
+            && is_mode(width, &member.ty)
+            && !(width > 8 && is_packed)
+            && self.next().is_multiple_of(width)
+        {
+            align = align.max(width);
+            is_odd = false;
+        }
+        if is_packed && !closes && asked.is_none() {
+            align = align.min(8);
+        }
+        if !closes {
+            align = align.min(self.pack());
+        }
+        Ok(Decl {
+            size: width.unwrap_or(type_size),
+            is_bit_field: width.is_some(),
+            is_odd,
+            is_named: member.name.is_some(),
+            is_packed,
+            align,
+            type_size,
+            type_align,
+        })
+    }
+
+    /// `update_alignment_for_field`: what the member makes of the record's alignment.
+    fn raise(&mut self, decl: &Decl) {
+        let closes_run = self.run.is_some_and(|run| run.size != 0);
+        let align = match (self.ms, decl.is_bit_field) {
+            (false, false) => decl.align,
+            (false, true) if !decl.is_named && !self.model.unnamed_bit_fields_align => return,
+            (false, true) => {
+                let of_type = match (decl.size, self.b.pack) {
+                    (0, _) => decl.type_align,
+                    (_, Some(_)) => decl.type_align.min(self.pack()),
+                    (_, None) if decl.is_packed => 8,
+                    (_, None) => decl.type_align,
+                };
+                decl.align.max(of_type)
+            }
+            (true, true) if decl.size == 0 && !closes_run => return,
+            (true, true) if decl.size != 0 && decl.is_packed => return,
+            (true, false) if decl.is_packed => decl.align.min(self.pack()),
+            (true, _) => decl.align.max(decl.type_align).min(self.pack()),
+        };
+        self.align = self.align.max(align);
+    }
+
+    /// `place_field`.
+    fn place(&mut self, decl: Decl, is_last: bool) -> Result<u64, Error> {
+        // A power of two that the position is a multiple of; at the start there is no limit.
+        let known = match self.next() {
+            0 => self.align.max(128),
+            next => 1 << next.trailing_zeros(),
+        };
+        let must_align = known < decl.align;
+        if must_align && (!self.ms || self.run.is_none()) {
+            self.align_to(decl.align)?;
+        }
+        if self.ms {
+            self.start_ms(&decl, must_align)?;
+        } else if decl.is_odd && decl.size != 0 && !decl.is_packed && self.b.pack.is_none() {
+            let from = self.next() % decl.type_align;
+            let units = (from + decl.size).div_ceil(decl.type_align);
+            if units > decl.type_size / decl.type_align {
+                self.rest = self.b.round_up(self.rest, decl.type_align)?;
+            }
+        }
+        self.normalize()?;
+        let at = self.next();
+        if self.ms && self.run.is_none() && decl.is_bit_field {
+            self.run = Some(decl);
+        }
+        self.rest = self.b.add_bits(self.rest, decl.size)?;
+        if self.ms && decl.is_bit_field && decl.size != 0 && is_last {
+            self.rest = self.b.add_bits(self.rest, self.run_left)?;
+        }
+        self.normalize()?;
+        self.end = self.end.max(self.next());
+        Ok(at)
+    }
+
+    /// The part of `place_field` for Microsoft's style: the container that is open is continued or closed.
+    fn start_ms(&mut self, decl: &Decl, must_align: bool) -> Result<(), Error> {
+        let mut before = self.run;
+        if let Some(run) = self.run {
+            let mut must_align = must_align;
+            let same = decl.is_bit_field && decl.type_size == run.type_size;
+            if same && decl.size != 0 && run.size != 0 {
+                if self.run_left < decl.size {
+                    self.rest = self.b.add_bits(self.rest, self.run_left)?;
+                    self.run = Some(*decl);
+                    self.run_left = decl.type_size.saturating_sub(decl.size);
+                } else {
+                    self.run_left -= decl.size;
+                    must_align = false;
+                }
+            } else {
+                if run.size == 0 {
+                    before = None;
+                } else {
+                    self.rest = self.b.add_bits(self.rest, self.run_left)?;
+                }
+                if !decl.is_bit_field || decl.size == 0 {
+                    self.run = None;
+                }
+            }
+            if must_align {
+                self.align_to(decl.align)?;
+            }
+            self.normalize()?;
+        }
+        let starts = match before {
+            _ if !decl.is_bit_field => true,
+            Some(before) => before.type_size != decl.type_size,
+            None => decl.size != 0,
+        };
+        if starts {
+            self.run_left = decl.type_size.saturating_sub(decl.size);
+            let of_type = if decl.is_packed { 8 } else { decl.type_align };
+            self.rest = self.b.round_up(self.rest, of_type.min(self.pack()))?;
+            self.run = None;
+        }
+        Ok(())
+    }
+
+    fn align_to(&mut self, align: u64) -> Result<(), Error> {
+        if align < self.step {
+            self.rest = self.b.round_up(self.rest, align)?;
+        } else {
+            let bytes = self.b.round_up(self.rest, 8)?;
+            self.at = self.b.round_up(self.b.add_bits(self.at, bytes)?, align)?;
+            self.rest = 0;
+        }
+        Ok(())
+    }
+
+    fn normalize(&mut self) -> Result<(), Error> {
+        let whole = self.rest - self.rest % self.step;
+        self.at = self.b.add_bits(self.at, whole)?;
+        self.rest -= whole;
+        Ok(())
+    }
+}
+
+/// Whether an integer of a machine mode has `width` bits, and `ty` has such a mode too.
+fn is_mode(width: u64, ty: &Type) -> bool {
+    let has_mode = ty.size().is_power_of_two() && ty.size() <= 16;
+    has_mode && [8, 16, 32, 64, 128].contains(&width)
+}
