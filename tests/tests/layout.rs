@@ -1,5 +1,10 @@
 //! Sizes, alignments, offsets and bit-fields of the corpus' types, as every judge has them, against `cabi`'s layout.
 
+#[path = "layout/declare.rs"]
+mod declare;
+#[path = "layout/grid.rs"]
+mod grid;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -44,6 +49,14 @@ fn run() -> Result<ExitCode, String> {
                 }
             }
         }
+    }
+    if std::env::var_os("CABI_CORPUS").is_none() {
+        if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+            for judge in &bench.judges {
+                grid::check_judge(judge, &mut report);
+            }
+        }
+        grid::check_read(&mut report);
     }
     Ok(report.finish(std::env::var_os("CABI_CORPUS").is_none()))
 }

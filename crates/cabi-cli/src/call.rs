@@ -98,7 +98,7 @@ impl Call {
         let text: String = self.include.iter().map(|h| reading::include(h)).collect();
         let (what, flags) = (self.include.join(", "), self.reading.flags());
         reading::check::text(&what, &text, reading::COMMAND_LINE, &flags)?;
-        let read = questions.ask(&text, &self.reading.options());
+        let read = questions.ask(&text, &self.reading.options(self.policy));
         let header = read.map_err(|e| e.to_string())?;
         let includes = self.include.join(", ");
         let prototype = reading::function(&header, &self.function, &includes)?;

@@ -137,6 +137,8 @@ impl Explain {
             lines.join("\n")
         })?;
         let options = Options::new().name(name).args(&args);
+        let rules = reading::records(self.policy);
+        let options = rules.into_iter().fold(options, Options::records);
         cabi_header::parse(&text, &options).map_err(|e| e.to_string())
     }
 

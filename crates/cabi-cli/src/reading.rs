@@ -4,7 +4,7 @@ pub(crate) mod check;
 
 use std::path::Path;
 
-use cabi::{Policy, Target};
+use cabi::{Policy, RecordRules, Target};
 use cabi_header::{Header, Options, Prototype, Written};
 use clap::Args;
 
@@ -28,9 +28,10 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// What these options tell clang.
-    pub(crate) fn options(&self) -> Options {
-        Options::new().name(COMMAND_LINE).args(self.flags())
+    /// What these options tell clang, and whose layout goes with `policy`.
+    pub(crate) fn options(&self, policy: Policy) -> Options {
+        let options = Options::new().name(COMMAND_LINE).args(self.flags());
+        records(policy).into_iter().fold(options, Options::records)
     }
 
     /// The same as words, which other compilers understand too.
@@ -90,6 +91,7 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     model.wchar = target.data_model().wchar;
     model.long_double = target.data_model().long_double;
     model.bit_fields = target.data_model().bit_fields;
+    model.records = target.data_model().records;
     let same_convention = read.convention() == target.convention();
     if model == *target.data_model() && same_convention {
         return Ok(target.clone());
@@ -101,6 +103,16 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
         header.model.long,
         target.name()
     ))
+}
+
+/// Whose layout of records goes with `policy`: a compiler's, if all its choices are among them.
+pub(crate) fn records(policy: Policy) -> Option<RecordRules> {
+    let is_clang = policy.has(Policy::CLANG) || policy.has(Policy::ZIG);
+    match (policy.has(Policy::GCC), is_clang) {
+        (true, false) => Some(RecordRules::Gcc),
+        (false, true) => Some(RecordRules::Clang),
+        _ => None,
+    }
 }
 
 /// A profile or names of bits, as `--policy` takes them.

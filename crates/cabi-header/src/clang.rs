@@ -37,7 +37,7 @@ macro_rules! used_functions {
             clang_Type_getModifiedType clang_Type_getValueType clang_Type_visitFields clang_getResultType
             clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
             clang_Cursor_getTranslationUnit clang_Cursor_isMacroFunctionLike clang_tokenize clang_disposeTokens
-            clang_getTokenSpelling clang_getTokenKind clang_getEnumConstantDeclUnsignedValue clang_Cursor_getMangling
+            clang_getTokenSpelling clang_getTokenLocation clang_getLocationForOffset clang_File_isEqual clang_getRange clang_getTokenKind clang_getEnumConstantDeclUnsignedValue clang_Cursor_getMangling
             clang_getFileContents clang_isExpression clang_getCursorLinkage clang_getCursorSemanticParent clang_CXXMethod_isVirtual clang_isVirtualBase
             clang_getInclusions clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
         )
@@ -328,6 +328,49 @@ unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<
     let is_end = |byte: &u8| b";{}".contains(byte);
     let rest = rest.split(is_end).next().unwrap_or_default();
     (before.copied(), String::from_utf8_lossy(rest).into_owned())
+}
+
+/// The range of `range` as it stands in the source, where macros are expanded; none across files.
+///
+/// # Safety
+/// `unit` is live, and `range` belongs to it.
+unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSourceRange> {
+    let place = |location| {
+        let (mut file, mut offset) = (ptr::null_mut(), 0);
+        let (line, column) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the location is live (above), the results are written to our variables, line and column are not asked for.
+        unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
+        (file, offset)
+    };
+    // SAFETY: unit and range are live; the file is the unit's.
+    unsafe {
+        let (file, start) = place(clang_getRangeStart(range));
+        let (last, end) = place(clang_getRangeEnd(range));
+        if file.is_null() || clang_File_isEqual(file, last) == 0 {
+            return None;
+        }
+        let at = |offset| clang_getLocationForOffset(unit, file, offset);
+        Some(clang_getRange(at(start), at(end)))
+    }
+}
+
+/// Of a location, only the bytes from the start of its file.
+///
+/// # Safety
+/// `location` belongs to a live unit.
+unsafe fn offset(location: CXSourceLocation) -> u32 {
+    let mut offset = 0;
+    // SAFETY: the location is live (above), the result is written to our variable, and nothing else is asked for.
+    unsafe {
+        clang_getExpansionLocation(
+            location,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &mut offset,
+        );
+    }
+    offset
 }
 
 /// Copies a string of libclang's and disposes of it.

@@ -35,6 +35,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod attributes;
 #[allow(unsafe_code)]
 mod clang;
 mod classes;

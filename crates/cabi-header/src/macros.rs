@@ -222,7 +222,10 @@ fn refusal(definition: &Definition<'_>, is_harmful: bool) -> Option<&'static str
 /// Whether `tokens`, in parentheses, cannot end the declaration they stand in, as far as they are no macros themselves.
 fn is_harmless(tokens: &[Token]) -> bool {
     let mut depth = 0_u32;
-    for Token { text, is_literal } in tokens {
+    for Token {
+        text, is_literal, ..
+    } in tokens
+    {
         match text.as_str() {
             "(" | "[" => depth += 1,
             ")" | "]" if depth == 0 => return false,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use cabi::RecordRules;
+
 /// How a header is read.
 ///
 /// Headers are searched in the directories given, then where clang looks by itself, then, for the host's own target, where the system's
@@ -20,6 +22,7 @@ use std::sync::OnceLock;
 pub struct Options {
     pub(crate) name: PathBuf,
     pub(crate) args: Vec<String>,
+    pub(crate) records: Option<RecordRules>,
 }
 
 impl Default for Options {
@@ -27,6 +30,7 @@ impl Default for Options {
         Self {
             name: PathBuf::from("header.h"),
             args: Vec::new(),
+            records: None,
         }
     }
 }
@@ -56,6 +60,34 @@ impl Options {
     #[must_use]
     pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whose rules lay out records. Without, only records that gcc and clang lay out alike are read, and others left out as
+    /// [`Reason::Compilers`](crate::Reason::Compilers). [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. Of C++, gcc's
+    /// rules are used where they are clang's too.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::RecordRules;
+    /// use cabi_header::{HeaderError, Options, parse};
+    ///
+    /// let text = "struct record { char tag; void *__attribute__((aligned(1))) at; };";
+    /// let options = Options::new().arg("--target=x86_64-linux-gnu");
+    /// let header = match parse(text, &options) {
+    ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+    ///     read => read?,
+    /// };
+    /// let reason = header.reason("struct record").unwrap();
+    /// assert_eq!(reason.to_string(), "struct record: gcc's offset of at in bits is 8, clang's 64");
+    ///
+    /// let header = parse(text, &options.records(RecordRules::Gcc))?;
+    /// assert_eq!(header.ty("struct record").unwrap().size(), 9);
+    /// # Ok::<(), HeaderError>(())
+    /// ```
+    #[must_use]
+    pub fn records(mut self, rules: RecordRules) -> Self {
+        self.records = Some(rules);
         self
     }
 

@@ -66,7 +66,7 @@ fn read_in(
     let unit = source.run("")?;
     let mut answers = Answers::default();
     loop {
-        let (header, questions) = read(&unit, &answers)?;
+        let (header, questions) = read(&unit, &answers, options.records)?;
         if questions.is_empty() {
             return Ok(header);
         }

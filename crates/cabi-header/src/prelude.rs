@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use cabi::{BitFieldStyle, DataModel, LongDouble, Type, VectorLevel};
+use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Type, VectorLevel};
 
 use crate::clang::{Cursor, Unit};
 
@@ -141,8 +141,15 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         Some(1) => VectorLevel::Avx,
         _ => VectorLevel::Baseline,
     };
+    let mut model = data_model(&byte)?;
+    let triple = unit.triple();
+    model.records = if triple.contains("-msvc") || triple.contains("-uefi") {
+        RecordRules::Msvc
+    } else {
+        RecordRules::Clang
+    };
     Ok(Facts {
-        model: data_model(&byte)?,
+        model,
         cxx: is("__cabi_cplusplus"),
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),

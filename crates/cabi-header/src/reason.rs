@@ -42,6 +42,18 @@ pub enum Reason {
         /// In bytes; offsets in bits.
         clang: i64,
     },
+    /// gcc and clang lay the type out differently, and it was not said whose layout is wanted
+    /// ([`Options::records`](crate::Options::records)).
+    Compilers {
+        /// The type, as clang spells it.
+        ty: String,
+        /// `size`, `alignment`, or `offset of x`.
+        what: String,
+        /// In bytes; offsets in bits.
+        gcc: u64,
+        /// In bytes; offsets in bits.
+        clang: u64,
+    },
     /// The reason lies in a part of the declaration.
     In {
         /// `parameter 2`, `result`, `field x`.
@@ -53,7 +65,7 @@ pub enum Reason {
 
 impl Reason {
     /// The keys of all reasons.
-    pub const KEYS: [&'static str; 11] = [
+    pub const KEYS: [&'static str; 12] = [
         "static",
         "inline",
         "invalid",
@@ -65,6 +77,7 @@ impl Reason {
         "macro",
         "type",
         "mismatch",
+        "compilers",
     ];
 
     /// A word for the kind of reason that stays the same from version to version, for reports. One of [`KEYS`](Self::KEYS).
@@ -82,6 +95,7 @@ impl Reason {
             Self::Macro(_) => "macro",
             Self::Type(_) => "type",
             Self::Mismatch { .. } => "mismatch",
+            Self::Compilers { .. } => "compilers",
             Self::In { reason, .. } => reason.key(),
         }
     }
@@ -120,6 +134,14 @@ impl fmt::Display for Reason {
                 clang,
             } => {
                 write!(f, "{ty}: clang's {what} is {clang}, ours {ours}")
+            }
+            Self::Compilers {
+                ty,
+                what,
+                gcc,
+                clang,
+            } => {
+                write!(f, "{ty}: gcc's {what} is {gcc}, clang's {clang}")
             }
             Self::In { part, reason } => write!(f, "{part}: {reason}"),
         }

@@ -3,9 +3,10 @@
 //! `#pragma pack` leaves no trace in what libclang shows except in the layout. It is found by trying its values until the layout fits;
 //! when none does, the record is refused with both numbers.
 
-use cabi::{BitFieldStyle, Language, Member, RecordBuilder, Type};
+use cabi::{BitFieldStyle, DataModel, Language, Member, RecordBuilder, RecordRules, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
+use crate::attributes::{Position, position};
 use crate::clang::Cursor;
 use crate::reason::Reason;
 use crate::types::{Reader, is_unnamed, unsupported};
@@ -23,6 +24,27 @@ struct Stated<'u> {
     align: i64,
 }
 
+/// What a definition says.
+struct Definition<'u> {
+    stated: Stated<'u>,
+    attributes: Attributes,
+    /// Of C++.
+    bases: Vec<Member>,
+    declared: Vec<Declared>,
+}
+
+fn is_mismatch(why: &Reason) -> bool {
+    matches!(why, Reason::Mismatch { .. })
+}
+
+/// Neither libclang nor the tokens say what gcc's layout needs.
+fn hidden(own: &Definition<'_>) -> Reason {
+    unsupported(
+        own.stated.definition.ty(),
+        "the place of an attribute, or the value of `#pragma pack`, on which gcc's layout depends, does not show in clang's",
+    )
+}
+
 impl<'u> Reader<'u> {
     /// The record that `definition` defines.
     pub(crate) fn define(&mut self, definition: Cursor<'u>) -> Result<Type, Reason> {
@@ -34,8 +56,31 @@ impl<'u> Reader<'u> {
             )));
         }
         self.check_ignored(definition)?;
-        let fields = definition.ty().fields();
+        let reference = self.reference.as_mut();
+        let reference = reference.map(|reference| reference.by_clang(definition));
+        let own = self.look_at(definition);
+        if let Some(reference) = reference {
+            return self.as_gcc(&own?, &reference?);
+        }
+        let own = own?;
+        let clang = self.readings(&own, !self.is_as_clang())?;
+        let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
+        if self.is_as_clang() {
+            return Ok(first);
+        }
+        let gcc = self.as_gcc(&own, &clang)?;
+        difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
+    }
+
+    /// The record as clang has it, in each way that gives the layout stated.
+    fn by_clang(&mut self, definition: Cursor<'u>) -> Result<Vec<Type>, Reason> {
+        let own = self.look_at(definition)?;
+        self.readings(&own, true)
+    }
+
+    fn look_at(&mut self, definition: Cursor<'u>) -> Result<Definition<'u>, Reason> {
         let ty = definition.ty();
+        let fields = ty.fields();
         let is_union = definition.kind() == CXCursor_UnionDecl;
         if !is_union && fields.len() > MAX_MEMBERS {
             let why = "a structure of more than 16384 members is not supported";
@@ -51,56 +96,118 @@ impl<'u> Reader<'u> {
         };
         let bases = self.bases(definition)?;
         // All members are looked at before one fails, so that one run evaluates every alignment.
-        let members: Vec<Result<Member, Reason>> = stated
+        let declared: Vec<Result<Declared, Reason>> = stated
             .fields
             .iter()
             .map(|field| self.member(*field))
             .collect();
-        let members = bases.into_iter().map(Ok).chain(members);
-        let members = members.collect::<Result<Vec<_>, _>>()?;
-        let plain = self.lay_out(&stated, &members, None);
-        match plain {
-            // Where nothing packs, a difference is a difference.
-            Err(Reason::Mismatch { .. }) if self.may_pack() => [1, 2, 4, 8, 16]
-                .into_iter()
-                .find_map(|pack| self.lay_out(&stated, &members, Some(pack)).ok())
-                .map_or(plain, Ok),
-            _ => plain,
+        Ok(Definition {
+            attributes: Attributes::new(definition),
+            stated,
+            bases,
+            declared: declared.into_iter().collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The record by clang's rules, without `#pragma pack` and with each of its values that may be in force: those with the layout stated, at
+    /// least one, and unless `all` not more.
+    fn readings(&mut self, own: &Definition<'u>, all: bool) -> Result<Vec<Type>, Reason> {
+        let declared = own.declared.iter().map(Declared::to_clang);
+        let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
+        let plain = self.lay_out(own, &members, None);
+        let is_done = plain.is_ok() && !all;
+        // Where nothing packs, a difference is a difference.
+        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.may_pack() {
+            return plain.map(|ty| vec![ty]);
         }
+        let packs = [1, 2, 4, 8, 16].into_iter();
+        let packed = packs.filter_map(|pack| self.lay_out(own, &members, Some(pack)).ok());
+        let mut found: Vec<Type> = plain.iter().cloned().collect();
+        found.extend(packed);
+        if found.is_empty() {
+            return plain.map(|ty| vec![ty]);
+        }
+        Ok(found)
+    }
+
+    /// The record as gcc lays it out; `clang` is what clang may have read.
+    fn as_gcc(&mut self, own: &Definition<'u>, clang: &[Type]) -> Result<Type, Reason> {
+        let model = own.attributes.model(&self.model);
+        let model = model.with_records(RecordRules::Gcc);
+        let mut found: Option<Type> = None;
+        for &place in places(&own.declared) {
+            let declared = own.declared.iter();
+            let members =
+                declared.map(|declared| declared.to_gcc(place).ok_or_else(|| hidden(own)));
+            let members = members.collect::<Result<Vec<_>, _>>()?;
+            let members: Vec<_> = own.bases.iter().cloned().chain(members).collect();
+            for clang in clang {
+                let known = clang.as_record().map(|record| record.attributes());
+                let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
+                let builder = self.builder(own, &members, pack);
+                let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
+                let mut ty = builder.clone().build(&model)?;
+                // An alignment of the record's own that does not show in clang's layout may in this one.
+                if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
+                    ty = builder.aligned(self.own_align(own)?).build(&model)?;
+                }
+                if let Some(found) = &found
+                    && difference(&own.stated, found, &ty).is_some()
+                {
+                    return Err(hidden(own));
+                }
+                found = Some(ty);
+            }
+        }
+        found.ok_or_else(|| hidden(own))
+    }
+
+    /// What the record's own `aligned` asks for.
+    fn own_align(&mut self, own: &Definition<'u>) -> Result<u32, Reason> {
+        let printed = own.stated.definition.printed();
+        let head = printed.split('{').next().unwrap_or("");
+        let mut align = None;
+        for text in aligned_expressions(head) {
+            align = align.max(Some(self.alignment(&text)?));
+        }
+        align.ok_or_else(|| hidden(own))
     }
 
     /// The record with `pack` in force, if that gives it the layout stated.
     fn lay_out(
         &self,
-        stated: &Stated<'_>,
+        own: &Definition<'u>,
         members: &[Member],
         pack: Option<u32>,
     ) -> Result<Type, Reason> {
-        let attributes = Attributes::new(stated.definition);
-        let mut model = self.model;
-        if attributes.ms_struct {
-            model.bit_fields = BitFieldStyle::Ms;
-        }
+        let model = own.attributes.model(&self.model);
         let build = |align: Option<u32>| {
-            let mut builder = attributes.builder(stated, pack);
-            if self.facts.cxx {
-                builder = builder.language(Language::Cxx);
-            }
-            builder = members.iter().cloned().fold(builder, RecordBuilder::member);
-            align
-                .into_iter()
-                .fold(builder, RecordBuilder::aligned)
-                .build(&model)
+            let builder = self.builder(own, members, pack);
+            let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
+            builder.build(&model)
         };
         let mut ty = build(None)?;
         // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
-        if attributes.aligned
-            && let Ok(align) = u32::try_from(stated.align)
+        if own.attributes.aligned
+            && let Ok(align) = u32::try_from(own.stated.align)
             && align > ty.align()
         {
             ty = build(Some(align))?;
         }
-        mismatch(stated, &ty).map_or(Ok(ty), Err)
+        mismatch(&own.stated, &ty).map_or(Ok(ty), Err)
+    }
+
+    fn builder(
+        &self,
+        own: &Definition<'u>,
+        members: &[Member],
+        pack: Option<u32>,
+    ) -> RecordBuilder {
+        let mut builder = own.attributes.builder(&own.stated, pack);
+        if self.facts.cxx {
+            builder = builder.language(Language::Cxx);
+        }
+        members.iter().cloned().fold(builder, RecordBuilder::member)
     }
 
     /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
@@ -116,7 +223,7 @@ impl<'u> Reader<'u> {
         Ok(())
     }
 
-    fn member(&mut self, field: Cursor<'u>) -> Result<Member, Reason> {
+    fn member(&mut self, field: Cursor<'u>) -> Result<Declared, Reason> {
         let name = Some(field.name()).filter(|name| !name.is_empty() && !is_unnamed(name));
         let inside = |reason: Reason| {
             let name = name.as_deref().unwrap_or("<anonymous>");
@@ -126,39 +233,106 @@ impl<'u> Reader<'u> {
         let width = field
             .is_bit_field()
             .then(|| u16::try_from(field.bit_width()).unwrap_or(u16::MAX));
-        let mut member = match (&name, width) {
+        let place = |attribute: Cursor<'u>| {
+            if self.is_as_clang() {
+                Position::Declaration
+            } else {
+                position(field, field.ty(), attribute)
+            }
+        };
+        let (mut packed, mut aligned) = (Vec::new(), Vec::new());
+        for child in field.children() {
+            match child.kind() {
+                k if k == CXCursor_PackedAttr => packed.push(place(child)),
+                k if k == CXCursor_AlignedAttr => aligned.push(place(child)),
+                _ => {}
+            }
+        }
+        let mut asked = Vec::new();
+        if !aligned.is_empty() {
+            let texts = aligned_expressions(&field.printed());
+            let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
+            asked = values
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(inside)?;
+        }
+        Ok(Declared {
+            name,
+            ty,
+            width,
+            packed,
+            aligned,
+            asked,
+        })
+    }
+}
+
+/// A member as it is declared.
+struct Declared {
+    name: Option<String>,
+    ty: Type,
+    width: Option<u16>,
+    /// Where each `packed` stands.
+    packed: Vec<Position>,
+    /// Where each `aligned` and `_Alignas` stands.
+    aligned: Vec<Position>,
+    /// What they ask for; not always in the order of `aligned`.
+    asked: Vec<u32>,
+}
+
+impl Declared {
+    fn to_clang(&self) -> Member {
+        self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
+    }
+
+    /// The member to gcc, with `place` for the places that are not known; none if of several attributes it cannot be said which stands where.
+    fn to_gcc(&self, place: Position) -> Option<Member> {
+        let known = |at: &Position| match at {
+            Position::Unknown => place,
+            known => *known,
+        };
+        let is_declared = |at: &Position| known(at) == Position::Declaration;
+        let is_packed = self.packed.iter().any(is_declared);
+        if self.aligned.iter().all(is_declared) {
+            return Some(self.member(self.ty.clone(), is_packed, &self.asked));
+        }
+        let (&[at], &[asked]) = (&self.aligned[..], &self.asked[..]) else {
+            return None;
+        };
+        let ty = match known(&at) {
+            Position::Type if asked != 0 => self.ty.with_align(asked).ok()?,
+            _ => self.ty.clone(),
+        };
+        Some(self.member(ty, is_packed, &[]))
+    }
+
+    fn member(&self, ty: Type, is_packed: bool, asked: &[u32]) -> Member {
+        let mut member = match (&self.name, self.width) {
             (Some(name), Some(width)) => Member::bit_field(name, ty, width),
             (None, Some(width)) => Member::unnamed_bit_field(ty, width),
             (Some(name), None) => Member::named(name, ty),
             (None, None) => Member::anonymous(ty),
         };
-        for attribute in field
-            .children()
-            .into_iter()
-            .filter(|child| child.is_attribute())
-        {
-            if attribute.kind() == CXCursor_PackedAttr {
-                member = member.packed();
-            }
+        if is_packed {
+            member = member.packed();
         }
-        let is_aligned = field
-            .children()
-            .into_iter()
-            .any(|child| child.kind() == CXCursor_AlignedAttr);
-        if is_aligned {
-            let asked: Vec<_> = aligned_expressions(&field.printed())
-                .iter()
-                .map(|text| self.alignment(text))
-                .collect();
-            for align in asked {
-                let align = align.map_err(inside)?;
-                // `_Alignas(0)` has no effect.
-                if align != 0 {
-                    member = member.aligned(align);
-                }
-            }
-        }
-        Ok(member)
+        // `_Alignas(0)` has no effect.
+        let asked = asked.iter().copied().filter(|align| *align != 0);
+        asked.fold(member, Member::aligned)
+    }
+}
+
+/// The places to try for attributes whose place is not known.
+fn places(declared: &[Declared]) -> &'static [Position] {
+    use Position::{Declaration, Pointee, Type, Unknown};
+    let mut all = declared
+        .iter()
+        .flat_map(|declared| declared.packed.iter().chain(&declared.aligned));
+    if all.any(|at| *at == Unknown) {
+        &[Declaration, Type, Pointee]
+    } else {
+        &[Declaration]
     }
 }
 
@@ -191,6 +365,15 @@ impl Attributes {
             transparent: head.contains("transparent_union"),
             ms_struct: head.contains("ms_struct"),
         }
+    }
+
+    /// `model` with the record's own style of bit-fields.
+    fn model(&self, model: &DataModel) -> DataModel {
+        let mut model = *model;
+        if self.ms_struct {
+            model.bit_fields = BitFieldStyle::Ms;
+        }
+        model
     }
 
     fn builder(&self, stated: &Stated<'_>, pack: Option<u32>) -> RecordBuilder {
@@ -245,6 +428,35 @@ fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
             stated.align,
         )
     })
+}
+
+/// The first difference between gcc's layout of a record and clang's.
+fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
+    let differs = |what: &str, gcc: u64, clang: u64| {
+        (gcc != clang).then(|| Reason::Compilers {
+            ty: stated.definition.ty().spelling(),
+            what: what.to_owned(),
+            gcc,
+            clang,
+        })
+    };
+    let fields = gcc.as_record()?.fields().iter();
+    let offsets = fields.zip(clang.as_record()?.fields()).map(|(gcc, clang)| {
+        let name = gcc.name().unwrap_or("<anonymous>");
+        let what = format!("offset of {name} in bits");
+        // Where one of width 0 stands matters by what follows it only.
+        let counts = gcc.bit_field().is_none_or(|bits| bits.width != 0);
+        counts
+            .then(|| differs(&what, gcc.offset_bits(), clang.offset_bits()))
+            .flatten()
+    });
+    let size = differs("size", gcc.size(), clang.size());
+    let align = differs(
+        "alignment",
+        u64::from(gcc.align()),
+        u64::from(clang.align()),
+    );
+    offsets.flatten().next().or(size).or(align)
 }
 
 /// The expressions of the `aligned` attributes and `_Alignas` specifiers of a member as clang prints it, `int x _Alignas(8)`;

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use cabi::{BoolVector, DataModel, Kind, Type};
+use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
 use clang_sys::*;
 
+use crate::attributes::{Position, position};
 use crate::clang::{Cursor, Ty};
 use crate::errors::{Errors, Places};
 use crate::prelude::{self, Facts};
@@ -24,6 +25,10 @@ type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
     pub(crate) facts: Facts,
+    /// Whose layout is wanted; without, only what gcc and clang lay out alike.
+    pub(crate) records: Option<RecordRules>,
+    /// Where records are laid out as gcc does: a reader by clang's rules, whose numbers are compared with clang's in place of ours.
+    pub(crate) reference: Option<Box<Self>>,
     answers: Answers,
     questions: Questions,
     /// By the hash of the declaration's cursor.
@@ -42,15 +47,28 @@ pub(crate) fn is_unnamed(spelling: &str) -> bool {
 }
 
 impl<'u> Reader<'u> {
+    /// `facts` have clang's rules for records, or Microsoft's.
     pub(crate) fn new(
         facts: Facts,
         answers: &Answers,
         ignored_attributes: Places,
         errors: Errors,
+        records: Option<RecordRules>,
     ) -> Self {
+        let stated = facts.model.records;
+        let as_gcc =
+            records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
+        // What is wrong, the reader that it belongs to refuses.
+        let reference = as_gcc.then(|| {
+            let (ignored, errors) = (Places::default(), Errors::default());
+            Box::new(Self::new(facts, answers, ignored, errors, Some(stated)))
+        });
+        let rules = if as_gcc { RecordRules::Gcc } else { stated };
         Self {
-            model: facts.model,
+            model: facts.model.with_records(rules),
             facts,
+            records,
+            reference,
             answers: answers.clone(),
             questions: Questions::default(),
             known: HashMap::new(),
@@ -63,7 +81,13 @@ impl<'u> Reader<'u> {
 
     /// What was asked for and not answered.
     pub(crate) fn questions(&mut self) -> Questions {
-        std::mem::take(&mut self.questions)
+        let mut questions = std::mem::take(&mut self.questions);
+        if let Some(reference) = &mut self.reference {
+            let theirs = reference.questions();
+            questions.values.extend(theirs.values);
+            questions.may_pack |= theirs.may_pack;
+        }
+        questions
     }
 
     /// Whether `#pragma pack` occurs in what was read; no until answered.
@@ -111,7 +135,13 @@ impl<'u> Reader<'u> {
         let read = self.unchecked(ty);
         self.nesting -= 1;
         let read = read?;
-        check_size(ty, &read)?;
+        match &mut self.reference {
+            None => check_size(ty, &read)?,
+            Some(reference) if self.nesting == 0 => {
+                reference.ty(ty)?;
+            }
+            Some(_) => {}
+        }
         Ok(read)
     }
 
@@ -184,10 +214,14 @@ impl<'u> Reader<'u> {
     /// The type behind the typedef or other wrapper `outer`, with the alignment that `outer` has.
     fn aligned_as(&mut self, outer: Ty<'u>, inner: Ty<'u>) -> Result<Type, Reason> {
         let read = self.ty(inner)?;
+        // Where `read` agrees with clang about `inner`, a difference comes from an attribute of the wrapper.
+        let is_changed = |align: u32| match self.reference {
+            None => align != read.align(),
+            Some(_) => outer.align() != inner.align() || has_alignment(outer),
+        };
         match u32::try_from(outer.align()) {
-            // `read` agrees with clang about `inner`, so a difference comes from an attribute of the wrapper.
             Ok(align)
-                if align != read.align() && !matches!(read.kind(), Kind::Void | Kind::Function) =>
+                if is_changed(align) && !matches!(read.kind(), Kind::Void | Kind::Function) =>
             {
                 Ok(read.with_align(align)?)
             }
@@ -269,7 +303,7 @@ impl<'u> Reader<'u> {
         }
     }
 
-    fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
+    pub(crate) fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
         if let Some(stand_in) = prelude::stand_in(&declaration.name()) {
             return Ok(self.model.adapt(&stand_in));
         }
@@ -307,8 +341,34 @@ impl<'u> Reader<'u> {
                 "{name} is not declared as a valid type"
             )));
         }
-        self.aligned_as(ty, typedef.underlying())
+        let underlying = typedef.underlying();
+        if !self.is_as_clang() && has_alignment(ty) {
+            let aligned = typedef.children().into_iter();
+            for attribute in aligned.filter(|child| child.kind() == CXCursor_AlignedAttr) {
+                match position(typedef, underlying, attribute) {
+                    Position::Declaration | Position::Type => {}
+                    Position::Pointee if self.reference.is_some() => return self.ty(underlying),
+                    _ if ty.align() == underlying.align() => {}
+                    Position::Pointee | Position::Unknown => {
+                        let why = "gcc gives `aligned` inside of a declarator to the type built there, clang to the typedef";
+                        return Err(unsupported(ty, why));
+                    }
+                }
+            }
+        }
+        self.aligned_as(ty, underlying)
     }
+
+    /// Whether what clang says about layout is what is wanted, whatever gcc does.
+    pub(crate) fn is_as_clang(&self) -> bool {
+        self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
+    }
+}
+
+/// Whether the typedef `ty`, if it is one, asks for an alignment.
+fn has_alignment(ty: Ty<'_>) -> bool {
+    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
+    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
 }
 
 pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cabi::Type;
+use cabi::{RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Diagnostic, Place, Ty, Unit};
@@ -23,17 +23,27 @@ use crate::types::{Reader, is_unnamed};
 use crate::written::Written;
 
 /// Walks the declarations, and asks what they do not say themselves.
-pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questions), HeaderError> {
+pub(crate) fn read(
+    unit: &Unit<'_>,
+    answers: &Answers,
+    records: Option<RecordRules>,
+) -> Result<(Header, Questions), HeaderError> {
     let target = unit.triple();
     let diagnostics = Diagnostics::new(unit)?;
     let facts = prelude::facts(unit).map_err(|why| HeaderError::Unsupported {
         target: target.clone(),
         why,
     })?;
+    let wanted = match facts.model.records {
+        RecordRules::Clang => facts
+            .model
+            .with_records(records.unwrap_or(RecordRules::Gcc)),
+        _ => facts.model,
+    };
     let macros = macros::read(unit, &facts.model, answers);
     let header = Header {
         target,
-        model: facts.model,
+        model: wanted,
         prototypes: Vec::new(),
         records: Vec::new(),
         typedefs: Vec::new(),
@@ -49,7 +59,7 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers) -> Result<(Header, Questi
     declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
     let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
     let mut walk = Walk {
-        reader: Reader::new(facts, answers, ignored, diagnostics.errors),
+        reader: Reader::new(facts, answers, ignored, diagnostics.errors, records),
         header,
         main: unit.cursor().name(),
         wrong_types: HashSet::new(),

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use cabi::{DataModel, FnSig, Policy, Target, Type, VectorLevel};
+use cabi::{DataModel, FnSig, Policy, RecordRules, Target, Type, VectorLevel};
 use cabi_header::{Header, HeaderError, NamedType, Options, Prototype};
 
 use crate::corpus::{Block, DEFAULT_TARGET, Profile};
@@ -141,6 +141,11 @@ impl Subject {
             .name(&block.file)
             .arg("-std=gnu2x")
             .arg(format!("--target={}", block.target));
+        let options = block
+            .policy
+            .records()
+            .into_iter()
+            .fold(options, Options::records);
         let options = options.args(crate::judge::feature_flags(&block.features).iter().copied());
         let header = cabi_header::parse(&code, &options).map_err(|source| CaseError::Header {
             place: place.clone(),
@@ -220,6 +225,15 @@ impl Subject {
 }
 
 impl Profile {
+    /// Whose layout of records a block of the profile is about; without, what gcc and clang agree on.
+    fn records(self) -> Option<RecordRules> {
+        match self {
+            Self::Default => None,
+            Self::Gcc => Some(RecordRules::Gcc),
+            Self::Clang | Self::Zig => Some(RecordRules::Clang),
+        }
+    }
+
     /// The policy bits of the profile.
     #[must_use]
     pub fn policy(self) -> Policy {

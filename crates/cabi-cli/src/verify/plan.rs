@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use cabi::RecordRules;
 use cabi_header::{Location, Options};
-use cabi_judge::verify::{Plan, Read, Step};
+use cabi_judge::verify::{Compiler, Plan, Read, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
@@ -20,7 +21,7 @@ pub(super) fn plan(verify: &Verify) -> Result<(Plan, Absent), String> {
     check_language(verify)?;
     let flags = flags(verify);
     let (compilers, absent) = verify.compilers.find()?;
-    let headers = headers(verify, &flags)?;
+    let headers = headers(verify, &flags, &compilers)?;
     let mut plan = Plan::new(headers, compilers, flags);
     plan.at_once = verify.compilers.at_once();
     Ok((plan, absent))
@@ -49,7 +50,21 @@ fn flags(verify: &Verify) -> Vec<String> {
     flags
 }
 
-fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
+/// Whose layout of records is verified: that of the only kind of compiler there is, else what gcc and clang agree on.
+fn records(compilers: &[Compiler]) -> Option<RecordRules> {
+    let is = |name: &str| {
+        compilers
+            .iter()
+            .all(|compiler| compiler.judge.name() == name)
+    };
+    match (is("gcc"), is("clang")) {
+        (true, false) => Some(RecordRules::Gcc),
+        (false, true) => Some(RecordRules::Clang),
+        _ => None,
+    }
+}
+
+fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<Vec<Read>, String> {
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let mut args = flags.to_vec();
@@ -71,6 +86,8 @@ fn headers(verify: &Verify, flags: &[String]) -> Result<Vec<Read>, String> {
         reading::check::text(header, &reading::include(header), name, &args)?;
     }
     let options = Options::new().name(name).args(&args);
+    let rules = records(compilers);
+    let options = rules.into_iter().fold(options, Options::records);
     let read = verify.headers.iter().map(|name| {
         let chosen = |of: &str, location: &Location| {
             only.as_ref().is_none_or(|only| only.is_match(of))

@@ -6,7 +6,7 @@ use std::ptr;
 
 use clang_sys::*;
 
-use super::{Place, after, text};
+use super::{Place, after, expanded, offset, text};
 
 /// A token of the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Token {
     pub(crate) text: String,
     /// A number, a character or a string.
     pub(crate) is_literal: bool,
+    /// Bytes from the start of its file.
+    pub(crate) offset: u32,
 }
 
 /// A declaration, attribute or macro of a [`Unit`](super::Unit).
@@ -129,25 +131,20 @@ impl<'u> Cursor<'u> {
 
     /// The tokens of the source text that the cursor covers, comments left out.
     pub(crate) fn tokens(self) -> Vec<Token> {
-        let (mut raw, mut n): (*mut CXToken, c_uint) = (ptr::null_mut(), 0);
-        // SAFETY: the cursor's unit is live; the tokens, `n` of them unless null, are ours until they are disposed of here, with the unit
-        // they came from.
+        // SAFETY: the cursor's unit, and so its extent, is live.
         unsafe {
             let unit = clang_Cursor_getTranslationUnit(self.raw);
-            clang_tokenize(unit, clang_getCursorExtent(self.raw), &mut raw, &mut n);
-            if raw.is_null() {
-                return Vec::new();
-            }
-            let tokens = std::slice::from_raw_parts(raw, n as usize)
-                .iter()
-                .filter(|token| clang_getTokenKind(**token) != CXToken_Comment)
-                .map(|token| Token {
-                    is_literal: clang_getTokenKind(*token) == CXToken_Literal,
-                    text: text(clang_getTokenSpelling(unit, *token)),
-                })
-                .collect();
-            clang_disposeTokens(unit, raw, n);
-            tokens
+            tokens(unit, clang_getCursorExtent(self.raw))
+        }
+    }
+
+    /// The same, where the extent starts or ends in a macro's expansion from or to the macro's name; none across files.
+    pub(crate) fn expanded_tokens(self) -> Vec<Token> {
+        // SAFETY: as in `tokens`.
+        unsafe {
+            let unit = clang_Cursor_getTranslationUnit(self.raw);
+            let range = expanded(unit, clang_getCursorExtent(self.raw));
+            range.map_or_else(Vec::new, |range| tokens(unit, range))
         }
     }
 
@@ -199,6 +196,32 @@ impl<'u> Cursor<'u> {
         // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to, during this call only.
         unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
         found.into_iter().map(Cursor::new).collect()
+    }
+}
+
+/// The tokens of `range`, comments left out.
+///
+/// # Safety
+/// `unit` is live, and `range` belongs to it.
+unsafe fn tokens(unit: CXTranslationUnit, range: CXSourceRange) -> Vec<Token> {
+    let (mut raw, mut n): (*mut CXToken, c_uint) = (ptr::null_mut(), 0);
+    // SAFETY: the unit is live; the tokens, `n` of them unless null, are ours until they are disposed of here, with the unit they came from.
+    unsafe {
+        clang_tokenize(unit, range, &mut raw, &mut n);
+        if raw.is_null() {
+            return Vec::new();
+        }
+        let tokens = std::slice::from_raw_parts(raw, n as usize)
+            .iter()
+            .filter(|token| clang_getTokenKind(**token) != CXToken_Comment)
+            .map(|token| Token {
+                is_literal: clang_getTokenKind(*token) == CXToken_Literal,
+                offset: offset(clang_getTokenLocation(unit, *token)),
+                text: text(clang_getTokenSpelling(unit, *token)),
+            })
+            .collect();
+        clang_disposeTokens(unit, raw, n);
+        tokens
     }
 }
 

@@ -1,13 +1,16 @@
 //! Definitions of structures and unions.
 //!
 //! Attributes are written as they were declared. A layout that C's rules do not give under the data model (offsets set by a front end,
-//! Microsoft's bit-fields elsewhere) is spelled out: packed, with unnamed bit-fields as padding, which no classification looks at.
+//! Microsoft's bit-fields elsewhere), or that gcc's and clang's rules do not both give, is spelled out: packed, with unnamed bit-fields as padding, which no classification looks at.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use cabi::{Field, Kind, Language, Member, Record, RecordBuilder, RecordKind, Type};
+use cabi::{
+    BitFieldStyle, Field, Kind, Language, Member, Record, RecordBuilder, RecordKind, RecordRules,
+    Type,
+};
 
 use super::{Emitter, ToCError, is_identifier};
 
@@ -73,7 +76,7 @@ impl Emitter {
         attribute(&list)
     }
 
-    /// Whether the compiler's rules and the declared attributes give the record its layout.
+    /// Whether the rules of every compiler for the target, with the declared attributes, give the record its layout.
     fn follows_rules(&self, record: &Record, ty: &Type) -> bool {
         let declared = record.attributes();
         let has_pragma = declared
@@ -85,10 +88,17 @@ impl Emitter {
                 && field.bit_field().is_none()
                 && (field.is_packed() || field.asked_align().is_some())
         };
-        let again = rebuild(record).build(&self.model);
+        // In Microsoft's style a record that is spelled out is no more alike: there the text is for the compiler whose rules the model has.
+        let rules: &[RecordRules] = match (self.model.bit_fields, &self.model.records) {
+            (BitFieldStyle::SysV, _) => &[RecordRules::Gcc, RecordRules::Clang],
+            (_, own) => std::slice::from_ref(own),
+        };
+        let mut again = rules
+            .iter()
+            .map(|rules| rebuild(record).build(&self.model.with_records(*rules)));
         has_pragma
             && !record.fields().iter().any(is_odd)
-            && again.is_ok_and(|again| has_layout(&again, record, ty))
+            && again.all(|again| again.is_ok_and(|again| has_layout(&again, record, ty)))
     }
 
     fn plain_body(
