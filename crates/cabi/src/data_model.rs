@@ -2,8 +2,9 @@
 //! LP64 layout with Win64 passing; a 32-bit program on a 64-bit machine is ILP32.
 
 use crate::error::Error;
+use crate::model_facts::ModelFacts;
 use crate::scalar::Scalar;
-use crate::types::{Kind, Type};
+use crate::types::{Kind, Type, questions};
 
 /// How adjacent bit-fields share bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -234,6 +235,7 @@ impl DataModel {
             Kind::Slice,
             u64::from(self.pointer) * 2,
             align_of(self.pointer),
+            ModelFacts::of(self).only(ModelFacts::POINTER),
         )
     }
 
@@ -244,7 +246,7 @@ impl DataModel {
     pub fn bit_int(&self, bits: u16, signed: bool) -> Result<Type, Error> {
         let scalar = Scalar::BitInt { bits, signed };
         if bits < 1 + u16::from(signed) {
-            let ty = Type::new(Kind::Scalar(scalar), 1, 1);
+            let ty = Type::new(Kind::Scalar(scalar), 1, 1, ModelFacts::NONE);
             return Err(Error::invalid_type(
                 &ty,
                 "a `_BitInt` has 1 to 65535 bits, and a signed one at least 2",
@@ -265,7 +267,9 @@ impl DataModel {
             let align = align_of(self.big_bit_int_align);
             (bytes.next_multiple_of(align), align)
         };
-        Ok(Type::new(Kind::Scalar(scalar), u64::from(size), align))
+        let size = u64::from(size);
+        let facts = ModelFacts::of(self).only(questions(scalar, size));
+        Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
     }
 
     /// The scalar `ty` as this model aligns and sizes it: pointers, and scalars of 8 and more bytes, differ between models. Other types are
@@ -290,7 +294,8 @@ impl DataModel {
             (_, 8) => align_of(self.max_align_8),
             (_, size) => align_of(u8::try_from(size).unwrap_or(1)),
         };
-        Type::new(ty.kind().clone(), size, align)
+        let facts = ModelFacts::of(self).only(questions(scalar, size));
+        Type::new(ty.kind().clone(), size, align, facts)
     }
 
     /// The type a parameter declared as `ty` has: arrays and functions become pointers (C 6.7.6.3), and so does a `va_list` that is an array.

@@ -40,6 +40,17 @@ pub enum Error {
         /// The type, as C spells it.
         ty: String,
     },
+    /// A type that was laid out for another data model than the one in force.
+    DataModel {
+        /// The type, as C spells it.
+        ty: String,
+        /// The data models that lay it out as it is.
+        laid_out: String,
+        /// The data model in force.
+        wanted: String,
+        /// The target, where there is one.
+        target: Option<String>,
+    },
     /// A type that has no place in the convention asked for.
     Unsupported {
         /// The type, as C spells it.
@@ -106,6 +117,21 @@ impl fmt::Display for Error {
                     f,
                     "{ty}: types nest at most {MAX_DEPTH} deep and have at most {MAX_NODES} members"
                 )
+            }
+            Self::DataModel {
+                ty,
+                laid_out,
+                wanted,
+                target,
+            } => {
+                write!(
+                    f,
+                    "{ty}: laid out for {laid_out}, not for the data model {wanted}"
+                )?;
+                match target {
+                    Some(target) => write!(f, " ({target})"),
+                    None => Ok(()),
+                }
             }
             Self::Unsupported { ty, why, target } => write!(f, "{ty}: {why} ({target})"),
             Self::InvalidSignature { why } => write!(f, "signature: {why}"),

@@ -144,6 +144,7 @@ impl FnAbi {
     /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments.
     ///
     /// # Errors
+    /// [`Error::DataModel`] for a type that was laid out for another data model than the target's and would be laid out otherwise for it,
     /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C,
     /// [`Error::InvalidAlign`] for a stack alignment that is none, [`Error::StackAlign`] for one below the convention's.
     ///
@@ -296,6 +297,7 @@ impl Walk<'_, '_, '_> {
     fn result(&mut self) -> Result<RetAbi, Error> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
+        self.target.check(ty)?;
         let noreturn = self.sig.noreturn;
         match ty.kind() {
             Kind::Void if noreturn => return Ok(RetAbi::NoReturn),
@@ -382,6 +384,7 @@ impl Walk<'_, '_, '_> {
     /// Places the next argument.
     fn argument(&mut self, param: &Param, named: bool) -> Result<(), Error> {
         self.assigner.tracer.begin_arg();
+        self.target.check(&param.ty)?;
         let decayed;
         let ty = match param.ty.kind() {
             Kind::Array(_) | Kind::Function => {

@@ -43,6 +43,7 @@ mod explain;
 mod fn_abi;
 mod layout;
 mod leaves;
+mod model_facts;
 mod plain;
 mod policy;
 mod record;

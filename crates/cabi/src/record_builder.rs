@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::data_model::{DataModel, Language};
 use crate::error::Error;
 use crate::layout;
+use crate::model_facts::ModelFacts;
 use crate::record::{Attributes, Field, Record, RecordKind};
 use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
 
@@ -211,7 +212,7 @@ impl RecordBuilder {
             ));
         }
         let placed = layout::record(&self, model)?;
-        self.finish(placed, false)
+        self.finish(placed, Some(model))
     }
 
     /// Takes the layout from the caller: every member has its offset ([`Member::at`]), and the record the given size and alignment in bytes.
@@ -222,7 +223,7 @@ impl RecordBuilder {
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
-        self.finish(placed, true)
+        self.finish(placed, None)
     }
 
     fn check_members(&self) -> Result<(), Error> {
@@ -312,7 +313,8 @@ impl RecordBuilder {
         alloc::format!("{kind} {}", self.tag.as_deref().unwrap_or("<anonymous>"))
     }
 
-    fn finish(self, placed: layout::Placed, given: bool) -> Result<Type, Error> {
+    fn finish(self, placed: layout::Placed, model: Option<&DataModel>) -> Result<Type, Error> {
+        let facts = self.facts(model);
         let (mut depth, mut nodes) = (0, 1_u32);
         for member in &self.members {
             let (d, n) = member.ty.complexity();
@@ -349,7 +351,7 @@ impl RecordBuilder {
                 pack: self.pack,
                 align: self.align,
                 language: self.language,
-                given,
+                given: model.is_none(),
             },
             depth: depth + 1,
             nodes,
@@ -358,7 +360,37 @@ impl RecordBuilder {
         }
         .sealed();
         let (size, align) = (record.size, record.align);
-        Ok(Type::new(Kind::Record(Arc::new(record)), size, align))
+        let kind = Kind::Record(Arc::new(record));
+        Ok(Type::new(kind, size, align, facts))
+    }
+
+    /// What of a data model the layout depends on, by the rules of `model` unless it was given.
+    fn facts(&self, model: Option<&DataModel>) -> ModelFacts {
+        let of_members = self.members.iter().map(|member| member.ty.facts());
+        let of_members = of_members.fold(ModelFacts::NONE, ModelFacts::and);
+        let Some(model) = model else {
+            return of_members;
+        };
+        let mut questions = ModelFacts::NONE;
+        let mut empty = true;
+        for member in &self.members {
+            // Microsoft packs what asks for an alignment otherwise.
+            let packed = self.packed || self.pack.is_some() || member.packed;
+            let asks = member.align.is_some() || member.ty.align() > member.ty.canonical_align();
+            if member.bits.is_some() || (packed && asks) {
+                questions = questions.and(ModelFacts::BIT_FIELDS);
+            }
+            if member.bits.is_some() && member.name.is_none() {
+                questions = questions.and(ModelFacts::UNNAMED_BIT_FIELDS);
+            }
+            empty &= member
+                .bits
+                .map_or(member.ty.size() == 0, |width| width == 0);
+        }
+        if empty && self.language == Language::C {
+            questions = questions.and(ModelFacts::EMPTY_RECORD);
+        }
+        of_members.and(ModelFacts::of(model).only(questions))
     }
 }
 

@@ -123,7 +123,7 @@ impl FnSig {
     }
 
     /// The signature of one call of this variadic function, with `unnamed` arguments behind the named ones, after C's default
-    /// argument promotions.
+    /// argument promotions. A promoted `float` is the `double` of 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
     ///
     /// # Errors
     /// [`Error::InvalidSignature`] if the function is not variadic.
@@ -235,6 +235,17 @@ impl fmt::Display for FnSig {
         match self.convention {
             Some(convention) => write!(f, " in the convention {}", convention.name),
             None => Ok(()),
+        }
+    }
+}
+
+impl DataModel {
+    /// As [`promote`], with the `double` of this model.
+    #[must_use]
+    pub fn promote(&self, ty: &Type) -> Type {
+        match ty.as_scalar() {
+            Some(Scalar::F32) => self.adapt(&Type::F64),
+            _ => promote(ty),
         }
     }
 }

@@ -10,6 +10,7 @@ use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, T
 
 use crate::data_model::{DataModel, LongDouble};
 use crate::error::Error;
+use crate::model_facts::{ModelFacts, of_another_model};
 use crate::record_builder::RecordBuilder;
 use crate::rules::Convention;
 use crate::types::Type;
@@ -19,6 +20,8 @@ use crate::types::Type;
 pub struct Target {
     name: Cow<'static, str>,
     data_model: DataModel,
+    /// The data model's, for types to be compared with.
+    facts: ModelFacts,
     convention: Option<&'static Convention>,
 }
 
@@ -27,6 +30,7 @@ impl Target {
     pub const X86_64_LINUX: Self = Self {
         name: Cow::Borrowed("x86_64-unknown-linux-gnu"),
         data_model: DataModel::LP64,
+        facts: ModelFacts::of(&DataModel::LP64),
         convention: Some(&x86_64_sysv::X86_64_SYSV),
     };
 
@@ -34,6 +38,7 @@ impl Target {
     pub const X86_64_WINDOWS_GNU: Self = Self {
         name: Cow::Borrowed("x86_64-pc-windows-gnu"),
         data_model: DataModel::LLP64_GNU,
+        facts: ModelFacts::of(&DataModel::LLP64_GNU),
         convention: Some(&x86_64_win64::X86_64_WIN64),
     };
 
@@ -91,6 +96,7 @@ impl Target {
         };
         Ok(Self {
             name: Cow::Owned(triple.to_string()),
+            facts: ModelFacts::of(&data_model),
             data_model,
             convention,
         })
@@ -106,6 +112,16 @@ impl Target {
     #[must_use]
     pub fn data_model(&self) -> &DataModel {
         &self.data_model
+    }
+
+    /// Refuses `ty` if it was laid out for another data model.
+    #[inline]
+    pub(crate) fn check(&self, ty: &Type) -> Result<(), Error> {
+        if self.facts.cover(ty.facts()) {
+            Ok(())
+        } else {
+            Err(of_another_model(ty, self.facts, Some(&self.name)))
+        }
     }
 
     /// How C functions are called, where that is known.

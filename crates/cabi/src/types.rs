@@ -10,7 +10,9 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use crate::data_model::DataModel;
 use crate::error::Error;
+use crate::model_facts::ModelFacts;
 use crate::plain::Plain;
 use crate::record::Record;
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -63,7 +65,8 @@ pub enum Kind {
 /// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference count) and to compare.
 ///
 /// The constants are the types that look alike under every LP64 data model; what depends on the model (`long`, pointers of 4 bytes,
-/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods.
+/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods. A type knows what of a data model its layout depends on: a signature
+/// that has it on a target of another model is an error ([`Error::DataModel`]).
 ///
 /// # Example
 /// ```
@@ -84,6 +87,8 @@ pub struct Type {
     size: u64,
     align: u32,
     atomic: bool,
+    /// What of a data model the layout depends on.
+    facts: ModelFacts,
 }
 
 const fn scalar(scalar: Scalar, size: u64) -> Type {
@@ -96,6 +101,22 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
         size,
         align: size as u32,
         atomic: false,
+        facts: ModelFacts::of(&DataModel::LP64).only(questions(scalar, size)),
+    }
+}
+
+/// What the layout of a scalar of `size` bytes depends on.
+pub(crate) const fn questions(scalar: Scalar, size: u64) -> ModelFacts {
+    let eight = match size {
+        8 => ModelFacts::EIGHT,
+        16 => ModelFacts::OTHER,
+        _ => ModelFacts::NONE,
+    };
+    match scalar {
+        Scalar::Ptr | Scalar::FnPtr => ModelFacts::POINTER.and(eight),
+        Scalar::F80 => ModelFacts::X87,
+        Scalar::BitInt { bits, .. } if bits > 64 => ModelFacts::BIG_BIT_INT,
+        _ => eight,
     }
 }
 
@@ -110,6 +131,7 @@ impl Type {
         size: 0,
         align: 1,
         atomic: false,
+        facts: ModelFacts::NONE,
     };
     /// A function, as a parameter is declared: it decays to a pointer.
     pub const FUNCTION: Self = Self {
@@ -117,6 +139,7 @@ impl Type {
         size: 0,
         align: 1,
         atomic: false,
+        facts: ModelFacts::NONE,
     };
     /// `_Bool`.
     pub const BOOL: Self = scalar(Scalar::Bool, 1);
@@ -163,13 +186,20 @@ impl Type {
     /// A pointer of 8 bytes to a function.
     pub const FN_PTR: Self = scalar(Scalar::FnPtr, 8);
 
-    pub(crate) const fn new(kind: Kind, size: u64, align: u32) -> Self {
+    pub(crate) const fn new(kind: Kind, size: u64, align: u32, facts: ModelFacts) -> Self {
         Self {
             kind,
             size,
             align,
             atomic: false,
+            facts,
         }
+    }
+
+    /// What of a data model the layout depends on.
+    #[inline]
+    pub(crate) const fn facts(&self) -> ModelFacts {
+        self.facts
     }
 
     /// What kind of type this is.
@@ -254,7 +284,8 @@ impl Type {
     pub fn complex(part: &Self) -> Result<Self, Error> {
         match part.kind {
             Kind::Scalar(of) if of.is_float() || matches!(of, Scalar::Int { .. }) => {
-                Ok(Self::new(Kind::Complex(of), part.size * 2, part.align))
+                let kind = Kind::Complex(of);
+                Ok(Self::new(kind, part.size * 2, part.align, part.facts))
             }
             _ => Err(Error::invalid_type(
                 part,
@@ -298,7 +329,9 @@ impl Type {
                     lanes,
                     bools: None,
                 };
-                Ok(Self::new(Kind::Vector(vector), size, align))
+                // Aligned to its size, whatever its lanes are.
+                let facts = ModelFacts::NONE;
+                Ok(Self::new(Kind::Vector(vector), size, align, facts))
             }
             _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
         }
@@ -321,7 +354,8 @@ impl Type {
             lanes,
             bools: Some(flavour),
         };
-        Ok(Self::new(Kind::Vector(vector), u64::from(align), align))
+        let (kind, facts) = (Kind::Vector(vector), ModelFacts::NONE);
+        Ok(Self::new(kind, u64::from(align), align, facts))
     }
 
     /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.
@@ -371,7 +405,8 @@ impl Type {
             depth: depth + 1,
             nodes,
         };
-        Ok(Self::new(Kind::Array(Arc::new(array)), size, elem.align))
+        let kind = Kind::Array(Arc::new(array));
+        Ok(Self::new(kind, size, elem.align, elem.facts))
     }
 
     /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other alignment, lower or higher.

@@ -1,0 +1,185 @@
+//! A type that was laid out for another data model is an error wherever a signature has it, and one that is laid out alike is none.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+use cabi::{
+    DataModel, Error, FnAbi, FnSig, Language, Member, RecordBuilder, Target, Type, X86_64_SYSV,
+    explain,
+};
+
+const ILP32: DataModel = DataModel::ILP32;
+const LINUX: Target = Target::X86_64_LINUX;
+
+fn target(triple: &str) -> Target {
+    Target::new(&triple.parse().unwrap()).unwrap()
+}
+
+/// The error that a signature with `ty` gives on `target`, as argument, after the `...`, as a member, as an element and as result.
+fn refused(ty: &Type, target: &Target) -> Option<String> {
+    let inside = RecordBuilder::structure("around").field("m", ty.clone());
+    let inside = inside.build(target.data_model()).unwrap();
+    let variadic = FnSig::new([Type::I32], Type::VOID).variadic();
+    let sigs = [
+        FnSig::new([ty.clone()], Type::VOID),
+        FnSig::new([Type::I32], ty.clone()),
+        FnSig::new([], ty.clone()).noreturn(),
+        variadic.at_call([target.data_model().promote(ty)]).unwrap(),
+        FnSig::new([inside.clone()], Type::VOID),
+        FnSig::new([], inside),
+    ];
+    let errors = sigs.map(|sig| {
+        let sig = sig.convention(&X86_64_SYSV);
+        let error = FnAbi::new(&sig, target).err();
+        assert_eq!(error, explain(&sig, &[], target).err());
+        let is_model = |error: &Error| matches!(error, Error::DataModel { .. });
+        assert!(error.as_ref().is_none_or(is_model), "{error:?}");
+        error
+    });
+    let refused = errors.iter().filter(|error| error.is_some()).count();
+    assert!([0, errors.len()].contains(&refused), "{ty}: {errors:?}");
+    assert_eq!(target.data_model().check(ty).is_err(), refused > 0);
+    errors[0].as_ref().map(ToString::to_string)
+}
+
+fn record(model: &DataModel, member: Member) -> Type {
+    let record = RecordBuilder::structure("s").member(member);
+    record.build(model).unwrap()
+}
+
+#[test]
+fn scalars_of_another_model() {
+    assert_eq!(
+        refused(&ILP32.long_double(), &LINUX).unwrap(),
+        "long double: laid out for ILP32, not for the data model LP64 (x86_64-unknown-linux-gnu)"
+    );
+    assert_eq!(
+        refused(&ILP32.pointer(), &LINUX).unwrap(),
+        "void *: laid out for ILP32 or X32, not for the data model LP64 (x86_64-unknown-linux-gnu)"
+    );
+    assert_eq!(
+        refused(&Type::F64, &target("i686-unknown-linux-gnu")).unwrap(),
+        "double: laid out for LP64 or LLP64 or LLP64_GNU or X32 or AARCH64 or RISCV64, not for the data model ILP32 (i686-unknown-linux-gnu)"
+    );
+    for ty in [
+        ILP32.fn_pointer(),
+        ILP32.slice(),
+        ILP32.adapt(&Type::I64),
+        ILP32.adapt(&Type::F64),
+        ILP32.adapt(&Type::I64).with_align(8).unwrap(),
+        ILP32.adapt(&Type::I64).atomic().unwrap(),
+        Type::complex(&ILP32.long_double()).unwrap(),
+        Type::enumeration(&ILP32.adapt(&Type::U64)).unwrap(),
+        ILP32.bit_int(33, true).unwrap(),
+        ILP32.bit_int(100, true).unwrap(),
+        DataModel::AARCH64.bit_int(100, true).unwrap(),
+        DataModel::X32.pointer(),
+    ] {
+        assert!(refused(&ty, &LINUX).is_some(), "{ty}");
+    }
+}
+
+#[test]
+fn records_of_another_model() {
+    let long_long = ILP32.adapt(&Type::I64);
+    let packed = RecordBuilder::structure("s")
+        .field("a", Type::I8)
+        .field("b", long_long.clone());
+    let array = Type::array(&long_long, 2).unwrap();
+    let cases = [
+        record(&ILP32, Member::named("x", long_long)),
+        record(&ILP32, Member::named("x", array)),
+        packed.build(&ILP32).unwrap(),
+        record(&DataModel::LLP64, Member::bit_field("x", Type::I32, 3)),
+        record(&DataModel::AARCH64, Member::unnamed_bit_field(Type::I32, 3)),
+        RecordBuilder::structure("s")
+            .build(&DataModel::LLP64)
+            .unwrap(),
+        RecordBuilder::structure("s")
+            .pack(2)
+            .member(Member::named("x", Type::I32).aligned(16))
+            .build(&DataModel::LLP64_GNU)
+            .unwrap(),
+    ];
+    for ty in &cases {
+        assert!(refused(ty, &LINUX).is_some(), "{ty:?}");
+    }
+    let windows = Target::X86_64_WINDOWS_GNU;
+    let bits = record(&DataModel::LP64, Member::bit_field("x", Type::I32, 3));
+    assert_eq!(
+        refused(&bits, &windows).unwrap(),
+        "struct s: laid out for LP64 or ILP32 or X32 or AARCH64 or RISCV64, not for the data model LLP64_GNU (x86_64-pc-windows-gnu)"
+    );
+    // Pointers of both widths: no model has them.
+    let both = RecordBuilder::structure("s")
+        .field("a", ILP32.pointer())
+        .field("b", Type::PTR);
+    assert_eq!(
+        refused(&both.build(&DataModel::LP64).unwrap(), &LINUX).unwrap(),
+        "struct s: laid out for several data models at once, not for the data model LP64 (x86_64-unknown-linux-gnu)"
+    );
+}
+
+/// An array that decays is named by what it is declared with.
+#[test]
+fn arrays_that_decay() {
+    let pointers = Type::array(&ILP32.pointer(), 3).unwrap();
+    let sig = FnSig::new([pointers], Type::VOID);
+    let error = FnAbi::new(&sig, &LINUX).unwrap_err();
+    assert!(
+        error.to_string().starts_with("void *[3]: laid out for"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_laid_out_alike() {
+    let small = |model| {
+        let record = RecordBuilder::structure("s")
+            .field("a", Type::I32)
+            .field("b", Type::F32);
+        record.build(model).unwrap()
+    };
+    for triple in [
+        "i686-unknown-linux-gnu",
+        "x86_64-unknown-linux-gnux32",
+        "x86_64-pc-windows-msvc",
+        "x86_64-pc-windows-gnu",
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+        "x86_64-linux-android",
+    ] {
+        let target = target(triple);
+        for ty in [
+            Type::I32,
+            Type::F32,
+            Type::U8,
+            ILP32.long(),
+            small(&ILP32),
+            small(&DataModel::LLP64),
+            Type::vector(&Type::F64, 2).unwrap(),
+            Type::vector(&ILP32.adapt(&Type::F64), 2).unwrap(),
+            RecordBuilder::structure("s")
+                .language(Language::Cxx)
+                .build(&ILP32)
+                .unwrap(),
+            target.data_model().pointer(),
+            target.data_model().adapt(&Type::I64),
+            target.data_model().adapt(&Type::F80),
+            target.data_model().bit_int(40, true).unwrap(),
+            target.data_model().bit_int(70, true).unwrap(),
+            record(target.data_model(), Member::bit_field("x", Type::I32, 3)),
+            RecordBuilder::structure("s")
+                .build(target.data_model())
+                .unwrap(),
+        ] {
+            assert_eq!(refused(&ty, &target), None, "{triple}: {ty:?}");
+        }
+    }
+    // A layout of the caller's own depends on no rule.
+    let given = RecordBuilder::structure("s").member(Member::bit_field("x", Type::I32, 3).at(0));
+    let given = given.build_at(4, 4).unwrap();
+    assert_eq!(refused(&given, &Target::X86_64_WINDOWS_GNU), None);
+}
