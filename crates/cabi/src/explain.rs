@@ -69,6 +69,11 @@ pub enum Step {
         /// Whether it is set.
         set: bool,
     },
+    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded explanation.
+    More {
+        /// How many.
+        steps: u64,
+    },
     /// Anything else.
     Note {
         /// What happened.
@@ -266,6 +271,29 @@ pub(crate) struct Log {
 struct Entry {
     classes: String,
     steps: Vec<Step>,
+    /// How many of the steps are of single leaves.
+    of_leaves: usize,
+}
+
+/// How many merges and choices of one value are listed. The others are counted; a choice is listed once in any case.
+const MAX_LEAF_STEPS: usize = 256;
+
+impl Entry {
+    fn push(&mut self, step: Step) {
+        let is_new = match step {
+            Step::Merge { .. } => false,
+            Step::Policy { .. } => self.of_leaves < MAX_LEAF_STEPS || !self.steps.contains(&step),
+            _ => return self.steps.push(step),
+        };
+        self.of_leaves = self.of_leaves.saturating_add(1);
+        if is_new || self.of_leaves <= MAX_LEAF_STEPS {
+            self.steps.push(step);
+        } else if let Some(Step::More { steps }) = self.steps.last_mut() {
+            *steps += 1;
+        } else {
+            self.steps.push(Step::More { steps: 1 });
+        }
+    }
 }
 
 /// Hears of each step; off, it costs one test.
@@ -335,7 +363,7 @@ impl<'t> Tracer<'t> {
     #[inline(never)]
     fn write(&mut self, step: impl FnOnce() -> Step) {
         if let Some(entry) = self.entry() {
-            entry.steps.push(step());
+            entry.push(step());
         }
     }
 
@@ -444,7 +472,7 @@ impl fmt::Display for Step {
                 own,
                 after,
             } => {
-                let end = offset_bits + width_bits;
+                let end = offset_bits.saturating_add(*width_bits);
                 if offset_bits % 8 == 0 && end % 8 == 0 {
                     write!(f, "{leaf}, bytes {}..{}: ", offset_bits / 8, end / 8)?;
                 } else {
@@ -465,6 +493,8 @@ impl fmt::Display for Step {
             Self::Rule { rule, taken: false } => write!(f, "none free: {rule}"),
             Self::Policy { bit, set: true } => write!(f, "policy {bit} is set"),
             Self::Policy { bit, set: false } => write!(f, "policy {bit} is not set"),
+            Self::More { steps: 1 } => f.write_str("and 1 more step of this kind"),
+            Self::More { steps } => write!(f, "and {steps} more steps of this kind"),
             Self::Note { text } => f.write_str(text),
         }
     }

@@ -95,6 +95,13 @@ pub(crate) fn leaves_and_phantoms(ty: &Type, apart: fn(&Type) -> bool) -> Leaves
     Leaves::new(Some((ty, Place::START)), true, apart)
 }
 
+/// The same leaves, but of each array those of one element only: as many as the type has members, however many elements there are.
+pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
+    let mut walk = leaves(ty);
+    walk.one_element = true;
+    walk
+}
+
 /// The leaves of the members of a record of which no type has been made yet.
 pub(crate) fn leaves_of_members(record: &Record) -> Leaves<'_> {
     let mut walk = Leaves::new(None, false, |_| false);
@@ -112,6 +119,8 @@ pub struct Leaves<'a> {
     /// The second half of a complex number or slice, whose first half has just been given out.
     second: Option<Leaf>,
     phantoms: bool,
+    /// Whether one element of an array stands for all.
+    one_element: bool,
     /// Records that the walk does not enter but puts aside, one at a time, the outermost type excepted.
     apart: fn(&Type) -> bool,
     set_aside: Option<(&'a Type, Place)>,
@@ -156,6 +165,7 @@ impl<'a> Leaves<'a> {
             start,
             second: None,
             phantoms,
+            one_element: false,
             apart,
             set_aside: None,
         }
@@ -264,15 +274,11 @@ impl<'a> Leaves<'a> {
                 bits,
             });
         }
-        // What is not there may be of any size; only its first eightbyte is ever asked about.
+        // Of what is not there only the first eightbyte is ever asked about. Whatever of a later element lies in it, the first element has too;
+        // and so one stands for all, however deep such arrays nest.
         let left = match context.phantom {
-            Some(array) => left.min(
-                array
-                    .eightbyte_end()
-                    .saturating_sub(place.offset)
-                    .div_ceil(elem.size().max(1))
-                    .max(1),
-            ),
+            Some(_) => 1,
+            None if self.one_element => left.min(1),
             None => left,
         };
         self.stack.push(Frame::Elements { elem, left, place });
@@ -308,11 +314,11 @@ impl<'a> Leaves<'a> {
 }
 
 /// Whether `ty` is a record, or an array of records however deep.
-fn holds_records(mut ty: &Type) -> bool {
-    while let Kind::Array(array) = ty.kind() {
-        ty = &array.elem;
+fn holds_records(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Array(array) => array.of_records,
+        kind => matches!(kind, Kind::Record(_)),
     }
-    ty.as_record().is_some()
 }
 
 /// See [`Leaf::integer_bits`].
@@ -325,6 +331,24 @@ fn integer_bits(field: &Field, width: u16, context: &Context) -> u16 {
         integer
     } else {
         0
+    }
+}
+
+/// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
+pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
+    let mut ty = ty;
+    while let Kind::Array(array) = ty.kind() {
+        if matches!(array.len, None | Some(0)) {
+            return false;
+        }
+        ty = &array.elem;
+    }
+    match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar.value_bits(ty.size()) > 64,
+        Kind::Complex(part) => part.value_bits(ty.size() / 2) > 64,
+        Kind::Vector(vector) => vector_bits(*vector, ty.size()) > 64,
+        Kind::Record(record) => record.wide_leaf,
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::data_model::Language;
+use crate::leaves::has_wide_leaf;
 use crate::plain::Plain;
 use crate::types::Type;
 
@@ -116,6 +117,8 @@ pub struct Record {
     pub(crate) nodes: u32,
     pub(crate) hash: u64,
     pub(crate) plain: Option<Plain>,
+    /// Whether a leaf has more than 64 bits.
+    pub(crate) wide_leaf: bool,
 }
 
 impl Record {
@@ -173,6 +176,10 @@ impl Record {
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
         self.plain = Plain::of(&self);
+        self.wide_leaf = self.fields.iter().any(|field| match field.bits {
+            Some(bits) => bits.width > 64,
+            None => has_wide_leaf(&field.ty),
+        });
         self
     }
 

@@ -357,6 +357,7 @@ impl RecordBuilder {
             nodes,
             hash: 0,
             plain: None,
+            wide_leaf: false,
         }
         .sealed();
         let (size, align) = (record.size, record.align);

@@ -36,6 +36,10 @@ pub struct Array {
     pub len: Option<u64>,
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
+    /// Whether its elements are records, or arrays of records however deep.
+    pub(crate) of_records: bool,
+    /// The alignment its elements have by nature.
+    canonical_align: u32,
 }
 
 /// What kind of thing a [`Type`] is. `Type`'s constructors make these; they are public to be matched on.
@@ -404,6 +408,11 @@ impl Type {
             len,
             depth: depth + 1,
             nodes,
+            of_records: match elem.kind() {
+                Kind::Array(array) => array.of_records,
+                kind => matches!(kind, Kind::Record(_)),
+            },
+            canonical_align: elem.canonical_align(),
         };
         let kind = Kind::Array(Arc::new(array));
         Ok(Self::new(kind, size, elem.align, elem.facts))
@@ -456,7 +465,7 @@ impl Type {
     pub fn canonical_align(&self) -> u32 {
         match &self.kind {
             Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),
-            Kind::Array(array) => array.elem.canonical_align(),
+            Kind::Array(array) => array.canonical_align,
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
             Kind::Complex(_) => self.scalar_align(self.size / 2),

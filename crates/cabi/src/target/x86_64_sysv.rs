@@ -10,7 +10,7 @@ mod vectors;
 use self::shape::shape;
 use crate::class::{Class, Classes, Shape};
 use crate::error::Error;
-use crate::leaves::{Leaf, LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves_of_one_element};
 use crate::plain::Plain;
 use crate::policy::Policy;
 use crate::reg::Reg::{
@@ -259,7 +259,7 @@ fn group_of(ty: &Type, classes: &Classes, align: u32, cx: &mut Classify<'_, '_>)
 /// Whether `ty` consists of unnamed bit-fields alone. A flexible array is something, though it has no bytes.
 fn is_all_padding(ty: &Type) -> bool {
     let nothing = |leaf: &Leaf| leaf.unnamed || leaf.width_bits == 0;
-    leaves(ty).all(|leaf| nothing(&leaf) && leaf.kind != LeafKind::FlexibleArray)
+    leaves_of_one_element(ty).all(|leaf| nothing(&leaf) && leaf.kind != LeafKind::FlexibleArray)
 }
 
 /// The part of a vector register: `bytes` for a vector, what is used of the eightbyte otherwise.

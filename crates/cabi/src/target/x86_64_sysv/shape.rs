@@ -9,7 +9,7 @@ use super::pairs::is_odd_pair;
 use super::vectors::{vector_class, vector_shape};
 use crate::class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape, cleanup, merge};
 use crate::error::Error;
-use crate::leaves::{Leaf, LeafKind, Leaves, leaves, leaves_and_phantoms};
+use crate::leaves::{Leaf, LeafKind, Leaves, has_wide_leaf, leaves_and_phantoms};
 use crate::policy::Policy;
 use crate::record::{Field, RecordKind};
 use crate::rules::{Classify, Role};
@@ -65,7 +65,7 @@ pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error
 /// Whether a record inside another must be classified by itself, with a cleanup of its own, before it is merged (rule 4: "each field is
 /// classified recursively"). Merging leaf by leaf gives the same where there is nothing but `Integer` and `Sse` in two eightbytes.
 fn has_classes_of_its_own(record: &Type) -> bool {
-    record.size() > 16 || leaves(record).any(|leaf| leaf.width_bits > 64)
+    record.size() > 16 || has_wide_leaf(record)
 }
 
 /// Merges the classes of `leaves`, which are those of `ty` or of a record in it, into `classes` (rules 3 and 4). False if one of them

@@ -1,0 +1,153 @@
+//! Whatever a user builds within the limits on types is classified, and explained, in time and text that grow with its members only.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+use std::time::{Duration, Instant};
+
+use cabi::{
+    DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Step, Target, Type, explain, leaves,
+};
+
+const LP64: DataModel = DataModel::LP64;
+const LINUX: Target = Target::X86_64_LINUX;
+
+/// Classifies and explains `ty` under each profile. What was too slow took minutes, or longer than anybody waits.
+fn is_quick(what: &str, build: impl FnOnce() -> Type) {
+    let start = Instant::now();
+    let ty = build();
+    for policy in [Policy::GCC, Policy::CLANG, Policy::ZIG] {
+        let sig = FnSig::new([ty.clone()], ty.clone()).policy(policy);
+        FnAbi::new(&sig, &LINUX).unwrap();
+        let why = explain(&sig, &[], &LINUX).unwrap();
+        let text = why.to_string();
+        assert!(text.len() < 100_000, "{what}: {} bytes", text.len());
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(10), "{what}: {took:?}");
+}
+
+fn structure(fields: &[Type]) -> Type {
+    let record = RecordBuilder::structure("s");
+    let record = fields
+        .iter()
+        .fold(record, |record, ty| record.field("m", ty.clone()));
+    record.build(&LP64).unwrap()
+}
+
+fn many(record: RecordBuilder, n: usize, ty: &Type) -> Type {
+    let all = (0..n).fold(record, |record, i| {
+        record.field(&format!("m{i}"), ty.clone())
+    });
+    all.build(&LP64).unwrap()
+}
+
+/// Each level has twice the members, or more, were arrays of no elements walked more than once.
+#[test]
+fn nested_arrays_of_no_elements() {
+    for member in [Type::I8, Type::F32, Type::F16] {
+        is_quick("arrays of no elements", || {
+            let mut ty = structure(&[member.clone()]);
+            for _ in 0..60 {
+                ty = structure(&[member.clone(), Type::array(&ty, 0).unwrap()]);
+            }
+            // Inside an eightbyte, where they count.
+            structure(&[Type::I8, Type::array(&ty, 0).unwrap()])
+        });
+    }
+    is_quick("arrays of arrays of no elements", || {
+        (0..120).fold(Type::I8, |ty, _| Type::array(&ty, 0).unwrap());
+        let mut ty = structure(&[Type::I8]);
+        for _ in 0..40 {
+            ty = structure(&[Type::array(&ty, 0).unwrap(), Type::I8, Type::I8]);
+        }
+        ty
+    });
+}
+
+#[test]
+fn members_of_a_union() {
+    let small = Type::array(&Type::I8, 3).unwrap();
+    let pair = structure(&[Type::F32, Type::F32]);
+    for ty in [
+        Type::I32,
+        Type::F16,
+        small,
+        Type::array(&Type::F32, 0).unwrap(),
+    ] {
+        is_quick("a union", || many(RecordBuilder::union("u"), 60_000, &ty));
+        is_quick("a structure", || {
+            many(RecordBuilder::structure("s"), 60_000, &ty)
+        });
+    }
+    is_quick("a union of structures", || {
+        many(RecordBuilder::union("u"), 20_000, &pair)
+    });
+    // Members far down: none is looked at again on each level.
+    is_quick("a deep union", || {
+        let mut ty = many(RecordBuilder::union("u"), 60_000, &Type::I32);
+        for _ in 0..100 {
+            ty = structure(&[ty]);
+        }
+        ty
+    });
+    is_quick("a deep union of vectors", || {
+        let vector = Type::vector(&Type::F32, 4).unwrap();
+        let mut ty = many(RecordBuilder::union("u"), 60_000, &vector);
+        for _ in 0..60 {
+            ty = RecordBuilder::union("w")
+                .field("m", ty)
+                .build(&LP64)
+                .unwrap();
+            ty = structure(&[ty]);
+        }
+        ty
+    });
+}
+
+/// As many elements as an address space has: one of them stands for all.
+#[test]
+fn endless_padding() {
+    is_quick("padding", || {
+        let nothing = RecordBuilder::structure("p").member(Member::unnamed_bit_field(Type::I8, 3));
+        let array = Type::array(&nothing.build(&LP64).unwrap(), 1 << 59).unwrap();
+        let huge = structure(&[array]);
+        assert_eq!(leaves(&huge).take(3).count(), 3);
+        // Not as a value: it is larger than any stack. Of this size it is only a result.
+        let sig = FnSig::new([], huge);
+        FnAbi::new(&sig, &LINUX).unwrap();
+        Type::I32
+    });
+    is_quick("arrays of one element", || {
+        let one = (0..120).fold(Type::I8, |ty, _| Type::array(&ty, 1).unwrap());
+        structure(&[Type::array(&one, 64).unwrap()])
+    });
+}
+
+/// What is not listed is counted.
+#[test]
+fn explanations_count_what_they_leave_out() {
+    let ty = many(RecordBuilder::union("u"), 1_000, &Type::I32);
+    let why = explain(&FnSig::new([ty], Type::VOID), &[], &LINUX).unwrap();
+    let steps = &why.args[0].steps;
+    let listed = |step: &&Step| matches!(step, Step::Merge { .. } | Step::Policy { .. });
+    let merges = steps
+        .iter()
+        .filter(|step| matches!(step, Step::Merge { .. }))
+        .count() as u64;
+    let listed = steps.iter().filter(listed).count() as u64;
+    let more = steps.iter().find_map(|step| match step {
+        Step::More { steps } => Some(*steps),
+        _ => None,
+    });
+    assert!(
+        listed >= 256 && merges > 0,
+        "{listed} steps, {merges} merges"
+    );
+    // A merge each, and the same choices for each.
+    assert_eq!(more, Some(1_000 * (listed / merges) - listed));
+    let text = format!("and {} more steps of this kind", more.unwrap());
+    assert!(why.to_string().contains(&text), "{why}");
+}
