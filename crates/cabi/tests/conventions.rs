@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test that meets an unexpected error stops there"
 )]
 
@@ -406,7 +407,7 @@ fn pointers_on_the_stack() {
         ..X86_64_SYSV
     };
     let large = record(&[Type::I64, Type::I64, Type::I64]);
-    let abi = abi(&MINE, &[large.clone()], large);
+    let abi = abi(&MINE, std::slice::from_ref(&large), large.clone());
     assert_eq!(abi.ret.to_string(), "sret stack 0, echoed in rax");
     assert_eq!(places(&abi), ["stack 8, pointer to a copy aligned 8"]);
     assert_eq!(abi.area_bytes, 16);

@@ -49,7 +49,7 @@ fn many(record: RecordBuilder, n: usize, ty: &Type) -> Type {
 fn nested_arrays_of_no_elements() {
     for member in [Type::I8, Type::F32, Type::F16] {
         is_quick("arrays of no elements", || {
-            let mut ty = structure(&[member.clone()]);
+            let mut ty = structure(std::slice::from_ref(&member));
             for _ in 0..60 {
                 ty = structure(&[member.clone(), Type::array(&ty, 0).unwrap()]);
             }
