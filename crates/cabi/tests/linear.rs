@@ -61,7 +61,8 @@ fn nested_arrays_of_no_elements() {
         (0..120).fold(Type::I8, |ty, _| Type::array(&ty, 0).unwrap());
         let mut ty = structure(&[Type::I8]);
         for _ in 0..40 {
-            ty = structure(&[Type::array(&ty, 0).unwrap(), Type::I8, Type::I8]);
+            let eight = Type::array(&ty, 8).unwrap();
+            ty = structure(&[Type::array(&eight, 0).unwrap(), Type::I8]);
         }
         ty
     });
