@@ -26,7 +26,7 @@ fn is_quick(what: &str, build: impl FnOnce() -> Type) {
         assert!(text.len() < 100_000, "{what}: {} bytes", text.len());
     }
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(10), "{what}: {took:?}");
+    assert!(took < Duration::from_secs(60), "{what}: {took:?}");
 }
 
 fn structure(fields: &[Type]) -> Type {
