@@ -8,8 +8,11 @@ use cabi::{Kind, Leaf, LeafKind, RecordKind, Scalar, Type, leaves};
 use crate::case::Case;
 use crate::half::argument_types;
 
+/// Whether a signature meets a bug.
+type Meets = fn(&Sight) -> bool;
+
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, fn(&Sight) -> bool); 14] = [
+const KNOWN: [(&str, Meets); 14] = [
     ("clang-int128-leftover-va-arg", |sight| {
         sight.unnamed().iter().any(has_int128)
     }),
