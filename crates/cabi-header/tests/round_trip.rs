@@ -134,6 +134,8 @@ fn random_types_survive_the_way_through_c() {
 fn random_types_of_other_data_models() {
     let ilp32 = Dialect {
         bf16: false,
+        // clang has it with SSE2 only, which i686 lacks.
+        f16: false,
         largest_atomic: 8,
         model: DataModel::ILP32,
         int128: false,
@@ -147,13 +149,15 @@ fn random_types_of_other_data_models() {
         bf16: false,
         largest_vector: 16,
         model: DataModel::AARCH64,
-        odd_floats: false,
+        f16: false,
+        f128: false,
         decimal: false,
         ..Dialect::ALL
     };
     // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
     let windows = Dialect {
-        odd_floats: false,
+        f16: false,
+        f128: false,
         decimal: false,
         enums: false,
         attributes: false,

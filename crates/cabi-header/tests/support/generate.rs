@@ -13,8 +13,10 @@ pub struct Dialect {
     pub decimal: bool,
     /// `__int128`.
     pub int128: bool,
-    /// Binary floating point beyond `double` by another name than `long double`, and of 16 bits.
-    pub odd_floats: bool,
+    /// `_Float16`.
+    pub f16: bool,
+    /// `__float128`.
+    pub f128: bool,
     /// Enumerations of other types than `int`.
     pub enums: bool,
     /// Bytes of the largest vector, of bools too.
@@ -34,7 +36,8 @@ impl Dialect {
         bool_vector: true,
         decimal: true,
         int128: true,
-        odd_floats: true,
+        f16: true,
+        f128: true,
         enums: true,
         largest_vector: 64,
         largest_atomic: 16,
@@ -113,8 +116,11 @@ fn scalar(dialect: Dialect) -> BoxedStrategy<Type> {
         Type::PTR,
         Type::FN_PTR,
     ];
-    if dialect.odd_floats {
-        others.extend([Type::F16, Type::F128]);
+    if dialect.f16 {
+        others.push(Type::F16);
+    }
+    if dialect.f128 {
+        others.push(Type::F128);
     }
     if dialect.bf16 {
         others.push(Type::BF16);
@@ -184,8 +190,11 @@ fn simple(dialect: Dialect) -> BoxedStrategy<Type> {
         Type::I32,
         Type::I64,
     ];
-    if dialect.odd_floats {
-        parts.extend([Type::F16, Type::F128]);
+    if dialect.f16 {
+        parts.push(Type::F16);
+    }
+    if dialect.f128 {
+        parts.push(Type::F128);
     }
     let complex = dialect
         .adapt(parts)
