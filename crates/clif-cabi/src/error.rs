@@ -39,7 +39,7 @@ pub enum LowerError {
         /// The target and what is wrong.
         why: String,
     },
-    /// What the convention says cannot be lowered yet.
+    /// What the convention says cannot be lowered yet; [`LowerError::not_lowered`] says of which kind it is.
     Unsupported {
         /// The type or signature.
         what: String,
@@ -115,6 +115,28 @@ impl LowerError {
         }
     }
 
+    /// Which kind of thing is not lowered, if that is what was refused.
+    ///
+    /// ```
+    /// use cabi::{FnSig, Type};
+    /// use clif_cabi::cranelift_codegen::{isa, settings};
+    /// use clif_cabi::{Lowering, NotLowered};
+    ///
+    /// let isa = isa::lookup_by_name("x86_64-linux-gnu").unwrap();
+    /// let flags = settings::Flags::new(settings::builder());
+    /// let isa = isa.finish(flags).unwrap();
+    /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+    /// let error = Lowering::new(&*isa).unwrap().entry_plan(&printf).unwrap_err();
+    /// assert_eq!(error.not_lowered(), Some(NotLowered::VariadicDefinition));
+    /// ```
+    #[must_use]
+    pub fn not_lowered(&self) -> Option<NotLowered> {
+        match self.cause() {
+            Self::Unsupported { why, .. } => Some(NotLowered::of(why)),
+            _ => None,
+        }
+    }
+
     /// The same error, about the function `name` of `sig`.
     pub(crate) fn of(self, name: Option<&str>, sig: &FnSig) -> Self {
         let error = match self {
@@ -143,6 +165,64 @@ impl LowerError {
             expected,
             found,
         }
+    }
+}
+
+/// What is not lowered, though the convention says where it goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum NotLowered {
+    /// An argument on the stack that is aligned to more than 16 bytes.
+    OverAligned,
+    /// A vector of more than 16 bytes in one register.
+    WideVector,
+    /// A result in more than two vector registers.
+    ManyVectorResults,
+    /// The definition of a variadic function.
+    VariadicDefinition,
+    /// A static chain.
+    StaticChain,
+    /// An argument by reference to a copy.
+    ByReference,
+    /// The shadow space of Win64.
+    ShadowSpace,
+    /// What only a user's own convention asks for: other stacks, parts, lanes, gaps.
+    Convention,
+}
+
+impl NotLowered {
+    /// All with words of their own.
+    const ALL: [Self; 7] = [
+        Self::OverAligned,
+        Self::WideVector,
+        Self::ManyVectorResults,
+        Self::VariadicDefinition,
+        Self::StaticChain,
+        Self::ByReference,
+        Self::ShadowSpace,
+    ];
+
+    /// The kind of a refusal in these words. Other words than these are about what only a user's own convention asks for.
+    fn of(why: &str) -> Self {
+        let own = Self::ALL.into_iter().find(|kind| kind.why() == Some(why));
+        own.unwrap_or(Self::Convention)
+    }
+
+    /// Its words in messages, where they are always the same.
+    #[must_use]
+    pub fn why(self) -> Option<&'static str> {
+        Some(match self {
+            Self::OverAligned => "arguments aligned to more than 16 bytes are not lowered yet",
+            Self::WideVector => "vectors wider than 16 bytes are not lowered yet",
+            Self::ManyVectorResults => {
+                "results in more than two vector registers are not lowered yet"
+            }
+            Self::VariadicDefinition => "the definition of a variadic function is not lowered yet",
+            Self::StaticChain => "a static chain is not lowered yet",
+            Self::ByReference => "arguments by reference to a copy are not lowered yet",
+            Self::ShadowSpace => "shadow space is not lowered yet",
+            Self::Convention => return None,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ mod sysv;
 
 pub use bridge::{Bridge, BridgeCode, Bridges};
 pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
-pub use error::LowerError;
+pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering};
 pub use pieces::{Piece, Pieces, value_type};
 pub use realize::{CallPlan, EntryPlan};
