@@ -15,9 +15,8 @@
 
 use std::fmt;
 
-use cabi::{
-    Bank, Error, FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Policy, Type, X86_64_SYSV,
-};
+use cabi::rules::{GroupKind, Role};
+use cabi::{Class, Error, FnAbi, FnSig, Part, PartType, Policy, Type, X86_64_SYSV};
 
 use crate::case::Case;
 
@@ -169,33 +168,23 @@ impl Shape {
         case: &Case,
         policy: Policy,
     ) -> Result<Option<Self>, Error> {
-        // The value twice: where all registers are free, and where none is, which shows its alignment.
-        let fill = [
-            &[Type::I64; N_GP as usize][..],
-            &[Type::F64; N_SSE as usize][..],
-        ]
-        .concat();
-        let mut types = vec![ty.clone()];
-        types.extend(fill);
-        types.push(ty.clone());
-        let (named, rest) = types.split_at(if unnamed { 0 } else { types.len() });
-        let abi = FnAbi::new(
-            &signature(case, policy, named, rest, &Type::VOID)?,
-            &case.target,
-        )?;
-        let (Some(free), Some(full)) = (abi.args.first(), abi.args.last()) else {
-            return Ok(None);
+        let sig = signature(case, policy, &[], &[], &Type::VOID)?;
+        let role = match unnamed {
+            true => Role::Unnamed,
+            false => Role::Named,
         };
-        let registers = match &free.place {
-            Place::Ignore => Some(Registers::Nothing),
-            Place::Stack { .. } => Some(Registers::Memory),
-            Place::Parts(parts) => Registers::of(parts),
+        let group = FnAbi::classify(&sig, ty, role, &case.target)?;
+        let registers = match group.kind {
+            GroupKind::Ignore => Some(Registers::Nothing),
+            GroupKind::Memory if group.size == 0 => Some(Registers::Nothing),
+            GroupKind::Memory => Some(Registers::Memory),
+            // Padding that takes a register, and no place on the stack.
+            GroupKind::Registers if group.size > 0 => Registers::of(&group.parts),
             _ => None,
         };
-        let align = match &full.place {
-            Place::Ignore if registers == Some(Registers::Nothing) => Some(8),
-            Place::Stack { align, .. } => u8::try_from((*align).min(64)).ok(),
-            _ => None,
+        let align = match registers {
+            Some(Registers::Nothing) => Some(8),
+            _ => u8::try_from(group.align.clamp(8, 64)).ok(),
         };
         let shape = registers.zip(align);
         let shape = shape.map(|(registers, align)| Self { registers, align });
@@ -209,22 +198,20 @@ impl Shape {
 }
 
 impl Registers {
-    fn of(parts: &[PlacedPart]) -> Option<Self> {
-        let bank = |placed: &PlacedPart| match placed.loc {
-            Loc::Reg(reg) => Some((reg.bank(), placed.part.ty)),
-            _ => None,
-        };
-        let parts: Option<Vec<_>> = parts.iter().map(bank).collect();
-        Some(match parts?.as_slice() {
-            [(Bank::Int, _)] => Self::I,
-            [(Bank::Int, _), (Bank::Int, _)] => Self::II,
-            [(Bank::Vector, PartType::V128)] => Self::V16,
-            [(Bank::Vector, PartType::V256)] => Self::V32,
-            [(Bank::Vector, PartType::V512)] => Self::V64,
-            [(Bank::Vector, _)] => Self::S,
-            [(Bank::Vector, _), (Bank::Vector, _)] => Self::SS,
-            [(Bank::Int, _), (Bank::Vector, _)] => Self::IS,
-            [(Bank::Vector, _), (Bank::Int, _)] => Self::SI,
+    fn of(parts: &[Part]) -> Option<Self> {
+        let class = |part: &Part| (part.class, part.ty);
+        let parts: Vec<_> = parts.iter().map(class).collect();
+        Some(match parts.as_slice() {
+            [(Class::X87, _), ..] => Self::Memory,
+            [(Class::Integer, _)] => Self::I,
+            [(Class::Integer, _), (Class::Integer, _)] => Self::II,
+            [(Class::Sse, PartType::V128)] => Self::V16,
+            [(Class::Sse, PartType::V256)] => Self::V32,
+            [(Class::Sse, PartType::V512)] => Self::V64,
+            [(Class::Sse, _)] => Self::S,
+            [(Class::Sse, _), (Class::Sse, _)] => Self::SS,
+            [(Class::Integer, _), (Class::Sse, _)] => Self::IS,
+            [(Class::Sse, _), (Class::Integer, _)] => Self::SI,
             _ => return None,
         })
     }

@@ -9,7 +9,7 @@ use crate::assign::{Assigner, MAX_AREA, NoPlace, TOO_MUCH_STACK};
 use crate::error::Error;
 use crate::explain::Tracer;
 use crate::reg::{Bank, Reg};
-use crate::rules::{ArgFlags, Classify, Convention, GroupKind, Part, PartType, Role, Rule};
+use crate::rules::{ArgFlags, Classify, Convention, Group, GroupKind, Part, PartType, Role, Rule};
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
 use crate::types::{Kind, Type, check_align};
@@ -170,14 +170,7 @@ impl FnAbi {
         target: &Target,
         tracer: &mut Tracer<'_>,
     ) -> Result<Self, Error> {
-        let convention = match sig.convention.or(target.convention()) {
-            Some(convention) => convention,
-            None => {
-                return Err(Error::UnknownTarget {
-                    target: target.name().into(),
-                });
-            }
-        };
+        let convention = convention_of(sig, target)?;
         let stack_align = stack_align(sig, convention)?;
         let pointer = match target.data_model().pointer {
             ..=4 => PartType::I32,
@@ -210,6 +203,43 @@ impl FnAbi {
         })
     }
 
+    /// The classes and parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
+    /// Arrays and functions are classified as the pointers that they are as arguments.
+    ///
+    /// # Errors
+    /// [`Error`] for what the convention has no place for, `void` and types of another data model.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::rules::Role;
+    /// use cabi::{Class, DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
+    ///
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64).build(&DataModel::LP64)?;
+    /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+    /// let group = FnAbi::classify(&printf, &pair, Role::Unnamed, &Target::X86_64_LINUX)?;
+    /// let classes: Vec<Class> = group.parts.iter().map(|part| part.class).collect();
+    /// assert_eq!(classes, [Class::Sse, Class::Integer]);
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    pub fn classify(sig: &FnSig, ty: &Type, role: Role, target: &Target) -> Result<Group, Error> {
+        let convention = convention_of(sig, target)?;
+        target.check(ty)?;
+        let model = target.data_model();
+        let ty = &match role {
+            Role::Result => ty.clone(),
+            Role::Named | Role::Unnamed => model.decay(ty),
+        };
+        if !ty.is_object() || matches!(ty.kind(), Kind::Array(_)) {
+            return Err(Error::Unsupported {
+                ty: ty.to_string(),
+                why: "a value needs a complete object type, and is no array",
+                target: target.name().into(),
+            });
+        }
+        let mut tracer = Tracer::off();
+        (convention.classify)(ty, &mut Classify::new(sig, model, role, &mut tracer))
+    }
+
     /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
     ///
     /// # Errors
@@ -225,6 +255,14 @@ impl FnAbi {
             RetAbi::Indirect { .. }
         ))
     }
+}
+
+/// The convention of `sig`, its own or the target's.
+fn convention_of(sig: &FnSig, target: &Target) -> Result<&'static Convention, Error> {
+    let unknown = || Error::UnknownTarget {
+        target: target.name().into(),
+    };
+    sig.convention.or(target.convention()).ok_or_else(unknown)
 }
 
 /// The alignment of the stack at calls of `sig`, in bytes.
@@ -261,14 +299,8 @@ impl Walk<'_, '_, '_> {
         flags: ArgFlags,
         rules: &'static [Rule],
     ) -> Result<Option<Place>, Error> {
-        let mut cx = Classify {
-            policy: self.sig.policy,
-            vectors: self.sig.vectors,
-            role,
-            variadic: self.sig.variadic,
-            model: self.target.data_model(),
-            tracer: self.assigner.tracer,
-        };
+        let model = self.target.data_model();
+        let mut cx = Classify::new(self.sig, model, role, self.assigner.tracer);
         // By reference: a group is too large to move about.
         match (self.convention.classify)(ty, &mut cx) {
             Ok(ref mut group) => {

@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::explain::Tracer;
 use crate::policy::Policy;
 use crate::reg::{Bank, Reg};
+use crate::sig::FnSig;
 use crate::types::Type;
 
 /// How a part sits in its location.
@@ -293,6 +294,26 @@ pub struct Classify<'a, 't> {
     /// The target's data model.
     pub model: &'a crate::DataModel,
     pub(crate) tracer: &'a mut Tracer<'t>,
+}
+
+impl<'a, 't> Classify<'a, 't> {
+    /// A value in a function like `sig`.
+    #[inline]
+    pub(crate) fn new(
+        sig: &FnSig,
+        model: &'a crate::DataModel,
+        role: Role,
+        tracer: &'a mut Tracer<'t>,
+    ) -> Self {
+        Self {
+            policy: sig.policy,
+            vectors: sig.vectors,
+            role,
+            variadic: sig.variadic,
+            model,
+            tracer,
+        }
+    }
 }
 
 impl Classify<'_, '_> {
