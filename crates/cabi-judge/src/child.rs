@@ -140,7 +140,9 @@ fn start(
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            set_signals(libc::SIG_DFL);
+            set_signals(&SIGNALS, libc::SIG_DFL);
+            // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
+            set_signals(&[libc::SIGSEGV, libc::SIGBUS], libc::SIG_DFL);
             die_with(parent);
             for index in cases {
                 // SAFETY: both only set a timer of this process, or end it.
@@ -181,7 +183,10 @@ pub fn watch_signals() {
     extern "C" fn note(_: libc::c_int) {
         INTERRUPTED.store(true, Ordering::Relaxed);
     }
-    set_signals(note as extern "C" fn(libc::c_int) as libc::sighandler_t);
+    set_signals(
+        &SIGNALS,
+        note as extern "C" fn(libc::c_int) as libc::sighandler_t,
+    );
 }
 
 /// Whether a watched signal came.
@@ -190,8 +195,8 @@ pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-fn set_signals(action: libc::sighandler_t) {
-    for signal in SIGNALS {
+fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
+    for &signal in signals {
         // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty mask; `action` is SIG_DFL or a function
         // that only stores to an atomic.
         unsafe {
