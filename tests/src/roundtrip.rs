@@ -10,7 +10,7 @@ use clif_cabi_jit::{Engine, Settings};
 use crate::random::passed_as;
 use cabi_judge::guard::{Rooms, Side};
 use cabi_judge::halves::BUFFER;
-use cabi_judge::jit::{self, Places, Stop, Target, Twist, keeps_result};
+use cabi_judge::jit::{self, Places, Refusal, Stop, Target, Twist, keeps_result};
 
 /// Calls a function of `sig` once, with the arguments in `rooms` and in the forms that `variant` chooses; compares both ends.
 ///
@@ -28,7 +28,9 @@ pub fn run(sig: &FnSig, settings: &Settings, rooms: &Rooms, variant: usize) -> R
         .collect();
     let result = painter.paint(sig.result());
     if images.size > BUFFER || result.bytes.len() > 1 << 16 {
-        return Err(Stop::Refused("too large for the rooms".to_owned()));
+        return Err(Stop::Refused(Refusal::Untried(
+            "too large for the rooms".to_owned(),
+        )));
     }
     let mut seen = vec![0xee_u8; images.size];
     let given = result.bytes.clone();

@@ -69,7 +69,8 @@ mod suite {
         let outcomes = child::run(&jobs, 2, |job, index| {
             match one(&cases[index], &settings[job].1, &rooms) {
                 Ok(calls) => Outcome::Passed(calls),
-                Err(Stop::Refused(why) | Stop::Failed(why)) => Outcome::Failed(why),
+                Err(Stop::Refused(why)) => Outcome::Failed(why.to_string()),
+                Err(Stop::Failed(why)) => Outcome::Failed(why),
             }
         })
         .map_err(|error| error.to_string())?;

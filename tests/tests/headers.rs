@@ -29,6 +29,7 @@ mod suite {
     use cabi::{Kind, Type};
     use cabi_header::{HeaderError, Options};
     use cabi_judge::from_header::Left;
+    use cabi_judge::interop::Difference;
     use cabi_judge::judge::Bench;
     use cabi_judge::report::Report;
     use cabi_judge::verify::{
@@ -117,10 +118,11 @@ mod suite {
         if let Some(ours) = ours(&mut report)?
             && !plan.compilers.is_empty()
         {
-            let plan = Plan::new(vec![ours], plan.compilers, flags);
+            let plan = Plan::new(vec![ours], plan.compilers, flags.clone());
             let prepared = plan.prepare(&|_, _, _| {}).map_err(|e| e.to_string())?;
             n += mutants(&prepared, bench.absent.is_empty(), &mut report)
                 .map_err(|e| e.to_string())?;
+            n += needless(plan.compilers, flags, &mut report)?;
         }
         report.note(format!("{:.1?} in all", start.elapsed()));
         let failed = report.failures().len();
@@ -258,6 +260,51 @@ mod suite {
         let text = std::fs::read_to_string(&path);
         let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
         read_text("aggregates.h", &text, "headers mutants", report)
+    }
+
+    /// A lowering that refuses everything, for what no signature of the header has, passes no case: not a plain one, nor one of which something
+    /// else is not lowered. Returns how many refusals are noticed.
+    fn needless(
+        compilers: Vec<Compiler>,
+        flags: Vec<String>,
+        report: &mut Report,
+    ) -> Result<usize, String> {
+        const ENGINE: &str = "headers refusals";
+        let text = "struct over { long x __attribute__((aligned(32))); };\n\
+                    int plain(int n);\nint takes(struct over o);\nint print(const char *format, ...);\n";
+        let Some(read) = read_text("refusals.h", text, ENGINE, report)? else {
+            return Ok(0);
+        };
+        let plan = Plan::new(vec![read], compilers, flags);
+        let prepared = plan.prepare(&|_, _, _| {}).map_err(|e| e.to_string())?;
+        let run = |mistake| prepared.run(mistake, &|_, _, _| {});
+        let right = run(Mistake::default()).map_err(|e| e.to_string())?;
+        for part in &right.parts {
+            report.outcome(ENGINE, "none", is_clean(&right, part));
+        }
+        let mistake = Mistake {
+            convention: Some(&cabi::X86_64_WIN64),
+            ..Mistake::default()
+        };
+        let wrong = run(mistake).map_err(|e| e.to_string())?;
+        let called = wrong.parts.iter().flat_map(|part| &part.called);
+        let mut n = 0;
+        for called in called {
+            let name = format!("{}, {}", called.case.name, called.direction.name());
+            let needless = |found: &Difference| found.why.starts_with("refused without need: ");
+            let outcome = match called.difference() {
+                Some(found) if needless(found) => Ok(()),
+                _ => Err(format!("{:?}", called.verdict)),
+            };
+            n += usize::from(outcome.is_ok());
+            report.outcome(ENGINE, &name, outcome);
+        }
+        // Two functions in both directions; of the variadic one there are calls with several lists of arguments.
+        let least = 6 * wrong.parts.len();
+        let enough = (n >= least).then_some(());
+        let enough = enough.ok_or_else(|| format!("{n} refusals, not {least}"));
+        report.outcome(ENGINE, "all", enough);
+        Ok(n)
     }
 
     /// No mismatch without a mistake, and one under each: with every judge, since gcc does not mind narrow arguments that nobody extended.

@@ -297,7 +297,7 @@ mod suite {
             right,
         ) {
             Ok(calls) => Outcome::Passed(calls),
-            Err(Stop::Refused(why)) => Outcome::Refused(why),
+            Err(Stop::Refused(why)) => Outcome::Refused(why.to_string()),
             // A block of the corpus says in expected.toml whose fault it is.
             Err(Stop::Failed(_)) if is_random(&case.name) && against_itself() => {
                 Outcome::Refused(THEIRS.to_owned())

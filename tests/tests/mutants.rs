@@ -225,7 +225,7 @@ mod suite {
         let profile = job.batch.judge.profile();
         match run_case(&ground, case, profile, index, job.direction, tell, twist) {
             Ok(calls) => Outcome::Passed(calls),
-            Err(Stop::Refused(why)) => Outcome::Refused(why),
+            Err(Stop::Refused(why)) => Outcome::Refused(why.to_string()),
             Err(Stop::Failed(why)) => Outcome::Failed(why),
         }
     }

@@ -12,19 +12,21 @@ use crate::graffiti::{Painter, Pattern};
 use crate::half::{Images, argument_types, has_result};
 use crate::judge::Judge;
 use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Reg, RetAbi, Type};
-use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Lowering, NotLowered};
 use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
 use crate::guard::{Rooms, Side};
 use crate::halves::{BUFFER, Halves, Promise, is_widened};
-use crate::jit::{Stop, Twist, VARIANTS, keeps_result};
+use crate::jit::{Refusal, Stop, Twist, VARIANTS, keeps_result};
 
 mod around;
 mod code;
 mod difference;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod together;
 
 use around::{check_call, check_return, check_widened};
@@ -187,28 +189,45 @@ fn every_variant(
 /// A refusal of what is not known to be refused is a failure: it hides a case.
 fn needed(fault: Fault, plan: &Plan, direction: Direction) -> Fault {
     match fault {
-        Fault::Refused(why) if !is_not_lowered_yet(plan, direction) => {
-            Difference::from(format!("refused without need: {why}")).into()
+        Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
+            Difference::from(format!("refused without need: {refusal}")).into()
         }
         fault => fault,
     }
 }
 
-/// What the lowering is known to refuse.
-fn is_not_lowered_yet(plan: &Plan, direction: Direction) -> bool {
+/// Whether the lowering is known to refuse this of a signature that `cabi` has places for.
+#[must_use]
+pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
+    match refusal {
+        Refusal::NotLowered { kind, .. } => is_not_lowered_yet(*kind, abi, direction),
+        // There is one for everything in `abi`.
+        Refusal::NoKnownRule(_) => false,
+        Refusal::Untried(_) => true,
+    }
+}
+
+/// Whether the lowering is known to refuse this kind of thing, and the signature has it.
+fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bool {
     let wide = |placed: &PlacedPart| matches!(placed.part.ty, PartType::V256 | PartType::V512);
     let third = |placed: &PlacedPart| matches!(placed.loc, Loc::Reg(Reg::Xmm2 | Reg::Xmm3));
-    let wide_argument = plan
-        .abi
-        .args
-        .iter()
-        .any(|arg| matches!(&arg.place, Place::Parts(parts) if parts.iter().any(wide)));
-    let wide_result = match &plan.abi.ret {
-        RetAbi::Parts(parts) => parts.iter().any(|placed| wide(placed) || third(placed)),
-        _ => false,
+    let result = match &abi.ret {
+        RetAbi::Parts(parts) => parts.as_slice(),
+        _ => &[],
     };
-    let definition = direction == Direction::Callee && plan.abi.variadic_count.is_some();
-    plan.abi.area_align > 16 || wide_argument || wide_result || definition
+    let wide_argument = || {
+        let mut places = abi.args.iter().map(|arg| &arg.place);
+        places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(wide)))
+    };
+    match kind {
+        NotLowered::OverAligned => abi.area_align > 16,
+        NotLowered::WideVector => wide_argument() || result.iter().any(wide),
+        NotLowered::ManyVectorResults => result.iter().any(third),
+        NotLowered::VariadicDefinition => {
+            direction == Direction::Callee && abi.variadic_count.is_some()
+        }
+        _ => false,
+    }
 }
 
 /// Whether the judge's caller and callee agree with each other about case `index`: if not, nobody can agree with both.
@@ -222,7 +241,8 @@ pub fn judge_agrees(
     index: usize,
 ) -> Result<(), Fault> {
     let sig = case.sig(profile);
-    let sig = sig.map_err(|error| Fault::Refused(error.to_string()))?;
+    let unasked = |why: String| Fault::Refused(Refusal::Untried(why));
+    let sig = sig.map_err(|error| unasked(error.to_string()))?;
     judge_agrees_under(ground, case, sig, index)
 }
 
@@ -236,7 +256,7 @@ pub fn judge_agrees_under(
     sig: FnSig,
     index: usize,
 ) -> Result<(), Fault> {
-    let unasked = |why: String| Fault::Refused(why);
+    let unasked = |why: String| Fault::Refused(Refusal::Untried(why));
     let plan =
         Plan::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
     let callee = ground.halves.callee(index);

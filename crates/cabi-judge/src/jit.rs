@@ -16,8 +16,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{
-    Arg, Bridge, Bridges, Callee, Entry, LowerError, Lowering, Piece, Ret, Returned, Values,
-    value_type,
+    Arg, Bridge, Bridges, Callee, Entry, LowerError, Lowering, NotLowered, Piece, Ret, Returned,
+    Values, value_type,
 };
 use clif_cabi_jit::Engine;
 
@@ -27,21 +27,46 @@ pub const VARIANTS: usize = 4;
 /// Why there is no code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stop {
-    /// The signature is one that is said not to be supported, for this reason.
-    Refused(String),
+    /// The signature is one that is said not to be supported.
+    Refused(Refusal),
     /// Anything else.
     Failed(String),
 }
 
+/// What is said not to be supported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The convention says where it goes, but it is not lowered.
+    NotLowered {
+        /// Which kind of thing.
+        kind: NotLowered,
+        /// In words.
+        why: &'static str,
+    },
+    /// No rule is known by which the compiler places it.
+    NoKnownRule(&'static str),
+    /// It was not tried, for this reason.
+    Untried(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLowered { why, .. } | Self::NoKnownRule(why) => f.write_str(why),
+            Self::Untried(why) => f.write_str(why),
+        }
+    }
+}
+
 impl From<LowerError> for Stop {
     fn from(error: LowerError) -> Self {
-        match error.cause() {
-            LowerError::Unsupported { why, .. }
-            | LowerError::Abi(cabi::Error::Unsupported { why, .. }) => {
-                Self::Refused((*why).to_owned())
-            }
-            _ => Self::Failed(error.to_string()),
-        }
+        let refusal = match (error.not_lowered(), error.cause()) {
+            (Some(kind), LowerError::Unsupported { why, .. }) => Refusal::NotLowered { kind, why },
+            (_, LowerError::Abi(cabi::Error::NoKnownRule { why, .. })) => Refusal::NoKnownRule(why),
+            _ => return Self::Failed(error.to_string()),
+        };
+        Self::Refused(refusal)
     }
 }
 

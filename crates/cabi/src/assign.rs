@@ -12,12 +12,17 @@ use crate::reg::{Bank, Reg};
 use crate::rules::{ArgFlags, Convention, CustomFn, Group, GroupKind, Part, PartType, Role, Rule};
 
 /// Why a value cannot be placed.
-pub(crate) struct NoPlace(pub(crate) &'static str);
+pub(crate) enum NoPlace {
+    /// The rules have no place for it, or cannot be run.
+    Rules(&'static str),
+    /// The compiler that is followed has a place for it that no rule says.
+    NoKnownRule(&'static str),
+}
 
 /// [`MAX_AREA`] in words.
 pub(crate) const TOO_MUCH_STACK: &str = "the arguments take more than 2 GiB of stack";
 
-const MISCOUNTED: NoPlace = NoPlace(
+const MISCOUNTED: NoPlace = NoPlace::NoKnownRule(
     "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
      describes where their parts go",
 );
@@ -28,7 +33,7 @@ const MAX_NESTING: u8 = 16;
 /// How often the rules of one value may go on with another list.
 const MAX_DELEGATIONS: u32 = 1 << 12;
 
-const TOO_DEEP: NoPlace = NoPlace(
+const TOO_DEEP: NoPlace = NoPlace::Rules(
     "lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 times",
 );
 
@@ -230,7 +235,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         // What is left to the back end goes to the stack part by part. That is where the whole would go, unless some of it does not.
         let only_words = group.size <= 8 * u64::from(n) && group.align <= 8;
         if usize::from(n) < group.parts.len() || !only_words {
-            return Err(NoPlace(
+            return Err(NoPlace::NoKnownRule(
                 "clang 18 and 19 take a record apart when it stands behind an __int128 that found one integer register left; no rule describes \
                  where its parts go",
             ));
@@ -305,7 +310,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         if let Some(place) = &self.custom {
             self.state = state;
             if !place.is_inside(state.area().0) {
-                return Outcome::Refused(NoPlace("a place outside the argument area"));
+                return Outcome::Refused(NoPlace::Rules("a place outside the argument area"));
             }
             return Outcome::Custom;
         }

@@ -51,6 +51,20 @@ pub enum Error {
         /// The target, where there is one.
         target: Option<String>,
     },
+    /// A type that `_Atomic` cannot be put before: compilers add padding, each its own.
+    InvalidAtomic {
+        /// The type, as C spells it.
+        ty: String,
+    },
+    /// A type that the policy's compiler places as no rule says that is known: passing it needs that compiler.
+    NoKnownRule {
+        /// The type, as C spells it.
+        ty: String,
+        /// What the compiler does.
+        why: &'static str,
+        /// The target or convention.
+        target: String,
+    },
     /// A type that has no place in the convention asked for.
     Unsupported {
         /// The type, as C spells it.
@@ -133,7 +147,13 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Unsupported { ty, why, target } => write!(f, "{ty}: {why} ({target})"),
+            Self::InvalidAtomic { ty } => write!(
+                f,
+                "{ty}: `_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes"
+            ),
+            Self::NoKnownRule { ty, why, target } | Self::Unsupported { ty, why, target } => {
+                write!(f, "{ty}: {why} ({target})")
+            }
             Self::InvalidSignature { why } => write!(f, "signature: {why}"),
             Self::StackAlign {
                 align,

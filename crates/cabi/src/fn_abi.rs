@@ -145,8 +145,9 @@ impl FnAbi {
     ///
     /// # Errors
     /// [`Error::DataModel`] for a type that was laid out for another data model than the target's and would be laid out otherwise for it,
-    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::InvalidSignature`] for what is no signature of C,
-    /// [`Error::InvalidAlign`] for a stack alignment that is none, [`Error::StackAlign`] for one below the convention's.
+    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::NoKnownRule`] for one the policy's compiler places by none,
+    /// [`Error::InvalidSignature`] for what is no signature of C, [`Error::InvalidAlign`] for a stack alignment that is none, [`Error::StackAlign`] for one
+    /// below the convention's.
     ///
     /// # Example
     /// ```
@@ -310,9 +311,21 @@ impl Walk<'_, '_, '_> {
                     group.kind = GroupKind::Memory;
                 }
                 let place = self.assigner.place(rules, group, role);
-                place.map_err(|NoPlace(why)| self.unsupported(ty, why))
+                place.map_err(|why| self.no_place(ty, &why))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    #[cold]
+    fn no_place(&self, ty: &Type, why: &NoPlace) -> Error {
+        match *why {
+            NoPlace::Rules(why) => self.unsupported(ty, why),
+            NoPlace::NoKnownRule(why) => Error::NoKnownRule {
+                ty: ty.to_string(),
+                why,
+                target: self.target.name().into(),
+            },
         }
     }
 
@@ -384,7 +397,7 @@ impl Walk<'_, '_, '_> {
             .tracer
             .note("no registers for the result: the caller passes a pointer (sret)");
         let place = self.assigner.place_sret(self.convention.args);
-        match place.map_err(|NoPlace(why)| self.unsupported(&self.sig.result, why))? {
+        match place.map_err(|why| self.no_place(&self.sig.result, &why))? {
             Some(pointer) => Ok(RetAbi::Indirect {
                 pointer,
                 echo: self.convention.sret_echo,

@@ -7,6 +7,7 @@
 //! Not here: names of typedefs (they do not travel), qualifiers, and C++ classes that are not trivial for calls (the front end
 //! passes a pointer instead).
 
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -433,7 +434,7 @@ impl Type {
     /// `_Atomic` of this type.
     ///
     /// # Errors
-    /// [`Error::InvalidType`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
+    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
     /// add padding, each its own).
     pub fn atomic(&self) -> Result<Self, Error> {
         let scalar = matches!(
@@ -442,10 +443,9 @@ impl Type {
         );
         let record = self.as_record().is_some() && self.size.is_power_of_two() && self.size <= 16;
         if !(scalar || record) {
-            return Err(Error::invalid_type(
-                self,
-                "`_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes",
-            ));
+            return Err(Error::InvalidAtomic {
+                ty: self.to_string(),
+            });
         }
         // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is not (`long long` on i386).
         let align = match u32::try_from(self.size) {

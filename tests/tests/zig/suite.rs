@@ -279,10 +279,10 @@ fn one(
         // What is not lowered is looked at where it is.
         Err(Fault::Refused(why)) => match FnAbi::new(&sig, &case.target) {
             Ok(abi) => match is_placed(ground.halves, direction, index, case, &abi) {
-                Ok(()) => Outcome::Refused(why),
+                Ok(()) => Outcome::Refused(why.to_string()),
                 Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
             },
-            Err(_) => Outcome::Refused(why),
+            Err(_) => Outcome::Refused(why.to_string()),
         },
         Err(fault) => {
             let itself = Direction::ALL

@@ -1,7 +1,7 @@
 //! What is wrong with a call, told so that a parent process and a report can make something of it.
 
 use crate::graffiti::{Pattern, hex};
-use crate::jit::Stop;
+use crate::jit::{Refusal, Stop};
 
 /// The value of a call that a failure is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,18 +106,18 @@ impl Difference {
 /// Why a case did not pass.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// The lowering says that it does not support it, for this reason.
-    Refused(String),
+    /// `cabi` or the lowering says that it does not support it.
+    Refused(Refusal),
     /// Anything else.
     Failed(Difference),
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Refused(why) => why,
-            Self::Failed(difference) => &difference.why,
-        })
+        match self {
+            Self::Refused(why) => why.fmt(f),
+            Self::Failed(difference) => f.write_str(&difference.why),
+        }
     }
 }
 

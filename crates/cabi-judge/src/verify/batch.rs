@@ -415,7 +415,7 @@ impl Job<'_> {
         };
         match result {
             Ok(n) => Outcome::Passed(n),
-            Err(Fault::Refused(why)) => Outcome::Refused(why),
+            Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
             Err(Fault::Failed(difference)) => Outcome::Failed(difference.line()),
         }
     }
@@ -499,7 +499,7 @@ fn ask_themselves(
         };
         match interop::judge_agrees_under(&ground, case, sig, index) {
             Ok(()) => Outcome::Passed(1),
-            Err(Fault::Refused(why)) => Outcome::Refused(why),
+            Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
             Err(Fault::Failed(difference)) => Outcome::Failed(difference.why),
         }
     };

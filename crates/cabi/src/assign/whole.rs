@@ -169,14 +169,14 @@ impl Assigner<'_, '_> {
     /// Takes `bytes` bytes of the area, aligned to `align`.
     fn stack(&mut self, bytes: u64, slot: Slot, align: u32) -> Result<u64, NoPlace> {
         if check_align(align.max(1)).is_err() {
-            return Err(NoPlace(
+            return Err(NoPlace::Rules(
                 "an alignment that is no power of two, or greater than any type may ask for",
             ));
         }
         slot.shadow.iter().for_each(|reg| self.state.take(*reg));
         self.state
             .take_stack(bytes, slot.size, align)
-            .ok_or(NoPlace(TOO_MUCH_STACK))
+            .ok_or(NoPlace::Rules(TOO_MUCH_STACK))
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
@@ -225,7 +225,7 @@ impl Assigner<'_, '_> {
     /// Gives each lane a register, all that are left of `regs`, then a slot.
     fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         if slot == 0 {
-            return Err(NoPlace("a rule gives its lanes slots of no bytes"));
+            return Err(NoPlace::Rules("a rule gives its lanes slots of no bytes"));
         }
         let last = regs.iter().rposition(|reg| !self.state.is_free(*reg));
         let regs = regs

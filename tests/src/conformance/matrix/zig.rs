@@ -205,7 +205,7 @@ fn observed(
         Ok(n) => Outcome::Passed(n),
         Err(Fault::Failed(difference)) => Outcome::Failed(difference.why),
         Err(Fault::Refused(why)) => match is_placed(ground.halves, direction, index, case, &abi) {
-            Ok(()) => Outcome::Refused(why),
+            Ok(()) => Outcome::Refused(why.to_string()),
             Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
         },
     }

@@ -305,7 +305,7 @@ fn lowerable(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Err
 }
 
 pub(super) fn unsupported(ty: &Type, why: &'static str) -> Error {
-    Error::Unsupported {
+    Error::NoKnownRule {
         ty: ty.to_string(),
         why,
         target: X86_64_SYSV.name.to_string(),
