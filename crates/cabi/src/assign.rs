@@ -138,19 +138,21 @@ impl<'t, 'v> Assigner<'t, 'v> {
         let was_miscounted = self.state.miscounted;
         let mut placed = Placed::new();
         for part in &group.parts {
-            match self.run(rules, value, Some(part.ty), 0) {
+            let outcome = self.run(rules, value, Some(part.ty), 0);
+            if group.may_split
+                && let Outcome::Whole(rule, _, ty) = outcome
+                && let Some(slot) = Slot::of(rule)
+            {
+                let ty = ty.unwrap_or(part.ty);
+                placed.push(self.part_on_stack(part, ty, group.align, slot)?);
+                continue;
+            }
+            match outcome {
                 Outcome::Located(loc, ty) => {
                     placed.push(PlacedPart {
                         part: Part { ty, ..*part },
                         loc,
                     });
-                }
-                Outcome::Whole(rule, _, ty)
-                    if group.may_split
-                        && let Some(slot) = Slot::of(rule) =>
-                {
-                    let ty = ty.unwrap_or(part.ty);
-                    placed.push(self.part_on_stack(part, ty, group.align, slot)?);
                 }
                 // It was given the state as it was before the group, and what it made of it stands.
                 Outcome::Custom => return Ok(self.custom.take()),
