@@ -78,9 +78,9 @@ fn members_of_a_union() {
         small,
         Type::array(&Type::F32, 0).unwrap(),
     ] {
-        is_quick("a union", || many(RecordBuilder::union("u"), 60_000, &ty));
+        is_quick("a union", || many(RecordBuilder::union("u"), 15_000, &ty));
         is_quick("a structure", || {
-            many(RecordBuilder::structure("s"), 60_000, &ty)
+            many(RecordBuilder::structure("s"), 15_000, &ty)
         });
     }
     is_quick("a union of structures", || {
@@ -96,7 +96,7 @@ fn members_of_a_union() {
     });
     is_quick("a deep union of vectors", || {
         let vector = Type::vector(&Type::F32, 4).unwrap();
-        let mut ty = many(RecordBuilder::union("u"), 60_000, &vector);
+        let mut ty = many(RecordBuilder::union("u"), 15_000, &vector);
         for _ in 0..60 {
             ty = RecordBuilder::union("w")
                 .field("m", ty)
