@@ -82,7 +82,10 @@ impl Call {
     pub(crate) fn run(&self) -> Result<String, String> {
         match &self.progress {
             None => child::run(&self.function),
-            Some(progress) => self.call(progress),
+            Some(progress) => {
+                crate::end_with_parent();
+                self.call(progress)
+            }
         }
     }
 

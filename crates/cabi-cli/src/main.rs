@@ -96,3 +96,13 @@ fn complain(message: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
     anstream::eprintln!("{red}cabi:{red:#} {message}");
 }
+
+/// Has this process, which another of this command has started, end with it.
+pub(crate) fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // Where it cannot be asked for, the child goes on without.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
+}

@@ -5,7 +5,7 @@ pub(crate) mod check;
 use std::path::Path;
 
 use cabi::{Policy, RecordRules, Target};
-use cabi_header::{Header, Options, Prototype, Written};
+use cabi_header::{Header, Options, Prototype};
 use clap::Args;
 
 const HEADING: &str = "Reading C";
@@ -81,7 +81,14 @@ fn place(header: &Header, name: &str) -> String {
 /// # Errors
 /// That it is not `wanted`, by its triple or by an option that changes widths.
 pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target, String> {
-    let triple = header.target.parse();
+    // clang adds a version to some names, `msvc19.33.0`, which those of triples do not have.
+    let unversioned = header
+        .target
+        .trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let triple = header.target.parse().or_else(|e| match unversioned {
+        name if name.ends_with("-msvc") => name.parse(),
+        _ => Err(e),
+    });
     let triple = triple.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
     let read = Target::new(&triple).map_err(|e| e.to_string())?;
     let target = wanted.unwrap_or(&read);
@@ -127,9 +134,8 @@ pub(crate) fn policy(text: &str) -> Result<Policy, String> {
 
 /// A prototype as C declares it, near enough to be recognized.
 pub(crate) fn declaration(prototype: &Prototype) -> String {
-    let ret = spelling(&prototype.written_ret).unwrap_or_else(|| prototype.ret.to_string());
-    let space = if ret.ends_with('*') { "" } else { " " };
-    format!("{ret}{space}{}{}", prototype.name, parameters(prototype))
+    let function = format!("{}{}", prototype.name, parameters(prototype));
+    declared(&prototype.spelled_ret, &function)
 }
 
 /// The parameters as C declares them, in parentheses.
@@ -144,33 +150,33 @@ pub(crate) fn parameters(prototype: &Prototype) -> String {
     format!("({})", params.join(", "))
 }
 
-/// Parameter `i`, with what it points to where the header says it; empty if there is none.
+/// Parameter `i` as it is declared; empty if there is none.
 pub(crate) fn parameter(prototype: &Prototype, i: usize) -> String {
     let Some((name, ty)) = prototype.params.get(i) else {
         return String::new();
     };
-    let written = prototype.written_params.get(i).and_then(spelling);
-    let ty = written.unwrap_or_else(|| ty.to_string());
-    match name {
-        Some(name) if ty.ends_with('*') => format!("{ty}{name}"),
-        Some(name) => format!("{ty} {name}"),
-        None => ty,
-    }
+    let ty = match prototype.spelled_params.get(i) {
+        // What C++ passes by reference is a pointer, which the declaration does not spell.
+        Some(spelled) if prototype.by_reference.contains(&i) => format!("{spelled} &"),
+        Some(spelled) => spelled.clone(),
+        None => ty.to_string(),
+    };
+    declared(&ty, name.as_deref().unwrap_or_default())
 }
 
-/// A type as C spells it, unless that would need a declarator around a name.
-fn spelling(written: &Written) -> Option<String> {
-    Some(match written {
-        Written::Void => "void".into(),
-        Written::Char => "char".into(),
-        Written::Float32 => "_Float32".into(),
-        Written::Named(name) => name.clone(),
-        Written::Type(ty) => ty.to_string(),
-        Written::Pointer(to) => {
-            let to = spelling(to)?;
-            let space = if to.ends_with('*') { "" } else { " " };
-            format!("{to}{space}*")
+/// `name` as a declaration of the type `ty`: where a pointer to a function or an array is spelled, the name is inside.
+fn declared(ty: &str, name: &str) -> String {
+    if name.is_empty() {
+        return ty.to_owned();
+    }
+    match ty.find("(*") {
+        Some(at) => {
+            let stars = ty.get(at + 1..).unwrap_or_default();
+            let end = at + 1 + stars.len() - stars.trim_start_matches('*').len();
+            let (before, after) = ty.split_at(end);
+            format!("{before}{name}{after}")
         }
-        _ => return None,
-    })
+        None if ty.ends_with(['*', '&']) => format!("{ty}{name}"),
+        None => format!("{ty} {name}"),
+    }
 }

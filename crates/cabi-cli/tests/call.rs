@@ -100,7 +100,7 @@ fn messages_name_parameter_and_type() {
         ),
         (
             &["stdio.h", "printf"],
-            "printf takes at least 1 argument, (char *__format, ...), and 0 are given",
+            "printf takes at least 1 argument, (const char *__format, ...), and 0 are given",
         ),
         (
             &["stdlib.h", "abs", "1.5"],
@@ -115,6 +115,14 @@ fn messages_name_parameter_and_type() {
             "argument 1 (int __x): an integer is expected, not a string",
         ),
         (
+            &["stdlib.h", "labs", "1.5"],
+            "argument 1 (long __x): an integer",
+        ),
+        (
+            &["stdlib.h", "qsort", "NULL", "0", "0", "1"],
+            "argument 4 (__compar_fn_t __compar): NULL",
+        ),
+        (
             &["stdlib.h", "abs", "nope"],
             "argument 1 (int __x): nope: clang says: use of undeclared identifier 'nope'",
         ),
@@ -124,11 +132,11 @@ fn messages_name_parameter_and_type() {
         ),
         (
             &["string.h", "strlen", "7"],
-            "argument 1 (char *__s): NULL, a string or &(type){...} is expected",
+            "argument 1 (const char *__s): NULL, a string or &(type){...} is expected",
         ),
         (
             &["string.h", "strlen", "\"x"],
-            "argument 1 (char *__s): \"x: the closing \" is missing",
+            "argument 1 (const char *__s): \"x: the closing \" is missing",
         ),
         (
             &["complex.h", "cabs", "{1, 2, 3}"],

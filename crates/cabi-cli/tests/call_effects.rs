@@ -340,3 +340,35 @@ fn what_pointers_point_to_is_shown() {
         assert_eq!(clean, *expected, "{args:?}");
     }
 }
+
+#[test]
+fn a_killed_call_leaves_nothing() {
+    if !libclang() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let own = std::process::Command::new(env!("CARGO_BIN_EXE_cabi"))
+        .args(["call", "-i", "unistd.h", "sleep", "4321"])
+        .env("TMPDIR", scratch.path())
+        .spawn();
+    let mut own = own.unwrap();
+    let calls = || {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines
+            .filter(|line| line.ends_with(b"sleep\x004321\0"))
+            .count()
+    };
+    let wait_for = |count| {
+        let start = std::time::Instant::now();
+        while calls() != count {
+            assert!(start.elapsed().as_secs() < 60, "{} calls", calls());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    wait_for(2);
+    own.kill().unwrap();
+    own.wait().unwrap();
+    wait_for(0);
+    assert!(std::fs::read_dir(scratch.path()).unwrap().next().is_none());
+}

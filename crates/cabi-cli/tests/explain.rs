@@ -124,6 +124,8 @@ fn arguments_for_clang_decide_the_target() {
         let message = refusal(&[&["explain", declaration], &LINUX[..], args].concat());
         assert!(message.contains("another target"), "{message}");
     }
+    let msvc = ["--target", "x86_64-pc-windows-msvc"];
+    assert!(summary(&[&[declaration], &msvc[..]].concat()).contains("rcx"));
     let windows = summary(&[declaration, "--", "--target=x86_64-windows-gnu"]);
     assert!(windows.contains("rcx"), "{windows}");
     let both = [

@@ -554,3 +554,24 @@ fn what_a_killed_run_leaves_is_gone_with_the_next_one() {
     assert_eq!(run("own.h").wait().unwrap().code(), Some(0));
     assert!(is_empty());
 }
+
+/// Each compiler applies and ignores `transparent_union` by rules of its own, and passes what it applies it to by rules of its own.
+#[test]
+fn transparent_unions_are_passed_as_the_compiler_passes_them() {
+    let folder = folder();
+    let header = "
+        typedef union { __int128 n; } wide __attribute__((transparent_union));
+        typedef union { __int128 n; long parts[2]; } halves __attribute__((transparent_union));
+        typedef union { int *i; float *f; } pointer __attribute__((transparent_union));
+        void take(long, long, long, long, long, wide, long, long);
+        void split(long, long, long, long, long, halves, long, long);
+        int any(pointer, double);
+    ";
+    std::fs::write(folder.path().join("transparent.h"), header).unwrap();
+    for cc in ["gcc", clang()] {
+        if here(cc) {
+            let run = verify(folder.path(), &["--cc", cc, "transparent.h"]);
+            printed(&run, 0);
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! a result is printed or its loss is an error.
 
 use std::fs;
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 /// How far the child came.
@@ -31,22 +32,59 @@ pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), St
         .map_err(|e| format!("the result cannot be written to {}: {e}", path.display()))
 }
 
+/// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone with its readers, whatever ends them;
+/// the child reaches it through a descriptor of the parent, which the function called cannot close.
+struct Shared {
+    #[cfg(target_os = "linux")]
+    file: fs::File,
+    #[cfg(not(target_os = "linux"))]
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Shared {
+    #[cfg(target_os = "linux")]
+    fn new() -> io::Result<Self> {
+        use std::os::fd::AsRawFd;
+        let file = tempfile::tempfile()?;
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        Ok(Self {
+            file,
+            path: path.into(),
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn new() -> io::Result<Self> {
+        let file = tempfile::NamedTempFile::new()?;
+        let path = file.path().to_owned();
+        Ok(Self { file, path })
+    }
+
+    fn read(&mut self) -> io::Result<String> {
+        let mut text = String::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
+
 /// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
 /// That the call of `function` ended the child. Where the child has said itself what is wrong, the message is empty.
 pub(crate) fn run(function: &str) -> Result<String, String> {
-    let progress = tempfile::NamedTempFile::new().map_err(|e| format!("temporary file: {e}"))?;
+    let mut progress = Shared::new().map_err(|e| format!("temporary file: {e}"))?;
     let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
     let mut words = std::env::args_os().skip(1);
     let status = Command::new(&own)
         .args(words.next())
         .arg("--progress")
-        .arg(progress.path())
+        .arg(&progress.path)
         .args(words)
         .status()
         .map_err(|e| format!("{}: {e}", own.display()))?;
-    let reached = fs::read_to_string(progress.path()).unwrap_or_default();
+    let reached = progress.read().unwrap_or_default();
     if reached == Progress::Calling.word() {
         return Err(format!("{function} {}", not_returned(status)));
     }

@@ -32,6 +32,7 @@ pub(crate) struct ReadC {
 impl ReadC {
     pub(crate) fn run(&self) -> Result<String, String> {
         limit_memory();
+        crate::end_with_parent();
         let mut text = String::new();
         let read = std::io::stdin().read_to_string(&mut text);
         read.map_err(|e| format!("standard input: {e}"))?;

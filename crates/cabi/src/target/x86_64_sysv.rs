@@ -70,6 +70,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
     }
     let align = ty.canonical_align();
+    let declared = ty;
     let ty = as_passed(ty, cx.role);
     // An explanation shows each merge.
     if let Some(plain) = ty.as_plain()
@@ -113,7 +114,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         && group.kind == GroupKind::Memory
         && is_int128_vector(ty)
         && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT);
-    let int128 = matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
+    // clang passes a transparent union that finds no registers as a record in memory, whatever its first member is.
+    let int128 = matches!(declared.as_scalar(), Some(Scalar::Int { bits: 128, .. }));
     if int128 && cx.role != Role::Result && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.uses_up = ARG_GPRS;
     }
