@@ -22,7 +22,7 @@ mod suite {
     use std::process::ExitCode;
 
     use cabi::Policy;
-    use cabi_judge::automaton::drive::{Drive, Driven};
+    use cabi_judge::automaton::drive::{AGAINST_ITSELF, Aside, Drive, Driven};
     use cabi_judge::judge::{Bench, Judge};
     use cabi_judge::report::Report;
     use cabi_judge::verify::Compiler;
@@ -34,6 +34,17 @@ mod suite {
 
     /// Every so many in a control.
     const IN_CONTROLS: usize = 96;
+
+    /// Every so many with a compiler whose every call is slow.
+    const IN_WRAPPED: usize = 203;
+
+    const ZEROS: &str = r#"#!/bin/sh
+case "$1" in *as) for file in "$@"; do case "$file" in *.s)
+  awk '/^[A-Za-z_.0-9]+:/ { if ($0 !~ /^\./) inside = ($0 ~ /^f[0-9]*:/) }
+       /^\tret/ && inside { print "\txorl %eax, %eax\n\tpxor %xmm0, %xmm0" } { print }' \
+    "$file" > "$file.zero" && cat "$file.zero" > "$file" && rm "$file.zero";; esac; done;; esac
+exec "$@"
+"#;
 
     /// Mistakes that assignment shows.
     const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
@@ -77,6 +88,10 @@ mod suite {
         }
         for aside in &driven.aside {
             let case = format!("{} {}", aside.transition, aside.ty);
+            if aside.key == AGAINST_ITSELF {
+                report.outcome(name, &case, Err(format!("{}: {}", aside.key, aside.why)));
+                continue;
+            }
             report.not_run(name, &case, &format!("{}: {}", aside.key, aside.why));
         }
         for found in &driven.found {
@@ -86,14 +101,15 @@ mod suite {
         for transition in driven.undriven() {
             report.outcome(name, &transition.to_string(), Err("not driven".to_owned()));
         }
-        let outcome = match driven.is_clean() {
+        let outcome = match driven.is_clean(false) {
             true => Ok(()),
             false => Err(format!("{} of {}", driven.both(), driven.wanted)),
         };
         report.outcome(name, "every sixteenth transition", outcome);
         drop(driven);
         broken(name, &mut drive, report)?;
-        disguised(judge, report)
+        disguised(judge, report)?;
+        inconsistent(judge, report)
     }
 
     /// A drive that must find a difference.
@@ -116,6 +132,42 @@ mod suite {
             };
             caught(name, mutant.name, drive, report)?;
         }
+        Ok(())
+    }
+
+    /// A compiler whose functions return zeros, whoever calls them, disagrees with itself: that is shown by a program, and is no success. Between
+    /// the compiler proper and the assembler the code is changed.
+    fn inconsistent(judge: &Judge, report: &mut Report) -> Result<(), String> {
+        if judge.name() != "gcc" {
+            return Ok(());
+        }
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let path = folder.path().join("zero.sh");
+        std::fs::write(&path, ZEROS).map_err(|error| error.to_string())?;
+        let wrapper = format!("sh,{}", path.display());
+        let drive = drive(judge.with_flags(&["-wrapper", &wrapper]), None, IN_WRAPPED)?;
+        let driven = play(&drive)?;
+        let is_shown = |aside: &Aside| {
+            let program = aside.program.as_deref().unwrap_or_default();
+            let of_results = ["result, byte ", "the program ends with signal"];
+            // One that crashes looks for its result at the address zero.
+            of_results.iter().any(|why| aside.why.starts_with(why))
+                && program.contains("#ifdef CALLEE")
+        };
+        let (n, shown) = (
+            driven.inconsistent().count(),
+            driven.inconsistent().all(is_shown),
+        );
+        let outcome = match n > 0 && shown && !driven.is_clean(false) {
+            true => Ok(()),
+            false => Err(format!(
+                "{n} shown: {:?}; {} differ: {:?}",
+                driven.inconsistent().find(|aside| !is_shown(aside)),
+                driven.found.len(),
+                driven.found.first().map(|found| &found.difference.why)
+            )),
+        };
+        report.outcome("gcc control", "returns zeros", outcome);
         Ok(())
     }
 

@@ -30,8 +30,8 @@ mod prototypes;
 use batch::{BATCH, Batch, Calls, Loaded};
 pub use batch::{Called, Mistake, Verdict, Way};
 pub use error::VerifyError;
-pub(crate) use itself::show;
 pub use itself::{MOST, Shown};
+pub(crate) use itself::{show, show_all};
 pub use known::{known_bug, known_bugs};
 pub(crate) use left_out::refusal;
 pub use left_out::{

@@ -10,7 +10,7 @@ use cabi_judge::interop::Direction;
 use cabi_judge::verify::{Called, Verdict, Way};
 use serde_json::{Value as Json, json};
 
-use super::report::{in_full, policy_name};
+use super::report::{in_full, indented, policy_name};
 use super::{Verify, files, plan};
 use crate::compilers::Absent;
 use crate::xml::escape;
@@ -34,13 +34,14 @@ pub(super) fn found(verify: &Verify) -> Result<bool, String> {
         drives.iter().map(|drive| drive.run(&plan::bar())).collect();
     let all = all.map_err(|e| e.to_string())?;
     if let Some(path) = &verify.json {
-        files::write(path, &as_json(&all))?;
+        files::write(path, &as_json(&all, verify.allow_self_inconsistent))?;
     }
     if let Some(path) = &verify.junit {
-        files::write(path, &as_junit(&all))?;
+        files::write(path, &as_junit(&all, verify.allow_self_inconsistent))?;
     }
     crate::write_out(&as_text(&all, &absent))?;
-    Ok(all.iter().all(Driven::is_clean))
+    let allowed = verify.allow_self_inconsistent;
+    Ok(all.iter().all(|driven| driven.is_clean(allowed)))
 }
 
 fn as_text(all: &[Driven<'_>], absent: &Absent) -> String {
@@ -83,6 +84,7 @@ fn one(text: &mut String, driven: &Driven<'_>) {
         let _ = writeln!(text, "  not run: shape {shape}: {why}");
     }
     set_aside(text, &driven.aside);
+    itself(text, driven);
     differences(text, driven);
     let undriven: Vec<String> = driven.undriven().map(|t| t.to_string()).collect();
     if driven.stopped {
@@ -91,12 +93,18 @@ fn one(text: &mut String, driven: &Driven<'_>) {
         let _ = writeln!(text, "  NOT DRIVEN {}: {first}; ..", undriven.len());
     }
     let (n, both) = (driven.found.len(), driven.both().covered());
-    let _ = writeln!(
+    let _ = write!(
         text,
         "  both directions: transitions {both}/{}, {n} difference{}",
         driven.wanted.total(),
         if n == 1 { "" } else { "s" }
     );
+    match driven.inconsistent().count() {
+        0 => text.push('\n'),
+        n => {
+            let _ = writeln!(text, ", {n} in which the compiler disagrees with itself");
+        }
+    }
 }
 
 /// Who calls whom.
@@ -107,6 +115,31 @@ fn words(way: Way, direction: Direction) -> &'static str {
         (Way::Cranelift, Direction::Call) => "our code calls C",
         (Way::Cranelift, Direction::Callee) => "C calls our code",
     }
+}
+
+/// In what the compiler disagrees with itself, with the program that shows the first.
+fn itself(text: &mut String, driven: &Driven<'_>) {
+    for (i, aside) in driven.inconsistent().enumerate().take(LISTED) {
+        let _ = writeln!(text, "  SELF-INCONSISTENT {}", inconsistent(aside));
+        if let (0, Some(program)) = (i, &aside.program) {
+            indented(text, "reproduction, repro.c", program);
+        }
+    }
+    let more = driven.inconsistent().count().saturating_sub(LISTED);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more: --json lists all");
+    }
+}
+
+/// That the compiler disagrees with itself, as one line.
+fn inconsistent(aside: &Aside) -> String {
+    let Aside {
+        transition,
+        ty,
+        why,
+        ..
+    } = aside;
+    format!("{transition}, `{ty}`: a program of which the compiler builds both sides: {why}")
 }
 
 /// What was tried with another type, by kind of reason and type.
@@ -177,7 +210,7 @@ fn line(found: &Found) -> String {
     )
 }
 
-fn as_json(all: &[Driven<'_>]) -> String {
+fn as_json(all: &[Driven<'_>], allow_itself: bool) -> String {
     let judges = all.iter().map(|driven| {
         let compiler = driven.drive.compiler();
         let absent = driven.drive.shapes_absent();
@@ -189,6 +222,7 @@ fn as_json(all: &[Driven<'_>]) -> String {
                 "type": aside.ty,
                 "kind": aside.key,
                 "reason": aside.why,
+                "reproduction": aside.program,
             })
         });
         json!({
@@ -204,7 +238,7 @@ fn as_json(all: &[Driven<'_>]) -> String {
             "differences": driven.found.iter().map(found_json).collect::<Vec<_>>(),
         })
     });
-    let clean = all.iter().all(Driven::is_clean);
+    let clean = all.iter().all(|driven| driven.is_clean(allow_itself));
     let all = json!({ "clean": clean, "judges": judges.collect::<Vec<_>>() });
     format!("{all:#}\n")
 }
@@ -242,11 +276,14 @@ fn found_json(found: &Found) -> Json {
 }
 
 /// A suite per compiler: a case per way and direction, and one per difference.
-fn as_junit(all: &[Driven<'_>]) -> String {
+fn as_junit(all: &[Driven<'_>], allow_itself: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for driven in all {
         let class = escape(&name(driven));
         let mut failures: Vec<String> = driven.found.iter().map(line).collect();
+        if !allow_itself {
+            failures.extend(driven.inconsistent().map(inconsistent));
+        }
         failures.extend(driven.undriven().map(|t| format!("{t}: not driven")));
         let _ = writeln!(
             text,

@@ -297,7 +297,7 @@ pub(super) fn in_full(
     }
 }
 
-fn indented(text: &mut String, title: &str, body: &str) {
+pub(super) fn indented(text: &mut String, title: &str, body: &str) {
     let _ = writeln!(text, "    {title}:");
     for line in body.lines() {
         let line = format!("      {line}");

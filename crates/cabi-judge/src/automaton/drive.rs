@@ -21,7 +21,7 @@ use crate::case::Case;
 use crate::interop::{Difference, Direction, all_settings};
 use crate::judge::{feature_flags, needs};
 use crate::verify::batch::{Called, Mistake, Verdict, Way};
-use crate::verify::{Compiler, Progress, VerifyError};
+use crate::verify::{Compiler, NOT_SHOWN, Progress, Shown, VerifyError};
 
 mod functions;
 mod play;
@@ -109,16 +109,20 @@ pub struct Aside {
     pub key: &'static str,
     /// The reason.
     pub why: String,
+    /// The program that shows it, where the compiler disagrees with itself.
+    pub program: Option<String>,
 }
 
 /// `FnAbi` has no place for something in the signature.
 pub const REFUSED_HERE: &str = "refused by the rules";
 /// The compiler refuses the function.
 pub const REFUSED_THERE: &str = crate::verify::REFUSED;
-/// The compiler's own caller and callee disagree.
+/// The compiler's own caller and callee disagree, as a program shows: a failure.
 pub const AGAINST_ITSELF: &str = crate::verify::AGAINST_ITSELF;
+/// They do, which is a known bug of the compiler.
+pub const KNOWN_BUG: &str = crate::verify::KNOWN_BUG;
 /// Kinds of reasons for which functions are set aside.
-pub const KEYS: [&str; 3] = [REFUSED_HERE, REFUSED_THERE, AGAINST_ITSELF];
+pub const KEYS: [&str; 4] = [REFUSED_HERE, REFUSED_THERE, AGAINST_ITSELF, KNOWN_BUG];
 
 /// What came of a drive.
 #[derive(Debug)]
@@ -321,13 +325,24 @@ impl<'a> Driven<'a> {
         Ok(())
     }
 
-    /// Takes what became of `function` in one way and direction; whether it can be judged.
-    fn take(&mut self, function: &Function, way: Way, called: Called) -> bool {
+    /// Takes what became of `function` in one way and direction; whether it can be judged. `shown`: by what the compiler disagrees with itself.
+    fn take(
+        &mut self,
+        function: &Function,
+        way: Way,
+        mut called: Called,
+        shown: Option<Shown>,
+    ) -> bool {
         let (transition, direction) = (function.transition, called.direction);
         let of = |leg: &&mut Leg| (leg.way, leg.direction) == (way, direction);
         let Some(leg) = self.legs.iter_mut().find(of) else {
             return true;
         };
+        if let (Verdict::AgainstItself(difference), None) = (&called.verdict, &shown) {
+            let mut difference = difference.clone();
+            difference.why.push_str(NOT_SHOWN);
+            called.verdict = Verdict::Differs(difference);
+        }
         match called.verdict {
             Verdict::Passed(_) => leg.passed.mark(transition),
             Verdict::NotLowered(why) => leg.not_lowered.entry(why).or_default().mark(transition),
@@ -343,8 +358,10 @@ impl<'a> Driven<'a> {
                     difference,
                 });
             }
-            Verdict::AgainstItself(difference) => {
-                self.set_aside(function, AGAINST_ITSELF, difference.why);
+            Verdict::AgainstItself(_) => {
+                if let Some(shown) = shown {
+                    self.set_aside_by(function, shown);
+                }
                 return false;
             }
         }
@@ -352,11 +369,31 @@ impl<'a> Driven<'a> {
     }
 
     fn set_aside(&mut self, function: &Function, key: &'static str, why: String) {
+        self.put_aside(function, key, why, None);
+    }
+
+    /// Sets a function aside in which the compiler disagrees with itself.
+    fn set_aside_by(&mut self, function: &Function, shown: Shown) {
+        let (key, why) = match shown.known {
+            Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
+            None => (AGAINST_ITSELF, shown.says),
+        };
+        self.put_aside(function, key, why, Some(shown.program));
+    }
+
+    fn put_aside(
+        &mut self,
+        function: &Function,
+        key: &'static str,
+        why: String,
+        program: Option<String>,
+    ) {
         let aside = Aside {
             transition: function.transition,
             ty: function.ty(),
             key,
             why,
+            program,
         };
         if self.aside.last() != Some(&aside) {
             self.aside.push(aside);
@@ -395,9 +432,19 @@ impl<'a> Driven<'a> {
         })
     }
 
-    /// Whether everything was driven, without a difference.
+    /// In what the compiler disagrees with itself, and not by a known bug.
+    pub fn inconsistent(&self) -> impl Iterator<Item = &Aside> {
+        self.aside
+            .iter()
+            .filter(|aside| aside.key == AGAINST_ITSELF)
+    }
+
+    /// Whether everything was driven, without a difference. In some of it the compiler may disagree with itself if `allow_itself` says so.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.found.is_empty() && !self.stopped && self.undriven().next().is_none()
+    pub fn is_clean(&self, allow_itself: bool) -> bool {
+        self.found.is_empty()
+            && !self.stopped
+            && (allow_itself || self.inconsistent().next().is_none())
+            && self.undriven().next().is_none()
     }
 }

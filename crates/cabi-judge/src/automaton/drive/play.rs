@@ -1,13 +1,15 @@
 //! The calls of a drive: halves compiled, then every function by images of registers and stack, then by Cranelift.
 
+use std::collections::BTreeMap;
+
 use cabi::{FnAbi, Policy};
 
 use super::functions::{Function, Sheet};
 use super::{Drive, Driven, REFUSED_HERE, REFUSED_THERE, Way};
 use crate::automaton::Transition;
 use crate::case::Case;
-use crate::verify::batch::{self, Batch, Called, Calls, Loaded};
-use crate::verify::{Compiler, Progress, VerifyError, refusal};
+use crate::verify::batch::{self, Batch, Called, Calls, Loaded, Verdict};
+use crate::verify::{Compiler, MOST, Progress, Shown, VerifyError, refusal, show_all};
 
 /// Makes all calls of `sheets`. What is to be tried with another type comes back, with that type's turn.
 pub(super) fn play(
@@ -31,7 +33,7 @@ pub(super) fn play(
     } = *driven.drive;
     let before = driven.found.len();
     let probed = batch::probe(&loaded, mistake, at_once, progress)?;
-    take(driven, sheets, &loaded, Way::Images, probed, &mut again);
+    take(driven, sheets, &loaded, Way::Images, probed, &mut again)?;
     let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
     if driven.found.len() - before > n {
         // More than half of both directions.
@@ -45,7 +47,7 @@ pub(super) fn play(
         at_once,
     };
     let called = batch::call(&loaded, &calls, progress)?;
-    take(driven, sheets, &loaded, Way::Cranelift, called, &mut again);
+    take(driven, sheets, &loaded, Way::Cranelift, called, &mut again)?;
     Ok(again.0)
 }
 
@@ -57,16 +59,46 @@ fn take(
     way: Way,
     all: Vec<Vec<Called>>,
     again: &mut Again,
-) {
+) -> Result<(), VerifyError> {
     for (loaded, called) in loaded.iter().zip(all) {
+        let level = sheets.get(loaded.batch).map(|sheet| sheet.level);
+        let mut shown = shown_by(driven, level, &called)?;
         for called in called {
+            let shown = shown.remove(&called.case.function.name);
             if let Some(function) = function(sheets, loaded.batch, &called.case)
-                && !driven.take(function, way, called)
+                && !driven.take(function, way, called, shown)
             {
                 again.push(function);
             }
         }
     }
+    Ok(())
+}
+
+/// The programs that show in what the compiler of `level` disagrees with itself, by the names of functions. Of one run there are at most
+/// [`MOST`]: the rest are differences like any other.
+fn shown_by(
+    driven: &Driven<'_>,
+    level: Option<usize>,
+    called: &[Called],
+) -> Result<BTreeMap<String, Shown>, VerifyError> {
+    let Some(level) = level.and_then(|at| driven.drive.levels().nth(at)) else {
+        return Ok(BTreeMap::new());
+    };
+    let left = MOST.saturating_sub(driven.inconsistent().count());
+    let is_itself = |called: &&Called| matches!(called.verdict, Verdict::AgainstItself(_));
+    let cases = called.iter().filter(is_itself).map(|called| &called.case);
+    let cases: BTreeMap<&str, &Case> = cases
+        .map(|case| (case.function.name.as_str(), case))
+        .take(left)
+        .collect();
+    let (names, cases): (Vec<&str>, Vec<&Case>) = cases.into_iter().unzip();
+    let flags = flags(&level.compiler);
+    let shown = show_all(&level.compiler, flags, &cases, driven.drive.at_once)?;
+    let shown = names.into_iter().zip(shown);
+    Ok(shown
+        .filter_map(|(name, shown)| Some((name.to_owned(), shown?)))
+        .collect())
 }
 
 /// What is to be compiled; signatures that do not show what they should are set aside.
@@ -93,11 +125,7 @@ fn batches<'s, 'd: 's>(
         }
         batches.push(Batch {
             compiler: &level.compiler,
-            flags: if chosen(&level.compiler) {
-                &[]
-            } else {
-                &["-O0"]
-            },
+            flags: flags(&level.compiler),
             preamble: &sheet.subject.block.code,
             cases,
             same_layout: true,
@@ -106,9 +134,13 @@ fn batches<'s, 'd: 's>(
     batches
 }
 
-/// Whether the compiler's command says how to optimize: what stands there is the user's choice. Else what takes least time will do.
-fn chosen(compiler: &Compiler) -> bool {
-    compiler.judge.says_how_to_optimize()
+/// How to optimize: what stands in the compiler's command is the user's choice, else what takes least time will do.
+fn flags(compiler: &Compiler) -> &'static [&'static str] {
+    if compiler.judge.says_how_to_optimize() {
+        &[]
+    } else {
+        &["-O0"]
+    }
 }
 
 /// Functions to be tried with another type, each once.
