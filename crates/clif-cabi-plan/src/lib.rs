@@ -1,0 +1,38 @@
+//! What a C call or a function's entry needs in CLIF, for any Cranelift release: this crate has no Cranelift type.
+//!
+//! [`CallPlan`] and [`EntryPlan`] say it in words of their own: the CLIF [`Signature`], which part of which argument goes into each parameter,
+//! which padding arguments stand between them, and which [`Stub`]s are needed. Every plan has been checked against a model of Cranelift's own
+//! counting ([`Machine::places`]): a signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps the words to the types of its
+//! `cranelift-codegen` and moves the values: `clif-cabi` does so for the newest release, `examples/older-cranelift` for 0.132.
+//!
+//! # Example
+//! ```
+//! use clif_cabi_plan::cabi::{FnSig, RecordBuilder, Target, Type};
+//! use clif_cabi_plan::{CallPlan, Slot};
+//!
+//! // struct pair { double x; long n; };  struct pair f(int, struct pair);
+//! let target = Target::X86_64_LINUX;
+//! let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+//! let pair = pair.build(target.data_model())?;
+//! let plan = CallPlan::new(&FnSig::new([Type::I32, pair.clone()], pair), &target)?;
+//! assert_eq!(plan.signature.to_string(), "(i32, f64, i64) -> f64, i64 system_v");
+//! assert_eq!(plan.slots[2], Slot::Part { arg: 1, part: 1 });
+//! # Ok::<(), clif_cabi_plan::PlanError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod check;
+mod error;
+mod machine;
+mod parts;
+mod plan;
+mod signature;
+
+pub use check::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
+pub use error::PlanError;
+pub use machine::{Machine, Reloc, RelocKind, Stub, StubCode};
+pub use parts::{ClifPart, ClifParts, value_type};
+pub use plan::{Arrival, CallPlan, EntryPlan, IndirectCall, Passing, ResultPlan, Slot};
+pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
+
+pub use cabi;

@@ -1,0 +1,116 @@
+//! What one machine has of its own: Cranelift's counting, which results only a stub can take, what cannot be lowered. Each machine is a
+//! folder here and a line of `MACHINES`; nothing outside this folder names a register or a calling convention.
+
+mod aarch64;
+mod x86_64;
+
+use cabi::{Convention, PlacedPart, Reg, Target};
+
+use crate::check::{CheckError, Places};
+use crate::error::PlanError;
+use crate::parts::ClifParts;
+use crate::signature::{CallConv, Signature};
+
+pub use x86_64::{Reloc, RelocKind, Stub, StubCode};
+
+/// A machine that calls are planned for.
+#[derive(Debug)]
+pub struct Machine {
+    /// CLIF's name of the convention C has there.
+    pub(crate) call_conv: CallConv,
+    /// The registers that Cranelift passes integers in under it, in order: a word is on the stack once they are taken.
+    pub(crate) int_params: &'static [Reg],
+    /// The same for floats and vectors.
+    pub(crate) vector_params: &'static [Reg],
+    /// Cranelift aligns the stack to so many bytes before a call.
+    pub(crate) stack_align: u32,
+    /// Where Cranelift puts each parameter and result.
+    places: fn(&Signature) -> Result<Places, CheckError>,
+    /// What a convention asks for that no signature of `call_conv` says, so that the check cannot miss it.
+    pub(crate) convention_objection: fn(&Convention) -> Option<&'static str>,
+    /// How a result in these parts is taken.
+    pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, &'static str>,
+}
+
+/// How a result is taken.
+pub(crate) enum ResultIn {
+    /// From registers that CLIF knows.
+    Registers,
+    /// By stubs, which move it to and from memory, in these parts.
+    Stub {
+        pop: Stub,
+        push: Stub,
+        parts: ClifParts,
+        bytes: u32,
+    },
+}
+
+/// What a machine says of a target.
+enum Selected {
+    /// It is another machine's.
+    Other,
+    /// It is this one's, and calls are planned.
+    Lowered(&'static Machine),
+    /// It is this one's, and none are.
+    Refused(&'static str),
+}
+
+const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
+
+impl Machine {
+    /// x86-64 with System V's convention.
+    pub const X86_64: &'static Self = &x86_64::MACHINE;
+
+    /// The machine of `target`.
+    ///
+    /// # Errors
+    /// [`PlanError::Target`] if no calls are planned for it.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Machine, cabi::Target};
+    /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
+    /// let error = Machine::of(&Target::X86_64_WINDOWS_GNU).unwrap_err();
+    /// assert_eq!(error.to_string(), "x86_64-pc-windows-gnu: only x86-64 System V is lowered yet");
+    /// ```
+    pub fn of(target: &Target) -> Result<&'static Self, PlanError> {
+        let mut why = "only x86-64 System V is lowered yet";
+        for select in MACHINES {
+            match select(target) {
+                Selected::Lowered(machine) => return Ok(machine),
+                Selected::Refused(own) => why = own,
+                Selected::Other => {}
+            }
+        }
+        let target = target.name().to_string();
+        Err(PlanError::Target { target, why })
+    }
+
+    /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering
+    /// requires (`enable_llvm_abi_extensions` and `enable_multi_ret_implicit_sret` off).
+    ///
+    /// # Errors
+    /// [`CheckError`] for every signature that no plan may make; see its variants. It refuses more than Cranelift does: whatever Cranelift
+    /// panics on, places differently from every C compiler (`i128`), or passes in a way the signature does not spell out (a hidden copy).
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, Param, Signature, ValueType, cabi::Reg};
+    ///
+    /// let mut sig = Signature::new(CallConv::SystemV);
+    /// sig.params = [ValueType::F64, ValueType::I64].map(Param::new).to_vec();
+    /// let places = Machine::X86_64.places(&sig)?;
+    /// assert_eq!(places.params[..], [ClifPlace::Reg(Reg::Xmm0), ClifPlace::Reg(Reg::Rdi)]);
+    ///
+    /// sig.params.push(Param::new(ValueType::I128));
+    /// let error = Machine::X86_64.places(&sig).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
+    /// );
+    /// # Ok::<(), clif_cabi_plan::CheckError>(())
+    /// ```
+    pub fn places(&self, sig: &Signature) -> Result<Places, CheckError> {
+        (self.places)(sig)
+    }
+}

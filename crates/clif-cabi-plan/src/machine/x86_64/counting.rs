@@ -1,0 +1,285 @@
+//! Where Cranelift puts each parameter and result of a CLIF signature on x86-64: a model of its argument walk
+//! (`compute_arg_locs` of the x64 backend, Cranelift 0.137), against which every planned signature is checked.
+//!
+//! This counts *Cranelift's* registers, not C's: it knows nothing of C types, and C's conventions are computed in
+//! `cabi`. For the `SystemV`, `Fast`, `PreserveAll` and `WindowsFastcall` conventions it answers exactly as Cranelift does, or it refuses.
+//! The tests of `clif-cabi` compare the model with compiled code.
+
+use cabi::Reg;
+use smallvec::SmallVec;
+
+use crate::check::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
+use crate::signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
+
+/// Cranelift's constants of one convention.
+pub(super) struct Counting {
+    pub(super) call_conv: CallConv,
+    pub(super) int_params: &'static [Reg],
+    pub(super) vector_params: &'static [Reg],
+    int_results: &'static [Reg],
+    pub(super) vector_results: &'static [Reg],
+    /// The n-th parameter takes the n-th register of its class, rather than the first free one.
+    positional: bool,
+    shadow_bytes: u32,
+}
+
+pub(super) const SYSTEM_V: Counting = Counting {
+    call_conv: CallConv::SystemV,
+    int_params: &[Reg::Rdi, Reg::Rsi, Reg::Rdx, Reg::Rcx, Reg::R8, Reg::R9],
+    vector_params: &[
+        Reg::Xmm0,
+        Reg::Xmm1,
+        Reg::Xmm2,
+        Reg::Xmm3,
+        Reg::Xmm4,
+        Reg::Xmm5,
+        Reg::Xmm6,
+        Reg::Xmm7,
+    ],
+    int_results: &[Reg::Rax, Reg::Rdx],
+    vector_results: &[Reg::Xmm0, Reg::Xmm1],
+    positional: false,
+    shadow_bytes: 0,
+};
+
+const FAST: Counting = Counting {
+    call_conv: CallConv::Fast,
+    ..SYSTEM_V
+};
+
+const PRESERVE_ALL: Counting = Counting {
+    call_conv: CallConv::PreserveAll,
+    int_results: &[],
+    vector_results: &[],
+    ..SYSTEM_V
+};
+
+const WINDOWS_FASTCALL: Counting = Counting {
+    call_conv: CallConv::WindowsFastcall,
+    int_params: &[Reg::Rcx, Reg::Rdx, Reg::R8, Reg::R9],
+    vector_params: &[Reg::Xmm0, Reg::Xmm1, Reg::Xmm2, Reg::Xmm3],
+    // C has one result register of each class; the second ones are Cranelift's own, for Rust's scalar pairs.
+    positional: true,
+    shadow_bytes: 32,
+    ..SYSTEM_V
+};
+
+impl Counting {
+    fn of(call_conv: CallConv) -> &'static Self {
+        match call_conv {
+            CallConv::SystemV => &SYSTEM_V,
+            CallConv::Fast => &FAST,
+            CallConv::PreserveAll => &PRESERVE_ALL,
+            CallConv::WindowsFastcall => &WINDOWS_FASTCALL,
+        }
+    }
+
+    fn misplaced(&self, at: Position, param: &Param) -> CheckError {
+        CheckError::Purpose {
+            at,
+            purpose: param.purpose,
+            call_conv: self.call_conv,
+        }
+    }
+
+    /// The register class of a value of type `ty`, and the bytes of a stack slot for it.
+    fn class(&self, at: Position, ty: ValueType) -> Result<(Class, u32), CheckError> {
+        let windows = self.call_conv == CallConv::WindowsFastcall;
+        match ty {
+            ValueType::I8 | ValueType::I16 | ValueType::I32 | ValueType::I64 => Ok((Class::Int, 8)),
+            ValueType::F32 | ValueType::F64 => Ok((Class::Vector, 8)),
+            ValueType::F16 if !windows => Ok((Class::Vector, 8)),
+            ValueType::F128 if !windows => Ok((Class::Vector, 16)),
+            _ if ty.is_vector() && ty.bytes() <= 8 => Ok((Class::Vector, 8)),
+            // A 16-byte parameter would be a pointer to a copy that Cranelift makes: C's rule, but the
+            // lowering states such pointers itself.
+            _ if ty.is_vector() && !(windows && matches!(at, Position::Param(_))) => {
+                Ok((Class::Vector, 16))
+            }
+            _ => Err(CheckError::Type {
+                at,
+                ty,
+                call_conv: self.call_conv,
+            }),
+        }
+    }
+}
+
+/// Cranelift's register classes on x86-64.
+#[derive(Clone, Copy)]
+enum Class {
+    Int,
+    Vector,
+}
+
+pub(super) fn places(sig: &Signature) -> Result<Places, CheckError> {
+    let counting = Counting::of(sig.call_conv);
+    let sret = checked_sret(counting, sig)?;
+
+    let mut count = Count::default();
+    let mut results = SmallVec::new();
+    for (index, result) in sig.returns.iter().enumerate() {
+        let at = Position::Result(index);
+        if result.purpose != Purpose::Normal {
+            return Err(counting.misplaced(at, result));
+        }
+        results.push(count.result(counting, at, result)?);
+    }
+    let sret_echo = match sret {
+        Some((at, param)) => Some(count.result(counting, at, param)?),
+        None => None,
+    };
+
+    let mut count = Count {
+        next_offset: counting.shadow_bytes,
+        ..Count::default()
+    };
+    let mut params = SmallVec::with_capacity(sig.params.len());
+    for (index, param) in sig.params.iter().enumerate() {
+        params.push(count.param(counting, Position::Param(index), param)?);
+    }
+    // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Count::stack` has checked.
+    let stack_bytes = count.next_offset.next_multiple_of(16);
+    Ok(Places {
+        params,
+        results,
+        sret_echo,
+        stack_bytes,
+    })
+}
+
+/// The `sret` parameter of `sig`, where it has one.
+fn checked_sret<'a>(
+    counting: &Counting,
+    sig: &'a Signature,
+) -> Result<Option<(Position, &'a Param)>, CheckError> {
+    let mut srets = (sig.params.iter().enumerate())
+        .filter(|(_, param)| param.purpose == Purpose::StructReturn)
+        .map(|(index, param)| (Position::Param(index), param));
+    let sret = srets.next();
+    // It is returned, so `preserve_all` cannot have one.
+    let misplaced = if counting.int_results.is_empty() {
+        sret
+    } else {
+        srets.next()
+    };
+    if let Some((at, param)) = misplaced {
+        return Err(counting.misplaced(at, param));
+    }
+    if sret.is_some() && !sig.returns.is_empty() {
+        return Err(CheckError::SretWithResults {
+            results: sig.returns.len(),
+        });
+    }
+    Ok(sret)
+}
+
+/// What has been given out so far.
+#[derive(Default)]
+struct Count {
+    n_int: usize,
+    n_vector: usize,
+    /// Of parameters that are not `sarg`.
+    n_params: usize,
+    next_offset: u32,
+}
+
+impl Count {
+    fn param(
+        &mut self,
+        counting: &Counting,
+        at: Position,
+        param: &Param,
+    ) -> Result<ClifPlace, CheckError> {
+        let Param { ty, purpose, .. } = *param;
+        match purpose {
+            Purpose::Normal => {}
+            Purpose::StructReturn | Purpose::StructArgument(_) if ty != ValueType::I64 => {
+                return Err(CheckError::NotAnAddress { at, purpose, ty });
+            }
+            Purpose::StructReturn => {}
+            Purpose::StructArgument(size) if counting.call_conv != CallConv::PreserveAll => {
+                // It takes no register, and does not count as a position either.
+                return self.area(at, size);
+            }
+            Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
+        }
+        check_extension(at, param)?;
+        let (class, slot_bytes) = counting.class(at, ty)?;
+        let (registers, n_used) = match class {
+            Class::Int => (counting.int_params, &mut self.n_int),
+            Class::Vector => (counting.vector_params, &mut self.n_vector),
+        };
+        let index = if counting.positional {
+            self.n_params
+        } else {
+            *n_used
+        };
+        self.n_params += 1;
+        match registers.get(index) {
+            Some(&register) => {
+                *n_used += 1;
+                Ok(ClifPlace::Reg(register))
+            }
+            None => Ok(ClifPlace::Stack {
+                offset: self.stack(at, slot_bytes, slot_bytes)?,
+            }),
+        }
+    }
+
+    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
+        if !size.is_multiple_of(8) {
+            return Err(CheckError::StructArgumentSize { at, size });
+        }
+        // Never aligned to more than 8, whatever the struct is.
+        Ok(ClifPlace::Area {
+            offset: self.stack(at, size, 8)?,
+            size,
+        })
+    }
+
+    /// The offset of the next `size` bytes aligned to `align`, now taken.
+    fn stack(&mut self, at: Position, size: u32, align: u32) -> Result<u32, CheckError> {
+        // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
+        let offset = self.next_offset.next_multiple_of(align);
+        match offset.checked_add(size) {
+            Some(end) if end <= MAX_STACK_BYTES => {
+                self.next_offset = end;
+                Ok(offset)
+            }
+            _ => Err(CheckError::AreaTooLarge { at }),
+        }
+    }
+
+    /// The classes count separately also under `WindowsFastcall`.
+    fn result(
+        &mut self,
+        counting: &Counting,
+        at: Position,
+        result: &Param,
+    ) -> Result<Reg, CheckError> {
+        let ty = result.ty;
+        check_extension(at, result)?;
+        let (class, _) = counting.class(at, ty)?;
+        let (registers, n_used) = match class {
+            Class::Int => (counting.int_results, &mut self.n_int),
+            Class::Vector => (counting.vector_results, &mut self.n_vector),
+        };
+        let Some(&register) = registers.get(*n_used) else {
+            return Err(CheckError::TooManyResults {
+                at,
+                ty,
+                call_conv: counting.call_conv,
+            });
+        };
+        *n_used += 1;
+        Ok(register)
+    }
+}
+
+fn check_extension(at: Position, param: &Param) -> Result<(), CheckError> {
+    if param.extension != Extension::None && !param.ty.is_int() {
+        return Err(CheckError::Extension { at, ty: param.ty });
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
+
+use cabi::{Class, Kind, Loc, PartType, Place, PlacedPart, Scalar};
+use smallvec::SmallVec;
+
+use crate::signature::{Extension, Param, ValueType};
+
+/// The integer a word of the argument area is passed as.
+pub(crate) const WORD: ValueType = ValueType::I64;
+
+/// One part of a value: which bytes of the object it holds, and as what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct ClifPart {
+    /// Bytes from the start of the object.
+    pub offset: u32,
+    /// How many bytes of the object it holds. Fewer than `ty` has where the object ends or pads; the rest is unspecified.
+    pub size: u8,
+    /// Its CLIF type.
+    pub ty: ValueType,
+    /// How the caller extends it to a register.
+    pub extension: Extension,
+}
+
+impl ClifPart {
+    /// The integer of 8 bytes that holds `size` bytes at `offset`.
+    pub(crate) fn word(offset: u32, size: u8) -> Self {
+        Self {
+            offset,
+            size,
+            ty: WORD,
+            extension: Extension::None,
+        }
+    }
+
+    pub(crate) fn param(&self) -> Param {
+        Param {
+            extension: self.extension,
+            ..Param::new(self.ty)
+        }
+    }
+}
+
+/// The parts of one value.
+pub type ClifParts = SmallVec<[ClifPart; 4]>;
+
+/// The CLIF type that a value of `ty` has as one SSA value. `None` for aggregates, complex numbers and x87 values, which are passed in
+/// parts or in memory.
+///
+/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats of their size, data movement only;
+/// vectors of 8 bytes are `f64`, narrower ones integers.
+///
+/// # Example
+/// ```
+/// use clif_cabi_plan::{ValueType, cabi, value_type};
+/// assert_eq!(value_type(&cabi::Type::I128), Some(ValueType::I128));
+/// assert_eq!(value_type(&cabi::Type::F80), None);
+/// ```
+#[must_use]
+pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
+    match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_type(*scalar, ty.size()),
+        Kind::Vector(vector) => match ty.size() {
+            16 if vector.bools.is_none() => Some(lanes_type(vector.lane)),
+            16 => Some(ValueType::I8X16),
+            8 => Some(ValueType::F64),
+            size => int_type(size),
+        },
+        Kind::Array(_) | Kind::Function => Some(WORD),
+        Kind::Record(record) if record.is_transparent() => {
+            let first = record.fields().first()?.ty();
+            // Inside a record an array is its elements, not a pointer.
+            let array = matches!(first.kind(), Kind::Array(_));
+            if array { None } else { value_type(first) }
+        }
+        _ => None,
+    }
+}
+
+fn scalar_type(scalar: Scalar, size: u64) -> Option<ValueType> {
+    match scalar {
+        Scalar::F16 | Scalar::BF16 => Some(ValueType::F16),
+        Scalar::F32 | Scalar::Dec32 => Some(ValueType::F32),
+        Scalar::F64 | Scalar::Dec64 => Some(ValueType::F64),
+        Scalar::F128 | Scalar::Dec128 => Some(ValueType::F128),
+        Scalar::F80 => None,
+        _ => int_type(size),
+    }
+}
+
+fn int_type(size: u64) -> Option<ValueType> {
+    match size {
+        1 => Some(ValueType::I8),
+        2 => Some(ValueType::I16),
+        4 => Some(ValueType::I32),
+        8 => Some(ValueType::I64),
+        16 => Some(ValueType::I128),
+        _ => None,
+    }
+}
+
+/// The 16-byte vector of `lane`s, where Cranelift has one; any other type of 16 bytes is passed alike.
+fn lanes_type(lane: Scalar) -> ValueType {
+    match lane {
+        Scalar::Int { bits: 16, .. } => ValueType::I16X8,
+        Scalar::Int { bits: 32, .. } => ValueType::I32X4,
+        Scalar::Int { bits: 64, .. } => ValueType::I64X2,
+        Scalar::F32 => ValueType::F32X4,
+        Scalar::F64 => ValueType::F64X2,
+        _ => ValueType::I8X16,
+    }
+}
+
+/// The parts of a value of `ty` whose place is `place`: those it has in registers, otherwise its words.
+pub(crate) fn parts_of(ty: &cabi::Type, place: &Place) -> ClifParts {
+    match place {
+        Place::Parts(parts) => placed_parts(ty, parts),
+        Place::Stack { size, .. } => words(*size, ty),
+        _ => ClifParts::new(),
+    }
+}
+
+/// The parts in the locations of `parts`.
+pub(crate) fn placed_parts(ty: &cabi::Type, parts: &[PlacedPart]) -> ClifParts {
+    let whole = value_type(ty).filter(|_| parts.len() == 1);
+    parts
+        .iter()
+        .map(|placed| part(&placed.part, whole))
+        .collect()
+}
+
+fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
+    let ty = match part.ty {
+        PartType::I8 => ValueType::I8,
+        PartType::I16 => ValueType::I16,
+        PartType::I32 => ValueType::I32,
+        PartType::F16 => ValueType::F16,
+        PartType::F32 => ValueType::F32,
+        PartType::F64 => ValueType::F64,
+        PartType::V128 => ValueType::I8X16,
+        // An x87 value is two words, see `x87_parts`; wider vectors are refused before.
+        _ => WORD,
+    };
+    // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
+    let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
+    ClifPart {
+        offset: u32::from(part.offset),
+        size: part.size,
+        ty: whole.filter(same_bank).unwrap_or(ty),
+        extension: match part.extension {
+            cabi::Extension::Sign => Extension::Sign,
+            cabi::Extension::Zero => Extension::Zero,
+            cabi::Extension::None => Extension::None,
+        },
+    }
+}
+
+/// The words of a value of `size` bytes in memory. Of x87's format only the 10 bytes that count.
+fn words(size: u64, ty: &cabi::Type) -> ClifParts {
+    match ty.kind() {
+        Kind::Scalar(Scalar::F80) => return x87_parts(1),
+        Kind::Complex(Scalar::F80) => return x87_parts(2),
+        _ => {}
+    }
+    let word_bytes = WORD.bytes();
+    let mut parts = ClifParts::new();
+    let mut offset = 0;
+    while offset < size {
+        // At most a word, and the areas that are cut into words have less than 2 GiB.
+        let bytes = u8::try_from((size - offset).min(u64::from(word_bytes))).unwrap_or(u8::MAX);
+        let at = u32::try_from(offset).unwrap_or(u32::MAX);
+        parts.push(ClifPart::word(at, bytes));
+        offset += u64::from(word_bytes);
+    }
+    parts
+}
+
+/// The words of `n` x87 values: the mantissa, then sign and exponent.
+pub(crate) fn x87_parts(n: u32) -> ClifParts {
+    (0..n)
+        .flat_map(|i| [ClifPart::word(16 * i, 8), ClifPart::word(16 * i + 8, 2)])
+        .collect()
+}
+
+/// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.
+pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
+    let cabi::Part {
+        class,
+        ty,
+        size,
+        extension,
+        ..
+    } = placed.part;
+    // Only words are put together from fewer bytes than they have.
+    let holds = match ty {
+        PartType::V128 => size == ty.bytes(),
+        _ => (1..=ty.bytes()).contains(&size),
+    };
+    match (class, ty, placed.loc) {
+        (_, PartType::V256 | PartType::V512, _) => {
+            Some("vectors wider than 16 bytes are not lowered yet")
+        }
+        (Class::Memory, ..) => Some("a part without class"),
+        _ if !holds => Some("a part of another size than its type"),
+        _ if extension != cabi::Extension::None && size != ty.bytes() => {
+            Some("a widened part is not lowered")
+        }
+        (_, _, Loc::Reg(_)) => None,
+        _ => Some("only places in registers are lowered"),
+    }
+}

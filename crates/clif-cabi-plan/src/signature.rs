@@ -1,0 +1,233 @@
+//! The words of CLIF that a signature is written in. They are this crate's own, so that a plan fits any Cranelift release: an emitter maps
+//! each to the type of the same name in its `cranelift_codegen::ir`.
+
+use std::fmt;
+
+macro_rules! value_types {
+    ($($name:ident $text:literal $kind:ident $bytes:literal,)*) => {
+        /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not compile.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum ValueType {
+            $(#[doc = concat!("`", $text, "`")] $name,)*
+        }
+
+        impl ValueType {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As CLIF spells it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Bytes.
+            #[must_use]
+            pub const fn bytes(self) -> u32 {
+                match self { $(Self::$name => $bytes,)* }
+            }
+
+            const fn kind(self) -> ValueKind {
+                match self { $(Self::$name => ValueKind::$kind,)* }
+            }
+        }
+    };
+}
+
+#[derive(PartialEq)]
+enum ValueKind {
+    Int,
+    Float,
+    Vector,
+}
+
+value_types! {
+    I8 "i8" Int 1, I16 "i16" Int 2, I32 "i32" Int 4, I64 "i64" Int 8, I128 "i128" Int 16,
+    F16 "f16" Float 2, F32 "f32" Float 4, F64 "f64" Float 8, F128 "f128" Float 16,
+    I8X2 "i8x2" Vector 2, I8X4 "i8x4" Vector 4, I8X8 "i8x8" Vector 8, I8X16 "i8x16" Vector 16,
+    I16X2 "i16x2" Vector 4, I16X4 "i16x4" Vector 8, I16X8 "i16x8" Vector 16,
+    I32X2 "i32x2" Vector 8, I32X4 "i32x4" Vector 16, I64X2 "i64x2" Vector 16,
+    F16X2 "f16x2" Vector 4, F16X4 "f16x4" Vector 8, F16X8 "f16x8" Vector 16,
+    F32X2 "f32x2" Vector 8, F32X4 "f32x4" Vector 16, F64X2 "f64x2" Vector 16,
+}
+
+impl ValueType {
+    /// Bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.bytes() * 8
+    }
+
+    /// Whether it is one integer.
+    #[must_use]
+    pub fn is_int(self) -> bool {
+        self.kind() == ValueKind::Int
+    }
+
+    /// Whether it has lanes.
+    #[must_use]
+    pub fn is_vector(self) -> bool {
+        self.kind() == ValueKind::Vector
+    }
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A calling convention of CLIF.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CallConv {
+    /// `system_v`
+    SystemV,
+    /// `fast`
+    Fast,
+    /// `preserve_all`
+    PreserveAll,
+    /// `windows_fastcall`
+    WindowsFastcall,
+}
+
+impl CallConv {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::SystemV,
+        Self::Fast,
+        Self::PreserveAll,
+        Self::WindowsFastcall,
+    ];
+}
+
+impl fmt::Display for CallConv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SystemV => "system_v",
+            Self::Fast => "fast",
+            Self::PreserveAll => "preserve_all",
+            Self::WindowsFastcall => "windows_fastcall",
+        })
+    }
+}
+
+/// How an integer is extended to its register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Extension {
+    /// Upper bits are unspecified.
+    None,
+    /// `uext`
+    Zero,
+    /// `sext`
+    Sign,
+}
+
+/// What a parameter is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Purpose {
+    /// A value.
+    Normal,
+    /// `sret`: the address of the result.
+    StructReturn,
+    /// `sarg`: the address of so many bytes, which Cranelift copies to the argument area.
+    StructArgument(u32),
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("normal"),
+            Self::StructReturn => f.write_str("sret"),
+            Self::StructArgument(size) => write!(f, "sarg({size})"),
+        }
+    }
+}
+
+/// A parameter or result: CLIF's `AbiParam`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Param {
+    /// Its type.
+    pub ty: ValueType,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How it is extended.
+    pub extension: Extension,
+}
+
+impl Param {
+    /// A value of type `ty`.
+    #[must_use]
+    pub const fn new(ty: ValueType) -> Self {
+        Self::special(ty, Purpose::Normal)
+    }
+
+    /// A parameter of type `ty` for `purpose`.
+    #[must_use]
+    pub const fn special(ty: ValueType, purpose: Purpose) -> Self {
+        let extension = Extension::None;
+        Self {
+            ty,
+            purpose,
+            extension,
+        }
+    }
+}
+
+impl fmt::Display for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ty.fmt(f)?;
+        f.write_str(match self.extension {
+            Extension::None => "",
+            Extension::Zero => " uext",
+            Extension::Sign => " sext",
+        })?;
+        match self.purpose {
+            Purpose::Normal => Ok(()),
+            purpose => write!(f, " {purpose}"),
+        }
+    }
+}
+
+/// A CLIF signature. `Display` writes it as CLIF text does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Signature {
+    /// The parameters, in order.
+    pub params: Vec<Param>,
+    /// The results, in order.
+    pub returns: Vec<Param>,
+    /// The convention.
+    pub call_conv: CallConv,
+}
+
+impl Signature {
+    /// No parameters and no results under `call_conv`.
+    #[must_use]
+    pub const fn new(call_conv: CallConv) -> Self {
+        Self {
+            params: Vec::new(),
+            returns: Vec::new(),
+            call_conv,
+        }
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        list(f, &self.params)?;
+        f.write_str(")")?;
+        if !self.returns.is_empty() {
+            f.write_str(" -> ")?;
+            list(f, &self.returns)?;
+        }
+        write!(f, " {}", self.call_conv)
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, params: &[Param]) -> fmt::Result {
+    for (i, param) in params.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        write!(f, "{comma}{param}")?;
+    }
+    Ok(())
+}
