@@ -358,16 +358,16 @@ fn al_one_less(bridge: Bridge) -> Bridge {
 
 fn undrained(bridge: Bridge) -> Bridge {
     match bridge {
-        Bridge::DrainX87 => Bridge::LoadX87,
-        Bridge::DrainComplexX87 => Bridge::LoadComplexX87,
+        Bridge::PopX87 => Bridge::PushX87,
+        Bridge::PopComplexX87 => Bridge::PushComplexX87,
         other => other,
     }
 }
 
 fn unloaded(bridge: Bridge) -> Bridge {
     match bridge {
-        Bridge::LoadX87 => Bridge::DrainX87,
-        Bridge::LoadComplexX87 => Bridge::DrainComplexX87,
+        Bridge::PushX87 => Bridge::PopX87,
+        Bridge::PushComplexX87 => Bridge::PopComplexX87,
         other => other,
     }
 }

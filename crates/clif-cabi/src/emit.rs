@@ -1,4 +1,4 @@
-//! Emits calls, entries and returns: what the plans of `realize` say, as CLIF.
+//! Emits calls, entries and returns: what the plans say, as CLIF.
 
 mod call;
 pub(crate) mod check;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cabi::FnSig;
+use clif_cabi_plan::PlanError;
 use cranelift_codegen::ir;
 use cranelift_module::ModuleError;
 
@@ -311,6 +312,30 @@ impl std::error::Error for LowerError {
 impl From<cabi::Error> for LowerError {
     fn from(error: cabi::Error) -> Self {
         Self::Abi(error)
+    }
+}
+
+impl From<PlanError> for LowerError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Abi(error) => Self::Abi(error),
+            PlanError::Unsupported { what, why, target } => Self::Unsupported { what, why, target },
+            PlanError::Check(error) => Self::Replay(error.into()),
+            PlanError::Mismatch {
+                what,
+                expected,
+                found,
+            } => Self::Mismatch {
+                what,
+                expected,
+                found,
+            },
+            PlanError::Stub { why } => Self::Bridge { why },
+            // It is not of this target, or of a kind this release does not know.
+            error => Self::Isa {
+                why: error.to_string(),
+            },
+        }
     }
 }
 

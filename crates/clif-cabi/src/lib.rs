@@ -10,6 +10,7 @@
 //!
 //! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Bridge`].
 //! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each piece where C has it.
+//! Plans, check and stubs come from [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
 #![forbid(unsafe_code)]
 
 mod bridge;
@@ -17,19 +18,21 @@ mod emit;
 mod error;
 mod lowering;
 mod pieces;
-mod realize;
+mod plan;
 pub mod replay;
 mod sysv;
+mod words;
 
 pub use bridge::{Bridge, BridgeCode, Bridges};
 pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
 pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering};
 pub use pieces::{Piece, Pieces, value_type};
-pub use realize::{CallPlan, EntryPlan};
+pub use plan::{CallPlan, EntryPlan};
 pub use sysv::SysVAggregateLowering;
 
 pub use cabi;
+pub use clif_cabi_plan;
 pub use cranelift_codegen;
 pub use cranelift_frontend;
 pub use cranelift_module;

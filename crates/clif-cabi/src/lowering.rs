@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
-use cabi::{FnAbi, FnSig, Target};
+use cabi::{FnSig, Target};
+use clif_cabi_plan::Machine;
 use cranelift_codegen::ir::{Block, Signature, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
@@ -14,7 +15,7 @@ use smallvec::SmallVec;
 use crate::bridge::Bridges;
 use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, check};
 use crate::error::LowerError;
-use crate::realize::{CallPlan, EntryPlan};
+use crate::plan::{CallPlan, EntryPlan};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
@@ -69,9 +70,7 @@ impl Lowering {
                 why: format!("{}: {why}", target.name()),
             })
         };
-        if target.convention() != Some(&cabi::X86_64_SYSV) {
-            return refuse("only x86-64 System V is lowered yet");
-        }
+        Machine::of(&target)?;
         if isa.flags().enable_llvm_abi_extensions() {
             return refuse(
                 "the setting enable_llvm_abi_extensions returns a third integer in rcx, which is not C",
@@ -103,12 +102,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        cached(
-            &self.calls,
-            sig,
-            |sig, abi| CallPlan::new(sig, abi, &self.target),
-            &self.target,
-        )
+        cached(&self.calls, sig, || CallPlan::new(sig, &self.target))
     }
 
     /// The plan of the entry of a function of `sig`.
@@ -116,12 +110,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        cached(
-            &self.entries,
-            sig,
-            |sig, abi| EntryPlan::new(sig, abi, &self.target),
-            &self.target,
-        )
+        cached(&self.entries, sig, || EntryPlan::new(sig, &self.target))
     }
 
     /// Declares a function that is defined elsewhere.
@@ -300,7 +289,7 @@ impl Lowering {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         CallSite { plan, builder }
             .values_in(args, ret)
-            .map_err(|error| error.of(None, &plan.sig))
+            .map_err(|error| error.of(None, plan.sig()))
     }
 
     /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. Every way to call has it:
@@ -353,7 +342,7 @@ impl Lowering {
     ) -> Result<Callable, LowerError> {
         CallSite { plan, builder }
             .callee(bridges, callee.into())
-            .map_err(|error| error.of(None, &plan.sig))
+            .map_err(|error| error.of(None, plan.sig()))
     }
 
     /// The result of such a call, from the values it returned; behind one that never returns, a trap. It belongs right behind the call: a
@@ -371,7 +360,7 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         CallSite { plan, builder }
             .values_out(bridges, results, ret)
-            .map_err(|error| error.of(None, &plan.sig))
+            .map_err(|error| error.of(None, plan.sig()))
     }
 
     /// Begins a function of `sig`, in whose builder there is nothing yet: its CLIF signature, its first block with the parameters, switched
@@ -469,15 +458,13 @@ fn at_call(
 fn cached<T>(
     cache: &Cache<T>,
     sig: &FnSig,
-    plan: impl FnOnce(FnSig, FnAbi) -> Result<T, LowerError>,
-    target: &Target,
+    plan: impl FnOnce() -> Result<T, LowerError>,
 ) -> Result<Arc<T>, LowerError> {
     // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
     if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(sig) {
         return Ok(Arc::clone(plan));
     }
-    let decayed = sig.clone().decayed(target.data_model());
-    let plan = Arc::new(plan(decayed, FnAbi::new(sig, target)?)?);
+    let plan = Arc::new(plan()?);
     let mut cache = cache.write().unwrap_or_else(|e| e.into_inner());
     Ok(Arc::clone(cache.entry(sig.clone()).or_insert(plan)))
 }

@@ -52,7 +52,7 @@ impl Bridges for Any {
         signature: SigRef,
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
-        self.bridge(Bridge::LoadX87, signature, func)
+        self.bridge(Bridge::PushX87, signature, func)
     }
 }
 
@@ -447,7 +447,7 @@ fn bridges_that_lie() {
             signature: SigRef,
             func: &mut Function,
         ) -> Result<FuncRef, LowerError> {
-            self.bridge(Bridge::LoadX87, signature, func)
+            self.bridge(Bridge::PushX87, signature, func)
         }
     }
     let lower = lowering();

@@ -1,5 +1,6 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
+use clif_cabi_plan::{Passing, ResultPlan, Slot};
 use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
@@ -7,10 +8,10 @@ use smallvec::SmallVec;
 use super::forms::{Arg, Callable, Callee, Code, Ret, Returned};
 use super::memory::{self, Address};
 use super::{Values, check, convert, lanes};
-use crate::bridge::{Bridge, Bridges};
+use crate::bridge::{Bridges, address_signature};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
-use crate::realize::{CallPlan, Passing, RetPlan, Slot};
+use crate::plan::CallPlan;
 
 /// The trap behind a call that does not come back.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
@@ -35,8 +36,8 @@ enum Via {
     Function(FuncRef),
     /// By `call_indirect`.
     Address(SigRef, Source),
-    /// By `call` of a bridge, which finds the address behind the argument area and so many fillers before that.
-    Bridge(FuncRef, Source, usize),
+    /// By `call` of a stub, which finds the address after the argument area and so many padding arguments before that.
+    Stub(FuncRef, Source, usize),
 }
 
 /// Where the address of a callee comes from.
@@ -57,11 +58,11 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<Returned, LowerError> {
         self.check(args, ret)?;
         let via = self.via(bridges, callee)?;
-        let drain = self.drain_bridge(bridges)?;
+        let pop = self.pop_stub(bridges)?;
         let values = self.values(args, ret)?;
         let inst = self.callable(via)?.call(self.builder, &values)?;
         let results = Values::from_slice(self.builder.inst_results(inst));
-        self.results_out(drain, &results, ret)
+        self.results_out(pop, &results, ret)
     }
 
     fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
@@ -83,10 +84,10 @@ impl CallSite<'_, '_, '_> {
 
     /// The address the callee writes its result to, if it does: the caller's, or a slot for a result nobody wants.
     fn sret(&mut self, ret: Ret) -> Option<Value> {
-        match (&self.plan.ret, ret) {
-            (RetPlan::Sret, Ret::Memory(address)) => Some(address),
-            (RetPlan::Sret, _) => {
-                let ty = self.plan.sig.result();
+        match (self.plan.result(), ret) {
+            (ResultPlan::Sret, Ret::Memory(address)) => Some(address),
+            (ResultPlan::Sret, _) => {
+                let ty = self.plan.sig().result();
                 Some(memory::slot(self.builder, ty.size(), ty.align()).base)
             }
             _ => None,
@@ -99,17 +100,17 @@ impl CallSite<'_, '_, '_> {
         for (i, arg) in args.iter().enumerate() {
             ready.push(self.argument(i, arg)?);
         }
-        let filler = if self.plan.slots.contains(&Slot::Filler) {
-            Some(self.filler(sret, args, &ready))
+        let padding = if self.plan.inner.slots.contains(&Slot::Padding) {
+            Some(self.padding(sret, args, &ready))
         } else {
             None
         };
         let value_of = |slot: &Slot| match *slot {
             Slot::Sret => sret,
-            Slot::Filler => filler,
-            Slot::Piece { arg, piece } => match ready.get(arg) {
+            Slot::Padding => padding,
+            Slot::Part { arg, part } => match ready.get(arg) {
                 Some(ArgValues::Values(values) | ArgValues::Block(_, values)) => {
-                    values.get(piece).copied()
+                    values.get(part).copied()
                 }
                 _ => None,
             },
@@ -122,8 +123,8 @@ impl CallSite<'_, '_, '_> {
                 _ => None,
             },
         };
-        self.plan
-            .slots
+        let slots = &self.plan.inner.slots;
+        slots
             .iter()
             .map(|slot| {
                 value_of(slot).ok_or(LowerError::Bridge {
@@ -134,9 +135,10 @@ impl CallSite<'_, '_, '_> {
     }
 
     fn argument(&mut self, i: usize, arg: &Arg) -> Result<ArgValues, LowerError> {
-        let Some(passing) = self.plan.args.get(i) else {
+        let Some(passing) = self.plan.inner.args.get(i) else {
             return Ok(ArgValues::Nothing);
         };
+        let pieces = self.plan.loaded(i);
         let load = |builder: &mut FunctionBuilder<'_>, pieces: &[Piece], from: Address| -> Values {
             pieces
                 .iter()
@@ -146,19 +148,19 @@ impl CallSite<'_, '_, '_> {
         Ok(match (arg, passing) {
             (_, Passing::Nothing) => ArgValues::Nothing,
             (Arg::Memory { base, offset }, passing) => {
-                let size = self.plan.sig.params().get(i).map_or(0, |p| p.ty.size());
+                let size = self.plan.sig().params().get(i).map_or(0, |p| p.ty.size());
                 let from = Address::of_object(self.builder, *base, *offset, size);
                 match passing {
-                    Passing::Pieces(pieces) => ArgValues::Values(load(self.builder, pieces, from)),
-                    Passing::Block(tail) => {
-                        let tail = load(self.builder, tail, from);
+                    Passing::Parts(_) => ArgValues::Values(load(self.builder, pieces, from)),
+                    Passing::Block(_) => {
+                        let tail = load(self.builder, pieces, from);
                         ArgValues::Block(from.value(self.builder), tail)
                     }
                     Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
                     Passing::Nothing => ArgValues::Nothing,
                 }
             }
-            (Arg::Value(value), Passing::Pieces(pieces)) => {
+            (Arg::Value(value), Passing::Parts(_)) => {
                 ArgValues::Values(self.split(i, *value, pieces)?)
             }
             (Arg::Pieces(values), _) => ArgValues::Values(values.clone()),
@@ -174,7 +176,7 @@ impl CallSite<'_, '_, '_> {
         if let Some(values) = convert::split_in_memory(self.builder, value, pieces) {
             return Ok(values);
         }
-        let param = self.plan.sig.params().get(i);
+        let param = self.plan.sig().params().get(i);
         Err(LowerError::value(
             format!("argument {i}"),
             param.map_or(&cabi::Type::VOID, |param| &param.ty),
@@ -184,7 +186,7 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// Any integer at hand: one in a register costs a move, a constant one instruction more.
-    fn filler(&mut self, sret: Option<Value>, args: &[Arg], ready: &[ArgValues]) -> Value {
+    fn padding(&mut self, sret: Option<Value>, args: &[Arg], ready: &[ArgValues]) -> Value {
         let is_int = |value: &Value| self.builder.func.dfg.value_type(*value) == types::I64;
         let values = ready.iter().flat_map(|arg| match arg {
             ArgValues::Values(values) => values.as_slice(),
@@ -200,18 +202,15 @@ impl CallSite<'_, '_, '_> {
 
     /// How `callee` is called: directly, through an address, and with AL set for a variadic one.
     fn via(&mut self, bridges: &mut dyn Bridges, callee: Callee) -> Result<Via, LowerError> {
-        let n_sse = self.plan.abi.n_sse;
         let signature = &self.plan.signature;
-        let variadic = self.plan.indirect.as_ref();
+        let stub = self.plan.inner.indirect_stub();
+        let variadic = self.plan.indirect.as_ref().zip(stub);
         let code = match callee {
             Callee::Function(id) => {
                 let signature = self.builder.import_signature(signature.clone());
-                let func = match variadic {
+                let func = match self.plan.inner.direct_stub(id.as_u32()) {
                     None => bridges.function(id, signature, self.builder.func)?,
-                    Some(_) => {
-                        let bridge = Bridge::VariadicDirect { n_sse, callee: id };
-                        bridges.bridge(bridge, signature, self.builder.func)?
-                    }
+                    Some(stub) => bridges.bridge(stub, signature, self.builder.func)?,
                 };
                 check::bridged(&self.builder.func.dfg, func, signature)?;
                 return Ok(Via::Function(func));
@@ -233,16 +232,16 @@ impl CallSite<'_, '_, '_> {
                 Source::Value(address)
             }
         };
-        let Some((signature, fillers)) = variadic else {
+        let Some((signature, stub)) = variadic else {
             let signature = self.builder.import_signature(signature.clone());
             return Ok(Via::Address(signature, code));
         };
         let signature = self.builder.import_signature(signature.clone());
-        let area = u32::try_from(self.plan.abi.area_bytes).unwrap_or(u32::MAX);
-        let bridge = Bridge::VariadicIndirect { n_sse, area };
-        let func = bridges.bridge(bridge, signature, self.builder.func)?;
+        let func = bridges.bridge(stub, signature, self.builder.func)?;
         check::bridged(&self.builder.func.dfg, func, signature)?;
-        Ok(Via::Bridge(func, code, *fillers))
+        let padding = self.plan.inner.indirect.as_ref();
+        let padding = padding.map_or(0, |call| call.padding);
+        Ok(Via::Stub(func, code, padding))
     }
 
     /// What a call instruction of one's own names and needs.
@@ -267,9 +266,9 @@ impl CallSite<'_, '_, '_> {
                 });
             }
             Via::Function(func) => (Code::Function(func), func, Values::new()),
-            Via::Bridge(func, code, fillers) => {
+            Via::Stub(func, code, padding) => {
                 let address = self.address(code);
-                let extra = std::iter::repeat_n(address, fillers + 1).collect();
+                let extra = std::iter::repeat_n(address, padding + 1).collect();
                 (Code::Function(func), func, extra)
             }
         };
@@ -303,23 +302,23 @@ impl CallSite<'_, '_, '_> {
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
-        let drain = self.drain_bridge(bridges)?;
-        self.results_out(drain, results, ret)
+        let pop = self.pop_stub(bridges)?;
+        self.results_out(pop, results, ret)
     }
 
     fn results_out(
         &mut self,
-        drain: Option<FuncRef>,
+        pop: Option<FuncRef>,
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        if self.plan.sig.is_noreturn() {
+        if self.plan.sig().is_noreturn() {
             self.builder.ins().trap(CAME_BACK);
             return Ok(Returned::Nothing);
         }
-        match (&self.plan.ret, drain) {
-            (RetPlan::Pieces(pieces), _) => self.pieces_out(pieces, results, ret),
-            (RetPlan::X87(pieces), Some(drain)) => Ok(self.drain(drain, pieces, ret)),
+        match (self.plan.result(), pop) {
+            (ResultPlan::Parts(_), _) => self.pieces_out(self.plan.result_pieces(), results, ret),
+            (ResultPlan::Stub { bytes, .. }, Some(pop)) => Ok(self.pop(pop, *bytes, ret)),
             _ => Ok(Returned::Nothing),
         }
     }
@@ -344,7 +343,7 @@ impl CallSite<'_, '_, '_> {
                 Ok(Returned::Nothing)
             }
             Ret::Value => {
-                let ty = self.plan.sig.result();
+                let ty = self.plan.sig().result();
                 let joined = value_type(ty).and_then(|clif| {
                     convert::join(self.builder, results, pieces, clif)
                         .or_else(|| convert::join_in_memory(self.builder, results, pieces, clif))
@@ -361,27 +360,23 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The bridge that takes the result off the x87 stack, if it is there.
-    fn drain_bridge(&mut self, bridges: &mut dyn Bridges) -> Result<Option<FuncRef>, LowerError> {
-        let RetPlan::X87(pieces) = &self.plan.ret else {
+    /// The stub that moves the result to memory, if it is where CLIF cannot say: on the x87 stack.
+    fn pop_stub(&mut self, bridges: &mut dyn Bridges) -> Result<Option<FuncRef>, LowerError> {
+        let ResultPlan::Stub { pop, .. } = self.plan.result() else {
             return Ok(None);
         };
-        let bridge = if pieces.len() > 2 {
-            Bridge::DrainComplexX87
-        } else {
-            Bridge::DrainX87
-        };
-        let signature = self.builder.import_signature(Bridge::address_signature());
-        let func = bridges.bridge(bridge, signature, self.builder.func)?;
+        let signature = self.builder.import_signature(address_signature());
+        let func = bridges.bridge(*pop, signature, self.builder.func)?;
         check::bridged(&self.builder.func.dfg, func, signature)?;
         Ok(Some(func))
     }
 
-    /// Takes the result off the x87 stack. It is drained even if nobody wants it: the callee's callers rely on an empty stack. The drain
+    /// Moves the result to memory. It is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub
     /// writes to a slot of its own, so that nothing computes an address between the call and it.
-    fn drain(&mut self, drain: FuncRef, pieces: &[Piece], ret: Ret) -> Returned {
-        let slot = memory::slot(self.builder, if pieces.len() > 2 { 32 } else { 16 }, 16);
-        self.builder.ins().call(drain, &[slot.base]);
+    fn pop(&mut self, pop: FuncRef, bytes: u32, ret: Ret) -> Returned {
+        let pieces = self.plan.result_pieces();
+        let slot = memory::slot(self.builder, u64::from(bytes), 16);
+        self.builder.ins().call(pop, &[slot.base]);
         if ret == Ret::Ignore {
             return Returned::Nothing;
         }

@@ -1,12 +1,13 @@
 //! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
 
+use clif_cabi_plan::{Passing, ResultPlan};
 use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 use super::forms::{Arg, Callable, Code, Ret};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
-use crate::realize::{CallPlan, Passing, RetPlan};
+use crate::plan::CallPlan;
 use crate::replay::MAX_STACK_BYTES;
 
 /// The type of `value`; `INVALID` for a value of another function, whose type would be a panic to ask for.
@@ -172,17 +173,18 @@ pub(super) fn arguments(
     plan: &CallPlan,
     args: &[Arg],
 ) -> Result<(), LowerError> {
-    let (expected, found) = (plan.args.len(), args.len());
-    if found > expected && plan.sig.is_variadic() && expected == plan.sig.n_named() {
+    let (expected, found) = (plan.inner.args.len(), args.len());
+    if found > expected && plan.sig().is_variadic() && expected == plan.sig().n_named() {
         let named = expected;
         return Err(LowerError::Unnamed { named, found });
     }
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
-    let params = plan.sig.params().iter().zip(&plan.args);
+    let params = plan.sig().params().iter().zip(&plan.inner.args);
     for (i, (arg, (param, passing))) in args.iter().zip(params).enumerate() {
-        argument(dfg, &format_args!("argument {i}"), &param.ty, passing, arg)?;
+        let what = format_args!("argument {i}");
+        argument(dfg, &what, &param.ty, (passing, plan.pieces(i)), arg)?;
     }
     Ok(())
 }
@@ -191,7 +193,7 @@ fn argument(
     dfg: &DataFlowGraph,
     what: &std::fmt::Arguments<'_>,
     ty: &cabi::Type,
-    passing: &Passing,
+    (passing, pieces): (&Passing, &[Piece]),
     arg: &Arg,
 ) -> Result<(), LowerError> {
     let refuse = |expected: String, found: String| {
@@ -213,7 +215,7 @@ fn argument(
                 found,
             )),
         },
-        (Arg::Value(value), Passing::Pieces(pieces)) => {
+        (Arg::Value(value), Passing::Parts(_)) => {
             let found = type_of(dfg, *value);
             match value_type(ty) {
                 Some(clif) if clif.bits() == found.bits() => Ok(()),
@@ -224,8 +226,8 @@ fn argument(
                 None => refuse(memory_or(pieces, "Arg"), "Arg::Value".into()),
             }
         }
-        (Arg::Pieces(values), Passing::Pieces(pieces)) if are_pieces(dfg, values, pieces) => Ok(()),
-        (Arg::Pieces(values), Passing::Pieces(pieces)) => refuse(
+        (Arg::Pieces(values), Passing::Parts(_)) if are_pieces(dfg, values, pieces) => Ok(()),
+        (Arg::Pieces(values), Passing::Parts(_)) => refuse(
             format!("the pieces [{}]", names(pieces)),
             types_of(dfg, values),
         ),
@@ -240,17 +242,17 @@ pub(super) fn result_form(
     plan: &CallPlan,
     ret: Ret,
 ) -> Result<(), LowerError> {
-    let ty = plan.sig.result();
-    let fits = match (ret, &plan.ret) {
-        (_, RetPlan::Nothing | RetPlan::Never) => true,
+    let ty = plan.sig().result();
+    let fits = match (ret, plan.result()) {
+        (_, ResultPlan::Nothing | ResultPlan::Never) => true,
         (Ret::Memory(to), _) => return address(dfg, to, "result", ty),
         // The callee writes it all the same.
-        (_, RetPlan::Sret) if plan.sig.is_noreturn() || ret == Ret::Ignore => {
+        (_, ResultPlan::Sret) if plan.sig().is_noreturn() || ret == Ret::Ignore => {
             ty.size().saturating_add(u64::from(ty.align())) <= u64::from(MAX_STACK_BYTES)
         }
         (Ret::Ignore, _) => true,
-        (Ret::Value, RetPlan::Pieces(_)) => value_type(ty).is_some(),
-        (Ret::Pieces, RetPlan::Pieces(_) | RetPlan::X87(_)) => true,
+        (Ret::Value, ResultPlan::Parts(_)) => value_type(ty).is_some(),
+        (Ret::Pieces, ResultPlan::Parts(_) | ResultPlan::Stub { .. }) => true,
         _ => false,
     };
     if fits {
@@ -274,8 +276,8 @@ pub(super) fn results(
     plan: &CallPlan,
     results: &[Value],
 ) -> Result<(), LowerError> {
-    let pieces = match &plan.ret {
-        RetPlan::Pieces(pieces) => pieces.as_slice(),
+    let pieces = match plan.result() {
+        ResultPlan::Parts(_) => plan.result_pieces(),
         _ => &[],
     };
     if are_pieces(dfg, results, pieces) {
@@ -283,7 +285,7 @@ pub(super) fn results(
     }
     Err(LowerError::Value {
         what: "result".into(),
-        ty: plan.sig.result().to_string(),
+        ty: plan.sig().result().to_string(),
         expected: format!("the results [{}] of the call", names(pieces)),
         found: types_of(dfg, results),
     })

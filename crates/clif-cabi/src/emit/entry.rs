@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use clif_cabi_plan::{Arrival, ResultPlan};
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -12,7 +13,7 @@ use super::memory::{self, Address};
 use super::{Values, check, convert, lanes};
 use crate::error::LowerError;
 use crate::pieces::value_type;
-use crate::realize::{Arrival, EntryPlan, RetPlan};
+use crate::plan::EntryPlan;
 use crate::replay::MAX_STACK_BYTES;
 
 /// The arguments of the function being built, as they arrived. Made by [`Lowering::begin`](crate::Lowering::begin), or by
@@ -130,8 +131,8 @@ impl Entry {
     /// 3.2.3, Returning of Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
-        match self.plan.ret {
-            RetPlan::Sret => self.params.first().copied(),
+        match self.plan.result() {
+            ResultPlan::Sret => self.params.first().copied(),
             _ => None,
         }
     }
@@ -170,7 +171,8 @@ impl Entry {
         };
         let clif = value_type(ty).ok_or_else(refuse)?;
         match self.arrival(index)? {
-            Arrival::Pieces { first, pieces } => {
+            Arrival::Parts { first, .. } => {
+                let pieces = self.plan.pieces(index);
                 let values = self.range(*first, pieces.len());
                 if let Some(value) = convert::join(builder, values, pieces, clif) {
                     return Ok(value);
@@ -210,18 +212,18 @@ impl Entry {
         self.check(builder)?;
         match self.arrival(index)? {
             Arrival::Nothing => Ok(Values::new()),
-            Arrival::Pieces { first, pieces } => {
-                Ok(Values::from_slice(self.range(*first, pieces.len())))
+            Arrival::Parts { first, parts } => {
+                Ok(Values::from_slice(self.range(*first, parts.len())))
             }
             Arrival::Area {
                 offset,
-                pieces: Some(pieces),
+                parts: Some(_),
             } => {
                 let from = self.in_area(*offset)?;
                 let load = |piece| memory::load(builder, piece, from);
-                Ok(pieces.iter().map(load).collect())
+                Ok(self.plan.pieces(index).iter().map(load).collect())
             }
-            Arrival::Area { pieces: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
+            Arrival::Area { parts: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
                 what: format!("argument {index}"),
                 ty: self.ty(index)?.to_string(),
                 expected: "Entry::address or Entry::store".into(),
@@ -295,7 +297,8 @@ impl Entry {
         };
         match self.arrival(index)? {
             Arrival::Nothing => {}
-            Arrival::Pieces { first, pieces } => {
+            Arrival::Parts { first, .. } => {
+                let pieces = self.plan.pieces(index);
                 for (piece, value) in pieces.iter().zip(self.range(*first, pieces.len())) {
                     memory::store(builder, piece, *value, to);
                 }
@@ -309,15 +312,16 @@ impl Entry {
                 in_params,
                 lanes,
                 offset,
+                slot,
             } => {
                 let mut values = Values::from_slice(self.range(*first, usize::from(*in_params)));
                 for i in 0..u32::from(lanes.saturating_sub(*in_params)) {
-                    let slot = self.in_area(offset.saturating_add(8 * i))?;
+                    let from = self.in_area(offset.saturating_add(slot.saturating_mul(i)))?;
                     values.push(builder.ins().load(
                         types::I64,
                         MemFlagsData::new(),
-                        slot.base,
-                        slot.offset,
+                        from.base,
+                        from.offset,
                     ));
                 }
                 lanes::gather(builder, &values, to);
@@ -328,11 +332,11 @@ impl Entry {
 
     /// The error of `result`, if it is one, about this function.
     pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
-        result.map_err(|error| error.of(None, &self.plan.sig))
+        result.map_err(|error| error.of(None, self.plan.sig()))
     }
 
     fn ty(&self, index: usize) -> Result<&cabi::Type, LowerError> {
-        let params = self.plan.sig.params();
+        let params = self.plan.sig().params();
         let missing = LowerError::ArgumentCount {
             expected: params.len(),
             found: index.saturating_add(1),
@@ -341,12 +345,12 @@ impl Entry {
     }
 
     fn arrival(&self, index: usize) -> Result<&Arrival, LowerError> {
-        let expected = self.plan.args.len();
+        let expected = self.plan.inner.args.len();
         let missing = LowerError::ArgumentCount {
             expected,
             found: index.saturating_add(1),
         };
-        self.plan.args.get(index).ok_or(missing)
+        self.plan.inner.args.get(index).ok_or(missing)
     }
 
     fn range(&self, first: usize, n: usize) -> &[Value] {
@@ -356,7 +360,7 @@ impl Entry {
     }
 
     fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
-        let area = self.plan.area.and_then(|i| self.params.get(i));
+        let area = self.plan.inner.area.and_then(|i| self.params.get(i));
         let missing = LowerError::Bridge {
             why: "the function has no argument area",
         };

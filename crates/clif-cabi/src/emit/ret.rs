@@ -1,5 +1,6 @@
 //! Returns: the result of the function being built, in whichever form it is.
 
+use clif_cabi_plan::{ResultPlan, Stub};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type};
 use cranelift_frontend::FunctionBuilder;
 
@@ -7,10 +8,9 @@ use super::entry::Entry;
 use super::forms::Arg;
 use super::memory::{self, Address};
 use super::{Values, check, convert};
-use crate::bridge::{Bridge, Bridges};
+use crate::bridge::{Bridges, address_signature};
 use crate::error::LowerError;
 use crate::pieces::{Piece, value_type};
-use crate::realize::RetPlan;
 
 impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
@@ -34,26 +34,28 @@ impl Entry {
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
         self.check(builder)?;
-        if self.plan.sig.is_noreturn() {
+        if self.plan.sig().is_noreturn() {
             return Err(LowerError::Function {
                 why: "it is declared never to return",
             });
         }
         if let Some(Arg::Memory { base, .. }) = value
-            && self.plan.ret != RetPlan::Nothing
+            && *self.plan.result() != ResultPlan::Nothing
         {
-            let ty = self.plan.sig.result();
+            let ty = self.plan.sig().result();
             check::address(&builder.func.dfg, *base, "result", ty)?;
         }
-        let values = match (&self.plan.ret, value) {
-            (RetPlan::Nothing | RetPlan::Never, _) => Values::new(),
+        let values = match (self.plan.result(), value) {
+            (ResultPlan::Nothing | ResultPlan::Never, _) => Values::new(),
             (_, None) => return Err(self.bad_result("nothing".into())),
-            (RetPlan::Pieces(pieces), Some(value)) => self.result_pieces(builder, pieces, value)?,
-            (RetPlan::X87(pieces), Some(value)) => {
-                self.load_x87(bridges, builder, pieces, value)?;
+            (ResultPlan::Parts(_), Some(value)) => {
+                self.result_pieces(builder, self.plan.result_pieces(), value)?
+            }
+            (ResultPlan::Stub { push, bytes, .. }, Some(value)) => {
+                self.push(bridges, builder, (*push, *bytes), value)?;
                 Values::new()
             }
-            (RetPlan::Sret, Some(value)) => {
+            (ResultPlan::Sret, Some(value)) => {
                 self.result_to_memory(builder, value)?;
                 Values::new()
             }
@@ -70,7 +72,7 @@ impl Entry {
     ) -> Result<Values, LowerError> {
         match value {
             Arg::Memory { base, offset } => {
-                let size = self.plan.sig.result().size();
+                let size = self.plan.sig().result().size();
                 let from = Address::of_object(builder, *base, *offset, size);
                 Ok(pieces
                     .iter()
@@ -87,8 +89,8 @@ impl Entry {
             }
             Arg::Value(value) => {
                 let found = check::type_of(&builder.func.dfg, *value);
-                let fits =
-                    value_type(self.plan.sig.result()).is_some_and(|ty| ty.bits() == found.bits());
+                let fits = value_type(self.plan.sig().result())
+                    .is_some_and(|ty| ty.bits() == found.bits());
                 let split = if fits {
                     convert::split(builder, *value, pieces)
                         .or_else(|| convert::split_in_memory(builder, *value, pieces))
@@ -101,14 +103,14 @@ impl Entry {
     }
 
     /// The last thing before the return: nothing Cranelift emits touches the x87 stack afterwards.
-    fn load_x87(
+    fn push(
         &self,
         bridges: &mut dyn Bridges,
         builder: &mut FunctionBuilder<'_>,
-        pieces: &[Piece],
+        (push, bytes): (Stub, u32),
         value: &Arg,
     ) -> Result<(), LowerError> {
-        let complex = pieces.len() > 2;
+        let pieces = self.plan.result_pieces();
         let fits = match value {
             Arg::Memory { .. } => true,
             Arg::Pieces(values) => check::are_pieces(&builder.func.dfg, values, pieces),
@@ -123,22 +125,15 @@ impl Entry {
                 _ => self.bad_result("Arg::Value".into()),
             });
         }
-        let signature = builder.import_signature(Bridge::address_signature());
-        let bridge = if complex {
-            Bridge::LoadComplexX87
-        } else {
-            Bridge::LoadX87
-        };
-        let func = bridges.bridge(bridge, signature, builder.func)?;
+        let signature = builder.import_signature(address_signature());
+        let func = bridges.bridge(push, signature, builder.func)?;
         check::bridged(&builder.func.dfg, func, signature)?;
         let from = match value {
             Arg::Memory { base, offset } => Address {
                 base: *base,
                 offset: *offset,
             },
-            Arg::Value(_) | Arg::Pieces(_) => {
-                memory::slot(builder, if complex { 32 } else { 16 }, 16)
-            }
+            Arg::Value(_) | Arg::Pieces(_) => memory::slot(builder, u64::from(bytes), 16),
         };
         if let Arg::Pieces(values) = value {
             for (piece, value) in pieces.iter().zip(values) {
@@ -158,7 +153,7 @@ impl Entry {
         let Some(to) = self.sret() else {
             return Err(self.bad_result("no place for it".into()));
         };
-        let ty = self.plan.sig.result();
+        let ty = self.plan.sig().result();
         match value {
             Arg::Memory { base, offset: 0 } if *base == to => {} // built in place
             Arg::Memory { base, offset } => {
@@ -188,7 +183,7 @@ impl Entry {
 
     /// Refuses one value of the CLIF type `found` as the result.
     fn bad_value(&self, found: Type) -> LowerError {
-        let ty = self.plan.sig.result();
+        let ty = self.plan.sig().result();
         match value_type(ty) {
             Some(clif) => LowerError::value("result".into(), ty, clif.to_string(), found),
             None => self.bad_result("Arg::Value".into()),
@@ -198,7 +193,7 @@ impl Entry {
     fn bad_result(&self, found: String) -> LowerError {
         LowerError::Value {
             what: "result".into(),
-            ty: self.plan.sig.result().to_string(),
+            ty: self.plan.sig().result().to_string(),
             expected: check::memory_or(self.plan.result_pieces(), "Arg"),
             found,
         }

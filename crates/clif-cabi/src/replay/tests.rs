@@ -1,7 +1,8 @@
 //! What replay refuses, word for word, and the corners of what it accepts. `tests/replay.rs` has the proof against
 //! compiled code.
 
-use cranelift_codegen::ir::types::*;
+use cabi::Reg;
+use cranelift_codegen::ir::{ArgumentExtension, types::*};
 
 use super::*;
 
@@ -198,7 +199,7 @@ fn area_limit_is_inclusive() {
     assert_eq!(places.stack_bytes, MAX_STACK_BYTES);
 }
 
-/// A `sarg` takes no register and no position, is 8-aligned even behind 16-byte values, and may be empty.
+/// A `sarg` takes no register and no position, is 8-aligned even after 16-byte values, and may be empty.
 #[test]
 fn struct_arguments() {
     let places = replay(&sig(
