@@ -129,6 +129,8 @@ impl LowerError {
     /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
     /// let error = Lowering::new(&*isa).unwrap().entry_plan(&printf).unwrap_err();
     /// assert_eq!(error.not_lowered(), Some(NotLowered::VariadicDefinition));
+    /// let why = error.not_lowered().and_then(NotLowered::why);
+    /// assert_eq!(why, Some("the definition of a variadic function is not lowered yet"));
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {
