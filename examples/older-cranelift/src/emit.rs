@@ -1,0 +1,161 @@
+//! An emitter of calls on Cranelift 0.132: what a front end writes to use `clif-cabi-plan` on its own release.
+//!
+//! Arguments and result are objects in memory here, which every C value is. `clif-cabi` also takes SSA values and parts, and emits entries.
+
+use clif_cabi_plan::{
+    self as plan, CallPlan, ClifPart, Passing, RelocKind, ResultPlan, Slot, Stub, StubCode,
+};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{
+    AbiParam, ArgumentExtension, ArgumentPurpose, InstBuilder, MemFlags, Signature, Type, Value,
+    types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::FunctionBuilder;
+use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Emits a call of `callee`: argument `i` is the object at `args[i]`, the result is stored to `result`.
+pub fn call(
+    module: &mut dyn Module,
+    builder: &mut FunctionBuilder<'_>,
+    (callee, plan): (FuncId, &CallPlan),
+    args: &[Value],
+    result: Value,
+) -> Result<()> {
+    let word = MemFlags::new();
+    let values: Result<Vec<Value>> = (plan.slots.iter())
+        .map(|slot| match *slot {
+            Slot::Sret | Slot::Padding => Ok(result),
+            Slot::Block { arg } => Ok(args[arg]),
+            Slot::Part { arg, part } => match &plan.args[arg] {
+                Passing::Parts(parts) | Passing::Block(parts) => {
+                    Ok(load(builder, &parts[part], args[arg]))
+                }
+                other => Err(format!("{other:?} has no parts").into()),
+            },
+            Slot::Lane { arg, lane } => {
+                let byte = i32::from(lane / 8);
+                let byte = builder.ins().uload8(types::I64, word, args[arg], byte);
+                let bit = builder.ins().ushr_imm(byte, i64::from(lane % 8));
+                Ok(builder.ins().band_imm(bit, 1))
+            }
+        })
+        .collect();
+    let func = match plan.direct_stub(callee.as_u32()) {
+        Some(stub) => define(module, &stub, &plan.signature)?,
+        None => callee,
+    };
+    // The callee may be declared with another signature: it is called with the plan's.
+    let signature = builder.import_signature(clif_signature(&plan.signature));
+    let func = module.declare_func_in_func(func, builder.func);
+    builder.func.dfg.ext_funcs[func].signature = signature;
+    let inst = builder.ins().call(func, &values?);
+    let results = builder.inst_results(inst).to_vec();
+    match &plan.result {
+        ResultPlan::Nothing | ResultPlan::Never | ResultPlan::Sret => {}
+        ResultPlan::Parts(parts) => {
+            for (part, value) in parts.iter().zip(results) {
+                store(builder, part, value, result);
+            }
+        }
+        // The x87 stack: the stub stores no byte outside the 10 of each value.
+        ResultPlan::Stub { pop, .. } => {
+            let pop = define(module, pop, &Stub::address_signature())?;
+            let pop = module.declare_func_in_func(pop, builder.func);
+            builder.ins().call(pop, &[result]);
+        }
+    }
+    Ok(())
+}
+
+/// The stub as a function of the module, which is defined when it is asked for the first time.
+fn define(module: &mut dyn Module, stub: &Stub, signature: &plan::Signature) -> Result<FuncId> {
+    let name = stub.name();
+    if let Some(FuncOrDataId::Func(id)) = module.get_name(&name) {
+        return Ok(id);
+    }
+    let id = module.declare_function(&name, Linkage::Local, &clif_signature(signature))?;
+    let code = stub.code(module.isa().flags().is_pic())?;
+    let reloc = code.reloc.map(|reloc| ModuleReloc {
+        offset: reloc.offset,
+        kind: match reloc.kind {
+            RelocKind::CallPlt4 => Reloc::X86CallPLTRel4,
+            RelocKind::Abs8 => Reloc::Abs8,
+        },
+        name: ModuleRelocTarget::user(0, reloc.callee),
+        addend: reloc.addend,
+    });
+    module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, reloc.as_slice())?;
+    Ok(id)
+}
+
+/// Loads one part of the object at `from`, and no byte after its end.
+fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Value) -> Value {
+    let (flags, offset) = (MemFlags::new(), part.offset as i32);
+    if u32::from(part.size) == part.ty.bytes() {
+        return builder.ins().load(clif_type(part.ty), flags, from, offset);
+    }
+    let mut word = builder.ins().iconst(types::I64, 0);
+    for i in (0..i32::from(part.size)).rev() {
+        let byte = builder.ins().uload8(types::I64, flags, from, offset + i);
+        let shifted = builder.ins().ishl_imm(word, 8);
+        word = builder.ins().bor(shifted, byte);
+    }
+    word
+}
+
+/// Stores one part of the object at `to`, and no byte after its end.
+fn store(builder: &mut FunctionBuilder<'_>, part: &ClifPart, mut value: Value, to: Value) {
+    let (flags, offset) = (MemFlags::new(), part.offset as i32);
+    if u32::from(part.size) == part.ty.bytes() {
+        builder.ins().store(flags, value, to, offset);
+        return;
+    }
+    for i in 0..i32::from(part.size) {
+        builder.ins().istore8(flags, value, to, offset + i);
+        value = builder.ins().ushr_imm(value, 8);
+    }
+}
+
+fn clif_signature(signature: &plan::Signature) -> Signature {
+    let params = |params: &[plan::Param]| params.iter().map(clif_param).collect();
+    Signature {
+        params: params(&signature.params),
+        returns: params(&signature.returns),
+        call_conv: match signature.call_conv {
+            plan::CallConv::SystemV => CallConv::SystemV,
+            plan::CallConv::Fast => CallConv::Fast,
+            plan::CallConv::PreserveAll => CallConv::PreserveAll,
+            plan::CallConv::WindowsFastcall => CallConv::WindowsFastcall,
+        },
+    }
+}
+
+fn clif_param(param: &plan::Param) -> AbiParam {
+    AbiParam {
+        value_type: clif_type(param.ty),
+        purpose: match param.purpose {
+            plan::Purpose::Normal => ArgumentPurpose::Normal,
+            plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
+            plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
+        },
+        extension: match param.extension {
+            plan::Extension::None => ArgumentExtension::None,
+            plan::Extension::Zero => ArgumentExtension::Uext,
+            plan::Extension::Sign => ArgumentExtension::Sext,
+        },
+    }
+}
+
+macro_rules! by_name {
+    ($value:expr, $($name:ident)*) => {
+        match $value { $(plan::ValueType::$name => types::$name,)* }
+    };
+}
+
+fn clif_type(ty: plan::ValueType) -> Type {
+    by_name!(ty, I8 I16 I32 I64 I128 F16 F32 F64 F128 I8X2 I8X4 I8X8 I8X16 I16X2 I16X4 I16X8 I32X2
+        I32X4 I64X2 F16X2 F16X4 F16X8 F32X2 F32X4 F64X2)
+}
