@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::process::Output;
 
-use support::{cabi_in, gcc_that_returns_zeros, printed};
+use support::{cabi_in, gcc_that_ends_with, gcc_that_returns_zeros, printed};
 
 fn verify(folder: &Path, args: &[&str]) -> Output {
     cabi_in(folder, &[&["verify"], args].concat())
@@ -189,6 +189,25 @@ fn a_compiler_that_disagrees_with_itself_fails() {
         errors.contains("disagrees with itself, result, byte 0"),
         "{errors}"
     );
+}
+
+/// A compiler whose functions end the process with status 0, whoever calls them: that is no success, and shown by a program.
+#[test]
+fn a_callee_that_exits_is_no_success() {
+    if !here("gcc") {
+        return;
+    }
+    let folder = folder(PICK);
+    let exit = r"\txorl %edi, %edi\n\tmovl $231, %eax\n\tsyscall";
+    let command = gcc_that_ends_with(folder.path(), exit);
+    let args = ["--cc", &command, "--types=false", "own.h"];
+    let text = printed(&verify(folder.path(), &args), 1);
+    let expected = [
+        "SELF-INCONSISTENT pick, our code calls C: a program of which gcc -wrapper",
+        "builds both sides: the program ends with exit status: 0",
+        "(0 of prototypes, 0 of layout, 0 of 1 cases), 1 in which a compiler disagrees with itself",
+    ];
+    says(&text, &expected);
 }
 
 /// What a compiler is known to get wrong against itself is left out by name; of another compiler it would be a failure.

@@ -14,6 +14,9 @@ use crate::graffiti::{Painter, Pattern};
 use crate::half::{argument_types, has_result};
 use crate::interop::Direction;
 
+/// What the program prints if it has compared all bytes, and none differs.
+pub(crate) const NO_DIFFERENCE: &str = "no difference";
+
 /// The program. `None` for types that C has no words for.
 ///
 /// `command` is the compiler in question, `differs` what was found, for the comment that begins it.
@@ -244,7 +247,8 @@ impl Program<'_> {
                  differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
             );
         }
-        text + "  if (!differ) printf(\"no difference\\n\");\n  return differ;\n}\n"
+        let last = format!("  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n");
+        text + &last + "  return differ;\n}\n"
     }
 }
 

@@ -94,14 +94,20 @@ pub(crate) fn library(header: &str, c: &str, flags: &[&str]) -> Option<tempfile:
 /// A command by which gcc compiles functions of cases so that they return zeros: between the compiler proper and the assembler its code is
 /// changed. Both sides of a call are by it, so each case of which the result is looked at is one in which it disagrees with itself.
 pub(crate) fn gcc_that_returns_zeros(folder: &Path) -> String {
+    let zeros = r"\txorl %eax, %eax\n\txorl %edx, %edx\n\tpxor %xmm0, %xmm0\n\tpxor %xmm1, %xmm1";
+    gcc_that_ends_with(folder, zeros)
+}
+
+/// The same with other instructions before the function returns.
+pub(crate) fn gcc_that_ends_with(folder: &Path, code: &str) -> String {
     let script = r#"#!/bin/sh
 case "$1" in *as) for file in "$@"; do case "$file" in *.s)
   awk '/^[A-Za-z_.0-9]+:/ { if ($0 !~ /^\./) inside = ($0 ~ /^(cabi_[ft][0-9_]+|f|r[0-9]+_[a-z0-9]+):/) && $0 !~ /_call:/ }
-       /^\tret/ && inside { print "\txorl %eax, %eax\n\txorl %edx, %edx\n\tpxor %xmm0, %xmm0\n\tpxor %xmm1, %xmm1" } { print }' \
+       /^\tret/ && inside { print "CODE" } { print }' \
     "$file" > "$file.zero" && cat "$file.zero" > "$file" && rm "$file.zero";; esac; done;; esac
 exec "$@"
 "#;
     let path = folder.join("zero.sh");
-    std::fs::write(&path, script).expect("a script");
+    std::fs::write(&path, script.replace("CODE", code)).expect("a script");
     format!("gcc -wrapper sh,{}", path.display())
 }

@@ -11,7 +11,7 @@ use super::known::known_bug;
 use super::{Compiler, VerifyError, check_interrupt};
 use crate::case::Case;
 use crate::judge::{Judge, JudgeError};
-use crate::reproduction::reproduction_alone;
+use crate::reproduction::{NO_DIFFERENCE, reproduction_alone};
 
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,12 +108,13 @@ fn said(run: &Output) -> Option<Said> {
     let text = String::from_utf8_lossy(&run.stdout);
     let first = text.lines().next().unwrap_or_default().to_owned();
     match run.status.code() {
-        Some(0) => None,
+        Some(0) if first == NO_DIFFERENCE => None,
         Some(1) if !first.is_empty() => Some(Said {
             value: first.split(", byte").next().unwrap_or_default().to_owned(),
             words: first,
         }),
         _ => {
+            // With 0 too, if it has not come to its last line: a callee may end the process.
             let words = format!("the program ends with {}", run.status);
             Some(Said {
                 value: words.clone(),
