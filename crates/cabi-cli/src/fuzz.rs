@@ -188,18 +188,21 @@ impl Fuzz {
             results::make(folder)?;
         }
         child::watch_signals();
-        let (compilers, absent) = self.compilers.find()?;
+        let compilers = self.compilers.find();
+        let (compilers, absent) = compilers.map_err(|why| self.ended(why))?;
         let bar = results::bar(&plan);
         let mut shown = std::collections::BTreeSet::new();
+        let mut is_first = true;
         let hunted = fuzz::hunt(&plan, &compilers, |found, n| {
             bar.inc(n);
+            is_first = false;
             // A hunt is long, and may be ended from outside.
             bar.suspend(|| results::tell_new(found, &mut shown));
             let folder = self.out.as_deref();
             folder.map_or(Ok(()), |folder| results::write_all(found, folder))
         });
         bar.finish_and_clear();
-        let found = hunted?;
+        let found = hunted.map_err(|why| if is_first { self.ended(why) } else { why })?;
         for (name, why) in absent {
             eprintln!("not run: {name}: {why}");
         }
@@ -211,6 +214,17 @@ impl Fuzz {
             return Err(format!("interrupted after {} signatures", found.count()));
         }
         clean
+    }
+
+    /// Writes why there are no results where they were to be. The reason comes back, with what is wrong with writing it.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn ended(&self, why: String) -> String {
+        let folder = self.out.as_deref();
+        let written = folder.map_or(Ok(()), |folder| results::write_error(folder, &why));
+        match written {
+            Ok(()) => why,
+            Err(error) => format!("{why}; {error}"),
+        }
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]

@@ -183,6 +183,36 @@ fn no_signature_is_no_success() {
     }
 }
 
+/// A run that ends before its first round says why where its results were to be, in place of those of a run before.
+#[test]
+fn a_run_that_ends_early_writes_why() {
+    if !compilers().contains(&"gcc") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.path();
+    for file in ["fuzz.json", "fuzz.xml"] {
+        std::fs::write(path.join(file), "of another run").expect("a file");
+    }
+    let output = cabi(
+        path,
+        &["fuzz", "--count", "4", "--cc", "false", "--out", "."],
+    );
+    printed(&output, 2);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let json = std::fs::read_to_string(path.join("fuzz.json")).expect("a file");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let why = json["error"].as_str().expect("a reason");
+    assert!(errors.contains(why), "{errors}");
+    let xml = std::fs::read_to_string(path.join("fuzz.xml")).expect("a file");
+    assert!(
+        xml.contains("errors=\"1\"") && xml.contains("<error message="),
+        "{xml}"
+    );
+    // They are no results that could be joined.
+    printed(&cabi(path, &["merge", "fuzz.json"]), 2);
+}
+
 /// Neither is a compiler that disagrees with itself in everything: each signature of which it spoils the result is shown to be its own.
 #[test]
 fn a_compiler_that_disagrees_with_itself_fails() {

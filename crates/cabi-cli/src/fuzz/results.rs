@@ -78,6 +78,19 @@ pub(super) fn write_all(results: &Results, folder: &Path) -> Result<(), String> 
     Ok(())
 }
 
+/// Writes to `folder` why a run ended before there were results.
+pub(super) fn write_error(folder: &Path, why: &str) -> Result<(), String> {
+    let json = serde_json::json!({ "error": why });
+    write(&folder.join("fuzz.json"), &format!("{json:#}\n"))?;
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n\
+         <testsuite name=\"cabi fuzz\" tests=\"1\" failures=\"0\" errors=\"1\">\n\
+         <testcase classname=\"cabi fuzz\" name=\"run\"><error message=\"{}\"/></testcase>\n</testsuite>\n</testsuites>\n",
+        escape(why)
+    );
+    write(&folder.join("fuzz.xml"), &xml)
+}
+
 /// Says, on standard error, which differences came since those that were `told` already.
 pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
     for (_, found) in failures(results) {
