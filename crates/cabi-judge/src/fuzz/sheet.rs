@@ -47,7 +47,7 @@ impl Entry {
             FnAbi::new(&case.sig_under(policy)?, &case.target)?;
             Ok(case)
         });
-        let case = placed.map_err(|error| by_cabi(&error, policy))?;
+        let case = placed.map_err(|error| by_cabi(&error))?;
         let code = declared.types.clone() + &declared.prototype();
         let cases = vec![case.clone()];
         Ok(Self {
@@ -149,14 +149,9 @@ pub(super) fn marked(file: &str) -> Option<usize> {
     file.strip_prefix('r')?.parse().ok()
 }
 
-/// What `cabi` is known to refuse of what is drawn has errors of its own; of gcc all rules are known for it. Any other refusal hides something.
-fn by_cabi(why: &Error, policy: Policy) -> Verdict {
-    let known = match why {
-        Error::InvalidAtomic { .. } => true,
-        Error::NoKnownRule { .. } => policy != Policy::GCC,
-        _ => false,
-    };
-    if known {
+/// What `cabi` is known to refuse of what is drawn has errors of its own. Any other refusal hides something.
+fn by_cabi(why: &Error) -> Verdict {
+    if let Error::NoKnownRule { .. } | Error::InvalidAtomic { .. } = why {
         return Verdict::NotRun {
             who: Who::Cabi,
             why: why.to_string(),
