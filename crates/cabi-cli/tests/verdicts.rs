@@ -106,6 +106,23 @@ int list(const char *restrict, __builtin_va_list);
     }
 }
 
+/// A type without a name is another type wherever it is written again, so that the prototype cannot be compared: it is left out by name.
+#[test]
+fn a_prototype_of_an_unnamed_type_is_left_out() {
+    if !here("gcc") {
+        return;
+    }
+    let header = "int good(int);\nint odd(struct { int x; } *);\n";
+    let text = run(header, &["--cc", "gcc"], 0);
+    says(
+        &text,
+        &["left out: spelling 1 (odd: ", "has a type without a name"],
+    );
+    assert!(!text.contains("NOT ON THE LIST"), "{text}");
+    // Alone it is nothing.
+    run(header, &["--cc", "gcc", "--only", "odd"], 2);
+}
+
 /// Records whose members differ differ in what their bytes mean, also where sizes and offsets are the same.
 #[test]
 fn a_member_of_another_type_is_a_mismatch() {

@@ -244,6 +244,10 @@ impl Part {
                     continue;
                 }
                 Reading::Absent(why) => (JUDGE_LACKS, why),
+                Reading::Unnamed => (
+                    "spelling",
+                    format!("{} has a type without a name", prototype.spelled),
+                ),
                 Reading::Unasked(why) => (REFUSED, format!("{}: {why}", prototype.spelled)),
             };
             self.cases.retain(|case| *case != at);

@@ -30,6 +30,8 @@ pub(super) enum Reading {
     Other(String),
     /// It declares no such function, in the compiler's words.
     Absent(String),
+    /// No text is this type in another place: a record or enumeration of it has neither a tag nor a typedef.
+    Unnamed,
     /// The type cannot be asked about, for this reason.
     Unasked(String),
 }
@@ -46,7 +48,11 @@ pub(super) fn compare(
     include: &str,
     prototypes: &[&Prototype],
 ) -> Result<Vec<Reading>, JudgeError> {
-    let mut readings = vec![Reading::Same; prototypes.len()];
+    let first = |prototype: &&Prototype| match is_unnamed(&prototype.spelled) {
+        true => Reading::Unnamed,
+        false => Reading::Same,
+    };
+    let mut readings: Vec<Reading> = prototypes.iter().map(first).collect();
     // A compiler may stop at its first error: what is known is not asked again.
     loop {
         let text = text(include, prototypes, &readings);
@@ -97,6 +103,13 @@ fn text(include: &str, prototypes: &[&Prototype], readings: &[Reading]) -> Strin
         }
     }
     text
+}
+
+/// Whether clang spells a type by the place of its declaration, `struct (unnamed struct at header.h:1:9)`.
+fn is_unnamed(spelled: &str) -> bool {
+    ["(unnamed ", "(anonymous "]
+        .iter()
+        .any(|place| spelled.contains(place))
 }
 
 fn is_unknown(message: &str) -> bool {
