@@ -563,6 +563,12 @@ fn transparent_unions_are_passed_as_the_compiler_passes_them() {
         typedef union { __int128 n; } wide __attribute__((transparent_union));
         typedef union { __int128 n; long parts[2]; } halves __attribute__((transparent_union));
         typedef union { int *i; float *f; } pointer __attribute__((transparent_union));
+        typedef union { double d[1]; long n; } array __attribute__((transparent_union));
+        typedef union { struct { double x; } s; long n; } inside __attribute__((transparent_union));
+        typedef union { struct { float x, y; } s; int n[2]; } pair __attribute__((transparent_union));
+        typedef union { struct { float x, y; } s; struct { char a[3]; int b; } __attribute__((packed)) n; char c[8]; } odd
+            __attribute__((transparent_union));
+        long apply(array, inside, pair, odd, double);
         void take(long, long, long, long, long, wide, long, long);
         void split(long, long, long, long, long, halves, long, long);
         int any(pointer, double);
@@ -570,8 +576,10 @@ fn transparent_unions_are_passed_as_the_compiler_passes_them() {
     std::fs::write(folder.path().join("transparent.h"), header).unwrap();
     for cc in ["gcc", clang()] {
         if here(cc) {
-            let run = verify(folder.path(), &["--cc", cc, "transparent.h"]);
-            printed(&run, 0);
+            // gcc passes `pair` after a `...` as its first member, and its va_arg reads the union.
+            let args = ["--allow-self-inconsistent", "--cc", cc, "transparent.h"];
+            let text = printed(&verify(folder.path(), &args), 0);
+            assert!(text.contains("0 mismatches"), "{text}");
         }
     }
 }

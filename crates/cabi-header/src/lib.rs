@@ -43,6 +43,7 @@ mod errors;
 mod functions;
 mod header;
 mod macros;
+mod modes;
 mod options;
 mod parse;
 mod prelude;

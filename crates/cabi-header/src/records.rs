@@ -68,6 +68,10 @@ impl<'u> Reader<'u> {
         if self.is_as_clang() {
             return Ok(first);
         }
+        if own.attributes.transparent && !own.is_transparent_to_gcc() {
+            let why = "gcc ignores its `transparent_union`, and clang does not";
+            return Err(unsupported(definition.ty(), why));
+        }
         let gcc = self.as_gcc(&own, &clang)?;
         difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
     }
@@ -207,6 +211,10 @@ impl<'u> Reader<'u> {
         if self.facts.cxx {
             builder = builder.language(Language::Cxx);
         }
+        let as_gcc = self.model.records == RecordRules::Gcc;
+        if own.attributes.transparent && (!as_gcc || own.is_transparent_to_gcc()) {
+            builder = builder.transparent();
+        }
         members.iter().cloned().fold(builder, RecordBuilder::member)
     }
 
@@ -265,6 +273,14 @@ impl<'u> Reader<'u> {
             aligned,
             asked,
         })
+    }
+}
+
+impl Definition<'_> {
+    fn is_transparent_to_gcc(&self) -> bool {
+        let size = u64::try_from(self.stated.size).unwrap_or(0);
+        let members = self.declared.iter().map(|declared| &declared.ty);
+        crate::modes::is_transparent_to_gcc(members, size)
     }
 }
 
@@ -390,9 +406,6 @@ impl Attributes {
         };
         if self.packed {
             builder = builder.packed();
-        }
-        if self.transparent {
-            builder = builder.transparent();
         }
         pack.into_iter().fold(builder, RecordBuilder::pack)
     }
