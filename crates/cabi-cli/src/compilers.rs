@@ -45,7 +45,14 @@ impl Compilers {
                 if self.cc.iter().take(at).any(|other| other == command) {
                     return Err(format!("`{command}` is named twice"));
                 }
-                Judge::within(limit, command)
+                let judge = Judge::within(limit, command)?;
+                match judge.is_for_x86_64() {
+                    Ok(true) => Ok(judge),
+                    Ok(false) => Err(format!(
+                        "`{command}` compiles for another target; calls are made on x86-64 Linux only"
+                    )),
+                    Err(e) => Err(e.to_string()),
+                }
             });
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };

@@ -276,6 +276,14 @@ fn what_cannot_be_done_is_said() {
         (&["missing.h"], "missing.h"),
         (&["--cc", "gcc 'own.h", "own.h"], "missing closing quote"),
         (&["--cc", "gcc -x c++", "own.h"], "compiles C++, not C"),
+        (
+            &["--cc", "gcc -m32", "own.h"],
+            "`gcc -m32` compiles for another target",
+        ),
+        (
+            &["--cc", "gcc -mx32", "own.h"],
+            "`gcc -mx32` compiles for another target",
+        ),
         (&["own.hpp"], "own.hpp: C++ cannot be verified, only C"),
         (
             &["--std", "c++17", "own.h"],

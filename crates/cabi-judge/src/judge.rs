@@ -335,12 +335,8 @@ impl Judge {
     /// # Errors
     /// [`JudgeError`] if it cannot be asked.
     pub fn vector_level(&self) -> Result<VectorLevel, JudgeError> {
-        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let defines = |name: &str| {
-            text.lines()
-                .any(|line| line.split_whitespace().nth(1) == Some(name))
-        };
+        let macros = self.macros()?;
+        let defines = |name: &str| macros.iter().any(|defined| defined == name);
         Ok(if defines("__AVX512F__") {
             VectorLevel::Avx512
         } else if defines("__AVX__") {
@@ -348,6 +344,26 @@ impl Judge {
         } else {
             VectorLevel::Baseline
         })
+    }
+
+    /// Whether it compiles under its own flags for x86-64 with pointers of 8 bytes, whose code is called here.
+    ///
+    /// # Errors
+    /// [`JudgeError`] if it cannot be asked.
+    pub fn is_for_x86_64(&self) -> Result<bool, JudgeError> {
+        let macros = self.macros()?;
+        let defines = |name: &str| macros.iter().any(|defined| defined == name);
+        Ok(defines("__x86_64__") && defines("__LP64__"))
+    }
+
+    /// The names of the macros it defines by itself.
+    fn macros(&self) -> Result<Vec<String>, JudgeError> {
+        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1));
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// `gcc` or `clang`.
