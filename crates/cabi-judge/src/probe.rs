@@ -226,13 +226,8 @@ fn check_arguments(abi: &FnAbi, patterns: &[Pattern], dump: &Image) -> Result<()
     // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 nobody does.
     let extended = abi.convention.name == cabi::X86_64_SYSV.name;
     for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
-        let mut place = arg.place.clone();
-        if let (Place::Parts(parts), true) = (&mut place, arg.named) {
-            // Who is named in a variadic function of Win64 is not looked for in the second register, and gcc leaves that alone.
-            parts.iter_mut().for_each(first_register);
-        }
-        check_place(&place, pattern, extended, dump).map_err(|why| {
-            let got = gathered(&place, pattern.bytes.len(), dump);
+        check_place(&arg.place, pattern, extended, dump).map_err(|why| {
+            let got = gathered(&arg.place, pattern.bytes.len(), dump);
             let why = format!("argument {i} ({}): {why}", arg.place);
             difference(Value::Argument(i), pattern, got, why)
         })?;
@@ -405,12 +400,6 @@ fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Dif
         expected: pattern.bytes.clone(),
         got,
         why,
-    }
-}
-
-fn first_register(placed: &mut PlacedPart) {
-    if let Loc::Both(first, _) = placed.loc {
-        placed.loc = Loc::Reg(first);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs a convention's rules over groups. This is the only place where registers and stack slots are counted.
 
 mod state;
+mod uncounted;
 mod whole;
 
 pub(crate) use self::state::MAX_AREA;
@@ -133,7 +134,6 @@ impl<'t, 'v> Assigner<'t, 'v> {
             let outcome = self.run(rules, value, None, 0);
             return self.whole(rules, outcome, value);
         }
-        self.count_burnt(group)?;
         self.before = self.state;
         let was_miscounted = self.state.miscounted;
         let mut placed = Placed::new();
@@ -160,10 +160,17 @@ impl<'t, 'v> Assigner<'t, 'v> {
                     if group.miscounted || (was_miscounted && group.parts.len() > 1) {
                         return Err(MISCOUNTED);
                     }
+                    let is_counted = self.is_counted(rules, value)?;
                     self.revert(group, !placed.is_empty());
+                    if is_counted {
+                        self.state.count_parts(group);
+                    }
                     return self.whole(rules, outcome, value);
                 }
             }
+        }
+        if group.uncounted {
+            self.state.leave_uncounted(&placed);
         }
         if was_miscounted {
             self.check_miscounted(rules, value)?;
@@ -218,32 +225,9 @@ impl<'t, 'v> Assigner<'t, 'v> {
             self.tracer
                 .note("the registers left are used up by the attempt");
             for reg in group.uses_up {
-                self.state.burnt += u8::from(self.state.is_free(*reg));
-                self.state.take(*reg);
+                self.state.take_uncounted(*reg);
             }
         }
-    }
-
-    /// The compilers that let an attempt use up registers still count these as free where they decide about a record, and split it then.
-    fn count_burnt(&mut self, group: &Group) -> Result<(), NoPlace> {
-        if self.state.burnt == 0 {
-            return Ok(());
-        }
-        let is_int = |part: &&Part| part.bank() == Bank::Int;
-        let n = u8::try_from(group.parts.iter().filter(is_int).count()).unwrap_or(u8::MAX);
-        if n == 0 || n > self.state.burnt {
-            return Ok(());
-        }
-        // What is left to the back end goes to the stack part by part. That is where the whole would go, unless some of it does not.
-        let only_words = group.size <= 8 * u64::from(n) && group.align <= 8;
-        if usize::from(n) < group.parts.len() || !only_words {
-            return Err(NoPlace::NoKnownRule(
-                "clang 18 and 19 take a record apart when it stands behind an __int128 that found one integer register left; no rule describes \
-                 where its parts go",
-            ));
-        }
-        self.state.burnt -= n;
-        Ok(())
     }
 
     /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places it.

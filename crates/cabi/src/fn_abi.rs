@@ -420,6 +420,10 @@ impl Walk<'_, '_, '_> {
             bytes = start + result_bytes;
             align = align.max(result_align);
         }
+        if bytes == 0 {
+            // What has no bytes asks for no alignment of an area without bytes.
+            align = self.convention.stack_align;
+        }
         if bytes > MAX_AREA.max(u64::from(self.convention.shadow_space)) {
             return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
         }
@@ -438,6 +442,11 @@ impl Walk<'_, '_, '_> {
             }
             Kind::Void => {
                 return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
+            }
+            // An argument without a parameter is a value, and no value is atomic.
+            _ if !named && param.ty.is_atomic() => {
+                decayed = param.ty.non_atomic();
+                &decayed
             }
             _ => &param.ty,
         };

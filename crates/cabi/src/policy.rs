@@ -14,7 +14,7 @@ use core::ops::{BitOr, BitOrAssign};
 /// assert!(Policy::CLANG.has(Policy::FLEXIBLE_ARRAY_IN_MEMORY));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Policy(u32);
+pub struct Policy(u64);
 
 macro_rules! bits {
     ($($(#[$doc:meta])* $name:ident = $bit:literal;)*) => {
@@ -28,7 +28,8 @@ macro_rules! bits {
 }
 
 bits! {
-    /// A record with a flexible array member travels in memory (clang); gcc ignores the member.
+    /// A record with a flexible array member is passed in memory (clang), on Win64 by reference; gcc ignores the member. If the record has no bytes, it
+    /// has a slot in memory all the same; gcc only aligns what is next on the stack.
     FLEXIBLE_ARRAY_IN_MEMORY = 0;
     /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang through version 23 ignores them as padding.
     UNNAMED_BIT_FIELDS_COUNT = 1;
@@ -41,7 +42,8 @@ bits! {
     HALF_PAIRS_IN_SSE = 4;
     /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it does for the argument.
     DOUBLE_VECTOR_RESULT_IN_SSE = 5;
-    /// A structure with an `_Atomic` member travels in memory (clang).
+    /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in memory (clang). An `_Atomic` scalar is passed in the
+    /// registers of the plain one, but clang does not count these: where that takes later values apart, the signature is refused.
     ATOMIC_MEMBERS_IN_MEMORY = 6;
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too (LLVM 18 and 19).
     INT128_USES_UP_INTEGER_REGISTERS = 7;
@@ -55,9 +57,10 @@ bits! {
     WIDE_INT128_VECTORS_IN_MEMORY = 11;
     /// A structure of more than 16 bytes with an empty member travels in memory, also when the other member is a vector (clang).
     EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12;
-    /// On Win64, bare vectors of 8 and 4 bytes travel by reference and return in xmm0 (clang); gcc passes them as integers.
+    /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and returned in xmm0 (clang); gcc passes them as
+    /// integers.
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13;
-    /// On Win64, `__float128` travels in a vector register (clang); gcc passes it by reference and returns it through memory.
+    /// On Win64, `__float128` is passed in the first free of eight vector registers (clang); gcc passes it by reference and returns it through memory.
     WIN64_FLOAT128_IN_SSE = 14;
     /// Vectors wider than 16 bytes that are named arguments of a variadic function travel in memory like unnamed ones (clang).
     WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15;
@@ -75,7 +78,7 @@ bits! {
     UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT = 20;
     /// On Win64, an empty record is returned through a hidden pointer (clang); gcc returns nothing.
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21;
-    /// A vector of one `float` or 16-bit float travels in memory (gcc), as one of one `double` does everywhere; clang classifies by size.
+    /// A vector of one `float`, `__float128` or 16-bit float is passed in memory (gcc), as one of one `double` is everywhere; clang classifies by size.
     ONE_FLOAT_VECTORS_IN_MEMORY = 22;
     /// A bit-field that could be an ordinary integer as well ([`Leaf::integer_bits`](crate::Leaf::integer_bits)) must be aligned like one (gcc); to
     /// clang no bit-field is unaligned.
@@ -94,6 +97,17 @@ bits! {
     UNALIGNED_MEMBERS_IN_REGISTERS = 28;
     /// A `_Complex _Float16` that does not start its eightbyte makes the next one `Sse` too, if the record or array it is in has a next one (gcc).
     COMPLEX_HALVES_REACH_ON = 29;
+    /// A vector of one `__int128` in a record has a class in its first eightbyte alone (gcc). Its upper half is lost, unless another member of a union
+    /// has it: such a record is refused.
+    INT128_VECTOR_MEMBERS_LOSE_HALF = 30;
+    /// On Win64, a vector of one lane is passed as that lane alone would be, one `__int128` in two registers or slots, 16-bit floats by reference
+    /// (clang); gcc passes integers as integers and floats by reference, and returns these in rax.
+    WIN64_ONE_LANE_VECTORS_AS_LANES = 31;
+    /// On Win64, a named floating-point argument of a variadic function is in the integer register of its position too, as an unnamed one is with
+    /// every compiler (clang).
+    WIN64_NAMED_FLOATS_IN_BOTH = 32;
+    /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0 (clang).
+    WIN64_X87_RESULT_IN_ST0 = 33;
 }
 
 impl Policy {
@@ -110,7 +124,8 @@ impl Policy {
             | Self::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT.0
             | Self::ONE_FLOAT_VECTORS_IN_MEMORY.0
             | Self::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED.0
-            | Self::COMPLEX_HALVES_REACH_ON.0,
+            | Self::COMPLEX_HALVES_REACH_ON.0
+            | Self::INT128_VECTOR_MEMBERS_LOSE_HALF.0,
     );
 
     /// clang on Linux, as versions 18 and 19 behave.
@@ -130,7 +145,10 @@ impl Policy {
             | Self::WIN64_HALF_IN_SSE.0
             | Self::WIN64_EMPTY_RESULTS_IN_MEMORY.0
             | Self::UNIONS_GO_BY_FIRST_EIGHTBYTES.0
-            | Self::ODD_PAIRS_START_IN_GPR.0,
+            | Self::ODD_PAIRS_START_IN_GPR.0
+            | Self::WIN64_ONE_LANE_VECTORS_AS_LANES.0
+            | Self::WIN64_NAMED_FLOATS_IN_BOTH.0
+            | Self::WIN64_X87_RESULT_IN_ST0.0,
     );
 
     /// Zig's C calling convention as both back ends of version 0.15 have it: clang's but for Zig's own classifier of records, and an `__int128` leaves

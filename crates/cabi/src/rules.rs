@@ -128,6 +128,8 @@ impl ArgFlags {
     pub const SRET: Self = Self(8);
     /// Part of a value that was split. Set by classifiers.
     pub const SPLIT: Self = Self(16);
+    /// In a vector register and a copy in an integer register. Set by classifiers.
+    pub const IN_BOTH: Self = Self(32);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -165,6 +167,8 @@ pub struct Group {
     /// Whether the compiler counts the first part, an integer, as one in a vector register; of a result in memory, whether it does not count the
     /// register of the pointer.
     pub miscounted: bool,
+    /// Whether the compiler does not count the registers of the parts: it takes them for free where it decides about later values.
+    pub uncounted: bool,
 }
 
 /// What kind of place a value asks for.
@@ -435,6 +439,7 @@ impl Group {
             may_split: false,
             uses_up: &[],
             miscounted: false,
+            uncounted: false,
         }
     }
 

@@ -459,6 +459,17 @@ impl Type {
         })
     }
 
+    /// The type of a value that is read from an object of this type: without `_Atomic`, and without the alignment it brought.
+    #[must_use]
+    pub fn non_atomic(&self) -> Self {
+        let mut plain = self.clone();
+        if plain.atomic {
+            plain.atomic = false;
+            plain.align = plain.canonical_align();
+        }
+        plain
+    }
+
     /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it. A record's own
     /// attributes are part of its nature.
     #[must_use]

@@ -241,7 +241,7 @@ fn shows_in_initializer(judge: &Judge, level: &str, subject: &Subject) -> Result
 fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
     let case = subject.cases.first()?;
     let without = own.without(Policy::INT128_USES_UP_INTEGER_REGISTERS);
-    let mut placed = [own, without, Policy::GCC]
+    let mut placed = [own, without, Policy::GCC, Policy::CLANG]
         .into_iter()
         .filter_map(|policy| {
             let sig = case.sig_under(policy).ok()?;

@@ -12,8 +12,8 @@ pub struct State {
     stack: u64,
     /// Greatest alignment of a value in the area, in bytes.
     align: u32,
-    /// Integer registers that were free when an attempt used them up.
-    pub(super) burnt: u8,
+    /// Integer and vector registers that are used up, and that the compiler still counts as free.
+    pub(super) uncounted: [u8; 2],
     /// Whether an argument or the result took an integer register that the compiler did not count.
     pub(super) miscounted: bool,
 }
@@ -27,7 +27,7 @@ impl State {
             used: 0,
             stack: u64::from(convention.shadow_space),
             align: convention.stack_align,
-            burnt: 0,
+            uncounted: [0; 2],
             miscounted: false,
         }
     }

@@ -81,11 +81,17 @@ impl Assigner<'_, '_> {
 
     /// Copies the whole value into the area.
     fn block(&mut self, group: &Group, slot: Slot) -> Result<Place, NoPlace> {
-        if group.size == 0 {
+        // Padding that has parts has no place in memory.
+        if group.size == 0 && !group.parts.is_empty() {
             return Ok(Place::Ignore);
         }
         let align = group.align.max(slot.align);
-        let offset = self.stack(group.size, slot, align)?;
+        // What asks for memory has a slot, even if it has no bytes.
+        let bytes = group.size.max(u64::from(group.kind == GroupKind::Memory));
+        let offset = self.stack(bytes, slot, align)?;
+        if group.size == 0 {
+            return Ok(Place::Ignore);
+        }
         Ok(Place::Stack {
             offset,
             size: group.size,

@@ -4,9 +4,11 @@
 
 mod memory;
 mod pairs;
+mod quirks;
 mod shape;
 mod vectors;
 
+use self::quirks::{is_atomic_complex, leave_atomic_uncounted, place_flexible_array};
 use self::shape::shape;
 use crate::class::{Class, Classes, Shape};
 use crate::error::Error;
@@ -67,10 +69,16 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     {
         cx.tracer.whole(part.class);
         let align = u32::from(part.size);
-        return Ok(Group::new(GroupKind::Registers, ty.size(), align).with(part));
+        let mut group = Group::new(GroupKind::Registers, ty.size(), align).with(part);
+        leave_atomic_uncounted(ty, &mut group, cx);
+        return Ok(group);
     }
     let align = ty.canonical_align();
     let declared = ty;
+    if is_atomic_complex(ty, cx) {
+        cx.tracer.memory("an _Atomic complex number");
+        return Ok(Group::new(GroupKind::Memory, ty.size(), align));
+    }
     let ty = as_passed(ty, cx.role);
     // An explanation shows each merge.
     if let Some(plain) = ty.as_plain()
@@ -91,6 +99,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "no rule says how a vector travels that starts inside of an eightbyte";
         return Err(shape::unsupported(ty, why));
     }
+    place_flexible_array(ty, &mut group, cx)?;
     if group.kind != GroupKind::Ignore
         && ty.as_record().is_some()
         && is_all_padding(ty)
@@ -98,7 +107,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     {
         // gcc gives padding that counts a register, but no place in memory; as a result it is none.
         group.size = 0;
-        if cx.role == Role::Result {
+        if cx.role == Role::Result || group.kind == GroupKind::Memory {
             group.kind = GroupKind::Ignore;
         }
     }
@@ -119,6 +128,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if int128 && cx.role != Role::Result && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.uses_up = ARG_GPRS;
     }
+    leave_atomic_uncounted(ty, &mut group, cx);
     Ok(group)
 }
 

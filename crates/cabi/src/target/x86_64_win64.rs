@@ -4,11 +4,15 @@
 //! of 1, 2, 4 or 8 bytes travel in it, everything else as the address of a copy. Not here: `__vectorcall`, and C++ classes returned
 //! through memory because of their constructors (the front end asks for a hidden pointer).
 
+mod quirks;
+
 use crate::class::Class;
 use crate::error::Error;
 use crate::policy::Policy;
-use crate::reg::Reg::{self, R8, R9, R10, Rax, Rcx, Rdx, Xmm0, Xmm1, Xmm2, Xmm3};
-use crate::rules::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
+use crate::reg::Reg::{
+    self, R8, R9, R10, Rax, Rcx, Rdx, St0, Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6, Xmm7,
+};
+use crate::rules::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::rules::{
     ArgFlags, Classify, Convention, Extension, Group, GroupKind, Part, PartType, Role, Rule, Want,
 };
@@ -19,6 +23,7 @@ const INTS: &[PartType] = &[I8, I16, I32, I64];
 const FLOATS: &[PartType] = &[F16, F32, F64, V128];
 const GPRS: &[Reg] = &[Rcx, Rdx, R8, R9];
 const VECTORS: &[Reg] = &[Xmm0, Xmm1, Xmm2, Xmm3];
+const FLOAT128_VECTORS: &[Reg] = &[Xmm0, Xmm1, Xmm2, Xmm3, Xmm4, Xmm5, Xmm6, Xmm7];
 
 /// x64 Windows.
 pub const X86_64_WIN64: Convention = Convention {
@@ -29,16 +34,30 @@ pub const X86_64_WIN64: Convention = Convention {
         // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
         Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
         Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
-        // `__float128`, where it travels in a register at all: the integer register of its position stays free.
-        Rule::IfType(&[V128], &Rule::AssignToReg(VECTORS)),
+        // `__float128`, where it is passed in a register at all: LLVM takes it for one of System V, and the integer register of its position
+        // stays free.
+        Rule::IfType(&[V128], &Rule::AssignToReg(FLOAT128_VECTORS)),
+        Rule::IfType(
+            &[V128],
+            &Rule::AssignToStack {
+                size: 16,
+                align: 16,
+            },
+        ),
         // A variadic function may look for a float in either register.
-        Rule::IfVariadic(&Rule::IfType(FLOATS, &Rule::AssignToBoth(VECTORS, GPRS))),
+        Rule::IfFlag(
+            ArgFlags::IN_BOTH,
+            &Rule::IfType(FLOATS, &Rule::AssignToBoth(VECTORS, GPRS)),
+        ),
         Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
         Rule::AssignToStack { size: 8, align: 8 },
     ],
     results: &[
-        Rule::IfType(INTS, &Rule::AssignToReg(&[Rax])),
+        // rdx: the upper half of a vector of one `__int128`, where that is two integers.
+        Rule::IfType(INTS, &Rule::AssignToReg(&[Rax, Rdx])),
         Rule::IfType(FLOATS, &Rule::AssignToReg(&[Xmm0])),
+        Rule::IfType(&[V256, V512], &Rule::AssignToReg(&[Xmm0])),
+        Rule::IfType(&[F80], &Rule::AssignToReg(&[St0])),
     ],
     shadow_space: 32,
     stack_align: 16,
@@ -52,6 +71,9 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
     let in_part = |part: Part| Group::new(GroupKind::Registers, ty.size(), 8).with(part);
     let result = cx.role == Role::Result;
+    if let Some(group) = quirks::special(ty, cx)? {
+        return Ok(group);
+    }
     let part = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
             match scalar_part(*scalar, ty.size(), result, cx) {
@@ -65,15 +87,15 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         },
         _ => match int_of(ty.size()) {
             Some(int) => Part::int(int, Extension::None),
-            None if result && ty.size() == 0 => {
-                let in_memory = cx.choose(Policy::WIN64_EMPTY_RESULTS_IN_MEMORY);
-                return Ok(if in_memory { memory() } else { Group::ignore() });
-            }
             None => return Ok(memory()),
         },
     };
     cx.tracer.whole(part.class);
-    Ok(in_part(part))
+    let mut group = in_part(part);
+    if quirks::is_in_both(&part, cx) {
+        group.flags = ArgFlags::IN_BOTH;
+    }
+    Ok(group)
 }
 
 /// The integer of `size` bytes, if one register holds it.
@@ -106,7 +128,7 @@ fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_
         Scalar::F64 => Some(float(F64)),
         Scalar::Int { bits: 128, .. } if result => Some(float(V128)),
         Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(float(V128)),
-        Scalar::F80 | Scalar::F128 | Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => None,
+        Scalar::F80 | Scalar::F128 | Scalar::Dec128 => None,
         // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
         _ => int_of(size).map(|int| Part::int(int, extension(scalar, int, result))),
     }
@@ -122,12 +144,30 @@ fn extension(scalar: Scalar, ty: PartType, result: bool) -> Extension {
 }
 
 /// The part of a vector that is not inside a record; `None` sends it to memory.
-fn vector_part(_: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+    if vector.lanes == 1 && vector.bools.is_none() {
+        return quirks::one_lane_part(vector.lane, size, result, cx);
+    }
     match size {
         16 if result => Some(float(V128)),
-        4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
-            result.then_some(float(if size == 8 { F64 } else { F32 }))
+        2 | 4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
+            result.then_some(float_of(size))
+        }
+        32 | 64 if result && cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
+            Some(float_of(size))
         }
         _ => int_of(size).map(|int| Part::int(int, Extension::None)),
     }
+}
+
+/// The float or vector of `size` bytes.
+fn float_of(size: u64) -> Part {
+    float(match size {
+        ..=2 => F16,
+        3..=4 => F32,
+        5..=8 => F64,
+        9..=16 => V128,
+        17..=32 => V256,
+        _ => V512,
+    })
 }

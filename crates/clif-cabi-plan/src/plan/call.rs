@@ -111,7 +111,7 @@ impl CallPlan {
             on_stack(i, &arg.place, &passing, &mut stack);
             args.push(passing);
         }
-        if let Some(why) = area(stack, &mut params, &mut slots) {
+        if let Some(why) = area(stack, abi.area_bytes, &mut params, &mut slots) {
             let what = format!("the convention {}", abi.convention.name);
             return Err(PlanError::unsupported(what, why, target));
         }
@@ -263,14 +263,20 @@ fn part_on_stack(area_offset: u64, arg: usize, i: usize, part: &ClifPart) -> OnS
     }
 }
 
-/// Declares the argument area in the order of its offsets, with padding arguments for the registers before it and the gaps in it. What it
-/// returns is why that cannot be done.
-fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Option<&'static str> {
-    if stack.is_empty() {
+/// Declares the argument area of `area_bytes` in the order of its offsets, with padding arguments for the registers before it, for the gaps in it
+/// and for slots at its end that nothing is in. What it returns is why that cannot be done.
+fn area(
+    stack: Vec<OnStack>,
+    area_bytes: u64,
+    params: &mut Params,
+    slots: &mut Vec<Slot>,
+) -> Option<&'static str> {
+    if area_bytes == 0 {
         return None;
     }
+    let end = stack.last().map_or(0, |item| item.offset + item.bytes);
     // Only words find registers that are free: floats and vectors have their own type where theirs are used up, blocks never take one.
-    if stack.iter().any(is_word) || has_gaps(&stack) {
+    if stack.iter().any(is_word) || has_gaps(&stack) || end + WORD_BYTES <= area_bytes {
         params.pad_registers();
     }
     slots.resize(params.signature.params.len(), Slot::Padding);
@@ -294,6 +300,14 @@ fn area(stack: Vec<OnStack>, params: &mut Params, slots: &mut Vec<Slot>) -> Opti
         params.push(item.param, Some(place));
         slots.push(item.slot);
         next = item.offset + item.bytes;
+    }
+    if area_bytes.saturating_sub(next) > MAX_GAP_BYTES {
+        return Some("wide gaps in the argument area are not lowered");
+    }
+    while next + WORD_BYTES <= area_bytes {
+        params.push(Param::new(WORD), None);
+        slots.push(Slot::Padding);
+        next += WORD_BYTES;
     }
     None
 }

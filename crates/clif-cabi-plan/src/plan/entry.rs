@@ -132,7 +132,8 @@ fn own_types(
             _ => {}
         }
     }
-    Some(own)
+    // Slots at the end that nothing is in make it more.
+    (next >= abi.area_bytes).then_some(own)
 }
 
 fn stack_params(

@@ -6,6 +6,7 @@ use core::ops::Range;
 use super::X86_64_SYSV;
 use super::memory::{is_counted, sends_to_memory};
 use super::pairs::is_odd_pair;
+use super::quirks::{loses_half, refuse_lost_half};
 use super::vectors::{vector_class, vector_shape};
 use crate::class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape, cleanup, merge};
 use crate::error::Error;
@@ -45,6 +46,9 @@ pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error
     }
     extend_first_vector(ty, &mut classes, cx)?;
     let shape = finish(classes, cx);
+    if let Shape::Classes(classes) = &shape {
+        refuse_lost_half(ty, classes, cx)?;
+    }
     Ok(match shape {
         Shape::Classes(classes)
             if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR)
@@ -229,9 +233,13 @@ fn eightbytes_that_count(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Range<usize>
         return none;
     }
     if let LeafKind::Vector(Vector { bools: None, .. }) = leaf.kind {
+        let first = eightbyte(leaf.offset_bits);
+        if loses_half(leaf, cx) {
+            return first..first + 1;
+        }
         // Three lanes take the room of four.
         let end = leaf.offset_bits + leaf.width_bits.next_power_of_two();
-        return eightbyte(leaf.offset_bits)..eightbyte(end.saturating_sub(1)) + 1;
+        return first..eightbyte(end.saturating_sub(1)) + 1;
     }
     leaf.eightbytes()
 }

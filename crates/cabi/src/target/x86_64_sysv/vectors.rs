@@ -68,11 +68,11 @@ pub(super) fn vector_shape(vector: Vector, size: u64, cx: &mut Classify<'_, '_>)
     Shape::Classes(Classes::whole(size, first, rest))
 }
 
-/// Whether this is a vector of one float that travels in memory: of one `double` with every compiler, of narrower ones by choice.
+/// Whether this is a vector of one float that travels in memory: of one `double` with every compiler, of others by choice.
 pub(super) fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
     match (vector.lanes, vector.lane) {
         (1, Scalar::F64) => true,
-        (1, Scalar::F32 | Scalar::F16 | Scalar::BF16) => {
+        (1, Scalar::F32 | Scalar::F16 | Scalar::BF16 | Scalar::F128) => {
             cx.choose(Policy::ONE_FLOAT_VECTORS_IN_MEMORY)
         }
         _ => false,
