@@ -42,6 +42,9 @@ enum Held {
 /// So many of a thousand may be without a place: vectors of more than 64 bools are 5 to 10.
 const MOST_UNPLACED: usize = 50;
 
+/// The same of calls of variadic functions, half of them on Win64, where clang has a number of types that its callers and `va_arg` disagree on.
+const MOST_UNPLACED_IN_VARIADIC: usize = 100;
+
 /// So many of a thousand may be not lowered: arguments aligned to more than 16 bytes are about 180.
 #[cfg(all(target_arch = "x86_64", unix))]
 const MOST_UNLOWERED: usize = 250;
@@ -174,7 +177,7 @@ fn variadic_calls_are_sound() {
     let held = hold(
         "variadic calls",
         2000,
-        MOST_UNPLACED,
+        MOST_UNPLACED_IN_VARIADIC,
         &values,
         |(sig, unnamed, win64)| {
             let call = sig.variadic().at_call(unnamed).unwrap();
