@@ -4,7 +4,7 @@ pub(crate) mod check;
 
 use std::path::Path;
 
-use cabi::{Policy, RecordRules, Target};
+use cabi::{DataModel, Policy, RecordRules, Target};
 use cabi_header::{Header, Options, Prototype};
 use clap::Args;
 
@@ -104,12 +104,20 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
         return Ok(target.clone());
     }
     Err(format!(
-        "clang's arguments make it read the types of another target ({}, pointers of {} bytes, `long` of {}) than {}, whose places are asked for",
+        "clang's arguments make it read the types of another target or data model ({}, {}) than {} has ({}), whose places are asked for",
         header.target,
-        header.model.pointer,
-        header.model.long,
-        target.name()
+        widths(&header.model),
+        target.name(),
+        widths(target.data_model())
     ))
+}
+
+/// What of a data model its types are placed by, in words.
+fn widths(model: &DataModel) -> String {
+    format!(
+        "pointers of {} bytes, `long` of {}, alignments of at most {} and {} for scalars of 8 and 16 bytes",
+        model.pointer, model.long, model.max_align_8, model.max_align_16
+    )
 }
 
 /// Whose layout of records goes with `policy`: a compiler's, if all its choices are among them.

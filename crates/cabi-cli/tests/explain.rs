@@ -134,6 +134,11 @@ fn arguments_for_clang_decide_the_target() {
         &["--", "--target=x86_64-windows-gnu"],
     ];
     assert!(refusal(&both.concat()).contains("another target"));
+    // gcc: "SSE register return with SSE disabled".
+    for flag in ["-mno-sse", "-mno-sse2", "-mgeneral-regs-only"] {
+        let message = refusal(&["explain", "double f(double)", "--", flag]);
+        assert!(message.contains("vector registers"), "{message}");
+    }
     let same = [
         &[declaration],
         &LINUX[..],

@@ -50,6 +50,9 @@ typedef long double _Float128;
 #endif
 #ifdef __x86_64__
 enum { __cabi_x86_64 = 1 };
+#ifndef __SSE2__
+enum { __cabi_without_sse2 = 1 };
+#endif
 #endif
 #if defined(__AVX512F__)
 enum { __cabi_vectors = 2 };
@@ -136,6 +139,10 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
             .ok_or_else(|| format!("clang did not say what {name} is"))
     };
     let is = |name: &str| constants.get(name) == Some(&1);
+    if is("__cabi_without_sse2") {
+        let why = "the arguments for clang (-mno-sse2, -mgeneral-regs-only or the like) turn off the vector registers in which floats are passed";
+        return Err(why.to_owned());
+    }
     let vectors = match constants.get("__cabi_vectors") {
         Some(2) => VectorLevel::Avx512,
         Some(1) => VectorLevel::Avx,
