@@ -222,6 +222,11 @@ fn eightbytes_that_count(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Range<usize>
     let padding = leaf.unnamed || leaf.width_bits == 0;
     if leaf.bit_field && leaf.context.in_union && padding {
         let first = eightbyte(leaf.offset_bits);
+        // A union without bytes is no class to gcc, unless it stands inside of an eightbyte.
+        let is_empty = leaf.context.end.saturating_mul(8) <= leaf.offset_bits;
+        if is_empty && leaf.offset_bits.is_multiple_of(64) {
+            return none;
+        }
         let counts = cx.choose(Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT);
         return if counts {
             first..leaf.eightbytes().end.max(first + 1)
