@@ -8,7 +8,7 @@
 
 mod support;
 
-use cabi::{BitFieldStyle, DataModel, Kind, Type};
+use cabi::{BitFieldStyle, DataModel, Kind, RecordRules, Type};
 use cabi_header::{Emitter, Header, Options};
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
@@ -29,6 +29,12 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
         ));
     }
     match (ours.kind(), theirs.kind()) {
+        // What gcc and clang would lay out differently is spelled out, with padding as members.
+        (Kind::Record(own), Kind::Record(spelled_out))
+            if spelled_out.fields().len() > own.fields().len() =>
+        {
+            placed_difference(ours, theirs)
+        }
         (Kind::Record(ours), Kind::Record(theirs)) => {
             if ours.fields().len() != theirs.fields().len() {
                 return Some(format!(
@@ -86,14 +92,16 @@ fn round_trip(
     same: fn(&Type, &Type) -> Option<String>,
 ) {
     let mut options = Options::new().arg(format!("--target={target}"));
-    // Elsewhere all text is laid out alike by gcc and clang.
+    // Elsewhere all text is laid out alike by gcc and clang. Whether it shows that it is, which may be refused, is asked of LP64 alone.
     if model.bit_fields == BitFieldStyle::Ms {
         options = options.records(model.records);
+    } else if model != MODEL {
+        options = options.records(RecordRules::Clang);
     }
     let Some(header) = read_with("", &options) else {
         return;
     };
-    assert_eq!(header.model, model, "{target}");
+    assert_eq!(header.model.with_records(model.records), model, "{target}");
     let cases = std::env::var("CABI_CASES")
         .ok()
         .and_then(|n| n.parse().ok())
@@ -103,7 +111,9 @@ fn round_trip(
         failure_persistence: None,
         ..Config::default()
     };
-    let result = TestRunner::new(config).run(&types, |ty| {
+    // The same types each time: what one compiler release does wrong shall not come and go.
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    let result = TestRunner::new_with_rng(config, rng).run(&types, |ty| {
         let text = text_of(&ty, &model);
         let header = cabi_header::parse(&text, &options)
             .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
@@ -155,7 +165,9 @@ fn random_types_of_other_data_models() {
         ..Dialect::ALL
     };
     // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
+    // A record that the reader builds by clang's rules first may have a size there that no `_Atomic` has.
     let windows = Dialect {
+        largest_atomic: 1,
         f16: false,
         f128: false,
         decimal: false,
