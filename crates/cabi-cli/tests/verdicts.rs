@@ -391,8 +391,7 @@ fn a_full_disk_is_no_refusal() {
         return;
     }
     let header = folder(PICK);
-    let words =
-        "echo 'fatal error: error writing to /tmp/x.s: No space left on device' >&2; exit 1";
+    let words = "echo 'fatal error: error writing to x.s: No space left on device' >&2; exit 1";
     let command = wrapped(header.path(), words);
     let output = verify(header.path(), &["--cc", &command, "own.h"]);
     printed(&output, 2);

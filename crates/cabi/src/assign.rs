@@ -339,13 +339,13 @@ impl<'t, 'v> Assigner<'t, 'v> {
         self.convention.name == name
     }
 
-    /// The first free register of `list`, for a part; the one at its position in `shadow` is burnt.
+    /// The first free register of `list`, for a part; the one at its position in `shadow` is used up with it.
     fn register<'r>(&mut self, list: &[Reg], shadow: &[Reg], ty: Option<PartType>) -> Outcome<'r> {
         let Some((i, reg, ty)) = self.first_free(list, ty) else {
             return Outcome::Nowhere;
         };
-        if let Some(burnt) = shadow.get(i) {
-            self.state.take(*burnt);
+        if let Some(shadowed) = shadow.get(i) {
+            self.state.take(*shadowed);
         }
         Outcome::Located(Loc::Reg(reg), ty)
     }

@@ -130,9 +130,9 @@ pub struct FnAbi {
     pub area_bytes: u64,
     /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
     pub area_align: u32,
-    /// How many integer registers the arguments use up, those burnt as shadows included.
+    /// How many integer registers the arguments use up, those taken as shadows included.
     pub n_gp: u8,
-    /// How many vector registers the arguments use up, those burnt as shadows included.
+    /// How many vector registers the arguments use up, those taken as shadows included.
     pub n_sse: u8,
     /// The register in which the caller states `n_sse`, if this is a call of a variadic function.
     pub variadic_count: Option<Reg>,

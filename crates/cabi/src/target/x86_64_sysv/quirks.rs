@@ -16,7 +16,7 @@ pub(super) fn is_atomic_complex(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     ty.is_atomic() && complex && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY)
 }
 
-/// An `_Atomic` scalar is memory to clang's classifier and travels in registers all the same, because nothing makes memory of a scalar: they are
+/// An `_Atomic` scalar is memory to clang's classifier and is passed in registers all the same, because nothing makes memory of a scalar: they are
 /// not counted, and no caller extends it.
 pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if !ty.is_atomic() || ty.as_scalar().is_none() || !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
