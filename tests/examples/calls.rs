@@ -33,9 +33,9 @@ fn main() -> ExitCode {
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run {
     use cabi::FnSig;
-    use cabi_judge::jit::shim_signature;
-    use cabi_judge::judge::Bench;
-    use cabi_tests::shims::{self, measured};
+    use cabi_tests::shims::{self, Measured, asked_for};
+    use cabi_verify::build::Installed;
+    use cabi_verify::emit::cranelift::shim_signature;
     use clif_cabi::Lowering;
     use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
     use clif_cabi::cranelift_module::Module;
@@ -95,21 +95,14 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
 "#;
 
     pub(crate) fn calls() -> Result<String, String> {
-        let mut words = std::env::args().skip(1);
-        let (Some(name), Some(n)) = (words.next(), words.next()) else {
-            return Err("usage: calls SIGNATURE TIMES".to_owned());
-        };
-        let n: i64 = n.parse().map_err(|error| format!("{n}: {error}"))?;
-        let all = measured().map_err(|error| error.to_string())?;
-        let chosen = all.iter().find(|measured| measured.name == name);
-        let chosen = chosen.ok_or_else(|| format!("there is no signature {name}"))?;
-        let bench = Bench::find();
-        let judge = bench.judges.first().ok_or("no C compiler")?;
-        let built = judge
+        let (Measured { name, sig, .. }, n) = asked_for()?;
+        let bench = Installed::find();
+        let reference = bench.references.first().ok_or("no C compiler")?;
+        let built = reference
             .build(SOURCE, &["-O2"])
             .map_err(|error| error.to_string())?;
 
-        let code = shim(&chosen.sig)?;
+        let code = shim(&sig)?;
         // A variadic function adds up as many as its first argument says: 4.
         let mut args = [0_u8; 256];
         args[0] = 4;
@@ -117,7 +110,7 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
         // SAFETY: the library is made of SOURCE, whose functions have the types of `measured`; the buffers are larger than any
         // arguments and results there.
         unsafe {
-            type Repeat = extern "C" fn(*const u8, *const u8, *mut u8, *const u8, i64);
+            type Repeat = extern "C" fn(*const u8, *const u8, *mut u8, *const u8, u64);
             let library =
                 libloading::Library::new(&built.object).map_err(|error| error.to_string())?;
             let callee = library.get::<extern "C" fn()>(name.as_bytes());
@@ -134,7 +127,7 @@ void repeat(void (*shim)(const void *, void *, void *), const void *args, void *
                 n,
             );
         }
-        Ok(format!("{name}: {n} calls by {}", judge.name()))
+        Ok(format!("{name}: {n} calls by {}", reference.name()))
     }
 
     fn shim(sig: &FnSig) -> Result<Code, String> {

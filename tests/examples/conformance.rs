@@ -28,13 +28,14 @@ fn main() -> ExitCode {
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod command {
+    use std::error::Error;
     use std::path::Path;
     use std::process::ExitCode;
     use std::time::Instant;
 
     use cabi_tests::conformance::{measure, page};
 
-    pub(crate) fn run(check: bool) -> Result<ExitCode, String> {
+    pub(crate) fn run(check: bool) -> Result<ExitCode, Box<dyn Error>> {
         let start = Instant::now();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
         let measured = measure(&|what| eprintln!("{:6.1?} {what}", start.elapsed()))?;

@@ -1,5 +1,5 @@
 //! The code of docs/front-end.md as one program: `cargo run -p cabi-tests --example front_end`. The page quotes it word for word, which
-//! `tests/front_end.rs` checks.
+//! `tests/front_end.rs` checks. It is one file because the page is one story: later functions use what earlier ones define.
 
 use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_long};
@@ -15,9 +15,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_codegen::{Context, isa};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{
-    Arg, Bridge, Bridges, Code, Entry, LowerError, Ret, Returned, SysVAggregateLowering,
-};
+use clif_cabi::{Arg, Code, Entry, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering};
 use clif_cabi_jit::{Engine, Settings};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -226,12 +224,12 @@ fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     define(module, lower, ("apply", &sig), |module, builder, entry| {
         let callee = entry.value(builder, 0)?;
         let p = entry.value(builder, 1)?;
-        // The argument from memory, the result as pieces: xmm0 is x, rax is n.
-        let r = lower.call_sig(module, builder, callee, &f, &[Arg::memory(p)], Ret::Pieces)?;
-        let Returned::Pieces(pieces) = r else {
-            return Err("struct pair has two pieces".into());
+        // The argument from memory, the result as parts: xmm0 is x, rax is n.
+        let r = lower.call_sig(module, builder, callee, &f, &[Arg::memory(p)], Ret::Parts)?;
+        let Returned::Parts(parts) = r else {
+            return Err("struct pair has two parts".into());
         };
-        entry.ret(module, builder, Some(&Arg::value(pieces[1])))?;
+        entry.ret(module, builder, Some(&Arg::value(parts[1])))?;
         Ok(())
     })
 }
@@ -331,15 +329,15 @@ fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> 
     let sig = FnSig::new(params, big);
     define(module, lower, ("rotate", &sig), |module, builder, entry| {
         let flags = MemFlagsData::new();
-        // `p` found no two registers and is on the stack; its pieces are the same as if it had.
-        let pieces = entry.pieces(builder, 5)?;
+        // `p` found no two registers and is on the stack; its parts are the same as if it had.
+        let parts = entry.parts(builder, 5)?;
         // In place, where the caller has put it: the function may write there.
         let b = entry.address(builder, 6)?;
         // The caller's object for the result. Built there, it is returned without a copy.
         let sret = entry
             .sret()
             .ok_or("a structure of 40 bytes is returned in memory")?;
-        builder.ins().store(flags, pieces[1], sret, 0);
+        builder.ins().store(flags, parts[1], sret, 0);
         for at in [0, 8, 16, 24] {
             let word = builder.ins().load(I64, flags, b, at);
             builder.ins().store(flags, word, sret, at + 8);
@@ -412,7 +410,7 @@ fn run_object() -> Result<()> {
 /// The stubs that the functions of one compilation unit need: symbol `n` of namespace 1 is the n-th of them.
 #[derive(Default)]
 struct Unit {
-    stubs: Vec<Bridge>,
+    stubs: Vec<Stub>,
 }
 
 fn import(namespace: u32, index: u32, signature: ir::SigRef, func: &mut ir::Function) -> FuncRef {
@@ -426,10 +424,10 @@ fn import(namespace: u32, index: u32, signature: ir::SigRef, func: &mut ir::Func
     })
 }
 
-impl Bridges for Unit {
-    fn bridge(
+impl Stubs for Unit {
+    fn stub(
         &mut self,
-        stub: Bridge,
+        stub: Stub,
         signature: ir::SigRef,
         func: &mut ir::Function,
     ) -> std::result::Result<FuncRef, LowerError> {
@@ -470,22 +468,22 @@ fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let f = entry.value(&mut builder, 0)?;
     let x = Arg::memory(entry.address(&mut builder, 1)?);
     let root = FnSig::new([Type::F80], Type::F80);
-    let y = lower.call_sig(&mut unit, &mut builder, f, &root, &[x], Ret::Pieces)?;
-    let Returned::Pieces(y) = y else {
-        return Err("a long double is two pieces".into());
+    let y = lower.call_sig(&mut unit, &mut builder, f, &root, &[x], Ret::Parts)?;
+    let Returned::Parts(y) = y else {
+        return Err("a long double is two parts".into());
     };
     let z = lower.call_sig(
         &mut unit,
         &mut builder,
         f,
         &root,
-        &[Arg::Pieces(y)],
-        Ret::Pieces,
+        &[Arg::Parts(y)],
+        Ret::Parts,
     )?;
-    let Returned::Pieces(z) = z else {
-        return Err("a long double is two pieces".into());
+    let Returned::Parts(z) = z else {
+        return Err("a long double is two parts".into());
     };
-    entry.ret(&mut unit, &mut builder, Some(&Arg::Pieces(z)))?;
+    entry.ret(&mut unit, &mut builder, Some(&Arg::Parts(z)))?;
     builder.finalize(isa.frontend_config());
 
     let mut ctx = Context::for_function(func);

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cabi::{FnAbi, Target};
-use cabi_tests::shims::measured;
+use cabi_tests::shims::{Measured, asked_for};
 
 /// The system's allocator, counted.
 struct Counting;
@@ -52,19 +52,10 @@ fn main() -> ExitCode {
 }
 
 fn prepare() -> Result<String, String> {
-    let mut words = std::env::args().skip(1);
-    let (Some(name), Some(n)) = (words.next(), words.next()) else {
-        return Err("usage: prepare SIGNATURE TIMES".to_owned());
-    };
-    let n: usize = n.parse().map_err(|error| format!("{n}: {error}"))?;
-    let all = measured().map_err(|error| error.to_string())?;
-    let chosen = all.iter().find(|measured| measured.name == name);
-    let sig = &chosen
-        .ok_or_else(|| format!("there is no signature {name}"))?
-        .sig;
+    let (Measured { name, sig, .. }, n) = asked_for()?;
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for _ in 0..n {
-        let abi = FnAbi::new(black_box(sig), black_box(&Target::X86_64_LINUX));
+        let abi = FnAbi::new(black_box(&sig), black_box(&Target::X86_64_LINUX));
         black_box(&abi).as_ref().map_err(ToString::to_string)?;
     }
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;

@@ -11,17 +11,19 @@
 //!
 //! `cargo run -p cabi-tests --example conformance` writes the page.
 
-use cabi::{FnAbi, FnSig};
-use cabi_judge::case::Case;
-use cabi_judge::child::{self, Outcome};
-use cabi_judge::expected::Expected;
-use cabi_judge::halves::Halves;
-use cabi_judge::interop::{Difference, Direction};
-use cabi_judge::judge::Bench;
-use cabi_judge::probe::Probe;
-use cabi_judge::zig::Zig;
+use cabi::{FnAbi, FnSig, Policy};
+use cabi_verify::build::Installed;
+use cabi_verify::build::zig::Zig;
+use cabi_verify::case::Case;
+use cabi_verify::check::calls::{Difference, Direction, Fault, Harness, observe, reference_agrees};
+use cabi_verify::check::registers::Probe;
+use cabi_verify::emit::cranelift::Mutation;
+use cabi_verify::report::expected::Expected;
+use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::loaded::LoadedCode;
 
 use crate::corpus;
+use crate::suite::Result;
 use asked::Asked;
 
 pub mod asked;
@@ -59,7 +61,7 @@ pub struct Measured {
 /// A compiler and its version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Compiler {
-    /// Its name as a judge.
+    /// Its name as a reference compiler.
     pub name: String,
     /// The first line of its `--version`.
     pub version: String,
@@ -69,10 +71,10 @@ pub struct Compiler {
 ///
 /// # Errors
 /// What is missing on this machine, or wrong with a list.
-pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
-    let bench = Bench::find();
+pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
+    let bench = Installed::find();
     if let Some((name, why)) = bench.absent.first() {
-        return Err(format!("{name} is missing: {why}"));
+        return Err(format!("{name} is missing: {why}").into());
     }
     let zig = Zig::find().map_err(|why| format!("zig is missing: {why}"))?;
     let asked = Asked::all(&bench, &zig);
@@ -105,9 +107,9 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured, String> {
     })
 }
 
-/// Whether case `index` of `halves` is where `sig` has it, as the register-dump probe sees those of caller and callee that `directions` need.
+/// Whether case `index` of `sides` is where `sig` has it, as the register-dump probe sees those of caller and callee that `directions` need.
 fn check_places(
-    halves: &Halves,
+    loaded: &LoadedCode,
     directions: &[Direction],
     index: usize,
     case: &Case,
@@ -117,28 +119,66 @@ fn check_places(
         Ok(abi) => abi,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    let check = |direction: &Direction| is_placed(halves, *direction, index, case, &abi);
+    let check = |direction: &Direction| is_placed(loaded, *direction, index, case, &abi);
     match directions.iter().try_for_each(check) {
         Ok(()) => Outcome::Passed(1),
         Err(difference) => Outcome::Failed(difference.why),
     }
 }
 
-/// Whether the half of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.
+/// Whether the side of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.
 ///
 /// # Errors
 /// The first value that is elsewhere.
 pub fn is_placed(
-    halves: &Halves,
+    loaded: &LoadedCode,
     direction: Direction,
     index: usize,
     case: &Case,
     abi: &FnAbi,
 ) -> Result<(), Difference> {
-    let probe = Probe::new(halves, case.vectors);
+    let probe = Probe::new(loaded, case.vectors);
     match direction {
         Direction::Call => probe.check_callee(index, case, abi),
         Direction::Callee => at_every_phase(&|| probe.check_caller(index, case, abi)),
+    }
+}
+
+/// One case in one direction under `policy`: called, or, where that is not lowered, looked at by the probe. What fails says whether the compiler's
+/// own caller and callee agree.
+pub(crate) fn observed(
+    harness: &Harness<'_>,
+    case: &Case,
+    policy: Policy,
+    index: usize,
+    direction: Direction,
+) -> Outcome {
+    let sig = match case.sig_under(policy) {
+        Ok(sig) => sig,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let (same, right) = (|sig| sig, Mutation::default());
+    let called = observe(harness, case, sig.clone(), index, direction, same, right);
+    match (called, FnAbi::new(&sig, &case.target)) {
+        // Our callee stores every vector register whatever al says, so only the probe sees an al that is wrong.
+        (Ok(calls), Ok(abi)) if sig.is_variadic() && direction == Direction::Callee => {
+            match is_placed(harness.loaded, direction, index, case, &abi) {
+                Ok(()) => Outcome::Passed(calls),
+                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
+            }
+        }
+        (Ok(calls), _) => Outcome::Passed(calls),
+        (Err(Fault::Refused(why)), Ok(abi)) => {
+            match is_placed(harness.loaded, direction, index, case, &abi) {
+                Ok(()) => Outcome::Refused(why.to_string()),
+                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
+            }
+        }
+        (Err(Fault::Refused(why)), Err(_)) => Outcome::Refused(why.to_string()),
+        (Err(fault), _) => match reference_agrees(harness, case, sig, index) {
+            Ok(()) => Outcome::Failed(format!("{fault}; its own caller and callee agree")),
+            Err(why) => Outcome::Failed(format!("{fault}; its own caller and callee: {why}")),
+        },
     }
 }
 
@@ -157,15 +197,15 @@ fn at_every_phase<E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
 
 #[inline(never)]
 fn deeper<const BYTES: usize, E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
-    let room = std::hint::black_box([0_u8; BYTES]);
+    let frame = std::hint::black_box([0_u8; BYTES]);
     let outcome = check();
-    std::hint::black_box(&room);
+    std::hint::black_box(&frame);
     outcome
 }
 
 /// Whether `what` passes in a process of its own.
-fn passes(what: impl Fn() -> Outcome) -> Result<bool, String> {
-    let outcomes = child::run(&[1], 1, |_, _| what()).map_err(|error| error.to_string())?;
+fn passes(what: impl Fn() -> Outcome) -> Result<bool> {
+    let outcomes = child::run(&[1], 1, |_, _| what())?;
     Ok(matches!(outcomes.concat().as_slice(), [Outcome::Passed(_)]))
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cabi_header::HeaderError;
-use cabi_judge::case::{CaseError, Subject};
-use cabi_judge::corpus::{CorpusFile, read_folder};
-use cabi_judge::report::Report;
+use cabi_verify::case::{CaseError, Subject};
+use cabi_verify::corpus::{CorpusFile, read_folder};
+use cabi_verify::report::Report;
 
 /// The folder `tests/corpus`.
 #[must_use]
@@ -30,7 +30,7 @@ pub struct Corpus {
 
 impl Corpus {
     /// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then nothing for every other name). Blocks that cannot be read are failures in `report`, under `engine`; without libclang nothing can
-    /// be read, which fails only where judges are required.
+    /// be read, which fails only where reference compilers are required.
     ///
     /// # Errors
     /// A message, if a file is not in the format.

@@ -6,17 +6,16 @@ mod draw;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use arbitrary::Unstructured;
-use cabi::{Convention, DataModel, FnAbi, FnSig, Target, Type, X86_64_SYSV};
+use cabi::{Convention, DataModel, FnAbi, FnSig, Type, X86_64_SYSV};
 use cabi_header::Emitter;
-use cabi_judge::corpus::CorpusFile;
+use cabi_verify::corpus::CorpusFile;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
 use clif_cabi::{LowerError, Lowering, value_type};
 use toy::{Failure, Text};
 
+use crate::invariants;
 use crate::replayed;
-use crate::sound;
 
 /// Leaves looked at per type: arrays may have very many.
 const MAX_LEAVES: usize = 2000;
@@ -34,10 +33,6 @@ pub fn signatures(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// What is wrong.
 pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), String> {
-    // Bytes that have run out read as zeros, so every input is a signature.
-    let Ok(drawn) = draw::signature(&mut Unstructured::new(bytes), sysv) else {
-        return Ok(());
-    };
     let draw::Drawn {
         types,
         any_given,
@@ -45,20 +40,22 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
         sig,
         longer,
         target,
-    } = drawn;
+    } = draw::signature(bytes, sysv);
     for ty in &types {
         ask(ty, any_given)?;
     }
     let told = |why: String| format!("{why}\nof {sig:?}");
     let abi = FnAbi::new(&sig, &target);
-    explained(&sig, &target, &abi).map_err(told)?;
+    invariants::explanation(&sig, &target, &abi).map_err(told)?;
     if let Ok(abi) = &abi {
         if !mixed {
             let passed = sig.clone().decayed(target.data_model());
-            sound::arguments(&passed, abi).map_err(told)?;
-            sound::result(&sig, abi).map_err(told)?;
+            invariants::arguments(&passed, abi).map_err(told)?;
+            invariants::result(&sig, abi).map_err(told)?;
         }
-        prefix(abi, &longer, &target).map_err(told)?;
+        if let Ok(long) = FnAbi::new(&longer, &target) {
+            invariants::further_argument(abi, &long).map_err(told)?;
+        }
     }
     planned(&sig, !mixed && *target.data_model() == DataModel::LP64).map_err(told)
 }
@@ -68,63 +65,15 @@ fn ask(ty: &Type, any_given: bool) -> Result<(), String> {
     // All of these must come to an end without a panic.
     let _ = (ty.to_string(), ty.canonical_align(), value_type(ty));
     if !any_given {
-        sound::record(ty)?;
+        invariants::record(ty)?;
     }
-    sound::leaves_inside(ty, MAX_LEAVES)?;
+    invariants::leaves_inside(ty, MAX_LEAVES)?;
     let mut emitter = Emitter::new(&DataModel::LP64);
     let _ = emitter.declaration(ty, "x");
     Ok(())
 }
 
-/// An explanation tells what is done, and is refused as that is.
-fn explained(sig: &FnSig, target: &Target, abi: &Result<FnAbi, cabi::Error>) -> Result<(), String> {
-    let explanation = cabi::explain(sig, &[Some("first")], target);
-    let (explanation, abi) = match (explanation, abi) {
-        (Ok(explanation), Ok(abi)) => (explanation, abi),
-        (Err(a), Err(b)) if a == *b && !a.to_string().is_empty() => return Ok(()),
-        (explanation, abi) => {
-            return Err(format!(
-                "explained as {explanation:?}, but placed as {abi:?}"
-            ));
-        }
-    };
-    let told: Vec<&str> = explanation
-        .args
-        .iter()
-        .map(|arg| arg.place.as_str())
-        .collect();
-    let done: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
-    let totals = (explanation.area_bytes, explanation.n_gp, explanation.n_sse);
-    let same = told == done
-        && explanation.ret.place == abi.ret.to_string()
-        && totals == (abi.area_bytes, abi.n_gp, abi.n_sse);
-    let shown = !explanation.to_string().is_empty() && !explanation.summary().is_empty();
-    if same && shown {
-        Ok(())
-    } else {
-        Err(format!(
-            "explained as {explanation:?}, but placed as {abi:?}"
-        ))
-    }
-}
-
-/// A further argument moves no earlier one.
-fn prefix(abi: &FnAbi, longer: &FnSig, target: &Target) -> Result<(), String> {
-    let Ok(long) = FnAbi::new(longer, target) else {
-        return Ok(());
-    };
-    let earlier = long.args.get(..abi.args.len());
-    let same = earlier == Some(&abi.args[..]) && abi.ret == long.ret;
-    let grows =
-        long.area_bytes >= abi.area_bytes && long.n_gp >= abi.n_gp && long.n_sse >= abi.n_sse;
-    if same && grows {
-        Ok(())
-    } else {
-        Err(format!("{abi:?} became {long:?}"))
-    }
-}
-
-/// Calls and entries are planned from one `FnAbi`, and Cranelift has every piece where that says; what is refused, is so in words. Types
+/// Calls and entries are planned from one `FnAbi`, and Cranelift has every part where that says; a refusal has words. Types
 /// that are not of x86-64 Linux do not `fit`: their plans have to be made or refused, no more.
 fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
     static ISA: LazyLock<Option<OwnedTargetIsa>> = LazyLock::new(|| {
@@ -161,10 +110,16 @@ fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
     }
     let same = match (&call, &entry) {
         (Ok(call), Ok(entry)) => {
-            call.abi() == entry.abi() && call.signature().returns == entry.signature().returns
+            let (of_call, of_entry) = (call.abi(), entry.abi());
+            // The entry of a variadic function has its named arguments only.
+            let same = match sig.is_variadic() {
+                true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
+                false => of_call == of_entry,
+            };
+            same && call.signature().returns == entry.signature().returns
         }
         (Err(call), Err(entry)) => call.to_string() == entry.to_string(),
-        // Callees with `...` are not lowered.
+        // An unnamed argument is the call's alone.
         _ => sig.is_variadic(),
     };
     if same {
@@ -229,7 +184,7 @@ pub fn abi(text: &str) -> Result<(), String> {
         if new.expected != lines {
             return Err(format!("{}: {:?} was blessed", new.name, new.expected));
         }
-        let frame = |block: &cabi_judge::corpus::Block| {
+        let frame = |block: &cabi_verify::corpus::Block| {
             (block.name.clone(), block.proves.clone(), block.code.clone())
         };
         if frame(new) != frame(old) {

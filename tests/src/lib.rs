@@ -1,10 +1,19 @@
-//! What only tests need: the corpus on disk, deliberate mistakes, calls from Cranelift to itself, what holds for
-//! every signature, the bodies of the fuzz targets.
+//! What only tests need: the suites, the corpus on disk, deliberate mistakes, calls from Cranelift to itself, what holds for every signature, the
+//! bodies of the fuzz targets.
+//!
+//! - [`suites`]: what `cargo test -p cabi-tests --test interop` and its like run.
+//! - [`conformance`]: what `docs/conformance.md` says, measured.
+//! - [`mutants`]: the deliberate mistakes that suites must notice.
+//! - [`fuzzing`], [`random`], [`invariants`], [`replayed`], [`roundtrip`]: random signatures, and what is checked of each.
+//! - [`shims`]: the signatures that performance is measured with.
 
+#[cfg(all(target_arch = "x86_64", unix))]
+mod compiled;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod conformance;
 pub mod corpus;
 pub mod fuzzing;
+pub mod invariants;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod mutants;
 pub mod random;
@@ -13,7 +22,8 @@ pub mod replayed;
 pub mod roundtrip;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
-pub mod sound;
+mod suite;
+pub mod suites;
 
 /// The examples of pages that belong to no package are compiled, and run, with the doctests of this one.
 #[cfg(doctest)]

@@ -1,244 +1,204 @@
 //! Deliberate mistakes, each of which a named block of the corpus must notice (`kills:` there).
 //!
-//! Most are broken conventions: a convention is data, so the code under test is the code that ships. The rest exchange a bridge for another,
+//! Most are broken conventions: a convention is data, so the code under test is the code that ships. The rest exchange a stub for another,
 //! or change a compiled function after it was lowered. None needs a hook in any crate.
 
-use cabi::rules::{Classify, Group, GroupKind, Role, Rule};
+use cabi::convention::{Group, GroupKind, Role, Rule, Rules};
 use cabi::{
-    Class, Convention, Error, Extension, LeafKind, Part, PartType, Reg, Type, X86_64_SYSV, leaves,
+    Bank, Convention, Extension, LeafKind, Part, PartType, Policy, Reg, Type, X86_64_SYSV, leaves,
+    x86_64,
 };
-use clif_cabi::Bridge;
-use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose};
-
-use cabi_judge::jit::Twist;
+use cabi_verify::emit::cranelift::Mutation;
+use cabi_verify::verify::units::Mistake;
+use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
+use clif_cabi::cranelift_codegen::isa::CallConv;
+use clif_cabi::{Step, Stub};
 
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
     /// What `kills:` calls it.
     pub name: &'static str,
+    /// What it is.
+    pub mistake: Mistake,
     /// The rule it breaks.
     pub breaks: &'static str,
-    /// Told to Cranelift instead of System V.
-    pub convention: Option<&'static Convention>,
-    /// Made otherwise in the code.
-    pub twist: Twist,
 }
 
-/// All mistakes.
-pub const MUTANTS: &[Mutant] = &[
-    table(
-        "swap-eightbytes",
-        "psABI 3.2.3, Passing: eightbytes are assigned in order",
-        &SWAP,
-    ),
-    table(
-        "rdx-before-rax",
-        "psABI 3.2.3, Returning: the next of rax, rdx is used",
-        &RDX_FIRST,
-    ),
-    table(
-        "no-rollback",
-        "psABI 3.2.3, Passing: assignments are reverted",
-        &NO_ROLLBACK,
-    ),
-    table(
-        "split-group",
-        "psABI 3.2.3, Passing: all eightbytes in registers or none",
-        &SPLIT,
-    ),
-    table(
-        "merge-to-sse",
-        "psABI 3.2.3, rule 4(d): Integer wins over Sse",
-        &MERGE_TO_SSE,
-    ),
-    table(
-        "no-cleanup",
-        "psABI 3.2.3, rule 5(c): more than two eightbytes are memory",
-        &NO_CLEANUP,
-    ),
-    table(
-        "ignore-unaligned",
-        "psABI 3.2.3, rule 1: unaligned fields are memory",
-        &UNALIGNED,
-    ),
-    table(
-        "array-is-integer",
-        "psABI 3.2.3, rule 3: array elements are classed one by one",
-        &ARRAYS,
-    ),
-    table(
-        "over-read-tail",
-        "no byte outside the object is read",
-        &OVER_READ,
-    ),
-    table(
-        "no-extension",
-        "clang relies on extended narrow arguments",
-        &NO_EXTENSION,
-    ),
-    table(
-        "no-area-alignment",
-        "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is",
-        &UNALIGNED_AREA,
-    ),
-    twisted(
-        "garbage-al",
-        "psABI 3.2.3: al is an upper bound of the vector registers used",
-        Twist {
-            bridge: Some(garbage_al),
-            func: None,
-        },
-    ),
-    twisted(
-        "al-zero",
-        "psABI 3.2.3: a callee saves no vector register if al is 0",
-        Twist {
-            bridge: Some(al_zero),
-            func: None,
-        },
-    ),
-    twisted(
-        "al-one-less",
-        "al counts each vector register",
-        Twist {
-            bridge: Some(al_one_less),
-            func: None,
-        },
-    ),
-    twisted(
-        "no-echo",
-        "psABI 3.2.3, Returning: rax holds the address of a result in memory",
-        Twist {
-            bridge: None,
-            func: Some(no_echo),
-        },
-    ),
-    twisted(
-        "x87-undrained",
-        "psABI 3.2.1: the x87 stack is empty between calls",
-        Twist {
-            bridge: Some(undrained),
-            func: None,
-        },
-    ),
-    twisted(
-        "no-x87-load",
-        "psABI 3.2.3, Returning: class X87 is in st0",
-        Twist {
-            bridge: Some(unloaded),
-            func: None,
-        },
-    ),
-];
-
-const fn table(
-    name: &'static str,
-    breaks: &'static str,
-    convention: &'static Convention,
-) -> Mutant {
-    let twist = Twist {
-        bridge: None,
-        func: None,
+macro_rules! mutants {
+    ($($name:literal: $mistake:expr, $breaks:literal;)*) => {
+        &[$(Mutant { name: $name, mistake: $mistake, breaks: $breaks }),*]
     };
-    Mutant {
-        name,
-        breaks,
+}
+
+/// All mistakes. A new one is a line here, the convention or function it names, and its name in the `kills:` of a block.
+pub const MUTANTS: &[Mutant] = mutants! {
+    "swap-eightbytes": convention(&SWAP), "psABI 3.2.3, Passing: eightbytes are assigned in order";
+    "rdx-before-rax": convention(&RDX_FIRST), "psABI 3.2.3, Returning: the next of rax, rdx is used";
+    "no-rollback": convention(&NO_ROLLBACK), "psABI 3.2.3, Passing: assignments are reverted";
+    "split-group": convention(&SPLIT), "psABI 3.2.3, Passing: all eightbytes in registers or none";
+    "merge-to-sse": convention(&MERGE_TO_SSE), "psABI 3.2.3, rule 4(d): Integer wins over Sse";
+    "no-cleanup": convention(&NO_CLEANUP), "psABI 3.2.3, rule 5(c): more than two eightbytes are memory";
+    "ignore-unaligned": convention(&UNALIGNED), "psABI 3.2.3, rule 1: unaligned fields are memory";
+    "array-is-integer": convention(&ARRAYS), "psABI 3.2.3, rule 3: array elements are classed one by one";
+    "over-read-tail": convention(&OVER_READ), "no byte outside the object is read";
+    "value-hook-off": convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
+    "leaf-hook-off": convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
+    "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
+    "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
+    "no-area-alignment": convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
+    "garbage-al": stub(garbage_al), "psABI 3.2.3: al is an upper bound of the vector registers used";
+    "al-zero": stub(al_zero), "psABI 3.2.3: a callee saves no vector register if al is 0";
+    "al-one-less": stub(al_one_less), "al counts each vector register";
+    "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
+    "x87-not-popped": stub(not_popped), "psABI 3.2.1: the x87 stack is empty between calls";
+    "al-unset": stub(al_unset), "a stub of a variadic call sets al before it jumps";
+    "x87-half-popped": stub(half_popped), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
+    "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
+    "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
+    "x87-not-pushed": stub(not_pushed), "psABI 3.2.3, Returning: class X87 is in st0";
+};
+
+const NO_MUTATION: Mutation = Mutation {
+    stub: None,
+    func: None,
+};
+
+/// Cranelift is told another convention than System V.
+const fn convention(convention: &'static Convention) -> Mistake {
+    Mistake {
         convention: Some(convention),
-        twist,
+        mutation: NO_MUTATION,
     }
 }
 
-const fn twisted(name: &'static str, breaks: &'static str, twist: Twist) -> Mutant {
-    Mutant {
-        name,
-        breaks,
+/// Another stub than the one asked for.
+const fn stub(stub: fn(Stub) -> Stub) -> Mistake {
+    Mistake {
         convention: None,
-        twist,
+        mutation: Mutation {
+            stub: Some(stub),
+            ..NO_MUTATION
+        },
     }
 }
 
-const fn classified(
-    name: &'static str,
-    classify: fn(&Type, &mut Classify<'_, '_>) -> Result<Group, Error>,
-) -> Convention {
-    Convention {
-        name,
-        classify,
-        ..X86_64_SYSV
+/// A function changed before it is compiled.
+const fn function(func: fn(&mut ir::Function)) -> Mistake {
+    Mistake {
+        convention: None,
+        mutation: Mutation {
+            func: Some(func),
+            ..NO_MUTATION
+        },
     }
 }
 
-static SWAP: Convention = classified("eightbytes swapped", |ty, cx| {
-    let mut group = right(ty, cx)?;
+/// System V whose classifier's groups are changed.
+macro_rules! changed {
+    ($name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
+        Convention {
+            name: $name,
+            rules: Rules {
+                classify: |$ty, cx| {
+                    let mut $group = (X86_64_SYSV.rules.classify)($ty, cx)?;
+                    let $role = cx.role;
+                    $change
+                    Ok($group)
+                },
+                ..X86_64_SYSV.rules
+            },
+            ..X86_64_SYSV
+        }
+    };
+}
+
+/// System V whose hooks do not see some bits of the policy.
+macro_rules! without {
+    ($name:literal, $($bit:ident)*) => {
+        Convention {
+            name: $name,
+            rules: Rules {
+                classify: |ty, cx| {
+                    $(cx.policy = cx.policy.without(Policy::$bit);)*
+                    (X86_64_SYSV.rules.classify)(ty, cx)
+                },
+                ..X86_64_SYSV.rules
+            },
+            ..X86_64_SYSV
+        }
+    };
+}
+
+static NO_VALUE_HOOK: Convention = without!(
+    "no hook for values",
+    DOUBLE_VECTOR_RESULT_IN_SSE HALF_PAIRS_IN_SSE ONE_FLOAT_VECTORS_IN_MEMORY
+);
+static NO_LEAF_HOOK: Convention = without!(
+    "no hook for leaves",
+    UNNAMED_BIT_FIELDS_COUNT ZERO_LENGTH_ARRAYS_COUNT ARRAYS_GO_BY_FIRST_ELEMENT
+        ATOMIC_MEMBERS_IN_MEMORY MEMBERS_MUST_BE_ALIGNED
+);
+static NO_GROUP_HOOK: Convention = without!(
+    "no hook for groups",
+    ODD_PAIRS_START_IN_GPR INT128_USES_UP_INTEGER_REGISTERS
+);
+
+static SWAP: Convention = changed!("eightbytes swapped", |group, _ty, _role| {
     if let [a, b] = group.parts.as_mut_slice()
         && a.ty != PartType::F80
     {
         std::mem::swap(&mut a.offset, &mut b.offset);
         std::mem::swap(&mut a.size, &mut b.size);
     }
-    Ok(group)
 });
 
 static RDX_FIRST: Convention = Convention {
     name: "rdx before rax",
-    results: &[
-        Rule::AssignToReg(&[Reg::Rdx, Reg::Rax]),
-        Rule::DelegateTo(X86_64_SYSV.results),
-    ],
+    rules: Rules {
+        results: &[
+            Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX]),
+            Rule::DelegateTo(X86_64_SYSV.rules.results),
+        ],
+        ..X86_64_SYSV.rules
+    },
     ..X86_64_SYSV
 };
 
 /// All registers of arguments, integers first.
-const ALL: &[Reg] = &[
-    Reg::Rdi,
-    Reg::Rsi,
-    Reg::Rdx,
-    Reg::Rcx,
-    Reg::R8,
-    Reg::R9,
-    Reg::Xmm0,
-    Reg::Xmm1,
-    Reg::Xmm2,
-    Reg::Xmm3,
-    Reg::Xmm4,
-    Reg::Xmm5,
-    Reg::Xmm6,
-    Reg::Xmm7,
-];
+const ALL: &[Reg] = {
+    use cabi::x86_64::*;
+    &[
+        RDI, RSI, RDX, RCX, R8, R9, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
+    ]
+};
 
-static NO_ROLLBACK: Convention = classified("no rollback", |ty, cx| {
-    let mut group = right(ty, cx)?;
-    if group.parts.len() > 1 && cx.role != Role::Result {
+static NO_ROLLBACK: Convention = changed!("no rollback", |group, _ty, role| {
+    if group.parts.len() > 1 && role != Role::Result {
         // What it had taken stays taken: of each class it has parts of.
-        let has = |class| group.parts.iter().any(|part| part.class == class);
+        let has = |bank| group.parts.iter().any(|part| part.bank == bank);
         let (ints, vectors) = ALL.split_at(6);
-        group.uses_up = match (has(Class::Integer), has(Class::Sse)) {
+        group.exhausts = match (has(Bank::Int), has(Bank::Vector)) {
             (true, false) => ints,
             (false, true) => vectors,
             _ => ALL,
         };
     }
-    Ok(group)
 });
 
-static SPLIT: Convention = classified("groups split", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static SPLIT: Convention = changed!("groups split", |group, _ty, _role| {
     group.may_split = true;
-    Ok(group)
 });
 
-static MERGE_TO_SSE: Convention = classified("Sse wins", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static MERGE_TO_SSE: Convention = changed!("Sse wins", |group, ty, _role| {
     if ty.as_record().is_some() {
         for part in &mut group.parts {
-            let mixed = part.class == Class::Integer && has_float(ty, part.offset);
+            let mixed = part.bank == Bank::Int && has_float(ty, part.offset);
             if mixed {
-                (part.class, part.ty) = (Class::Sse, PartType::F64);
+                (part.bank, part.ty) = (Bank::Vector, PartType::F64);
             }
         }
     }
-    Ok(group)
 });
 
 /// Whether a float lies in the eightbyte at `offset`.
@@ -249,21 +209,17 @@ fn has_float(ty: &Type, offset: u8) -> bool {
     })
 }
 
-static NO_CLEANUP: Convention = classified("no cleanup", |ty, cx| {
-    let group = right(ty, cx)?;
+static NO_CLEANUP: Convention = changed!("no cleanup", |group, ty, role| {
     let cleaned = (17..=32).contains(&ty.size()) && ty.as_record().is_some();
-    if group.kind != GroupKind::Memory || !cleaned || cx.role == Role::Result {
-        return Ok(group);
+    if group.kind == GroupKind::Memory && cleaned && role != Role::Result {
+        group = in_registers(ty, &group);
     }
-    Ok(in_registers(ty, &group))
 });
 
-static UNALIGNED: Convention = classified("unaligned fields ignored", |ty, cx| {
-    let group = right(ty, cx)?;
-    if group.kind != GroupKind::Memory || ty.size() > 16 || ty.as_record().is_none() {
-        return Ok(group);
+static UNALIGNED: Convention = changed!("unaligned fields ignored", |group, ty, _role| {
+    if group.kind == GroupKind::Memory && ty.size() <= 16 && ty.as_record().is_some() {
+        group = in_registers(ty, &group);
     }
-    Ok(in_registers(ty, &group))
 });
 
 /// One integer part per eightbyte.
@@ -271,9 +227,8 @@ fn in_registers(ty: &Type, memory: &Group) -> Group {
     let mut group = Group::new(GroupKind::Registers, memory.size, memory.align);
     let mut offset = 0;
     while u64::from(offset) < ty.size() {
-        let size = u8::try_from(ty.size() - u64::from(offset))
-            .unwrap_or(8)
-            .min(8);
+        let rest = u8::try_from(ty.size() - u64::from(offset));
+        let size = rest.unwrap_or(8).min(8);
         let mut part = Part::int(PartType::I64, Extension::None);
         (part.offset, part.size) = (offset, size);
         group.parts.push(part);
@@ -282,98 +237,155 @@ fn in_registers(ty: &Type, memory: &Group) -> Group {
     group
 }
 
-static ARRAYS: Convention = classified("arrays are integers", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static ARRAYS: Convention = changed!("arrays are integers", |group, ty, _role| {
     let arrays = ty.as_record().is_some_and(|record| {
         let mut fields = record.fields().iter();
         fields.any(|field| matches!(field.ty().kind(), cabi::Kind::Array(_)))
     });
     if arrays {
         for part in &mut group.parts {
-            (part.class, part.ty) = (Class::Integer, PartType::I64);
+            (part.bank, part.ty) = (Bank::Int, PartType::I64);
         }
     }
-    Ok(group)
 });
 
-static OVER_READ: Convention = classified("tails over-read", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static OVER_READ: Convention = changed!("tails over-read", |group, ty, _role| {
     if ty.as_record().is_some() {
         for part in &mut group.parts {
-            match part.class {
-                Class::Integer => (part.ty, part.size) = (PartType::I64, 8),
-                Class::Sse if part.ty.bytes() <= 8 => (part.ty, part.size) = (PartType::F64, 8),
+            match part.bank {
+                Bank::Int => (part.ty, part.size) = (PartType::I64, 8),
+                Bank::Vector if part.ty.bytes() <= 8 => (part.ty, part.size) = (PartType::F64, 8),
                 _ => {}
             }
         }
         group.size = group.size.next_multiple_of(8);
     }
-    Ok(group)
 });
 
-static NO_EXTENSION: Convention = classified("no extension", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static NO_EXTENSION: Convention = changed!("no extension", |group, _ty, _role| {
     for part in &mut group.parts {
         part.extension = Extension::None;
     }
-    Ok(group)
 });
 
-static UNALIGNED_AREA: Convention = classified("area unaligned", |ty, cx| {
-    let mut group = right(ty, cx)?;
+static UNALIGNED_AREA: Convention = changed!("area unaligned", |group, _ty, _role| {
     group.align = group.align.min(8);
-    Ok(group)
 });
 
-fn right(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    (X86_64_SYSV.classify)(ty, cx)
-}
-
-/// `bridge` with another count of vector registers.
-fn with_count(bridge: Bridge, count: fn(u8) -> u8) -> Bridge {
-    match bridge {
-        Bridge::VariadicDirect { n_sse, callee } => Bridge::VariadicDirect {
-            n_sse: count(n_sse),
-            callee,
-        },
-        Bridge::VariadicIndirect { n_sse, area } => Bridge::VariadicIndirect {
-            n_sse: count(n_sse),
-            area,
-        },
+/// `stub` with another count of vector registers.
+fn with_count(stub: Stub, count: fn(u8) -> u8) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::SetAl(n) => Step::SetAl(count(n)),
         other => other,
-    }
+    })
 }
 
-fn garbage_al(bridge: Bridge) -> Bridge {
-    with_count(bridge, |n| n ^ 0xa5)
+/// `stub` with other steps.
+fn with_steps(stub: Stub, change: impl FnMut(Step) -> Step) -> Stub {
+    let steps: Vec<Step> = stub.steps().iter().copied().map(change).collect();
+    Stub::new(&steps).unwrap_or(stub)
 }
 
-fn al_zero(bridge: Bridge) -> Bridge {
-    with_count(bridge, |_| 0)
+fn garbage_al(stub: Stub) -> Stub {
+    with_count(stub, |n| n ^ 0xa5)
 }
 
-fn al_one_less(bridge: Bridge) -> Bridge {
-    with_count(bridge, |n| n.saturating_sub(1))
+fn al_zero(stub: Stub) -> Stub {
+    with_count(stub, |_| 0)
 }
 
-fn undrained(bridge: Bridge) -> Bridge {
-    match bridge {
-        Bridge::PopX87 => Bridge::PushX87,
-        Bridge::PopComplexX87 => Bridge::PushComplexX87,
+fn al_one_less(stub: Stub) -> Stub {
+    with_count(stub, |n| n.saturating_sub(1))
+}
+
+fn al_unset(stub: Stub) -> Stub {
+    let steps = stub.steps().iter().copied();
+    let left: Vec<Step> = steps.filter(|s| !matches!(s, Step::SetAl(_))).collect();
+    Stub::new(&left).unwrap_or(stub)
+}
+
+fn half_popped(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Pop(2) => Step::Pop(1),
         other => other,
-    }
+    })
 }
 
-fn unloaded(bridge: Bridge) -> Bridge {
-    match bridge {
-        Bridge::PushX87 => Bridge::PopX87,
-        Bridge::PushComplexX87 => Bridge::PopComplexX87,
+fn not_popped(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Pop(n) => Step::Push(n),
         other => other,
+    })
+}
+
+fn not_pushed(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Push(n) => Step::Pop(n),
+        other => other,
+    })
+}
+
+/// Of equal arguments, which are padding, the first is left out.
+fn padding_lost(func: &mut ir::Function) {
+    change_call(func, |args, params, pool| {
+        let equal = args
+            .as_slice(pool)
+            .windows(2)
+            .position(|two| two[0] == two[1]);
+        if let Some(i) = equal {
+            args.remove(i, pool);
+            params.remove(i);
+        }
+    });
+}
+
+/// The first two words change places.
+fn registers_swapped(func: &mut ir::Function) {
+    change_call(func, |args, params, pool| {
+        let words = params.iter().enumerate();
+        let words = words.filter(|(_, param)| param.value_type == ir::types::I64);
+        let words: Vec<usize> = words.map(|(i, _)| i).collect();
+        if let [first, second, ..] = words[..] {
+            args.as_mut_slice(pool).swap(first, second);
+        }
+    });
+}
+
+/// Changes the arguments of each call of a C function, and the parameters of its signature.
+fn change_call(
+    func: &mut ir::Function,
+    change: fn(&mut ir::ValueList, &mut Vec<ir::AbiParam>, &mut ir::ValueListPool),
+) {
+    let insts: Vec<ir::Inst> = (func.layout.blocks())
+        .flat_map(|block| func.layout.block_insts(block))
+        .collect();
+    let dfg = &mut func.stencil.dfg;
+    for inst in insts {
+        let Some(sig) = dfg.call_signature(inst) else {
+            continue;
+        };
+        let (signature, pool) = (&mut dfg.signatures[sig], &mut dfg.value_lists);
+        if signature.call_conv != CallConv::SystemV {
+            continue;
+        }
+        match &mut dfg.insts[inst] {
+            InstructionData::Call { args, .. } => change(args, &mut signature.params, pool),
+            InstructionData::CallIndirect { args, .. } => {
+                // The first argument is the callee.
+                let callee = args.first(pool);
+                args.remove(0, pool);
+                change(args, &mut signature.params, pool);
+                if let Some(callee) = callee {
+                    args.insert(0, callee, pool);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
 /// The address of the result becomes an argument like any other, which nobody hands back.
-fn no_echo(func: &mut ir::Function) {
+fn sret_not_returned(func: &mut ir::Function) {
     for param in &mut func.signature.params {
         if param.purpose == ArgumentPurpose::StructReturn {
             param.purpose = ArgumentPurpose::Normal;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use cabi::{FnAbi, Loc, Place, PlacedPart, Reg, RetAbi};
+use cabi::{FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
 use clif_cabi::cranelift_codegen::ir::Signature;
 use clif_cabi::replay::{ClifPlace, replay};
 
@@ -15,17 +15,17 @@ pub fn check(signature: &Signature, abi: &FnAbi) -> Result<(), String> {
     let places = replay(signature).map_err(|error| error.to_string())?;
     let taken = Taken::of(abi);
     let regs: Vec<Reg> = places.params.iter().map_while(reg).collect();
-    // Behind them only registers that keep others from being used.
+    // After them only registers that keep others from being used.
     if regs.get(..taken.regs.len()) != Some(&taken.regs[..]) {
         let expected = taken.regs;
         return Err(format!("parameters in {regs:?}, not in {expected:?}"));
     }
-    let results = match &abi.ret {
-        RetAbi::Parts(parts) => registers(parts),
+    let results = match &abi.ret.place {
+        Place::Parts(parts) => registers(parts),
         _ => Vec::new(),
     };
-    // The x87 stack is read by a bridge.
-    let x87 = results.contains(&Reg::St0) || results.contains(&Reg::St1);
+    // The x87 stack is read by a stub.
+    let x87 = results.contains(&x86_64::ST0) || results.contains(&x86_64::ST1);
     if !x87 && results[..] != places.results[..] {
         return Err(format!(
             "results in {:?}, not in {results:?}",
@@ -94,7 +94,7 @@ struct Taken {
 impl Taken {
     fn of(abi: &FnAbi) -> Self {
         let mut taken = Self::default();
-        if let RetAbi::Indirect { pointer, .. } = abi.ret {
+        if let Place::Indirect { pointer, .. } = abi.ret.place {
             taken.loc(pointer, 8);
         }
         for arg in &abi.args {
@@ -163,7 +163,7 @@ mod tests {
         let mut swapped = signature.clone();
         swapped.params.swap(0, 1);
         let why = check(&swapped, &abi).unwrap_err();
-        assert!(why.starts_with("parameters in [Xmm0, Rdi, "), "{why}");
+        assert!(why.starts_with("parameters in [xmm0, rdi, "), "{why}");
 
         let mut short = signature.clone();
         short.params.pop();
@@ -173,6 +173,6 @@ mod tests {
         let mut float = signature;
         float.returns = vec![AbiParam::new(types::F64)];
         let why = check(&float, &abi).unwrap_err();
-        assert_eq!(why, "results in [Xmm0], not in [Rax]");
+        assert_eq!(why, "results in [xmm0], not in [rax]");
     }
 }

@@ -1,11 +1,11 @@
-//! Shims of the kind that replaces `ffi_call`: `void shim(const void *args, void *ret, void *callee)`, arguments one behind the other in memory.
+//! Shims of the kind that replaces `ffi_call`: `void shim(const void *args, void *ret, void *callee)`, arguments one after the other in memory.
 //!
 //! For the signatures performance is measured with, each twice: lowered, and written by hand as CLIF.
 
 use cabi::{DataModel, Error, FnSig, RecordBuilder, Scalar, Type};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
-use clif_cabi::{Arg, Bridges, LowerError, Lowering, Ret, value_type};
+use clif_cabi::{Arg, LowerError, Lowering, Ret, Stubs, value_type};
 
 /// A signature that is measured.
 #[derive(Clone, Debug)]
@@ -30,13 +30,21 @@ pub enum Hand {
 }
 
 const BY_HAND: &str = "as by hand";
+const IN_MEMORY: &str = "words, no memcpy";
+
+macro_rules! measured {
+    ($($name:literal: $sig:expr, $hand:expr, $most:literal $why:expr;)*) => {
+        vec![$(Measured { name: $name, sig: $sig, hand: $hand, most: ($most, $why) }),*]
+    };
+}
 
 /// All of them.
 ///
 /// # Errors
 /// [`Error`], which none of these types meets.
 pub fn measured() -> Result<Vec<Measured>, Error> {
-    let s = |fields: &[Type]| {
+    use Type as T;
+    let s = |fields: &[T]| {
         let record = RecordBuilder::structure("s");
         let members = fields.iter().enumerate();
         let record = members.fold(record, |record, (i, ty)| {
@@ -44,159 +52,61 @@ pub fn measured() -> Result<Vec<Measured>, Error> {
         });
         record.build(&DataModel::LP64)
     };
-    let many = |elem: Type, n: u64| s(&[Type::array(&elem, n)?]);
-    let (int, long, float, double) = (Type::I32, Type::I64, Type::F32, Type::F64);
-    let one = |ty: &Type| FnSig::new([ty.clone()], ty.clone());
-    let two = |ty: &Type| FnSig::new([ty.clone(), ty.clone()], ty.clone());
-    let mut all = Vec::new();
-    let mut add = |name, sig, hand, most| {
-        all.push(Measured {
-            name,
-            sig,
-            hand,
-            most,
-        });
-    };
+    let many = |elem: T, n: u64| s(&[T::array(&elem, n)?]);
+    let one = |ty: &T| FnSig::new([ty.clone()], ty.clone());
+    let two = |ty: &T| FnSig::new([ty.clone(), ty.clone()], ty.clone());
     let moves = |text| Some(Hand::Moves(text));
-    add(
-        "i32_2",
-        two(&int),
-        moves("i32@0 i32@4 -> i32@0"),
-        (16, BY_HAND),
-    );
-    add(
-        "f64_2",
-        two(&double),
-        moves("f64@0 f64@8 -> f64@0"),
-        (16, BY_HAND),
-    );
-    add(
-        "ptr",
-        one(&Type::PTR),
-        moves("i64@0 -> i64@0"),
-        (15, BY_HAND),
-    );
-    add(
-        "i8_2",
-        two(&Type::I8),
-        moves("i8+sext@0 i8+sext@1 -> i8@0"),
-        (17, BY_HAND),
-    );
-    let longs = FnSig::new(vec![long.clone(); 8], long.clone());
-    let by_hand = "i64@0 i64@8 i64@16 i64@24 i64@32 i64@40 i64@48 i64@56 -> i64@0";
-    add("i64_8", longs, moves(by_hand), (28, BY_HAND));
-    let doubles = FnSig::new(vec![double.clone(); 10], double.clone());
-    let by_hand = "f64@0 f64@8 f64@16 f64@24 f64@32 f64@40 f64@48 f64@56 f64@64 f64@72 -> f64@0";
-    add("f64_10", doubles, moves(by_hand), (28, BY_HAND));
-    let dd = s(&[double.clone(), double.clone()])?;
-    add(
-        "s_dd",
-        one(&dd),
-        moves("f64@0 f64@8 -> f64@0 f64@8"),
-        (16, BY_HAND),
-    );
-    let ll = s(&[long.clone(), long.clone()])?;
-    add(
-        "s_ll",
-        one(&ll),
-        moves("i64@0 i64@8 -> i64@0 i64@8"),
-        (17, BY_HAND),
-    );
-    let dl = s(&[double.clone(), long.clone()])?;
-    add(
-        "s_dl",
-        one(&dl),
-        moves("f64@0 i64@8 -> f64@0 i64@8"),
-        (17, BY_HAND),
-    );
-    let if_ = s(&[int.clone(), float.clone()])?;
-    add("s_if", one(&if_), moves("i64@0 -> i64@0"), (15, BY_HAND));
-    let fff = s(&[float.clone(), float.clone(), float.clone()])?;
-    add(
-        "s_fff",
-        one(&fff),
-        moves("f64@0 f32@8 -> f64@0 f32@8"),
-        (16, BY_HAND),
-    );
-    let f4 = many(float.clone(), 4)?;
-    add(
-        "s_f4",
-        one(&f4),
-        moves("f64@0 f64@8 -> f64@0 f64@8"),
-        (16, BY_HAND),
-    );
-    let i3 = many(int.clone(), 3)?;
-    add(
-        "s_i3",
-        one(&i3),
-        moves("i64@0 i32@8 -> i64@0 i32@8"),
-        (17, BY_HAND),
-    );
-    add(
-        "s_c3",
-        one(&many(Type::I8, 3)?),
-        Some(Hand::Body(C3)),
-        (20, BY_HAND),
-    );
-    add(
-        "s_c9",
-        one(&many(Type::I8, 9)?),
-        moves("i64@0 i8@8 -> i64@0 i8@8"),
-        (17, BY_HAND),
-    );
-    let cplx = Type::complex(&double)?;
-    add(
-        "cplx",
-        one(&cplx),
-        moves("f64@0 f64@8 -> f64@0 f64@8"),
-        (16, BY_HAND),
-    );
-    let cplxf = Type::complex(&float)?;
-    add("cplxf", one(&cplxf), moves("f64@0 -> f64@0"), (15, BY_HAND));
-    let by_hand = "i64@0 i64@8 i64@16 i64@24 -> i64@0 i64@8";
-    add("i128", two(&Type::I128), moves(by_hand), (20, BY_HAND));
-    let in_memory = "words, no memcpy";
-    add("s_c17", one(&many(Type::I8, 17)?), None, (21, in_memory));
-    add("s_l4", one(&many(long.clone(), 4)?), None, (23, in_memory));
-    add(
-        "ld_2",
-        two(&Type::F80),
-        None,
-        (32, "words, and a drain of 2"),
-    );
-    add(
-        "s_ld",
-        one(&s(&[Type::F80])?),
-        None,
-        (28, "words, and a drain of 2"),
-    );
-    add(
-        "cplxl",
-        one(&Type::complex(&Type::F80)?),
-        None,
-        (37, "words, and a drain of 3"),
-    );
-    let params = [
-        int.clone(),
-        double.clone(),
-        dl,
-        long,
-        float,
-        Type::I8,
-        Type::I16,
-    ];
-    let params = params.into_iter().chain([ll.clone(), ll, Type::U32]);
-    add(
-        "mix10",
-        FnSig::new(params, double.clone()),
-        None,
-        (43, "72 a call, of which 29 are loop and callee"),
-    );
-    let vsum4 = FnSig::new([int], double.clone())
-        .variadic()
-        .at_call(vec![double; 4])?;
-    add("vsum4", vsum4, None, (24, "and a bridge of 2"));
-    Ok(all)
+    let (ll, dl) = (s(&[T::I64, T::I64])?, s(&[T::F64, T::I64])?);
+    let mix10 = [T::I32, T::F64, dl.clone(), T::I64, T::F32, T::I8, T::I16];
+    let mix10 = mix10.into_iter().chain([ll.clone(), ll.clone(), T::U32]);
+    let mix10 = FnSig::new(mix10, T::F64);
+    let vsum4 = FnSig::new([T::I32], T::F64).variadic();
+    let vsum4 = vsum4.at_call(vec![T::F64; 4])?;
+    Ok(measured! {
+        "i32_2": two(&T::I32), moves("i32@0 i32@4 -> i32@0"), 16 BY_HAND;
+        "f64_2": two(&T::F64), moves("f64@0 f64@8 -> f64@0"), 16 BY_HAND;
+        "ptr": one(&T::PTR), moves("i64@0 -> i64@0"), 15 BY_HAND;
+        "i8_2": two(&T::I8), moves("i8+sext@0 i8+sext@1 -> i8@0"), 17 BY_HAND;
+        "i64_8": FnSig::new(vec![T::I64; 8], T::I64), moves("i64@0 i64@8 i64@16 i64@24 i64@32 i64@40 i64@48 i64@56 -> i64@0"), 28 BY_HAND;
+        "f64_10": FnSig::new(vec![T::F64; 10], T::F64), moves("f64@0 f64@8 f64@16 f64@24 f64@32 f64@40 f64@48 f64@56 f64@64 f64@72 -> f64@0"), 28 BY_HAND;
+        "s_dd": one(&s(&[T::F64, T::F64])?), moves("f64@0 f64@8 -> f64@0 f64@8"), 16 BY_HAND;
+        "s_ll": one(&ll), moves("i64@0 i64@8 -> i64@0 i64@8"), 17 BY_HAND;
+        "s_dl": one(&dl), moves("f64@0 i64@8 -> f64@0 i64@8"), 17 BY_HAND;
+        "s_if": one(&s(&[T::I32, T::F32])?), moves("i64@0 -> i64@0"), 15 BY_HAND;
+        "s_fff": one(&s(&[T::F32, T::F32, T::F32])?), moves("f64@0 f32@8 -> f64@0 f32@8"), 16 BY_HAND;
+        "s_f4": one(&many(T::F32, 4)?), moves("f64@0 f64@8 -> f64@0 f64@8"), 16 BY_HAND;
+        "s_i3": one(&many(T::I32, 3)?), moves("i64@0 i32@8 -> i64@0 i32@8"), 17 BY_HAND;
+        "s_c3": one(&many(T::I8, 3)?), Some(Hand::Body(C3)), 20 BY_HAND;
+        "s_c9": one(&many(T::I8, 9)?), moves("i64@0 i8@8 -> i64@0 i8@8"), 17 BY_HAND;
+        "cplx": one(&T::complex(&T::F64)?), moves("f64@0 f64@8 -> f64@0 f64@8"), 16 BY_HAND;
+        "cplxf": one(&T::complex(&T::F32)?), moves("f64@0 -> f64@0"), 15 BY_HAND;
+        "i128": two(&T::I128), moves("i64@0 i64@8 i64@16 i64@24 -> i64@0 i64@8"), 20 BY_HAND;
+        "s_c17": one(&many(T::I8, 17)?), None, 21 IN_MEMORY;
+        "s_l4": one(&many(T::I64, 4)?), None, 23 IN_MEMORY;
+        "ld_2": two(&T::F80), None, 32 "words, and a pop of 2";
+        "s_ld": one(&s(&[T::F80])?), None, 28 "words, and a pop of 2";
+        "cplxl": one(&T::complex(&T::F80)?), None, 37 "words, and a pop of 3";
+        "mix10": mix10, None, 43 "72 a call, of which 29 are loop and callee";
+        "vsum4": vsum4, None, 24 "and a stub of 2";
+    })
+}
+
+/// The signature that the command line names, and how often it asks for it: `mix10 10000`.
+///
+/// # Errors
+/// What is wrong with the command line.
+pub fn asked_for() -> Result<(Measured, u64), String> {
+    let mut words = std::env::args().skip(1);
+    let (Some(name), Some(n)) = (words.next(), words.next()) else {
+        return Err("it takes SIGNATURE TIMES".to_owned());
+    };
+    let n = n.parse().map_err(|error| format!("{n}: {error}"))?;
+    let mut all = measured().map_err(|error| error.to_string())?.into_iter();
+    let chosen = all.find(|measured| measured.name == name);
+    Ok((
+        chosen.ok_or_else(|| format!("there is no signature {name}"))?,
+        n,
+    ))
 }
 
 /// Two bytes and one: three are never read as four.
@@ -273,12 +183,12 @@ pub fn offsets(sig: &FnSig) -> (Vec<usize>, usize) {
     (offsets, next)
 }
 
-/// Emits the body of the shim of `sig` into the function that `builder` builds, whose signature is [`shim_signature`](cabi_judge::jit::shim_signature).
+/// Emits the body of the shim of `sig` into the function that `builder` builds, whose signature is [`shim_signature`](cabi_verify::emit::cranelift::shim_signature).
 ///
 /// # Errors
 /// [`LowerError`].
 pub fn emit(
-    bridges: &mut dyn Bridges,
+    stubs: &mut dyn Stubs,
     lower: &Lowering,
     builder: &mut FunctionBuilder<'_>,
     sig: &FnSig,
@@ -301,7 +211,7 @@ pub fn emit(
         Some(_) => Ret::Value,
         None => Ret::memory(to),
     };
-    let returned = lower.call_sig(bridges, builder, callee, sig, &args, ret)?;
+    let returned = lower.call_sig(stubs, builder, callee, sig, &args, ret)?;
     if let Some(value) = returned.value() {
         builder.ins().store(MemFlagsData::new(), value, to, 0);
     }

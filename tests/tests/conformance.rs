@@ -6,11 +6,11 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use cabi_judge::corpus::Block;
-use cabi_judge::expected::Expected;
 use cabi_tests::conformance::features;
 use cabi_tests::conformance::page::check::{compare, objections};
 use cabi_tests::corpus::{expected, folder};
+use cabi_verify::corpus::Block;
+use cabi_verify::report::expected::Expected;
 
 fn page() -> String {
     std::fs::read_to_string(folder().join("../../docs/conformance.md")).unwrap()

@@ -116,7 +116,7 @@ fn packages_include_nothing_outside() {
     for package in [
         "cabi",
         "cabi-header",
-        "cabi-judge",
+        "cabi-verify",
         "cabi-cli",
         "clif-cabi",
         "clif-cabi-jit",

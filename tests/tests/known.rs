@@ -2,12 +2,12 @@
 //! the sample.
 #![cfg(all(target_arch = "x86_64", unix))]
 
-use cabi_judge::case::Subject;
-use cabi_judge::expected::Expected;
-use cabi_judge::report::Report;
-use cabi_judge::verify::{known_bug, known_bugs};
 use cabi_tests::conformance::bugs::subject;
 use cabi_tests::corpus::{self, Corpus};
+use cabi_verify::case::Subject;
+use cabi_verify::report::Report;
+use cabi_verify::report::expected::Expected;
+use cabi_verify::verify::{known_bug, known_bugs};
 
 #[test]
 fn each_known_bug_has_a_sample_that_meets_it() {
@@ -33,7 +33,7 @@ fn plain_signatures_meet_no_known_bug() {
     let text = "== plain\nproves: nothing\nunnamed: int, double, struct pair, long double\n\
                 struct pair { long a; double b; };\nstruct floats { float x, y, z; };\n\
                 struct pair f(int, struct floats, struct pair *, ...);\n";
-    let file = cabi_judge::corpus::CorpusFile::parse("plain.abi".as_ref(), text).unwrap();
+    let file = cabi_verify::corpus::CorpusFile::parse("plain.abi".as_ref(), text).unwrap();
     let subject = match Subject::read(&file.blocks[0]) {
         Err(error) if error.is_missing_libclang() => return,
         subject => subject.unwrap(),

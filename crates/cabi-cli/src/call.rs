@@ -1,7 +1,7 @@
 //! `cabi call`: calls a C function from the shell.
 //!
-//! The header says the types, the arguments are read as C's initialisers, and the call goes through clif-cabi's lowering. It is made in
-//! a child: what a function does to its process stays there.
+//! The header gives the types, the arguments are read as C's initialisers, and clif-cabi lowers the call. A child makes the call: what a
+//! function does to its process stays there.
 
 mod bits;
 mod child;
@@ -10,6 +10,7 @@ mod fill;
 mod float;
 mod invoke;
 mod literal;
+mod number;
 mod own_type;
 mod peek;
 mod print;
@@ -21,7 +22,6 @@ use cabi::{FnSig, Kind, Policy, Type};
 use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
-pub(crate) use self::child::ending;
 use self::clang::{Answers, Questions};
 use self::invoke::Memory;
 use self::literal::{Init, Value};
@@ -36,7 +36,7 @@ Arguments are constants, strings and initialisers of C, each one word of the she
   strings, NULL        '\"text\\n\"'  'L\"wide\"'  NULL
   structures, arrays   '{3, 4}'  '{.x = 1}'  '{[2] = 5}'
   integer expressions  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'
-  behind the `...`     '(struct vec2){1, 2}'
+  after the `...`     '(struct vec2){1, 2}'
   pointers to objects  '&(int){0}', which is printed after the call
 
 Exit status: 0 if the function returned, 2 if it could not be called or ended its process.";
@@ -56,10 +56,10 @@ pub(crate) struct Call {
     /// Header that declares the function, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER", required = true)]
     include: Vec<String>,
-    /// Library that has it, by file name or soname; searched before the C library.
+    /// Library that defines the function, by file name or soname; searched before the C library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
-    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas.
+    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas.
     #[arg(long, default_value = "gcc", value_parser = reading::policy)]
     policy: Policy,
     #[command(flatten)]
@@ -81,9 +81,9 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn run(&self) -> Result<String, String> {
         match &self.progress {
-            None => child::run(&self.function),
+            None => child::run(&self.function, &self.include.join(", ")),
             Some(progress) => {
-                crate::end_with_parent();
+                crate::ending::end_with_parent();
                 self.call(progress)
             }
         }
@@ -99,11 +99,11 @@ impl Call {
             reading::check::file(header)?;
         }
         let text: String = self.include.iter().map(|h| reading::include(h)).collect();
-        let (what, flags) = (self.include.join(", "), self.reading.flags());
-        reading::check::text(&what, &text, reading::COMMAND_LINE, &flags)?;
-        let read = questions.ask(&text, &self.reading.options(self.policy));
-        let header = read.map_err(|e| e.to_string())?;
         let includes = self.include.join(", ");
+        let options = self.reading.options(self.policy);
+        let read = reading::check::limited(|| questions.ask(&text, &options));
+        let header = read.map_err(|error| reading::check::message(&includes, &error))?;
+        child::note(progress, child::Progress::Read, "")?;
         let prototype = reading::function(&header, &self.function, &includes)?;
         check_count(prototype, self.args.len())?;
         let answers = questions.answers(&header);
@@ -173,7 +173,7 @@ fn check_text(init: &Init, written: Option<&Written>, answers: &Answers) -> Resu
         Written::Type(ty) => ty.size() * 8,
         _ => return Ok(()),
     };
-    match fill::text_bits(text, answers)? {
+    match answers.text_bits(text)? {
         found if found == wanted => Ok(()),
         found => Err(format!(
             "it points to elements of {wanted} bits, and the string has elements of {found} bits; wide strings are L\"..\", u\"..\", U\"..\""

@@ -1,27 +1,29 @@
-//! The options that name compilers to judge with, and what stands behind them.
+//! The options that name compilers to compare with, and the compilers found.
 
 use cabi::Policy;
 use std::time::Duration;
 
-use cabi_judge::judge::{Bench, Judge, judges_required};
-use cabi_judge::verify::Compiler;
+use cabi_verify::build::{Installed, Reference};
+use cabi_verify::report::references_required;
+use cabi_verify::verify::Compiler;
 use clap::Args;
 
 use crate::reading;
 
-/// Which compilers, how each is judged, and how many processes work at once.
+/// Which compilers, how each is checked, and how many processes work at once.
 #[derive(Args)]
 pub(crate) struct Compilers {
-    /// Compiler to judge with, with flags of its own; every gcc and clang found, if none is named.
+    /// Compiler to compare with, and its flags; by default every gcc and clang found.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
-    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added behind commas; usually the compiler's own.
+    /// What to expect where compilers disagree: the choices of psabi, gcc, clang or zig, with names of policy bits added after commas; by default
+    /// each compiler's own.
     #[arg(long, value_parser = reading::policy)]
     policy: Option<Policy>,
-    /// Processes at once, 1 to 1024; usually one per processor.
+    /// Processes at once, 1 to 1024; by default one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Seconds that a compiler may take for one file; one that takes longer hangs, and is ended.
+    /// Seconds that a compiler may take for one file, after which it is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86400))]
     compile_timeout: u32,
 }
@@ -33,21 +35,21 @@ impl Compilers {
     /// The compilers named, or all that are found; and the known ones that are not.
     ///
     /// # Errors
-    /// Why there is none, or why one that was named cannot judge.
+    /// Why there is none, or why one that was named cannot be used.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Absent), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
         let (found, absent) = if self.cc.is_empty() {
-            let bench = Bench::find_within(limit);
-            (bench.judges, bench.absent)
+            let bench = Installed::find_within(limit);
+            (bench.references, bench.absent)
         } else {
             let named = self.cc.iter().enumerate().map(|(at, command)| {
-                // What it finds would count twice.
+                // Its results would count twice.
                 if self.cc.iter().take(at).any(|other| other == command) {
                     return Err(format!("`{command}` is named twice"));
                 }
-                let judge = Judge::within(limit, command)?;
-                match judge.is_for_x86_64() {
-                    Ok(true) => Ok(judge),
+                let reference = Reference::within(limit, command)?;
+                match reference.is_for_x86_64() {
+                    Ok(true) => Ok(reference),
                     Ok(false) => Err(format!(
                         "`{command}` compiles for another target; calls are made on x86-64 Linux only"
                     )),
@@ -56,14 +58,17 @@ impl Compilers {
             });
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };
-        if found.is_empty() || (judges_required() && !absent.is_empty()) {
+        if found.is_empty() || (references_required() && !absent.is_empty()) {
             let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
             let absent: Vec<String> = absent.collect();
-            return Err(format!("no compiler to judge with: {}", absent.join("; ")));
+            return Err(format!(
+                "no compiler to compare with: {}",
+                absent.join("; ")
+            ));
         }
         let compilers = found
             .into_iter()
-            .map(|judge| Compiler::new(judge, self.policy).map_err(|e| e.to_string()));
+            .map(|reference| Compiler::new(reference, self.policy).map_err(|e| e.to_string()));
         Ok((compilers.collect::<Result<_, _>>()?, absent))
     }
 

@@ -1,4 +1,4 @@
-//! `cabi completions`: what a shell completes `cabi` with.
+//! `cabi completions`: the script by which a shell completes arguments of `cabi`.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -9,11 +9,11 @@ Examples:
   cabi completions zsh > ~/.zfunc/_cabi
   cabi completions fish > ~/.config/fish/completions/cabi.fish";
 
-/// Prints the completions of a shell.
+/// Prints the completion script of a shell.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {
-    /// The shell.
+    /// Shell to complete in.
     shell: Shell,
 }
 

@@ -6,6 +6,7 @@ use cabi::{Explanation, FnSig, Policy, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Options, Prototype};
 use clap::Args;
 
+use crate::output;
 use crate::reading::{self, Reading};
 use crate::svg::Picture;
 
@@ -21,32 +22,33 @@ Examples:
 
 /// Explains where each argument and the result of a function are passed, and the steps that led there.
 ///
-/// Of a text the last declaration is explained, of a header the one that is named: a function, or a function type by the name of a
-/// typedef or of a variable, also through a pointer.
+/// With C text, explains its last declaration. With -i, explains a declaration of the header by its name: a function, or a typedef or
+/// variable of a function type or of a pointer to one.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
-    /// C text whose last declaration is explained; with -i the name of a function of the header.
+    /// C text whose last declaration is explained; with -i, the name of a declaration of the header.
     declaration: String,
     /// Header to look the function up in, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER")]
     include: Option<String>,
-    /// Triple whose layout and convention count; by default the one clang reads for, which is the host's unless `--` says otherwise.
+    /// Target triple of the layout and the calling convention; by default the target that clang reads for, which is the host unless `--`
+    /// names another.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
-    /// Choices where compilers disagree: gcc, clang or zig, with names of bits added after commas.
+    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas.
     #[arg(long, default_value = "gcc", value_parser = reading::policy)]
     policy: Policy,
-    /// Types of arguments after the `...` of a variadic function, as C spells them: `double`.
+    /// Type of an argument after the `...` of a variadic function, as C spells it: `double`.
     #[arg(long, value_name = "TYPE")]
     unnamed: Vec<String>,
-    /// Only where everything goes, not why.
+    /// Print only where each value is passed, without the reasons.
     #[arg(long, conflicts_with = "json")]
     summary: bool,
-    /// The explanation as JSON.
+    /// Print the explanation as JSON.
     #[arg(long)]
     json: bool,
-    /// Draws it too, registers, stack slots and the bytes of every object; to standard output, instead of the text, as `-`.
+    /// Also draw the registers, the stack slots and the bytes of every object; `-` prints the picture instead of the text.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -58,8 +60,14 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self) -> Result<String, String> {
+        let what = self.include.as_deref().unwrap_or(DECLARATION);
+        reading::check::in_child(what, || self.explain(what))
+    }
+
+    /// The explanation of what is read here.
+    fn explain(&self, what: &str) -> Result<String, String> {
         let wanted = self.wanted()?;
-        let header = self.read(wanted.as_ref())?;
+        let header = self.read(wanted.as_ref(), what)?;
         let target = reading::target(&header, wanted.as_ref())?;
         let prototype = self.prototype(&header)?;
         let sig = self.signature(prototype, &header)?;
@@ -76,10 +84,10 @@ impl Explain {
                 target: &target,
             };
             let drawn = picture.draw().map_err(|e| e.to_string())?;
-            if path.as_os_str() == "-" {
+            if output::is_stdout(path) {
                 return Ok(drawn);
             }
-            std::fs::write(path, drawn).map_err(|e| format!("{}: {e}", path.display()))?;
+            output::write(path, &drawn)?;
         }
         let mut explanation = cabi::explain(&sig, &names, &target).map_err(|e| e.to_string())?;
         spell(&mut explanation, prototype);
@@ -106,9 +114,9 @@ impl Explain {
         Ok(Some(target))
     }
 
-    /// Reads the text given, or one that includes the header, and after it a function for each unnamed type: a parameter is declared by
-    /// any type, and decays as an argument does.
-    fn read(&self, wanted: Option<&Target>) -> Result<Header, String> {
+    /// Reads the text given, or one that includes the header. After it stands a function for each unnamed type: any type can declare a
+    /// parameter, which decays as an argument does.
+    fn read(&self, wanted: Option<&Target>, what: &str) -> Result<Header, String> {
         let (name, mut text) = match &self.include {
             Some(header) => {
                 reading::check::file(header)?;
@@ -130,16 +138,16 @@ impl Explain {
         args.extend(wanted.map(|target| format!("--target={}", target.name())));
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());
-        let what = self.include.as_deref().unwrap_or(name);
-        reading::check::text(what, &text, name, &args).map_err(|message| {
-            let lines = message.lines();
-            let lines: Vec<String> = lines.map(|line| self.cited(line, name, n_lines)).collect();
-            lines.join("\n")
-        })?;
         let options = Options::new().name(name).args(&args);
         let rules = reading::records(self.policy);
         let options = rules.into_iter().fold(options, Options::records);
-        cabi_header::parse(&text, &options).map_err(|e| e.to_string())
+        let read = reading::check::limited(|| cabi_header::parse(&text, &options));
+        read.map_err(|error| {
+            let message = reading::check::message(what, &error);
+            let lines = message.lines();
+            let lines: Vec<String> = lines.map(|line| self.cited(line, name, n_lines)).collect();
+            lines.join("\n")
+        })
     }
 
     /// A line of a message, with the argument it is about where that is after the `n_lines` of the text.

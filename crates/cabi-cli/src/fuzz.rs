@@ -1,6 +1,6 @@
 //! `cabi fuzz`: random signatures against real compilers, by the hundred thousand; and `cabi merge`, which joins the results of shards.
 //!
-//! The hunt is `cabi_judge::fuzz`'s; here are the options, the progress bar, and the results (`fuzz/results.rs`).
+//! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results (`fuzz/results.rs`).
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod results;
@@ -15,18 +15,18 @@ use clap::Args;
 use crate::compilers::Compilers;
 
 const ABOUT: &str = "\
-Hunts for differences with random signatures.
+Compares random signatures with real compilers.
 
-Types and signatures are drawn with weight on what ABIs find hard, compiled by the compilers named, and called in both directions between \
-code generated here and theirs; layouts are compared too. A difference is made smaller and written as a block that drops into the corpus \
-of tests. Where the compiler's own caller and callee disagree about the same case, and a program that it alone builds fails twice in the \
-same way, that is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is given. Where compilers \
-disagree with each other and each is right under its own profile, the policy bits that say so are counted.
+Types and signatures are drawn with weight on what is hard for ABIs, compiled by the compilers, and called in both directions between code \
+generated here and theirs; layouts are compared too. A difference is minimized and written as a block for the corpus of tests. Where a \
+compiler's own caller and callee disagree about the same case, the compiler is self-inconsistent: a program that it alone builds fails \
+twice in the same way. This is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is \
+given. Where compilers disagree with each other and each is right under its own profile, the policy bits that explain it are counted.
 
-A signature is named by seed and number, and is the same on every machine. --shard lets many machines share a run, each of which writes \
-results that `cabi merge` joins. A command without -O has its halves compiled at -O0, every fourth file at -O2.
+Seed and index identify a signature, the same one on every machine. --shard lets many machines share a run, each of which writes results \
+that `cabi merge` joins. For a command without -O, callers and callees are compiled at -O0, in every fourth file at -O2.
 
-Exit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked, or nothing could be tried.";
+Exit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,39 +36,39 @@ Examples:
   cabi fuzz --count 1000000 --shard $JOB_COMPLETION_INDEX/100 --out out/$JOB_COMPLETION_INDEX
   cabi merge out/*/fuzz.json";
 
-/// Hunts for differences with random signatures.
+/// Compares random signatures with real compilers.
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 #[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
 pub(crate) struct Fuzz {
-    /// Seed: another one, other signatures.
+    /// Seed of the signatures.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// How many signatures; usually 10000, or as many as there is time for with --minutes.
+    /// How many signatures; by default 10000, or as many as --minutes allows.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Number of the first signature.
+    /// Index of the first signature.
     #[arg(long, value_name = "N", default_value_t = 0)]
     first: u64,
-    /// Ends the hunt after this many minutes.
+    /// End the run after this many minutes.
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u64).range(1..))]
     minutes: Option<u64>,
-    /// Only part I of K equal parts, counted from 0.
+    /// Try only part I of K equal parts, counted from 0.
     #[arg(long, value_name = "I/K")]
     shard: Option<Shard>,
     /// Folder for results: fuzz.json, fuzz.xml (JUnit's), and a .abi file for each difference.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How many differences of each compiler are made smaller.
+    /// How many differences of each compiler are minimized.
     #[arg(long, value_name = "N", default_value_t = 20)]
     shrink: usize,
     #[cfg(all(target_arch = "x86_64", unix))]
     #[command(flatten)]
     compilers: Compilers,
-    /// A compiler may disagree with itself: what is shown to is counted and no failure.
+    /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
     #[arg(long)]
     allow_self_inconsistent: bool,
-    /// Prints the results as JSON.
+    /// Print the results as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -76,7 +76,7 @@ pub(crate) struct Fuzz {
 /// Joins the results of shards.
 #[derive(Args)]
 #[command(
-    long_about = "Joins results of `cabi fuzz`: fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 something is, 2 could not do what was asked, or nothing could be tried.",
+    long_about = "Joins results of `cabi fuzz`: the fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.",
     after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
 )]
 #[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
@@ -87,10 +87,10 @@ pub(crate) struct Merge {
     /// Folder for the joined results, as of `cabi fuzz`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A compiler may disagree with itself: what is shown to is counted and no failure.
+    /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
     #[arg(long)]
     allow_self_inconsistent: bool,
-    /// Prints the results as JSON.
+    /// Print the results as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -134,20 +134,20 @@ impl Shard {
     }
 }
 
-/// The exit code of a hunt, or of several joined.
+/// The exit code of a run, or of several joined.
 fn exit(found: Result<bool, String>) -> ExitCode {
     match found {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(message) => {
-            crate::complain(&message);
+            crate::output::complain(&message);
             ExitCode::from(2)
         }
     }
 }
 
 impl Fuzz {
-    /// Hunts and prints what was found.
+    /// Runs it and prints what was found.
     pub(crate) fn run(&self) -> ExitCode {
         exit(self.found())
     }
@@ -155,20 +155,16 @@ impl Fuzz {
     /// Whether nothing is unexplained.
     #[cfg(all(target_arch = "x86_64", unix))]
     fn found(&self) -> Result<bool, String> {
-        use cabi_judge::verify::Way;
-        use cabi_judge::{child, fuzz};
+        use cabi_verify::verify::OtherSide;
+        use cabi_verify::{fuzz, process};
 
         // With a time limit alone there is no other.
-        let usual = if self.minutes.is_some() {
-            u64::MAX / 2
-        } else {
-            10_000
-        };
+        let usual = self.minutes.map_or(10_000, |_| u64::MAX / 2);
         let count = self.count.unwrap_or(usual);
         if self.first.checked_add(count).is_none() {
             let first = self.first;
             return Err(format!(
-                "{count} signatures from {first}: the last number is {}",
+                "{count} signatures from {first}: the last index is {}",
                 u64::MAX - 1
             ));
         }
@@ -179,34 +175,34 @@ impl Fuzz {
             time: self
                 .minutes
                 .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
-            way: Way::Cranelift,
+            way: OtherSide::Cranelift,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,
         };
         if let Some(folder) = &self.out {
-            // Before hours of work, not behind them.
+            // Before hours of work, not after them.
             results::make(folder)?;
         }
-        child::watch_signals();
+        process::watch_signals();
         let compilers = self.compilers.find();
         let (compilers, absent) = compilers.map_err(|why| self.ended(why))?;
         let bar = results::bar(&plan);
         let mut shown = std::collections::BTreeSet::new();
         let mut is_first = true;
-        let hunted = fuzz::hunt(&plan, &compilers, |found, n| {
+        let run = fuzz::run(&plan, &compilers, |found, n| {
             bar.inc(n);
             is_first = false;
-            // A hunt is long, and may be ended from outside.
+            // A run is long, and may be ended from outside.
             bar.suspend(|| results::tell_new(found, &mut shown));
             let folder = self.out.as_deref();
             folder.map_or(Ok(()), |folder| results::write_all(found, folder))
         });
         bar.finish_and_clear();
-        let found = hunted.map_err(|why| if is_first { self.ended(why) } else { why })?;
+        let found = run.map_err(|why| if is_first { self.ended(why) } else { why })?;
         for (name, why) in absent {
             eprintln!("not run: {name}: {why}");
         }
-        let interrupted = child::was_interrupted();
+        let interrupted = process::was_interrupted();
         let clean = found.is_clean(self.allow_self_inconsistent);
         let ok = clean != Ok(false);
         results::show(&found, self.out.as_deref(), self.json, !interrupted, ok)?;
@@ -242,7 +238,7 @@ impl Merge {
     /// Whether nothing is unexplained.
     #[cfg(all(target_arch = "x86_64", unix))]
     fn found(&self) -> Result<bool, String> {
-        let mut all = cabi_judge::fuzz::Results::default();
+        let mut all = cabi_verify::fuzz::Results::default();
         for file in &self.files {
             let wrong = |why: String| format!("{}: {why}", file.display());
             let one = results::read(file).map_err(wrong)?;

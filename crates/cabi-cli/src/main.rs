@@ -7,14 +7,15 @@ mod call;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod compilers;
 mod completions;
+mod ending;
 mod explain;
 mod fuzz;
 mod man;
+mod output;
 mod reading;
 mod rules;
 mod svg;
 mod verify;
-#[cfg(all(target_arch = "x86_64", unix))]
 mod xml;
 
 use std::process::ExitCode;
@@ -39,11 +40,11 @@ Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
 #[command(name = "cabi", version, about = ABOUT, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    subcommand: Cabi,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum Cabi {
     Explain(explain::Explain),
     Call(call::Call),
     Rules(rules::Rules),
@@ -56,53 +57,25 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().verb {
-        Verb::Explain(explain) => explain.run(),
-        Verb::Call(call) => call.run(),
-        Verb::Rules(rules) => rules.run(),
-        Verb::Completions(completions) => completions.run(Cli::command()),
-        Verb::Man(man) => man.run(Cli::command()),
-        Verb::ReadC(read) => read.run(),
-        Verb::Verify(verify) => return verify.run(),
-        Verb::Fuzz(fuzz) => return fuzz.run(),
-        Verb::Merge(merge) => return merge.run(),
+    let done = match Cli::parse().subcommand {
+        Cabi::Explain(explain) => explain.run(),
+        Cabi::Call(call) => call.run(),
+        Cabi::Rules(rules) => rules.run(),
+        Cabi::Completions(completions) => completions.run(Cli::command()),
+        Cabi::Man(man) => man.run(Cli::command()),
+        Cabi::ReadC(read) => read.run(),
+        Cabi::Verify(verify) => return verify.run(),
+        Cabi::Fuzz(fuzz) => return fuzz.run(),
+        Cabi::Merge(merge) => return merge.run(),
     };
-    match done.and_then(|text| write_out(&text)) {
+    match done.and_then(|text| output::print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // Without a message the child has said it.
+            // Without a message, the child has printed one.
             if !message.is_empty() {
-                complain(&message);
+                output::complain(&message);
             }
             ExitCode::from(2)
         }
-    }
-}
-
-/// Writes `text` to standard output. A reader that went away (`| head`) is no error.
-fn write_out(text: &str) -> Result<(), String> {
-    use std::io::{ErrorKind, Write};
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Says what is wrong, in colours where a terminal shows them.
-fn complain(message: &str) {
-    let red = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{red}cabi:{red:#} {message}");
-}
-
-/// Has this process, which another of this command has started, end with it.
-pub(crate) fn end_with_parent() {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Signal, set_parent_process_death_signal};
-        // Where it cannot be asked for, the child goes on without.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
     }
 }

@@ -1,4 +1,4 @@
-//! `cabi man`: manual pages, made of what `--help` says.
+//! `cabi man`: manual pages, made from the text of `--help`.
 
 use clap::Args;
 
@@ -12,18 +12,18 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Man {
-    /// The verb that the page is about; the whole command by default.
-    verb: Option<String>,
+    /// The subcommand that the page is about; by default the whole command.
+    subcommand: Option<String>,
 }
 
 impl Man {
     pub(crate) fn run(&self, mut command: clap::Command) -> Result<String, String> {
         command.build();
-        let about = match &self.verb {
+        let about = match &self.subcommand {
             None => command,
-            Some(verb) => {
-                let found = command.find_subcommand(verb).cloned();
-                found.ok_or_else(|| format!("{verb} is not a verb of cabi"))?
+            Some(name) => {
+                let found = command.find_subcommand(name).cloned();
+                found.ok_or_else(|| format!("{name} is not a subcommand of cabi"))?
             }
         };
         let mut page = Vec::new();
@@ -31,7 +31,7 @@ impl Man {
             .render(&mut page)
             .map_err(|e| e.to_string())?;
         let page = String::from_utf8(page).map_err(|e| e.to_string())?;
-        // What clap calls the text behind the options.
+        // What clap calls the text after the options.
         Ok(page.replace(".SH EXTRA\n", ".SH EXAMPLES\n"))
     }
 }

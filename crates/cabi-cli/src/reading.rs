@@ -1,4 +1,4 @@
-//! Options that the verbs share which read C: the header, what clang is told, the policy.
+//! Options of all subcommands that read C: the header, the flags for clang, the policy.
 
 pub(crate) mod check;
 
@@ -16,10 +16,10 @@ pub(crate) const COMMAND_LINE: &str = "<command line>";
 /// How C is read.
 #[derive(Args)]
 pub(crate) struct Reading {
-    /// Folder in which headers are searched.
+    /// Folder to search for headers.
     #[arg(short = 'I', help_heading = HEADING, value_name = "DIR")]
     include_dirs: Vec<String>,
-    /// Macro that is defined before the header is read.
+    /// Macro to define before the header is read.
     #[arg(short = 'D', help_heading = HEADING, value_name = "NAME[=VALUE]")]
     defines: Vec<String>,
     /// Standard of C, such as c11 or gnu23.
@@ -120,7 +120,7 @@ fn widths(model: &DataModel) -> String {
     )
 }
 
-/// Whose layout of records goes with `policy`: a compiler's, if all its choices are among them.
+/// The compiler whose layout of records belongs to `policy`: the one whose profile is part of it.
 pub(crate) fn records(policy: Policy) -> Option<RecordRules> {
     let is_clang = policy.has(Policy::CLANG) || policy.has(Policy::ZIG);
     match (policy.has(Policy::GCC), is_clang) {
@@ -135,7 +135,7 @@ pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     let mut policy = Policy::NONE;
     for name in text.split(',') {
         policy |= Policy::from_name(name)
-            .ok_or_else(|| format!("{name} is neither gcc, clang, zig nor a policy bit"))?;
+            .ok_or_else(|| format!("{name} is neither psabi, gcc, clang, zig nor a policy bit"))?;
     }
     Ok(policy)
 }

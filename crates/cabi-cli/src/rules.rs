@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use cabi::rules::Rule;
+use cabi::convention::{Frame, Rule};
 use cabi::{Convention, Target, X86_64_SYSV, X86_64_WIN64};
 use clap::Args;
 
@@ -28,7 +28,11 @@ impl Rules {
         }
         let target = match &self.target {
             None => Target::host(),
-            Some(triple) => Target::new(&triple.parse().map_err(|e| format!("{triple}: {e}"))?),
+            Some(name) => {
+                let triple = name.parse();
+                let wrong = |e| format!("{name} is no convention, and no target: {e}");
+                Target::new(&triple.map_err(wrong)?)
+            }
         };
         let target = target.map_err(|e| e.to_string())?;
         let convention = target
@@ -44,28 +48,28 @@ fn tables(convention: &Convention, title: &str) -> String {
     list(
         &mut text,
         "arguments: the first rule that has a place wins",
-        convention.args,
+        convention.rules.args,
     );
     list(
         &mut text,
         "results: what no rule places is returned through a pointer",
-        convention.results,
+        convention.rules.results,
     );
-    let Convention {
+    let Frame {
         shadow_space,
         stack_align,
         slot,
         ..
-    } = convention;
+    } = convention.frame;
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
         "\nstack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes"
     );
-    if let Some(reg) = convention.sret_echo {
-        let _ = writeln!(text, "a hidden result pointer is handed back in {reg}");
+    if let Some(reg) = convention.frame.sret_returned_in {
+        let _ = writeln!(text, "a hidden result pointer is returned in {reg}");
     }
-    if let Some(reg) = convention.variadic_count {
+    if let Some(reg) = convention.frame.variadic_count {
         let _ = writeln!(text, "variadic calls count their vector registers in {reg}");
     }
     text

@@ -1,4 +1,4 @@
-//! A picture of a call: the bytes of every argument and of the result, and the registers and stack slots they travel in.
+//! A picture of a call: the bytes of every argument and of the result, and the registers and stack slots they are passed in.
 //!
 //! Each eightbyte of the signature has one colour, in the object and wherever it goes. The picture brings its own background, light or
 //! dark as the reader's system is, and asks for no font but a monospaced one.
@@ -8,7 +8,7 @@ mod members;
 mod object;
 mod places;
 
-use cabi::{ArgAbi, Error, Explanation, FnAbi, FnSig, Kind, Place, RetAbi, Target, Type};
+use cabi::{ArgAbi, Error, Explanation, FnAbi, FnSig, Place, Returns, Target, Type};
 
 use self::canvas::Canvas;
 use self::object::Object;
@@ -65,11 +65,11 @@ impl Picture<'_> {
             ty: self.sig.result(),
             first_colour,
         };
-        places.result_pointer(&abi.ret);
+        places.result_pointer();
         places.draw_call(canvas);
-        match &abi.ret {
-            RetAbi::Void => return,
-            RetAbi::NoReturn => {
+        match (&abi.ret.place, abi.ret.returns) {
+            (Place::Ignore, Returns::Void) => return,
+            (Place::Ignore, Returns::Never) => {
                 canvas.section("on return");
                 canvas.remark("never");
                 return;
@@ -79,10 +79,10 @@ impl Picture<'_> {
         canvas.section("on return");
         let lines = [why.ret.place.clone(), why.ret.classes.clone()];
         result.draw(canvas, &lines);
-        places.draw_return(canvas, &result, &abi.ret);
+        places.draw_return(canvas, &result);
     }
 
-    /// What travels for a parameter of type `ty`: arrays and functions are pointers.
+    /// What is passed for a parameter of type `ty`: arrays and functions are pointers.
     fn passed(&self, ty: &Type) -> Type {
         self.target.data_model().decay(ty)
     }
@@ -101,14 +101,9 @@ fn argument_lines(arg: &ArgAbi, why: &Explanation, i: usize) -> [String; 2] {
         return [String::new(), String::new()];
     };
     let place = match &arg.place {
-        Place::Ignore => "nothing travels".into(),
+        Place::Ignore => "nothing is passed".into(),
         _ => explained.place.clone(),
     };
-    let unnamed = if arg.named { "" } else { ", behind the ..." };
+    let unnamed = if arg.named { "" } else { ", after the ..." };
     [place, format!("{}{unnamed}", explained.classes)]
-}
-
-/// Whether a value is one piece, which its name alone says all about.
-fn is_one_piece(ty: &Type) -> bool {
-    matches!(ty.kind(), Kind::Scalar(_) | Kind::Enum(_)) && ty.size() <= 8
 }

@@ -1,6 +1,6 @@
-//! Text in XML: what JUnit's files are made of.
+//! Text in XML: JUnit's files, and pictures.
 
-/// Text as it stands in an attribute of XML, without what XML cannot hold.
+/// Text as it stands in an element or attribute of XML, without what XML cannot hold.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -11,40 +11,37 @@ fn call(args: &[&str]) -> String {
     stdout(&cabi(&[&["call", "-i"], args].concat()))
 }
 
+/// The calls in a section of `calls.txt`, with what stands below each.
+fn cases(section: &str) -> Vec<(Vec<&'static str>, String)> {
+    const CALLS: &str = include_str!("calls.txt");
+    let (_, rest) = CALLS
+        .split_once(&format!("\n== {section}\n"))
+        .expect("a section");
+    let rest = rest.split("\n\n").next().unwrap_or(rest);
+    let calls = format!("\n{}\n", rest.trim_end());
+    let calls = calls.split("\n$ ").skip(1).map(|call| {
+        let (words, below) = call.split_once('\n').unwrap_or((call, ""));
+        let words = shell_words::split(words).expect("words of a shell");
+        let words = words.into_iter().map(|word| &*word.leak()).collect();
+        let end = if below.is_empty() || below.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        (words, format!("{below}{end}"))
+    });
+    let calls: Vec<_> = calls.collect();
+    assert!(!calls.is_empty(), "{section}");
+    calls
+}
+
 #[test]
 fn results_of_the_c_library() {
     if !libclang() {
         return;
     }
-    let cases: &[(&[&str], &str)] = &[
-        (&["stdlib.h", "div", "17", "5"], "{ .quot = 3, .rem = 2 }\n"),
-        (
-            &["stdlib.h", "div", "-17", "5"],
-            "{ .quot = -3, .rem = -2 }\n",
-        ),
-        (
-            &["stdlib.h", "ldiv", "17000000000", "6"],
-            "{ .quot = 2833333333, .rem = 2 }\n",
-        ),
-        (&["complex.h", "cabs", "{3, 4}"], "5.0\n"),
-        (&["math.h", "-l", "libm.so.6", "hypot", "3", "4"], "5.0\n"),
-        (&["complex.h", "conj", "1.5 - 2*I"], "1.5 + 2.0i\n"),
-        (&["complex.h", "csqrtl", "-4.0L + 0i"], "0.0L + 2.0Li\n"),
-        (&["math.h", "sqrtl", "2"], "1.4142135623730950488L\n"),
-        (&["math.h", "ldexpf", ".75f", "-3"], "0.09375f\n"),
-        (&["math.h", "fabs", "-INFINITY"], "INFINITY\n"),
-        (
-            &["math.h", "frexp", "12.0", "&(int){0}"],
-            "0.75\n*__exponent = 4\n",
-        ),
-        (&["string.h", "strlen", "\"h\\x41\\303\\251\""], "4\n"),
-        (&["unistd.h", "sysconf", "_SC_CHAR_BIT"], "8\n"),
-        (&["stdlib.h", "strtold", "\"1.1\"", "NULL"], "1.1L\n"),
-        (&["stdlib.h", "getenv", "\"CABI_NOT_SET\""], "NULL\n"),
-        (&["stdlib.h", "srand", "(1 << 3)|1"], ""),
-    ];
-    for (args, expected) in cases {
-        assert_eq!(call(args), *expected, "{args:?}");
+    for (args, expected) in cases("of the C library") {
+        assert_eq!(call(&args), expected, "{args:?}");
     }
 }
 
@@ -89,77 +86,9 @@ fn messages_name_parameter_and_type() {
     if !libclang() {
         return;
     }
-    let cases: &[(&[&str], &str)] = &[
-        (
-            &["stdlib.h", "div", "17"],
-            "div takes 2 arguments, (int __numer, int __denom), and 1 is given",
-        ),
-        (
-            &["stdlib.h", "abs", "1", "2"],
-            "abs takes 1 argument, (int __x), and 2 are given",
-        ),
-        (
-            &["stdio.h", "printf"],
-            "printf takes at least 1 argument, (const char *__format, ...), and 0 are given",
-        ),
-        (
-            &["stdlib.h", "abs", "1.5"],
-            "argument 1 (int __x): an integer is expected, not the floating constant 1.5",
-        ),
-        (
-            &["stdlib.h", "abs", "5000000000"],
-            "argument 1 (int __x): the integer 5000000000 does not fit it",
-        ),
-        (
-            &["stdlib.h", "abs", "\"5\""],
-            "argument 1 (int __x): an integer is expected, not a string",
-        ),
-        (
-            &["stdlib.h", "labs", "1.5"],
-            "argument 1 (long __x): an integer",
-        ),
-        (
-            &["stdlib.h", "qsort", "NULL", "0", "0", "1"],
-            "argument 4 (__compar_fn_t __compar): NULL",
-        ),
-        (
-            &["stdlib.h", "abs", "nope"],
-            "argument 1 (int __x): nope: clang says: use of undeclared identifier 'nope'",
-        ),
-        (
-            &["stdlib.h", "abs", "{1, 2}"],
-            "argument 1 (int __x): int has fewer members than it is given",
-        ),
-        (
-            &["string.h", "strlen", "7"],
-            "argument 1 (const char *__s): NULL, a string or &(type){...} is expected",
-        ),
-        (
-            &["string.h", "strlen", "\"x"],
-            "argument 1 (const char *__s): \"x: the closing \" is missing",
-        ),
-        (
-            &["complex.h", "cabs", "{1, 2, 3}"],
-            "_Complex double has fewer members",
-        ),
-        (
-            &["math.h", "fabsf", "1e39"],
-            "argument 1 (float __x): the floating constant 1e39 is too large for it",
-        ),
-        (
-            &["stdio.h", "printf", "\"%d\"", "{1}"],
-            "argument 2: an initialiser here needs its type",
-        ),
-        (&["stdlib.h", "nope"], "stdlib.h declares no function nope"),
-        (&["nope.h", "nope"], "'nope.h' file not found"),
-        (
-            &["stdlib.h", "-l", "libnope.so.9", "abs", "1"],
-            "libnope.so.9",
-        ),
-    ];
-    for (args, expected) in cases {
-        let message = refusal(&[&["call", "-i"], *args].concat());
-        assert!(message.contains(expected), "{args:?}: {message}");
+    for (args, expected) in cases("of the C library, refused") {
+        let message = refusal(&[&["call", "-i"], &args[..]].concat());
+        assert!(message.contains(expected.trim_end()), "{args:?}: {message}");
     }
 }
 
@@ -188,7 +117,7 @@ typedef struct { float x; int n; } mixed;
 typedef union { double d; long n; unsigned char c[8]; } word;
 struct bits { unsigned a : 3; int b : 5; unsigned long c : 40; bool d : 1; };
 struct tagged { int kind; union { int i; float f; }; };
-struct soup { char tag[6]; struct vec2 at[2]; word w; struct bits bits; struct tagged t; float _Complex z; short s[2][2];
+struct mixture { char tag[6]; struct vec2 at[2]; word w; struct bits bits; struct tagged t; float _Complex z; short s[2][2];
               const char *end; };
 typedef float v4 __attribute__((vector_size(16)));
 enum color { RED, GREEN = 7 };
@@ -253,89 +182,6 @@ int old(int a, double b) { return a + b; }
 int same(const char *text, long double x) { return strtold(text, 0) == x; }
 "#;
 
-/// Function and arguments, and the result.
-const CALLS: &[(&[&str], &str)] = &[
-    (
-        &["rotate", "{.y = 1, .x = 2}", "0.5"],
-        "{ .x = -0.5, .y = 1.0 }\n",
-    ),
-    (
-        &["rotate", "(struct vec2){2, 1}", "1 / 2 + 1"],
-        "{ .x = -1.0, .y = 2.0 }\n",
-    ),
-    (&["swap", "{1.5, 3}"], "{ .x = 3.0f, .n = 1 }\n"),
-    (
-        &["see", "{2.5}"],
-        "{ .d = 2.5, .n = 4612811918334230528, .c = { 0, 0, 0, 0, 0, 0, 4, 64 } }\n",
-    ),
-    (
-        &["see", "{.c = {[6] = 0xf0, 63}}"],
-        "{ .d = 1.0, .n = 4607182418800017408, .c = { 0, 0, 0, 0, 0, 0, 240, 63 } }\n",
-    ),
-    (
-        &["next", "{1, -2, 99, 1}"],
-        "{ .a = 2, .b = -3, .c = 100, .d = 0 }\n",
-    ),
-    (
-        &["next", "{.c = 0xffffffffff, .b = -16}"],
-        "{ .a = 1, .b = 15, .c = 0, .d = 1 }\n",
-    ),
-    (
-        &["more", "{.f = 2, .kind = 1}"],
-        "{ .kind = 1, .i = 1073741825, .f = 2.0000002f }\n",
-    ),
-    (
-        &["add", "{1, 2, 3, 4}", "{10, 20, 30}"],
-        "{ 11.0f, 22.0f, 33.0f, 4.0f }\n",
-    ),
-    (&["other", "RED"], "7\n"),
-    (&["other", "GREEN"], "0\n"),
-    (&["twice", "1.25L + 2.5iL"], "2.5L + 5.0Li\n"),
-    (
-        &["square", "-4294967296000"],
-        "18446744073709551616000000\n",
-    ),
-    (&["not", "0"], "1\n"),
-    (&["half", "3"], "1.5f16\n"),
-    (&["quad", "0.1f128"], "0.4f128\n"),
-    (&["byte", "'a'"], "98\n"),
-    (&["byte", "-1"], "0\n"),
-    (&["nothing", "{}"], "{}\n"),
-    (
-        &["sum", "2", "(struct vec2){1, 2}", "(struct vec2){.y = 5}"],
-        "{ .x = 1.0, .y = 7.0 }\n",
-    ),
-    (
-        &["fill", "&(struct vec2){4}"],
-        "*p = { .x = 5.0, .y = 2.5 }\n",
-    ),
-    (&["old", "3", "2.5"], "5\n"),
-    (
-        &[
-            "same",
-            "\"1.18973149535723176502e+4932\"",
-            "1.18973149535723176502e+4932L",
-        ],
-        "1\n",
-    ),
-    (
-        &[
-            "same",
-            "\"3.6451995318824746025e-4951\"",
-            "3.6451995318824746025e-4951L",
-        ],
-        "1\n",
-    ),
-    (
-        &[
-            "same",
-            "\"0x1.921fb54442d1846ap+1\"",
-            "3.14159265358979323846264338327950288L",
-        ],
-        "1\n",
-    ),
-];
-
 /// What the library in `folder` gives for `args`.
 fn of_library(folder: &Path, args: &[&str]) -> std::process::Output {
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
@@ -351,12 +197,9 @@ fn values_of_every_kind_pass_through_a_library() {
     let Some(library) = library(HEADER, C, &[]) else {
         return;
     };
-    for (args, expected) in CALLS {
-        assert_eq!(
-            stdout(&of_library(library.path(), args)),
-            *expected,
-            "{args:?}"
-        );
+    for (args, expected) in cases("of a library") {
+        let output = of_library(library.path(), &args);
+        assert_eq!(stdout(&output), expected, "{args:?}");
     }
 }
 
@@ -369,11 +212,11 @@ fn another_abi_is_noticed() {
     let Some(library) = library(HEADER, C, &["-mabi=ms"]) else {
         return;
     };
-    for (args, expected) in CALLS.iter().take(3) {
-        let output = of_library(library.path(), args);
+    for (args, expected) in cases("of a library").into_iter().take(3) {
+        let output = of_library(library.path(), &args);
         assert_ne!(
             String::from_utf8_lossy(&output.stdout),
-            *expected,
+            expected,
             "{args:?}"
         );
     }
@@ -387,39 +230,16 @@ fn refused_calls() {
     let Some(library) = library(HEADER, C, &[]) else {
         return;
     };
-    let cases: &[(&[&str], &str)] = &[
-        (&["over", "{1}"], "aligned to more than 16 bytes"),
-        (&["first", "{1}"], "vector"),
-        (&["inlined", "1"], "inlined: "),
-        (
-            &["rotate", "{1, 2, 3}", "1"],
-            "argument 1 (struct vec2 v): struct vec2 has fewer members",
-        ),
-        (&["rotate", "{.z = 1}", "1"], "struct vec2 has no member z"),
-        (
-            &["rotate", "3", "1"],
-            "the integer 3 is not an initialiser for it",
-        ),
-        (&["rotate", "(mixed){1}", "1"], "mixed is not struct vec2"),
-        (
-            &["next", "{.a = 8}"],
-            ".a, a bit-field of 3 bits: the integer 8 does not fit it",
-        ),
-        (
-            &["see", "{.c = {[8] = 1}}"],
-            ".c: [8] is not one of 8 elements",
-        ),
-    ];
-    for (args, expected) in cases {
-        let output = of_library(library.path(), args);
+    for (args, expected) in cases("of a library, refused") {
+        let output = of_library(library.path(), &args);
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(message.contains(expected), "{args:?}: {message}");
+        assert!(message.contains(expected.trim_end()), "{args:?}: {message}");
     }
 }
 
-/// Initialisers of `struct soup`: the compiler reads each of them too, and compares the bytes.
-const SOUPS: &[&str] = &[
+/// Initialisers of `struct mixture`: the compiler reads each of them too, and compares the bytes.
+const INITIALISERS: &[&str] = &[
     "{}",
     "{\"abc\"}",
     "{\"abcdef\", {{1, 2}, {3, 4}}, {5}, {1, -1, 3, 1}, {7, {8}}, 1.5f, {{1, 2}, {3, 4}}, 0}",
@@ -439,24 +259,24 @@ fn initialisers_mean_what_they_mean_to_a_compiler() {
     }
     let mut header = HEADER.to_owned();
     let mut c = C.to_owned() + "#include <string.h>\n";
-    for (i, soup) in SOUPS.iter().enumerate() {
-        header += &format!("int is_{i}(struct soup s);\n");
+    for (i, mixture) in INITIALISERS.iter().enumerate() {
+        header += &format!("int is_{i}(struct mixture s);\n");
         c += &format!(
-            "static const struct soup soup_{i} = {soup};\n\
-             int is_{i}(struct soup s) {{ return memcmp(&s, &soup_{i}, sizeof s) == 0; }}\n"
+            "static const struct mixture mixture_{i} = {mixture};\n\
+             int is_{i}(struct mixture s) {{ return memcmp(&s, &mixture_{i}, sizeof s) == 0; }}\n"
         );
     }
     let Some(library) = library(&header, &c, &[]) else {
         return;
     };
-    for (i, soup) in SOUPS.iter().enumerate() {
+    for (i, mixture) in INITIALISERS.iter().enumerate() {
         let is = format!("is_{i}");
-        let output = of_library(library.path(), &[&is, soup]);
-        assert_eq!(stdout(&output), "1\n", "{soup}");
+        let output = of_library(library.path(), &[&is, mixture]);
+        assert_eq!(stdout(&output), "1\n", "{mixture}");
         // The control: its neighbour is another one.
-        let other = SOUPS[(i + 1) % SOUPS.len()];
+        let other = INITIALISERS[(i + 1) % INITIALISERS.len()];
         let output = of_library(library.path(), &[&is, other]);
-        assert_eq!(stdout(&output), "0\n", "{soup} against {other}");
+        assert_eq!(stdout(&output), "0\n", "{mixture} against {other}");
     }
 }
 

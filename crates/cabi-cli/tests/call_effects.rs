@@ -175,13 +175,13 @@ const EFFECTS: &[Case] = &[
         &["leaves_trap"],
         2,
         "47\n",
-        "leaves_trap returned, but what it left behind did not end well: the process was ended by SIGILL",
+        "leaves_trap returned, but its process did not end well afterwards: it was ended by SIGILL",
     ),
     (
         &["leaves_status", "3"],
         2,
         "48\n",
-        "the process ended with exit status 3",
+        "afterwards: it ended with exit status 3",
     ),
     (&["leaves_status", "0"], 0, "48\n", ""),
     (&["small_files"], 2, "", "the result cannot be written"),
@@ -371,4 +371,34 @@ fn a_killed_call_leaves_nothing() {
     own.wait().unwrap();
     wait_for(0);
     assert!(std::fs::read_dir(scratch.path()).unwrap().next().is_none());
+}
+
+/// Reading the header is limited; the function has the limits that the command was started with.
+#[test]
+fn a_function_has_the_limits_of_its_user() {
+    if !libclang() {
+        return;
+    }
+    let c = "
+        #include <sys/resource.h>
+        long soft(int core) {
+            struct rlimit limit;
+            getrlimit(core ? RLIMIT_CORE : RLIMIT_AS, &limit);
+            return (long)limit.rlim_cur;
+        }
+    ";
+    let Some(library) = library("long soft(int core);", c, &[]) else {
+        return;
+    };
+    let own = std::fs::read_to_string("/proc/self/limits").expect("limits");
+    for (core, name) in [("1", "Max core file size"), ("0", "Max address space")] {
+        let line = own.lines().find_map(|line| line.strip_prefix(name));
+        let soft = line.and_then(|line| line.split_whitespace().next());
+        let expected = match soft.expect("a limit") {
+            "unlimited" => "-1",
+            bytes => bytes,
+        };
+        let (code, out, err) = printed(&of_library(library.path(), &["soft", core]));
+        assert_eq!((code, out.trim_end()), (0, expected), "{name}: {err}");
+    }
 }

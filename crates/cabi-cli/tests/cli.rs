@@ -84,7 +84,7 @@ fn prints_tables() {
     let text = stdout(&cabi(&["rules", "x86_64-pc-windows-gnu"]));
     assert!(text.contains("shadow space 32 bytes"), "{text}");
     assert!(
-        text.contains("first free of rcx rdx r8 r9, burning xmm0 xmm1 xmm2 xmm3"),
+        text.contains("first free of rcx rdx r8 r9, taking also xmm0 xmm1 xmm2 xmm3"),
         "{text}"
     );
 }
@@ -102,12 +102,12 @@ fn a_convention_has_a_name() {
 }
 
 #[test]
-fn every_verb_shows_examples() {
-    for verb in ["explain", "call", "rules", "completions", "man"] {
-        let text = stdout(&cabi(&[verb, "--help"]));
-        assert!(text.contains("Examples:\n  cabi "), "{verb}: {text}");
+fn every_subcommand_shows_examples() {
+    for subcommand in ["explain", "call", "rules", "completions", "man"] {
+        let text = stdout(&cabi(&[subcommand, "--help"]));
+        assert!(text.contains("Examples:\n  cabi "), "{subcommand}: {text}");
         // Nobody looks at colours here.
-        assert!(!text.contains('\x1b'), "{verb}: {text}");
+        assert!(!text.contains('\x1b'), "{subcommand}: {text}");
     }
     assert!(stdout(&cabi(&["--help"])).contains("Exit status"));
 }
@@ -127,6 +127,6 @@ fn completions_and_manual_pages() {
     }
     assert!(stdout(&cabi(&["man"])).contains(".TH cabi 1"));
     assert!(stdout(&cabi(&["man", "call"])).contains(".TH cabi-call 1"));
-    assert!(refusal(&["man", "woman"]).contains("woman is not a verb"));
+    assert!(refusal(&["man", "woman"]).contains("woman is not a subcommand"));
     assert!(refusal(&["completions", "cmd"]).contains("cmd"));
 }

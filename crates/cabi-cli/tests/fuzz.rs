@@ -58,12 +58,12 @@ fn parts_joined_are_the_whole() {
     let Some(compiler) = compilers().first().copied() else {
         return;
     };
-    let hunt = ["fuzz", "--count", "90", "--seed", "5", "--cc", compiler];
-    let whole = cabi(folder.path(), &[&hunt[..], &["--json"]].concat());
+    let fuzz = ["fuzz", "--count", "90", "--seed", "5", "--cc", compiler];
+    let whole = cabi(folder.path(), &[&fuzz[..], &["--json"]].concat());
     let whole = json(&printed(&whole, 0));
     for shard in ["0/2", "1/2"] {
         let out = shard.replace("/2", "");
-        let part = [&hunt[..], &["--shard", shard, "--out", &out]].concat();
+        let part = [&fuzz[..], &["--shard", shard, "--out", &out]].concat();
         printed(&cabi(folder.path(), &part), 0);
         let junit = std::fs::read_to_string(folder.path().join(&out).join("fuzz.xml"));
         assert!(junit.expect("a file").contains("failures=\"0\""));
@@ -112,7 +112,7 @@ fn a_wrong_compiler_is_noticed() {
         let block = blocks.min_by_key(String::len);
         let block = block.expect("a file for each difference");
         assert!(block.lines().count() < 10, "not small:\n{block}");
-        let file = cabi_judge::corpus::CorpusFile::parse("found.abi".as_ref(), &block);
+        let file = cabi_verify::corpus::CorpusFile::parse("found.abi".as_ref(), &block);
         assert_eq!(file.expect("a file of the corpus").blocks.len(), 1);
         // Alone it differs again.
         let number = block
@@ -120,7 +120,7 @@ fn a_wrong_compiler_is_noticed() {
             .find_map(|line| line.strip_prefix("# cabi fuzz "));
         let number = number
             .and_then(|line| line.split(' ').nth(3))
-            .expect("its number");
+            .expect("its index");
         let again = [
             "fuzz", "--first", number, "--count", "1", "--cc", wrong, "--shrink", "0",
         ];
@@ -144,7 +144,7 @@ fn what_cannot_be_asked_is_said() {
         (&["fuzz", "--jobs", "0"], "0 is not in 1"),
         (
             &["fuzz", "--first", "18446744073709551615", "--count", "1"],
-            "the last number is 18446744073709551614",
+            "the last index is 18446744073709551614",
         ),
         (&["merge", "/dev/null"], "no results of `cabi fuzz`"),
         (&["merge"], "FILE"),
@@ -213,9 +213,9 @@ fn a_run_that_ends_early_writes_why() {
     printed(&cabi(path, &["merge", "fuzz.json"]), 2);
 }
 
-/// Neither is a compiler that disagrees with itself in everything: each signature of which it spoils the result is shown to be its own.
+/// Nor is a compiler that is self-inconsistent in everything: a program shows each signature whose result it spoils to be its own.
 #[test]
-fn a_compiler_that_disagrees_with_itself_fails() {
+fn a_self_inconsistent_compiler_fails() {
     if !compilers().contains(&"gcc") {
         return;
     }
@@ -225,13 +225,13 @@ fn a_compiler_that_disagrees_with_itself_fails() {
     let text = printed(&cabi(folder.path(), &args), 1);
     assert!(
         text.contains("FAILED: 0 unexplained, ")
-            && text.contains(" in which a compiler disagrees with itself"),
+            && text.contains(" in which a compiler is self-inconsistent"),
         "{text}"
     );
     let allowed = [&args[..], &["--allow-self-inconsistent"]].concat();
     let text = printed(&cabi(folder.path(), &allowed), 0);
     assert!(
-        text.contains(" in which a compiler disagrees with itself"),
+        text.contains(" in which a compiler is self-inconsistent"),
         "{text}"
     );
 }
@@ -247,7 +247,7 @@ fn a_compiler_that_shows_nothing_is_no_success() {
     let script = "#!/bin/sh
 for word; do
   case $word in
-    *half.c) if grep -q '^# 1 ' $word; then echo 'half.c:1: error: too much' >&2; exit 1; fi ;;
+    *unit.c) if grep -q '^# 1 ' $word; then echo 'unit.c:1: error: too much' >&2; exit 1; fi ;;
   esac
 done
 exec gcc \"$@\"

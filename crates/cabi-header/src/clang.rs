@@ -1,4 +1,4 @@
-//! The only module that calls C: libclang through `clang-sys`, behind owners that dispose and borrows that cannot outlive them. Here are
+//! The only module that calls C: libclang through `clang-sys`, wrapped in owners that dispose and borrows that cannot outlive them. Here are
 //! the library, its sessions and units; declarations and types are in `cursor.rs`.
 //!
 //! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable and panics when a

@@ -1,11 +1,9 @@
-//! What reading a header gives, and what can go wrong with the whole of it. Reasons for leaving single declarations out are in
-//! `reason.rs`.
-
-use std::fmt;
-use std::path::PathBuf;
+//! What reading a header gives. What can go wrong with the whole of it is in `header_error.rs`, reasons for leaving single declarations out
+//! are in `reason.rs`.
 
 use cabi::{Convention, DataModel, FnSig, Type, VectorLevel};
 
+use crate::location::Location;
 use crate::reason::Reason;
 use crate::written::Written;
 
@@ -131,7 +129,7 @@ impl Header {
 }
 
 /// A declared function. Parameters have decayed: an array is a pointer. What a C++ compiler passes by invisible reference is the pointer
-/// that travels.
+/// that is passed.
 ///
 /// Of the ABI, the types alone say too little: call through [`signature`](Self::signature), which brings convention and vectors along.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -167,9 +165,9 @@ pub struct Prototype {
     pub unprototyped: bool,
     /// Whether the function never returns.
     pub noreturn: bool,
-    /// What a `target("avx2")` attribute says, empty without one: it decides how wide vectors travel.
+    /// What a `target("avx2")` attribute says, empty without one: it decides how wide vectors are passed.
     pub target_features: String,
-    /// The widest vectors that travel in registers, by that attribute and by the arguments given to clang.
+    /// The widest vectors that are passed in registers, by that attribute and by the arguments given to clang.
     pub vectors: VectorLevel,
     /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that has read the same header. Typedefs keep their
     /// names, attributes of the function are left out. Empty where no header was read.
@@ -321,139 +319,3 @@ pub struct Skipped {
     /// Where it is declared.
     pub location: Location,
 }
-
-/// A place in a source file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Location {
-    /// The file as clang found it, or the name given for text in memory.
-    pub file: String,
-    /// Counted from 1.
-    pub line: u32,
-}
-
-impl Location {
-    /// The place of what stands in no file.
-    fn none() -> Self {
-        Self {
-            file: String::new(),
-            line: 0,
-        }
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
-
-/// An error in the source.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct SourceError {
-    /// Where, if it is anywhere in the source.
-    pub location: Option<Location>,
-    /// Bytes from the start of the line, counted from 1.
-    pub column: u32,
-    /// What clang says.
-    pub message: String,
-}
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(location) = &self.location {
-            write!(f, "{location}:{}: ", self.column)?;
-        }
-        f.write_str(&self.message)
-    }
-}
-
-/// Why a whole header could not be read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// There is no libclang.
-    NoLibclang {
-        /// What the search said.
-        searched: String,
-    },
-    /// The libclang found is too old.
-    OldLibclang {
-        /// Where it was found.
-        path: PathBuf,
-        /// A function it lacks.
-        function: &'static str,
-    },
-    /// The system has no thread for libclang.
-    NoThread,
-    /// The file could not be read.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        message: String,
-    },
-    /// Text, name or arguments contain a NUL character.
-    Nul {
-        /// Which of them.
-        place: String,
-    },
-    /// clang refused its arguments, or gave up without saying why.
-    Refused {
-        /// The arguments.
-        args: Vec<String>,
-    },
-    /// The source is wrong outside of any declaration that could be left out.
-    Source {
-        /// Each of the errors.
-        errors: Vec<SourceError>,
-    },
-    /// A language, target or option that is not supported.
-    Unsupported {
-        /// The target.
-        target: String,
-        /// What is not supported.
-        why: String,
-    },
-}
-
-impl fmt::Display for HeaderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLibclang { searched } => write!(
-                f,
-                "C headers are read with libclang, which is not installed or not found: install it (Debian and Ubuntu: apt-get install \
-                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or let LIBCLANG_PATH name \
-                 its directory ({searched})"
-            ),
-            Self::OldLibclang { path, function } => {
-                write!(
-                    f,
-                    "{}: this libclang is too old, it lacks {function}; version 11 or later is needed",
-                    path.display()
-                )
-            }
-            Self::NoThread => f.write_str("no thread could be started for libclang"),
-            Self::File { path, message } => write!(f, "{}: {message}", path.display()),
-            Self::Nul { place } => write!(f, "{place} contains a NUL character"),
-            Self::Refused { args } => {
-                write!(
-                    f,
-                    "clang gave up, or did not accept its arguments: {}",
-                    args.join(" ")
-                )
-            }
-            Self::Source { errors } => {
-                for (i, error) in errors.iter().enumerate() {
-                    let newline = if i == 0 { "" } else { "\n" };
-                    write!(f, "{newline}{error}")?;
-                }
-                Ok(())
-            }
-            Self::Unsupported { target, why } => write!(f, "{why} ({target})"),
-        }
-    }
-}
-
-impl std::error::Error for HeaderError {}

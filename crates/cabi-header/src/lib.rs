@@ -35,30 +35,20 @@
 //! ```
 #![deny(unsafe_code)]
 
-mod attributes;
 #[allow(unsafe_code)]
 mod clang;
-mod classes;
-mod errors;
-mod functions;
 mod header;
-mod macros;
-mod modes;
+mod header_error;
+mod location;
 mod options;
 mod parse;
-mod prelude;
 mod reason;
-mod records;
-mod source;
 mod to_c;
-mod types;
-mod walk;
 mod written;
 
-pub use header::{
-    Constant, Declared, DeclaredKind, Header, HeaderError, Location, NamedType, Prototype, Skipped,
-    SourceError,
-};
+pub use header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped};
+pub use header_error::{HeaderError, SourceError};
+pub use location::Location;
 pub use options::Options;
 pub use parse::{parse, parse_file};
 pub use reason::Reason;

@@ -108,7 +108,7 @@ impl Options {
         said.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
-    /// Where headers are searched behind the directories given and those that clang knows: what its installation may lack.
+    /// Where headers are searched after the directories given and those that clang knows: what its installation may lack.
     pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
         let is = |names: &[&str]| {
             let mut args = self.args.iter();

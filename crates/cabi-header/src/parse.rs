@@ -1,15 +1,36 @@
 //! From the text of a header to a [`Header`].
 //!
-//! Clang is run in `source.rs`, the declarations are walked in `walk.rs`, functions are in `functions.rs`, types in `types.rs`, records in
-//! `records.rs`.
+//! Clang is run in `parse/source.rs`, the declarations are walked in `parse/walk.rs`; functions are in `parse/functions.rs`, types in
+//! `parse/types.rs`, records in `parse/records.rs`.
+
+mod attributes;
+mod classes;
+mod diagnostics;
+mod errors;
+mod found;
+mod functions;
+mod kinds;
+mod macros;
+mod members;
+mod modes;
+mod prelude;
+mod questions;
+mod records;
+mod source;
+mod stated;
+mod types;
+mod walk;
+mod written;
 
 use std::path::Path;
 
 use crate::clang::{LoadError, Session};
-use crate::header::{Header, HeaderError};
+use crate::header::Header;
+use crate::header_error::HeaderError;
 use crate::options::Options;
-use crate::source::{Answers, Source};
-use crate::walk::read;
+use crate::parse::questions::Answers;
+use crate::parse::source::Source;
+use crate::parse::walk::read;
 
 /// Reads the header or source file `path`, as [`parse`] reads text.
 ///

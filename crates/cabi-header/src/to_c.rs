@@ -290,7 +290,7 @@ impl Emitter {
             signed,
         } = scalar
         else {
-            // C23's `enum : _Bool` has no equivalent before; it travels as the integer.
+            // C23's `enum : _Bool` has no equivalent before; it is passed as the integer.
             return self.scalar(scalar, ty);
         };
         let max = u64::MAX >> (64 - u32::from(bits) + u32::from(signed));
@@ -332,7 +332,7 @@ impl Emitter {
             }
             Some(_) => Err(ToCError::not_c(
                 ty,
-                "C has no vectors of bool that travel like these",
+                "C has no vectors of bool that are passed like these",
             )),
             None => {
                 let lane = self.scalar(vector.lane, ty)?;
@@ -352,7 +352,7 @@ impl Emitter {
         }
     }
 
-    /// A slice travels as the structure of its two words.
+    /// A slice is passed as the structure of its two words.
     fn slice(&mut self) -> String {
         let text = "struct cabi_slice {\n    void *ptr;\n    __SIZE_TYPE__ len;\n};\n";
         self.define_once("struct cabi_slice", text)
@@ -421,63 +421,14 @@ fn check_identifier(name: &str) -> Result<(), ToCError> {
 
 /// Whether `name` can name something in C, up to C23 and with the extensions this module uses.
 fn is_identifier(name: &str) -> bool {
-    const KEYWORDS: [&str; 53] = [
-        "alignas",
-        "alignof",
-        "asm",
-        "auto",
-        "bool",
-        "break",
-        "case",
-        "char",
-        "const",
-        "constexpr",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "linux",
-        "long",
-        "nullptr",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "static_assert",
-        "struct",
-        "switch",
-        "thread_local",
-        "true",
-        "typedef",
-        "typeof",
-        "typeof_unqual",
-        "union",
-        "unix",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "_Bool",
-        "_Complex",
-        "_Atomic",
-        "_Alignas",
-        "_Float16",
-    ];
+    const KEYWORDS: &str = "
+        alignas alignof asm auto bool break case char const constexpr continue default do double
+        else enum extern false float for goto if inline int linux long nullptr register restrict
+        return short signed sizeof static static_assert struct switch thread_local true typedef
+        typeof typeof_unqual union unix unsigned void volatile while _Bool _Complex _Atomic
+        _Alignas _Float16";
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.contains(&name)
+        && KEYWORDS.split_whitespace().all(|word| word != name)
 }

@@ -269,7 +269,7 @@ fn refusals() {
     let zig = Type::bool_vector(3, BoolVector::Zig).unwrap();
     assert_eq!(
         refused(&zig),
-        "@Vector(3, bool): C has no vectors of bool that travel like these"
+        "@Vector(3, bool): C has no vectors of bool that are passed like these"
     );
     let empty = RecordBuilder::structure("e")
         .language(Language::Cxx)

@@ -1,4 +1,4 @@
-//! Why each piece of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data and as text.
+//! Why each part of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data and as text.
 
 mod words;
 
@@ -6,80 +6,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::class::{Class, Classes, Cleanup};
-use crate::error::Error;
-use crate::fn_abi::{FnAbi, RetAbi};
-use crate::leaves::{Leaf, LeafKind};
+use crate::convention::Place;
+use crate::convention::trace::{Log, Step, Tracer};
+use crate::fn_abi::{FnAbi, Returns};
 use crate::policy::Policy;
-use crate::rules::{Group, GroupKind, Rule};
 use crate::sig::FnSig;
 use crate::target::Target;
-
-/// One step of classification or assignment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "step", rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Step {
-    /// The whole value is one eightbyte or less, of this class.
-    Whole {
-        /// Its class.
-        class: Class,
-    },
-    /// A leaf met an eightbyte (rule 4).
-    Merge {
-        /// The leaf, as C spells its type.
-        leaf: String,
-        /// Its first bit.
-        offset_bits: u64,
-        /// Its bits.
-        width_bits: u64,
-        /// Which eightbyte.
-        eightbyte: usize,
-        /// The class before.
-        before: Class,
-        /// The class the leaf brings.
-        own: Class,
-        /// The class after.
-        after: Class,
-    },
-    /// The value goes to memory before any merge.
-    Memory {
-        /// Why.
-        why: &'static str,
-    },
-    /// Rule 5 changed something.
-    Cleanup {
-        /// Which letter.
-        rule: Cleanup,
-        /// The eightbyte that changed; `None` if all did.
-        eightbyte: Option<usize>,
-    },
-    /// A rule of the convention was tried.
-    Rule {
-        /// The rule.
-        rule: String,
-        /// Whether it placed the part.
-        taken: bool,
-    },
-    /// A choice between compilers mattered.
-    Policy {
-        /// The bit's name.
-        bit: &'static str,
-        /// Whether it is set.
-        set: bool,
-    },
-    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded explanation.
-    More {
-        /// How many.
-        steps: u64,
-    },
-    /// Anything else.
-    Note {
-        /// What happened.
-        text: &'static str,
-    },
-}
+use crate::types::error::Error;
 
 /// One argument, or the result.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,7 +27,7 @@ pub struct Explained {
     pub size: u64,
     /// The classes of its eightbytes, or what stands in their stead.
     pub classes: String,
-    /// Where it travels.
+    /// Where it is passed.
     pub place: String,
     /// What led there.
     pub steps: Vec<Step>,
@@ -151,19 +84,7 @@ pub struct Explanation {
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
     let mut log = Log::default();
     let abi = FnAbi::traced(sig, target, &mut Tracer::on(&mut log))?;
-    let mut touched: Vec<(&'static str, bool)> = Vec::new();
-    let every = log
-        .args
-        .iter()
-        .chain([&log.result])
-        .flat_map(|entry| &entry.steps);
-    for step in every {
-        if let Step::Policy { bit, set } = step
-            && !touched.contains(&(*bit, *set))
-        {
-            touched.push((bit, *set));
-        }
-    }
+    let touched = log.touched();
     let args = sig
         .params()
         .iter()
@@ -183,8 +104,8 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         name: None,
         ty: sig.result().to_string(),
         size: sig.result().size(),
-        classes: match abi.ret {
-            RetAbi::Void | RetAbi::NoReturn => "-".to_string(),
+        classes: match (&abi.ret.place, abi.ret.returns) {
+            (Place::Ignore, Returns::Void | Returns::Never) => "-".to_string(),
             _ => log.result.classes,
         },
         place: abi.ret.to_string(),
@@ -203,7 +124,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         n_sse: abi.n_sse,
         // The number is in the lowest byte.
         variadic_count: abi.variadic_count.map(|reg| match reg {
-            crate::Reg::Rax => "al",
+            crate::x86_64::RAX => "al",
             reg => reg.name(),
         }),
     };
@@ -256,248 +177,6 @@ impl Explanation {
 
 fn line(label: &str, classes: &str, place: &str) -> String {
     alloc::format!("{label:<15} {classes:<16} {place}\n")
-}
-
-/// What a traced walk writes down.
-#[derive(Default, Debug)]
-pub(crate) struct Log {
-    args: Vec<Entry>,
-    result: Entry,
-    in_result: bool,
-}
-
-/// What was written about one value.
-#[derive(Default, Debug)]
-struct Entry {
-    classes: String,
-    steps: Vec<Step>,
-    /// How many of the steps are of single leaves.
-    of_leaves: usize,
-}
-
-/// How many merges and choices of one value are listed. The others are counted; a choice is listed once in any case.
-const MAX_LEAF_STEPS: usize = 256;
-
-impl Entry {
-    fn push(&mut self, step: Step) {
-        let is_new = match step {
-            Step::Merge { .. } => false,
-            Step::Policy { .. } => self.of_leaves < MAX_LEAF_STEPS || !self.steps.contains(&step),
-            _ => return self.steps.push(step),
-        };
-        self.of_leaves = self.of_leaves.saturating_add(1);
-        if is_new || self.of_leaves <= MAX_LEAF_STEPS {
-            self.steps.push(step);
-        } else if let Some(Step::More { steps }) = self.steps.last_mut() {
-            *steps += 1;
-        } else {
-            self.steps.push(Step::More { steps: 1 });
-        }
-    }
-}
-
-/// Hears of each step; off, it costs one test.
-#[derive(Debug)]
-pub(crate) struct Tracer<'t>(Option<&'t mut Log>);
-
-impl<'t> Tracer<'t> {
-    /// Writes nothing down.
-    pub(crate) fn off() -> Self {
-        Self(None)
-    }
-
-    /// Writes into `log`.
-    pub(crate) fn on(log: &'t mut Log) -> Self {
-        Self(Some(log))
-    }
-
-    /// Takes the log away: until [`resume`](Self::resume) nothing is written down.
-    pub(crate) fn pause(&mut self) -> Self {
-        Self(self.0.take())
-    }
-
-    /// Goes on with the log of `paused`.
-    pub(crate) fn resume(&mut self, paused: Self) {
-        *self = paused;
-    }
-
-    /// Whether steps are written down.
-    #[inline]
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
-    #[inline]
-    pub(crate) fn begin_result(&mut self) {
-        if let Some(log) = &mut self.0 {
-            log.in_result = true;
-        }
-    }
-
-    #[inline]
-    pub(crate) fn begin_arg(&mut self) {
-        if let Some(log) = &mut self.0 {
-            log.in_result = false;
-            log.args.push(Entry::default());
-        }
-    }
-
-    fn entry(&mut self) -> Option<&mut Entry> {
-        let log = self.0.as_mut()?;
-        if log.in_result {
-            Some(&mut log.result)
-        } else {
-            log.args.last_mut()
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, step: impl FnOnce() -> Step) {
-        if self.is_on() {
-            self.write(step);
-        }
-    }
-
-    /// Out of line, so that the walk is short where nothing is written.
-    #[cold]
-    #[inline(never)]
-    fn write(&mut self, step: impl FnOnce() -> Step) {
-        if let Some(entry) = self.entry() {
-            entry.push(step());
-        }
-    }
-
-    /// The classes of a value that may ask for registers.
-    pub(crate) fn classes(&mut self, classes: &Classes) {
-        if let Some(entry) = self.entry() {
-            let names: Vec<String> = classes.as_slice().iter().map(Class::to_string).collect();
-            entry.classes = names.join(" ");
-        }
-    }
-
-    /// What the classifier made of the value.
-    #[inline]
-    pub(crate) fn group(&mut self, group: &Group) {
-        if self.is_on() {
-            self.write_group(group);
-        }
-    }
-
-    #[cold]
-    fn write_group(&mut self, group: &Group) {
-        let Some(entry) = self.entry() else {
-            return;
-        };
-        let class = group.parts.first().map(|part| part.class);
-        entry.classes = match (group.kind, class) {
-            (GroupKind::Ignore, _) => Class::NoClass.to_string(),
-            (GroupKind::Memory, _) => Class::Memory.to_string(),
-            (GroupKind::PerElement { .. }, _) => "PerElement".to_string(),
-            (GroupKind::Registers, Some(class)) if entry.classes.is_empty() => class.to_string(),
-            (GroupKind::Registers, _) => return,
-        };
-    }
-
-    #[inline]
-    pub(crate) fn whole(&mut self, class: Class) {
-        self.push(|| Step::Whole { class });
-    }
-
-    #[inline]
-    pub(crate) fn merge(
-        &mut self,
-        leaf: &Leaf,
-        eightbyte: usize,
-        before: Class,
-        own: Class,
-        after: Class,
-    ) {
-        self.push(|| Step::Merge {
-            leaf: match leaf.kind {
-                LeafKind::Scalar(scalar) => scalar.to_string(),
-                LeafKind::Vector(vector) => vector.to_string(),
-                LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
-            },
-            offset_bits: leaf.offset_bits,
-            width_bits: leaf.width_bits,
-            eightbyte,
-            before,
-            own,
-            after,
-        });
-    }
-
-    #[inline]
-    pub(crate) fn memory(&mut self, why: &'static str) {
-        self.push(|| Step::Memory { why });
-    }
-
-    #[inline]
-    pub(crate) fn cleanup(&mut self, rule: Cleanup, eightbyte: Option<usize>) {
-        self.push(|| Step::Cleanup { rule, eightbyte });
-    }
-
-    #[inline]
-    pub(crate) fn rule(&mut self, rule: &Rule, taken: bool) {
-        self.push(|| Step::Rule {
-            rule: words::rule(rule),
-            taken,
-        });
-    }
-
-    #[inline]
-    pub(crate) fn policy(&mut self, bit: Policy, set: bool) {
-        self.push(|| Step::Policy {
-            bit: bit.names().next().unwrap_or_default(),
-            set,
-        });
-    }
-
-    #[inline]
-    pub(crate) fn note(&mut self, text: &'static str) {
-        self.push(|| Step::Note { text });
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole { class } => write!(f, "one part: {class}"),
-            Self::Merge {
-                leaf,
-                offset_bits,
-                width_bits,
-                eightbyte,
-                before,
-                own,
-                after,
-            } => {
-                let end = offset_bits.saturating_add(*width_bits);
-                if offset_bits % 8 == 0 && end % 8 == 0 {
-                    write!(f, "{leaf}, bytes {}..{}: ", offset_bits / 8, end / 8)?;
-                } else {
-                    write!(f, "{leaf}, bits {offset_bits}..{end}: ")?;
-                }
-                write!(f, "eightbyte {eightbyte}, {before} + {own} = {after}")
-            }
-            Self::Memory { why } => write!(f, "Memory: {why}"),
-            Self::Cleanup {
-                rule,
-                eightbyte: Some(i),
-            } => write!(f, "eightbyte {i}, {rule}"),
-            Self::Cleanup {
-                rule,
-                eightbyte: None,
-            } => write!(f, "{rule}"),
-            Self::Rule { rule, taken: true } => write!(f, "took: {rule}"),
-            Self::Rule { rule, taken: false } => write!(f, "none free: {rule}"),
-            Self::Policy { bit, set: true } => write!(f, "policy {bit} is set"),
-            Self::Policy { bit, set: false } => write!(f, "policy {bit} is not set"),
-            Self::More { steps: 1 } => f.write_str("and 1 more step of this kind"),
-            Self::More { steps } => write!(f, "and {steps} more steps of this kind"),
-            Self::Note { text } => f.write_str(text),
-        }
-    }
 }
 
 /// The summary's lines, each followed by the steps that led to it.

@@ -1,122 +1,24 @@
-//! A signature in, the place of every piece out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
+//! A signature in, the place of every part out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
 
+mod values;
+
+use alloc::borrow::Cow;
 use alloc::string::ToString;
-use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::assign::{Assigner, MAX_AREA, NoPlace, TOO_MUCH_STACK};
-use crate::error::Error;
-use crate::explain::Tracer;
-use crate::reg::{Bank, Reg};
-use crate::rules::{ArgFlags, Classify, Convention, Group, GroupKind, Part, PartType, Role, Rule};
+pub use self::values::{ArgAbi, RetAbi, Returns};
+use crate::convention::assign::{Assigner, NoPlace, TOO_MUCH_STACK};
+use crate::convention::state::MAX_AREA;
+use crate::convention::trace::Tracer;
+use crate::convention::{
+    ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, PartType, Place, Reg,
+    Role, Rule,
+};
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
+use crate::types::error::Error;
 use crate::types::{Kind, Type, check_align};
-
-/// Where a part is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Loc {
-    /// In a register.
-    Reg(Reg),
-    /// In both registers, the same bits.
-    Both(Reg, Reg),
-    /// In the argument area, bytes from its start.
-    Stack(u64),
-}
-
-/// A part with its place.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct PlacedPart {
-    /// Which bytes of the object it holds, and how.
-    pub part: Part,
-    /// Where it is.
-    pub loc: Loc,
-}
-
-/// The parts of one value with their places.
-pub type Placed = SmallVec<[PlacedPart; 2]>;
-
-/// Where a value travels.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Place {
-    /// Nowhere: nothing of it travels.
-    Ignore,
-    /// Part by part.
-    Parts(Placed),
-    /// As a whole in the argument area.
-    Stack {
-        /// Bytes from the start of the area.
-        offset: u64,
-        /// Bytes of the value; the slots behind it are padding.
-        size: u64,
-        /// Bytes; the offset is a multiple of it.
-        align: u32,
-    },
-    /// In a copy of the caller's, whose address travels.
-    Indirect {
-        /// Where the address is.
-        pointer: Loc,
-        /// Bytes of the copy.
-        size: u64,
-        /// Alignment the caller gives the copy, in bytes.
-        align: u32,
-    },
-    /// A vector of bools, one location per lane: first the registers, then slots.
-    PerElement {
-        /// Number of lanes.
-        lanes: u16,
-        /// The registers of the first lanes.
-        regs: &'static [Reg],
-        /// Bytes from the start of the area to the slot of the next lane.
-        offset: u64,
-        /// Bytes from one slot to the next.
-        slot: u32,
-    },
-}
-
-/// An argument and its place.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct ArgAbi {
-    /// Where it travels.
-    pub place: Place,
-    /// Whether a parameter names it.
-    pub named: bool,
-}
-
-/// What becomes of the result.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum RetAbi {
-    /// There is none.
-    Void,
-    /// The call never returns, and nothing is passed for a result.
-    NoReturn,
-    /// There is one, but nothing of it travels.
-    Ignore,
-    /// Part by part, in registers or after the arguments.
-    Parts(Placed),
-    /// As a whole in the argument area, after the arguments.
-    Stack {
-        /// Bytes from the start of the area.
-        offset: u64,
-        /// Bytes of the value.
-        size: u64,
-        /// Bytes; the offset is a multiple of it.
-        align: u32,
-    },
-    /// Through a hidden pointer (sret). It is passed even to a function that never returns: the arguments behind it are where they would be
-    /// otherwise.
-    Indirect {
-        /// Where the caller passes the pointer.
-        pointer: Loc,
-        /// The register in which the callee hands it back.
-        echo: Option<Reg>,
-    },
-}
 
 /// Where everything in a call is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,6 +32,8 @@ pub struct FnAbi {
     pub area_bytes: u64,
     /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
     pub area_align: u32,
+    /// Bytes of the argument area that the callee pops when it returns.
+    pub callee_pops: u64,
     /// How many integer registers the arguments use up, those taken as shadows included.
     pub n_gp: u8,
     /// How many vector registers the arguments use up, those taken as shadows included.
@@ -181,9 +85,19 @@ impl FnAbi {
             sig,
             target,
             convention,
-            assigner: Assigner::new(convention, sig.variadic, pointer, tracer),
+            lists: convention.rules.lists(sig.features, sig.variadic),
+            assigner: Assigner::new(
+                &convention.frame,
+                stack_align,
+                sig.features,
+                sig.variadic,
+                pointer,
+                tracer,
+            ),
             args: SmallVec::new(),
+            stack_align,
             result_area: (0, 1),
+            memory: 0,
         };
         let mut ret = walk.result()?;
         walk.args.reserve(sig.params.len());
@@ -191,20 +105,47 @@ impl FnAbi {
             walk.argument(param, i < sig.n_named)?;
         }
         let (area_bytes, area_align) = walk.close_area(&mut ret)?;
-        let Walk { assigner, args, .. } = walk;
+        let sret_returned_in = match ret {
+            Place::Indirect { .. } => convention.frame.sret_returned_in,
+            _ => None,
+        };
+        let callee_pops = match (convention.frame.callee_pops, &ret) {
+            (CalleePops::Everything, _) if !sig.variadic => area_bytes,
+            (
+                CalleePops::SretPointer,
+                Place::Indirect {
+                    pointer: Loc::Stack(_),
+                    ..
+                },
+            ) => u64::from(pointer.bytes()),
+            _ => 0,
+        };
+        let ret = RetAbi {
+            place: ret,
+            sret_returned_in,
+            returns: match sig.result.kind() {
+                _ if sig.noreturn => Returns::Never,
+                Kind::Void => Returns::Void,
+                _ => Returns::Value,
+            },
+        };
+        let state = walk.assigner.state;
+        let (n_gp, n_sse) = (state.count(Bank::Int), state.count(Bank::Vector));
+        let variadic_count = convention.frame.variadic_count.filter(|_| sig.variadic);
         Ok(Self {
-            args,
+            args: walk.args,
             ret,
             area_bytes,
-            area_align: area_align.max(stack_align),
-            n_gp: assigner.state.count(Bank::Int),
-            n_sse: assigner.state.count(Bank::Vector),
-            variadic_count: convention.variadic_count.filter(|_| sig.variadic),
+            area_align,
+            callee_pops,
+            n_gp,
+            n_sse,
+            variadic_count,
             convention,
         })
     }
 
-    /// The classes and parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
+    /// The parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
     /// Arrays and functions are classified as the pointers that they are as arguments.
     ///
     /// # Errors
@@ -212,24 +153,21 @@ impl FnAbi {
     ///
     /// # Example
     /// ```
-    /// use cabi::rules::Role;
-    /// use cabi::{Class, DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
+    /// use cabi::convention::Role;
+    /// use cabi::{Bank, DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
     ///
     /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64).build(&DataModel::LP64)?;
     /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
     /// let group = FnAbi::classify(&printf, &pair, Role::Unnamed, &Target::X86_64_LINUX)?;
-    /// let classes: Vec<Class> = group.parts.iter().map(|part| part.class).collect();
-    /// assert_eq!(classes, [Class::Sse, Class::Integer]);
+    /// let banks: Vec<Bank> = group.parts.iter().map(|part| part.bank).collect();
+    /// assert_eq!(banks, [Bank::Vector, Bank::Int]);
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn classify(sig: &FnSig, ty: &Type, role: Role, target: &Target) -> Result<Group, Error> {
         let convention = convention_of(sig, target)?;
         target.check(ty)?;
         let model = target.data_model();
-        let ty = &match role {
-            Role::Result => ty.clone(),
-            Role::Named | Role::Unnamed => model.decay(ty),
-        };
+        let ty = &*passed(ty, role, target);
         if !ty.is_object() || matches!(ty.kind(), Kind::Array(_)) {
             return Err(Error::Unsupported {
                 ty: ty.to_string(),
@@ -238,7 +176,7 @@ impl FnAbi {
             });
         }
         let mut tracer = Tracer::off();
-        (convention.classify)(ty, &mut Classify::new(sig, model, role, &mut tracer))
+        (convention.rules.classify)(ty, &mut sig.classify(model, role, &mut tracer))
     }
 
     /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
@@ -251,10 +189,21 @@ impl FnAbi {
             n_named: 0,
             ..sig.clone()
         };
-        Ok(!matches!(
-            Self::new(&only_result, target)?.ret,
-            RetAbi::Indirect { .. }
-        ))
+        let place = Self::new(&only_result, target)?.ret.place;
+        Ok(!matches!(place, Place::Indirect { .. }))
+    }
+}
+
+/// The type of which a value is passed: the pointer that an array or a function decays to as an argument. An argument without a parameter is a
+/// value, and no value is atomic.
+#[inline]
+fn passed<'t>(ty: &'t Type, role: Role, target: &Target) -> Cow<'t, Type> {
+    match (role, ty.kind()) {
+        (Role::Named | Role::Unnamed, Kind::Array(_) | Kind::Function) => {
+            Cow::Owned(target.data_model().decay(ty))
+        }
+        (Role::Unnamed, _) if ty.is_atomic() => Cow::Owned(ty.non_atomic()),
+        _ => Cow::Borrowed(ty),
     }
 }
 
@@ -268,9 +217,10 @@ fn convention_of(sig: &FnSig, target: &Target) -> Result<&'static Convention, Er
 
 /// The alignment of the stack at calls of `sig`, in bytes.
 fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
-    let least = check_align(convention.stack_align)?;
+    let usual = check_align(convention.frame.stack_align)?;
+    let least = check_align(convention.frame.least_align)?.min(usual);
     match sig.stack_align {
-        None => Ok(least),
+        None => Ok(usual),
         Some(align) if check_align(align)? >= least => Ok(align),
         Some(align) => Err(Error::StackAlign {
             align,
@@ -285,10 +235,15 @@ struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
+    lists: Lists,
     assigner: Assigner<'t, 'v>,
     args: SmallVec<[ArgAbi; 8]>,
+    /// Alignment of the stack at the call, in bytes.
+    stack_align: u32,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
+    /// What the convention's check remembers.
+    memory: u32,
 }
 
 impl Walk<'_, '_, '_> {
@@ -301,32 +256,58 @@ impl Walk<'_, '_, '_> {
         rules: &'static [Rule],
     ) -> Result<Option<Place>, Error> {
         let model = self.target.data_model();
-        let mut cx = Classify::new(self.sig, model, role, self.assigner.tracer);
+        let mut cx = self.sig.classify(model, role, self.assigner.tracer);
         // By reference: a group is too large to move about.
-        match (self.convention.classify)(ty, &mut cx) {
+        match (self.convention.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
                 cx.tracer.group(group);
                 group.flags = group.flags.and(flags);
                 if group.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
                     group.kind = GroupKind::Memory;
                 }
-                let place = self.assigner.place(rules, group, role);
-                place.map_err(|why| self.no_place(ty, &why))
+                if group.word | self.memory != 0 {
+                    return self.place_checked(ty, role, group, rules);
+                }
+                match self.assigner.place(rules, group, role) {
+                    Ok(place) => Ok(place),
+                    Err(why) => Err(self.no_place(ty, &why)),
+                }
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Places a value, and asks the convention whether its rules describe where it is.
+    #[cold]
+    fn place_checked(
+        &mut self,
+        ty: &Type,
+        role: Role,
+        group: &Group,
+        rules: &'static [Rule],
+    ) -> Result<Option<Place>, Error> {
+        let before = self.assigner.state;
+        let place = self.assigner.place(rules, group, role);
+        let place = place.map_err(|why| self.no_place(ty, &why))?;
+        self.memory = match (role, &place, self.convention.rules.check) {
+            // A hidden pointer will be passed.
+            (Role::Result, None | Some(Place::Indirect { .. }), _) => group.word,
+            (Role::Named | Role::Unnamed, Some(place), Some(check)) => {
+                let memory = check(self.memory, &before, group, place);
+                memory.map_err(|why| Error::NoKnownRule {
+                    ty: ty.to_string(),
+                    why,
+                    target: self.target.name().into(),
+                })?
+            }
+            _ => self.memory,
+        };
+        Ok(place)
+    }
+
     #[cold]
     fn no_place(&self, ty: &Type, why: &NoPlace) -> Error {
-        match *why {
-            NoPlace::Rules(why) => self.unsupported(ty, why),
-            NoPlace::NoKnownRule(why) => Error::NoKnownRule {
-                ty: ty.to_string(),
-                why,
-                target: self.target.name().into(),
-            },
-        }
+        self.unsupported(ty, why.0)
     }
 
     #[cold]
@@ -339,14 +320,12 @@ impl Walk<'_, '_, '_> {
     }
 
     /// The result's place. A hidden pointer takes its register before any argument does.
-    fn result(&mut self) -> Result<RetAbi, Error> {
+    fn result(&mut self) -> Result<Place, Error> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
         self.target.check(ty)?;
-        let noreturn = self.sig.noreturn;
         match ty.kind() {
-            Kind::Void if noreturn => return Ok(RetAbi::NoReturn),
-            Kind::Void => return Ok(RetAbi::Void),
+            Kind::Void => return Ok(Place::Ignore),
             Kind::Function | Kind::Array(_) => {
                 return Err(self.unsupported(ty, "a function cannot return this"));
             }
@@ -354,66 +333,52 @@ impl Walk<'_, '_, '_> {
         }
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
-        let rules = self.convention.results;
+        let rules = self.lists.results;
         let place = self.place(ty, Role::Result, ArgFlags::NONE, rules)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
+        let fits = self.convention.rules.return_fits;
         match place {
-            Some(Place::Ignore | Place::Parts(_) | Place::Stack { .. }) if noreturn => {
-                Ok(RetAbi::NoReturn)
-            }
-            Some(Place::Ignore) => Ok(RetAbi::Ignore),
-            Some(Place::Parts(parts)) => {
-                self.result_area = after.area();
-                Ok(RetAbi::Parts(parts))
-            }
-            Some(Place::Stack {
-                offset,
-                size,
-                align,
-            }) => {
-                self.result_area = after.area();
-                Ok(RetAbi::Stack {
-                    offset,
-                    size,
-                    align,
-                })
-            }
+            Some(place) if fits.is_some_and(|fits| !fits(&place, self.sig.variadic)) => self.sret(),
             Some(Place::PerElement { .. }) => {
                 let why = "no rule says how a result is returned lane by lane";
                 Err(self.unsupported(ty, why))
             }
-            Some(Place::Indirect { .. }) | None => {
-                let pointer = self.sret()?;
-                self.assigner.state.miscount_as(after);
-                Ok(pointer)
+            Some(Place::Indirect { .. }) | None => self.sret(),
+            Some(Place::Ignore) => Ok(Place::Ignore),
+            Some(_) if self.sig.noreturn => Ok(Place::Ignore),
+            Some(place) => {
+                self.result_area = after.area();
+                Ok(place)
             }
         }
     }
 
     /// The place of the hidden pointer to a result that finds no registers.
-    fn sret(&mut self) -> Result<RetAbi, Error> {
+    fn sret(&mut self) -> Result<Place, Error> {
         self.assigner
             .tracer
             .note("no registers for the result: the caller passes a pointer (sret)");
-        let place = self.assigner.place_sret(self.convention.args);
-        match place.map_err(|why| self.no_place(&self.sig.result, &why))? {
-            Some(pointer) => Ok(RetAbi::Indirect {
+        let ty = &self.sig.result;
+        let place = self.assigner.place_sret(self.lists.args);
+        match place.map_err(|why| self.no_place(ty, &why))? {
+            Some(pointer) => Ok(Place::Indirect {
                 pointer,
-                echo: self.convention.sret_echo,
+                size: ty.size(),
+                align: ty.align(),
             }),
             None => {
                 let why = "the convention has no place for the pointer to the result";
-                Err(self.unsupported(&self.sig.result, why))
+                Err(self.unsupported(ty, why))
             }
         }
     }
 
     /// Bytes and alignment of the argument area. What `ret` has of the stack is moved to where it lies, after the arguments.
-    fn close_area(&self, ret: &mut RetAbi) -> Result<(u64, u32), Error> {
+    fn close_area(&self, ret: &mut Place) -> Result<(u64, u32), Error> {
         let (mut bytes, mut align) = self.assigner.state.area();
         let (result_bytes, result_align) = self.result_area;
-        let slot = u64::from(self.convention.slot.max(1));
+        let slot = u64::from(self.convention.frame.slot.max(1));
         if result_bytes > 0 {
             let start = bytes.next_multiple_of(slot.max(u64::from(result_align)));
             ret.move_by(start);
@@ -422,9 +387,9 @@ impl Walk<'_, '_, '_> {
         }
         if bytes == 0 {
             // What has no bytes asks for no alignment of an area without bytes.
-            align = self.convention.stack_align;
+            align = self.stack_align;
         }
-        if bytes > MAX_AREA.max(u64::from(self.convention.shadow_space)) {
+        if bytes > MAX_AREA.max(u64::from(self.convention.frame.shadow_space)) {
             return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
         }
         Ok((bytes.next_multiple_of(slot), align))
@@ -434,170 +399,18 @@ impl Walk<'_, '_, '_> {
     fn argument(&mut self, param: &Param, named: bool) -> Result<(), Error> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
-        let decayed;
-        let ty = match param.ty.kind() {
-            Kind::Array(_) | Kind::Function => {
-                decayed = self.target.data_model().decay(&param.ty);
-                &decayed
-            }
-            Kind::Void => {
-                return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
-            }
-            // An argument without a parameter is a value, and no value is atomic.
-            _ if !named && param.ty.is_atomic() => {
-                decayed = param.ty.non_atomic();
-                &decayed
-            }
-            _ => &param.ty,
-        };
+        if *param.ty.kind() == Kind::Void {
+            return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
+        }
         let role = if named { Role::Named } else { Role::Unnamed };
-        match self.place(ty, role, param.flags, self.convention.args) {
+        let ty = &*passed(&param.ty, role, self.target);
+        match self.place(ty, role, param.flags, self.lists.args) {
             Ok(Some(place)) => {
                 self.args.push(ArgAbi { place, named });
                 Ok(())
             }
             Ok(None) => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
             Err(error) => Err(error),
-        }
-    }
-}
-
-impl Place {
-    /// Where the one part of a pointer is; `None` if this is no place for a pointer.
-    pub(crate) fn as_pointer(&self) -> Option<Loc> {
-        match self {
-            Self::Parts(parts) => match &parts[..] {
-                [part] => Some(part.loc),
-                _ => None,
-            },
-            Self::Stack { offset, .. } => Some(Loc::Stack(*offset)),
-            _ => None,
-        }
-    }
-
-    /// Whether all of it that is on the stack lies in an argument area of `area` bytes.
-    pub(crate) fn is_inside(&self, area: u64) -> bool {
-        let ends_inside = |offset: u64, bytes: u64| {
-            let end = offset.checked_add(bytes);
-            end.is_some_and(|end| end <= area)
-        };
-        let loc = |loc: &Loc, bytes: u64| match loc {
-            Loc::Stack(offset) => ends_inside(*offset, bytes),
-            _ => true,
-        };
-        match self {
-            Self::Ignore => true,
-            Self::Parts(parts) => parts
-                .iter()
-                .all(|placed| loc(&placed.loc, u64::from(placed.part.size))),
-            Self::Stack { offset, size, .. } => ends_inside(*offset, *size),
-            Self::Indirect { pointer, .. } => loc(pointer, 1),
-            Self::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            } => {
-                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
-                left == 0 || ends_inside(*offset, left * u64::from(*slot))
-            }
-        }
-    }
-}
-
-impl RetAbi {
-    /// Moves what is on the stack `bytes` bytes up.
-    fn move_by(&mut self, bytes: u64) {
-        match self {
-            Self::Parts(parts) => {
-                for placed in parts {
-                    if let Loc::Stack(offset) = &mut placed.loc {
-                        *offset += bytes;
-                    }
-                }
-            }
-            Self::Stack { offset, .. } => *offset += bytes,
-            _ => {}
-        }
-    }
-}
-
-impl fmt::Display for Loc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reg(reg) => reg.fmt(f),
-            Self::Both(a, b) => write!(f, "{a}+{b}"),
-            Self::Stack(offset) => write!(f, "stack {offset}"),
-        }
-    }
-}
-
-fn write_parts(f: &mut fmt::Formatter<'_>, parts: &[PlacedPart]) -> fmt::Result {
-    parts
-        .iter()
-        .enumerate()
-        .try_for_each(|(i, placed)| write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc))
-}
-
-fn write_area(f: &mut fmt::Formatter<'_>, offset: u64, size: u64, align: u32) -> fmt::Result {
-    let end = offset.saturating_add(size);
-    write!(f, "stack {offset}..{end} align {align}")
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ignore => f.write_str("nothing"),
-            Self::Parts(parts) => write_parts(f, parts),
-            Self::Stack {
-                offset,
-                size,
-                align,
-            } => write_area(f, *offset, *size, *align),
-            Self::Indirect { pointer, align, .. } => {
-                write!(f, "{pointer}, pointer to a copy aligned {align}")
-            }
-            Self::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            } => {
-                f.write_str("lanes")?;
-                regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
-                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
-                if left > 0 {
-                    let end = offset.saturating_add(left * u64::from(*slot));
-                    write!(f, " stack {offset}..{end}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl fmt::Display for RetAbi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Void => f.write_str("void"),
-            Self::NoReturn => f.write_str("never"),
-            Self::Ignore => f.write_str("nothing"),
-            Self::Parts(parts) => write_parts(f, parts),
-            Self::Stack {
-                offset,
-                size,
-                align,
-            } => write_area(f, *offset, *size, *align),
-            Self::Indirect {
-                pointer,
-                echo: Some(echo),
-            } => {
-                write!(f, "sret {pointer}, echoed in {echo}")
-            }
-            Self::Indirect {
-                pointer,
-                echo: None,
-            } => write!(f, "sret {pointer}"),
         }
     }
 }

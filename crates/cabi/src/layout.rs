@@ -9,15 +9,12 @@ mod msvc;
 
 use alloc::vec::Vec;
 
-use crate::data_model::{DataModel, Language, RecordRules};
-use crate::error::Error;
-use crate::record::{BitField, RecordKind};
 use crate::record_builder::RecordBuilder;
 use crate::scalar::Scalar;
-use crate::types::Type;
-
-/// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still fits 64 bits.
-pub(crate) const MAX_SIZE: u64 = 1 << 60;
+use crate::types::data_model::{DataModel, Language, RecordRules};
+use crate::types::error::Error;
+use crate::types::record::{BitField, RecordKind};
+use crate::types::{MAX_SIZE, Type};
 
 /// What laying out a record gives: per member its offset in bits, and its place in a container if it is a bit-field.
 pub(crate) struct Placed {
@@ -92,7 +89,7 @@ fn empty_size(language: Language, model: &DataModel) -> u64 {
 }
 
 /// The bit-field's container: the aligned unit of its declared type that its first bit is in. A bit-field that straddles (`packed`)
-/// ends behind it; `shift + width` is then greater than the container's bits.
+/// ends after it; `shift + width` is then greater than the container's bits.
 fn container(at: u64, width: u64, ty: &Type) -> BitField {
     let unit = match ty.as_scalar() {
         Some(Scalar::BitInt { bits, .. }) if bits > 64 => 64,
@@ -130,7 +127,7 @@ pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<Placed, 
             .map_or(member.ty.size().saturating_mul(8), u64::from);
         match at.checked_add(bits) {
             Some(end) if end <= size * 8 => taken.push((at, end, i)),
-            _ => return Err(b.bad_field(i, "it ends behind the end of the record")),
+            _ => return Err(b.bad_field(i, "it ends after the end of the record")),
         }
         if member.bits.is_none() && at % 8 != 0 {
             return Err(b.bad_field(i, "only a bit-field starts inside a byte"));

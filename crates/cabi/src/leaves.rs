@@ -1,18 +1,18 @@
-//! The one walk over a type: its scalars in memory order, each with its place and what surrounds it.
+//! The one walk over a type: its scalars in memory order, each with its place.
 //!
-//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where.
+//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where. What is
+//! around a leaf is not copied into it: [`Leaves`] knows the path that led to it, for the few that ask.
+
+mod around;
 
 use core::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::record::{Field, Record, RecordKind};
+pub(crate) use self::around::Around;
 use crate::scalar::{Scalar, Vector};
+use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Array, Kind, Type};
-
-mod context;
-
-pub use context::{Context, EmptyArray, RecordArray};
 
 /// What a leaf is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -42,16 +42,13 @@ pub struct Leaf {
     pub bit_field: bool,
     /// Whether it is an unnamed bit-field, which is padding to C.
     pub unnamed: bool,
-    /// Of a bit-field, the bits of the ordinary integer that a compiler may take it for, otherwise 0: it fills one, starts at a multiple
-    /// of its width in a record and is not packed, or it is the member of a union.
-    pub integer_bits: u16,
-    /// What surrounds it.
-    pub context: Context,
+    pub(crate) around: Around,
 }
 
 impl Leaf {
     /// The eightbytes that hold at least one of the leaf's bits: none for an empty one.
     #[must_use]
+    #[inline]
     pub fn eightbytes(&self) -> Range<usize> {
         if self.width_bits == 0 {
             return 0..0;
@@ -63,6 +60,7 @@ impl Leaf {
 
     /// The bytes that hold at least one of the leaf's bits.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> Range<u64> {
         if self.width_bits == 0 {
             let at = self.offset_bits / 8;
@@ -85,346 +83,299 @@ impl Leaf {
 /// assert_eq!(offsets, [0, 32, 64]);
 /// # Ok::<(), cabi::Error>(())
 /// ```
+#[inline]
 pub fn leaves(ty: &Type) -> Leaves<'_> {
-    Leaves::new(Some((ty, Place::START)), false, |_| false)
-}
-
-/// The same, and for an array of no elements the leaves that one element would have. Of a record inside `ty` for which `apart` holds an
-/// empty leaf is given, behind which [`Leaves::take_aside`] has its own walk.
-pub(crate) fn leaves_and_phantoms(ty: &Type, apart: fn(&Type) -> bool) -> Leaves<'_> {
-    Leaves::new(Some((ty, Place::START)), true, apart)
+    Leaves {
+        path: SmallVec::new(),
+        own: ty,
+        start: Some((0, Around::NOTHING)),
+        second: None,
+        one_element: false,
+    }
 }
 
 /// The same leaves, but of each array those of one element only: as many as the type has members, however many elements there are.
 pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
-    let mut walk = leaves(ty);
-    walk.one_element = true;
-    walk
+    Leaves {
+        one_element: true,
+        ..leaves(ty)
+    }
 }
 
-/// The leaves of the members of a record of which no type has been made yet.
-pub(crate) fn leaves_of_members(record: &Record) -> Leaves<'_> {
-    let mut walk = Leaves::new(None, false, |_| false);
-    walk.stack.push(Frame::members(record, Place::START));
-    walk
+/// The same for one element of an array of no elements, which is a leaf itself: where they would be.
+pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
+    let around = array.around.without(Around::IN_UNION);
+    Leaves {
+        start: Some((array.offset_bits / 8, around)),
+        ..leaves_of_one_element(elem)
+    }
 }
 
 /// Iterator over the [`leaves`] of a type.
 #[derive(Debug)]
 pub struct Leaves<'a> {
     /// Records and arrays entered, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
-    stack: SmallVec<[Frame<'a>; 4]>,
-    /// The type that the walk has yet to enter.
-    start: Option<(&'a Type, Place)>,
-    /// The second half of a complex number or slice, whose first half has just been given out.
+    path: SmallVec<[Frame<'a>; 3]>,
+    /// The type of the leaf given last, or of the record entered last.
+    own: &'a Type,
+    /// Of the outermost type, if it has yet to be entered: its first byte, and what is around it.
+    start: Option<(u64, Around)>,
+    /// The second half of a complex number or slice, whose first half has just been given.
     second: Option<Leaf>,
-    phantoms: bool,
     /// Whether one element of an array stands for all.
     one_element: bool,
-    /// Records that the walk does not enter but puts aside, one at a time, the outermost type excepted.
-    apart: fn(&Type) -> bool,
-    set_aside: Option<(&'a Type, Place)>,
 }
 
-/// Where the walk is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Bytes from the start of the outermost type.
-    offset: u64,
-    context: Context,
-}
-
+/// What a walk comes by.
 #[derive(Debug)]
-enum Frame<'a> {
-    Fields {
-        rest: core::slice::Iter<'a, Field>,
-        place: Place,
-    },
-    Elements {
-        elem: &'a Type,
-        left: u64,
-        place: Place,
-    },
+pub(crate) enum Step<'a> {
+    Leaf(Leaf),
+    /// A record inside the type, and its first byte: its leaves follow.
+    Enter(&'a Type, u64),
+    /// The end of such a record.
+    Leave,
 }
 
-impl<'a> Frame<'a> {
-    fn members(record: &'a Record, mut place: Place) -> Self {
-        place.context.in_union = record.kind() == RecordKind::Union;
-        place.context.in_packed = record.attributes().packed;
-        Self::Fields {
-            rest: record.fields().iter(),
-            place,
-        }
-    }
+/// A record or array that the walk is in.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) ty: &'a Type,
+    /// Its first byte.
+    pub(crate) offset: u64,
+    /// What is around its members or elements.
+    around: Around,
+    rest: Rest<'a>,
+}
+
+/// What is left of a record or array.
+#[derive(Debug)]
+enum Rest<'a> {
+    Fields(core::slice::Iter<'a, Field>),
+    /// So many elements, the next of which starts at this byte.
+    Elements(&'a Type, u64, u64),
 }
 
 impl<'a> Leaves<'a> {
-    fn new(start: Option<(&'a Type, Place)>, phantoms: bool, apart: fn(&Type) -> bool) -> Self {
-        Self {
-            stack: SmallVec::new(),
-            start,
-            second: None,
-            phantoms,
-            one_element: false,
-            apart,
-            set_aside: None,
+    /// The records and arrays around the last leaf, the outermost first.
+    pub(crate) fn path(&self) -> &[Frame<'a>] {
+        &self.path
+    }
+
+    /// The type of the last leaf: of a half, the complex number's.
+    pub(crate) fn own_type(&self) -> &'a Type {
+        self.own
+    }
+
+    /// The member that the last leaf is, if it is one of a record.
+    pub(crate) fn field(&self) -> Option<(&'a Record, &'a Field)> {
+        let frame = self.path.last()?;
+        let (record, Rest::Fields(rest)) = (frame.ty.as_record()?, &frame.rest) else {
+            return None;
+        };
+        let next = record.fields().len() - rest.len();
+        Some((record, record.fields().get(next.checked_sub(1)?)?))
+    }
+
+    /// The next leaf, or the start or end of a record inside the type.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) -> Option<Step<'a>> {
+        if self.second.is_some() {
+            return self.second.take().map(Step::Leaf);
+        }
+        if let Some((offset, around)) = self.start.take()
+            && let found @ Some(Step::Leaf(_)) = self.enter(self.own, offset, around)
+        {
+            return found;
+        }
+        loop {
+            let frame = self.path.last_mut()?;
+            let around = frame.around;
+            let (ty, offset) = match &mut frame.rest {
+                Rest::Fields(rest) => match rest.next() {
+                    Some(field) if field.bits.is_none() => {
+                        (&field.ty, frame.offset + field.offset_bits / 8)
+                    }
+                    Some(field) => match bit_field(field, frame.offset, around) {
+                        found @ Some(_) => return found,
+                        None => continue,
+                    },
+                    None => {
+                        self.path.pop();
+                        // The outermost one is the whole.
+                        return (!self.path.is_empty()).then_some(Step::Leave);
+                    }
+                },
+                Rest::Elements(_, _, 0) => {
+                    self.path.pop();
+                    continue;
+                }
+                Rest::Elements(elem, at, left) => {
+                    let (elem, offset) = (*elem, *at);
+                    (*at, *left) = (offset + elem.size(), *left - 1);
+                    if around.any(Around::REPEATED) {
+                        frame.around = around.with(Around::LATER, holds_records(elem));
+                    }
+                    (elem, offset)
+                }
+            };
+            if let Kind::Scalar(scalar) = ty.kind() {
+                self.own = ty;
+                let around = around.with(Around::ATOMIC, ty.is_atomic());
+                return Some(scalar_leaf(*scalar, ty.size(), offset, around));
+            }
+            let found = self.enter(ty, offset, around);
+            if found.is_some() {
+                return found;
+            }
         }
     }
 
-    /// The record whose empty leaf has just been given out in its stead: its type, its first byte, and the walk over its leaves.
-    pub(crate) fn take_aside(&mut self) -> Option<(&'a Type, u64, Self)> {
-        let start = self.set_aside.take()?;
-        let (ty, place) = start;
-        let walk = Self::new(Some(start), self.phantoms, self.apart);
-        Some((ty, place.offset, walk))
-    }
-
-    /// Goes into a member or element, or puts it aside.
-    fn enter_inner(&mut self, ty: &'a Type, place: Place) -> Option<Leaf> {
-        let there = place.context.phantom.is_none();
-        if there && ty.as_record().is_some() && (self.apart)(ty) {
-            self.set_aside = Some((ty, place));
-            return Some(place.leaf(LeafKind::Empty, 0));
-        }
-        self.enter(ty, place)
-    }
-
-    /// Goes into `ty`, which starts at `place`: pushes a frame, or gives the leaf it is.
-    fn enter(&mut self, ty: &'a Type, mut place: Place) -> Option<Leaf> {
-        let context = &mut place.context;
-        context.declared_align = context.declared_align.max(ty.align());
-        context.members_aligned &= place.offset.is_multiple_of(u64::from(ty.canonical_align()));
-        context.atomic |= ty.is_atomic();
-        if ty.is_aggregate() {
-            context.end = place.offset.saturating_add(ty.size());
-        }
+    /// Goes into `ty` at byte `offset`: its leaf if it is one, otherwise its members come next.
+    #[inline]
+    fn enter(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<Step<'a>> {
+        self.own = ty;
+        let around = around.with(Around::ATOMIC, ty.is_atomic());
         match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-                Some(scalar_leaf(*scalar, ty.size(), place))
+                Some(scalar_leaf(*scalar, ty.size(), offset, around))
             }
+            Kind::Record(record) => {
+                let around = around.at(offset, ty);
+                if record.fields().is_empty() {
+                    return Some(leaf(LeafKind::Empty, offset, 0, around));
+                }
+                let union = record.kind() == RecordKind::Union;
+                self.path.push(Frame {
+                    ty,
+                    offset,
+                    around: around
+                        .without(Around::IN_UNION)
+                        .with(Around::IN_UNION, union),
+                    rest: Rest::Fields(record.fields().iter()),
+                });
+                Some(Step::Enter(ty, offset))
+            }
+            Kind::Array(array) => self.enter_array(ty, array, offset, around.at(offset, ty)),
+            _ => self.enter_other(ty, offset, around),
+        }
+    }
+
+    fn enter_array(
+        &mut self,
+        ty: &'a Type,
+        array: &'a Array,
+        offset: u64,
+        around: Around,
+    ) -> Option<Step<'a>> {
+        let elem = &array.elem;
+        let left = match array.len {
+            None => return Some(leaf(LeafKind::FlexibleArray, offset, 0, around)),
+            Some(0) => return Some(leaf(LeafKind::Empty, offset, 0, around)),
+            // Elements without bytes are all alike: one stands for them, however many there are.
+            Some(_) if elem.size() == 0 => 1,
+            Some(len) => len,
+        };
+        let around = around
+            .without(Around::IN_UNION)
+            .with(Around::IN_ARRAY, true)
+            .with(Around::REPEATED, left > 1 && holds_records(elem));
+        let left = if self.one_element { 1 } else { left };
+        self.path.push(Frame {
+            ty,
+            offset,
+            around,
+            rest: Rest::Elements(elem, offset, left),
+        });
+        None
+    }
+
+    fn enter_other(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<Step<'a>> {
+        let half = ty.size() / 2;
+        match ty.kind() {
             Kind::Complex(part) => {
-                let first = self.pair(*part, *part, ty.size() / 2, place);
-                self.second
-                    .iter_mut()
-                    .for_each(|second| second.context.imaginary = true);
-                first
+                let imaginary = around.with(Around::IMAGINARY, true);
+                self.second = scalar_leaf(*part, half, offset + half, imaginary).leaf();
+                Some(scalar_leaf(*part, half, offset, around))
             }
             Kind::Slice => {
-                let half = ty.size() / 2;
                 let bits = if half == 8 { 64 } else { 32 };
                 let length = Scalar::Int {
                     bits,
                     signed: false,
                 };
-                self.pair(Scalar::Ptr, length, half, place)
+                self.second = scalar_leaf(length, half, offset + half, around).leaf();
+                Some(scalar_leaf(Scalar::Ptr, half, offset, around))
             }
             Kind::Vector(vector) => {
-                let width = vector_bits(*vector, ty.size());
-                Some(place.leaf(LeafKind::Vector(*vector), width))
+                let width = vector.value_bits(ty.size());
+                let around = around.at(offset, ty);
+                Some(leaf(LeafKind::Vector(*vector), offset, width, around))
             }
-            Kind::Array(array) => self.enter_array(array, ty.size(), place),
-            Kind::Record(record) if record.fields().is_empty() => {
-                Some(place.leaf(LeafKind::Empty, 0))
-            }
-            Kind::Record(record) => {
-                self.stack.push(Frame::members(record, place));
-                None
-            }
-            Kind::Void | Kind::Function => None,
-        }
-    }
-
-    fn enter_array(&mut self, array: &'a Array, size: u64, mut place: Place) -> Option<Leaf> {
-        let elem = &array.elem;
-        let context = &mut place.context;
-        context.array_bits = context
-            .array_bits
-            .or(array.len.map(|_| size.saturating_mul(8)));
-        let left = match array.len {
-            None => return Some(place.leaf(LeafKind::FlexibleArray, 0)),
-            Some(0)
-                if !self.phantoms
-                    || elem.size() == 0
-                    || context.is_behind_phantom(place.offset) =>
-            {
-                return Some(place.leaf(LeafKind::Empty, 0));
-            }
-            Some(0) => {
-                let members_aligned = context.members_aligned;
-                let here = EmptyArray {
-                    offset_bits: place.offset * 8,
-                    members_aligned,
-                    aggregate_bytes: if elem.is_aggregate() { elem.size() } else { 0 },
-                };
-                context.phantom = context.phantom.or(Some(here));
-                1
-            }
-            // Elements without bytes are all alike: one stands for them, however many there are.
-            Some(_) if elem.size() == 0 => 1,
-            Some(len) => len,
-        };
-        context.in_wide_array |= context.in_union && size > 16 && left > 1;
-        context.in_union = false;
-        // Inside of what is not there nothing is repeated: it has its first eightbyte and no more.
-        if left > 1 && holds_records(elem) && context.phantom.is_none() {
-            let (elem_bits, bits) = (elem.size() * 8, size * 8);
-            context.push_array(RecordArray {
-                offset_bits: place.offset * 8,
-                elem_bits,
-                bits,
-            });
-        }
-        // Of what is not there only the first eightbyte is ever asked about. Whatever of a later element lies in it, the first element has too;
-        // and so one stands for all, however deep such arrays nest.
-        let left = match context.phantom {
-            Some(_) => 1,
-            None if self.one_element => left.min(1),
-            None => left,
-        };
-        self.stack.push(Frame::Elements { elem, left, place });
-        None
-    }
-
-    fn pair(&mut self, a: Scalar, b: Scalar, half: u64, place: Place) -> Option<Leaf> {
-        let at_second = Place {
-            offset: place.offset + half,
-            ..place
-        };
-        self.second = Some(scalar_leaf(b, half, at_second));
-        Some(scalar_leaf(a, half, place))
-    }
-
-    fn enter_field(&mut self, field: &'a Field, place: Place) -> Option<Leaf> {
-        let Some(bits) = field.bit_field() else {
-            let offset = place.offset + field.offset();
-            return self.enter_inner(field.ty(), Place { offset, ..place });
-        };
-        let mut context = place.context;
-        context.declared_align = context.declared_align.max(field.ty().align());
-        Some(Leaf {
-            kind: LeafKind::Scalar(field.ty().as_scalar()?),
-            offset_bits: place.offset * 8 + field.offset_bits(),
-            width_bits: u64::from(bits.width),
-            bit_field: true,
-            unnamed: field.name().is_none(),
-            integer_bits: integer_bits(field, bits.width, &context),
-            context,
-        })
-    }
-}
-
-/// Whether `ty` is a record, or an array of records however deep.
-fn holds_records(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Array(array) => array.of_records,
-        kind => matches!(kind, Kind::Record(_)),
-    }
-}
-
-/// See [`Leaf::integer_bits`].
-fn integer_bits(field: &Field, width: u16, context: &Context) -> u16 {
-    // No integer is as wide as the widest `_BitInt`s.
-    let integer = width.checked_next_power_of_two().unwrap_or(0).max(8);
-    let fills = width == integer && field.offset_bits().is_multiple_of(u64::from(width));
-    let packed = field.is_packed() || context.in_packed;
-    if context.in_union || (fills && !packed) {
-        integer
-    } else {
-        0
-    }
-}
-
-/// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
-pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
-    let mut ty = ty;
-    while let Kind::Array(array) = ty.kind() {
-        if matches!(array.len, None | Some(0)) {
-            return false;
-        }
-        ty = &array.elem;
-    }
-    match ty.kind() {
-        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar.value_bits(ty.size()) > 64,
-        Kind::Complex(part) => part.value_bits(ty.size() / 2) > 64,
-        Kind::Vector(vector) => vector_bits(*vector, ty.size()) > 64,
-        Kind::Record(record) => record.wide_leaf,
-        _ => false,
-    }
-}
-
-/// Bits of a vector that carry lanes: three lanes take the place of four, and only three have a value.
-fn vector_bits(vector: Vector, size: u64) -> u64 {
-    let lanes = u64::from(vector.lanes);
-    match vector.bools {
-        Some(_) => lanes,
-        None => size / lanes.next_power_of_two() * 8 * lanes,
-    }
-}
-
-impl Place {
-    const START: Self = Self {
-        offset: 0,
-        context: Context::NOTHING,
-    };
-
-    fn leaf(self, kind: LeafKind, width_bits: u64) -> Leaf {
-        let offset_bits = self.offset * 8;
-        let (bit_field, unnamed) = (false, false);
-        Leaf {
-            kind,
-            offset_bits,
-            width_bits,
-            bit_field,
-            unnamed,
-            integer_bits: 0,
-            context: self.context,
+            _ => None,
         }
     }
 }
 
-fn scalar_leaf(scalar: Scalar, size: u64, place: Place) -> Leaf {
-    place.leaf(LeafKind::Scalar(scalar), scalar.value_bits(size))
+impl Step<'_> {
+    fn leaf(self) -> Option<Leaf> {
+        match self {
+            Self::Leaf(leaf) => Some(leaf),
+            _ => None,
+        }
+    }
 }
 
 impl Iterator for Leaves<'_> {
     type Item = Leaf;
 
+    #[inline]
     fn next(&mut self) -> Option<Leaf> {
-        if let Some(leaf) = self.second.take() {
-            return Some(leaf);
-        }
-        if let Some((ty, place)) = self.start.take()
-            && let Some(leaf) = self.enter(ty, place)
-        {
-            return Some(leaf);
-        }
         loop {
-            let found = match self.stack.last_mut()? {
-                Frame::Fields { rest, place } => {
-                    let place = *place;
-                    match rest.next() {
-                        Some(field) => self.enter_field(field, place),
-                        None => {
-                            self.stack.pop();
-                            None
-                        }
-                    }
-                }
-                Frame::Elements { left: 0, .. } => {
-                    self.stack.pop();
-                    None
-                }
-                Frame::Elements { elem, left, place } => {
-                    let (elem, here) = (*elem, *place);
-                    *left -= 1;
-                    place.offset += elem.size();
-                    place.context.in_first_element &= !holds_records(elem);
-                    self.enter_inner(elem, here)
-                }
-            };
-            if found.is_some() {
-                return found;
+            if let Step::Leaf(leaf) = self.step()? {
+                return Some(leaf);
             }
         }
+    }
+}
+
+#[inline]
+fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> Step<'a> {
+    Step::Leaf(Leaf {
+        kind,
+        offset_bits: offset * 8,
+        width_bits,
+        bit_field: false,
+        unnamed: false,
+        around,
+    })
+}
+
+#[inline]
+fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> Step<'a> {
+    leaf(
+        LeafKind::Scalar(scalar),
+        offset,
+        scalar.value_bits(size),
+        around,
+    )
+}
+
+/// The bit-field `field` of a record at byte `offset`.
+fn bit_field<'a>(field: &Field, offset: u64, around: Around) -> Option<Step<'a>> {
+    Some(Step::Leaf(Leaf {
+        kind: LeafKind::Scalar(field.ty.as_scalar()?),
+        offset_bits: offset * 8 + field.offset_bits,
+        width_bits: u64::from(field.bits?.width),
+        bit_field: true,
+        unnamed: field.name.is_none(),
+        around,
+    }))
+}
+
+/// Whether `ty` is a record, or an array of records however deep.
+pub(crate) fn holds_records(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Array(array) => array.of_records,
+        kind => matches!(kind, Kind::Record(_)),
     }
 }

@@ -1,4 +1,4 @@
-//! Where each piece of a C value travels in a call, and why.
+//! Where each part of a C value is passed in a call, and why.
 //!
 //! ```text
 //! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Shape ──assign──▶ FnAbi ──▶ explain
@@ -6,7 +6,7 @@
 //!
 //! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, or by [`RecordBuilder`]. [`FnSig`] is a signature of
 //! such types. [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden pointers; [`explain`] says
-//! why. Conventions are tables ([`rules`]), and a language can write its own. Nothing here knows a code generator.
+//! why. Conventions are tables ([`convention`]), and a language can write its own. Nothing here knows a code generator.
 //!
 //! ```
 //! use cabi::{DataModel, FnAbi, FnSig, RecordBuilder, Target, Type, explain};
@@ -35,41 +35,35 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
-mod assign;
-mod class;
-mod data_model;
-mod error;
+mod build_record;
+pub mod convention;
 mod explain;
 mod fn_abi;
 mod layout;
 mod leaves;
-mod model_facts;
-mod plain;
 mod policy;
-mod record;
 mod record_builder;
-mod reg;
-pub mod rules;
 mod scalar;
 mod sig;
 mod target;
 mod types;
 
-pub use assign::State;
-pub use class::{Class, Classes, Cleanup, MAX_EIGHTBYTES, Shape};
-pub use data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
-pub use error::Error;
-pub use explain::{Explained, Explanation, Step, explain};
-pub use fn_abi::{ArgAbi, FnAbi, Loc, Place, Placed, PlacedPart, RetAbi};
-pub use leaves::{Context, EmptyArray, Leaf, LeafKind, Leaves, RecordArray, leaves};
+pub use convention::{
+    ArgFlags, Bank, Convention, Extension, Loc, Part, PartType, Place, Placed, PlacedPart, Reg,
+    Register, State, Step, VectorLevel,
+};
+pub use explain::{Explained, Explanation, explain};
+pub use fn_abi::{ArgAbi, FnAbi, RetAbi, Returns};
+pub use leaves::{Leaf, LeafKind, Leaves, leaves};
 pub use policy::Policy;
-pub use record::{Attributes, BitField, Field, Record, RecordKind};
 pub use record_builder::{Member, RecordBuilder};
-pub use reg::{Bank, Reg};
-pub use rules::{ArgFlags, Convention, Extension, Part, PartType, VectorLevel};
 pub use scalar::{BoolVector, Scalar, Vector};
 pub use sig::{FnSig, Param, promote};
 pub use target::Target;
-pub use target::x86_64_sysv::X86_64_SYSV;
-pub use target::x86_64_win64::X86_64_WIN64;
+pub use target::x86_64::registers as x86_64;
+pub use target::x86_64::sysv::{Class, MAX_EIGHTBYTES, X86_64_SYSV};
+pub use target::x86_64::win64::X86_64_WIN64;
+pub use types::data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
+pub use types::error::Error;
+pub use types::record::{Attributes, BitField, Field, Record, RecordKind};
 pub use types::{Array, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};

@@ -53,21 +53,21 @@ bits! {
     NARROW_RESULTS_EXTENDED = 9;
     /// `X87Up` that lost its `X87` is `Sse` instead of sending the value to memory (revisions before 0.98; Darwin).
     LONE_X87UP_KEPT = 10;
-    /// Vectors of `__int128` wider than 16 bytes travel in memory (gcc, and clang on Linux).
+    /// Vectors of `__int128` wider than 16 bytes are passed in memory (gcc, and clang on Linux).
     WIDE_INT128_VECTORS_IN_MEMORY = 11;
-    /// A structure of more than 16 bytes with an empty member travels in memory, also when the other member is a vector (clang).
+    /// A structure of more than 16 bytes with an empty member is passed in memory, also when the other member is a vector (clang).
     EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12;
     /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and returned in xmm0 (clang); gcc passes them as
     /// integers.
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13;
     /// On Win64, `__float128` is passed in the first free of eight vector registers (clang); gcc passes it by reference and returns it through memory.
     WIN64_FLOAT128_IN_SSE = 14;
-    /// Vectors wider than 16 bytes that are named arguments of a variadic function travel in memory like unnamed ones (clang).
+    /// Vectors wider than 16 bytes that are named arguments of a variadic function are passed in memory like unnamed ones (clang).
     WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15;
     /// An array of more than 16 bytes and more than one element adds no class to the union it is a member of (clang): a wide vector beside it stays in
     /// its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16;
-    /// On Win64, `_Float16` travels in a vector register (clang); gcc passes it as an integer.
+    /// On Win64, `_Float16` is passed in a vector register (clang); gcc passes it as an integer.
     WIN64_HALF_IN_SSE = 17;
     /// An array of records is classified by its first element alone, whose eightbytes' classes are repeated (gcc): later elements may be
     /// unaligned, or have other classes in their eightbytes.
@@ -80,13 +80,13 @@ bits! {
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21;
     /// A vector of one `float`, `__float128` or 16-bit float is passed in memory (gcc), as one of one `double` is everywhere; clang classifies by size.
     ONE_FLOAT_VECTORS_IN_MEMORY = 22;
-    /// A bit-field that could be an ordinary integer as well ([`Leaf::integer_bits`](crate::Leaf::integer_bits)) must be aligned like one (gcc); to
+    /// A bit-field that could be an ordinary integer as well must be aligned like one (gcc); to
     /// clang no bit-field is unaligned.
     WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23;
-    /// A union of more than 16 bytes whose first 16 are a vector's travels in one vector register, if padding and arrays are all that follows and
+    /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector register, if padding and arrays are all that follows and
     /// the vector level has such a register (clang).
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24;
-    /// The first of two `Sse` eightbytes travels in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or
+    /// The first of two `Sse` eightbytes is passed in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or
     /// a lone `__bf16` or two 16-bit floats before a second eightbyte that LLVM's type for it lets start at byte 2 or 4 (clang).
     ODD_PAIRS_START_IN_GPR = 25;
     /// An array member is `Integer`, whatever its elements, also one of no elements; of more than 16 bytes it sends its record to memory (Zig).
@@ -113,6 +113,15 @@ bits! {
 impl Policy {
     /// No bit set.
     pub const NONE: Self = Self(0);
+
+    /// The psABI as it is written, and no compiler's way: every bit off. `docs/psabi-table.md` shows how far each compiler strays from it.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::Policy;
+    /// assert_eq!(Policy::from_name("psabi"), Some(Policy::PSABI));
+    /// ```
+    pub const PSABI: Self = Self::NONE;
 
     /// gcc on Linux.
     pub const GCC: Self = Self(
@@ -174,10 +183,11 @@ impl Policy {
         Self(self.0 & !bits.0)
     }
 
-    /// The profile or single bit called `name`: `gcc`, `clang`, `zig`, or a bit's name in any case.
+    /// The profile or single bit called `name`: `psabi`, `gcc`, `clang`, `zig`, or a bit's name in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let profiles = [
+            ("psabi", Self::PSABI),
             ("gcc", Self::GCC),
             ("clang", Self::CLANG),
             ("zig", Self::ZIG),

@@ -1,16 +1,13 @@
 //! Builds structures and unions from their members, with C's attributes; refuses what C would.
 
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::data_model::{DataModel, Language};
-use crate::error::Error;
-use crate::layout;
-use crate::model_facts::ModelFacts;
-use crate::record::{Attributes, Field, Record, RecordKind};
-use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
+use crate::types::data_model::Language;
+use crate::types::error::Error;
+use crate::types::record::RecordKind;
+use crate::types::{Kind, Type, check_align};
 
 /// A member as it is declared, before it has a place.
 #[derive(Clone, Debug)]
@@ -121,7 +118,7 @@ pub struct RecordBuilder {
     pub(crate) pack: Option<u32>,
     pub(crate) align: Option<u32>,
     pub(crate) language: Language,
-    transparent: bool,
+    pub(crate) transparent: bool,
 }
 
 impl RecordBuilder {
@@ -192,41 +189,14 @@ impl RecordBuilder {
         self
     }
 
-    /// `__attribute__((transparent_union))`: as an argument it travels as its first member.
+    /// `__attribute__((transparent_union))`: as an argument it is passed as its first member.
     #[must_use]
     pub fn transparent(mut self) -> Self {
         self.transparent = true;
         self
     }
 
-    /// Lays the record out by the rules of `model`.
-    ///
-    /// # Errors
-    /// [`Error::InvalidField`] for a member C does not allow there, [`Error::InvalidAlign`], [`Error::TooLarge`], [`Error::TooComplex`].
-    pub fn build(self, model: &DataModel) -> Result<Type, Error> {
-        self.check_members()?;
-        if let Some(i) = self.members.iter().position(|m| m.offset_bits.is_some()) {
-            return Err(self.bad_field(
-                i,
-                "it has an offset of its own, which only `build_at` takes",
-            ));
-        }
-        let placed = layout::record(&self, model)?;
-        self.finish(placed, Some(model))
-    }
-
-    /// Takes the layout from the caller: every member has its offset ([`Member::at`]), and the record the given size and alignment in bytes.
-    ///
-    /// # Errors
-    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one that ends behind the record, and structure
-    /// members that overlap.
-    pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
-        self.check_members()?;
-        let placed = layout::given(&self, size, check_align(align)?)?;
-        self.finish(placed, None)
-    }
-
-    fn check_members(&self) -> Result<(), Error> {
+    pub(super) fn check_members(&self) -> Result<(), Error> {
         if let Some(align) = self.align {
             check_align(align)?;
         }
@@ -304,94 +274,13 @@ impl RecordBuilder {
         }
     }
 
-    fn spelling(&self) -> String {
+    pub(crate) fn spelling(&self) -> String {
         let kind = if self.kind == RecordKind::Union {
             "union"
         } else {
             "struct"
         };
         alloc::format!("{kind} {}", self.tag.as_deref().unwrap_or("<anonymous>"))
-    }
-
-    fn finish(self, placed: layout::Placed, model: Option<&DataModel>) -> Result<Type, Error> {
-        let facts = self.facts(model);
-        let (mut depth, mut nodes) = (0, 1_u32);
-        for member in &self.members {
-            let (d, n) = member.ty.complexity();
-            depth = depth.max(d);
-            nodes = nodes.saturating_add(n);
-        }
-        if depth >= MAX_DEPTH || nodes > MAX_NODES {
-            return Err(Error::TooComplex {
-                ty: self.spelling(),
-            });
-        }
-        let fields: Box<[Field]> = self
-            .members
-            .into_iter()
-            .zip(placed.fields)
-            .map(|(m, (offset_bits, bits))| Field {
-                name: m.name,
-                ty: m.ty,
-                offset_bits,
-                bits,
-                packed: m.packed,
-                align: m.align,
-            })
-            .collect();
-        let record = Record {
-            kind: self.kind,
-            tag: self.tag,
-            fields,
-            size: placed.size,
-            align: placed.align,
-            transparent: self.transparent,
-            attributes: Attributes {
-                packed: self.packed,
-                pack: self.pack,
-                align: self.align,
-                language: self.language,
-                given: model.is_none(),
-            },
-            depth: depth + 1,
-            nodes,
-            hash: 0,
-            plain: None,
-            wide_leaf: false,
-        }
-        .sealed();
-        let (size, align) = (record.size, record.align);
-        let kind = Kind::Record(Arc::new(record));
-        Ok(Type::new(kind, size, align, facts))
-    }
-
-    /// What of a data model the layout depends on, by the rules of `model` unless it was given.
-    fn facts(&self, model: Option<&DataModel>) -> ModelFacts {
-        let of_members = self.members.iter().map(|member| member.ty.facts());
-        let of_members = of_members.fold(ModelFacts::NONE, ModelFacts::and);
-        let Some(model) = model else {
-            return of_members;
-        };
-        let mut questions = ModelFacts::NONE;
-        let mut empty = true;
-        for member in &self.members {
-            // Microsoft packs what asks for an alignment otherwise.
-            let packed = self.packed || self.pack.is_some() || member.packed;
-            let asks = member.align.is_some() || member.ty.align() > member.ty.canonical_align();
-            if member.bits.is_some() || (packed && asks) {
-                questions = questions.and(ModelFacts::BIT_FIELDS);
-            }
-            if member.bits.is_some() && member.name.is_none() {
-                questions = questions.and(ModelFacts::UNNAMED_BIT_FIELDS);
-            }
-            empty &= member
-                .bits
-                .map_or(member.ty.size() == 0, |width| width == 0);
-        }
-        if empty && self.language == Language::C {
-            questions = questions.and(ModelFacts::EMPTY_RECORD);
-        }
-        of_members.and(ModelFacts::of(model).only(questions))
     }
 }
 

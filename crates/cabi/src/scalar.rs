@@ -1,4 +1,4 @@
-//! Scalars and vectors: the types that are one piece to the machine, and how C spells them.
+//! Scalars and vectors: the types that are one part to the machine, and how C spells them.
 
 use core::fmt;
 
@@ -105,6 +105,18 @@ pub struct Vector {
     pub lanes: u16,
     /// `Some` for a vector of bools, one bit a lane.
     pub bools: Option<BoolVector>,
+}
+
+impl Vector {
+    /// The bits of a vector of `size` bytes that carry lanes: three lanes take the place of four, and only three have a value.
+    #[must_use]
+    pub fn value_bits(self, size: u64) -> u64 {
+        let lanes = u64::from(self.lanes);
+        match self.bools {
+            Some(_) => lanes,
+            None => size / lanes.next_power_of_two() * 8 * lanes,
+        }
+    }
 }
 
 impl fmt::Display for Scalar {

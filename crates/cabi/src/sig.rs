@@ -4,11 +4,12 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::data_model::DataModel;
-use crate::error::Error;
+use crate::convention::trace::Tracer;
+use crate::convention::{ArgFlags, Classify, Convention, Features, Role};
 use crate::policy::Policy;
-use crate::rules::{ArgFlags, Convention, VectorLevel};
 use crate::scalar::Scalar;
+use crate::types::data_model::DataModel;
+use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
 /// A parameter, or an unnamed argument of one call.
@@ -44,7 +45,7 @@ pub struct FnSig {
     pub(crate) noreturn: bool,
     pub(crate) convention: Option<&'static Convention>,
     pub(crate) policy: Policy,
-    pub(crate) vectors: VectorLevel,
+    pub(crate) features: Features,
     pub(crate) stack_align: Option<u32>,
 }
 
@@ -66,7 +67,7 @@ impl FnSig {
             noreturn: false,
             convention: None,
             policy: Policy::default(),
-            vectors: VectorLevel::default(),
+            features: Features::default(),
             stack_align: None,
         }
     }
@@ -99,10 +100,11 @@ impl FnSig {
         self
     }
 
-    /// The widest vectors this signature passes in registers: what the other side was compiled for.
+    /// What this signature assumes of the machine, which is what the other side was compiled for: a [`VectorLevel`](crate::VectorLevel), a
+    /// [`FloatLevel`](crate::convention::FloatLevel), or [`Features`] with both.
     #[must_use]
-    pub fn features(mut self, vectors: VectorLevel) -> Self {
-        self.vectors = vectors;
+    pub fn features(mut self, features: impl Into<Features>) -> Self {
+        self.features = features.into();
         self
     }
 
@@ -110,6 +112,29 @@ impl FnSig {
     #[must_use]
     pub fn incoming_stack_align(mut self, align: u32) -> Self {
         self.stack_align = Some(align);
+        self
+    }
+
+    /// With a static chain: one more named parameter, after the others, that is a pointer in the register for it ([`ArgFlags::NEST`]). It takes the
+    /// place of no other argument.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{FnAbi, FnSig, Target, Type};
+    ///
+    /// let nested = FnSig::new([Type::I64], Type::VOID).static_chain();
+    /// let abi = FnAbi::new(&nested, &Target::X86_64_LINUX)?;
+    /// assert_eq!(abi.args[1].place.to_string(), "r10");
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    #[must_use]
+    pub fn static_chain(mut self) -> Self {
+        let chain = Param {
+            ty: Type::PTR,
+            flags: ArgFlags::NEST,
+        };
+        self.params.insert(self.n_named, chain);
+        self.n_named += 1;
         self
     }
 
@@ -122,7 +147,7 @@ impl FnSig {
         self
     }
 
-    /// The signature of one call of this variadic function, with `unnamed` arguments behind the named ones, after C's default
+    /// The signature of one call of this variadic function, with `unnamed` arguments after the named ones, after C's default
     /// argument promotions. A promoted `float` is the `double` of 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
     ///
     /// # Errors
@@ -173,6 +198,25 @@ impl FnSig {
             }
         }
         self
+    }
+
+    /// A value of `role` in this function, as a classifier sees it.
+    #[inline]
+    pub(crate) fn classify<'a, 't>(
+        &self,
+        model: &'a DataModel,
+        role: Role,
+        tracer: &'a mut Tracer<'t>,
+    ) -> Classify<'a, 't> {
+        Classify {
+            policy: self.policy,
+            vectors: self.features.vectors,
+            floats: self.features.floats,
+            role,
+            variadic: self.variadic,
+            model,
+            tracer,
+        }
     }
 
     /// The parameters, unnamed ones included.

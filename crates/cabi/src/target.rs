@@ -1,19 +1,18 @@
 //! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
 
-pub(crate) mod x86_64_sysv;
-pub(crate) mod x86_64_win64;
+pub(crate) mod x86_64;
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
-use crate::data_model::{DataModel, LongDouble};
-use crate::error::Error;
-use crate::model_facts::{ModelFacts, of_another_model};
+use crate::convention::{Convention, VaField, VaList};
 use crate::record_builder::RecordBuilder;
-use crate::rules::Convention;
 use crate::types::Type;
+use crate::types::data_model::{DataModel, LongDouble};
+use crate::types::error::Error;
+use crate::types::model_facts::{ModelFacts, of_another_model};
 
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,7 +30,7 @@ impl Target {
         name: Cow::Borrowed("x86_64-unknown-linux-gnu"),
         data_model: DataModel::LP64,
         facts: ModelFacts::of(&DataModel::LP64),
-        convention: Some(&x86_64_sysv::X86_64_SYSV),
+        convention: Some(&x86_64::sysv::X86_64_SYSV),
     };
 
     /// 64-bit Windows with GNU tools.
@@ -39,7 +38,7 @@ impl Target {
         name: Cow::Borrowed("x86_64-pc-windows-gnu"),
         data_model: DataModel::LLP64_GNU,
         facts: ModelFacts::of(&DataModel::LLP64_GNU),
-        convention: Some(&x86_64_win64::X86_64_WIN64),
+        convention: Some(&x86_64::win64::X86_64_WIN64),
     };
 
     /// The machine this runs on.
@@ -64,10 +63,10 @@ impl Target {
         let mobile = matches!(triple.environment, Environment::Android | Environment::Ohos);
         let (data_model, convention) = match triple.architecture {
             Architecture::X86_64 if os == Windows && triple.environment == Environment::Msvc => {
-                (DataModel::LLP64, Some(&x86_64_win64::X86_64_WIN64))
+                (DataModel::LLP64, Some(&x86_64::win64::X86_64_WIN64))
             }
             Architecture::X86_64 if os == Windows => {
-                (DataModel::LLP64_GNU, Some(&x86_64_win64::X86_64_WIN64))
+                (DataModel::LLP64_GNU, Some(&x86_64::win64::X86_64_WIN64))
             }
             Architecture::X86_64 if triple.environment == Environment::Gnux32 => {
                 (DataModel::X32, None)
@@ -82,7 +81,7 @@ impl Target {
                     long_double,
                     ..DataModel::LP64
                 };
-                (model, Some(&x86_64_sysv::X86_64_SYSV))
+                (model, Some(&x86_64::sysv::X86_64_SYSV))
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
@@ -145,17 +144,17 @@ impl Target {
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn va_list(&self) -> Result<Type, Error> {
-        match self.convention {
-            Some(convention) if *convention == x86_64_sysv::X86_64_SYSV => {
-                let tag = RecordBuilder::structure("__va_list_tag")
-                    .field("gp_offset", Type::U32)
-                    .field("fp_offset", Type::U32)
-                    .field("overflow_arg_area", Type::PTR)
-                    .field("reg_save_area", Type::PTR)
-                    .build(&self.data_model)?;
-                Type::array(&tag, 1)
-            }
-            Some(convention) if *convention == x86_64_win64::X86_64_WIN64 => Ok(Type::PTR),
+        let structure = |tag: &str, fields: &[VaField]| {
+            let fields = fields.iter();
+            let tag = fields.fold(RecordBuilder::structure(tag), |tag, (name, ty)| {
+                tag.field(name, self.data_model.adapt(ty))
+            });
+            tag.build(&self.data_model)
+        };
+        match self.convention.map(|convention| convention.frame.va_list) {
+            Some(VaList::Pointer) => Ok(self.data_model.adapt(&Type::PTR)),
+            Some(VaList::Structure(tag, fields)) => structure(tag, fields),
+            Some(VaList::Array(tag, fields)) => Type::array(&structure(tag, fields)?, 1),
             _ => Err(Error::UnknownTarget {
                 target: self.name().into(),
             }),

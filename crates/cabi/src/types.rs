@@ -4,19 +4,26 @@
 //! (`layout.rs`), for the [`DataModel`](crate::DataModel) given then; so everything after this file only reads. Pointers are opaque: a type is a
 //! finite tree, which builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
 //!
-//! Not here: names of typedefs (they do not travel), qualifiers, and C++ classes that are not trivial for calls (the front end
+//! Not here: names of typedefs (they are not passed), qualifiers, and C++ classes that are not trivial for calls (the front end
 //! passes a pointer instead).
 
-use alloc::string::ToString;
+mod build;
+pub(crate) mod data_model;
+pub(crate) mod error;
+pub(crate) mod model_facts;
+pub(crate) mod record;
+
 use alloc::sync::Arc;
 use core::fmt;
 
-use crate::data_model::DataModel;
-use crate::error::Error;
-use crate::model_facts::ModelFacts;
-use crate::plain::Plain;
-use crate::record::Record;
-use crate::scalar::{BoolVector, Scalar, Vector};
+pub(crate) use self::build::check_align;
+use crate::scalar::{Scalar, Vector};
+use crate::types::data_model::DataModel;
+use crate::types::model_facts::ModelFacts;
+use crate::types::record::Record;
+
+/// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still fits 64 bits.
+pub(crate) const MAX_SIZE: u64 = 1 << 60;
 
 /// How deep types may nest: a record in an array in a record counts three. Deeper is an error, never a stack overflow.
 pub const MAX_DEPTH: u16 = 128;
@@ -53,7 +60,7 @@ pub enum Kind {
     Function,
     /// One scalar.
     Scalar(Scalar),
-    /// An enumeration; travels as the integer it is made of.
+    /// An enumeration; is passed as the integer it is made of.
     Enum(Scalar),
     /// `_Complex`: real part, then imaginary part.
     Complex(Scalar),
@@ -71,7 +78,7 @@ pub enum Kind {
 ///
 /// The constants are the types that look alike under every LP64 data model; what depends on the model (`long`, pointers of 4 bytes,
 /// `long double`) is made by [`DataModel`](crate::DataModel)'s methods. A type knows what of a data model its layout depends on: a signature
-/// that has it on a target of another model is an error ([`Error::DataModel`]).
+/// that has it on a target of another model is an error ([`Error::DataModel`](crate::Error::DataModel)).
 ///
 /// # Example
 /// ```
@@ -265,200 +272,6 @@ impl Type {
         }
     }
 
-    /// An enumeration made of the integer type `underlying`.
-    ///
-    /// # Errors
-    /// [`Error::InvalidType`] if `underlying` is not an integer.
-    pub fn enumeration(underlying: &Self) -> Result<Self, Error> {
-        match underlying.kind {
-            Kind::Scalar(int @ (Scalar::Int { .. } | Scalar::Bool)) => Ok(Self {
-                kind: Kind::Enum(int),
-                ..underlying.clone()
-            }),
-            _ => Err(Error::invalid_type(
-                underlying,
-                "an enumeration is made of an integer type",
-            )),
-        }
-    }
-
-    /// `_Complex part`, where `part` is a floating-point or an integer type.
-    ///
-    /// # Errors
-    /// [`Error::InvalidType`] if `part` is neither.
-    pub fn complex(part: &Self) -> Result<Self, Error> {
-        match part.kind {
-            Kind::Scalar(of) if of.is_float() || matches!(of, Scalar::Int { .. }) => {
-                let kind = Kind::Complex(of);
-                Ok(Self::new(kind, part.size * 2, part.align, part.facts))
-            }
-            _ => Err(Error::invalid_type(
-                part,
-                "the parts of a complex number are floats or integers",
-            )),
-        }
-    }
-
-    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no power of two it has the size and
-    /// alignment of the next that is (`ext_vector_type`).
-    ///
-    /// # Errors
-    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
-    pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
-        let Kind::Scalar(scalar) = lane.kind else {
-            return Err(Error::invalid_type(
-                lane,
-                "the lanes of a vector are integers or floats",
-            ));
-        };
-        let fits = matches!(
-            scalar,
-            Scalar::Int { .. }
-                | Scalar::F16
-                | Scalar::BF16
-                | Scalar::F32
-                | Scalar::F64
-                | Scalar::F128
-        );
-        if !fits {
-            return Err(Error::invalid_type(
-                lane,
-                "the lanes of a vector are integers or floats",
-            ));
-        }
-        let size = lane.size * u64::from(lanes).next_power_of_two();
-        match u32::try_from(size) {
-            Ok(align) if lanes > 0 && align <= 64 => {
-                let vector = Vector {
-                    lane: scalar,
-                    lanes,
-                    bools: None,
-                };
-                // Aligned to its size, whatever its lanes are.
-                let facts = ModelFacts::NONE;
-                Ok(Self::new(Kind::Vector(vector), size, align, facts))
-            }
-            _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
-        }
-    }
-
-    /// A vector of `lanes` bools, one bit each, in the bytes of the next power of two.
-    ///
-    /// # Errors
-    /// [`Error::InvalidType`] unless there are 1 to 512 lanes.
-    pub fn bool_vector(lanes: u16, flavour: BoolVector) -> Result<Self, Error> {
-        if !(1..=512).contains(&lanes) {
-            return Err(Error::invalid_type(
-                &Self::BOOL,
-                "a vector of bools has 1 to 512 lanes",
-            ));
-        }
-        let align = u32::from(lanes).div_ceil(8).next_power_of_two();
-        let vector = Vector {
-            lane: Scalar::Bool,
-            lanes,
-            bools: Some(flavour),
-        };
-        let (kind, facts) = (Kind::Vector(vector), ModelFacts::NONE);
-        Ok(Self::new(kind, u64::from(align), align, facts))
-    }
-
-    /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.
-    ///
-    /// # Errors
-    /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when the size overflows,
-    /// [`Error::TooComplex`] when types nest too deep.
-    pub fn array(elem: &Self, len: u64) -> Result<Self, Error> {
-        let size = elem
-            .size
-            .checked_mul(len)
-            .ok_or_else(|| Error::too_large(elem))?;
-        if size > crate::layout::MAX_SIZE {
-            return Err(Error::too_large(elem));
-        }
-        Self::array_of(elem, Some(len), size)
-    }
-
-    /// A flexible array member, `elem x[]`: allowed as the last member of a structure.
-    ///
-    /// # Errors
-    /// As [`Type::array`].
-    pub fn flexible_array(elem: &Self) -> Result<Self, Error> {
-        Self::array_of(elem, None, 0)
-    }
-
-    fn array_of(elem: &Self, len: Option<u64>, size: u64) -> Result<Self, Error> {
-        if !elem.is_object() {
-            return Err(Error::invalid_type(
-                elem,
-                "an array needs elements of a complete type",
-            ));
-        }
-        if !elem.size.is_multiple_of(u64::from(elem.align)) {
-            return Err(Error::invalid_type(
-                elem,
-                "the alignment of an array's elements is greater than their size",
-            ));
-        }
-        let (depth, nodes) = elem.complexity();
-        if depth >= MAX_DEPTH {
-            return Err(Error::too_complex(elem));
-        }
-        let array = Array {
-            elem: elem.clone(),
-            len,
-            depth: depth + 1,
-            nodes,
-            of_records: match elem.kind() {
-                Kind::Array(array) => array.of_records,
-                kind => matches!(kind, Kind::Record(_)),
-            },
-            canonical_align: elem.canonical_align(),
-        };
-        let kind = Kind::Array(Arc::new(array));
-        Ok(Self::new(kind, size, elem.align, elem.facts))
-    }
-
-    /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other alignment, lower or higher.
-    ///
-    /// # Errors
-    /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
-    pub fn with_align(&self, align: u32) -> Result<Self, Error> {
-        check_align(align)?;
-        Ok(Self {
-            align,
-            ..self.clone()
-        })
-    }
-
-    /// `_Atomic` of this type.
-    ///
-    /// # Errors
-    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
-    /// add padding, each its own).
-    pub fn atomic(&self) -> Result<Self, Error> {
-        let scalar = matches!(
-            self.kind,
-            Kind::Scalar(_) | Kind::Enum(_) | Kind::Complex(_)
-        );
-        let record = self.as_record().is_some() && self.size.is_power_of_two() && self.size <= 16;
-        if !(scalar || record) {
-            return Err(Error::InvalidAtomic {
-                ty: self.to_string(),
-            });
-        }
-        // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is not (`long long` on i386).
-        let align = match u32::try_from(self.size) {
-            Ok(size) if size.is_power_of_two() && size <= 16 => size,
-            _ => self.align,
-        };
-        Ok(Self {
-            atomic: true,
-            align: align.max(self.align),
-            ..self.clone()
-        })
-    }
-
     /// The type of a value that is read from an object of this type: without `_Atomic`, and without the alignment it brought.
     #[must_use]
     pub fn non_atomic(&self) -> Self {
@@ -496,14 +309,6 @@ impl Type {
         }
     }
 
-    /// What the record consists of, where this is one and no compiler asks for more.
-    pub(crate) fn as_plain(&self) -> Option<Plain> {
-        match &self.kind {
-            Kind::Record(record) if !self.atomic => record.plain,
-            _ => None,
-        }
-    }
-
     /// Depth of nesting and number of members, as [`MAX_DEPTH`] and [`MAX_NODES`] count them.
     pub(crate) fn complexity(&self) -> (u16, u32) {
         match &self.kind {
@@ -511,15 +316,6 @@ impl Type {
             Kind::Record(record) => record.complexity(),
             _ => (1, 1),
         }
-    }
-}
-
-/// `align`, if C allows it as an alignment.
-pub(crate) fn check_align(align: u32) -> Result<u32, Error> {
-    if align.is_power_of_two() && align <= MAX_ALIGN {
-        Ok(align)
-    } else {
-        Err(Error::InvalidAlign { align })
     }
 }
 

@@ -61,7 +61,7 @@ fn huge_elements_of_no_array() -> Result<(), Error> {
     Ok(())
 }
 
-/// A pointer to a result takes its register also where the call never returns: the arguments are behind it.
+/// A pointer to a result takes its register also where the call never returns: the arguments are after it.
 #[test]
 fn noreturn_passes_the_pointer_to_its_result() -> Result<(), Error> {
     let big = RecordBuilder::structure("big")
@@ -73,7 +73,7 @@ fn noreturn_passes_the_pointer_to_its_result() -> Result<(), Error> {
     )?;
     assert_eq!(
         (abi.ret.to_string(), abi.args[0].place.to_string()),
-        ("sret rdi, echoed in rax".into(), "rsi".into())
+        ("sret rdi, returned in rax".into(), "rsi".into())
     );
     let abi = FnAbi::new(
         &FnSig::new([Type::I32], Type::I64).noreturn(),
@@ -151,8 +151,8 @@ fn no_part_is_longer_than_its_value() -> Result<(), Error> {
             (FnSig::new([], s.clone()), 0),
         ] {
             let abi = FnAbi::new(&sig.policy(policy), &Target::X86_64_LINUX)?;
-            let parts = match (&abi.ret, abi.args.first().map(|arg| &arg.place)) {
-                (cabi::RetAbi::Parts(parts), _) | (_, Some(cabi::Place::Parts(parts))) => parts,
+            let parts = match (&abi.ret.place, abi.args.first().map(|arg| &arg.place)) {
+                (cabi::Place::Parts(parts), _) | (_, Some(cabi::Place::Parts(parts))) => parts,
                 other => panic!("{other:?}"),
             };
             let ends = parts

@@ -1,5 +1,5 @@
 //! Holds the table of `docs/policy.md` to the code: every bit has a row, its profiles are the ones the code has, and the example
-//! travels where the row says, with the bit and without it.
+//! is passed where the row says, with the bit and without it.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -10,7 +10,7 @@ use cabi::{
     DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64,
 };
 
-/// A row: the bit's name and the cells behind it.
+/// A row: the bit's name and the cells after it.
 struct Row<'a> {
     name: &'a str,
     cells: Vec<&'a str>,
@@ -73,7 +73,7 @@ fn objections(rows: &[Row<'_>]) -> Vec<String> {
     found
 }
 
-/// Where the value of a row's example travels under `policy`.
+/// Where the value of a row's example is passed under `policy`.
 fn place(bit: &str, policy: Policy) -> String {
     let sig = example(bit).unwrap().policy(policy);
     let abi = match FnAbi::new(&sig, &Target::X86_64_LINUX) {

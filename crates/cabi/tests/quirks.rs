@@ -123,6 +123,6 @@ fn huge_arrays_are_not_walked() {
     for policy in [Policy::GCC, Policy::CLANG] {
         let sig = FnSig::new([huge.clone()], huge.clone()).policy(policy);
         let abi = FnAbi::new(&sig.convention(&X86_64_WIN64), &linux).unwrap();
-        assert_eq!(abi.ret.to_string(), "sret rcx, echoed in rax");
+        assert_eq!(abi.ret.to_string(), "sret rcx, returned in rax");
     }
 }

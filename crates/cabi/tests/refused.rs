@@ -188,9 +188,9 @@ fn given_layouts() {
         structure().field("x", Type::I32).build_at(4, 4),
         "struct s, field x: it has no offset",
     );
-    let behind = "struct s, field x: it ends behind the end of the record";
-    refused(structure().member(at(1)).build_at(4, 4), behind);
-    refused(structure().member(at(u64::MAX)).build_at(4, 4), behind);
+    let after = "struct s, field x: it ends after the end of the record";
+    refused(structure().member(at(1)).build_at(4, 4), after);
+    refused(structure().member(at(u64::MAX)).build_at(4, 4), after);
     refused(
         structure().member(at(0)).build_at(6, 4),
         "struct s: its size is not a multiple of its alignment",

@@ -1,4 +1,4 @@
-//! Holds the worked examples of `docs/x86-64-sysv.md` to the code: what the page shows behind a command is what the command prints.
+//! Holds the worked examples of `docs/x86-64-sysv.md` to the code: what the page shows after a command is what the command prints.
 //! `CABI_BLESS=1` rewrites them.
 #![allow(
     clippy::panic,
@@ -23,9 +23,9 @@ fn rewritten(page: &str) -> (String, Vec<&str>) {
         let sample = explain::SAMPLES.iter().find(|sample| sample.0 == name);
         let sample =
             sample.unwrap_or_else(|| panic!("{name}: the example explains no such signature"));
-        let (_, behind) = part.split_once("```").unwrap_or_default();
+        let (_, after) = part.split_once("```").unwrap_or_default();
         let output = explain::text(sample).unwrap();
-        text += &format!("{COMMAND}{name}\n{output}```{behind}");
+        text += &format!("{COMMAND}{name}\n{output}```{after}");
         shown.push(name);
     }
     (text, shown)

@@ -1,4 +1,4 @@
-//! A structure returned by C, and returned to C: `div` of the C library behind a function of our own.
+//! A structure returned by C, and returned to C: `div` of the C library after a function of our own.
 //!
 //! ```text
 //! $ cargo run -p clif-cabi-jit --example div
@@ -45,12 +45,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let entry = lower.enter(&builder, block, &sig)?;
     let a = Arg::value(entry.value(&mut builder, 0)?);
     let b = Arg::value(entry.value(&mut builder, 1)?);
-    // Both ints travel in rax: as one piece the structure never visits memory.
-    let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Pieces)?;
-    let Returned::Pieces(pieces) = result else {
-        return Err("div_t travels in registers".into());
+    // Both ints are passed in rax: as one part the structure never visits memory.
+    let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Parts)?;
+    let Returned::Parts(parts) = result else {
+        return Err("div_t is passed in registers".into());
     };
-    entry.ret(&mut engine, &mut builder, Some(&Arg::Pieces(pieces)))?;
+    entry.ret(&mut engine, &mut builder, Some(&Arg::Parts(parts)))?;
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
     engine.define(divide.id, &mut ctx)?;

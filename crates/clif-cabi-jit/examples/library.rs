@@ -51,12 +51,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let two = builder.ins().f64const(2.0);
     let zero = builder.ins().f64const(0.0);
     // A complex number is the structure of its parts: two vector registers.
-    let args = [Arg::pieces(&[re, im]), Arg::pieces(&[two, zero])];
-    let square = lower.call(&mut engine, &mut builder, &cpow, &args, Ret::Pieces)?;
-    let Returned::Pieces(square) = square else {
-        return Err("double _Complex travels in registers".into());
+    let args = [Arg::parts(&[re, im]), Arg::parts(&[two, zero])];
+    let square = lower.call(&mut engine, &mut builder, &cpow, &args, Ret::Parts)?;
+    let Returned::Parts(square) = square else {
+        return Err("double _Complex is passed in registers".into());
     };
-    let args = [Arg::Pieces(square)];
+    let args = [Arg::Parts(square)];
     let length = lower.call(&mut engine, &mut builder, &cabs, &args, Ret::Value)?;
     let length = length.value().ok_or("cabs returns a value")?;
     assert_eq!(builder.func.dfg.value_type(length), F64);

@@ -95,7 +95,6 @@ impl Arena {
             return Ok(self.at(offset));
         }
 
-        // A new run; it joins the last one when that has the same kind and ends here.
         let pages = size.max(1).next_multiple_of(region::page::size());
         if pages > free {
             return Err(exhausted);
@@ -103,23 +102,33 @@ impl Arena {
         let (start, end) = (self.next, self.next + pages.max(GRAIN).min(free));
         self.protect(start, end, Protection::READ_WRITE)?;
         self.next = end;
-        let offset = match self.runs.last_mut() {
-            Some(last) if last.end == start && last.protection == protection => {
-                let offset = last.used.next_multiple_of(align);
-                (last.used, last.end) = (offset + size, end);
-                offset
-            }
-            _ => {
-                self.runs.push(Run {
-                    protection,
-                    start,
-                    used: start + size,
-                    end,
-                });
-                start
-            }
-        };
+        let offset = self.in_new_run((start, end), protection, size, align);
         Ok(self.at(offset))
+    }
+
+    /// The offset of `size` bytes in a new run from `start` to `end`, which joins the last one when that has the same protection and ends there.
+    fn in_new_run(
+        &mut self,
+        (start, end): (usize, usize),
+        protection: Protection,
+        size: usize,
+        align: usize,
+    ) -> usize {
+        if let Some(last) = self.runs.last_mut()
+            && last.end == start
+            && last.protection == protection
+        {
+            let offset = last.used.next_multiple_of(align);
+            (last.used, last.end) = (offset + size, end);
+            return offset;
+        }
+        self.runs.push(Run {
+            protection,
+            start,
+            used: start + size,
+            end,
+        });
+        start
     }
 
     /// Gives the pages in use their final protection. Unused pages of a run stay writable and are given out later.

@@ -144,7 +144,7 @@ pub struct TypedCode<F> {
 }
 
 impl<F> TypedCode<F> {
-    /// The code behind it.
+    /// The code after it.
     #[must_use]
     pub fn code(&self) -> &Code {
         &self.code

@@ -111,7 +111,7 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
         let reason = match param.purpose {
             // Cranelift's own tail convention may do as it likes, C must not.
             _ if param.value_type == I128 && signature.call_conv != CallConv::Tail => {
-                "an i128 must travel as two i64"
+                "an i128 must be passed as two i64"
             }
             _ if matches!(param.value_type, F16 | F128)
                 && signature.call_conv == CallConv::WindowsFastcall =>

@@ -10,6 +10,7 @@ mod resolve;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clif_cabi::StubCode;
 use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -28,8 +29,8 @@ use crate::library::{Library, Symbols, check_name};
 use crate::settings::{Settings, unsupported_host};
 use crate::{libcalls, reloc};
 
-/// Bridges are aligned like functions of a C compiler.
-const BRIDGE_ALIGN: u64 = 16;
+/// Code that is given as bytes is aligned as stubs are.
+const STUB_ALIGN: u64 = StubCode::ALIGN;
 
 /// Compiles functions into the memory of this process, where C can call them and they can call C.
 ///
@@ -179,14 +180,14 @@ impl Engine {
         self.define_controlled(id, ctx, &mut ControlPlane::default())
     }
 
-    /// Defines `id` by machine code: a bridge. It is aligned to 16 bytes.
+    /// Defines `id` by machine code: a stub. It is aligned to 16 bytes.
     ///
     /// # Errors
     ///
     /// Those of [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind other than `Abs8`,
     /// `Abs4`, `X86PCRel4` and `X86CallPCRel4`, or outside the bytes; [`Error::Content`] for no bytes at all.
     pub fn define_bytes(&mut self, id: FuncId, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
-        self.define_aligned(id, BRIDGE_ALIGN, bytes, relocs.to_vec())
+        self.define_aligned(id, STUB_ALIGN, bytes, relocs.to_vec())
     }
 
     /// Makes all that was defined since the last time ready to run.
@@ -195,7 +196,7 @@ impl Engine {
     ///
     /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no definition yet,
     /// [`Error::MissingSymbols`] when imports are found nowhere, [`Error::Relocation`] when one is too far away for
-    /// the relocation in a bridge: nothing has changed then, and it can be tried again once they are there.
+    /// the relocation in a stub: nothing has changed then, and it can be tried again once they are there.
     /// [`Error::Memory`] when the system does not allow memory to become executable.
     pub fn finalize(&mut self) -> Result<()> {
         self.resolve()?;
@@ -307,7 +308,7 @@ impl Engine {
         let isa = self.module.isa();
         let relocs = compile(isa, &name, id, ctx, control)?;
         let Some(code) = ctx.compiled_code() else {
-            return self.define_aligned(id, BRIDGE_ALIGN, &[], relocs);
+            return self.define_aligned(id, STUB_ALIGN, &[], relocs);
         };
         let align = code.buffer.min_alignment;
         self.define_aligned(id, u64::from(align), code.code_buffer(), relocs)

@@ -6,6 +6,7 @@
 use core::fmt;
 use std::io;
 
+use clif_cabi::LowerError;
 use cranelift_codegen::CodegenError;
 use cranelift_module::ModuleError;
 
@@ -162,6 +163,17 @@ pub enum Error {
         /// The function.
         name: String,
     },
+    /// A signature that is not lowered.
+    Lowering(Box<LowerError>),
+    /// A value of another kind or size than its C type.
+    Value {
+        /// Which argument, or the result.
+        what: String,
+        /// Its C type.
+        ty: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Something else that cranelift-jit refused.
     Module(Box<ModuleError>),
 }
@@ -176,11 +188,10 @@ pub struct MissingSymbol {
     pub wanted_by: Vec<String>,
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Error {
+    /// [`fmt::Display`] of what is about memory.
+    fn fmt_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnsupportedHost { host, why } => write!(f, "code cannot be run on {host}: {why}"),
-            Self::Setting { name, value, why } => write!(f, "setting {name}={value}: {why}"),
             Self::MemorySize { size, most } => {
                 write!(f, "memory of {size} bytes: must be between 1 and {most}")
             }
@@ -193,6 +204,20 @@ impl fmt::Display for Error {
                 "an alignment of {align} bytes is not a power of two up to the size of a page"
             ),
             Self::Memory { action, source } => write!(f, "cannot {action}: {source}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedHost { host, why } => write!(f, "code cannot be run on {host}: {why}"),
+            Self::Setting { name, value, why } => write!(f, "setting {name}={value}: {why}"),
+            Self::MemorySize { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Alignment { .. }
+            | Self::Memory { .. } => self.fmt_memory(f),
             Self::Library { name, why } => write!(f, "cannot open library {name}: {why}"),
             Self::SymbolName { name } => {
                 write!(f, "symbol name {name:?} contains a NUL byte")
@@ -208,11 +233,11 @@ impl fmt::Display for Error {
             Self::UnknownId { id } => write!(f, "{id} was not declared by this engine"),
             Self::IncompatibleSignature {
                 name,
-                declared,
-                wanted,
+                declared: first,
+                wanted: now,
             } => write!(
                 f,
-                "function {name} is declared as {declared}, and now as {wanted}"
+                "function {name} is declared as {first}, and now as {now}"
             ),
             Self::IncompatibleDeclaration { name, why } => {
                 write!(f, "declaration of {name}: {why}")
@@ -222,12 +247,10 @@ impl fmt::Display for Error {
                 write!(f, "{name} is an import and cannot be defined")
             }
             Self::Signature { function, why } => write!(f, "function {function}: {why}"),
-            Self::Compile { function, source } => match source {
-                CodegenError::Verifier(errors) => {
-                    write!(f, "cannot compile function {function}:\n{errors}")
-                }
-                other => write!(f, "cannot compile function {function}: {other}"),
-            },
+            Self::Compile { function, source } => {
+                write!(f, "cannot compile function {function}:")?;
+                write_codegen(f, source)
+            }
             Self::CompilerPanic { function, message } => {
                 write!(f, "Cranelift panicked on function {function}: {message}")
             }
@@ -241,8 +264,18 @@ impl fmt::Display for Error {
                     "function {name} has no code yet: define it, then finalize"
                 )
             }
+            Self::Lowering(error) => error.fmt(f),
+            Self::Value { what, ty, why } => write!(f, "{what}, {ty}: {why}"),
             Self::Module(error) => error.fmt(f),
         }
+    }
+}
+
+/// The verifier's errors on lines of their own.
+fn write_codegen(f: &mut fmt::Formatter<'_>, error: &CodegenError) -> fmt::Result {
+    match error {
+        CodegenError::Verifier(errors) => write!(f, "\n{errors}"),
+        other => write!(f, " {other}"),
     }
 }
 
@@ -263,6 +296,7 @@ impl std::error::Error for Error {
         match self {
             Self::Memory { source, .. } => Some(source),
             Self::Compile { source, .. } => Some(source),
+            Self::Lowering(source) => Some(&**source),
             Self::Module(source) => source.source(),
             _ => None,
         }
@@ -285,6 +319,12 @@ impl From<ModuleError> for Error {
             ModuleError::InvalidImportDefinition(name) => Self::ImportDefinition { name },
             other => Self::Module(Box::new(other)),
         }
+    }
+}
+
+impl From<LowerError> for Error {
+    fn from(error: LowerError) -> Self {
+        Self::Lowering(Box::new(error))
     }
 }
 

@@ -73,10 +73,13 @@
 //! [`Engine::new`] says why not.
 
 mod arena;
+mod closure;
 mod code;
 mod compile;
 mod engine;
 mod error;
+mod interface;
+mod invoke;
 mod libcalls;
 mod library;
 mod reloc;
@@ -87,8 +90,11 @@ pub use cranelift_codegen;
 pub use cranelift_frontend;
 pub use cranelift_module;
 
+pub use closure::{Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures};
 pub use code::{Code, TypedCode};
 pub use engine::Engine;
 pub use error::{Error, MissingSymbol, Result};
+pub use interface::{CValue, CallArg, CallInterface};
+pub use invoke::{Invoker, Invokers};
 pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};

@@ -108,7 +108,7 @@ pub enum RegisterAllocator {
     SinglePass,
 }
 
-/// Which instructions may be generated. How values travel in calls does not depend on it.
+/// Which instructions may be generated. How values are passed in calls does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cpu {

@@ -17,7 +17,7 @@ use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Code, Engine, Library};
 use common::{all_settings, build_library};
 
-/// `id_N` gives its fourth argument back if all five arrived; `call_N` calls a function with them, and looks at its result
+/// `id_N` returns its fourth argument if all five are right; `call_N` calls a function with them, and looks at its result
 /// and at what it left in memory.
 const C: &str = r#"
 #include <complex.h>
@@ -215,7 +215,7 @@ fn a_wrong_type_does_not_pass() {
         let found = types.iter().find(|(name, _)| *name == wanted);
         found.unwrap().1.clone()
     };
-    // Of the same size and in as many integer registers: the pointer behind them still arrives.
+    // Of the same size and in as many integer registers: the pointer after them is still right.
     for (name, wrong) in [
         ("dl", "ld"),
         ("ld", "dl"),
@@ -234,98 +234,62 @@ fn a_wrong_type_does_not_pass() {
 }
 
 /// `snprintf`, called directly and through its address, with every class of unnamed argument.
+/// Defines `int print(char *to, const char *format, long n, double x, long double *y, int (*f)(...))`, which calls `snprintf` with them twice: by
+/// name to `to`, and by the address `f` to 100 bytes after it.
+fn define_print(engine: &mut Engine, lower: &SysVAggregateLowering) -> FuncId {
+    let snprintf = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
+    let function = lower.declare_import(engine, "snprintf", &snprintf).unwrap();
+    let params = [
+        Type::PTR,
+        Type::PTR,
+        Type::I64,
+        Type::F64,
+        Type::PTR,
+        Type::FN_PTR,
+    ];
+    let sig = FnSig::new(params, Type::I32);
+    let print = lower.declare_export(engine, "print", &sig).unwrap();
+    build(engine, lower, print.id, &sig, |engine, builder, entry| {
+        let [to, format, n, x, y, f] = [0, 1, 2, 3, 4, 5].map(|i| entry.value(builder, i).unwrap());
+        let size = builder.ins().iconst(I64, 100);
+        let mut args = [to, size, format, n, x, y, x].map(Arg::value);
+        args[5] = Arg::memory(y);
+        let unnamed = [Type::I64, Type::F64, Type::F80, Type::F64];
+        let types = unnamed.clone();
+        lower
+            .call_variadic(engine, builder, &function, types, &args, Ret::Ignore)
+            .unwrap();
+        args[0] = Arg::value(builder.ins().iadd(to, size));
+        let sig = snprintf.at_call(unnamed).unwrap();
+        let length = lower.call_sig(engine, builder, f, &sig, &args, Ret::Value);
+        let value = Arg::value(length.unwrap().value().unwrap());
+        entry.ret(engine, builder, Some(&value)).unwrap();
+    });
+    print.id
+}
+
 #[test]
 fn variadic_functions_of_c_get_all_their_arguments() {
+    type Print =
+        unsafe extern "C" fn(*mut c_char, *const c_char, i64, f64, *const u8, *const u8) -> c_int;
+    // 1.5 as x87 has it: 1.1 in binary, exponent 0.
+    let mut long_double = [0xee; 16];
+    long_double[..10].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0x3f]);
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-        let snprintf = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
-        let function = lower
-            .declare_import(&mut engine, "snprintf", &snprintf)
-            .unwrap();
-        // int print(char *to, const char *format, long n, double x, long double *y, int (*f)(...))
-        let params = [
-            Type::PTR,
-            Type::PTR,
-            Type::I64,
-            Type::F64,
-            Type::PTR,
-            Type::FN_PTR,
-        ];
-        let sig = FnSig::new(params, Type::I32);
-        let print = lower.declare_export(&mut engine, "print", &sig).unwrap();
-        build(
-            &mut engine,
-            &lower,
-            print.id,
-            &sig,
-            |engine, builder, entry| {
-                let [to, format, n, x, y, f] =
-                    [0, 1, 2, 3, 4, 5].map(|i| entry.value(builder, i).unwrap());
-                let size = builder.ins().iconst(I64, 100);
-                let args = [
-                    Arg::value(to),
-                    Arg::value(size),
-                    Arg::value(format),
-                    Arg::value(n),
-                    Arg::value(x),
-                    Arg::memory(y),
-                    Arg::value(x),
-                ];
-                let unnamed = [Type::I64, Type::F64, Type::F80, Type::F64];
-                lower
-                    .call_variadic(
-                        engine,
-                        builder,
-                        &function,
-                        unnamed.clone(),
-                        &args,
-                        Ret::Ignore,
-                    )
-                    .unwrap();
-                // Again behind it, through the address.
-                let mut args = args;
-                let behind = builder.ins().iconst(I64, 100);
-                args[0] = Arg::value(builder.ins().iadd(to, behind));
-                let sig = snprintf.at_call(unnamed).unwrap();
-                let length = lower.call_sig(engine, builder, f, &sig, &args, Ret::Value);
-                let length = length.unwrap().value().unwrap();
-                let value = Arg::value(length);
-                entry.ret(engine, builder, Some(&value)).unwrap();
-            },
-        );
+        let print = define_print(&mut engine, &lower);
         engine.finalize().unwrap();
-        type Print = unsafe extern "C" fn(
-            *mut c_char,
-            *const c_char,
-            i64,
-            f64,
-            *const u8,
-            *const u8,
-        ) -> c_int;
         // SAFETY: compiled with this signature just above.
-        let print = unsafe { engine.code(print.id).unwrap().typed::<Print>() };
+        let print = unsafe { engine.code(print).unwrap().typed::<Print>() };
         let snprintf = engine.symbol("snprintf").unwrap();
-        // 1.5 as x87 has it: 1.1 in binary, exponent 0.
-        let long_double: [u8; 16] = {
-            let mut bytes = [0xee; 16];
-            bytes[..10].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0x3f]);
-            bytes
-        };
         let mut texts: [c_char; 200] = [0x55; 200];
-        let format = c"%ld %g %Lg %g";
+        let (to, y) = (texts.as_mut_ptr(), long_double.as_ptr());
+        let format = c"%ld %g %Lg %g".as_ptr();
         // SAFETY: 200 bytes are there, two texts of less than 100; the format has the types that are passed.
         let (length, texts) = unsafe {
-            let length = print(
-                texts.as_mut_ptr(),
-                format.as_ptr(),
-                -12,
-                2.25,
-                long_double.as_ptr(),
-                snprintf,
-            );
-            let first = CStr::from_ptr(texts.as_ptr());
-            (length, [first, CStr::from_ptr(texts[100..].as_ptr())])
+            let length = print(to, format, -12, 2.25, y, snprintf);
+            (length, [to, to.add(100)].map(|text| CStr::from_ptr(text)))
         };
         assert_eq!(texts, [c"-12 2.25 1.5 2.25"; 2]);
         assert_eq!(length, 17);

@@ -1,201 +1,20 @@
-//! The places that Cranelift gives to the parameters and results of a CLIF signature, and their comparison with those of the convention.
-//! How Cranelift counts is a matter of each machine: `machine/`.
-
-use std::fmt;
+//! Where the convention has the parameters and results of a CLIF signature, compared with where Cranelift has them.
 
 use cabi::Reg;
-use smallvec::SmallVec;
 
 use crate::error::PlanError;
 use crate::machine::Machine;
-use crate::signature::{CallConv, Purpose, Signature, ValueType};
-
-/// Where Cranelift puts one parameter.
-///
-/// Offsets are bytes from the start of the argument area: at a function's entry offset 0 is the byte just above
-/// the return address. On `WindowsFastcall` the first 32 bytes are the shadow space, so no parameter is below 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClifPlace {
-    /// A register. A value narrower than the register is in its low bytes.
-    Reg(Reg),
-    /// A slot of 8 bytes, or of 16 for a 16-byte value; the value is in its low bytes.
-    Stack {
-        /// Bytes from the start of the argument area.
-        offset: u32,
-    },
-    /// The bytes of a [`StructArgument`](Purpose::StructArgument), in the argument area itself; the CLIF value is
-    /// their address (in the caller: the address they are copied from).
-    Area {
-        /// Bytes from the start of the argument area.
-        offset: u32,
-        /// Bytes.
-        size: u32,
-    },
-}
-
-/// The places of a whole signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Places {
-    /// One place for each parameter of the signature, in their order.
-    pub params: SmallVec<[ClifPlace; 8]>,
-    /// One register for each result of the signature, in their order.
-    pub results: SmallVec<[Reg; 4]>,
-    /// The register in which the function returns its [`StructReturn`](Purpose::StructReturn) parameter, where
-    /// it has one. Cranelift does this unasked when it compiles the function; a CLIF caller never sees it.
-    pub sret_echo: Option<Reg>,
-    /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space included.
-    pub stack_bytes: u32,
-}
-
-/// Cranelift's limit for the argument area, in bytes.
-pub const MAX_STACK_BYTES: u32 = 128 << 20;
-
-/// A parameter or a result of a signature, by its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Position {
-    /// `sig.params[_]`
-    Param(usize),
-    /// `sig.returns[_]`
-    Result(usize),
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Param(index) => write!(f, "parameter {index}"),
-            Self::Result(index) => write!(f, "result {index}"),
-        }
-    }
-}
-
-/// Why a signature is refused: Cranelift panics on it, or does something else with it than C does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CheckError {
-    /// A type that Cranelift does not pass in one register, or not as a C compiler does.
-    Type {
-        /// Which one.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// `uext` or `sext` on something that is not an integer: Cranelift asserts on it.
-    Extension {
-        /// Which one.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-    },
-    /// A purpose that has no meaning in C there: anything but `normal` on a result, a second `sret`, and
-    /// under `preserve_all` also `sret` and `sarg` (whose copy Cranelift would make with a `memcpy` it believes to
-    /// clobber nothing).
-    Purpose {
-        /// Which one.
-        at: Position,
-        /// Its purpose.
-        purpose: Purpose,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// `sarg` or `sret` of a type other than `i64`: its CLIF value is an address.
-    NotAnAddress {
-        /// Which one.
-        at: Position,
-        /// Its purpose.
-        purpose: Purpose,
-        /// Its type.
-        ty: ValueType,
-    },
-    /// `sarg(size)` with a size that is not a multiple of 8: Cranelift panics on it.
-    StructArgumentSize {
-        /// Which one.
-        at: Position,
-        /// Bytes.
-        size: u32,
-    },
-    /// `sret` together with results: Cranelift panics on it.
-    SretWithResults {
-        /// How many results there are.
-        results: usize,
-    },
-    /// More results of a class than the convention has registers for.
-    TooManyResults {
-        /// The first result without a register.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// An argument area beyond Cranelift's limit of [`MAX_STACK_BYTES`].
-    AreaTooLarge {
-        /// The parameter that exceeds it.
-        at: Position,
-    },
-}
-
-impl fmt::Display for CheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Type {
-                at,
-                ty: ValueType::I128,
-                ..
-            } => write!(
-                f,
-                "{at}: Cranelift does not place an `i128` as C does; split it into two `i64`"
-            ),
-            Self::Type { at, ty, call_conv } => write!(
-                f,
-                "{at}: `{ty}` does not travel in one register under `{call_conv}` on x86-64"
-            ),
-            Self::Extension { at, ty } => {
-                write!(f, "{at}: `{ty}` cannot be extended, only integers can")
-            }
-            Self::Purpose {
-                at,
-                purpose,
-                call_conv: of,
-            } => write!(
-                f,
-                "{at}: `{purpose}` has no place here in a C signature under `{of}`"
-            ),
-            Self::NotAnAddress { at, purpose, ty } => write!(
-                f,
-                "{at}: `{purpose}` is an address and must be `i64`, not `{ty}`"
-            ),
-            Self::StructArgumentSize { at, size } => {
-                write!(f, "{at}: the size of `sarg({size})` is not a multiple of 8")
-            }
-            Self::SretWithResults { results } => write!(
-                f,
-                "a signature with `sret` cannot have results, this one has {results}"
-            ),
-            Self::TooManyResults { at, ty, call_conv } => write!(
-                f,
-                "{at}: no register is left for a `{ty}` under `{call_conv}` on x86-64"
-            ),
-            Self::AreaTooLarge { at } => {
-                write!(f, "{at}: the argument area exceeds {MAX_STACK_BYTES} bytes")
-            }
-        }
-    }
-}
-
-impl std::error::Error for CheckError {}
+use crate::places::ClifPlace;
+use crate::signature::Signature;
 
 /// Where the convention has the parameters and results of a CLIF signature.
 #[derive(Default)]
 pub(crate) struct Expect {
     /// `None`: it does not matter.
     pub(crate) params: Vec<Option<ClifPlace>>,
-    pub(crate) results: Vec<Reg>,
+    pub(crate) results: Vec<Option<Reg>>,
     /// Where a function that is entered returns the pointer to its result.
-    pub(crate) sret_echo: Option<Reg>,
+    pub(crate) sret_returned_in: Option<Reg>,
     /// Bytes of the argument area that a caller must reserve.
     pub(crate) area_bytes: u64,
 }
@@ -215,32 +34,29 @@ impl Expect {
             if let Some(expected) = expected
                 && expected != found
             {
-                let (expected, found) = (format!("{expected:?}"), format!("{found:?}"));
+                let (expected, found) = (expected.to_string(), found.to_string());
                 return mismatch(format!("CLIF parameter {i}"), expected, found);
             }
         }
-        if self.results[..] != found.results[..] {
-            let (expected, found) = (
-                format!("{:?}", self.results),
-                format!("{:?}", found.results),
-            );
-            return mismatch("CLIF results".into(), expected, found);
+        for (i, (expected, found)) in self.results.iter().zip(&found.results).enumerate() {
+            if let Some(expected) = expected
+                && expected != found
+            {
+                let (expected, found) = (expected.to_string(), found.to_string());
+                return mismatch(format!("CLIF result {i}"), expected, found);
+            }
         }
-        if self.sret_echo.is_some() && self.sret_echo != found.sret_echo {
+        if let Some(expected) = self.sret_returned_in
+            && found.sret_returned_in != Some(expected)
+        {
             let what = "the returned pointer to the result".into();
-            let (expected, found) = (
-                format!("{:?}", self.sret_echo),
-                format!("{:?}", found.sret_echo),
-            );
-            return mismatch(what, expected, found);
+            let found = found.sret_returned_in.map_or("none", Reg::name);
+            return mismatch(what, expected.to_string(), found.to_string());
         }
         if self.area_bytes > u64::from(found.stack_bytes) {
             let expected = format!("{} bytes", self.area_bytes);
-            return mismatch(
-                "the argument area".into(),
-                expected,
-                format!("{}", found.stack_bytes),
-            );
+            let found = found.stack_bytes.to_string();
+            return mismatch("the argument area".into(), expected, found);
         }
         Ok(())
     }

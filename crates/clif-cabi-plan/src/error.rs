@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::check::CheckError;
+use crate::places::CheckError;
 
 /// Why no plan could be made.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,8 @@ pub enum PlanError {
     Unsupported {
         /// The type or signature.
         what: String,
-        /// Why not.
-        why: &'static str,
+        /// Which kind of thing is not lowered.
+        why: NotLowered,
         /// The target.
         target: String,
     },
@@ -45,12 +45,66 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    pub(crate) fn unsupported(what: String, why: &'static str, target: &cabi::Target) -> Self {
+    pub(crate) fn unsupported(what: String, why: NotLowered, target: &cabi::Target) -> Self {
         Self::Unsupported {
             what,
             why,
             target: target.name().to_string(),
         }
+    }
+}
+
+/// What is not lowered, though the convention says where it goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum NotLowered {
+    /// An argument on the stack that is aligned to more than 16 bytes.
+    OverAligned,
+    /// A vector of more than 16 bytes in one register.
+    WideVector,
+    /// A result in more than two vector registers.
+    ManyVectorResults,
+    /// A variadic function, seen from inside, of a convention without the `va_list` of System V.
+    VaList,
+    /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
+    VaArg(&'static str),
+    /// A static chain where all registers of parameters are in use.
+    StaticChain,
+    /// An argument by reference to a copy.
+    ByReference,
+    /// The shadow space of Win64.
+    ShadowSpace,
+    /// What only a user's own convention asks for: other stacks, parts, lanes, gaps. In words.
+    Convention(&'static str),
+}
+
+impl NotLowered {
+    /// Its words in messages.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::OverAligned => "arguments aligned to more than 16 bytes are not lowered yet",
+            Self::WideVector => "vectors wider than 16 bytes are not lowered yet",
+            Self::ManyVectorResults => {
+                "results in more than two vector registers are not lowered yet"
+            }
+            Self::VaList => {
+                "the definition of a variadic function is lowered for the va_list of System V only"
+            }
+            Self::VaArg(why) => why,
+            Self::StaticChain => {
+                "a static chain beside arguments in all registers is not lowered yet"
+            }
+            Self::ByReference => "arguments by reference to a copy are not lowered yet",
+            Self::ShadowSpace => "shadow space is not lowered yet",
+            Self::Convention(why) => why,
+        }
+    }
+}
+
+impl fmt::Display for NotLowered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.why())
     }
 }
 

@@ -25,14 +25,20 @@ mod check;
 mod error;
 mod machine;
 mod parts;
+mod places;
 mod plan;
 mod signature;
+mod solve;
 
-pub use check::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
-pub use error::PlanError;
-pub use machine::{Machine, Reloc, RelocKind, Stub, StubCode};
+pub use error::{NotLowered, PlanError};
+pub use machine::{Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
 pub use parts::{ClifPart, ClifParts, value_type};
-pub use plan::{Arrival, CallPlan, EntryPlan, IndirectCall, Passing, ResultPlan, Slot};
+pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
+pub use plan::{
+    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, ParamIndexes, Passing,
+    ResultPlan, SavedRegister, SignaturePlan, Slot, VaArgPlan, VaListField, VaPart, VaPlace,
+    VaRegisters, VariadicEntry,
+};
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 
 pub use cabi;

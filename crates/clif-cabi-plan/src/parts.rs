@@ -1,8 +1,9 @@
 //! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
-use cabi::{Class, Kind, Loc, PartType, Place, PlacedPart, Scalar};
+use cabi::{Bank, Kind, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::SmallVec;
 
+use crate::error::NotLowered;
 use crate::signature::{Extension, Param, ValueType};
 
 /// The integer a word of the argument area is passed as.
@@ -30,6 +31,25 @@ impl ClifPart {
             size,
             ty: WORD,
             extension: Extension::None,
+        }
+    }
+
+    /// The same bytes as a type that is passed in registers of `bank`, where there is one of their size.
+    pub(crate) fn in_bank(self, bank: Bank) -> Self {
+        let ty = match (self.ty, bank) {
+            (ValueType::F16, Bank::Int) => ValueType::I16,
+            (ValueType::F32, Bank::Int) => ValueType::I32,
+            (ValueType::F64, Bank::Int) => ValueType::I64,
+            (ValueType::I16, Bank::Vector) => ValueType::F16,
+            (ValueType::I32, Bank::Vector) => ValueType::F32,
+            (ValueType::I64, Bank::Vector) => ValueType::F64,
+            _ => return self,
+        };
+        let extension = Extension::None;
+        Self {
+            ty,
+            extension,
+            ..self
         }
     }
 
@@ -120,13 +140,29 @@ pub(crate) fn parts_of(ty: &cabi::Type, place: &Place) -> ClifParts {
     }
 }
 
-/// The parts in the locations of `parts`.
+/// The parts in the locations of `parts`, one for each register: a part that is in two registers is two of them.
 pub(crate) fn placed_parts(ty: &cabi::Type, parts: &[PlacedPart]) -> ClifParts {
     let whole = value_type(ty).filter(|_| parts.len() == 1);
-    parts
-        .iter()
-        .map(|placed| part(&placed.part, whole))
-        .collect()
+    let in_registers = |placed: &PlacedPart| {
+        let part = part(&placed.part, whole);
+        let regs = registers(placed.loc).into_iter();
+        regs.map(move |reg| part.in_bank(reg.bank()))
+    };
+    parts.iter().flat_map(in_registers).collect()
+}
+
+/// The part of a value that has no place yet.
+pub(crate) fn unplaced(part: &cabi::Part) -> ClifPart {
+    self::part(part, None).in_bank(part.bank)
+}
+
+/// The registers of one location.
+pub(crate) fn registers(loc: Loc) -> SmallVec<[Reg; 2]> {
+    match loc {
+        Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
+        Loc::Both(&[first, second]) => SmallVec::from_slice(&[first, second]),
+        _ => SmallVec::new(),
+    }
 }
 
 fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
@@ -176,16 +212,15 @@ fn words(size: u64, ty: &cabi::Type) -> ClifParts {
 }
 
 /// The words of `n` x87 values: the mantissa, then sign and exponent.
-pub(crate) fn x87_parts(n: u32) -> ClifParts {
-    (0..n)
+pub(crate) fn x87_parts(n: u8) -> ClifParts {
+    (0..u32::from(n))
         .flat_map(|i| [ClifPart::word(16 * i, 8), ClifPart::word(16 * i + 8, 2)])
         .collect()
 }
 
 /// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.
-pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
+pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
     let cabi::Part {
-        class,
         ty,
         size,
         extension,
@@ -196,16 +231,14 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
         PartType::V128 => size == ty.bytes(),
         _ => (1..=ty.bytes()).contains(&size),
     };
-    match (class, ty, placed.loc) {
-        (_, PartType::V256 | PartType::V512, _) => {
-            Some("vectors wider than 16 bytes are not lowered yet")
-        }
-        (Class::Memory, ..) => Some("a part without class"),
-        _ if !holds => Some("a part of another size than its type"),
+    let why = match (ty, placed.loc) {
+        (PartType::V256 | PartType::V512, _) => return Some(NotLowered::WideVector),
+        _ if !holds => "a part of another size than its type",
         _ if extension != cabi::Extension::None && size != ty.bytes() => {
-            Some("a widened part is not lowered")
+            "a widened part is not lowered"
         }
-        (_, _, Loc::Reg(_)) => None,
-        _ => Some("only places in registers are lowered"),
-    }
+        (_, Loc::Reg(_) | Loc::Both(..)) => return None,
+        _ => "only places in registers are lowered",
+    };
+    Some(NotLowered::Convention(why))
 }

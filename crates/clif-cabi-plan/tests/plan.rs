@@ -8,9 +8,11 @@
 
 use std::path::Path;
 
-use cabi::{FnSig, RecordBuilder, Target, Type};
+use cabi::convention::{PartType, Rule, Rules};
+use cabi::{Convention, FnSig, RecordBuilder, Target, Type, X86_64_SYSV, x86_64};
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, Machine, Passing, PlanError, ResultPlan, Slot, Stub,
+    Arrival, CallPlan, EntryPlan, Machine, NotLowered, Passing, PlanError, ResultPlan, Slot, Step,
+    Stub,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -36,6 +38,214 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
     assert_eq!(plan.slots, slots.concat());
 }
 
+const fn convention(name: &'static str, args: &'static [Rule]) -> Convention {
+    Convention {
+        name,
+        rules: Rules {
+            args,
+            results: &[Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX])],
+            ..X86_64_SYSV.rules
+        },
+        ..X86_64_SYSV
+    }
+}
+
+/// rsi before rdi, and rdx skipped.
+static PERMUTED: Convention = convention(
+    "permuted",
+    &[
+        Rule::IfType(
+            &[PartType::I64],
+            &Rule::AssignToReg(&[x86_64::RSI, x86_64::RDI, x86_64::RCX]),
+        ),
+        Rule::IfType(&[PartType::F64], &Rule::AssignToReg(&[x86_64::XMM1])),
+        Rule::PassByVal { size: 8, align: 8 },
+    ],
+);
+/// A float in a register of each class.
+static BOTH: Convention = convention(
+    "both",
+    &[Rule::AssignToBoth(&[[x86_64::XMM0, x86_64::RDX]])],
+);
+
+/// What goes into each CLIF parameter of a call: `argument.part`, `_` for padding, `sret`, `block`.
+fn contents(plan: &CallPlan) -> String {
+    let slot = |slot: &Slot| match slot {
+        Slot::Sret => "sret".to_string(),
+        Slot::Part { arg, part } => format!("{arg}.{part}"),
+        Slot::Padding => "_".to_string(),
+        Slot::Block { arg } => format!("block {arg}"),
+        Slot::Lane { arg, lane } => format!("lane {arg}.{lane}"),
+    };
+    let slots: Vec<String> = plan.slots.iter().map(slot).collect();
+    slots.join(" ")
+}
+
+/// Cranelift's order for calls and entries, whatever the order of the convention: `(convention, parameters, CLIF parameters of a call, what is in
+/// them, CLIF parameters of an entry)`.
+#[test]
+fn parameters_are_in_cranelifts_order() {
+    let long = || Type::I64;
+    let cases = [
+        (
+            &PERMUTED,
+            vec![long(), long(), long()],
+            "i64, i64, i64, i64",
+            "1.0 0.0 _ 2.0",
+            "i64, i64, i64, i64",
+        ),
+        (
+            &PERMUTED,
+            vec![long(), Type::F64],
+            "i64, i64, f64, f64",
+            "_ 0.0 _ 1.0",
+            "i64, i64, f64, f64",
+        ),
+        (
+            &PERMUTED,
+            vec![words(2), words(2)],
+            "i64, i64, i64, i64, i64, i64, i64, i64",
+            "0.1 0.0 _ _ _ _ 1.0 1.1",
+            "i64, i64, i64 sarg(16)",
+        ),
+        // One part is two CLIF parameters.
+        (
+            &BOTH,
+            vec![Type::F64],
+            "f64, i64, i64, i64",
+            "0.0 _ _ 0.1",
+            "f64, i64, i64, i64",
+        ),
+        // A value without parts in registers is one for each word, or one for all, the whole argument area at an entry.
+        (
+            &X86_64_SYSV_NAMED,
+            vec![Type::F80],
+            "i64, i64, i64, i64, i64, i64, i64, i64",
+            "_ _ _ _ _ _ 0.0 0.1",
+            "i64 sarg(16)",
+        ),
+        (
+            &X86_64_SYSV_NAMED,
+            vec![words(9)],
+            "i64 sarg(72)",
+            "block 0",
+            "i64 sarg(72)",
+        ),
+        // Two parts are two, two eightbytes of one vector are one.
+        (
+            &X86_64_SYSV_NAMED,
+            vec![Type::I128, Type::vector(&Type::F32, 4).unwrap()],
+            "i64, i64, f32x4",
+            "0.0 0.1 1.0",
+            "i64, i64, f32x4",
+        ),
+    ];
+    for (convention, params, call, slots, entry) in cases {
+        let sig = FnSig::new(params, Type::VOID).convention(convention);
+        let plan = CallPlan::new(&sig, &LINUX).unwrap();
+        let expected = (format!("({call}) system_v"), slots.to_string());
+        assert_eq!((plan.signature.to_string(), contents(&plan)), expected);
+        let plan = EntryPlan::new(&sig, &LINUX).unwrap();
+        assert_eq!(plan.signature.to_string(), format!("({entry}) system_v"));
+    }
+}
+
+static X86_64_SYSV_NAMED: Convention = X86_64_SYSV;
+
+/// A register of results that is skipped has a padding result.
+#[test]
+fn results_are_in_cranelifts_order() {
+    for (result, returns, own) in [
+        (Type::I64, "i64, i64", &[1][..]),
+        (words(2), "i64, i64", &[1, 0]),
+    ] {
+        let sig = FnSig::new([], result).convention(&PERMUTED);
+        let call = CallPlan::new(&sig, &LINUX).unwrap();
+        let entry = EntryPlan::new(&sig, &LINUX).unwrap();
+        for plan in [&call.plan, &entry.plan] {
+            let text = plan.signature.to_string();
+            assert_eq!(text, format!("() -> {returns} system_v"));
+            let ResultPlan::Parts { results, .. } = &plan.result else {
+                panic!("{:?}", plan.result);
+            };
+            assert_eq!(results[..], *own);
+        }
+    }
+}
+
+/// A register that Cranelift never gives to a parameter.
+#[test]
+fn what_cranelift_cannot_place_is_refused() {
+    static R10: Convention = convention("r10", &[Rule::AssignToReg(&[x86_64::R10])]);
+    static R11: Convention = convention("r11", &[Rule::AssignToReg(&[x86_64::R11])]);
+    // A word in r10 is a static chain, which a stub moves; anything else there is not.
+    for (ty, convention) in [(Type::I64, &R11), (Type::I32, &R10)] {
+        let sig = FnSig::new([ty], Type::VOID).convention(convention);
+        let errors = [
+            CallPlan::new(&sig, &LINUX).unwrap_err(),
+            EntryPlan::new(&sig, &LINUX).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, PlanError::Mismatch { .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_static_chain_is_moved_by_a_stub() {
+    // In the next free register of parameters, in a vector register, nowhere.
+    let ints = |n| FnSig::new(vec![Type::I64; n], Type::VOID).static_chain();
+    for (sig, call, entry, steps) in [
+        (
+            ints(0),
+            "i64, i64, i64, i64, i64, i64, i64",
+            "i64",
+            Some([Step::ChainToInt(0), Step::Jump(9)]),
+        ),
+        (
+            ints(2),
+            "i64, i64, i64, i64, i64, i64, i64",
+            "i64, i64, i64",
+            Some([Step::ChainToInt(2), Step::Jump(9)]),
+        ),
+        (
+            ints(6),
+            "i64, i64, i64, i64, i64, i64, i64",
+            "i64, i64, i64, i64, i64, i64, f64",
+            Some([Step::ChainToVector(0), Step::Jump(9)]),
+        ),
+    ] {
+        let plan = CallPlan::new(&sig, &LINUX).unwrap();
+        assert_eq!(plan.signature.to_string(), format!("({call}) system_v"));
+        let area = 0;
+        let steps_of_call = [Step::LoadChain(area), Step::JumpAfter(area + 8)];
+        assert_eq!(plan.indirect_stub().unwrap().steps(), steps_of_call);
+        // Not on a way through a PLT, which may change r10.
+        assert_eq!(plan.direct_stub(9), None);
+        let plan = EntryPlan::new(&sig, &LINUX).unwrap();
+        assert_eq!(plan.signature.to_string(), format!("({entry}) system_v"));
+        let stub = plan.entry_stub(9);
+        assert_eq!(
+            stub.as_ref().map(Stub::steps),
+            steps.as_ref().map(|steps| &steps[..])
+        );
+    }
+    let params = vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
+    let sig = FnSig::new(params, Type::VOID).static_chain();
+    assert!(CallPlan::new(&sig, &LINUX).is_ok());
+    let refused = EntryPlan::new(&sig, &LINUX).unwrap_err();
+    let PlanError::Unsupported { why, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(why, NotLowered::StaticChain);
+    assert_eq!(
+        EntryPlan::new(&FnSig::new([], Type::VOID), &LINUX)
+            .unwrap()
+            .entry_stub(9),
+        None
+    );
+}
+
 #[test]
 fn a_large_object_is_copied_by_cranelift() {
     let sig = FnSig::new([words(9)], words(9));
@@ -56,16 +266,24 @@ fn a_large_object_is_copied_by_cranelift() {
 fn stubs_are_named() {
     let printf = FnSig::new([Type::PTR], Type::F80).variadic();
     let plan = CallPlan::new(&printf.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
-    let (n_sse, area) = (1, 0);
-    let direct = Stub::VariadicDirect { n_sse, callee: 3 };
-    assert_eq!(plan.direct_stub(3), Some(direct));
-    let indirect = Stub::VariadicIndirect { n_sse, area };
-    assert_eq!(plan.indirect_stub(), Some(indirect));
-    assert_eq!(plan.indirect.unwrap().padding, 5);
-    let ResultPlan::Stub { pop, push, .. } = plan.result else {
+    let direct = plan.direct_stub(3).unwrap();
+    assert_eq!(direct.steps(), [Step::SetAl(1), Step::Jump(3)]);
+    let indirect = plan.indirect_stub().unwrap();
+    assert_eq!(indirect.steps(), [Step::SetAl(1), Step::JumpAfter(0)]);
+    assert_eq!(plan.indirect.as_ref().unwrap().padding, 5);
+    let ResultPlan::Stub { pop, push, .. } = &plan.result else {
         panic!("{:?}", plan.result);
     };
-    assert_eq!((pop, push), (Stub::PopX87, Stub::PushX87));
+    assert_eq!(pop.steps(), [Step::Pop(1), Step::Return]);
+    assert_eq!(push.steps(), [Step::Push(1), Step::Return]);
+    let names = [direct, indirect, *pop, *push].map(|stub| stub.name());
+    let expected = [
+        "__clif_cabi_al1_jump3",
+        "__clif_cabi_al1_jumpafter0",
+        "__clif_cabi_pop_ret",
+        "__clif_cabi_push_ret",
+    ];
+    assert_eq!(names, expected);
 
     let plain = CallPlan::new(&FnSig::new([Type::PTR], Type::I32), &LINUX).unwrap();
     assert_eq!(plain.direct_stub(3), None);
@@ -82,6 +300,27 @@ fn other_targets_are_refused() {
     let arm = "aarch64-unknown-linux-gnu: calls on AArch64 are not lowered yet";
     assert_eq!(refused("aarch64-unknown-linux-gnu"), arm);
     assert!(Machine::of(&target("x86_64-apple-darwin")).is_ok());
+}
+
+/// A machine is a folder: this one is named in `machine/` and by one line there, and by no other file.
+#[test]
+fn a_second_machine_is_a_folder() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut naming = Vec::new();
+    let mut folders = vec![src.clone()];
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path).unwrap().contains("aarch64") {
+                naming.push(path.strip_prefix(&src).unwrap().to_path_buf());
+            }
+        }
+    }
+    naming.sort();
+    let expected = ["machine/aarch64/mod.rs", "machine/mod.rs"];
+    assert_eq!(naming, expected.map(std::path::PathBuf::from));
 }
 
 fn target(name: &str) -> Target {
@@ -102,7 +341,7 @@ fn only_machines_name_registers_and_conventions() {
             }
             let text = std::fs::read_to_string(&path).unwrap();
             searched += 1;
-            for word in ["Reg::R", "Reg::X", "Reg::S", "CallConv::", "SYSV"] {
+            for word in ["x86_64::R", "x86_64::X", "x86_64::S", "CallConv::", "SYSV"] {
                 assert!(!text.contains(word), "{}: {word}", path.display());
             }
         }
@@ -111,5 +350,5 @@ fn only_machines_name_registers_and_conventions() {
     // It would be found.
     let machine = src.join("machine/x86_64/counting.rs");
     let text = std::fs::read_to_string(machine).unwrap();
-    assert!(text.contains("Reg::R") && text.contains("CallConv::"));
+    assert!(text.contains("x86_64::R") && text.contains("CallConv::"));
 }

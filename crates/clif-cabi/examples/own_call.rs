@@ -15,7 +15,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Module, default_libcall_names};
-use clif_cabi::{Arg, Bridges, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, Ret, Stubs, SysVAggregateLowering};
 use cranelift_jit::{JITBuilder, JITModule};
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +52,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (returned, thrown) = (builder.create_block(), builder.create_block());
     let signature = builder.import_signature(plan.signature().clone());
-    let callee = Bridges::function(&mut module, may_throw.id, signature, builder.func)?;
+    let callee = Stubs::function(&mut module, may_throw.id, signature, builder.func)?;
     let results = plan.signature().returns.clone();
     let args: Vec<BlockArg> = (0..)
         .zip(&results)

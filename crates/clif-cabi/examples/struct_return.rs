@@ -52,11 +52,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .copied()
         .map(Arg::value)
         .collect();
-    let result = lower.call(&mut module, &mut builder, &ldiv, &args, Ret::Pieces)?;
-    let Returned::Pieces(pieces) = result else {
-        return Err("ldiv_t has two pieces".into());
+    let result = lower.call(&mut module, &mut builder, &ldiv, &args, Ret::Parts)?;
+    let Returned::Parts(parts) = result else {
+        return Err("ldiv_t has two parts".into());
     };
-    let sum = builder.ins().iadd(pieces[0], pieces[1]);
+    let sum = builder.ins().iadd(parts[0], parts[1]);
     builder.ins().return_(&[sum]);
     builder.finalize(module.target_config());
     println!("{func}");

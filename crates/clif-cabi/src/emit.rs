@@ -1,6 +1,7 @@
 //! Emits calls, entries and returns: what the plans say, as CLIF.
 
 mod call;
+mod callable;
 pub(crate) mod check;
 mod convert;
 mod entry;
@@ -8,14 +9,25 @@ mod forms;
 mod lanes;
 mod memory;
 mod ret;
+pub(crate) mod variadic;
 
 pub(crate) use call::CallSite;
 
+pub use callable::{Callable, Code};
 pub use entry::Entry;
-pub use forms::{Arg, Callable, Callee, Code, Ret, Returned};
+pub use forms::{Arg, Callee, Ret, Returned};
 
-use cranelift_codegen::ir::Value;
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 /// A few CLIF values.
 pub type Values = SmallVec<[Value; 4]>;
+
+/// A value for what only keeps a register from being used: `ty` is the type of a padding argument, `i64` or `f64`.
+fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
+    match ty {
+        types::F64 => builder.ins().f64const(0.0),
+        ty => builder.ins().iconst(ty, 0),
+    }
+}

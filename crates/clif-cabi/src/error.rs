@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cabi::FnSig;
+pub use clif_cabi_plan::NotLowered;
 use clif_cabi_plan::PlanError;
 use cranelift_codegen::ir;
 use cranelift_module::ModuleError;
@@ -15,7 +16,7 @@ use crate::replay::ReplayError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LowerError {
-    /// What was refused is about this function.
+    /// The refusal, and the function it is about.
     In {
         /// Its name where it is known, and its C signature.
         function: String,
@@ -40,12 +41,12 @@ pub enum LowerError {
         /// The target and what is wrong.
         why: String,
     },
-    /// What the convention says cannot be lowered yet; [`LowerError::not_lowered`] says of which kind it is.
+    /// What the convention says cannot be lowered yet.
     Unsupported {
         /// The type or signature.
         what: String,
-        /// Why not.
-        why: &'static str,
+        /// Which kind of thing is not lowered.
+        why: NotLowered,
         /// The target.
         target: String,
     },
@@ -60,7 +61,7 @@ pub enum LowerError {
         /// Where Cranelift has it.
         found: String,
     },
-    /// Not as many arguments as the signature has.
+    /// The call has another number of arguments than the signature.
     ArgumentCount {
         /// Of the signature.
         expected: usize,
@@ -80,7 +81,7 @@ pub enum LowerError {
         what: String,
         /// The C type.
         ty: String,
-        /// What would do.
+        /// What would be right.
         expected: String,
         /// What was given.
         found: String,
@@ -99,8 +100,8 @@ pub enum LowerError {
     },
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
-    /// The bridges cannot do this.
-    Bridge {
+    /// The stubs cannot do this.
+    Stub {
         /// What was asked of them.
         why: &'static str,
     },
@@ -126,16 +127,16 @@ impl LowerError {
     /// let isa = isa::lookup_by_name("x86_64-linux-gnu").unwrap();
     /// let flags = settings::Flags::new(settings::builder());
     /// let isa = isa.finish(flags).unwrap();
-    /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
-    /// let error = Lowering::new(&*isa).unwrap().entry_plan(&printf).unwrap_err();
-    /// assert_eq!(error.not_lowered(), Some(NotLowered::VariadicDefinition));
-    /// let why = error.not_lowered().and_then(NotLowered::why);
-    /// assert_eq!(why, Some("the definition of a variadic function is not lowered yet"));
+    /// let callback = FnSig::new([Type::PTR], Type::I32).convention(&cabi::X86_64_WIN64);
+    /// let error = Lowering::new(&*isa).unwrap().entry_plan(&callback).unwrap_err();
+    /// assert_eq!(error.not_lowered(), Some(NotLowered::ShadowSpace));
+    /// let why = error.not_lowered().map(NotLowered::why);
+    /// assert_eq!(why, Some("shadow space is not lowered yet"));
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {
         match self.cause() {
-            Self::Unsupported { why, .. } => Some(NotLowered::of(why)),
+            Self::Unsupported { why, .. } => Some(*why),
             _ => None,
         }
     }
@@ -168,64 +169,6 @@ impl LowerError {
             expected,
             found,
         }
-    }
-}
-
-/// What is not lowered, though the convention says where it goes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum NotLowered {
-    /// An argument on the stack that is aligned to more than 16 bytes.
-    OverAligned,
-    /// A vector of more than 16 bytes in one register.
-    WideVector,
-    /// A result in more than two vector registers.
-    ManyVectorResults,
-    /// The definition of a variadic function.
-    VariadicDefinition,
-    /// A static chain.
-    StaticChain,
-    /// An argument by reference to a copy.
-    ByReference,
-    /// The shadow space of Win64.
-    ShadowSpace,
-    /// What only a user's own convention asks for: other stacks, parts, lanes, gaps.
-    Convention,
-}
-
-impl NotLowered {
-    /// All with words of their own.
-    const ALL: [Self; 7] = [
-        Self::OverAligned,
-        Self::WideVector,
-        Self::ManyVectorResults,
-        Self::VariadicDefinition,
-        Self::StaticChain,
-        Self::ByReference,
-        Self::ShadowSpace,
-    ];
-
-    /// The kind of a refusal in these words. Other words than these are about what only a user's own convention asks for.
-    fn of(why: &str) -> Self {
-        let own = Self::ALL.into_iter().find(|kind| kind.why() == Some(why));
-        own.unwrap_or(Self::Convention)
-    }
-
-    /// Its words in messages, where they are always the same.
-    #[must_use]
-    pub fn why(self) -> Option<&'static str> {
-        Some(match self {
-            Self::OverAligned => "arguments aligned to more than 16 bytes are not lowered yet",
-            Self::WideVector => "vectors wider than 16 bytes are not lowered yet",
-            Self::ManyVectorResults => {
-                "results in more than two vector registers are not lowered yet"
-            }
-            Self::VariadicDefinition => "the definition of a variadic function is not lowered yet",
-            Self::StaticChain => "a static chain is not lowered yet",
-            Self::ByReference => "arguments by reference to a copy are not lowered yet",
-            Self::ShadowSpace => "shadow space is not lowered yet",
-            Self::Convention => return None,
-        })
     }
 }
 
@@ -285,7 +228,7 @@ impl fmt::Display for LowerError {
             }
             Self::Function { why } => write!(f, "the function being built: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
-            Self::Bridge { why } => f.write_str(why),
+            Self::Stub { why } => f.write_str(why),
         }
     }
 }
@@ -332,7 +275,7 @@ impl From<PlanError> for LowerError {
                 expected,
                 found,
             },
-            PlanError::Stub { why } => Self::Bridge { why },
+            PlanError::Stub { why } => Self::Stub { why },
             // It is not of this target, or of a kind this release does not know.
             error => Self::Isa {
                 why: error.to_string(),

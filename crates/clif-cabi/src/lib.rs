@@ -6,29 +6,29 @@
 //! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
 //! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the values in and the values out, for a front end
 //!    that issues its own `call`, `call_indirect` or `try_call`.
-//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the door.
+//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the entry point.
 //!
-//! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Bridge`].
-//! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each piece where C has it.
+//! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Stub`].
+//! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each part where C has it.
 //! Plans, check and stubs come from [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
 #![forbid(unsafe_code)]
 
-mod bridge;
+mod clif_types;
 mod emit;
 mod error;
 mod lowering;
-mod pieces;
+mod parts;
 mod plan;
 pub mod replay;
+mod stubs;
 mod sysv;
-mod words;
 
-pub use bridge::{Bridge, BridgeCode, Bridges};
 pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
 pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering};
-pub use pieces::{Piece, Pieces, value_type};
-pub use plan::{CallPlan, EntryPlan};
+pub use parts::{Part, Parts, value_type};
+pub use plan::{CallPlan, EntryPlan, Planned};
+pub use stubs::{Step, Stub, StubCode, Stubs};
 pub use sysv::SysVAggregateLowering;
 
 pub use cabi;

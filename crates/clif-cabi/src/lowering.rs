@@ -1,4 +1,7 @@
-//! [`Lowering`]: signatures in, plans out, cached; and the door to emitting calls, entries and returns.
+//! [`Lowering`]: signatures in, plans out, cached; and calls, entries and returns.
+
+mod declare;
+mod variadic;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,37 +9,17 @@ use std::sync::{Arc, RwLock};
 
 use cabi::{FnSig, Target};
 use clif_cabi_plan::Machine;
-use cranelift_codegen::ir::{Block, Signature, Value};
+use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
 use smallvec::SmallVec;
 
-use crate::bridge::Bridges;
 use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan};
+use crate::stubs::Stubs;
 
-/// A function of a module together with its C signature.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Function {
-    /// Its id in the module.
-    pub id: FuncId,
-    /// Its name, for messages.
-    pub name: String,
-    /// Its C signature.
-    pub sig: FnSig,
-}
-
-impl Function {
-    /// A function that was declared by other means than [`Lowering::declare_import`] and [`Lowering::declare_export`].
-    #[must_use]
-    pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
-        let name = name.to_string();
-        Self { id, name, sig }
-    }
-}
+pub use declare::Function;
 
 /// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature.
 pub struct Lowering {
@@ -78,7 +61,7 @@ impl Lowering {
         }
         if isa.flags().enable_multi_ret_implicit_sret() {
             return refuse(
-                "the setting enable_multi_ret_implicit_sret makes results travel as C has none",
+                "the setting enable_multi_ret_implicit_sret returns results as no C function does",
             );
         }
         let config = isa.frontend_config();
@@ -113,120 +96,29 @@ impl Lowering {
         cached(&self.entries, sig, || EntryPlan::new(sig, &self.target))
     }
 
-    /// Declares a function that is defined elsewhere.
-    ///
-    /// # Errors
-    /// [`LowerError`] for a signature that cannot be lowered, or that the module refuses.
-    pub fn declare_import(
-        &self,
-        module: &mut dyn Module,
-        name: &str,
-        sig: &FnSig,
-    ) -> Result<Function, LowerError> {
-        let plan = self.call_plan(sig).map_err(|e| e.of(Some(name), sig))?;
-        // Calls bring their own signature along; the declared one only has to be the same each time.
-        self.declare(module, name, sig, (Linkage::Import, plan.signature()))
-    }
-
-    /// Declares a function that this module defines and others may call.
-    ///
-    /// # Errors
-    /// [`LowerError`] for a signature that cannot be lowered, or that the module refuses.
-    pub fn declare_export(
-        &self,
-        module: &mut dyn Module,
-        name: &str,
-        sig: &FnSig,
-    ) -> Result<Function, LowerError> {
-        let plan = self.entry_plan(sig).map_err(|e| e.of(Some(name), sig))?;
-        self.declare(module, name, sig, (Linkage::Export, plan.signature()))
-    }
-
-    fn declare(
-        &self,
-        module: &mut dyn Module,
-        name: &str,
-        sig: &FnSig,
-        (linkage, signature): (Linkage, &Signature),
-    ) -> Result<Function, LowerError> {
-        match module.declare_function(name, linkage, signature) {
-            Ok(id) => {
-                let mut declared = self.declared.write().unwrap_or_else(|e| e.into_inner());
-                declared.entry(name.to_string()).or_insert(sig.clone());
-                Ok(Function::new(id, name, sig.clone()))
-            }
-            Err(error) => {
-                // Not by the kind of error: modules other than Cranelift's have their own.
-                let declarations = module.declarations();
-                let first = match declarations.get_name(name) {
-                    Some(FuncOrDataId::Func(id)) => {
-                        Some(&declarations.get_function_decl(id).signature)
-                    }
-                    _ => None,
-                };
-                match first.filter(|first| *first != signature) {
-                    Some(first) => Err(self.redeclared(name, sig, first)),
-                    None => Err(LowerError::from(error).of(Some(name), sig)),
-                }
-            }
-        }
-    }
-
-    /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
-    fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
-        let declared = self.declared.read().unwrap_or_else(|e| e.into_inner());
-        // It may have been declared in another module, or not by this lowering.
-        let known = declared.get(name).filter(|known| {
-            let call = self.call_plan(known);
-            let entry = self.entry_plan(known);
-            call.is_ok_and(|plan| plan.signature() == first)
-                || entry.is_ok_and(|plan| plan.signature() == first)
-        });
-        let (first, now) = match known {
-            Some(known) => (known.to_string(), sig.to_string()),
-            None => (format!("`{first}` in CLIF"), sig.to_string()),
-        };
-        let hint = match known {
-            Some(known) if known == sig => {
-                "a function that the module both calls and defines is declared once, by `declare_export`"
-            }
-            Some(_) if first == now => {
-                "they differ in the layout of a type, the policy, the vector level or flags"
-            }
-            _ => "",
-        };
-        let name = name.to_string();
-        LowerError::Redeclared {
-            name,
-            first,
-            now,
-            hint,
-        }
-    }
-
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
     ///
-    /// Arguments and result are in the form the caller has or wants them. Behind a call of a noreturn function there is a trap: the
+    /// Arguments and result are in the form the caller has or wants them. After a call of a noreturn function there is a trap: the
     /// block is ended. No instruction is emitted if anything is refused.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature.
     pub fn call_sig(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         callee: impl Into<Callee>,
         sig: &FnSig,
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.emit_call(bridges, builder, callee.into(), sig, args, ret)
+        self.emit_call(stubs, builder, callee.into(), sig, args, ret)
             .map_err(|error| error.of(None, sig))
     }
 
     fn emit_call(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         callee: Callee,
         sig: &FnSig,
@@ -234,7 +126,7 @@ impl Lowering {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let plan = &self.call_plan(sig)?;
-        CallSite { plan, builder }.emit(bridges, callee, args, ret)
+        CallSite { plan, builder }.emit(stubs, callee, args, ret)
     }
 
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
@@ -243,18 +135,18 @@ impl Lowering {
     /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic function has named ones.
     pub fn call(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         function: &Function,
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let Function { id, name, sig } = function;
-        self.emit_call(bridges, builder, (*id).into(), sig, args, ret)
+        self.emit_call(stubs, builder, (*id).into(), sig, args, ret)
             .map_err(|error| error.of(Some(name), sig))
     }
 
-    /// Emits a call of the variadic `function` with arguments behind the named ones, of the types `unnamed`. The default argument
+    /// Emits a call of the variadic `function` with arguments after the named ones, of the types `unnamed`. The default argument
     /// promotions are the caller's to apply to the values: a `float` is given as a `double`, a `char` as an `int`. So an object of such a type
     /// in memory is refused.
     ///
@@ -262,7 +154,7 @@ impl Lowering {
     /// As [`Lowering::call_sig`].
     pub fn call_variadic(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         function: &Function,
         unnamed: impl IntoIterator<Item = cabi::Type>,
@@ -271,7 +163,7 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         let Function { id, name, sig } = function;
         let call = at_call(sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
-        self.emit_call(bridges, builder, (*id).into(), &call, args, ret)
+        self.emit_call(stubs, builder, (*id).into(), &call, args, ret)
             .map_err(|error| error.of(Some(name), &call))
     }
 
@@ -292,8 +184,8 @@ impl Lowering {
             .map_err(|error| error.of(None, plan.sig()))
     }
 
-    /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. Every way to call has it:
-    /// [`Callable::call`], or an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`].
+    /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. It is called by
+    /// [`Callable::call`], or by an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`].
     ///
     /// # Example: a variadic function through a pointer, with an instruction of one's own
     /// ```
@@ -332,50 +224,50 @@ impl Lowering {
     /// ```
     ///
     /// # Errors
-    /// [`LowerError`] for a callee that `builder`'s function or the module has not.
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
     pub fn callee(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         plan: &CallPlan,
         callee: impl Into<Callee>,
     ) -> Result<Callable, LowerError> {
         CallSite { plan, builder }
-            .callee(bridges, callee.into())
+            .callee(stubs, callee.into())
             .map_err(|error| error.of(None, plan.sig()))
     }
 
-    /// The result of such a call, from the values it returned; behind one that never returns, a trap. It belongs right behind the call: a
-    /// result on the x87 stack must be taken off before anything else is called.
+    /// The result of such a call, from the values it returned; after one that never returns, a trap. Nothing may be emitted between the call and
+    /// this: a result on the x87 stack must be popped before anything else is called.
     ///
     /// # Errors
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of the call.
     pub fn values_out(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         plan: &CallPlan,
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         CallSite { plan, builder }
-            .values_out(bridges, results, ret)
+            .values_out(stubs, results, ret)
             .map_err(|error| error.of(None, plan.sig()))
     }
 
-    /// Begins a function of `sig`, in whose builder there is nothing yet: its CLIF signature, its first block with the parameters, switched
-    /// to and sealed, and the arguments.
+    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes its first block with the parameters, switches
+    /// to it and seals it, and takes the arguments.
     ///
     /// # Example
     /// ```
     /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
     /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
     /// # struct None;
-    /// # impl clif_cabi::Bridges for None {
-    /// #     fn bridge(&mut self, _: clif_cabi::Bridge, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// # impl clif_cabi::Stubs for None {
+    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
     /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
     /// # }
-    /// # let bridges = &mut None;
+    /// # let stubs = &mut None;
     /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
     /// # let mut func = ir::Function::new();
     /// # let mut context = FunctionBuilderContext::new();
@@ -388,8 +280,8 @@ impl Lowering {
     /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
     /// let pair = pair.build(lower.target().data_model())?;
     /// let (_block, entry) = lower.begin(&mut builder, &FnSig::new([pair.clone()], pair))?;
-    /// let pieces = entry.pieces(&mut builder, 0)?;
-    /// entry.ret(bridges, &mut builder, Some(&Arg::pieces(&pieces)))?;
+    /// let parts = entry.parts(&mut builder, 0)?;
+    /// entry.ret(stubs, &mut builder, Some(&Arg::parts(&parts)))?;
     /// # builder.finalize(isa.frontend_config());
     /// assert!(func.to_string().contains("(f64, i64) -> f64, i64 system_v"));
     /// # Ok::<(), clif_cabi::LowerError>(())

@@ -11,7 +11,7 @@ use clif_cabi_plan::{CheckError, Machine, Param, Purpose};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
 use cranelift_codegen::isa::CallConv;
 
-use crate::words::{plan_call_conv, plan_extension, plan_type};
+use crate::clif_types::{plan_call_conv, plan_extension, plan_type};
 
 pub use clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Places as Replayed, Position};
 
@@ -51,7 +51,7 @@ impl fmt::Display for ReplayError {
             }
             Self::Type { at, ty, call_conv } => write!(
                 f,
-                "{at}: `{}` does not travel in one register under `{call_conv}` on x86-64",
+                "{at}: `{}` is not passed in one register under `{call_conv}`",
                 Name(*ty)
             ),
             Self::Purpose {
@@ -98,7 +98,7 @@ impl fmt::Display for Name {
 /// # Example
 ///
 /// ```
-/// use cabi::Reg;
+/// use cabi::{Reg, x86_64};
 /// use clif_cabi::replay::{ClifPlace, ReplayError, replay};
 /// use cranelift_codegen::ir::{AbiParam, Signature, types};
 /// use cranelift_codegen::isa::CallConv;
@@ -107,8 +107,8 @@ impl fmt::Display for Name {
 /// sig.params = [types::F64, types::I64].map(AbiParam::new).to_vec();
 /// sig.returns = [types::I64, types::F64].map(AbiParam::new).to_vec();
 /// let places = replay(&sig)?;
-/// assert_eq!(places.params[..], [ClifPlace::Reg(Reg::Xmm0), ClifPlace::Reg(Reg::Rdi)]);
-/// assert_eq!(places.results[..], [Reg::Rax, Reg::Xmm0]);
+/// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
+/// assert_eq!(places.results[..], [x86_64::RAX, x86_64::XMM0]);
 ///
 /// sig.params.push(AbiParam::new(types::I128));
 /// let refusal = replay(&sig).unwrap_err();

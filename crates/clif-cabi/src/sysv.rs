@@ -1,4 +1,4 @@
-//! The door for x86-64 System V.
+//! The entry point for x86-64 System V.
 
 use std::ops::Deref;
 
@@ -39,9 +39,9 @@ use crate::lowering::Lowering;
 /// let ldiv = lower.declare_import(&mut module, "ldiv", &sig)?;
 ///
 /// let (a, b) = (builder.ins().iconst(types::I64, 17), builder.ins().iconst(types::I64, 5));
-/// let r = lower.call(&mut module, &mut builder, &ldiv, &[Arg::value(a), Arg::value(b)], Ret::Pieces)?;
+/// let r = lower.call(&mut module, &mut builder, &ldiv, &[Arg::value(a), Arg::value(b)], Ret::Parts)?;
 /// // rax and rdx: quot and rem, never in memory.
-/// assert!(matches!(r, clif_cabi::Returned::Pieces(values) if values.len() == 2));
+/// assert!(matches!(r, clif_cabi::Returned::Parts(values) if values.len() == 2));
 /// # Ok::<(), clif_cabi::LowerError>(())
 /// ```
 #[derive(Debug)]

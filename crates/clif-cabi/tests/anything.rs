@@ -17,7 +17,7 @@ use clif_cabi::cranelift_codegen::{isa, settings, verify_function};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
-    Arg, Bridge, Bridges, Callable, Callee, Entry, LowerError, Ret, Returned, SysVAggregateLowering,
+    Arg, Callable, Callee, Entry, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -36,7 +36,7 @@ enum Use {
     Callee(usize, Callee),
     Issue(Vec<Value>),
     EntryValue(usize),
-    EntryPieces(usize),
+    EntryParts(usize),
     EntryAddress(usize),
     EntryStore(usize, Value),
     Return(Option<Arg>),
@@ -74,7 +74,7 @@ fn arg() -> impl Strategy<Value = Arg> {
         4 => value().prop_map(Arg::value),
         4 => (value(), select(vec![0, 0, 8, -1, i32::MAX, i32::MIN]))
             .prop_map(|(base, offset)| Arg::memory_at(base, offset)),
-        2 => proptest::collection::vec(value(), 0..3).prop_map(|values| Arg::pieces(&values)),
+        2 => proptest::collection::vec(value(), 0..3).prop_map(|values| Arg::parts(&values)),
     ]
 }
 
@@ -86,7 +86,7 @@ fn ret() -> impl Strategy<Value = Ret> {
     prop_oneof![
         Just(Ret::Ignore),
         Just(Ret::Value),
-        Just(Ret::Pieces),
+        Just(Ret::Parts),
         value().prop_map(Ret::memory),
     ]
 }
@@ -114,7 +114,7 @@ fn one_use() -> impl Strategy<Value = Use> {
         2 => (sig(), callee()).prop_map(|(sig, to)| Use::Callee(sig, to)),
         2 => values().prop_map(Use::Issue),
         2 => (0_usize..10).prop_map(Use::EntryValue),
-        2 => (0_usize..10).prop_map(Use::EntryPieces),
+        2 => (0_usize..10).prop_map(Use::EntryParts),
         2 => (0_usize..10).prop_map(Use::EntryAddress),
         2 => (0_usize..10, value()).prop_map(|(i, to)| Use::EntryStore(i, to)),
         2 => proptest::option::of(arg()).prop_map(Use::Return),
@@ -124,10 +124,10 @@ fn one_use() -> impl Strategy<Value = Use> {
 /// Imports one name for everything.
 struct Any;
 
-impl Bridges for Any {
-    fn bridge(
+impl Stubs for Any {
+    fn stub(
         &mut self,
-        _: Bridge,
+        _: Stub,
         signature: SigRef,
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
@@ -239,7 +239,7 @@ impl Building<'_> {
         };
         match what {
             Use::EntryValue(i) => entry.value(builder, *i).map(drop),
-            Use::EntryPieces(i) => entry.pieces(builder, *i).map(drop),
+            Use::EntryParts(i) => entry.parts(builder, *i).map(drop),
             Use::EntryAddress(i) => entry.address(builder, *i).map(drop),
             Use::EntryStore(i, to) => entry.store(builder, *i, *to),
             Use::Return(value) => entry.ret(&mut Any, builder, value.as_ref()),

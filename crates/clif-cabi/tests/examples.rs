@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", unix))]
 
-#[path = "../examples/own_bridges.rs"]
-mod own_bridges;
 #[path = "../examples/own_call.rs"]
 mod own_call;
+#[path = "../examples/own_stubs.rs"]
+mod own_stubs;
 #[path = "../examples/struct_return.rs"]
 mod struct_return;
 
@@ -20,6 +20,6 @@ fn own_call_runs() {
 }
 
 #[test]
-fn own_bridges_runs() {
-    own_bridges::main().unwrap();
+fn own_stubs_runs() {
+    own_stubs::main().unwrap();
 }

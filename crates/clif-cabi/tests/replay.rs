@@ -131,14 +131,14 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
             &at(place, &seen.returned, sent.len())?,
         )?;
     }
-    if let Some(register) = places.sret_echo {
+    if let Some(register) = places.sret_returned_in {
         let index = sig
             .params
             .iter()
             .position(|param| param.purpose == ArgumentPurpose::StructReturn);
         let pointer = &seen.callee.params[index.unwrap()][..8];
         equal(
-            "callee, sret echo",
+            "callee, returned sret",
             pointer,
             &seen.returned.register(register)[..8],
         )?;

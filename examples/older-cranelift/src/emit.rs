@@ -25,8 +25,11 @@ pub fn call(
     result: Value,
 ) -> Result<()> {
     let word = MemFlags::new();
-    let values: Result<Vec<Value>> = (plan.slots.iter())
-        .map(|slot| match *slot {
+    let slots = plan.slots.iter().zip(&plan.signature.params);
+    let values: Result<Vec<Value>> = slots
+        .map(|(slot, param)| match *slot {
+            // Any value of its type.
+            Slot::Padding if !param.ty.is_int() => Ok(builder.ins().f64const(0.0)),
             Slot::Sret | Slot::Padding => Ok(result),
             Slot::Block { arg } => Ok(args[arg]),
             Slot::Part { arg, part } => match &plan.args[arg] {
@@ -55,9 +58,12 @@ pub fn call(
     let results = builder.inst_results(inst).to_vec();
     match &plan.result {
         ResultPlan::Nothing | ResultPlan::Never | ResultPlan::Sret => {}
-        ResultPlan::Parts(parts) => {
-            for (part, value) in parts.iter().zip(results) {
-                store(builder, part, value, result);
+        ResultPlan::Parts {
+            results: own,
+            parts,
+        } => {
+            for (part, i) in parts.iter().zip(own) {
+                store(builder, part, results[*i], result);
             }
         }
         // The x87 stack: the stub stores no byte outside the 10 of each value.

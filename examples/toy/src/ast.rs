@@ -24,16 +24,9 @@ pub(crate) enum Item {
     Enum(EnumDecl),
     Use(UseDecl),
     /// `type name = T;`
-    Alias {
-        name: Ident,
-        ty: TypeExpr,
-    },
+    Alias(Ident, TypeExpr),
     /// `const NAME: T = value;`
-    Const {
-        name: Ident,
-        ty: TypeExpr,
-        value: Expr,
-    },
+    Const(Ident, TypeExpr, Expr),
 }
 
 /// A function: with a body, or declared in an `extern` block.
@@ -128,18 +121,11 @@ pub(crate) enum TypeKind {
         variadic: bool,
         result: Option<Box<TypeExpr>>,
     },
-    /// Without a length: a flexible array member.
-    Array {
-        element: Box<TypeExpr>,
-        len: Option<Box<Expr>>,
-    },
+    /// Element and length. Without a length: a flexible array member.
+    Array(Box<TypeExpr>, Option<Box<Expr>>),
     Complex(Box<TypeExpr>),
-    /// The flavour is a vector of bools' own.
-    Vector {
-        element: Box<TypeExpr>,
-        lanes: Box<Expr>,
-        flavour: Option<Ident>,
-    },
+    /// Element, number of lanes, and the flavour that a vector of bools may have.
+    Vector(Box<TypeExpr>, Box<Expr>, Option<Ident>),
     BitInt {
         signed: bool,
         bits: Box<Expr>,
@@ -161,10 +147,10 @@ impl TypeKind {
                 .map(|ty| ty.depth)
                 .max()
                 .unwrap_or(0),
-            TypeKind::Array { element, len } => {
+            TypeKind::Array(element, len) => {
                 len.as_ref().map_or(0, |len| len.depth).max(element.depth)
             }
-            TypeKind::Vector { element, lanes, .. } => element.depth.max(lanes.depth),
+            TypeKind::Vector(element, lanes, _) => element.depth.max(lanes.depth),
             TypeKind::BitInt { bits, .. } => bits.depth,
             TypeKind::Record(record) => {
                 let members = record.members.iter().flatten();
@@ -192,34 +178,16 @@ pub(crate) struct Stmt {
 
 #[derive(Debug)]
 pub(crate) enum StmtKind {
-    Let {
-        name: Ident,
-        ty: Option<TypeExpr>,
-        init: Option<Expr>,
-    },
+    /// `let name: type = value;`
+    Let(Ident, Option<TypeExpr>, Option<Expr>),
     /// `place = value;`, or `place op= value;`
-    Assign {
-        place: Expr,
-        op: Option<BinaryOp>,
-        value: Expr,
-    },
+    Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
-    /// The arms after the first are `else if`: however many, they do not nest.
-    If {
-        arms: Vec<(Expr, Block)>,
-        otherwise: Option<Block>,
-    },
-    While {
-        cond: Expr,
-        body: Block,
-    },
-    /// `for var in low..high`
-    For {
-        var: Ident,
-        low: Expr,
-        high: Expr,
-        body: Block,
-    },
+    /// The arms and the `else` block. Arms after the first are `else if`: however many, they do not nest.
+    If(Vec<(Expr, Block)>, Option<Block>),
+    While(Expr, Block),
+    /// `for var in low..high { .. }`
+    For(Ident, Expr, Expr, Block),
     Return(Option<Expr>),
     Break,
     Continue,
@@ -268,10 +236,8 @@ impl Expr {
 
 #[derive(Debug)]
 pub(crate) enum ExprKind {
-    Int {
-        value: u128,
-        suffix: Rc<str>,
-    },
+    /// Value and suffix.
+    Int(u128, Rc<str>),
     /// Digits with at most one point and an exponent, without suffix; `imaginary` for `2.5i`.
     Float {
         digits: Rc<str>,
@@ -335,33 +301,48 @@ pub(crate) enum BinaryOp {
     Rem,
 }
 
+/// The binary operators as written in a program, and how tightly each binds.
+const OPERATORS: [(BinaryOp, &str, u8); 18] = [
+    (BinaryOp::Or, "||", 1),
+    (BinaryOp::And, "&&", 2),
+    (BinaryOp::Eq, "==", BinaryOp::COMPARISON),
+    (BinaryOp::Ne, "!=", BinaryOp::COMPARISON),
+    (BinaryOp::Lt, "<", BinaryOp::COMPARISON),
+    (BinaryOp::Le, "<=", BinaryOp::COMPARISON),
+    (BinaryOp::Gt, ">", BinaryOp::COMPARISON),
+    (BinaryOp::Ge, ">=", BinaryOp::COMPARISON),
+    (BinaryOp::BitOr, "|", 4),
+    (BinaryOp::BitXor, "^", 5),
+    (BinaryOp::BitAnd, "&", 6),
+    (BinaryOp::Shl, "<<", 7),
+    (BinaryOp::Shr, ">>", 7),
+    (BinaryOp::Add, "+", BinaryOp::ADDITIVE),
+    (BinaryOp::Sub, "-", BinaryOp::ADDITIVE),
+    (BinaryOp::Mul, "*", BinaryOp::TIGHTEST),
+    (BinaryOp::Div, "/", BinaryOp::TIGHTEST),
+    (BinaryOp::Rem, "%", BinaryOp::TIGHTEST),
+];
+
 impl BinaryOp {
+    /// The level of comparisons, which do not chain.
+    pub(crate) const COMPARISON: u8 = 3;
+    pub(crate) const ADDITIVE: u8 = 8;
+    pub(crate) const TIGHTEST: u8 = 9;
+
+    /// The operator written `symbol`, and how tightly it binds.
+    pub(crate) fn of(symbol: &str) -> Option<(BinaryOp, u8)> {
+        let found = OPERATORS.iter().find(|(_, own, _)| *own == symbol);
+        found.map(|(op, _, level)| (*op, *level))
+    }
+
     /// As written in a program.
     pub(crate) fn symbol(self) -> &'static str {
-        match self {
-            BinaryOp::Or => "||",
-            BinaryOp::And => "&&",
-            BinaryOp::Eq => "==",
-            BinaryOp::Ne => "!=",
-            BinaryOp::Lt => "<",
-            BinaryOp::Le => "<=",
-            BinaryOp::Gt => ">",
-            BinaryOp::Ge => ">=",
-            BinaryOp::BitOr => "|",
-            BinaryOp::BitXor => "^",
-            BinaryOp::BitAnd => "&",
-            BinaryOp::Shl => "<<",
-            BinaryOp::Shr => ">>",
-            BinaryOp::Add => "+",
-            BinaryOp::Sub => "-",
-            BinaryOp::Mul => "*",
-            BinaryOp::Div => "/",
-            BinaryOp::Rem => "%",
-        }
+        let found = OPERATORS.iter().find(|(op, ..)| *op == self);
+        found.map_or("", |(_, symbol, _)| symbol)
     }
 
     pub(crate) fn is_comparison(self) -> bool {
-        use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
-        matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
+        let comparison = BinaryOp::COMPARISON;
+        BinaryOp::of(self.symbol()).is_some_and(|(_, level)| level == comparison)
     }
 }

@@ -15,7 +15,7 @@ mod stmt;
 mod ty;
 
 use crate::ast::{self, Program};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::header::Import;
 use crate::typed::{Body, Checked, FnId, Function, Local, LocalId, Origin};
 use crate::types::{EnumId, FnTy, RecordId, Ty, Types};
@@ -42,16 +42,10 @@ pub(crate) fn check(
     checker.check_bodies();
     checker.check_main();
     if checker.diagnostics.is_empty() {
-        let Checker {
-            types,
-            functions,
-            main,
-            ..
-        } = checker;
         Ok(Checked {
-            types,
-            functions,
-            main,
+            types: checker.types,
+            functions: checker.functions,
+            main: checker.main,
         })
     } else {
         checker.diagnostics.truncate(MAX_DIAGNOSTICS);
@@ -60,8 +54,9 @@ pub(crate) fn check(
 }
 
 /// Whose names are in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Side {
+    #[default]
     Prelude,
     User,
 }
@@ -86,12 +81,40 @@ struct Named {
     span: Span,
 }
 
+/// Where an expression stands, and the type that is wanted of it: what literals turn into, and no more than a wish.
+#[derive(Clone, Copy)]
+struct Wanted {
+    span: Span,
+    expected: Option<Ty>,
+}
+
+impl Wanted {
+    fn of(ty: Ty, span: Span) -> Wanted {
+        let expected = Some(ty);
+        Wanted { span, expected }
+    }
+}
+
 /// How far a declaration has been looked into.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     New,
     Running,
     Done,
+}
+
+impl Progress {
+    /// Begins to look into a declaration; false if that is done. One that is running needs itself, which `circle` says.
+    fn begin(&mut self, circle: impl FnOnce() -> Diagnostic) -> Check<bool> {
+        match self {
+            Progress::Done => Ok(false),
+            Progress::Running => Err(circle()),
+            Progress::New => {
+                *self = Progress::Running;
+                Ok(true)
+            }
+        }
+    }
 }
 
 /// A declaration that is looked into when first needed, since order does not matter.
@@ -110,6 +133,7 @@ struct Lazy<'p> {
     bits: u128,
 }
 
+#[derive(Default)]
 struct Checker<'p> {
     types: Types,
     diagnostics: Vec<Diagnostic>,
@@ -119,7 +143,7 @@ struct Checker<'p> {
     /// In the order of `types`; without a declaration if they are C's.
     records: Vec<(Side, Option<&'p ast::RecordDecl>, Progress)>,
     enums: Vec<(Side, Option<&'p ast::EnumDecl>, Progress)>,
-    /// The first of `functions`; those of C headers come behind.
+    /// The first of `functions`; those of C headers come after.
     fn_decls: Vec<(Side, &'p ast::FnDecl)>,
     imports: &'p [Import],
     taken: Taken,
@@ -140,22 +164,9 @@ impl<'p> Checker<'p> {
     fn new(imports: &'p [Import]) -> Self {
         Checker {
             types: Types::new(),
-            diagnostics: Vec::new(),
-            names: [HashMap::new(), HashMap::new()],
-            lazy: Vec::new(),
-            records: Vec::new(),
-            enums: Vec::new(),
-            fn_decls: Vec::new(),
             imports,
-            taken: Taken::default(),
-            functions: Vec::new(),
-            main: None,
-            side: Side::Prelude,
-            depth: 0,
-            body: Body::default(),
-            scopes: Vec::new(),
             result: Ty::VOID,
-            loops: 0,
+            ..Checker::default()
         }
     }
 
@@ -192,8 +203,8 @@ impl<'p> Checker<'p> {
                 }
                 // Read already; what it declares is looked up when it is used.
                 ast::Item::Use(_) => {}
-                ast::Item::Alias { name, ty } => self.add_lazy(name, LazyItem::Alias(ty)),
-                ast::Item::Const { name, ty, value } => {
+                ast::Item::Alias(name, ty) => self.add_lazy(name, LazyItem::Alias(ty)),
+                ast::Item::Const(name, ty, value) => {
                     self.add_lazy(name, LazyItem::Const(ty, value))
                 }
             }
@@ -250,13 +261,8 @@ impl<'p> Checker<'p> {
             ));
             return;
         }
-        let named = Named {
-            meaning,
-            span: ident.span,
-        };
-        let Some(names) = self.names.get_mut(self.side as usize) else {
-            return;
-        };
+        let span = ident.span;
+        let names = &mut self.names[self.side as usize];
         match names.get(name) {
             Some(first) => {
                 let message = format!("`{name}` is declared twice");
@@ -266,35 +272,25 @@ impl<'p> Checker<'p> {
                 self.report(diagnostic);
             }
             None => {
-                names.insert(Rc::clone(name), named);
+                names.insert(Rc::clone(name), Named { meaning, span });
             }
         }
     }
 
     /// Resolves what nobody has asked for yet, so that every mistake is found.
     fn declare_all(&mut self) {
-        for at in 0..self.records.len() {
-            let result = self.lay_out(RecordId(at));
-            self.absorb(result);
-        }
-        for at in 0..self.enums.len() {
-            let result = self.number_variants(EnumId(at));
-            self.absorb(result);
-        }
-        for at in 0..self.lazy.len() {
-            let result = self.resolve_lazy(at);
-            self.absorb(result);
-        }
-        for at in 0..self.fn_decls.len() {
-            let result = self.declare_function(at);
-            self.absorb(result);
-        }
+        self.each(self.records.len(), |checker, at| {
+            checker.lay_out(RecordId(at))
+        });
+        self.each(self.enums.len(), |checker, at| {
+            checker.number_variants(EnumId(at))
+        });
+        self.each(self.lazy.len(), Self::resolve_lazy);
+        self.each(self.fn_decls.len(), Self::declare_function);
     }
 
     fn declare_function(&mut self, at: usize) -> Check<()> {
-        let Some(&(side, decl)) = self.fn_decls.get(at) else {
-            return Ok(());
-        };
+        let (side, decl) = self.fn_decls[at];
         self.side = side;
         if decl.variadic && decl.body.is_some() {
             let message = "a function with a body cannot take `...`";
@@ -307,7 +303,7 @@ impl<'p> Checker<'p> {
             params.push(self.param_ty(ty)?);
             if !seen.insert(&name.name) && &*name.name != "_" {
                 let message = format!("two parameters are called `{}`", name.name);
-                return Err(Diagnostic::new(name.span, message));
+                return fail(name.span, message);
             }
         }
         let result = self.result_ty(decl.result.as_ref())?;
@@ -316,23 +312,16 @@ impl<'p> Checker<'p> {
             variadic: decl.variadic,
             result,
         };
-        let ty = self
-            .types
-            .function(function)
-            .map_err(|why| Diagnostic::new(decl.name.span, why))?;
-        if let Some(function) = self.functions.get_mut(at) {
-            function.ty = ty;
-        }
+        let ty = self.types.function(function).at(decl.name.span)?;
+        self.functions[at].ty = ty;
         Ok(())
     }
 
     fn check_bodies(&mut self) {
         for at in 0..self.fn_decls.len() {
-            let Some(&(side, decl)) = self.fn_decls.get(at) else {
-                continue;
-            };
+            let (side, decl) = self.fn_decls[at];
             let Some(block) = &decl.body else { continue };
-            let Some(function) = self.functions.get(at).and_then(|f| self.types.as_fn(f.ty)) else {
+            let Some(function) = self.types.as_fn(self.functions[at].ty) else {
                 continue;
             };
             self.side = side;
@@ -358,9 +347,7 @@ impl<'p> Checker<'p> {
             }
             let mut body = std::mem::take(&mut self.body);
             body.stmts = stmts;
-            if let Some(function) = self.functions.get_mut(at) {
-                function.origin = Origin::Toy(body);
-            }
+            self.functions[at].origin = Origin::Toy(body);
         }
     }
 
@@ -372,7 +359,7 @@ impl<'p> Checker<'p> {
     }
 
     fn check_main(&mut self) {
-        let Some(function) = self.main.and_then(|id| self.functions.get(id.0)) else {
+        let Some(function) = self.main.map(|id| &self.functions[id.0]) else {
             return;
         };
         let Some(ty) = self.types.as_fn(function.ty) else {
@@ -409,16 +396,33 @@ impl<'p> Checker<'p> {
 
     /// The item called `name`, as seen from the side being checked.
     fn find(&self, name: &str) -> Option<Named> {
-        self.names.get(self.side as usize)?.get(name).copied()
+        self.names[self.side as usize].get(name).copied()
+    }
+
+    /// Looks into a declaration of `side`, one level deeper.
+    fn look<T>(
+        &mut self,
+        side: Side,
+        span: Span,
+        into: impl FnOnce(&mut Self) -> Check<T>,
+    ) -> Check<T> {
+        let outer = std::mem::replace(&mut self.side, side);
+        let result = self.enter(span).and_then(|()| {
+            let result = into(self);
+            self.leave();
+            result
+        });
+        self.side = outer;
+        result
     }
 
     /// Goes one level deeper, or refuses.
     fn enter(&mut self, span: Span) -> Check<()> {
         if self.depth >= MAX_DEPTH {
-            return Err(Diagnostic::new(
+            return fail(
                 span,
                 "this needs too many declarations that need each other",
-            ));
+            );
         }
         self.depth += 1;
         Ok(())
@@ -432,9 +436,11 @@ impl<'p> Checker<'p> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn absorb(&mut self, result: Check<()>) {
-        if let Err(diagnostic) = result {
-            self.report(diagnostic);
+    fn each(&mut self, count: usize, check: impl Fn(&mut Self, usize) -> Check<()>) {
+        for at in 0..count {
+            if let Err(diagnostic) = check(self, at) {
+                self.report(diagnostic);
+            }
         }
     }
 }

@@ -61,6 +61,22 @@ struct Complaint {
     notes: Vec<String>,
 }
 
+/// The refusal of what stands at `span`.
+pub(crate) fn fail<T>(span: Span, message: impl Into<String>) -> Result<T, Diagnostic> {
+    Err(Diagnostic::new(span, message))
+}
+
+/// Gives an error in words its place in the program.
+pub(crate) trait At<T> {
+    fn at(self, span: Span) -> Result<T, Diagnostic>;
+}
+
+impl<T> At<T> for Result<T, String> {
+    fn at(self, span: Span) -> Result<T, Diagnostic> {
+        self.map_err(|why| Diagnostic::new(span, why))
+    }
+}
+
 impl Diagnostic {
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Diagnostic {
         let message = message.into();

@@ -127,6 +127,7 @@ mod system {
 mod system {
     use super::{Code, Fault, RESERVE, StackReserve};
     use libc::{c_int, c_void, siginfo_t, ucontext_t};
+    use std::fmt::{self, Write};
     use std::mem::MaybeUninit;
     use std::ptr::null_mut;
     use std::sync::atomic::{AtomicPtr, Ordering};
@@ -285,76 +286,65 @@ mod system {
 
         /// `toy: division by zero at FILE:LINE, in main`, on standard error.
         fn say(&self, fault: Fault, code: Option<&Code>, pc: usize) {
-            let mut line = Line::default();
-            line.push("toy: ");
-            line.push(fault.words());
-            match code {
-                None => line.push(" outside of the program, in a function of C"),
-                Some(code) => {
-                    let is_overflow = fault == Fault::StackOverflow;
-                    if is_overflow {
-                        line.push(" in ");
-                        line.push(&code.name);
-                    }
-                    if let Some(number) = code.line(pc) {
-                        line.push(" at ");
-                        line.push(&self.file);
-                        line.push(":");
-                        line.number(number);
-                    }
-                    if !is_overflow {
-                        line.push(", in ");
-                        line.push(&code.name);
-                    }
-                    if code.built_in {
-                        line.push(", a function of the language itself");
-                    }
-                }
-            }
-            line.push("\n");
+            let mut line = Line {
+                bytes: [0; 4096],
+                len: 0,
+            };
+            // What does not fit is left out.
+            let _ = self.describe(&mut line, fault, code, pc);
+            line.push(b"\n");
             line.write();
+        }
+
+        fn describe(
+            &self,
+            to: &mut Line,
+            fault: Fault,
+            code: Option<&Code>,
+            pc: usize,
+        ) -> fmt::Result {
+            write!(to, "toy: {}", fault.words())?;
+            let Some(code) = code else {
+                return to.write_str(" outside of the program, in a function of C");
+            };
+            let is_overflow = fault == Fault::StackOverflow;
+            if is_overflow {
+                write!(to, " in {}", code.name)?;
+            }
+            if let Some(number) = code.line(pc) {
+                write!(to, " at {}:{number}", self.file)?;
+            }
+            if !is_overflow {
+                write!(to, ", in {}", code.name)?;
+            }
+            if code.built_in {
+                to.write_str(", a function of the language itself")?;
+            }
+            Ok(())
         }
     }
 
-    /// A line of text in memory of its own: nothing is allocated for it.
+    /// A line of text in memory of its own: nothing is allocated for it, by `core::fmt` neither.
     struct Line {
         bytes: [u8; 4096],
         len: usize,
     }
 
-    impl Default for Line {
-        fn default() -> Line {
-            Line {
-                bytes: [0; 4096],
-                len: 0,
-            }
+    impl fmt::Write for Line {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            // The line's end always fits.
+            let free = self.bytes.len().saturating_sub(self.len + 1);
+            self.push(text.as_bytes().get(..free).unwrap_or(text.as_bytes()));
+            Ok(())
         }
     }
 
     impl Line {
-        /// What does not fit is left out; the line's end always fits.
-        fn push(&mut self, text: &str) {
-            let kept = if text == "\n" { 0 } else { 1 };
-            for &byte in text.as_bytes() {
-                if self.len + kept >= self.bytes.len() {
-                    return;
-                }
-                if let Some(to) = self.bytes.get_mut(self.len) {
-                    *to = byte;
-                    self.len += 1;
-                }
-            }
-        }
-
-        fn number(&mut self, number: usize) {
-            let mut divisor = 1;
-            while number / divisor >= 10 {
-                divisor *= 10;
-            }
-            while divisor > 0 {
-                let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-                self.push(digits.get(number / divisor % 10).copied().unwrap_or(""));
-                divisor /= 10;
+        fn push(&mut self, text: &[u8]) {
+            let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+            for (to, byte) in free.iter_mut().zip(text) {
+                *to = *byte;
+                self.len += 1;
             }
         }
 

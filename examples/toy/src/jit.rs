@@ -1,5 +1,6 @@
-//! Running a program: its functions go into an engine, its imports are looked up in the libraries it
-//! names, and `main` is called.
+//! How clif-cabi is used, third part: running a program. Its functions go into an [`Engine`] of clif-cabi-jit, which is a Cranelift `Module`;
+//! the functions it imports are looked up in the libraries it names, and `main` is called as a C function. The first two parts are
+//! `lower/call.rs` and `lower/function.rs`.
 
 use crate::diag::Lines;
 use crate::fault;
@@ -47,6 +48,7 @@ pub(crate) fn run(
     lines: &Lines,
 ) -> Result<i32, RunError> {
     let mut engine = Engine::new(settings).map_err(RunError::host)?;
+    // Each function is defined as soon as it is lowered; what the signal handler needs of its code is kept.
     let mut main_func = None;
     let mut recorded = Vec::new();
     let declared = lower(
@@ -57,32 +59,27 @@ pub(crate) fn run(
             if compiled.id == main_id {
                 main_func = Some(compiled.func);
             }
-            let function = checked.functions.get(compiled.id.0);
-            let span = function.and_then(|function| function.span);
+            let function = &checked.functions[compiled.id.0];
+            let span = function.span;
             engine
                 .define(compiled.func, &mut compiled.context)
-                .map_err(|error| LowerError {
-                    span,
-                    message: error.to_string(),
-                })?;
-            if let (Some(function), Some(code)) = (function, compiled.context.compiled_code()) {
+                .map_err(|error| LowerError::at(span, error))?;
+            if let Some(code) = compiled.context.compiled_code() {
                 let lines = span.map(|_| lines);
                 recorded.push((compiled.func, fault::Code::of(&function.name, code, lines)));
             }
             Ok(())
         },
     )?;
+    // Addresses of imports are bound before the code that calls them is finished.
     bind_imports(&mut engine, &declared.imported(checked), directories)?;
     engine.finalize().map_err(RunError::host)?;
     let func = main_func.ok_or_else(|| RunError::host("`main` was not compiled"))?;
     let code = engine.code(func).map_err(RunError::host)?;
-    let mut codes = Vec::new();
-    for (func, mut recorded) in recorded {
-        let code = engine.code(func).map_err(RunError::host)?;
-        // SAFETY: the address is compared with others only; besides, the engine is never dropped.
-        recorded.start = unsafe { code.as_ptr() }.addr();
-        codes.push(recorded);
-    }
+    let codes = recorded
+        .into_iter()
+        .map(|(func, recorded)| located(&engine, func, recorded));
+    let codes = codes.collect::<Result<Vec<_>, _>>()?;
     fault::watch(args.first().map_or("", String::as_str), codes);
     let args = c_strings(args);
     let argv = args.iter().map(|arg| arg.as_ptr());
@@ -95,13 +92,20 @@ pub(crate) fn run(
     let result = unsafe { main(argc, argv.as_ptr()) };
     // What the program has given to `atexit`, and threads of its own, run until the very end.
     std::mem::forget(engine);
-    let function = checked.functions.get(main_id.0);
-    let ty = function.and_then(|function| checked.types.as_fn(function.ty));
+    let ty = checked.types.as_fn(checked.functions[main_id.0].ty);
     Ok(if ty.is_some_and(|ty| ty.result == Ty::I32) {
         result
     } else {
         0
     })
+}
+
+/// What the signal handler needs of a function, with its address.
+fn located(engine: &Engine, func: FuncId, mut code: fault::Code) -> Result<fault::Code, RunError> {
+    let address = engine.code(func).map_err(RunError::host)?;
+    // SAFETY: the address is compared with others only; besides, the engine is never dropped.
+    code.start = unsafe { address.as_ptr() }.addr();
+    Ok(code)
 }
 
 /// Looks each import up in the library it is declared for.
@@ -140,9 +144,7 @@ pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
     let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
     let mut text = String::new();
     lower(checked, &mut engine, None, |engine, mut compiled| {
-        let Some(function) = checked.functions.get(compiled.id.0) else {
-            return Ok(());
-        };
+        let function = &checked.functions[compiled.id.0];
         if function.span.is_none() {
             return Ok(());
         }
@@ -163,7 +165,7 @@ pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
     Ok(text)
 }
 
-/// What the numbers of functions mean.
+/// What `fn0` and the like stand for in the text of a function.
 fn callees(engine: &Engine, func: &ir::Function) -> Vec<String> {
     let names = func.params.user_named_funcs();
     let mut lines = Vec::new();

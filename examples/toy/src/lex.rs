@@ -7,182 +7,50 @@ use logos::Logos;
 /// The largest source text: a span counts bytes in 32 bits, and a mistaken path should not eat the machine.
 const MAX_SOURCE: usize = 16 << 20;
 
-/// One token; its text is found through its span.
-#[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
-#[logos(skip r"[ \t\r\n]+")]
-pub(crate) enum Token {
-    #[regex(r"//[^\n]*", logos::skip, allow_greedy = true)]
-    #[regex(r"/\*", block_comment)]
-    UnterminatedComment,
-    #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
-    Name,
-    #[regex(r"[0-9][A-Za-z0-9_]*")]
-    Int,
-    #[regex(
-        r"[0-9][0-9_]*\.[0-9][0-9_]*([eE][+-]?[0-9][0-9_]*)?([A-Za-z][A-Za-z0-9]*)?",
-        priority = 10
-    )]
-    #[regex(
-        r"[0-9][0-9_]*[eE][+-]?[0-9][0-9_]*([A-Za-z][A-Za-z0-9]*)?",
-        priority = 10
-    )]
-    Float,
-    #[regex(r#""([^"\\\n]|\\[^\n])*""#)]
-    Str,
-    #[regex(r#""([^"\\\n]|\\[^\n])*"#)]
-    UnterminatedStr,
-    #[regex(r"'([^'\\\n]|\\[^\n])+'")]
-    Char,
+/// The enum of all tokens; a word or punctuation mark is a token by itself.
+macro_rules! tokens {
+    ($($text:tt $name:ident,)*) => {
+        /// One token; its text is found through its span.
+        #[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
+        #[logos(skip r"[ \t\r\n]+")]
+        pub(crate) enum Token {
+            #[regex(r"//[^\n]*", logos::skip, allow_greedy = true)]
+            #[regex(r"/\*", block_comment)]
+            UnterminatedComment,
+            #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
+            Name,
+            #[regex(r"[0-9][A-Za-z0-9_]*")]
+            Int,
+            #[regex(r"[0-9][0-9_]*\.[0-9][0-9_]*([eE][+-]?[0-9][0-9_]*)?([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
+            #[regex(r"[0-9][0-9_]*[eE][+-]?[0-9][0-9_]*([A-Za-z][A-Za-z0-9]*)?", priority = 10)]
+            Float,
+            #[regex(r#""([^"\\\n]|\\[^\n])*""#)]
+            Str,
+            #[regex(r#""([^"\\\n]|\\[^\n])*"#)]
+            UnterminatedStr,
+            #[regex(r"'([^'\\\n]|\\[^\n])+'")]
+            Char,
+            $(#[token($text)] $name,)*
+            /// After the last token, for ever.
+            End,
+        }
+    };
+}
 
-    #[token("alignof")]
-    AlignOf,
-    #[token("as")]
-    As,
-    #[token("bitint")]
-    BitInt,
-    #[token("break")]
-    Break,
-    #[token("complex")]
-    Complex,
-    #[token("const")]
-    Const,
-    #[token("continue")]
-    Continue,
-    #[token("else")]
-    Else,
-    #[token("enum")]
-    Enum,
-    #[token("extern")]
-    Extern,
-    #[token("false")]
-    False,
-    #[token("fn")]
-    Fn,
-    #[token("for")]
-    For,
-    #[token("if")]
-    If,
-    #[token("in")]
-    In,
-    #[token("let")]
-    Let,
-    #[token("null")]
-    Null,
-    #[token("offsetof")]
-    OffsetOf,
-    #[token("return")]
-    Return,
-    #[token("sizeof")]
-    SizeOf,
-    #[token("struct")]
-    Struct,
-    #[token("true")]
-    True,
-    #[token("type")]
-    Type,
-    #[token("ubitint")]
-    UBitInt,
-    #[token("union")]
-    Union,
-    #[token("use")]
-    Use,
-    #[token("vec")]
-    Vec,
-    #[token("while")]
-    While,
-
-    #[token("(")]
-    LParen,
-    #[token(")")]
-    RParen,
-    #[token("[")]
-    LBracket,
-    #[token("]")]
-    RBracket,
-    #[token("{")]
-    LBrace,
-    #[token("}")]
-    RBrace,
-    #[token("#")]
-    Hash,
-    #[token(",")]
-    Comma,
-    #[token(";")]
-    Semi,
-    #[token("::")]
-    PathSep,
-    #[token(":")]
-    Colon,
-    #[token("->")]
-    Arrow,
-    #[token("...")]
-    Ellipsis,
-    #[token("..")]
-    DotDot,
-    #[token(".")]
-    Dot,
-    #[token("=")]
-    Assign,
-    #[token("==")]
-    Eq,
-    #[token("!=")]
-    Ne,
-    #[token("<=")]
-    Le,
-    #[token("<")]
-    Lt,
-    #[token(">=")]
-    Ge,
-    // There is no `>>`: the parser puts two adjacent ones together, so that `<...>` may nest.
-    #[token(">")]
-    Gt,
-    #[token("<<=")]
-    ShlAssign,
-    #[token("<<")]
-    Shl,
-    #[token("&&")]
-    AndAnd,
-    #[token("||")]
-    OrOr,
-    #[token("+=")]
-    PlusAssign,
-    #[token("-=")]
-    MinusAssign,
-    #[token("*=")]
-    StarAssign,
-    #[token("/=")]
-    SlashAssign,
-    #[token("%=")]
-    PercentAssign,
-    #[token("&=")]
-    AndAssign,
-    #[token("|=")]
-    OrAssign,
-    #[token("^=")]
-    XorAssign,
-    #[token("+")]
-    Plus,
-    #[token("-")]
-    Minus,
-    #[token("*")]
-    Star,
-    #[token("/")]
-    Slash,
-    #[token("%")]
-    Percent,
-    #[token("&")]
-    And,
-    #[token("|")]
-    Or,
-    #[token("^")]
-    Xor,
-    #[token("!")]
-    Not,
-    #[token("~")]
-    Tilde,
-
-    /// After the last token, for ever.
-    End,
+// There is no `>>`: the parser puts two adjacent `>` together, so that `<...>` may nest.
+tokens! {
+    "alignof" AlignOf, "as" As, "bitint" BitInt, "break" Break, "complex" Complex,
+    "const" Const, "continue" Continue, "else" Else, "enum" Enum, "extern" Extern,
+    "false" False, "fn" Fn, "for" For, "if" If, "in" In, "let" Let, "null" Null,
+    "offsetof" OffsetOf, "return" Return, "sizeof" SizeOf, "struct" Struct, "true" True,
+    "type" Type, "ubitint" UBitInt, "union" Union, "use" Use, "vec" Vec, "while" While,
+    "(" LParen, ")" RParen, "[" LBracket, "]" RBracket, "{" LBrace, "}" RBrace, "#" Hash,
+    "," Comma, ";" Semi, "::" PathSep, ":" Colon, "->" Arrow, "..." Ellipsis, ".." DotDot,
+    "." Dot, "=" Assign, "==" Eq, "!=" Ne, "<=" Le, "<" Lt, ">=" Ge, ">" Gt, "<<=" ShlAssign,
+    "<<" Shl, "&&" AndAnd, "||" OrOr, "+=" PlusAssign, "-=" MinusAssign, "*=" StarAssign,
+    "/=" SlashAssign, "%=" PercentAssign, "&=" AndAssign, "|=" OrAssign, "^=" XorAssign,
+    "+" Plus, "-" Minus, "*" Star, "/" Slash, "%" Percent, "&" And, "|" Or, "^" Xor, "!" Not,
+    "~" Tilde,
 }
 
 /// A token and where it stands.

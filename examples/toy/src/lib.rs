@@ -4,9 +4,9 @@
 mod abi;
 mod ast;
 mod check;
-mod decimal;
 mod diag;
 mod fault;
+mod float;
 mod header;
 mod jit;
 mod lex;
@@ -130,7 +130,7 @@ impl Text {
         jit::clif(&self.checked(include)?).map_err(|error| self.blame(error))
     }
 
-    /// Where the arguments and results of its functions and calls travel, and why.
+    /// Where the arguments and results of its functions and calls are passed, and why.
     ///
     /// # Errors
     /// [`Failure`].

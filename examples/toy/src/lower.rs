@@ -1,5 +1,5 @@
-//! From the typed program to CLIF. Functions are C functions: how they are called, entered and left is
-//! clif-cabi's work (`lower/call.rs`); all else here is an ordinary front end for Cranelift.
+//! From the typed program to CLIF. Functions are C functions: how they are called is in `lower/call.rs`, how they take their arguments and
+//! return in `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
 //! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, and lives in memory
 //! otherwise. A variable of the first kind is a Cranelift variable unless something points to it.
@@ -12,16 +12,21 @@ mod function;
 mod memory;
 mod place;
 mod stmt;
+mod variable;
+
+pub(crate) use call::{call_signature, signature};
 
 use crate::diag::Span;
-use crate::typed::{Callee, Checked, FnId, Function, Origin};
-use crate::types::{FnTy, Ty, TyKind, Types};
-use cabi::{FnSig, Scalar, Type};
+use crate::typed::{Checked, FnId, Function, Origin};
+use crate::types::{Ty, TyKind, Types};
+use cabi::{FnSig, Scalar};
 use clif_cabi::SysVAggregateLowering;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{self, TrapCode};
-use cranelift_frontend::FunctionBuilderContext;
-use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use cranelift_module::{DataDescription, DataId, FuncId, Module};
+use function::FnLowerer;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
@@ -43,10 +48,18 @@ impl LowerError {
         }
     }
 
-    fn at(span: Span, message: impl fmt::Display) -> LowerError {
+    pub(crate) fn at(span: impl Into<Option<Span>>, message: impl fmt::Display) -> LowerError {
         LowerError {
-            span: Some(span),
+            span: span.into(),
             message: message.to_string(),
+        }
+    }
+
+    /// The same, with a place in the program if it has none.
+    fn or_at(self, span: impl Into<Option<Span>>) -> LowerError {
+        LowerError {
+            span: self.span.or(span.into()),
+            ..self
         }
     }
 }
@@ -92,30 +105,17 @@ pub(crate) fn lower<M: Module>(
     }
     let mut frontend = FunctionBuilderContext::new();
     while let Some(id) = queue.pop_front() {
-        let Some(function) = checked.functions.get(id.0) else {
-            continue;
-        };
+        let function = &checked.functions[id.0];
         let Origin::Toy(body) = &function.origin else {
             continue;
         };
         let func = declared.function(checked, module, id)?;
         let mut context = module.make_context();
-        function::lower(
-            checked,
-            function,
-            body,
-            module,
-            &mut declared,
-            &mut context,
-            &mut frontend,
-        )
-        .map_err(|error| LowerError {
-            span: error.span.or(function.span),
-            ..error
-        })?;
-        for needed in declared.newly_wanted.drain(..) {
-            queue.push_back(needed);
-        }
+        let builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        let lowerer = FnLowerer::new(checked, (function, body), module, &mut declared, builder);
+        let lowered = lowerer.lower();
+        lowered.map_err(|error| error.or_at(function.span))?;
+        queue.extend(declared.newly_wanted.drain(..));
         sink(module, Compiled { id, func, context })?;
     }
     Ok(declared)
@@ -148,68 +148,11 @@ impl Declared {
         }
     }
 
-    /// The module's number of a function, which is declared when first needed.
-    pub(crate) fn function<M: Module>(
-        &mut self,
-        checked: &Checked,
-        module: &mut M,
-        id: FnId,
-    ) -> Lower<FuncId> {
-        if let Some(&func) = self.functions.get(&id) {
-            return Ok(func);
-        }
-        let Some(function) = checked.functions.get(id.0) else {
-            return Err(LowerError::new("a function that does not exist is called"));
-        };
-        let wrong = |error: &dyn fmt::Display| LowerError {
-            span: function.span,
-            message: error.to_string(),
-        };
-        let sig = signature(&checked.types, function).map_err(|error| wrong(&error.message))?;
-        let func = match &function.origin {
-            Origin::Toy(_) => {
-                if self.wanted.insert(id) {
-                    self.newly_wanted.push(id);
-                }
-                // The dot keeps the program's names apart from those of C.
-                let name = format!("toy.{}", function.name);
-                let plan = self
-                    .lowering
-                    .entry_plan(&sig)
-                    .map_err(|error| wrong(&error))?;
-                module
-                    .declare_function(&name, Linkage::Local, plan.signature())
-                    .map_err(|error| wrong(&error))?
-            }
-            Origin::Extern { symbol, .. } => match self.imports.get(symbol) {
-                Some((func, same, _)) if *same == sig => *func,
-                Some((_, _, first)) => {
-                    let message = format!(
-                        "`{}` is declared with another signature than the language's own",
-                        function.name
-                    );
-                    // One of both is the prelude's, whose places mean nothing in the program.
-                    let span = function.span.or(*first);
-                    return Err(LowerError { span, message });
-                }
-                None => {
-                    let imported = self.lowering.declare_import(module, symbol, &sig);
-                    let func = imported.map_err(|error| wrong(&error))?.id;
-                    let import = (func, sig, function.span);
-                    self.imports.insert(Rc::clone(symbol), import);
-                    func
-                }
-            },
-        };
-        self.functions.insert(id, func);
-        Ok(func)
-    }
-
     /// Functions that were imported.
     pub(crate) fn imported<'c>(&self, checked: &'c Checked) -> Vec<&'c Function> {
         let mut ids: Vec<FnId> = self.functions.keys().copied().collect();
         ids.sort_by_key(|id| id.0);
-        let functions = ids.iter().filter_map(|id| checked.functions.get(id.0));
+        let functions = ids.iter().map(|id| &checked.functions[id.0]);
         functions
             .filter(|function| matches!(function.origin, Origin::Extern { .. }))
             .collect()
@@ -230,62 +173,6 @@ impl Declared {
         self.strings.insert(Rc::clone(bytes), data);
         Ok(data)
     }
-}
-
-/// The C signature of a function.
-pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
-    let Some(ty) = types.as_fn(function.ty) else {
-        return Err(LowerError::new(format!(
-            "`{}` is no function",
-            function.name
-        )));
-    };
-    fn_signature(types, &ty)
-}
-
-/// The C signature of a function type.
-pub(crate) fn fn_signature(types: &Types, ty: &FnTy) -> Lower<FnSig> {
-    let object = |ty: Ty| match types.layout(ty) {
-        Some(layout) => Ok(layout.clone()),
-        None => Err(LowerError::new(format!(
-            "`{}` is not complete",
-            types.name(ty)
-        ))),
-    };
-    let params = ty
-        .params
-        .iter()
-        .map(|&param| object(param))
-        .collect::<Lower<Vec<Type>>>()?;
-    let sig = match ty.result {
-        Ty::VOID => FnSig::new(params, Type::VOID),
-        Ty::NEVER => FnSig::new(params, Type::VOID).noreturn(),
-        result => FnSig::new(params, object(result)?),
-    };
-    Ok(if ty.variadic { sig.variadic() } else { sig })
-}
-
-/// The C signature of one call: unnamed arguments included.
-pub(crate) fn call_signature(checked: &Checked, callee: &Callee, args: &[Ty]) -> Lower<FnSig> {
-    let ty = match callee {
-        Callee::Direct(id) => checked
-            .functions
-            .get(id.0)
-            .map_or(Ty::ERROR, |function| function.ty),
-        Callee::Indirect(pointer) => pointer.ty,
-    };
-    let Some(ty) = checked.types.as_fn(ty) else {
-        return Err(LowerError::new("what is no function is called"));
-    };
-    let sig = fn_signature(&checked.types, &ty)?;
-    if !ty.variadic {
-        return Ok(sig);
-    }
-    let unnamed = args
-        .iter()
-        .skip(ty.params.len())
-        .filter_map(|&arg| checked.types.layout(arg).cloned());
-    sig.at_call(unnamed).map_err(LowerError::new)
 }
 
 /// The CLIF type of what is an SSA value; None for what lives in memory, and for nothing at all.

@@ -106,7 +106,7 @@ impl Machine {
 enum Form {
     /// Cranelift's intermediate code, before optimization.
     Clif,
-    /// Where arguments and results travel, and why.
+    /// Where arguments and results are passed, and why.
     Abi,
 }
 

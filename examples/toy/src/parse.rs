@@ -74,7 +74,7 @@ impl<'a> Parser<'a> {
                 self.expect(Token::Assign, "`=`")?;
                 let ty = self.ty()?;
                 self.expect(Token::Semi, "`;`")?;
-                Ok(Item::Alias { name, ty })
+                Ok(Item::Alias(name, ty))
             }
             Token::Const => {
                 self.next();
@@ -84,7 +84,7 @@ impl<'a> Parser<'a> {
                 self.expect(Token::Assign, "`=`")?;
                 let value = self.expr()?;
                 self.expect(Token::Semi, "`;`")?;
-                Ok(Item::Const { name, ty, value })
+                Ok(Item::Const(name, ty, value))
             }
             _ => Err(self
                 .unexpected("`fn`, `extern`, `use`, `struct`, `union`, `enum`, `type` or `const`")),
@@ -96,26 +96,12 @@ impl<'a> Parser<'a> {
         self.expect(Token::Fn, "`fn`")?;
         let name = self.ident("a name for the function")?;
         self.expect(Token::LParen, "`(`")?;
-        let mut params = Vec::new();
-        let mut variadic = false;
-        while self.peek() != Token::RParen {
-            if self.accept(Token::Ellipsis) {
-                variadic = true;
-                break;
-            }
-            let param = self.ident("a parameter, `...` or `)`")?;
-            self.expect(Token::Colon, "`:` and the parameter's type")?;
-            params.push((param, self.ty()?));
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RParen, "`,` or `)`")?;
-        let result = if self.accept(Token::Arrow) {
-            Some(self.ty()?)
-        } else {
-            None
-        };
+        let (params, variadic) = self.params(|parser| {
+            let param = parser.ident("a parameter, `...` or `)`")?;
+            parser.expect(Token::Colon, "`:` and the parameter's type")?;
+            Ok((param, parser.ty()?))
+        })?;
+        let result = self.after(Token::Arrow, Self::ty)?;
         Ok(FnDecl {
             name,
             params,
@@ -125,16 +111,33 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// The rest of a list of parameters, and whether `...` ends it.
+    fn params<T>(&mut self, read: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<(Vec<T>, bool)> {
+        let mut params = Vec::new();
+        let mut variadic = false;
+        while self.peek() != Token::RParen {
+            variadic = self.accept(Token::Ellipsis);
+            if variadic {
+                break;
+            }
+            params.push(read(self)?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RParen, "`,` or `)`")?;
+        Ok((params, variadic))
+    }
+
     fn use_decl(&mut self) -> Parsed<UseDecl> {
         let start = self.expect(Token::Use, "`use`")?;
         self.word("c")?;
         let header = self.file_name("header")?;
-        let library = if self.peek() == Token::Name {
+        let mut library = None;
+        if self.peek() == Token::Name {
             self.word("from")?;
-            Some(self.file_name("library")?)
-        } else {
-            None
-        };
+            library = Some(self.file_name("library")?);
+        }
         let span = start.to(self.last_span());
         self.expect(Token::Semi, "`;` or `from` and a library")?;
         self.uses_c = true;
@@ -210,14 +213,7 @@ impl<'a> Parser<'a> {
             });
         }
         self.expect(Token::LBrace, "`{`")?;
-        let mut members = Vec::new();
-        while self.peek() != Token::RBrace {
-            members.push(self.member()?);
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RBrace, "`,` or `}`")?;
+        let members = self.list(Token::RBrace, "`,` or `}`", Self::member)?;
         Ok(RecordDecl {
             kind,
             name,
@@ -245,11 +241,7 @@ impl<'a> Parser<'a> {
         let name = if &*name.name == "_" { None } else { Some(name) };
         self.expect(Token::Colon, "`:` and the member's type")?;
         let ty = self.ty()?;
-        let bits = if self.accept(Token::Colon) {
-            Some(self.expr()?)
-        } else {
-            None
-        };
+        let bits = self.after(Token::Colon, Self::expr)?;
         let span = start.to(self.last_span());
         if name.is_none() && bits.is_none() {
             return Err(Diagnostic::new(
@@ -278,13 +270,11 @@ impl<'a> Parser<'a> {
         while self.accept(Token::Hash) {
             self.expect(Token::LBracket, "`[`")?;
             let name = self.ident("an attribute")?;
-            let value = if self.accept(Token::LParen) {
-                let value = self.expr()?;
-                self.expect(Token::RParen, "`)`")?;
-                Some(value)
-            } else {
-                None
-            };
+            let value = self.after(Token::LParen, |parser| {
+                let value = parser.expr()?;
+                parser.expect(Token::RParen, "`)`")?;
+                Ok(value)
+            })?;
             self.expect(Token::RBracket, "`]`")?;
             attrs.push(Attr { name, value });
         }
@@ -294,26 +284,12 @@ impl<'a> Parser<'a> {
     fn enum_decl(&mut self) -> Parsed<EnumDecl> {
         self.expect(Token::Enum, "`enum`")?;
         let name = self.ident("a name for the enum")?;
-        let underlying = if self.accept(Token::Colon) {
-            Some(self.ty()?)
-        } else {
-            None
-        };
+        let underlying = self.after(Token::Colon, Self::ty)?;
         self.expect(Token::LBrace, "`{` or `:`")?;
-        let mut variants = Vec::new();
-        while self.peek() != Token::RBrace {
-            let variant = self.ident("a variant or `}`")?;
-            let value = if self.accept(Token::Assign) {
-                Some(self.expr()?)
-            } else {
-                None
-            };
-            variants.push((variant, value));
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RBrace, "`,` or `}`")?;
+        let variants = self.list(Token::RBrace, "`,` or `}`", |parser| {
+            let variant = parser.ident("a variant or `}`")?;
+            Ok((variant, parser.after(Token::Assign, Self::expr)?))
+        })?;
         Ok(EnumDecl {
             name,
             underlying,
@@ -395,6 +371,37 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         token
+    }
+
+    /// What follows `token`, where that is here.
+    fn after<T>(
+        &mut self,
+        token: Token,
+        read: impl Fn(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Option<T>> {
+        if self.accept(token) {
+            Ok(Some(read(self)?))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Up to `end`: what `read` reads, with commas between and perhaps after the last.
+    fn list<T>(
+        &mut self,
+        end: Token,
+        what: &str,
+        mut read: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
+        let mut list = Vec::new();
+        while self.peek() != end {
+            list.push(read(self)?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(end, what)?;
+        Ok(list)
     }
 
     fn accept(&mut self, token: Token) -> bool {

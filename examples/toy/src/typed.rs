@@ -64,14 +64,9 @@ pub(crate) enum StmtKind {
     /// `place op= value`: the place is evaluated once, and its old value is the expression's `Old`.
     Update(Place, Expr),
     Expr(Expr),
-    If {
-        arms: Vec<(Expr, Vec<Stmt>)>,
-        otherwise: Vec<Stmt>,
-    },
-    While {
-        cond: Expr,
-        body: Vec<Stmt>,
-    },
+    /// The arms with their conditions, and the `else` block.
+    If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
+    While(Expr, Vec<Stmt>),
     For {
         var: LocalId,
         low: Expr,
@@ -91,43 +86,83 @@ pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
 }
 
+/// The operand that is evaluated first, of a `&ExprKind` or a `&mut ExprKind`.
+macro_rules! first_operand {
+    ($kind:expr, $first:ident) => {
+        match $kind {
+            ExprKind::Neg(first)
+            | ExprKind::Not(first)
+            | ExprKind::BitNot(first)
+            | ExprKind::Convert(first)
+            | ExprKind::NonZero(first)
+            | ExprKind::Arith(_, first, _)
+            | ExprKind::Compare(_, first, _)
+            | ExprKind::Logic(_, first, _)
+            | ExprKind::Offset { pointer: first, .. }
+            | ExprKind::Distance(first, _, _) => Some(first),
+            ExprKind::Call(Callee::Direct(_), args) => args.$first(),
+            _ => None,
+        }
+    };
+}
+
 impl Expr {
+    pub(crate) fn new(ty: Ty, span: Span, kind: ExprKind) -> Expr {
+        Expr { ty, span, kind }
+    }
+
+    pub(crate) fn zero(ty: Ty, span: Span) -> Expr {
+        Expr::new(ty, span, ExprKind::Bits(0))
+    }
+
+    pub(crate) fn complex(ty: Ty, span: Span, re: Expr, im: Expr) -> Expr {
+        Expr::new(ty, span, ExprKind::Complex(Box::new(re), Box::new(im)))
+    }
+
+    pub(crate) fn convert(self, ty: Ty, span: Span) -> Expr {
+        Expr::new(ty, span, ExprKind::Convert(Box::new(self)))
+    }
+
+    pub(crate) fn compare(op: BinaryOp, left: Expr, right: Expr, span: Span) -> Expr {
+        Expr::new(
+            Ty::BOOL,
+            span,
+            ExprKind::Compare(op, Box::new(left), Box::new(right)),
+        )
+    }
+
+    pub(crate) fn arith(op: BinaryOp, left: Expr, right: Expr, span: Span) -> Expr {
+        Expr::new(
+            left.ty,
+            span,
+            ExprKind::Arith(op, Box::new(left), Box::new(right)),
+        )
+    }
+
     /// The operand that is evaluated first. Chains of operators hang together by it; they are as long as the program likes, so that every
     /// walk over expressions follows it in a loop and recurses into the other operands only.
     pub(crate) fn first_operand(&self) -> Option<&Expr> {
-        match &self.kind {
-            ExprKind::Neg(first)
-            | ExprKind::Not(first)
-            | ExprKind::BitNot(first)
-            | ExprKind::Convert(first)
-            | ExprKind::NonZero(first)
-            | ExprKind::Arith(_, first, _)
-            | ExprKind::Compare(_, first, _)
-            | ExprKind::Logic(_, first, _)
-            | ExprKind::Offset { pointer: first, .. }
-            | ExprKind::Distance { left: first, .. } => Some(first),
-            ExprKind::Call {
-                callee: Callee::Direct(_),
-                args,
-            } => args.first(),
-            _ => None,
-        }
+        first_operand!(&self.kind, first)
     }
 
-    fn first_operand_mut(&mut self) -> Option<&mut Expr> {
-        match &mut self.kind {
-            ExprKind::Neg(first)
-            | ExprKind::Not(first)
-            | ExprKind::BitNot(first)
-            | ExprKind::Convert(first)
-            | ExprKind::NonZero(first)
-            | ExprKind::Arith(_, first, _)
-            | ExprKind::Compare(_, first, _)
-            | ExprKind::Logic(_, first, _)
-            | ExprKind::Offset { pointer: first, .. }
-            | ExprKind::Distance { left: first, .. } => Some(first),
-            ExprKind::Call { args, .. } => args.first_mut(),
-            _ => None,
+    /// The operands but for the first, in the order of the source, with those of places.
+    pub(crate) fn other_operands(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Load(place) | ExprKind::AddressOf(place) => place.operands(),
+            ExprKind::Arith(_, _, right)
+            | ExprKind::Compare(_, _, right)
+            | ExprKind::Logic(_, _, right)
+            | ExprKind::Offset { index: right, .. }
+            | ExprKind::Distance(_, right, _)
+            | ExprKind::Repeat(right, _) => vec![right],
+            ExprKind::Complex(re, im) => vec![re, im],
+            ExprKind::Call(Callee::Direct(_), args) => args.iter().skip(1).collect(),
+            ExprKind::Call(Callee::Indirect(pointer), args) => {
+                args.iter().chain([&**pointer]).collect()
+            }
+            ExprKind::Record(members) => members.iter().map(|(_, value)| value).collect(),
+            ExprKind::Elements(values) => values.iter().collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -138,7 +173,8 @@ impl Expr {
 
     /// The first operand, if it has one itself.
     fn take_chain(&mut self) -> Option<Expr> {
-        let first = self.first_operand_mut()?;
+        let first: Option<&mut Expr> = first_operand!(&mut self.kind, first_mut);
+        let first = first?;
         first.first_operand()?;
         let (ty, span) = (first.ty, first.span);
         let kind = ExprKind::Bits(0);
@@ -182,19 +218,12 @@ pub(crate) enum ExprKind {
         negative: bool,
     },
     /// The distance of two pointers, in units of `scale` bytes.
-    Distance {
-        left: Box<Expr>,
-        right: Box<Expr>,
-        scale: u64,
-    },
+    Distance(Box<Expr>, Box<Expr>, u64),
     /// Between integers, pointers, bools, `f32` and `f64`.
     Convert(Box<Expr>),
     /// The divisor of a division that is a call: it ends the program here if it is zero.
     NonZero(Box<Expr>),
-    Call {
-        callee: Callee,
-        args: Vec<Expr>,
-    },
+    Call(Callee, Vec<Expr>),
     Complex(Box<Expr>, Box<Expr>),
     Record(Vec<(Vec<usize>, Expr)>),
     /// The elements of an array or lanes of a vector.
@@ -215,20 +244,40 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Whether it is reached through a pointer.
-    pub(crate) fn is_pointed_to(&self) -> bool {
-        let mut place = self;
-        loop {
-            place = match &place.kind {
-                PlaceKind::Local(_) | PlaceKind::Temporary(_) => return false,
-                PlaceKind::Deref(_) => return true,
-                PlaceKind::Member(base, _)
-                | PlaceKind::Element(base, _)
-                | PlaceKind::Lane(base, _)
-                | PlaceKind::Real(base)
-                | PlaceKind::Imaginary(base) => base,
-            };
+    pub(crate) fn new(ty: Ty, kind: PlaceKind) -> Place {
+        Place { ty, kind }
+    }
+
+    /// The place that this is a part of.
+    fn whole(&self) -> Option<&Place> {
+        match &self.kind {
+            PlaceKind::Member(base, _)
+            | PlaceKind::Element(base, _)
+            | PlaceKind::Lane(base, _)
+            | PlaceKind::Real(base)
+            | PlaceKind::Imaginary(base) => Some(base),
+            PlaceKind::Local(_) | PlaceKind::Deref(_) | PlaceKind::Temporary(_) => None,
         }
+    }
+
+    /// The outermost place that this is a part of: a variable, a temporary, or what a pointer points to.
+    pub(crate) fn root(&self) -> &Place {
+        std::iter::successors(Some(self), |place| place.whole())
+            .last()
+            .unwrap_or(self)
+    }
+
+    /// The expressions in it, in the order of the source.
+    pub(crate) fn operands(&self) -> Vec<&Expr> {
+        let mut operands = self.whole().map(Place::operands).unwrap_or_default();
+        match &self.kind {
+            PlaceKind::Deref(value)
+            | PlaceKind::Temporary(value)
+            | PlaceKind::Element(_, value)
+            | PlaceKind::Lane(_, value) => operands.push(value),
+            _ => {}
+        }
+        operands
     }
 }
 

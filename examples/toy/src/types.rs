@@ -1,4 +1,4 @@
-//! The types of a program. Each distinct type has a number, so that they compare and copy for free; its
+//! The types of a program. Each distinct type has an id, so that types compare and copy for free; its
 //! layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
 
 mod scalar;
@@ -6,7 +6,7 @@ mod scalar;
 pub(crate) use scalar::scalar_named;
 
 use cabi::{BoolVector, DataModel, Scalar, Type};
-use scalar::{scalar_layout, scalar_name};
+use scalar::{SCALARS, scalar_layout, scalar_name};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -16,8 +16,8 @@ pub(crate) const MODEL: DataModel = DataModel::LP64;
 /// How deep types may nest, also through aliases.
 const MAX_DEPTH: u32 = 64;
 
-/// A type, by its number in [`Types`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The id of a type in [`Types`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ty(u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,17 +39,10 @@ pub(crate) enum TyKind {
     Pointer(Ty),
     Fn(Rc<FnTy>),
     Complex(Scalar),
-    /// Vectors of bools have a flavour, and are passed accordingly.
-    Vector {
-        lane: Scalar,
-        lanes: u16,
-        flavour: Option<BoolVector>,
-    },
-    /// Without a length: flexible.
-    Array {
-        element: Ty,
-        len: Option<u64>,
-    },
+    /// Lane and number of lanes. Vectors of bools have a flavour, and are passed accordingly.
+    Vector(Scalar, u16, Option<BoolVector>),
+    /// Element and length; without a length it is flexible.
+    Array(Ty, Option<u64>),
     Record(RecordId),
     Enum(EnumId),
 }
@@ -94,6 +87,7 @@ struct Entry {
 }
 
 /// All types of a program.
+#[derive(Default)]
 pub(crate) struct Types {
     entries: Vec<Entry>,
     numbers: HashMap<TyKind, Ty>,
@@ -107,13 +101,13 @@ impl Ty {
     pub(crate) const NEVER: Ty = Ty(2);
     pub(crate) const NULL: Ty = Ty(3);
     pub(crate) const BOOL: Ty = Ty(4);
-    pub(crate) const I32: Ty = Ty(5);
-    pub(crate) const I64: Ty = Ty(6);
-    pub(crate) const U64: Ty = Ty(7);
-    pub(crate) const U8: Ty = Ty(8);
-    pub(crate) const F32: Ty = Ty(9);
-    pub(crate) const F64: Ty = Ty(10);
-    pub(crate) const U32: Ty = Ty(11);
+    pub(crate) const U8: Ty = Ty(6);
+    pub(crate) const I32: Ty = Ty(9);
+    pub(crate) const U32: Ty = Ty(10);
+    pub(crate) const I64: Ty = Ty(11);
+    pub(crate) const U64: Ty = Ty(12);
+    pub(crate) const F32: Ty = Ty(17);
+    pub(crate) const F64: Ty = Ty(18);
 }
 
 /// The integers that have a name of their own.
@@ -123,40 +117,27 @@ pub(crate) const fn int(bits: u8, signed: bool) -> Scalar {
 
 impl Types {
     pub(crate) fn new() -> Types {
-        let mut types = Types {
-            entries: Vec::new(),
-            numbers: HashMap::new(),
-            records: Vec::new(),
-            enums: Vec::new(),
-        };
-        // In the order of the constants above.
+        let mut types = Types::default();
+        // In the order of the constants above, which a test compares.
         for kind in [TyKind::Error, TyKind::Void, TyKind::Never, TyKind::Null] {
             types.insert(kind, None, 0);
         }
-        types.insert(TyKind::Scalar(Scalar::Bool), Some(Type::BOOL), 0);
-        types.insert(TyKind::Scalar(int(32, true)), Some(Type::I32), 0);
-        types.insert(TyKind::Scalar(int(64, true)), Some(Type::I64), 0);
-        types.insert(TyKind::Scalar(int(64, false)), Some(Type::U64), 0);
-        types.insert(TyKind::Scalar(int(8, false)), Some(Type::U8), 0);
-        types.insert(TyKind::Scalar(Scalar::F32), Some(Type::F32), 0);
-        types.insert(TyKind::Scalar(Scalar::F64), Some(Type::F64), 0);
-        types.insert(TyKind::Scalar(int(32, false)), Some(Type::U32), 0);
+        for (_, scalar, layout) in &SCALARS {
+            types.insert(TyKind::Scalar(*scalar), Some(layout.clone()), 0);
+        }
         types
     }
 
     pub(crate) fn kind(&self, ty: Ty) -> &TyKind {
-        match self.entries.get(ty.0 as usize) {
-            Some(entry) => &entry.kind,
-            None => &TyKind::Error,
-        }
+        &self.entries[ty.0 as usize].kind
     }
 
     /// The C type, if the type is an object's and complete.
     pub(crate) fn layout(&self, ty: Ty) -> Option<&Type> {
         match self.kind(ty) {
-            TyKind::Record(id) => self.records.get(id.0)?.layout.as_ref(),
-            TyKind::Enum(id) => self.enums.get(id.0).map(|e| &e.layout),
-            _ => self.entries.get(ty.0 as usize)?.layout.as_ref(),
+            TyKind::Record(id) => self.records[id.0].layout.as_ref(),
+            TyKind::Enum(id) => Some(&self.enums[id.0].layout),
+            _ => self.entries[ty.0 as usize].layout.as_ref(),
         }
     }
 
@@ -196,7 +177,7 @@ impl Types {
             None => Type::flexible_array(of),
         };
         let layout = layout.map_err(|error| error.to_string())?;
-        self.intern(TyKind::Array { element, len }, Some(layout), &[element])
+        self.intern(TyKind::Array(element, len), Some(layout), &[element])
     }
 
     pub(crate) fn scalar(&mut self, scalar: Scalar) -> Result<Ty, String> {
@@ -204,12 +185,14 @@ impl Types {
         self.intern(TyKind::Scalar(scalar), Some(layout), &[])
     }
 
-    /// The type of a scalar that the program has mentioned.
-    pub(crate) fn known_scalar(&self, scalar: Scalar) -> Option<Ty> {
-        self.numbers.get(&TyKind::Scalar(scalar)).copied()
+    /// The type of a scalar with a name, or of one that is a lane or a complex number's part.
+    pub(crate) fn scalar_ty(&self, scalar: Scalar) -> Ty {
+        let ty = self.numbers.get(&TyKind::Scalar(scalar));
+        ty.copied().unwrap_or(Ty::ERROR)
     }
 
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
+        self.scalar(part)?;
         let layout = scalar_layout(part)
             .and_then(|part| Type::complex(&part))
             .map_err(|error| error.to_string())?;
@@ -232,11 +215,7 @@ impl Types {
             None => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
         };
         let layout = layout.map_err(|error| error.to_string())?;
-        let kind = TyKind::Vector {
-            lane,
-            lanes,
-            flavour,
-        };
+        let kind = TyKind::Vector(lane, lanes, flavour);
         self.intern(kind, Some(layout), &[])
     }
 
@@ -261,8 +240,7 @@ impl Types {
         }
         let below = parts
             .iter()
-            .filter_map(|part| self.entries.get(part.0 as usize))
-            .map(|entry| entry.depth)
+            .map(|part| self.entries[part.0 as usize].depth)
             .max();
         let depth = below.unwrap_or(0) + 1;
         if depth > MAX_DEPTH {
@@ -300,25 +278,14 @@ impl Types {
             TyKind::Scalar(scalar) => scalar_name(*scalar),
             TyKind::Pointer(to) => format!("*{}", self.name_to(*to, levels)),
             TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
-            TyKind::Vector {
-                lanes,
-                flavour: Some(BoolVector::Zig),
-                ..
-            } => format!("vec<bool, {lanes}, zig>"),
-            TyKind::Vector { lane, lanes, .. } => format!("vec<{}, {lanes}>", scalar_name(*lane)),
-            TyKind::Array {
-                element,
-                len: Some(len),
-            } => format!("[{}; {len}]", self.name_to(*element, levels)),
-            TyKind::Array { element, len: None } => format!("[{}]", self.name_to(*element, levels)),
-            TyKind::Record(id) => self
-                .records
-                .get(id.0)
-                .map_or_else(String::new, |r| r.name.clone()),
-            TyKind::Enum(id) => self
-                .enums
-                .get(id.0)
-                .map_or_else(String::new, |e| e.name.clone()),
+            TyKind::Vector(_, lanes, Some(BoolVector::Zig)) => format!("vec<bool, {lanes}, zig>"),
+            TyKind::Vector(lane, lanes, _) => format!("vec<{}, {lanes}>", scalar_name(*lane)),
+            TyKind::Array(element, Some(len)) => {
+                format!("[{}; {len}]", self.name_to(*element, levels))
+            }
+            TyKind::Array(element, None) => format!("[{}]", self.name_to(*element, levels)),
+            TyKind::Record(id) => self.records[id.0].name.clone(),
+            TyKind::Enum(id) => self.enums[id.0].name.clone(),
             TyKind::Fn(function) => {
                 let mut params: Vec<String> = function
                     .params
@@ -345,7 +312,7 @@ impl Types {
     pub(crate) fn as_scalar(&self, ty: Ty) -> Option<Scalar> {
         match self.kind(ty) {
             TyKind::Scalar(scalar) => Some(*scalar),
-            TyKind::Enum(id) => self.enums.get(id.0).map(|e| e.scalar),
+            TyKind::Enum(id) => Some(self.enums[id.0].scalar),
             _ => None,
         }
     }
@@ -424,6 +391,31 @@ impl IntTy {
             (high.cast_signed() >> unused).cast_unsigned()
         } else {
             high >> unused
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ty, Types, scalar_named};
+
+    #[test]
+    fn constants_are_the_types_of_their_names() {
+        let types = Types::new();
+        for (name, ty) in [
+            ("bool", Ty::BOOL),
+            ("u8", Ty::U8),
+            ("i32", Ty::I32),
+            ("u32", Ty::U32),
+            ("i64", Ty::I64),
+            ("u64", Ty::U64),
+            ("f32", Ty::F32),
+            ("f64", Ty::F64),
+        ] {
+            assert_eq!(
+                scalar_named(name).map(|scalar| types.scalar_ty(scalar)),
+                Some(ty)
+            );
         }
     }
 }

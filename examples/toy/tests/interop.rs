@@ -8,11 +8,11 @@
 
 mod common;
 
-use common::{Outcome, compile, skip};
+use common::{compile, skip};
 use std::path::Path;
 use std::process::Command;
 
-/// Builds the library, and says what the twin in C prints with it.
+/// Builds the library, and returns what the reference program in C prints with it.
 fn build(compiler: &str, directory: &Path) -> String {
     let source = common::root().join("tests/interop");
     let library = directory.join("libshapes.so");
@@ -22,10 +22,10 @@ fn build(compiler: &str, directory: &Path) -> String {
         &library,
         &["-shared", "-fPIC"],
     );
-    let twin = directory.join("main");
+    let reference = directory.join("main");
     let library = source.join("shapes.c").display().to_string();
-    compile(compiler, &source.join("main.c"), &twin, &[&library]);
-    let ran = Command::new(&twin).output().unwrap();
+    compile(compiler, &source.join("main.c"), &reference, &[&library]);
+    let ran = Command::new(&reference).output().unwrap();
     assert!(ran.status.success());
     String::from_utf8(ran.stdout).unwrap()
 }
@@ -36,17 +36,10 @@ fn output(machine: &[&str], directory: &Path, program: &Path) -> Option<String> 
         directory.display().to_string(),
         program.display().to_string(),
     );
-    match common::toy_args("run", &[&["-L", &directory], machine, &[&program]].concat()) {
-        Outcome::Ran(ran) => {
-            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{machine:?}");
-            Some(ran.stdout)
-        }
-        Outcome::NoJit(why) => {
-            skip(&why);
-            None
-        }
-        Outcome::NoLibclang => None,
-    }
+    let args = [&["-L", &directory], machine, &[&program]].concat();
+    let ran = common::toy_args("run", &args)?;
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{machine:?}");
+    Some(ran.stdout)
 }
 
 #[test]

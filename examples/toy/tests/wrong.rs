@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Outcome, toy};
+use common::toy;
 use std::fs;
 
 #[test]
@@ -20,7 +20,7 @@ fn wrong_programs_are_refused() {
         programs.len()
     );
     for program in programs {
-        let Outcome::Ran(ran) = toy(&["check"], &program) else {
+        let Some(ran) = toy(&["check"], &program) else {
             continue;
         };
         assert_eq!(
@@ -32,7 +32,7 @@ fn wrong_programs_are_refused() {
         );
         assert!(!ran.stderr.is_empty(), "{}", program.display());
         common::compare(&program.with_extension("err"), &ran.stderr);
-        let Outcome::Ran(emitted) = toy(&["emit", "clif"], &program) else {
+        let Some(emitted) = toy(&["emit", "clif"], &program) else {
             return;
         };
         assert_eq!(
@@ -44,154 +44,78 @@ fn wrong_programs_are_refused() {
     }
 }
 
-/// Sources that are built, not written: deep, long, or no text at all.
+/// Programs that are too deep or too long. What stands between `<` and `>` is repeated: as often as `*n` says, or 100,000 times.
+const DEEP: [&str; 21] = [
+    "fn main() { let x = <(>1<)>; }",
+    "fn main() { let x = <1+(>1<)>; }",
+    "fn main() { <if true {} else { ><}> }",
+    "fn main() { let x = <(>",
+    "fn main() { let x = <->1; }",
+    "fn main() { let x = 1< as i32>; }",
+    "fn main() { f<()>; }",
+    "fn main() { f<[0]>; }",
+    "fn main() <{><}>",
+    "fn main(x: <*>i32) {}",
+    "fn main(x: <[>i32) {}",
+    "const N: i32 = <sizeof([u8; >i32<])>;",
+    "struct S { <struct { >",
+    "fn main() { let x = <[>1<]>; }",
+    "fn main(x: <fn(*100><)*100>) {}",
+    "struct S { <struct { *60>x: i32< }*60> } fn main(s: S) {}",
+    "fn main() { let x = <9>; }",
+    "fn main() { let x = 0.<3>; }",
+    "/*",
+    "fn main() { let x = \"<x>",
+    "fn main() -> i32 { <let a: [u8; 1000000]; *10> return x; }",
+];
+
+fn repeated(program: &str) -> String {
+    let mut text = String::new();
+    for part in program.split_inclusive('>') {
+        let Some((before, repeated)) = part.strip_suffix('>').and_then(|p| p.rsplit_once('<'))
+        else {
+            text += part;
+            continue;
+        };
+        let counted = repeated
+            .rsplit_once('*')
+            .filter(|(_, count)| !count.is_empty());
+        let (repeated, count) = counted.unwrap_or((repeated, "100000"));
+        text += before;
+        text += &repeated.repeat(count.parse().unwrap());
+    }
+    text
+}
+
+/// Declarations of which each needs the next, or is twice as large as the one before.
+fn many(count: usize, declaration: impl Fn(usize) -> String) -> String {
+    (0..count).map(declaration).collect()
+}
+
 #[test]
 fn extreme_programs_are_refused() {
-    let deep = 100_000;
-    let chain = |link: &str, n: usize| link.repeat(n);
-    let aliases: String = (0..200)
-        .map(|i| format!("type T{} = *T{i};\n", i + 1))
-        .collect();
-    let functions: String = (0..30)
-        .map(|i| format!("type F{} = fn(F{i}, F{i}) -> F{i};\n", i + 1))
-        .collect();
-    let structs: String = (0..5000)
-        .map(|i| format!("struct S{i} {{ next: S{} }}\n", i + 1))
-        .collect();
-    let constants: String = (0..5000)
-        .map(|i| format!("const C{i}: i32 = C{} + 1;\n", i + 1))
-        .collect();
-    let programs = [
-        (
-            "parentheses",
-            format!(
-                "fn main() {{ let x = {}1{}; }}",
-                chain("(", deep),
-                chain(")", deep)
-            ),
-        ),
-        (
-            "parentheses to the right",
-            format!(
-                "fn main() {{ let x = {}1{}; }}",
-                chain("1+(", deep),
-                chain(")", deep)
-            ),
-        ),
-        (
-            "blocks in else",
-            format!(
-                "fn main() {{ {}{} }}",
-                chain("if true {} else { ", deep),
-                chain("}", deep)
-            ),
-        ),
-        (
-            "open parentheses",
-            format!("fn main() {{ let x = {}", chain("(", deep)),
-        ),
-        (
-            "minus signs",
-            format!("fn main() {{ let x = {}1; }}", chain("-", deep)),
-        ),
-        (
-            "casts",
-            format!("fn main() {{ let x = 1{}; }}", chain(" as i32", deep)),
-        ),
-        ("calls", format!("fn main() {{ f{}; }}", chain("()", deep))),
-        (
-            "indices",
-            format!("fn main() {{ f{}; }}", chain("[0]", deep)),
-        ),
-        (
-            "blocks",
-            format!("fn main() {}{}", chain("{", deep), chain("}", deep)),
-        ),
-        (
-            "pointers",
-            format!("fn main(x: {}i32) {{}}", chain("*", deep)),
-        ),
-        (
-            "arrays",
-            format!("fn main(x: {}i32) {{}}", chain("[", deep)),
-        ),
-        (
-            "sizes",
-            format!(
-                "const N: i32 = {}i32{};",
-                chain("sizeof([u8; ", deep),
-                chain("])", deep)
-            ),
-        ),
-        (
-            "records",
-            format!("struct S {{ {}", chain("struct { ", deep)),
-        ),
-        (
-            "a literal",
-            format!(
-                "fn main() {{ let x = {}1{}; }}",
-                chain("[", deep),
-                chain("]", deep)
-            ),
-        ),
-        (
-            "function types",
-            format!("fn main(x: {}{}) {{}}", chain("fn(", 100), chain(")", 100)),
-        ),
-        (
-            "nested records",
-            format!(
-                "struct S {{ {}x: i32{} }} fn main(s: S) {{}}",
-                chain("struct { ", 60),
-                chain(" }", 60)
-            ),
-        ),
-        (
-            "aliases",
-            format!("type T0 = i32;\n{aliases}fn main(x: T200) {{}}"),
-        ),
-        (
-            "functions",
-            format!("type F0 = i32;\n{functions}fn main(x: F30) {{}}"),
-        ),
-        ("structs", format!("{structs}struct S5000 {{ x: i32 }}")),
-        ("constants", format!("{constants}const C5000: i32 = 0;")),
-        (
-            "a number",
-            format!("fn main() {{ let x = {}; }}", chain("9", deep)),
-        ),
-        (
-            "a fraction",
-            format!("fn main() {{ let x = 0.{}; }}", chain("3", deep)),
-        ),
-        ("a comment", "/*".to_string()),
-        (
-            "a string",
-            format!("fn main() {{ let x = \"{}", chain("x", deep)),
-        ),
-        (
-            "locals",
-            format!(
-                "fn main() -> i32 {{ {} return x; }}",
-                chain("let a: [u8; 1000000]; ", 10)
-            ),
-        ),
-    ];
+    let mut programs: Vec<String> = DEEP.map(repeated).into();
+    let aliases = many(200, |i| format!("type T{} = *T{i};\n", i + 1));
+    programs.push(format!("type T0 = i32;\n{aliases}fn main(x: T200) {{}}"));
+    let functions = many(30, |i| {
+        format!("type F{} = fn(F{i}, F{i}) -> F{i};\n", i + 1)
+    });
+    programs.push(format!("type F0 = i32;\n{functions}fn main(x: F30) {{}}"));
+    let structs = many(5000, |i| format!("struct S{i} {{ next: S{} }}\n", i + 1));
+    programs.push(format!("{structs}struct S5000 {{ x: i32 }}"));
+    let constants = many(5000, |i| format!("const C{i}: i32 = C{} + 1;\n", i + 1));
+    programs.push(format!("{constants}const C5000: i32 = 0;"));
     let directory = tempfile::tempdir().unwrap();
-    for (name, text) in programs {
+    for text in programs {
         let program = directory.path().join("extreme.toy");
-        fs::write(&program, text).unwrap();
-        let Outcome::Ran(ran) = toy(&["emit", "clif"], &program) else {
+        fs::write(&program, &text).unwrap();
+        let Some(ran) = toy(&["emit", "clif"], &program) else {
             return;
         };
-        assert_eq!(
-            (ran.code, ran.stdout.as_str()),
-            (1, ""),
-            "{name}: {}",
-            ran.stderr.get(..500).unwrap_or(&ran.stderr)
-        );
-        assert!(ran.stderr.contains("Error: "), "{name}: {}", ran.stderr);
+        let start = text.get(..60).unwrap_or(&text);
+        let said = ran.stderr.get(..500).unwrap_or(&ran.stderr);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{start}: {said}");
+        assert!(ran.stderr.contains("Error: "), "{start}: {said}");
     }
 }
 
@@ -202,7 +126,7 @@ fn a_header_that_is_no_file_is_refused() {
     let program = directory.path().join("device.toy");
     for header in ["/dev/zero", "."] {
         fs::write(&program, format!("use c \"{header}\";\nfn main() {{}}\n")).unwrap();
-        let Outcome::Ran(ran) = toy(&["check"], &program) else {
+        let Some(ran) = toy(&["check"], &program) else {
             return;
         };
         let message = format!("Error: the C header `{header}` is no file");
@@ -216,7 +140,7 @@ fn what_is_no_text_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("bytes.toy");
     fs::write(&program, b"fn main() { \xff }").unwrap();
-    let Outcome::Ran(ran) = toy(&["check"], &program) else {
+    let Some(ran) = toy(&["check"], &program) else {
         return;
     };
     assert_eq!(
@@ -242,7 +166,7 @@ fn mutilated_programs_do_not_crash() {
             .collect();
         for part in [words[..at].concat(), without] {
             fs::write(&program, part).unwrap();
-            let Outcome::Ran(ran) = toy(&["check"], &program) else {
+            let Some(ran) = toy(&["check"], &program) else {
                 return;
             };
             assert!(matches!(ran.code, 0 | 1), "word {at}: {}", ran.stderr);

@@ -20,6 +20,14 @@ struct short_tail { short at[5]; };
 /* Aligned to 16 in memory. */
 struct wide { long double value; };
 
+/* Vectors of one lane: each compiler has its own way with them as a whole. */
+typedef float one_float __attribute__((vector_size(4)));
+typedef double one_double __attribute__((vector_size(8)));
+/* Leaves that only one compiler counts: an unnamed bit-field, an unaligned record. */
+struct skipped { long : 64; long a; };
+struct __attribute__((aligned(2))) even { char a; };
+struct __attribute__((packed)) odd { char a; struct even b; };
+
 /* One of each alone in a function of its own, and what records cannot show. */
 struct mixed scale(struct mixed by, struct mixed what, double factor);
 struct pair order(struct pair given, int descending);
@@ -30,3 +38,8 @@ signed char narrow(signed char c, short s, unsigned char u, _Bool b);
 long double exact(long double x, int n);
 _Complex long double root(_Complex long double of);
 int say(const char *format, ...);
+one_float lone(one_float value);
+one_double alone(one_double value);
+long skip(struct skipped from, struct odd to);
+/* One register is left for two eightbytes: what comes after may have it, or not. */
+long left_over(long a, long b, long c, long d, long e, __int128 wide, long last);

@@ -1,21 +1,23 @@
 //! The compiler bugs of `expected.toml`, each looked at again: is it still there, and at which levels of optimization?
 
+use std::error::Error;
+
 use cabi::{FnSig, Policy};
-use cabi_judge::case::{Entry, Subject};
-use cabi_judge::child::Outcome;
-use cabi_judge::corpus::CorpusFile;
-use cabi_judge::expected::{Bug, Expected, Shows};
-use cabi_judge::guard::Rooms;
-use cabi_judge::halves::Halves;
-use cabi_judge::interop::{Direction, Ground, N_ROOMS, judge_agrees_under};
-use cabi_judge::judge::{Judge, JudgeError};
-use cabi_judge::layout::{Fact, Reply, ask, ask_data};
-use cabi_judge::report::Report;
+use cabi_verify::build::{Reference, ReferenceError};
+use cabi_verify::case::{Entry, Subject};
+use cabi_verify::check::calls::{Direction, Harness, N_BUFFERS, reference_agrees};
+use cabi_verify::check::layout::{Fact, Reply, ask, ask_data};
+use cabi_verify::corpus::CorpusFile;
+use cabi_verify::report::Report;
+use cabi_verify::report::expected::{Bug, Expected, Shows};
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::guard::GuardedBuffers;
 use clif_cabi_jit::Settings;
 
-use super::asked::{Asked, Maker, mode_flag};
+use super::asked::{Asked, Maker};
 use super::{at_every_phase, check_places, passes};
 use crate::corpus::Corpus;
+use crate::suite::Result;
 
 /// The levels of optimization at which bugs of C compilers are looked for.
 const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
@@ -78,13 +80,13 @@ impl Seen {
 ///
 /// # Errors
 /// A bug whose declaration cannot be read, a compiler that cannot be asked.
-pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>, String> {
+pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
-    let rooms = Rooms::new(N_ROOMS, 1 << 16).map_err(|error| error.to_string())?;
+    let buffers = GuardedBuffers::new(N_BUFFERS, 1 << 16)?;
     let mut out = Vec::new();
     for bug in &expected.bugs {
-        let named = |why: String| format!("{}: {why}", bug.name);
+        let named = |why: Box<dyn Error>| format!("{}: {why}", bug.name);
         let subject = subject(bug, &corpus.subjects).map_err(named)?;
         let mut seen = Seen {
             bug: bug.clone(),
@@ -106,7 +108,7 @@ pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>, String
                 seen.asked.push(one.name);
             }
             for level in levels_of(one) {
-                let look = look(bug, one, level, &subject, &rooms).map_err(named)?;
+                let look = look(bug, one, level, &subject, &buffers).map_err(named)?;
                 seen.note(one, own, level, look);
             }
         }
@@ -131,12 +133,11 @@ fn one_line(subject: &Subject) -> String {
 ///
 /// # Errors
 /// A block that is not there, a declaration that cannot be read.
-pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject, String> {
+pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     if let Some(case) = &bug.case {
         let found = corpus.iter().find(|subject| subject.block.name == *case);
-        return found
-            .cloned()
-            .ok_or_else(|| format!("no block is called {case}"));
+        let found = found.cloned();
+        return found.ok_or_else(|| format!("no block is called {case}").into());
     }
     let mut text = format!("== {}\nproves: {}\n", bug.name, bug.name);
     if let Some(unnamed) = &bug.unnamed {
@@ -146,9 +147,9 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject, String> {
         text.push_str(&format!("features: {}\n", bug.features.join(", ")));
     }
     text.push_str(bug.code.as_deref().unwrap_or_default());
-    let file = CorpusFile::parse("expected.toml".as_ref(), &text).map_err(|e| e.to_string())?;
+    let file = CorpusFile::parse("expected.toml".as_ref(), &text)?;
     let block = file.blocks.first().ok_or("it has no declaration")?;
-    Subject::read(block).map_err(|error| error.to_string())
+    Ok(Subject::read(block)?)
 }
 
 fn levels_of(asked: &Asked<'_>) -> Vec<&'static str> {
@@ -182,43 +183,60 @@ fn look(
     asked: &Asked<'_>,
     level: &str,
     subject: &Subject,
-    rooms: &Rooms,
-) -> Result<Look, String> {
+    buffers: &GuardedBuffers,
+) -> Result<Look> {
     if bug.shows == Shows::Initializer {
         return match asked.maker {
-            Maker::C(judge) => Ok(Look::of(shows_in_initializer(judge, level, subject)?, None)),
+            Maker::C(reference) => Ok(Look::of(
+                shows_in_initializer(reference, level, subject)?,
+                None,
+            )),
             Maker::Zig(..) => Ok(Look::Hidden),
         };
     }
-    let (halves, there) = match halves(asked, level, subject)? {
-        Made::Halves(halves, there) => (halves, there),
-        Made::Stopped => return Ok(Look::of(bug.shows == Shows::Compilation, None)),
+    // All of its functions: one may be spoiled by another.
+    let entries: Vec<Entry<'_>> = subject.cases.iter().map(|case| (subject, case)).collect();
+    let stopped = Look::of(bug.shows == Shows::Compilation, None);
+    let made = match asked.build(level, &entries) {
+        Ok(made) => made,
+        Err(error) => match error.downcast_ref() {
+            Some(ReferenceError::Crashed { .. }) => return Ok(stopped),
+            _ => return Err(error),
+        },
     };
+    let missing = made.missing(0);
+    if (missing.iter().flatten()).any(|why| why.starts_with("Zig refuses")) {
+        return Ok(stopped);
+    }
+    if let [Some(why), Some(_)] = missing {
+        return Err(why.into());
+    }
+    let there = made.directions(0);
     let case = subject.cases.first().ok_or("it declares no function")?;
     let sig = sig(asked.policy, subject).ok_or("it has no place")?;
     let settings = Settings::default();
-    let ground = Ground {
-        halves: &halves,
+    let harness = Harness {
+        loaded: &made.code,
         settings: &settings,
-        rooms,
+        buffers,
     };
     let agrees = || {
         if there.len() < Direction::ALL.len() {
             return Ok(None);
         }
         let once =
-            || judge_agrees_under(&ground, case, sig.clone(), 0).map_err(|fault| fault.to_string());
+            || reference_agrees(&harness, case, sig.clone(), 0).map_err(|fault| fault.to_string());
         let agrees = passes(|| match at_every_phase(&once) {
             Ok(()) => Outcome::Passed(1),
             Err(why) => Outcome::Failed(why),
         });
         agrees.map(Some)
     };
-    let is_placed = || passes(|| check_places(&halves, &there, 0, case, &sig));
+    let is_placed = || passes(|| check_places(&made.code, &there, 0, case, &sig));
     Ok(match bug.shows {
         Shows::Calls => match agrees()? {
             Some(agrees) => Look::of(!agrees, Some(false)),
-            None => return Err("it has no caller or no callee".to_owned()),
+            None => return Err("it has no caller or no callee".into()),
         },
         Shows::Placement if is_placed()? => Look::Hidden,
         Shows::Placement => Look::of(true, agrees()?),
@@ -227,10 +245,10 @@ fn look(
 }
 
 /// Whether the bits of a member differ from ours where it is initialized, and are ours where it is assigned.
-fn shows_in_initializer(judge: &Judge, level: &str, subject: &Subject) -> Result<bool, String> {
+fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -> Result<bool> {
     let code = &subject.block.code;
-    let data = ask_data(judge, &[level], code, subject).map_err(|error| error.to_string())?;
-    let run = ask(judge, &[subject]).map_err(|error| error.to_string())?;
+    let data = ask_data(reference, &[level], code, subject)?;
+    let run = ask(reference, &[subject])?;
     let ours = || data.iter().map(|(fact, _)| Some(&fact.ours));
     let is_ours = |(fact, reply): &(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
     Ok(!data.iter().all(is_ours) && ours().eq(run.iter().map(Option::as_ref)))
@@ -248,53 +266,4 @@ fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
             cabi::FnAbi::new(&sig, &case.target).ok().map(|_| sig)
         });
     placed.next()
-}
-
-/// What came of compiling.
-enum Made {
-    /// The halves, and the directions of which there is one: Zig cannot say all.
-    Halves(Halves, Vec<Direction>),
-    /// The compiler stopped with an error of its own.
-    Stopped,
-}
-
-fn halves(asked: &Asked<'_>, level: &str, subject: &Subject) -> Result<Made, String> {
-    // All of them: a function may be spoiled by another.
-    let entries: Vec<Entry<'_>> = subject.cases.iter().map(|case| (subject, case)).collect();
-    let (zig, frame) = match asked.maker {
-        Maker::Zig(zig, _, frame) => (zig, frame),
-        Maker::C(judge) => {
-            return match Halves::build_at(judge, level, &entries) {
-                Ok(halves) => Ok(Made::Halves(halves, Direction::ALL.to_vec())),
-                Err(JudgeError::Crashed { .. }) => Ok(Made::Stopped),
-                Err(error) => Err(error.to_string()),
-            };
-        }
-    };
-    let mode = asked.modes().find(|mode| mode_flag(*mode) == level);
-    let mode = mode.ok_or("there is no such mode")?;
-    // `f` is what the caller of a Zig half calls its callee.
-    let mut cases = subject.cases.clone();
-    for case in &mut cases {
-        case.function.name.insert_str(0, "c_");
-    }
-    let level = cases.first().map(|case| case.vectors);
-    let level = level.ok_or("it declares no function")?;
-    let made = zig.build(frame, mode, level, &cases.iter().collect::<Vec<_>>());
-    let made = made.map_err(|error| error.to_string())?;
-    let missing = Direction::ALL.map(|direction| made.has(0, direction).err());
-    if missing
-        .iter()
-        .flatten()
-        .any(|why| why.starts_with("Zig refuses"))
-    {
-        return Ok(Made::Stopped);
-    }
-    if let [Some(why), Some(_)] = missing {
-        return Err(why.to_owned());
-    }
-    let there = Direction::ALL.into_iter().zip(missing);
-    let there = there.filter(|(_, missing)| missing.is_none());
-    let there = there.map(|(direction, _)| direction).collect();
-    Ok(Made::Halves(made.halves, there))
 }

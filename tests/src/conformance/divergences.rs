@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, Policy, VectorLevel};
-use cabi_judge::case::{Case, Entry, Subject};
-use cabi_judge::corpus::DEFAULT_TARGET;
-use cabi_judge::halves::Halves;
-use cabi_judge::interop::Direction;
-use cabi_judge::report::Report;
+use cabi::{FnAbi, Policy};
+use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::check::calls::Direction;
+use cabi_verify::corpus::DEFAULT_TARGET;
+use cabi_verify::report::Report;
 
-use super::asked::{Asked, Maker};
-use super::{LEVELS, check_places, passes};
+use super::asked::{Asked, Made, Maker};
+use super::{check_places, passes};
 use crate::corpus::Corpus;
+use crate::suite::Result;
 
 /// Examples that are tried for a bit before it counts as one without.
 const EXAMPLES: usize = 8;
@@ -41,7 +41,7 @@ pub struct Example {
 ///
 /// # Errors
 /// A corpus that cannot be read, a compiler that cannot be asked.
-pub fn run(compilers: &[Asked<'_>]) -> Result<(Vec<Divergence>, Vec<String>), String> {
+pub fn run(compilers: &[Asked<'_>]) -> Result<(Vec<Divergence>, Vec<String>)> {
     let subjects = subjects()?;
     let entries: Vec<Entry<'_>> = subjects
         .iter()
@@ -75,7 +75,7 @@ fn best(
     candidates: &[usize],
     entries: &[Entry<'_>],
     asked: &[Probed<'_>],
-) -> Result<Option<Example>, String> {
+) -> Result<Option<Example>> {
     let silent = |example: &Example| example.places.iter().filter(|p| p.is_none()).count();
     let mut best: Option<Example> = None;
     for &i in candidates {
@@ -95,14 +95,14 @@ fn best(
     Ok(best)
 }
 
-fn subjects() -> Result<Vec<Subject>, String> {
+fn subjects() -> Result<Vec<Subject>> {
     let mut report = Report::new("conformance");
     let mut subjects = Vec::new();
     for folder in ["x86-64-sysv", "x86-64-win64"] {
         subjects.extend(Corpus::read(folder, "conformance", &mut report)?.subjects);
     }
     if let Some(first) = report.failures().first() {
-        return Err(first.clone());
+        return Err(first.clone().into());
     }
     subjects.retain(|subject| subject.block.target == DEFAULT_TARGET && !subject.expects_refusal());
     Ok(subjects)
@@ -137,7 +137,7 @@ fn flipped(policy: Policy, bit: Policy) -> Policy {
     }
 }
 
-/// The values that travel elsewhere under `policy` when `bit` is the other way round: where they are under `policy`.
+/// The values that are passed elsewhere under `policy` when `bit` is the other way round: where they are under `policy`.
 fn moved(case: &Case, policy: Policy, bit: Policy) -> Vec<String> {
     let (Some(own), Some(other)) = (places(case, policy), places(case, flipped(policy, bit)))
     else {
@@ -167,17 +167,14 @@ fn places(case: &Case, policy: Policy) -> Option<Vec<String>> {
 /// One compiler with the wanted cases built.
 struct Probed<'a> {
     asked: &'a Asked<'a>,
-    halves: Vec<Halves>,
-    /// Of an entry: from which index in [`Self::halves`] those of its vector level are, and its index there.
+    /// What it made of the cases of one vector level, at each of its levels of optimization.
+    made: Vec<Vec<Made>>,
+    /// Of an entry: the index in [`Self::made`], and the index of its case there.
     at: BTreeMap<usize, (usize, usize)>,
 }
 
 impl<'a> Probed<'a> {
-    fn build(
-        asked: &'a Asked<'a>,
-        entries: &[Entry<'_>],
-        wanted: &[usize],
-    ) -> Result<Self, String> {
+    fn build(asked: &'a Asked<'a>, entries: &[Entry<'_>], wanted: &[usize]) -> Result<Self> {
         let mut levels: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
         for &i in wanted {
             let (subject, case) = entries[i];
@@ -187,79 +184,38 @@ impl<'a> Probed<'a> {
                 levels.entry(&subject.block.features).or_default().push(i);
             }
         }
-        let mut out = Self {
+        let (mut all, mut at) = (Vec::new(), BTreeMap::new());
+        for wanted in levels.into_values() {
+            let some: Vec<Entry<'_>> = wanted.iter().map(|i| entries[*i]).collect();
+            let built = asked.levels().into_iter();
+            let built: Result<Vec<Made>> = built.map(|level| asked.build(level, &some)).collect();
+            let built = built?;
+            for (n, i) in wanted.into_iter().enumerate() {
+                if built.iter().all(|made| made.directions(n).len() == 2) {
+                    at.insert(i, (all.len(), n));
+                }
+            }
+            all.push(built);
+        }
+        Ok(Self {
             asked,
-            halves: Vec::new(),
-            at: BTreeMap::new(),
-        };
-        for level in levels.into_values() {
-            let some: Vec<Entry<'_>> = level.iter().map(|i| entries[*i]).collect();
-            let first = out.halves.len();
-            let there = match asked.maker {
-                Maker::C(judge) => {
-                    for optimize in LEVELS {
-                        let built = Halves::build_at(judge, optimize, &some);
-                        out.halves.push(built.map_err(|error| error.to_string())?);
-                    }
-                    vec![true; some.len()]
-                }
-                Maker::Zig(..) => out.build_zig(&some)?,
-            };
-            for (n, i) in level.iter().enumerate() {
-                if there[n] {
-                    out.at.insert(*i, (first, n));
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    /// Has Zig make halves of `some`. Says of each whether they are whole.
-    fn build_zig(&mut self, some: &[Entry<'_>]) -> Result<Vec<bool>, String> {
-        let mut there = vec![true; some.len()];
-        let Maker::Zig(zig, _, frame) = self.asked.maker else {
-            return Ok(there);
-        };
-        let named = some.iter().enumerate().map(|(n, (_, case))| {
-            let mut case = (*case).clone();
-            case.function.name.insert_str(0, &format!("c{n}_"));
-            case
-        });
-        let cases: Vec<Case> = named.collect();
-        let all: Vec<&Case> = cases.iter().collect();
-        let level = all
-            .first()
-            .map_or(VectorLevel::Baseline, |case| case.vectors);
-        for mode in self.asked.modes() {
-            let made = zig.build(frame, mode, level, &all);
-            let made = made.map_err(|error| error.to_string())?;
-            for (n, there) in there.iter_mut().enumerate() {
-                *there &= Direction::ALL.iter().all(|half| made.has(n, *half).is_ok());
-            }
-            self.halves.push(made.halves);
-        }
-        Ok(there)
+            made: all,
+            at,
+        })
     }
 
     /// Where the compiler puts what `bit` decides in entry `i`, if that is shown: passes its own way at each level, fails the other way.
-    fn shown(&self, bit: Policy, i: usize, case: &Case) -> Result<Option<String>, String> {
+    fn shown(&self, bit: Policy, i: usize, case: &Case) -> Result<Option<String>> {
         let own = self.asked.policy;
         let moved = moved(case, own, bit);
-        let Some(&(first, n)) = self.at.get(&i).filter(|_| !moved.is_empty()) else {
+        let Some(&(level, n)) = self.at.get(&i).filter(|_| !moved.is_empty()) else {
             return Ok(None);
         };
-        let wrong = |error: cabi::Error| error.to_string();
-        let sig = case.sig_under(own).map_err(wrong)?;
-        let other = case.sig_under(flipped(own, bit)).map_err(wrong)?;
-        for halves in self
-            .halves
-            .iter()
-            .skip(first)
-            .take(self.asked.levels().len())
-        {
-            if !passes(|| check_places(halves, &Direction::ALL, n, case, &sig))?
-                || passes(|| check_places(halves, &Direction::ALL, n, case, &other))?
-            {
+        let sig = case.sig_under(own)?;
+        let other = case.sig_under(flipped(own, bit))?;
+        for made in &self.made[level] {
+            let check = |sig| passes(|| check_places(&made.code, &Direction::ALL, n, case, sig));
+            if !check(&sig)? || check(&other)? {
                 return Ok(None);
             }
         }
@@ -273,7 +229,7 @@ fn example(
     i: usize,
     (subject, case): Entry<'_>,
     asked: &[Probed<'_>],
-) -> Result<Option<Example>, String> {
+) -> Result<Option<Example>> {
     let places = asked.iter().map(|one| one.shown(bit, i, case));
     let places = places.collect::<Result<Vec<_>, _>>()?;
     let words = subject.block.code.split_whitespace().collect::<Vec<_>>();

@@ -2,10 +2,10 @@
 //! a block `proves` is the line that describes the type.
 
 use cabi::{FnAbi, FnSig, Target, Type, VectorLevel};
-use cabi_judge::case::{Case, CaseError, Subject};
-use cabi_judge::corpus::{Block, CorpusFile, read_folder};
-use cabi_judge::half;
-use cabi_judge::positions::{Position, Slot, positions};
+use cabi_verify::case::{Case, CaseError, Subject};
+use cabi_verify::corpus::{Block, CorpusFile, read_folder};
+use cabi_verify::emit::c;
+use cabi_verify::generate::argument_positions::{Position, Slot, positions};
 
 use crate::corpus::folder;
 
@@ -170,7 +170,7 @@ impl Tried {
             case
         };
         let cases = self.subject.cases.iter().zip(&self.positions).map(rename);
-        (half::scoped(&self.subject, prefix, ""), cases.collect())
+        (c::scoped(&self.subject, prefix, ""), cases.collect())
     }
 }
 

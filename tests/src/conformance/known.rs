@@ -3,12 +3,11 @@
 //!
 //! A difference in a signature that meets none is a failure, and so is a bug that no difference meets, unless it shows by chance.
 
-use cabi::{FnAbi, Kind, LeafKind, Place, RecordKind, RetAbi, Scalar, Type, Vector, leaves};
-use cabi_judge::case::Case;
-use cabi_judge::expected::{Bug, Expected, Shows};
-use cabi_judge::half::argument_types;
-use cabi_judge::interop::Direction;
-use cabi_judge::zig::Mode;
+use cabi::{FnAbi, Kind, LeafKind, Place, Policy, RecordKind, Scalar, Type, Vector, leaves};
+use cabi_verify::build::zig::Mode;
+use cabi_verify::case::Case;
+use cabi_verify::check::calls::Direction;
+use cabi_verify::report::expected::{Bug, Expected, Shows};
 
 use super::asked::backend_name;
 
@@ -17,10 +16,10 @@ use super::asked::backend_name;
 pub struct KnownBugs<'a>(Vec<(&'a Bug, Predicate)>);
 
 /// Whether a signature meets a bug.
-type Predicate = fn(&Sight<'_>) -> bool;
+type Predicate = fn(&SignatureTypes<'_>) -> bool;
 
 /// A signature as predicates look at it.
-struct Sight<'a> {
+struct SignatureTypes<'a> {
     mode: Mode,
     direction: Direction,
     variadic: bool,
@@ -31,72 +30,40 @@ struct Sight<'a> {
     abi: &'a FnAbi,
 }
 
+macro_rules! predicates {
+    ($sig:ident: $($name:literal $meets:expr;)*) => {
+        &[$(($name, |$sig| $meets)),*]
+    };
+}
+
 /// In the order in which they are asked: the more special ones first.
-const PREDICATES: &[(&str, Predicate)] = &[
-    ("zig-array-behind-end", |sight| {
-        sight.records().any(has_array_behind_end)
-    }),
-    ("zig-array-behind-end-in-caller", |sight| {
-        sight.records().any(has_array_behind_end)
-    }),
-    ("zig-empty-array-in-union", |sight| {
-        sight.values().any(has_empty_array_in_union)
-    }),
-    ("zig-straddling-member", |sight| {
-        sight.records().any(has_straddling)
-    }),
-    ("zig-wide-member-merged", |sight| {
-        sight.records().any(has_wide_union)
-    }),
-    ("zig-padding-in-register", |sight| {
-        sight.records().any(has_padding)
-    }),
-    ("zig-unnamed-in-memory", |sight| {
-        sight.calls_unnamed(|ty, place| {
-            let is_number = ty.as_scalar().is_some();
-            !is_number && matches!(place, Place::Stack { .. })
-        })
-    }),
-    ("zig-parts-one-by-one", |sight| sight.has_split()),
-    ("zig-vectors-of-llvm", |sight| {
-        sight.values().any(has_small_vector)
-    }),
-    ("zig-optimized-tail", |sight| {
-        sight.mode.fast && sight.records().any(has_tail)
-    }),
-    ("zig-wide-vector-in-record", |sight| {
-        sight.records().any(has_wide_vector)
-    }),
-    ("zig-over-aligned-result", |sight| sight.ret.align() > 16),
-    ("zig-small-vector-on-stack", |sight| {
-        sight.has_small_vector_on_stack()
-    }),
-    ("zig-registers-kept", |sight| {
-        sight.has_stack_before_register()
-    }),
-    ("zig-variadic-result-in-memory", |sight| {
-        sight.variadic && matches!(sight.abi.ret, RetAbi::Indirect { .. })
-    }),
-    ("zig-unnamed-half", |sight| {
-        sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16))
-    }),
-    ("zig-unnamed-float128", |sight| {
-        sight.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128))
-    }),
-    ("zig-call-clobbers-al", |sight| {
-        sight.variadic && sight.direction == Direction::Callee
-    }),
-    ("zig-merged-callers", |sight| {
-        sight.mode.fast && sight.variadic && sight.direction == Direction::Callee
-    }),
-    ("zig-tail-overwrites", |sight| {
-        match sight.direction {
-            Direction::Call => sight.records().any(has_tail),
-            // What it overwrites of its own the call does not need again, but a saved register is its caller's.
-            Direction::Callee => has_tail(sight.ret),
-        }
-    }),
-];
+const PREDICATES: &[(&str, Predicate)] = predicates! {
+    sig:
+    "zig-array-after-end" sig.records().any(has_array_after_end);
+    "zig-array-after-end-in-caller" sig.records().any(has_array_after_end);
+    "zig-empty-array-in-union" sig.values().any(has_empty_array_in_union);
+    "zig-straddling-member" sig.records().any(has_straddling);
+    "zig-wide-member-merged" sig.records().any(has_wide_union);
+    "zig-padding-in-register" sig.records().any(has_padding);
+    "zig-unnamed-in-memory" sig.calls_unnamed(|ty, place| ty.as_scalar().is_none() && matches!(place, Place::Stack { .. }));
+    "zig-parts-one-by-one" sig.has_split();
+    "zig-vectors-of-llvm" sig.values().any(has_small_vector);
+    "zig-optimized-tail" sig.mode.fast && sig.records().any(has_tail);
+    "zig-wide-vector-in-record" sig.records().any(has_wide_vector);
+    "zig-over-aligned-result" sig.ret.align() > 16;
+    "zig-small-vector-on-stack" sig.has_small_vector_on_stack();
+    "zig-registers-kept" sig.has_stack_before_register();
+    "zig-variadic-result-in-memory" sig.variadic && matches!(sig.abi.ret.place, Place::Indirect { .. });
+    "zig-unnamed-half" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16));
+    "zig-unnamed-float128" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128));
+    "zig-call-clobbers-al" sig.variadic && sig.direction == Direction::Callee;
+    "zig-merged-callers" sig.mode.fast && sig.variadic && sig.direction == Direction::Callee;
+    // What a callee overwrites of its own the call does not need again, but a saved register is its caller's.
+    "zig-tail-overwrites" match sig.direction {
+        Direction::Call => sig.records().any(has_tail),
+        Direction::Callee => has_tail(sig.ret),
+    };
+};
 
 impl<'a> KnownBugs<'a> {
     /// Those of `expected`.
@@ -131,32 +98,32 @@ impl<'a> KnownBugs<'a> {
         self.0.iter().map(|(bug, _)| *bug)
     }
 
-    /// The one that a difference in `case` comes from, in Zig's code of `mode`.
+    /// The one that a difference in `case` under `policy` comes from, in Zig's code of `mode`.
     #[must_use]
     pub fn explanation(
         &self,
         case: &Case,
-        abi: &FnAbi,
+        policy: Policy,
         mode: Mode,
         direction: Direction,
     ) -> Option<&'a Bug> {
-        let types = argument_types(case);
-        let sight = Sight {
+        let sig = case.sig_under(policy).ok()?;
+        let signature = SignatureTypes {
             mode,
             direction,
             variadic: case.prototype.variadic,
-            types: &types,
+            types: &case.argument_types(),
             ret: &case.prototype.ret,
-            abi,
+            abi: &FnAbi::new(&sig, &case.target).ok()?,
         };
         let name = backend_name(mode.backend);
         let mut all = self.0.iter();
-        let known = all.find(|(bug, meets)| bug.is_of(name) && meets(&sight));
+        let known = all.find(|(bug, meets)| bug.is_of(name) && meets(&signature));
         known.map(|(bug, _)| *bug)
     }
 }
 
-impl Sight<'_> {
+impl SignatureTypes<'_> {
     fn values(&self) -> impl Iterator<Item = &Type> {
         self.types.iter().chain([self.ret])
     }
@@ -168,9 +135,9 @@ impl Sight<'_> {
     }
 
     /// Whether a record of several parts finds fewer registers than parts; LLVM sees the parts as arguments of their own. Zig counts the parts of all
-    /// arguments, of whichever bank, and passes a record of integers in memory behind six.
+    /// arguments, of whichever bank, and passes a record of integers in memory after six.
     fn has_split(&self) -> bool {
-        let mut before = usize::from(matches!(self.abi.ret, RetAbi::Indirect { .. }));
+        let mut before = usize::from(matches!(self.abi.ret.place, Place::Indirect { .. }));
         for (ty, arg) in self.types.iter().zip(&self.abi.args) {
             let parts = match &arg.place {
                 Place::Parts(parts) => parts.len(),
@@ -226,8 +193,8 @@ fn any_member(ty: &Type, at: u64, visit: &mut dyn FnMut(&Type, u64) -> bool) -> 
     }
 }
 
-/// An array of no elements in an eightbyte of its own, behind the last that has bytes.
-fn has_array_behind_end(ty: &Type) -> bool {
+/// An array of no elements in an eightbyte of its own, after the last that has bytes.
+fn has_array_after_end(ty: &Type) -> bool {
     let end = ty.size();
     any_member(ty, 0, &mut |member, at| {
         matches!(member.kind(), Kind::Array(_))
@@ -288,7 +255,7 @@ fn has_padding(ty: &Type) -> bool {
     (0..eightbytes).any(|i| !leaves(ty).any(|leaf| leaf.eightbytes().contains(&i)))
 }
 
-/// Bytes behind the last whole eightbyte.
+/// Bytes after the last whole eightbyte.
 fn has_tail(ty: &Type) -> bool {
     !ty.size().is_multiple_of(8)
 }
@@ -301,10 +268,11 @@ fn has_wide_vector(ty: &Type) -> bool {
 /// A vector that LLVM places otherwise than C's front ends: of less than 8 bytes, of one lane, or of bools; or a record with one of the
 /// first two, which Zig's classifier does not tell from others.
 fn has_small_vector(ty: &Type) -> bool {
-    let bare = |vector: &Vector| vector.bools.is_some() && ty.as_record().is_none();
+    let alone = |vector: &Vector| vector.bools.is_some() && ty.as_record().is_none();
     leaves(ty).any(|leaf| match leaf.kind {
         LeafKind::Vector(vector) => {
-            bare(&vector) || (vector.bools.is_none() && (leaf.width_bits < 64 || vector.lanes == 1))
+            alone(&vector)
+                || (vector.bools.is_none() && (leaf.width_bits < 64 || vector.lanes == 1))
         }
         _ => false,
     })

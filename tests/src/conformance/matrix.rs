@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::FnAbi;
-use cabi_judge::expected::{Bug, Expected, Shows};
-use cabi_judge::interop::Direction;
-use cabi_judge::positions::N_POSITIONS;
+use cabi_verify::check::calls::Direction;
+use cabi_verify::generate::argument_positions::N_POSITIONS;
+use cabi_verify::report::expected::{Bug, Expected, Shows};
 
 use super::asked::Asked;
 use super::features::{Feature, Group, Untried};
 use super::known::KnownBugs;
 use super::page::tables::{heading, short_heading};
+use crate::suite::Result;
 
 mod c;
 mod zig;
@@ -52,7 +53,7 @@ pub enum Outcome {
     /// Right where C calls Cranelift; the other direction is placed right but not lowered.
     Called,
     /// Right in one direction; the compiler cannot do the other.
-    Half,
+    OneSided,
     /// Not lowered; the compiler puts every byte where `cabi` says.
     Placed,
     /// The compiler has not got the type, or refuses it there.
@@ -64,7 +65,7 @@ pub enum Outcome {
     /// Not as `cabi` has it, because of listed bugs of the compiler, whose own caller and callee agree as far as they can be asked.
     OwnWay(BTreeSet<String>),
     /// The same, and its own caller and callee disagree.
-    AgainstItself(BTreeSet<String>),
+    SelfInconsistent(BTreeSet<String>),
     /// This machine cannot run it.
     NotHere,
     /// It fails, and no list says so.
@@ -84,14 +85,14 @@ pub struct Matrix {
 
 /// What is known of one type in one position with one compiler.
 #[derive(Clone, Debug, Default)]
-struct Tally {
+struct Stats {
     /// Per direction, how often it passed.
     passed: [usize; 2],
     /// Per direction, how often the lowering refused it.
     not_lowered: [usize; 2],
     /// What went wrong.
     failed: Vec<Wrong>,
-    /// Per direction, why the compiler has no half for it.
+    /// Per direction, why the compiler lacks the other side.
     lacking: [Option<String>; 2],
 }
 
@@ -106,21 +107,21 @@ struct Wrong {
 }
 
 /// The compiler's index and the case's name.
-type Tallies = BTreeMap<(usize, String), Tally>;
+type Outcomes = BTreeMap<(usize, String), Stats>;
 
 /// Tries everything.
 ///
 /// # Errors
 /// What is missing on this machine.
-pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix, String> {
+pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
-    let mut tallies = Tallies::new();
-    let mut n_calls = c::run(&features, asked, &mut tallies)?;
-    n_calls += zig::run(&features, asked, &KnownBugs::of(expected)?, &mut tallies)?;
+    let mut stats = Outcomes::new();
+    let mut n_calls = c::run(&features, asked, &mut stats)?;
+    n_calls += zig::run(&features, asked, &KnownBugs::of(expected)?, &mut stats)?;
     let mut failures = Vec::new();
     let tables: Vec<Table> = groups
         .iter()
-        .map(|group| table(group, asked, expected, &tallies, &mut failures))
+        .map(|group| table(group, asked, expected, &stats, &mut failures))
         .collect();
     failures.extend(unmet(expected, &tables));
     Ok(Matrix {
@@ -146,7 +147,7 @@ fn unmet(expected: &Expected, tables: &[Table]) -> Vec<String> {
     out
 }
 
-/// The index of a direction in a [`Tally`].
+/// The index of a direction in a [`Stats`].
 fn at(direction: Direction) -> usize {
     match direction {
         Direction::Call => 0,
@@ -158,14 +159,14 @@ fn table(
     group: &Group,
     asked: &[Asked<'_>],
     expected: &Expected,
-    tallies: &Tallies,
+    stats: &Outcomes,
     failures: &mut Vec<String>,
 ) -> Table {
     let (mut rows, mut notes) = (Vec::new(), Vec::<(String, Vec<&'static str>)>::new());
     for feature in &group.features {
         let mut cells = vec![Vec::new(); N_POSITIONS];
         for (index, one) in asked.iter().enumerate() {
-            let (outcomes, whys) = outcomes(feature, index, one, expected, tallies, failures);
+            let (outcomes, whys) = outcomes(feature, index, one, expected, stats, failures);
             for (cell, outcome) in cells.iter_mut().zip(outcomes) {
                 cell.push(outcome);
             }
@@ -197,7 +198,7 @@ fn outcomes(
     index: usize,
     asked: &Asked<'_>,
     expected: &Expected,
-    tallies: &Tallies,
+    stats: &Outcomes,
     failures: &mut Vec<String>,
 ) -> (Vec<Outcome>, Vec<String>) {
     let everywhere = |outcome: Outcome, why: &str| {
@@ -228,12 +229,12 @@ fn outcomes(
             outcomes.push(Outcome::NoPlace);
             continue;
         }
-        let tally = tallies.get(&(index, case.name.clone()));
-        let tally = tally.cloned().unwrap_or_default();
-        whys.extend(tally.lacking.iter().flatten().cloned());
-        let outcome = tally.outcome(asked.levels().len(), bug);
+        let stats = stats.get(&(index, case.name.clone()));
+        let stats = stats.cloned().unwrap_or_default();
+        whys.extend(stats.lacking.iter().flatten().cloned());
+        let outcome = stats.outcome(asked.levels().len(), bug);
         if outcome == Outcome::Fails {
-            let why = tally.unlisted(bug).next();
+            let why = stats.unlisted(bug).next();
             let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
             failures.push(format!("{} [{}]: {why}", case.name, asked.name));
         }
@@ -243,17 +244,17 @@ fn outcomes(
 }
 
 impl Outcome {
-    /// The bugs behind it.
+    /// The bugs after it.
     #[must_use]
     pub fn bugs(&self) -> Option<&BTreeSet<String>> {
         match self {
-            Self::OwnWay(bugs) | Self::AgainstItself(bugs) => Some(bugs),
+            Self::OwnWay(bugs) | Self::SelfInconsistent(bugs) => Some(bugs),
             _ => None,
         }
     }
 }
 
-impl Tally {
+impl Stats {
     /// What went wrong and no bug explains; `bug` is what the type is known to meet with this compiler.
     fn unlisted(&self, bug: Option<&Bug>) -> impl Iterator<Item = &Wrong> {
         let listed = bug.is_some();
@@ -279,7 +280,7 @@ impl Tally {
             // Where the probe looked, caller and callee did not meet.
             let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
             return match by_calls || self.failed.iter().any(|wrong| wrong.against_itself) {
-                true => Outcome::AgainstItself(bugs),
+                true => Outcome::SelfInconsistent(bugs),
                 false => Outcome::OwnWay(bugs),
             };
         }
@@ -293,7 +294,7 @@ impl Tally {
             (State::Passes, State::Passes) => Outcome::Passes,
             (State::Passes, State::NotLowered) => Outcome::Calls,
             (State::NotLowered, State::Passes) => Outcome::Called,
-            (State::Passes, State::Lacks) | (State::Lacks, State::Passes) => Outcome::Half,
+            (State::Passes, State::Lacks) | (State::Lacks, State::Passes) => Outcome::OneSided,
             (State::Lacks, State::Lacks) => Outcome::Lacks,
             (State::Unknown, _) | (_, State::Unknown) => Outcome::Fails,
             _ => Outcome::Placed,

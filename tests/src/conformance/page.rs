@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cabi::Policy;
-use cabi_judge::expected::{Bug, Shows};
+use cabi_verify::report::expected::{Bug, Shows};
 
 use super::bugs::Seen;
 use super::divergences::Divergence;
@@ -127,7 +127,7 @@ Where caller and callee *agree with each other* at every level, the compiler has
                 out,
                 "{} {} | `{}`<br>{} |",
                 bug_start(i, &seen.bug),
-                sight(seen, measured),
+                signature(seen, measured),
                 escape(&seen.code),
                 escape(&seen.bug.what)
             );
@@ -142,7 +142,7 @@ fn bug_start(i: usize, bug: &Bug) -> String {
 }
 
 /// Where and how a bug shows.
-fn sight(seen: &Seen, measured: &Measured) -> String {
+fn signature(seen: &Seen, measured: &Measured) -> String {
     let compiler = measured
         .compilers
         .iter()

@@ -1,13 +1,16 @@
-//! From bytes to types and a signature: calls of every constructor with any number, types named by how long ago they were made.
+//! From bytes to a signature: types that `cabi_verify::generate` draws, some with numbers at a limit, and types that no C text says, by calls of
+//! constructors with any number.
 //!
 //! What constructors refuse is left out. Small choices come first, so that a changed byte changes one thing and bytes that have run out, which read
 //! as zeros, end every list.
 
-use arbitrary::{Result, Unstructured};
 use cabi::{
     ArgFlags, BoolVector, Convention, DataModel, FnSig, Language, Member, Policy, RecordBuilder,
     Target, Type, VectorLevel, X86_64_WIN64,
 };
+use cabi_verify::generate::{CRecord, CType, Form, Random, signature_from};
+
+use crate::random::{EVERYTHING, types_of};
 
 /// What was drawn.
 pub(super) struct Drawn {
@@ -23,36 +26,15 @@ pub(super) struct Drawn {
     pub(super) target: Target,
 }
 
-const MAX_TYPES: usize = 12;
-const MAX_MEMBERS: usize = 8;
-const MAX_PARAMS: usize = 14;
-const MAX_UNNAMED: usize = 5;
+const MAX_PARAMS: u32 = 14;
+const MAX_UNNAMED: u32 = 5;
 
-const SCALARS: [Type; 26] = [
+/// What is no value in C, and the registers' own types.
+const SIMPLE: [Type; 6] = [
     Type::I64,
     Type::F64,
-    Type::I32,
-    Type::F32,
     Type::I8,
-    Type::U8,
-    Type::I16,
-    Type::U16,
-    Type::U32,
-    Type::U64,
-    Type::BOOL,
-    Type::I128,
-    Type::U128,
-    Type::F16,
-    Type::BF16,
-    Type::F80,
-    Type::F128,
-    Type::DEC32,
-    Type::DEC64,
-    Type::DEC128,
-    Type::PTR,
-    Type::FN_PTR,
-    Type::I64,
-    Type::F64,
+    Type::F32,
     Type::FUNCTION,
     Type::VOID,
 ];
@@ -85,37 +67,31 @@ const LIMITS: [u64; 11] = [
 ];
 
 /// Types, and a signature of them under `sysv` or Win64.
-pub(super) fn signature(u: &mut Unstructured<'_>, sysv: &'static Convention) -> Result<Drawn> {
+pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
     let mut draw = Draw {
-        u,
+        random: Random::of_bytes(bytes),
         model: DataModel::LP64,
         types: Vec::new(),
         any_given: false,
         mixed: false,
     };
-    let target = draw.target(sysv)?;
+    let target = draw.target(sysv);
     draw.model = *target.data_model();
-    if draw.percent(5)? {
-        draw.model = draw.other_model()?;
+    if draw.random.chance(5) {
+        draw.model = draw.other_model();
     }
-    while draw.types.len() < MAX_TYPES && draw.percent(88)? {
-        if let Some(ty) = draw.make()? {
-            draw.types.push(ty);
-        }
-    }
-    let result = if draw.percent(20)? {
-        Type::VOID
-    } else {
-        draw.ty()?
+    draw.types();
+    let result = match draw.random.chance(20) {
+        true => Type::VOID,
+        false => draw.ty(),
     };
-    let params = draw.list(MAX_PARAMS, 85)?;
-    let unnamed = if draw.percent(15)? {
-        Some(draw.list(MAX_UNNAMED, 70)?)
-    } else {
-        None
+    let params = draw.list(MAX_PARAMS, 85);
+    let unnamed = match draw.random.chance(15) {
+        true => Some(draw.list(MAX_UNNAMED, 70)),
+        false => None,
     };
-    let more = draw.ty()?;
-    let attributes = draw.attributes(sysv)?;
+    let more = draw.ty();
+    let attributes = draw.attributes(sysv);
     // A convention of another machine than the types are of, whose `long double` may be another.
     draw.mixed |= attributes.convention.is_some() && target.convention().is_none();
     let make = |params: &[Type], unnamed: Option<&[Type]>| {
@@ -138,14 +114,14 @@ pub(super) fn signature(u: &mut Unstructured<'_>, sysv: &'static Convention) -> 
         ),
         None => (make(&params, None), make(&and_more(&params), None)),
     };
-    Ok(Drawn {
+    Drawn {
         types: draw.types,
         any_given: draw.any_given,
         mixed: draw.mixed,
         sig,
         longer,
         target,
-    })
+    }
 }
 
 /// What a signature has besides its types.
@@ -177,8 +153,8 @@ impl Attributes {
     }
 }
 
-struct Draw<'a, 'b> {
-    u: &'a mut Unstructured<'b>,
+struct Draw {
+    random: Random,
     /// Of most types.
     model: DataModel,
     types: Vec<Type>,
@@ -186,199 +162,211 @@ struct Draw<'a, 'b> {
     mixed: bool,
 }
 
-impl Draw<'_, '_> {
-    /// True in `n` of 100 cases; not where bytes have run out.
-    fn percent(&mut self, n: u8) -> Result<bool> {
-        Ok(self.u.int_in_range(0..=99_u8)? >= 100 - n)
+/// An attribute of a record, which may take an alignment.
+type Change = fn(RecordBuilder, u32) -> RecordBuilder;
+
+impl Draw {
+    /// Types of C, then of constructors that take these.
+    fn types(&mut self) {
+        let mut signature = signature_from(&mut self.random, EVERYTHING);
+        if self.random.chance(30) {
+            for ty in signature.ret.iter_mut().chain(&mut signature.params) {
+                self.stretch(ty);
+            }
+        }
+        self.types = types_of(&signature, &self.model);
+        for _ in 0..self.random.below(8) {
+            let made = self.make();
+            self.types.extend(made);
+        }
     }
 
     /// Mostly small, sometimes at a limit.
-    fn number(&mut self) -> Result<u64> {
-        match self.u.int_in_range(0..=15_u8)? {
-            15 => self.u.arbitrary(),
-            14 => self.u.choose(&LIMITS).copied(),
-            _ => self.u.int_in_range(0..=19),
+    fn number(&mut self) -> u64 {
+        match self.random.below(16) {
+            15 => self.random.any(),
+            14 => self.random.one_or(&LIMITS, 0),
+            _ => u64::from(self.random.below(20)),
         }
+    }
+
+    /// As [`Self::number`], of so many bits as `T` has.
+    fn number_of<T: TryFrom<u64>>(&mut self, most: T) -> T {
+        T::try_from(self.number()).unwrap_or(most)
     }
 
     /// Mostly a small power of two.
-    fn align(&mut self) -> Result<u32> {
-        match self.u.int_in_range(0..=15_u8)? {
-            15 => self.u.arbitrary(),
-            14 => Ok(1 << self.u.int_in_range(0..=31_u32)?),
-            _ => Ok(1 << self.u.int_in_range(0..=6_u32)?),
+    fn align(&mut self) -> u32 {
+        match self.random.below(16) {
+            15 => self.number_of(u32::MAX),
+            14 => 1 << self.random.below(32),
+            _ => 1 << self.random.below(7),
         }
     }
 
-    fn other_model(&mut self) -> Result<DataModel> {
+    /// Changes some numbers of `ty`, which C may not allow then.
+    fn stretch(&mut self, ty: &mut CType) {
+        match ty {
+            CType::BitInt { bits, .. } => *bits = self.number_of(u16::MAX),
+            CType::Vector { bytes: n, .. } | CType::ExtVector { lanes: n, .. } => {
+                *n = self.number_of(u32::MAX);
+            }
+            CType::Atomic(inner) => self.stretch(inner),
+            CType::Aligned(inner, align) => {
+                *align = self.align();
+                self.stretch(inner);
+            }
+            CType::Record(record) => self.stretch_record(record),
+            _ => {}
+        }
+    }
+
+    fn stretch_record(&mut self, record: &mut CRecord) {
+        for align in record.aligned.iter_mut().chain(&mut record.pack) {
+            *align = self.align();
+        }
+        for member in &mut record.members {
+            if let Some(align) = &mut member.aligned {
+                *align = self.align();
+            }
+            match &mut member.form {
+                Form::Plain { ty, lengths } => {
+                    for length in lengths {
+                        *length = self.number_of(u32::MAX);
+                    }
+                    self.stretch(ty);
+                }
+                Form::Bits { width, .. } => *width = self.number_of(u16::MAX),
+                Form::Anonymous(record) => self.stretch_record(record),
+                _ => {}
+            }
+        }
+    }
+
+    fn other_model(&mut self) -> DataModel {
         self.mixed = true;
-        self.u.choose(&MODELS).copied()
+        self.random.one_or(&MODELS, DataModel::LP64)
     }
 
     /// A scalar, or a type that was made: the last ones most.
-    fn ty(&mut self) -> Result<Type> {
-        let n = self.types.len();
-        if n == 0 || self.percent(40)? {
-            return self.scalar();
+    fn ty(&mut self) -> Type {
+        let n = u32::try_from(self.types.len()).unwrap_or(0);
+        if n == 0 || self.random.chance(25) {
+            let at = self.random.below(6);
+            return self.model.adapt(&SIMPLE[at as usize]);
         }
-        let last = if self.percent(30)? { n } else { n.min(3) };
-        let back = self.u.int_in_range(1..=last)?;
-        Ok(self.types[n - back].clone())
-    }
-
-    /// As the model has it.
-    fn scalar(&mut self) -> Result<Type> {
-        let scalar = self.u.choose(&SCALARS)?.clone();
-        Ok(self.model.adapt(&scalar))
+        let last = if self.random.chance(30) { n } else { n.min(3) };
+        let back = 1 + self.random.below(last);
+        self.types[(n - back) as usize].clone()
     }
 
     /// Up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so that registers run out.
-    fn list(&mut self, most: usize, more: u8) -> Result<Vec<Type>> {
+    fn list(&mut self, most: u32, more: u32) -> Vec<Type> {
         let mut list = Vec::new();
-        while list.len() < most && self.percent(more)? {
-            let ty = self.ty()?;
-            let times = if self.percent(20)? {
-                self.u.int_in_range(1..=7_usize)?
-            } else {
-                1
+        while list.len() < most as usize && self.random.chance(more) {
+            let ty = self.ty();
+            let times = match self.random.chance(20) {
+                true => 1 + self.random.below(7),
+                false => 1,
             };
             list.extend((0..times).map(|_| ty.clone()));
         }
-        Ok(list)
+        list
     }
 
     /// Calls a constructor; `None` is a refusal.
-    fn make(&mut self) -> Result<Option<Type>> {
-        Ok(match self.u.int_in_range(0..=19_u8)? {
+    fn make(&mut self) -> Option<Type> {
+        let ty = self.ty();
+        match self.random.below(16) {
             0 => {
-                let bits = self.number()?;
-                let bits = u16::try_from(bits % 70_000).unwrap_or(u16::MAX);
-                self.model.bit_int(bits, self.u.arbitrary()?).ok()
+                let lanes = self.number_of(u16::MAX);
+                let kinds = [BoolVector::Clang, BoolVector::Zig];
+                let kind = self.random.one_or(&kinds, BoolVector::Clang);
+                Type::bool_vector(lanes, kind).ok()
             }
-            1 => Type::complex(&self.scalar()?).ok(),
-            2 => Type::enumeration(&self.scalar()?).ok(),
-            3 | 4 => {
-                let lane = self.scalar()?;
-                let lanes = if self.percent(10)? {
-                    self.u.arbitrary()?
-                } else {
-                    1 << self.u.int_in_range(0..=6_u16)?
-                };
-                Type::vector(&lane, lanes).ok()
-            }
-            5 => {
-                let lanes = self.number()?;
-                let lanes = u16::try_from(lanes.wrapping_mul(9) % 600).unwrap_or(u16::MAX);
-                let zig = self.u.arbitrary()?;
-                let flavour = if zig {
-                    BoolVector::Zig
-                } else {
-                    BoolVector::Clang
-                };
-                Type::bool_vector(lanes, flavour).ok()
-            }
-            6 | 7 => Type::array(&self.ty()?, self.number()?).ok(),
-            8 => Type::flexible_array(&self.ty()?).ok(),
-            9 => self.ty()?.with_align(self.align()?).ok(),
-            10 => self.ty()?.atomic().ok(),
-            11 => {
-                let ty = self.ty()?;
-                Some(self.model.decay(&ty))
-            }
-            12 if self.percent(20)? => {
-                let model = self.other_model()?;
-                Some(model.adapt(&self.ty()?))
-            }
-            13 => self.deep()?,
-            _ => self.record()?,
-        })
+            1 => Type::complex(&ty).ok(),
+            2 => Type::enumeration(&ty).ok(),
+            3 => Type::vector(&ty, self.number_of(u16::MAX)).ok(),
+            4 | 5 => Type::array(&ty, self.number()).ok(),
+            6 => Type::flexible_array(&ty).ok(),
+            7 => ty.with_align(self.align()).ok(),
+            8 => ty.atomic().ok(),
+            9 => Some(self.model.decay(&ty)),
+            10 if self.random.chance(20) => Some(self.other_model().adapt(&ty)),
+            11 => self.deep(ty),
+            _ => self.record(),
+        }
     }
 
     /// One inside the other, many times.
-    fn deep(&mut self) -> Result<Option<Type>> {
-        let mut deep = self.ty()?;
-        let array: bool = self.u.arbitrary()?;
-        for _ in 0..self.u.int_in_range(1..=300_u16)? {
-            let outer = if array {
-                Type::array(&deep, 1)
-            } else {
-                let record = RecordBuilder::structure("deep").field("in", deep);
-                record.build(&self.model)
+    fn deep(&mut self, mut deep: Type) -> Option<Type> {
+        let array = self.random.chance(50);
+        for _ in 0..1 + self.random.below(300) {
+            deep = match array {
+                true => Type::array(&deep, 1).ok()?,
+                false => {
+                    let record = RecordBuilder::structure("deep").field("in", deep);
+                    record.build(&self.model).ok()?
+                }
             };
-            match outer {
-                Ok(outer) => deep = outer,
-                Err(_) => return Ok(None),
-            }
         }
-        Ok(Some(deep))
+        Some(deep)
     }
 
-    fn record(&mut self) -> Result<Option<Type>> {
-        let union = self.percent(20)?;
-        let mut record = if union {
-            RecordBuilder::union("u")
-        } else {
-            RecordBuilder::structure("s")
+    fn record(&mut self) -> Option<Type> {
+        let mut record = match self.random.chance(20) {
+            true => RecordBuilder::union("u"),
+            false => RecordBuilder::structure("s"),
         };
-        for _ in 0..self.u.int_in_range(0..=MAX_MEMBERS)? {
-            record = record.member(self.member()?);
+        for _ in 0..self.random.below(6) {
+            record = record.member(self.member());
         }
-        if self.percent(10)? {
-            record = record.packed();
+        let changes: [(u32, Change); 5] = [
+            (10, |record, _| record.packed()),
+            (15, |record, _| record.transparent()),
+            (10, |record, _| record.language(Language::Cxx)),
+            (10, RecordBuilder::pack),
+            (10, RecordBuilder::aligned),
+        ];
+        for (percent, change) in changes {
+            if self.random.chance(percent) {
+                record = change(record, self.align());
+            }
         }
-        if self.percent(5)? {
-            record = record.transparent();
-        }
-        if self.percent(10)? {
-            record = record.language(Language::Cxx);
-        }
-        if self.percent(10)? {
-            record = record.pack(self.align()?);
-        }
-        if self.percent(10)? {
-            record = record.aligned(self.align()?);
-        }
-        if self.percent(8)? {
-            let given = record.build_at(self.number()?, self.align()?).ok();
+        if self.random.chance(15) {
+            let given = record.build_at(self.number(), self.align()).ok();
             self.any_given |= given.is_some();
-            return Ok(given);
+            return given;
         }
-        let model = if self.percent(2)? {
-            self.other_model()?
-        } else {
-            self.model
+        let model = match self.random.chance(2) {
+            true => self.other_model(),
+            false => self.model,
         };
-        Ok(record.build(&model).ok())
+        record.build(&model).ok()
     }
 
-    fn member(&mut self) -> Result<Member> {
-        let ty = self.ty()?;
-        let named = !self.percent(15)?;
-        let mut member = if self.percent(25)? {
-            let width = self.u.int_in_range(0..=139_u16)?;
-            if named {
-                Member::bit_field("b", ty, width)
-            } else {
-                Member::unnamed_bit_field(ty, width)
-            }
-        } else if named {
-            Member::named("m", ty)
-        } else {
-            Member::anonymous(ty)
+    fn member(&mut self) -> Member {
+        let ty = self.ty();
+        let width = self.number_of(u16::MAX);
+        let mut member = match self.random.below(8) {
+            7 => Member::anonymous(ty),
+            6 => Member::unnamed_bit_field(ty, width),
+            4 | 5 => Member::bit_field("b", ty, width),
+            _ => Member::named("m", ty),
         };
-        if self.percent(8)? {
+        if self.random.chance(8) {
             member = member.packed();
         }
-        if self.percent(8)? {
-            member = member.aligned(self.align()?);
+        if self.random.chance(8) {
+            member = member.aligned(self.align());
         }
-        if self.percent(8)? {
-            member = member.at_bit(self.number()?.wrapping_mul(8));
+        if self.random.chance(8) {
+            member = member.at_bit(self.number().wrapping_mul(8));
         }
-        Ok(member)
+        member
     }
 
-    fn attributes(&mut self, sysv: &'static Convention) -> Result<Attributes> {
+    fn attributes(&mut self, sysv: &'static Convention) -> Attributes {
         const FLAGS: [ArgFlags; 5] = [
             ArgFlags::IN_REG,
             ArgFlags::NEST,
@@ -388,41 +376,36 @@ impl Draw<'_, '_> {
         ];
         const LEVELS: [VectorLevel; 3] =
             [VectorLevel::Baseline, VectorLevel::Avx, VectorLevel::Avx512];
-        let mut policy = *self.u.choose(&PROFILES)?;
-        if self.percent(25)? {
-            let set: u32 = self.u.arbitrary()?;
+        let mut policy = self.random.one_or(&PROFILES, Policy::GCC);
+        if self.random.chance(25) {
+            let set = self.random.any();
             for (i, (bit, _)) in (0..).zip(Policy::NAMES) {
-                policy = if set >> (i % 32) & 1 == 1 {
-                    policy | *bit
-                } else {
-                    policy.without(*bit)
+                policy = match set >> (i % 64) & 1 {
+                    1 => policy | *bit,
+                    _ => policy.without(*bit),
                 };
             }
         }
         let mut flags = Vec::new();
-        while flags.len() < 3 && self.percent(10)? {
-            let param = self.u.int_in_range(0..=MAX_PARAMS)?;
-            flags.push((param, *self.u.choose(&FLAGS)?));
+        while flags.len() < 3 && self.random.chance(10) {
+            let param = self.random.below(MAX_PARAMS + 1) as usize;
+            flags.push((param, self.random.one_or(&FLAGS, ArgFlags::IN_REG)));
         }
-        Ok(Attributes {
+        Attributes {
             policy,
             flags,
-            vectors: *self.u.choose(&LEVELS)?,
-            convention: match self.u.int_in_range(0..=7_u8)? {
+            vectors: self.random.one_or(&LEVELS, VectorLevel::Baseline),
+            convention: match self.random.below(8) {
                 6 => Some(&X86_64_WIN64),
                 7 => Some(sysv),
                 _ => None,
             },
-            stack_align: if self.percent(5)? {
-                Some(self.align()?)
-            } else {
-                None
-            },
-            noreturn: self.percent(5)?,
-        })
+            stack_align: self.random.chance(5).then(|| self.align()),
+            noreturn: self.random.chance(5),
+        }
     }
 
-    fn target(&mut self, sysv: &'static Convention) -> Result<Target> {
+    fn target(&mut self, sysv: &'static Convention) -> Target {
         const TRIPLES: [&str; 6] = [
             "x86_64-pc-windows-msvc",
             "x86_64-linux-android",
@@ -431,15 +414,15 @@ impl Draw<'_, '_> {
             "aarch64-unknown-linux-gnu",
             "riscv64gc-unknown-linux-gnu",
         ];
-        Ok(match self.u.int_in_range(0..=15_u8)? {
+        match self.random.below(16) {
             0..10 => Target::X86_64_LINUX.with_convention(sysv),
             10..12 => Target::X86_64_WINDOWS_GNU,
             12 => Target::X86_64_LINUX.with_convention(&X86_64_WIN64),
             _ => {
-                let triple = self.u.choose(&TRIPLES)?.parse();
+                let triple = self.random.one_or(&TRIPLES, TRIPLES[0]).parse();
                 let target = triple.ok().and_then(|triple| Target::new(&triple).ok());
                 target.unwrap_or(Target::X86_64_LINUX)
             }
-        })
+        }
     }
 }

@@ -8,9 +8,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::ending::ending;
+use crate::reading::check;
+
 /// How far the child came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
+    /// The header has been read.
+    Read,
     /// The function is about to run.
     Calling,
     /// It has returned, and its result follows.
@@ -20,6 +25,7 @@ pub(crate) enum Progress {
 impl Progress {
     fn word(self) -> &'static str {
         match self {
+            Self::Read => "read\n",
             Self::Calling => "calling\n",
             Self::Returned => "returned\n",
         }
@@ -72,19 +78,29 @@ impl Shared {
 /// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
-/// That the call of `function` ended the child. Where the child has said itself what is wrong, the message is empty.
-pub(crate) fn run(function: &str) -> Result<String, String> {
+/// That libclang does not come back from `header`, or that the call of `function` ended the child. The message is empty where the child has
+/// printed one.
+pub(crate) fn run(function: &str, header: &str) -> Result<String, String> {
     let mut progress = Shared::new().map_err(|e| format!("temporary file: {e}"))?;
     let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
     let mut words = std::env::args_os().skip(1);
-    let status = Command::new(&own)
+    let child = Command::new(&own)
         .args(words.next())
         .arg("--progress")
         .arg(&progress.path)
         .args(words)
-        .status()
-        .map_err(|e| format!("{}: {e}", own.display()))?;
+        .spawn();
+    let wrong = |e: io::Error| format!("{}: {e}", own.display());
+    let mut child = child.map_err(wrong)?;
+    let has_read = || progress.read().is_ok_and(|reached| !reached.is_empty());
+    let ended = check::wait(&mut child, has_read).map_err(wrong)?;
     let reached = progress.read().unwrap_or_default();
+    let Some(status) = ended else {
+        return Err(check::not_read(header, None));
+    };
+    if reached.is_empty() && status.code().is_none() {
+        return Err(check::not_read(header, ended));
+    }
     if reached == Progress::Calling.word() {
         return Err(format!("{function} {}", not_returned(status)));
     }
@@ -101,9 +117,9 @@ pub(crate) fn run(function: &str) -> Result<String, String> {
     if status.success() {
         return Ok(text.to_owned());
     }
-    crate::write_out(text)?;
+    crate::output::print(text)?;
     Err(format!(
-        "{function} returned, but what it left behind did not end well: the process {}",
+        "{function} returned, but its process did not end well afterwards: it {}",
         ending(status)
     ))
 }
@@ -118,50 +134,4 @@ fn not_returned(status: ExitStatus) -> String {
         Some(_) => format!("did not return: its process {}", ending(status)),
         None => ending(status),
     }
-}
-
-/// How a child ended, as a message goes on after its name.
-#[cfg(unix)]
-pub(crate) fn ending(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(number) => match signal_name(number) {
-            Some(name) => format!("was ended by {name} (signal {number})"),
-            None => format!("was ended by signal {number}"),
-        },
-        None => exit(status),
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn ending(status: ExitStatus) -> String {
-    exit(status)
-}
-
-fn exit(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("ended with exit status {code}"),
-        None => "ended".into(),
-    }
-}
-
-/// Signals that end a process by themselves, with the numbers that all Unix systems share, and Linux's own.
-#[cfg(unix)]
-fn signal_name(number: i32) -> Option<&'static str> {
-    Some(match number {
-        1 => "SIGHUP, hangup",
-        2 => "SIGINT, interrupt",
-        3 => "SIGQUIT, quit",
-        4 => "SIGILL, illegal instruction",
-        5 => "SIGTRAP, trap",
-        6 => "SIGABRT, abort",
-        7 if cfg!(target_os = "linux") => "SIGBUS, bus error",
-        8 => "SIGFPE, arithmetic exception",
-        9 => "SIGKILL, killed",
-        11 => "SIGSEGV, segmentation fault",
-        13 => "SIGPIPE, broken pipe",
-        14 => "SIGALRM, alarm",
-        15 => "SIGTERM, terminated",
-        _ => return None,
-    })
 }

@@ -1,6 +1,6 @@
 //! What clang is asked about the arguments: types that are written in them, and the values of expressions.
 //!
-//! The questions are typedefs behind the header's text. An array type carries a number in its length, so that a value needs nothing
+//! The questions are typedefs after the header's text. An array type carries a number in its length, so that a value needs nothing
 //! that a reader of types has not.
 
 use std::collections::HashMap;
@@ -11,11 +11,12 @@ use cabi_header::{Header, HeaderError, Options, SourceError};
 
 use crate::reading::COMMAND_LINE;
 
-use super::literal::{Init, Item, Number, NumberKind, Value};
-use super::quoted::Prefix;
+use super::literal::{Init, Item, Value};
+use super::number::{Number, NumberKind};
+use super::quoted::{Prefix, Text};
 
 /// What clang calls `wchar_t`, whether a header has that name or not.
-pub(crate) const WCHAR: &str = "__WCHAR_TYPE__";
+const WCHAR: &str = "__WCHAR_TYPE__";
 
 /// What is to be found out, each once.
 #[derive(Default)]
@@ -62,7 +63,7 @@ impl Questions {
         items.iter().for_each(|item| self.look_into(&item.init));
     }
 
-    /// Reads `includes`, one to a line, with the questions behind them.
+    /// Reads `includes`, one to a line, with the questions after them.
     ///
     /// # Errors
     /// What is wrong with the header. What is wrong with a question is its answer.
@@ -220,6 +221,16 @@ impl Answers {
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
         let ty = self.ty(text)?;
         Ok(self.promoted.get(text).cloned().unwrap_or(ty))
+    }
+
+    /// The width of a string's elements.
+    pub(crate) fn text_bits(&self, text: &Text) -> Result<u64, String> {
+        Ok(match text.prefix {
+            Prefix::Char => 8,
+            Prefix::Char16 => 16,
+            Prefix::Char32 => 32,
+            Prefix::Wchar => self.ty(WCHAR)?.size() * 8,
+        })
     }
 
     /// The value of the expression `text`, an integer or an address, and its type.

@@ -8,16 +8,16 @@ use std::slice::Iter;
 use cabi::{Array, Field, Kind, Record, RecordKind, Scalar, Type};
 
 use super::bits;
-use super::clang::{Answers, WCHAR};
+use super::clang::Answers;
 use super::float;
 use super::invoke::Memory;
-use super::literal::{Designator, Init, Item, NumberKind, Value, with_unit};
-use super::quoted::{Prefix, Text};
+use super::literal::{Designator, Init, Item, Value, with_unit};
+use super::number::NumberKind;
 
 /// The bytes of one argument of type `ty`.
 ///
 /// # Errors
-/// What does not fit, in words that stand behind the parameter's name.
+/// What does not fit, in words that stand after the parameter's name.
 pub(crate) fn fill(
     init: &Init,
     ty: &Type,
@@ -36,6 +36,9 @@ pub(crate) fn fill(
     Ok(filler.bytes)
 }
 
+/// Why an initialiser does not fit, in words that follow the name of what it is for.
+type Filled = Result<(), String>;
+
 /// Items that are still to find their place.
 type Items<'i> = Peekable<Iter<'i, Item>>;
 
@@ -47,7 +50,7 @@ struct Filler<'a> {
 
 impl Filler<'_> {
     /// The object of type `ty` that starts at bit `at`, from an initialiser of its own.
-    fn object(&mut self, ty: &Type, at: u64, init: &Init) -> Result<(), String> {
+    fn object(&mut self, ty: &Type, at: u64, init: &Init) -> Filled {
         match init {
             Init::List(items) => {
                 let mut left = items.iter().peekable();
@@ -62,18 +65,12 @@ impl Filler<'_> {
     }
 
     /// The same from as many of `items` as it takes: all between its braces, or without `braces` those of the list around it.
-    fn take_items(
-        &mut self,
-        ty: &Type,
-        at: u64,
-        items: &mut Items<'_>,
-        braces: bool,
-    ) -> Result<(), String> {
+    fn take_items(&mut self, ty: &Type, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
         if braces
             && let Kind::Array(_) = ty.kind()
             && let Some(Item { at: none, init }) = items.peek()
             && let (Init::Value(Value::Text(text)), []) = (init, none.as_slice())
-            && is_text(ty, text_bits(text, self.answers)?)
+            && is_text(ty, self.answers.text_bits(text)?)
         {
             items.next();
             return self.object(ty, at, init);
@@ -99,13 +96,7 @@ impl Filler<'_> {
         }
     }
 
-    fn record(
-        &mut self,
-        record: &Record,
-        at: u64,
-        items: &mut Items<'_>,
-        braces: bool,
-    ) -> Result<(), String> {
+    fn record(&mut self, record: &Record, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
         let fields = record.fields();
         let mut next = 0;
         while let Some(item) = items.peek() {
@@ -116,7 +107,7 @@ impl Filler<'_> {
                 let (idx, member, start) = designated(record, first)?;
                 let init = &item.init;
                 items.next();
-                self.designated(member.ty(), at + start, rest, init, member)?;
+                self.designated(member, at + start, rest, init)?;
                 next = idx + 1;
                 continue;
             }
@@ -136,7 +127,7 @@ impl Filler<'_> {
     }
 
     /// A member from the next item, or from as many as its own members take.
-    fn member(&mut self, field: &Field, at: u64, items: &mut Items<'_>) -> Result<(), String> {
+    fn member(&mut self, field: &Field, at: u64, items: &mut Items<'_>) -> Filled {
         let start = at + field.offset_bits();
         if let Some(bits) = field.bit_field() {
             let Some(item) = items.next() else {
@@ -152,14 +143,14 @@ impl Filler<'_> {
     }
 
     /// An object from the next item, or, where that is no initialiser for it as a whole, from as many as it takes.
-    fn next(&mut self, ty: &Type, at: u64, items: &mut Items<'_>) -> Result<(), String> {
+    fn next(&mut self, ty: &Type, at: u64, items: &mut Items<'_>) -> Filled {
         let Some(item) = items.peek() else {
             return Ok(());
         };
         let elided = match &item.init {
             Init::List(_) => false,
             Init::Value(Value::Text(text)) => {
-                ty.is_aggregate() && !is_text(ty, text_bits(text, self.answers)?)
+                ty.is_aggregate() && !is_text(ty, self.answers.text_bits(text)?)
             }
             Init::Value(Value::Compound(..)) => matches!(ty.kind(), Kind::Array(_)),
             Init::Value(_) => ty.is_aggregate(),
@@ -172,13 +163,7 @@ impl Filler<'_> {
         self.object(ty, at, init)
     }
 
-    fn elements(
-        &mut self,
-        array: &Array,
-        at: u64,
-        items: &mut Items<'_>,
-        braces: bool,
-    ) -> Result<(), String> {
+    fn elements(&mut self, array: &Array, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
         let elem = &array.elem;
         let Some(len) = array.len else {
             return Err("a flexible array member is not part of the value".into());
@@ -211,39 +196,26 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn designated(
-        &mut self,
-        ty: &Type,
-        at: u64,
-        rest: &[Designator],
-        init: &Init,
-        member: &Field,
-    ) -> Result<(), String> {
+    fn designated(&mut self, member: &Field, at: u64, rest: &[Designator], init: &Init) -> Filled {
         let name = member.name().unwrap_or_default();
         match member.bit_field() {
             Some(bits) if rest.is_empty() => self.bit_field(member, at, bits.width.into(), init),
             Some(_) => Err(format!(".{name}: a bit-field has no members")),
             None => self
-                .designated_in(ty, at, rest, init)
+                .designated_in(member.ty(), at, rest, init)
                 .map_err(|why| format!(".{name}: {why}")),
         }
     }
 
     /// The part of an object that the designators `rest` lead to.
-    fn designated_in(
-        &mut self,
-        ty: &Type,
-        at: u64,
-        rest: &[Designator],
-        init: &Init,
-    ) -> Result<(), String> {
+    fn designated_in(&mut self, ty: &Type, at: u64, rest: &[Designator], init: &Init) -> Filled {
         let Some((first, rest)) = rest.split_first() else {
             return self.object(ty, at, init);
         };
         match (ty.kind(), first) {
             (Kind::Record(record), _) => {
                 let (_, member, start) = designated(record, first)?;
-                self.designated(member.ty(), at + start, rest, init, member)
+                self.designated(member, at + start, rest, init)
             }
             (Kind::Array(array), Designator::Element(idx))
                 if array.len.is_some_and(|len| *idx < len) =>
@@ -262,7 +234,7 @@ impl Filler<'_> {
         lanes: u64,
         at: u64,
         items: &mut Items<'_>,
-    ) -> Result<(), String> {
+    ) -> Filled {
         for i in 0..lanes {
             let Some(item) = items.next() else {
                 return Ok(());
@@ -283,7 +255,7 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn bit_field(&mut self, field: &Field, at: u64, width: u64, init: &Init) -> Result<(), String> {
+    fn bit_field(&mut self, field: &Field, at: u64, width: u64, init: &Init) -> Filled {
         let name = field.name().unwrap_or_default();
         let (Init::Value(value), Some(scalar)) = (init, field.ty().as_scalar()) else {
             return Err(format!(".{name}: a bit-field takes one number"));
@@ -295,7 +267,7 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn value(&mut self, ty: &Type, at: u64, value: &Value) -> Result<(), String> {
+    fn value(&mut self, ty: &Type, at: u64, value: &Value) -> Filled {
         let total_bits = ty.size() * 8;
         match (ty.kind(), value) {
             (_, Value::Compound(named, items)) => {
@@ -335,8 +307,8 @@ impl Filler<'_> {
                 self.put(at + total_bits / 2, bits, im);
                 Ok(())
             }
-            (Kind::Array(_), Value::Text(text)) if is_text(ty, text_bits(text, self.answers)?) => {
-                let bytes = text.encode(text_bits(text, self.answers)?)?;
+            (Kind::Array(_), Value::Text(text)) if is_text(ty, self.answers.text_bits(text)?) => {
+                let bytes = text.encode(self.answers.text_bits(text)?)?;
                 if bytes.len() as u64 > ty.size() {
                     return Err(format!("{} bytes do not fit {ty}", bytes.len()));
                 }
@@ -345,18 +317,16 @@ impl Filler<'_> {
                 }
                 Ok(())
             }
-            (Kind::Record(_) | Kind::Array(_) | Kind::Vector(_), _) => Err(format!(
-                "{} is not an initialiser for it: write {{...}}",
-                describe(value)
-            )),
-            _ => Err("nothing can be passed for it".into()),
+            (Kind::Record(_) | Kind::Array(_) | Kind::Vector(_), _) => {
+                Err(format!("{} cannot initialise {ty}: write {{...}}", value))
+            }
+            _ => Err("no value of this type can be passed from here".into()),
         }
     }
 
     /// The bits of a scalar of which `width` count.
     fn scalar(&mut self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
-        let wrong =
-            |expected: &str| Err(format!("{expected} is expected, not {}", describe(value)));
+        let wrong = |expected: &str| Err(format!("{expected} is expected, not {}", value));
         let of_clang;
         let number = match value {
             Value::Number(number) => number,
@@ -384,11 +354,11 @@ impl Filler<'_> {
             (_, Scalar::FnPtr) => wrong("NULL"),
             (NumberKind::Float { text, .. }, _) if scalar.is_float() => {
                 let bits = float::from_text(text, number.negative, scalar);
-                bits.ok_or_else(|| format!("{} is too large for it", describe(value)))
+                bits.ok_or_else(|| format!("{} is too large", value))
             }
             (NumberKind::Int { magnitude, .. }, _) if scalar.is_float() => {
                 let bits = float::from_int(*magnitude, number.negative, scalar);
-                bits.ok_or_else(|| format!("{} is too large for it", describe(value)))
+                bits.ok_or_else(|| format!("{} is too large", value))
             }
             (NumberKind::Float { .. }, _) => wrong("an integer"),
             (_, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) => {
@@ -396,7 +366,7 @@ impl Filler<'_> {
             }
             (NumberKind::Int { magnitude, .. }, Scalar::Bool) => Ok(u128::from(*magnitude != 0)),
             (NumberKind::Int { magnitude, .. }, _) => bits::fit(*magnitude, number.negative, width)
-                .ok_or_else(|| format!("{} does not fit it", describe(value))),
+                .ok_or_else(|| format!("{} does not fit", value)),
         }
     }
 
@@ -404,7 +374,7 @@ impl Filler<'_> {
         let address = match value {
             Value::Null => 0,
             Value::Text(text) => {
-                let bytes = text.encode(text_bits(text, self.answers)?)?;
+                let bytes = text.encode(self.answers.text_bits(text)?)?;
                 // The NUL is as wide as any element.
                 self.memory
                     .keep(None, &[bytes.as_slice(), &[0; 4]].concat())
@@ -418,7 +388,7 @@ impl Filler<'_> {
             _ => {
                 return Err(format!(
                     "NULL, a string or &(type){{...}} is expected, not {}",
-                    describe(value)
+                    value
                 ));
             }
         };
@@ -440,7 +410,7 @@ fn designated<'r>(
     };
     let none = || format!("{record} has no member {name}");
     let (member, at) = record.field(name).ok_or_else(none)?;
-    // Inside an anonymous member, what follows goes on behind that one.
+    // Inside an anonymous member, what follows goes on after that one.
     let holds = |field: &Field| match (field.name(), field.ty().as_record()) {
         (Some(own), _) => own == name,
         (None, Some(inner)) => inner.field(name).is_some(),
@@ -454,32 +424,4 @@ fn designated<'r>(
 fn is_text(ty: &Type, wide: u64) -> bool {
     let of = |array: &Array| matches!(array.elem.as_scalar(), Some(Scalar::Int { bits, .. }) if u64::from(bits) == wide);
     matches!(ty.kind(), Kind::Array(array) if of(array))
-}
-
-/// The width of a string's elements.
-pub(crate) fn text_bits(text: &Text, answers: &Answers) -> Result<u64, String> {
-    Ok(match text.prefix {
-        Prefix::Char => 8,
-        Prefix::Char16 => 16,
-        Prefix::Char32 => 32,
-        Prefix::Wchar => answers.ty(WCHAR)?.size() * 8,
-    })
-}
-
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Number(number) => {
-            let sign = if number.negative { "-" } else { "" };
-            match &number.kind {
-                NumberKind::Int { magnitude, .. } => format!("the integer {sign}{magnitude}"),
-                NumberKind::Float { text, .. } => format!("the floating constant {sign}{text}"),
-            }
-        }
-        Value::Complex(..) => "a complex number".into(),
-        Value::Text(_) => "a string".into(),
-        Value::Null => "NULL".into(),
-        Value::Compound(ty, _) => format!("a {ty}"),
-        Value::Address(ty, _) => format!("the address of a {ty}"),
-        Value::Other(text) => text.clone(),
-    }
 }

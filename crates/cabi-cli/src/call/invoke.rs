@@ -1,5 +1,4 @@
-//! The call itself: a function `void (char *args, void *result)` is compiled that takes the arguments from memory and leaves the
-//! result there, so that every type of C goes through the lowering.
+//! The call itself, by an invoker of `clif-cabi-jit`, and the memory that arguments point to.
 #![allow(unsafe_code)] // machine code is run, and memory read that C has written to
 
 use std::ffi::{c_int, c_void};
@@ -7,11 +6,7 @@ use std::path::Path;
 
 use cabi::{FnSig, Type};
 use cabi_header::Written;
-use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, SysVAggregateLowering};
-use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi_jit::cranelift_module::Module;
-use clif_cabi_jit::{Code, Engine, Library, Settings};
+use clif_cabi_jit::{Invoker, Invokers, Library, Settings};
 
 /// What pointers among the arguments point to. Never freed: C may keep a pointer, and the process ends soon.
 #[derive(Default)]
@@ -104,9 +99,12 @@ impl Memory {
 
 /// A function with its arguments in memory, compiled and linked.
 pub(crate) struct Call {
-    code: Code,
-    args: Block,
+    invoker: Invoker,
+    target: *const c_void,
+    args: Vec<Block>,
     result: Block,
+    /// Keeps the libraries open.
+    _invokers: Invokers,
 }
 
 impl Call {
@@ -120,7 +118,8 @@ impl Call {
         args: &[Vec<u8>],
         libraries: &[String],
     ) -> Result<Self, String> {
-        let mut engine = Engine::new(&Settings::default()).map_err(|e| e.to_string())?;
+        let mut invokers = Invokers::new(&Settings::default()).map_err(|e| e.to_string())?;
+        let engine = invokers.engine_mut();
         for name in libraries {
             engine.add_library(&open(name)?);
         }
@@ -131,23 +130,18 @@ impl Call {
             engine.add_library(&libm);
         }
         // Before anything is compiled: a missing symbol is the likelier mistake.
-        engine.symbol(symbol).map_err(|e| e.to_string())?;
-        let mut bytes = Vec::new();
-        let mut offsets = Vec::new();
-        for arg in args {
-            offsets.push(i32::try_from(bytes.len()).map_err(|_| "the arguments are too large")?);
-            bytes.extend_from_slice(arg);
-            bytes.resize(bytes.len().next_multiple_of(16), 0);
-        }
-        let code = compile(&mut engine, symbol, sig, &offsets).map_err(|e| e.to_string())?;
+        let target = engine.symbol(symbol).map_err(|e| e.to_string())?;
+        let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
         let size = usize::try_from(sig.result().size()).unwrap_or(usize::MAX);
         if size > 1 << 24 {
             return Err(format!("{} is too large to be returned here", sig.result()));
         }
         Ok(Self {
-            code,
-            args: Block::new(&bytes),
+            invoker,
+            target: target.cast(),
+            args: args.iter().map(|arg| Block::new(arg)).collect(),
             result: Block::new(&vec![0; size]),
+            _invokers: invokers,
         })
     }
 
@@ -155,14 +149,15 @@ impl Call {
     /// function has printed is written out before.
     pub(crate) fn run(&self) -> Option<Vec<u8>> {
         let own = std::process::id();
-        // SAFETY: `compile` made exactly this function; what the C function does with its arguments is what the user asked for,
-        // and happens in a process of its own.
+        let args: Vec<*const u8> = (self.args.iter())
+            .map(|arg| arg.start.cast_const().cast())
+            .collect();
+        // SAFETY: each argument is an object of its type; what the C function does with them is what the user asked for, and happens in a
+        // process of its own.
         unsafe {
-            let call = self
-                .code
-                .typed::<unsafe extern "C" fn(*mut c_void, *mut c_void)>();
-            call(self.args.start.cast(), self.result.start.cast());
-        }
+            self.invoker
+                .call(self.target, &args, self.result.start.cast())
+        };
         flush();
         (std::process::id() == own).then(|| self.result.read())
     }
@@ -179,48 +174,6 @@ fn open(name: &str) -> Result<Library, String> {
     };
     // SAFETY: its initialization is as much the user's wish as the call is.
     unsafe { Library::open(&name) }.map_err(|e| e.to_string())
-}
-
-fn compile(
-    engine: &mut Engine,
-    symbol: &str,
-    sig: &FnSig,
-    offsets: &[i32],
-) -> Result<Code, Box<dyn std::error::Error>> {
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let Function { id: callee, .. } = lower.declare_import(engine, symbol, sig)?;
-    let call_sig = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let call = lower.declare_export(engine, "cabi call", &call_sig)?;
-    let mut ctx = engine.make_context();
-    ctx.func.signature = lower.entry_plan(&call_sig)?.signature().clone();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    let entry = lower.enter(&builder, block, &call_sig)?;
-    let from = entry.value(&mut builder, 0)?;
-    let to = entry.value(&mut builder, 1)?;
-    let args: Vec<Arg> = offsets
-        .iter()
-        .map(|offset| Arg::memory_at(from, *offset))
-        .collect();
-    let has_result = sig.result().size() > 0 && !sig.is_noreturn();
-    let ret = if has_result {
-        Ret::memory(to)
-    } else {
-        Ret::Ignore
-    };
-    lower.call_sig(engine, &mut builder, callee, sig, &args, ret)?;
-    // Behind a function that never returns the block has ended already.
-    if !sig.is_noreturn() {
-        builder.ins().return_(&[]);
-    }
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(call.id, &mut ctx)?;
-    engine.finalize()?;
-    Ok(engine.code(call.id)?)
 }
 
 /// Writes out what the C library has buffered.

@@ -1,9 +1,10 @@
-//! The type that an argument has by itself, which counts where no parameter states one: behind the `...`.
+//! The type that an argument has by itself, which counts where no parameter states one: after the `...`.
 
 use cabi::{Scalar, Type};
 
 use super::clang::Answers;
-use super::literal::{Init, Number, NumberKind, Suffix, Value, with_unit};
+use super::literal::{Init, Value, with_unit};
+use super::number::{Number, NumberKind, Suffix};
 
 /// The type an argument has by itself, where no parameter says it, after the default argument promotions.
 pub(crate) fn promoted_type(init: &Init, answers: &Answers) -> Result<Type, String> {

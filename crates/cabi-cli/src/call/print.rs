@@ -203,7 +203,7 @@ fn braced(parts: &[String]) -> String {
     }
 }
 
-/// An array of characters as a string, if it holds one of printable characters and nothing behind it.
+/// An array of characters as a string, if it holds one of printable characters and nothing after it.
 fn string(bytes: &[u8], at: u64, len: u64) -> Option<String> {
     let start = usize::try_from(at / 8).ok()?;
     let all = bytes.get(start..start.checked_add(usize::try_from(len).ok()?)?)?;

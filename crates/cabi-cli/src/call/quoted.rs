@@ -95,7 +95,7 @@ pub(crate) fn strings(text: &str) -> Result<Text, String> {
         }
         Ok(text)
     } else {
-        Err(format!("what is `{rest}` behind the string?"))
+        Err(format!("unexpected `{rest}` after the string"))
     }
 }
 

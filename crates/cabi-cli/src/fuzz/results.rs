@@ -1,10 +1,10 @@
-//! Results of hunts: text, JSON, JUnit's XML, and a block for each difference.
+//! Results of fuzz runs: text, JSON, JUnit's XML, and a block for each difference.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cabi_judge::fuzz::{Found, Plan, Results, Tally};
+use cabi_verify::fuzz::{Found, Plan, Results, Stats};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::xml::escape;
@@ -12,7 +12,7 @@ use crate::xml::escape;
 /// How many differences are printed; files have all.
 const SHOWN: usize = 10;
 
-/// A bar that shows how far a hunt is, on a terminal.
+/// A bar that shows the progress of a run, on a terminal.
 pub(super) fn bar(plan: &Plan) -> ProgressBar {
     let count = plan.numbers.end - plan.numbers.start;
     // Without an end there is only a number.
@@ -59,7 +59,7 @@ pub(super) fn show(
     } else {
         text(results, complete, is_clean)
     };
-    crate::write_out(&shown)
+    crate::output::print(&shown)
 }
 
 fn json(results: &Results) -> Result<String, String> {
@@ -71,9 +71,9 @@ fn json(results: &Results) -> Result<String, String> {
 pub(super) fn write_all(results: &Results, folder: &Path) -> Result<(), String> {
     write(&folder.join("fuzz.json"), &json(results)?)?;
     write(&folder.join("fuzz.xml"), &junit(results))?;
-    for (tally, found) in failures(results) {
+    for (stats, found) in failures(results) {
         let file = folder.join(format!("{}.abi", found.name));
-        write(&file, &block(tally, found))?;
+        write(&file, &block(stats, found))?;
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ pub(super) fn write_error(folder: &Path, why: &str) -> Result<(), String> {
     write(&folder.join("fuzz.xml"), &xml)
 }
 
-/// Says, on standard error, which differences came since those that were `told` already.
+/// Prints the differences that were not `told` yet on standard error.
 pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
     for (_, found) in failures(results) {
         if told.insert(found.name.clone()) {
@@ -100,18 +100,18 @@ pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
     }
 }
 
-/// What fails a run: differences, and in what a compiler disagrees with itself.
-fn failures(results: &Results) -> impl Iterator<Item = (&Tally, &Found)> {
+/// What fails a run: differences, and cases in which a compiler is self-inconsistent.
+fn failures(results: &Results) -> impl Iterator<Item = (&Stats, &Found)> {
     let all = results.compilers.iter();
-    all.flat_map(|tally| of_tally(tally).map(move |found| (tally, found)))
+    all.flat_map(|stats| of_stats(stats).map(move |found| (stats, found)))
 }
 
-fn of_tally(tally: &Tally) -> impl Iterator<Item = &Found> {
-    tally.failures.iter().chain(&tally.inconsistent)
+fn of_stats(stats: &Stats) -> impl Iterator<Item = &Found> {
+    stats.failures.iter().chain(&stats.inconsistent)
 }
 
 /// A difference as a file of the corpus.
-fn block(tally: &Tally, found: &Found) -> String {
+fn block(stats: &Stats, found: &Found) -> String {
     let Found {
         seed,
         number,
@@ -119,18 +119,18 @@ fn block(tally: &Tally, found: &Found) -> String {
         block,
         ..
     } = found;
-    let command = shell_words::quote(&tally.command);
+    let command = shell_words::quote(&stats.command);
     format!(
         "# {}: {why}\n# cabi fuzz --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
-        tally.version
+        stats.version
     )
 }
 
 /// Results as text.
 fn text(results: &Results, complete: bool, is_clean: bool) -> String {
     let mut out = String::new();
-    for (tally, found) in failures(results).take(SHOWN) {
-        let _ = writeln!(out, "{}", block(tally, found));
+    for (stats, found) in failures(results).take(SHOWN) {
+        let _ = writeln!(out, "{}", block(stats, found));
     }
     for span in &results.spans {
         let n = span.end - span.first;
@@ -140,12 +140,12 @@ fn text(results: &Results, complete: bool, is_clean: bool) -> String {
             span.seed, span.first
         );
     }
-    for tally in &results.compilers {
-        let _ = write!(out, "\n{}", summary(tally));
+    for stats in &results.compilers {
+        let _ = write!(out, "\n{}", summary(stats));
     }
-    let count = |of: fn(&Tally) -> usize| results.compilers.iter().map(of).sum::<usize>();
-    let n = count(|tally| tally.failures.len());
-    let itself = count(|tally| tally.inconsistent.len());
+    let count = |of: fn(&Stats) -> usize| results.compilers.iter().map(of).sum::<usize>();
+    let n = count(|stats| stats.failures.len());
+    let itself = count(|stats| stats.inconsistent.len());
     let word = match (n, is_clean) {
         _ if results.count() == 0 => "nothing verified",
         (0, true) if complete => "ok",
@@ -154,65 +154,68 @@ fn text(results: &Results, complete: bool, is_clean: bool) -> String {
     };
     let _ = write!(out, "\n{word}: {n} unexplained");
     if itself > 0 {
-        let _ = write!(out, ", {itself} in which a compiler disagrees with itself");
+        let _ = write!(out, ", {itself} in which a compiler is self-inconsistent");
     }
     out + "\n"
 }
 
 /// What was found under one compiler. The numbers at the left add up to the signatures; what is part of another number is indented.
-fn summary(tally: &Tally) -> String {
+fn summary(stats: &Stats) -> String {
     let mut lines = vec![format!(
         "{} ({}), vectors {}",
-        tally.command, tally.version, tally.vectors
+        stats.command, stats.version, stats.vectors
     )];
     let number = |n: u64, what: &str| format!("{n:>9}  {what}");
     let part = |n: u64, what: &str| format!("{:>9}    {n} {what}", "");
-    lines.push(number(tally.signatures, "signatures"));
-    let same = format!("without a difference, in {} calls", tally.calls);
-    lines.push(number(tally.same, &same));
-    for (why, n) in &tally.one_direction {
+    lines.push(number(stats.signatures, "signatures"));
+    let same = format!("without a difference, in {} calls", stats.calls);
+    lines.push(number(stats.same, &same));
+    for (why, n) in &stats.one_direction {
         lines.push(part(*n, &format!("in one direction only: {why}")));
     }
-    for (explanation, n) in &tally.explained {
+    for (explanation, n) in &stats.explained {
         let what = format!("where another compiler differs, explained: {explanation}");
         lines.push(part(*n, &what));
     }
-    for (bug, n) in &tally.known {
+    for (bug, n) in &stats.known {
         lines.push(number(*n, &format!("known bug of the compiler: {bug}")));
     }
-    let itself = tally.inconsistent.len() as u64;
-    lines.push(number(itself, "the compiler disagrees with itself, shown"));
-    let unexplained = tally.failures.len() as u64;
+    let itself = stats.inconsistent.len() as u64;
+    lines.push(number(
+        itself,
+        "the compiler is self-inconsistent, shown by a program",
+    ));
+    let unexplained = stats.failures.len() as u64;
     lines.push(number(unexplained, "differ, unexplained"));
-    for (why, n) in &tally.not_lowered {
+    for (why, n) in &stats.not_lowered {
         lines.push(number(*n, &format!("not lowered: {why}")));
     }
-    for (why, n) in &tally.not_run {
+    for (why, n) in &stats.not_run {
         lines.push(number(*n, &format!("not run: {why}")));
     }
-    let rate = format!("{:>9.0}  a second and process", tally.rate());
-    lines.push(format!("{rate}; {}", tally.coverage));
+    let rate = format!("{:>9.0}  signatures a second and process", stats.rate());
+    lines.push(format!("{rate}; {}", stats.coverage));
     lines.join("\n") + "\n"
 }
 
 /// Results as JUnit's XML: a suite per compiler, in which what is right is one case.
 fn junit(results: &Results) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for tally in &results.compilers {
-        let class = escape(&format!("cabi fuzz {}", tally.command));
+    for stats in &results.compilers {
+        let class = escape(&format!("cabi fuzz {}", stats.command));
         let _ = writeln!(
             text,
             "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" time=\"{:.1}\">",
-            of_tally(tally).count() + 1,
-            of_tally(tally).count(),
-            tally.seconds
+            of_stats(stats).count() + 1,
+            of_stats(stats).count(),
+            stats.seconds
         );
         let _ = writeln!(
             text,
             "<testcase classname=\"{class}\" name=\"{} signatures without a difference\"/>",
-            tally.same
+            stats.same
         );
-        for found in of_tally(tally) {
+        for found in of_stats(stats) {
             let _ = writeln!(
                 text,
                 "<testcase classname=\"{class}\" name=\"{}\"><failure message=\"{}\">{}</failure></testcase>",

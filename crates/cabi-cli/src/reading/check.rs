@@ -1,14 +1,16 @@
-//! Reads C in a child before it is read here: what overflows libclang's stack, fills the memory or never ends is an error message.
+//! Reads C in a child: what overflows libclang's stack, fills the memory or never ends is an error message.
+//!
+//! `explain` and `call` read and work in the child; `verify`, which has children of its own, first asks one whether reading ends.
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use cabi_header::Options;
+use cabi_header::{HeaderError, Options};
 use clap::Args;
 
-use crate::call::ending;
+use crate::ending::ending;
 
 /// How many bytes of memory the child may have, and how long it may take.
 const MEMORY: u64 = 2 << 30;
@@ -24,6 +26,9 @@ pub(crate) struct ReadC {
     /// What the text is called.
     #[arg(long)]
     name: String,
+    /// What it is called in a message about the whole of it.
+    #[arg(long)]
+    what: String,
     /// Arguments for clang.
     #[arg(last = true)]
     clang: Vec<String>,
@@ -31,8 +36,8 @@ pub(crate) struct ReadC {
 
 impl ReadC {
     pub(crate) fn run(&self) -> Result<String, String> {
-        limit_memory();
-        crate::end_with_parent();
+        let _ = limit_memory();
+        crate::ending::end_with_parent();
         let mut text = String::new();
         let read = std::io::stdin().read_to_string(&mut text);
         read.map_err(|e| format!("standard input: {e}"))?;
@@ -40,27 +45,130 @@ impl ReadC {
         match cabi_header::parse(&text, &options) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                crate::write_out(&error.to_string())?;
+                crate::output::print(&message(&self.what, &error))?;
                 Err(String::new())
             }
         }
     }
 }
 
+/// Limits of this process as they were, to be restored.
 #[cfg(unix)]
-fn limit_memory() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let limit = |bytes| Rlimit {
-        current: Some(bytes),
-        maximum: Some(bytes),
-    };
-    // Where a limit cannot be set, as below a lower one, the child goes on without.
-    let _ = setrlimit(Resource::As, limit(MEMORY));
-    let _ = setrlimit(Resource::Core, limit(0));
+struct Limits([(rustix::process::Resource, rustix::process::Rlimit); 2]);
+
+#[cfg(not(unix))]
+struct Limits;
+
+/// Limits the memory of this process, if the system lets it, and keeps it from leaving a core file.
+#[cfg(unix)]
+fn limit_memory() -> Limits {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    Limits(
+        [(Resource::As, MEMORY), (Resource::Core, 0)].map(|(resource, most)| {
+            let before = getrlimit(resource);
+            let limited = Rlimit {
+                current: Some(before.current.map_or(most, |own| own.min(most))),
+                maximum: before.maximum,
+            };
+            let _ = setrlimit(resource, limited);
+            (resource, before)
+        }),
+    )
 }
 
 #[cfg(not(unix))]
-fn limit_memory() {}
+fn limit_memory() -> Limits {
+    Limits
+}
+
+impl Limits {
+    /// Restores the limits that were there before, which may be lower than the system allows.
+    #[cfg(unix)]
+    fn restore(self) {
+        for (resource, before) in self.0 {
+            let _ = rustix::process::setrlimit(resource, before);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn restore(self) {}
+}
+
+/// Reads C in this process, which is a child that its parent ends in time: with limited memory, and without what libclang prints when it
+/// crashes.
+pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
+    let limits = limit_memory();
+    let done = without_stderr(read);
+    limits.restore();
+    done
+}
+
+#[cfg(unix)]
+fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
+    use rustix::stdio::{dup2_stderr, stderr};
+    let null = std::fs::File::options().write(true).open("/dev/null");
+    let own = rustix::io::fcntl_dupfd_cloexec(stderr(), 3);
+    let (Ok(null), Ok(own)) = (null, own) else {
+        return read();
+    };
+    let _ = dup2_stderr(&null);
+    let done = read();
+    let _ = dup2_stderr(&own);
+    done
+}
+
+#[cfg(not(unix))]
+fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
+    read()
+}
+
+/// Tells a child of this command from its parent.
+const CHILD: &str = "CABI_READS_C";
+
+/// Runs this same command again in a child with limits, which does the `work` and prints what it gives.
+///
+/// # Errors
+/// That libclang does not come back from `what` it reads. The message is empty where the child has printed one.
+pub(crate) fn in_child(
+    what: &str,
+    work: impl FnOnce() -> Result<String, String>,
+) -> Result<String, String> {
+    if std::env::var_os(CHILD).is_some() {
+        crate::ending::end_with_parent();
+        return work();
+    }
+    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
+    let child = Command::new(&own)
+        .args(std::env::args_os().skip(1))
+        .env(CHILD, "1")
+        .spawn();
+    let mut child = child.map_err(|e| format!("{}: {e}", own.display()))?;
+    let ended = wait(&mut child, || false).map_err(|e| format!("{}: {e}", own.display()))?;
+    match ended.and_then(|status| status.code()) {
+        Some(0) => Ok(String::new()),
+        Some(_) => Err(String::new()),
+        None => Err(not_read(what, ended)),
+    }
+}
+
+/// The message that libclang has not come back from `what` it read: it `ended` the process, or its time was up.
+pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
+    match ended {
+        Some(status) => format!("{what}: libclang {} while it read this", ending(status)),
+        None => format!("{what}: libclang has not read this in {SECONDS} s"),
+    }
+}
+
+/// What is wrong with the text called `what`, a line for each error.
+pub(crate) fn message(what: &str, error: &HeaderError) -> String {
+    let most = MEMORY >> 30;
+    match error {
+        HeaderError::Refused { .. } => {
+            format!("{what}: {error} (with at most {most} GiB of memory)")
+        }
+        _ => error.to_string(),
+    }
+}
 
 /// Refuses what is no ordinary file, and what is too large: libclang reads the whole of it, and more than once.
 pub(crate) fn file(header: &str) -> Result<(), String> {
@@ -84,11 +192,11 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
 
 /// Refuses a text, called `name`, that is wrong as a whole, or that libclang does not come back from; `what` it is in a message.
 ///
-/// What is wrong is the child's word, a line for each error: without its limits the same text may take all memory there is.
+/// The child says what is wrong, a line for each error: without its limits the same text may take all memory there is.
 pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
     let mut child = Command::new(&own)
-        .args(["read-c", "--name", name, "--"])
+        .args(["read-c", "--name", name, "--what", what, "--"])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -107,35 +215,33 @@ pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Resul
             let _ = output.map(|mut output| output.read_to_string(&mut said));
             said
         });
-        let waited = wait(&mut child);
+        let waited = wait(&mut child, || false);
         (reader.join().unwrap_or_default(), waited)
     });
     match waited {
         Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(_)) if said.starts_with("clang gave up") => {
-            let most = MEMORY >> 30;
-            Err(format!("{what}: {said} (it may take {most} GiB of memory)"))
-        }
         Ok(Some(_)) if !said.is_empty() => Err(said),
-        Ok(Some(status)) => Err(format!(
-            "{what}: libclang {} while it read this",
-            ending(status)
-        )),
-        Ok(None) => Err(format!("{what}: libclang has not read this in {SECONDS} s")),
+        Ok(ended) => Err(not_read(what, ended)),
         Err(error) => Err(format!("{}: {error}", own.display())),
     }
 }
 
-/// How the child ended, or `None` when its time was up.
-fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+/// How the child ended. `None` when its time was up before it was `done` with reading, for which alone it has a time.
+pub(crate) fn wait(
+    child: &mut Child,
+    mut done: impl FnMut() -> bool,
+) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     while start.elapsed() < Duration::from_secs(SECONDS) {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
+        if done() {
+            return child.wait().map(Some);
+        }
         std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
+        pause = (pause * 2).min(Duration::from_millis(5));
     }
     child.kill()?;
     child.wait()?;

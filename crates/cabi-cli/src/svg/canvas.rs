@@ -1,6 +1,8 @@
-//! The sheet: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in pixels.
+//! What pictures are drawn on: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in pixels.
 
 use std::fmt::Write;
+
+use crate::xml::escape;
 
 /// Of the picture.
 pub(crate) const WIDTH: u64 = 760;
@@ -34,7 +36,7 @@ text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','
 /// What a box is filled with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fill {
-    /// The colour of the eightbyte with this number in the signature.
+    /// The colour of the eightbyte with this index in the signature.
     Eightbyte(usize),
     /// Unused, or of no eightbyte.
     Free,
@@ -194,41 +196,26 @@ pub(crate) fn fits(text: &str, width: u64) -> bool {
     text.chars().count() as u64 * CHAR + 2 <= width
 }
 
-/// As much of `text` as `width` has room for, with an ellipsis where something is missing.
+/// As much of `text` as `width` has space for, with an ellipsis where something is missing.
 fn fit(text: &str, width: u64) -> String {
     if fits(text, width) {
         return text.to_owned();
     }
-    let room = usize::try_from(width.saturating_sub(2) / CHAR).unwrap_or(0);
-    match room {
+    let n_chars = usize::try_from(width.saturating_sub(2) / CHAR).unwrap_or(0);
+    match n_chars {
         0..2 => String::new(),
-        _ => text.chars().take(room - 1).chain(['…']).collect(),
+        _ => text.chars().take(n_chars - 1).chain(['…']).collect(),
     }
 }
 
-/// Lines of about `room` characters at most, broken behind commas.
-fn wrap(text: &str, room: usize) -> Vec<String> {
+/// Lines of about `width` characters at most, broken after commas.
+fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for piece in text.split_inclusive(", ") {
+    for part in text.split_inclusive(", ") {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + piece.chars().count() <= room => *line += piece,
-            _ => lines.push(piece.to_owned()),
+            Some(line) if line.chars().count() + part.chars().count() <= width => *line += part,
+            _ => lines.push(part.to_owned()),
         }
     }
     lines
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            c if c.is_control() => {}
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

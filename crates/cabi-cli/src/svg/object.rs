@@ -1,9 +1,8 @@
 //! The bytes of one value: members side by side, those of a union below each other, padding hatched.
 
-use cabi::Type;
+use cabi::{Kind, Type};
 
 use super::canvas::{Area, Canvas, Fill, Font, LEFT, fits};
-use super::is_one_piece;
 use super::members::{Member, members};
 
 /// Pixels of a bit.
@@ -23,7 +22,7 @@ const MAX_LANES: usize = 6;
 pub(crate) struct Object<'a> {
     pub(crate) name: &'a str,
     pub(crate) ty: &'a Type,
-    /// The number of its first eightbyte in the signature.
+    /// The index of its first eightbyte in the signature.
     pub(crate) first_colour: usize,
 }
 
@@ -41,13 +40,13 @@ impl Object<'_> {
 
     /// What a place is labelled with that holds bytes `from` to `to`.
     pub(crate) fn label(&self, from: u64, to: u64) -> String {
-        if is_one_piece(self.ty) || (from == 0 && to >= self.ty.size()) {
+        if is_one_scalar(self.ty) || (from == 0 && to >= self.ty.size()) {
             return self.name.to_owned();
         }
         let bytes = format!(" {from}..{to}");
-        // Better half a name than no bytes.
-        let room = LABEL_CHARS.saturating_sub(bytes.len());
-        let mut name: String = self.name.chars().take(room).collect();
+        // The bytes matter more than the end of the name.
+        let n_chars = LABEL_CHARS.saturating_sub(bytes.len());
+        let mut name: String = self.name.chars().take(n_chars).collect();
         if name != self.name {
             name.pop();
             name.push('…');
@@ -85,8 +84,8 @@ impl Object<'_> {
             self.row(canvas, &lanes, start, end);
             start = end;
         }
-        // The name of one piece stands above it.
-        if !is_one_piece(self.ty) {
+        // The name of a single scalar stands above it.
+        if !is_one_scalar(self.ty) {
             self.footnote(canvas, &all);
         }
         if limit < size * 8 {
@@ -102,7 +101,7 @@ impl Object<'_> {
     }
 
     fn is_complex(&self) -> bool {
-        matches!(self.ty.kind(), cabi::Kind::Complex(_) | cabi::Kind::Slice)
+        matches!(self.ty.kind(), Kind::Complex(_) | Kind::Slice)
     }
 
     /// Bits `start` to `end`.
@@ -225,4 +224,9 @@ fn gaps(lanes: &[Vec<Member>], start: u64, end: u64) -> Vec<(u64, u64)> {
         }
     }
     gaps
+}
+
+/// Whether a value is a single scalar, which its name alone describes.
+fn is_one_scalar(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Scalar(_) | Kind::Enum(_)) && ty.size() <= 8
 }

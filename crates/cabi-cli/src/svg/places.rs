@@ -1,7 +1,7 @@
 //! Registers and stack slots, and what is in them at the call and on return.
 
-use cabi::rules::Rule;
-use cabi::{Bank, Convention, FnAbi, Loc, Place, PlacedPart, Reg, RetAbi};
+use cabi::convention::Rule;
+use cabi::{Bank, Convention, FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
 
 use super::canvas::{Area, Canvas, Fill, Font, LEFT};
 use super::object::Object;
@@ -40,7 +40,7 @@ impl<'a> Places<'a> {
     }
 
     fn slot_bytes(&self) -> u64 {
-        u64::from(self.abi.convention.slot).max(1)
+        u64::from(self.abi.convention.frame.slot).max(1)
     }
 
     /// Puts an argument where it goes.
@@ -92,7 +92,7 @@ impl<'a> Places<'a> {
     fn put(&mut self, loc: Loc, content: &Content) {
         match loc {
             Loc::Reg(reg) => self.regs.push((reg, content.clone())),
-            Loc::Both(a, b) => {
+            Loc::Both(&[a, b]) => {
                 self.regs.extend([a, b].map(|reg| (reg, content.clone())));
             }
             Loc::Stack(offset) => self.slots.push((offset, content.clone())),
@@ -101,9 +101,9 @@ impl<'a> Places<'a> {
     }
 
     /// The hidden pointer to a result that finds no registers.
-    pub(crate) fn result_pointer(&mut self, ret: &RetAbi) {
-        if let RetAbi::Indirect { pointer, .. } = ret {
-            self.put(*pointer, &result_address());
+    pub(crate) fn result_pointer(&mut self) {
+        if let Place::Indirect { pointer, .. } = self.abi.ret.place {
+            self.put(pointer, &result_address());
         }
     }
 
@@ -121,7 +121,9 @@ impl<'a> Places<'a> {
             let extra = extra.filter(|reg| reg.bank() == bank && !all.contains(reg));
             // The static chain's register is there only if it is used.
             let usual = all.iter().copied().filter(|reg| reg.bank() == bank);
-            let usual: Vec<Reg> = usual.filter(|reg| used(reg) || *reg != Reg::R10).collect();
+            let usual: Vec<Reg> = usual
+                .filter(|reg| used(reg) || *reg != x86_64::R10)
+                .collect();
             let mut row: Vec<Cell> = Vec::new();
             if usual.iter().any(used) {
                 row.extend(usual.iter().map(|reg| self.register(*reg)));
@@ -168,7 +170,7 @@ impl<'a> Places<'a> {
                 let area = cell(canvas.y, i - first);
                 let at = i * self.slot_bytes();
                 let content = self.slots.iter().find(|(offset, _)| *offset == at);
-                let shadow = at < u64::from(self.abi.convention.shadow_space);
+                let shadow = at < u64::from(self.abi.convention.frame.shadow_space);
                 match content {
                     Some((_, content)) => draw_content(canvas, area, content, self.slot_bytes()),
                     None => {
@@ -194,19 +196,18 @@ impl<'a> Places<'a> {
     }
 
     /// The registers that hold the result, or the address of it.
-    pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>, ret: &RetAbi) {
+    pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>) {
         let mut row = Vec::new();
-        match ret {
-            RetAbi::Parts(parts) => {
+        let ret = &self.abi.ret;
+        match (&ret.place, ret.sret_returned_in) {
+            (Place::Parts(parts), _) => {
                 for placed in parts {
                     if let Loc::Reg(reg) = placed.loc {
                         row.push(Cell::new(reg, Some(part_content(object, placed))));
                     }
                 }
             }
-            RetAbi::Indirect {
-                echo: Some(echo), ..
-            } => row.push(Cell::new(*echo, Some(result_address()))),
+            (_, Some(reg)) => row.push(Cell::new(reg, Some(result_address()))),
             _ => {}
         }
         draw_row(canvas, &row);
@@ -316,6 +317,7 @@ fn draw_content(canvas: &mut Canvas, area: Area, content: &Content, bytes: u64) 
 fn argument_registers(convention: &Convention) -> Vec<Reg> {
     let mut regs = Vec::new();
     convention
+        .rules
         .args
         .iter()
         .for_each(|rule| collect(rule, &mut regs));
@@ -327,16 +329,14 @@ fn collect(rule: &Rule, regs: &mut Vec<Reg>) {
         Rule::IfType(_, then)
         | Rule::IfWants(_, then)
         | Rule::If(_, _, then)
-        | Rule::IfConvention(_, then)
         | Rule::IfFlag(_, then)
         | Rule::IfNotVariadic(then)
         | Rule::IfVariadic(then)
         | Rule::IfUnnamed(then) => return collect(then, regs),
+        Rule::AssignToBoth(pairs) => &[pairs.as_flattened()],
         Rule::DelegateTo(rules) => return rules.iter().for_each(|rule| collect(rule, regs)),
         Rule::AssignToReg(list) | Rule::AssignLanes { regs: list, .. } => &[list],
-        Rule::AssignToRegWithShadow(list, other) | Rule::AssignToBoth(list, other) => {
-            &[list, other]
-        }
+        Rule::AssignToRegWithShadow(list, other) => &[list, other],
         _ => &[],
     };
     for reg in lists.iter().copied().flatten() {

@@ -1,18 +1,22 @@
-//! `cabi verify --exhaustive`: every transition of argument assignment, driven against each compiler (`cabi_judge::automaton::drive`).
+//! `cabi verify --exhaustive`: every transition of argument assignment, run against each compiler (`cabi_verify::exhaustive`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use cabi_judge::automaton::drive::{Aside, Drive, Driven, Found, Leg};
-use cabi_judge::automaton::{Coverage, Transition};
-use cabi_judge::graffiti::hex;
-use cabi_judge::interop::Direction;
-use cabi_judge::verify::{Called, Verdict, Way};
+use cabi_verify::check::calls::Direction;
+use cabi_verify::exhaustive::{
+    DifferingTransition, Exhaustive, ExhaustiveRun, OneDirection, SetAside,
+};
+use cabi_verify::pattern::hex;
+use cabi_verify::states::{Coverage, Transition};
+use cabi_verify::verify::{Called, OtherSide, Verdict};
 use serde_json::{Value as Json, json};
 
+use super::options::Verify;
+use super::plan;
 use super::report::{in_full, indented, policy_name};
-use super::{Verify, files, plan};
 use crate::compilers::Absent;
+use crate::output;
 use crate::xml::escape;
 
 /// So many differences of a compiler are shown in full, the rest by a line each.
@@ -21,119 +25,125 @@ const IN_FULL: usize = 3;
 /// So many of the rest are listed.
 const LISTED: usize = 20;
 
-/// Drives everything, writes what is asked for, and prints the report. Whether all was driven without a difference.
+/// Runs all transitions, writes what is asked for, and prints the report. Whether all ran without a difference.
 pub(super) fn found(verify: &Verify) -> Result<bool, String> {
     let (compilers, absent) = verify.compilers.find()?;
-    let mut drives = Vec::new();
+    let mut plans = Vec::new();
     for compiler in compilers {
-        let mut drive = Drive::new(compiler).map_err(|e| e.to_string())?;
-        drive.at_once = verify.compilers.at_once();
-        drives.push(drive);
+        let mut plan = Exhaustive::new(compiler).map_err(|e| e.to_string())?;
+        plan.at_once = verify.compilers.at_once();
+        plans.push(plan);
     }
-    let all: Result<Vec<Driven<'_>>, _> =
-        drives.iter().map(|drive| drive.run(&plan::bar())).collect();
+    let all: Result<Vec<ExhaustiveRun<'_>>, _> =
+        plans.iter().map(|plan| plan.run(&plan::bar())).collect();
     let all = all.map_err(|e| e.to_string())?;
     if let Some(path) = &verify.json {
-        files::write(path, &as_json(&all, verify.allow_self_inconsistent))?;
+        output::write(path, &as_json(&all, verify.allow_self_inconsistent))?;
     }
     if let Some(path) = &verify.junit {
-        files::write(path, &as_junit(&all, verify.allow_self_inconsistent))?;
+        output::write(path, &as_junit(&all, verify.allow_self_inconsistent))?;
     }
-    crate::write_out(&as_text(&all, &absent))?;
+    if !verify.takes_stdout()? {
+        output::print(&as_text(&all, &absent))?;
+    }
     let allowed = verify.allow_self_inconsistent;
-    Ok(all.iter().all(|driven| driven.is_clean(allowed)))
+    Ok(all.iter().all(|run| run.is_clean(allowed)))
 }
 
-fn as_text(all: &[Driven<'_>], absent: &Absent) -> String {
+fn as_text(all: &[ExhaustiveRun<'_>], absent: &Absent) -> String {
     let mut text = String::new();
     for (name, why) in absent {
         let _ = writeln!(text, "not run: {name}: {why}");
     }
-    for driven in all {
-        let _ = writeln!(text, "{}", name(driven));
-        one(&mut text, driven);
+    for run in all {
+        let _ = writeln!(text, "{}", name(run));
+        one(&mut text, run);
     }
     text
 }
 
 /// The compiler, its version and the policy.
-fn name(driven: &Driven<'_>) -> String {
-    let compiler = driven.drive.compiler();
-    let (judge, policy) = (&compiler.judge, policy_name(compiler.policy));
-    format!("{} ({}), policy {policy}", judge.command(), judge.version())
+fn name(run: &ExhaustiveRun<'_>) -> String {
+    let compiler = run.plan.compiler();
+    let (reference, policy) = (&compiler.reference, policy_name(compiler.policy));
+    format!(
+        "{} ({}), policy {policy}",
+        reference.command(),
+        reference.version()
+    )
 }
 
-fn one(text: &mut String, driven: &Driven<'_>) {
-    for leg in &driven.legs {
+fn one(text: &mut String, run: &ExhaustiveRun<'_>) {
+    for direction_run in &run.directions {
         let _ = write!(
             text,
             "  {:<30}{}",
-            words(leg.way, leg.direction),
-            leg.passed
+            words(direction_run.way, direction_run.direction),
+            direction_run.passed
         );
-        let differing = leg.differs.covered();
+        let differing = direction_run.differs.covered();
         if differing > 0 {
             let _ = write!(text, ", {differing} differ");
         }
-        for (why, coverage) in &leg.not_lowered {
+        for (why, coverage) in &direction_run.not_lowered {
             let _ = write!(text, "\n    {} not lowered: {why}", coverage.covered());
         }
         text.push('\n');
     }
-    for (shape, why) in driven.drive.shapes_absent() {
+    for (shape, why) in run.plan.shapes_absent() {
         let _ = writeln!(text, "  not run: shape {shape}: {why}");
     }
-    set_aside(text, &driven.aside);
-    itself(text, driven);
-    differences(text, driven);
-    let undriven: Vec<String> = driven.undriven().map(|t| t.to_string()).collect();
-    if driven.stopped {
+    set_aside(text, &run.aside);
+    itself(text, run);
+    differences(text, run);
+    let missed: Vec<String> = run.missed().map(|t| t.to_string()).collect();
+    if run.stopped {
         text.push_str("  stopped: more than half of a sample differs\n");
-    } else if let Some(first) = undriven.first() {
-        let _ = writeln!(text, "  NOT DRIVEN {}: {first}; ..", undriven.len());
+    } else if let Some(first) = missed.first() {
+        let _ = writeln!(text, "  NOT RUN {}: {first}; ..", missed.len());
     }
-    let (n, both) = (driven.found.len(), driven.both().covered());
+    let (n, both) = (run.found.len(), run.both().covered());
     let _ = write!(
         text,
         "  both directions: transitions {both}/{}, {n} difference{}",
-        driven.wanted.total(),
+        run.wanted.total(),
         if n == 1 { "" } else { "s" }
     );
-    match driven.inconsistent().count() {
+    match run.inconsistent().count() {
         0 => text.push('\n'),
         n => {
-            let _ = writeln!(text, ", {n} in which the compiler disagrees with itself");
+            let _ = writeln!(text, ", {n} in which the compiler is self-inconsistent");
         }
     }
 }
 
 /// Who calls whom.
-fn words(way: Way, direction: Direction) -> &'static str {
+fn words(way: OtherSide, direction: Direction) -> &'static str {
     match (way, direction) {
-        (Way::Images, Direction::Call) => "C reads registers and stack",
-        (Way::Images, Direction::Callee) => "C fills registers and stack",
-        (Way::Cranelift, Direction::Call) => "our code calls C",
-        (Way::Cranelift, Direction::Callee) => "C calls our code",
+        (OtherSide::RegisterFile, Direction::Call) => "C reads registers and stack",
+        (OtherSide::RegisterFile, Direction::Callee) => "C fills registers and stack",
+        (OtherSide::Cranelift, Direction::Call) => "our code calls C",
+        (OtherSide::Cranelift, Direction::Callee) => "C calls our code",
     }
 }
 
-/// In what the compiler disagrees with itself, with the program that shows the first.
-fn itself(text: &mut String, driven: &Driven<'_>) {
-    for (i, aside) in driven.inconsistent().enumerate().take(LISTED) {
+/// Where the compiler is self-inconsistent, with the program that shows the first case.
+fn itself(text: &mut String, run: &ExhaustiveRun<'_>) {
+    for (i, aside) in run.inconsistent().enumerate().take(LISTED) {
         let _ = writeln!(text, "  SELF-INCONSISTENT {}", inconsistent(aside));
         if let (0, Some(program)) = (i, &aside.program) {
             indented(text, "reproduction, repro.c", program);
         }
     }
-    let more = driven.inconsistent().count().saturating_sub(LISTED);
+    let more = run.inconsistent().count().saturating_sub(LISTED);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more: --json lists all");
     }
 }
 
-/// That the compiler disagrees with itself, as one line.
-fn inconsistent(aside: &Aside) -> String {
-    let Aside {
+/// A self-inconsistency as one line.
+fn inconsistent(aside: &SetAside) -> String {
+    let SetAside {
         transition,
         ty,
         why,
@@ -142,9 +152,9 @@ fn inconsistent(aside: &Aside) -> String {
     format!("{transition}, `{ty}`: a program of which the compiler builds both sides: {why}")
 }
 
-/// What was tried with another type, by kind of reason and type.
-fn set_aside(text: &mut String, aside: &[Aside]) {
-    let mut kinds: BTreeMap<(&str, &str), Vec<&Aside>> = BTreeMap::new();
+/// Transitions that were tried with another type, by kind of reason and type.
+fn set_aside(text: &mut String, aside: &[SetAside]) {
+    let mut kinds: BTreeMap<(&str, &str), Vec<&SetAside>> = BTreeMap::new();
     for one in aside {
         kinds.entry((one.key, &one.ty)).or_default().push(one);
     }
@@ -157,9 +167,9 @@ fn set_aside(text: &mut String, aside: &[Aside]) {
     }
 }
 
-fn differences(text: &mut String, driven: &Driven<'_>) {
+fn differences(text: &mut String, run: &ExhaustiveRun<'_>) {
     let mut types: BTreeMap<&str, BTreeSet<Transition>> = BTreeMap::new();
-    for found in &driven.found {
+    for found in &run.found {
         let of_type = types.entry(&found.ty).or_default();
         of_type.insert(found.transition);
     }
@@ -171,7 +181,7 @@ fn differences(text: &mut String, driven: &Driven<'_>) {
         );
     }
     // A difference in bytes says more than a crash, and one of another type more than one of the same.
-    let mut found: Vec<&Found> = driven.found.iter().collect();
+    let mut found: Vec<&DifferingTransition> = run.found.iter().collect();
     found.sort_by_key(|found| found.difference.value.is_none());
     found.sort_by_cached_key(|found| types.remove(&*found.ty).is_none());
     for (i, found) in found.iter().enumerate() {
@@ -182,7 +192,7 @@ fn differences(text: &mut String, driven: &Driven<'_>) {
                 setting: found.setting.clone(),
                 verdict: Verdict::Differs(found.difference.clone()),
             };
-            in_full(text, driven.drive.compiler(), &called, &found.difference);
+            in_full(text, run.plan.compiler(), &called, &found.difference);
         } else if i < IN_FULL + LISTED {
             let _ = writeln!(text, "  MISMATCH {}", line(found));
         }
@@ -194,8 +204,8 @@ fn differences(text: &mut String, driven: &Driven<'_>) {
 }
 
 /// A difference as one line.
-fn line(found: &Found) -> String {
-    let Found {
+fn line(found: &DifferingTransition) -> String {
+    let DifferingTransition {
         transition,
         ty,
         difference,
@@ -210,13 +220,13 @@ fn line(found: &Found) -> String {
     )
 }
 
-fn as_json(all: &[Driven<'_>], allow_itself: bool) -> String {
-    let judges = all.iter().map(|driven| {
-        let compiler = driven.drive.compiler();
-        let absent = driven.drive.shapes_absent();
+fn as_json(all: &[ExhaustiveRun<'_>], allow_self_inconsistent: bool) -> String {
+    let references = all.iter().map(|run| {
+        let compiler = run.plan.compiler();
+        let absent = run.plan.shapes_absent();
         let absent =
             absent.map(|(shape, why)| json!({ "shape": shape.to_string(), "reason": why }));
-        let aside = driven.aside.iter().map(|aside| {
+        let aside = run.aside.iter().map(|aside| {
             json!({
                 "transition": aside.transition.to_string(),
                 "type": aside.ty,
@@ -226,20 +236,20 @@ fn as_json(all: &[Driven<'_>], allow_itself: bool) -> String {
             })
         });
         json!({
-            "command": compiler.judge.command(),
-            "version": compiler.judge.version(),
+            "command": compiler.reference.command(),
+            "version": compiler.reference.version(),
             "policy": policy_name(compiler.policy),
-            "legs": driven.legs.iter().map(leg_json).collect::<Vec<_>>(),
-            "wanted": coverage_json(&driven.wanted),
-            "both_directions": coverage_json(&driven.both()),
+            "directions": run.directions.iter().map(direction_json).collect::<Vec<_>>(),
+            "wanted": coverage_json(&run.wanted),
+            "both_directions": coverage_json(&run.both()),
             "not_run": absent.collect::<Vec<_>>(),
             "set_aside": aside.collect::<Vec<_>>(),
-            "stopped": driven.stopped,
-            "differences": driven.found.iter().map(found_json).collect::<Vec<_>>(),
+            "stopped": run.stopped,
+            "differences": run.found.iter().map(found_json).collect::<Vec<_>>(),
         })
     });
-    let clean = all.iter().all(|driven| driven.is_clean(allow_itself));
-    let all = json!({ "clean": clean, "judges": judges.collect::<Vec<_>>() });
+    let clean = all.iter().all(|run| run.is_clean(allow_self_inconsistent));
+    let all = json!({ "clean": clean, "references": references.collect::<Vec<_>>() });
     format!("{all:#}\n")
 }
 
@@ -251,19 +261,19 @@ fn coverage_json(coverage: &Coverage) -> Json {
     })
 }
 
-fn leg_json(leg: &Leg) -> Json {
-    let not_lowered = leg.not_lowered.iter();
+fn direction_json(direction_run: &OneDirection) -> Json {
+    let not_lowered = direction_run.not_lowered.iter();
     let not_lowered =
         not_lowered.map(|(why, coverage)| json!({ "reason": why, "n": coverage.covered() }));
     json!({
-        "way": words(leg.way, leg.direction),
-        "passed": coverage_json(&leg.passed),
-        "differ": coverage_json(&leg.differs),
+        "way": words(direction_run.way, direction_run.direction),
+        "passed": coverage_json(&direction_run.passed),
+        "differ": coverage_json(&direction_run.differs),
         "not_lowered": not_lowered.collect::<Vec<_>>(),
     })
 }
 
-fn found_json(found: &Found) -> Json {
+fn found_json(found: &DifferingTransition) -> Json {
     json!({
         "transition": found.transition.to_string(),
         "way": words(found.way, found.direction),
@@ -276,23 +286,27 @@ fn found_json(found: &Found) -> Json {
 }
 
 /// A suite per compiler: a case per way and direction, and one per difference.
-fn as_junit(all: &[Driven<'_>], allow_itself: bool) -> String {
+fn as_junit(all: &[ExhaustiveRun<'_>], allow_self_inconsistent: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for driven in all {
-        let class = escape(&name(driven));
-        let mut failures: Vec<String> = driven.found.iter().map(line).collect();
-        if !allow_itself {
-            failures.extend(driven.inconsistent().map(inconsistent));
+    for run in all {
+        let class = escape(&name(run));
+        let mut failures: Vec<String> = run.found.iter().map(line).collect();
+        if !allow_self_inconsistent {
+            failures.extend(run.inconsistent().map(inconsistent));
         }
-        failures.extend(driven.undriven().map(|t| format!("{t}: not driven")));
+        failures.extend(run.missed().map(|t| format!("{t}: not run")));
         let _ = writeln!(
             text,
             "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\">",
-            driven.legs.len() + failures.len(),
+            run.directions.len() + failures.len(),
             failures.len()
         );
-        for leg in &driven.legs {
-            let name = escape(&format!("{} {}", words(leg.way, leg.direction), leg.passed));
+        for direction_run in &run.directions {
+            let name = escape(&format!(
+                "{} {}",
+                words(direction_run.way, direction_run.direction),
+                direction_run.passed
+            ));
             let _ = writeln!(text, "<testcase classname=\"{class}\" name=\"{name}\"/>");
         }
         for failure in failures {

@@ -1,29 +1,26 @@
 //! Results of `cabi verify` for programs: JSON, and the XML of JUnit that build servers read.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use cabi_judge::from_header::Left;
-use cabi_judge::graffiti::hex;
-use cabi_judge::interop::Value;
-use cabi_judge::reproduction::reproduction;
-use cabi_judge::verify::{Called, Differing, Itself, Outcome, Part, Run, Verdict, may_be_skipped};
+use cabi_verify::check::calls::Value;
+use cabi_verify::emit::c_program::reproduction;
+use cabi_verify::header::Omitted;
+use cabi_verify::pattern::hex;
+use cabi_verify::verify::{
+    Called, Differing, Outcome, Part, Run, SelfInconsistent, Verdict, may_be_skipped,
+};
 use serde_json::{Value as Json, json};
 
 use crate::xml::escape;
 
 use super::report::{declaration, place, policy_name, short, why_and_where, words};
 
-pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
-}
-
 /// Everything that was found, as JSON.
 pub(super) fn json(run: &Run<'_>, outcome: &Outcome) -> String {
-    let judges = run.plan.compilers.iter().map(|asked| {
+    let references = run.plan.compilers.iter().map(|asked| {
         json!({
-            "command": asked.judge.command(),
-            "version": asked.judge.version(),
+            "command": asked.reference.command(),
+            "version": asked.reference.version(),
             "policy": policy_name(asked.policy),
         })
     });
@@ -32,7 +29,7 @@ pub(super) fn json(run: &Run<'_>, outcome: &Outcome) -> String {
     let mut all = json!({
         "clean": *outcome == Outcome::Clean,
         "coverage": { "of_transitions": coverage.total(), "seen": coverage.covered(), "set": coverage.encode() },
-        "judges": judges.collect::<Vec<_>>(),
+        "references": references.collect::<Vec<_>>(),
         "parts": parts.collect::<Vec<_>>(),
     });
     if let Outcome::Nothing(why) = outcome {
@@ -41,7 +38,7 @@ pub(super) fn json(run: &Run<'_>, outcome: &Outcome) -> String {
     format!("{all:#}\n")
 }
 
-/// That nothing could be done, and why.
+/// Why nothing could be verified, as JSON.
 pub(super) fn json_of_failure(message: &str) -> String {
     format!("{:#}\n", json!({ "clean": false, "error": message }))
 }
@@ -61,7 +58,7 @@ fn differing_json(differing: &Differing) -> Json {
     json!({ "what": differing.what, "theirs": differing.theirs, "ours": differing.ours })
 }
 
-fn itself_json(itself: &Itself) -> Json {
+fn itself_json(itself: &SelfInconsistent) -> Json {
     let called = &itself.called;
     json!({
         "case": called.case.name,
@@ -73,7 +70,7 @@ fn itself_json(itself: &Itself) -> Json {
     })
 }
 
-fn left_json(left: &Left) -> Json {
+fn left_json(left: &Omitted) -> Json {
     json!({
         "name": left.name,
         "kind": left.key,
@@ -98,7 +95,7 @@ fn part_json(run: &Run<'_>, part: &Part) -> Json {
         .map(|result| result_json(run, part, result));
     json!({
         "header": read.name,
-        "judge": asked.judge.command(),
+        "reference": asked.reference.command(),
         "prototypes_seen": read.found.n_prototypes,
         "records_seen": read.found.n_records,
         "prototypes_compared": part.n_compared,
@@ -137,7 +134,7 @@ fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
             let sig = result.case.sig_under(asked.policy).ok();
             out["place"] = sig.and_then(|sig| place(value, &sig)).into();
         }
-        let command = asked.judge.command();
+        let command = asked.reference.command();
         let program = reproduction(&result.case, result.direction, &command, short(difference));
         out["reproduction"] = program.into();
     }
@@ -145,10 +142,10 @@ fn result_json(run: &Run<'_>, part: &Part, result: &Called) -> Json {
 }
 
 /// Everything that was found, as JUnit's XML: a suite per header and compiler.
-pub(super) fn junit(run: &Run<'_>, outcome: &Outcome, allow_itself: bool) -> String {
+pub(super) fn junit(run: &Run<'_>, outcome: &Outcome, allow_self_inconsistent: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for part in &run.parts {
-        suite(&mut text, run, part, allow_itself);
+        suite(&mut text, run, part, allow_self_inconsistent);
     }
     if let Outcome::Nothing(why) = outcome {
         let _ = writeln!(
@@ -161,7 +158,7 @@ pub(super) fn junit(run: &Run<'_>, outcome: &Outcome, allow_itself: bool) -> Str
     text + "</testsuites>\n"
 }
 
-fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_itself: bool) {
+fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_self_inconsistent: bool) {
     let (asked, read) = (
         &run.plan.compilers[part.compiler],
         &run.plan.headers[part.header],
@@ -172,8 +169,17 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_itself: bool) {
         .filter(|left| !may_be_skipped(left.key))
         .count();
     let differing: Vec<&Differing> = part.prototypes.iter().chain(&part.layouts).collect();
-    let itself = if allow_itself { 0 } else { part.itself.len() };
-    let class = escape(&format!("{} {}", read.name, asked.judge.command()));
+    let inconsistent = if allow_self_inconsistent {
+        "skipped"
+    } else {
+        "failure"
+    };
+    let itself = if allow_self_inconsistent {
+        0
+    } else {
+        part.itself.len()
+    };
+    let class = escape(&format!("{} {}", read.name, asked.reference.command()));
     let _ = writeln!(
         text,
         "<testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">",
@@ -196,11 +202,10 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_itself: bool) {
         let message = format!("{}, {} here", differing.theirs, differing.ours);
         case(&differing.what, Some(("failure", &message)));
     }
-    for Itself { called, shown } in &part.itself {
+    for SelfInconsistent { called, shown } in &part.itself {
         let name = format!("{}, {}", called.case.name, words(called.direction));
-        let message = format!("the compiler disagrees with itself: {}", shown.says);
-        let tag = if allow_itself { "skipped" } else { "failure" };
-        case(&name, Some((tag, &message)));
+        let message = format!("the compiler is self-inconsistent: {}", shown.says);
+        case(&name, Some((inconsistent, &message)));
     }
     for result in &part.called {
         let name = format!("{}, {}", result.case.name, words(result.direction));
@@ -209,15 +214,10 @@ fn suite(text: &mut String, run: &Run<'_>, part: &Part, allow_itself: bool) {
         case(&name, inner);
     }
     for left in skipped {
-        let tag = if may_be_skipped(left.key) {
-            "skipped"
-        } else {
-            "failure"
-        };
-        case(
-            &left.name,
-            Some((tag, &format!("{}: {}", left.key, why_and_where(left)))),
-        );
+        let listed = may_be_skipped(left.key);
+        let message = format!("{}: {}", left.key, why_and_where(left));
+        let tag = if listed { "skipped" } else { "failure" };
+        case(&left.name, Some((tag, &message)));
     }
     text.push_str("</testsuite>\n");
 }

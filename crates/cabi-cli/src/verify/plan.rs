@@ -5,11 +5,11 @@ use std::sync::Mutex;
 
 use cabi::RecordRules;
 use cabi_header::{Location, Options};
-use cabi_judge::verify::{Compiler, Plan, Read, Step};
+use cabi_verify::verify::{Compiler, Plan, Read, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
-use super::{Own, Verify};
+use super::options::{Own, Verify};
 use crate::compilers::Absent;
 use crate::reading;
 
@@ -27,7 +27,7 @@ pub(super) fn plan(verify: &Verify) -> Result<(Plan, Absent), String> {
     Ok((plan, absent))
 }
 
-/// The C halves of calls are C: of C++, names, classes and references would be judged by a language that has none.
+/// Callers and callees are emitted as C, which has no names, classes or references of C++ to check.
 fn check_language(verify: &Verify) -> Result<(), String> {
     let is_cxx = |name: &&String| Options::new().name(*name).language() != "c";
     let header = verify.headers.iter().find(is_cxx);
@@ -55,7 +55,7 @@ fn records(compilers: &[Compiler]) -> Option<RecordRules> {
     let is = |name: &str| {
         compilers
             .iter()
-            .all(|compiler| compiler.judge.name() == name)
+            .all(|compiler| compiler.reference.name() == name)
     };
     match (is("gcc"), is("clang")) {
         (true, false) => Some(RecordRules::Gcc),

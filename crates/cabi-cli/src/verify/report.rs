@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cabi::{FnAbi, FnSig, Policy, Target};
-use cabi_judge::case::Case;
-use cabi_judge::from_header::{Left, OF_RECORD};
-use cabi_judge::graffiti::hex;
-use cabi_judge::half::argument_types;
-use cabi_judge::interop::{Difference, Direction, Value};
-use cabi_judge::reproduction::reproduction;
-use cabi_judge::verify::{Called, Compiler, Itself, Part, Run, may_be_skipped};
+use cabi_verify::case::Case;
+use cabi_verify::check::calls::{Difference, Direction, Value};
+use cabi_verify::emit::c_program::reproduction;
+use cabi_verify::header::{OF_RECORD, Omitted};
+use cabi_verify::pattern::hex;
+use cabi_verify::verify::{Called, Compiler, Part, Run, SelfInconsistent, may_be_skipped};
 
 /// So many differences of a header and compiler are shown in full, the rest by a line each.
 const IN_FULL: usize = 3;
@@ -43,7 +42,7 @@ pub(super) fn text(run: &Run<'_>, absent: &[(&str, String)]) -> String {
     );
     let itself: usize = run.parts.iter().map(|part| part.itself.len()).sum();
     if itself > 0 {
-        let _ = write!(text, ", {itself} in which a compiler disagrees with itself");
+        let _ = write!(text, ", {itself} in which a compiler is self-inconsistent");
     }
     if unlisted > 0 {
         let _ = write!(
@@ -64,8 +63,8 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
         text,
         "{}, {} ({}), policy {}",
         read.name,
-        asked.judge.command(),
-        asked.judge.version(),
+        asked.reference.command(),
+        asked.reference.version(),
         policy_name(asked.policy)
     );
     let passed = part.called.len() - part.differences().count();
@@ -85,7 +84,7 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
             "  MISMATCH {}: {} with {}, {} here",
             layout.what,
             layout.theirs,
-            asked.judge.command(),
+            asked.reference.command(),
             layout.ours
         );
     }
@@ -112,15 +111,15 @@ fn one_part(text: &mut String, run: &Run<'_>, part: &Part) {
     }
 }
 
-/// In what the compiler disagrees with itself, with the program that shows the first.
+/// Where the compiler is self-inconsistent, with the program that shows the first case.
 fn itself(text: &mut String, asked: &Compiler, part: &Part) {
-    for (i, Itself { called, shown }) in part.itself.iter().enumerate().take(LISTED) {
+    for (i, SelfInconsistent { called, shown }) in part.itself.iter().enumerate().take(LISTED) {
         let _ = writeln!(
             text,
             "  SELF-INCONSISTENT {}, {}: a program of which {} builds both sides: {}",
             called.case.name,
             words(called.direction),
-            asked.judge.command(),
+            asked.reference.command(),
             shown.says
         );
         if i == 0 {
@@ -135,7 +134,7 @@ fn itself(text: &mut String, asked: &Compiler, part: &Part) {
 
 /// What was left out, by kind of reason. What is left out of every record alike is said once.
 fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
-    let mut kinds: BTreeMap<&str, Vec<&Left>> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, Vec<&Omitted>> = BTreeMap::new();
     for left in run.skipped(part) {
         kinds.entry(left.key).or_default().push(left);
     }
@@ -156,8 +155,8 @@ fn skipped(text: &mut String, run: &Run<'_>, part: &Part) {
 }
 
 /// What was left out, each with its reason; the same of several records, or of several members, as one.
-fn alike(all: &[&Left]) -> Vec<String> {
-    let mut groups: Vec<((String, &str), Vec<&Left>)> = Vec::new();
+fn alike(all: &[&Omitted]) -> Vec<String> {
+    let mut groups: Vec<((String, &str), Vec<&Omitted>)> = Vec::new();
     for &left in all {
         let what = match (left.name.split_once(OF_RECORD), member_of(&left.name)) {
             (_, Some(ty)) => format!("members of {ty}"),
@@ -170,7 +169,7 @@ fn alike(all: &[&Left]) -> Vec<String> {
             None => groups.push((key, vec![left])),
         }
     }
-    let line = |((what, why), group): ((String, &str), Vec<&Left>)| match group.as_slice() {
+    let line = |((what, why), group): ((String, &str), Vec<&Omitted>)| match group.as_slice() {
         [left] => format!("{}: {}", left.name, why_and_where(left)),
         several => format!("{what}, {} times: {why}", several.len()),
     };
@@ -190,7 +189,7 @@ fn member_of(fact: &str) -> Option<&str> {
 }
 
 /// Why something was left out, and where it is declared if that is a failure.
-pub(super) fn why_and_where(left: &Left) -> String {
+pub(super) fn why_and_where(left: &Omitted) -> String {
     match &left.location {
         Some(location) if !may_be_skipped(left.key) => {
             format!("{}; declared at {location}", left.why)
@@ -216,6 +215,7 @@ pub(super) fn words(direction: Direction) -> &'static str {
 /// The profile's name, or its bits.
 pub(super) fn policy_name(policy: Policy) -> String {
     let profiles = [
+        (Policy::PSABI, "psabi"),
         (Policy::GCC, "gcc"),
         (Policy::CLANG, "clang"),
         (Policy::ZIG, "zig"),
@@ -272,7 +272,7 @@ pub(super) fn in_full(
             Value::Result => ("the result".to_owned(), Some(case.prototype.ret.clone())),
             Value::Argument(i) => (
                 format!("argument {i}"),
-                argument_types(case).into_iter().nth(i),
+                case.argument_types().into_iter().nth(i),
             ),
         };
         let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
@@ -290,7 +290,7 @@ pub(super) fn in_full(
     if let Some(program) = reproduction(
         case,
         result.direction,
-        &asked.judge.command(),
+        &asked.reference.command(),
         short(difference),
     ) {
         indented(text, "reproduction, repro.c", &program);

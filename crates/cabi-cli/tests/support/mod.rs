@@ -1,6 +1,8 @@
 //! Running the command, and what it needs to run.
 #![allow(dead_code)] // each test program uses a part
 
+pub(crate) mod verify;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -43,7 +45,7 @@ pub(crate) fn refusal(args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-pub(crate) use cabi_judge::report::missing;
+pub(crate) use cabi_verify::report::missing;
 
 /// Says that a run which ended with `output` could not be made, for want of a compiler or of libclang. Any other reason is a failure.
 pub(crate) fn absent(output: &Output) {

@@ -292,7 +292,7 @@ fn padding(bits: u64, indent: &str, names: &mut HashSet<String>) -> String {
     let mut text = String::new();
     let mut left = bits;
     if bits > 64 * 8 {
-        // Larger than any vector: the record travels in memory whatever its members are.
+        // Larger than any vector: the record is passed in memory whatever its members are.
         let name = member_name("cabi_padding", names);
         let _ = writeln!(text, "{indent}    unsigned char {name}[{}];", bits / 8);
         left = 0;

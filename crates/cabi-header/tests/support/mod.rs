@@ -2,6 +2,9 @@
 #![allow(
     unreachable_pub,
     dead_code,
+    unused_macros,
+    unused_imports,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "each test binary uses its part of this module"
 )]
@@ -28,6 +31,54 @@ pub fn read_with(text: &str, options: &Options) -> Option<Header> {
         }
         Err(error) => panic!("{error}\n{text}"),
     }
+}
+
+/// Ends a test where there is no libclang, which fails where it is required.
+macro_rules! needs_libclang {
+    () => {
+        if support::read("").is_none() {
+            return;
+        }
+    };
+}
+pub(crate) use needs_libclang;
+
+/// What is read of `text`, where libclang is here.
+pub fn header_of(text: &str) -> Header {
+    read(text).expect("libclang is here")
+}
+
+/// As [`header_of`], with options.
+pub fn header_with(text: &str, options: &Options) -> Header {
+    read_with(text, options).expect("libclang is here")
+}
+
+/// Why `name` is left out of `text`.
+pub fn reason(text: &str, name: &str) -> String {
+    let header = header_of(text);
+    let reason = header
+        .reason(name)
+        .unwrap_or_else(|| panic!("{name} is not left out: {header:?}"));
+    let is_there = header.prototype(name).is_some() || header.ty(name).is_some();
+    assert!(!is_there, "{name} is there all the same");
+    reason.to_string()
+}
+
+/// The declarations in a section of `left_out.txt`, each with its reason.
+pub fn left_out(section: &str) -> Vec<(&'static str, &'static str)> {
+    let (_, rest) = include_str!("../left_out.txt")
+        .split_once(&format!("\n== {section}\n"))
+        .unwrap();
+    let rest = rest.split("\n\n").next().unwrap_or(rest);
+    let mut found = Vec::new();
+    let mut rest = rest;
+    while let Some((text, more)) = rest.split_once("\n> ") {
+        let (why, more) = more.split_once('\n').unwrap_or((more, ""));
+        found.push((text, why));
+        rest = more;
+    }
+    assert!(found.len() >= 6, "{section}");
+    found
 }
 
 /// Prints once what cannot run; fails where oracles are required.

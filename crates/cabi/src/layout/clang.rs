@@ -5,11 +5,11 @@
 use alloc::vec::Vec;
 
 use super::{Members, align_bytes, container};
-use crate::data_model::{BitFieldStyle, DataModel};
-use crate::error::Error;
-use crate::record::RecordKind;
 use crate::record_builder::{Member, RecordBuilder};
 use crate::scalar::Scalar;
+use crate::types::data_model::{BitFieldStyle, DataModel};
+use crate::types::error::Error;
+use crate::types::record::RecordKind;
 use crate::types::{Kind, Type};
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {

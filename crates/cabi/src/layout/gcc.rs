@@ -5,11 +5,11 @@
 use alloc::vec::Vec;
 
 use super::{Members, align_bytes, container};
-use crate::data_model::{BitFieldStyle, DataModel};
-use crate::error::Error;
-use crate::record::RecordKind;
 use crate::record_builder::{Member, RecordBuilder};
 use crate::types::Type;
+use crate::types::data_model::{BitFieldStyle, DataModel};
+use crate::types::error::Error;
+use crate::types::record::RecordKind;
 
 /// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions, with AVX and with AVX-512. A position is kept as a multiple of it and a rest,
 /// and only the rest is rounded up for the type of a bit-field.
@@ -90,7 +90,7 @@ struct Cursor<'a> {
     /// What `at` is a multiple of.
     step: u64,
     at: u64,
-    /// How far behind `at`.
+    /// How far after `at`.
     rest: u64,
     end: u64,
     align: u64,

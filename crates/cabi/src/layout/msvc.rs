@@ -4,10 +4,10 @@
 use alloc::vec::Vec;
 
 use super::{Members, align_bytes, container};
-use crate::data_model::{BitFieldStyle, DataModel};
-use crate::error::Error;
-use crate::record::{BitField, RecordKind};
 use crate::record_builder::{Member, RecordBuilder};
+use crate::types::data_model::{BitFieldStyle, DataModel};
+use crate::types::error::Error;
+use crate::types::record::{BitField, RecordKind};
 use crate::types::{Kind, Type};
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {

@@ -2,6 +2,7 @@
 //! object with id N.
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,16 +65,35 @@ pub fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
     engine.declare_import(name, &signature(sig)).unwrap()
 }
 
+/// gcc, and clang 19 where it is. That it is not here is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
+pub fn reference_compilers() -> Vec<&'static str> {
+    let runs = |cc: &&str| Command::new(cc).arg("--version").output().is_ok();
+    let here: Vec<_> = ["gcc", "clang-19"].into_iter().filter(runs).collect();
+    if here.len() < 2 {
+        let required = std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1");
+        assert!(!required, "of gcc and clang-19, only {here:?} are here");
+        eprintln!("not run: gcc and clang-19 are asked, only {here:?} are here");
+    }
+    here
+}
+
 /// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
 /// same tests run twice at a time.
 pub fn build_library(name: &str, text: &str) -> PathBuf {
+    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    build_library_by(cc, name, text)
+}
+
+/// The same by the compiler `cc`.
+pub fn build_library_by(cc: impl AsRef<OsStr>, name: &str, text: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let own = std::process::id();
     let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
     std::fs::write(&source, text).unwrap();
-    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let status = Command::new(cc)
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror"])
+        // Also where there are nested functions, which are not called through their trampolines.
+        .args(["-Wl,-z,noexecstack", "-o"])
         .args([&built, &source])
         .status();
     assert!(status.expect("a C compiler").success());

@@ -2,58 +2,19 @@
 //! folder here and a line of `MACHINES`; nothing outside this folder names a register or a calling convention.
 
 mod aarch64;
+mod description;
 mod x86_64;
 
-use cabi::{Convention, PlacedPart, Reg, Target};
+use cabi::Target;
 
-use crate::check::{CheckError, Places};
 use crate::error::PlanError;
-use crate::parts::ClifParts;
-use crate::signature::{CallConv, Signature};
+use crate::places::{CheckError, Places};
+use crate::signature::Signature;
+use description::Selected;
 
-pub use x86_64::{Reloc, RelocKind, Stub, StubCode};
-
-/// A machine that calls are planned for.
-#[derive(Debug)]
-pub struct Machine {
-    /// CLIF's name of the convention C has there.
-    pub(crate) call_conv: CallConv,
-    /// The registers that Cranelift passes integers in under it, in order: a word is on the stack once they are taken.
-    pub(crate) int_params: &'static [Reg],
-    /// The same for floats and vectors.
-    pub(crate) vector_params: &'static [Reg],
-    /// Cranelift aligns the stack to so many bytes before a call.
-    pub(crate) stack_align: u32,
-    /// Where Cranelift puts each parameter and result.
-    places: fn(&Signature) -> Result<Places, CheckError>,
-    /// What a convention asks for that no signature of `call_conv` says, so that the check cannot miss it.
-    pub(crate) convention_objection: fn(&Convention) -> Option<&'static str>,
-    /// How a result in these parts is taken.
-    pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, &'static str>,
-}
-
-/// How a result is taken.
-pub(crate) enum ResultIn {
-    /// From registers that CLIF knows.
-    Registers,
-    /// By stubs, which move it to and from memory, in these parts.
-    Stub {
-        pop: Stub,
-        push: Stub,
-        parts: ClifParts,
-        bytes: u32,
-    },
-}
-
-/// What a machine says of a target.
-enum Selected {
-    /// It is another machine's.
-    Other,
-    /// It is this one's, and calls are planned.
-    Lowered(&'static Machine),
-    /// It is this one's, and none are.
-    Refused(&'static str),
-}
+pub use description::Machine;
+pub(crate) use description::{Class, Registers, ResultIn};
+pub use x86_64::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
 
 const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
 
@@ -95,12 +56,12 @@ impl Machine {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, Param, Signature, ValueType, cabi::Reg};
+    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, Param, Signature, ValueType, cabi::x86_64};
     ///
     /// let mut sig = Signature::new(CallConv::SystemV);
     /// sig.params = [ValueType::F64, ValueType::I64].map(Param::new).to_vec();
     /// let places = Machine::X86_64.places(&sig)?;
-    /// assert_eq!(places.params[..], [ClifPlace::Reg(Reg::Xmm0), ClifPlace::Reg(Reg::Rdi)]);
+    /// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
     ///
     /// sig.params.push(Param::new(ValueType::I128));
     /// let error = Machine::X86_64.places(&sig).unwrap_err();

@@ -1,24 +1,24 @@
 //! The plan of a call.
 
-use cabi::{FnAbi, FnSig, Loc, Place, Target};
+use std::ops::Deref;
+
+use cabi::{FnAbi, FnSig, Place, Target};
 use smallvec::SmallVec;
 
-use super::{Params, ResultPlan, check_args, stack_parts};
-use crate::check::ClifPlace;
-use crate::error::PlanError;
-use crate::machine::{Machine, Stub};
+use super::begin::{Begun, Side, SignaturePlan};
+use super::result::ResultPlan;
+use super::value::{in_area, in_registers, is_chain, stack_parts};
+use crate::error::{NotLowered, PlanError};
+use crate::machine::{Machine, Step, Stub};
 use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
+use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
-
-/// A gap between stack arguments is filled word by word. The alignment of System V leaves 8 bytes at most.
-const MAX_GAP_BYTES: u64 = 1024;
+use crate::solve::{Solver, Wanted};
 
 const WORD_BYTES: u64 = WORD.bytes() as u64;
 
-const TOO_LARGE: &str = "the argument area is too large";
-
 /// What goes into one parameter of the CLIF signature.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Slot {
     /// The address of the result.
     Sret,
@@ -29,7 +29,7 @@ pub enum Slot {
         /// The part.
         part: usize,
     },
-    /// A padding argument, any value: it only keeps an integer register from being used, or a word of the area empty.
+    /// A padding argument, any value of its type: it only keeps a register from being used, or a word of the area empty.
     Padding,
     /// The address of argument `arg`, which Cranelift copies.
     Block {
@@ -47,7 +47,7 @@ pub enum Slot {
 
 /// How the value of one argument gets into slots. Exhaustive on purpose, as the other words of a plan: an emitter that lacks a new one must not
 /// compile.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Passing {
     /// Nothing of it is passed.
     Nothing,
@@ -63,23 +63,21 @@ pub enum Passing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
-    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
-    pub sig: FnSig,
-    /// Where everything is.
-    pub abi: FnAbi,
-    /// The CLIF signature that the callee is called with; a call of a variadic function also needs a stub.
-    pub signature: Signature,
-    /// What goes into each parameter of `signature`.
+    /// What it shares with an entry's plan.
+    pub plan: SignaturePlan,
+    /// What goes into each parameter of the CLIF signature.
     pub slots: Vec<Slot>,
     /// How each argument is passed.
     pub args: SmallVec<[Passing; 8]>,
-    /// What becomes of the result.
-    pub result: ResultPlan,
-    /// A variadic call through an address. `None` if the call is not variadic.
+    /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
+    /// What a stub does before it jumps to the function.
+    before: SmallVec<[Step; 2]>,
+    /// Bytes of the argument area with the words for the stub, but for that of the address.
+    stub_area: u32,
 }
 
-/// How a variadic function is called through an address: by [`CallPlan::indirect_stub`], which finds the address in the last word.
+/// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last word.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct IndirectCall {
@@ -89,64 +87,120 @@ pub struct IndirectCall {
     pub padding: usize,
 }
 
+/// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
+/// memory and the result to memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CallShape {
+    signature: Signature,
+    slots: Vec<Slot>,
+    args: SmallVec<[Passing; 8]>,
+    result: ResultPlan,
+    before: SmallVec<[Step; 2]>,
+}
+
 impl CallPlan {
+    /// The shape of the call.
+    #[must_use]
+    pub fn shape(&self) -> CallShape {
+        CallShape {
+            signature: self.signature.clone(),
+            slots: self.slots.clone(),
+            args: self.args.clone(),
+            result: self.result.clone(),
+            before: self.before.clone(),
+        }
+    }
+
     /// The plan of a call of `sig` on `target`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let abi = FnAbi::new(sig, target)?;
-        let sig = sig.clone().decayed(target.data_model());
-        let machine = Machine::of(target)?;
-        check_args(machine, &sig, &abi, target)?;
-        let result = ResultPlan::of(machine, &sig, &abi, target)?;
-        let mut params = Params::new(machine, &abi);
-        result.declare(&abi, &mut params.signature, &mut params.expect);
-        let mut slots: Vec<Slot> = params.signature.params.iter().map(|_| Slot::Sret).collect();
+        let Begun {
+            sig,
+            abi,
+            result,
+            mut solver,
+            sret,
+        } = Begun::new(sig, target, Side::Caller)?;
+        let mut wanted: Vec<Wanted> = sret.into_iter().collect();
+        let mut contents = vec![Slot::Sret; wanted.len()];
         let mut args = SmallVec::new();
-        let mut stack = Vec::new();
+        let mut before = SmallVec::new();
+        let mut stub_area = in_area(abi.area_bytes);
         for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
-            let passing = passing(machine, &param.ty, &arg.place, &abi);
-            registers(i, &arg.place, &passing, &mut params, &mut slots);
-            on_stack(i, &arg.place, &passing, &mut stack);
+            let passing = passing(solver.machine, &param.ty, &arg.place, &abi);
+            if is_chain(solver.machine, &arg.place) {
+                // A word after the argument area, from where the stub takes it.
+                before.push(Step::LoadChain(stub_area));
+                contents.push(Slot::Part { arg: i, part: 0 });
+                wanted.push(Wanted::word(ClifPlace::Stack { offset: stub_area }));
+                stub_area = stub_area.saturating_add(WORD.bytes());
+                args.push(passing);
+                continue;
+            }
+            for (slot, parameter) in argument(i, &arg.place, &passing) {
+                contents.push(slot);
+                wanted.push(parameter);
+            }
             args.push(passing);
         }
-        if let Some(why) = area(stack, abi.area_bytes, &mut params, &mut slots) {
+        let refuse = |why| {
             let what = format!("the convention {}", abi.convention.name);
-            return Err(PlanError::unsupported(what, why, target));
-        }
-        params.expect.area_bytes = abi.area_bytes;
-        params.check()?;
-        let signature = params.signature.clone();
-        let indirect = match abi.variadic_count {
-            Some(_) => Some(with_callee(params, &abi)?),
-            None => None,
+            PlanError::unsupported(what, why, target)
         };
-        Ok(Self {
+        let area_bytes = abi.area_bytes.max(stub_area.into());
+        let indexes = solver.params(&wanted, area_bytes).map_err(refuse)?;
+        let mut slots = vec![Slot::Padding; solver.signature.params.len()];
+        for (slot, index) in contents.into_iter().zip(indexes) {
+            if let Some(padding) = slots.get_mut(index) {
+                *padding = slot;
+            }
+        }
+        solver.expect.area_bytes = area_bytes;
+        solver.check()?;
+        let signature = solver.signature.clone();
+        if abi.variadic_count.is_some() {
+            before.push(Step::SetAl(abi.n_sse));
+        }
+        let indirect = match before[..] {
+            [] => None,
+            _ => Some(with_callee(solver, area_bytes, refuse)?),
+        };
+        let plan = SignaturePlan {
             sig,
             abi,
             signature,
+            result,
+        };
+        Ok(Self {
+            plan,
             slots,
             args,
-            result,
             indirect,
+            before,
+            stub_area,
         })
     }
 
-    /// The stub that a variadic call calls instead of the function `callee`, an id of the emitter's.
+    /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
+    /// be [`CallPlan::indirect_stub`]: on its way through a PLT a static chain would be lost.
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
-        let n_sse = self.abi.n_sse;
-        (self.indirect.is_some()).then_some(Stub::VariadicDirect { n_sse, callee })
+        let loads_chain = matches!(self.before.first(), Some(Step::LoadChain(_)));
+        (!loads_chain).then(|| self.stub(Step::Jump(callee)))?
     }
 
-    /// The stub that a variadic call through an address calls, with the signature of [`CallPlan::indirect`].
+    /// The stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
-        let n_sse = self.abi.n_sse;
-        // `with_callee` has checked.
-        let area = u32::try_from(self.abi.area_bytes).unwrap_or(u32::MAX);
-        (self.indirect.is_some()).then_some(Stub::VariadicIndirect { n_sse, area })
+        self.stub(Step::JumpAfter(self.stub_area))
+    }
+
+    fn stub(&self, jump: Step) -> Option<Stub> {
+        self.indirect.as_ref()?;
+        let steps: SmallVec<[Step; 3]> = self.before.iter().copied().chain([jump]).collect();
+        Stub::new(&steps)
     }
 }
 
@@ -162,9 +216,7 @@ fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Pa
             let mut tail = ClifParts::new();
             let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
             if rest > 0 {
-                // A value of more than 2 GiB has no place.
-                let offset = u32::try_from(size - u64::from(rest)).unwrap_or(u32::MAX);
-                tail.push(ClifPart::word(offset, rest));
+                tail.push(ClifPart::word(in_area(size - u64::from(rest)), rest));
             }
             Passing::Block(tail)
         }
@@ -172,170 +224,72 @@ fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Pa
     }
 }
 
-/// Declares what of argument `arg` is in registers.
-fn registers(
-    arg: usize,
-    place: &Place,
-    passing: &Passing,
-    params: &mut Params,
-    slots: &mut Vec<Slot>,
-) {
+/// The parameters of argument `arg`, and what goes into each.
+fn argument(arg: usize, place: &Place, passing: &Passing) -> Vec<(Slot, Wanted)> {
+    let part = |i: usize| Slot::Part { arg, part: i };
+    let in_area_at = |offset: u64, (i, own): (usize, &ClifPart)| {
+        let offset = in_area(offset + u64::from(own.offset));
+        (part(i), Wanted::part(own, ClifPlace::Stack { offset }))
+    };
     match (place, passing) {
-        (Place::Parts(placed), Passing::Parts(parts)) => {
-            for (i, (part, placed)) in parts.iter().zip(placed).enumerate() {
-                if let Loc::Reg(reg) = placed.loc {
-                    params.push_part(part, ClifPlace::Reg(reg));
-                    slots.push(Slot::Part { arg, part: i });
-                }
-            }
-        }
-        (Place::PerElement { regs, .. }, Passing::Lanes(_)) => {
-            for (lane, reg) in (0..).zip(*regs) {
-                params.push(Param::new(WORD), Some(ClifPlace::Reg(*reg)));
-                params.n_int += 1;
-                slots.push(Slot::Lane { arg, lane });
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A word, block or scalar of the argument area.
-struct OnStack {
-    /// Bytes from the start of the area.
-    offset: u64,
-    slot: Slot,
-    param: Param,
-    bytes: u64,
-}
-
-/// Collects what of argument `arg` is in the argument area.
-fn on_stack(arg: usize, place: &Place, passing: &Passing, stack: &mut Vec<OnStack>) {
-    match (place, passing) {
-        (Place::Stack { offset, .. }, Passing::Parts(parts)) => {
-            for (i, part) in parts.iter().enumerate() {
-                stack.push(part_on_stack(*offset, arg, i, part));
-            }
-        }
+        (Place::Stack { offset, .. }, Passing::Parts(parts)) => (parts.iter().enumerate())
+            .map(|part| in_area_at(*offset, part))
+            .collect(),
         (Place::Stack { offset, size, .. }, Passing::Block(tail)) => {
-            let bytes = size - size % WORD_BYTES;
-            // Checked to be less than 2 GiB when it was assigned.
-            let purpose = Purpose::StructArgument(u32::try_from(bytes).unwrap_or(u32::MAX));
-            stack.push(OnStack {
-                offset: *offset,
-                slot: Slot::Block { arg },
-                param: Param::special(WORD, purpose),
-                bytes,
+            let block = block(in_area(*offset), in_area(size - size % WORD_BYTES));
+            let tail = tail.iter().enumerate();
+            std::iter::once((Slot::Block { arg }, block))
+                .chain(tail.map(|part| in_area_at(*offset, part)))
+                .collect()
+        }
+        (Place::PerElement { offset, slot, .. }, Passing::Lanes(lanes)) => {
+            let in_registers = in_registers(place, &[]);
+            let n_left = usize::from(*lanes).saturating_sub(in_registers.len());
+            let in_slots = (0..n_left as u64).map(|i| {
+                let offset = in_area(offset + i * u64::from(*slot));
+                Wanted::word(ClifPlace::Stack { offset })
             });
-            for (i, part) in tail.iter().enumerate() {
-                stack.push(part_on_stack(*offset, arg, i, part));
-            }
+            let lanes = (0..).map(|lane| Slot::Lane { arg, lane });
+            lanes
+                .zip(in_registers.into_iter().chain(in_slots))
+                .collect()
         }
-        (
-            Place::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            },
-            Passing::Lanes(_),
-        ) => {
-            let first = u16::try_from(regs.len()).unwrap_or(u16::MAX);
-            for (i, lane) in (0_u64..).zip(first..*lanes) {
-                stack.push(OnStack {
-                    offset: offset + i * u64::from(*slot),
-                    slot: Slot::Lane { arg, lane },
-                    param: Param::new(WORD),
-                    bytes: WORD_BYTES,
-                });
-            }
+        (_, Passing::Parts(parts)) => {
+            let slots = (0..).map(part);
+            slots.zip(in_registers(place, parts)).collect()
         }
-        _ => {}
+        _ => Vec::new(),
     }
 }
 
-fn part_on_stack(area_offset: u64, arg: usize, i: usize, part: &ClifPart) -> OnStack {
-    OnStack {
-        offset: area_offset + u64::from(part.offset),
-        slot: Slot::Part { arg, part: i },
-        param: part.param(),
-        bytes: u64::from(part.ty.bytes()).max(WORD_BYTES),
+/// `size` bytes that Cranelift copies to the argument area.
+fn block(offset: u32, size: u32) -> Wanted {
+    Wanted {
+        param: Param::special(WORD, Purpose::StructArgument(size)),
+        place: ClifPlace::Area { offset, size },
     }
-}
-
-/// Declares the argument area of `area_bytes` in the order of its offsets, with padding arguments for the registers before it, for the gaps in it
-/// and for slots at its end that nothing is in. What it returns is why that cannot be done.
-fn area(
-    stack: Vec<OnStack>,
-    area_bytes: u64,
-    params: &mut Params,
-    slots: &mut Vec<Slot>,
-) -> Option<&'static str> {
-    if area_bytes == 0 {
-        return None;
-    }
-    let end = stack.last().map_or(0, |item| item.offset + item.bytes);
-    // Only words find registers that are free: floats and vectors have their own type where theirs are used up, blocks never take one.
-    if stack.iter().any(is_word) || has_gaps(&stack) || end + WORD_BYTES <= area_bytes {
-        params.pad_registers();
-    }
-    slots.resize(params.signature.params.len(), Slot::Padding);
-    let mut next = 0;
-    for item in stack {
-        if item.offset.saturating_sub(next) > MAX_GAP_BYTES {
-            return Some("wide gaps in the argument area are not lowered");
-        }
-        while next + WORD_BYTES <= item.offset {
-            params.push(Param::new(WORD), None);
-            slots.push(Slot::Padding);
-            next += WORD_BYTES;
-        }
-        let Ok(offset) = u32::try_from(item.offset) else {
-            return Some(TOO_LARGE);
-        };
-        let place = match item.param.purpose {
-            Purpose::StructArgument(size) => ClifPlace::Area { offset, size },
-            _ => ClifPlace::Stack { offset },
-        };
-        params.push(item.param, Some(place));
-        slots.push(item.slot);
-        next = item.offset + item.bytes;
-    }
-    if area_bytes.saturating_sub(next) > MAX_GAP_BYTES {
-        return Some("wide gaps in the argument area are not lowered");
-    }
-    while next + WORD_BYTES <= area_bytes {
-        params.push(Param::new(WORD), None);
-        slots.push(Slot::Padding);
-        next += WORD_BYTES;
-    }
-    None
-}
-
-fn is_word(item: &OnStack) -> bool {
-    item.param.purpose == Purpose::Normal && item.param.ty.is_int()
-}
-
-fn has_gaps(stack: &[OnStack]) -> bool {
-    let mut next = 0;
-    stack.iter().any(|item| {
-        let gap = next + WORD_BYTES <= item.offset;
-        next = item.offset + item.bytes;
-        gap
-    })
 }
 
 /// The signature with the callee's address as the first word after the argument area.
-fn with_callee(mut params: Params, abi: &FnAbi) -> Result<IndirectCall, PlanError> {
-    let before = params.signature.params.len();
-    params.pad_registers();
-    let padding = params.signature.params.len() - before;
-    let too_large = |_| PlanError::Stub { why: TOO_LARGE };
-    let offset = u32::try_from(abi.area_bytes).map_err(too_large)?;
-    params.push(Param::new(WORD), Some(ClifPlace::Stack { offset }));
-    params.check()?;
+fn with_callee(
+    mut solver: Solver,
+    area_bytes: u64,
+    refuse: impl Fn(NotLowered) -> PlanError,
+) -> Result<IndirectCall, PlanError> {
+    let before = solver.signature.params.len();
+    solver.push_after(area_bytes).map_err(refuse)?;
+    solver.check()?;
+    let padding = solver.signature.params.len() - before - 1;
     Ok(IndirectCall {
-        signature: params.signature,
+        signature: solver.signature,
         padding,
     })
+}
+
+impl Deref for CallPlan {
+    type Target = SignaturePlan;
+
+    fn deref(&self) -> &SignaturePlan {
+        &self.plan
+    }
 }

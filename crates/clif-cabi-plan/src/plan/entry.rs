@@ -1,24 +1,30 @@
 //! The plan of a function's entry.
 
-use cabi::{FnAbi, FnSig, Loc, Place, RetAbi, Target};
+use std::ops::Deref;
+
+use cabi::{FnAbi, FnSig, Place, Reg, Target};
 use smallvec::SmallVec;
 
-use super::{Params, ResultPlan, check_args, own_type, stack_parts};
-use crate::check::ClifPlace;
-use crate::error::PlanError;
-use crate::machine::Machine;
+use super::begin::{Begun, Side, SignaturePlan};
+use super::result::{ParamIndexes, ResultPlan};
+use super::value::{in_area, in_registers, is_chain, own_type, stack_parts};
+use super::variadic::{self, SavedRegister, VariadicEntry};
+use crate::error::{NotLowered, PlanError};
+use crate::machine::{Class, Machine, Step, Stub};
 use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
+use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
+use crate::solve::Wanted;
 
 /// Where an argument is when the function is entered.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Arrival {
     /// Nothing of it is passed.
     Nothing,
-    /// Its parts are the CLIF parameters from `first` on.
+    /// Each of its parts is a CLIF parameter.
     Parts {
-        /// The first parameter.
-        first: usize,
+        /// The parameter of each part.
+        params: ParamIndexes,
         /// The parts.
         parts: ClifParts,
     },
@@ -29,13 +35,11 @@ pub enum Arrival {
         /// The parts it can be loaded in, if it is not too large.
         parts: Option<ClifParts>,
     },
-    /// Lanes in the CLIF parameters from `first` on, then in slots of the argument area.
+    /// The first lanes are CLIF parameters, the others in slots of the argument area.
     Lanes {
-        /// The first parameter.
-        first: usize,
-        /// How many lanes are in parameters.
-        in_params: u16,
-        /// How many there are.
+        /// The parameters of the first lanes.
+        params: ParamIndexes,
+        /// How many lanes there are.
         lanes: u16,
         /// Bytes from the start of the area to the first lane there.
         offset: u32,
@@ -48,63 +52,242 @@ pub enum Arrival {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EntryPlan {
-    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
-    pub sig: FnSig,
-    /// Where everything is.
-    pub abi: FnAbi,
-    /// The CLIF signature to define the function with.
-    pub signature: Signature,
+    /// What it shares with a call's plan.
+    pub plan: SignaturePlan,
     /// Where each argument is.
     pub args: SmallVec<[Arrival; 8]>,
-    /// What becomes of the result.
-    pub result: ResultPlan,
+    /// The CLIF parameter that points to where the result goes, if it is returned in memory.
+    pub sret: Option<usize>,
     /// The CLIF parameter that points to the argument area.
     pub area: Option<usize>,
+    /// What `va_start` needs, if the function is variadic.
+    pub variadic: Option<VariadicEntry>,
+    /// How the static chain gets into the parameter that has it.
+    chain: Option<Step>,
+}
+
+/// What an entry looks like in CLIF, whatever its C types are: signatures of one shape are entered by the same instructions, with arguments to
+/// memory and the result from memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct EntryShape {
+    signature: Signature,
+    args: SmallVec<[Arrival; 8]>,
+    result: ResultPlan,
+    variadic: Option<VariadicEntry>,
+    chain: Option<Step>,
+    /// Bytes and alignment of each argument and of the result.
+    objects: SmallVec<[(u64, u32); 8]>,
 }
 
 impl EntryPlan {
+    /// The shape of the entry.
+    #[must_use]
+    pub fn shape(&self) -> EntryShape {
+        EntryShape {
+            signature: self.signature.clone(),
+            args: self.args.clone(),
+            result: self.result.clone(),
+            variadic: self.variadic.clone(),
+            chain: self.chain,
+            objects: (self.sig.params().iter().map(|param| &param.ty))
+                .chain([self.sig.result()])
+                .map(|ty| (ty.size(), ty.align()))
+                .collect(),
+        }
+    }
+
     /// The plan of the entry of a function of `sig` on `target`.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let abi = FnAbi::new(sig, target)?;
-        let sig = sig.clone().decayed(target.data_model());
-        let machine = Machine::of(target)?;
-        check_args(machine, &sig, &abi, target)?;
-        if sig.is_variadic() {
-            let why = "the definition of a variadic function is not lowered yet";
-            let what = cabi::Type::FUNCTION.to_string();
-            return Err(PlanError::unsupported(what, why, target));
-        }
-        let result = ResultPlan::of(machine, &sig, &abi, target)?;
-        let mut params = Params::new(machine, &abi);
-        result.declare(&abi, &mut params.signature, &mut params.expect);
-        // Stack arguments of their own types need no pointer to the area; the attempt is dropped if one of them has none.
-        let own_types = own_types(machine, &sig, &abi);
-        let mut args = SmallVec::new();
-        for (param, arg) in sig.params().iter().zip(&abi.args) {
-            args.push(registers(&param.ty, &arg.place, &abi, &mut params));
-        }
-        let area = match own_types {
-            Some(own) => {
-                stack_params(own, &mut params, &mut args);
-                None
-            }
-            None => Some(stack_area(&abi, &mut params)),
-        };
-        if let RetAbi::Indirect { echo, .. } = abi.ret {
-            params.expect.sret_echo = echo;
-        }
-        params.check()?;
-        Ok(Self {
+        let Begun {
             sig,
             abi,
-            signature: params.signature,
-            args,
             result,
+            mut solver,
+            sret,
+        } = Begun::new(sig, target, Side::Callee)?;
+        let mut args = SmallVec::new();
+        let mut wanted: Vec<(Owner, Wanted)> = Vec::new();
+        wanted.extend(sret.map(|sret| (Owner::Sret, sret)));
+        arguments(solver.machine, &sig, &abi, &mut args, &mut wanted);
+        let mut variadic = sig
+            .is_variadic()
+            .then(|| VariadicEntry::new(&abi, solver.machine));
+        if variadic.is_some() {
+            // What no named argument takes may have an unnamed one.
+            let rest = variadic::rest(&abi, solver.machine);
+            wanted.extend(rest.map(|(offset, own)| (Owner::Saved(offset), own)));
+        }
+        let chain = chain(solver.machine, &sig, &abi, &mut args, &mut wanted);
+        let chain = chain.map_err(|(what, why)| PlanError::unsupported(what, why, target))?;
+        let (owners, wanted): (Vec<Owner>, Vec<Wanted>) = wanted.into_iter().unzip();
+        let indexes = solver.params(&wanted, abi.area_bytes).map_err(|why| {
+            let what = format!("the convention {}", abi.convention.name);
+            PlanError::unsupported(what, why, target)
+        })?;
+        let (mut sret, mut area) = (None, None);
+        for (owner, index) in owners.into_iter().zip(indexes) {
+            match owner {
+                Owner::Sret => sret = Some(index),
+                Owner::Area => area = Some(index),
+                Owner::Saved(offset) => {
+                    if let Some(variadic) = &mut variadic {
+                        let param = index;
+                        variadic.saved.push(SavedRegister { param, offset });
+                    }
+                }
+                Owner::Argument(i) => {
+                    if let Some(Arrival::Parts { params, .. } | Arrival::Lanes { params, .. }) =
+                        args.get_mut(i)
+                    {
+                        params.push(index);
+                    }
+                }
+            }
+        }
+        solver.expect.sret_returned_in = abi.ret.sret_returned_in;
+        solver.check()?;
+        let plan = SignaturePlan {
+            sig,
+            abi,
+            signature: solver.signature,
+            result,
+        };
+        Ok(Self {
+            plan,
+            args,
+            sret,
             area,
+            variadic,
+            chain,
         })
+    }
+
+    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first.
+    #[must_use]
+    pub fn entry_stub(&self, body: u32) -> Option<Stub> {
+        Stub::new(&[self.chain?, Step::Jump(body)])
+    }
+}
+
+/// The parameter for the static chain, if an argument is one: in a register that nothing else is passed in.
+fn chain(
+    machine: &Machine,
+    sig: &FnSig,
+    abi: &FnAbi,
+    args: &mut [Arrival],
+    wanted: &mut Vec<(Owner, Wanted)>,
+) -> Result<Option<Step>, (String, NotLowered)> {
+    let places = || abi.args.iter().map(|arg| &arg.place);
+    let Some(i) = places().position(|place| is_chain(machine, place)) else {
+        return Ok(None);
+    };
+    let is_free = |reg: &Reg| {
+        !wanted
+            .iter()
+            .any(|(_, own)| own.place == ClifPlace::Reg(*reg))
+    };
+    let free = |class| {
+        let regs = machine.counting.params.of(class);
+        let position = regs.iter().position(is_free)?;
+        Some((*regs.get(position)?, u8::try_from(position).ok()?))
+    };
+    let word = ClifPart::word(0, 8);
+    let (reg, part, step) = match (free(Class::Int), free(Class::Vector)) {
+        (Some((reg, n)), _) => (reg, word, Step::ChainToInt(n)),
+        (None, Some((reg, n))) => (reg, word.in_bank(reg.bank()), Step::ChainToVector(n)),
+        (None, None) => {
+            let ty = sig.params().get(i).map(|param| param.ty.to_string());
+            let what = format!("argument {i}, {}", ty.unwrap_or_default());
+            return Err((what, NotLowered::StaticChain));
+        }
+    };
+    if let Some(arg) = args.get_mut(i) {
+        *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
+    }
+    let part = Wanted::part(&part, ClifPlace::Reg(reg));
+    wanted.push((Owner::Argument(i), part));
+    Ok(Some(step))
+}
+
+/// What a CLIF parameter is of.
+enum Owner {
+    Sret,
+    Argument(usize),
+    Area,
+    /// An unnamed argument, perhaps: saved so many bytes from the start of the register save area.
+    Saved(u32),
+}
+
+impl Arrival {
+    /// In CLIF parameters, which are still to be found.
+    fn in_params(parts: ClifParts) -> Self {
+        let params = ParamIndexes::new();
+        Self::Parts { params, parts }
+    }
+}
+
+/// Where each argument is, and the parameters that have to be declared for it.
+fn arguments(
+    machine: &Machine,
+    sig: &FnSig,
+    abi: &FnAbi,
+    args: &mut SmallVec<[Arrival; 8]>,
+    wanted: &mut Vec<(Owner, Wanted)>,
+) {
+    for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
+        let arrival = arrival(machine, &param.ty, &arg.place, abi);
+        let parts = match &arrival {
+            Arrival::Parts { parts, .. } => parts.as_slice(),
+            _ => &[],
+        };
+        let registers = match is_chain(machine, &arg.place) {
+            true => SmallVec::new(),
+            false => in_registers(&arg.place, parts),
+        };
+        wanted.extend(registers.into_iter().map(|own| (Owner::Argument(i), own)));
+        args.push(arrival);
+    }
+    // Stack arguments of their own types need no pointer to the area; the attempt is dropped if one of them has none.
+    let own = match sig.is_variadic() {
+        true => None, // what follows the named ones is in the area as well
+        false => own_types(machine, sig, abi),
+    };
+    let Some(own) = own else {
+        wanted.push((Owner::Area, area(in_area(abi.area_bytes))));
+        return;
+    };
+    for (i, part, offset) in own {
+        let place = ClifPlace::Stack { offset };
+        wanted.push((Owner::Argument(i), Wanted::part(&part, place)));
+        if let Some(arg) = args.get_mut(i) {
+            *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
+        }
+    }
+}
+
+/// Where an argument of type `ty` at `place` is, but for the indexes of its parameters.
+fn arrival(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Arrival {
+    match place {
+        Place::Parts(_) => Arrival::in_params(parts_of(ty, place)),
+        Place::Stack { offset, size, .. } => Arrival::Area {
+            offset: in_area(*offset),
+            parts: stack_parts(machine, ty, place, *size, abi),
+        },
+        Place::PerElement {
+            lanes,
+            offset,
+            slot,
+            ..
+        } => Arrival::Lanes {
+            params: ParamIndexes::new(),
+            lanes: *lanes,
+            offset: in_area(*offset),
+            slot: *slot,
+        },
+        _ => Arrival::Nothing,
     }
 }
 
@@ -136,66 +319,18 @@ fn own_types(
     (next >= abi.area_bytes).then_some(own)
 }
 
-fn stack_params(
-    own: SmallVec<[(usize, ClifPart, u32); 4]>,
-    params: &mut Params,
-    args: &mut SmallVec<[Arrival; 8]>,
-) {
-    for (i, part, offset) in own {
-        let first = params.signature.params.len();
-        params.push_part(&part, ClifPlace::Stack { offset });
-        if let Some(arg) = args.get_mut(i) {
-            let parts = ClifParts::from_slice(&[part]);
-            *arg = Arrival::Parts { first, parts };
-        }
+/// The whole argument area, of `size` bytes, which was checked to be a multiple of 8 when it was assigned.
+fn area(size: u32) -> Wanted {
+    Wanted {
+        param: Param::special(WORD, Purpose::StructArgument(size)),
+        place: ClifPlace::Area { offset: 0, size },
     }
 }
 
-fn stack_area(abi: &FnAbi, params: &mut Params) -> usize {
-    // Checked to be less than 2 GiB, and a multiple of 8, when it was assigned.
-    let size = u32::try_from(abi.area_bytes).unwrap_or(!7);
-    let first = params.signature.params.len();
-    let param = Param::special(WORD, Purpose::StructArgument(size));
-    params.push(param, Some(ClifPlace::Area { offset: 0, size }));
-    first
-}
+impl Deref for EntryPlan {
+    type Target = SignaturePlan;
 
-/// Declares what of an argument is in registers.
-fn registers(ty: &cabi::Type, place: &Place, abi: &FnAbi, params: &mut Params) -> Arrival {
-    let first = params.signature.params.len();
-    match place {
-        Place::Parts(placed) => {
-            let parts = parts_of(ty, place);
-            for (part, placed) in parts.iter().zip(placed) {
-                if let Loc::Reg(reg) = placed.loc {
-                    params.push_part(part, ClifPlace::Reg(reg));
-                }
-            }
-            Arrival::Parts { first, parts }
-        }
-        // Offsets were checked to be less than 2 GiB when they were assigned.
-        Place::Stack { offset, size, .. } => Arrival::Area {
-            offset: u32::try_from(*offset).unwrap_or(u32::MAX),
-            parts: stack_parts(params.machine, ty, place, *size, abi),
-        },
-        Place::PerElement {
-            lanes,
-            regs,
-            offset,
-            slot,
-        } => {
-            for reg in *regs {
-                params.push(Param::new(WORD), Some(ClifPlace::Reg(*reg)));
-                params.n_int += 1;
-            }
-            Arrival::Lanes {
-                first,
-                in_params: u16::try_from(regs.len()).unwrap_or(u16::MAX),
-                lanes: *lanes,
-                offset: u32::try_from(*offset).unwrap_or(u32::MAX),
-                slot: *slot,
-            }
-        }
-        _ => Arrival::Nothing,
+    fn deref(&self) -> &SignaturePlan {
+        &self.plan
     }
 }

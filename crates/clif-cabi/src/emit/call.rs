@@ -1,22 +1,24 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
 use clif_cabi_plan::{Passing, ResultPlan, Slot};
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Value, types};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
-use super::forms::{Arg, Callable, Callee, Code, Ret, Returned};
+use super::callable::{Callable, Code};
+use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, check, convert, lanes};
-use crate::bridge::{Bridges, address_signature};
+use super::{Values, check, convert, lanes, zero};
+use crate::clif_types::clif_signature;
 use crate::error::LowerError;
-use crate::pieces::{Piece, value_type};
+use crate::parts::{Part, parts, value_type};
 use crate::plan::CallPlan;
+use crate::stubs::{Stubs, address_signature};
 
-/// The trap behind a call that does not come back.
+/// The trap after a call that does not come back.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
 
-/// What one call knows.
+/// A call at the position of a builder.
 pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) plan: &'a CallPlan,
     pub(crate) builder: &'b mut FunctionBuilder<'f>,
@@ -32,7 +34,7 @@ enum ArgValues {
 
 /// How a call is made.
 enum Via {
-    /// By `call`: of the function itself, or of a bridge to it.
+    /// By `call`: of the function itself, or of a stub to it.
     Function(FuncRef),
     /// By `call_indirect`.
     Address(SigRef, Source),
@@ -48,17 +50,17 @@ enum Source {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// Emits the whole call. What can be refused is looked at, and what bridges it needs are asked for, before the first instruction.
+    /// Emits the whole call. What can be refused is looked at, and what stubs it needs are asked for, before the first instruction.
     pub(crate) fn emit(
         &mut self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         callee: Callee,
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         self.check(args, ret)?;
-        let via = self.via(bridges, callee)?;
-        let pop = self.pop_stub(bridges)?;
+        let via = self.via(stubs, callee)?;
+        let pop = self.pop_stub(stubs)?;
         let values = self.values(args, ret)?;
         let inst = self.callable(via)?.call(self.builder, &values)?;
         let results = Values::from_slice(self.builder.inst_results(inst));
@@ -100,14 +102,21 @@ impl CallSite<'_, '_, '_> {
         for (i, arg) in args.iter().enumerate() {
             ready.push(self.argument(i, arg)?);
         }
-        let padding = if self.plan.inner.slots.contains(&Slot::Padding) {
-            Some(self.padding(sret, args, &ready))
-        } else {
-            None
-        };
-        let value_of = |slot: &Slot| match *slot {
+        let plan = self.plan;
+        let slots = plan.inner.slots.iter().zip(&plan.signature().params);
+        let mut padding: SmallVec<[(Type, Value); 2]> = SmallVec::new();
+        for (_, param) in slots.clone().filter(|(slot, _)| **slot == Slot::Padding) {
+            let ty = param.value_type;
+            if !padding.iter().any(|(own, _)| *own == ty) {
+                padding.push((ty, self.padding(ty, sret, args, &ready)));
+            }
+        }
+        let value_of = |slot: &Slot, ty: Type| match *slot {
             Slot::Sret => sret,
-            Slot::Padding => padding,
+            Slot::Padding => {
+                let mut padding = padding.iter();
+                padding.find_map(|(own, value)| (*own == ty).then_some(*value))
+            }
             Slot::Part { arg, part } => match ready.get(arg) {
                 Some(ArgValues::Values(values) | ArgValues::Block(_, values)) => {
                     values.get(part).copied()
@@ -123,11 +132,9 @@ impl CallSite<'_, '_, '_> {
                 _ => None,
             },
         };
-        let slots = &self.plan.inner.slots;
         slots
-            .iter()
-            .map(|slot| {
-                value_of(slot).ok_or(LowerError::Bridge {
+            .map(|(slot, param)| {
+                value_of(slot, param.value_type).ok_or(LowerError::Stub {
                     why: "a slot without value",
                 })
             })
@@ -138,11 +145,10 @@ impl CallSite<'_, '_, '_> {
         let Some(passing) = self.plan.inner.args.get(i) else {
             return Ok(ArgValues::Nothing);
         };
-        let pieces = self.plan.loaded(i);
-        let load = |builder: &mut FunctionBuilder<'_>, pieces: &[Piece], from: Address| -> Values {
-            pieces
+        let load = |builder: &mut FunctionBuilder<'_>, parts: &[Part], from: Address| -> Values {
+            parts
                 .iter()
-                .map(|piece| memory::load(builder, piece, from))
+                .map(|part| memory::load(builder, part, from))
                 .collect()
         };
         Ok(match (arg, passing) {
@@ -151,9 +157,11 @@ impl CallSite<'_, '_, '_> {
                 let size = self.plan.sig().params().get(i).map_or(0, |p| p.ty.size());
                 let from = Address::of_object(self.builder, *base, *offset, size);
                 match passing {
-                    Passing::Parts(_) => ArgValues::Values(load(self.builder, pieces, from)),
-                    Passing::Block(_) => {
-                        let tail = load(self.builder, pieces, from);
+                    Passing::Parts(_) => {
+                        ArgValues::Values(load(self.builder, self.plan.parts(i), from))
+                    }
+                    Passing::Block(tail) => {
+                        let tail = load(self.builder, &parts(tail), from);
                         ArgValues::Block(from.value(self.builder), tail)
                     }
                     Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
@@ -161,33 +169,39 @@ impl CallSite<'_, '_, '_> {
                 }
             }
             (Arg::Value(value), Passing::Parts(_)) => {
-                ArgValues::Values(self.split(i, *value, pieces)?)
+                ArgValues::Values(self.split(i, *value, self.plan.parts(i))?)
             }
-            (Arg::Pieces(values), _) => ArgValues::Values(values.clone()),
-            (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check_arg`
+            (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
+            (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
         })
     }
 
-    /// The pieces of one value. What no instruction takes apart goes through memory.
-    fn split(&mut self, i: usize, value: Value, pieces: &[Piece]) -> Result<Values, LowerError> {
-        if let Some(values) = convert::split(self.builder, value, pieces) {
+    /// The parts of one value. What no instruction takes apart goes through memory.
+    fn split(&mut self, i: usize, value: Value, parts: &[Part]) -> Result<Values, LowerError> {
+        if let Some(values) = convert::split(self.builder, value, parts) {
             return Ok(values);
         }
-        if let Some(values) = convert::split_in_memory(self.builder, value, pieces) {
+        if let Some(values) = convert::split_in_memory(self.builder, value, parts) {
             return Ok(values);
         }
         let param = self.plan.sig().params().get(i);
         Err(LowerError::value(
             format!("argument {i}"),
             param.map_or(&cabi::Type::VOID, |param| &param.ty),
-            "its pieces".into(),
+            "its parts".into(),
             self.builder.func.dfg.value_type(value),
         ))
     }
 
-    /// Any integer at hand: one in a register costs a move, a constant one instruction more.
-    fn padding(&mut self, sret: Option<Value>, args: &[Arg], ready: &[ArgValues]) -> Value {
-        let is_int = |value: &Value| self.builder.func.dfg.value_type(*value) == types::I64;
+    /// Any value of type `ty` at hand: one in a register costs a move, a constant one instruction more.
+    fn padding(
+        &mut self,
+        ty: Type,
+        sret: Option<Value>,
+        args: &[Arg],
+        ready: &[ArgValues],
+    ) -> Value {
+        let fits = |value: &Value| self.builder.func.dfg.value_type(*value) == ty;
         let values = ready.iter().flat_map(|arg| match arg {
             ArgValues::Values(values) => values.as_slice(),
             _ => &[],
@@ -196,28 +210,33 @@ impl CallSite<'_, '_, '_> {
             Arg::Memory { base, .. } => Some(base),
             _ => None,
         });
-        let at_hand = sret.iter().chain(bases).chain(values).copied().find(is_int);
-        at_hand.unwrap_or_else(|| self.builder.ins().iconst(types::I64, 0))
+        let at_hand = sret.iter().chain(bases).chain(values).copied().find(fits);
+        at_hand.unwrap_or_else(|| zero(self.builder, ty))
     }
 
-    /// How `callee` is called: directly, through an address, and with AL set for a variadic one.
-    fn via(&mut self, bridges: &mut dyn Bridges, callee: Callee) -> Result<Via, LowerError> {
-        let signature = &self.plan.signature;
+    /// How `callee` is called: directly, through an address, or by a stub that sets AL or the static chain first.
+    fn via(&mut self, stubs: &mut dyn Stubs, callee: Callee) -> Result<Via, LowerError> {
+        let signature = self.plan.signature();
         let stub = self.plan.inner.indirect_stub();
-        let variadic = self.plan.indirect.as_ref().zip(stub);
+        let by_stub = self.plan.inner.indirect.as_ref().zip(stub);
         let code = match callee {
             Callee::Function(id) => {
                 let signature = self.builder.import_signature(signature.clone());
-                let func = match self.plan.inner.direct_stub(id.as_u32()) {
-                    None => bridges.function(id, signature, self.builder.func)?,
-                    Some(stub) => bridges.bridge(stub, signature, self.builder.func)?,
+                let direct = self.plan.inner.direct_stub(id.as_u32());
+                let is_direct = direct.is_some() || by_stub.is_none();
+                let func = match direct {
+                    None => stubs.function(id, signature, self.builder.func)?,
+                    Some(stub) => stubs.stub(stub, signature, self.builder.func)?,
                 };
-                check::bridged(&self.builder.func.dfg, func, signature)?;
-                return Ok(Via::Function(func));
+                check::are_imported(&self.builder.func.dfg, func, signature)?;
+                if is_direct {
+                    return Ok(Via::Function(func));
+                }
+                Source::Function(func)
             }
             Callee::Ref(func) => {
                 let imported = check::imported(&self.builder.func.dfg, func)?;
-                if variadic.is_none() && imported == signature {
+                if by_stub.is_none() && imported == signature {
                     return Ok(Via::Function(func));
                 }
                 Source::Function(func)
@@ -232,26 +251,25 @@ impl CallSite<'_, '_, '_> {
                 Source::Value(address)
             }
         };
-        let Some((signature, stub)) = variadic else {
+        let Some((indirect, stub)) = by_stub else {
             let signature = self.builder.import_signature(signature.clone());
             return Ok(Via::Address(signature, code));
         };
-        let signature = self.builder.import_signature(signature.clone());
-        let func = bridges.bridge(stub, signature, self.builder.func)?;
-        check::bridged(&self.builder.func.dfg, func, signature)?;
-        let padding = self.plan.inner.indirect.as_ref();
-        let padding = padding.map_or(0, |call| call.padding);
-        Ok(Via::Stub(func, code, padding))
+        let signature = clif_signature(&indirect.signature);
+        let signature = self.builder.import_signature(signature);
+        let func = stubs.stub(stub, signature, self.builder.func)?;
+        check::are_imported(&self.builder.func.dfg, func, signature)?;
+        Ok(Via::Stub(func, code, indirect.padding))
     }
 
     /// What a call instruction of one's own names and needs.
     pub(crate) fn callee(
         &mut self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         callee: Callee,
     ) -> Result<Callable, LowerError> {
         check::position(self.builder)?;
-        let via = self.via(bridges, callee)?;
+        let via = self.via(stubs, callee)?;
         self.callable(via)
     }
 
@@ -274,8 +292,8 @@ impl CallSite<'_, '_, '_> {
         };
         let import = self.builder.func.dfg.ext_funcs.get(signature);
         let signature = import.map(|import| import.signature);
-        let missing = LowerError::Bridge {
-            why: "the function of a bridge was not imported",
+        let missing = LowerError::Stub {
+            why: "the function of a stub was not imported",
         };
         Ok(Callable {
             code,
@@ -294,7 +312,7 @@ impl CallSite<'_, '_, '_> {
     /// The result of a call whose CLIF results are `results`.
     pub(crate) fn values_out(
         &mut self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
@@ -302,7 +320,7 @@ impl CallSite<'_, '_, '_> {
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
-        let pop = self.pop_stub(bridges)?;
+        let pop = self.pop_stub(stubs)?;
         self.results_out(pop, results, ret)
     }
 
@@ -317,43 +335,48 @@ impl CallSite<'_, '_, '_> {
             return Ok(Returned::Nothing);
         }
         match (self.plan.result(), pop) {
-            (ResultPlan::Parts(_), _) => self.pieces_out(self.plan.result_pieces(), results, ret),
+            (ResultPlan::Parts { results: own, .. }, _) => {
+                let results: Values = (own.iter())
+                    .filter_map(|i| results.get(*i).copied())
+                    .collect();
+                self.parts_out(self.plan.result_parts(), &results, ret)
+            }
             (ResultPlan::Stub { bytes, .. }, Some(pop)) => Ok(self.pop(pop, *bytes, ret)),
             _ => Ok(Returned::Nothing),
         }
     }
 
-    fn pieces_out(
+    fn parts_out(
         &mut self,
-        pieces: &[Piece],
+        parts: &[Part],
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         match ret {
             Ret::Ignore => Ok(Returned::Nothing),
-            Ret::Pieces => Ok(Returned::Pieces(Values::from_slice(results))),
+            Ret::Parts => Ok(Returned::Parts(Values::from_slice(results))),
             Ret::Memory(address) => {
                 let to = Address {
                     base: address,
                     offset: 0,
                 };
-                for (piece, value) in pieces.iter().zip(results) {
-                    memory::store(self.builder, piece, *value, to);
+                for (part, value) in parts.iter().zip(results) {
+                    memory::store(self.builder, part, *value, to);
                 }
                 Ok(Returned::Nothing)
             }
             Ret::Value => {
                 let ty = self.plan.sig().result();
                 let joined = value_type(ty).and_then(|clif| {
-                    convert::join(self.builder, results, pieces, clif)
-                        .or_else(|| convert::join_in_memory(self.builder, results, pieces, clif))
+                    convert::join(self.builder, results, parts, clif)
+                        .or_else(|| convert::join_in_memory(self.builder, results, parts, clif))
                 });
                 joined
                     .map(Returned::Value)
                     .ok_or_else(|| LowerError::Value {
                         what: "result".into(),
                         ty: ty.to_string(),
-                        expected: check::memory_or(pieces, "Ret"),
+                        expected: check::memory_or(parts, "Ret"),
                         found: "Ret::Value".into(),
                     })
             }
@@ -361,38 +384,38 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// The stub that moves the result to memory, if it is where CLIF cannot say: on the x87 stack.
-    fn pop_stub(&mut self, bridges: &mut dyn Bridges) -> Result<Option<FuncRef>, LowerError> {
+    fn pop_stub(&mut self, stubs: &mut dyn Stubs) -> Result<Option<FuncRef>, LowerError> {
         let ResultPlan::Stub { pop, .. } = self.plan.result() else {
             return Ok(None);
         };
         let signature = self.builder.import_signature(address_signature());
-        let func = bridges.bridge(*pop, signature, self.builder.func)?;
-        check::bridged(&self.builder.func.dfg, func, signature)?;
+        let func = stubs.stub(*pop, signature, self.builder.func)?;
+        check::are_imported(&self.builder.func.dfg, func, signature)?;
         Ok(Some(func))
     }
 
     /// Moves the result to memory. It is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub
     /// writes to a slot of its own, so that nothing computes an address between the call and it.
     fn pop(&mut self, pop: FuncRef, bytes: u32, ret: Ret) -> Returned {
-        let pieces = self.plan.result_pieces();
+        let parts = self.plan.result_parts();
         let slot = memory::slot(self.builder, u64::from(bytes), 16);
         self.builder.ins().call(pop, &[slot.base]);
         if ret == Ret::Ignore {
             return Returned::Nothing;
         }
-        let values: Values = pieces
+        let values: Values = parts
             .iter()
-            .map(|piece| memory::load(self.builder, piece, slot))
+            .map(|part| memory::load(self.builder, part, slot))
             .collect();
         let Ret::Memory(address) = ret else {
-            return Returned::Pieces(values);
+            return Returned::Parts(values);
         };
         let to = Address {
             base: address,
             offset: 0,
         };
-        for (piece, value) in pieces.iter().zip(&values) {
-            memory::store(self.builder, piece, *value, to);
+        for (part, value) in parts.iter().zip(&values) {
+            memory::store(self.builder, part, *value, to);
         }
         Returned::Nothing
     }

@@ -4,9 +4,9 @@ use clif_cabi_plan::{Passing, ResultPlan};
 use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
-use super::forms::{Arg, Callable, Code, Ret};
+use super::forms::{Arg, Ret};
 use crate::error::LowerError;
-use crate::pieces::{Piece, value_type};
+use crate::parts::{Part, value_type};
 use crate::plan::CallPlan;
 use crate::replay::MAX_STACK_BYTES;
 
@@ -79,15 +79,15 @@ pub(super) fn address(
     }
 }
 
-/// Whether `values` have the types of `pieces`.
-pub(super) fn are_pieces(dfg: &DataFlowGraph, values: &[Value], pieces: &[Piece]) -> bool {
-    let alike = |(value, piece): (&Value, &Piece)| type_of(dfg, *value) == piece.ty;
-    values.len() == pieces.len() && values.iter().zip(pieces).all(alike)
+/// Whether `values` have the types of `parts`.
+pub(super) fn are_parts(dfg: &DataFlowGraph, values: &[Value], parts: &[Part]) -> bool {
+    let alike = |(value, part): (&Value, &Part)| type_of(dfg, *value) == part.ty;
+    values.len() == parts.len() && values.iter().zip(parts).all(alike)
 }
 
-/// The types of `pieces`, for messages.
-pub(super) fn names(pieces: &[Piece]) -> String {
-    let names: Vec<String> = pieces.iter().map(|piece| piece.ty.to_string()).collect();
+/// The types of `parts`, for messages.
+pub(super) fn names(parts: &[Part]) -> String {
+    let names: Vec<String> = parts.iter().map(|part| part.ty.to_string()).collect();
     names.join(", ")
 }
 
@@ -102,11 +102,11 @@ pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// The forms that a value of `pieces` has, for messages: `form` is `Arg` or `Ret`.
-pub(super) fn memory_or(pieces: &[Piece], form: &str) -> String {
-    match pieces {
+/// The forms that a value of `parts` has, for messages: `form` is `Arg` or `Ret`.
+pub(super) fn memory_or(parts: &[Part], form: &str) -> String {
+    match parts {
         [] => format!("{form}::Memory"),
-        pieces => format!("{form}::Memory, or {form}::Pieces of [{}]", names(pieces)),
+        parts => format!("{form}::Memory, or {form}::Parts of [{}]", names(parts)),
     }
 }
 
@@ -120,8 +120,8 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<&Signature,
         })
 }
 
-/// Refuses a function that the trait `Bridges` was asked for with `signature`, and that is not imported with it.
-pub(super) fn bridged(
+/// Refuses a function that the trait `Stubs` was asked for with `signature`, and that is not imported with it.
+pub(super) fn are_imported(
     dfg: &DataFlowGraph,
     func: FuncRef,
     signature: SigRef,
@@ -130,40 +130,8 @@ pub(super) fn bridged(
     if import.is_some_and(|import| import.signature == signature) {
         return Ok(());
     }
-    Err(LowerError::Bridge {
-        why: "what `Bridges` returned is not imported with the signature that was asked for",
-    })
-}
-
-/// Refuses a call instruction that is not made of `dfg`'s function, signature and values.
-pub(super) fn instruction(
-    dfg: &DataFlowGraph,
-    callable: &Callable,
-    args: &[Value],
-) -> Result<(), LowerError> {
-    let signature = match callable.code {
-        Code::Function(func) => Some(imported(dfg, func)?),
-        Code::Address(to) => {
-            address(dfg, to, "callee", &cabi::Type::FN_PTR)?;
-            dfg.signatures.get(callable.signature)
-        }
-    };
-    let Some(signature) = signature else {
-        return Err(LowerError::Function {
-            why: "it has not imported the signature of what it calls",
-        });
-    };
-    let declared = signature.params.iter().map(|param| param.value_type);
-    if declared
-        .clone()
-        .eq(args.iter().map(|arg| type_of(dfg, *arg)))
-    {
-        return Ok(());
-    }
-    let declared: Vec<String> = declared.map(|ty| ty.to_string()).collect();
-    Err(LowerError::Values {
-        expected: format!("[{}]", declared.join(", ")),
-        found: types_of(dfg, args),
+    Err(LowerError::Stub {
+        why: "what `Stubs` returned is not imported with the signature that was asked for",
     })
 }
 
@@ -184,7 +152,7 @@ pub(super) fn arguments(
     let params = plan.sig().params().iter().zip(&plan.inner.args);
     for (i, (arg, (param, passing))) in args.iter().zip(params).enumerate() {
         let what = format_args!("argument {i}");
-        argument(dfg, &what, &param.ty, (passing, plan.pieces(i)), arg)?;
+        argument(dfg, &what, &param.ty, (passing, plan.parts(i)), arg)?;
     }
     Ok(())
 }
@@ -193,7 +161,7 @@ fn argument(
     dfg: &DataFlowGraph,
     what: &std::fmt::Arguments<'_>,
     ty: &cabi::Type,
-    (passing, pieces): (&Passing, &[Piece]),
+    (passing, parts): (&Passing, &[Part]),
     arg: &Arg,
 ) -> Result<(), LowerError> {
     let refuse = |expected: String, found: String| {
@@ -223,16 +191,16 @@ fn argument(
                     let expected = clif.to_string();
                     Err(LowerError::value(what.to_string(), ty, expected, found))
                 }
-                None => refuse(memory_or(pieces, "Arg"), "Arg::Value".into()),
+                None => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
             }
         }
-        (Arg::Pieces(values), Passing::Parts(_)) if are_pieces(dfg, values, pieces) => Ok(()),
-        (Arg::Pieces(values), Passing::Parts(_)) => refuse(
-            format!("the pieces [{}]", names(pieces)),
+        (Arg::Parts(values), Passing::Parts(_)) if are_parts(dfg, values, parts) => Ok(()),
+        (Arg::Parts(values), Passing::Parts(_)) => refuse(
+            format!("the parts [{}]", names(parts)),
             types_of(dfg, values),
         ),
         (Arg::Value(_), _) => refuse("Arg::Memory".into(), "Arg::Value".into()),
-        (Arg::Pieces(_), _) => refuse("Arg::Memory".into(), "Arg::Pieces".into()),
+        (Arg::Parts(_), _) => refuse("Arg::Memory".into(), "Arg::Parts".into()),
     }
 }
 
@@ -251,8 +219,8 @@ pub(super) fn result_form(
             ty.size().saturating_add(u64::from(ty.align())) <= u64::from(MAX_STACK_BYTES)
         }
         (Ret::Ignore, _) => true,
-        (Ret::Value, ResultPlan::Parts(_)) => value_type(ty).is_some(),
-        (Ret::Pieces, ResultPlan::Parts(_) | ResultPlan::Stub { .. }) => true,
+        (Ret::Value, ResultPlan::Parts { .. }) => value_type(ty).is_some(),
+        (Ret::Parts, ResultPlan::Parts { .. } | ResultPlan::Stub { .. }) => true,
         _ => false,
     };
     if fits {
@@ -260,7 +228,7 @@ pub(super) fn result_form(
     }
     let expected = match ret {
         Ret::Ignore => "Ret::Memory, as no stack frame has room for it".to_string(),
-        _ => memory_or(plan.result_pieces(), "Ret"),
+        _ => memory_or(plan.result_parts(), "Ret"),
     };
     Err(LowerError::Value {
         what: "result".into(),
@@ -276,17 +244,20 @@ pub(super) fn results(
     plan: &CallPlan,
     results: &[Value],
 ) -> Result<(), LowerError> {
-    let pieces = match plan.result() {
-        ResultPlan::Parts(_) => plan.result_pieces(),
-        _ => &[],
-    };
-    if are_pieces(dfg, results, pieces) {
+    let declared = plan.signature().returns.iter();
+    let declared: Vec<Type> = declared.map(|result| result.value_type).collect();
+    if declared
+        .iter()
+        .copied()
+        .eq(results.iter().map(|value| type_of(dfg, *value)))
+    {
         return Ok(());
     }
+    let names: Vec<String> = declared.iter().map(Type::to_string).collect();
     Err(LowerError::Value {
         what: "result".into(),
         ty: plan.sig().result().to_string(),
-        expected: format!("the results [{}] of the call", names(pieces)),
+        expected: format!("the results [{}] of the call", names.join(", ")),
         found: types_of(dfg, results),
     })
 }

@@ -1,29 +1,29 @@
-//! Between the one SSA value a front end has and the pieces that travel. Only bits move: no conversion changes a number.
+//! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 use super::{Values, memory};
-use crate::pieces::Piece;
+use crate::parts::Part;
 
 /// Reinterpret: lane order as in memory.
 fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
-/// The pieces of `value`, or `None` if its bits do not make them.
+/// The parts of `value`, or `None` if its bits do not make them.
 pub(crate) fn split(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
-    pieces: &[Piece],
+    parts: &[Part],
 ) -> Option<Values> {
     let ty = builder.func.dfg.value_type(value);
     if ty.is_invalid() {
         return None;
     }
-    match pieces {
-        [piece] => reshape(builder, value, piece.ty).map(|v| Values::from_slice(&[v])),
-        [low, high] if [low.ty, high.ty] == [types::I64; 2] && ty.bits() == 128 => {
+    match parts {
+        [part] => reshape(builder, value, part.ty).map(|v| Values::from_slice(&[v])),
+        [low, high] if are_halves(low, high) && ty.bits() == 128 => {
             let (low, high) = halves(builder, value, ty)?;
             Some(Values::from_slice(&[low, high]))
         }
@@ -35,22 +35,27 @@ pub(crate) fn split(
 pub(crate) fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
-    pieces: &[Piece],
+    parts: &[Part],
 ) -> Option<Values> {
     let bytes = builder.func.dfg.value_type(value).bytes();
-    if end(pieces) > bytes {
+    if end(parts) > bytes {
         return None;
     }
     let at = memory::slot(builder, u64::from(bytes), 16);
     builder.ins().store(flags(), value, at.base, at.offset);
-    let load = |piece| memory::load(builder, piece, at);
-    Some(pieces.iter().map(load).collect())
+    let load = |part| memory::load(builder, part, at);
+    Some(parts.iter().map(load).collect())
 }
 
-/// The byte behind the last one of the object that `pieces` hold.
-fn end(pieces: &[Piece]) -> u32 {
-    let ends = pieces.iter().map(|p| p.offset + u32::from(p.size));
+/// The byte after the last one of the object that `parts` hold.
+fn end(parts: &[Part]) -> u32 {
+    let ends = parts.iter().map(|p| p.offset + u32::from(p.size));
     ends.max().unwrap_or(0)
+}
+
+/// Whether they are the first and the second word of 16 bytes. A convention may order them otherwise, or have one in two registers.
+fn are_halves(low: &Part, high: &Part) -> bool {
+    [low.ty, high.ty] == [types::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
 fn halves(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<(Value, Value)> {
@@ -91,40 +96,40 @@ pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
     None
 }
 
-/// The value of type `ty` that `pieces` make, or `None` if they make none.
+/// The value of type `ty` that `parts` make, or `None` if they make none.
 pub(crate) fn join(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],
-    pieces: &[Piece],
+    parts: &[Part],
     ty: Type,
 ) -> Option<Value> {
-    match (values, pieces) {
-        ([value], [piece]) => narrow(builder, *value, piece.ty, ty),
-        ([low, high], [a, b]) if ty == types::I128 && [a.ty, b.ty] == [types::I64; 2] => {
+    match (values, parts) {
+        ([value], [part]) => narrow(builder, *value, part.ty, ty),
+        ([low, high], [a, b]) if ty == types::I128 && are_halves(a, b) => {
             Some(builder.ins().iconcat(*low, *high))
         }
         _ => None,
     }
 }
 
-/// The same by way of memory. `None` if the pieces have too few bytes.
+/// The same by way of memory. `None` if the parts have too few bytes.
 pub(crate) fn join_in_memory(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],
-    pieces: &[Piece],
+    parts: &[Part],
     ty: Type,
 ) -> Option<Value> {
-    if end(pieces) < ty.bytes() {
+    if end(parts) < ty.bytes() {
         return None;
     }
-    let at = memory::slot(builder, u64::from(end(pieces)), 16);
-    for (piece, value) in pieces.iter().zip(values) {
-        memory::store(builder, piece, *value, at);
+    let at = memory::slot(builder, u64::from(end(parts)), 16);
+    for (part, value) in parts.iter().zip(values) {
+        memory::store(builder, part, *value, at);
     }
     Some(builder.ins().load(ty, flags(), at.base, at.offset))
 }
 
-/// A piece of type `from` as the value `ty` whose bits are its low ones.
+/// A part of type `from` as the value `ty` whose bits are its low ones.
 fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, from: Type, ty: Type) -> Option<Value> {
     if from.bits() == ty.bits() {
         return reshape(builder, value, ty);

@@ -1,9 +1,9 @@
-//! Entries and returns: what arrived, and what is handed back.
+//! Entries: the arguments of the function being built, in whichever form they are asked for.
 
 use std::fmt;
 use std::sync::Arc;
 
-use clif_cabi_plan::{Arrival, ResultPlan};
+use clif_cabi_plan::Arrival;
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -12,14 +12,14 @@ use smallvec::SmallVec;
 use super::memory::{self, Address};
 use super::{Values, check, convert, lanes};
 use crate::error::LowerError;
-use crate::pieces::value_type;
+use crate::parts::value_type;
 use crate::plan::EntryPlan;
 use crate::replay::MAX_STACK_BYTES;
 
-/// The arguments of the function being built, as they arrived. Made by [`Lowering::begin`](crate::Lowering::begin), or by
+/// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///
-/// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [pieces](Entry::pieces), by its
+/// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [parts](Entry::parts), by its
 /// [address](Entry::address), or [stored](Entry::store).
 ///
 /// # Example
@@ -29,11 +29,11 @@ use crate::replay::MAX_STACK_BYTES;
 /// # use clif_cabi::cranelift_codegen::ir;
 /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 /// # struct None;
-/// # impl clif_cabi::Bridges for None {
-/// #     fn bridge(&mut self, _: clif_cabi::Bridge, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+/// # impl clif_cabi::Stubs for None {
+/// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
 /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
 /// # }
-/// # let bridges = &mut None;
+/// # let stubs = &mut None;
 /// # let mut func = ir::Function::new();
 /// # let mut context = FunctionBuilderContext::new();
 /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
@@ -48,7 +48,7 @@ use crate::replay::MAX_STACK_BYTES;
 /// assert_eq!(entry.plan().signature().params.len(), 3);
 /// let p = entry.value(&mut builder, 0)?;
 /// entry.store(&mut builder, 1, p)?;
-/// entry.ret(bridges, &mut builder, Some(&Arg::memory_at(p, 16)))?;
+/// entry.ret(stubs, &mut builder, Some(&Arg::memory_at(p, 16)))?;
 /// # builder.finalize(isa.frontend_config());
 /// # Ok::<(), clif_cabi::LowerError>(())
 /// ```
@@ -56,7 +56,7 @@ use crate::replay::MAX_STACK_BYTES;
 pub struct Entry {
     pub(super) plan: Arc<EntryPlan>,
     block: Block,
-    params: SmallVec<[Value; 16]>,
+    pub(super) params: SmallVec<[Value; 16]>,
     pub(super) config: TargetFrontendConfig,
 }
 
@@ -77,7 +77,7 @@ impl Entry {
         config: TargetFrontendConfig,
     ) -> Result<Self, LowerError> {
         let refuse = |why| Err(LowerError::Function { why });
-        if builder.func.signature != plan.signature {
+        if builder.func.signature != *plan.signature() {
             return refuse("its signature is not that of the plan");
         }
         let dfg = &builder.func.dfg;
@@ -85,7 +85,7 @@ impl Entry {
             return refuse("it has no such block");
         }
         let params = SmallVec::<[Value; 16]>::from_slice(dfg.block_params(block));
-        let declared = plan.signature.params.iter().map(|param| param.value_type);
+        let declared = plan.signature().params.iter().map(|param| param.value_type);
         if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
             return refuse("its parameters have not been appended to the block");
         }
@@ -131,10 +131,8 @@ impl Entry {
     /// 3.2.3, Returning of Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
-        match self.plan.result() {
-            ResultPlan::Sret => self.params.first().copied(),
-            _ => None,
-        }
+        let index = self.plan.inner.sret?;
+        self.params.get(index).copied()
     }
 
     /// Argument `index` as one SSA value of the type [`value_type`] names.
@@ -160,21 +158,20 @@ impl Entry {
         let refuse = || LowerError::Value {
             what: format!("argument {index}"),
             ty: ty.to_string(),
-            expected: match self.plan.pieces(index) {
+            expected: match self.plan.parts(index) {
                 [] => "Entry::address or Entry::store".into(),
-                pieces => format!(
-                    "Entry::address, or Entry::pieces of [{}]",
-                    check::names(pieces)
+                parts => format!(
+                    "Entry::address, or Entry::parts of [{}]",
+                    check::names(parts)
                 ),
             },
             found: "Entry::value".into(),
         };
         let clif = value_type(ty).ok_or_else(refuse)?;
         match self.arrival(index)? {
-            Arrival::Parts { first, .. } => {
-                let pieces = self.plan.pieces(index);
-                let values = self.range(*first, pieces.len());
-                if let Some(value) = convert::join(builder, values, pieces, clif) {
+            Arrival::Parts { params, .. } => {
+                let values = self.values_of(params);
+                if let Some(value) = convert::join(builder, &values, self.plan.parts(index), clif) {
                     return Ok(value);
                 }
                 let address = self.address(builder, index)?;
@@ -190,21 +187,21 @@ impl Entry {
         }
     }
 
-    /// The pieces of argument `index`, those of [`EntryPlan::pieces`]: as they arrived in registers, or loaded from the argument area. The same
-    /// ones that a caller may give it in.
+    /// The parts of argument `index`, those of [`EntryPlan::parts`](crate::EntryPlan::parts): passed in registers, or loaded from the argument
+    /// area. A caller may give the argument in the same parts.
     ///
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 64 bytes in memory and a vector of bools that is passed lane by lane, which have none;
     /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
-    pub fn pieces(
+    pub fn parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Values, LowerError> {
-        self.about(self.pieces_of(builder, index))
+        self.about(self.parts_of(builder, index))
     }
 
-    fn pieces_of(
+    fn parts_of(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
@@ -212,27 +209,25 @@ impl Entry {
         self.check(builder)?;
         match self.arrival(index)? {
             Arrival::Nothing => Ok(Values::new()),
-            Arrival::Parts { first, parts } => {
-                Ok(Values::from_slice(self.range(*first, parts.len())))
-            }
+            Arrival::Parts { params, .. } => Ok(self.values_of(params)),
             Arrival::Area {
                 offset,
                 parts: Some(_),
             } => {
                 let from = self.in_area(*offset)?;
-                let load = |piece| memory::load(builder, piece, from);
-                Ok(self.plan.pieces(index).iter().map(load).collect())
+                let load = |part| memory::load(builder, part, from);
+                Ok(self.plan.parts(index).iter().map(load).collect())
             }
             Arrival::Area { parts: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
                 what: format!("argument {index}"),
                 ty: self.ty(index)?.to_string(),
                 expected: "Entry::address or Entry::store".into(),
-                found: "Entry::pieces".into(),
+                found: "Entry::parts".into(),
             }),
         }
     }
 
-    /// The address of argument `index`. What arrived in memory is used in place (C lets the callee write there); what arrived in
+    /// The address of argument `index`. An argument that is passed in memory stays there (C lets the callee write to it); one that is passed in
     /// registers is stored to a slot first.
     ///
     /// # Errors
@@ -297,10 +292,9 @@ impl Entry {
         };
         match self.arrival(index)? {
             Arrival::Nothing => {}
-            Arrival::Parts { first, .. } => {
-                let pieces = self.plan.pieces(index);
-                for (piece, value) in pieces.iter().zip(self.range(*first, pieces.len())) {
-                    memory::store(builder, piece, *value, to);
+            Arrival::Parts { params, .. } => {
+                for (part, value) in self.plan.parts(index).iter().zip(self.values_of(params)) {
+                    memory::store(builder, part, value, to);
                 }
             }
             Arrival::Area { offset, .. } => {
@@ -308,14 +302,14 @@ impl Entry {
                 memory::copy(self.config, builder, ty.size(), from, to);
             }
             Arrival::Lanes {
-                first,
-                in_params,
+                params,
                 lanes,
                 offset,
                 slot,
             } => {
-                let mut values = Values::from_slice(self.range(*first, usize::from(*in_params)));
-                for i in 0..u32::from(lanes.saturating_sub(*in_params)) {
+                let mut values = self.values_of(params);
+                let n_left = usize::from(*lanes).saturating_sub(params.len());
+                for i in 0..u32::try_from(n_left).unwrap_or(0) {
                     let from = self.in_area(offset.saturating_add(slot.saturating_mul(i)))?;
                     values.push(builder.ins().load(
                         types::I64,
@@ -353,15 +347,15 @@ impl Entry {
         self.plan.inner.args.get(index).ok_or(missing)
     }
 
-    fn range(&self, first: usize, n: usize) -> &[Value] {
-        self.params
-            .get(first..first.saturating_add(n))
-            .unwrap_or_default()
+    /// The values of the parameters with these indexes.
+    fn values_of(&self, params: &[usize]) -> Values {
+        let value = |index: &usize| self.params.get(*index).copied();
+        params.iter().filter_map(value).collect()
     }
 
-    fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
+    pub(super) fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
         let area = self.plan.inner.area.and_then(|i| self.params.get(i));
-        let missing = LowerError::Bridge {
+        let missing = LowerError::Stub {
             why: "the function has no argument area",
         };
         let base = *area.ok_or(missing)?;

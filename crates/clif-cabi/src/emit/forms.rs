@@ -1,12 +1,9 @@
 //! The forms in which values are given and wanted, and what can be called.
 
-use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, SigRef, Value};
-use cranelift_frontend::FunctionBuilder;
+use cranelift_codegen::ir::{FuncRef, Value};
 use cranelift_module::FuncId;
-use smallvec::SmallVec;
 
-use super::{Values, check};
-use crate::error::LowerError;
+use super::Values;
 
 /// An argument, or a value to return, in whichever form the front end has it.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,15 +11,15 @@ use crate::error::LowerError;
 pub enum Arg {
     /// One SSA value, of the type [`value_type`](crate::value_type) names or of another of the same width.
     Value(Value),
-    /// An object in memory, `offset` bytes behind `base`; no byte outside it is read.
+    /// An object in memory, `offset` bytes after `base`; no byte outside it is read.
     Memory {
         /// The address.
         base: Value,
         /// Bytes added to it.
         offset: i32,
     },
-    /// Already in pieces, those of [`CallPlan::pieces`](crate::CallPlan::pieces).
-    Pieces(Values),
+    /// Already in parts, those of [`CallPlan::parts`](crate::CallPlan::parts).
+    Parts(Values),
 }
 
 impl Arg {
@@ -41,16 +38,16 @@ impl Arg {
         }
     }
 
-    /// An object `offset` bytes behind `base`.
+    /// An object `offset` bytes after `base`.
     #[must_use]
     pub fn memory_at(base: Value, offset: i32) -> Self {
         Self::Memory { base, offset }
     }
 
-    /// Pieces in their order.
+    /// Parts in their order.
     #[must_use]
-    pub fn pieces(values: &[Value]) -> Self {
-        Self::Pieces(Values::from_slice(values))
+    pub fn parts(values: &[Value]) -> Self {
+        Self::Parts(Values::from_slice(values))
     }
 }
 
@@ -62,9 +59,9 @@ pub enum Ret {
     Ignore,
     /// As one SSA value of the type [`value_type`](crate::value_type) names.
     Value,
-    /// As pieces, those of [`CallPlan::result_pieces`](crate::CallPlan::result_pieces).
-    Pieces,
-    /// In memory, at this address. For a result that does not travel in registers the callee writes there itself.
+    /// As parts, those of [`CallPlan::result_parts`](crate::CallPlan::result_parts).
+    Parts,
+    /// In memory, at this address. For a result that is not passed in registers the callee writes there itself.
     Memory(Value),
 }
 
@@ -84,8 +81,8 @@ pub enum Returned {
     Nothing,
     /// One value.
     Value(Value),
-    /// Pieces.
-    Pieces(Values),
+    /// Parts.
+    Parts(Values),
 }
 
 impl Returned {
@@ -109,56 +106,6 @@ pub enum Callee {
     Ref(FuncRef),
     /// Code at an address.
     Address(Value),
-}
-
-/// What a call instruction of one's own calls: the function, signature and values that make the callee find what C has it find, AL of a
-/// variadic call included. Made by [`Lowering::callee`](crate::Lowering::callee).
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct Callable {
-    /// What the instruction names.
-    pub code: Code,
-    /// The CLIF signature of the instruction, imported. That of the plan, unless [`Callable::extra`] has values.
-    pub signature: SigRef,
-    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): what a stub on the way to the callee needs.
-    pub extra: Values,
-}
-
-/// What a call instruction names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Code {
-    /// A function, for `call` and `try_call`.
-    Function(FuncRef),
-    /// An address, for `call_indirect` and `try_call_indirect`.
-    Address(Value),
-}
-
-impl Callable {
-    /// All values of the instruction: those of [`Lowering::values_in`](crate::Lowering::values_in), and what follows them.
-    #[must_use]
-    pub fn args(&self, values: &[Value]) -> SmallVec<[Value; 16]> {
-        values.iter().chain(&self.extra).copied().collect()
-    }
-
-    /// Emits the `call` or `call_indirect` with those values.
-    ///
-    /// # Errors
-    /// [`LowerError::Function`] if `builder` cannot insert it, or builds another function; [`LowerError::Values`] if the values are not of the
-    /// types of the signature.
-    pub fn call(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        values: &[Value],
-    ) -> Result<Inst, LowerError> {
-        check::position(builder)?;
-        let args = self.args(values);
-        check::instruction(&builder.func.dfg, self, &args)?;
-        Ok(match self.code {
-            Code::Function(func) => builder.ins().call(func, &args),
-            Code::Address(address) => builder.ins().call_indirect(self.signature, address, &args),
-        })
-    }
 }
 
 impl From<FuncId> for Callee {

@@ -1,4 +1,4 @@
-//! Vectors of bools that travel lane by lane: bits of an object to integers of 0 and 1, and back.
+//! Vectors of bools that are passed lane by lane: bits of an object to integers of 0 and 1, and back.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::FunctionBuilder;
@@ -34,7 +34,7 @@ pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u1
     values
 }
 
-/// Writes lanes to the bit vector at `to`, whole bytes; bits behind the last lane are zero.
+/// Writes lanes to the bit vector at `to`, whole bytes; bits after the last lane are zero.
 pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Address) {
     for (i, lanes) in lanes.chunks(8).enumerate() {
         let mut byte: Option<Value> = None;

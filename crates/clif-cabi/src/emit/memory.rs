@@ -1,4 +1,4 @@
-//! Pieces to and from memory, never a byte outside the object: a tail of 3, 5, 6 or 7 bytes moves in pieces of 4, 2 and 1.
+//! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
-use crate::pieces::Piece;
+use crate::parts::Part;
 
 /// An address in CLIF: a base and a constant offset in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// The object of `size` bytes that is `offset` bytes behind `base`: offsets in it must not leave 32 bits.
+    /// The object of `size` bytes that is `offset` bytes after `base`: offsets in it must not leave 32 bits.
     pub(crate) fn of_object(
         builder: &mut FunctionBuilder<'_>,
         base: Value,
@@ -54,14 +54,14 @@ fn flags() -> MemFlagsData {
     MemFlagsData::new()
 }
 
-/// Loads one piece of the object at `from`.
-pub(crate) fn load(builder: &mut FunctionBuilder<'_>, piece: &Piece, from: Address) -> Value {
-    let offset = from.plus(piece.offset);
-    if u32::from(piece.size) == piece.ty.bytes() {
-        return builder.ins().load(piece.ty, flags(), from.base, offset);
+/// Loads one part of the object at `from`.
+pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
+    let offset = from.plus(part.offset);
+    if u32::from(part.size) == part.ty.bytes() {
+        return builder.ins().load(part.ty, flags(), from.base, offset);
     }
     let mut word: Option<Value> = None;
-    for (at, bytes) in runs(piece.size) {
+    for (at, bytes) in runs(part.size) {
         let from_here = offset.saturating_add(i32::from(at));
         let loaded = load_int(builder, bytes, from.base, from_here);
         let placed = match at {
@@ -74,7 +74,7 @@ pub(crate) fn load(builder: &mut FunctionBuilder<'_>, piece: &Piece, from: Addre
         });
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
-    from_word(builder, word, piece.ty)
+    from_word(builder, word, part.ty)
 }
 
 /// `bytes` bytes (1, 2, 4 or 8), zero-extended.
@@ -87,15 +87,15 @@ fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, base: Value, offset: i
     }
 }
 
-/// Stores one piece to the object at `to`: its `size` bytes and no more.
-pub(crate) fn store(builder: &mut FunctionBuilder<'_>, piece: &Piece, value: Value, to: Address) {
-    let offset = to.plus(piece.offset);
-    if u32::from(piece.size) == piece.ty.bytes() {
+/// Stores one part to the object at `to`: its `size` bytes and no more.
+pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value, to: Address) {
+    let offset = to.plus(part.offset);
+    if u32::from(part.size) == part.ty.bytes() {
         builder.ins().store(flags(), value, to.base, offset);
         return;
     }
     let word = to_word(builder, value);
-    for (at, bytes) in runs(piece.size) {
+    for (at, bytes) in runs(part.size) {
         let part = match at {
             0 => word,
             at => builder.ins().ushr_imm_u(word, i64::from(at) * 8),
@@ -122,7 +122,7 @@ fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
     })
 }
 
-/// An integer of 64 bits as a piece of type `ty`, at most 8 bytes.
+/// An integer of 64 bits as a part of type `ty`, at most 8 bytes.
 fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
     let int =
         Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
@@ -138,7 +138,7 @@ fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value 
     }
 }
 
-/// A piece of at most 8 bytes as an integer of 64 bits; upper bits are zero.
+/// A part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
 pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     let ty = builder.func.dfg.value_type(value);
     let int =

@@ -1,16 +1,16 @@
 //! Returns: the result of the function being built, in whichever form it is.
 
 use clif_cabi_plan::{ResultPlan, Stub};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 
 use super::entry::Entry;
 use super::forms::Arg;
 use super::memory::{self, Address};
-use super::{Values, check, convert};
-use crate::bridge::{Bridges, address_signature};
+use super::{Values, check, convert, zero};
 use crate::error::LowerError;
-use crate::pieces::{Piece, value_type};
+use crate::parts::{Part, value_type};
+use crate::stubs::{Stubs, address_signature};
 
 impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
@@ -20,16 +20,16 @@ impl Entry {
     /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
     pub fn ret(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
-        self.about(self.return_(bridges, builder, value))
+        self.about(self.return_(stubs, builder, value))
     }
 
     fn return_(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
@@ -48,11 +48,12 @@ impl Entry {
         let values = match (self.plan.result(), value) {
             (ResultPlan::Nothing | ResultPlan::Never, _) => Values::new(),
             (_, None) => return Err(self.bad_result("nothing".into())),
-            (ResultPlan::Parts(_), Some(value)) => {
-                self.result_pieces(builder, self.plan.result_pieces(), value)?
+            (ResultPlan::Parts { results, .. }, Some(value)) => {
+                let parts = self.result_parts(builder, self.plan.result_parts(), value)?;
+                self.in_results(builder, results, &parts)
             }
             (ResultPlan::Stub { push, bytes, .. }, Some(value)) => {
-                self.push(bridges, builder, (*push, *bytes), value)?;
+                self.push(stubs, builder, (*push, *bytes), value)?;
                 Values::new()
             }
             (ResultPlan::Sret, Some(value)) => {
@@ -64,27 +65,27 @@ impl Entry {
         Ok(())
     }
 
-    fn result_pieces(
+    fn result_parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        pieces: &[Piece],
+        parts: &[Part],
         value: &Arg,
     ) -> Result<Values, LowerError> {
         match value {
             Arg::Memory { base, offset } => {
                 let size = self.plan.sig().result().size();
                 let from = Address::of_object(builder, *base, *offset, size);
-                Ok(pieces
+                Ok(parts
                     .iter()
-                    .map(|piece| memory::load(builder, piece, from))
+                    .map(|part| memory::load(builder, part, from))
                     .collect())
             }
-            Arg::Pieces(values) => {
-                if check::are_pieces(&builder.func.dfg, values, pieces) {
+            Arg::Parts(values) => {
+                if check::are_parts(&builder.func.dfg, values, parts) {
                     Ok(values.clone())
                 } else {
                     let found = check::types_of(&builder.func.dfg, values);
-                    Err(self.bad_result(format!("the pieces {found}")))
+                    Err(self.bad_result(format!("the parts {found}")))
                 }
             }
             Arg::Value(value) => {
@@ -92,8 +93,8 @@ impl Entry {
                 let fits = value_type(self.plan.sig().result())
                     .is_some_and(|ty| ty.bits() == found.bits());
                 let split = if fits {
-                    convert::split(builder, *value, pieces)
-                        .or_else(|| convert::split_in_memory(builder, *value, pieces))
+                    convert::split(builder, *value, parts)
+                        .or_else(|| convert::split_in_memory(builder, *value, parts))
                 } else {
                     None
                 };
@@ -102,42 +103,59 @@ impl Entry {
         }
     }
 
+    /// The CLIF results that have `parts` at the indexes `results`, and zeros elsewhere.
+    fn in_results(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        results: &[usize],
+        parts: &[Value],
+    ) -> Values {
+        let declared = self.plan.signature().returns.iter().enumerate();
+        declared
+            .map(|(i, result)| {
+                let mut own = results.iter().zip(parts);
+                let own = own.find_map(|(index, part)| (*index == i).then_some(*part));
+                own.unwrap_or_else(|| zero(builder, result.value_type))
+            })
+            .collect()
+    }
+
     /// The last thing before the return: nothing Cranelift emits touches the x87 stack afterwards.
     fn push(
         &self,
-        bridges: &mut dyn Bridges,
+        stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         (push, bytes): (Stub, u32),
         value: &Arg,
     ) -> Result<(), LowerError> {
-        let pieces = self.plan.result_pieces();
+        let parts = self.plan.result_parts();
         let fits = match value {
             Arg::Memory { .. } => true,
-            Arg::Pieces(values) => check::are_pieces(&builder.func.dfg, values, pieces),
+            Arg::Parts(values) => check::are_parts(&builder.func.dfg, values, parts),
             Arg::Value(_) => false,
         };
         if !fits {
             return Err(match value {
-                Arg::Pieces(values) => {
+                Arg::Parts(values) => {
                     let found = check::types_of(&builder.func.dfg, values);
-                    self.bad_result(format!("the pieces {found}"))
+                    self.bad_result(format!("the parts {found}"))
                 }
                 _ => self.bad_result("Arg::Value".into()),
             });
         }
         let signature = builder.import_signature(address_signature());
-        let func = bridges.bridge(push, signature, builder.func)?;
-        check::bridged(&builder.func.dfg, func, signature)?;
+        let func = stubs.stub(push, signature, builder.func)?;
+        check::are_imported(&builder.func.dfg, func, signature)?;
         let from = match value {
             Arg::Memory { base, offset } => Address {
                 base: *base,
                 offset: *offset,
             },
-            Arg::Value(_) | Arg::Pieces(_) => memory::slot(builder, u64::from(bytes), 16),
+            Arg::Value(_) | Arg::Parts(_) => memory::slot(builder, u64::from(bytes), 16),
         };
-        if let Arg::Pieces(values) = value {
-            for (piece, value) in pieces.iter().zip(values) {
-                memory::store(builder, piece, *value, from);
+        if let Arg::Parts(values) = value {
+            for (part, value) in parts.iter().zip(values) {
+                memory::store(builder, part, *value, from);
             }
         }
         let from = from.value(builder);
@@ -176,7 +194,7 @@ impl Entry {
                 }
                 builder.ins().store(MemFlagsData::new(), *value, to, 0);
             }
-            Arg::Pieces(_) => return Err(self.bad_result("Arg::Pieces".into())),
+            Arg::Parts(_) => return Err(self.bad_result("Arg::Parts".into())),
         }
         Ok(())
     }
@@ -194,7 +212,7 @@ impl Entry {
         LowerError::Value {
             what: "result".into(),
             ty: self.plan.sig().result().to_string(),
-            expected: check::memory_or(self.plan.result_pieces(), "Arg"),
+            expected: check::memory_or(self.plan.result_parts(), "Arg"),
             found,
         }
     }

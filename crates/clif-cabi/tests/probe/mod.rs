@@ -41,7 +41,7 @@ impl State {
 
     /// The bytes of a register: 8 or 16.
     pub(crate) fn register(&self, register: Reg) -> Vec<u8> {
-        let number = usize::from(register.encoding());
+        let number = usize::from(register.index());
         match register.bank() {
             Bank::Int => self.gpr[number].to_le_bytes().to_vec(),
             Bank::Vector => self.xmm[number].to_vec(),
@@ -49,9 +49,67 @@ impl State {
         }
     }
 
+    /// Writes `bytes` to the low bytes of a register.
+    pub(crate) fn set(&mut self, register: Reg, bytes: &[u8]) {
+        let mut all = self.register(register);
+        all[..bytes.len()].copy_from_slice(bytes);
+        let number = usize::from(register.index());
+        match register.bank() {
+            Bank::Vector => self.xmm[number] = all.try_into().unwrap(),
+            _ => self.gpr[number] = u64::from_le_bytes(all.try_into().unwrap()),
+        }
+    }
+
     /// The address of the byte above the return address, at the callee's entry.
     pub(crate) fn area_address(&self) -> u64 {
         self.gpr[RSP] + 8
+    }
+}
+
+/// SplitMix64: a fixed seed is a fixed sequence, on every host and in every version.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).unwrap()
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, n: usize) -> Vec<u8> {
+        let mut bytes = vec![0; n];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// Registers and stack full of random bytes.
+    pub(crate) fn state(&mut self) -> State {
+        let mut state = State::ZERO;
+        state.gpr = std::array::from_fn(|_| self.next());
+        state.xmm.iter_mut().for_each(|xmm| self.fill(xmm));
+        self.fill(&mut state.stack);
+        state
     }
 }
 
@@ -68,7 +126,7 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn lock() -> Self {
-        // A panic of another test leaves nothing half-done here: every run overwrites both records.
+        // A panic of another test leaves nothing half written: every run overwrites both records.
         Self {
             _lock: LOCK.lock().unwrap_or_else(PoisonError::into_inner),
         }
@@ -91,7 +149,7 @@ impl Probe {
     }
 }
 
-/// Calls `code` with the registers and stack of `given`. Returns the registers it left behind, and in rsp its value at
+/// Calls `code` with the registers and stack of `given`. Returns the registers after the call, and in rsp its value at
 /// `code`'s entry.
 ///
 /// # Safety

@@ -93,17 +93,17 @@ pub(crate) const SETTINGS: [Settings; 4] = [
     settings("speed", "single_pass", false),
 ];
 
-/// Compiles and runs both halves of every signature; calls `judge` with its index and what was seen.
+/// Compiles and runs caller and callee of every signature; calls `reference` with its index and what was seen.
 pub(crate) fn observe(
     settings: Settings,
     sigs: &[Signature],
     seed: u64,
-    mut judge: impl FnMut(usize, Observed),
+    mut reference: impl FnMut(usize, Observed),
 ) {
     let memory = Box::into_raw(Box::new(Exchange::ZERO));
     let mut module = module(settings);
-    let mut define = |sig: &Signature, half: Half| {
-        half(&mut module, sig, memory as u64).unwrap_or_else(|error| panic!("{sig}: {error:?}"))
+    let mut define = |sig: &Signature, side: Side| {
+        side(&mut module, sig, memory as u64).unwrap_or_else(|error| panic!("{sig}: {error:?}"))
     };
     let code: Vec<(FuncId, FuncId)> = (sigs.iter())
         .map(|sig| (define(sig, caller), define(sig, callee)))
@@ -136,7 +136,7 @@ pub(crate) fn observe(
                 returned,
             }
         };
-        judge(index, observed);
+        reference(index, observed);
     }
     // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from `Box::into_raw`, and only
     // that code pointed to it.
@@ -188,7 +188,7 @@ fn module(settings: Settings) -> JITModule {
     JITModule::new(builder)
 }
 
-type Half = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
+type Side = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
 
 /// A function that calls the dump with the parameters and areas in the exchange, stores the results there, and returns the
 /// end of its outgoing argument area.

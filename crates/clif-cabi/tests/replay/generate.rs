@@ -3,14 +3,14 @@
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::{STACK_BYTES, State};
+use super::probe::STACK_BYTES;
 
 /// The most parameters of a generated signature.
 pub(crate) const MAX_PARAMS: usize = 22;
 /// The most bytes of a generated `sarg`.
 pub(crate) const MAX_AREA: u32 = 40;
 
-// All parameters on the stack in 16 bytes each, four of them as areas, behind Windows' shadow space.
+// All parameters on the stack in 16 bytes each, four of them as areas, after Windows' shadow space.
 const _: () = assert!(16 * MAX_PARAMS + 4 * MAX_AREA as usize + 32 <= STACK_BYTES);
 
 const INTS: [Type; 4] = [types::I8, types::I16, types::I32, types::I64];
@@ -33,46 +33,7 @@ const VECTORS: [Type; 6] = [
     types::F64X2,
 ];
 
-/// SplitMix64: a fixed seed is a fixed sequence, on every host and in every version.
-pub(crate) struct Rng(u64);
-
-impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Below `n`.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap()
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
-    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-    }
-
-    /// Registers and stack full of random bytes.
-    pub(crate) fn state(&mut self) -> State {
-        let mut state = State::ZERO;
-        state.gpr = std::array::from_fn(|_| self.next());
-        state.xmm.iter_mut().for_each(|xmm| self.fill(xmm));
-        self.fill(&mut state.stack);
-        state
-    }
-}
+pub(crate) use super::probe::Rng;
 
 /// A signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {

@@ -1,7 +1,7 @@
-//! The negative control: wrong models of Cranelift's counting, judged by the comparison that finds the right one right.
+//! The negative control: wrong models of Cranelift's counting, checked by the comparison that finds the right one right.
 //! A wrong model is the right one on another signature, or its places edited afterwards, so it is wrong only as meant.
 
-use cabi::Reg;
+use cabi::x86_64;
 use clif_cabi::replay::{ClifPlace, Replayed, replay};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
@@ -9,7 +9,7 @@ use cranelift_codegen::isa::CallConv;
 use super::compile::{SETTINGS, observe};
 use super::{BATCH, check, signatures};
 
-/// Wrong models, each judged by the very comparison above: it must object wherever they differ from the right one.
+/// Wrong models, each checked by the very comparison above: it must object wherever they differ from the right one.
 #[test]
 fn wrong_models_are_caught() {
     type Model = fn(&Signature) -> Option<Replayed>;
@@ -45,9 +45,9 @@ fn wrong_models_are_caught() {
             places.results.reverse();
             Some(places)
         }),
-        ("`sret` echoed in xmm0", |sig| {
+        ("`sret` returned in xmm0", |sig| {
             let mut places = replay(sig).ok()?;
-            places.sret_echo = places.sret_echo.map(|_| Reg::Xmm0);
+            places.sret_returned_in = places.sret_returned_in.map(|_| x86_64::XMM0);
             Some(places)
         }),
     ];

@@ -3,7 +3,7 @@
 use super::place::error_expr;
 use super::{Check, Checker};
 use crate::ast;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Callee, Expr, ExprKind};
 use crate::types::{FnTy, Ty, TyKind};
 use cabi::Scalar;
@@ -21,7 +21,7 @@ impl<'p> Checker<'p> {
         }
         let Some(ty) = self.types.as_fn(function.ty) else {
             let message = format!("`{}` cannot be called", self.types.name(function.ty));
-            return Err(Diagnostic::new(callee.span, message));
+            return fail(callee.span, message);
         };
         self.passable(&ty, span)?;
         self.counted(&ty, &function, args, span)?;
@@ -36,14 +36,7 @@ impl<'p> Checker<'p> {
             ExprKind::Function(id) => Callee::Direct(id),
             _ => Callee::Indirect(Box::new(function)),
         };
-        Ok(Expr {
-            ty: ty.result,
-            span,
-            kind: ExprKind::Call {
-                callee,
-                args: values,
-            },
-        })
+        Ok(Expr::new(ty.result, span, ExprKind::Call(callee, values)))
     }
 
     /// A function type may mention records that are opaque; a call may not.
@@ -70,7 +63,7 @@ impl<'p> Checker<'p> {
         let ExprKind::Function(id) = function.kind else {
             return Err(diagnostic);
         };
-        match self.functions.get(id.0).and_then(|f| f.span) {
+        match self.functions[id.0].span {
             Some(declared) => Err(diagnostic.other(declared, "declared here")),
             None => Err(diagnostic),
         }
@@ -82,14 +75,11 @@ impl<'p> Checker<'p> {
         let value = self.decay(value)?;
         let span = value.span;
         if value.ty == Ty::NULL {
-            let ty = self
-                .types
-                .pointer(Ty::VOID)
-                .map_err(|why| Diagnostic::new(span, why))?;
+            let ty = self.types.pointer(Ty::VOID).at(span)?;
             return self.coerce(value, ty);
         }
         if matches!(value.ty, Ty::VOID | Ty::NEVER) {
-            return Err(Diagnostic::new(span, "this has no value to pass"));
+            return fail(span, "this has no value to pass");
         }
         self.holdable(value.ty, span)?;
         let promoted = match self.types.as_scalar(value.ty) {
@@ -97,10 +87,6 @@ impl<'p> Checker<'p> {
             Some(Scalar::F32) => Ty::F64,
             _ => return Ok(value),
         };
-        Ok(Expr {
-            ty: promoted,
-            span,
-            kind: ExprKind::Convert(Box::new(value)),
-        })
+        Ok(value.convert(promoted, span))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::place::error_expr;
 use super::{Check, Checker};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, Place, PlaceKind};
 use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
@@ -43,11 +43,7 @@ impl Checker<'_> {
             return Ok(value);
         }
         if silent {
-            return Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Convert(Box::new(value)),
-            });
+            return Ok(value.convert(ty, span));
         }
         let message = format!(
             "expected `{}`, found `{}`",
@@ -65,8 +61,8 @@ impl Checker<'_> {
         Err(diagnostic)
     }
 
-    /// Whether both are pointers or function types that differ only in `i8` and `u8` where pointers point to. C's `char` is a number of either
-    /// sign by value, but text behind a pointer, which is of `u8` here: what is written with one has to fit the other.
+    /// Whether both are pointers or function types that differ only in `i8` and `u8` as what pointers point to. C's `char` by value is a number,
+    /// but `char *` points to text, which is of `u8` here: a program may write either.
     fn same_but_for_char(&self, a: Ty, b: Ty) -> bool {
         // Function types share their parts: each pair is looked at once. A pair beside a value has to be the same type.
         let mut pairs = vec![(a, b)];
@@ -107,7 +103,7 @@ impl Checker<'_> {
 
     /// An array as a pointer to its first element; other values stay what they are.
     pub(super) fn decay(&mut self, value: Expr) -> Check<Expr> {
-        let TyKind::Array { element, .. } = *self.types.kind(value.ty) else {
+        let TyKind::Array(element, _) = *self.types.kind(value.ty) else {
             return Ok(value);
         };
         let (ty, span) = (value.ty, value.span);
@@ -117,18 +113,11 @@ impl Checker<'_> {
             kind => {
                 value.kind = kind;
                 let kind = PlaceKind::Temporary(Box::new(value));
-                Place { ty, kind }
+                Place::new(ty, kind)
             }
         };
-        let zero = Expr {
-            ty: Ty::U64,
-            span,
-            kind: ExprKind::Bits(0),
-        };
-        let first = Place {
-            ty: element,
-            kind: PlaceKind::Element(Box::new(array), Box::new(zero)),
-        };
+        let zero = Expr::zero(Ty::U64, span);
+        let first = Place::new(element, PlaceKind::Element(Box::new(array), Box::new(zero)));
         self.point(first, element, span)
     }
 
@@ -145,22 +134,11 @@ impl Checker<'_> {
             return self.cast_number(value, a, b, ty, span);
         }
         if let &TyKind::Complex(part) = self.types.kind(ty) {
-            let part = self
-                .types
-                .scalar(part)
-                .map_err(|why| Diagnostic::new(span, why))?;
+            let part = self.types.scalar_ty(part);
             if self.as_number(from).is_some() {
                 let re = self.cast(value, part, span)?;
-                let im = Expr {
-                    ty: part,
-                    span,
-                    kind: ExprKind::Bits(0),
-                };
-                return Ok(Expr {
-                    ty,
-                    span,
-                    kind: ExprKind::Complex(Box::new(re), Box::new(im)),
-                });
+                let im = Expr::zero(part, span);
+                return Ok(Expr::complex(ty, span, re, im));
             }
             if matches!(self.types.kind(from), TyKind::Complex(_)) {
                 return self.cast_complex(value, part, ty, span);
@@ -174,11 +152,7 @@ impl Checker<'_> {
         let pointers =
             self.types.is_pointer_like(from) || self.types.is_pointer_like(ty) || from == Ty::NULL;
         if pointers && address(from) && address(ty) {
-            return Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Convert(Box::new(value)),
-            });
+            return Ok(value.convert(ty, span));
         }
         Err(self.no_cast(from, ty, span))
     }
@@ -200,36 +174,21 @@ impl Checker<'_> {
         ty: Ty,
         span: Span,
     ) -> Check<Expr> {
-        let narrow = |int: IntTy| int.bits <= 64;
+        let narrow = |number| !matches!(number, Number::Int(int) if int.bits > 64);
         match (from, to) {
             (_, Number::Bool) => Err(self
                 .no_cast(value.ty, ty, span)
                 .note("compare with zero instead: `x != 0`")),
-            (Number::Bool | Number::Int(_), Number::Int(_)) | (Number::Hard, Number::Hard) => {
-                Ok(Expr {
-                    ty,
-                    span,
-                    kind: ExprKind::Convert(Box::new(value)),
-                })
+            (Number::Bool | Number::Int(_), Number::Int(_)) => Ok(value.convert(ty, span)),
+            // There are instructions.
+            (Number::Bool | Number::Int(_) | Number::Hard, Number::Hard)
+            | (Number::Hard, Number::Int(_))
+                if narrow(from) && narrow(to) =>
+            {
+                Ok(value.convert(ty, span))
             }
-            (Number::Int(int), Number::Hard) | (Number::Hard, Number::Int(int)) if narrow(int) => {
-                Ok(Expr {
-                    ty,
-                    span,
-                    kind: ExprKind::Convert(Box::new(value)),
-                })
-            }
-            (Number::Bool, Number::Hard) => Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Convert(Box::new(value)),
-            }),
             (Number::Bool, Number::Soft) => {
-                let number = Expr {
-                    ty: Ty::I64,
-                    span,
-                    kind: ExprKind::Convert(Box::new(value)),
-                };
+                let number = value.convert(Ty::I64, span);
                 self.runtime_to_float(number, ty, span)
             }
             (_, Number::Hard | Number::Soft) => {
@@ -243,11 +202,7 @@ impl Checker<'_> {
                 let integer = self.runtime_to_i128(value, span)?;
                 match integer.ty {
                     same if same == ty || same == Ty::ERROR => Ok(integer),
-                    _ => Ok(Expr {
-                        ty,
-                        span,
-                        kind: ExprKind::Convert(Box::new(integer)),
-                    }),
+                    _ => Ok(integer.convert(ty, span)),
                 }
             }
         }
@@ -256,43 +211,27 @@ impl Checker<'_> {
     /// Part by part; the value is mentioned twice, so it has to be a variable.
     fn cast_complex(&mut self, value: Expr, part: Ty, ty: Ty, span: Span) -> Check<Expr> {
         let ExprKind::Load(place) = &value.kind else {
-            return Err(Diagnostic::new(
-                span,
-                "only a complex number in a variable can be converted",
-            ));
+            return fail(span, "only a complex number in a variable can be converted");
         };
         let PlaceKind::Local(id) = place.kind else {
-            return Err(Diagnostic::new(
-                span,
-                "only a complex number in a variable can be converted",
-            ));
+            return fail(span, "only a complex number in a variable can be converted");
         };
         let TyKind::Complex(from) = *self.types.kind(value.ty) else {
             return Ok(error_expr(span));
         };
-        let from = self
-            .types
-            .scalar(from)
-            .map_err(|why| Diagnostic::new(span, why))?;
+        let from = self.types.scalar(from).at(span)?;
         let mut parts = [PlaceKind::Real, PlaceKind::Imaginary]
             .into_iter()
             .map(|part_of| {
                 let whole = Box::new(self.local_place(id));
-                let place = Place {
-                    ty: from,
-                    kind: part_of(whole),
-                };
+                let place = Place::new(from, part_of(whole));
                 let loaded = self.load(place, span)?;
                 self.cast(loaded, part, span)
             });
         let (Some(re), Some(im)) = (parts.next(), parts.next()) else {
             return Ok(error_expr(span));
         };
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Complex(Box::new(re?), Box::new(im?)),
-        })
+        Ok(Expr::complex(ty, span, re?, im?))
     }
 
     fn as_number(&self, ty: Ty) -> Option<Number> {

@@ -1,8 +1,8 @@
 //! Records, enums, aliases and constants: looked into when first needed, in any order.
 
-use super::{Check, Checker, Lazy, LazyItem, Progress};
+use super::{Check, Checker, LazyItem, Progress};
 use crate::ast::{self, Attr, EnumDecl, Expr, RecordDecl, RecordKind};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, fail};
 use crate::types::{
     EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, Types, int,
 };
@@ -46,33 +46,20 @@ impl<'p> Checker<'p> {
 
     /// Lays out a record, and those it contains. A record that contains itself is refused.
     pub(super) fn lay_out(&mut self, id: RecordId) -> Check<()> {
-        let Some(entry) = self.records.get_mut(id.0) else {
+        let (side, Some(decl), progress) = &mut self.records[id.0] else {
             return Ok(());
         };
-        let (side, Some(decl), progress) = *entry else {
-            return Ok(());
-        };
-        match progress {
-            Progress::Done => return Ok(()),
-            Progress::Running => {
-                let name = self.types.records.get(id.0).map_or("", |r| r.name.as_str());
-                return Err(
-                    Diagnostic::new(decl.span, format!("`{name}` contains itself"))
-                        .note("a pointer to itself is fine: `next: *name`"),
-                );
-            }
-            Progress::New => entry.2 = Progress::Running,
-        }
-        let outer = std::mem::replace(&mut self.side, side);
-        let result = self.enter(decl.span).and_then(|()| {
-            let result = self.record_layout(id, decl);
-            self.leave();
-            result
+        let (side, decl) = (*side, *decl);
+        let begun = progress.begin(|| {
+            let name = &self.types.records[id.0].name;
+            let message = format!("`{name}` contains itself");
+            Diagnostic::new(decl.span, message).note("a pointer to itself is fine: `next: *name`")
         });
-        self.side = outer;
-        if let Some(entry) = self.records.get_mut(id.0) {
-            entry.2 = Progress::Done;
+        if !begun? {
+            return Ok(());
         }
+        let result = self.look(side, decl.span, |checker| checker.record_layout(id, decl));
+        self.records[id.0].2 = Progress::Done;
         result
     }
 
@@ -109,10 +96,8 @@ impl<'p> Checker<'p> {
             let span = blamed(members, &error).map_or(decl.span, |member| member.span);
             Diagnostic::new(span, error.to_string())
         })?;
-        if let Some(record) = self.types.records.get_mut(id.0) {
-            record.members = kept;
-            record.layout = Some(layout);
-        }
+        let record = &mut self.types.records[id.0];
+        (record.members, record.layout) = (kept, Some(layout));
         Ok(())
     }
 
@@ -153,7 +138,7 @@ impl<'p> Checker<'p> {
     fn member_ty(&mut self, expr: &'p ast::TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { len: None, .. } => Ok(ty),
+            TyKind::Array(_, None) => Ok(ty),
             _ => self.object(ty, expr.span),
         }
     }
@@ -167,17 +152,11 @@ impl<'p> Checker<'p> {
                 (Some(name), _) => {
                     if !seen.insert(name) {
                         let message = format!("two members are called `{name}`");
-                        return Err(Diagnostic::new(decl.span, message));
+                        return fail(decl.span, message);
                     }
                 }
                 (None, TyKind::Record(id)) => {
-                    queue.extend(
-                        self.types
-                            .records
-                            .get(id.0)
-                            .iter()
-                            .flat_map(|record| &record.members),
-                    );
+                    queue.extend(&self.types.records[id.0].members);
                 }
                 (None, _) => {}
             }
@@ -187,33 +166,21 @@ impl<'p> Checker<'p> {
 
     /// Gives an enum's variants their values, and the enum its integer type.
     pub(super) fn number_variants(&mut self, id: EnumId) -> Check<()> {
-        let Some(entry) = self.enums.get_mut(id.0) else {
+        let (side, Some(decl), progress) = &mut self.enums[id.0] else {
             return Ok(());
         };
-        let (side, Some(decl), progress) = *entry else {
-            return Ok(());
-        };
-        match progress {
-            Progress::Done => return Ok(()),
-            Progress::Running => {
-                let message = format!(
-                    "enum `{}` needs its own values to have values",
-                    decl.name.name
-                );
-                return Err(Diagnostic::new(decl.name.span, message));
-            }
-            Progress::New => entry.2 = Progress::Running,
-        }
-        let outer = std::mem::replace(&mut self.side, side);
-        let result = self.enter(decl.name.span).and_then(|()| {
-            let result = self.enum_values(id, decl);
-            self.leave();
-            result
+        let (side, decl) = (*side, *decl);
+        let begun = progress.begin(|| {
+            let name = &decl.name.name;
+            let message = format!("enum `{name}` needs its own values to have values");
+            Diagnostic::new(decl.name.span, message)
         });
-        self.side = outer;
-        if let Some(entry) = self.enums.get_mut(id.0) {
-            entry.2 = Progress::Done;
+        if !begun? {
+            return Ok(());
         }
+        let span = decl.name.span;
+        let result = self.look(side, span, |checker| checker.enum_values(id, decl));
+        self.enums[id.0].2 = Progress::Done;
         result
     }
 
@@ -223,7 +190,7 @@ impl<'p> Checker<'p> {
                 let ty = self.ty(expr)?;
                 if self.types.as_int(ty).is_none() {
                     let message = format!("an enum cannot be made of `{}`", self.types.name(ty));
-                    return Err(Diagnostic::new(expr.span, message));
+                    return fail(expr.span, message);
                 }
                 Some(ty)
             }
@@ -241,14 +208,12 @@ impl<'p> Checker<'p> {
             Diagnostic::new(span, error.to_string())
         })?;
         let scalar = self.types.as_scalar(ty).unwrap_or(int(32, false));
-        if let Some(entry) = self.types.enums.get_mut(id.0) {
-            *entry = EnumTy {
-                name: decl.name.name.to_string(),
-                scalar,
-                layout,
-                variants,
-            };
-        }
+        self.types.enums[id.0] = EnumTy {
+            name: decl.name.name.to_string(),
+            scalar,
+            layout,
+            variants,
+        };
         Ok(())
     }
 
@@ -266,11 +231,11 @@ impl<'p> Checker<'p> {
                 next = self.constant(expr, ty)?;
             } else if !fits(&self.types, next) {
                 let message = format!("`{}` has no value left in its type", name.name);
-                return Err(Diagnostic::new(name.span, message));
+                return fail(name.span, message);
             }
             if !seen.insert(&name.name) {
                 let message = format!("two variants are called `{}`", name.name);
-                return Err(Diagnostic::new(name.span, message));
+                return fail(name.span, message);
             }
             variants.push((Rc::clone(&name.name), next));
             next = next.wrapping_add(1);
@@ -280,48 +245,27 @@ impl<'p> Checker<'p> {
 
     /// Resolves an alias or a constant.
     pub(super) fn resolve_lazy(&mut self, at: usize) -> Check<()> {
-        let Some(Lazy {
-            side,
-            name,
-            item,
-            progress,
-            ..
-        }) = self.lazy.get_mut(at)
-        else {
+        let lazy = &mut self.lazy[at];
+        let (side, name) = (lazy.side, lazy.name);
+        let message = || format!("`{}` is defined by itself", name.name);
+        let begun = lazy
+            .progress
+            .begin(|| Diagnostic::new(name.span, message()));
+        if !begun? {
             return Ok(());
-        };
-        let (side, name) = (*side, *name);
-        match *progress {
-            Progress::Done => return Ok(()),
-            Progress::Running => {
-                return Err(Diagnostic::new(
-                    name.span,
-                    format!("`{}` is defined by itself", name.name),
-                ));
-            }
-            Progress::New => *progress = Progress::Running,
         }
-        let (ty, value) = match *item {
+        let (ty, value) = match lazy.item {
             LazyItem::Alias(ty) => (ty, None),
             LazyItem::Const(ty, value) => (ty, Some(value)),
         };
-        let outer = std::mem::replace(&mut self.side, side);
         // A constant does not see the variables of the function that mentions it.
         let scopes = std::mem::take(&mut self.scopes);
-        let result = self.enter(name.span).and_then(|()| {
-            let result = self.lazy_value(ty, value);
-            self.leave();
-            result
-        });
+        let result = self.look(side, name.span, |checker| checker.lazy_value(ty, value));
         self.scopes = scopes;
-        self.side = outer;
-        if let Some(lazy) = self.lazy.get_mut(at) {
-            lazy.progress = Progress::Done;
-            if let Ok((ty, bits)) = &result {
-                (lazy.ty, lazy.bits) = (*ty, *bits);
-            }
-        }
-        result.map(|_| ())
+        let lazy = &mut self.lazy[at];
+        lazy.progress = Progress::Done;
+        (lazy.ty, lazy.bits) = result?;
+        Ok(())
     }
 
     fn lazy_value(&mut self, ty: &'p ast::TypeExpr, value: Option<&'p Expr>) -> Check<(Ty, u128)> {
@@ -337,7 +281,7 @@ impl<'p> Checker<'p> {
                         "a constant is a number, not `{}`",
                         self.types.name(constant_ty)
                     );
-                    return Err(Diagnostic::new(ty.span, message));
+                    return fail(ty.span, message);
                 }
                 Ok((constant_ty, self.constant(value, constant_ty)?))
             }

@@ -2,9 +2,9 @@
 
 use super::literal::sign_bit;
 use super::place::error_expr;
-use super::{Check, Checker, Meaning};
+use super::{Check, Checker, Meaning, Wanted};
 use crate::ast::{self, UnaryOp};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{Ty, TyKind};
 use cabi::Scalar;
@@ -26,16 +26,15 @@ impl<'p> Checker<'p> {
 
     fn expr_inside(&mut self, expr: &'p ast::Expr, expected: Option<Ty>) -> Check<Expr> {
         let span = expr.span;
-        let of = |ty, kind| Ok(Expr { ty, span, kind });
+        let want = Wanted { span, expected };
+        let of = |ty, kind| Ok(Expr::new(ty, span, kind));
         match &expr.kind {
-            ast::ExprKind::Int { value, suffix } => {
-                self.int_literal(*value, suffix, span, expected, false)
-            }
+            ast::ExprKind::Int(value, suffix) => self.int_literal(*value, suffix, want, false),
             ast::ExprKind::Float {
                 digits,
                 suffix,
                 imaginary,
-            } => self.float_literal(digits, suffix, *imaginary, span, expected),
+            } => self.float_literal(digits, suffix, *imaginary, want),
             ast::ExprKind::Char(byte) => {
                 let ty =
                     expected.filter(|&ty| self.types.as_int(ty).is_some_and(|int| int.bits == 8));
@@ -43,13 +42,13 @@ impl<'p> Checker<'p> {
             }
             ast::ExprKind::Bool(value) => of(Ty::BOOL, ExprKind::Bits(u128::from(*value))),
             ast::ExprKind::Null => of(Ty::NULL, ExprKind::Bits(0)),
-            ast::ExprKind::Str(bytes) => self.string(bytes, span, expected),
+            ast::ExprKind::Str(bytes) => self.string(bytes, want),
             ast::ExprKind::Name(name) => match self.local(name) {
                 Some(id) => self.load(self.local_place(id), span),
-                None => self.item_value(name, span, expected),
+                None => self.item_value(name, want),
             },
             ast::ExprKind::Path(name, variant) => self.variant(name, variant, span),
-            ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, span, expected),
+            ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, want),
             ast::ExprKind::Binary(..) => self.binary(expr, expected),
             ast::ExprKind::Call(callee, args) => self.call(callee, args, span),
             ast::ExprKind::Index(..) | ast::ExprKind::Field(..) => {
@@ -63,91 +62,77 @@ impl<'p> Checker<'p> {
             }
             ast::ExprKind::SizeOf(ty) => {
                 let ty = self.object_ty(ty)?;
-                self.size_literal(self.types.size(ty), span, expected)
+                self.size_literal(self.types.size(ty), want)
             }
             ast::ExprKind::AlignOf(ty) => {
                 let ty = self.object_ty(ty)?;
                 let align = self.types.layout(ty).map_or(1, cabi::Type::align);
-                self.size_literal(u64::from(align), span, expected)
+                self.size_literal(u64::from(align), want)
             }
-            ast::ExprKind::OffsetOf(ty, member) => self.offset_of(ty, member, span, expected),
-            ast::ExprKind::Complex(re, im) => self.complex(re, im, span, expected),
+            ast::ExprKind::OffsetOf(ty, member) => self.offset_of(ty, member, want),
+            ast::ExprKind::Complex(re, im) => self.complex(re, im, want),
             ast::ExprKind::Record(name, members) => self.record_literal(name, members, span),
-            ast::ExprKind::Array(elements) => self.array_literal(elements, span, expected),
-            ast::ExprKind::Repeat(element, count) => {
-                self.repeat_literal(element, count, span, expected)
-            }
+            ast::ExprKind::Array(elements) => self.array_literal(elements, want),
+            ast::ExprKind::Repeat(element, count) => self.repeat_literal(element, count, want),
         }
     }
 
     /// A size is `u64`, or the integer that is wanted.
-    fn size_literal(&mut self, size: u64, span: Span, expected: Option<Ty>) -> Check<Expr> {
-        let expected = expected.filter(|&ty| self.types.as_int(ty).is_some());
-        self.int_literal(
-            u128::from(size),
-            "",
-            span,
-            expected.or(Some(Ty::U64)),
-            false,
-        )
+    fn size_literal(&mut self, size: u64, want: Wanted) -> Check<Expr> {
+        let expected = want.expected.filter(|&ty| self.types.as_int(ty).is_some());
+        let want = Wanted::of(expected.unwrap_or(Ty::U64), want.span);
+        self.int_literal(u128::from(size), "", want, false)
     }
 
     fn offset_of(
         &mut self,
         ty: &'p ast::TypeExpr,
         member: &ast::Ident,
-        span: Span,
-        expected: Option<Ty>,
+        want: Wanted,
     ) -> Check<Expr> {
+        let span = want.span;
         let record = self.object_ty(ty)?;
         if record == Ty::ERROR {
             return Ok(error_expr(span));
         }
         let Some(layout) = self.types.layout(record).and_then(cabi::Type::as_record) else {
             let message = format!("`{}` has no members", self.types.name(record));
-            return Err(Diagnostic::new(ty.span, message));
+            return fail(ty.span, message);
         };
         match layout.field(&member.name) {
-            Some((field, _)) if field.bit_field().is_some() => Err(Diagnostic::new(
-                member.span,
-                "a bit-field has no offset in bytes",
-            )),
-            Some((_, bits)) => self.size_literal(bits / 8, span, expected),
+            Some((field, _)) if field.bit_field().is_some() => {
+                fail(member.span, "a bit-field has no offset in bytes")
+            }
+            Some((_, bits)) => self.size_literal(bits / 8, want),
             None => {
                 let message = format!(
                     "`{}` has no member `{}`",
                     self.types.name(record),
                     member.name
                 );
-                Err(Diagnostic::new(member.span, message))
+                fail(member.span, message)
             }
         }
     }
 
     fn variant(&mut self, name: &ast::Ident, variant: &ast::Ident, span: Span) -> Check<Expr> {
         let Some(Meaning::Enum(id)) = self.find_type(&name.name, name.span)? else {
-            return Err(Diagnostic::new(
-                name.span,
-                format!("there is no enum `{}`", name.name),
-            ));
+            return fail(name.span, format!("there is no enum `{}`", name.name));
         };
         self.number_variants(id)?;
         let ty = self.types.enumeration(id);
-        let variants = self.types.enums.get(id.0).map_or(&[][..], |e| &e.variants);
+        let variants = &self.types.enums[id.0].variants;
         match variants.iter().find(|(own, _)| *own == variant.name) {
-            Some((_, value)) => Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Bits(*value),
-            }),
+            Some((_, value)) => Ok(Expr::new(ty, span, ExprKind::Bits(*value))),
             None => {
                 let message = format!("enum `{}` has no variant `{}`", name.name, variant.name);
-                Err(Diagnostic::new(variant.span, message))
+                fail(variant.span, message)
             }
         }
     }
 
-    fn string(&mut self, bytes: &[u8], span: Span, expected: Option<Ty>) -> Check<Expr> {
+    fn string(&mut self, bytes: &[u8], want: Wanted) -> Check<Expr> {
+        let Wanted { span, expected } = want;
         let is_char = |ty: &Ty| {
             let to = self.types.pointee(*ty);
             to.and_then(|to| self.types.as_int(to))
@@ -156,26 +141,14 @@ impl<'p> Checker<'p> {
         let expected = expected.filter(is_char);
         let ty = match expected {
             Some(ty) => ty,
-            None => self
-                .types
-                .pointer(Ty::U8)
-                .map_err(|why| Diagnostic::new(span, why))?,
+            None => self.types.pointer(Ty::U8).at(span)?,
         };
         let text = bytes.iter().copied().chain([0]).collect();
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Str(text),
-        })
+        Ok(Expr::new(ty, span, ExprKind::Str(text)))
     }
 
-    fn unary(
-        &mut self,
-        op: UnaryOp,
-        operand: &'p ast::Expr,
-        span: Span,
-        expected: Option<Ty>,
-    ) -> Check<Expr> {
+    fn unary(&mut self, op: UnaryOp, operand: &'p ast::Expr, want: Wanted) -> Check<Expr> {
+        let Wanted { span, expected } = want;
         match op {
             UnaryOp::Deref => {
                 // Through `place`, which knows how; the operand is looked at once.
@@ -186,8 +159,8 @@ impl<'p> Checker<'p> {
             UnaryOp::AddressOf => return self.address_of(operand, span),
             UnaryOp::Neg => {
                 // The least number of a type has no positive counterpart to negate.
-                if let ast::ExprKind::Int { value, suffix } = &operand.kind {
-                    return self.int_literal(*value, suffix, span, expected, true);
+                if let ast::ExprKind::Int(value, suffix) = &operand.kind {
+                    return self.int_literal(*value, suffix, want, true);
                 }
             }
             UnaryOp::Not | UnaryOp::BitNot => {}
@@ -201,10 +174,10 @@ impl<'p> Checker<'p> {
             (op, &value.kind, self.types.as_float(ty))
         {
             let kind = ExprKind::Bits(bits ^ sign_bit(float));
-            return Ok(Expr { ty, span, kind });
+            return Ok(Expr::new(ty, span, kind));
         }
         let lane = match *self.types.kind(ty) {
-            TyKind::Vector { lane, .. } => lane,
+            TyKind::Vector(lane, ..) => lane,
             TyKind::Scalar(scalar) => scalar,
             TyKind::Complex(_) if op == UnaryOp::Neg => {
                 return self.runtime_unary("neg", value, span);
@@ -224,7 +197,7 @@ impl<'p> Checker<'p> {
             UnaryOp::Not if ty == Ty::BOOL => ExprKind::Not(operand),
             _ => return Err(self.no_operator(op, ty, span)),
         };
-        Ok(Expr { ty, span, kind })
+        Ok(Expr::new(ty, span, kind))
     }
 
     fn no_operator(&self, op: UnaryOp, ty: Ty, span: Span) -> Diagnostic {

@@ -2,7 +2,7 @@
 
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, fail};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty};
 use cabi::Scalar;
@@ -18,7 +18,7 @@ impl<'p> Checker<'p> {
                 Some(_) => {
                     let message =
                         format!("this constant does not fit into `{}`", self.types.name(ty));
-                    return Err(Diagnostic::new(expr.span, message));
+                    return fail(expr.span, message);
                 }
                 None => value,
             },
@@ -43,17 +43,13 @@ impl<'p> Checker<'p> {
         Some(first)
     }
 
-    /// The same, the value of the first operand being known.
+    /// The same, the value of the first operand being known. Arithmetic on floats that are known is a literal already.
     fn fold_one(&self, expr: &Expr, first: u128) -> Option<u128> {
         let scalar = self.types.as_scalar(expr.ty)?;
         let int = IntTy::of(scalar);
         match &expr.kind {
             ExprKind::Bits(bits) => Some(*bits),
-            ExprKind::Neg(_) => match scalar {
-                Scalar::F32 => Some(first ^ 1 << 31),
-                Scalar::F64 => Some(first ^ 1 << 63),
-                _ => Some(int?.wrap(first.wrapping_neg())),
-            },
+            ExprKind::Neg(_) => Some(int?.wrap(first.wrapping_neg())),
             ExprKind::BitNot(_) => Some(int?.wrap(!first)),
             ExprKind::Not(_) => Some(first ^ 1),
             ExprKind::Convert(value) => {
@@ -66,8 +62,6 @@ impl<'p> Checker<'p> {
             ExprKind::Arith(op, _, right) => {
                 let right = self.fold(right)?;
                 match scalar {
-                    Scalar::F64 => fold_f64(*op, first, right),
-                    Scalar::F32 => fold_f32(*op, first, right),
                     Scalar::Bool => fold_bits(*op, first, right),
                     _ => fold_int(*op, first, right, int?),
                 }
@@ -112,32 +106,6 @@ fn fold_int(op: BinaryOp, left: u128, right: u128, int: IntTy) -> Option<u128> {
         _ => fold_bits(op, left, right)?,
     };
     Some(int.wrap(value))
-}
-
-fn fold_f64(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
-    let number = |bits| u64::try_from(bits).ok().map(f64::from_bits);
-    let (a, b) = (number(left)?, number(right)?);
-    let value = match op {
-        BinaryOp::Add => a + b,
-        BinaryOp::Sub => a - b,
-        BinaryOp::Mul => a * b,
-        BinaryOp::Div => a / b,
-        _ => return None,
-    };
-    Some(u128::from(value.to_bits()))
-}
-
-fn fold_f32(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
-    let number = |bits| u32::try_from(bits).ok().map(f32::from_bits);
-    let (a, b) = (number(left)?, number(right)?);
-    let value = match op {
-        BinaryOp::Add => a + b,
-        BinaryOp::Sub => a - b,
-        BinaryOp::Mul => a * b,
-        BinaryOp::Div => a / b,
-        _ => return None,
-    };
-    Some(u128::from(value.to_bits()))
 }
 
 fn fold_compare(op: BinaryOp, left: u128, right: u128, signed: bool) -> bool {

@@ -1,9 +1,9 @@
-//! Names from C headers. They come behind the program's own, and each is looked into when it is first used: a header may be full of what
+//! Names from C headers. They come after the program's own, and each is looked into when it is first used: a header may be full of what
 //! the language does not have, as long as nobody asks for it. C's types become the program's in `header/ty.rs`.
 
 mod ty;
 
-use super::{Check, Checker, Meaning, Side};
+use super::{Check, Checker, Meaning, Side, Wanted};
 use crate::diag::{Diagnostic, Span};
 use crate::header::Import;
 use crate::typed::{Expr, ExprKind, FnId, Function, Origin};
@@ -50,21 +50,22 @@ impl<'p> Checker<'p> {
     }
 
     /// A constant of C behaves like a literal: it takes the type that is wanted of it, if that can hold it.
-    pub(super) fn c_constant(&self, ty: Ty, value: i128, span: Span, expected: Option<Ty>) -> Expr {
+    pub(super) fn c_constant(&self, ty: Ty, value: i128, want: Wanted) -> Expr {
+        let Wanted { span, expected } = want;
         let holds = |wanted: &Ty| {
             if let TyKind::Enum(id) = self.types.kind(*wanted) {
-                let variants = self.types.enums.get(id.0).map_or(&[][..], |e| &e.variants);
+                let variants = &self.types.enums[id.0].variants;
                 let mut values = variants.iter().map(|(_, value)| *value);
                 return *wanted == ty || values.any(|known| known == value.cast_unsigned());
             }
             let scalar = self.types.as_scalar(*wanted).and_then(IntTy::of);
             scalar.is_some_and(|int| int.wrap(value.cast_unsigned()) == value.cast_unsigned())
         };
-        Expr {
-            ty: expected.filter(holds).unwrap_or(ty),
+        Expr::new(
+            expected.filter(holds).unwrap_or(ty),
             span,
-            kind: ExprKind::Bits(value.cast_unsigned()),
-        }
+            ExprKind::Bits(value.cast_unsigned()),
+        )
     }
 
     /// Why there is no value of the record, if a header says so.

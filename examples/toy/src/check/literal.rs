@@ -2,10 +2,10 @@
 //! it; its own suffix comes first, and without either it is `i32` or `f64`.
 
 use super::place::error_expr;
-use super::{Check, Checker, Meaning};
+use super::{Check, Checker, Meaning, Wanted};
 use crate::ast;
-use crate::decimal;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
+use crate::float;
 use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, RecordId, Ty, TyKind, scalar_named};
 use cabi::Scalar;
@@ -17,10 +17,10 @@ impl<'p> Checker<'p> {
         &mut self,
         value: u128,
         suffix: &str,
-        span: Span,
-        expected: Option<Ty>,
+        want: Wanted,
         negative: bool,
     ) -> Check<Expr> {
+        let Wanted { span, expected } = want;
         let ty = if suffix.is_empty() {
             let number = |ty: &Ty| {
                 matches!(self.types.kind(*ty), TyKind::Complex(_))
@@ -31,19 +31,15 @@ impl<'p> Checker<'p> {
             }
             match expected.filter(|&ty| self.types.as_int(ty).is_some()) {
                 Some(ty) => ty,
-                None => self.default_int(value)?,
+                None if i32::try_from(value).is_ok() => Ty::I32,
+                None => Ty::I64,
             }
         } else {
             let scalar = scalar_named(suffix).filter(|&scalar| IntTy::of(scalar).is_some());
             let Some(scalar) = scalar else {
-                return Err(Diagnostic::new(
-                    span,
-                    format!("`{suffix}` is no suffix of an integer"),
-                ));
+                return fail(span, format!("`{suffix}` is no suffix of an integer"));
             };
-            self.types
-                .scalar(scalar)
-                .map_err(|why| Diagnostic::new(span, why))?
+            self.types.scalar_ty(scalar)
         };
         let Some(int) = self.types.as_int(ty) else {
             return Ok(error_expr(span));
@@ -56,25 +52,14 @@ impl<'p> Checker<'p> {
         if value > limit {
             let sign = if negative { "-" } else { "" };
             let message = format!("{sign}{value} does not fit into `{}`", self.types.name(ty));
-            return Err(Diagnostic::new(span, message));
+            return fail(span, message);
         }
         let bits = if negative {
             value.wrapping_neg()
         } else {
             value
         };
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Bits(bits),
-        })
-    }
-
-    fn default_int(&mut self, value: u128) -> Check<Ty> {
-        Ok(match i64::try_from(value) {
-            Ok(value) if i32::try_from(value).is_ok() => Ty::I32,
-            _ => Ty::I64,
-        })
+        Ok(Expr::new(ty, span, ExprKind::Bits(bits)))
     }
 
     pub(super) fn float_literal(
@@ -82,45 +67,28 @@ impl<'p> Checker<'p> {
         digits: &str,
         suffix: &str,
         imaginary: bool,
-        span: Span,
-        expected: Option<Ty>,
+        want: Wanted,
     ) -> Check<Expr> {
+        let Wanted { span, expected } = want;
         if imaginary {
             let part = match expected.map(|ty| self.types.kind(ty)) {
                 Some(&TyKind::Complex(part)) if part.is_float() => part,
                 _ => Scalar::F64,
             };
-            let part_ty = self
-                .types
-                .scalar(part)
-                .map_err(|why| Diagnostic::new(span, why))?;
+            let part_ty = self.types.scalar_ty(part);
             let im = self.real_literal(digits, span, part_ty, false)?;
-            let re = Expr {
-                ty: part_ty,
-                span,
-                kind: ExprKind::Bits(0),
-            };
-            let ty = self
-                .types
-                .complex(part)
-                .map_err(|why| Diagnostic::new(span, why))?;
-            return Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Complex(Box::new(re), Box::new(im)),
-            });
+            let re = Expr::zero(part_ty, span);
+            let ty = self.types.complex(part).at(span)?;
+            return Ok(Expr::complex(ty, span, re, im));
         }
         if !suffix.is_empty() {
             let Some(scalar) = scalar_named(suffix).filter(|scalar| scalar.is_float()) else {
-                return Err(Diagnostic::new(
+                return fail(
                     span,
                     format!("`{suffix}` is no suffix of a number with a point"),
-                ));
+                );
             };
-            let ty = self
-                .types
-                .scalar(scalar)
-                .map_err(|why| Diagnostic::new(span, why))?;
+            let ty = self.types.scalar_ty(scalar);
             return self.real_literal(digits, span, ty, false);
         }
         let wanted = expected.filter(|&ty| match self.types.kind(ty) {
@@ -132,41 +100,29 @@ impl<'p> Checker<'p> {
 
     /// A real number as a float, or as a complex number with no imaginary part.
     fn real_literal(&mut self, digits: &str, span: Span, ty: Ty, negative: bool) -> Check<Expr> {
-        let sized = |why: String| Diagnostic::new(span, why);
         if let &TyKind::Complex(part) = self.types.kind(ty) {
-            let part_ty = self.types.scalar(part).map_err(sized)?;
+            let part_ty = self.types.scalar_ty(part);
             let re = match self.types.as_int(part_ty) {
                 Some(_) => {
                     let value = digits
                         .parse()
-                        .map_err(|_| sized(format!("{digits} is no integer")))?;
-                    self.int_literal(value, "", span, Some(part_ty), negative)?
+                        .map_err(|_| format!("{digits} is no integer"));
+                    let value = value.at(span)?;
+                    self.int_literal(value, "", Wanted::of(part_ty, span), negative)?
                 }
                 None => self.real_literal(digits, span, part_ty, negative)?,
             };
-            let im = Expr {
-                ty: part_ty,
-                span,
-                kind: ExprKind::Bits(0),
-            };
-            return Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Complex(Box::new(re), Box::new(im)),
-            });
+            let im = Expr::zero(part_ty, span);
+            return Ok(Expr::complex(ty, span, re, im));
         }
         let Some(scalar) = self.types.as_float(ty) else {
             return Ok(error_expr(span));
         };
-        let bits = decimal::to_bits(digits, scalar).map_err(|why| {
+        let bits = float::to_bits(digits, scalar).map_err(|why| {
             Diagnostic::new(span, why).label(format!("it is a `{}`", self.types.name(ty)))
         })?;
         let sign = if negative { sign_bit(scalar) } else { 0 };
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Bits(bits | sign),
-        })
+        Ok(Expr::new(ty, span, ExprKind::Bits(bits | sign)))
     }
 
     /// `complex(re, im)`: of the wanted type, else of the parts' own.
@@ -174,15 +130,11 @@ impl<'p> Checker<'p> {
         &mut self,
         re: &'p ast::Expr,
         im: &'p ast::Expr,
-        span: Span,
-        expected: Option<Ty>,
+        want: Wanted,
     ) -> Check<Expr> {
+        let Wanted { span, expected } = want;
         let wanted = match expected.map(|ty| self.types.kind(ty)) {
-            Some(&TyKind::Complex(part)) => Some(
-                self.types
-                    .scalar(part)
-                    .map_err(|why| Diagnostic::new(span, why))?,
-            ),
+            Some(&TyKind::Complex(part)) => Some(self.types.scalar_ty(part)),
             _ => None,
         };
         let re = match wanted {
@@ -195,17 +147,10 @@ impl<'p> Checker<'p> {
                 "a complex number cannot be made of `{}`",
                 self.types.name(re.ty)
             );
-            return Err(Diagnostic::new(re.span, message));
+            return fail(re.span, message);
         };
-        let ty = self
-            .types
-            .complex(part)
-            .map_err(|why| Diagnostic::new(span, why))?;
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Complex(Box::new(re), Box::new(im)),
-        })
+        let ty = self.types.complex(part).at(span)?;
+        Ok(Expr::complex(ty, span, re, im))
     }
 
     /// `Name { member: value, .. }`; members left out are zero.
@@ -218,12 +163,9 @@ impl<'p> Checker<'p> {
         let id = self.record_named(name)?;
         self.lay_out(id)?;
         let ty = self.types.record(id);
-        let Some(record) = self.types.records.get(id.0) else {
-            return Ok(error_expr(span));
-        };
-        if record.word == "union" && members.len() > 1 {
+        if self.types.records[id.0].word == "union" && members.len() > 1 {
             let message = format!("a union holds one member at a time, not {}", members.len());
-            return Err(Diagnostic::new(span, message));
+            return fail(span, message);
         }
         self.complete(ty, span)?;
         let mut seen = HashSet::new();
@@ -231,27 +173,17 @@ impl<'p> Checker<'p> {
         for (member, value) in members {
             let Some((path, member_ty)) = self.member(id, &member.name) else {
                 let message = format!("`{}` has no member `{}`", self.types.name(ty), member.name);
-                return Err(Diagnostic::new(member.span, message));
+                return fail(member.span, message);
             };
             if !seen.insert(path.clone()) {
-                return Err(Diagnostic::new(
-                    member.span,
-                    format!("`{}` is given twice", member.name),
-                ));
+                return fail(member.span, format!("`{}` is given twice", member.name));
             }
-            if let TyKind::Array { len: None, .. } = self.types.kind(member_ty) {
-                return Err(Diagnostic::new(
-                    member.span,
-                    "a flexible array cannot be given a value",
-                ));
+            if let TyKind::Array(_, None) = self.types.kind(member_ty) {
+                return fail(member.span, "a flexible array cannot be given a value");
             }
             values.push((path, self.value(value, member_ty)?));
         }
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Record(values),
-        })
+        Ok(Expr::new(ty, span, ExprKind::Record(values)))
     }
 
     fn record_named(&mut self, name: &ast::Ident) -> Check<RecordId> {
@@ -260,8 +192,8 @@ impl<'p> Checker<'p> {
             Some(Meaning::Record(id)) => Ok(id),
             Some(Meaning::Lazy(at)) => {
                 self.resolve_lazy(at)?;
-                match self.lazy.get(at).map(|lazy| self.types.kind(lazy.ty)) {
-                    Some(&TyKind::Record(id)) => Ok(id),
+                match *self.types.kind(self.lazy[at].ty) {
+                    TyKind::Record(id) => Ok(id),
                     _ => Err(not("this is no struct or union:")),
                 }
             }
@@ -270,14 +202,10 @@ impl<'p> Checker<'p> {
         }
     }
 
-    pub(super) fn array_literal(
-        &mut self,
-        elements: &'p [ast::Expr],
-        span: Span,
-        expected: Option<Ty>,
-    ) -> Check<Expr> {
+    pub(super) fn array_literal(&mut self, elements: &'p [ast::Expr], want: Wanted) -> Check<Expr> {
+        let span = want.span;
         let count = u64::try_from(elements.len()).unwrap_or(u64::MAX);
-        let (element_ty, whole) = self.element_wanted(count, span, expected)?;
+        let (element_ty, whole) = self.element_wanted(count, want)?;
         let mut values = Vec::new();
         let mut element_ty = element_ty;
         for element in elements {
@@ -292,74 +220,49 @@ impl<'p> Checker<'p> {
             values.push(value);
         }
         let Some(of) = element_ty else {
-            return Err(Diagnostic::new(
-                span,
-                "nothing says what this is an empty array of",
-            ));
+            return fail(span, "nothing says what this is an empty array of");
         };
         let ty = match whole {
             Some(ty) => ty,
-            None => self
-                .types
-                .array(of, Some(count))
-                .map_err(|why| Diagnostic::new(span, why))?,
+            None => self.types.array(of, Some(count)).at(span)?,
         };
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Elements(values),
-        })
+        Ok(Expr::new(ty, span, ExprKind::Elements(values)))
     }
 
     pub(super) fn repeat_literal(
         &mut self,
         element: &'p ast::Expr,
         count: &'p ast::Expr,
-        span: Span,
-        expected: Option<Ty>,
+        want: Wanted,
     ) -> Check<Expr> {
+        let span = want.span;
         let count = self.count(count, "an array's length")?;
-        let (element_ty, whole) = self.element_wanted(count, span, expected)?;
+        let (element_ty, whole) = self.element_wanted(count, want)?;
         let value = match element_ty {
             Some(ty) => self.value(element, ty)?,
             None => self.expr(element, None)?,
         };
         let ty = match whole {
             Some(ty) => ty,
-            None => self
-                .types
-                .array(value.ty, Some(count))
-                .map_err(|why| Diagnostic::new(span, why))?,
+            None => self.types.array(value.ty, Some(count)).at(span)?,
         };
         self.holdable(ty, span)?;
-        Ok(Expr {
+        Ok(Expr::new(
             ty,
             span,
-            kind: ExprKind::Repeat(Box::new(value), count),
-        })
+            ExprKind::Repeat(Box::new(value), count),
+        ))
     }
 
     /// The element's type and the whole type, when an array or vector is wanted.
-    fn element_wanted(
-        &mut self,
-        count: u64,
-        span: Span,
-        expected: Option<Ty>,
-    ) -> Check<(Option<Ty>, Option<Ty>)> {
+    fn element_wanted(&mut self, count: u64, want: Wanted) -> Check<(Option<Ty>, Option<Ty>)> {
+        let Wanted { span, expected } = want;
         let Some(ty) = expected else {
             return Ok((None, None));
         };
         let (element, wanted) = match *self.types.kind(ty) {
-            TyKind::Array {
-                element,
-                len: Some(len),
-            } => (element, len),
-            TyKind::Vector { lane, lanes, .. } => (
-                self.types
-                    .scalar(lane)
-                    .map_err(|why| Diagnostic::new(span, why))?,
-                u64::from(lanes),
-            ),
+            TyKind::Array(element, Some(len)) => (element, len),
+            TyKind::Vector(lane, lanes, _) => (self.types.scalar_ty(lane), u64::from(lanes)),
             TyKind::Pointer(element) if element != Ty::VOID => return Ok((Some(element), None)),
             _ => return Ok((None, None)),
         };
@@ -368,7 +271,7 @@ impl<'p> Checker<'p> {
                 "`{}` has {wanted} elements, this has {count}",
                 self.types.name(ty)
             );
-            return Err(Diagnostic::new(span, message));
+            return fail(span, message);
         }
         Ok((Some(element), Some(ty)))
     }

@@ -4,7 +4,8 @@
 use super::place::error_expr;
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp, UnaryOp};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, fail};
+use crate::float;
 use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
@@ -58,11 +59,7 @@ impl<'p> Checker<'p> {
             let left = self.coerce(left, Ty::BOOL)?;
             let right = self.value(link.right, Ty::BOOL)?;
             let kind = ExprKind::Logic(op, Box::new(left), Box::new(right));
-            return Ok(Expr {
-                ty: Ty::BOOL,
-                span,
-                kind,
-            });
+            return Ok(Expr::new(Ty::BOOL, span, kind));
         }
         let right = match link.checked {
             Some(right) => right,
@@ -146,10 +143,7 @@ impl<'p> Checker<'p> {
     fn shift(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
         let lanes = matches!(
             *self.types.kind(left.ty),
-            TyKind::Vector {
-                lane: Scalar::Int { .. },
-                ..
-            }
+            TyKind::Vector(Scalar::Int { .. }, ..)
         );
         if lanes && left.ty == right.ty {
             return self.arithmetic(op, left, right, span);
@@ -170,14 +164,9 @@ impl<'p> Checker<'p> {
                 "a shift by {} of a number of {bits} bits",
                 count.cast_signed()
             );
-            return Err(Diagnostic::new(right.span, message));
+            return fail(right.span, message);
         }
-        let ty = left.ty;
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Arith(op, Box::new(left), Box::new(right)),
-        })
+        Ok(Expr::arith(op, left, right, span))
     }
 
     fn pointer_op(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
@@ -192,12 +181,7 @@ impl<'p> Checker<'p> {
             if !matches!(op, BinaryOp::Eq | BinaryOp::Ne) && self.types.as_fn(left_ty).is_some() {
                 return Err(self.refuse(op, left_ty, span));
             }
-            let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-            return Ok(Expr {
-                ty: Ty::BOOL,
-                span,
-                kind,
-            });
+            return Ok(Expr::compare(op, left, right, span));
         }
         let is_int = |ty| self.types.as_int(ty).is_some();
         match (self.types.pointee(left.ty), op) {
@@ -208,21 +192,10 @@ impl<'p> Checker<'p> {
                 self.complete(to, span)?;
                 let scale = self.types.size(to);
                 if scale == 0 {
-                    return Err(Diagnostic::new(
-                        span,
-                        "elements of no size have no distance",
-                    ));
+                    return fail(span, "elements of no size have no distance");
                 }
-                let kind = ExprKind::Distance {
-                    left: Box::new(left),
-                    right: Box::new(right),
-                    scale,
-                };
-                Ok(Expr {
-                    ty: Ty::I64,
-                    span,
-                    kind,
-                })
+                let kind = ExprKind::Distance(Box::new(left), Box::new(right), scale);
+                Ok(Expr::new(Ty::I64, span, kind))
             }
             _ => {
                 let ty = if self.types.pointee(left.ty).is_some() {
@@ -260,7 +233,7 @@ impl<'p> Checker<'p> {
             scale,
             negative,
         };
-        Ok(Expr { ty, span, kind })
+        Ok(Expr::new(ty, span, kind))
     }
 
     fn compare(&mut self, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Check<Expr> {
@@ -271,31 +244,17 @@ impl<'p> Checker<'p> {
                 self.runtime_compare(op, left, right, span)
             }
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) => {
-                let (left, right) = (
-                    self.cast(left, Ty::F32, span)?,
-                    self.cast(right, Ty::F32, span)?,
-                );
+                let left = self.cast(left, Ty::F32, span)?;
+                let right = self.cast(right, Ty::F32, span)?;
                 self.compare(op, left, right, span)
             }
             TyKind::Scalar(Scalar::F80 | Scalar::F128) => {
                 self.runtime_compare(op, left, right, span)
             }
             TyKind::Scalar(scalar) if comparable(scalar) || scalar == Scalar::Bool && equality => {
-                let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-                Ok(Expr {
-                    ty: Ty::BOOL,
-                    span,
-                    kind,
-                })
+                Ok(Expr::compare(op, left, right, span))
             }
-            TyKind::Enum(_) => {
-                let kind = ExprKind::Compare(op, Box::new(left), Box::new(right));
-                Ok(Expr {
-                    ty: Ty::BOOL,
-                    span,
-                    kind,
-                })
-            }
+            TyKind::Enum(_) => Ok(Expr::compare(op, left, right, span)),
             _ => Err(self.refuse(op, ty, span)),
         }
     }
@@ -306,17 +265,21 @@ impl<'p> Checker<'p> {
         let bitwise = matches!(op, BitAnd | BitOr | BitXor);
         let division = matches!(op, Div | Rem);
         if division && self.types.as_int(ty).is_some() && self.fold(&right) == Some(0) {
-            return Err(Diagnostic::new(right.span, "this divides by zero"));
+            return fail(right.span, "this divides by zero");
+        }
+        if let (Some(scalar), ExprKind::Bits(a), ExprKind::Bits(b)) =
+            (self.types.as_float(ty), &left.kind, &right.kind)
+            && let Some(bits) = float::fold(op, scalar, *a, *b)
+        {
+            return Ok(Expr::new(ty, span, ExprKind::Bits(bits)));
         }
         let plain = match *self.types.kind(ty) {
             TyKind::Scalar(Scalar::Bool) => bitwise,
             TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && op != Rem,
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) if !bitwise && op != Rem => {
                 // Exactly rounded all the same: f32 has more than twice the digits (Figueroa 1995).
-                let (left, right) = (
-                    self.cast(left, Ty::F32, span)?,
-                    self.cast(right, Ty::F32, span)?,
-                );
+                let left = self.cast(left, Ty::F32, span)?;
+                let right = self.cast(right, Ty::F32, span)?;
                 let result = self.arithmetic(op, left, right, span)?;
                 return self.cast(result, ty, span);
             }
@@ -326,7 +289,7 @@ impl<'p> Checker<'p> {
             TyKind::Complex(part) if part.is_float() && !bitwise && op != Rem => {
                 return self.runtime_binary(op, left, right, span);
             }
-            TyKind::Vector { lane, .. } => match lane {
+            TyKind::Vector(lane, ..) => match lane {
                 Scalar::F32 | Scalar::F64 => !bitwise && op != Rem,
                 Scalar::Int { bits, .. } => bits <= 64 || !division,
                 _ => false,
@@ -342,11 +305,7 @@ impl<'p> Checker<'p> {
         if !plain {
             return Err(self.refuse(op, ty, span));
         }
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Arith(op, Box::new(left), Box::new(right)),
-        })
+        Ok(Expr::arith(op, left, right, span))
     }
 
     fn refuse(&self, op: BinaryOp, ty: Ty, span: Span) -> Diagnostic {
@@ -408,9 +367,7 @@ fn is_flexible(expr: &ast::Expr) -> bool {
         expr = left;
     }
     match &expr.kind {
-        ast::ExprKind::Int { suffix, .. } | ast::ExprKind::Float { suffix, .. } => {
-            suffix.is_empty()
-        }
+        ast::ExprKind::Int(_, suffix) | ast::ExprKind::Float { suffix, .. } => suffix.is_empty(),
         ast::ExprKind::Char(_) | ast::ExprKind::Null => true,
         ast::ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
         ast::ExprKind::SizeOf(_) | ast::ExprKind::AlignOf(_) | ast::ExprKind::OffsetOf(..) => true,

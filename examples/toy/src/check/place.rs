@@ -1,8 +1,8 @@
 //! Places: what can be read, written, and pointed to.
 
-use super::{Check, Checker, Meaning};
+use super::{Check, Checker, Meaning, Wanted};
 use crate::ast::{self, UnaryOp};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
 use crate::types::{RecordId, Ty, TyKind};
 use cabi::Scalar;
@@ -30,10 +30,7 @@ impl<'p> Checker<'p> {
 
     fn temporary(&mut self, expr: &'p ast::Expr) -> Check<Place> {
         let value = self.expr(expr, None)?;
-        Ok(Place {
-            ty: value.ty,
-            kind: PlaceKind::Temporary(Box::new(value)),
-        })
+        Ok(Place::new(value.ty, PlaceKind::Temporary(Box::new(value))))
     }
 
     pub(super) fn local(&self, name: &str) -> Option<LocalId> {
@@ -45,15 +42,7 @@ impl<'p> Checker<'p> {
     }
 
     pub(super) fn local_place(&self, id: LocalId) -> Place {
-        let ty = self
-            .body
-            .locals
-            .get(id.0)
-            .map_or(Ty::ERROR, |local| local.ty);
-        Place {
-            ty,
-            kind: PlaceKind::Local(id),
-        }
+        Place::new(self.body.locals[id.0].ty, PlaceKind::Local(id))
     }
 
     /// `*pointer`
@@ -65,13 +54,10 @@ impl<'p> Checker<'p> {
                 return Ok(error_place(span));
             }
             let message = format!("`*` needs a pointer, not `{}`", self.types.name(pointer.ty));
-            return Err(Diagnostic::new(span, message));
+            return fail(span, message);
         };
         self.complete(to, span)?;
-        Ok(Place {
-            ty: to,
-            kind: PlaceKind::Deref(Box::new(pointer)),
-        })
+        Ok(Place::new(to, PlaceKind::Deref(Box::new(pointer))))
     }
 
     /// Refuses what has no size.
@@ -90,7 +76,7 @@ impl<'p> Checker<'p> {
         Err(Diagnostic::new(span, message).note("cast the pointer first: `p as *T`"))
     }
 
-    /// `base[index]`: of an array, a vector, or behind a pointer.
+    /// `base[index]`: of an array, a vector, or through a pointer.
     fn indexed(&mut self, base: &'p ast::Expr, index: &'p ast::Expr) -> Check<Place> {
         let base_place = self.place(base)?;
         let index = self.expr(index, None)?;
@@ -99,26 +85,23 @@ impl<'p> Checker<'p> {
                 "an index is an integer, not `{}`",
                 self.types.name(index.ty)
             );
-            return Err(Diagnostic::new(index.span, message));
+            return fail(index.span, message);
         }
         match *self.types.kind(base_place.ty) {
-            TyKind::Array { element, len } => {
+            TyKind::Array(element, len) => {
                 if let Some(len) = len {
                     self.in_range(&index, len, "the array has")?;
                 }
                 let kind = PlaceKind::Element(Box::new(base_place), Box::new(index));
-                Ok(Place { ty: element, kind })
+                Ok(Place::new(element, kind))
             }
-            TyKind::Vector { lane, lanes, .. } => {
+            TyKind::Vector(lane, lanes, _) => {
                 self.in_range(&index, u64::from(lanes), "the vector has")?;
-                let ty = self
-                    .types
-                    .scalar(lane)
-                    .map_err(|why| Diagnostic::new(base.span, why))?;
-                Ok(Place {
+                let ty = self.types.scalar_ty(lane);
+                Ok(Place::new(
                     ty,
-                    kind: PlaceKind::Lane(Box::new(base_place), Box::new(index)),
-                })
+                    PlaceKind::Lane(Box::new(base_place), Box::new(index)),
+                ))
             }
             TyKind::Pointer(_) => {
                 let pointer = self.load(base_place, base.span)?;
@@ -128,7 +111,7 @@ impl<'p> Checker<'p> {
             TyKind::Error => Ok(error_place(base.span)),
             _ => {
                 let message = format!("`{}` has no elements", self.types.name(base_place.ty));
-                Err(Diagnostic::new(base.span, message))
+                fail(base.span, message)
             }
         }
     }
@@ -145,7 +128,7 @@ impl<'p> Checker<'p> {
             "index {} is outside: {what} {len} elements",
             value.cast_signed()
         );
-        Err(Diagnostic::new(index.span, message))
+        fail(index.span, message)
     }
 
     /// `base.member`, through a pointer too.
@@ -158,39 +141,33 @@ impl<'p> Checker<'p> {
         let name = &*member.name;
         match *self.types.kind(place.ty) {
             TyKind::Record(id) => match self.member(id, name) {
-                Some((path, ty)) => Ok(Place {
-                    ty,
-                    kind: PlaceKind::Member(Box::new(place), path),
-                }),
+                Some((path, ty)) => Ok(Place::new(ty, PlaceKind::Member(Box::new(place), path))),
                 None => {
                     let message = format!("`{}` has no member `{name}`", self.types.name(place.ty));
-                    Err(Diagnostic::new(member.span, message))
+                    fail(member.span, message)
                 }
             },
             TyKind::Complex(part) if name == "re" || name == "im" => {
-                let ty = self
-                    .types
-                    .scalar(part)
-                    .map_err(|why| Diagnostic::new(base.span, why))?;
+                let ty = self.types.scalar_ty(part);
                 let place = Box::new(place);
                 let kind = if name == "re" {
                     PlaceKind::Real(place)
                 } else {
                     PlaceKind::Imaginary(place)
                 };
-                Ok(Place { ty, kind })
+                Ok(Place::new(ty, kind))
             }
             TyKind::Error => Ok(error_place(base.span)),
             _ => {
                 let message = format!("`{}` has no members", self.types.name(place.ty));
-                Err(Diagnostic::new(base.span, message))
+                fail(base.span, message)
             }
         }
     }
 
     /// The way to a member, through anonymous members too.
     pub(super) fn member(&self, id: RecordId, name: &str) -> Option<(Vec<usize>, Ty)> {
-        let record = self.types.records.get(id.0)?;
+        let record = &self.types.records[id.0];
         for (at, member) in record.members.iter().enumerate() {
             match (&member.name, self.types.kind(member.ty)) {
                 (Some(own), _) if **own == *name => return Some((vec![at], member.ty)),
@@ -211,11 +188,7 @@ impl<'p> Checker<'p> {
         let ty = place.ty;
         match place.kind {
             PlaceKind::Temporary(value) => Ok(*value),
-            _ => Ok(Expr {
-                ty,
-                span,
-                kind: ExprKind::Load(Box::new(place)),
-            }),
+            _ => Ok(Expr::new(ty, span, ExprKind::Load(Box::new(place)))),
         }
     }
 
@@ -231,10 +204,7 @@ impl<'p> Checker<'p> {
         }
         self.writable(&place, expr.span, "pointed to")?;
         if let Some(what) = self.unaddressable(&place) {
-            return Err(Diagnostic::new(
-                expr.span,
-                format!("there are no pointers to {what}"),
-            ));
+            return fail(expr.span, format!("there are no pointers to {what}"));
         }
         let ty = place.ty;
         self.point(place, ty, span)
@@ -243,66 +213,30 @@ impl<'p> Checker<'p> {
     /// A pointer to `target` at `place`.
     pub(super) fn point(&mut self, place: Place, target: Ty, span: Span) -> Check<Expr> {
         self.mark_addressed(&place);
-        let ty = self
-            .types
-            .pointer(target)
-            .map_err(|why| Diagnostic::new(span, why))?;
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::AddressOf(Box::new(place)),
-        })
+        let ty = self.types.pointer(target).at(span)?;
+        Ok(Expr::new(ty, span, ExprKind::AddressOf(Box::new(place))))
     }
 
     fn mark_addressed(&mut self, place: &Place) {
-        let mut place = place;
-        loop {
-            match &place.kind {
-                PlaceKind::Local(id) => {
-                    if let Some(local) = self.body.locals.get_mut(id.0) {
-                        local.addressed = true;
-                    }
-                    return;
-                }
-                PlaceKind::Deref(_) | PlaceKind::Temporary(_) => return,
-                PlaceKind::Member(base, _)
-                | PlaceKind::Element(base, _)
-                | PlaceKind::Lane(base, _)
-                | PlaceKind::Real(base)
-                | PlaceKind::Imaginary(base) => place = base,
-            }
+        if let PlaceKind::Local(id) = place.root().kind {
+            self.body.locals[id.0].addressed = true;
         }
     }
 
     /// Refuses places inside values that nothing else refers to.
-    pub(super) fn writable(&self, place: &Place, span: Span, verb: &str) -> Check<()> {
-        let mut inner = place;
-        loop {
-            match &inner.kind {
-                PlaceKind::Local(_) | PlaceKind::Deref(_) => return Ok(()),
-                PlaceKind::Temporary(_) => {
-                    return Err(Diagnostic::new(
-                        span,
-                        format!("a value without a name cannot be {verb}"),
-                    )
-                    .note("put it into a variable first"));
-                }
-                PlaceKind::Member(base, _)
-                | PlaceKind::Element(base, _)
-                | PlaceKind::Lane(base, _)
-                | PlaceKind::Real(base)
-                | PlaceKind::Imaginary(base) => inner = base,
-            }
+    pub(super) fn writable(&self, place: &Place, span: Span, action: &str) -> Check<()> {
+        if !matches!(place.root().kind, PlaceKind::Temporary(_)) {
+            return Ok(());
         }
+        let message = format!("a value without a name cannot be {action}");
+        Err(Diagnostic::new(span, message).note("put it into a variable first"))
     }
 
     /// What the place is, if it does not begin at a byte of its own.
     fn unaddressable(&self, place: &Place) -> Option<&'static str> {
         match &place.kind {
             PlaceKind::Lane(base, _) => match self.types.kind(base.ty) {
-                TyKind::Vector {
-                    lane: Scalar::Bool, ..
-                } => Some("a lane of a vector of bools"),
+                TyKind::Vector(Scalar::Bool, ..) => Some("a lane of a vector of bools"),
                 _ => None,
             },
             PlaceKind::Member(base, path) => {
@@ -320,68 +254,33 @@ impl<'p> Checker<'p> {
     }
 
     /// A value for a name that is no variable: a function or a constant.
-    pub(super) fn item_value(
-        &mut self,
-        name: &str,
-        span: Span,
-        expected: Option<Ty>,
-    ) -> Check<Expr> {
+    pub(super) fn item_value(&mut self, name: &str, want: Wanted) -> Check<Expr> {
+        let span = want.span;
         match self.find_value(name, span)? {
-            Some(Meaning::CConstant(ty, value)) => Ok(self.c_constant(ty, value, span, expected)),
+            Some(Meaning::CConstant(ty, value)) => return Ok(self.c_constant(ty, value, want)),
             Some(Meaning::Function(id)) => {
-                let ty = self
-                    .functions
-                    .get(id.0)
-                    .map_or(Ty::ERROR, |function| function.ty);
-                Ok(Expr {
-                    ty,
-                    span,
-                    kind: ExprKind::Function(id),
-                })
+                let ty = self.functions[id.0].ty;
+                return Ok(Expr::new(ty, span, ExprKind::Function(id)));
             }
             Some(Meaning::Lazy(at)) => {
                 self.resolve_lazy(at)?;
-                let Some(lazy) = self.lazy.get(at) else {
-                    return Ok(error_expr(span));
-                };
-                match lazy.item {
-                    super::LazyItem::Const(..) => Ok(Expr {
-                        ty: lazy.ty,
-                        span,
-                        kind: ExprKind::Bits(lazy.bits),
-                    }),
-                    super::LazyItem::Alias(_) => Err(Diagnostic::new(
-                        span,
-                        format!("`{name}` is a type, not a value"),
-                    )),
+                let lazy = &self.lazy[at];
+                if let super::LazyItem::Const(..) = lazy.item {
+                    return Ok(Expr::new(lazy.ty, span, ExprKind::Bits(lazy.bits)));
                 }
             }
-            Some(Meaning::Record(_) | Meaning::Enum(_) | Meaning::CAlias(_)) => Err(
-                Diagnostic::new(span, format!("`{name}` is a type, not a value")),
-            ),
-            None if super::ty::is_builtin(name) => Err(Diagnostic::new(
-                span,
-                format!("`{name}` is a type, not a value"),
-            )),
-            None => Err(Diagnostic::new(
-                span,
-                format!("there is nothing called `{name}`"),
-            )),
+            Some(Meaning::Record(_) | Meaning::Enum(_) | Meaning::CAlias(_)) => {}
+            None if super::ty::is_builtin(name) => {}
+            None => return fail(span, format!("there is nothing called `{name}`")),
         }
+        fail(span, format!("`{name}` is a type, not a value"))
     }
 }
 
 pub(super) fn error_expr(span: Span) -> Expr {
-    Expr {
-        ty: Ty::ERROR,
-        span,
-        kind: ExprKind::Bits(0),
-    }
+    Expr::zero(Ty::ERROR, span)
 }
 
 fn error_place(span: Span) -> Place {
-    Place {
-        ty: Ty::ERROR,
-        kind: PlaceKind::Temporary(Box::new(error_expr(span))),
-    }
+    Place::new(Ty::ERROR, PlaceKind::Temporary(Box::new(error_expr(span))))
 }

@@ -4,7 +4,7 @@
 use super::place::error_expr;
 use super::{Check, Checker, Meaning, Side};
 use crate::ast::BinaryOp;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span};
 use crate::typed::{Callee, Expr, ExprKind, FnId};
 use crate::types::{IntTy, Ty, TyKind, int};
 use cabi::Scalar;
@@ -61,11 +61,7 @@ impl Checker<'_> {
         if op != BinaryOp::Ne || compared.ty == Ty::ERROR {
             return Ok(compared);
         }
-        Ok(Expr {
-            ty: Ty::BOOL,
-            span,
-            kind: ExprKind::Not(Box::new(compared)),
-        })
+        Ok(Expr::new(Ty::BOOL, span, ExprKind::Not(Box::new(compared))))
     }
 
     /// From any number to any float, by way of an exact form that holds them all.
@@ -113,36 +109,21 @@ impl Checker<'_> {
             return Ok(error_expr(span));
         }
         // Checked here, where the program's own line is known.
-        let right = Expr {
-            ty: right.ty,
-            span,
-            kind: ExprKind::NonZero(Box::new(right)),
-        };
+        let right = Expr::new(right.ty, span, ExprKind::NonZero(Box::new(right)));
         let result = self.runtime_binary(op, left, right, span)?;
         if result.ty == ty || result.ty == Ty::ERROR {
             return Ok(result);
         }
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Convert(Box::new(result)),
-        })
+        Ok(result.convert(ty, span))
     }
 
     fn widen(&mut self, value: Expr, to: IntTy, span: Span) -> Check<Expr> {
         let bits = u8::try_from(to.bits).unwrap_or(128);
-        let ty = self
-            .types
-            .scalar(int(bits, to.signed))
-            .map_err(|why| Diagnostic::new(span, why))?;
+        let ty = self.types.scalar(int(bits, to.signed)).at(span)?;
         if value.ty == ty {
             return Ok(value);
         }
-        Ok(Expr {
-            ty,
-            span,
-            kind: ExprKind::Convert(Box::new(value)),
-        })
+        Ok(value.convert(ty, span))
     }
 
     fn runtime_name(&self, ty: Ty) -> String {
@@ -172,19 +153,13 @@ impl Checker<'_> {
             return Err(Diagnostic::new(span, message)
                 .note("values of this type can be stored, loaded and passed"));
         };
-        let function = self
-            .functions
-            .get(id.0)
-            .and_then(|f| self.types.as_fn(f.ty));
+        let function = self.types.as_fn(self.functions[id.0].ty);
         let ty = function.map_or(Ty::ERROR, |function| function.result);
-        Ok(Expr {
+        Ok(Expr::new(
             ty,
             span,
-            kind: ExprKind::Call {
-                callee: Callee::Direct(id),
-                args,
-            },
-        })
+            ExprKind::Call(Callee::Direct(id), args),
+        ))
     }
 
     fn runtime(&self, name: &str) -> Option<FnId> {

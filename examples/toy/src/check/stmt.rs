@@ -3,7 +3,7 @@
 use super::place::error_expr;
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, Stmt, StmtKind};
 use crate::types::{Ty, TyKind};
 use std::collections::HashMap;
@@ -30,27 +30,25 @@ impl<'p> Checker<'p> {
 
     /// A variable whose statement was wrong exists, with a type that agrees with everything.
     fn declare_anyway(&mut self, stmt: &ast::Stmt) {
-        if let ast::StmtKind::Let { name, .. } = &stmt.kind {
+        if let ast::StmtKind::Let(name, _, _) = &stmt.kind {
             self.add_local(name, Ty::ERROR);
         }
     }
 
     fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<StmtKind> {
         match &stmt.kind {
-            ast::StmtKind::Let { name, ty, init } => {
-                self.let_stmt(name, ty.as_ref(), init.as_ref())
-            }
-            ast::StmtKind::Assign { place, op, value } => self.assign(place, *op, value, stmt.span),
+            ast::StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
+            ast::StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
             ast::StmtKind::Expr(expr) => {
                 let value = self.expr(expr, None)?;
-                let effect = matches!(value.kind, ExprKind::Call { .. }) || value.ty == Ty::ERROR;
+                let effect = matches!(value.kind, ExprKind::Call(..)) || value.ty == Ty::ERROR;
                 if !effect {
                     return Err(Diagnostic::new(expr.span, "this has no effect")
                         .note("only calls stand alone"));
                 }
                 Ok(StmtKind::Expr(value))
             }
-            ast::StmtKind::If { arms, otherwise } => {
+            ast::StmtKind::If(arms, otherwise) => {
                 let arms = arms.iter().map(|(cond, then)| {
                     let checked = self.value(cond, Ty::BOOL).unwrap_or_else(|diagnostic| {
                         self.report(diagnostic);
@@ -58,32 +56,25 @@ impl<'p> Checker<'p> {
                     });
                     (checked, self.block(then))
                 });
-                Ok(StmtKind::If {
-                    arms: arms.collect(),
-                    otherwise: otherwise
+                Ok(StmtKind::If(
+                    arms.collect(),
+                    otherwise
                         .as_ref()
                         .map(|block| self.block(block))
                         .unwrap_or_default(),
-                })
+                ))
             }
-            ast::StmtKind::While { cond, body } => {
+            ast::StmtKind::While(cond, body) => {
                 let cond = self.value(cond, Ty::BOOL);
                 let body = self.loop_body(body);
-                Ok(StmtKind::While { cond: cond?, body })
+                Ok(StmtKind::While(cond?, body))
             }
-            ast::StmtKind::For {
-                var,
-                low,
-                high,
-                body,
-            } => self.for_stmt(var, low, high, body),
+            ast::StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
             ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
             ast::StmtKind::Break if self.loops > 0 => Ok(StmtKind::Break),
             ast::StmtKind::Continue if self.loops > 0 => Ok(StmtKind::Continue),
-            ast::StmtKind::Break => Err(Diagnostic::new(stmt.span, "`break` outside of a loop")),
-            ast::StmtKind::Continue => {
-                Err(Diagnostic::new(stmt.span, "`continue` outside of a loop"))
-            }
+            ast::StmtKind::Break => fail(stmt.span, "`break` outside of a loop"),
+            ast::StmtKind::Continue => fail(stmt.span, "`continue` outside of a loop"),
             ast::StmtKind::Block(block) => Ok(StmtKind::Block(self.block(block))),
         }
     }
@@ -108,16 +99,16 @@ impl<'p> Checker<'p> {
                         name.name,
                         self.types.name(value.ty)
                     );
-                    return Err(Diagnostic::new(init.span, message));
+                    return fail(init.span, message);
                 }
                 self.not_flexible(value.ty, init.span)?;
                 (value.ty, Some(value))
             }
             (None, None) => {
-                return Err(Diagnostic::new(
+                return fail(
                     name.span,
                     format!("`{}` needs a type or a value", name.name),
-                ));
+                );
             }
         };
         self.holdable(ty, name.span)?;
@@ -141,11 +132,7 @@ impl<'p> Checker<'p> {
             self.holdable(place.ty, target.span)?;
             return Ok(StmtKind::Assign(place, value));
         };
-        let old = Expr {
-            ty: place.ty,
-            span: target.span,
-            kind: ExprKind::Old,
-        };
+        let old = Expr::new(place.ty, target.span, ExprKind::Old);
         let wanted = match op {
             BinaryOp::Shl | BinaryOp::Shr => None,
             _ if self.types.pointee(place.ty).is_some() => None,
@@ -159,9 +146,9 @@ impl<'p> Checker<'p> {
 
     fn not_flexible(&self, ty: Ty, span: Span) -> Check<()> {
         match self.types.kind(ty) {
-            TyKind::Array { len: None, .. } => {
+            TyKind::Array(_, None) => {
                 let message = "a flexible array has no value, only elements";
-                Err(Diagnostic::new(span, message))
+                fail(span, message)
             }
             _ => Ok(()),
         }
@@ -174,7 +161,7 @@ impl<'p> Checker<'p> {
         high: &'p ast::Expr,
         body: &'p ast::Block,
     ) -> Check<StmtKind> {
-        let bare = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Int { suffix, .. } if suffix.is_empty());
+        let bare = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Int(_, suffix) if suffix.is_empty());
         let bounds = if bare(low) && !bare(high) {
             self.expr(high, None)
                 .and_then(|high| Ok((self.value(low, high.ty)?, high)))
@@ -192,7 +179,7 @@ impl<'p> Checker<'p> {
                     "`for` counts integers of up to 64 bits, not `{}`",
                     self.types.name(low.ty)
                 );
-                Err(Diagnostic::new(low.span, message))
+                fail(low.span, message)
             }
         });
         self.scopes.push(HashMap::new());
@@ -219,14 +206,11 @@ impl<'p> Checker<'p> {
 
     fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<StmtKind> {
         match (value, self.result) {
-            (_, Ty::NEVER) => Err(Diagnostic::new(
-                span,
-                "this function promises never to return",
-            )),
+            (_, Ty::NEVER) => fail(span, "this function promises never to return"),
             (None, Ty::VOID) => Ok(StmtKind::Return(None)),
             (None, result) => {
                 let message = format!("this function returns `{}`", self.types.name(result));
-                Err(Diagnostic::new(span, message))
+                fail(span, message)
             }
             (Some(value), Ty::VOID) => {
                 Err(Diagnostic::new(value.span, "this function returns nothing")
@@ -242,10 +226,8 @@ pub(super) fn ends(stmts: &[Stmt]) -> bool {
     stmts.iter().any(|stmt| match &stmt.kind {
         StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue => true,
         StmtKind::Expr(expr) => expr.ty == Ty::NEVER,
-        StmtKind::If { arms, otherwise } => {
-            arms.iter().all(|(_, then)| ends(then)) && ends(otherwise)
-        }
-        StmtKind::While { cond, body } => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
+        StmtKind::If(arms, otherwise) => arms.iter().all(|(_, then)| ends(then)) && ends(otherwise),
+        StmtKind::While(cond, body) => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
         StmtKind::Block(stmts) => ends(stmts),
         _ => false,
     })
@@ -255,7 +237,7 @@ pub(super) fn ends(stmts: &[Stmt]) -> bool {
 fn breaks(stmts: &[Stmt]) -> bool {
     stmts.iter().any(|stmt| match &stmt.kind {
         StmtKind::Break => true,
-        StmtKind::If { arms, otherwise } => {
+        StmtKind::If(arms, otherwise) => {
             arms.iter().any(|(_, then)| breaks(then)) || breaks(otherwise)
         }
         StmtKind::Block(stmts) => breaks(stmts),

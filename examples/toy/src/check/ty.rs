@@ -2,7 +2,7 @@
 
 use super::{Check, Checker, LazyItem, Meaning};
 use crate::ast::{Expr, Ident, TypeExpr, TypeKind};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{At, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
 use cabi::{BoolVector, Scalar};
 
@@ -32,10 +32,9 @@ impl<'p> Checker<'p> {
     pub(super) fn object(&mut self, ty: Ty, span: Span) -> Check<Ty> {
         if let &TyKind::Record(id) = self.types.kind(ty) {
             self.lay_out(id)?;
-            let opaque = self
-                .records
-                .get(id.0)
-                .is_some_and(|(_, decl, _)| decl.is_none_or(|decl| decl.members.is_none()));
+            let opaque = self.records[id.0]
+                .1
+                .is_none_or(|decl| decl.members.is_none());
             if self.types.layout(ty).is_none() && !opaque {
                 return Ok(Ty::ERROR);
             }
@@ -44,7 +43,7 @@ impl<'p> Checker<'p> {
         let message = match self.types.kind(ty) {
             TyKind::Error => return Ok(ty),
             TyKind::Void | TyKind::Never => format!("there are no values of type `{}`", name()),
-            TyKind::Array { len: None, .. } => {
+            TyKind::Array(_, None) => {
                 "only the last member of a struct can be a flexible array".to_string()
             }
             _ if self.types.layout(ty).is_none() => match self.c_reason(ty) {
@@ -53,14 +52,14 @@ impl<'p> Checker<'p> {
             },
             _ => return Ok(ty),
         };
-        Err(Diagnostic::new(span, message))
+        fail(span, message)
     }
 
     /// The type of a parameter: arrays are pointers, as in C.
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self.pointer_to(element, expr.span),
+            TyKind::Array(element, _) => self.pointer_to(element, expr.span),
             _ => self.object(ty, expr.span),
         }
     }
@@ -68,10 +67,10 @@ impl<'p> Checker<'p> {
     fn pointer_to(&mut self, to: Ty, span: Span) -> Check<Ty> {
         if to == Ty::NEVER {
             let message = "there are no values of type `!` to point to";
-            return Err(Diagnostic::new(span, message));
+            return fail(span, message);
         }
         let pointer = self.types.pointer(to);
-        pointer.map_err(|why| Diagnostic::new(span, why))
+        pointer.at(span)
     }
 
     pub(super) fn result_ty(&mut self, expr: Option<&'p TypeExpr>) -> Check<Ty> {
@@ -82,7 +81,7 @@ impl<'p> Checker<'p> {
         if matches!(ty, Ty::VOID | Ty::NEVER) {
             return Ok(ty);
         }
-        if matches!(self.types.kind(ty), TyKind::Array { .. }) {
+        if matches!(self.types.kind(ty), TyKind::Array(..)) {
             return Err(
                 Diagnostic::new(expr.span, "a function cannot return an array")
                     .note("return a struct that holds it, or a pointer"),
@@ -112,22 +111,8 @@ impl<'p> Checker<'p> {
                 params,
                 variadic,
                 result,
-            } => {
-                let params = params.iter().map(|param| self.param_or_opaque(param));
-                let params = params.collect::<Check<Vec<_>>>()?;
-                let result = match result {
-                    Some(result) => self.ty(result)?,
-                    None => Ty::VOID,
-                };
-                let variadic = *variadic;
-                let function = FnTy {
-                    params,
-                    variadic,
-                    result,
-                };
-                self.types.function(function).map_err(spelled)
-            }
-            TypeKind::Array { element, len } => {
+            } => self.fn_ty(params, *variadic, result.as_deref(), span),
+            TypeKind::Array(element, len) => {
                 let element = self.object_ty(element)?;
                 let len = match len {
                     Some(len) => Some(self.count(len, "an array's length")?),
@@ -142,11 +127,9 @@ impl<'p> Checker<'p> {
                 let part = self.part(part, "complex number")?;
                 self.types.complex(part).map_err(spelled)
             }
-            TypeKind::Vector {
-                element,
-                lanes,
-                flavour,
-            } => self.vector_ty(element, lanes, flavour.as_ref(), span),
+            TypeKind::Vector(element, lanes, flavour) => {
+                self.vector_ty(element, lanes, flavour.as_ref(), span)
+            }
             TypeKind::BitInt { signed, bits } => {
                 let width = self.count(bits, "an integer's number of bits")?;
                 let bits = u16::try_from(width)
@@ -161,6 +144,24 @@ impl<'p> Checker<'p> {
                 Ok(self.types.record(id))
             }
         }
+    }
+
+    fn fn_ty(
+        &mut self,
+        params: &'p [TypeExpr],
+        variadic: bool,
+        result: Option<&'p TypeExpr>,
+        span: Span,
+    ) -> Check<Ty> {
+        let params = params.iter().map(|param| self.param_or_opaque(param));
+        let params = params.collect::<Check<Vec<_>>>()?;
+        let result = result.map_or(Ok(Ty::VOID), |result| self.ty(result))?;
+        let function = FnTy {
+            params,
+            variadic,
+            result,
+        };
+        self.types.function(function).at(span)
     }
 
     fn vector_ty(
@@ -186,7 +187,7 @@ impl<'p> Checker<'p> {
     fn param_or_opaque(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array { element, .. } => self.pointer_to(element, expr.span),
+            TyKind::Array(element, _) => self.pointer_to(element, expr.span),
             TyKind::Record(_) => Ok(ty),
             _ => self.object(ty, expr.span),
         }
@@ -210,11 +211,9 @@ impl<'p> Checker<'p> {
                 self.number_variants(id)?;
                 Ok(self.types.enumeration(id))
             }
-            Some(Meaning::Lazy(at))
-                if matches!(self.lazy.get(at).map(|l| &l.item), Some(LazyItem::Alias(_))) =>
-            {
+            Some(Meaning::Lazy(at)) if matches!(self.lazy[at].item, LazyItem::Alias(_)) => {
                 self.resolve_lazy(at)?;
-                Ok(self.lazy.get(at).map_or(Ty::ERROR, |lazy| lazy.ty))
+                Ok(self.lazy[at].ty)
             }
             Some(_) => Err(unknown(format!("`{name}` is not a type"))),
             None => Err(unknown(format!("there is no type `{name}`"))),
@@ -228,7 +227,7 @@ impl<'p> Checker<'p> {
             TyKind::Scalar(scalar) => Ok(*scalar),
             _ => {
                 let message = format!("a {whole} cannot be made of `{}`", self.types.name(ty));
-                Err(Diagnostic::new(expr.span, message))
+                fail(expr.span, message)
             }
         }
     }
@@ -241,5 +240,5 @@ fn bool_flavour(lane: Scalar, name: &Ident) -> Check<BoolVector> {
         "zig" => return Ok(BoolVector::Zig),
         other => format!("vectors of bools are `clang`'s or `zig`'s, not `{other}`'s"),
     };
-    Err(Diagnostic::new(name.span, message))
+    fail(name.span, message)
 }

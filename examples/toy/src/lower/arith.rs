@@ -2,6 +2,7 @@
 //! worked on lane by lane: their types are many, their arithmetic is not what this language is about.
 
 use super::function::{FnLowerer, Val};
+use super::memory::Address;
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::typed::{Expr, ExprKind};
@@ -16,27 +17,27 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn unary(&mut self, kind: &ExprKind, value: Val, operand: &Expr) -> Lower<Val> {
         let ty = operand.ty;
         let negative = matches!(kind, ExprKind::Neg(_));
-        let Some((lane, lanes)) = self.lanes(ty)? else {
+        let Some((lane, lanes)) = self.lanes(ty) else {
             let value = self.ssa(value, operand.span)?;
             return Ok(Val::Ssa(self.unary_ssa(negative, value, ty)));
         };
-        let from = self.in_memory(value, ty)?;
+        let from = Address::from(self.in_memory(value, ty)?);
         let to = self.temporary(ty)?;
         let size = self.types.size(lane);
         for at in (0..lanes).map(|at| at * size) {
-            let loaded = self.load(from, at, lane)?;
+            let loaded = self.load(from.plus(at), lane)?;
             let value = self.ssa(loaded, operand.span)?;
             let value = self.unary_ssa(negative, value, lane);
-            self.store_ssa(value, to, at);
+            self.store_ssa(value, Address::from(to).plus(at));
         }
         Ok(Val::Memory(to))
     }
 
     fn unary_ssa(&mut self, negative: bool, value: Value, ty: Ty) -> Value {
         let result = match (self.types.as_float(ty), negative) {
-            (Some(_), _) => self.builder.ins().fneg(value),
-            (None, true) => self.builder.ins().ineg(value),
-            (None, false) => self.builder.ins().bnot(value),
+            (Some(_), _) => self.ins().fneg(value),
+            (None, true) => self.ins().ineg(value),
+            (None, false) => self.ins().bnot(value),
         };
         self.normalize(result, ty)
     }
@@ -49,7 +50,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         right: &Expr,
     ) -> Lower<Val> {
         let ty = left.ty;
-        let Some((lane, lanes)) = self.lanes(ty)? else {
+        let Some((lane, lanes)) = self.lanes(ty) else {
             let a = self.ssa(left_value, left.span)?;
             let b = self.expr_ssa(right)?;
             let b = if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
@@ -59,66 +60,58 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             };
             return Ok(Val::Ssa(self.arithmetic_ssa(op, a, b, ty)));
         };
-        let a = self.in_memory(left_value, ty)?;
+        let a = Address::from(self.in_memory(left_value, ty)?);
         let right_value = self.expr(right)?;
-        let b = self.in_memory(right_value, ty)?;
+        let b = Address::from(self.in_memory(right_value, ty)?);
         let to = self.temporary(ty)?;
         let size = self.types.size(lane);
         for at in (0..lanes).map(|at| at * size) {
-            let (a, b) = (self.load(a, at, lane)?, self.load(b, at, lane)?);
+            let (a, b) = (self.load(a.plus(at), lane)?, self.load(b.plus(at), lane)?);
             let (a, b) = (self.ssa(a, left.span)?, self.ssa(b, right.span)?);
             let value = self.arithmetic_ssa(op, a, b, lane);
-            self.store_ssa(value, to, at);
+            self.store_ssa(value, Address::from(to).plus(at));
         }
         Ok(Val::Memory(to))
     }
 
     /// The type and number of a vector's lanes.
-    fn lanes(&self, ty: Ty) -> Lower<Option<(Ty, u64)>> {
-        let TyKind::Vector { lane, lanes, .. } = *self.types.kind(ty) else {
-            return Ok(None);
+    fn lanes(&self, ty: Ty) -> Option<(Ty, u64)> {
+        let TyKind::Vector(lane, lanes, _) = *self.types.kind(ty) else {
+            return None;
         };
-        let lane = self
-            .types
-            .known_scalar(lane)
-            .ok_or_else(|| LowerError::new("lanes of an unknown type"))?;
-        Ok(Some((lane, u64::from(lanes))))
+        Some((self.types.scalar_ty(lane), u64::from(lanes)))
     }
 
     /// A shift's right side may be of any width; what counts is far below 64.
     fn shift_count(&mut self, count: Value) -> Value {
         match self.builder.func.dfg.value_type(count) {
-            types::I128 => self.builder.ins().ireduce(types::I64, count),
+            types::I128 => self.ins().ireduce(types::I64, count),
             _ => count,
         }
     }
 
     fn arithmetic_ssa(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
-        let ins = self.builder.ins();
-        let result = if self.types.as_float(ty).is_some() {
-            match op {
-                BinaryOp::Add => ins.fadd(a, b),
-                BinaryOp::Sub => ins.fsub(a, b),
-                BinaryOp::Mul => ins.fmul(a, b),
-                _ => ins.fdiv(a, b),
-            }
-        } else {
-            let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
-            match op {
-                BinaryOp::Add => ins.iadd(a, b),
-                BinaryOp::Sub => ins.isub(a, b),
-                BinaryOp::Mul => ins.imul(a, b),
-                BinaryOp::Div if signed => ins.sdiv(a, b),
-                BinaryOp::Div => ins.udiv(a, b),
-                BinaryOp::Rem if signed => ins.srem(a, b),
-                BinaryOp::Rem => ins.urem(a, b),
-                BinaryOp::Shl => ins.ishl(a, b),
-                BinaryOp::Shr if signed => ins.sshr(a, b),
-                BinaryOp::Shr => ins.ushr(a, b),
-                BinaryOp::BitAnd => ins.band(a, b),
-                BinaryOp::BitOr => ins.bor(a, b),
-                _ => ins.bxor(a, b),
-            }
+        let float = self.types.as_float(ty).is_some();
+        let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
+        let ins = self.ins();
+        let result = match op {
+            BinaryOp::Add if float => ins.fadd(a, b),
+            BinaryOp::Sub if float => ins.fsub(a, b),
+            BinaryOp::Mul if float => ins.fmul(a, b),
+            BinaryOp::Div if float => ins.fdiv(a, b),
+            BinaryOp::Add => ins.iadd(a, b),
+            BinaryOp::Sub => ins.isub(a, b),
+            BinaryOp::Mul => ins.imul(a, b),
+            BinaryOp::Div if signed => ins.sdiv(a, b),
+            BinaryOp::Div => ins.udiv(a, b),
+            BinaryOp::Rem if signed => ins.srem(a, b),
+            BinaryOp::Rem => ins.urem(a, b),
+            BinaryOp::Shl => ins.ishl(a, b),
+            BinaryOp::Shr if signed => ins.sshr(a, b),
+            BinaryOp::Shr => ins.ushr(a, b),
+            BinaryOp::BitAnd => ins.band(a, b),
+            BinaryOp::BitOr => ins.bor(a, b),
+            _ => ins.bxor(a, b),
         };
         if op == BinaryOp::Div {
             self.check_quotient(result, ty);
@@ -134,10 +127,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         };
         if bits < 64 && u32::from(bits) < self.builder.func.dfg.value_type(quotient).bits() {
             let least = 1_i64 << (bits - 1);
-            let overflow = self.builder.ins().icmp_imm_s(IntCC::Equal, quotient, least);
-            self.builder
-                .ins()
-                .trapnz(overflow, TrapCode::INTEGER_OVERFLOW);
+            let overflow = self.ins().icmp_imm_s(IntCC::Equal, quotient, least);
+            self.ins().trapnz(overflow, TrapCode::INTEGER_OVERFLOW);
         }
     }
 
@@ -167,26 +158,22 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 BinaryOp::Gt => FloatCC::GreaterThan,
                 _ => FloatCC::GreaterThanOrEqual,
             };
-            return Ok(self.builder.ins().fcmp(cc, a, b));
+            return Ok(self.ins().fcmp(cc, a, b));
         }
-        let signed = self
-            .types
-            .as_scalar(ty)
-            .and_then(IntTy::of)
-            .is_some_and(|int| int.signed);
-        let cc = match (op, signed) {
-            (BinaryOp::Eq, _) => IntCC::Equal,
-            (BinaryOp::Ne, _) => IntCC::NotEqual,
-            (BinaryOp::Lt, true) => IntCC::SignedLessThan,
-            (BinaryOp::Lt, false) => IntCC::UnsignedLessThan,
-            (BinaryOp::Le, true) => IntCC::SignedLessThanOrEqual,
-            (BinaryOp::Le, false) => IntCC::UnsignedLessThanOrEqual,
-            (BinaryOp::Gt, true) => IntCC::SignedGreaterThan,
-            (BinaryOp::Gt, false) => IntCC::UnsignedGreaterThan,
-            (_, true) => IntCC::SignedGreaterThanOrEqual,
-            (_, false) => IntCC::UnsignedGreaterThanOrEqual,
+        let cc = match op {
+            BinaryOp::Eq => IntCC::Equal,
+            BinaryOp::Ne => IntCC::NotEqual,
+            BinaryOp::Lt => IntCC::SignedLessThan,
+            BinaryOp::Le => IntCC::SignedLessThanOrEqual,
+            BinaryOp::Gt => IntCC::SignedGreaterThan,
+            _ => IntCC::SignedGreaterThanOrEqual,
         };
-        Ok(self.builder.ins().icmp(cc, a, b))
+        let cc = if self.is_signed(ty) {
+            cc
+        } else {
+            cc.unsigned()
+        };
+        Ok(self.ins().icmp(cc, a, b))
     }
 
     /// Between SSA values: integers and pointers are cut or extended, floats rounded; a float that is too
@@ -195,22 +182,18 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let unknown = || LowerError::new("a conversion of what is no number");
         let source = ssa_type(self.types, from).ok_or_else(unknown)?;
         let target = ssa_type(self.types, to).ok_or_else(unknown)?;
-        let signed = self
-            .types
-            .as_scalar(from)
-            .and_then(IntTy::of)
-            .is_some_and(|int| int.signed);
+        let signed = self.is_signed(from);
         Ok(match (source.is_float(), target.is_float()) {
             (true, true) if source == target => value,
-            (true, true) if source == types::F32 => self.builder.ins().fpromote(target, value),
-            (true, true) => self.builder.ins().fdemote(target, value),
+            (true, true) if source == types::F32 => self.ins().fpromote(target, value),
+            (true, true) => self.ins().fdemote(target, value),
             (true, false) => {
                 let wide = match self.types.as_scalar(to).and_then(IntTy::of) {
                     Some(IntTy {
                         signed: false,
                         bits: 33..,
-                    }) => self.builder.ins().fcvt_to_uint_sat(types::I64, value),
-                    _ => self.builder.ins().fcvt_to_sint_sat(types::I64, value),
+                    }) => self.ins().fcvt_to_uint_sat(types::I64, value),
+                    _ => self.ins().fcvt_to_sint_sat(types::I64, value),
                 };
                 let cut = self.fit(wide, types::I64, target, true);
                 self.normalize(cut, to)
@@ -218,9 +201,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             (false, true) => {
                 let wide = self.fit(value, source, types::I64, signed);
                 if signed || source != types::I64 {
-                    self.builder.ins().fcvt_from_sint(target, wide)
+                    self.ins().fcvt_from_sint(target, wide)
                 } else {
-                    self.builder.ins().fcvt_from_uint(target, wide)
+                    self.ins().fcvt_from_uint(target, wide)
                 }
             }
             (false, false) => {
@@ -228,6 +211,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.normalize(fitted, to)
             }
         })
+    }
+
+    /// Whether a number or enum of this type is a signed integer.
+    fn is_signed(&self, ty: Ty) -> bool {
+        let int = self.types.as_scalar(ty).and_then(IntTy::of);
+        int.is_some_and(|int| int.signed)
     }
 
     /// An index as 64 bits.

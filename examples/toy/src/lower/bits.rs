@@ -1,6 +1,7 @@
 //! Bit-fields, and lanes of vectors of bools: values that begin or end inside a byte.
 
 use super::function::FnLowerer;
+use super::memory::Address;
 use super::{Lower, LowerError, ssa_type};
 use crate::types::Ty;
 use cabi::{BitField, Field};
@@ -9,52 +10,44 @@ use cranelift_module::Module;
 
 #[derive(Clone, Copy)]
 pub(super) enum BitsPlace {
-    Field {
-        address: Value,
-        /// Bytes from `address` to the first byte that is accessed.
-        offset: u64,
-        /// Bytes that are accessed: a container of the declared type, or fewer where that would leave the record.
-        bytes: u64,
-        /// Bits from there to the field.
-        shift: u32,
-        width: u16,
-    },
-    /// One bit, chosen when the program runs, in the byte at `address`.
-    Lane { address: Value, bit: Value },
+    Field(FieldBits),
+    /// One bit, chosen when the program runs, in the byte at the address.
+    Lane(Value, Value),
 }
 
-impl BitsPlace {
-    /// A bit-field of the record of `size` bytes at `address + offset`.
-    pub(super) fn field(
-        address: Value,
-        offset: u64,
-        size: u64,
-        field: &Field,
-        bits: BitField,
-    ) -> BitsPlace {
+/// A bit-field.
+#[derive(Clone, Copy)]
+pub(super) struct FieldBits {
+    /// The first byte that is accessed.
+    address: Address,
+    /// Bytes that are accessed: a container of the declared type, or fewer where that would leave the record.
+    bytes: u64,
+    /// Bits from there to the field.
+    shift: u32,
+    width: u16,
+}
+
+impl FieldBits {
+    /// A bit-field of the record of `size` bytes at `record`.
+    pub(super) fn new(record: Address, size: u64, field: &Field, bits: BitField) -> FieldBits {
         let width = bits.width;
         let container = field.ty().size();
         let end = u64::from(bits.shift) + u64::from(width);
-        if bits.container.saturating_add(container) <= size
-            && end <= container * 8
-            && container.is_power_of_two()
-        {
-            return BitsPlace::Field {
-                address,
-                offset: offset + bits.container,
-                bytes: container,
-                shift: bits.shift,
-                width,
-            };
-        }
-        // Packed: the container sticks out of the record, or the field out of the container.
-        let first = field.offset_bits() / 8;
-        let shift = field.offset_bits() % 8;
-        let bytes = (shift + u64::from(width)).div_ceil(8);
-        let shift = u32::try_from(shift).unwrap_or(0);
-        BitsPlace::Field {
-            address,
-            offset: offset + first,
+        let is_inside = bits.container.saturating_add(container) <= size && end <= container * 8;
+        let (first, bytes, shift) = if is_inside && container.is_power_of_two() {
+            (bits.container, container, bits.shift)
+        } else {
+            // Packed: the container sticks out of the record, or the field out of the container.
+            let shift = field.offset_bits() % 8;
+            let bytes = (shift + u64::from(width)).div_ceil(8);
+            (
+                field.offset_bits() / 8,
+                bytes,
+                u32::try_from(shift).unwrap_or(0),
+            )
+        };
+        FieldBits {
+            address: record.plus(first),
             bytes,
             shift,
             width,
@@ -66,20 +59,20 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn read_bits(&mut self, place: BitsPlace, ty: Ty) -> Lower<Value> {
         let ssa = ssa_type(self.types, ty).ok_or_else(no_integer)?;
         match place {
-            BitsPlace::Lane { address, bit } => {
-                let byte = self.load_ssa(types::I8, address, 0)?;
-                let shifted = self.builder.ins().ushr(byte, bit);
-                Ok(self.builder.ins().band_imm_s(shifted, 1))
+            BitsPlace::Lane(address, bit) => {
+                let byte = self.load_ssa(types::I8, address.into())?;
+                let shifted = self.ins().ushr(byte, bit);
+                Ok(self.ins().band_imm_s(shifted, 1))
             }
-            BitsPlace::Field {
-                address,
-                offset,
-                bytes,
-                shift,
-                width,
-            } => {
+            BitsPlace::Field(field) => {
+                let FieldBits {
+                    address,
+                    bytes,
+                    shift,
+                    width,
+                } = field;
                 let word = word_type(bytes)?;
-                let all = self.gather(address, offset, bytes, word)?;
+                let all = self.gather(address, bytes, word)?;
                 let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
                 let left = i64::from(word.bits()) - i64::from(shift) - i64::from(width);
                 let right = i64::from(word.bits()) - i64::from(width);
@@ -97,24 +90,24 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn write_bits(&mut self, place: BitsPlace, value: Value, ty: Ty) -> Lower<()> {
         let ssa = ssa_type(self.types, ty).ok_or_else(no_integer)?;
         match place {
-            BitsPlace::Lane { address, bit } => {
-                let byte = self.load_ssa(types::I8, address, 0)?;
-                let one = self.builder.ins().iconst(types::I8, 1);
-                let mask = self.builder.ins().ishl(one, bit);
-                let set = self.builder.ins().ishl(value, bit);
-                let kept = self.builder.ins().band_not(byte, mask);
-                let byte = self.builder.ins().bor(kept, set);
-                self.store_ssa(byte, address, 0);
+            BitsPlace::Lane(address, bit) => {
+                let byte = self.load_ssa(types::I8, address.into())?;
+                let one = self.ins().iconst(types::I8, 1);
+                let mask = self.ins().ishl(one, bit);
+                let set = self.ins().ishl(value, bit);
+                let kept = self.ins().band_not(byte, mask);
+                let byte = self.ins().bor(kept, set);
+                self.store_ssa(byte, address.into());
             }
-            BitsPlace::Field {
-                address,
-                offset,
-                bytes,
-                shift,
-                width,
-            } => {
+            BitsPlace::Field(field) => {
+                let FieldBits {
+                    address,
+                    bytes,
+                    shift,
+                    width,
+                } = field;
                 let word = word_type(bytes)?;
-                let old = self.gather(address, offset, bytes, word)?;
+                let old = self.gather(address, bytes, word)?;
                 let value = self.fit(value, ssa, word, false);
                 // Cut to the width and moved to its place, by two shifts that need no mask constant of 128 bits.
                 let unused = i64::from(word.bits()) - i64::from(width);
@@ -123,45 +116,38 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let ones = self.ones(word);
                 let top = self.shift_left(ones, unused);
                 let mask = self.shift_right(top, unused - i64::from(shift));
-                let kept = self.builder.ins().band_not(old, mask);
-                let all = self.builder.ins().bor(kept, new);
-                self.scatter(all, address, offset, bytes, word)?;
+                let kept = self.ins().band_not(old, mask);
+                let all = self.ins().bor(kept, new);
+                self.scatter(all, address, bytes, word)?;
             }
         }
         Ok(())
     }
 
     /// `bytes` bytes as the low end of a `word`.
-    fn gather(&mut self, address: Value, offset: u64, bytes: u64, word: ir::Type) -> Lower<Value> {
+    fn gather(&mut self, address: Address, bytes: u64, word: ir::Type) -> Lower<Value> {
         if u64::from(word.bytes()) == bytes {
-            return self.load_ssa(word, address, offset);
+            return self.load_ssa(word, address);
         }
         let mut all = None;
         for at in 0..bytes {
-            let byte = self.load_ssa(types::I8, address, offset + at)?;
+            let byte = self.load_ssa(types::I8, address.plus(at))?;
             let wide = self.fit(byte, types::I8, word, false);
             let moved = self.shift_left(wide, i64::try_from(at * 8).map_err(LowerError::new)?);
-            all = Some(all.map_or(moved, |all| self.builder.ins().bor(all, moved)));
+            all = Some(all.map_or(moved, |all| self.ins().bor(all, moved)));
         }
         all.ok_or_else(no_integer)
     }
 
-    fn scatter(
-        &mut self,
-        all: Value,
-        address: Value,
-        offset: u64,
-        bytes: u64,
-        word: ir::Type,
-    ) -> Lower<()> {
+    fn scatter(&mut self, all: Value, address: Address, bytes: u64, word: ir::Type) -> Lower<()> {
         if u64::from(word.bytes()) == bytes {
-            self.store_ssa(all, address, offset);
+            self.store_ssa(all, address);
             return Ok(());
         }
         for at in 0..bytes {
             let moved = self.shift_right(all, i64::try_from(at * 8).map_err(LowerError::new)?);
             let byte = self.fit(moved, word, types::I8, false);
-            self.store_ssa(byte, address, offset + at);
+            self.store_ssa(byte, address.plus(at));
         }
         Ok(())
     }
@@ -172,10 +158,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         } else {
             word
         };
-        let zero = self.builder.ins().iconst(half, 0);
-        let ones = self.builder.ins().bnot(zero);
+        let zero = self.ins().iconst(half, 0);
+        let ones = self.ins().bnot(zero);
         if word == types::I128 {
-            self.builder.ins().iconcat(ones, ones)
+            self.ins().iconcat(ones, ones)
         } else {
             ones
         }
@@ -185,7 +171,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if bits == 0 {
             value
         } else {
-            self.builder.ins().ishl_imm_u(value, bits)
+            self.ins().ishl_imm_u(value, bits)
         }
     }
 
@@ -193,7 +179,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if bits == 0 {
             value
         } else {
-            self.builder.ins().ushr_imm_u(value, bits)
+            self.ins().ushr_imm_u(value, bits)
         }
     }
 
@@ -201,7 +187,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if bits == 0 {
             value
         } else {
-            self.builder.ins().sshr_imm_u(value, bits)
+            self.ins().sshr_imm_u(value, bits)
         }
     }
 
@@ -216,11 +202,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if from == to {
             value
         } else if from.bits() > to.bits() {
-            self.builder.ins().ireduce(to, value)
+            self.ins().ireduce(to, value)
         } else if signed {
-            self.builder.ins().sextend(to, value)
+            self.ins().sextend(to, value)
         } else {
-            self.builder.ins().uextend(to, value)
+            self.ins().uextend(to, value)
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Expressions.
 
 use super::function::{FnLowerer, Val};
+use super::memory::Address;
 use super::place::Target;
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::diag::Span;
-use crate::typed::{Expr, ExprKind, FnId, Place};
+use crate::typed::{Expr, ExprKind, FnId, Place, PlaceKind};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
@@ -48,19 +49,40 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 .old
                 .ok_or_else(|| LowerError::at(span, "nothing is updated here")),
             ExprKind::AddressOf(place) => {
-                let (address, offset) = self.memory_place(place)?;
-                Ok(Val::Ssa(self.address(address, offset)))
+                let address = self.memory_place(place)?;
+                Ok(Val::Ssa(self.address(address)))
             }
+            ExprKind::Call(callee, args) => {
+                let first = expr.first_operand().map(|_| first);
+                self.call(callee, (args, first), expr.ty, None, span)
+            }
+            ExprKind::Bits(_)
+            | ExprKind::Complex(..)
+            | ExprKind::Record(_)
+            | ExprKind::Elements(_)
+            | ExprKind::Repeat(..) => {
+                let address = self.temporary(expr.ty)?;
+                self.expr_into(expr, address.into())?;
+                Ok(Val::Memory(address))
+            }
+            _ => self.operator(expr, first),
+        }
+    }
+
+    /// An operator whose first operand has the value `first`.
+    fn operator(&mut self, expr: &Expr, first: Val) -> Lower<Val> {
+        let span = expr.span;
+        match &expr.kind {
             ExprKind::Not(_) => {
                 let value = self.ssa(first, span)?;
-                Ok(Val::Ssa(self.builder.ins().bxor_imm_u(value, 1)))
+                Ok(Val::Ssa(self.ins().bxor_imm_u(value, 1)))
             }
             ExprKind::Neg(value) | ExprKind::BitNot(value) => self.unary(&expr.kind, first, value),
             ExprKind::NonZero(_) => {
                 let value = self.ssa(first, span)?;
-                let is_not_zero = self.builder.ins().icmp_imm_s(IntCC::NotEqual, value, 0);
+                let is_not_zero = self.ins().icmp_imm_s(IntCC::NotEqual, value, 0);
                 let code = TrapCode::INTEGER_DIVISION_BY_ZERO;
-                self.builder.ins().trapz(is_not_zero, code);
+                self.ins().trapz(is_not_zero, code);
                 Ok(first)
             }
             ExprKind::Arith(op, left, right) => self.arithmetic(*op, (left, first), right),
@@ -81,7 +103,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let pointer = self.ssa(first, span)?;
                 self.offset(pointer, index, *scale, *negative).map(Val::Ssa)
             }
-            ExprKind::Distance { right, scale, .. } => {
+            ExprKind::Distance(_, right, scale) => {
                 let left = self.ssa(first, span)?;
                 self.distance(left, right, *scale)
             }
@@ -89,48 +111,36 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let operand = self.ssa(first, span)?;
                 self.convert(operand, value.ty, expr.ty).map(Val::Ssa)
             }
-            ExprKind::Call { callee, args } => {
-                let first = expr.first_operand().map(|_| first);
-                self.call(callee, (args, first), expr.ty, None, span)
-            }
-            ExprKind::Bits(_)
-            | ExprKind::Complex(..)
-            | ExprKind::Record(_)
-            | ExprKind::Elements(_)
-            | ExprKind::Repeat(..) => {
-                let address = self.temporary(expr.ty)?;
-                self.expr_into(expr, address, 0)?;
-                Ok(Val::Memory(address))
-            }
+            _ => Err(LowerError::at(span, "this is no operator")),
         }
     }
 
     /// Reads a byte of what a pointer points to, where only the address of it is taken here: a null pointer ends the program in this line,
     /// not in the function that copies the value.
     fn touch(&mut self, place: &Place, target: Target) -> Lower<()> {
-        if let Target::Memory { address, offset } = target
+        if let Target::Memory(address) = target
             && !self.is_ssa(place.ty)
             && self.types.size(place.ty) > 0
-            && place.is_pointed_to()
+            && matches!(place.root().kind, PlaceKind::Deref(_))
         {
-            self.load_ssa(types::I8, address, offset)?;
+            self.load_ssa(types::I8, address)?;
         }
         Ok(())
     }
 
     fn function_address(&mut self, id: FnId, span: Span) -> Lower<Val> {
         let func = self.declared.function(self.checked, self.module, id);
-        let func = func.map_err(|error| at(error, span))?;
+        let func = func.map_err(|error| error.or_at(span))?;
         let func = self.module.declare_func_in_func(func, self.builder.func);
-        Ok(Val::Ssa(self.builder.ins().func_addr(types::I64, func)))
+        Ok(Val::Ssa(self.ins().func_addr(types::I64, func)))
     }
 
     fn distance(&mut self, left: Value, right: &Expr, scale: u64) -> Lower<Val> {
         let right = self.expr_ssa(right)?;
-        let bytes = self.builder.ins().isub(left, right);
+        let bytes = self.ins().isub(left, right);
         let scale = i64::try_from(scale).map_err(LowerError::new)?;
-        let scale = self.builder.ins().iconst(types::I64, scale);
-        Ok(Val::Ssa(self.builder.ins().sdiv(bytes, scale)))
+        let scale = self.ins().iconst(types::I64, scale);
+        Ok(Val::Ssa(self.ins().sdiv(bytes, scale)))
     }
 
     pub(super) fn expr_ssa(&mut self, expr: &Expr) -> Lower<Value> {
@@ -138,26 +148,24 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.ssa(value, expr.span)
     }
 
-    /// Builds the value at `address + offset`, which nothing in the expression can read.
-    pub(super) fn expr_into(&mut self, expr: &Expr, address: Value, offset: u64) -> Lower<()> {
+    /// Builds the value at `address`, which nothing in the expression can read.
+    pub(super) fn expr_into(&mut self, expr: &Expr, address: Address) -> Lower<()> {
         match &expr.kind {
             ExprKind::Bits(bits) if !self.is_ssa(expr.ty) => {
-                self.bits_into(*bits, expr.ty, address, offset)
+                self.bits_into(*bits, expr.ty, address)
             }
             ExprKind::Complex(re, im) => {
-                self.expr_into(re, address, offset)?;
-                self.expr_into(im, address, offset + self.types.size(re.ty))
+                self.expr_into(re, address)?;
+                self.expr_into(im, address.plus(self.types.size(re.ty)))
             }
             ExprKind::Record(members) => {
                 if !self.covers(members, expr.ty) {
-                    self.zero(address, offset, self.types.size(expr.ty))?;
+                    self.zero(address, self.types.size(expr.ty))?;
                 }
                 for (path, value) in members {
                     let ty = value.ty;
-                    match self.member(expr.ty, path, address, offset)? {
-                        Target::Memory { address, offset } => {
-                            self.expr_into(value, address, offset)?
-                        }
+                    match self.member(expr.ty, path, address)? {
+                        Target::Memory(address) => self.expr_into(value, address)?,
                         target => {
                             let value = self.expr(value)?;
                             self.write(target, value, ty)?;
@@ -166,18 +174,16 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 }
                 Ok(())
             }
-            ExprKind::Call { callee, args } if !self.is_ssa(expr.ty) => {
-                let address = self.address(address, offset);
+            ExprKind::Call(callee, args) if !self.is_ssa(expr.ty) => {
+                let address = self.address(address);
                 self.call(callee, (args, None), expr.ty, Some(address), expr.span)
                     .map(|_| ())
             }
-            ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address, offset),
-            ExprKind::Repeat(element, count) => {
-                self.repeat_into(element, *count, expr.ty, address, offset)
-            }
+            ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address),
+            ExprKind::Repeat(element, count) => self.repeat_into(element, *count, expr.ty, address),
             _ => {
                 let value = self.expr(expr)?;
-                self.store(value, address, offset, expr.ty)
+                self.store(value, address, expr.ty)
             }
         }
     }
@@ -197,9 +203,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     /// The bytes of a float that is not an SSA value.
-    fn bits_into(&mut self, bits: u128, ty: Ty, address: Value, offset: u64) -> Lower<()> {
+    fn bits_into(&mut self, bits: u128, ty: Ty, address: Address) -> Lower<()> {
         let size = self.types.size(ty);
-        self.zero(address, offset, if size > 16 { size } else { 0 })?;
+        self.zero(address, if size > 16 { size } else { 0 })?;
         for (at, bytes) in bits.to_le_bytes().chunks(8).enumerate() {
             let at = u64::try_from(at).map_err(LowerError::new)? * 8;
             let mut word = [0; 8];
@@ -207,113 +213,88 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             match size.saturating_sub(at) {
                 0 => {}
                 2 => {
-                    let value = self
-                        .builder
-                        .ins()
-                        .iconst(types::I16, i64::from_le_bytes(word));
-                    self.store_ssa(value, address, offset + at);
+                    let value = self.ins().iconst(types::I16, i64::from_le_bytes(word));
+                    self.store_ssa(value, address.plus(at));
                 }
                 _ => {
-                    let value = self
-                        .builder
-                        .ins()
-                        .iconst(types::I64, i64::from_le_bytes(word));
-                    self.store_ssa(value, address, offset + at);
+                    let value = self.ins().iconst(types::I64, i64::from_le_bytes(word));
+                    self.store_ssa(value, address.plus(at));
                 }
             }
         }
         Ok(())
     }
 
-    fn elements_into(
-        &mut self,
-        elements: &[Expr],
-        ty: Ty,
-        address: Value,
-        offset: u64,
-    ) -> Lower<()> {
+    fn elements_into(&mut self, elements: &[Expr], ty: Ty, address: Address) -> Lower<()> {
         if let Some(bools) = self.bool_lanes(ty) {
-            self.zero(address, offset, self.types.size(ty))?;
+            self.zero(address, self.types.size(ty))?;
             for (at, element) in (0..bools).zip(elements) {
                 let value = self.expr_ssa(element)?;
-                self.set_bool_lane(at, value, address, offset)?;
+                self.set_bool_lane(at, value, address)?;
             }
             return Ok(());
         }
-        let mut at = offset;
+        let mut at = address;
         for element in elements {
-            self.expr_into(element, address, at)?;
-            at += self.types.size(element.ty);
+            self.expr_into(element, at)?;
+            at = at.plus(self.types.size(element.ty));
         }
         Ok(())
     }
 
-    fn repeat_into(
-        &mut self,
-        element: &Expr,
-        count: u64,
-        ty: Ty,
-        address: Value,
-        offset: u64,
-    ) -> Lower<()> {
+    fn repeat_into(&mut self, element: &Expr, count: u64, ty: Ty, address: Address) -> Lower<()> {
         let all_zero = matches!(element.kind, ExprKind::Bits(0));
         let value = self.expr(element)?;
         if all_zero || count == 0 {
-            return self.zero(address, offset, self.types.size(ty));
+            return self.zero(address, self.types.size(ty));
         }
         if let Some(bools) = self.bool_lanes(ty) {
-            self.zero(address, offset, self.types.size(ty))?;
+            self.zero(address, self.types.size(ty))?;
             let value = self.ssa(value, element.span)?;
             for at in 0..bools {
-                self.set_bool_lane(at, value, address, offset)?;
+                self.set_bool_lane(at, value, address)?;
             }
             return Ok(());
         }
         let size = self.types.size(element.ty);
         if count <= MAX_UNROLLED {
             for at in 0..count {
-                self.store(value, address, offset + at * size, element.ty)?;
+                self.store(value, address.plus(at * size), element.ty)?;
             }
             return Ok(());
         }
-        let start = self.address(address, offset);
-        let end = self.address(start, count.saturating_mul(size));
+        let start = self.address(address);
+        let end = self.address(Address::from(start).plus(count.saturating_mul(size)));
         let body = self.builder.create_block();
         let after = self.builder.create_block();
         let cursor = self.builder.append_block_param(body, types::I64);
-        self.builder.ins().jump(body, &[BlockArg::Value(start)]);
+        self.ins().jump(body, &[BlockArg::Value(start)]);
         self.builder.switch_to_block(body);
-        self.store(value, cursor, 0, element.ty)?;
-        let next = self.address(cursor, size);
-        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
-        self.builder
-            .ins()
+        self.store(value, cursor.into(), element.ty)?;
+        let next = self.address(Address::from(cursor).plus(size));
+        let more = self.ins().icmp(IntCC::UnsignedLessThan, next, end);
+        self.ins()
             .brif(more, body, &[BlockArg::Value(next)], after, &[]);
         self.builder.seal_block(body);
-        self.builder.switch_to_block(after);
-        self.builder.seal_block(after);
+        self.begin(after);
         Ok(())
     }
 
     /// The number of lanes, if this is a vector of bools.
     fn bool_lanes(&self, ty: Ty) -> Option<u64> {
         match self.types.kind(ty) {
-            TyKind::Vector {
-                lane: cabi::Scalar::Bool,
-                lanes,
-                ..
-            } => Some(u64::from(*lanes)),
+            TyKind::Vector(cabi::Scalar::Bool, lanes, _) => Some(u64::from(*lanes)),
             _ => None,
         }
     }
 
-    fn set_bool_lane(&mut self, lane: u64, value: Value, address: Value, offset: u64) -> Lower<()> {
-        let at = offset + lane / 8;
+    fn set_bool_lane(&mut self, lane: u64, value: Value, address: Address) -> Lower<()> {
+        let at = address.plus(lane / 8);
         let bit = i64::try_from(lane % 8).map_err(LowerError::new)?;
-        let byte = self.load_ssa(types::I8, address, at)?;
+        let byte = self.load_ssa(types::I8, at)?;
         let moved = self.shift_left(value, bit);
-        let byte = self.builder.ins().bor(byte, moved);
-        self.store_ssa(byte, address, at);
+        let byte = self.ins().bor(byte, moved);
+        self.store_ssa(byte, at);
         Ok(())
     }
 
@@ -326,18 +307,17 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         Ok(match ssa {
             types::F32 => {
                 let bits = u32::try_from(low & u64::from(u32::MAX)).map_err(LowerError::new)?;
-                self.builder.ins().f32const(Ieee32::with_bits(bits))
+                self.ins().f32const(Ieee32::with_bits(bits))
             }
-            types::F64 => self.builder.ins().f64const(Ieee64::with_bits(low)),
+            types::F64 => self.ins().f64const(Ieee64::with_bits(low)),
             types::I128 => {
-                let low = self.builder.ins().iconst(types::I64, low.cast_signed());
-                let high = self.builder.ins().iconst(types::I64, high.cast_signed());
-                self.builder.ins().iconcat(low, high)
+                let low = self.ins().iconst(types::I64, low.cast_signed());
+                let high = self.ins().iconst(types::I64, high.cast_signed());
+                self.ins().iconcat(low, high)
             }
             _ => {
                 let unused = 64_u32.saturating_sub(ssa.bits());
-                self.builder
-                    .ins()
+                self.ins()
                     .iconst(ssa, (low << unused >> unused).cast_signed())
             }
         })
@@ -346,7 +326,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     fn string(&mut self, bytes: &Rc<[u8]>) -> Lower<Val> {
         let data = self.declared.string(self.module, bytes)?;
         let data = self.module.declare_data_in_func(data, self.builder.func);
-        Ok(Val::Ssa(self.builder.ins().symbol_value(types::I64, data)))
+        Ok(Val::Ssa(self.ins().symbol_value(types::I64, data)))
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
@@ -356,28 +336,14 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let result = self.builder.append_block_param(after, types::I8);
         let decided = [BlockArg::Value(left)];
         if op == BinaryOp::And {
-            self.builder
-                .ins()
-                .brif(left, right_block, &[], after, &decided);
+            self.ins().brif(left, right_block, &[], after, &decided);
         } else {
-            self.builder
-                .ins()
-                .brif(left, after, &decided, right_block, &[]);
+            self.ins().brif(left, after, &decided, right_block, &[]);
         }
-        self.builder.switch_to_block(right_block);
-        self.builder.seal_block(right_block);
+        self.begin(right_block);
         let right = self.expr_ssa(right)?;
-        self.builder.ins().jump(after, &[BlockArg::Value(right)]);
-        self.builder.switch_to_block(after);
-        self.builder.seal_block(after);
+        self.ins().jump(after, &[BlockArg::Value(right)]);
+        self.begin(after);
         Ok(Val::Ssa(result))
-    }
-}
-
-/// The error, with a place in the program if it has none.
-pub(super) fn at(error: LowerError, span: Span) -> LowerError {
-    LowerError {
-        span: error.span.or(Some(span)),
-        ..error
     }
 }

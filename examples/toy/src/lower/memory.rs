@@ -10,64 +10,78 @@ use cranelift_module::Module;
 /// What is larger is copied and cleared by libc.
 const MAX_INLINE: u64 = 64;
 
+/// An address: a value, and bytes from there that are known here.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub(super) base: Value,
+    pub(super) offset: u64,
+}
+
+impl Address {
+    pub(super) fn plus(self, bytes: u64) -> Address {
+        let offset = self.offset + bytes;
+        Address { offset, ..self }
+    }
+}
+
+impl From<Value> for Address {
+    fn from(base: Value) -> Address {
+        Address { base, offset: 0 }
+    }
+}
+
 impl<M: Module> FnLowerer<'_, '_, M> {
-    /// The value at `address + offset`: for what lives in memory that is the address itself.
-    pub(super) fn load(&mut self, address: Value, offset: u64, ty: Ty) -> Lower<Val> {
+    /// The value at `address`: for what lives in memory that is the address itself.
+    pub(super) fn load(&mut self, address: Address, ty: Ty) -> Lower<Val> {
         let Some(ssa) = ssa_type(self.types, ty) else {
-            return Ok(Val::Memory(self.address(address, offset)));
+            return Ok(Val::Memory(self.address(address)));
         };
-        let loaded = self.load_ssa(ssa, address, offset)?;
+        let loaded = self.load_ssa(ssa, address)?;
         // The bits of a `_BitInt` that it does not have are anything (psABI 3.1.2).
         Ok(Val::Ssa(self.normalize(loaded, ty)))
     }
 
-    pub(super) fn load_ssa(&mut self, ssa: Type, address: Value, offset: u64) -> Lower<Value> {
-        let (address, offset) = self.reach(address, offset);
-        Ok(self
-            .builder
-            .ins()
-            .load(ssa, MemFlagsData::new(), address, offset))
+    pub(super) fn load_ssa(&mut self, ssa: Type, address: Address) -> Lower<Value> {
+        let (base, offset) = self.reach(address);
+        Ok(self.ins().load(ssa, MemFlagsData::new(), base, offset))
     }
 
-    pub(super) fn store_ssa(&mut self, value: Value, address: Value, offset: u64) {
-        let (address, offset) = self.reach(address, offset);
-        self.builder
-            .ins()
-            .store(MemFlagsData::new(), value, address, offset);
+    pub(super) fn store_ssa(&mut self, value: Value, address: Address) {
+        let (base, offset) = self.reach(address);
+        self.ins().store(MemFlagsData::new(), value, base, offset);
     }
 
-    /// Puts a value of type `ty` at `address + offset`. What is copied may overlap its target.
-    pub(super) fn store(&mut self, value: Val, address: Value, offset: u64, ty: Ty) -> Lower<()> {
+    /// Puts a value of type `ty` at `address`. What is copied may overlap its target.
+    pub(super) fn store(&mut self, value: Val, address: Address, ty: Ty) -> Lower<()> {
         match value {
-            Val::Ssa(value) => self.store_ssa(value, address, offset),
-            Val::Memory(from) => self.copy(from, address, offset, self.types.size(ty))?,
+            Val::Ssa(value) => self.store_ssa(value, address),
+            Val::Memory(from) => self.copy(from.into(), address, self.types.size(ty))?,
             Val::None => return Err(LowerError::new("a value of no type is stored")),
         }
         Ok(())
     }
 
-    pub(super) fn address(&mut self, base: Value, offset: u64) -> Value {
+    pub(super) fn address(&mut self, Address { base, offset }: Address) -> Value {
         match offset {
             0 => base,
-            _ => self.builder.ins().iadd_imm_s(base, offset.cast_signed()),
+            _ => self.ins().iadd_imm_s(base, offset.cast_signed()),
         }
     }
 
     /// An address and an offset that fits an instruction.
-    fn reach(&mut self, base: Value, offset: u64) -> (Value, i32) {
-        match i32::try_from(offset) {
-            Ok(offset) => (base, offset),
-            Err(_) => (self.address(base, offset), 0),
+    fn reach(&mut self, address: Address) -> (Value, i32) {
+        match i32::try_from(address.offset) {
+            Ok(offset) => (address.base, offset),
+            Err(_) => (self.address(address), 0),
         }
     }
 
-    fn copy(&mut self, from: Value, to: Value, offset: u64, size: u64) -> Lower<()> {
+    fn copy(&mut self, from: Address, to: Address, size: u64) -> Lower<()> {
         if size > MAX_INLINE {
-            let to = self.address(to, offset);
+            let (from, to) = (self.address(from), self.address(to));
             // A null pointer ends the program here, not in libc.
-            self.load_ssa(types::I8, to, 0)?;
+            self.load_ssa(types::I8, to.into())?;
             let bytes = self
-                .builder
                 .ins()
                 .iconst(types::I64, i64::try_from(size).map_err(LowerError::new)?);
             let config = self.module.target_config();
@@ -75,31 +89,30 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             return Ok(());
         }
         // All is read before anything is written.
-        let mut pieces = Vec::new();
-        for (at, ssa) in pieces_of(size) {
-            pieces.push((at, self.load_ssa(ssa, from, at)?));
+        let mut words = Vec::new();
+        for (at, ssa) in words_of(size) {
+            words.push((at, self.load_ssa(ssa, from.plus(at))?));
         }
-        for (at, piece) in pieces {
-            self.store_ssa(piece, to, offset + at);
+        for (at, word) in words {
+            self.store_ssa(word, to.plus(at));
         }
         Ok(())
     }
 
-    pub(super) fn zero(&mut self, address: Value, offset: u64, size: u64) -> Lower<()> {
+    pub(super) fn zero(&mut self, address: Address, size: u64) -> Lower<()> {
         if size > MAX_INLINE {
-            let address = self.address(address, offset);
-            let byte = self.builder.ins().iconst(types::I8, 0);
+            let address = self.address(address);
+            let byte = self.ins().iconst(types::I8, 0);
             let bytes = self
-                .builder
                 .ins()
                 .iconst(types::I64, i64::try_from(size).map_err(LowerError::new)?);
             let config = self.module.target_config();
             self.builder.call_memset(config, address, byte, bytes);
             return Ok(());
         }
-        for (at, ssa) in pieces_of(size) {
-            let zero = self.builder.ins().iconst(ssa, 0);
-            self.store_ssa(zero, address, offset + at);
+        for (at, ssa) in words_of(size) {
+            let zero = self.ins().iconst(ssa, 0);
+            self.store_ssa(zero, address.plus(at));
         }
         Ok(())
     }
@@ -116,7 +129,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             Val::Memory(address) => Ok(address),
             Val::Ssa(_) => {
                 let address = self.temporary(ty)?;
-                self.store(value, address, 0, ty)?;
+                self.store(value, address.into(), ty)?;
                 Ok(address)
             }
             Val::None => Err(LowerError::new("a value of no type is put into memory")),
@@ -125,8 +138,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
 }
 
 /// Integers that cover `size` bytes exactly: 8 each, then 4, 2 and 1.
-fn pieces_of(size: u64) -> Vec<(u64, Type)> {
-    let mut pieces = Vec::new();
+fn words_of(size: u64) -> Vec<(u64, Type)> {
+    let mut words = Vec::new();
     let mut at = 0;
     for (bytes, ssa) in [
         (8, types::I64),
@@ -135,9 +148,9 @@ fn pieces_of(size: u64) -> Vec<(u64, Type)> {
         (1, types::I8),
     ] {
         while size - at >= bytes {
-            pieces.push((at, ssa));
+            words.push((at, ssa));
             at += bytes;
         }
     }
-    pieces
+    words
 }

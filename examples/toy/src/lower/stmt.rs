@@ -1,6 +1,7 @@
 //! Statements.
 
-use super::function::{FnLowerer, Home, Val};
+use super::function::{FnLowerer, Val};
+use super::place::Target;
 use super::{Lower, UNREACHABLE};
 use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -26,8 +27,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             StmtKind::Assign(place, value) => self.assign(place, value),
             StmtKind::Update(place, value) => self.update(place, value),
             StmtKind::Expr(expr) => self.expr(expr).map(|_| ()),
-            StmtKind::If { arms, otherwise } => self.if_stmt(arms, otherwise),
-            StmtKind::While { cond, body } => self.while_stmt(cond, body),
+            StmtKind::If(arms, otherwise) => self.if_stmt(arms, otherwise),
+            StmtKind::While(cond, body) => self.while_stmt(cond, body),
             StmtKind::For {
                 var,
                 low,
@@ -51,7 +52,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                     } else {
                         next
                     };
-                    self.builder.ins().jump(target, &[]);
+                    self.ins().jump(target, &[]);
                     self.unreachable();
                 }
                 Ok(())
@@ -65,7 +66,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if self.builder.is_unreachable() {
             self.abandon();
         } else {
-            self.builder.ins().jump(target, &[]);
+            self.ins().jump(target, &[]);
         }
     }
 
@@ -73,41 +74,29 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn abandon(&mut self) {
         let begun = |block| self.builder.func.layout.is_block_inserted(block);
         if self.builder.current_block().is_some_and(begun) {
-            self.builder.ins().trap(UNREACHABLE);
+            self.ins().trap(UNREACHABLE);
         }
     }
 
     /// Whatever follows is reached from nowhere.
     pub(super) fn unreachable(&mut self) {
         let nowhere = self.builder.create_block();
-        self.builder.switch_to_block(nowhere);
-        self.builder.seal_block(nowhere);
+        self.begin(nowhere);
     }
 
     fn init(&mut self, id: LocalId, init: Option<&Expr>) -> Lower<()> {
-        let home = self.declare(id)?;
-        match (home, init) {
-            (Home::Variable(variable), Some(init)) => {
+        let ty = self.local_ty(id);
+        match (self.variable(id)?, init) {
+            // Nothing else knows the variable yet, so it can be built in place.
+            (Target::Memory(address), Some(init)) => self.expr_into(init, address),
+            (Target::Memory(address), None) => self.zero(address, self.types.size(ty)),
+            (target, Some(init)) => {
                 let value = self.expr(init)?;
-                let value = self.ssa(value, init.span)?;
-                self.builder.def_var(variable, value);
-                Ok(())
+                self.write(target, value, ty)
             }
-            (Home::Variable(variable), None) => {
-                let ty = self.local_ty(id);
+            (target, None) => {
                 let zero = self.constant(0, ty)?;
-                self.builder.def_var(variable, zero);
-                Ok(())
-            }
-            (home, Some(init)) => {
-                // Nothing else knows the variable yet, so it can be built in place.
-                let address = self.home_address(home)?;
-                self.expr_into(init, address, 0)
-            }
-            (home, None) => {
-                let address = self.home_address(home)?;
-                let size = self.types.size(self.local_ty(id));
-                self.zero(address, 0, size)
+                self.write(target, Val::Ssa(zero), ty)
             }
         }
     }
@@ -136,20 +125,15 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             let cond = self.expr_ssa(cond)?;
             let then_block = self.builder.create_block();
             let else_block = self.builder.create_block();
-            self.builder
-                .ins()
-                .brif(cond, then_block, &[], else_block, &[]);
-            self.builder.switch_to_block(then_block);
-            self.builder.seal_block(then_block);
+            self.ins().brif(cond, then_block, &[], else_block, &[]);
+            self.begin(then_block);
             self.stmts(then)?;
             self.go_on(after);
-            self.builder.switch_to_block(else_block);
-            self.builder.seal_block(else_block);
+            self.begin(else_block);
         }
         self.stmts(otherwise)?;
         self.go_on(after);
-        self.builder.switch_to_block(after);
-        self.builder.seal_block(after);
+        self.begin(after);
         Ok(())
     }
 
@@ -157,24 +141,22 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let head = self.builder.create_block();
         let body_block = self.builder.create_block();
         let after = self.builder.create_block();
-        self.builder.ins().jump(head, &[]);
+        self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
         if matches!(cond.kind, ExprKind::Bits(1)) {
-            // The checker relies on it: only a `break` leads behind this loop.
-            self.builder.ins().jump(body_block, &[]);
+            // The checker relies on it: only a `break` leaves this loop.
+            self.ins().jump(body_block, &[]);
         } else {
             let cond = self.expr_ssa(cond)?;
-            self.builder.ins().brif(cond, body_block, &[], after, &[]);
+            self.ins().brif(cond, body_block, &[], after, &[]);
         }
-        self.builder.switch_to_block(body_block);
-        self.builder.seal_block(body_block);
+        self.begin(body_block);
         self.loops.push((head, after));
         self.stmts(body)?;
         self.loops.pop();
         self.go_on(head);
         self.builder.seal_block(head);
-        self.builder.switch_to_block(after);
-        self.builder.seal_block(after);
+        self.begin(after);
         Ok(())
     }
 
@@ -192,50 +174,32 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let high_value = self.expr(high)?;
         let high = self.ssa(high_value, high.span)?;
         let [head, body_block, next, after] = [(); 4].map(|()| self.builder.create_block());
-        self.builder.ins().jump(head, &[]);
+        self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let counter = self.counter(var)?;
+        let target = self.variable(var)?;
+        let counter = self.read(target, ty)?;
+        let counter = self.ssa(counter, low.span)?;
         let less = if signed {
             IntCC::SignedLessThan
         } else {
             IntCC::UnsignedLessThan
         };
-        let more = self.builder.ins().icmp(less, counter, high);
-        self.builder.ins().brif(more, body_block, &[], after, &[]);
-        self.builder.switch_to_block(body_block);
-        self.builder.seal_block(body_block);
+        let more = self.ins().icmp(less, counter, high);
+        self.ins().brif(more, body_block, &[], after, &[]);
+        self.begin(body_block);
         self.loops.push((next, after));
         self.stmts(body)?;
         self.loops.pop();
         self.go_on(next);
-        self.builder.switch_to_block(next);
-        self.builder.seal_block(next);
-        let counter = self.counter(var)?;
-        let counted = self.builder.ins().iadd_imm_s(counter, 1);
+        self.begin(next);
+        let counter = self.read(target, ty)?;
+        let counter = self.ssa(counter, low.span)?;
+        let counted = self.ins().iadd_imm_s(counter, 1);
         let counted = self.normalize(counted, ty);
-        match self.declare(var)? {
-            Home::Variable(variable) => self.builder.def_var(variable, counted),
-            home => {
-                let address = self.home_address(home)?;
-                self.store(Val::Ssa(counted), address, 0, ty)?;
-            }
-        }
-        self.builder.ins().jump(head, &[]);
+        self.write(target, Val::Ssa(counted), ty)?;
+        self.ins().jump(head, &[]);
         self.builder.seal_block(head);
-        self.builder.switch_to_block(after);
-        self.builder.seal_block(after);
+        self.begin(after);
         Ok(())
-    }
-
-    fn counter(&mut self, var: LocalId) -> Lower<cranelift_codegen::ir::Value> {
-        let ty = self.local_ty(var);
-        match self.declare(var)? {
-            Home::Variable(variable) => Ok(self.builder.use_var(variable)),
-            home => {
-                let address = self.home_address(home)?;
-                let loaded = self.load(address, 0, ty)?;
-                self.ssa(loaded, crate::diag::Span { start: 0, end: 0 })
-            }
-        }
     }
 }

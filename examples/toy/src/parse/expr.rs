@@ -2,14 +2,9 @@
 //! chain), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`, prefix operators, postfix operators.
 
 use super::{MAX_DEPTH, Parsed, Parser, too_deep};
-use crate::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
+use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Diagnostic, Span};
 use crate::lex::{Token, integer, unescape};
-
-/// How tightly a binary operator binds; the comparisons' level does not chain.
-const COMPARISON: u8 = 3;
-const ADDITIVE: u8 = 8;
-const TIGHTEST: u8 = 9;
 
 impl Parser<'_> {
     pub(super) fn expr(&mut self) -> Parsed<Expr> {
@@ -18,11 +13,11 @@ impl Parser<'_> {
 
     /// Without comparisons: between `<` and `>`.
     pub(super) fn additive(&mut self) -> Parsed<Expr> {
-        self.nested(|parser| parser.binary(ADDITIVE))
+        self.nested(|parser| parser.binary(BinaryOp::ADDITIVE))
     }
 
     fn binary(&mut self, level: u8) -> Parsed<Expr> {
-        if level > TIGHTEST {
+        if level > BinaryOp::TIGHTEST {
             return self.cast();
         }
         let mut left = self.binary(level + 1)?;
@@ -32,7 +27,7 @@ impl Parser<'_> {
                 return Err(Diagnostic::new(self.span(), "comparisons do not chain")
                     .note("write `a < b && b < c`"));
             }
-            compared = level == COMPARISON;
+            compared = level == BinaryOp::COMPARISON;
             self.next();
             if op == BinaryOp::Shr {
                 self.next();
@@ -56,34 +51,15 @@ impl Parser<'_> {
 
     /// The operator at hand, if it is one of this level.
     fn binary_op(&self, level: u8) -> Option<BinaryOp> {
-        let (op, its_level) = match self.peek() {
-            Token::OrOr => (BinaryOp::Or, 1),
-            Token::AndAnd => (BinaryOp::And, 2),
-            Token::Eq => (BinaryOp::Eq, COMPARISON),
-            Token::Ne => (BinaryOp::Ne, COMPARISON),
-            Token::Lt => (BinaryOp::Lt, COMPARISON),
-            Token::Le => (BinaryOp::Le, COMPARISON),
-            Token::Gt => match self.after_gt() {
-                Token::Gt => (BinaryOp::Shr, 7),
-                Token::Ge => return None, // `>>=`
-                _ => (BinaryOp::Gt, COMPARISON),
-            },
-            Token::Ge => (BinaryOp::Ge, COMPARISON),
-            Token::Or => (BinaryOp::BitOr, 4),
-            Token::Xor => (BinaryOp::BitXor, 5),
-            Token::And => (BinaryOp::BitAnd, 6),
-            Token::Shl => (BinaryOp::Shl, 7),
-            Token::Plus => (BinaryOp::Add, ADDITIVE),
-            Token::Minus => (BinaryOp::Sub, ADDITIVE),
-            Token::Star => (BinaryOp::Mul, TIGHTEST),
-            Token::Slash => (BinaryOp::Div, TIGHTEST),
-            Token::Percent => (BinaryOp::Rem, TIGHTEST),
-            _ => return None,
+        let (op, its_level) = match (self.peek(), self.after_gt()) {
+            (Token::Gt, Token::Gt) => BinaryOp::of(">>")?,
+            (Token::Gt, Token::Ge) => return None, // `>>=`
+            _ => BinaryOp::of(self.text())?,
         };
         (its_level == level).then_some(op)
     }
 
-    /// The token right behind a `>`, without a blank between.
+    /// The token right after a `>`, without a blank between.
     fn after_gt(&self) -> Token {
         match self.tokens.get(self.at + 1) {
             Some(next) if next.span.start == self.span().end => next.token,
@@ -127,7 +103,7 @@ impl Parser<'_> {
             let kind = match self.peek() {
                 Token::LParen => {
                     self.next();
-                    let args = self.list(Token::RParen, "`,` or `)`")?;
+                    let args = self.exprs(Token::RParen, "`,` or `)`")?;
                     depth = deepest(&args).max(depth);
                     ExprKind::Call(Box::new(value), args)
                 }
@@ -205,10 +181,7 @@ impl Parser<'_> {
         if float && decimal.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
             return Ok(float_kind(decimal, suffix));
         }
-        Ok(ExprKind::Int {
-            value,
-            suffix: suffix.into(),
-        })
+        Ok(ExprKind::Int(value, suffix.into()))
     }
 
     fn float_literal(&mut self, text: &str) -> Parsed<ExprKind> {
@@ -257,7 +230,7 @@ impl Parser<'_> {
             }
             elements.push(first);
             if self.accept(Token::Comma) {
-                elements.extend(self.list(Token::RBracket, "`,` or `]`")?);
+                elements.extend(self.exprs(Token::RBracket, "`,` or `]`")?);
             } else {
                 self.expect(Token::RBracket, "`,`, `;` or `]`")?;
             }
@@ -274,37 +247,21 @@ impl Parser<'_> {
         let start = ident.span;
         if self.accept(Token::PathSep) {
             let variant = self.ident("a variant")?;
-            return node(
-                ExprKind::Path(ident, variant),
-                start.to(self.last_span()),
-                0,
-            );
+            let kind = ExprKind::Path(ident, variant);
+            return node(kind, start.to(self.last_span()), 0);
         }
         if self.peek() != Token::LBrace || self.no_record_literal {
             return node(ExprKind::Name(ident.name), start, 0);
         }
         self.next();
-        let mut members: Vec<(Ident, Expr)> = Vec::new();
-        while self.peek() != Token::RBrace {
-            let member = self.ident("a member or `}`")?;
-            self.expect(Token::Colon, "`:` and the member's value")?;
-            let value = self.inside(Self::expr)?;
-            members.push((member, value));
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RBrace, "`,` or `}`")?;
-        let depth = members
-            .iter()
-            .map(|(_, value)| value.depth)
-            .max()
-            .unwrap_or(0);
-        node(
-            ExprKind::Record(ident, members),
-            start.to(self.last_span()),
-            depth,
-        )
+        let members = self.list(Token::RBrace, "`,` or `}`", |parser| {
+            let member = parser.ident("a member or `}`")?;
+            parser.expect(Token::Colon, "`:` and the member's value")?;
+            Ok((member, parser.inside(Self::expr)?))
+        })?;
+        let depth = members.iter().map(|(_, value)| value.depth).max();
+        let kind = ExprKind::Record(ident, members);
+        node(kind, start.to(self.last_span()), depth.unwrap_or(0))
     }
 
     /// `sizeof(T)`, `alignof(T)`, `offsetof(T, member)`
@@ -326,16 +283,8 @@ impl Parser<'_> {
         node(kind, start.to(self.last_span()), depth)
     }
 
-    fn list(&mut self, end: Token, what: &str) -> Parsed<Vec<Expr>> {
-        let mut list = Vec::new();
-        while self.peek() != end {
-            list.push(self.inside(Self::expr)?);
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(end, what)?;
-        Ok(list)
+    fn exprs(&mut self, end: Token, what: &str) -> Parsed<Vec<Expr>> {
+        self.list(end, what, |parser| parser.inside(Self::expr))
     }
 
     /// Between brackets a record literal is no longer ambiguous.

@@ -26,10 +26,7 @@ impl Parser<'_> {
             Token::If => self.if_stmt()?,
             Token::While => {
                 self.next();
-                StmtKind::While {
-                    cond: self.condition()?,
-                    body: self.block()?,
-                }
+                StmtKind::While(self.condition()?, self.block()?)
             }
             Token::For => self.for_stmt()?,
             Token::LBrace => StmtKind::Block(self.block()?),
@@ -63,18 +60,10 @@ impl Parser<'_> {
     fn let_stmt(&mut self) -> Parsed<StmtKind> {
         self.next();
         let name = self.ident("a name for the variable")?;
-        let ty = if self.accept(Token::Colon) {
-            Some(self.ty()?)
-        } else {
-            None
-        };
-        let init = if self.accept(Token::Assign) {
-            Some(self.expr()?)
-        } else {
-            None
-        };
+        let ty = self.after(Token::Colon, Self::ty)?;
+        let init = self.after(Token::Assign, Self::expr)?;
         self.expect(Token::Semi, "`;`")?;
-        Ok(StmtKind::Let { name, ty, init })
+        Ok(StmtKind::Let(name, ty, init))
     }
 
     fn if_stmt(&mut self) -> Parsed<StmtKind> {
@@ -90,7 +79,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        Ok(StmtKind::If { arms, otherwise })
+        Ok(StmtKind::If(arms, otherwise))
     }
 
     fn for_stmt(&mut self) -> Parsed<StmtKind> {
@@ -101,12 +90,7 @@ impl Parser<'_> {
         self.expect(Token::DotDot, "`..`")?;
         let high = self.condition()?;
         let body = self.block()?;
-        Ok(StmtKind::For {
-            var,
-            low,
-            high,
-            body,
-        })
+        Ok(StmtKind::For(var, low, high, body))
     }
 
     /// An expression before a block.
@@ -125,24 +109,22 @@ impl Parser<'_> {
                 return Ok(StmtKind::Expr(place));
             }
             Token::Assign => None,
-            Token::PlusAssign => Some(BinaryOp::Add),
-            Token::MinusAssign => Some(BinaryOp::Sub),
-            Token::StarAssign => Some(BinaryOp::Mul),
-            Token::SlashAssign => Some(BinaryOp::Div),
-            Token::PercentAssign => Some(BinaryOp::Rem),
-            Token::AndAssign => Some(BinaryOp::BitAnd),
-            Token::OrAssign => Some(BinaryOp::BitOr),
-            Token::XorAssign => Some(BinaryOp::BitXor),
-            Token::ShlAssign => Some(BinaryOp::Shl),
             Token::Gt if self.peek_second() == Token::Ge => {
                 self.next();
                 Some(BinaryOp::Shr)
             }
-            _ => return Err(self.unexpected("`;` or an operator")),
+            _ => {
+                let symbol = self.text().strip_suffix('=');
+                let op = symbol
+                    .and_then(BinaryOp::of)
+                    .filter(|_| self.peek() != Token::Ge);
+                let unexpected = || self.unexpected("`;` or an operator");
+                Some(op.ok_or_else(unexpected)?.0)
+            }
         };
         self.next();
         let value = self.expr()?;
         self.expect(Token::Semi, "`;`")?;
-        Ok(StmtKind::Assign { place, op, value })
+        Ok(StmtKind::Assign(place, op, value))
     }
 }

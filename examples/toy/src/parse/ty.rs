@@ -52,15 +52,8 @@ impl Parser<'_> {
                 let element = Box::new(self.ty()?);
                 self.expect(Token::Comma, "`,` and the number of lanes")?;
                 let lanes = Box::new(self.additive()?);
-                let flavour = match self.accept(Token::Comma) {
-                    true => Some(self.ident("`zig` or `clang`")?),
-                    false => None,
-                };
-                TypeKind::Vector {
-                    element,
-                    lanes,
-                    flavour,
-                }
+                let flavour = self.after(Token::Comma, |own| own.ident("`zig` or `clang`"))?;
+                TypeKind::Vector(element, lanes, flavour)
             }
             _ => TypeKind::BitInt {
                 signed: keyword == Token::BitInt,
@@ -74,29 +67,15 @@ impl Parser<'_> {
     fn fn_ty(&mut self) -> Parsed<TypeKind> {
         self.next();
         self.expect(Token::LParen, "`(`")?;
-        let mut params = Vec::new();
-        let mut variadic = false;
-        while self.peek() != Token::RParen {
-            if self.accept(Token::Ellipsis) {
-                variadic = true;
-                break;
-            }
+        let (params, variadic) = self.params(|parser| {
             // A name is allowed and means nothing, as in C.
-            if self.peek() == Token::Name && self.peek_second() == Token::Colon {
-                self.next();
-                self.next();
+            if parser.peek() == Token::Name && parser.peek_second() == Token::Colon {
+                parser.next();
+                parser.next();
             }
-            params.push(self.ty()?);
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RParen, "`,` or `)`")?;
-        let result = if self.accept(Token::Arrow) {
-            Some(Box::new(self.ty()?))
-        } else {
-            None
-        };
+            parser.ty()
+        })?;
+        let result = self.after(Token::Arrow, Self::ty)?.map(Box::new);
         Ok(TypeKind::Fn {
             params,
             variadic,
@@ -107,12 +86,8 @@ impl Parser<'_> {
     fn array_ty(&mut self) -> Parsed<TypeKind> {
         self.next();
         let element = Box::new(self.ty()?);
-        let len = if self.accept(Token::Semi) {
-            Some(Box::new(self.expr()?))
-        } else {
-            None
-        };
+        let len = self.after(Token::Semi, Self::expr)?.map(Box::new);
         self.expect(Token::RBracket, "`;` or `]`")?;
-        Ok(TypeKind::Array { element, len })
+        Ok(TypeKind::Array(element, len))
     }
 }

@@ -26,14 +26,6 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-pub(crate) enum Outcome {
-    Ran(Ran),
-    /// The JIT does not run on this machine, which the command says in a line.
-    NoJit(String),
-    /// The program uses a C header, and there is no libclang to read it.
-    NoLibclang,
-}
-
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -49,19 +41,24 @@ pub(crate) fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// `toy args.. file`, run where the file is, so that messages do not depend on where the repository is.
-pub(crate) fn toy(args: &[&str], file: &Path) -> Outcome {
+/// `toy args.. file`, run where the file is, so that messages do not depend on where the repository is. None where the JIT does not run on
+/// this machine, or the program uses a C header and there is no libclang to read it.
+pub(crate) fn toy(args: &[&str], file: &Path) -> Option<Ran> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_toy"));
     command.args(args).arg(file.file_name().unwrap());
     command.current_dir(file.parent().unwrap());
     outcome(&mut command)
 }
 
-pub(crate) fn toy_args(verb: &str, args: &[&str]) -> Outcome {
-    outcome(Command::new(env!("CARGO_BIN_EXE_toy")).arg(verb).args(args))
+pub(crate) fn toy_args(subcommand: &str, args: &[&str]) -> Option<Ran> {
+    outcome(
+        Command::new(env!("CARGO_BIN_EXE_toy"))
+            .arg(subcommand)
+            .args(args),
+    )
 }
 
-fn outcome(command: &mut Command) -> Outcome {
+fn outcome(command: &mut Command) -> Option<Ran> {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let ran = Ran {
@@ -79,13 +76,22 @@ fn outcome(command: &mut Command) -> Outcome {
             target_env = "gnu"
         ))
     {
-        return Outcome::NoJit(ran.stderr);
+        skip(&ran.stderr);
+        return None;
     }
     if ran.code == 2 && ran.stderr.contains("libclang") {
         oracle_missing(&ran.stderr);
-        return Outcome::NoLibclang;
+        return None;
     }
-    Outcome::Ran(ran)
+    Some(ran)
+}
+
+/// What a program prints, which must be all that happens.
+pub(crate) fn output(args: &[&str], program: &Path) -> Option<String> {
+    let ran = toy(args, program)?;
+    let said = (ran.code, ran.stderr.as_str());
+    assert_eq!(said, (0, ""), "{} {args:?}", program.display());
+    Some(ran.stdout)
 }
 
 /// Prints once what cannot run; fails where oracles are required.
@@ -103,7 +109,7 @@ fn oracle_missing(what: &str) {
     );
 }
 
-/// The C compilers that are here: `cc` (or `$CC`), and clang as a second judge.
+/// The C compilers that are here: `cc` (or `$CC`), and clang as a second reference compiler.
 pub(crate) fn compilers() -> Vec<String> {
     let first = std::env::var("CC").unwrap_or_else(|_| "cc".to_string());
     let runs = |name: &String| Command::new(name).arg("--version").output().is_ok();
@@ -112,7 +118,7 @@ pub(crate) fn compilers() -> Vec<String> {
         .into_iter()
         .find(runs);
     if clang.is_none() {
-        eprintln!("not judged by clang: it is not here");
+        eprintln!("not checked by clang: it is not here");
     }
     [first].into_iter().filter(runs).chain(clang).collect()
 }

@@ -1,49 +1,50 @@
-//! gcc and clang: their C halves, a few types to a file.
+//! gcc and clang: their C loaded, a few types to a file.
 
 use std::collections::BTreeMap;
 
 use cabi::VectorLevel;
-use cabi_judge::case::{Case, Entry};
-use cabi_judge::child::{self, Outcome};
-use cabi_judge::halves::Halves;
-use cabi_judge::interop::Direction;
-use cabi_judge::interop::all_settings;
-use cabi_judge::judge::{Judge, JudgeError, feature_flags, first_error};
-use cabi_judge::verify::batch::{self, Batch, Calls, Mistake};
-use cabi_judge::verify::{Called, Compiler, Verdict, VerifyError};
+use cabi_verify::build::{Reference, ReferenceError, feature_flags, first_error};
+use cabi_verify::case::{Case, Entry};
+use cabi_verify::check::calls::Direction;
+use cabi_verify::check::calls::all_settings;
+use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::verify::units::{self, Batch, Calls, Mistake};
+use cabi_verify::verify::{Called, Compiler, Verdict, VerifyError};
 
-use super::{Tallies, Tally, Wrong, at};
+use super::{Outcomes, Stats, Wrong, at};
 use crate::conformance::asked::{Asked, Maker};
 use crate::conformance::features::{Feature, Tried};
 use crate::conformance::{LEVELS, check_places};
+use crate::suite::Result;
 
-/// Types whose C halves share a file.
+/// Types whose C loaded share a file.
 const TOGETHER: usize = 6;
 
 /// Makes all calls, and has the probe look at what is not lowered. Returns how many calls were right.
 pub(super) fn run(
     features: &[&Feature],
     asked: &[Asked<'_>],
-    tallies: &mut Tallies,
-) -> Result<usize, String> {
-    let judges: Vec<(usize, &Judge)> = asked
+    stats: &mut Outcomes,
+) -> Result<usize> {
+    let references: Vec<(usize, &Reference)> = asked
         .iter()
         .enumerate()
         .filter_map(|(i, one)| match one.maker {
-            Maker::C(judge) => Some((i, judge)),
+            Maker::C(reference) => Some((i, reference)),
             Maker::Zig(..) => None,
         })
         .collect();
-    let n_calls = call(features, &judges, tallies)?;
-    for (i, judge) in judges {
-        probe(i, judge, features, tallies)?;
+    let n_calls = call(features, &references, stats)?;
+    for (i, reference) in references {
+        probe(i, reference, features, stats)?;
     }
     Ok(n_calls)
 }
 
-/// Types of one compiler at one level whose C halves share a file.
+/// Types of one compiler at one level whose C loaded share a file.
 struct Together {
-    judge: usize,
+    reference: usize,
     level: VectorLevel,
     flags: Vec<&'static str>,
     preamble: String,
@@ -53,16 +54,16 @@ struct Together {
 /// Makes all calls, in both directions. Returns how many were right.
 fn call(
     features: &[&Feature],
-    judges: &[(usize, &Judge)],
-    tallies: &mut Tallies,
-) -> Result<usize, String> {
-    let compilers = compilers(judges)?;
-    let all = all_together(features, judges);
+    references: &[(usize, &Reference)],
+    stats: &mut Outcomes,
+) -> Result<usize> {
+    let compilers = compilers(references)?;
+    let all = all_together(features, references);
     let mut batches = Vec::new();
     for one in &all {
         batches.push(Batch {
             compiler: compilers
-                .get(&(one.judge, one.level))
+                .get(&(one.reference, one.level))
                 .ok_or("no compiler")?,
             flags: &one.flags,
             preamble: &one.preamble,
@@ -72,14 +73,14 @@ fn call(
     }
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let wrong = |error: VerifyError| error.to_string();
-    let (loaded, refused) = batch::compile(&batches, at_once, &|_, _, _| {}).map_err(wrong)?;
-    let judge_of = |batch: usize| all.get(batch).map_or(0, |one| one.judge);
+    let (loaded, refused) = units::compile(&batches, at_once, &|_, _, _| {}).map_err(wrong)?;
+    let reference_of = |batch: usize| all.get(batch).map_or(0, |one| one.reference);
     for refused in refused {
         for case in &refused.cases {
-            let key = (judge_of(refused.batch), case.name.clone());
-            let tally = tallies.entry(key).or_default();
+            let key = (reference_of(refused.batch), case.name.clone());
+            let stats = stats.entry(key).or_default();
             let why = in_own_words(&refused.why);
-            tally.lacking = [Some(why.clone()), Some(why)];
+            stats.lacking = [Some(why.clone()), Some(why)];
         }
     }
     let settings = all_settings();
@@ -87,22 +88,22 @@ fn call(
         settings: &settings,
         mistake: Mistake::default(),
         // Every variant of every case: a page is made seldom.
-        together: false,
+        shared_engine: false,
         at_once,
     };
-    let called = batch::call(&loaded, &calls, &|_, _, _| {}).map_err(wrong)?;
+    let called = units::call(&loaded, &calls, &|_, _, _| {}).map_err(wrong)?;
     let mut n_calls = 0;
     for (loaded, called) in loaded.iter().zip(called) {
         for called in called {
-            let key = (judge_of(loaded.batch), called.case.name.clone());
-            n_calls += tallies.entry(key).or_default().take(called);
+            let key = (reference_of(loaded.batch), called.case.name.clone());
+            n_calls += stats.entry(key).or_default().take(called);
         }
     }
     Ok(n_calls)
 }
 
 /// A compiler's first error, with the name that a type has in its block.
-fn in_own_words(error: &JudgeError) -> String {
+fn in_own_words(error: &ReferenceError) -> String {
     let Some(messages) = error.messages() else {
         return error.to_string();
     };
@@ -119,14 +120,14 @@ fn prefix(i: usize) -> String {
 
 /// Each compiler at each vector level that runs here.
 fn compilers(
-    judges: &[(usize, &Judge)],
-) -> Result<BTreeMap<(usize, VectorLevel), Compiler>, String> {
+    references: &[(usize, &Reference)],
+) -> Result<BTreeMap<(usize, VectorLevel), Compiler>> {
     let mut out = BTreeMap::new();
-    for &(i, judge) in judges {
+    for &(i, reference) in references {
         for level in [VectorLevel::Baseline, VectorLevel::Avx, VectorLevel::Avx512] {
             let compiler = Compiler {
-                judge: Judge::of_command(&judge.command())?,
-                policy: judge.profile().policy(),
+                reference: Reference::of_command(&reference.command())?,
+                policy: reference.profile().policy(),
                 level,
             };
             out.insert((i, level), compiler);
@@ -136,13 +137,13 @@ fn compilers(
 }
 
 /// The types that each compiler has, a few to a file.
-fn all_together(features: &[&Feature], judges: &[(usize, &Judge)]) -> Vec<Together> {
+fn all_together(features: &[&Feature], references: &[(usize, &Reference)]) -> Vec<Together> {
     let mut out = Vec::new();
-    for &(i, judge) in judges {
+    for &(i, reference) in references {
         let mut by_level: BTreeMap<VectorLevel, Vec<&Tried>> = BTreeMap::new();
         for feature in features {
             if let Ok(tried) = &feature.tried
-                && judge.admits(&feature.block).is_ok()
+                && reference.admits(&feature.block).is_ok()
             {
                 by_level.entry(tried.level()).or_default().push(tried);
             }
@@ -156,7 +157,12 @@ fn all_together(features: &[&Feature], judges: &[(usize, &Judge)]) -> Vec<Togeth
     out
 }
 
-fn together(judge: usize, level: VectorLevel, optimize: &'static str, some: &[&Tried]) -> Together {
+fn together(
+    reference: usize,
+    level: VectorLevel,
+    optimize: &'static str,
+    some: &[&Tried],
+) -> Together {
     let mut flags = vec![optimize];
     if let Some(first) = some.first() {
         flags.extend(feature_flags(&first.subject.block.features));
@@ -168,7 +174,7 @@ fn together(judge: usize, level: VectorLevel, optimize: &'static str, some: &[&T
         cases.extend(renamed);
     }
     Together {
-        judge,
+        reference,
         level,
         flags,
         preamble,
@@ -176,7 +182,7 @@ fn together(judge: usize, level: VectorLevel, optimize: &'static str, some: &[&T
     }
 }
 
-impl Tally {
+impl Stats {
     /// Takes note of one case in one direction. Returns how many calls were right.
     fn take(&mut self, called: Called) -> usize {
         let direction = at(called.direction);
@@ -189,7 +195,7 @@ impl Tally {
                 self.not_lowered[direction] += 1;
                 return 0;
             }
-            Verdict::AgainstItself(difference) => (difference.why, true),
+            Verdict::SelfInconsistent(difference) => (difference.why, true),
             Verdict::Differs(difference) => (difference.why, false),
             other => (format!("{other:?}"), false),
         };
@@ -206,18 +212,18 @@ impl Tally {
 /// Has the probe look at what is not lowered.
 fn probe(
     index: usize,
-    judge: &Judge,
+    reference: &Reference,
     features: &[&Feature],
-    tallies: &mut Tallies,
-) -> Result<(), String> {
+    stats: &mut Outcomes,
+) -> Result<()> {
     let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'_>>> = BTreeMap::new();
     for tried in features
         .iter()
         .filter_map(|feature| feature.tried.as_ref().ok())
     {
         for case in &tried.subject.cases {
-            let tally = tallies.get(&(index, case.name.clone()));
-            if tally.is_some_and(|tally| tally.not_lowered != [0, 0]) {
+            let stats = stats.get(&(index, case.name.clone()));
+            if stats.is_some_and(|stats| stats.not_lowered != [0, 0]) {
                 let entries = by_level.entry(tried.level()).or_default();
                 entries.push((&tried.subject, case));
             }
@@ -225,19 +231,19 @@ fn probe(
     }
     for entries in by_level.into_values() {
         for optimize in LEVELS {
-            let halves = Halves::build_at(judge, optimize, &entries).map_err(|e| e.to_string())?;
+            let loaded = LoadedCode::build_at(reference, optimize, &entries)?;
             let one = |_, i: usize| {
                 let (_, case) = entries[i];
-                match case.sig(judge.profile()) {
-                    Ok(sig) => check_places(&halves, &Direction::ALL, i, case, &sig),
+                match case.sig(reference.profile()) {
+                    Ok(sig) => check_places(&loaded, &Direction::ALL, i, case, &sig),
                     Err(error) => Outcome::Failed(error.to_string()),
                 }
             };
-            let outcomes = child::run(&[entries.len()], 1, one).map_err(|e| e.to_string())?;
+            let outcomes = child::run(&[entries.len()], 1, one)?;
             for ((_, case), outcome) in entries.iter().zip(outcomes.concat()) {
                 if !matches!(outcome, Outcome::Passed(_)) {
-                    let tally = tallies.entry((index, case.name.clone())).or_default();
-                    tally.failed.push(Wrong {
+                    let stats = stats.entry((index, case.name.clone())).or_default();
+                    stats.failed.push(Wrong {
                         why: format!("probe {optimize}: {outcome:?}"),
                         against_itself: false,
                         bug: None,

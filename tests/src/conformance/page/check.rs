@@ -1,8 +1,8 @@
 //! What of a committed page no longer holds: against a page that was made now, and against the lists it is made from.
 
 use cabi::Policy;
-use cabi_judge::corpus::Block;
-use cabi_judge::expected::Expected;
+use cabi_verify::corpus::Block;
+use cabi_verify::report::expected::Expected;
 
 use super::tables::{heading, short_heading};
 use super::{bug_start, set_by};

@@ -3,73 +3,42 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cabi_judge::corpus::Block;
+use cabi_verify::corpus::Block;
 
 use super::{Measured, escape};
 use crate::conformance::bugs::Seen;
 use crate::conformance::features::Feature;
 use crate::conformance::matrix::{Outcome, Row, Table};
 
-/// How each outcome is shown, and what it means.
-const LEGEND: [(&str, &str); 12] = [
-    (
-        "✓",
-        "passes: Cranelift calls the compiler's code and is called by it, optimized or not",
-    ),
-    (
-        "→",
-        "passes where Cranelift calls; the other direction is not lowered yet, its places are right (○)",
-    ),
-    (
-        "←",
-        "passes where Cranelift is called; the other direction is not lowered yet, its places are right (○)",
-    ),
-    (
-        "½",
-        "passes in one direction; the compiler cannot do the other: its words stand below the table",
-    ),
-    (
-        "○",
-        "not lowered yet: an error. The compiler puts, and looks for, every byte where `cabi` says",
-    ),
-    (
-        "–",
-        "the compiler has not got the type, or refuses it there: its words stand below the table",
-    ),
-    ("∅", "the convention has no place for it: an error"),
-    (
-        "?",
-        "the header reader does not know the type: an error. No call is tried",
-    ),
-    (
-        "✗ N",
-        "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too",
-    ),
-    (
-        "≠ N",
-        "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked",
-    ),
-    ("·", "this machine cannot run it"),
-    ("FAILS", "wrong, and no list says so"),
-];
+macro_rules! legend {
+    ($($outcome:pat, $sign:literal, $meaning:literal;)*) => {
+        /// How each outcome is shown, and what it means.
+        const LEGEND: &[(&str, &str)] = &[$(($sign, $meaning)),*];
+
+        /// Whether an outcome is the one of that line.
+        const IS: &[fn(&Outcome) -> bool] = &[$(|outcome| matches!(outcome, $outcome)),*];
+    };
+}
+
+legend! {
+    Outcome::Passes, "✓", "passes: Cranelift calls the compiler's code and is called by it, optimized or not";
+    Outcome::Calls, "→", "passes where Cranelift calls; the other direction is not lowered yet, its places are right (○)";
+    Outcome::Called, "←", "passes where Cranelift is called; the other direction is not lowered yet, its places are right (○)";
+    Outcome::OneSided, "½", "passes in one direction; the compiler cannot do the other: its words stand below the table";
+    Outcome::Placed, "○", "not lowered yet: an error. The compiler puts, and looks for, every byte where `cabi` says";
+    Outcome::Lacks, "–", "the compiler has not got the type, or refuses it there: its words stand below the table";
+    Outcome::NoPlace, "∅", "the convention has no place for it: an error";
+    Outcome::Unread, "?", "the header reader does not know the type: an error. No call is tried";
+    Outcome::SelfInconsistent(_), "✗ N", "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too";
+    Outcome::OwnWay(_), "≠ N", "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked";
+    Outcome::NotHere, "·", "this machine cannot run it";
+    Outcome::Fails, "FAILS", "wrong, and no list says so";
+}
 
 impl Outcome {
     /// Its line in the legend.
     fn legend(&self) -> usize {
-        match self {
-            Self::Passes => 0,
-            Self::Calls => 1,
-            Self::Called => 2,
-            Self::Half => 3,
-            Self::Placed => 4,
-            Self::Lacks => 5,
-            Self::NoPlace => 6,
-            Self::Unread => 7,
-            Self::AgainstItself(_) => 8,
-            Self::OwnWay(_) => 9,
-            Self::NotHere => 10,
-            Self::Fails => 11,
-        }
+        IS.iter().position(|is| is(self)).unwrap_or(LEGEND.len())
     }
 
     fn sign(&self, bugs: &[Seen]) -> String {
@@ -121,7 +90,7 @@ One sign in a cell: the same with every compiler that has the type.
 ",
     );
     for table in &measured.tables {
-        c_table(table, &c, measured, out);
+        self::table(table, &c, false, measured, out);
     }
     out.push_str(
         "
@@ -132,7 +101,7 @@ The same types by Zig's own back end (`zig own`) and by LLVM's (`zig llvm`). Zig
 ",
     );
     for table in &measured.tables {
-        zig_table(table, &zig, measured, out);
+        self::table(table, &zig, true, measured, out);
     }
 }
 
@@ -188,41 +157,41 @@ fn head(first: &str, measured: &Measured, out: &mut String) {
     let _ = writeln!(out, "\n|{}", "---|".repeat(columns));
 }
 
-fn c_table(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
-    let _ = write!(out, "\n### {}\n", table.title);
-    head("| type | not in |", measured, out);
-    for row in &table.rows {
-        let shown = having(row, compilers);
-        let without = compilers.iter().filter(|i| !shown.contains(i));
-        let without: Vec<&str> = without.map(|i| name(measured, *i)).collect();
-        let _ = write!(out, "| {} | {} |", row.heading, without.join(", "));
-        for cell in &row.cells {
-            let _ = write!(out, " {} |", signs(cell, &shown, measured));
-        }
-        out.push('\n');
-    }
-    notes(table, compilers, measured, out);
-}
-
-fn zig_table(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
-    let _ = write!(out, "\n### {} in Zig\n", table.title);
-    let lacks = |row: &&Row| {
-        let lacks = |i: &usize| {
-            row.cells
-                .iter()
-                .all(|cell| cell.get(*i) == Some(&Outcome::Lacks))
-        };
-        compilers.iter().all(lacks)
+/// A table of gcc and clang, or of Zig's back ends, where types that are described before are named only.
+fn table(table: &Table, compilers: &[usize], of_zig: bool, measured: &Measured, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "\n### {}{}",
+        table.title,
+        if of_zig { " in Zig" } else { "" }
+    );
+    let lacks = |row: &&Row, i: usize| {
+        let mut cells = row.cells.iter();
+        cells.all(|cell| cell.get(i) == Some(&Outcome::Lacks))
     };
-    let (without, with): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(lacks);
+    let in_none = |row: &&Row| of_zig && compilers.iter().all(|i| lacks(row, *i));
+    let (without, with): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(in_none);
     if !with.is_empty() {
         head("| type | not in |", measured, out);
     }
     for row in with {
-        let shown = having(row, compilers);
-        let lacking = compilers.iter().filter(|i| !shown.contains(i));
-        let lacking: Vec<&str> = lacking.map(|i| name(measured, *i)).collect();
-        let _ = write!(out, "| {} | {} |", row.short_heading, lacking.join(", "));
+        // If none has the type, the cells say so.
+        let having = |i: &usize| !lacks(&row, *i);
+        let (mut shown, missing): (Vec<usize>, Vec<usize>) =
+            compilers.iter().partition(|i| having(i));
+        let missing: Vec<&str> = match shown.is_empty() {
+            true => Vec::new(),
+            false => missing.iter().map(|i| name(measured, *i)).collect(),
+        };
+        if shown.is_empty() {
+            shown = compilers.to_vec();
+        }
+        let heading = if of_zig {
+            &row.short_heading
+        } else {
+            &row.heading
+        };
+        let _ = write!(out, "| {heading} | {} |", missing.join(", "));
         for cell in &row.cells {
             let _ = write!(out, " {} |", signs(cell, &shown, measured));
         }
@@ -257,19 +226,6 @@ fn notes(table: &Table, compilers: &[usize], measured: &Measured, out: &mut Stri
             }
             let _ = writeln!(out, "- {}: {why}", names.join(", "));
         }
-    }
-}
-
-/// Those of `compilers` that have the type in some position; if none has, all: then that is what the cells say.
-fn having(row: &Row, compilers: &[usize]) -> Vec<usize> {
-    let has = |i: &usize| {
-        let mut cells = row.cells.iter();
-        cells.any(|cell| cell.get(*i) != Some(&Outcome::Lacks))
-    };
-    let having: Vec<usize> = compilers.iter().copied().filter(has).collect();
-    match having.is_empty() {
-        true => compilers.to_vec(),
-        false => having,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cabi::Target;
 
-use super::Selected;
+use super::description::Selected;
 
 pub(super) fn select(target: &Target) -> Selected {
     if target.name().starts_with("aarch64") {

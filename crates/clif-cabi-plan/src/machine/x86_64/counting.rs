@@ -5,41 +5,42 @@
 //! `cabi`. For the `SystemV`, `Fast`, `PreserveAll` and `WindowsFastcall` conventions it answers exactly as Cranelift does, or it refuses.
 //! The tests of `clif-cabi` compare the model with compiled code.
 
-use cabi::Reg;
+use cabi::{Reg, x86_64};
 use smallvec::SmallVec;
 
-use crate::check::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
+use crate::machine::description::{Class, Counting, Registers};
+use crate::places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 use crate::signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
-
-/// Cranelift's constants of one convention.
-pub(super) struct Counting {
-    pub(super) call_conv: CallConv,
-    pub(super) int_params: &'static [Reg],
-    pub(super) vector_params: &'static [Reg],
-    int_results: &'static [Reg],
-    pub(super) vector_results: &'static [Reg],
-    /// The n-th parameter takes the n-th register of its class, rather than the first free one.
-    positional: bool,
-    shadow_bytes: u32,
-}
 
 pub(super) const SYSTEM_V: Counting = Counting {
     call_conv: CallConv::SystemV,
-    int_params: &[Reg::Rdi, Reg::Rsi, Reg::Rdx, Reg::Rcx, Reg::R8, Reg::R9],
-    vector_params: &[
-        Reg::Xmm0,
-        Reg::Xmm1,
-        Reg::Xmm2,
-        Reg::Xmm3,
-        Reg::Xmm4,
-        Reg::Xmm5,
-        Reg::Xmm6,
-        Reg::Xmm7,
-    ],
-    int_results: &[Reg::Rax, Reg::Rdx],
-    vector_results: &[Reg::Xmm0, Reg::Xmm1],
+    params: Registers {
+        int: &[
+            x86_64::RDI,
+            x86_64::RSI,
+            x86_64::RDX,
+            x86_64::RCX,
+            x86_64::R8,
+            x86_64::R9,
+        ],
+        vector: &[
+            x86_64::XMM0,
+            x86_64::XMM1,
+            x86_64::XMM2,
+            x86_64::XMM3,
+            x86_64::XMM4,
+            x86_64::XMM5,
+            x86_64::XMM6,
+            x86_64::XMM7,
+        ],
+    },
+    results: Registers {
+        int: &[x86_64::RAX, x86_64::RDX],
+        vector: &[x86_64::XMM0, x86_64::XMM1],
+    },
     positional: false,
     shadow_bytes: 0,
+    stack_align: 16,
 };
 
 const FAST: Counting = Counting {
@@ -49,31 +50,35 @@ const FAST: Counting = Counting {
 
 const PRESERVE_ALL: Counting = Counting {
     call_conv: CallConv::PreserveAll,
-    int_results: &[],
-    vector_results: &[],
+    results: Registers {
+        int: &[],
+        vector: &[],
+    },
     ..SYSTEM_V
 };
 
 const WINDOWS_FASTCALL: Counting = Counting {
     call_conv: CallConv::WindowsFastcall,
-    int_params: &[Reg::Rcx, Reg::Rdx, Reg::R8, Reg::R9],
-    vector_params: &[Reg::Xmm0, Reg::Xmm1, Reg::Xmm2, Reg::Xmm3],
+    params: Registers {
+        int: &[x86_64::RCX, x86_64::RDX, x86_64::R8, x86_64::R9],
+        vector: &[x86_64::XMM0, x86_64::XMM1, x86_64::XMM2, x86_64::XMM3],
+    },
     // C has one result register of each class; the second ones are Cranelift's own, for Rust's scalar pairs.
     positional: true,
     shadow_bytes: 32,
     ..SYSTEM_V
 };
 
-impl Counting {
-    fn of(call_conv: CallConv) -> &'static Self {
-        match call_conv {
-            CallConv::SystemV => &SYSTEM_V,
-            CallConv::Fast => &FAST,
-            CallConv::PreserveAll => &PRESERVE_ALL,
-            CallConv::WindowsFastcall => &WINDOWS_FASTCALL,
-        }
+fn counting_of(call_conv: CallConv) -> &'static Counting {
+    match call_conv {
+        CallConv::SystemV => &SYSTEM_V,
+        CallConv::Fast => &FAST,
+        CallConv::PreserveAll => &PRESERVE_ALL,
+        CallConv::WindowsFastcall => &WINDOWS_FASTCALL,
     }
+}
 
+impl Counting {
     fn misplaced(&self, at: Position, param: &Param) -> CheckError {
         CheckError::Purpose {
             at,
@@ -105,15 +110,8 @@ impl Counting {
     }
 }
 
-/// Cranelift's register classes on x86-64.
-#[derive(Clone, Copy)]
-enum Class {
-    Int,
-    Vector,
-}
-
 pub(super) fn places(sig: &Signature) -> Result<Places, CheckError> {
-    let counting = Counting::of(sig.call_conv);
+    let counting = counting_of(sig.call_conv);
     let sret = checked_sret(counting, sig)?;
 
     let mut count = Count::default();
@@ -125,7 +123,7 @@ pub(super) fn places(sig: &Signature) -> Result<Places, CheckError> {
         }
         results.push(count.result(counting, at, result)?);
     }
-    let sret_echo = match sret {
+    let sret_returned_in = match sret {
         Some((at, param)) => Some(count.result(counting, at, param)?),
         None => None,
     };
@@ -143,7 +141,7 @@ pub(super) fn places(sig: &Signature) -> Result<Places, CheckError> {
     Ok(Places {
         params,
         results,
-        sret_echo,
+        sret_returned_in,
         stack_bytes,
     })
 }
@@ -158,7 +156,7 @@ fn checked_sret<'a>(
         .map(|(index, param)| (Position::Param(index), param));
     let sret = srets.next();
     // It is returned, so `preserve_all` cannot have one.
-    let misplaced = if counting.int_results.is_empty() {
+    let misplaced = if counting.results.of(Class::Int).is_empty() {
         sret
     } else {
         srets.next()
@@ -185,6 +183,13 @@ struct Count {
 }
 
 impl Count {
+    fn n_used(&mut self, class: Class) -> &mut usize {
+        match class {
+            Class::Int => &mut self.n_int,
+            Class::Vector => &mut self.n_vector,
+        }
+    }
+
     fn param(
         &mut self,
         counting: &Counting,
@@ -206,19 +211,15 @@ impl Count {
         }
         check_extension(at, param)?;
         let (class, slot_bytes) = counting.class(at, ty)?;
-        let (registers, n_used) = match class {
-            Class::Int => (counting.int_params, &mut self.n_int),
-            Class::Vector => (counting.vector_params, &mut self.n_vector),
-        };
         let index = if counting.positional {
             self.n_params
         } else {
-            *n_used
+            *self.n_used(class)
         };
         self.n_params += 1;
-        match registers.get(index) {
+        match counting.params.of(class).get(index) {
             Some(&register) => {
-                *n_used += 1;
+                *self.n_used(class) += 1;
                 Ok(ClifPlace::Reg(register))
             }
             None => Ok(ClifPlace::Stack {
@@ -261,11 +262,8 @@ impl Count {
         let ty = result.ty;
         check_extension(at, result)?;
         let (class, _) = counting.class(at, ty)?;
-        let (registers, n_used) = match class {
-            Class::Int => (counting.int_results, &mut self.n_int),
-            Class::Vector => (counting.vector_results, &mut self.n_vector),
-        };
-        let Some(&register) = registers.get(*n_used) else {
+        let n_used = self.n_used(class);
+        let Some(&register) = counting.results.of(class).get(*n_used) else {
             return Err(CheckError::TooManyResults {
                 at,
                 ty,

@@ -1,14 +1,16 @@
 //! x86-64: Cranelift's counting ([`counting`]), results on the x87 stack, and the stubs ([`stub`]).
 
 mod counting;
-mod stub;
+pub(super) mod stub;
 
-use cabi::{Bank, Convention, Loc, PlacedPart, Reg, Target, X86_64_SYSV};
+use cabi::convention::CalleePops;
+use cabi::{Bank, Convention, Loc, PlacedPart, Target, X86_64_SYSV, x86_64};
 
-use super::{Machine, ResultIn, Selected};
+use super::description::{Class, Machine, ResultIn, SaveArea, Selected};
+use crate::error::NotLowered;
 use crate::parts::x87_parts;
 use counting::SYSTEM_V;
-pub use stub::{Reloc, RelocKind, Stub, StubCode};
+use stub::Stub;
 
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
@@ -18,51 +20,58 @@ pub(super) fn select(target: &Target) -> Selected {
 }
 
 pub(super) static MACHINE: Machine = Machine {
-    call_conv: SYSTEM_V.call_conv,
-    int_params: SYSTEM_V.int_params,
-    vector_params: SYSTEM_V.vector_params,
-    stack_align: STACK_ALIGN,
+    counting: &SYSTEM_V,
     places: counting::places,
     convention_objection,
+    chain: x86_64::R10,
+    // psABI 3.5.7, The Register Save Area.
+    save_area: &SaveArea {
+        int_slot: 8,
+        vector_slot: 16,
+        convention: &X86_64_SYSV,
+    },
     result,
 };
 
-const STACK_ALIGN: u32 = 16;
-
-fn convention_objection(convention: &Convention) -> Option<&'static str> {
-    if convention.shadow_space != 0 {
+fn convention_objection(convention: &Convention) -> Option<NotLowered> {
+    if convention.frame.shadow_space != 0 {
         // Nor would the registers be preserved that Win64 preserves.
-        Some("shadow space is not lowered yet")
-    } else if convention.stack_align < STACK_ALIGN {
-        Some("Cranelift needs a stack aligned to 16 bytes")
-    } else if !matches!(convention.variadic_count, None | Some(Reg::Rax)) {
-        Some("vector registers are counted in rax only")
+        Some(NotLowered::ShadowSpace)
+    } else if convention.frame.callee_pops != CalleePops::Nothing {
+        let why = "no Cranelift callee pops its arguments";
+        Some(NotLowered::Convention(why))
+    } else if convention.frame.big_endian {
+        let why = "x86-64 is little-endian";
+        Some(NotLowered::Convention(why))
+    } else if convention.frame.stack_align < SYSTEM_V.stack_align {
+        let why = "Cranelift needs a stack aligned to 16 bytes";
+        Some(NotLowered::Convention(why))
+    } else if !matches!(convention.frame.variadic_count, None | Some(x86_64::RAX)) {
+        let why = "vector registers are counted in rax only";
+        Some(NotLowered::Convention(why))
     } else {
         None
     }
 }
 
-fn result(parts: &[PlacedPart]) -> Result<ResultIn, &'static str> {
-    let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !SYSTEM_V.vector_results.contains(&reg));
+fn result(parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
+    let declarable = SYSTEM_V.results.of(Class::Vector);
+    let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
     if parts.iter().any(beyond) {
-        return Err("results in more than two vector registers are not lowered yet");
+        return Err(NotLowered::ManyVectorResults);
     }
-    if !matches!(parts.first().map(|part| part.loc), Some(Loc::Reg(Reg::St0))) {
+    if !matches!(
+        parts.first().map(|part| part.loc),
+        Some(Loc::Reg(x86_64::ST0))
+    ) {
         return Ok(ResultIn::Registers);
     }
-    Ok(if parts.len() == 2 {
-        ResultIn::Stub {
-            pop: Stub::PopComplexX87,
-            push: Stub::PushComplexX87,
-            parts: x87_parts(2),
-            bytes: 32,
-        }
-    } else {
-        ResultIn::Stub {
-            pop: Stub::PopX87,
-            push: Stub::PushX87,
-            parts: x87_parts(1),
-            bytes: 16,
-        }
+    // One value, or the two of a complex number.
+    let n = if parts.len() == 2 { 2 } else { 1 };
+    Ok(ResultIn::Stub {
+        pop: Stub::pop(n),
+        push: Stub::push(n),
+        parts: x87_parts(n),
+        bytes: 16 * u32::from(n),
     })
 }

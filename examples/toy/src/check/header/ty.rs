@@ -1,5 +1,5 @@
 //! C's types as the program's. Records keep the layout that the header gives them, and get the members that the language can spell;
-//! those behind pointers are looked into after everything else, so that long chains of them need no stack.
+//! those that only pointers lead to come last, so that long chains of them need no stack.
 
 use super::super::{Checker, Progress, Side};
 use crate::types::{EnumId, EnumTy, FnTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
@@ -8,7 +8,7 @@ use cabi_header::{NamedType, Reason, Written};
 use std::rc::Rc;
 
 impl Checker<'_> {
-    /// The type that a declaration of the header `at` writes. Behind pointers, records are looked into later.
+    /// The type that a declaration of the header `at` writes. Records that only pointers lead to are looked into later.
     pub(super) fn c_ty(
         &mut self,
         at: usize,
@@ -17,7 +17,7 @@ impl Checker<'_> {
     ) -> Result<Ty, String> {
         match written {
             Written::Void => Ok(Ty::VOID),
-            // By value it is extended by its sign; behind a pointer it is text, which is of `u8` here.
+            // A value is extended by its sign; what a pointer points to is text, which is of `u8` here.
             Written::Char => self.types.scalar(int(8, MODEL.char_signed)),
             Written::Named(name) => self.c_named(at, name, by_value),
             Written::Pointer(to) => {
@@ -98,9 +98,9 @@ impl Checker<'_> {
     }
 
     fn known(&self, at: usize, name: &str) -> Option<Ty> {
-        let own = self.imports.get(at).and_then(|own| own.ty(name));
+        let own = self.imports[at].ty(name);
         let same = |other: usize| {
-            let other = self.imports.get(other).and_then(|import| import.ty(name));
+            let other = self.imports[other].ty(name);
             match (own, other) {
                 (Some(own), Some(other)) => (&own.ty, &own.members) == (&other.ty, &other.members),
                 (own, other) => own.is_none() && other.is_none(),
@@ -112,7 +112,7 @@ impl Checker<'_> {
     }
 
     fn add_c_named(&mut self, at: usize, name: &str) -> Result<Ty, String> {
-        let named = self.imports.get(at).and_then(|import| import.ty(name));
+        let named = self.imports[at].ty(name);
         let shown = name.rsplit(' ').next().unwrap_or(name).to_string();
         if let Some(named) = named
             && let Kind::Enum(scalar) = *named.ty.kind()
@@ -144,10 +144,10 @@ impl Checker<'_> {
     ) -> Ty {
         let id = EnumId(self.enums.len());
         self.enums.push((Side::User, None, Progress::Done));
-        let constants = self.imports.get(at).map(|import| &import.header.constants);
-        let variants = constants
-            .into_iter()
-            .flatten()
+        let variants = self.imports[at]
+            .header
+            .constants
+            .iter()
             .filter(|constant| constant.enumeration == name)
             .map(|constant| {
                 (
@@ -173,13 +173,11 @@ impl Checker<'_> {
 
     /// Gives a record its members and layout, or the reason why it has none.
     fn fill(&mut self, at: usize, name: &str, id: RecordId) {
-        match self.records.get_mut(id.0) {
-            Some((_, _, progress @ Progress::New)) => *progress = Progress::Done,
-            _ => return,
-        }
-        let Some(import) = self.imports.get(at) else {
+        let progress = &mut self.records[id.0].2;
+        if std::mem::replace(progress, Progress::Done) != Progress::New {
             return;
-        };
+        }
+        let import = &self.imports[at];
         let filled = match import.ty(name) {
             Some(named) => self.c_members(at, named),
             None => match import.header.reason(name) {
@@ -187,15 +185,14 @@ impl Checker<'_> {
                 Some(reason) => Err(reason.to_string()),
             },
         };
-        match (filled, self.types.records.get_mut(id.0)) {
-            (Ok((members, layout)), Some(record)) => {
-                record.members = members;
-                record.layout = Some(layout);
+        match filled {
+            Ok((members, layout)) => {
+                let record = &mut self.types.records[id.0];
+                (record.members, record.layout) = (members, Some(layout));
             }
-            (Err(reason), _) => {
+            Err(reason) => {
                 self.taken.reasons.insert(id, reason);
             }
-            (Ok(_), None) => {}
         }
     }
 

@@ -1,0 +1,94 @@
+//! The options of `cabi verify`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::compilers::Compilers;
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::output;
+use crate::reading::Reading;
+
+const ABOUT: &str = "\
+Verifies headers against real compilers.
+
+Each prototype of a header, and each of its record types in generated positions (alone, when registers run out, between neighbours, \
+returned, unnamed), is called in both directions between code generated here and code of the compiler: direct, through function pointers, \
+and as a callback. Objects end at guard pages, and every byte is compared. The compiler reads the header itself and is also asked for each \
+prototype's type, and for sizes, offsets and the order of bytes.
+
+Where a compiler's own caller and callee disagree, the compiler is self-inconsistent: the report has a program that this compiler alone \
+builds and that fails twice in the same way. This is a failure, unless it is a known bug of that compiler, which is left out by name, or \
+--allow-self-inconsistent is given.
+
+Flags inside --cc, quoted as in a shell, reach that compiler only; libclang reads the header with -I, -D, --std and --target alone. Flags \
+that change the ABI are therefore reported as differences.
+
+Exit status: 0 no difference, 1 a difference was found, 2 could not do what was asked, or nothing of a header could be verified.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi verify stdlib.h math.h complex.h
+  cabi verify --cc 'gcc -O2' --cc clang-19 -I include include/vec.h
+  cabi verify --own include/library.h
+  cabi verify --only 'div' --cc 'gcc -mabi=ms' stdlib.h
+  cabi verify --exhaustive --cc gcc
+  cabi verify --junit verify.xml --json verify.json zlib.h
+  cabi verify --json - stdlib.h | jq .clean";
+
+/// Verifies headers against real compilers.
+#[derive(Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// Headers, as after `#include`: `stdlib.h`, or a path.
+    #[arg(required_unless_present = "exhaustive", value_name = "HEADER")]
+    pub(super) headers: Vec<String>,
+    /// Instead of a header, verify every transition of argument assignment: from registers left and stack slot, by the shape of the next
+    /// value.
+    #[arg(long, conflicts_with_all = ["headers", "only", "target", "Reading"])]
+    pub(super) exhaustive: bool,
+    #[cfg(all(target_arch = "x86_64", unix))]
+    #[command(flatten)]
+    pub(super) compilers: Compilers,
+    /// Verify only functions and types whose name matches.
+    #[arg(long, value_name = "REGEX")]
+    pub(super) only: Option<String>,
+    /// Verify only what the headers declare themselves, not what they include; with `folder`, also what headers in their folders declare.
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
+    pub(super) own: Option<Own>,
+    /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
+    #[arg(long)]
+    pub(super) allow_self_inconsistent: bool,
+    /// Verify record types in generated positions too; `--types=false` leaves them out.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    pub(super) types: bool,
+    /// Write every result as JSON; `-` prints it instead of the report.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write every result as JUnit's XML; `-` prints it instead of the report.
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: Reading,
+    /// Target triple whose headers are read; calls are made on x86-64 System V only.
+    #[arg(long, value_name = "TRIPLE")]
+    pub(super) target: Option<String>,
+}
+
+/// Whose declarations are verified.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Own {
+    /// Those of the file named.
+    File,
+    /// Those of all files in its folder, and below.
+    Folder,
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+impl Verify {
+    /// Whether --json or --junit prints its results instead of the report.
+    pub(super) fn takes_stdout(&self) -> Result<bool, String> {
+        output::takes_stdout(&[("--json", &self.json), ("--junit", &self.junit)])
+    }
+}

@@ -1,0 +1,128 @@
+//! What can go wrong with a whole header.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::clang::{Diagnostic, Place};
+use crate::location::Location;
+
+/// An error in the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SourceError {
+    /// Where, if it is anywhere in the source.
+    pub location: Option<Location>,
+    /// Bytes from the start of the line, counted from 1.
+    pub column: u32,
+    /// What clang says.
+    pub message: String,
+}
+
+impl SourceError {
+    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
+        let Place {
+            file, line, column, ..
+        } = diagnostic.place.clone();
+        Self {
+            location: (!file.is_empty()).then_some(Location { file, line }),
+            column,
+            message: diagnostic.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = &self.location {
+            write!(f, "{location}:{}: ", self.column)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Why a whole header could not be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// There is no libclang.
+    NoLibclang {
+        /// What the search said.
+        searched: String,
+    },
+    /// The libclang found is too old.
+    OldLibclang {
+        /// Where it was found.
+        path: PathBuf,
+        /// A function it lacks.
+        function: &'static str,
+    },
+    /// The system has no thread for libclang.
+    NoThread,
+    /// The file could not be read.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        message: String,
+    },
+    /// Text, name or arguments contain a NUL character.
+    Nul {
+        /// Which of them.
+        place: String,
+    },
+    /// clang refused its arguments, or gave up without saying why.
+    Refused {
+        /// The arguments.
+        args: Vec<String>,
+    },
+    /// The source is wrong outside of any declaration that could be left out.
+    Source {
+        /// Each of the errors.
+        errors: Vec<SourceError>,
+    },
+    /// A language, target or option that is not supported.
+    Unsupported {
+        /// The target.
+        target: String,
+        /// What is not supported.
+        why: String,
+    },
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLibclang { searched } => write!(
+                f,
+                "C headers are read with libclang, which is not installed or not found: install it (Debian and Ubuntu: apt-get install \
+                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or let LIBCLANG_PATH name \
+                 its directory ({searched})"
+            ),
+            Self::OldLibclang { path, function } => {
+                write!(
+                    f,
+                    "{}: this libclang is too old, it lacks {function}; version 11 or later is needed",
+                    path.display()
+                )
+            }
+            Self::NoThread => f.write_str("no thread could be started for libclang"),
+            Self::File { path, message } => write!(f, "{}: {message}", path.display()),
+            Self::Nul { place } => write!(f, "{place} contains a NUL character"),
+            Self::Refused { args } if args.is_empty() => f.write_str("clang gave up"),
+            Self::Refused { args } => {
+                let args = args.join(" ");
+                write!(f, "clang gave up, or did not accept its arguments: {args}")
+            }
+            Self::Source { errors } => {
+                for (i, error) in errors.iter().enumerate() {
+                    let newline = if i == 0 { "" } else { "\n" };
+                    write!(f, "{newline}{error}")?;
+                }
+                Ok(())
+            }
+            Self::Unsupported { target, why } => write!(f, "{why} ({target})"),
+        }
+    }
+}
+
+impl std::error::Error for HeaderError {}

@@ -1,0 +1,107 @@
+//! Classes of C++: which are passed as C's records do, and which by invisible reference (Itanium C++ ABI 3.1.1 and 3.1.2).
+//!
+//! A class is passed by value unless it is non-trivial for the purposes of calls. Clang keeps that as one bit, and shows it as the value
+//! of `__is_trivially_relocatable`; the prelude checks that it does. Methods, templates and virtual functions are not read.
+
+use cabi::{Member, Type};
+use clang_sys::{
+    CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor, CXCursor_Destructor,
+    CXCursor_Namespace, CXType_Record,
+};
+
+use crate::clang::{Cursor, Ty};
+use crate::parse::prelude;
+use crate::parse::types::{Reader, is_unnamed, unsupported};
+use crate::reason::Reason;
+
+impl<'u> Reader<'u> {
+    /// Whether objects of type `ty` are passed by invisible reference.
+    pub(crate) fn is_by_reference(&mut self, ty: Ty<'u>) -> Result<bool, Reason> {
+        let class = ty.canonical();
+        if !self.facts.cxx || class.kind() != CXType_Record {
+            return Ok(false);
+        }
+        let name = class.declaration().ty().canonical().spelling();
+        if prelude::stand_in(&name).is_some() {
+            return Ok(false);
+        }
+        if class.declaration().definition_or_null().is_null() {
+            if name.contains('<') {
+                // Declaring a function does not instantiate what it takes.
+                return Err(Reason::Cxx("a class template nobody has instantiated"));
+            }
+            return Err(Reason::Incomplete(name));
+        }
+        if is_unnamed(&name) || !self.facts.knows_calls {
+            return Err(unsupported(
+                class,
+                "whether this class is trivial for calls cannot be asked",
+            ));
+        }
+        match self.value(&format!("__is_trivially_relocatable({name})")) {
+            Some(Some(0)) => Ok(true),
+            Some(Some(_)) => Ok(false),
+            // Private, or local to something.
+            Some(None) => Err(unsupported(
+                class,
+                "this class cannot be named where its triviality is asked",
+            )),
+            None => Err(unsupported(class, "not known yet")),
+        }
+    }
+
+    /// The base classes of `definition` as members without a name; an empty base has no bytes.
+    pub(crate) fn bases(&mut self, definition: Cursor<'u>) -> Result<Vec<Member>, Reason> {
+        let mut bases = Vec::new();
+        if !self.facts.cxx {
+            return Ok(bases);
+        }
+        for child in definition.children() {
+            let kind = child.kind();
+            let is_base = kind == CXCursor_CXXBaseSpecifier;
+            let is_method = [
+                CXCursor_CXXMethod,
+                CXCursor_Destructor,
+                CXCursor_Constructor,
+            ]
+            .contains(&kind);
+            if is_method && child.is_virtual() || is_base && child.is_virtual_base() {
+                return Err(Reason::Cxx("a class with virtual functions or bases"));
+            }
+            if is_base {
+                let base = self
+                    .ty(child.ty())
+                    .map_err(|reason| reason.inside("base class".to_owned()))?;
+                let is_empty = base.as_record().is_some_and(|base| {
+                    base.fields()
+                        .iter()
+                        .all(|field| field.bit_field().is_none() && field.ty().size() == 0)
+                });
+                if !is_empty {
+                    bases.push(Member::anonymous(base));
+                }
+            }
+        }
+        Ok(bases)
+    }
+
+    /// What is passed for an object of type `ty`: itself, or a pointer where that is `true`.
+    pub(crate) fn passed(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
+        if self.is_by_reference(ty)? {
+            Ok((self.model.pointer(), true))
+        } else {
+            Ok((self.ty(ty)?, false))
+        }
+    }
+}
+
+/// The name of a declaration with its namespaces, `space::name`.
+pub(crate) fn qualified_name(cursor: Cursor<'_>) -> String {
+    let mut name = cursor.name();
+    let mut parent = cursor.parent();
+    while !parent.is_null() && parent.kind() == CXCursor_Namespace {
+        name = format!("{}::{name}", parent.name());
+        parent = parent.parent();
+    }
+    name
+}

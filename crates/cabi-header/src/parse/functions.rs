@@ -1,0 +1,416 @@
+//! Declared functions: parameters, result, convention and attributes.
+
+use clang_sys::{
+    CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_PreserveAll,
+    CXCallingConv_PreserveMost, CXCallingConv_PreserveNone, CXCallingConv_X86_64SysV,
+    CXCallingConv_X86_64Win64, CXCallingConv_X86RegCall, CXCallingConv_X86VectorCall,
+    CXCursor_AsmLabelAttr, CXCursor_FunctionDecl, CXCursor_ParmDecl, CXLinkage_Internal,
+    CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto, CXType_IncompleteArray,
+    CXType_VariableArray,
+};
+
+use cabi::{Convention, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
+
+use crate::clang::{Cursor, Ty};
+use crate::header::Prototype;
+use crate::location::Location;
+use crate::parse::classes::qualified_name;
+use crate::parse::prelude;
+use crate::parse::types::{Reader, is_pointer, unsupported};
+use crate::parse::written::desugared;
+use crate::reason::Reason;
+use crate::written::Written;
+
+/// The type of a function in C that other compilers read too: clang prints attributes of the function after it, where gcc takes none, knows
+/// qualifiers that gcc does not, and shows the prelude's names for what it lacks.
+fn spelled_function(ty: Ty<'_>) -> String {
+    let mut text = ty.spelling();
+    while let Some(at) = text.rfind(" __attribute__((")
+        && is_one_group(text.get(at + " __attribute__".len()..).unwrap_or(""))
+    {
+        text.truncate(at);
+    }
+    for word in [" _Nonnull", " _Nullable", " _Null_unspecified"] {
+        text = text.replace(word, "");
+    }
+    // A `va_list` has decayed to a pointer to clang's record, whose tag other compilers do not know; as a parameter it decays again.
+    let text = text.replace("struct __va_list_tag *", "__builtin_va_list");
+    prelude::names_of_c(&text)
+}
+
+/// Whether `text` is one group in parentheses, from its first character to its last.
+fn is_one_group(text: &str) -> bool {
+    let mut depth = 0_i32;
+    let closes = text.char_indices().find(|(_, c)| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    closes.is_some_and(|(at, _)| at + 1 == text.len())
+}
+
+impl<'u> Reader<'u> {
+    /// The function that `cursor` declares, if it has a symbol and follows the C convention.
+    pub(crate) fn prototype(&mut self, cursor: Cursor<'u>) -> Result<Prototype, Reason> {
+        if cursor.is_invalid() {
+            return Err(Reason::Invalid("the declaration is invalid".to_owned()));
+        }
+        if cursor.storage() == CX_SC_Static || cursor.linkage() == CXLinkage_Internal {
+            return Err(Reason::Static);
+        }
+        // In C++ `extern` does not give an inline function a definition elsewhere.
+        if cursor.is_inline() && (self.facts.cxx || cursor.storage() != CX_SC_Extern) {
+            return Err(Reason::Inline);
+        }
+        let function = self.function_type(cursor.ty())?;
+        self.prototype_of(cursor, function)
+    }
+
+    /// The function type `function` as `cursor` declares it: a function, or something whose type leads to it.
+    pub(crate) fn prototype_of(
+        &mut self,
+        cursor: Cursor<'u>,
+        function: Ty<'u>,
+    ) -> Result<Prototype, Reason> {
+        let name = cursor.name();
+        let printed = cursor.printed();
+        let convention = convention(function, &name, &printed)?;
+        let features = quoted(&printed, "target(").unwrap_or_default();
+        let vectors = vectors(&features, self.facts.vectors)?;
+        let unprototyped = function.kind() == CXType_FunctionNoProto;
+        let symbol = self.symbol(cursor);
+        let mut prototype = Prototype {
+            name: qualified_name(cursor),
+            symbol,
+            params: Vec::new(),
+            ret: Type::VOID,
+            written_params: Vec::new(),
+            written_ret: self.written(function.result()),
+            spelled_params: Vec::new(),
+            spelled_ret: function.result().spelling(),
+            by_reference: Vec::new(),
+            returns_by_reference: false,
+            convention,
+            variadic: function.is_variadic() && !unprototyped,
+            unprototyped,
+            noreturn: is_noreturn(function, &printed),
+            target_features: features,
+            vectors,
+            spelled: spelled_function(cursor.ty()),
+            location: Location::of(cursor),
+        };
+        self.params(cursor, function, &mut prototype)?;
+        self.result(function, &mut prototype)?;
+        Ok(prototype)
+    }
+
+    /// An assembler label's name, in C++ the mangled one.
+    pub(crate) fn symbol(&self, cursor: Cursor<'u>) -> String {
+        let mut children = cursor.children().into_iter();
+        match children.find(|child| child.kind() == CXCursor_AsmLabelAttr) {
+            Some(label) => label.name(),
+            None if self.facts.cxx => cursor.mangled(),
+            None => cursor.name(),
+        }
+    }
+
+    fn params(
+        &mut self,
+        cursor: Cursor<'u>,
+        function: Ty<'u>,
+        prototype: &mut Prototype,
+    ) -> Result<(), Reason> {
+        let declared = declared_params(cursor, function);
+        for i in 0..function.n_params() {
+            let n = usize::try_from(i).unwrap_or(0);
+            let i = u32::try_from(i).unwrap_or(0);
+            let declared = declared.get(n).map(|declared| declared.name());
+            let name = declared.filter(|name| !name.is_empty());
+            let (ty, by_reference) = self.param(function.param(i)).map_err(|reason| {
+                let part = name
+                    .as_ref()
+                    .map_or_else(String::new, |name| format!(" ({name})"));
+                reason.inside(format!("parameter {}{part}", n + 1))
+            })?;
+            if by_reference {
+                prototype.by_reference.push(n);
+            }
+            prototype.params.push((name, ty));
+            prototype.spelled_params.push(spelled(function.param(i)));
+            let written = self.written_param(function.param(i));
+            prototype.written_params.push(written);
+        }
+        Ok(())
+    }
+
+    fn result(&mut self, function: Ty<'u>, prototype: &mut Prototype) -> Result<(), Reason> {
+        let ty = function.result();
+        let (ret, by_reference) = self
+            .passed(ty)
+            .map_err(|reason| reason.inside("result".to_owned()))?;
+        prototype.ret = ret;
+        if !by_reference {
+            return Ok(());
+        }
+        if !self.facts.x86_64 {
+            // Elsewhere the address has a register of its own.
+            let why = "a result by invisible reference is known for x86-64 only";
+            return Err(unsupported(ty, why).inside("result".to_owned()));
+        }
+        // psABI 3.2.3, Returning of Values: as if it were the first argument, and in rax on return.
+        let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
+        prototype.returns_by_reference = true;
+        prototype.params.insert(0, (None, self.model.pointer()));
+        let spelled = format!("{} *", prototype.spelled_ret);
+        prototype.spelled_params.insert(0, spelled.clone());
+        prototype.spelled_ret = spelled;
+        prototype.written_params.insert(0, address.clone());
+        prototype.written_ret = address;
+        prototype.by_reference.iter_mut().for_each(|i| *i += 1);
+        Ok(())
+    }
+
+    /// The type a parameter has after decay. The elements of an array do not matter then, and may be of a length known at run time only.
+    fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
+        if ARRAYS.contains(&ty.canonical().kind()) {
+            return Ok((self.model.pointer(), false));
+        }
+        let (declared, by_reference) = self.passed(ty)?;
+        Ok((self.model.decay(&declared), by_reference))
+    }
+
+    /// The function type, typedefs resolved.
+    fn function_type(&self, ty: Ty<'u>) -> Result<Ty<'u>, Reason> {
+        let is_function =
+            |ty: &Ty<'u>| [CXType_FunctionProto, CXType_FunctionNoProto].contains(&ty.kind());
+        [ty, ty.canonical()]
+            .into_iter()
+            .find(is_function)
+            .ok_or_else(|| Reason::Unsupported {
+                ty: ty.spelling(),
+                why: "this is no function type",
+            })
+    }
+}
+
+/// The declarations of the parameters of `function`, which is the type of `cursor` or what that leads to; none where the source has
+/// others too.
+fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
+    if cursor.kind() == CXCursor_FunctionDecl {
+        let n = u32::try_from(function.n_params()).unwrap_or(0);
+        let all: Vec<_> = (0..n).map(|i| cursor.arg(i)).collect();
+        let is_declared = all.iter().all(|param| !param.is_null());
+        return if is_declared { all } else { Vec::new() };
+    }
+    let mut declared = cursor.children();
+    declared.retain(|child| child.kind() == CXCursor_ParmDecl);
+    if i32::try_from(declared.len()) != Ok(function.n_params()) {
+        declared.clear();
+    }
+    declared
+}
+
+/// How clang spells the type of a parameter; an array as the pointer it decays to.
+fn spelled(param: Ty<'_>) -> String {
+    let canonical = param.canonical();
+    if ARRAYS.contains(&canonical.kind()) {
+        format!("{} *", canonical.array_element().spelling())
+    } else {
+        param.spelling()
+    }
+}
+
+const ARRAYS: [i32; 3] = [
+    CXType_ConstantArray,
+    CXType_IncompleteArray,
+    CXType_VariableArray,
+];
+
+/// The function type that `ty` is, or is a pointer to.
+pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
+    let is_function =
+        |ty: &Ty<'_>| [CXType_FunctionProto, CXType_FunctionNoProto].contains(&ty.kind());
+    let bare = desugared(ty);
+    let pointee = is_pointer(bare.kind()).then(|| bare.pointee());
+    [
+        Some(bare),
+        pointee.map(desugared),
+        pointee.map(Ty::canonical),
+    ]
+    .into_iter()
+    .flatten()
+    .find(is_function)
+}
+
+/// The convention if it is not the target's own. Refuses by name what has no table.
+fn convention(
+    function: Ty<'_>,
+    name: &str,
+    printed: &str,
+) -> Result<Option<&'static Convention>, Reason> {
+    // clang knows these without an attribute; it prints none.
+    const RETURN_TWICE: &str = "setjmp _setjmp __sigsetjmp sigsetjmp savectx vfork getcontext";
+    if RETURN_TWICE.split(' ').any(|known| known == name) {
+        return Err(Reason::Attribute("returns_twice".to_owned()));
+    }
+    // No conventions to clang, but calls with them are others: some add a hidden argument, some change which registers a callee keeps.
+    const CHANGE_CALLS: [&str; 5] = [
+        "returns_twice",
+        "interrupt",
+        "no_caller_saved_registers",
+        "pass_object_size",
+        "pass_dynamic_object_size",
+    ];
+    let type_spelling = function.canonical().spelling();
+    let has = |attribute: &str| {
+        let written = format!("__attribute__(({attribute}");
+        printed.contains(&written) || type_spelling.contains(&written)
+    };
+    if let Some(attribute) = CHANGE_CALLS.into_iter().find(|name| has(name)) {
+        return Err(Reason::Attribute(attribute.to_owned()));
+    }
+    // No convention either, but it moves arguments to registers.
+    if type_spelling.contains("regparm") {
+        return Err(Reason::Convention("regparm".to_owned()));
+    }
+    let convention = function.convention();
+    let refused = match convention {
+        c if c == CXCallingConv_C => return Ok(None),
+        c if c == CXCallingConv_X86_64Win64 => return Ok(Some(&X86_64_WIN64)),
+        c if c == CXCallingConv_X86_64SysV => return Ok(Some(&X86_64_SYSV)),
+        c if c == CXCallingConv_X86VectorCall => "vectorcall",
+        c if c == CXCallingConv_X86RegCall => "regcall",
+        c if c == CXCallingConv_PreserveMost => "preserve_most",
+        c if c == CXCallingConv_PreserveAll => "preserve_all",
+        c if c == CXCallingConv_PreserveNone => "preserve_none",
+        _ => {
+            // As clang prints it after the function type: `int (int) __attribute__((swiftcall))`.
+            let spelling = function.spelling();
+            let attribute = spelling
+                .split("__attribute__((")
+                .nth(1)
+                .and_then(|rest| rest.split(')').next());
+            return Err(Reason::Convention(
+                attribute.map_or_else(|| format!("number {convention}"), str::to_owned),
+            ));
+        }
+    };
+    Err(Reason::Convention(refused.to_owned()))
+}
+
+/// The widest vectors in registers, by what a `target` attribute adds to `base`. Names whose meaning is not known are refused.
+fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
+    let mut level = base;
+    for feature in features
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
+        let unknown = || Err(Reason::Attribute(format!("target(\"{feature}\")")));
+        if let Some(cpu) = feature.strip_prefix("arch=") {
+            match CPUS.iter().find(|(_, cpus)| cpus.contains(&cpu)) {
+                Some((cpu, _)) => level = level.max(*cpu),
+                None => return unknown(),
+            }
+            continue;
+        }
+        let (on, name) = feature
+            .strip_prefix("no-")
+            .map_or((true, feature), |name| (false, name));
+        let needs = match name {
+            // The width is an option of its own in these.
+            _ if name.starts_with("avx10") || name.contains("evex512") => return unknown(),
+            _ if name.starts_with("avx512") => VectorLevel::Avx512,
+            _ if name.starts_with("avx") => VectorLevel::Avx,
+            "fma" | "fma4" | "f16c" | "xop" | "vaes" | "vpclmulqdq" | "sha512" | "sm3" | "sm4" => {
+                VectorLevel::Avx
+            }
+            _ => continue,
+        };
+        level = match (on, name) {
+            (true, _) => level.max(needs),
+            (false, "avx") => VectorLevel::Baseline,
+            (false, "avx2" | "avx512f" | "fma" | "f16c") => level.min(VectorLevel::Avx),
+            (false, _) => level,
+        };
+    }
+    Ok(level)
+}
+
+/// What `target("arch=..")` brings, of processors that are asked for by name.
+const CPUS: [(VectorLevel, &[&str]); 3] = [
+    (
+        VectorLevel::Baseline,
+        &[
+            "x86-64",
+            "x86-64-v2",
+            "core2",
+            "nehalem",
+            "westmere",
+            "silvermont",
+            "goldmont",
+            "btver1",
+            "k8",
+            "amdfam10",
+        ],
+    ),
+    (
+        VectorLevel::Avx,
+        &[
+            "x86-64-v3",
+            "sandybridge",
+            "ivybridge",
+            "haswell",
+            "broadwell",
+            "skylake",
+            "alderlake",
+            "bdver1",
+            "bdver2",
+            "bdver3",
+            "bdver4",
+            "btver2",
+            "znver1",
+            "znver2",
+            "znver3",
+        ],
+    ),
+    (
+        VectorLevel::Avx512,
+        &[
+            "x86-64-v4",
+            "knl",
+            "skylake-avx512",
+            "cascadelake",
+            "cooperlake",
+            "cannonlake",
+            "icelake-client",
+            "icelake-server",
+            "tigerlake",
+            "rocketlake",
+            "sapphirerapids",
+            "graniterapids",
+            "znver4",
+            "znver5",
+        ],
+    ),
+];
+
+fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
+    const ATTRIBUTE: &str = "__attribute__((noreturn))";
+    let mut words = printed.split_whitespace();
+    if words.any(|word| ["_Noreturn", "[[noreturn]]", "[[_Noreturn]]"].contains(&word)) {
+        return true;
+    }
+    // As part of the type it is printed last, unless it belongs to the function that a returned pointer points to.
+    let is_last = |ty: Ty<'_>| ty.canonical().spelling().ends_with(ATTRIBUTE);
+    is_last(function) && !is_last(function.result())
+}
+
+/// The string literal after `start` in `printed`.
+fn quoted(printed: &str, start: &str) -> Option<String> {
+    let rest = printed.split(start).nth(1)?.strip_prefix('"')?;
+    rest.split('"').next().map(str::to_owned)
+}

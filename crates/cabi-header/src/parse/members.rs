@@ -1,0 +1,114 @@
+//! Members of records as they are declared, with the places of their attributes.
+
+use cabi::{Member, Type};
+
+use crate::parse::attributes::Position;
+
+/// A member as it is declared.
+pub(crate) struct Declared {
+    pub(crate) name: Option<String>,
+    pub(crate) ty: Type,
+    pub(crate) width: Option<u16>,
+    /// Where each `packed` stands.
+    pub(crate) packed: Vec<Position>,
+    /// Where each `aligned` and `_Alignas` stands.
+    pub(crate) aligned: Vec<Position>,
+    /// What they ask for; not always in the order of `aligned`.
+    pub(crate) asked: Vec<u32>,
+}
+
+impl Declared {
+    pub(crate) fn to_clang(&self) -> Member {
+        self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
+    }
+
+    /// The member to gcc, with `place` for the places that are not known; none if of several attributes it cannot be said which stands where.
+    pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
+        let known = |at: &Position| match at {
+            Position::Unknown => place,
+            known => *known,
+        };
+        let is_declared = |at: &Position| known(at) == Position::Declaration;
+        let is_packed = self.packed.iter().any(is_declared);
+        if self.aligned.iter().all(is_declared) {
+            return Some(self.member(self.ty.clone(), is_packed, &self.asked));
+        }
+        let (&[at], &[asked]) = (&self.aligned[..], &self.asked[..]) else {
+            return None;
+        };
+        let ty = match known(&at) {
+            Position::Type if asked != 0 => self.ty.with_align(asked).ok()?,
+            _ => self.ty.clone(),
+        };
+        Some(self.member(ty, is_packed, &[]))
+    }
+
+    fn member(&self, ty: Type, is_packed: bool, asked: &[u32]) -> Member {
+        let mut member = match (&self.name, self.width) {
+            (Some(name), Some(width)) => Member::bit_field(name, ty, width),
+            (None, Some(width)) => Member::unnamed_bit_field(ty, width),
+            (Some(name), None) => Member::named(name, ty),
+            (None, None) => Member::anonymous(ty),
+        };
+        if is_packed {
+            member = member.packed();
+        }
+        // `_Alignas(0)` has no effect.
+        let asked = asked.iter().copied().filter(|align| *align != 0);
+        asked.fold(member, Member::aligned)
+    }
+}
+
+/// The places to try for attributes whose place is not known.
+pub(crate) fn places(declared: &[Declared]) -> &'static [Position] {
+    use Position::{Declaration, Pointee, Type, Unknown};
+    let mut all = declared
+        .iter()
+        .flat_map(|declared| declared.packed.iter().chain(&declared.aligned));
+    if all.any(|at| *at == Unknown) {
+        &[Declaration, Type, Pointee]
+    } else {
+        &[Declaration]
+    }
+}
+
+/// The expressions of the `aligned` attributes and `_Alignas` specifiers of a member as clang prints it, `int x _Alignas(8)`;
+/// empty for `aligned` alone.
+pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
+    // A record defined in the member's own declaration is printed in front of them.
+    let tail = printed.rsplit('}').next().unwrap_or(printed);
+    let mut found = Vec::new();
+    for start in [
+        "__attribute__((aligned",
+        "_Alignas",
+        "alignas",
+        "[[gnu::aligned",
+    ] {
+        for (at, _) in tail.match_indices(start) {
+            let before = tail.get(..at).and_then(|before| before.chars().next_back());
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue; // the end of a longer word, as in `_Alignas`
+            }
+            let rest = tail.get(at + start.len()..).unwrap_or("");
+            found.push(parenthesized(rest).unwrap_or("").to_owned());
+        }
+    }
+    found
+}
+
+/// What stands between the first parenthesis of `text`, if it starts with one, and its counterpart.
+fn parenthesized(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('(')?;
+    let mut depth = 1_u32;
+    for (at, c) in inner.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return inner.get(..at);
+        }
+    }
+    None
+}

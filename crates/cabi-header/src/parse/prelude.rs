@@ -1,0 +1,205 @@
+//! Text that clang reads before every header: constants from which the data model is known, and stand-ins for types clang lacks.
+//!
+//! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
+//! table here. clang has no decimal floating point on most targets; structures of the same size and alignment take its place, and are
+//! known by their tags when types are read: unlike the name of a typedef, a tag is part of the type whatever the type is reached through. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
+//! tells what its calls go by (not with Microsoft's C++ ABI; Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
+//! destructor nor deleted copies may count as trivial, and an assignment operator may not matter. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
+
+use std::collections::HashMap;
+
+use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Type, VectorLevel};
+
+use crate::clang::{Cursor, Unit};
+
+/// The name under which the text is included; no real file has it.
+pub(crate) const NAME: &str = "/cabi-header/prelude.h";
+
+pub(crate) const TEXT: &str = "
+typedef struct __cabi_decimal32 { float value; } __attribute__((__aligned__(_Alignof(float)))) __cabi_decimal32;
+typedef struct __cabi_decimal64 { double value; } __attribute__((__aligned__(_Alignof(double)))) __cabi_decimal64;
+typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(16))) __cabi_decimal128;
+#define _Decimal32 __cabi_decimal32
+#define _Decimal64 __cabi_decimal64
+#define _Decimal128 __cabi_decimal128
+#ifdef __cplusplus
+enum { __cabi_cplusplus = 1 };
+struct __cabi_owner { ~__cabi_owner(); };
+struct __cabi_fixed {
+    __cabi_fixed(const __cabi_fixed &) = delete;
+    __cabi_fixed(__cabi_fixed &&) = delete;
+    __cabi_fixed &operator=(const __cabi_fixed &) = default;
+};
+struct __cabi_assigned { __cabi_assigned &operator=(const __cabi_assigned &); };
+#if __has_builtin(__is_trivially_relocatable) && !defined(_MSC_VER)
+enum { __cabi_knows_calls = !__is_trivially_relocatable(__cabi_owner) && !__is_trivially_relocatable(__cabi_fixed)
+    && __is_trivially_relocatable(__cabi_assigned) };
+#endif
+#else
+typedef float _Float32;
+typedef double _Float64;
+typedef double _Float32x;
+#if __LDBL_MANT_DIG__ == 64
+typedef long double _Float64x;
+#endif
+#ifdef __SIZEOF_FLOAT128__
+typedef __float128 _Float128;
+#elif __LDBL_MANT_DIG__ == 113
+typedef long double _Float128;
+#endif
+#endif
+#ifdef __x86_64__
+enum { __cabi_x86_64 = 1 };
+#ifndef __SSE2__
+enum { __cabi_without_sse2 = 1 };
+#endif
+#endif
+#if defined(__AVX512F__)
+enum { __cabi_vectors = 2 };
+#elif defined(__AVX__)
+enum { __cabi_vectors = 1 };
+#endif
+enum { __cabi_wchar_signed = (__WCHAR_TYPE__)-1 < (__WCHAR_TYPE__)1 };
+enum { __cabi_long = sizeof(long) };
+enum { __cabi_pointer = sizeof(void *) };
+enum { __cabi_wchar = sizeof(__WCHAR_TYPE__) };
+enum { __cabi_char_signed = (char)-1 < (char)1 };
+enum { __cabi_long_double = __LDBL_MANT_DIG__ };
+struct __cabi_struct_ms { char a : 4; int b : 4; };
+enum { __cabi_ms = sizeof(struct __cabi_struct_ms) == 8 };
+struct __cabi_struct_unnamed { char a; int : 3; };
+enum { __cabi_unnamed = __alignof__(struct __cabi_struct_unnamed) == 4 };
+struct __cabi_struct_8 { char a; double b; };
+enum { __cabi_align_8 = __builtin_offsetof(struct __cabi_struct_8, b) };
+struct __cabi_struct_ld { char a; long double b; };
+enum { __cabi_align_ld = __builtin_offsetof(struct __cabi_struct_ld, b) };
+enum { __cabi_size_ld = sizeof(long double) };
+#ifdef __SIZEOF_INT128__
+struct __cabi_struct_16 { char a; __int128 b; };
+enum { __cabi_align_16 = __builtin_offsetof(struct __cabi_struct_16, b) };
+#endif
+struct __cabi_struct_empty {};
+enum { __cabi_empty = sizeof(struct __cabi_struct_empty) };
+struct __cabi_struct_bit { char a; _BitInt(128) b; };
+enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
+";
+
+/// The stand-in's type, if `tag` is the tag of one.
+pub(crate) fn stand_in(tag: &str) -> Option<Type> {
+    match tag {
+        "__cabi_decimal32" => Some(Type::DEC32),
+        "__cabi_decimal64" => Some(Type::DEC64),
+        "__cabi_decimal128" => Some(Type::DEC128),
+        _ => None,
+    }
+}
+
+/// `text`, as clang prints a type, with C's names in place of the stand-ins'.
+pub(crate) fn names_of_c(text: &str) -> String {
+    let names = ["32", "64", "128"].into_iter();
+    names.fold(text.to_owned(), |text, bits| {
+        text.replace(&format!("__cabi_decimal{bits}"), &format!("_Decimal{bits}"))
+    })
+}
+
+/// What the constants say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) model: DataModel,
+    /// The language is C++.
+    pub(crate) cxx: bool,
+    /// Of C++: `__is_trivially_relocatable` is what calls go by.
+    pub(crate) knows_calls: bool,
+    /// The target is x86-64.
+    pub(crate) x86_64: bool,
+    /// Of C++, where it is a type of its own.
+    pub(crate) wchar_signed: bool,
+    /// The widest vectors that the arguments enable.
+    pub(crate) vectors: VectorLevel,
+}
+
+/// Reads the constants back.
+///
+/// # Errors
+/// A sentence saying what this crate cannot model.
+pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
+    let constants: HashMap<String, i64> = unit
+        .cursor()
+        .children()
+        .into_iter()
+        .filter(|top| top.kind() == clang_sys::CXCursor_EnumDecl)
+        .take_while(|top| top.place().file == NAME || top.place().file.is_empty())
+        .flat_map(Cursor::children)
+        .map(|constant| (constant.name(), constant.enum_value()))
+        .collect();
+    let byte = |name: &str| {
+        constants
+            .get(name)
+            .and_then(|value| u8::try_from(*value).ok())
+            .ok_or_else(|| format!("clang did not say what {name} is"))
+    };
+    let is = |name: &str| constants.get(name) == Some(&1);
+    if is("__cabi_without_sse2") {
+        let why = "the arguments for clang (-mno-sse2, -mgeneral-regs-only or the like) turn off the vector registers in which floats are passed";
+        return Err(why.to_owned());
+    }
+    let vectors = match constants.get("__cabi_vectors") {
+        Some(2) => VectorLevel::Avx512,
+        Some(1) => VectorLevel::Avx,
+        _ => VectorLevel::Baseline,
+    };
+    let mut model = data_model(&byte)?;
+    let triple = unit.triple();
+    model.records = if triple.contains("-msvc") || triple.contains("-uefi") {
+        RecordRules::Msvc
+    } else {
+        RecordRules::Clang
+    };
+    Ok(Facts {
+        model,
+        cxx: is("__cabi_cplusplus"),
+        knows_calls: is("__cabi_knows_calls"),
+        x86_64: is("__cabi_x86_64"),
+        wchar_signed: is("__cabi_wchar_signed"),
+        vectors,
+    })
+}
+
+fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, String> {
+    let mut model = DataModel::LP64;
+    model.long = byte("__cabi_long")?;
+    model.pointer = byte("__cabi_pointer")?;
+    model.wchar = byte("__cabi_wchar")?;
+    model.char_signed = byte("__cabi_char_signed")? == 1;
+    model.long_double = match byte("__cabi_long_double")? {
+        53 => LongDouble::F64,
+        64 => LongDouble::F80,
+        113 => LongDouble::F128,
+        digits => {
+            return Err(format!(
+                "a `long double` of {digits} binary digits is not supported"
+            ));
+        }
+    };
+    model.bit_fields = if byte("__cabi_ms")? == 1 {
+        BitFieldStyle::Ms
+    } else {
+        BitFieldStyle::SysV
+    };
+    // Microsoft's rules give every bit-field's container its type's alignment.
+    model.unnamed_bit_fields_align =
+        model.bit_fields == BitFieldStyle::SysV && byte("__cabi_unnamed")? == 1;
+    model.max_align_8 = byte("__cabi_align_8")?;
+    model.max_align_16 = if byte("__cabi_size_ld")? > 8 {
+        byte("__cabi_align_ld")?
+    } else {
+        byte("__cabi_align_16").unwrap_or(16)
+    };
+    // In C++ it is 1; that is the record's language, not the model.
+    model.empty_record = match byte("__cabi_empty")? {
+        1 => 0,
+        bytes => bytes,
+    };
+    model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
+    Ok(model)
+}

@@ -1,0 +1,332 @@
+//! Structures and unions: members and attributes from clang's declarations, and the comparison of every offset.
+//!
+//! `#pragma pack` leaves no trace in what libclang shows except in the layout. It is found by trying its values until the layout fits;
+//! when none does, the record is refused with both numbers.
+
+use cabi::{BitFieldStyle, DataModel, Language, Member, RecordBuilder, RecordRules, Type};
+use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
+
+use crate::clang::Cursor;
+use crate::parse::attributes::{Position, position};
+use crate::parse::members::{Declared, aligned_expressions, places};
+use crate::parse::stated::{Stated, difference, is_mismatch, mismatch};
+use crate::parse::types::{Reader, is_unnamed, unsupported};
+use crate::reason::Reason;
+
+/// How many members a structure may have: libclang looks at all of them to give the offset of one.
+const MAX_MEMBERS: usize = 1 << 14;
+
+/// What a definition says.
+struct Definition<'u> {
+    stated: Stated<'u>,
+    attributes: Attributes,
+    /// Of C++.
+    bases: Vec<Member>,
+    declared: Vec<Declared>,
+}
+
+/// Neither libclang nor the tokens say what gcc's layout needs.
+fn hidden(own: &Definition<'_>) -> Reason {
+    unsupported(
+        own.stated.definition.ty(),
+        "the place of an attribute, or the value of `#pragma pack`, on which gcc's layout depends, does not show in clang's",
+    )
+}
+
+impl<'u> Reader<'u> {
+    /// The record that `definition` defines.
+    pub(crate) fn define(&mut self, definition: Cursor<'u>) -> Result<Type, Reason> {
+        self.check_errors(definition)?;
+        if definition.is_invalid() {
+            return Err(Reason::Invalid(format!(
+                "{} is not validly defined",
+                definition.ty().spelling()
+            )));
+        }
+        self.check_ignored(definition)?;
+        let reference = self.reference.as_mut();
+        let reference = reference.map(|reference| reference.by_clang(definition));
+        let own = self.look_at(definition);
+        if let Some(reference) = reference {
+            return self.as_gcc(&own?, &reference?);
+        }
+        let own = own?;
+        let clang = self.readings(&own, !self.is_as_clang())?;
+        let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
+        if self.is_as_clang() {
+            return Ok(first);
+        }
+        if own.attributes.transparent && !own.is_transparent_to_gcc() {
+            let why = "gcc ignores its `transparent_union`, and clang does not";
+            return Err(unsupported(definition.ty(), why));
+        }
+        let gcc = self.as_gcc(&own, &clang)?;
+        difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
+    }
+
+    /// The record as clang has it, in each way that gives the layout stated.
+    fn by_clang(&mut self, definition: Cursor<'u>) -> Result<Vec<Type>, Reason> {
+        let own = self.look_at(definition)?;
+        self.readings(&own, true)
+    }
+
+    fn look_at(&mut self, definition: Cursor<'u>) -> Result<Definition<'u>, Reason> {
+        let ty = definition.ty();
+        let fields = ty.fields();
+        let is_union = definition.kind() == CXCursor_UnionDecl;
+        if !is_union && fields.len() > MAX_MEMBERS {
+            let why = "a structure of more than 16384 members is not supported";
+            return Err(unsupported(ty, why));
+        }
+        let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
+        let stated = Stated {
+            definition,
+            size: ty.size(),
+            align: ty.align(),
+            offsets: fields.iter().map(offset).collect(),
+            fields,
+        };
+        let bases = self.bases(definition)?;
+        // All members are looked at before one fails, so that one run evaluates every alignment.
+        let declared: Vec<Result<Declared, Reason>> = stated
+            .fields
+            .iter()
+            .map(|field| self.member(*field))
+            .collect();
+        Ok(Definition {
+            attributes: Attributes::new(definition),
+            stated,
+            bases,
+            declared: declared.into_iter().collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The record by clang's rules, without `#pragma pack` and with each of its values that may be in force: those with the layout stated, at
+    /// least one, and unless `all` not more.
+    fn readings(&mut self, own: &Definition<'u>, all: bool) -> Result<Vec<Type>, Reason> {
+        let declared = own.declared.iter().map(Declared::to_clang);
+        let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
+        let plain = self.lay_out(own, &members, None);
+        let is_done = plain.is_ok() && !all;
+        // Where nothing packs, a difference is a difference.
+        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.may_pack() {
+            return plain.map(|ty| vec![ty]);
+        }
+        let packs = [1, 2, 4, 8, 16].into_iter();
+        let packed = packs.filter_map(|pack| self.lay_out(own, &members, Some(pack)).ok());
+        let mut found: Vec<Type> = plain.iter().cloned().collect();
+        found.extend(packed);
+        if found.is_empty() {
+            return plain.map(|ty| vec![ty]);
+        }
+        Ok(found)
+    }
+
+    /// The record as gcc lays it out; `clang` is what clang may have read.
+    fn as_gcc(&mut self, own: &Definition<'u>, clang: &[Type]) -> Result<Type, Reason> {
+        let model = own.attributes.model(&self.model);
+        let model = model.with_records(RecordRules::Gcc);
+        let mut found: Option<Type> = None;
+        for &place in places(&own.declared) {
+            let declared = own.declared.iter();
+            let members =
+                declared.map(|declared| declared.to_gcc(place).ok_or_else(|| hidden(own)));
+            let members = members.collect::<Result<Vec<_>, _>>()?;
+            let members: Vec<_> = own.bases.iter().cloned().chain(members).collect();
+            for clang in clang {
+                let known = clang.as_record().map(|record| record.attributes());
+                let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
+                let builder = self.builder(own, &members, pack);
+                let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
+                let mut ty = builder.clone().build(&model)?;
+                // An alignment of the record's own that does not show in clang's layout may in this one.
+                if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
+                    ty = builder.aligned(self.own_align(own)?).build(&model)?;
+                }
+                if let Some(found) = &found
+                    && difference(&own.stated, found, &ty).is_some()
+                {
+                    return Err(hidden(own));
+                }
+                found = Some(ty);
+            }
+        }
+        found.ok_or_else(|| hidden(own))
+    }
+
+    /// What the record's own `aligned` asks for.
+    fn own_align(&mut self, own: &Definition<'u>) -> Result<u32, Reason> {
+        let printed = own.stated.definition.printed();
+        let head = printed.split('{').next().unwrap_or("");
+        let mut align = None;
+        for text in aligned_expressions(head) {
+            align = align.max(Some(self.alignment(&text)?));
+        }
+        align.ok_or_else(|| hidden(own))
+    }
+
+    /// The record with `pack` in force, if that gives it the layout stated.
+    fn lay_out(
+        &self,
+        own: &Definition<'u>,
+        members: &[Member],
+        pack: Option<u32>,
+    ) -> Result<Type, Reason> {
+        let model = own.attributes.model(&self.model);
+        let build = |align: Option<u32>| {
+            let builder = self.builder(own, members, pack);
+            let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
+            builder.build(&model)
+        };
+        let mut ty = build(None)?;
+        // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
+        if own.attributes.aligned
+            && let Ok(align) = u32::try_from(own.stated.align)
+            && align > ty.align()
+        {
+            ty = build(Some(align))?;
+        }
+        mismatch(&own.stated, &ty).map_or(Ok(ty), Err)
+    }
+
+    fn builder(
+        &self,
+        own: &Definition<'u>,
+        members: &[Member],
+        pack: Option<u32>,
+    ) -> RecordBuilder {
+        let mut builder = own.attributes.builder(&own.stated, pack);
+        if self.facts.cxx {
+            builder = builder.language(Language::Cxx);
+        }
+        let as_gcc = self.model.records == RecordRules::Gcc;
+        if own.attributes.transparent && (!as_gcc || own.is_transparent_to_gcc()) {
+            builder = builder.transparent();
+        }
+        members.iter().cloned().fold(builder, RecordBuilder::member)
+    }
+
+    /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
+    fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
+        if self.ignored_attributes.is_empty() {
+            return Ok(());
+        }
+        let (start, end) = definition.extent();
+        let mut within = self.ignored_attributes.within(&start, &end);
+        if within.next().is_some() {
+            return Err(Reason::Attribute("scalar_storage_order".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, field: Cursor<'u>) -> Result<Declared, Reason> {
+        let name = Some(field.name()).filter(|name| !name.is_empty() && !is_unnamed(name));
+        let inside = |reason: Reason| {
+            let name = name.as_deref().unwrap_or("<anonymous>");
+            reason.inside(format!("field {name}"))
+        };
+        let ty = self.ty(field.ty()).map_err(inside)?;
+        let width = field
+            .is_bit_field()
+            .then(|| u16::try_from(field.bit_width()).unwrap_or(u16::MAX));
+        let place = |attribute: Cursor<'u>| {
+            if self.is_as_clang() {
+                Position::Declaration
+            } else {
+                position(field, field.ty(), attribute)
+            }
+        };
+        let (mut packed, mut aligned) = (Vec::new(), Vec::new());
+        for child in field.children() {
+            match child.kind() {
+                k if k == CXCursor_PackedAttr => packed.push(place(child)),
+                k if k == CXCursor_AlignedAttr => aligned.push(place(child)),
+                _ => {}
+            }
+        }
+        let mut asked = Vec::new();
+        if !aligned.is_empty() {
+            let texts = aligned_expressions(&field.printed());
+            let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
+            asked = values
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(inside)?;
+        }
+        Ok(Declared {
+            name,
+            ty,
+            width,
+            packed,
+            aligned,
+            asked,
+        })
+    }
+}
+
+impl Definition<'_> {
+    fn is_transparent_to_gcc(&self) -> bool {
+        let size = u64::try_from(self.stated.size).unwrap_or(0);
+        let members = self.declared.iter().map(|declared| &declared.ty);
+        crate::parse::modes::is_transparent_to_gcc(members, size)
+    }
+}
+
+/// The attributes of a record that change its layout or how it is passed.
+struct Attributes {
+    packed: bool,
+    aligned: bool,
+    transparent: bool,
+    ms_struct: bool,
+}
+
+impl Attributes {
+    fn new(definition: Cursor<'_>) -> Self {
+        let kinds: Vec<_> = definition
+            .children()
+            .into_iter()
+            .filter(|child| child.is_attribute())
+            .map(Cursor::kind)
+            .collect();
+        // libclang has no kind for these two; they are printed between `struct` and the brace.
+        let printed = if kinds.is_empty() {
+            String::new()
+        } else {
+            definition.printed()
+        };
+        let head = printed.split('{').next().unwrap_or("");
+        Self {
+            packed: kinds.contains(&CXCursor_PackedAttr),
+            aligned: kinds.contains(&CXCursor_AlignedAttr),
+            transparent: head.contains("transparent_union"),
+            ms_struct: head.contains("ms_struct"),
+        }
+    }
+
+    /// `model` with the record's own style of bit-fields.
+    fn model(&self, model: &DataModel) -> DataModel {
+        let mut model = *model;
+        if self.ms_struct {
+            model.bit_fields = BitFieldStyle::Ms;
+        }
+        model
+    }
+
+    fn builder(&self, stated: &Stated<'_>, pack: Option<u32>) -> RecordBuilder {
+        let spelling = stated.definition.ty().canonical().spelling();
+        let tag = if is_unnamed(&spelling) {
+            ""
+        } else {
+            spelling.rsplit([' ', ':']).next().unwrap_or("")
+        };
+        let mut builder = if stated.definition.kind() == CXCursor_UnionDecl {
+            RecordBuilder::union(tag)
+        } else {
+            RecordBuilder::structure(tag)
+        };
+        if self.packed {
+            builder = builder.packed();
+        }
+        pack.into_iter().fold(builder, RecordBuilder::pack)
+    }
+}

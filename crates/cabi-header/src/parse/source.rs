@@ -1,0 +1,195 @@
+//! How clang is run: its arguments, the text in memory, and the further runs that answer what declarations do not say.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+
+use crate::clang::{Cursor, Place, Session, Unit};
+use crate::header_error::HeaderError;
+use crate::options::Options;
+use crate::parse::errors::Errors;
+use crate::parse::macros;
+use crate::parse::prelude;
+use crate::parse::questions::{Answers, Questions};
+
+/// The text and the arguments as libclang takes them.
+pub(crate) struct Source<'s> {
+    session: &'s Session,
+    text: &'s str,
+    name: CString,
+    args: Vec<CString>,
+    given_args: &'s [String],
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn new(
+        session: &'s Session,
+        text: &'s str,
+        options: &'s Options,
+    ) -> Result<Self, HeaderError> {
+        let mut args = vec![format!("-x{}", options.language())];
+        args.extend(options.args.iter().cloned());
+        args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
+        // Each error costs its declaration, so all of them have to be known.
+        args.push("-ferror-limit=0".to_owned());
+        args.extend(options.system_includes(session.library_path()));
+        let args = args
+            .into_iter()
+            .map(|arg| c_string(arg, "an argument"))
+            .collect::<Result<_, _>>()?;
+        let name = c_string(
+            options.name.to_string_lossy().into_owned(),
+            "the name of the header",
+        )?;
+        Ok(Self {
+            session,
+            text,
+            name,
+            args,
+            given_args: &options.args,
+        })
+    }
+
+    /// Parses the text with `more` after it.
+    pub(crate) fn run(&self, more: &str) -> Result<Unit<'s>, HeaderError> {
+        let unsaved = [
+            (
+                self.name.clone(),
+                c_string(format!("{}{more}", self.text), "the text")?,
+            ),
+            (
+                c_string(prelude::NAME.to_owned(), "")?,
+                c_string(prelude::TEXT.to_owned(), "")?,
+            ),
+        ];
+        self.session
+            .parse(&self.name, &self.args, &unsaved)
+            .ok_or_else(|| HeaderError::Refused {
+                args: self.given_args.to_vec(),
+            })
+    }
+
+    /// Adds to `answers` what `questions` ask about `unit`.
+    pub(crate) fn answer(
+        &self,
+        questions: &Questions,
+        unit: &Unit<'_>,
+        answers: &mut Answers,
+    ) -> Result<(), HeaderError> {
+        if questions.may_pack {
+            answers.may_pack = Some(self.may_pack(unit));
+        }
+        if !questions.values.is_empty() {
+            // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
+            let mut values = self.evaluate(questions)?;
+            for expression in &questions.values {
+                let value = values.remove(expression);
+                let known = answers.values.entry(expression.clone());
+                known.or_insert(value);
+            }
+        }
+        if !questions.macros.is_empty() {
+            let (unit, wrong) = self.run_after(&macros::questions(&questions.macros))?;
+            let spoilt = Errors::with_spoilt(questions.spoilt.clone());
+            let is_wrong = |cursor: &Cursor<'_>| {
+                wrong.contains(&cursor.place().line) || spoilt.mentioned(*cursor).is_some()
+            };
+            let mut values = macros::answers(&unit, &questions.macros, is_wrong);
+            for name in &questions.macros {
+                answers.macros.insert(name.clone(), values.remove(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Parses the text with `more` after it, and says which lines of that are wrong.
+    fn run_after(&self, more: &str) -> Result<(Unit<'s>, HashSet<u32>), HeaderError> {
+        let first_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
+        let unit = self.run(more)?;
+        let main = self.name.to_string_lossy();
+        let in_more = |place: &Place| place.file == main && place.line >= first_line;
+        let wrong = unit
+            .diagnostics()
+            .into_iter()
+            .filter(|diagnostic| diagnostic.is_error && in_more(&diagnostic.place))
+            .map(|diagnostic| diagnostic.place.line)
+            .collect();
+        Ok((unit, wrong))
+    }
+
+    /// Whether anything that `unit` read can pack records: `#pragma pack`, or an argument.
+    fn may_pack(&self, unit: &Unit<'_>) -> bool {
+        let main = self.name.to_string_lossy();
+        self.given_args
+            .iter()
+            .any(|arg| arg.starts_with("-fpack-struct") || arg.contains("ragma"))
+            || has_pragma_pack(self.text)
+            || unit
+                .files()
+                .iter()
+                .filter(|file| **file != main)
+                .any(|file| {
+                    // What cannot be read was in memory: the prelude, which packs nothing.
+                    std::fs::read(file)
+                        .is_ok_and(|bytes| has_pragma_pack(&String::from_utf8_lossy(&bytes)))
+                })
+    }
+
+    /// The values of constant expressions or alignments of types; what has neither is left out.
+    fn evaluate(&self, questions: &Questions) -> Result<HashMap<String, u32>, HeaderError> {
+        let expressions = &questions.values;
+        let spoilt = Errors::with_spoilt(questions.spoilt.clone());
+        let mut more = String::from("\n");
+        for (i, expression) in expressions.iter().enumerate() {
+            // `_Alignas` takes either; one of the two lines is an error. `aligned` alone is the target's greatest alignment.
+            let value = if expression.is_empty() {
+                "__BIGGEST_ALIGNMENT__"
+            } else {
+                expression
+            };
+            more += &format!(
+                "enum {{ __cabi_value_{i} = ({value}) }};\nenum {{ __cabi_type_{i} = _Alignof({value}) }};\n"
+            );
+        }
+        let (unit, wrong) = self.run_after(&more)?;
+        let mut found = HashMap::new();
+        for constant in unit
+            .cursor()
+            .children()
+            .into_iter()
+            .flat_map(Cursor::children)
+        {
+            let (name, line) = (constant.name(), constant.place().line);
+            let index = name
+                .strip_prefix("__cabi_value_")
+                .or_else(|| name.strip_prefix("__cabi_type_"));
+            let expression = index
+                .and_then(|i| i.parse().ok())
+                .and_then(|i: usize| expressions.get(i));
+            if let (Some(expression), Ok(value)) =
+                (expression, u32::try_from(constant.enum_value()))
+                && !wrong.contains(&line)
+                && spoilt.mentioned(constant).is_none()
+            {
+                // The value's line comes first; `_Alignof` of an expression is clang's extension and means something else.
+                found.entry(expression.clone()).or_insert(value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether `text` contains `#pragma pack` or `_Pragma("pack")`, be it in a comment.
+fn has_pragma_pack(text: &str) -> bool {
+    text.match_indices("ragma").any(|(at, word)| {
+        let rest = text.get(at + word.len()..).unwrap_or("");
+        let rest = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
+        rest.strip_prefix("pack")
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    })
+}
+
+fn c_string(text: String, place: &str) -> Result<CString, HeaderError> {
+    CString::new(text).map_err(|_| HeaderError::Nul {
+        place: place.to_owned(),
+    })
+}

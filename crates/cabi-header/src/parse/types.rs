@@ -1,0 +1,428 @@
+//! From clang's types to [`Type`]s. Each type's size and alignment are compared with clang's.
+//!
+//! Types are followed as they were written, not in their canonical form: clang drops the alignment of a typedef inside an array there.
+
+use std::collections::HashMap;
+
+use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
+use clang_sys::*;
+
+use crate::clang::{Cursor, Ty};
+use crate::parse::attributes::{Position, position};
+use crate::parse::errors::{Errors, Places};
+use crate::parse::prelude::{self, Facts};
+use crate::parse::questions::{Answers, Questions};
+use crate::reason::Reason;
+
+/// How many typedefs, arrays and records may wrap each other.
+const MAX_NESTING: u32 = 256;
+
+/// The declaration of a record or typedef, and what it was read as.
+type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
+
+/// Reads types of one unit, each record and typedef once.
+pub(crate) struct Reader<'u> {
+    pub(crate) model: DataModel,
+    pub(crate) facts: Facts,
+    /// Whose layout is wanted; without, only what gcc and clang lay out alike.
+    pub(crate) records: Option<RecordRules>,
+    /// Where records are laid out as gcc does: a reader by clang's rules, whose numbers are compared with clang's in place of ours.
+    pub(crate) reference: Option<Box<Self>>,
+    answers: Answers,
+    questions: Questions,
+    /// By the hash of the declaration's cursor.
+    known: HashMap<u32, Vec<Known<'u>>>,
+    /// Where declarations start that carry an attribute which clang ignores and gcc does not.
+    pub(crate) ignored_attributes: Places,
+    pub(crate) errors: Errors,
+    nesting: u32,
+    /// Nodes that the [`Written`](crate::Written) being made has.
+    pub(crate) n_written: u32,
+}
+
+/// Whether clang's spelling of a record or enumeration means that it has no name.
+pub(crate) fn is_unnamed(spelling: &str) -> bool {
+    spelling.contains('(')
+}
+
+impl<'u> Reader<'u> {
+    /// `facts` have clang's rules for records, or Microsoft's.
+    pub(crate) fn new(
+        facts: Facts,
+        answers: &Answers,
+        ignored_attributes: Places,
+        errors: Errors,
+        records: Option<RecordRules>,
+    ) -> Self {
+        let stated = facts.model.records;
+        let as_gcc =
+            records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
+        // What is wrong, the reader that it belongs to refuses.
+        let reference = as_gcc.then(|| {
+            let (ignored, errors) = (Places::default(), Errors::default());
+            Box::new(Self::new(facts, answers, ignored, errors, Some(stated)))
+        });
+        let rules = if as_gcc { RecordRules::Gcc } else { stated };
+        Self {
+            model: facts.model.with_records(rules),
+            facts,
+            records,
+            reference,
+            answers: answers.clone(),
+            questions: Questions::default(),
+            known: HashMap::new(),
+            ignored_attributes,
+            errors,
+            nesting: 0,
+            n_written: 0,
+        }
+    }
+
+    /// What was asked for and not answered.
+    pub(crate) fn questions(&mut self) -> Questions {
+        let mut questions = std::mem::take(&mut self.questions);
+        if let Some(reference) = &mut self.reference {
+            let theirs = reference.questions();
+            questions.values.extend(theirs.values);
+            questions.may_pack |= theirs.may_pack;
+        }
+        questions
+    }
+
+    /// Whether `#pragma pack` occurs in what was read; no until answered.
+    pub(crate) fn may_pack(&mut self) -> bool {
+        self.questions.may_pack |= self.answers.may_pack.is_none();
+        self.answers.may_pack == Some(true)
+    }
+
+    /// The value of the expression of an `aligned` attribute.
+    pub(crate) fn alignment(&mut self, expression: &str) -> Result<u32, Reason> {
+        let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
+        if let Ok(value) = digits.parse() {
+            return Ok(value);
+        }
+        if let Some(Some(value)) = self.value(expression) {
+            return Ok(value);
+        }
+        Err(Reason::Attribute(format!(
+            "aligned({expression}), whose value is not known,"
+        )))
+    }
+
+    /// The value of a constant expression: `None` until it is known, `Some(None)` if it has none.
+    pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
+        let value = self.answers.values.get(expression).copied();
+        if value.is_none() {
+            self.questions.values.push(expression.to_owned());
+        }
+        value
+    }
+
+    /// The type `ty`, checked against clang's size and alignment.
+    pub(crate) fn ty(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        if self.nesting >= MAX_NESTING {
+            return Err(Reason::Unsupported {
+                ty: ty.spelling(),
+                why: "its declaration nests too deep",
+            });
+        }
+        // Of a reference clang gives the size of what it refers to.
+        if [CXType_LValueReference, CXType_RValueReference].contains(&ty.canonical().kind()) {
+            return Ok(self.pointer(ty.canonical().pointee()));
+        }
+        self.nesting += 1;
+        let read = self.unchecked(ty);
+        self.nesting -= 1;
+        let read = read?;
+        match &mut self.reference {
+            None => check_size(ty, &read)?,
+            Some(reference) if self.nesting == 0 => {
+                reference.ty(ty)?;
+            }
+            Some(_) => {}
+        }
+        Ok(read)
+    }
+
+    fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let kind = ty.kind();
+        if let Some(scalar) = self.scalar(kind) {
+            return Ok(self.model.adapt(&scalar));
+        }
+        match kind {
+            k if k == CXType_Typedef => {
+                let typedef = ty.declaration();
+                self.once(typedef, |reader| reader.typedef(ty, typedef))
+            }
+            k if k == CXType_Elaborated => self.aligned_as(ty, ty.named()),
+            k if k == CXType_Attributed => self.aligned_as(ty, ty.modified()),
+            k if is_pointer(k) => Ok(self.pointer(ty.pointee())),
+            k if k == CXType_Record => self.record(ty.declaration()),
+            k if k == CXType_Enum => self.enumeration(ty),
+            k if k == CXType_ConstantArray => {
+                let element = self.ty(ty.array_element())?;
+                Ok(Type::array(
+                    &element,
+                    u64::try_from(ty.array_len()).unwrap_or(0),
+                )?)
+            }
+            k if k == CXType_IncompleteArray => {
+                Ok(Type::flexible_array(&self.ty(ty.array_element())?)?)
+            }
+            k if k == CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
+            k if k == CXType_Vector || k == CXType_ExtVector => self.vector(ty),
+            k if k == CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
+            k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => Ok(Type::FUNCTION),
+            k if k == CXType_Unexposed => self.unexposed(ty),
+            k if k == CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
+            k if k == CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
+            k if k == CXType_VariableArray => {
+                Err(unsupported(ty, "an array of variable length has no layout"))
+            }
+            _ => Err(unsupported(ty, "this is no type of C that is supported")),
+        }
+    }
+
+    fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
+        let model = &self.model;
+        if let Some(integer) = integer(model, kind) {
+            return Some(integer);
+        }
+        Some(match kind {
+            k if k == CXType_Void => Type::VOID,
+            k if k == CXType_Int128 => Type::I128,
+            k if k == CXType_UInt128 => Type::U128,
+            k if k == CXType_Half || k == CXType_Float16 => Type::F16,
+            k if k == CXType_BFloat16 => Type::BF16,
+            k if k == CXType_Float => Type::F32,
+            k if k == CXType_Double => Type::F64,
+            k if k == CXType_LongDouble => model.long_double(),
+            k if k == CXType_Float128 => Type::F128,
+            k if k == CXType_NullPtr => Type::PTR,
+            k if k == CXType_Char16 => Type::U16,
+            k if k == CXType_Char32 => Type::U32,
+            k if k == CXType_WChar => match (model.wchar, self.facts.wchar_signed) {
+                (2, _) => Type::U16,
+                (_, true) => Type::I32,
+                (_, false) => Type::U32,
+            },
+            _ => return None,
+        })
+    }
+
+    /// The type `inner` that the typedef or other wrapper `outer` names, with the alignment that `outer` has.
+    fn aligned_as(&mut self, outer: Ty<'u>, inner: Ty<'u>) -> Result<Type, Reason> {
+        let read = self.ty(inner)?;
+        // Where `read` agrees with clang about `inner`, a difference comes from an attribute of the wrapper.
+        let is_changed = |align: u32| match self.reference {
+            None => align != read.align(),
+            Some(_) => outer.align() != inner.align() || has_alignment(outer),
+        };
+        match u32::try_from(outer.align()) {
+            Ok(align)
+                if is_changed(align) && !matches!(read.kind(), Kind::Void | Kind::Function) =>
+            {
+                Ok(read.with_align(align)?)
+            }
+            _ => Ok(read),
+        }
+    }
+
+    /// Refuses what clang made of the type that `declaration` declares where there is an error in it.
+    pub(crate) fn check_errors(&self, declaration: Cursor<'u>) -> Result<(), Reason> {
+        let name = || declaration.ty().spelling();
+        let reason = self.errors.reason(declaration);
+        reason.map_or(Ok(()), |reason| Err(reason.inside(name())))
+    }
+
+    fn pointer(&self, pointee: Ty<'u>) -> Type {
+        let kind = pointee.canonical().kind();
+        if kind == CXType_FunctionProto || kind == CXType_FunctionNoProto {
+            self.model.fn_pointer()
+        } else {
+            self.model.pointer()
+        }
+    }
+
+    fn enumeration(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let definition = ty.declaration().definition_or_null();
+        if definition.is_null() {
+            return Err(Reason::Incomplete(ty.spelling()));
+        }
+        self.check_errors(definition)?;
+        let underlying = self.ty(definition.integer_type())?;
+        Ok(Type::enumeration(&underlying)?)
+    }
+
+    fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let lanes = u16::try_from(ty.n_elements())
+            .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
+        let lane = self.ty(ty.element())?;
+        if lane == Type::BOOL {
+            return Ok(Type::bool_vector(lanes, BoolVector::Clang)?);
+        }
+        if lane.size() * u64::from(lanes) > 64 {
+            let why = "a vector of more than 64 bytes is not supported";
+            return Err(unsupported(ty, why));
+        }
+        Ok(Type::vector(&lane, lanes)?)
+    }
+
+    /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such as `typeof`.
+    fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let canonical = ty.canonical();
+        if canonical.kind() != CXType_Unexposed {
+            return self.aligned_as(ty, canonical);
+        }
+        let spelling = canonical.spelling();
+        let mut words = spelling.as_str();
+        while let Some(rest) = ["const ", "volatile ", "restrict "]
+            .iter()
+            .find_map(|qualifier| words.strip_prefix(qualifier))
+        {
+            words = rest;
+        }
+        match words {
+            "__bf16" => return Ok(Type::BF16),
+            "char8_t" => return Ok(Type::U8),
+            _ => {}
+        }
+        let (signed, rest) = words
+            .strip_prefix("unsigned ")
+            .map_or((true, words), |rest| (false, rest));
+        match rest
+            .strip_prefix("_BitInt(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            Some(bits) => match bits.parse() {
+                Ok(bits) => Ok(self.model.bit_int(bits, signed)?),
+                Err(_) => Err(unsupported(ty, "a `_BitInt` has at most 65535 bits here")),
+            },
+            None => Err(unsupported(ty, "this is no type of C that is supported")),
+        }
+    }
+
+    pub(crate) fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
+        if let Some(stand_in) = prelude::stand_in(&declaration.name()) {
+            return Ok(self.model.adapt(&stand_in));
+        }
+        let definition = declaration.definition_or_null();
+        if definition.is_null() {
+            return Err(Reason::Incomplete(declaration.ty().spelling()));
+        }
+        self.once(definition, |reader| reader.define(definition))
+    }
+
+    /// What `declaration` was read as, or is by `read`.
+    fn once(
+        &mut self,
+        declaration: Cursor<'u>,
+        read: impl FnOnce(&mut Self) -> Result<Type, Reason>,
+    ) -> Result<Type, Reason> {
+        let hash = declaration.hash();
+        let mut known = self.known.get(&hash).into_iter().flatten();
+        if let Some((_, read)) = known.find(|(known, _)| *known == declaration) {
+            return read.clone();
+        }
+        let read = read(self);
+        self.known
+            .entry(hash)
+            .or_default()
+            .push((declaration, read.clone()));
+        read
+    }
+
+    fn typedef(&mut self, ty: Ty<'u>, typedef: Cursor<'u>) -> Result<Type, Reason> {
+        self.check_errors(typedef)?;
+        if typedef.is_invalid() {
+            let name = typedef.name();
+            return Err(Reason::Invalid(format!(
+                "{name} is not declared as a valid type"
+            )));
+        }
+        let underlying = typedef.underlying();
+        if !self.is_as_clang() && has_alignment(ty) {
+            let aligned = typedef.children().into_iter();
+            for attribute in aligned.filter(|child| child.kind() == CXCursor_AlignedAttr) {
+                match position(typedef, underlying, attribute) {
+                    Position::Declaration | Position::Type => {}
+                    Position::Pointee if self.reference.is_some() => return self.ty(underlying),
+                    _ if ty.align() == underlying.align() => {}
+                    Position::Pointee | Position::Unknown => {
+                        let why = "gcc gives `aligned` inside of a declarator to the type built there, clang to the typedef";
+                        return Err(unsupported(ty, why));
+                    }
+                }
+            }
+        }
+        self.aligned_as(ty, underlying)
+    }
+
+    /// Whether what clang says about layout is what is wanted, whatever gcc does.
+    pub(crate) fn is_as_clang(&self) -> bool {
+        self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
+    }
+}
+
+/// Whether the typedef `ty`, if it is one, asks for an alignment.
+fn has_alignment(ty: Ty<'_>) -> bool {
+    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
+    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
+}
+
+pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
+    Reason::Unsupported {
+        ty: ty.spelling(),
+        why,
+    }
+}
+
+/// A mismatch is reported, never used.
+fn check_size(ty: Ty<'_>, ours: &Type) -> Result<(), Reason> {
+    if matches!(ours.kind(), Kind::Void | Kind::Function) {
+        return Ok(());
+    }
+    let mismatch = |what: &str, ours: u64, clang: i64| {
+        // Negative: clang has no answer, as for the size of a flexible array member.
+        if clang < 0 || u64::try_from(clang) == Ok(ours) {
+            return Ok(());
+        }
+        Err(Reason::Mismatch {
+            ty: ty.spelling(),
+            what: what.to_owned(),
+            ours,
+            clang,
+        })
+    };
+    mismatch("size", ours.size(), ty.size())?;
+    mismatch("alignment", u64::from(ours.align()), ty.align())
+}
+
+/// The integer type of a kind that integer constants have: at most 64 bits.
+pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
+    Some(match kind {
+        k if k == CXType_Bool => Type::BOOL,
+        k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
+        k if k == CXType_SChar => Type::I8,
+        k if k == CXType_UChar => Type::U8,
+        k if k == CXType_Short => Type::I16,
+        k if k == CXType_UShort => Type::U16,
+        k if k == CXType_Int => Type::I32,
+        k if k == CXType_UInt => Type::U32,
+        k if k == CXType_Long => model.long(),
+        k if k == CXType_ULong => model.unsigned_long(),
+        k if k == CXType_LongLong => Type::I64,
+        k if k == CXType_ULongLong => Type::U64,
+        _ => return None,
+    })
+}
+
+/// Pointers, and C++'s references, which are passed as pointers.
+pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
+    [
+        CXType_Pointer,
+        CXType_LValueReference,
+        CXType_RValueReference,
+    ]
+    .contains(&kind)
+}

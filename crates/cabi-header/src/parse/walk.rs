@@ -1,0 +1,349 @@
+//! The walk over a header's declarations, which decides what is left out.
+//!
+//! A wrong declaration costs itself and what depends on it, never the header.
+
+use cabi::{RecordRules, Type};
+use clang_sys::*;
+
+use crate::clang::{Cursor, Ty, Unit};
+use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped};
+use crate::header_error::{HeaderError, SourceError};
+use crate::location::Location;
+use crate::parse::classes::qualified_name;
+use crate::parse::diagnostics::{Diagnostics, ignored_attributes};
+use crate::parse::found::Found;
+use crate::parse::functions::function_type_of;
+use crate::parse::kinds::{
+    SCOPES, TYPEDEFS, is_preprocessing, is_type, is_walked, unsupported_cxx,
+};
+use crate::parse::macros;
+use crate::parse::prelude;
+use crate::parse::questions::{Answers, Questions};
+use crate::parse::types::{Reader, is_unnamed};
+use crate::reason::Reason;
+use crate::written::Written;
+
+/// Walks the declarations, and asks what they do not say themselves.
+pub(crate) fn read(
+    unit: &Unit<'_>,
+    answers: &Answers,
+    records: Option<RecordRules>,
+) -> Result<(Header, Questions), HeaderError> {
+    let target = unit.triple();
+    let diagnostics = Diagnostics::new(unit)?;
+    let facts = prelude::facts(unit).map_err(|why| HeaderError::Unsupported {
+        target: target.clone(),
+        why,
+    })?;
+    let wanted = match facts.model.records {
+        RecordRules::Clang => facts
+            .model
+            .with_records(records.unwrap_or(RecordRules::Gcc)),
+        _ => facts.model,
+    };
+    let macros = macros::read(unit, &facts.model, answers);
+    let mut header = Header::empty(&target, wanted);
+    header.macros = macros.integers;
+    header.other_macros = macros.others;
+    let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
+    declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
+    let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
+    let mut walk = Walk {
+        reader: Reader::new(facts, answers, ignored, diagnostics.errors, records),
+        found: Found::new(header),
+        main: unit.cursor().name(),
+    };
+    for cursor in declarations {
+        let file = cursor.place().file;
+        if file != prelude::NAME && !file.is_empty() {
+            walk.declaration(cursor, 0);
+        }
+    }
+    let mut questions = walk.reader.questions();
+    questions.macros = macros.unknown;
+    questions.spoilt = walk.reader.errors.spoilt().clone();
+    let unexplained: Vec<SourceError> = walk
+        .reader
+        .errors
+        .unexplained()
+        .map(SourceError::of)
+        .collect();
+    if unexplained.is_empty() {
+        Ok((walk.found.finish(), questions))
+    } else {
+        Err(HeaderError::Source {
+            errors: unexplained,
+        })
+    }
+}
+
+/// The walk over the declarations, and what it has found.
+struct Walk<'u> {
+    reader: Reader<'u>,
+    found: Found,
+    /// The name of the text itself.
+    main: String,
+}
+
+impl<'u> Walk<'u> {
+    fn declaration(&mut self, cursor: Cursor<'u>, depth: u16) {
+        let kind = cursor.kind();
+        if let Some(what) = unsupported_cxx(kind) {
+            self.found.header.skipped.push(Skipped {
+                name: qualified_name(cursor),
+                reason: Reason::Cxx(what),
+                location: Location::of(cursor),
+            });
+            self.explain(cursor);
+            let symbol = self.reader.symbol(cursor);
+            self.note(
+                cursor,
+                DeclaredKind::Function {
+                    symbol: Some(symbol),
+                },
+            );
+            return;
+        }
+        // clang bounds the nesting of the source; this bounds ours.
+        if depth < cabi::MAX_DEPTH {
+            for child in cursor.children() {
+                if is_walked(cursor, child.kind()) {
+                    self.declaration(child, depth + 1);
+                }
+            }
+        }
+        if SCOPES.contains(&kind) {
+            return;
+        }
+        let error = self.reader.errors.reason(cursor);
+        if kind == CXCursor_FunctionDecl {
+            let symbol = self.reader.facts.cxx.then(|| self.reader.symbol(cursor));
+            self.note(cursor, DeclaredKind::Function { symbol });
+            let read = self.sound(cursor, error, |reader| reader.prototype(cursor));
+            self.add_function(cursor, read);
+        } else if TYPEDEFS.contains(&kind) {
+            self.note_type(cursor, cursor.underlying(), error.as_ref());
+            let read = self.sound(cursor, error, |reader| reader.ty(cursor.ty()));
+            let written = self.reader.written(cursor.underlying());
+            self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
+        } else if is_type(kind) {
+            let name = cursor.ty().canonical().spelling();
+            if !is_unnamed(&name) {
+                self.note_as(name.clone(), cursor, DeclaredKind::Other(name));
+            }
+            let definition = cursor.definition_or_null();
+            if definition == cursor {
+                self.tagged(cursor, error);
+            } else if definition.is_null() {
+                self.incomplete(cursor);
+            } else if let Some(reason) = error {
+                // Another definition, which contradicts the first.
+                let (name, none) = (cursor.ty().canonical().spelling(), Written::Void);
+                let read = self.sound(cursor, Some(reason), |_| Ok(Type::VOID));
+                self.add_type(cursor, name, read, none, Vec::new());
+            }
+        } else {
+            self.other(cursor, error);
+        }
+    }
+
+    /// A variable, an assertion, and whatever else a header declares that has no place in a table of functions and types.
+    fn other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+        let name = qualified_name(cursor);
+        if name.is_empty() {
+            return;
+        }
+        self.note_type(cursor, cursor.ty(), error.as_ref());
+        if let Some(reason) = error {
+            let reason = self.wrong(cursor, &name, reason);
+            self.found.header.skipped.push(Skipped {
+                name,
+                reason,
+                location: Location::of(cursor),
+            });
+        }
+    }
+
+    /// What `read` makes of the declaration, unless there is an `error` in it.
+    fn sound<T>(
+        &mut self,
+        cursor: Cursor<'u>,
+        error: Option<Reason>,
+        read: impl FnOnce(&mut Reader<'u>) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        match error {
+            None => read(&mut self.reader),
+            Some(reason) => Err(self.wrong(cursor, &type_or_name(cursor), reason)),
+        }
+    }
+
+    /// `cursor` is left out as `name` for the errors in it.
+    fn wrong(&mut self, cursor: Cursor<'u>, name: &str, reason: Reason) -> Reason {
+        self.explain(cursor);
+        self.reader.errors.spoils(name);
+        reason
+    }
+
+    /// The errors in `cursor` need no other explanation. What clang skipped after them is left out by its own name.
+    fn explain(&mut self, cursor: Cursor<'u>) {
+        for (name, message) in self.reader.errors.explain(cursor) {
+            let reason = Reason::Invalid(message);
+            let kind = DeclaredKind::FunctionType(Err(reason.clone()));
+            self.found.header.skipped.push(Skipped {
+                name: name.clone(),
+                reason,
+                location: Location::of(cursor),
+            });
+            self.reader.errors.spoils(&name);
+            self.note_as(name, cursor, kind);
+        }
+    }
+
+    /// Notes a typedef or variable of type `ty`.
+    fn note_type(&mut self, cursor: Cursor<'u>, ty: Ty<'u>, error: Option<&Reason>) {
+        let Some(function) = function_type_of(ty) else {
+            return self.note(cursor, DeclaredKind::Other(ty.spelling()));
+        };
+        let read = match error {
+            Some(reason) => Err(reason.clone()),
+            None => self.reader.prototype_of(cursor, function),
+        };
+        self.note(cursor, DeclaredKind::FunctionType(read.map(Box::new)));
+    }
+
+    fn note(&mut self, cursor: Cursor<'u>, kind: DeclaredKind) {
+        self.note_as(qualified_name(cursor), cursor, kind);
+    }
+
+    fn note_as(&mut self, name: String, cursor: Cursor<'u>, kind: DeclaredKind) {
+        let location = Location::of(cursor);
+        let in_text = location.file == self.main;
+        if in_text || matches!(kind, DeclaredKind::FunctionType(_)) {
+            self.found.header.declared.push(Declared {
+                name,
+                kind,
+                in_text,
+                location,
+            });
+        }
+    }
+
+    fn incomplete(&mut self, cursor: Cursor<'u>) {
+        let name = cursor.ty().canonical().spelling();
+        // Under a key that no type has: a definition would have been found.
+        if cursor.kind() != CXCursor_EnumDecl
+            && self.found.types.insert(format!("incomplete {name}"))
+        {
+            self.found.header.incomplete.push(name);
+        }
+    }
+
+    /// The definition of a record or enumeration.
+    fn tagged(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+        let (kind, ty) = (cursor.kind(), cursor.ty());
+        let name = Some(ty.canonical().spelling()).filter(|name| !is_unnamed(name));
+        if kind == CXCursor_EnumDecl {
+            self.add_constants(cursor, name.as_deref().unwrap_or(""), error.as_ref());
+        }
+        let Some(name) = name else { return };
+        let read = self.sound(cursor, error, |reader| reader.ty(ty));
+        let (written, members) = if kind == CXCursor_EnumDecl {
+            (self.reader.written(cursor.integer_type()), Vec::new())
+        } else {
+            (Written::Named(name.clone()), self.members(cursor, &read))
+        };
+        self.add_type(cursor, name, read, written, members);
+    }
+
+    /// The members of a record as written, one for each of the fields that `read` has.
+    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>) -> Vec<Written> {
+        let Some(ours) = read.as_ref().ok().and_then(Type::as_record) else {
+            return Vec::new();
+        };
+        let fields = record.ty().fields();
+        // Base classes come first.
+        let n_bases = ours.fields().len().saturating_sub(fields.len());
+        let bases = ours.fields().iter().take(n_bases);
+        let mut members: Vec<Written> =
+            bases.map(|base| Written::Type(base.ty().clone())).collect();
+        for field in fields {
+            members.push(self.reader.written(field.ty()));
+        }
+        members
+    }
+
+    fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
+        for (cursor, value) in enumeration.enumerators() {
+            if let Some(reason) = error {
+                // clang has given it some value all the same.
+                let name = qualified_name(cursor);
+                let reason = self.wrong(enumeration, &name, reason.clone());
+                self.found.header.skipped.push(Skipped {
+                    name,
+                    reason,
+                    location: Location::of(cursor),
+                });
+                continue;
+            }
+            let ty = macros::integer_type(&self.reader.model, cursor.ty());
+            if let Some(ty) = ty {
+                self.found.header.constants.push(Constant {
+                    name: qualified_name(cursor),
+                    value,
+                    ty,
+                    enumeration: name.to_owned(),
+                    location: Location::of(cursor),
+                });
+            }
+        }
+    }
+
+    fn add_type(
+        &mut self,
+        cursor: Cursor<'u>,
+        name: String,
+        read: Result<Type, Reason>,
+        written: Written,
+        members: Vec<Written>,
+    ) {
+        let location = Location::of(cursor);
+        let read = match read {
+            Ok(ty) => Ok(NamedType {
+                name,
+                ty,
+                written,
+                members,
+                location,
+            }),
+            Err(reason) => Err(Skipped {
+                name,
+                reason,
+                location,
+            }),
+        };
+        self.found.add_type(cursor.kind(), read);
+    }
+
+    fn add_function(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
+        let name = qualified_name(cursor);
+        // In C++ several functions have one name; in C a label may come with a later declaration.
+        let symbol = Some(self.reader.symbol(cursor));
+        let symbol = symbol.filter(|symbol| self.reader.facts.cxx && !symbol.is_empty());
+        let key = symbol.unwrap_or_else(|| name.clone());
+        let read = read.map_err(|reason| Skipped {
+            name,
+            reason,
+            location: Location::of(cursor),
+        });
+        self.found.add_function(key, read);
+    }
+}
+
+/// What expressions call the declared: a tagged type by its tag, all else by its name.
+fn type_or_name(cursor: Cursor<'_>) -> String {
+    if is_type(cursor.kind()) {
+        cursor.ty().canonical().spelling()
+    } else {
+        cursor.name()
+    }
+}

@@ -1,0 +1,132 @@
+//! How declarations write their types.
+
+use clang_sys::*;
+
+use crate::clang::Ty;
+use crate::parse::prelude;
+use crate::parse::types::{Reader, is_pointer, is_unnamed};
+use crate::written::Written;
+
+/// How deep pointers, arrays and functions are followed.
+const MAX_NESTING: u32 = 16;
+
+/// How many nodes a type may have: functions that take functions that take functions grow without bound.
+const MAX_NODES: u32 = 4096;
+
+impl<'u> Reader<'u> {
+    /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is [`Written::Other`].
+    pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
+        self.n_written = 0;
+        self.written_at(ty, 0)
+    }
+
+    /// As [`written`](Self::written), decayed.
+    pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> Written {
+        self.n_written = 0;
+        self.written_param_at(ty, 0)
+    }
+
+    fn written_param_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+        match self.written_at(ty, depth) {
+            Written::Array(element, _) => Written::Pointer(element),
+            function @ Written::Function { .. } => Written::Pointer(Box::new(function)),
+            other => other,
+        }
+    }
+
+    fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+        let canonical = ty.canonical();
+        self.n_written = self.n_written.saturating_add(1);
+        if depth >= MAX_NESTING || self.n_written > MAX_NODES {
+            return Written::Other(ty.spelling());
+        }
+        let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));
+        match canonical.kind() {
+            k if k == CXType_Void => Written::Void,
+            k if k == CXType_Float && is_float32(ty) => Written::Float32,
+            k if k == CXType_Char_S || k == CXType_Char_U => Written::Char,
+            k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
+            k if FUNCTIONS.contains(&k) && canonical.convention() != CXCallingConv_C => {
+                Written::Other(ty.spelling())
+            }
+            k if FUNCTIONS.contains(&k) => {
+                let n = u32::try_from(ty.n_params()).unwrap_or(0);
+                Written::Function {
+                    params: (0..n)
+                        .map(|i| self.written_param_at(ty.param(i), depth + 1))
+                        .collect(),
+                    ret: boxed(self, ty.result()),
+                    variadic: ty.is_variadic(),
+                }
+            }
+            k if k == CXType_ConstantArray => {
+                let len = u64::try_from(canonical.array_len()).ok();
+                Written::Array(boxed(self, desugared(ty).array_element()), len)
+            }
+            k if k == CXType_IncompleteArray => {
+                Written::Array(boxed(self, desugared(ty).array_element()), None)
+            }
+            k if k == CXType_Record || k == CXType_Enum => {
+                let name = canonical.declaration().ty().canonical().spelling();
+                let is_stand_in = prelude::stand_in(&canonical.declaration().name()).is_some();
+                if is_unnamed(&name) || is_stand_in {
+                    self.written_type(ty)
+                } else {
+                    Written::Named(name)
+                }
+            }
+            _ => self.written_type(ty),
+        }
+    }
+
+    fn written_type(&mut self, ty: Ty<'u>) -> Written {
+        self.ty(ty)
+            .map_or_else(|_| Written::Other(ty.spelling()), Written::Type)
+    }
+}
+
+/// Whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and glibc make of gcc's type.
+fn is_float32(ty: Ty<'_>) -> bool {
+    let mut bare = ty;
+    for _ in 0..MAX_NESTING {
+        bare = match bare.kind() {
+            k if k == CXType_Typedef => {
+                let typedef = bare.declaration();
+                if typedef.name() == "_Float32" {
+                    return true;
+                }
+                typedef.underlying()
+            }
+            k if k == CXType_Elaborated => bare.named(),
+            k if k == CXType_Attributed => bare.modified(),
+            k if k == CXType_Atomic => bare.atomic_value(),
+            // `typeof (_Float32)`: libclang shows what is in the parentheses as text only.
+            k if k == CXType_Unexposed => {
+                let spelling = bare.spelling();
+                let mut words = spelling.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let is_other = |word: &&str| !["", "typeof", "const", "volatile"].contains(word);
+                return words.rfind(is_other) == Some("_Float32");
+            }
+            _ => return false,
+        };
+    }
+    false
+}
+
+const FUNCTIONS: [CXTypeKind; 2] = [CXType_FunctionProto, CXType_FunctionNoProto];
+
+/// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical
+/// all the same where there is something else around it, or too much.
+pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
+    let mut bare = ty;
+    for _ in 0..MAX_NESTING {
+        bare = match bare.kind() {
+            k if k == CXType_Typedef => bare.declaration().underlying(),
+            k if k == CXType_Elaborated => bare.named(),
+            k if k == CXType_Attributed => bare.modified(),
+            k if k == bare.canonical().kind() => return bare,
+            _ => break,
+        };
+    }
+    ty.canonical()
+}

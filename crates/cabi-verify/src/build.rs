@@ -1,0 +1,19 @@
+//! Compilers: which there are, what each can compile, and the code they build.
+
+pub(crate) mod bisect;
+mod error;
+mod installed;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) mod object_data;
+pub(crate) mod program;
+mod reference;
+mod unit;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod zig;
+
+pub use crate::corpus::capability::{Capability, feature_flags, needs};
+pub use error::{ReferenceError, first_error};
+pub use installed::{Installed, TIME_LIMIT};
+pub use reference::{Built, Reference, count_warnings};
+pub(crate) use unit::refused;
+pub use unit::{CompiledUnit, Refused, Unit, UnitCase};

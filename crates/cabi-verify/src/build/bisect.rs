@@ -1,0 +1,129 @@
+//! One file of many items, some of which a compiler refuses: everything else is still built, together.
+//!
+//! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes, what it makes cannot be loaded) the file is cut in
+//! halves until the items are found.
+
+/// What a failure says about the items of a file.
+pub(crate) enum Blame<E> {
+    /// Nothing: the disk is full, the compiler hangs, an interrupt.
+    System,
+    /// These are refused, each for its own reason. Of none, any of them may be the reason.
+    Items(Vec<(usize, E)>),
+}
+
+/// What became of the items of a file.
+#[derive(Debug)]
+pub(crate) struct Parts<B, E> {
+    /// What was built of the items that are left. `None` if nothing could be built.
+    pub(crate) built: Option<B>,
+    /// The items that are in it.
+    pub(crate) left: Vec<usize>,
+    /// The others, several where one reason is about all of them.
+    pub(crate) refused: Vec<(Vec<usize>, E)>,
+}
+
+/// Builds `items` in one file without those that are refused.
+///
+/// # Errors
+/// A failure that says nothing about any item.
+pub(crate) fn build_without_refused<B, E>(
+    items: Vec<usize>,
+    mut build: impl FnMut(&[usize]) -> Result<B, E>,
+    blame: impl Fn(&E, &[usize]) -> Blame<E>,
+) -> Result<Parts<B, E>, E> {
+    let mut parts = Parts {
+        built: None,
+        left: items,
+        refused: Vec::new(),
+    };
+    while parts.built.is_none() && !parts.left.is_empty() {
+        let error = match build(&parts.left) {
+            Ok(built) => {
+                parts.built = Some(built);
+                break;
+            }
+            Err(error) => error,
+        };
+        let mut found = match blame(&error, &parts.left) {
+            Blame::System => return Err(error),
+            Blame::Items(found) => found,
+        };
+        // A file that cannot be built without items either is no fault of theirs.
+        if found.is_empty() && parts.left.len() > 1 && build(&[]).is_ok() {
+            search(&parts.left, &mut build, &blame, &mut found)?;
+        }
+        if found.is_empty() {
+            let all = std::mem::take(&mut parts.left);
+            parts.refused.push((all, error));
+        }
+        for (item, why) in found {
+            parts.left.retain(|left| *left != item);
+            parts.refused.push((vec![item], why));
+        }
+    }
+    Ok(parts)
+}
+
+/// Finds the items that cannot be built in halves of `items`.
+fn search<B, E>(
+    items: &[usize],
+    build: &mut impl FnMut(&[usize]) -> Result<B, E>,
+    blame: &impl Fn(&E, &[usize]) -> Blame<E>,
+    found: &mut Vec<(usize, E)>,
+) -> Result<(), E> {
+    let (first, second) = items.split_at(items.len() / 2);
+    for half in [first, second] {
+        let Err(error) = build(half) else { continue };
+        match (blame(&error, half), half) {
+            (Blame::System, _) => return Err(error),
+            (Blame::Items(named), _) if !named.is_empty() => found.extend(named),
+            (_, [item]) => found.push((*item, error)),
+            (_, half) => search(half, build, blame, found)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Builds items below 100; a message names only those that are odd.
+    fn of(items: &[usize]) -> Parts<Vec<usize>, String> {
+        let build = |items: &[usize]| match items.iter().find(|item| **item >= 100) {
+            Some(item) => Err(item.to_string()),
+            None => Ok(items.to_vec()),
+        };
+        let blame = |error: &String, _: &[usize]| match error.parse::<usize>() {
+            Ok(item) if item % 2 == 1 => Blame::Items(vec![(item, error.clone())]),
+            _ => Blame::Items(Vec::new()),
+        };
+        build_without_refused(items.to_vec(), build, blame).unwrap()
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_alone() {
+        let parts = of(&[1, 101, 2, 102, 3, 104]);
+        assert_eq!(parts.built, Some(vec![1, 2, 3]));
+        assert_eq!(parts.left, [1, 2, 3]);
+        let mut refused: Vec<usize> = parts.refused.into_iter().flat_map(|(all, _)| all).collect();
+        refused.sort_unstable();
+        assert_eq!(refused, [101, 102, 104]);
+        assert!(of(&[104]).built.is_none());
+    }
+
+    #[test]
+    fn a_file_that_fails_without_items_is_nobodys_fault() {
+        let mut n = 0;
+        let build = |_: &[usize]| -> Result<(), &str> {
+            n += 1;
+            Err("the header is wrong")
+        };
+        let parts =
+            build_without_refused((0..64).collect(), build, |_, _| Blame::Items(Vec::new()))
+                .unwrap();
+        assert_eq!(parts.refused.len(), 1);
+        assert_eq!(parts.refused[0].0.len(), 64);
+        assert_eq!(n, 2, "it is not cut in halves");
+    }
+}

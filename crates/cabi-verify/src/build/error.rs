@@ -1,0 +1,122 @@
+//! Why a compiler's answer cannot be had.
+
+use std::fmt;
+use std::io;
+
+use crate::process::says_that_it_crashed;
+
+/// Why a reference compiler's answer cannot be had.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// The compiler could not be started, or a folder not be made.
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The compiler refused the C text.
+    Refused {
+        /// Reference compiler and version.
+        reference: String,
+        /// What it printed.
+        messages: String,
+    },
+    /// What the compiler made cannot be loaded.
+    Unloadable {
+        /// What it was made for.
+        what: String,
+        /// The loader's reason, or what became of the process that tried.
+        why: String,
+    },
+    /// The compiler crashed at the C text: it says nothing about it.
+    Crashed {
+        /// Compiler and version.
+        reference: String,
+        /// What it printed.
+        messages: String,
+    },
+}
+
+impl ReferenceError {
+    /// What the compiler printed to C text that it refuses, or at which it crashes.
+    #[must_use]
+    pub fn messages(&self) -> Option<&str> {
+        match self {
+            Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
+            Self::Io { .. } | Self::Unloadable { .. } => None,
+        }
+    }
+
+    /// The same failure, of which only `messages` are about one case.
+    pub(crate) fn with_messages(&self, messages: &str) -> Self {
+        let messages = messages.to_owned();
+        match self {
+            Self::Crashed { reference, .. } if says_that_it_crashed(&messages) => Self::Crashed {
+                reference: reference.clone(),
+                messages,
+            },
+            other => Self::Refused {
+                reference: other.reference().to_owned(),
+                messages,
+            },
+        }
+    }
+
+    /// The compiler and its version, if the failure is about C text.
+    fn reference(&self) -> &str {
+        match self {
+            Self::Refused { reference, .. } | Self::Crashed { reference, .. } => reference,
+            Self::Io { .. } | Self::Unloadable { .. } => "",
+        }
+    }
+
+    /// Nothing was asked: a full disk, a compiler that cannot be started, that hangs or is killed. What is left is an answer about the C text.
+    #[must_use]
+    pub fn is_about_the_system(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+}
+
+impl fmt::Display for ReferenceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { what, source } => write!(f, "{what}: {source}"),
+            Self::Refused {
+                reference,
+                messages,
+            } => {
+                write!(f, "{reference} refuses: {}", first_error(messages))
+            }
+            Self::Unloadable { what, why } => write!(f, "{what} cannot be loaded: {why}"),
+            Self::Crashed {
+                reference,
+                messages,
+            } => {
+                write!(f, "{reference} crashes: {}", first_error(messages))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReferenceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Refused { .. } | Self::Crashed { .. } | Self::Unloadable { .. } => None,
+        }
+    }
+}
+
+/// The first error among a compiler's messages, without its place in a file that is gone.
+#[must_use]
+pub fn first_error(messages: &str) -> String {
+    let line = messages.lines().find(|line| line.contains("error:"));
+    let line = line
+        .or_else(|| messages.lines().next())
+        .unwrap_or("no message");
+    line.split_once("error: ")
+        .map_or(line, |(_, text)| text)
+        .to_owned()
+}

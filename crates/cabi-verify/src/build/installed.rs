@@ -1,0 +1,72 @@
+//! The reference compilers that are installed.
+
+use std::env;
+use std::time::Duration;
+
+use super::reference::Reference;
+
+/// How long a compiler may take for one file, if nobody says otherwise: minutes for a file of a few thousand lines are a compiler that hangs.
+pub const TIME_LIMIT: Duration = Duration::from_secs(300);
+
+/// The reference compilers found on this machine, and for each known reference compiler that is not, why.
+#[derive(Debug)]
+pub struct Installed {
+    /// Those that work, in the order of `KNOWN_REFERENCES`.
+    pub references: Vec<Reference>,
+    /// Those that do not: name and reason.
+    pub absent: Vec<(&'static str, String)>,
+}
+
+impl Installed {
+    /// Looks for every known reference compiler: `CABI_GCC` and `CABI_CLANG` name commands, else the usual names are tried.
+    ///
+    /// # Example
+    /// ```
+    /// let bench = cabi_verify::build::Installed::find();
+    /// for reference in &bench.references {
+    ///     println!("{reference}");
+    /// }
+    /// for (name, why) in &bench.absent {
+    ///     println!("not run: {name}: {why}");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn find() -> Self {
+        Self::find_within(TIME_LIMIT)
+    }
+
+    /// The same, with compilers that may take `limit` for one file.
+    #[must_use]
+    pub fn find_within(limit: Duration) -> Self {
+        let usual: [(&'static str, &str, &[&str]); 2] = [
+            ("gcc", "CABI_GCC", &["gcc", "cc"]),
+            ("clang", "CABI_CLANG", &["clang-19", "clang"]),
+        ];
+        let mut bench = Self {
+            references: Vec::new(),
+            absent: Vec::new(),
+        };
+        for (name, variable, commands) in usual {
+            let set = env::var(variable).ok();
+            let commands: Vec<&str> = set
+                .as_deref()
+                .map_or_else(|| commands.to_vec(), |one| vec![one]);
+            let mut why = String::new();
+            let found =
+                commands
+                    .iter()
+                    .find_map(|command| match Reference::new(name, command, limit) {
+                        Ok(reference) => Some(reference),
+                        Err(reason) => {
+                            why = reason;
+                            None
+                        }
+                    });
+            match found {
+                Some(reference) => bench.references.push(reference),
+                None => bench.absent.push((name, why)),
+            }
+        }
+        bench
+    }
+}

@@ -1,0 +1,62 @@
+//! Data in the shared objects that compilers make, read from the file: nothing is loaded, so no code of theirs runs.
+
+use object::{Object, ObjectSection, ObjectSymbol};
+
+use super::Built;
+use crate::emit::c::TABLE;
+
+/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data without addresses.
+///
+/// # Errors
+/// What is not there.
+pub(crate) fn read_table(
+    built: &Built,
+    n: usize,
+    objects: &[(String, usize)],
+) -> Result<(Vec<u64>, Vec<Vec<u8>>), String> {
+    let file = std::fs::read(&built.object).map_err(|error| error.to_string())?;
+    let file = object::File::parse(&*file).map_err(|error| error.to_string())?;
+    let numbers = bytes(&file, TABLE, n.saturating_mul(8))?;
+    let numbers = numbers.chunks_exact(8).map(|word| {
+        word.iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    });
+    let objects = objects.iter().map(|(name, size)| bytes(&file, name, *size));
+    Ok((numbers.collect(), objects.collect::<Result<_, _>>()?))
+}
+
+/// The `size` bytes at symbol `name`.
+fn bytes(file: &object::File<'_>, name: &str, size: usize) -> Result<Vec<u8>, String> {
+    let missing = |what: &str| format!("{what} {name}");
+    // A compiler may have been told to hide its symbols.
+    let symbol = file
+        .symbol_by_name(name)
+        .or_else(|| {
+            file.dynamic_symbols()
+                .find(|symbol| symbol.name() == Ok(name))
+        })
+        .ok_or_else(|| missing("there is no symbol"))?;
+    let section = symbol
+        .section_index()
+        .and_then(|at| file.section_by_index(at).ok());
+    let section = section.ok_or_else(|| missing("no section has"))?;
+    let data = section.data_range(symbol.address(), size as u64);
+    match data.map_err(|error| error.to_string())? {
+        Some(data) => Ok(data.to_vec()),
+        // Zeros are not in the file.
+        None if section.kind() == object::SectionKind::UninitializedData => Ok(vec![0; size]),
+        None => Err(missing("fewer bytes than it has in C:")),
+    }
+}
+
+/// The loader's own words, which the error itself does not print.
+pub(crate) fn reason(error: &libloading::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,106 @@
+//! Programs: files of C, each compiled for itself so that none sees another's code, linked and run as a process.
+
+use std::io;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use super::reference::{Reference, ReferenceError, scratch, write};
+use crate::process;
+use crate::scratch::Scratch;
+
+/// A program that makes calls ends sooner, unless one goes wrong.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A file of a program.
+#[derive(Clone, Debug)]
+pub(crate) struct File<'a> {
+    /// Who compiles it.
+    pub(crate) by: &'a Reference,
+    /// The C text.
+    pub(crate) source: &'a str,
+    /// Flags after the compiler's own.
+    pub(crate) flags: Vec<&'a str>,
+}
+
+/// An executable; its folder vanishes with it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: String,
+    made_by: String,
+    _folder: Scratch,
+}
+
+impl Program {
+    /// Compiles `files`, and links them by the compiler of the first one with `flags`.
+    ///
+    /// # Errors
+    /// As [`Reference::build`].
+    pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
+        let folder = scratch()?;
+        let path = |name: String| folder.path().join(name).to_string_lossy().into_owned();
+        let program = path("program".to_owned());
+        let mut link = vec!["-o".to_owned(), program.clone()];
+        for (i, file) in files.iter().enumerate() {
+            let (source, object) = (path(format!("part{i}.c")), path(format!("part{i}.o")));
+            write(source.as_ref(), file.source)?;
+            let fixed = ["-std=gnu2x", "-c", "-o", &object, &source];
+            file.by.run(&[&fixed[..], &file.flags].concat())?;
+            link.push(object);
+        }
+        let mut made_by = String::new();
+        if let Some(File { by, .. }) = files.first() {
+            let mut args: Vec<&str> = link.iter().map(String::as_str).collect();
+            args.extend(flags);
+            args.extend(by.libraries());
+            by.run(&args)?;
+            made_by = by.to_string();
+        }
+        Ok(Self {
+            path: program,
+            made_by,
+            _folder: folder,
+        })
+    }
+
+    /// Runs it with `args`, under `emulator` if that is a command, for at most ten seconds of processor time.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Io`] if it cannot be started.
+    pub(crate) fn run(
+        &self,
+        emulator: &[String],
+        args: &[String],
+    ) -> Result<Output, ReferenceError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -c 0; ulimit -t 10; exec \"$@\"", "sh"]);
+        command.args(emulator).arg(&self.path).args(args);
+        process::output(command, LIMIT).map_err(|source| self.io(source))
+    }
+
+    fn io(&self, source: io::Error) -> ReferenceError {
+        ReferenceError::Io {
+            what: format!("a program built by {}", self.made_by),
+            source,
+        }
+    }
+}
+
+impl Reference {
+    /// Compiles `source` to a program, runs it, and returns what it printed.
+    ///
+    /// # Errors
+    /// As [`Reference::build`]; [`ReferenceError::Io`] also if the program does not end well.
+    pub fn execute(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
+        let file = File {
+            by: self,
+            source,
+            flags: flags.to_vec(),
+        };
+        let program = Program::build(&[file], flags)?;
+        let output = program.run(&[], &[])?;
+        if !output.status.success() {
+            return Err(program.io(io::Error::other(output.status.to_string())));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}

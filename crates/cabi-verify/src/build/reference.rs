@@ -1,0 +1,416 @@
+//! A reference compiler: what it can compile, and what it builds.
+//!
+//! A reference compiler is asked only what it can answer. What it cannot (`_BitInt` of an older gcc, `_Decimal64` of clang) is found by compiling one tiny
+//! file per [`Capability`], and the compiler's own message is kept as the reason. What it builds lives in folders that vanish, and are never
+//! built with `-w`: a reference compiler's warnings are part of what it says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cabi::VectorLevel;
+
+use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
+use crate::corpus::{Block, Profile};
+use crate::process::{self, output};
+use crate::scratch::Scratch;
+
+pub(super) use super::error::{ReferenceError, first_error};
+use super::installed::TIME_LIMIT;
+
+#[cfg(test)]
+mod tests;
+
+/// A compiler that is there and works.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    name: &'static str,
+    text: String,
+    command: Vec<String>,
+    version: String,
+    missing: BTreeMap<Capability, String>,
+    limit: Duration,
+    /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
+    libraries: Arc<OnceLock<Vec<&'static str>>>,
+}
+
+/// A shared object made of C code; its folder vanishes with the last clone.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The shared object.
+    pub object: PathBuf,
+    /// What the compiler warned of.
+    pub warnings: String,
+    _folder: Arc<Scratch>,
+}
+
+impl Reference {
+    /// The reference compiler `name` after `command`, which may carry flags; the error is the reason it cannot be used.
+    pub(super) fn new(name: &'static str, command: &str, limit: Duration) -> Result<Self, String> {
+        let reference = Self::within(limit, command)?;
+        if reference.name != name {
+            return Err(format!("`{command}` is not {name}"));
+        }
+        Ok(reference)
+    }
+
+    /// The reference compiler after `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
+    ///
+    /// # Errors
+    /// The reason it cannot be used.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::build::Reference;
+    ///
+    /// match Reference::of_command("gcc -O2 -D 'WHAT=a b'") {
+    ///     Ok(reference) => assert_eq!(reference.command(), "gcc -O2 -D 'WHAT=a b'"),
+    ///     Err(why) => println!("not run: gcc: {why}"),
+    /// }
+    /// assert!(Reference::of_command("gcc 'x").unwrap_err().contains("quote"));
+    /// ```
+    pub fn of_command(command: &str) -> Result<Self, String> {
+        Self::within(TIME_LIMIT, command)
+    }
+
+    /// The same, with a compiler that may take `limit` for one file.
+    ///
+    /// # Errors
+    /// The reason it cannot be used.
+    pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
+        let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
+        let mut reference = Self {
+            name: "gcc",
+            text: command.trim().to_owned(),
+            command: words,
+            version: String::new(),
+            missing: BTreeMap::new(),
+            limit,
+            libraries: Arc::default(),
+        };
+        let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.contains("clang") {
+            reference.name = "clang";
+        }
+        reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
+        reference.check_language()?;
+        for row in &TRAITS {
+            if !row.capability.runs_here() {
+                reference
+                    .missing
+                    .insert(row.capability, format!("this machine has no {}", row.name));
+            } else if let Err(error) = reference.check(row.source, &row.probe_flags()) {
+                let why = match error {
+                    ReferenceError::Refused { messages, .. }
+                    | ReferenceError::Crashed { messages, .. } => first_error(&messages),
+                    other => return Err(other.to_string()),
+                };
+                reference.missing.insert(row.capability, why);
+            }
+        }
+        Ok(reference)
+    }
+
+    /// The same compiler with more flags after its own: what it can compile is not asked again, so they must not take anything from that.
+    #[must_use]
+    pub fn with_flags(&self, flags: &[&str]) -> Self {
+        let mut reference = self.clone();
+        reference.libraries = Arc::default();
+        let more = flags.iter().map(|&flag| flag.to_owned());
+        reference.command.extend(more);
+        for text in [" ", &shell_words::join(flags)] {
+            reference.text.push_str(text);
+        }
+        reference
+    }
+
+    /// A compiler of C++ has other rules even for what looks like C, and what is no compiler has none.
+    fn check_language(&self) -> Result<(), String> {
+        let folder = scratch().map_err(|e| e.to_string())?;
+        let file = folder.path().join("language.c");
+        write(&file, "cabi_language __cplusplus\n").map_err(|e| e.to_string())?;
+        let output = self.start(&["-E", "-P", &file.to_string_lossy()]);
+        let output = output.map_err(|e| e.to_string())?;
+        let command = &self.text;
+        if !output.status.success() {
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            let why = match messages.trim() {
+                "" => output.status.to_string(),
+                _ => first_error(&messages),
+            };
+            return Err(format!("`{command}` does not compile C: {why}"));
+        }
+        // After what the command itself may include.
+        let text = String::from_utf8_lossy(&output.stdout);
+        match text
+            .trim()
+            .lines()
+            .last()
+            .and_then(|last| last.strip_prefix("cabi_language "))
+        {
+            Some("__cplusplus") => Ok(()),
+            Some(_) => Err(format!("`{command}` compiles C++, not C")),
+            None => Err(format!(
+                "`{command}` is no C compiler: asked for the preprocessed text of a file, it does not print it"
+            )),
+        }
+    }
+
+    /// The command it is started with, its own flags included, as it was written.
+    #[must_use]
+    pub fn command(&self) -> String {
+        self.text.clone()
+    }
+
+    /// Whether the command itself says how much is optimized.
+    #[must_use]
+    pub fn says_how_to_optimize(&self) -> bool {
+        let mut flags = self.command.iter().skip(1);
+        flags.any(|word| word.starts_with("-O"))
+    }
+
+    /// The widest vectors that are passed in registers under its own flags: a matter of the macros it defines.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked.
+    pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
+        let macros = self.macros()?;
+        let defines = |name: &str| macros.iter().any(|defined| defined == name);
+        Ok(if defines("__AVX512F__") {
+            VectorLevel::Avx512
+        } else if defines("__AVX__") {
+            VectorLevel::Avx
+        } else {
+            VectorLevel::Baseline
+        })
+    }
+
+    /// Whether it compiles under its own flags for x86-64 with pointers of 8 bytes, whose code is called here.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked.
+    pub fn is_for_x86_64(&self) -> Result<bool, ReferenceError> {
+        let macros = self.macros()?;
+        let defines = |name: &str| macros.iter().any(|defined| defined == name);
+        Ok(defines("__x86_64__") && defines("__LP64__"))
+    }
+
+    /// The names of the macros it defines by itself.
+    fn macros(&self) -> Result<Vec<String>, ReferenceError> {
+        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// `gcc` or `clang`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The first line of its `--version`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The policy profile it is checked under.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        if self.name == "clang" {
+            Profile::Clang
+        } else {
+            Profile::Gcc
+        }
+    }
+
+    /// Whether it has `capability`; if not, its own message.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn has(&self, capability: Capability) -> Result<(), &str> {
+        match self.missing.get(&capability) {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it can be asked about `block`.
+    ///
+    /// # Errors
+    /// The reason why not, for the report.
+    pub fn admits(&self, block: &Block) -> Result<(), String> {
+        let named: Vec<&str> = block
+            .references
+            .iter()
+            .map(String::as_str)
+            .filter(|name| KNOWN_REFERENCES.contains(name))
+            .collect();
+        if !named.is_empty() && !named.contains(&self.name) {
+            let reason = block
+                .references_reason
+                .as_deref()
+                .unwrap_or("the block is restricted");
+            return Err(format!("for {} only: {reason}", named.join(" and ")));
+        }
+        for capability in needs(block) {
+            if let Err(why) = self.has(capability) {
+                return Err(format!("no {capability}: {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compiles `source` to a shared object.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Refused`] with all messages if the compiler refuses it, [`ReferenceError::Io`] if it cannot be started.
+    pub fn build(&self, source: &str, flags: &[&str]) -> Result<Built, ReferenceError> {
+        let folder = scratch()?;
+        let file = folder.path().join("unit.c");
+        let object = folder.path().join("unit.so");
+        write(&file, source)?;
+        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+        let fixed = ["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"];
+        let mut args: Vec<&str> = fixed.to_vec();
+        let (object_name, file_name) = (object.to_string_lossy(), file.to_string_lossy());
+        args.extend([object_name.as_ref(), file_name.as_ref()]);
+        args.extend(flags);
+        args.extend(self.libraries());
+        let warnings = self.run(&args)?;
+        Ok(Built {
+            object,
+            warnings,
+            _folder: Arc::new(folder),
+        })
+    }
+
+    /// What a program of C needs besides the libraries that every compiler links: an atomic object that no instruction loads is loaded by
+    /// libatomic. A compiler, or a machine, may lack it, and most files need none of it.
+    pub(super) fn libraries(&self) -> &[&'static str] {
+        const ATOMIC: [&str; 3] = [
+            "-Wl,--push-state,--as-needed",
+            "-latomic",
+            "-Wl,--pop-state",
+        ];
+        self.libraries.get_or_init(|| {
+            let links = || {
+                let folder = scratch()?;
+                let (file, object) = (folder.path().join("atomic.c"), folder.path().join("a.so"));
+                write(&file, "int nothing;\n")?;
+                let (file, object) = (file.to_string_lossy(), object.to_string_lossy());
+                let fixed = ["-fPIC", "-shared", "-o", object.as_ref(), file.as_ref()];
+                self.run(&[&fixed[..], &ATOMIC].concat())
+            };
+            links().map_or(Vec::new(), |_| ATOMIC.to_vec())
+        })
+    }
+
+    /// Has `source` checked without making code of it. Returns the warnings.
+    ///
+    /// # Errors
+    /// As [`Reference::build`].
+    pub fn check(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
+        let folder = scratch()?;
+        let file = folder.path().join("unit.c");
+        write(&file, source)?;
+        let file_name = file.to_string_lossy();
+        let mut args = vec!["-std=gnu2x", "-fsyntax-only", file_name.as_ref()];
+        args.extend(flags);
+        self.run(&args)
+    }
+
+    /// Its messages, if it refuses nothing.
+    pub(super) fn run(&self, args: &[&str]) -> Result<String, ReferenceError> {
+        let output = self.finish(args)?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn finish(&self, args: &[&str]) -> Result<Output, ReferenceError> {
+        let output = self.start(args)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        if let Some(kind) = process::not_asked(output.status, &messages) {
+            let why = format!("{}, {}", output.status, first_error(&messages));
+            return Err(ReferenceError::Io {
+                what: self.text.clone(),
+                source: io::Error::new(kind, why),
+            });
+        }
+        if process::crashed(output.status, &messages) {
+            return Err(ReferenceError::Crashed {
+                reference: self.to_string(),
+                messages,
+            });
+        }
+        Err(ReferenceError::Refused {
+            reference: self.to_string(),
+            messages,
+        })
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Output, ReferenceError> {
+        let (program, flags) = self
+            .command
+            .split_first()
+            .map_or(("", &[][..]), |(p, f)| (p.as_str(), f));
+        let mut command = Command::new(program);
+        // Messages are compared and printed: not in the user's language.
+        command.args(flags).args(args).env("LC_ALL", "C");
+        output(command, self.limit).map_err(|source| ReferenceError::Io {
+            what: program.to_owned(),
+            source,
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.version)
+    }
+}
+
+/// How often a compiler warned, by the name of the warning, as one line; notes and warnings without a name count as `unnamed`.
+#[must_use]
+pub fn count_warnings(messages: &str) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in messages.lines().filter(|line| line.contains("warning: ")) {
+        let name = line
+            .rsplit_once(" [-W")
+            .and_then(|(_, name)| name.strip_suffix(']'));
+        *kinds.entry(name.unwrap_or("unnamed")).or_default() += 1;
+    }
+    let counts: Vec<String> = kinds
+        .iter()
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect();
+    if counts.is_empty() {
+        "no warnings".to_owned()
+    } else {
+        format!("warnings: {}", counts.join(", "))
+    }
+}
+
+pub(super) fn scratch() -> Result<Scratch, ReferenceError> {
+    Scratch::new().map_err(|source| ReferenceError::Io {
+        what: "a temporary folder".to_owned(),
+        source,
+    })
+}
+
+pub(super) fn write(path: &Path, text: &str) -> Result<(), ReferenceError> {
+    std::fs::write(path, text).map_err(|source| ReferenceError::Io {
+        what: path.display().to_string(),
+        source,
+    })
+}

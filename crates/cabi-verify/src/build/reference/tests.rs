@@ -1,0 +1,45 @@
+use super::*;
+use crate::build::Installed;
+
+#[test]
+fn warnings_are_counted_by_name() {
+    let text = "a.c:1: warning: x [-Wfoo]\nnote: y\nb.c: warning: z [-Wfoo]\nwarning: w\n";
+    assert_eq!(count_warnings(text), "warnings: foo 2, unnamed 1");
+    assert_eq!(count_warnings("a.c: note: x\n"), "no warnings");
+}
+
+#[test]
+fn a_reference_that_is_not_there_is_a_reason() {
+    let why = Reference::new("gcc", "/nonexistent/gcc", TIME_LIMIT).unwrap_err();
+    assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
+}
+
+#[test]
+fn more_flags_stand_after_the_commands_own() {
+    for reference in Installed::find().references {
+        let more = reference.with_flags(&["-DWHAT=long int"]);
+        assert_eq!(
+            more.command(),
+            format!("{} '-DWHAT=long int'", reference.command())
+        );
+        more.check("WHAT f(void);", &[]).unwrap();
+        assert!(reference.check("WHAT f(void);", &[]).is_err());
+        let none = reference.with_flags(&["-mno-such-vectors"]);
+        assert!(none.vector_level().is_err());
+    }
+}
+
+#[test]
+fn a_refused_half_shows_the_compilers_words() {
+    for reference in Installed::find().references {
+        let error = reference
+            .build("int f(void) { return wrong; }", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("wrong") && error.contains("undeclared"),
+            "{error}"
+        );
+        reference.build("int f(void) { return 1; }", &[]).unwrap();
+    }
+}

@@ -1,0 +1,257 @@
+//! Cases that share one translation unit, and what a C compiler makes of it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use cabi::VectorLevel;
+
+use super::bisect::{Blame, Parts, build_without_refused};
+use super::{Built, Reference, ReferenceError, feature_flags};
+use crate::case::{Case, Entry, Subject};
+use crate::emit::c::{self, FRAME, Values};
+
+/// Text made from the cases, by their indexes.
+type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
+
+/// Cases that share one translation unit.
+#[derive(Clone)]
+pub struct Unit<'a> {
+    /// Who compiles it.
+    pub reference: &'a Reference,
+    /// Flags after the compiler's own.
+    pub flags: Vec<&'a str>,
+    /// What all cases need to be declared.
+    pub declarations: &'a str,
+    /// The cases. Functions that are not of a subject of their own have different names.
+    pub cases: Vec<UnitCase<'a>>,
+    /// How both sides move values.
+    pub values: Values,
+    /// What else is in the file, for the cases with these indices.
+    pub more: Option<&'a More<'a>>,
+}
+
+/// A case of a unit.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitCase<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// The subject whose text is for this case alone; what that text declares gets names of its own.
+    pub own: Option<&'a Subject>,
+}
+
+/// A unit that was compiled.
+#[derive(Debug)]
+pub struct CompiledUnit {
+    /// The code. `None` if nothing could be compiled.
+    pub built: Option<Built>,
+    /// The cases in it, by their indices in the unit.
+    pub cases: Vec<usize>,
+    /// The others, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// Cases that cannot be built: one, unless the same reason is about several.
+#[derive(Debug)]
+pub struct Refused {
+    /// Indices in the unit.
+    pub cases: Vec<usize>,
+    /// The compiler's words.
+    pub why: ReferenceError,
+}
+
+/// Makes [`Refused`] of what was left out of a file.
+pub(crate) fn refused(left_out: Vec<(Vec<usize>, ReferenceError)>) -> Vec<Refused> {
+    let left_out = left_out.into_iter();
+    left_out
+        .map(|(cases, why)| Refused { cases, why })
+        .collect()
+}
+
+impl std::fmt::Debug for Unit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unit")
+            .field("reference", &self.reference.command())
+            .field("flags", &self.flags)
+            .field("cases", &self.cases.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Unit<'a> {
+    /// A unit of `cases`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command says
+    /// how to optimize.
+    #[must_use]
+    pub fn after_declarations(
+        reference: &'a Reference,
+        flags: &[&'a str],
+        declarations: &'a str,
+        cases: &[&'a Case],
+    ) -> Self {
+        let optimize = match reference.says_how_to_optimize() {
+            true => None,
+            false => Some("-O1"),
+        };
+        Self {
+            reference,
+            flags: optimize.into_iter().chain(flags.iter().copied()).collect(),
+            declarations,
+            cases: cases
+                .iter()
+                .map(|&case| UnitCase { case, own: None })
+                .collect(),
+            values: Values::ThroughVariables,
+            more: None,
+        }
+    }
+
+    /// A unit of cases with subjects of their own, which must all want the same vector level, compiled with the flag `optimize`.
+    #[must_use]
+    pub fn of_entries(reference: &'a Reference, optimize: &'a str, entries: &[Entry<'a>]) -> Self {
+        let mut flags = vec![optimize];
+        if let Some((subject, case)) = entries.first()
+            && case.vectors != VectorLevel::Baseline
+        {
+            flags.extend(feature_flags(&subject.block.features));
+        }
+        let own = |&(subject, case): &Entry<'a>| UnitCase {
+            case,
+            own: Some(subject),
+        };
+        Self {
+            reference,
+            flags,
+            declarations: "",
+            cases: entries.iter().map(own).collect(),
+            values: Values::ThroughVariables,
+            more: None,
+        }
+    }
+
+    /// All indices.
+    pub(crate) fn all(&self) -> Vec<usize> {
+        (0..self.cases.len()).collect()
+    }
+
+    /// The name of the callee of case `at` in the compiled code; that of its caller ends in `_call`.
+    #[must_use]
+    pub fn symbol(&self, at: usize) -> String {
+        let name = self.cases.get(at).map(|one| &one.case.function.name);
+        self.prefix(at) + name.map_or("", String::as_str)
+    }
+
+    /// What the names of case `at` start with in the file.
+    fn prefix(&self, at: usize) -> String {
+        match self.cases.get(at).and_then(|one| one.own) {
+            Some(own) if !own.text.declared.is_empty() => format!("c{at}_"),
+            _ => String::new(),
+        }
+    }
+
+    /// The file that the lines of case `at` are of, to the compiler: so its messages name the case.
+    fn file(&self, at: usize) -> Cow<'_, str> {
+        match self.cases.get(at).and_then(|one| one.own) {
+            Some(own) if own.text.declared.is_empty() => Cow::from(&own.block.name),
+            _ => Cow::from(format!("case-{at}")),
+        }
+    }
+
+    /// The translation unit of the cases with these indices, with the sides that are asked for.
+    pub(crate) fn text(&self, chosen: &[usize], sides: c::Sides) -> String {
+        let mut text = format!("{FRAME}{}", self.declarations);
+        for &at in chosen {
+            let Some(UnitCase { case, own }) = self.cases.get(at) else {
+                continue;
+            };
+            let prefix = self.prefix(at);
+            let body = c::sides(case, &prefix, self.values, sides);
+            let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
+            match own {
+                Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
+                None => text.push_str(&body),
+            }
+        }
+        if let Some(more) = self.more {
+            text.push_str(&more(chosen));
+        }
+        text
+    }
+
+    /// Compiles the cases with these indices, which must all be accepted.
+    fn compile_all(&self, chosen: &[usize]) -> Result<Built, ReferenceError> {
+        let text = self.text(chosen, c::Sides::Both);
+        self.reference.build(&text, &self.flags_for(self.reference))
+    }
+
+    /// The flags for the compiler `by`, with which it says everything it refuses at once.
+    pub(crate) fn flags_for(&self, by: &Reference) -> Vec<&'a str> {
+        let mut flags = vec!["-fno-lto"];
+        flags.extend(&self.flags);
+        if by.name() == "clang" {
+            flags.push("-ferror-limit=0");
+        }
+        flags
+    }
+
+    /// Compiles it without the cases that are refused.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Io`]: nothing was asked.
+    pub fn compile(&self) -> Result<CompiledUnit, ReferenceError> {
+        if self.cases.is_empty() {
+            return Ok(CompiledUnit {
+                built: None,
+                cases: Vec::new(),
+                refused: Vec::new(),
+            });
+        }
+        let parts = self.build(self.all(), |chosen| self.compile_all(chosen))?;
+        Ok(CompiledUnit {
+            built: parts.built,
+            cases: parts.left,
+            refused: refused(parts.refused),
+        })
+    }
+
+    /// Has `take` make something of the code of the cases with these indices, which is `first` for all of them, without those for which it fails.
+    pub(crate) fn compile_and<B>(
+        &self,
+        chosen: Vec<usize>,
+        first: &mut Option<Built>,
+        mut take: impl FnMut(&Built, &[usize]) -> Result<B, ReferenceError>,
+    ) -> Result<Parts<B, ReferenceError>, ReferenceError> {
+        self.build(chosen, |chosen| match first.take() {
+            Some(built) => take(&built, chosen),
+            None => take(&self.compile_all(chosen)?, chosen),
+        })
+    }
+
+    fn build<B>(
+        &self,
+        chosen: Vec<usize>,
+        build: impl FnMut(&[usize]) -> Result<B, ReferenceError>,
+    ) -> Result<Parts<B, ReferenceError>, ReferenceError> {
+        build_without_refused(chosen, build, |error, chosen| self.blame(error, chosen))
+    }
+
+    /// The cases that the compiler's messages name.
+    fn blame(&self, error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
+        if error.is_about_the_system() {
+            return Blame::System;
+        }
+        let mut said: BTreeMap<&str, String> = BTreeMap::new();
+        for line in error.messages().unwrap_or_default().lines() {
+            if let Some((file, _)) = line.split_once(':') {
+                let words = said.entry(file).or_default();
+                words.push_str(line);
+                words.push('\n');
+            }
+        }
+        let named = chosen.iter().filter_map(|&at| {
+            let words = said.get(&*self.file(at))?;
+            let is_error = words.contains("error:");
+            is_error.then(|| (at, error.with_messages(words)))
+        });
+        Blame::Items(named.collect())
+    }
+}

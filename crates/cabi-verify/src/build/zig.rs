@@ -1,0 +1,250 @@
+//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention, which `LoadedCode` loads like those that are made of C.
+//!
+//! Zig has a classifier of its own, written for both back ends (`src/arch/x86_64/abi.zig`), so it is a third opinion on the psABI; what
+//! counts registers is its own in the one and LLVM's in the other. Callers and callees of one file are compiled to an object and linked
+//! with the frame of the C sides, which a C compiler makes; nothing of a case goes through C. What Zig has no words for is `NotExpressible`,
+//! what it cannot compile is said with its message.
+//!
+//! ```text
+//! const c7_f_t0 = extern struct { m0: f64, m1: i32, };
+//! export fn c7_f(a0: c7_f_t0) callconv(.c) c_int { const seen = cabi_seen(); @memcpy(seen[0..][0..16], ...); ... }
+//! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8) callconv(.c) void { ... }
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::process::Command;
+
+use cabi::VectorLevel;
+
+use super::bisect::{Blame, build_without_refused};
+use super::object_data::read_table;
+use super::{Built, Reference, ReferenceError, TIME_LIMIT};
+use crate::case::Case;
+use crate::emit::c::FRAME;
+pub use crate::emit::zig::Backend;
+use crate::emit::zig::Question;
+use crate::process::output;
+use crate::scratch::Scratch;
+
+mod compile;
+mod source_file;
+
+use compile::Compilation;
+use source_file::{SourceFile, Text};
+
+/// Zig's compiler, and a cache that vanishes with it.
+#[derive(Debug)]
+pub struct Zig {
+    command: Vec<String>,
+    version: String,
+    cache: Scratch,
+}
+
+/// A code generator at a level of optimization.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Mode {
+    /// The code generator.
+    pub backend: Backend,
+    /// `-OReleaseFast` instead of `-ODebug`.
+    pub fast: bool,
+}
+
+impl Mode {
+    /// Those that are worth asking: Zig's own back end has no optimizer.
+    pub const ALL: [Self; 3] = [
+        Self {
+            backend: Backend::Own,
+            fast: false,
+        },
+        Self {
+            backend: Backend::Llvm,
+            fast: false,
+        },
+        Self {
+            backend: Backend::Llvm,
+            fast: true,
+        },
+    ];
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.backend {
+            Backend::Own => "own",
+            Backend::Llvm => "llvm",
+        })?;
+        f.write_str(if self.fast { "-fast" } else { "" })
+    }
+}
+
+/// Both sides of cases, compiled by Zig.
+#[derive(Debug)]
+pub struct CompiledZig {
+    pub(crate) built: Built,
+    /// Why there is no such side: `2 * i` is the callee of case `i`, `2 * i + 1` its caller.
+    pub(crate) missing: BTreeMap<usize, String>,
+    /// Sizes, alignments and offsets.
+    pub(crate) layout: Vec<Fact>,
+}
+
+/// A number about the layout of a type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    /// The index of the case that has the type.
+    pub case: usize,
+    /// What was asked: `struct s: offset of member 1`.
+    pub what: String,
+    /// What `cabi` says, in bytes.
+    pub ours: u64,
+    /// What Zig says.
+    pub zig: u64,
+}
+
+impl Zig {
+    /// Looks for Zig: `CABI_ZIG` names a command, else it is the Python package `ziglang`.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    pub fn find() -> Result<Self, String> {
+        let command = std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".to_owned());
+        let mut zig = Self {
+            command: command.split_whitespace().map(str::to_owned).collect(),
+            version: String::new(),
+            cache: Scratch::new().map_err(|error| error.to_string())?,
+        };
+        let output = zig
+            .start(&["version"])
+            .map_err(|error| format!("{command}: {error}"))?;
+        if !output.status.success() {
+            let messages = String::from_utf8_lossy(&output.stderr);
+            let last = messages.lines().last().unwrap_or("it fails");
+            return Err(format!("{last} (`python3 -m pip install ziglang`)"));
+        }
+        zig.version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(zig)
+    }
+
+    /// Its version, such as `0.15.2`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Makes the sides of `cases`, whose functions' names differ, at their vector level `level`; `frame` compiles the frame and links. A half that Zig
+    /// cannot say or compile is missing.
+    ///
+    /// # Errors
+    /// [`ReferenceError`], if Zig or `frame` cannot be started, or refuses what belongs to no case.
+    pub fn compile(
+        &self,
+        frame: &Reference,
+        mode: Mode,
+        level: VectorLevel,
+        cases: &[&Case],
+    ) -> Result<CompiledZig, ReferenceError> {
+        let compilation = Compilation::new(self, mode, level)?;
+        let file = SourceFile::of(cases, mode.backend);
+        let (sides, mut missing) = file.sides();
+        let make = |chosen: &[usize]| {
+            let text = file.text(chosen);
+            match compilation.make(&text).map_err(Failure::System)? {
+                Some(messages) => Err(Failure::Refused { text, messages }),
+                None => Ok(()),
+            }
+        };
+        let blame = |failure: &Failure, chosen: &[usize]| match failure {
+            Failure::Refused { text, messages } => {
+                let blamed = file.blamed(text, messages, chosen).into_iter();
+                Blame::Items(
+                    blamed
+                        .map(|(side, why)| (side, Failure::Side(why)))
+                        .collect(),
+                )
+            }
+            _ => Blame::System,
+        };
+        let wrong = |failure| self.error(mode, failure);
+        let mut parts = build_without_refused(sides, make, blame).map_err(wrong)?;
+        if parts.left.is_empty() {
+            // A file without sides, for its frame.
+            make(&[]).map_err(wrong)?;
+        }
+        for (sides, failure) in std::mem::take(&mut parts.refused) {
+            let why = match (failure, sides.as_slice()) {
+                (Failure::Side(why), _) => why,
+                (Failure::Refused { messages, .. }, [_]) => source_file::dies(&messages),
+                (failure, _) => return Err(wrong(failure)),
+            };
+            missing.extend(sides.into_iter().map(|side| (side, why.clone())));
+        }
+        let object = compilation.object();
+        // Zig's own back end does not say that the stack need not be executable.
+        let built = frame.build(
+            FRAME,
+            &["-O1", "-fno-lto", object.as_ref(), "-Wl,-z,noexecstack"],
+        )?;
+        Ok(CompiledZig {
+            layout: layout(&built, &file.questions(&parts.left))?,
+            built,
+            missing,
+        })
+    }
+
+    fn error(&self, mode: Mode, failure: Failure) -> ReferenceError {
+        let messages = match failure {
+            Failure::System(error) => return error,
+            Failure::Refused { messages, .. } | Failure::Side(messages) => messages,
+        };
+        let reference = format!("zig {} {mode}", self.version);
+        ReferenceError::Refused {
+            reference,
+            messages,
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> io::Result<std::process::Output> {
+        let (program, flags) = self
+            .command
+            .split_first()
+            .map_or(("", &[][..]), |(program, flags)| (program.as_str(), flags));
+        let mut command = Command::new(program);
+        command.args(flags).args(args).env("LC_ALL", "C");
+        output(command, TIME_LIMIT)
+    }
+}
+
+/// Why a file is not compiled.
+enum Failure {
+    /// Nothing was asked.
+    System(ReferenceError),
+    /// What the compiler says to a file.
+    Refused { text: Text, messages: String },
+    /// What it says about one side.
+    Side(String),
+}
+
+/// What `built` says to `questions` about layouts.
+fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, ReferenceError> {
+    if questions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (answers, _) = read_table(built, questions.len(), &[])
+        .map_err(|error| io_error("the table of layouts", io::Error::other(error)))?;
+    let facts = questions.iter().zip(answers);
+    let facts = facts.map(|((case, question), zig)| Fact {
+        case: *case,
+        what: question.what.clone(),
+        ours: question.ours,
+        zig,
+    });
+    Ok(facts.collect())
+}
+
+fn io_error(what: &str, source: io::Error) -> ReferenceError {
+    ReferenceError::Io {
+        what: what.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,173 @@
+//! A file of Zig: which sides of which cases it has, what stands on which line, and what the compiler's messages say about which side.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::Backend;
+use crate::build::first_error;
+use crate::case::Case;
+use crate::emit::c::TABLE;
+use crate::emit::zig::{CaseText, NotExpressible, PREAMBLE, Question, case_text};
+
+/// Cases whose sides share a file. Side `2 * i` is the callee of case `i`, side `2 * i + 1` its caller.
+pub(super) struct SourceFile {
+    cases: Vec<Result<CaseText, NotExpressible>>,
+}
+
+/// A file with what stands on its lines.
+pub(super) struct Text {
+    pub(super) zig: String,
+    /// The first line (from 1) of each text, and the sides that it is of.
+    lines: Vec<(usize, Vec<usize>)>,
+}
+
+impl SourceFile {
+    pub(super) fn of(cases: &[&Case], backend: Backend) -> Self {
+        let cases = cases.iter().map(|case| case_text(case, backend));
+        Self {
+            cases: cases.collect(),
+        }
+    }
+
+    /// The text of a side.
+    ///
+    /// # Errors
+    /// Why Zig has no words for it.
+    fn side(&self, side: usize) -> Result<&str, String> {
+        let case = self.cases.get(side / 2);
+        let case = case.ok_or("there is no such case")?.as_ref();
+        let case = case.map_err(ToString::to_string)?;
+        match side % 2 {
+            0 => case.callee.as_deref().map_err(ToString::to_string),
+            _ => Ok(&case.caller),
+        }
+    }
+
+    /// All sides, and of each that Zig has no words for, why.
+    pub(super) fn sides(&self) -> (Vec<usize>, BTreeMap<usize, String>) {
+        let (mut sides, mut missing) = (Vec::new(), BTreeMap::new());
+        for side in 0..2 * self.cases.len() {
+            match self.side(side) {
+                Ok(_) => sides.push(side),
+                Err(why) => drop(missing.insert(side, why)),
+            }
+        }
+        (sides, missing)
+    }
+
+    /// A file of `chosen` sides, in order, with the table of layouts.
+    pub(super) fn text(&self, chosen: &[usize]) -> Text {
+        let mut zig = PREAMBLE.to_owned();
+        let mut line = zig.lines().count() + 1;
+        let mut lines = Vec::new();
+        let mut add = |text: &str, of: Vec<usize>| {
+            lines.push((line, of));
+            line += text.lines().count();
+            zig.push_str(text);
+        };
+        let mut typed = None;
+        for &side in chosen {
+            let case = side / 2;
+            if let Some(Ok(text)) = self.cases.get(case)
+                && typed != Some(case)
+            {
+                add(&text.types, vec![2 * case, 2 * case + 1]);
+                typed = Some(case);
+            }
+            add(self.side(side).unwrap_or_default(), vec![side]);
+        }
+        // What is after is no case's.
+        add("", Vec::new());
+        let questions = self.questions(chosen);
+        if !questions.is_empty() {
+            zig.push_str(&format!("export const {TABLE} = [_]u64{{\n"));
+            for (_, question) in questions {
+                zig.push_str(&format!("    {},\n", question.expression));
+            }
+            zig.push_str("};\n");
+        }
+        Text { zig, lines }
+    }
+
+    /// What is asked in a file of `chosen` sides, each type once, with the case that has it.
+    pub(super) fn questions(&self, chosen: &[usize]) -> Vec<(usize, &Question)> {
+        let mut seen = HashSet::new();
+        let mut cases: Vec<usize> = chosen.iter().map(|side| side / 2).collect();
+        cases.dedup();
+        let of = |case: usize| {
+            let text = self.cases.get(case).and_then(|text| text.as_ref().ok());
+            let layout = text.into_iter().flat_map(|text| &text.layout);
+            layout.map(move |question| (case, question))
+        };
+        let all = cases.into_iter().flat_map(of);
+        all.filter(|(_, question)| seen.insert((&question.kind, described(&question.what))))
+            .collect()
+    }
+
+    /// The sides that the compiler's messages about `text`, a file of `chosen` sides, name, with its words.
+    pub(super) fn blamed(
+        &self,
+        text: &Text,
+        messages: &str,
+        chosen: &[usize],
+    ) -> BTreeMap<usize, String> {
+        let mut blamed = BTreeMap::new();
+        // Last words may name a type, which bears the name of its case's function.
+        let panics = messages.lines().filter(|line| line.contains("panic: "));
+        for name in panics.filter_map(|line| Some(line.split_once("sides.")?.1)) {
+            for &side in chosen {
+                if let Some(Ok(text)) = self.cases.get(side / 2)
+                    && name.starts_with(&text.prefix)
+                {
+                    blamed.insert(side, dies(messages));
+                }
+            }
+        }
+        for message in messages.lines().filter(|line| line.contains("error: ")) {
+            let place = message.split_once("sides.zig:");
+            let place = place.and_then(|(_, rest)| rest.split(':').next());
+            let Some(line) = place.and_then(|line| line.parse::<usize>().ok()) else {
+                continue;
+            };
+            let before = text.lines.partition_point(|(first, _)| *first <= line);
+            let of = before.checked_sub(1).and_then(|at| text.lines.get(at));
+            let of = of.map(|(_, of)| of.as_slice()).unwrap_or_default();
+            for side in of.iter().filter(|side| chosen.contains(side)) {
+                let why = format!("Zig refuses: {}", without_names(&first_error(message)));
+                blamed.insert(*side, why);
+            }
+        }
+        blamed
+    }
+}
+
+/// What is said of a side of which the compiler dies.
+pub(super) fn dies(messages: &str) -> String {
+    format!("Zig's compiler dies: {}", last_words(messages))
+}
+
+/// A question without the name of the type.
+fn described(what: &str) -> &str {
+    what.split_once(": ").map_or(what, |(_, what)| what)
+}
+
+/// A message without the names of records in one file.
+fn without_names(message: &str) -> String {
+    let mut words = message.split("sides.");
+    let mut text = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        text.push_str("record");
+        text.push_str(end.map_or("", |end| &word[end..]));
+    }
+    text
+}
+
+/// What a compiler says when it dies, without the names of one file.
+fn last_words(messages: &str) -> &str {
+    let line = messages.lines().find(|line| line.contains("panic: "));
+    let line = line
+        .or_else(|| messages.lines().next())
+        .unwrap_or("silently");
+    let words = line.split_once("panic: ").map_or(line, |(_, words)| words);
+    words.split(':').next().unwrap_or(words)
+}

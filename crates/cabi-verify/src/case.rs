@@ -1,0 +1,310 @@
+//! A block read: its types through libclang, its declarations as text, and one [`Case`] per prototype.
+//!
+//! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
+//! works on and the C text that compilers are asked with.
+
+use std::fmt;
+
+use cabi::{DataModel, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel};
+use cabi_header::{Header, HeaderError, NamedType, Prototype};
+
+use crate::corpus::c_text::{CText, Function};
+use crate::corpus::{Block, DEFAULT_TARGET, Profile};
+
+mod read;
+
+/// How the expected line of a signature begins that the convention has no place for.
+const REFUSED: &str = "refused:";
+
+/// A block and what its C text means.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The block.
+    pub block: Block,
+    /// What libclang made of it.
+    pub header: Header,
+    /// Its declarations as text.
+    pub text: CText,
+    /// The target.
+    pub target: Target,
+    /// One per prototype.
+    pub cases: Vec<Case>,
+}
+
+/// One prototype of a block; of a variadic function, one call.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The block's name, and after a slash the function's where the block has several.
+    pub name: String,
+    /// The prototype's text.
+    pub function: Function,
+    /// Its types.
+    pub prototype: Prototype,
+    /// The types of the unnamed arguments, before promotion.
+    pub unnamed: Vec<Type>,
+    /// Their text.
+    pub unnamed_text: Vec<String>,
+    /// The widest vectors passed in registers.
+    pub vectors: VectorLevel,
+    /// The target.
+    pub target: Target,
+}
+
+/// Why a block could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CaseError {
+    /// libclang is missing, or refuses the text as a whole.
+    Header {
+        /// File and line of the block.
+        place: String,
+        /// The reason.
+        source: HeaderError,
+    },
+    /// The block contradicts itself, or something in it has no meaning here.
+    Block {
+        /// File and line of the block.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl CaseError {
+    /// Whether the reason is that libclang cannot be loaded.
+    #[must_use]
+    pub fn is_missing_libclang(&self) -> bool {
+        matches!(
+            self,
+            Self::Header {
+                source: HeaderError::NoLibclang { .. },
+                ..
+            }
+        )
+    }
+}
+
+impl fmt::Display for CaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { place, source } => write!(f, "{place}: {source}"),
+            Self::Block { place, why } => write!(f, "{place}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CaseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Header { source, .. } => Some(source),
+            Self::Block { .. } => None,
+        }
+    }
+}
+
+/// Who calls whom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Direction {
+    /// Cranelift's code calls C's.
+    Call,
+    /// C's code calls Cranelift's.
+    Callee,
+}
+
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
+
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Callee => "callee",
+        }
+    }
+}
+
+/// A case with the subject it belongs to.
+pub type Entry<'a> = (&'a Subject, &'a Case);
+
+impl Subject {
+    /// Cases whose types a program has made: `code` declares the types of `named` and the functions of `cases`, which are for x86-64 Linux.
+    #[must_use]
+    pub fn of_cases(
+        name: &str,
+        code: String,
+        named: Vec<(String, Type)>,
+        features: &[String],
+        cases: Vec<Case>,
+    ) -> Self {
+        let mut block = Block::default();
+        block.name = name.to_owned();
+        block.target = DEFAULT_TARGET.to_owned();
+        block.features = features.to_vec();
+        block.code = code;
+        let mut header = Header::empty(DEFAULT_TARGET, DataModel::LP64);
+        for (spelled, ty) in named {
+            let list = match spelled.split_once(' ') {
+                Some(("struct" | "union", _)) => &mut header.records,
+                Some(("enum", _)) => &mut header.enums,
+                _ => &mut header.typedefs,
+            };
+            list.push(NamedType::new(&spelled, ty));
+        }
+        Self {
+            block,
+            header,
+            text: CText::default(),
+            target: Target::X86_64_LINUX,
+            cases,
+        }
+    }
+
+    /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name. What the
+    /// convention has no place for gives one line, `refused:` and the error.
+    #[must_use]
+    pub fn summary(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for case in &self.cases {
+            if self.cases.len() > 1 {
+                lines.push(format!("{}:", case.function.name));
+            }
+            match case.summary(self.block.policy) {
+                Ok(summary) => lines.extend(summary),
+                Err(error) => lines.push(format!("{REFUSED} {error}")),
+            }
+        }
+        lines
+    }
+
+    /// Whether the expected lines say that something of the block is refused.
+    #[must_use]
+    pub fn expects_refusal(&self) -> bool {
+        self.block
+            .expected
+            .iter()
+            .any(|line| line.starts_with(REFUSED))
+    }
+}
+
+impl Profile {
+    /// Whose layout of records a block of the profile is about; without, what gcc and clang agree on.
+    fn records(self) -> Option<RecordRules> {
+        match self {
+            Self::Default => None,
+            Self::Gcc => Some(RecordRules::Gcc),
+            Self::Clang | Self::Zig => Some(RecordRules::Clang),
+        }
+    }
+
+    /// The policy bits of the profile.
+    #[must_use]
+    pub fn policy(self) -> Policy {
+        match self {
+            Self::Default => Policy::default(),
+            Self::Gcc => Policy::GCC,
+            Self::Clang => Policy::CLANG,
+            Self::Zig => Policy::ZIG,
+        }
+    }
+}
+
+impl Case {
+    /// `function`, which takes `params` and returns `ret`, on x86-64 Linux; of a variadic one a call with `unnamed`: types and their text.
+    #[must_use]
+    pub fn of_types(
+        name: &str,
+        function: Function,
+        params: Vec<Type>,
+        ret: Type,
+        unnamed: Option<(Vec<Type>, Vec<String>)>,
+    ) -> Self {
+        let mut prototype = Prototype::new(&function.name, params, ret);
+        prototype.variadic = unnamed.is_some();
+        let (unnamed, unnamed_text) = unnamed.unwrap_or_default();
+        Self {
+            name: name.to_owned(),
+            function,
+            vectors: prototype.vectors,
+            prototype,
+            unnamed,
+            unnamed_text,
+            target: Target::X86_64_LINUX,
+        }
+    }
+
+    /// The signature, of a variadic function that of the call, under a profile.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] if the unnamed arguments cannot be.
+    pub fn sig(&self, profile: Profile) -> Result<FnSig, cabi::Error> {
+        self.sig_under(profile.policy())
+    }
+
+    /// The same under single policy bits.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] if the unnamed arguments cannot be.
+    pub fn sig_under(&self, policy: Policy) -> Result<FnSig, cabi::Error> {
+        let mut sig = self.prototype.signature().policy(policy);
+        if self.prototype.variadic {
+            sig = sig.at_call(self.unnamed.iter().cloned())?;
+        }
+        Ok(sig)
+    }
+
+    /// The types of all arguments of a call, before promotion.
+    #[must_use]
+    pub fn argument_types(&self) -> Vec<Type> {
+        let named = self.prototype.params.iter().map(|(_, ty)| ty.clone());
+        named.chain(self.unnamed.iter().cloned()).collect()
+    }
+
+    /// Whether a call gives a value.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        !self.prototype.noreturn && *self.prototype.ret.kind() != Kind::Void
+    }
+
+    /// The lines that an explanation's summary prints.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] for what the convention has no place for.
+    pub fn summary(&self, profile: Profile) -> Result<Vec<String>, cabi::Error> {
+        let names: Vec<Option<&str>> = self
+            .prototype
+            .params
+            .iter()
+            .map(|(name, _)| name.as_deref())
+            .collect();
+        let explanation = cabi::explain(&self.sig(profile)?, &names, &self.target)?;
+        Ok(explanation
+            .summary()
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::corpus::CorpusFile;
+
+    /// The block with this text read; `None`, said once, without libclang.
+    pub(crate) fn subject(text: &str) -> Option<Subject> {
+        let text = format!("== one\nproves: x\n{text}\n");
+        let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();
+        match Subject::read(&file.blocks[0]) {
+            Err(CaseError::Header {
+                source: error @ HeaderError::NoLibclang { .. },
+                ..
+            }) => {
+                crate::report::missing(&error.to_string());
+                None
+            }
+            subject => Some(subject.unwrap()),
+        }
+    }
+}

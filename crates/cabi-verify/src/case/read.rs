@@ -1,0 +1,158 @@
+//! A block of the corpus read through libclang.
+
+use cabi::{Target, Type};
+use cabi_header::{Header, Options};
+
+use super::{Case, CaseError, Subject};
+use crate::corpus::c_text::{self, CText};
+use crate::corpus::{Block, DEFAULT_TARGET};
+
+/// The parameters of this declaration, added after a block's text, are the unnamed arguments.
+const UNNAMED: &str = "cabi_unnamed_arguments";
+
+impl Subject {
+    /// Reads `block`.
+    ///
+    /// # Errors
+    /// [`CaseError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out (two layouts that differ among them).
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::{case::Subject, corpus::CorpusFile};
+    ///
+    /// let text = "== one\nproves: psABI 3.2.3\nstruct pair { long a; double b; };\nint f(struct pair p);\n";
+    /// let file = CorpusFile::parse("a.abi".as_ref(), text).unwrap();
+    /// match Subject::read(&file.blocks[0]) {
+    ///     Err(error) if error.is_missing_libclang() => println!("{error}"),
+    ///     subject => {
+    ///         let subject = subject.unwrap();
+    ///         assert_eq!(subject.cases[0].summary(Default::default()).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
+    ///     }
+    /// }
+    /// ```
+    pub fn read(block: &Block) -> Result<Self, CaseError> {
+        let place = format!("{}:{}", block.file.display(), block.line);
+        let wrong = |why: String| CaseError::Block {
+            place: place.clone(),
+            why,
+        };
+        let target = target(&block.target).map_err(&wrong)?;
+        let mut code = block.code.clone();
+        if let Some(unnamed) = &block.unnamed {
+            code.push_str(&format!("void {UNNAMED}({unnamed});\n"));
+        }
+        let options = Options::new()
+            .name(&block.file)
+            .arg("-std=gnu2x")
+            .arg(format!("--target={}", block.target));
+        let options = block
+            .policy
+            .records()
+            .into_iter()
+            .fold(options, Options::records);
+        let options = options.args(
+            crate::corpus::capability::feature_flags(&block.features)
+                .iter()
+                .copied(),
+        );
+        let header = cabi_header::parse(&code, &options).map_err(|source| CaseError::Header {
+            place: place.clone(),
+            source,
+        })?;
+        if let Some(skipped) = header.skipped.first() {
+            return Err(wrong(format!("{}: {}", skipped.name, skipped.reason)));
+        }
+        let text = c_text::read(&block.code);
+        let cases = cases(block, &header, &text, &target).map_err(wrong)?;
+        Ok(Self {
+            block: block.clone(),
+            header,
+            text,
+            target,
+            cases,
+        })
+    }
+}
+
+fn target(triple: &str) -> Result<Target, String> {
+    if triple == DEFAULT_TARGET {
+        return Ok(Target::X86_64_LINUX);
+    }
+    let parsed = triple
+        .parse::<target_lexicon::Triple>()
+        .map_err(|error| format!("target {triple}: {error}"))?;
+    Target::new(&parsed).map_err(|error| error.to_string())
+}
+
+/// Pairs each prototype's text with its types.
+fn cases(
+    block: &Block,
+    header: &Header,
+    text: &CText,
+    target: &Target,
+) -> Result<Vec<Case>, String> {
+    let prototypes = || header.prototypes.iter();
+    let variadic = prototypes().filter(|prototype| prototype.variadic).count();
+    if block.unnamed.is_some() && variadic != 1 {
+        return Err("`unnamed` needs one variadic prototype in the block".to_owned());
+    }
+    let (unnamed, unnamed_text) = unnamed_arguments(block, header)?;
+    let mut cases = Vec::new();
+    for function in &text.functions {
+        let Some(prototype) = header.prototype(&function.name) else {
+            return Err(format!("libclang sees no function {}", function.name));
+        };
+        let (name, n_written) = (&function.name, function.params.len());
+        if prototype.params.len() != n_written {
+            let n_seen = prototype.params.len();
+            return Err(format!(
+                "{name}: {n_written} parameters are written, libclang sees {n_seen}"
+            ));
+        }
+        let of_call = |all: &[String]| all.iter().filter(|_| prototype.variadic).cloned().collect();
+        cases.push(Case {
+            name: match text.functions.len() {
+                1 => block.name.clone(),
+                _ => format!("{}/{name}", block.name),
+            },
+            function: function.clone(),
+            prototype: prototype.clone(),
+            unnamed: unnamed
+                .iter()
+                .filter(|_| prototype.variadic)
+                .cloned()
+                .collect(),
+            unnamed_text: of_call(&unnamed_text),
+            vectors: prototype.vectors,
+            target: target.clone(),
+        });
+    }
+    let n_seen = prototypes().filter(|one| one.name != UNNAMED).count();
+    if n_seen != cases.len() {
+        let n_written = cases.len();
+        return Err(format!(
+            "{n_written} prototypes are written, libclang sees {n_seen}"
+        ));
+    }
+    Ok(cases)
+}
+
+/// The types of the unnamed arguments, and their text.
+fn unnamed_arguments(block: &Block, header: &Header) -> Result<(Vec<Type>, Vec<String>), String> {
+    let text = c_text::split_list(block.unnamed.as_deref().unwrap_or_default());
+    let params = header.prototype(UNNAMED).map(|prototype| &prototype.params);
+    let types: Vec<Type> = params
+        .into_iter()
+        .flatten()
+        .map(|(_, ty)| ty.clone())
+        .collect();
+    match types.len() == text.len() {
+        true => Ok((types, text)),
+        false => {
+            let (n_written, n_seen) = (text.len(), types.len());
+            Err(format!(
+                "`unnamed` has {n_written} types, libclang sees {n_seen}"
+            ))
+        }
+    }
+}

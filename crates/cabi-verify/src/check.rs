@@ -1,0 +1,11 @@
+//! What a call did, or how a type is laid out, compared with what `cabi` says.
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod calls;
+pub mod layout;
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+pub mod registers;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod static_calls;

@@ -1,0 +1,353 @@
+//! One case in one direction under one engine: a shim calls C code, or C code calls a function.
+//!
+//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result. Two rounds differ in
+//! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
+//! must preserve; the x87 stack must be empty after each call.
+
+use std::collections::BTreeMap;
+
+use crate::build::Reference;
+use crate::case::{Case, Subject};
+use crate::emit::c::{Images, is_widened};
+use crate::pattern::{Pattern, Values};
+use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Type, x86_64};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Lowering, NotLowered};
+use clif_cabi_jit::{Engine, Settings};
+
+use crate::case::Entry;
+use crate::emit::cranelift::{Mutation, VARIANTS, keeps_result};
+use crate::run::guard::{GuardedBuffers, Side};
+use crate::run::loaded::{BUFFER, LoadedCode, Promise};
+
+mod cranelift_side;
+mod engine_settings;
+mod registers_at_call;
+mod shared_engine;
+#[cfg(test)]
+mod tests;
+
+pub use crate::case::Direction;
+pub use crate::verdict::{Difference, Fault, Refusal, Value, Verdict};
+use cranelift_side::{Code, Import};
+pub use engine_settings::all_settings;
+use registers_at_call::{check_call, check_return, check_widened};
+pub use shared_engine::SharedEngine;
+
+/// What the cases of one process share.
+#[derive(Debug)]
+pub struct Harness<'a> {
+    /// The C side.
+    pub loaded: &'a LoadedCode,
+    /// The Cranelift side.
+    pub settings: &'a Settings,
+    /// Objects of shims.
+    pub buffers: &'a GuardedBuffers,
+}
+
+/// The buffers that any case needs: its arguments, and the result.
+pub const N_BUFFERS: usize = 64;
+
+/// One case's subject matter.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    types: Vec<Type>,
+    pub(super) images: Images,
+    /// What C and Cranelift are to make of it.
+    abi: FnAbi,
+    /// What Cranelift is told, which is the same unless a suite wants it wrong.
+    told: FnSig,
+    n_named: usize,
+    pub(super) index: usize,
+    pub(super) has_result: bool,
+}
+
+impl Plan {
+    pub(super) fn new(
+        case: &Case,
+        sig: FnSig,
+        tell: impl FnOnce(FnSig) -> FnSig,
+        index: usize,
+    ) -> Result<Self, Fault> {
+        let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
+        let types = case.argument_types();
+        let plan = Self {
+            images: Images::of(&types),
+            types,
+            abi,
+            told: tell(sig),
+            n_named: case.prototype.params.len(),
+            index,
+            has_result: case.has_result(),
+        };
+        let large = plan.told.result().size() > BUFFER as u64;
+        if plan.images.size > BUFFER || large || plan.types.len() >= N_BUFFERS {
+            return Err(Difference::from("too large for the buffers").into());
+        }
+        Ok(plan)
+    }
+}
+
+/// What a round sends and gives back.
+pub(super) struct Round {
+    pub(super) values: Values,
+    side: Side,
+}
+
+/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` changes what Cranelift is told. Returns the number of calls made.
+///
+/// # Errors
+/// [`Fault`].
+pub fn observe(
+    harness: &Harness<'_>,
+    case: &Case,
+    sig: FnSig,
+    index: usize,
+    direction: Direction,
+    tell: impl FnOnce(FnSig) -> FnSig,
+    mutation: Mutation,
+) -> Result<usize, Fault> {
+    let plan = Plan::new(case, sig, tell, index)?;
+    let mut engine = Engine::new(harness.settings)?;
+    let lower = Lowering::new(engine.isa())?;
+    let made = every_variant(harness, &plan, &mut engine, &lower, direction, mutation);
+    made.map_err(|fault| needed(fault, &plan, direction))
+}
+
+/// Builds the code of each variant, and executes all of them in each round.
+fn every_variant(
+    harness: &Harness<'_>,
+    plan: &Plan,
+    engine: &mut Engine,
+    lower: &Lowering,
+    direction: Direction,
+    mutation: Mutation,
+) -> Result<usize, Fault> {
+    let import = Import::declare(harness, plan, engine, lower, direction)?;
+    let mut all = Vec::new();
+    for variant in 0..VARIANTS {
+        let code = Code::build(harness, plan, engine, lower, import, variant, mutation)?;
+        all.push(code);
+    }
+    engine.finalize()?;
+    let mut n = 0;
+    for round in rounds(plan) {
+        for code in &all {
+            code.execute(harness, plan, engine, &round)?;
+            n += 1;
+        }
+    }
+    Ok(n)
+}
+
+/// A refusal of what is not known to be refused is a failure: it hides a case.
+fn needed(fault: Fault, plan: &Plan, direction: Direction) -> Fault {
+    match fault {
+        Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
+            Difference::from(format!("refused without need: {refusal}")).into()
+        }
+        fault => fault,
+    }
+}
+
+/// Whether the lowering is known to refuse this of a signature that `cabi` has places for.
+#[must_use]
+pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
+    match refusal {
+        Refusal::NotLowered { kind, .. } => is_not_lowered_yet(*kind, abi, direction),
+        // There is one for everything in `abi`.
+        Refusal::NoKnownRule(_) => false,
+        Refusal::Untried(_) => true,
+    }
+}
+
+/// Whether the lowering is known to refuse this kind of thing, and the signature has it.
+fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bool {
+    let wide = |placed: &PlacedPart| matches!(placed.part.ty, PartType::V256 | PartType::V512);
+    let third = |placed: &PlacedPart| matches!(placed.loc, Loc::Reg(x86_64::XMM2 | x86_64::XMM3));
+    let result = match &abi.ret.place {
+        Place::Parts(parts) => parts.as_slice(),
+        _ => &[],
+    };
+    let wide_argument = || {
+        let mut places = abi.args.iter().map(|arg| &arg.place);
+        places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(wide)))
+    };
+    match kind {
+        NotLowered::OverAligned => abi.area_align > 16,
+        NotLowered::WideVector => wide_argument() || result.iter().any(wide),
+        NotLowered::ManyVectorResults => result.iter().any(third),
+        NotLowered::VaArg(_) => direction == Direction::Callee && abi.variadic_count.is_some(),
+        _ => false,
+    }
+}
+
+/// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, nobody can agree
+/// with both.
+///
+/// # Errors
+/// [`Fault::Failed`]: what its callee, or its caller, has otherwise than the other meant it. [`Fault::Refused`]: they could not be asked.
+pub fn reference_agrees(
+    harness: &Harness<'_>,
+    case: &Case,
+    sig: FnSig,
+    index: usize,
+) -> Result<(), Fault> {
+    let unasked = |why: String| Fault::Refused(Refusal::Untried(why));
+    let plan =
+        Plan::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
+    let callee = harness.loaded.callee(index);
+    let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
+    // Only values: what a side owes besides, it owes to everybody.
+    let promise = Promise::of(&plan.abi).unfilled();
+    for round in &rounds(&plan) {
+        from_c(harness, &plan, callee, promise, round)?;
+    }
+    Ok(())
+}
+
+pub(super) fn rounds(plan: &Plan) -> [Round; 2] {
+    [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
+        let ret = plan.told.result();
+        Round {
+            values: Values::new(&plan.types, plan.n_named, ret, (first, first + 6)),
+            side,
+        }
+    })
+}
+
+fn call(
+    harness: &Harness<'_>,
+    plan: &Plan,
+    engine: &Engine,
+    shim: FuncId,
+    variant: usize,
+    round: &Round,
+) -> Result<(), Difference> {
+    let (loaded, buffers) = (harness.loaded, harness.buffers);
+    let mut pointers = Vec::new();
+    for (i, pattern) in round.values.promoted.iter().enumerate() {
+        let at = buffers.put(i + 1, &pattern.bytes, round.side);
+        pointers.push(at.ok_or("too large for a buffer")?);
+    }
+    // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
+    let align = usize::try_from(plan.told.result().align()).map_err(|error| error.to_string())?;
+    let size = round.values.result.bytes.len().next_multiple_of(align);
+    // The buffer of the result is poisoned around it: a byte too many that hits no guard page shows.
+    let poison = vec![0xcc; size.next_multiple_of(64)];
+    let _ = buffers.put(0, &poison, round.side).ok_or("no buffer")?;
+    let ret = buffers.object(0, size, round.side).ok_or("no buffer")?;
+    loaded.prepare(&round.values.result.bytes, plan.images.size);
+    let callee = loaded
+        .callee(plan.index)
+        .ok_or("the C code has no callee")?;
+    let through = loaded.through(callee, Promise::of(&plan.abi));
+    let code = engine.code(shim).map_err(|error| error.to_string())?;
+    // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
+    unsafe { loaded.run(code.as_ptr().cast(), pointers.as_ptr().cast(), ret, through) };
+    loaded.check_promises("our caller", "the C callee")?;
+    loaded.check_x87()?;
+    for (i, (pattern, offset)) in round
+        .values
+        .promoted
+        .iter()
+        .zip(&plan.images.offsets)
+        .enumerate()
+    {
+        let got = loaded.seen_bytes(*offset, pattern.bytes.len());
+        Difference::check(pattern, &got, Value::Argument(i), "in C")?;
+        if i < plan.n_named && is_widened(&plan.types[i]) && is_whole(pattern) {
+            check_widened(&plan.types[i], pattern, loaded.widened(i))
+                .map_err(|why| format!("argument {i} in C: {why}"))?;
+        }
+    }
+    if plan.has_result && keeps_result(variant) {
+        let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
+        Difference::check(&round.values.result, &got, Value::Result, "from C")?;
+    }
+    Ok(check_call(plan, loaded)?)
+}
+
+fn is_whole(pattern: &Pattern) -> bool {
+    !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
+}
+
+fn callee(
+    harness: &Harness<'_>,
+    plan: &Plan,
+    engine: &Engine,
+    function: FuncId,
+    round: &Round,
+) -> Result<(), Difference> {
+    let code = engine.code(function).map_err(|error| error.to_string())?;
+    // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
+    let address = unsafe { code.as_ptr() }.cast();
+    let promise = Promise::of(&plan.abi);
+    from_c(harness, plan, address, promise, round)?;
+    if plan.told.is_noreturn() {
+        return Ok(());
+    }
+    Ok(check_return(plan, harness.loaded)?)
+}
+
+/// Lets C call what is at `address`, which writes down the arguments as they are passed.
+fn from_c(
+    harness: &Harness<'_>,
+    plan: &Plan,
+    address: *const u8,
+    promise: Promise,
+    round: &Round,
+) -> Result<(), Difference> {
+    let loaded = harness.loaded;
+    let images = round.values.images(&plan.images.offsets, plan.images.size);
+    loaded.prepare(&round.values.result.bytes, plan.images.size);
+    // A caller that is asked about itself is believed in what it keeps.
+    let is_believed = promise == promise.unfilled();
+    if !is_believed {
+        loaded.check_keeping("the C caller")?;
+    }
+    let _ = loaded.through(address, promise);
+    // SAFETY: the callers of this function give an address of the case's type.
+    let called = unsafe { loaded.call(plan.index, &images) };
+    if !called {
+        return Err("the C code has no caller".into());
+    }
+    if !is_believed {
+        loaded.check_promises("the C caller", "our callee")?;
+        loaded.check_x87()?;
+    }
+    for (i, (pattern, offset)) in (round.values.promoted.iter())
+        .zip(&plan.images.offsets)
+        .enumerate()
+    {
+        let got = loaded.seen_bytes(*offset, pattern.bytes.len());
+        Difference::check(pattern, &got, Value::Argument(i), "from C")?;
+    }
+    if plan.has_result {
+        let got = loaded.got_bytes(round.values.result.bytes.len());
+        Difference::check(&round.values.result, &got, Value::Result, "in C")?;
+    }
+    Ok(())
+}
+
+/// The cases that `reference` can be asked, those of one vector level together; the others go to `not_run` with the reason.
+pub fn admitted<'a>(
+    subjects: &'a [Subject],
+    reference: &Reference,
+    mut not_run: impl FnMut(&str, &str),
+) -> Vec<Vec<Entry<'a>>> {
+    let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
+    for subject in subjects {
+        for case in &subject.cases {
+            if subject.target != cabi::Target::X86_64_LINUX {
+                not_run(&case.name, "not a signature of x86-64 System V");
+            } else if let Err(why) = reference.admits(&subject.block) {
+                not_run(&case.name, &why);
+            } else {
+                let level = levels.entry(&subject.block.features).or_default();
+                level.push((subject, case));
+            }
+        }
+    }
+    levels.into_values().collect()
+}

@@ -1,0 +1,58 @@
+//! What must hold around a call besides its values, and is not the same for every call: what the thunk between the two sides saw.
+
+use cabi::{Scalar, Type};
+
+use super::Plan;
+use crate::pattern::Pattern;
+use crate::run::loaded::LoadedCode;
+
+/// The value that C's `(long long)` makes of it.
+pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> Result<(), String> {
+    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
+    let negative = signed && pattern.bytes.last().is_some_and(|top| *top >= 0x80);
+    let mut bytes = [if negative { 0xff } else { 0 }; 8];
+    for (to, from) in bytes.iter_mut().zip(&pattern.bytes) {
+        *to = *from;
+    }
+    let expected = i64::from_le_bytes(bytes);
+    match got {
+        Some(got) if got == expected => Ok(()),
+        got => Err(format!(
+            "widened it is {:#x}, expected {expected:#x}",
+            got.unwrap_or(0)
+        )),
+    }
+}
+
+/// What the thunk saw of a call that Cranelift made.
+pub(super) fn check_call(plan: &Plan, loaded: &LoadedCode) -> Result<(), String> {
+    let registers = loaded.registers().ok_or("no call was made")?;
+    if plan.abi.variadic_count.is_some() {
+        let al = registers.rax & 0xff;
+        if al != u64::from(plan.abi.n_sse) {
+            return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
+        }
+    }
+    let align = u64::from(plan.abi.area_align);
+    if !(registers.rsp + 8).is_multiple_of(align) {
+        return Err(format!(
+            "rsp is {:#x}: the argument area is not aligned to {align}",
+            registers.rsp
+        ));
+    }
+    Ok(())
+}
+
+/// What the thunk saw of a return that Cranelift made.
+pub(super) fn check_return(plan: &Plan, loaded: &LoadedCode) -> Result<(), String> {
+    let registers = loaded.registers().ok_or("no call was made")?;
+    if let Some(_) = plan.abi.ret.sret_returned_in
+        && registers.rax_after != registers.rdi
+    {
+        return Err(format!(
+            "rax is {:#x}, expected the address of the result, {:#x}",
+            registers.rax_after, registers.rdi
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Many cases in one engine, each in one variant and one round: what long fuzz runs run, where [`observe`](super::observe) would compile every
+//! case four times in an engine of its own.
+//!
+//! Which variant, which way of calling and which side of the guard page depend on the case's number, so that many cases meet all.
+
+use cabi::FnSig;
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_module::Module;
+use clif_cabi_jit::Engine;
+
+use super::cranelift_side::{Code, Import};
+use super::{Difference, Direction, Fault, Harness, Plan, needed, rounds};
+use crate::case::Case;
+use crate::emit::cranelift::{Mutation, VARIANTS};
+
+/// Cases of one library with their Cranelift sides for one direction, compiled.
+pub struct SharedEngine {
+    engine: Engine,
+    cases: Vec<Result<(Plan, Code), Fault>>,
+}
+
+impl SharedEngine {
+    /// Compiles one direction of `cases`, whose C sides `harness` has under the same numbers. `turn` turns the variants.
+    ///
+    /// # Errors
+    /// [`Fault`] if there is no engine, or what was compiled cannot be made ready: then [`observe`](super::observe) tells which case is to blame.
+    pub fn build<'c>(
+        harness: &Harness<'_>,
+        cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
+        direction: Direction,
+        turn: usize,
+    ) -> Result<Self, Fault> {
+        let mut engine = Engine::new(harness.settings)?;
+        let lower = Lowering::new(engine.isa())?;
+        let mut one = |(index, (case, sig)): (usize, (&Case, Result<FnSig, cabi::Error>))| {
+            let sig = sig.map_err(clif_cabi::LowerError::from)?;
+            let plan = Plan::new(case, sig, |sig| sig, index)?;
+            let variant = (index + turn) % VARIANTS;
+            let right = Mutation::default();
+            let code = Import::declare(harness, &plan, &mut engine, &lower, direction)
+                .and_then(|import| {
+                    Code::build(harness, &plan, &mut engine, &lower, import, variant, right)
+                })
+                .map_err(|fault| needed(fault, &plan, direction))?;
+            Ok((plan, code))
+        };
+        let cases = cases.into_iter().enumerate().map(&mut one).collect();
+        engine.finalize()?;
+        Ok(Self { engine, cases })
+    }
+
+    /// Makes the call of case `index`.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn execute(&self, harness: &Harness<'_>, index: usize) -> Result<(), Fault> {
+        let (plan, code) = match self.cases.get(index) {
+            Some(Ok(built)) => built,
+            Some(Err(fault)) => return Err(fault.clone()),
+            None => return Err(Difference::from("no such case").into()),
+        };
+        Ok(code.execute(harness, plan, &self.engine, &rounds(plan)[index % 2])?)
+    }
+}

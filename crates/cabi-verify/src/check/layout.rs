@@ -1,0 +1,438 @@
+//! Layout as compilers have it: `sizeof`, the alignment as a member, `offsetof` of every member however deep, and the bits of every
+//! bit-field.
+//!
+//! On this machine a reference compiler compiles one program for many blocks, which prints what it finds; a bit-field's bits are those that
+//! change when it is set to all ones in an object of zeros. For targets that cannot run here the same facts become static assertions
+//! ([`foreign`]), all but the bits, which no constant expression of C sees; there libclang's own bit offsets are compared when the
+//! block is read. A table of data ([`ask_data`]) is for compilers whose flags may change even the calls of such a program.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use cabi::{Kind, Type};
+
+use crate::build::{Reference, ReferenceError, feature_flags};
+use crate::case::Subject;
+use crate::emit::c::{scoped, variables};
+use crate::pattern::hex;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod table;
+#[cfg(test)]
+mod tests;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+pub use table::{Reply, Table, ask_bytes, ask_data};
+
+/// One thing to be asked about a type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    /// The block's name.
+    pub block: String,
+    /// What is asked, in words of C: `offsetof(struct s, a.b)`.
+    pub what: String,
+    /// What `cabi` says.
+    pub ours: Answer,
+}
+
+/// The answer to a [`Fact`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// Bytes.
+    Bytes(u64),
+    /// The object's bytes with all bits of one bit-field set, or with one member set to 1.
+    Bits(Vec<u8>),
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(bytes) => bytes.fmt(f),
+            Self::Bits(bytes) => f.write_str(&hex(bytes)),
+        }
+    }
+}
+
+/// A type of a block: the declaration of a variable that has it.
+struct Question {
+    declaration: String,
+    variable: String,
+    /// The type in messages.
+    spelled: String,
+    ty: Type,
+}
+
+/// A fact with the C expressions that answer it.
+struct Probe {
+    fact: Fact,
+    how: How,
+}
+
+enum How {
+    /// An integer constant expression.
+    Constant(String),
+    /// Set this member of the variable: a bit-field to all ones, another one to 1.
+    Set {
+        variable: String,
+        path: String,
+        value: i8,
+    },
+}
+
+/// What is to be asked about `subjects`, in order.
+#[must_use]
+pub fn facts(subjects: &[&Subject]) -> Vec<Fact> {
+    subjects
+        .iter()
+        .flat_map(|subject| probes(subject))
+        .map(|probe| probe.fact)
+        .collect()
+}
+
+/// What `reference` says to the facts of `subjects`, which must all be of this machine's C: one answer for each of [`facts`].
+///
+/// # Errors
+/// [`ReferenceError`] if it refuses the program or the program does not run.
+pub fn ask(
+    reference: &Reference,
+    subjects: &[&Subject],
+) -> Result<Vec<Option<Answer>>, ReferenceError> {
+    let mut text = String::from(PROGRAM);
+    let mut calls = String::new();
+    let mut n = 0;
+    for (i, subject) in subjects.iter().enumerate() {
+        let mut body = format!("static void cabi_layout_{i}(void) {{\n");
+        for question in questions(subject) {
+            let _ = writeln!(body, "  {{ static {};", question.declaration);
+            for probe in ask_about(&subject.block.name, &question) {
+                let _ = match probe.how {
+                    How::Constant(expression) => {
+                        writeln!(body, "  cabi_number({n}, (long)({expression}));")
+                    }
+                    How::Set { variable, path, .. } => writeln!(
+                        body,
+                        "  __builtin_memset(&{variable}, 0, sizeof {variable}); {variable}.{path} -= 1; cabi_bits({n}, &{variable}, sizeof {variable});"
+                    ),
+                };
+                n += 1;
+            }
+            body.push_str("  }\n");
+        }
+        body.push_str("}\n");
+        text.push_str(&scoped(subject, &format!("c{i}_"), &body));
+        let _ = writeln!(calls, "  cabi_layout_{i}();");
+    }
+    let _ = writeln!(text, "int main(void) {{\n{calls}  return 0;\n}}");
+    let features = subjects
+        .first()
+        .map(|subject| subject.block.features.as_slice())
+        .unwrap_or_default();
+    let output = reference.execute(&text, &feature_flags(features))?;
+    Ok(read_answers(&output, &facts(subjects)))
+}
+
+/// Has `reference` check the facts of `subjects` for their target, without running anything: what it says to those it objects to.
+///
+/// # Errors
+/// [`ReferenceError`] if it refuses the text for another reason.
+pub fn foreign(
+    reference: &Reference,
+    target: &str,
+    subjects: &[&Subject],
+) -> Result<Vec<String>, ReferenceError> {
+    assertions(reference, target, subjects, 0)
+}
+
+/// The negative control of [`foreign`]: the same with every number off by `off` bytes.
+///
+/// # Errors
+/// As [`foreign`].
+pub fn assertions(
+    reference: &Reference,
+    target: &str,
+    subjects: &[&Subject],
+    off: u64,
+) -> Result<Vec<String>, ReferenceError> {
+    let mut text = String::new();
+    for (i, subject) in subjects.iter().enumerate() {
+        let mut body = String::new();
+        for question in questions(subject) {
+            let _ = writeln!(
+                body,
+                "extern {};",
+                question
+                    .declaration
+                    .replace("cabi_x", &format!("cabi_x{i}_"))
+            );
+            for probe in ask_about(&subject.block.name, &question) {
+                if let (How::Constant(expression), Answer::Bytes(bytes)) =
+                    (probe.how, probe.fact.ours)
+                {
+                    let expression = expression.replace("cabi_x", &format!("cabi_x{i}_"));
+                    let message = format!("{}: {}", subject.block.name, probe.fact.what);
+                    let _ = writeln!(
+                        body,
+                        "_Static_assert(({expression}) == {}, \"{message}\");",
+                        bytes + off
+                    );
+                }
+            }
+        }
+        text.push_str(&scoped(subject, &format!("c{i}_"), &body));
+    }
+    let flag = format!("--target={target}");
+    match reference.check(&text, &[&flag, "-ferror-limit=0"]) {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) => failed_assertions(error),
+    }
+}
+
+/// The assertions that do not hold, if the compiler objects to nothing else.
+fn failed_assertions(error: ReferenceError) -> Result<Vec<String>, ReferenceError> {
+    let messages = error.messages().unwrap_or_default().lines();
+    let failed = |line: &str| {
+        let (_, rest) = line.split_once("static assertion failed")?;
+        Some(rest.trim_start_matches(':').trim().to_owned())
+    };
+    let errors = messages.filter(|line| line.contains("error:"));
+    let failed: Option<Vec<String>> = errors.map(failed).collect();
+    match (&error, failed) {
+        (ReferenceError::Refused { .. }, Some(failed)) => Ok(failed),
+        _ => Err(error),
+    }
+}
+
+const PROGRAM: &str = r#"
+int printf(const char *, ...);
+static void cabi_number(int n, long number) { printf("%d %ld\n", n, number); }
+static void cabi_bits(int n, void *object, unsigned long size) {
+  printf("%d", n);
+  for (unsigned long i = 0; i < size; i++) printf(" %02x", ((unsigned char *)object)[i]);
+  printf("\n");
+}
+"#;
+
+fn probes(subject: &Subject) -> Vec<Probe> {
+    questions(subject)
+        .iter()
+        .flat_map(|question| ask_about(&subject.block.name, question))
+        .collect()
+}
+
+/// Every named type of the block, and those of its parameters and results that are none of these.
+fn questions(subject: &Subject) -> Vec<Question> {
+    let mut out: Vec<Question> = Vec::new();
+    let mut add = |declaration: String, variable: String, spelled: &str, ty: &Type| {
+        let declared = ty.is_object()
+            && !out
+                .iter()
+                .any(|question| question.spelled == spelled && question.ty == *ty);
+        if declared {
+            out.push(Question {
+                declaration,
+                variable,
+                spelled: spelled.to_owned(),
+                ty: ty.clone(),
+            });
+        }
+    };
+    let mut k = 0;
+    let header = &subject.header;
+    for named in header
+        .records
+        .iter()
+        .chain(&header.typedefs)
+        .chain(&header.enums)
+    {
+        add(
+            format!("{} cabi_x{k}", named.name),
+            format!("cabi_x{k}"),
+            &named.name,
+            &named.ty,
+        );
+        k += 1;
+    }
+    for case in &subject.cases {
+        let types = case.prototype.params.iter().map(|(_, ty)| ty);
+        for ((variable, text), ty) in variables(case).iter().zip(&case.function.params).zip(types) {
+            // A parameter's own name may be that of the next question's type.
+            if !variable.name.starts_with("cabi_a") || variable.declaration.starts_with("void *") {
+                continue;
+            }
+            add(
+                format!("__typeof__({text}) cabi_x{k}"),
+                format!("cabi_x{k}"),
+                text,
+                ty,
+            );
+            k += 1;
+        }
+        if case.prototype.ret.is_object() && !case.prototype.noreturn {
+            let text = &case.function.result;
+            add(
+                format!("{text} cabi_x{k}"),
+                format!("cabi_x{k}"),
+                text,
+                &case.prototype.ret,
+            );
+            k += 1;
+        }
+    }
+    out
+}
+
+fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
+    let Question {
+        variable,
+        spelled,
+        ty,
+        ..
+    } = question;
+    let typed = format!("__typeof__({variable})");
+    let constant = |what: String, expression: String, bytes: u64| Probe {
+        fact: Fact {
+            block: block.to_owned(),
+            what,
+            ours: Answer::Bytes(bytes),
+        },
+        how: How::Constant(expression),
+    };
+    let mut out = vec![
+        constant(
+            format!("sizeof({spelled})"),
+            format!("sizeof({typed})"),
+            ty.size(),
+        ),
+        constant(
+            format!("alignment of {spelled}"),
+            // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
+            format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
+            u64::from(ty.align()),
+        ),
+    ];
+    let mut members = Vec::new();
+    walk(ty, "", 0, &mut members);
+    for Member {
+        path,
+        offset_bits,
+        width,
+        ..
+    } in members
+    {
+        match width {
+            None => out.push(constant(
+                format!("offsetof({spelled}, {path})"),
+                format!("__builtin_offsetof({typed}, {path})"),
+                offset_bits / 8,
+            )),
+            Some(width) => out.push(Probe {
+                fact: Fact {
+                    block: block.to_owned(),
+                    what: format!("bits of {spelled}, {path}"),
+                    ours: Answer::Bits(ones(ty.size(), offset_bits, width)),
+                },
+                how: How::Set {
+                    variable: variable.clone(),
+                    path,
+                    value: -1,
+                },
+            }),
+        }
+    }
+    out
+}
+
+/// A member at some depth.
+struct Member {
+    path: String,
+    offset_bits: u64,
+    /// Of a bit-field, its width.
+    width: Option<u16>,
+    ty: Type,
+}
+
+/// The named members of `ty`, which stands at `path`, members of members and of first and last elements included.
+fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
+    match ty.kind() {
+        // Members of an atomic record cannot be named.
+        Kind::Record(record) if !ty.is_atomic() => {
+            for field in record.fields() {
+                let at = offset_bits + field.offset_bits();
+                let Some(name) = field.name() else {
+                    if field.bit_field().is_none() {
+                        walk(field.ty(), path, at, out);
+                    }
+                    continue;
+                };
+                let dot = if path.is_empty() { "" } else { "." };
+                let path = format!("{path}{dot}{name}");
+                let width = field.bit_field().map(|bits| bits.width);
+                out.push(Member {
+                    path: path.clone(),
+                    offset_bits: at,
+                    width,
+                    ty: field.ty().clone(),
+                });
+                if width.is_none() {
+                    walk(field.ty(), &path, at, out);
+                }
+            }
+        }
+        Kind::Array(array) if !path.is_empty() => {
+            let len = array.len.unwrap_or(0);
+            let mut elements = vec![0, len.saturating_sub(1)];
+            elements.dedup();
+            for i in elements.into_iter().filter(|i| *i < len) {
+                let at = offset_bits + i * array.elem.size() * 8;
+                let path = format!("{path}[{i}]");
+                out.push(Member {
+                    path: path.clone(),
+                    offset_bits: at,
+                    width: None,
+                    ty: array.elem.clone(),
+                });
+                walk(&array.elem, &path, at, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `size` bytes in which only the `width` bits from `offset_bits` are set.
+fn ones(size: u64, offset_bits: u64, width: u16) -> Vec<u8> {
+    let mut bytes = vec![0_u8; usize::try_from(size).unwrap_or(0)];
+    for bit in offset_bits..offset_bits + u64::from(width) {
+        if let Some(byte) = usize::try_from(bit / 8)
+            .ok()
+            .and_then(|at| bytes.get_mut(at))
+        {
+            *byte |= 1 << (bit % 8);
+        }
+    }
+    bytes
+}
+
+/// The program's lines: a fact's number, then a decimal number or an object's bytes.
+fn read_answers(output: &str, facts: &[Fact]) -> Vec<Option<Answer>> {
+    let mut lines: BTreeMap<usize, &str> = BTreeMap::new();
+    for line in output.lines() {
+        let (number, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if let Ok(number) = number.parse() {
+            lines.insert(number, rest);
+        }
+    }
+    let answer = |(n, fact): (usize, &Fact)| {
+        let rest = lines.get(&n)?;
+        match fact.ours {
+            Answer::Bytes(_) => rest.parse().ok().map(Answer::Bytes),
+            Answer::Bits(_) => {
+                let bytes = rest
+                    .split_whitespace()
+                    .map(|digits| u8::from_str_radix(digits, 16).ok());
+                bytes.collect::<Option<Vec<u8>>>().map(Answer::Bits)
+            }
+        }
+    };
+    facts.iter().enumerate().map(answer).collect()
+}

@@ -1,0 +1,329 @@
+//! The facts of layout as a table of data in a shared object, of which nothing runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use cabi::{Kind, Scalar, Type};
+
+use super::{Answer, Fact, How, Member, Probe, Question, ask_about, questions, walk};
+use crate::build::bisect::{Blame, build_without_refused};
+use crate::build::object_data::read_table;
+use crate::build::{Built, Reference, ReferenceError, first_error};
+use crate::case::Subject;
+use crate::emit::c::TABLE;
+
+/// As [`ask`](super::ask) for one subject, whose text is `preamble`; but nothing of the reference compiler's runs, so flags that change its calls do
+/// no harm. A type whose members have other names for the reference compiler is asked for its size and alignment only; what it refuses altogether
+/// has its reason.
+///
+/// # Errors
+/// [`ReferenceError::Io`] if the reference compiler cannot be started, or what it makes cannot be loaded.
+pub fn ask_data(
+    reference: &Reference,
+    flags: &[&str],
+    preamble: &str,
+    subject: &Subject,
+) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
+    ask_table(reference, flags, preamble, subject, (ask_about, 2))
+}
+
+/// The same about the bytes that objects have when one of their members is 1: its type, and the order of its bytes.
+///
+/// # Errors
+/// As [`ask_data`].
+pub fn ask_bytes(
+    reference: &Reference,
+    flags: &[&str],
+    preamble: &str,
+    subject: &Subject,
+) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
+    ask_table(reference, flags, preamble, subject, (ones, 0))
+}
+
+fn ask_table(
+    reference: &Reference,
+    flags: &[&str],
+    preamble: &str,
+    subject: &Subject,
+    (about, n_without_members): (About, usize),
+) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
+    let asking = Asking {
+        reference,
+        flags,
+        preamble,
+        questions: &questions(subject),
+        about,
+        n_without_members,
+    };
+    asking.replies()
+}
+
+/// What is asked about a type.
+type About = fn(&str, &Question) -> Vec<Probe>;
+
+/// What a reference compiler says to a [`Fact`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Its own answer.
+    Is(Answer),
+    /// It has the type, but no such member: its message.
+    NoMember(String),
+    /// It refuses the type: its message.
+    Refuses(String),
+}
+
+/// What is asked of whom.
+struct Asking<'a> {
+    reference: &'a Reference,
+    flags: &'a [&'a str],
+    preamble: &'a str,
+    questions: &'a [Question],
+    about: About,
+    /// How many of the probes of a type, the first, name no member.
+    n_without_members: usize,
+}
+
+impl Asking<'_> {
+    /// Asks about all members, then, where a compiler refuses that, without them.
+    fn replies(&self) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
+        let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
+        let mut left: Vec<usize> = (0..self.questions.len()).collect();
+        for members in [true, false] {
+            let build = |chosen: &[usize]| self.table(chosen, members);
+            let blame = |error: &ReferenceError, _: &[usize]| match error.messages() {
+                Some(_) => Blame::Items(Vec::new()),
+                None => Blame::System,
+            };
+            let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
+            for (at, own) in parts
+                .left
+                .into_iter()
+                .zip(parts.built.into_iter().flatten())
+            {
+                answers.insert(at, Ok(own));
+            }
+            for (questions, error) in parts.refused {
+                let why = first_error(error.messages().unwrap_or_default());
+                let refused = questions.into_iter().map(|at| (at, Err(why.clone())));
+                answers.extend(refused.inspect(|(at, _)| left.push(*at)));
+            }
+            left.retain(|at| self.probes(*at, true).len() > self.n_without_members);
+        }
+        let mut replies = Vec::new();
+        for (at, answers) in answers {
+            let probes = self.probes(at, true).into_iter().enumerate();
+            replies.extend(probes.map(|(n, probe)| {
+                let missing = || Reply::NoMember("it has other members".to_owned());
+                let reply = match &answers {
+                    Ok(answers) => answers.get(n).cloned().map_or_else(missing, Reply::Is),
+                    Err(why) => Reply::Refuses(why.clone()),
+                };
+                (probe.fact, reply)
+            }));
+        }
+        Ok(replies)
+    }
+
+    fn probes(&self, question: usize, members: bool) -> Vec<Probe> {
+        let question = self.questions.get(question);
+        let mut probes = question.map_or(Vec::new(), |question| (self.about)("", question));
+        if !members {
+            probes.truncate(self.n_without_members);
+        }
+        probes
+    }
+
+    /// The answers to the probes of each question, out of one shared object of data.
+    fn table(&self, chosen: &[usize], members: bool) -> Result<Vec<Vec<Answer>>, ReferenceError> {
+        let mut table = Table::default();
+        let questions = chosen.iter().filter_map(|at| self.questions.get(*at));
+        let questions: Vec<&Question> = questions.collect();
+        for question in &questions {
+            table.declare(&question.declaration);
+        }
+        let mut sizes = Vec::new();
+        for &at in chosen {
+            let probes = self.probes(at, members);
+            probes.iter().for_each(|probe| table.ask(probe, ""));
+            sizes.push(probes.len());
+        }
+        let text = format!(
+            "{}\n{}{}",
+            self.preamble,
+            without_macros(&questions),
+            table.text()
+        );
+        let built = self.reference.build(&text, self.flags)?;
+        let mut answers = table.answers(&built)?.into_iter();
+        let own = |n: usize| answers.by_ref().take(n).collect();
+        Ok(sizes.into_iter().map(own).collect())
+    }
+}
+
+/// What an object's bytes are when one of its members, a number of several bytes, is 1: a compiler may store members in the other order.
+fn ones(block: &str, question: &Question) -> Vec<Probe> {
+    let mut members = Vec::new();
+    walk(&question.ty, "", 0, &mut members);
+    let one = |member: Member| {
+        let value = one_in_bytes(&member.ty).filter(|_| member.width.is_none())?;
+        let size = usize::try_from(question.ty.size()).ok()?;
+        let at = usize::try_from(member.offset_bits / 8).ok()?;
+        let mut bytes = vec![0; size];
+        bytes.get_mut(at..at + value.len())?.copy_from_slice(&value);
+        Some(Probe {
+            fact: Fact {
+                block: block.to_owned(),
+                what: format!("the bytes of {} with {} = 1", question.spelled, member.path),
+                ours: Answer::Bits(bytes),
+            },
+            how: How::Set {
+                variable: question.variable.clone(),
+                path: member.path,
+                value: 1,
+            },
+        })
+    };
+    members.into_iter().filter_map(one).collect()
+}
+
+/// The bytes of 1, of types whose byte order shows.
+fn one_in_bytes(ty: &Type) -> Option<Vec<u8>> {
+    match ty.kind() {
+        Kind::Scalar(Scalar::F32) => Some(1_f32.to_le_bytes().to_vec()),
+        Kind::Scalar(Scalar::F64) => Some(1_f64.to_le_bytes().to_vec()),
+        Kind::Scalar(Scalar::Int { bits, .. }) | Kind::Enum(Scalar::Int { bits, .. }) => {
+            let bytes = usize::from(*bits / 8);
+            (bytes > 1).then(|| (0..bytes).map(|at| u8::from(at == 0)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a path has names after such macros.
+fn without_macros(questions: &[&Question]) -> String {
+    let mut members = Vec::new();
+    for question in questions {
+        walk(&question.ty, "", 0, &mut members);
+    }
+    let names: BTreeSet<&str> = members
+        .iter()
+        .flat_map(|member| member.path.split(['.', '[', ']']))
+        .filter(|name| name.starts_with(|c: char| !c.is_ascii_digit()))
+        .collect();
+    names
+        .iter()
+        .map(|name| format!("#undef {name}\n"))
+        .collect()
+}
+
+/// Facts as data in a shared object that may have other things in it too.
+#[derive(Default, Debug)]
+pub struct Table {
+    declarations: String,
+    constants: Vec<String>,
+    /// Symbols and bytes.
+    objects: Vec<(String, usize)>,
+    facts: Vec<Fact>,
+}
+
+impl Table {
+    /// The facts of `subjects`, whose declarations stand before the table's text in one file.
+    #[must_use]
+    pub fn of(subjects: &[&Subject]) -> Self {
+        let mut table = Self::default();
+        for (i, subject) in subjects.iter().enumerate() {
+            let own = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{i}_"));
+            // What a compiler has to say about these lines, it says about this block.
+            let marker = format!("# 1 {:?}", subject.block.name);
+            let _ = writeln!(table.declarations, "{marker}");
+            for question in questions(subject) {
+                table.declare(&own(&question.declaration));
+                let mut probes = ask_about(&subject.block.name, &question);
+                probes.extend(ones(&subject.block.name, &question));
+                for probe in probes {
+                    table.ask(&probe, &format!("{i}_"));
+                }
+            }
+        }
+        table
+    }
+
+    fn declare(&mut self, declaration: &str) {
+        let _ = writeln!(self.declarations, "extern {declaration};");
+    }
+
+    /// Adds a probe, to whose variables' names `own` is added.
+    fn ask(&mut self, probe: &Probe, own: &str) {
+        let renamed = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{own}"));
+        match (&probe.how, &probe.fact.ours) {
+            (
+                How::Set {
+                    variable,
+                    path,
+                    value,
+                },
+                Answer::Bits(bytes),
+            ) => {
+                let name = format!("cabi_bits_{}", self.objects.len());
+                // In a union, so that no byte is read that is not there, whatever its size is to the reference compiler.
+                let _ = writeln!(
+                    self.declarations,
+                    "union {{ __typeof__({}) object; char bytes[{}]; }} {name} = {{ .object = {{ .{path} = {value} }} }};",
+                    renamed(variable),
+                    bytes.len().max(1)
+                );
+                self.objects.push((name, bytes.len()));
+            }
+            (How::Constant(expression), _) => {
+                let expression = renamed(expression);
+                self.constants
+                    .push(format!("(unsigned long)({expression})"));
+            }
+            (How::Set { .. }, Answer::Bytes(_)) => return,
+        }
+        self.facts.push(probe.fact.clone());
+    }
+
+    /// The table as C.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let rows: String = self
+            .constants
+            .iter()
+            .map(|row| format!("{row},\n"))
+            .collect();
+        // Never empty: C has no empty arrays.
+        format!(
+            "{}const unsigned long {TABLE}[] = {{\n{rows}0\n}};\n",
+            self.declarations
+        )
+    }
+
+    /// The facts, in the order of the answers.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The answers in `built`, which has the table's text in it: one for each of [`facts`](Self::facts).
+    ///
+    /// # Errors
+    /// [`ReferenceError::Io`] if it cannot be loaded.
+    pub fn answers(&self, built: &Built) -> Result<Vec<Answer>, ReferenceError> {
+        let read = read_table(built, self.constants.len(), &self.objects);
+        let (numbers, bytes) = read.map_err(|error| ReferenceError::Io {
+            what: "the table of layouts".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+        let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
+        let answer = |fact: &Fact| match fact.ours {
+            Answer::Bytes(_) => numbers.next().map(Answer::Bytes),
+            Answer::Bits(_) => bytes.next().map(Answer::Bits),
+        };
+        Ok(self.facts.iter().filter_map(answer).collect())
+    }
+}
+
+/// What the variables are called whose types are asked about.
+const VARIABLE: &str = "cabi_x";

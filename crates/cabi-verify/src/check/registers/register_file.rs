@@ -1,0 +1,194 @@
+//! The registers and the stack of one call as bytes: read after a callee wrote them down, or made of the places of an [`FnAbi`].
+
+use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Scalar, Type, x86_64};
+
+use super::assembly::{BYTES, INTEGERS, RSP, ST0, ST1, STACK, VECTORS};
+use crate::pattern::Pattern;
+
+/// Registers and stack, as `assembly.rs` lays them out.
+#[derive(Clone, Debug)]
+pub(super) struct RegisterFile {
+    bytes: Vec<u8>,
+}
+
+/// What nothing was said of holds this.
+const UNSAID: u8 = 0xa5;
+
+impl RegisterFile {
+    pub(super) fn of_dump(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// Every integer register and every slot of `area_bytes` holds `word`.
+    pub(super) fn full_of(word: u64, area_bytes: u64) -> Self {
+        let mut image = Self {
+            bytes: vec![UNSAID; BYTES],
+        };
+        let words = word.to_le_bytes();
+        let area = STACK..STACK.saturating_add(usize::try_from(area_bytes).unwrap_or(BYTES));
+        for range in [INTEGERS..VECTORS, area] {
+            let bytes = image.bytes.get_mut(range).unwrap_or_default();
+            bytes
+                .chunks_exact_mut(8)
+                .for_each(|slot| slot.copy_from_slice(&words));
+        }
+        image
+    }
+
+    /// What a caller of `abi` makes of `patterns`, values of `types`, with `result` as the address for a result in memory. `None` if a value
+    /// goes where an image has no room for it.
+    pub(super) fn of_call(
+        abi: &FnAbi,
+        types: &[Type],
+        patterns: &[Pattern],
+        result: u64,
+    ) -> Option<Self> {
+        let mut image = Self {
+            bytes: vec![UNSAID; BYTES],
+        };
+        for ((arg, ty), pattern) in abi.args.iter().zip(types).zip(patterns) {
+            match &arg.place {
+                Place::Ignore => {}
+                Place::Parts(parts) => parts
+                    .iter()
+                    .try_for_each(|placed| image.put_part(placed, pattern))?,
+                Place::Stack { offset, .. } => {
+                    image.put(Loc::Stack(*offset), &in_slot(ty, pattern))?;
+                }
+                _ => return None,
+            }
+        }
+        if let Some(reg) = abi.variadic_count {
+            image.put(Loc::Reg(reg), &u64::from(abi.n_sse).to_le_bytes())?;
+        }
+        if let Place::Indirect { pointer, .. } = abi.ret.place {
+            image.put(pointer, &result.to_le_bytes())?;
+        }
+        Some(image)
+    }
+
+    fn put_part(&mut self, placed: &PlacedPart, pattern: &Pattern) -> Option<()> {
+        let PlacedPart { part, loc } = placed;
+        let (from, size) = (usize::from(part.offset), usize::from(part.size));
+        let to = pattern.bytes.len().min(from + size);
+        let mut bytes = pattern.bytes.get(from..to)?.to_vec();
+        extend(&mut bytes, part.extension);
+        self.put(*loc, &bytes)
+    }
+
+    fn put(&mut self, loc: Loc, bytes: &[u8]) -> Option<()> {
+        let at = match loc {
+            Loc::Reg(reg) => start(reg)?,
+            Loc::Stack(offset) => STACK.checked_add(usize::try_from(offset).ok()?)?,
+            _ => return None,
+        };
+        let to = self.bytes.get_mut(at..at.checked_add(bytes.len())?)?;
+        to.copy_from_slice(bytes);
+        Some(())
+    }
+
+    /// Puts `word` at `loc`, if that is in the image.
+    pub(super) fn put_word(&mut self, loc: Loc, word: u64) {
+        // What is not put there the callee does not get, which shows.
+        let _ = self.put(loc, &word.to_le_bytes());
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes at `loc`, `len` of them if it is on the stack, else the whole register.
+    pub(super) fn location(&self, loc: Loc, len: usize) -> &[u8] {
+        match loc {
+            Loc::Reg(reg) | Loc::Both(&[reg, _]) => self.register(reg),
+            Loc::Stack(offset) => self.stack(offset, len),
+            _ => &[],
+        }
+    }
+
+    pub(super) fn register(&self, reg: Reg) -> &[u8] {
+        let len = match reg.bank() {
+            Bank::Int => 8,
+            Bank::Vector => 64,
+            Bank::X87 => 10,
+        };
+        let range = start(reg).map(|at| at..at + len);
+        range
+            .and_then(|range| self.bytes.get(range))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn stack(&self, offset: u64, len: usize) -> &[u8] {
+        let at = usize::try_from(offset).map_or(BYTES, |offset| STACK.saturating_add(offset));
+        self.bytes
+            .get(at..at.saturating_add(len))
+            .unwrap_or_default()
+    }
+
+    /// The address of the argument area.
+    pub(super) fn area(&self) -> u64 {
+        self.rsp().wrapping_add(8)
+    }
+
+    pub(super) fn rsp(&self) -> u64 {
+        word(self.bytes.get(RSP..RSP + 8).unwrap_or_default())
+    }
+}
+
+/// Where a register is in an image.
+fn start(reg: Reg) -> Option<usize> {
+    const ORDER: [Reg; 8] = [
+        x86_64::RDI,
+        x86_64::RSI,
+        x86_64::RDX,
+        x86_64::RCX,
+        x86_64::R8,
+        x86_64::R9,
+        x86_64::RAX,
+        x86_64::R10,
+    ];
+    match reg.bank() {
+        Bank::Int => {
+            let at = ORDER.iter().position(|known| *known == reg)?;
+            Some(INTEGERS + 8 * at)
+        }
+        Bank::Vector => (reg.index() < 8).then(|| VECTORS + 64 * usize::from(reg.index())),
+        Bank::X87 => Some(if reg == x86_64::ST0 { ST0 } else { ST1 }),
+    }
+}
+
+/// The bytes of an argument on the stack. Callers extend narrow integers there too, and clang's callees rely on it for `_Bool`.
+fn in_slot(ty: &Type, pattern: &Pattern) -> Vec<u8> {
+    let mut bytes = pattern.bytes.clone();
+    if let Some(scalar @ (Scalar::Bool | Scalar::Int { .. })) = ty.as_scalar() {
+        let extension = if scalar.is_signed() {
+            Extension::Sign
+        } else {
+            Extension::Zero
+        };
+        extend(&mut bytes, extension);
+    }
+    bytes
+}
+
+/// Extends a narrow integer to 32 bits, as gcc's and clang's callers do.
+fn extend(bytes: &mut Vec<u8>, extension: Extension) {
+    let negative = bytes.last().is_some_and(|top| *top >= 0x80);
+    let fill = match extension {
+        Extension::None => return,
+        Extension::Sign if negative => 0xff,
+        _ => 0,
+    };
+    while bytes.len() < 4 {
+        bytes.push(fill);
+    }
+}
+
+/// Up to eight bytes as a number.
+pub(super) fn word(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .take(8)
+        .rev()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte))
+}

@@ -1,0 +1,307 @@
+//! The `.abi` corpus: C text, what it proves, and the lines that an explanation of it prints.
+//!
+//! ```text
+//! # Comments stand before the first block.
+//! == rollback-pair
+//! proves: psABI 3.2.3, Passing: no register for one eightbyte, so all of it goes to the stack
+//! target: x86_64-linux-gnu      kills: no-rollback
+//! struct pair { long a, b; };
+//! long f(long, long, long, long, long, struct pair p, long last);
+//! > arg 0..4      Integer          rdi rsi rdx rcx r8
+//! ```
+//!
+//! A block is a name, keys, C text and expected lines, in that order. A key's text goes on in indented lines; several keys may share a line
+//! with two spaces or more between them:
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `proves` | the rule, with its section; every block has one | |
+//! | `target` | the triple | `x86_64-linux-gnu` |
+//! | `kills` | mutations that must fail on this block | none |
+//! | `compilers` | reference compilers that may be asked, or capabilities a reference compiler must have, then the reason in parentheses | all |
+//! | `policy` | the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig` | `default` |
+//! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
+//! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
+//!
+//! What the C text means is found out elsewhere (`case.rs`); this file knows the frame only, and rewrites the expected lines
+//! ([`CorpusFile::bless`]) without touching anything else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub mod c_text;
+pub mod capability;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+/// The triple of a block that names none.
+pub const DEFAULT_TARGET: &str = "x86_64-linux-gnu";
+
+/// One `.abi` file.
+#[derive(Clone, Debug)]
+pub struct CorpusFile {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Its blocks in order.
+    pub blocks: Vec<Block>,
+    lines: Vec<String>,
+}
+
+/// One block of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// The name after `==`, unique in the corpus.
+    pub name: String,
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// The line of its name, from 1.
+    pub line: usize,
+    /// The rule it proves, with its section.
+    pub proves: String,
+    /// The triple.
+    pub target: String,
+    /// Mutations that must fail on it.
+    pub kills: Vec<String>,
+    /// Names of reference compilers or capabilities it is restricted to.
+    pub references: Vec<String>,
+    /// Why it is restricted.
+    pub references_reason: Option<String>,
+    /// The profile of the expected lines.
+    pub policy: Profile,
+    /// Vector levels of its signatures.
+    pub features: Vec<String>,
+    /// The types of the unnamed arguments, as C spells them.
+    pub unnamed: Option<String>,
+    /// The C text.
+    pub code: String,
+    /// The line at which the C text starts, from 1.
+    pub code_line: usize,
+    /// The expected lines without their `> `.
+    pub expected: Vec<String>,
+    /// Which lines of the file, from 0, hold the expected text, or the place where it would stand.
+    span: Range<usize>,
+}
+
+/// A policy profile by its name in the corpus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Profile {
+    /// What the target's compilers agree on, and gcc's way where they do not.
+    #[default]
+    Default,
+    /// gcc's.
+    Gcc,
+    /// clang's.
+    Clang,
+    /// Zig's.
+    Zig,
+}
+
+/// What is wrong with a corpus file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CorpusError {
+    /// A file or folder cannot be read or written.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Text that is not in the format.
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
+}
+
+impl fmt::Display for CorpusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Syntax { file, line, why } => write!(f, "{}:{line}: {why}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for CorpusError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Syntax { .. } => None,
+        }
+    }
+}
+
+/// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks share a name.
+///
+/// # Errors
+/// [`CorpusError`] for a file that cannot be read or is not in the format.
+pub fn read_folder(folder: &Path) -> Result<Vec<CorpusFile>, CorpusError> {
+    let io = |source| CorpusError::Io {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|ext| ext == "abi") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut first_seen: BTreeMap<String, (PathBuf, usize)> = BTreeMap::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let file = CorpusFile::read(&path)?;
+        for block in &file.blocks {
+            let here = (path.clone(), block.line);
+            if let Some((other, line)) = first_seen.insert(block.name.clone(), here) {
+                return Err(CorpusError::Syntax {
+                    file: path,
+                    line: block.line,
+                    why: format!(
+                        "`{}` is also the name of {}:{line}",
+                        block.name,
+                        other.display()
+                    ),
+                });
+            }
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
+
+impl CorpusFile {
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// [`CorpusError`] if it cannot be read or is not in the format.
+    pub fn read(path: &Path) -> Result<Self, CorpusError> {
+        let text = std::fs::read_to_string(path).map_err(|source| CorpusError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads `text` as the content of the file `path`, which need not exist.
+    ///
+    /// # Errors
+    /// [`CorpusError::Syntax`] naming the line.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::corpus::CorpusFile;
+    ///
+    /// let text = "== one\nproves: psABI 3.2.3\nint f(int);\n> arg 0  Integer  rdi\n";
+    /// let file = CorpusFile::parse("a.abi".as_ref(), text)?;
+    /// assert_eq!(file.blocks[0].code, "int f(int);\n");
+    /// assert_eq!(file.blocks[0].expected, ["arg 0  Integer  rdi"]);
+    ///
+    /// let refused = CorpusFile::parse("a.abi".as_ref(), "== one\nint f(int);\n").unwrap_err();
+    /// assert_eq!(refused.to_string(), "a.abi:1: block `one` does not say what it `proves`");
+    /// # Ok::<(), cabi_verify::corpus::CorpusError>(())
+    /// ```
+    pub fn parse(path: &Path, text: &str) -> Result<Self, CorpusError> {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut starts: Vec<usize> = Vec::new();
+        for (i, line) in lines.iter().enumerate() {
+            if line.starts_with("==") {
+                starts.push(i);
+            } else if starts.is_empty() && !line.trim().is_empty() && !line.starts_with('#') {
+                return Err(syntax(
+                    path,
+                    i,
+                    "text before the first block; comments start with `#`",
+                ));
+            }
+        }
+        let mut blocks: Vec<Block> = Vec::new();
+        for (n, &start) in starts.iter().enumerate() {
+            let end = starts.get(n + 1).copied().unwrap_or(lines.len());
+            let block = reader::BlockReader {
+                path,
+                lines: &lines,
+                at: start,
+                end,
+            }
+            .read()?;
+            if let Some(other) = blocks.iter().find(|other| other.name == block.name) {
+                let why = format!(
+                    "`{}` is also the name of the block in line {}",
+                    block.name, other.line
+                );
+                return Err(syntax(path, start, why));
+            }
+            blocks.push(block);
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            blocks,
+            lines,
+        })
+    }
+
+    /// The file's text with the expected lines of the blocks named in `texts` replaced; all else stays as it is.
+    #[must_use]
+    pub fn blessed(&self, texts: &BTreeMap<String, Vec<String>>) -> String {
+        let mut out = String::new();
+        let mut at = 0;
+        let copy = |out: &mut String, range: Range<usize>| {
+            for line in self.lines.get(range).unwrap_or_default() {
+                out.push_str(line);
+                out.push('\n');
+            }
+        };
+        for block in &self.blocks {
+            copy(&mut out, at..block.span.start);
+            match texts.get(&block.name) {
+                Some(text) => {
+                    for line in text {
+                        out.push_str(format!("> {line}").trim_end());
+                        out.push('\n');
+                    }
+                }
+                None => copy(&mut out, block.span.clone()),
+            }
+            at = block.span.end;
+        }
+        copy(&mut out, at..self.lines.len());
+        out
+    }
+
+    /// Writes [`CorpusFile::blessed`] to the file, if that changes it. Returns whether it did.
+    ///
+    /// # Errors
+    /// [`CorpusError::Io`].
+    pub fn bless(&self, texts: &BTreeMap<String, Vec<String>>) -> Result<bool, CorpusError> {
+        let io = |source| CorpusError::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let new = self.blessed(texts);
+        if std::fs::read_to_string(&self.path).map_err(io)? == new {
+            return Ok(false);
+        }
+        std::fs::write(&self.path, new).map_err(io)?;
+        Ok(true)
+    }
+}
+
+fn syntax(path: &Path, line_idx: usize, why: impl Into<String>) -> CorpusError {
+    CorpusError::Syntax {
+        file: path.to_path_buf(),
+        line: line_idx + 1,
+        why: why.into(),
+    }
+}

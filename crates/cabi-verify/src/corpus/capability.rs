@@ -1,0 +1,233 @@
+//! What of C a reference compiler can compile: the names of it in the corpus, the tokens that need it, and the file that shows a compiler has it.
+
+use std::fmt;
+
+use super::Block;
+
+/// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
+pub const KNOWN_REFERENCES: [&str; 2] = ["gcc", "clang"];
+
+/// Something of C that not every compiler has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Capability {
+    /// `__int128`.
+    Int128,
+    /// `_BitInt(N)`.
+    BitInt,
+    /// `_Float16`.
+    Float16,
+    /// `__bf16`.
+    Bf16,
+    /// `__float128`.
+    Float128,
+    /// `_Complex` of `__float128`, through `mode(TC)`.
+    ComplexFloat128,
+    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
+    Decimal,
+    /// `ext_vector_type`, also of `_Bool`.
+    ExtVector,
+    /// `enum e : char`.
+    EnumBase,
+    /// AVX, in the compiler and in this machine.
+    Avx,
+    /// AVX-512F, in the compiler and in this machine.
+    Avx512f,
+}
+
+/// A capability's name in the corpus, the tokens of C that need it, and the file that shows a compiler has it.
+pub(crate) struct Trait {
+    pub(crate) capability: Capability,
+    pub(crate) name: &'static str,
+    tokens: &'static [&'static str],
+    flags: &'static [&'static str],
+    pub(crate) source: &'static str,
+}
+
+pub(crate) const TRAITS: [Trait; 11] = [
+    Trait {
+        capability: Capability::Int128,
+        name: "int128",
+        tokens: &["__int128"],
+        flags: &[],
+        source: "__int128 f(__int128 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::BitInt,
+        name: "bitint",
+        tokens: &["_BitInt"],
+        flags: &[],
+        source: "_BitInt(65) f(_BitInt(65) x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Float16,
+        name: "float16",
+        tokens: &["_Float16"],
+        flags: &[],
+        source: "_Float16 f(_Float16 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Bf16,
+        name: "bf16",
+        tokens: &["__bf16"],
+        flags: &[],
+        source: "__bf16 f(__bf16 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Float128,
+        name: "float128",
+        tokens: &["__float128"],
+        flags: &[],
+        source: "__float128 f(__float128 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::ComplexFloat128,
+        name: "complex-float128",
+        tokens: &["TC"],
+        flags: &[],
+        source: "typedef _Complex float c __attribute__((mode(TC))); c f(c x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Decimal,
+        name: "decimal",
+        tokens: &["_Decimal32", "_Decimal64", "_Decimal128"],
+        flags: &[],
+        source: "_Decimal64 f(_Decimal64 x) { return x; }",
+    },
+    Trait {
+        capability: Capability::ExtVector,
+        name: "ext-vector",
+        tokens: &["ext_vector_type"],
+        flags: &[],
+        source: "typedef _Bool v __attribute__((ext_vector_type(8))); v f(v x) { return x; }",
+    },
+    Trait {
+        capability: Capability::EnumBase,
+        name: "enum-base",
+        tokens: &[],
+        flags: &[],
+        source: "enum e : char { a }; enum e f(enum e x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Avx,
+        name: "avx",
+        tokens: &[],
+        flags: &["-mavx"],
+        source: "typedef float v __attribute__((vector_size(32))); v f(v x) { return x; }",
+    },
+    Trait {
+        capability: Capability::Avx512f,
+        name: "avx512f",
+        tokens: &[],
+        flags: &["-mavx512f"],
+        source: "typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }",
+    },
+];
+
+impl Capability {
+    /// The capability called `name` in the corpus.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TRAITS
+            .iter()
+            .find(|row| row.name == name)
+            .map(|row| row.capability)
+    }
+
+    /// Its name in the corpus.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TRAITS
+            .iter()
+            .find(|row| row.capability == self)
+            .map_or("", |row| row.name)
+    }
+
+    /// Whether this machine can run what needs the capability.
+    pub(crate) fn runs_here(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx => return std::arch::is_x86_feature_detected!("avx"),
+            Self::Avx512f => return std::arch::is_x86_feature_detected!("avx512f"),
+            _ => {}
+        }
+        true
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Trait {
+    /// The flags its file is compiled with. An attribute a compiler does not know is only a warning to it: here it must be an error.
+    pub(crate) fn probe_flags(&self) -> Vec<&'static str> {
+        let mut flags = vec!["-Werror=attributes"];
+        flags.extend(self.flags);
+        flags
+    }
+}
+
+/// What a reference compiler must have for `block`: what its `references` names, what its C text is spelled with, what its vector level needs.
+#[must_use]
+pub fn needs(block: &Block) -> Vec<Capability> {
+    let mut out: Vec<Capability> = block
+        .references
+        .iter()
+        .filter_map(|name| Capability::named(name))
+        .collect();
+    out.extend(
+        block
+            .features
+            .iter()
+            .filter_map(|name| Capability::named(name)),
+    );
+    let unnamed = block.unnamed.as_deref().unwrap_or_default();
+    for text in [block.code.as_str(), unnamed] {
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let rows = TRAITS.iter().filter(|row| row.tokens.contains(&word));
+            out.extend(rows.map(|row| row.capability));
+        }
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+/// The compiler's flags for a signature's vector levels.
+#[must_use]
+pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
+    let mut flags = Vec::new();
+    for feature in features {
+        let capability = Capability::named(feature);
+        let rows = TRAITS
+            .iter()
+            .filter(|row| Some(row.capability) == capability);
+        flags.extend(rows.flat_map(|row| row.flags));
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::CorpusFile;
+
+    fn block(text: &str) -> Block {
+        let file = CorpusFile::parse("t.abi".as_ref(), text).unwrap();
+        file.blocks.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn needs_are_read_off_the_c_text() {
+        let found = needs(&block(
+            "== a\nproves: x\nfeatures: avx\nstruct s { __int128 x; };\nvoid f(struct s, _Float16);\n",
+        ));
+        assert_eq!(
+            found,
+            [Capability::Int128, Capability::Float16, Capability::Avx]
+        );
+    }
+}

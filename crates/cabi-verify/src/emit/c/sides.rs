@@ -1,0 +1,201 @@
+//! The C text of a callee and a caller.
+//!
+//! Through variables each value moves by `memcpy`, which goes for any type a header may have, a qualified or atomic one too:
+//!
+//! ```text
+//! struct s f(long a, struct t b) { memcpy(seen + 0, &a, sizeof a); memcpy(seen + 64, &b, sizeof b); struct s r; memcpy(&r, given, sizeof r); return r; }
+//! ```
+//!
+//! Drawn parameters are neither, and what a compiler makes of a call costs most of a fuzz run's time. So there an lvalue of the type is made of the
+//! buffer itself, for which the file is compiled with `-fno-strict-aliasing`:
+//!
+//! ```text
+//! struct s f(long a, struct t b) { *(long *)(seen + 0) = a; *(struct t *)(seen + 64) = b; return *(struct s *)(given + 0); }
+//! void f_call(..)                { *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64)); }
+//! ```
+//!
+//! Both use registers that their own callers want back (`CABI_SPOIL`).
+
+use std::fmt::Write as _;
+
+use cabi::{Kind, Scalar, Type};
+
+use super::{Images, Values, fetched, is_widened};
+use crate::case::Case;
+
+/// The variable that holds one argument in C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Variable {
+    /// Its declaration, without `;`.
+    pub(crate) declaration: String,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+/// An lvalue of type `text` at `at` bytes in `buffer`.
+fn object(text: &str, buffer: &str, at: usize) -> String {
+    format!("*({text} *)({buffer} + {at})")
+}
+
+/// A definition of the case's function that writes down its arguments and returns what it is told.
+pub(super) fn callee(case: &Case, values: Values) -> String {
+    let offsets = Images::of(&case.argument_types()).offsets;
+    let function = &case.function;
+    let (mut list, mut body) = (Vec::new(), String::new());
+    let named = case.prototype.params.iter().zip(&function.params);
+    let mut last = String::new();
+    for (i, (((name, ty), text), at)) in named.zip(&offsets).enumerate() {
+        last = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
+        list.push(match (name, values) {
+            (Some(_), _) => text.clone(),
+            (None, Values::ThroughVariables) => format!("__typeof__({text}) {last}"),
+            (None, Values::ThroughLvalues) => format!("{text} {last}"),
+        });
+        write_down(&mut body, &last, text, *at, values);
+        if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
+            let _ = writeln!(body, "  cabi_wide_values[{i}] = (long long){last};");
+        }
+    }
+    if case.prototype.variadic {
+        list.push("...".to_owned());
+        let unnamed = offsets.get(case.prototype.params.len()..);
+        fetch(&mut body, case, unnamed.unwrap_or_default(), &last, values);
+    } else if list.is_empty() {
+        list.push("void".to_owned());
+    }
+    let result = &function.result;
+    let end = match (case.prototype.noreturn, case.has_result(), values) {
+        (true, ..) => "  cabi_escape();\n".to_owned(),
+        (_, false, _) => String::new(),
+        (.., Values::ThroughVariables) => format!(
+            "  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_given_bytes, sizeof cabi_r); return cabi_r;\n"
+        ),
+        (.., Values::ThroughLvalues) => {
+            format!("  return {};\n", object(result, "cabi_given_bytes", 0))
+        }
+    };
+    let (attributes, name, list) = (&function.attributes, &function.name, list.join(", "));
+    format!("{attributes} {result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
+}
+
+/// Writes the variable `name`, of a type spelled `text`, down at `at`.
+fn write_down(body: &mut String, name: &str, text: &str, at: usize, values: Values) {
+    let _ = match values {
+        Values::ThroughVariables => writeln!(
+            body,
+            "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{name}, sizeof {name});"
+        ),
+        Values::ThroughLvalues => {
+            writeln!(body, "  {} = {name};", object(text, "cabi_seen_bytes", at))
+        }
+    };
+}
+
+/// Fetches the unnamed arguments after the parameter `last`, and writes them down at `offsets`.
+fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: Values) {
+    // Functions of another convention than the compiler's own have lists of another type.
+    let own = match case.prototype.convention {
+        Some(_) => "ms_",
+        None => "",
+    };
+    let _ = writeln!(
+        body,
+        "  __builtin_{own}va_list cabi_list; __builtin_{own}va_start(cabi_list, {last});"
+    );
+    let unnamed = case.unnamed.iter().zip(&case.unnamed_text);
+    for ((ty, spelled), at) in unnamed.zip(offsets) {
+        // An array type decays when it is passed, so no unnamed argument is one.
+        let ty = fetched(ty, spelled);
+        let _ = match values {
+            Values::ThroughVariables => writeln!(
+                body,
+                "  {{ {ty} cabi_v = __builtin_va_arg(cabi_list, {ty}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}"
+            ),
+            Values::ThroughLvalues => writeln!(
+                body,
+                "  {} = __builtin_va_arg(cabi_list, {ty});",
+                object(&ty, "cabi_seen_bytes", *at)
+            ),
+        };
+    }
+    let _ = writeln!(body, "  __builtin_{own}va_end(cabi_list);");
+}
+
+/// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
+/// the case's function, with the values whose images it is given, laid out as [`Images::of`] says of [`Case::argument_types`], and stores the
+/// result's bytes, if there is one, in `result`.
+pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
+    let (name, result) = (&case.function.name, &case.function.result);
+    let offsets = Images::of(&case.argument_types()).offsets;
+    let (mut body, mut args) = (String::new(), Vec::new());
+    let texts = case.function.params.iter().chain(&case.unnamed_text);
+    for ((Variable { declaration, name }, text), at) in
+        variables(case).into_iter().zip(texts).zip(offsets)
+    {
+        if values == Values::ThroughLvalues {
+            args.push(object(text, "cabi_image", at));
+            continue;
+        }
+        let _ = writeln!(
+            body,
+            "  {declaration}; __builtin_memcpy((void *)&{name}, cabi_image + {at}, sizeof {name});"
+        );
+        args.push(name);
+    }
+    let call = format!("((__typeof__({name}) *)cabi_f)({})", args.join(", "));
+    let _ = match (case.has_result(), values) {
+        (false, _) => writeln!(body, "  {call};"),
+        (true, Values::ThroughVariables) => writeln!(
+            body,
+            "  {result} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);"
+        ),
+        (true, Values::ThroughLvalues) => {
+            writeln!(body, "  {} = {call};", object(result, "cabi_out", 0))
+        }
+    };
+    // Lvalues of types that are not const.
+    let image = match values {
+        Values::ThroughVariables => "const unsigned char *cabi_image",
+        Values::ThroughLvalues => "unsigned char *cabi_image",
+    };
+    format!(
+        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void), {image}, unsigned char *cabi_out) {{\n  (void)cabi_out;\n  (void)cabi_image;\n{body}  CABI_SPOIL;\n}}\n"
+    )
+}
+
+/// The variables of all arguments of a call.
+pub(crate) fn variables(case: &Case) -> Vec<Variable> {
+    let named = case.prototype.params.iter().zip(&case.function.params);
+    let named = named.map(|((name, ty), text)| (name.as_deref(), ty, text));
+    let unnamed = case
+        .unnamed
+        .iter()
+        .zip(&case.unnamed_text)
+        .map(|(ty, text)| (None, ty, text));
+    named
+        .chain(unnamed)
+        .enumerate()
+        .map(|(i, (name, ty, text))| variable(i, name, ty, text))
+        .collect()
+}
+
+fn variable(i: usize, name: Option<&str>, ty: &Type, text: &str) -> Variable {
+    let own = format!("cabi_a{i}");
+    // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any pointer.
+    if matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr)) {
+        return Variable {
+            declaration: format!("void *{own}"),
+            name: own,
+        };
+    }
+    match name {
+        Some(name) => Variable {
+            declaration: text.to_owned(),
+            name: name.to_owned(),
+        },
+        None => Variable {
+            declaration: format!("__typeof__({text}) {own}"),
+            name: own,
+        },
+    }
+}

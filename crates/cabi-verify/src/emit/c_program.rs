@@ -1,0 +1,255 @@
+//! A case as a program of C that needs nothing but the C library: three parts of one file, to be built by two compilers.
+//!
+//! `CALLEE` writes down the bytes of what it was given, and returns known bytes; `CALLER` calls it with known bytes; `MAIN` says which
+//! differ. Built by one compiler the parts agree; where caller or callee is built by the compiler in question, the program prints what this
+//! workspace saw.
+
+use std::fmt::Write as _;
+
+use cabi::DataModel;
+use cabi_header::Emitter;
+
+use crate::case::Case;
+
+use crate::case::Direction;
+use crate::pattern::Values;
+
+/// What the program prints if it has compared all bytes, and none differs.
+pub(crate) const NO_DIFFERENCE: &str = "no difference";
+
+/// The program. `None` for types that C has no words for.
+///
+/// `command` is the compiler in question, `differs` what was found, for the comment that begins it.
+#[must_use]
+pub fn reproduction(
+    case: &Case,
+    direction: Direction,
+    command: &str,
+    differs: &str,
+) -> Option<String> {
+    let (theirs, ours) = match direction {
+        Direction::Call => ("CALLEE", "CALLER"),
+        Direction::Callee => ("CALLER", "CALLEE"),
+    };
+    let how = format!(
+        "{command} -D{theirs} -c -o theirs.o repro.c && cc -D{ours} -c -o ours.o repro.c && \\\n   \
+         cc -DMAIN -o repro repro.c theirs.o ours.o && ./repro"
+    );
+    program(case, &how, differs)
+}
+
+/// The program of which `command` builds all parts.
+#[must_use]
+pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
+    let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
+    let how = format!(
+        "{}{}{command} -DMAIN -o repro repro.c CALLEE.o CALLER.o && ./repro",
+        part("CALLEE"),
+        part("CALLER")
+    );
+    program(case, &how, "both sides are by one compiler")
+}
+
+/// The program; `how` it is built stands in the comment that begins it.
+fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
+    let types = case.argument_types();
+    let mut emitter = Emitter::new(&DataModel::LP64);
+    let declared: Vec<String> = types
+        .iter()
+        .map(|ty| emitter.spelling(ty).ok())
+        .collect::<Option<_>>()?;
+    let n_named = case.prototype.params.len();
+    let arriving = types.iter().enumerate().map(|(i, ty)| {
+        let ty = if i < n_named {
+            ty.clone()
+        } else {
+            cabi::promote(ty)
+        };
+        emitter.spelling(&ty).ok()
+    });
+    let arriving: Vec<String> = arriving.collect::<Option<_>>()?;
+    let ret = match case.has_result() {
+        true => Some(emitter.spelling(&case.prototype.ret).ok()?),
+        false => None,
+    };
+    let program = Program {
+        case,
+        declared,
+        arriving,
+        ret,
+        values: Values::of(case),
+    };
+    let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
+    // The values of enumerations are chosen to leave no choice of size; here the choice is the point.
+    let definitions = emitter
+        .definitions()
+        .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
+    Some(format!(
+        "/* {comment}\n   {how} */\n{COMMON}{definitions}{}",
+        program.text()
+    ))
+}
+
+/// Parts may be of different conventions: what they share beside `f` is System V, and calls nothing.
+const COMMON: &str = "\
+#define SHARED __attribute__((sysv_abi))
+static inline void copy(volatile void *to, const volatile void *from, unsigned long n) {
+  for (unsigned long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+SHARED void run(void);
+extern unsigned long result_size;
+";
+
+struct Program<'a> {
+    case: &'a Case,
+    /// Types of arguments, as C declares them and as they arrive.
+    declared: Vec<String>,
+    arriving: Vec<String>,
+    ret: Option<String>,
+    values: Values,
+}
+
+impl Program<'_> {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let n_named = self.case.prototype.params.len();
+        let mut list: Vec<String> = (0..n_named)
+            .map(|i| format!("{} a{i}", self.declared[i]))
+            .collect();
+        if self.case.prototype.variadic {
+            list.push("...".to_owned());
+        } else if list.is_empty() {
+            list.push("void".to_owned());
+        }
+        let ret = self.ret.as_deref().unwrap_or("void");
+        let head = format!("{ret} f({})", list.join(", "));
+        let _ = writeln!(text, "{head};");
+        let both = self.values.declared.iter().zip(&self.values.promoted);
+        for (i, (pattern, arriving)) in both.enumerate() {
+            text.push_str(&table(&format!("sent{i}"), &pattern.bytes));
+            text.push_str(&table(&format!("want{i}"), &arriving.bytes));
+            text.push_str(&table(&format!("mask{i}"), &arriving.mask));
+            let _ = writeln!(
+                text,
+                "extern unsigned char seen{i}[{}];",
+                arriving.bytes.len() + 64
+            );
+        }
+        let _ = writeln!(
+            text,
+            "extern unsigned char seen_result[{}];",
+            self.values.result.bytes.len() + 64
+        );
+        text.push_str(&table("want_result", &self.values.result.bytes));
+        text.push_str(&table("mask_result", &self.values.result.mask));
+        let _ = writeln!(text, "#ifdef CALLEE\n{}#endif", self.callee(&head, n_named));
+        let _ = writeln!(text, "#ifdef CALLER\n{}#endif", self.caller());
+        let _ = writeln!(text, "#ifdef MAIN\n{}#endif", self.main());
+        text
+    }
+
+    fn callee(&self, head: &str, n_named: usize) -> String {
+        let mut text = String::new();
+        for (i, arriving) in self.values.promoted.iter().enumerate() {
+            let size = arriving.bytes.len() + 64;
+            let _ = writeln!(text, "unsigned char seen{i}[{size}];");
+        }
+        let _ = writeln!(text, "{head} {{");
+        for i in 0..n_named {
+            let _ = writeln!(text, "  copy(seen{i}, &a{i}, sizeof a{i});");
+        }
+        if self.values.declared.len() > n_named {
+            let last = n_named.saturating_sub(1);
+            let _ = writeln!(
+                text,
+                "  __builtin_va_list list; __builtin_va_start(list, a{last});"
+            );
+            for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
+                let _ = writeln!(
+                    text,
+                    "  {{ {ty} v = __builtin_va_arg(list, {ty}); copy(seen{i}, &v, sizeof v); }}"
+                );
+            }
+            text.push_str("  __builtin_va_end(list);\n");
+        }
+        if let Some(ret) = &self.ret {
+            let _ = writeln!(
+                text,
+                "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;",
+                n = self.values.result.bytes.len()
+            );
+        } else if self.case.prototype.noreturn {
+            text.push_str("  /* does not return in the header */\n");
+        }
+        text + "}\n"
+    }
+
+    fn caller(&self) -> String {
+        let mut text = format!(
+            "unsigned long result_size = {n};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
+            self.values.result.bytes.len() + 64,
+            n = self.values.result.bytes.len()
+        );
+        for (i, ty) in self.declared.iter().enumerate() {
+            let n = self.values.declared[i].bytes.len();
+            let _ = writeln!(
+                text,
+                "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});"
+            );
+        }
+        let args: Vec<String> = (0..self.declared.len()).map(|i| format!("a{i}")).collect();
+        let call = format!("f({})", args.join(", "));
+        let _ = match &self.ret {
+            Some(ret) => writeln!(
+                text,
+                "  {ret} r = {call};\n  result_size = sizeof r; copy(seen_result, &r, sizeof r);"
+            ),
+            None => writeln!(text, "  {call};"),
+        };
+        text + "}\n"
+    }
+
+    fn main(&self) -> String {
+        let mut text = String::from(MAIN);
+        for (i, arriving) in self.values.promoted.iter().enumerate() {
+            let n = arriving.bytes.len();
+            let _ = writeln!(
+                text,
+                "  differ |= compare(\"argument {i}\", seen{i}, want{i}, mask{i}, {n});"
+            );
+        }
+        if self.ret.is_some() {
+            let n = self.values.result.bytes.len();
+            let _ = writeln!(
+                text,
+                "  if (result_size != {n}) {{ printf(\"the result has %lu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
+                 differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
+            );
+        }
+        let last = format!("  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n");
+        text + &last + "  return differ;\n}\n"
+    }
+}
+
+/// How the part that compares begins.
+const MAIN: &str = r#"SHARED int printf(const char *, ...);
+static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {
+  for (unsigned long i = 0; i < n; i++)
+    if ((got[i] ^ want[i]) & mask[i]) { printf("%s, byte %lu: got %02x, expected %02x\n", what, i, got[i], want[i]); return 1; }
+  return 0;
+}
+int main(void) {
+  int differ = 0;
+  run();
+"#;
+
+/// A constant array, never empty.
+fn table(name: &str, bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+    let digits = if digits.is_empty() {
+        "0".to_owned()
+    } else {
+        digits.join(", ")
+    };
+    format!("static const unsigned char {name}[] = {{ {digits} }};\n")
+}

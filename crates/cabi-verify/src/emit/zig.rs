@@ -1,0 +1,311 @@
+//! A case in Zig: a callee that writes down what it is given, a caller that calls through a pointer, and a table of layouts. They bear the names and keep
+//! the contract of the C sides (`emit/c/sides.rs`), whose buffers they use.
+
+use std::fmt::Write as _;
+
+use cabi::{Kind, RecordKind, Scalar, Type};
+
+use crate::case::Case;
+use crate::emit::c::{Images, is_widened};
+pub(crate) use types::NotExpressible;
+use types::{Place, Speller, not_expressible};
+
+#[cfg(test)]
+mod tests;
+mod types;
+
+/// Which of its code generators.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Backend {
+    /// Its own, `-fno-llvm`.
+    Own,
+    /// LLVM's, `-fllvm`.
+    Llvm,
+}
+
+/// What every file begins with: the buffers of the C sides' frame.
+pub(crate) const PREAMBLE: &str = "\
+pub const panic = @import(\"std\").debug.no_panic;
+extern fn cabi_seen() callconv(.c) [*]u8;
+extern fn cabi_given() callconv(.c) [*]const u8;
+extern fn cabi_wide() callconv(.c) [*]i64;
+extern fn cabi_escape() callconv(.c) noreturn;
+";
+
+/// A case as Zig text.
+#[derive(Debug)]
+pub(crate) struct CaseText {
+    /// What the names of its types begin with.
+    pub(crate) prefix: String,
+    /// Declarations of its types.
+    pub(crate) types: String,
+    /// Its callee.
+    pub(crate) callee: Result<String, NotExpressible>,
+    /// Its caller.
+    pub(crate) caller: String,
+    /// What can be asked about the layout of its types.
+    pub(crate) layout: Vec<Question>,
+}
+
+/// A number that Zig is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Question {
+    /// In Zig.
+    pub(crate) expression: String,
+    /// The type it is about.
+    pub(crate) kind: Kind,
+    /// What it asks of the type.
+    pub(crate) what: String,
+    /// What `cabi` says, in bytes.
+    pub(crate) ours: u64,
+}
+
+/// `case`, whose function's name is one of its own in the file.
+///
+/// # Errors
+/// [`NotExpressible`], if Zig has no words for one of its types.
+pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotExpressible> {
+    let prototype = &case.prototype;
+    if prototype.convention.is_some() || !prototype.target_features.is_empty() {
+        return not_expressible("a function with a convention or a vector level of its own");
+    }
+    let prefix = format!("{}_", case.function.name);
+    let level = case.vectors;
+    let mut speller = Speller::new(&prefix, Place { backend, level });
+    let types = case.argument_types();
+    let mut words = Words {
+        params: Vec::new(),
+        result: match (prototype.noreturn, prototype.ret.kind()) {
+            (false, _) => speller.value(&prototype.ret)?,
+            (true, Kind::Void) => "noreturn".to_owned(),
+            (true, _) => {
+                return not_expressible(
+                    "a function that never returns its result: noreturn is a result",
+                );
+            }
+        },
+    };
+    for ty in &types {
+        words.params.push(speller.value(ty)?);
+    }
+    let mut all = types.iter().chain([&prototype.ret]);
+    if backend == Backend::Own && all.any(|ty| ty.is_object() && ty.size() == 0) {
+        // It may also live on and spoil another function of the file.
+        return not_expressible(
+            "a record without bytes: Zig's own back end reads memory that is not its own",
+        );
+    }
+    let mut all = types.iter().chain([&prototype.ret]);
+    if backend == Backend::Own && all.any(is_union_of_two) {
+        return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
+    }
+    let mut layout = Vec::new();
+    for (ty, name) in &speller.declared {
+        ask(ty, name, &mut layout);
+    }
+    for (ty, word) in types.iter().zip(&words.params) {
+        if !matches!(ty.kind(), Kind::Record(_) | Kind::Enum(_)) {
+            ask_size(ty, word, ty.align(), &mut layout);
+        }
+    }
+    Ok(CaseText {
+        callee: callee(case, &words),
+        caller: caller(case, &words),
+        types: speller.text,
+        layout,
+        prefix,
+    })
+}
+
+/// Whether it is a union that may be in two registers.
+fn is_union_of_two(ty: &Type) -> bool {
+    let union = ty
+        .as_record()
+        .is_some_and(|record| record.kind() == RecordKind::Union);
+    union && (9..=16).contains(&ty.size())
+}
+
+/// The types of a case as Zig spells them.
+struct Words {
+    /// Of all arguments, unnamed ones too.
+    params: Vec<String>,
+    result: String,
+}
+
+/// Asks about a record or enumeration, as it is without what a typedef adds.
+fn ask(ty: &Type, name: &str, layout: &mut Vec<Question>) {
+    let Kind::Record(record) = ty.kind() else {
+        return;
+    };
+    ask_size(ty, name, record.align(), layout);
+    // A union's members have no @offsetOf: they are all at 0.
+    let fields = record.fields().iter().enumerate();
+    for (i, field) in fields.filter(|_| record.kind() == RecordKind::Struct) {
+        layout.push(Question {
+            expression: format!("@offsetOf({name}, \"m{i}\")"),
+            kind: ty.kind().clone(),
+            what: format!("{name}: offset of member {i}"),
+            ours: field.offset(),
+        });
+    }
+}
+
+fn ask_size(ty: &Type, name: &str, align: u32, layout: &mut Vec<Question>) {
+    for (builtin, ours) in [("@sizeOf", ty.size()), ("@alignOf", u64::from(align))] {
+        let expression = format!("{builtin}({name})");
+        layout.push(Question {
+            what: format!("{name}: {builtin}"),
+            expression,
+            kind: ty.kind().clone(),
+            ours,
+        });
+    }
+}
+
+/// Copies `size` bytes, of which there may be none.
+fn copy(text: &mut String, to: &str, from: &str, size: u64) {
+    if size > 0 {
+        let _ = writeln!(text, "    @memcpy({to}, {from});");
+    }
+}
+
+fn bytes_of(variable: &str, size: u64) -> String {
+    format!("@as([*]const u8, @ptrCast(&{variable}))[0..{size}]")
+}
+
+/// A function that writes down its arguments and returns what it is told.
+fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
+    let types = case.argument_types();
+    let offsets = Images::of(&types).offsets;
+    let n_named = case.prototype.params.len();
+    let (mut list, mut body) = (Vec::new(), String::new());
+    for (i, (ty, at)) in types.iter().zip(&offsets).enumerate() {
+        let Some(word) = words.params.get(i) else {
+            continue;
+        };
+        let own = format!("a{i}");
+        if i < n_named {
+            list.push(format!("{own}: {word}"));
+        } else {
+            let _ = writeln!(body, "    const {own} = @cVaArg(&list, {});", unnamed(ty)?);
+        }
+        let size = if i < n_named {
+            ty.size()
+        } else {
+            cabi::promote(ty).size()
+        };
+        if size == 0 {
+            let _ = writeln!(body, "    _ = {own};");
+        }
+        copy(
+            &mut body,
+            &format!("seen[{at}..][0..{size}]"),
+            &bytes_of(&own, size),
+            size,
+        );
+        if i < n_named && is_widened(ty) {
+            let value = match (ty.kind(), ty.as_scalar()) {
+                (Kind::Enum(_), _) => format!("@intFromEnum({own})"),
+                (_, Some(Scalar::Bool)) => format!("@intFromBool({own})"),
+                _ => own,
+            };
+            let _ = writeln!(body, "    wide[{i}] = {value};");
+        }
+    }
+    let mut head = String::new();
+    if body.contains("seen[") {
+        head.push_str("    const seen = cabi_seen();\n");
+    }
+    if body.contains("wide[") {
+        head.push_str("    const wide = cabi_wide();\n");
+    }
+    if case.prototype.variadic {
+        list.push("...".to_owned());
+        head.push_str("    var list = @cVaStart();\n    defer @cVaEnd(&list);\n");
+        if case.unnamed.is_empty() {
+            head.push_str("    _ = &list;\n");
+        }
+    }
+    Ok(format!(
+        "export fn {}({}) callconv(.c) {} {{\n{head}{body}{}}}\n",
+        case.function.name,
+        list.join(", "),
+        words.result,
+        end(case, words),
+    ))
+}
+
+/// How a callee ends.
+fn end(case: &Case, words: &Words) -> String {
+    if case.prototype.noreturn {
+        return "    cabi_escape();\n".to_owned();
+    }
+    if !case.has_result() {
+        return String::new();
+    }
+    let size = case.prototype.ret.size();
+    let mut text = format!(
+        "    var result: {} = undefined;\n    _ = &result;\n",
+        words.result
+    );
+    let to = format!("@as([*]u8, @ptrCast(&result))[0..{size}]");
+    copy(&mut text, &to, &format!("cabi_given()[0..{size}]"), size);
+    text + "    return result;\n"
+}
+
+/// The type an unnamed argument is taken as: LLVM's `va_arg` of anything but simple scalars is not what C's callers pass, and Zig's own back end has none.
+fn unnamed(ty: &Type) -> Result<&'static str, NotExpressible> {
+    match cabi::promote(ty).as_scalar() {
+        Some(Scalar::Int { bits: 32, .. }) => Ok("c_int"),
+        Some(Scalar::Int { bits: 64, .. }) => Ok("c_long"),
+        Some(Scalar::F64) => Ok("f64"),
+        Some(Scalar::Ptr | Scalar::FnPtr) => Ok("?*anyopaque"),
+        _ => not_expressible("@cVaArg of anything but int, long, double and pointers"),
+    }
+}
+
+/// A function that calls another through a pointer, with values from images.
+fn caller(case: &Case, words: &Words) -> String {
+    let types = case.argument_types();
+    let offsets = Images::of(&types).offsets;
+    let n_named = case.prototype.params.len();
+    let named = words.params.iter().take(n_named).map(String::as_str);
+    let dots = case.prototype.variadic.then_some("...");
+    let list: Vec<&str> = named.chain(dots).collect();
+    let (mut body, mut args) = (String::new(), Vec::new());
+    for (i, ((ty, word), at)) in types.iter().zip(&words.params).zip(&offsets).enumerate() {
+        let size = ty.size();
+        let _ = writeln!(body, "    var a{i}: {word} = undefined;\n    _ = &a{i};");
+        let to = format!("@as([*]u8, @ptrCast(&a{i}))[0..{size}]");
+        copy(&mut body, &to, &format!("image[{at}..][0..{size}]"), size);
+        args.push(format!("a{i}"));
+    }
+    let call = format!("f({})", args.join(", "));
+    let size = case.prototype.ret.size();
+    let mut end = String::new();
+    if !case.has_result() {
+        let _ = writeln!(end, "    {call};");
+    } else if size == 0 {
+        let _ = writeln!(end, "    _ = {call};");
+    } else {
+        let _ = writeln!(end, "    const result = {call};");
+        copy(
+            &mut end,
+            &format!("out[0..{size}]"),
+            &bytes_of("result", size),
+            size,
+        );
+    }
+    let parameter = |name: &'static str| {
+        let used = body.contains(&format!("{name}[")) || end.contains(&format!("{name}["));
+        if used { name } else { "_" }
+    };
+    format!(
+        "export fn {}_call(f: *const fn ({}) callconv(.c) {}, {}: [*]const u8, {}: [*]u8) callconv(.c) void {{\n{body}{end}}}\n",
+        case.function.name,
+        list.join(", "),
+        words.result,
+        parameter("image"),
+        parameter("out"),
+    )
+}

@@ -1,0 +1,256 @@
+//! Types in Zig: `extern struct`, `extern union`, `@Vector`, and what Zig has no words for.
+//!
+//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be said where some alignment gives
+//! each member its offset. What comes out has the size and the offsets of the C type by Zig's own rules, or it is not said.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use cabi::{BoolVector, Kind, Record, RecordKind, Scalar, Type, Vector, VectorLevel};
+
+use super::Backend;
+
+/// Why Zig cannot say a type or a function.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct NotExpressible(pub(super) String);
+
+impl fmt::Display for NotExpressible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not said in Zig: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotExpressible {}
+
+pub(crate) fn not_expressible<T>(why: impl Into<String>) -> Result<T, NotExpressible> {
+    Err(NotExpressible(why.into()))
+}
+
+/// Which of Zig's two names a number goes by: its parameters take C's (`c_int`), members Zig's (`i32`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    C,
+    Zig,
+}
+
+/// What the layout of vectors depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) backend: Backend,
+    pub(super) level: VectorLevel,
+}
+
+/// Declares records once each, under names that start with a prefix.
+#[derive(Debug)]
+pub(super) struct Speller<'a> {
+    prefix: &'a str,
+    place: Place,
+    /// Records and enumerations with the names they have here. A typedef may give one of them other alignments.
+    pub(super) declared: Vec<(Type, String)>,
+    /// The text of their declarations, in order.
+    pub(super) text: String,
+}
+
+/// A type as Zig has it.
+#[derive(Clone, Debug)]
+struct Word {
+    text: String,
+    size: u64,
+    align: u32,
+}
+
+impl<'a> Speller<'a> {
+    pub(super) fn new(prefix: &'a str, place: Place) -> Self {
+        Self {
+            prefix,
+            place,
+            declared: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// How a parameter or result of type `ty` is written.
+    ///
+    /// # Errors
+    /// [`NotExpressible`].
+    pub(super) fn value(&mut self, ty: &Type) -> Result<String, NotExpressible> {
+        if *ty.kind() == Kind::Void {
+            return Ok("void".to_owned());
+        }
+        let word = self.word(ty, Names::C)?;
+        if word.align != ty.align() {
+            return not_expressible("an alignment of its own on a type that is passed");
+        }
+        Ok(word.text)
+    }
+
+    fn word(&mut self, ty: &Type, names: Names) -> Result<Word, NotExpressible> {
+        if ty.is_atomic() {
+            return not_expressible("_Atomic");
+        }
+        let word = |text: String, size: u64| {
+            u32::try_from(size)
+                .map(|align| Word { text, size, align })
+                .or_else(|_| not_expressible("a type of more than 4 GiB"))
+        };
+        match ty.kind() {
+            Kind::Scalar(scalar) => word(number(*scalar, names)?, ty.size()),
+            Kind::Enum(scalar) => {
+                let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
+                word(self.name_of(ty, &text), ty.size())
+            }
+            Kind::Vector(vector) => word(self.lanes(*vector, ty.size())?, ty.size()),
+            Kind::Complex(_) => not_expressible("_Complex: Zig has records of two instead"),
+            Kind::Array(array) => {
+                let elem = self.word(&array.elem, Names::Zig)?;
+                let Some(len) = array.len else {
+                    return not_expressible("a flexible array member");
+                };
+                if elem.size != array.elem.size() {
+                    return not_expressible("elements of another size");
+                }
+                Ok(Word {
+                    text: format!("[{len}]{}", elem.text),
+                    size: ty.size(),
+                    align: elem.align,
+                })
+            }
+            Kind::Record(record) => self.record(ty, record),
+            _ => not_expressible("a slice or a function as a value"),
+        }
+    }
+
+    fn record(&mut self, ty: &Type, record: &Record) -> Result<Word, NotExpressible> {
+        if record.is_transparent() {
+            return not_expressible("a transparent union");
+        }
+        let mut words = Vec::new();
+        for field in record.fields() {
+            if field.bit_field().is_some() {
+                return not_expressible("a bit-field");
+            }
+            words.push((field.offset(), self.word(field.ty(), Names::Zig)?));
+        }
+        // The record's own alignment, where its members have less, is asked for by the first of them.
+        let body = body(record, &words, 1)?;
+        let body = match body.align < record.align() {
+            true => self::body(record, &words, record.align())?,
+            false => body,
+        };
+        if body.size != ty.size() || body.align != record.align() {
+            return not_expressible("a size or an alignment that its members do not give");
+        }
+        Ok(Word {
+            text: self.name_of(ty, &body.text),
+            ..body
+        })
+    }
+
+    fn lanes(&self, vector: Vector, size: u64) -> Result<String, NotExpressible> {
+        if vector.bools == Some(BoolVector::Zig) {
+            return Ok(format!("@Vector({}, bool)", vector.lanes));
+        }
+        if vector.bools.is_some() {
+            return not_expressible("clang's vectors of bools");
+        }
+        let register = match self.place.level {
+            VectorLevel::Baseline => 16,
+            _ => 32,
+        };
+        if self.place.backend == Backend::Own && !(16..=register).contains(&size) {
+            return not_expressible(
+                "a vector that Zig's own back end aligns otherwise than C, or dies of",
+            );
+        }
+        let lane = number(vector.lane, Names::Zig)?;
+        Ok(format!("@Vector({}, {lane})", vector.lanes))
+    }
+
+    /// The name of a type, which `text` declares if there is none yet.
+    fn name_of(&mut self, ty: &Type, text: &str) -> String {
+        let known = self
+            .declared
+            .iter()
+            .find(|(known, _)| known.kind() == ty.kind());
+        if let Some((_, name)) = known {
+            return name.clone();
+        }
+        let name = format!("{}t{}", self.prefix, self.declared.len());
+        let _ = writeln!(self.text, "const {name} = {text};");
+        self.declared.push((ty.clone(), name.clone()));
+        name
+    }
+}
+
+/// The declaration of a record whose members have these offsets; the first of them is aligned to `least` bytes or more.
+fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, NotExpressible> {
+    let is_union = record.kind() == RecordKind::Union;
+    let mut text = String::from(if is_union {
+        "extern union {"
+    } else {
+        "extern struct {"
+    });
+    let (mut end, mut align) = (0, 1);
+    for (i, (offset, member)) in members.iter().enumerate() {
+        let before = if is_union { 0 } else { end };
+        let least = if i == 0 { least } else { 1 };
+        let Some(chosen) = placed(before, *offset, member.align, least, record.align()) else {
+            return not_expressible("an offset or an alignment that no align(N) gives");
+        };
+        let _ = write!(text, " m{i}: {}", member.text);
+        if chosen != member.align {
+            let _ = write!(text, " align({chosen})");
+        }
+        text.push(',');
+        align = align.max(chosen);
+        end = end.max(offset + member.size);
+    }
+    text.push_str(" }");
+    Ok(Word {
+        text,
+        size: end.next_multiple_of(u64::from(align)),
+        align,
+    })
+}
+
+/// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does it, else the smallest. At least `least`, at
+/// most `most`.
+fn placed(end: u64, offset: u64, own: u32, least: u32, most: u32) -> Option<u32> {
+    let powers = (0..31).map(|shift| 1_u32 << shift);
+    std::iter::once(own)
+        .chain(powers)
+        .filter(|align| (least..=most).contains(align))
+        .find(|align| end.next_multiple_of(u64::from(*align)) == offset)
+}
+
+fn number(scalar: Scalar, names: Names) -> Result<String, NotExpressible> {
+    let c = names == Names::C;
+    Ok(match scalar {
+        Scalar::Bool => "bool",
+        Scalar::F16 => "f16",
+        Scalar::F32 => "f32",
+        Scalar::F64 => "f64",
+        Scalar::F80 if c => "c_longdouble",
+        Scalar::F80 => "f80",
+        Scalar::F128 => "f128",
+        Scalar::Ptr => "?*anyopaque",
+        Scalar::FnPtr => "?*const fn () callconv(.c) void",
+        Scalar::Int { bits, signed } => return Ok(integer(bits, signed, c)),
+        Scalar::BitInt { .. } => return not_expressible("_BitInt"),
+        Scalar::BF16 => return not_expressible("__bf16"),
+        _ => return not_expressible("a decimal float"),
+    }
+    .to_owned())
+}
+
+fn integer(bits: u8, signed: bool, c: bool) -> String {
+    match (bits, signed) {
+        (16, true) if c => "c_short".to_owned(),
+        (16, false) if c => "c_ushort".to_owned(),
+        (32, true) if c => "c_int".to_owned(),
+        (32, false) if c => "c_uint".to_owned(),
+        (64, true) if c => "c_long".to_owned(),
+        (64, false) if c => "c_ulonglong".to_owned(),
+        _ => format!("{}{bits}", if signed { "i" } else { "u" }),
+    }
+}

@@ -1,0 +1,203 @@
+//! Calls that show every transition of argument assignment, both directions, against one compiler.
+//!
+//! For each state and shape there is a function `f(longs, doubles, record on the stack, VALUE, long, double, record in memory)`: what comes
+//! before the value makes the state, what comes after shows the state it leads to. The value's type is one of several of its shape
+//! (`exhaustive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
+//!
+//! ```text
+//! transitions ──▶ C text, one per vector level ──▶ units ──▶ images of registers and stack (check::registers) ──▶ Cranelift (verify::units)
+//! ```
+//!
+//! Images show that `FnAbi` is right, Cranelift that its lowering does what `FnAbi` says. What cannot be checked with one type, because the
+//! compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing is counted that did not run.
+
+use std::collections::BTreeMap;
+
+use cabi::DataModel;
+use clif_cabi_jit::Settings;
+
+use crate::build::{feature_flags, needs};
+use crate::check::calls::all_settings;
+use crate::states::{Shape, Transition};
+use crate::verify::units::Mistake;
+use crate::verify::{Compiler, Progress, VerifyError};
+
+mod functions;
+mod result;
+mod run_cases;
+
+mod types;
+
+pub use result::{
+    DifferingTransition, ExhaustiveRun, KEYS, KNOWN_BUG, OneDirection, REFUSED_HERE, REFUSED_THERE,
+    SELF_INCONSISTENT, SetAside,
+};
+
+/// Everything that is to be run against one compiler.
+#[derive(Debug)]
+pub struct Exhaustive {
+    /// The compiler at its own vector level.
+    own: Level,
+    /// The same at wider ones.
+    wider: Vec<Level>,
+    /// Levels that this machine or the compiler has not, with the reason.
+    absent: Vec<(&'static str, String)>,
+    /// Of so many transitions one is run: with 1 all are. Every shape is among them.
+    pub stride: usize,
+    /// Compilers and child processes at once.
+    pub at_once: usize,
+    /// Engine settings with their names; the cases take turns.
+    pub settings: Vec<(String, Settings)>,
+    /// What is made wrong on purpose, usually nothing.
+    pub mistake: Mistake,
+}
+
+/// A compiler at one vector level.
+#[derive(Debug)]
+struct Level {
+    compiler: Compiler,
+    /// The types of each shape, by their numbers in [`types::TYPES`].
+    shapes: BTreeMap<Shape, Vec<usize>>,
+}
+
+impl Exhaustive {
+    /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if the compiler cannot be asked.
+    pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
+        let processors = std::thread::available_parallelism();
+        let mut plan = Self {
+            own: Level::new(compiler),
+            wider: Vec::new(),
+            absent: Vec::new(),
+            stride: 1,
+            at_once: processors.map_or(1, usize::from),
+            settings: all_settings(),
+            mistake: Mistake::default(),
+        };
+        for feature in ["avx", "avx512f"] {
+            if plan.shapes_left().next().is_none() {
+                break;
+            }
+            match wider(&plan.own.compiler, feature)? {
+                Ok(level) => plan.wider.push(level),
+                Err(why) => plan.absent.push((feature, why)),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// All levels, narrow ones first.
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::once(&self.own).chain(&self.wider)
+    }
+
+    /// Shapes that no type has at any of the levels.
+    fn shapes_left(&self) -> impl Iterator<Item = Shape> {
+        Shape::ALL
+            .into_iter()
+            .filter(|shape| self.level_of(*shape).is_none())
+    }
+
+    /// The narrowest level at which there are types of `shape`.
+    fn level_of(&self, shape: Shape) -> Option<usize> {
+        let has = |level: &Level| level.shapes.contains_key(&shape);
+        self.levels().position(has)
+    }
+
+    /// The compiler at its own vector level.
+    #[must_use]
+    pub fn compiler(&self) -> &Compiler {
+        &self.own.compiler
+    }
+
+    /// The shapes of which nothing can be run, with the reason.
+    pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
+        let why = self
+            .absent
+            .iter()
+            .map(|(name, why)| format!("no {name}: {why}"));
+        let why = why.collect::<Vec<_>>().join("; ");
+        self.shapes_left().map(move |shape| {
+            let why = if why.is_empty() {
+                "no type of this compiler has it"
+            } else {
+                &why
+            };
+            (shape, why.to_owned())
+        })
+    }
+
+    /// Drives it.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: no processes or memory, an interrupt.
+    pub fn run(&self, progress: Progress<'_>) -> Result<ExhaustiveRun<'_>, VerifyError> {
+        let mut run = ExhaustiveRun::new(self);
+        let all: Vec<Transition> = Transition::all().filter(|t| self.wants(*t)).collect();
+        // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
+        let sample = if all.len() > 2 * SAMPLE {
+            // Odd, as the number of shapes is not: all of them are in it.
+            (all.len() / SAMPLE) | 1
+        } else {
+            1
+        };
+        let (first, rest): (Vec<_>, Vec<_>) = all
+            .iter()
+            .copied()
+            .enumerate()
+            .partition(|(i, _)| i % sample == 0);
+        for part in [first, rest] {
+            let part: Vec<Transition> =
+                part.into_iter().map(|(_, transition)| transition).collect();
+            if run.stopped {
+                break;
+            }
+            run.run_all(part, progress)?;
+        }
+        Ok(run)
+    }
+
+    fn wants(&self, transition: Transition) -> bool {
+        let Transition { state, shape } = transition;
+        let at = Shape::ALL.iter().position(|one| *one == shape).unwrap_or(0);
+        (state.number() + at).is_multiple_of(self.stride.max(1)) && self.level_of(shape).is_some()
+    }
+}
+
+/// So many transitions tell whether it is worth going on.
+const SAMPLE: usize = 400;
+
+/// The compiler of `own` with the flags of a wider level; the inner error is the reason why not.
+fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyError> {
+    let features = [feature.to_owned()];
+    let reference = own.reference.with_flags(&feature_flags(&features));
+    match Compiler::new(reference, Some(own.policy)) {
+        Ok(compiler) => Ok(Ok(Level::new(compiler))),
+        Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Level {
+    fn new(compiler: Compiler) -> Self {
+        let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
+        let has = |number: &usize| {
+            let mut block = crate::corpus::Block::default();
+            let declared = functions::of_type(*number).declared("", &DataModel::LP64);
+            block.code = declared.types.clone() + &declared.prototype();
+            let needs = needs(&block);
+            needs
+                .into_iter()
+                .all(|need| compiler.reference.has(need).is_ok())
+        };
+        let numbers: Vec<usize> = (0..types::TYPES.len()).filter(has).collect();
+        for (number, shape) in functions::shapes(&numbers, &compiler) {
+            shapes.entry(shape).or_default().push(number);
+        }
+        Self { compiler, shapes }
+    }
+}

@@ -1,0 +1,166 @@
+//! The functions of a plan as C text, many to a unit, and as cases.
+
+use std::collections::BTreeMap;
+
+use cabi::DataModel;
+
+use super::types::{self, TYPES};
+use super::{Exhaustive, Level};
+use crate::case::Subject;
+use crate::generate::{CType, Declarations, Signature};
+use crate::states::{Shape, Transition};
+use crate::verify::{Compiler, VerifyError};
+
+/// So many functions share a file.
+const PER_UNIT: usize = 240;
+
+/// A function that shows a transition.
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    pub(super) transition: Transition,
+    /// How many types were tried before.
+    pub(super) turn: usize,
+    /// The value's type.
+    number: usize,
+    /// The level's number in the plan.
+    level: usize,
+}
+
+/// Functions of one level that share a file.
+#[derive(Debug)]
+pub(super) struct FunctionUnit {
+    pub(super) level: usize,
+    pub(super) functions: Vec<Function>,
+    pub(super) subject: Subject,
+}
+
+impl Function {
+    /// The function that shows `transition` with the type whose turn it is; `None` if all had theirs.
+    pub(super) fn new(plan: &Exhaustive, transition: Transition, turn: usize) -> Option<Self> {
+        let level = plan.level_of(transition.shape)?;
+        let numbers = plan.levels().nth(level)?.shapes.get(&transition.shape)?;
+        if turn >= numbers.len() {
+            return None;
+        }
+        // Phases, which change fastest, meet other types than registers do.
+        let first = transition.state.number() / 8 + 3 * usize::from(transition.state.phase);
+        Some(Self {
+            transition,
+            turn,
+            number: *numbers.get((first + turn) % numbers.len())?,
+            level,
+        })
+    }
+
+    /// The value's type, as C declares or spells it.
+    pub(super) fn ty(&self) -> String {
+        let declared = of_type(self.number).declared("", &DataModel::LP64);
+        match declared.types.trim_end() {
+            "" => declared.function.list,
+            types => types.to_owned(),
+        }
+    }
+
+    /// The result's type, and how many integer registers the address for it takes.
+    fn result(&self) -> (Option<CType>, u8) {
+        let state = self.transition.state;
+        match (state.number() / 3 + self.number) % 4 {
+            0 if state.gp < 6 => (Some(types::slots(10)), 1),
+            1 => (Some("long".into()), 0),
+            2 => (Some("double".into()), 0),
+            _ => (None, 0),
+        }
+    }
+
+    /// The index of the value among the parameters.
+    pub(super) fn value_index(&self) -> usize {
+        let state = self.transition.state;
+        usize::from(6 - state.gp - self.result().1)
+            + usize::from(8 - state.sse)
+            + usize::from(state.phase > 0)
+    }
+
+    fn signature(&self) -> Signature {
+        let state = self.transition.state;
+        let (ret, taken) = self.result();
+        let mut params = vec!["long".into(); usize::from(6 - state.gp - taken)];
+        params.extend(vec!["double".into(); usize::from(8 - state.sse)]);
+        if state.phase > 0 {
+            // As many slots modulo eight as the phase says; fewer might be passed in registers.
+            params.push(types::slots(8 + u32::from(state.phase)));
+        }
+        params.extend(TYPES.get(self.number).cloned());
+        params.extend(["long".into(), "double".into(), types::slots(3)]);
+        Signature {
+            ret,
+            params,
+            unnamed: None,
+        }
+    }
+}
+
+/// A function that takes a value of type `number`.
+pub(super) fn of_type(number: usize) -> Signature {
+    Signature {
+        ret: None,
+        params: TYPES.get(number).cloned().into_iter().collect(),
+        unnamed: None,
+    }
+}
+
+/// The shapes of types under `compiler`; those of no measured shape are left out.
+pub(super) fn shapes(numbers: &[usize], compiler: &Compiler) -> Vec<(usize, Shape)> {
+    let shape = |number: usize| {
+        let declared = of_type(number).declared("", &DataModel::LP64);
+        let case = declared.case("shape", compiler.level).ok()?;
+        let (_, ty) = case.prototype.params.first()?;
+        let shape = Shape::of(ty, false, &case, compiler.policy)
+            .ok()
+            .flatten()?;
+        Some((number, shape))
+    };
+    numbers.iter().copied().filter_map(shape).collect()
+}
+
+/// All functions on units, each level on its own.
+pub(super) fn units(
+    plan: &Exhaustive,
+    functions: Vec<Function>,
+) -> Result<Vec<FunctionUnit>, VerifyError> {
+    let mut levels: BTreeMap<usize, Vec<Function>> = BTreeMap::new();
+    for function in functions {
+        levels.entry(function.level).or_default().push(function);
+    }
+    let mut units = Vec::new();
+    for (level, functions) in levels {
+        for functions in functions.chunks(PER_UNIT) {
+            let Some(Level { compiler, .. }) = plan.levels().nth(level) else {
+                continue;
+            };
+            units.push(FunctionUnit {
+                level,
+                subject: unit(functions, compiler)?,
+                functions: functions.to_vec(),
+            });
+        }
+    }
+    Ok(units)
+}
+
+fn unit(functions: &[Function], compiler: &Compiler) -> Result<Subject, VerifyError> {
+    let mut declarations = Declarations::new("", &DataModel::LP64);
+    let (mut prototypes, mut cases) = (String::new(), Vec::new());
+    for (i, function) in functions.iter().enumerate() {
+        let declared = declarations.function(&format!("f{i}"), &function.signature());
+        prototypes.push_str(&declared.prototype());
+        cases.push(declared.case(&function.transition.to_string(), compiler.level)?);
+    }
+    let code = declarations.text().to_owned() + &prototypes;
+    Ok(Subject::of_cases(
+        "exhaustive",
+        code,
+        Vec::new(),
+        &[],
+        cases,
+    ))
+}

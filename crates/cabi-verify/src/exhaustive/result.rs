@@ -1,0 +1,277 @@
+//! What came of making the calls of a plan.
+
+use std::collections::BTreeMap;
+
+use super::functions::{self, Function};
+use super::{Exhaustive, run_cases};
+use crate::case::{Case, Direction};
+use crate::states::{Coverage, Transition};
+use crate::verdict::{Difference, Verdict};
+use crate::verify::units::{Called, OtherSide};
+use crate::verify::{NOT_SHOWN, Progress, Shown, VerifyError};
+
+/// Calls of one way and direction. [`Direction::Call`] calls C.
+#[derive(Clone, Debug)]
+pub struct OneDirection {
+    /// How.
+    pub way: OtherSide,
+    /// Who calls whom.
+    pub direction: Direction,
+    /// What was run without a difference.
+    pub passed: Coverage,
+    /// What was run and differs.
+    pub differs: Coverage,
+    /// What Cranelift's lowering does not support, by its reason.
+    pub not_lowered: BTreeMap<String, Coverage>,
+}
+
+impl OneDirection {
+    /// Whether a call was made for `transition`, with whatever outcome.
+    #[must_use]
+    pub fn ran(&self, transition: Transition) -> bool {
+        self.passed.has(transition) || self.differs.has(transition)
+    }
+}
+
+/// A difference.
+#[derive(Clone, Debug)]
+pub struct DifferingTransition {
+    /// What was run.
+    pub transition: Transition,
+    /// How.
+    pub way: OtherSide,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The function.
+    pub case: Case,
+    /// The declaration of the value's type.
+    pub ty: String,
+    /// The name of the engine settings; of an image, that it is one.
+    pub setting: String,
+    /// What differs.
+    pub difference: Difference,
+}
+
+/// A function that was set aside; another one was tried for its transition, if there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetAside {
+    /// What it was to show.
+    pub transition: Transition,
+    /// The declaration of the value's type.
+    pub ty: String,
+    /// A word for the kind of reason: one of [`KEYS`].
+    pub key: &'static str,
+    /// The reason.
+    pub why: String,
+    /// The program that shows it, where the compiler disagrees with itself.
+    pub program: Option<String>,
+}
+
+/// `FnAbi` has no place for something in the signature.
+pub const REFUSED_HERE: &str = "refused by the rules";
+/// The compiler refuses the function.
+pub const REFUSED_THERE: &str = crate::verify::REFUSED;
+/// The compiler's own caller and callee disagree, as a program shows: a failure.
+pub const SELF_INCONSISTENT: &str = crate::verify::SELF_INCONSISTENT;
+/// They do, which is a known bug of the compiler.
+pub const KNOWN_BUG: &str = crate::verify::KNOWN_BUG;
+/// Kinds of reasons for which functions are set aside.
+pub const KEYS: [&str; 4] = [REFUSED_HERE, REFUSED_THERE, SELF_INCONSISTENT, KNOWN_BUG];
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct ExhaustiveRun<'a> {
+    /// What was to be run, and how.
+    pub plan: &'a Exhaustive,
+    /// What was to be run.
+    pub wanted: Coverage,
+    /// Each way and direction.
+    pub directions: Vec<OneDirection>,
+    /// The differences.
+    pub found: Vec<DifferingTransition>,
+    /// Functions that were set aside.
+    pub aside: Vec<SetAside>,
+    /// Whether it ended early, because most of a sample differed.
+    pub stopped: bool,
+}
+
+impl<'a> ExhaustiveRun<'a> {
+    pub(super) fn new(plan: &'a Exhaustive) -> Self {
+        let directions = OtherSide::ALL.iter().flat_map(|way| {
+            Direction::ALL.map(|direction| OneDirection {
+                way: *way,
+                direction,
+                passed: Coverage::default(),
+                differs: Coverage::default(),
+                not_lowered: BTreeMap::new(),
+            })
+        });
+        Self {
+            plan,
+            wanted: Coverage::default(),
+            directions: directions.collect(),
+            found: Vec::new(),
+            aside: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Drives `transitions`, each with the types of its shape in turn until one can be checked.
+    pub(super) fn run_all(
+        &mut self,
+        transitions: Vec<Transition>,
+        progress: Progress<'_>,
+    ) -> Result<(), VerifyError> {
+        for transition in &transitions {
+            self.wanted.mark(*transition);
+        }
+        let mut open: Vec<(Transition, usize)> = transitions.into_iter().map(|t| (t, 0)).collect();
+        while !open.is_empty() && !self.stopped {
+            let mut functions = Vec::new();
+            for (transition, turn) in open {
+                functions.extend(Function::new(self.plan, transition, turn));
+            }
+            let units = functions::units(self.plan, functions)?;
+            open = run_cases::run_cases(self, &units, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what became of `function` in one way and direction; whether it can be checked. `shown`: by what the compiler disagrees with itself.
+    pub(super) fn take(
+        &mut self,
+        function: &Function,
+        way: OtherSide,
+        mut called: Called,
+        shown: Option<Shown>,
+    ) -> bool {
+        let (transition, direction) = (function.transition, called.direction);
+        let of = |direction_run: &&mut OneDirection| {
+            (direction_run.way, direction_run.direction) == (way, direction)
+        };
+        let Some(direction_run) = self.directions.iter_mut().find(of) else {
+            return true;
+        };
+        if let (Verdict::SelfInconsistent(difference), None) = (&called.verdict, &shown) {
+            let mut difference = difference.clone();
+            difference.why.push_str(NOT_SHOWN);
+            called.verdict = Verdict::Differs(difference);
+        }
+        match called.verdict {
+            Verdict::Passed(_) => direction_run.passed.mark(transition),
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => direction_run
+                .not_lowered
+                .entry(why)
+                .or_default()
+                .mark(transition),
+            Verdict::Differs(difference) => {
+                direction_run.differs.mark(transition);
+                self.found.push(DifferingTransition {
+                    transition,
+                    way,
+                    direction,
+                    case: called.case,
+                    ty: function.ty(),
+                    setting: called.setting,
+                    difference,
+                });
+            }
+            Verdict::SelfInconsistent(_) => {
+                if let Some(shown) = shown {
+                    self.set_aside_by(function, shown);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(super) fn set_aside(&mut self, function: &Function, key: &'static str, why: String) {
+        self.put_aside(function, key, why, None);
+    }
+
+    /// Sets a function aside in which the compiler disagrees with itself.
+    fn set_aside_by(&mut self, function: &Function, shown: Shown) {
+        let (key, why) = match shown.known {
+            Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
+            None => (SELF_INCONSISTENT, shown.says),
+        };
+        self.put_aside(function, key, why, Some(shown.program));
+    }
+
+    fn put_aside(
+        &mut self,
+        function: &Function,
+        key: &'static str,
+        why: String,
+        program: Option<String>,
+    ) {
+        let aside = SetAside {
+            transition: function.transition,
+            ty: function.ty(),
+            key,
+            why,
+            program,
+        };
+        if self.aside.last() != Some(&aside) {
+            self.aside.push(aside);
+        }
+    }
+
+    /// What was run in both directions, by some way.
+    #[must_use]
+    pub fn both(&self) -> Coverage {
+        let run = |transition, direction| {
+            let mut directions = self
+                .directions
+                .iter()
+                .filter(|direction_run| direction_run.direction == direction);
+            directions.any(|direction_run| direction_run.ran(transition))
+        };
+        let mut both = Coverage::default();
+        for transition in Transition::all() {
+            if Direction::ALL
+                .into_iter()
+                .all(|direction| run(transition, direction))
+            {
+                both.mark(transition);
+            }
+        }
+        both
+    }
+
+    /// What was to be run and was not in some way and direction, though the lowering does not refuse it; and what was run in no way.
+    pub fn missed(&self) -> impl Iterator<Item = Transition> {
+        let both = self.both();
+        let left_out = |direction_run: &OneDirection, transition| {
+            let refused = direction_run
+                .not_lowered
+                .values()
+                .any(|not| not.has(transition));
+            !refused && !direction_run.ran(transition)
+        };
+        Transition::all().filter(move |transition| {
+            let missing = self
+                .directions
+                .iter()
+                .any(|direction_run| left_out(direction_run, *transition));
+            self.wanted.has(*transition) && (missing || !both.has(*transition))
+        })
+    }
+
+    /// In what the compiler disagrees with itself, and not by a known bug.
+    pub fn inconsistent(&self) -> impl Iterator<Item = &SetAside> {
+        self.aside
+            .iter()
+            .filter(|aside| aside.key == SELF_INCONSISTENT)
+    }
+
+    /// Whether everything was run, without a difference. In some of it the compiler may disagree with itself if `allow_self_inconsistent` says so.
+    #[must_use]
+    pub fn is_clean(&self, allow_self_inconsistent: bool) -> bool {
+        self.found.is_empty()
+            && !self.stopped
+            && (allow_self_inconsistent || self.inconsistent().next().is_none())
+            && self.missed().next().is_none()
+    }
+}

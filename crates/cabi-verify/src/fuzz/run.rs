@@ -1,0 +1,313 @@
+//! The course of a fuzz run: rounds of units, compiled by threads and called in children, until the numbers or the time are used up.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use cabi::{FnAbi, Policy};
+use clif_cabi_jit::Settings;
+
+use super::Compared;
+use super::run_cases::{Compiled, Mode, compile, run_cases};
+use super::stats::{Found, KEPT, Results, Stats};
+use crate::check::calls::all_settings;
+use crate::generate::{Dialect, Signature, signature, smallest};
+use crate::process;
+use crate::threads::in_threads;
+use crate::verdict::{Difference, Verdict};
+use crate::verify::units::Calls;
+use crate::verify::{Compiler, MOST, Mistake, NOT_SHOWN, OtherSide, show};
+
+/// Signatures that share one file of C.
+const PER_UNIT: u64 = 256;
+
+/// Sheets that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
+const UNITS_EACH: usize = 2;
+
+/// Rounds of making one difference smaller.
+const SHRINKS: usize = 80;
+
+/// A fuzz run for so few is not for finding something but for looking at it: each signature is tried in every variant.
+const FEW: u64 = 16;
+
+/// Which signatures are tried, and how long.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// Numbers of signatures.
+    pub numbers: Range<u64>,
+    /// The fuzz run ends after this time, when a round is done.
+    pub time: Option<Duration>,
+    /// What the calls are made with.
+    pub way: OtherSide,
+    /// Processes at once.
+    pub at_once: usize,
+    /// How many differences of each compiler are made smaller.
+    pub shrinks: usize,
+}
+
+/// Hunts. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
+/// found until then, and how many signatures the round had.
+///
+/// # Errors
+/// A compiler that cannot be started, no child processes.
+pub fn run(
+    plan: &Plan,
+    references: &[Compiler],
+    mut told: impl FnMut(&Results, u64) -> Result<(), String>,
+) -> Result<Results, String> {
+    let start = Instant::now();
+    let (settings, numbers) = (all_settings(), &plan.numbers);
+    let mut results = Results::new(plan.seed, numbers.start, references);
+    let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
+    let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);
+    let n_ranges = n_ranges.div_ceil(references.len().max(1));
+    let mut first = numbers.start;
+    while first < numbers.end && !process::was_interrupted() && !is_late() {
+        let ranges: Vec<Range<u64>> = unit_ranges(first, numbers.end).take(n_ranges).collect();
+        let end = ranges.last().map_or(numbers.end, |range| range.end);
+        // A round that is interrupted counts for nothing.
+        let mut after = results.clone();
+        match round(plan, references, &settings, &ranges, &mut after.compilers) {
+            Ok(()) => results = after,
+            Err(_) if process::was_interrupted() => break,
+            Err(why) => return Err(why),
+        }
+        let seconds = start.elapsed().as_secs_f64() * plan.at_once as f64;
+        results.advance(end, seconds / references.len().max(1) as f64);
+        told(&results, end - first)?;
+        first = end;
+    }
+    Ok(results)
+}
+
+/// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
+fn unit_ranges(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
+    let mut next = first;
+    std::iter::from_fn(move || {
+        let range = next..(next / PER_UNIT + 1).saturating_mul(PER_UNIT).min(end);
+        next = range.end;
+        (!range.is_empty()).then_some(range)
+    })
+}
+
+/// One unit under one reference compiler.
+struct Unit<'a> {
+    reference: usize,
+    numbers: &'a Range<u64>,
+    signatures: Vec<Signature>,
+    mode: Mode,
+}
+
+fn dialect(asked: &Compiler, number: u64) -> Dialect {
+    match asked.reference.name() {
+        _ if is_common(number) => Dialect::COMMON,
+        "clang" => Dialect::CLANG,
+        _ => Dialect::GCC,
+    }
+}
+
+/// Whether signature `number` is of the C that all compilers have.
+fn is_common(number: u64) -> bool {
+    number.is_multiple_of(2)
+}
+
+/// How the unit that starts at `number` is compiled, on both sides.
+fn mode(asked: &Compiler, number: u64) -> Mode {
+    let turn = usize::try_from(number / PER_UNIT % 1024).unwrap_or(0);
+    let optimize = match (asked.reference.says_how_to_optimize(), turn % 4) {
+        // What stands in the command is the user's choice.
+        (true, _) => None,
+        // Some bugs of compilers need it.
+        (false, 3) => Some("-O2"),
+        (false, _) => Some("-O0"),
+    };
+    Mode { optimize, turn }
+}
+
+/// The units of a round: each range under each compiler.
+fn draw<'a>(plan: &Plan, references: &[Compiler], ranges: &'a [Range<u64>]) -> Vec<Unit<'a>> {
+    let mut units = Vec::new();
+    for numbers in ranges {
+        for (reference, asked) in references.iter().enumerate() {
+            let one = |number| signature(plan.seed, number, dialect(asked, number));
+            units.push(Unit {
+                reference,
+                numbers,
+                signatures: numbers.clone().map(one).collect(),
+                mode: mode(asked, numbers.start),
+            });
+        }
+    }
+    units
+}
+
+fn round(
+    plan: &Plan,
+    references: &[Compiler],
+    settings: &[(String, Settings)],
+    ranges: &[Range<u64>],
+    stats: &mut [Stats],
+) -> Result<(), String> {
+    let units = draw(plan, references, ranges);
+    let compile =
+        |unit: &Unit<'_>| compile(&references[unit.reference], &unit.signatures, unit.mode);
+    let compiled = in_threads(&units, plan.at_once, compile, |_| {});
+    let compiled = compiled.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let calls = Calls {
+        settings,
+        mistake: Mistake::default(),
+        shared_engine: plan.numbers.end - plan.numbers.start > FEW,
+        at_once: plan.at_once,
+    };
+    let mut ran = run_cases(compiled, plan.way, &calls)?;
+    for (unit, compared) in units.iter().zip(&mut ran) {
+        let (asked, stats) = (&references[unit.reference], &mut stats[unit.reference]);
+        for ((number, signature), compared) in
+            unit.numbers.clone().zip(&unit.signatures).zip(compared)
+        {
+            // The kind of verdict that a smaller signature must have is that before anything was shown.
+            let before = compared.verdict.clone();
+            if let (Verdict::SelfInconsistent(_), false) = (&before, compared.shown) {
+                show_alone(asked, unit.mode, compared, stats)?;
+            }
+            stats.take(compared, asked.policy);
+            let kept = match &compared.verdict {
+                Verdict::SelfInconsistent(_) if compared.known.is_none() => &mut stats.inconsistent,
+                Verdict::SelfInconsistent(_) if stats.theirs.len() < KEPT => &mut stats.theirs,
+                Verdict::Differs(_) => &mut stats.failures,
+                _ => continue,
+            };
+            let why = compared.why().unwrap_or_default();
+            let smaller = if kept.len() < plan.shrinks {
+                let alone = Calls {
+                    shared_engine: false,
+                    at_once: 1,
+                    ..calls
+                };
+                let run_cases = |compiled| run_cases(vec![compiled], plan.way, &alone);
+                shrink(asked, unit.mode, run_cases, signature, &before)?
+            } else {
+                None
+            };
+            let (signature, why) = smaller
+                .as_ref()
+                .map_or((signature, why), |(s, w)| (s, w.as_str()));
+            let label = &stats.label;
+            kept.push(Found::new(asked, label, plan.seed, number, signature, why));
+        }
+    }
+    disagreements(references, &units, &ran, stats);
+    Ok(())
+}
+
+/// Has a program show that the compiler disagrees with itself: if none does, it is a difference.
+fn show_alone(
+    asked: &Compiler,
+    mode: Mode,
+    compared: &mut Compared,
+    stats: &Stats,
+) -> Result<(), String> {
+    let why = compared.why().unwrap_or_default().to_owned();
+    let flags: Vec<&str> = mode.optimize.into_iter().collect();
+    let shown = match &compared.case {
+        Some(case) if stats.inconsistent.len() < MOST => show(&asked.reference, &flags, case),
+        _ => Ok(None),
+    };
+    compared.verdict = match shown.map_err(|error| error.to_string())? {
+        Some(shown) => {
+            (compared.shown, compared.known) = (true, shown.known);
+            let says = format!("{why}; a program of the compiler alone: {}", shown.says);
+            Verdict::SelfInconsistent(says.into())
+        }
+        None => Verdict::Differs(format!("{why}{NOT_SHOWN}").into()),
+    };
+    Ok(())
+}
+
+/// A smaller signature with a verdict of the same kind, and what is wrong with it.
+fn shrink(
+    asked: &Compiler,
+    mode: Mode,
+    run_cases: impl Fn(Compiled) -> Result<Vec<Vec<Compared>>, String>,
+    signature: &Signature,
+    verdict: &Verdict,
+) -> Result<Option<(Signature, String)>, String> {
+    let Some(Difference { why, .. }) = verdict.difference() else {
+        return Ok(None);
+    };
+    let alike = |other: &Verdict| std::mem::discriminant(other) == std::mem::discriminant(verdict);
+    let smallest = smallest(signature, why, SHRINKS, |some| {
+        let ran = run_cases(compile(asked, some, mode)?)?;
+        let why = ran.iter().flatten().map(|compared| {
+            let why = compared.why().filter(|_| alike(&compared.verdict));
+            why.map(str::to_owned)
+        });
+        Ok::<_, String>(why.collect())
+    });
+    smallest.map(Some)
+}
+
+/// Counts the policy bits by which two compilers differ in signatures that both have right under their own profiles.
+fn disagreements(
+    references: &[Compiler],
+    units: &[Unit<'_>],
+    ran: &[Vec<Compared>],
+    stats: &mut [Stats],
+) {
+    let is_right = |compared: &Compared| {
+        matches!(
+            compared.verdict,
+            Verdict::Passed(_) | Verdict::NotLowered(_)
+        )
+    };
+    for (a, unit) in units.iter().enumerate() {
+        for (b, other) in units.iter().enumerate() {
+            if unit.reference >= other.reference || unit.numbers != other.numbers {
+                continue;
+            }
+            let other = references[other.reference].policy;
+            for ((number, one), two) in unit.numbers.clone().zip(&ran[a]).zip(&ran[b]) {
+                if is_common(number) && is_right(one) && is_right(two) {
+                    for bit in deciding_bits(one, references[unit.reference].policy, other) {
+                        stats[unit.reference].explain(bit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Several bits that only together change anything.
+const TOGETHER: &str = "several bits together";
+
+/// Which of the bits that two profiles have different change where something goes; none if nothing goes elsewhere.
+fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'static str> {
+    let Some(case) = &compared.case else {
+        return Vec::new();
+    };
+    let abi = |policy| {
+        let sig = case.sig_under(policy)?;
+        FnAbi::new(&sig, &case.target)
+    };
+    let own = abi(ours);
+    if own == abi(theirs) {
+        return Vec::new();
+    }
+    let differ = Policy::NAMES
+        .iter()
+        .filter(|(bit, _)| ours.has(*bit) != theirs.has(*bit));
+    let deciding = differ.filter(|(bit, _)| {
+        let flipped = if ours.has(*bit) {
+            ours.without(*bit)
+        } else {
+            ours | *bit
+        };
+        abi(flipped) != own
+    });
+    let mut names: Vec<&'static str> = deciding.map(|(_, name)| *name).collect();
+    if names.is_empty() {
+        names.push(TOGETHER);
+    }
+    names
+}

@@ -1,0 +1,203 @@
+//! Random signatures as C text, for differential runs against compilers.
+//!
+//! The same seed and index give the same signature on any machine: the numbers come from `random`, and nothing of the host is
+//! asked. What is drawn is weighted towards the places where compilers and ABIs find it hard: sizes around the eightbyte limits,
+//! registers nearly used up, bit-fields, packing, alignments given by hand, floats of two bytes, small records in arrays.
+//!
+//! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take parts away; [`Signature::block`] prints it as a block
+//! of the `.abi` corpus, and its types are built by `cabi` as it is printed. Whether a type is legal C, a compiler says.
+
+pub mod argument_positions;
+mod draw;
+mod for_zig;
+mod print;
+mod random;
+mod shrink;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use draw::{signature, signature_from};
+pub use for_zig::signature_for_zig;
+pub use print::{Declarations, Declared, Typed};
+pub use random::Random;
+pub use shrink::smallest;
+
+/// What a compiler can be asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dialect {
+    /// `_BitInt(N)`.
+    pub bit_int: bool,
+    /// `__bf16`.
+    pub bf16: bool,
+    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
+    pub decimal: bool,
+    /// `ext_vector_type`: vectors of three lanes and of bools.
+    pub ext_vector: bool,
+    /// Vectors of one `__int128`, of which gcc loses half inside a record.
+    pub one_int128: bool,
+}
+
+impl Dialect {
+    /// What gcc 12 and clang 19 both have.
+    pub const COMMON: Self = Self {
+        bit_int: false,
+        bf16: false,
+        decimal: false,
+        ext_vector: false,
+        one_int128: false,
+    };
+    /// gcc 12.
+    pub const GCC: Self = Self {
+        bit_int: false,
+        bf16: false,
+        decimal: true,
+        ext_vector: false,
+        one_int128: false,
+    };
+    /// clang 19.
+    pub const CLANG: Self = Self {
+        bit_int: true,
+        bf16: true,
+        decimal: false,
+        ext_vector: true,
+        one_int128: true,
+    };
+}
+
+/// A function's type, and of a variadic one a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signature {
+    /// The result, if there is one.
+    pub ret: Option<CType>,
+    /// The named parameters.
+    pub params: Vec<CType>,
+    /// Of a variadic function, the unnamed arguments.
+    pub unnamed: Option<Vec<CType>>,
+}
+
+/// A type of C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CType {
+    /// What keywords spell: `unsigned long`, `_Complex float`, `void *`.
+    Name(&'static str),
+    /// A pointer to a function.
+    Function,
+    /// `_Complex __float128`, which has no keyword.
+    ComplexFloat128,
+    /// An enumeration with this as its one value.
+    Enum(&'static str),
+    /// `_BitInt(bits)`.
+    BitInt {
+        /// Width in bits.
+        bits: u16,
+        /// Whether it is signed.
+        signed: bool,
+    },
+    /// A vector by `vector_size`.
+    Vector {
+        /// The lanes' type.
+        lane: &'static str,
+        /// All bytes.
+        bytes: u32,
+    },
+    /// A vector by `ext_vector_type`.
+    ExtVector {
+        /// The lanes' type.
+        lane: &'static str,
+        /// How many.
+        lanes: u32,
+    },
+    /// `_Atomic`.
+    Atomic(Box<CType>),
+    /// A typedef with an `aligned` attribute, which can lower an alignment too.
+    Aligned(Box<CType>, u32),
+    /// A structure or union.
+    Record(Box<CRecord>),
+}
+
+/// A structure or union.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CRecord {
+    /// Whether it is a union.
+    pub is_union: bool,
+    /// In order.
+    pub members: Vec<CMember>,
+    /// `packed` on the record.
+    pub packed: bool,
+    /// `aligned` on the record.
+    pub aligned: Option<u32>,
+    /// `#pragma pack` around it.
+    pub pack: Option<u32>,
+}
+
+/// A member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CMember {
+    /// How it is declared.
+    pub form: Form,
+    /// `packed` on the member.
+    pub packed: bool,
+    /// `aligned` on the member.
+    pub aligned: Option<u32>,
+}
+
+/// How a member is declared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Form {
+    /// `type name[..][..]`.
+    Plain {
+        /// The type, of an array that of the elements.
+        ty: CType,
+        /// Lengths, none if it is no array.
+        lengths: Vec<u32>,
+    },
+    /// `type name[]`.
+    Flexible(CType),
+    /// A bit-field.
+    Bits {
+        /// The declared type.
+        ty: CType,
+        /// Bits.
+        width: u16,
+        /// Whether it has a name.
+        named: bool,
+    },
+    /// A record without tag and name.
+    Anonymous(CRecord),
+}
+
+impl From<&'static str> for CType {
+    /// The type that keywords spell.
+    fn from(name: &'static str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl CMember {
+    /// Declared as `form`, without attributes.
+    #[must_use]
+    pub fn of(form: Form) -> Self {
+        Self {
+            form,
+            packed: false,
+            aligned: None,
+        }
+    }
+
+    /// `packed` on the member.
+    #[must_use]
+    pub fn packed(mut self) -> Self {
+        self.packed = true;
+        self
+    }
+
+    /// `aligned(align)` on the member.
+    #[must_use]
+    pub fn aligned(mut self, align: u32) -> Self {
+        self.aligned = Some(align);
+        self
+    }
+}

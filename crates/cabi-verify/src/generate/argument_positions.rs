@@ -1,0 +1,98 @@
+//! The positions in which a type is tried: where ABIs are known to go wrong.
+//!
+//! Every case is called direct, by reference, through a pointer and by an instruction of the caller's own, and the other way round is handed
+//! to C as a callback (`interop.rs`): these are no positions of their own.
+
+use cabi::{FnAbi, Type};
+
+/// A signature around one type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// What reports call it.
+    pub name: &'static str,
+    /// The parameters.
+    pub params: Vec<Slot>,
+    /// Whether the result is of the type; else there is none.
+    pub returned: bool,
+    /// The types after the dots: those of a call of a variadic function, if there are any.
+    pub unnamed: Vec<Slot>,
+}
+
+/// One value of a [`Position`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Slot {
+    /// A value of the type that is tried.
+    Tried,
+    /// Another: how C spells its type, and the type.
+    Other(&'static str, Type),
+}
+
+impl Slot {
+    /// How C spells the type, where `tried` is the spelling of the one that is tried.
+    #[must_use]
+    pub fn text(&self, tried: &str) -> String {
+        match self {
+            Self::Tried => tried.to_owned(),
+            Self::Other(text, _) => (*text).to_owned(),
+        }
+    }
+
+    /// The type, where `tried` is the one that is tried.
+    #[must_use]
+    pub fn ty(&self, tried: &Type) -> Type {
+        match self {
+            Self::Tried => tried.clone(),
+            Self::Other(_, ty) => ty.clone(),
+        }
+    }
+}
+
+/// How many positions there are.
+pub const N_POSITIONS: usize = 8;
+
+/// The positions of a type; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
+#[must_use]
+pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
+    let long = || Slot::Other("long", Type::I64);
+    let double = || Slot::Other("double", Type::F64);
+    let after = |other: Slot, n: u8| {
+        let mut params = vec![other.clone(); usize::from(n)];
+        params.extend([Slot::Tried, other]);
+        params
+    };
+    let (gp, sse) = (abi.n_gp.clamp(1, 6), abi.n_sse.clamp(1, 8));
+    let neighbours = vec![
+        Slot::Other("char", Type::I8),
+        Slot::Tried,
+        Slot::Other("float", Type::F32),
+        Slot::Tried,
+        Slot::Other("short", Type::I16),
+    ];
+    let int = || Slot::Other("int", Type::I32);
+    let taken = |name, params| Position {
+        name,
+        params,
+        returned: false,
+        unnamed: Vec::new(),
+    };
+    let returned = |name, params| Position {
+        returned: true,
+        ..taken(name, params)
+    };
+    [
+        taken("alone", vec![Slot::Tried]),
+        taken("one integer register short", after(long(), 7 - gp)),
+        taken("two integer registers short", after(long(), 8 - gp)),
+        taken("one vector register short", after(double(), 9 - sse)),
+        taken("between neighbours", neighbours),
+        returned("returned", Vec::new()),
+        returned(
+            "returned, with arguments",
+            vec![int(), Slot::Tried, double()],
+        ),
+        Position {
+            unnamed: vec![Slot::Tried, double(), Slot::Tried],
+            ..taken("unnamed", vec![int()])
+        },
+    ]
+}

@@ -1,0 +1,55 @@
+//! About how large a drawn type is: enough to fill records up to a size, no layout.
+
+use crate::generate::{CRecord, CType, Form};
+
+/// Bits of a type.
+pub(super) fn type_bits(ty: &CType) -> u32 {
+    match ty {
+        CType::Name(name) => match *name {
+            "_Bool" | "char" | "signed char" | "unsigned char" => 8,
+            "short" | "unsigned short" | "_Float16" | "__bf16" | "_Complex char" => 16,
+            "int" | "unsigned" | "float" | "_Decimal32" | "_Complex _Float16"
+            | "_Complex short" => 32,
+            "long double" | "__float128" | "__int128" | "unsigned __int128" | "_Decimal128"
+            | "_Complex double" | "_Complex long" => 128,
+            "_Complex long double" => 256,
+            _ => 64,
+        },
+        CType::Function => 64,
+        CType::ComplexFloat128 => 256,
+        CType::Enum(_) => 32,
+        CType::BitInt { bits, .. } => u32::from(*bits).next_power_of_two().max(8),
+        CType::Vector { bytes, .. } => bytes * 8,
+        CType::ExtVector {
+            lane: "_Bool",
+            lanes,
+        } => lanes.next_power_of_two().max(8),
+        CType::ExtVector { lane, lanes } => {
+            type_bits(&CType::Name(lane)) * lanes.next_power_of_two()
+        }
+        CType::Atomic(inner) => type_bits(inner),
+        CType::Aligned(inner, _) => type_bits(inner),
+        CType::Record(record) => record_bits(record),
+    }
+}
+
+fn record_bits(record: &CRecord) -> u32 {
+    let members = record
+        .members
+        .iter()
+        .map(|member| member_bits(&member.form));
+    if record.is_union {
+        members.max().unwrap_or(0)
+    } else {
+        members.sum()
+    }
+}
+
+pub(super) fn member_bits(form: &Form) -> u32 {
+    match form {
+        Form::Plain { ty, lengths } => type_bits(ty) * lengths.iter().product::<u32>(),
+        Form::Flexible(_) => 0,
+        Form::Bits { width, .. } => u32::from(*width),
+        Form::Anonymous(record) => record_bits(record),
+    }
+}

@@ -1,0 +1,353 @@
+//! A signature as C: declarations under names with a prefix, or a block of the `.abi` corpus; and the types they declare, as `cabi` builds
+//! them, so that nothing has to read the text back.
+
+use std::fmt::Write as _;
+
+use cabi::{DataModel, Error, Member, Type, VectorLevel};
+
+use super::types;
+use super::{CMember, CRecord, CType, Form, Signature};
+use crate::case::Case;
+use crate::corpus::c_text::Function;
+
+/// A signature's declarations, in the order in which C needs them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Declared {
+    /// The types.
+    pub types: String,
+    /// Those of them that have a name, as C spells it. A type that `cabi` refuses is not among them.
+    pub named: Vec<(String, Type)>,
+    /// The function, which is not among them.
+    pub function: Function,
+    /// How the types of the unnamed arguments are spelled, if it is variadic.
+    pub unnamed: Option<Vec<String>>,
+    /// The types of result and arguments.
+    pub typed: Result<Typed, Error>,
+}
+
+/// The types of a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Typed {
+    /// The result, [`Type::VOID`] for none.
+    pub ret: Type,
+    /// The named parameters.
+    pub params: Vec<Type>,
+    /// The unnamed arguments, before promotion.
+    pub unnamed: Vec<Type>,
+}
+
+impl Declared {
+    /// The function's prototype.
+    #[must_use]
+    pub fn prototype(&self) -> String {
+        let Function {
+            name, result, list, ..
+        } = &self.function;
+        format!("{result} {name}({list});\n")
+    }
+
+    /// The function as a case called `name`, with vectors of up to `level` in registers.
+    ///
+    /// # Errors
+    /// [`Error`], if `cabi` refuses one of its types.
+    pub fn case(&self, name: &str, level: VectorLevel) -> Result<Case, Error> {
+        let typed = self.typed.clone()?;
+        let unnamed = (self.unnamed.clone()).map(|spelled| (typed.unnamed, spelled));
+        let function = self.function.clone();
+        Ok(Case::of_types(name, function, typed.params, typed.ret, unnamed).at_level(level))
+    }
+}
+
+impl Signature {
+    /// Its declarations, with names that start with `prefix`; the function is called `<prefix>f`.
+    #[must_use]
+    pub fn declared(&self, prefix: &str, model: &DataModel) -> Declared {
+        let mut declarations = Declarations::new(prefix, model);
+        let mut declared = declarations.function(&format!("{prefix}f"), self);
+        (declared.types, declared.named) = (declarations.text, declarations.named);
+        declared
+    }
+
+    /// The block called `name`, with `keys` (lines such as `features: avx`) after what it `proves`; its one function is `f`.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::generate::{CType, Signature};
+    ///
+    /// let signature = Signature { ret: None, params: vec![CType::Name("int"), CType::Function], unnamed: None };
+    /// let text = signature.block("two", "psABI 3.2.3", &[]);
+    /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
+    /// ```
+    #[must_use]
+    pub fn block(&self, name: &str, proves: &str, keys: &[String]) -> String {
+        let declared = self.declared("", &DataModel::LP64);
+        let mut text = format!("== {name}\nproves: {proves}\n");
+        for key in keys {
+            let _ = writeln!(text, "{key}");
+        }
+        if let Some(unnamed) = &declared.unnamed {
+            let _ = writeln!(text, "unnamed: {}", unnamed.join(", "));
+        }
+        text + &declared.types + &declared.prototype()
+    }
+}
+
+/// Declarations of many functions that share types: each type is declared once, before it is used.
+#[derive(Clone, Debug)]
+pub struct Declarations {
+    prefix: String,
+    model: DataModel,
+    text: String,
+    named: Vec<(String, Type)>,
+    known: Vec<(CType, Spelled)>,
+}
+
+/// How C spells a type, and what it is.
+#[derive(Clone, Debug)]
+struct Spelled {
+    text: String,
+    ty: Result<Type, Error>,
+}
+
+impl Declarations {
+    /// None yet; the names of types will start with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str, model: &DataModel) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            model: *model,
+            text: String::new(),
+            named: Vec::new(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The types declared so far, as C.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The function `name`; the types it needs are declared here, and `types` and `named` of the answer are empty.
+    pub fn function(&mut self, name: &str, signature: &Signature) -> Declared {
+        let void = Spelled {
+            text: "void".to_owned(),
+            ty: Ok(Type::VOID),
+        };
+        let result = signature.ret.as_ref().map_or(void, |ty| self.spell(ty));
+        let mut spelled = |types: &[CType]| -> (Vec<String>, Result<Vec<Type>, Error>) {
+            let spelled: Vec<Spelled> = types.iter().map(|ty| self.spell(ty)).collect();
+            let texts = spelled.iter().map(|spelled| spelled.text.clone()).collect();
+            (
+                texts,
+                spelled.into_iter().map(|spelled| spelled.ty).collect(),
+            )
+        };
+        let (params, param_types) = spelled(&signature.params);
+        let (unnamed, unnamed_types) = spelled(signature.unnamed.as_deref().unwrap_or_default());
+        let unnamed = signature.unnamed.as_ref().map(|_| unnamed);
+        let mut list = params.join(", ");
+        if unnamed.is_some() {
+            list.push_str(if list.is_empty() { "..." } else { ", ..." });
+        } else if list.is_empty() {
+            list.push_str("void");
+        }
+        let typed = || {
+            Ok(Typed {
+                ret: result.ty?,
+                params: param_types?,
+                unnamed: unnamed_types?,
+            })
+        };
+        Declared {
+            types: String::new(),
+            named: Vec::new(),
+            typed: typed(),
+            function: Function {
+                name: name.to_owned(),
+                attributes: String::new(),
+                result: result.text,
+                list,
+                params,
+            },
+            unnamed,
+        }
+    }
+
+    /// The type as C spells it; what needs a declaration has got one.
+    fn spell(&mut self, ty: &CType) -> Spelled {
+        if let Some((_, spelled)) = self.known.iter().find(|(known, _)| known == ty) {
+            return spelled.clone();
+        }
+        let (text, built) = match ty {
+            CType::Name(name) => {
+                let text = (*name).to_owned();
+                let ty = types::of_name(name, &self.model);
+                return Spelled { text, ty };
+            }
+            CType::BitInt { bits, signed } => {
+                let sign = if *signed { "" } else { "unsigned " };
+                let text = format!("{sign}_BitInt({bits})");
+                let ty = self.model.bit_int(*bits, *signed);
+                return Spelled { text, ty };
+            }
+            CType::Atomic(inner) => {
+                let inner = self.spell(inner);
+                let text = format!("_Atomic({})", inner.text);
+                let ty = inner.ty.and_then(|ty| ty.atomic());
+                return Spelled { text, ty };
+            }
+            CType::Record(record) => return self.record(ty, record),
+            CType::Enum(value) => {
+                let (own, n) = (&self.prefix, self.known.len());
+                let name = format!("enum {own}e{n}");
+                let _ = writeln!(self.text, "{name} {{ {own}v{n} = {value} }};");
+                return self.declare(ty, name, types::of_enum(value, &self.model));
+            }
+            CType::Function => {
+                let text = "typedef void (*@)(void)".to_owned();
+                (text, Ok(self.model.fn_pointer()))
+            }
+            CType::ComplexFloat128 => {
+                let text = "typedef _Complex float @ __attribute__((mode(TC)))".to_owned();
+                (text, Type::complex(&self.model.adapt(&Type::F128)))
+            }
+            CType::Vector { lane, bytes } => {
+                let text = format!("typedef {lane} @ __attribute__((vector_size({bytes})))");
+                (text, types::of_vector(lane, *bytes, &self.model))
+            }
+            CType::ExtVector { lane, lanes } => {
+                let text = format!("typedef {lane} @ __attribute__((ext_vector_type({lanes})))");
+                (text, types::of_ext_vector(lane, *lanes, &self.model))
+            }
+            CType::Aligned(inner, align) => {
+                let inner = self.spell(inner);
+                let text = format!("typedef {} @ __attribute__((aligned({align})))", inner.text);
+                (text, inner.ty.and_then(|ty| ty.with_align(*align)))
+            }
+        };
+        let name = format!("{}t{}", self.prefix, self.known.len());
+        let _ = writeln!(self.text, "{};", text.replacen('@', &name, 1));
+        self.declare(ty, name, built)
+    }
+
+    fn declare(&mut self, ty: &CType, text: String, built: Result<Type, Error>) -> Spelled {
+        if let Ok(built) = &built {
+            self.named.push((text.clone(), built.clone()));
+        }
+        let spelled = Spelled { text, ty: built };
+        self.known.push((ty.clone(), spelled.clone()));
+        spelled
+    }
+
+    fn record(&mut self, ty: &CType, record: &CRecord) -> Spelled {
+        let mut n_members = 0;
+        let (members, built) = self.members(record, &mut n_members);
+        let (keyword, letter) = keyword(record);
+        let name = format!("{}{letter}{}", self.prefix, self.known.len());
+        let attributes = attributes(record.packed, record.aligned);
+        let text = format!("{keyword} {attributes}{name} {members};\n");
+        self.text.push_str(&match record.pack {
+            Some(pack) => format!("#pragma pack(push, {pack})\n{text}#pragma pack(pop)\n"),
+            None => text,
+        });
+        let built = built
+            .and_then(|members| types::of_record(record, &name, members, record.pack, &self.model));
+        self.declare(ty, format!("{keyword} {name}"), built)
+    }
+
+    /// The members in braces, named in the order in which `n_members` counts them. A pragma around the outermost record holds for those inside.
+    fn members(
+        &mut self,
+        record: &CRecord,
+        n_members: &mut usize,
+    ) -> (String, Result<Vec<Member>, Error>) {
+        let mut text = String::from("{ ");
+        let mut built = Ok(Vec::new());
+        for member in &record.members {
+            let (declaration, one) = self.member(member, record.pack, n_members);
+            let _ = write!(text, "{declaration} ");
+            built = built.and_then(|mut members: Vec<Member>| {
+                members.push(one?);
+                Ok(members)
+            });
+        }
+        text.push('}');
+        (text, built)
+    }
+
+    fn member(
+        &mut self,
+        member: &CMember,
+        pack: Option<u32>,
+        n_members: &mut usize,
+    ) -> (String, Result<Member, Error>) {
+        let own = format!("m{n_members}");
+        *n_members += 1;
+        let attributes = attributes(member.packed, member.aligned);
+        let (text, built) = match &member.form {
+            Form::Plain { ty, lengths } => {
+                let brackets: String = lengths.iter().map(|len| format!("[{len}]")).collect();
+                let Spelled { text, ty } = self.spell(ty);
+                let ty = ty.and_then(|ty| types::of_array(ty, lengths));
+                let built = ty.map(|ty| Member::named(&own, ty));
+                (format!("{text} {own}{brackets}"), built)
+            }
+            Form::Flexible(ty) => {
+                let Spelled { text, ty } = self.spell(ty);
+                let ty = ty.and_then(|ty| Type::flexible_array(&ty));
+                (
+                    format!("{text} {own}[]"),
+                    ty.map(|ty| Member::named(&own, ty)),
+                )
+            }
+            Form::Bits { ty, width, named } => {
+                let Spelled { text, ty } = self.spell(ty);
+                let built = ty.map(|ty| match named {
+                    true => Member::bit_field(&own, ty, *width),
+                    false => Member::unnamed_bit_field(ty, *width),
+                });
+                let name = if *named { own.as_str() } else { "" };
+                (format!("{text} {name} : {width}"), built)
+            }
+            Form::Anonymous(record) => {
+                let mut record = record.clone();
+                record.pack = pack;
+                let (body, members) = self.members(&record, n_members);
+                let inner = self::attributes(record.packed, record.aligned);
+                let ty = members
+                    .and_then(|members| types::of_record(&record, "", members, pack, &self.model));
+                (
+                    format!("{} {inner}{body}", keyword(&record).0),
+                    ty.map(Member::anonymous),
+                )
+            }
+        };
+        let built = built.map(|built| {
+            let built = if member.packed { built.packed() } else { built };
+            member.aligned.into_iter().fold(built, Member::aligned)
+        });
+        let text = format!("{text} {attributes};").replace(" ;", ";");
+        (text, built)
+    }
+}
+
+fn keyword(record: &CRecord) -> (&'static str, &'static str) {
+    if record.is_union {
+        ("union", "u")
+    } else {
+        ("struct", "s")
+    }
+}
+
+/// The attributes with a space after them.
+fn attributes(packed: bool, aligned: Option<u32>) -> String {
+    let packed = packed.then(|| "packed".to_owned());
+    let aligned = aligned.map(|align| format!("aligned({align})"));
+    let list: Vec<String> = packed.into_iter().chain(aligned).collect();
+    if list.is_empty() {
+        String::new()
+    } else {
+        format!("__attribute__(({})) ", list.join(", "))
+    }
+}

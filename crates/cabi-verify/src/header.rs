@@ -1,0 +1,424 @@
+//! A header read: one [`Case`] per prototype, and for each record type one per position in which it can be passed.
+//!
+//! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
+//! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
+//! is read back through libclang, and a case is made only where its types are those of the header.
+use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
+use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
+
+use crate::case::{Case, Subject};
+use crate::corpus::Block;
+use crate::corpus::c_text::{CText, Function};
+use crate::generate::argument_positions::{Slot, positions};
+
+/// The largest record that is sent, in bytes: larger ones are no case for a call.
+pub const MAX_RECORD: u64 = 1 << 14;
+
+/// A header with its cases.
+#[derive(Clone, Debug)]
+pub struct FromHeader {
+    /// Types and cases. The block's text is the directive that includes the header, and what spellings of ours need; it declares no function
+    /// of a case.
+    pub subject: Subject,
+    /// Prototypes the header declares, those left out among them.
+    pub n_prototypes: usize,
+    /// Record types of which cases were made.
+    pub n_records: usize,
+    /// What there is no case of.
+    pub skipped: Vec<Omitted>,
+}
+
+/// Something of a header that there is no case of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Omitted {
+    /// The function or type.
+    pub name: String,
+    /// A word for the kind of reason: one of [`Reason::KEYS`](cabi_header::Reason::KEYS) or [`KEYS`].
+    pub key: &'static str,
+    /// The reason.
+    pub why: String,
+    /// Where it is declared, if that is known.
+    pub location: Option<Location>,
+}
+
+/// Kinds of reasons that this module adds to those of `cabi-header`.
+pub const KEYS: [&str; 6] = [
+    "own target",
+    "own convention",
+    "spelling",
+    "too large",
+    "place",
+    READ_OTHERWISE,
+];
+
+/// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
+pub const READ_OTHERWISE: &str = "read otherwise";
+
+/// Reads what `include`, a text of directives, declares. With `types` each record type gets its positions; `only` chooses functions and
+/// types by name and place.
+///
+/// # Errors
+/// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
+pub fn read(
+    include: &str,
+    options: &Options,
+    types: bool,
+    only: impl Fn(&str, &Location) -> bool,
+) -> Result<FromHeader, HeaderError> {
+    let mut header = cabi_header::parse(include, options)?;
+    retain_records(&mut header);
+    let mut declared = Declaring {
+        emitter: Emitter::new(&header.model),
+        declared: Vec::new(),
+        skipped: Vec::new(),
+        only: &only,
+        header: &header,
+    };
+    declared.take_skipped(&header);
+    for prototype in &header.prototypes {
+        if only(&prototype.name, &prototype.location) {
+            declared.prototype(prototype);
+        }
+    }
+    let n_records = if types { declared.records(&header) } else { 0 };
+    let Declaring {
+        emitter,
+        declared,
+        mut skipped,
+        ..
+    } = declared;
+    // A compiler for which the header does not declare some type must not stumble over the functions that take it.
+    let preamble = format!("{include}{POINTER}{}", emitter.definitions());
+    let mut code = preamble.clone();
+    for case in &declared {
+        let Function {
+            name, result, list, ..
+        } = &case.function;
+        code.push_str(&format!("{result} {name}({list});\n"));
+    }
+    let again = cabi_header::parse(&code, options)?;
+    let mut cases = Vec::new();
+    for case in declared {
+        match case.case(&again) {
+            Ok(case) => cases.push(case),
+            Err(left) => skipped.push(left),
+        }
+    }
+    let n_prototypes = count_prototypes(&header, &only);
+    // What they are made of is asked about with the cases.
+    for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
+        named.retain(|named| only(&named.name, &named.location));
+    }
+    Ok(FromHeader {
+        subject: subject(preamble, header, cases),
+        n_prototypes,
+        n_records,
+        skipped,
+    })
+}
+
+/// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its alignment, not the record.
+fn retain_records(header: &mut Header) {
+    let typedefs = &header.typedefs;
+    header.records.retain(|record| {
+        let mut same = typedefs
+            .iter()
+            .filter(|typedef| typedef.name == record.name);
+        same.all(|typedef| typedef.ty == record.ty)
+    });
+}
+
+/// How many functions `only` chooses, those left out among them.
+fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) -> usize {
+    let read = header
+        .prototypes
+        .iter()
+        .map(|one| (&one.name, &one.location));
+    let skipped = header.skipped.iter().map(|one| (&one.name, &one.location));
+    read.chain(skipped.filter(|(name, _)| !is_type(name)))
+        .filter(|(name, location)| only(name, location))
+        .count()
+}
+
+/// How a pointer to a function is spelled: which function does not matter to a call.
+const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
+
+fn is_type(name: &str) -> bool {
+    ["struct ", "union ", "enum "]
+        .iter()
+        .any(|word| name.starts_with(word))
+}
+
+/// A subject that stands in no file.
+fn subject(code: String, header: Header, cases: Vec<Case>) -> Subject {
+    let mut block = Block::default();
+    block.code = code;
+    Subject {
+        block,
+        header,
+        text: CText::default(),
+        target: Target::X86_64_LINUX,
+        cases,
+    }
+}
+
+/// A case before it was read back.
+struct DeclaredCase {
+    /// What reports call it.
+    name: String,
+    location: Location,
+    function: Function,
+    params: Vec<Type>,
+    ret: Type,
+    variadic: bool,
+    unnamed: Vec<(String, Type)>,
+}
+
+impl DeclaredCase {
+    /// The case, if libclang reads the declaration as it was meant.
+    fn case(self, again: &Header) -> Result<Case, Omitted> {
+        let left = |key, why: String| Omitted {
+            name: self.name.clone(),
+            key,
+            why,
+            location: Some(self.location.clone()),
+        };
+        let Some(read) = again.prototype(&self.function.name) else {
+            let why = again.reason(&self.function.name);
+            return Err(match why {
+                Some(reason) => left(reason.key(), reason.to_string()),
+                None => left("spelling", "its declaration was not understood".to_owned()),
+            });
+        };
+        let same = read.params.iter().map(|(_, ty)| ty).eq(&self.params) && read.ret == self.ret;
+        if !same || read.variadic != self.variadic {
+            let why = "declared again, it has other types".to_owned();
+            return Err(left(READ_OTHERWISE, why));
+        }
+        let mut prototype = read.clone();
+        prototype.location = self.location;
+        // In the C sides variables are named by index.
+        for (name, _) in &mut prototype.params {
+            *name = None;
+        }
+        let (unnamed_text, unnamed) = self.unnamed.into_iter().unzip();
+        Ok(Case {
+            name: self.name,
+            function: self.function,
+            prototype,
+            unnamed,
+            unnamed_text,
+            vectors: VectorLevel::Baseline,
+            target: Target::X86_64_LINUX,
+        })
+    }
+}
+
+impl Case {
+    /// The case under compilers whose vectors are passed as `level` says.
+    #[must_use]
+    pub fn at_level(mut self, level: VectorLevel) -> Self {
+        self.vectors = level;
+        self.prototype.vectors = level;
+        self
+    }
+}
+
+struct Declaring<'a> {
+    emitter: Emitter,
+    declared: Vec<DeclaredCase>,
+    skipped: Vec<Omitted>,
+    only: &'a dyn Fn(&str, &Location) -> bool,
+    header: &'a Header,
+}
+
+impl Declaring<'_> {
+    fn take_skipped(&mut self, header: &Header) {
+        for skipped in &header.skipped {
+            if (self.only)(&skipped.name, &skipped.location) {
+                self.skip(
+                    (&skipped.name, &skipped.location),
+                    skipped.reason.key(),
+                    skipped.reason.to_string(),
+                );
+            }
+        }
+    }
+
+    fn skip(
+        &mut self,
+        (name, location): (&str, &Location),
+        key: &'static str,
+        why: impl Into<String>,
+    ) {
+        self.skipped.push(Omitted {
+            name: name.to_owned(),
+            key,
+            why: why.into(),
+            location: Some(location.clone()),
+        });
+    }
+
+    /// The cases of a function of the header.
+    fn prototype(&mut self, prototype: &Prototype) {
+        let name = (prototype.name.as_str(), &prototype.location);
+        if !prototype.target_features.is_empty() {
+            return self.skip(name, "own target", "it has a target attribute");
+        }
+        if prototype.convention.is_some() {
+            return self.skip(name, "own convention", "it has a convention of its own");
+        }
+        let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
+        let is_large = |ty: &&Type| ty.size() > MAX_RECORD;
+        let large = types.iter().chain([&prototype.ret]).find(is_large);
+        let large = large.map(too_large);
+        if let Some(why) = large {
+            return self.skip(name, "too large", why);
+        }
+        let mut params = Vec::new();
+        for (ty, written) in types.iter().zip(&prototype.written_params) {
+            match self.spell(ty, written) {
+                Some(text) => params.push(text),
+                None => return self.skip(name, "spelling", format!("{ty} cannot be spelled")),
+            }
+        }
+        let Some(result) = self.spell(&prototype.ret, &prototype.written_ret) else {
+            let why = format!("{} cannot be spelled", prototype.ret);
+            return self.skip(name, "spelling", why);
+        };
+        let result = if prototype.noreturn {
+            format!("__attribute__((noreturn)) {result}")
+        } else {
+            result
+        };
+        let unnamed = [
+            ("int", Type::I32),
+            ("double", Type::F64),
+            ("long", Type::I64),
+        ];
+        let unnamed = unnamed.into_iter().chain([("long double", Type::F80)]);
+        let unnamed = unnamed.filter(|_| prototype.variadic);
+        let number = self.declared.len();
+        self.declared.push(DeclaredCase {
+            name: prototype.name.clone(),
+            location: prototype.location.clone(),
+            function: function(
+                &format!("cabi_f{number}"),
+                result,
+                params,
+                prototype.variadic,
+            ),
+            params: types,
+            ret: prototype.ret.clone(),
+            variadic: prototype.variadic,
+            unnamed: unnamed.map(|(text, ty)| (text.to_owned(), ty)).collect(),
+        });
+    }
+
+    /// How C spells `ty`, which was `written` so. `None` for a record without a name.
+    fn spell(&mut self, ty: &Type, written: &Written) -> Option<String> {
+        match (ty.kind(), written) {
+            (Kind::Void, _) => Some("void".to_owned()),
+            (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
+            (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
+            (Kind::Record(_), Written::Named(name)) => self.record(ty, name),
+            (_, Written::Named(name)) => Some(name.clone()),
+            (_, Written::Char) => Some("char".to_owned()),
+            (Kind::Record(_), _) => None,
+            _ => self.emitter.spelling(ty).ok(),
+        }
+    }
+
+    /// The name of `ty`, a record that was written `name`; or of a typedef that changes its alignment.
+    fn record(&self, ty: &Type, name: &str) -> Option<String> {
+        let Some(known) = self.header.ty(name) else {
+            // It was left out for a reason of its own, or has another name than the header's list gives it.
+            return Some(name.to_owned());
+        };
+        let mut typedefs = self.header.typedefs.iter();
+        let typedef = typedefs.find(|typedef| typedef.ty == *ty);
+        match known == ty {
+            true => Some(name.to_owned()),
+            false => typedef.map(|typedef| typedef.name.clone()),
+        }
+    }
+
+    /// The cases of every record type, once each. Returns how many types there are.
+    fn records(&mut self, header: &Header) -> usize {
+        let mut seen: Vec<&Type> = Vec::new();
+        for named in header.records.iter().chain(&header.typedefs) {
+            if named.ty.as_record().is_none()
+                || seen.contains(&&named.ty)
+                || !(self.only)(&named.name, &named.location)
+            {
+                continue;
+            }
+            seen.push(&named.ty);
+            if named.ty.size() > MAX_RECORD {
+                self.skip(place(named), "too large", too_large(&named.ty));
+                continue;
+            }
+            // The profile does not matter: it is about how many registers to fill before.
+            let alone = FnSig::new([named.ty.clone()], Type::VOID);
+            match FnAbi::new(&alone, &Target::X86_64_LINUX) {
+                Ok(abi) => self.positions(seen.len(), named, &abi),
+                Err(error) => self.skip(place(named), "place", error.to_string()),
+            }
+        }
+        seen.len()
+    }
+
+    /// The cases of one record type; `abi` is that of a call with it alone.
+    fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
+        let (name, ty) = (named.name.as_str(), &named.ty);
+        for (i, position) in positions(abi).into_iter().enumerate() {
+            let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
+            let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
+            let (result, ret) = if position.returned {
+                (name.to_owned(), ty.clone())
+            } else {
+                ("void".to_owned(), Type::VOID)
+            };
+            let variadic = !position.unnamed.is_empty();
+            let params: Vec<String> = texts(&position.params);
+            let unnamed: Vec<String> = texts(&position.unnamed);
+            let unnamed_types: Vec<Type> = types(&position.unnamed);
+            self.declared.push(DeclaredCase {
+                name: format!("{name}{OF_RECORD}{}", position.name),
+                location: named.location.clone(),
+                function: function(&format!("cabi_t{number}_{i}"), result, params, variadic),
+                params: types(&position.params),
+                ret,
+                variadic,
+                unnamed: unnamed.into_iter().zip(unnamed_types).collect(),
+            });
+        }
+    }
+}
+
+/// Between a record's name and that of the position it is tried in.
+pub const OF_RECORD: &str = ", ";
+
+fn place(named: &NamedType) -> (&str, &Location) {
+    (&named.name, &named.location)
+}
+
+fn too_large(ty: &Type) -> String {
+    format!("{} bytes, cases are made up to {MAX_RECORD}", ty.size())
+}
+
+fn function(name: &str, result: String, params: Vec<String>, variadic: bool) -> Function {
+    let mut list = params.clone();
+    if variadic {
+        list.push("...".to_owned());
+    } else if list.is_empty() {
+        list.push("void".to_owned());
+    }
+    Function {
+        name: name.to_owned(),
+        attributes: String::new(),
+        result,
+        list: list.join(", "),
+        params,
+    }
+}

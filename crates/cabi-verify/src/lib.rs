@@ -1,0 +1,46 @@
+//! The machinery of proof: what this workspace says about C, held against C compilers.
+//!
+//! The modules are the stages that a case passes, in this order:
+//!
+//! | stage | what is there |
+//! |---|---|
+//! | [`corpus`], [`case`], [`header`], [`generate`] | where cases come from: the `.abi` corpus, a header read through libclang, random signatures |
+//! | [`pattern`] | the values of a call: bytes that say which leaf they belong to |
+//! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
+//! | [`build`] | the reference compilers, what each can compile, and what they build |
+//! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
+//! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
+//! | [`report`] | what ran, what did not and why; known failures |
+//!
+//! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are lists of
+//! cases over these stages.
+//!
+//! Calls need x86-64 with Unix. The command and the tests stand on this crate, which is published for the command: its interface may change with
+//! every release. What only tests need (deliberate mistakes above all) is in the package `tests`.
+
+#![deny(unsafe_code)]
+
+pub mod build;
+pub mod case;
+pub mod check;
+pub mod corpus;
+pub mod emit;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod exhaustive;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod fuzz;
+pub mod generate;
+pub mod header;
+pub mod pattern;
+pub mod process;
+pub mod report;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod run;
+mod scratch;
+pub mod states;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod threads;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod verdict;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod verify;

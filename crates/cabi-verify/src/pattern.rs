@@ -1,0 +1,252 @@
+//! Pattern: values whose bytes say where they came from. A byte's high nibble is the number of its leaf, counted through all arguments
+//! of a call, the low nibble its place in the leaf; so a wrong byte names the leaf it belongs to.
+//!
+//! Padding is poisoned with [`POISON`] and never compared. A `_Bool` is 0 or 1, an x87 value keeps its integer bit, the bits after the
+//! lanes of a bool vector are 0. No pattern is a NaN, so that conversions keep it.
+
+use cabi::{LeafKind, Scalar, Type, leaves};
+
+mod values;
+
+pub(crate) use values::Values;
+
+/// What bytes hold that belong to no leaf.
+pub const POISON: u8 = 0xa5;
+
+/// The bytes of a value, and which of their bits count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pattern {
+    /// The object's bytes, as many as its type's size.
+    pub bytes: Vec<u8>,
+    /// A set bit for each bit that a leaf holds.
+    pub mask: Vec<u8>,
+}
+
+/// Draws patterns, numbering leaves through all of them.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, RecordBuilder, Type};
+/// use cabi_verify::pattern::{Painter, POISON};
+///
+/// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32).build(&DataModel::LP64)?;
+/// let pattern = Painter::default().paint(&s);
+/// assert_eq!(pattern.bytes, [0x10, POISON, POISON, POISON, 0x20, 0x21, 0x22, 0x23]);
+/// assert_eq!(pattern.mask, [0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Painter {
+    painted: u8,
+}
+
+/// The largest object painted: larger ones are no case for a call.
+const MAX_BYTES: usize = 1 << 16;
+
+impl Painter {
+    /// A painter whose first leaf is `first`: another one gives other values.
+    #[must_use]
+    pub fn starting_at(first: u8) -> Self {
+        Self {
+            painted: first.wrapping_sub(1),
+        }
+    }
+
+    /// The pattern of the next value, of type `ty`. Values of more than 64 KiB are cut off.
+    #[must_use]
+    pub fn paint(&mut self, ty: &Type) -> Pattern {
+        let size = usize::try_from(ty.size())
+            .unwrap_or(MAX_BYTES)
+            .min(MAX_BYTES);
+        let mut pattern = Pattern {
+            bytes: vec![POISON; size],
+            mask: vec![0; size],
+        };
+        for leaf in leaves(ty) {
+            if leaf.width_bits == 0 || leaf.unnamed {
+                continue;
+            }
+            self.painted = self.painted.wrapping_add(1);
+            let bits = leaf_bytes(leaf.kind, self.painted, leaf.width_bits);
+            pattern.write(leaf.offset_bits, leaf.width_bits, &bits);
+            if let LeafKind::Vector(vector) = leaf.kind
+                && vector.bools.is_some()
+            {
+                pattern.clear_after(leaf.offset_bits, u64::from(vector.lanes));
+            }
+        }
+        pattern
+    }
+}
+
+/// The bytes of leaf number `number`, enough for `width_bits`.
+fn leaf_bytes(kind: LeafKind, number: u8, width_bits: u64) -> Vec<u8> {
+    let len = usize::try_from(width_bits.div_ceil(8))
+        .unwrap_or(MAX_BYTES)
+        .min(MAX_BYTES);
+    let nibble = number << 4;
+    let mut bytes: Vec<u8> = (0..=u8::MAX)
+        .map(|i| nibble | (i & 15))
+        .cycle()
+        .take(len)
+        .collect();
+    match kind {
+        LeafKind::Scalar(Scalar::Bool) => bytes = vec![number & 1],
+        LeafKind::Scalar(Scalar::F80) => {
+            if let Some(top) = bytes.get_mut(7) {
+                *top |= 0x80;
+            }
+        }
+        _ => {}
+    }
+    bytes
+}
+
+impl Pattern {
+    /// Writes `width` bits of `bits` at bit `offset`, and lets them count.
+    fn write(&mut self, offset: u64, width: u64, bits: &[u8]) {
+        for i in 0..width {
+            let source = usize::try_from(i / 8).ok().and_then(|at| bits.get(at));
+            let set = source.is_some_and(|byte| byte >> (i % 8) & 1 == 1);
+            self.set(offset + i, set, true);
+        }
+    }
+
+    /// Zeroes the bits from `lanes` after `offset` to the end of the object; they do not count.
+    fn clear_after(&mut self, offset: u64, lanes: u64) {
+        let end = u64::try_from(self.bytes.len()).unwrap_or(0) * 8;
+        // Up to the end of the vector's own bytes, which are a power of two.
+        let own = lanes.div_ceil(8).next_power_of_two() * 8;
+        for bit in offset + lanes..(offset + own).min(end) {
+            self.set(bit, false, false);
+        }
+    }
+
+    fn set(&mut self, bit: u64, value: bool, counts: bool) {
+        let Ok(at) = usize::try_from(bit / 8) else {
+            return;
+        };
+        let one = 1 << (bit % 8);
+        if let (Some(byte), Some(mask)) = (self.bytes.get_mut(at), self.mask.get_mut(at)) {
+            *byte = if value { *byte | one } else { *byte & !one };
+            *mask = if counts { *mask | one } else { *mask & !one };
+        }
+    }
+
+    /// How many bytes hold a bit that counts.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.mask.iter().filter(|mask| **mask != 0).count()
+    }
+
+    /// Compares byte `at` of the object with `got`.
+    ///
+    /// # Errors
+    /// Both bytes, if a bit that counts differs.
+    pub fn check(&self, at: usize, got: u8) -> Result<(), String> {
+        let (Some(byte), Some(mask)) = (self.bytes.get(at), self.mask.get(at)) else {
+            return Ok(());
+        };
+        if (byte ^ got) & mask == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "byte {at} is {got:02x}, expected {byte:02x} (bits that count {mask:02x})"
+        ))
+    }
+
+    /// Compares a whole object.
+    ///
+    /// # Errors
+    /// The first byte that differs, and both objects.
+    pub fn check_all(&self, got: &[u8]) -> Result<(), String> {
+        for at in 0..self.bytes.len() {
+            let byte = got
+                .get(at)
+                .copied()
+                .ok_or_else(|| format!("byte {at} is missing"))?;
+            self.check(at, byte)
+                .map_err(|why| format!("{why}; got {}, expected {}", hex(got), hex(&self.bytes)))?;
+        }
+        Ok(())
+    }
+
+    /// The type and value that C's default argument promotions make of an argument of type `ty` that holds this pattern.
+    #[must_use]
+    pub fn promoted(&self, ty: &Type) -> (Type, Self) {
+        let to = cabi::promote(ty);
+        let bytes = match (ty.as_scalar(), self.bytes.as_slice()) {
+            (Some(Scalar::F32), &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d]))
+                .to_le_bytes()
+                .to_vec(),
+            (Some(scalar), &[.., top]) if to.size() > ty.size() => {
+                let fill = if scalar.is_signed() && top >= 0x80 {
+                    0xff
+                } else {
+                    0
+                };
+                let more = usize::try_from(to.size() - ty.size()).unwrap_or(0);
+                [self.bytes.as_slice(), &vec![fill; more]].concat()
+            }
+            _ => return (to, self.clone()),
+        };
+        let mask = vec![0xff; bytes.len()];
+        (to, Self { bytes, mask })
+    }
+}
+
+/// Bytes as two digits each, lowest address first.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cabi::{DataModel, Member, RecordBuilder};
+
+    #[test]
+    fn bit_fields_count_by_bits() {
+        let s = RecordBuilder::structure("s")
+            .member(Member::bit_field("a", Type::U32, 3))
+            .member(Member::unnamed_bit_field(Type::U32, 3));
+        let s = s
+            .member(Member::bit_field("b", Type::U32, 5))
+            .build(&DataModel::LP64)
+            .unwrap();
+        let pattern = Painter::default().paint(&s);
+        assert_eq!(pattern.mask, [0b1100_0111, 0b0000_0111, 0, 0]);
+        assert!(pattern.check(0, pattern.bytes[0] ^ 0b0011_1000).is_ok());
+        assert!(pattern.check(0, pattern.bytes[0] ^ 1).is_err());
+    }
+
+    #[test]
+    fn no_pattern_is_a_nan_and_bools_are_bools() {
+        let mut painter = Painter::default();
+        for _ in 0..32 {
+            let double = painter.paint(&Type::F64).bytes;
+            assert!(!f64::from_le_bytes(double.try_into().unwrap()).is_nan());
+            let float = painter.paint(&Type::F32).bytes;
+            assert!(!f32::from_le_bytes(float.try_into().unwrap()).is_nan());
+            assert!(painter.paint(&Type::BOOL).bytes[0] <= 1);
+            assert_eq!(painter.paint(&Type::F80).bytes[7] & 0x80, 0x80);
+        }
+    }
+
+    #[test]
+    fn promotions_keep_the_value() {
+        let minus = Pattern {
+            bytes: vec![0xfe],
+            mask: vec![0xff],
+        };
+        assert_eq!(minus.promoted(&Type::I8).1.bytes, [0xfe, 0xff, 0xff, 0xff]);
+        assert_eq!(minus.promoted(&Type::U8).1.bytes, [0xfe, 0, 0, 0]);
+        let float = Pattern {
+            bytes: 1.5_f32.to_le_bytes().to_vec(),
+            mask: vec![0xff; 4],
+        };
+        assert_eq!(float.promoted(&Type::F32).1.bytes, 1.5_f64.to_le_bytes());
+    }
+}

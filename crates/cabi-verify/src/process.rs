@@ -1,0 +1,122 @@
+//! Processes: a compiler, or a program that it made, with what it printed and how it ended; signals that interrupt this process.
+//!
+//! A process that takes too long is ended, and so are those that still work when this process is interrupted or killed.
+
+use std::io;
+use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
+
+use crate::scratch::Scratch;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+#[allow(unsafe_code)]
+mod signals;
+
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) use signals::{SIGNALS, die_with, set_signals};
+#[cfg(all(target_arch = "x86_64", unix))]
+pub use signals::{was_interrupted, watch_signals};
+
+/// Runs `command` to its end, for at most `limit`. Its temporary files are removed with it.
+///
+/// # Errors
+/// It cannot be started; it takes longer than `limit`; an interrupt.
+pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output> {
+    // A compiler that is ended leaves files after.
+    let folder = Scratch::new()?;
+    command.env("TMPDIR", folder.path());
+    run(command, limit)
+}
+
+#[cfg(all(target_arch = "x86_64", unix))]
+fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
+    use std::io::{Read, Seek, SeekFrom};
+    use std::os::unix::process::CommandExt;
+    use std::time::Instant;
+
+    use signals::{die_with_parent_in, end_group};
+
+    // Files, not pipes: nobody has to read while it runs.
+    let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdin(std::process::Stdio::null());
+    command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
+    // A group of its own: a compiler's driver has children.
+    command.process_group(0);
+    die_with_parent_in(&mut command, limit);
+    let mut child = command.spawn()?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let late = start.elapsed() >= limit;
+        if late || was_interrupted() {
+            end_group(&child);
+            child.wait()?;
+            return Err(if late {
+                let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
+                io::Error::new(io::ErrorKind::TimedOut, why)
+            } else {
+                io::Error::new(io::ErrorKind::Interrupted, "interrupted")
+            });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let read = |file: &mut std::fs::File| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    Ok(Output {
+        status,
+        stdout: read(&mut out)?,
+        stderr: read(&mut errors)?,
+    })
+}
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+fn run(mut command: Command, _: Duration) -> io::Result<Output> {
+    command.output()
+}
+
+/// Why a compiler that failed has answered nothing: memory ran out, somebody ended it, the disk is full.
+pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
+    if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
+        return Some(io::ErrorKind::StorageFull);
+    }
+    if was_ended(status) || messages.contains("Killed signal terminated") {
+        return Some(io::ErrorKind::OutOfMemory);
+    }
+    None
+}
+
+/// Whether a compiler that failed has crashed. Its driver says so of the program that does the work, and dies of no signal itself.
+pub(crate) fn crashed(status: ExitStatus, messages: &str) -> bool {
+    signal(status).is_some() || says_that_it_crashed(messages)
+}
+
+/// The same, of the messages alone.
+pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
+    const WORDS: [&str; 3] = [
+        "internal compiler error",
+        "PLEASE submit a bug report",
+        "frontend command failed",
+    ];
+    WORDS.iter().any(|words| messages.contains(words))
+}
+
+/// By a hangup, an interrupt, SIGKILL or SIGTERM.
+fn was_ended(status: ExitStatus) -> bool {
+    cfg!(unix) && matches!(signal(status), Some(1 | 2 | 9 | 15))
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}

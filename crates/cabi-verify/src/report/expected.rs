@@ -1,0 +1,223 @@
+//! `expected.toml`: what is known to fail, and the compiler bugs after it.
+//!
+//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, printed in
+//! `docs/conformance.md`, and looked at again each time that page is made. A `[[failure]]` is a case of the corpus that fails under an
+//! engine: because of a listed bug (`bug = "its-name"`), or for a `reason` of its own. One that passes fails its suite.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// The whole list.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Compiler bugs.
+    #[serde(default, rename = "bug")]
+    pub bugs: Vec<Bug>,
+    /// Failures of cases.
+    #[serde(default, rename = "failure")]
+    pub failures: Vec<Failure>,
+}
+
+/// A bug of a compiler.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bug {
+    /// Its name, unique.
+    pub name: String,
+    /// The compiler that has it, as reports call it, such as `gcc` and `zig llvm`; `zig` is both its back ends.
+    pub compiler: String,
+    /// What happens, in sentences.
+    pub what: String,
+    /// How it shows.
+    pub shows: Shows,
+    /// The block of the corpus that declares the smallest case known; else there is `code`.
+    pub case: Option<String>,
+    /// The declaration, in C.
+    pub code: Option<String>,
+    /// The types of the unnamed arguments, with `code`.
+    pub unnamed: Option<String>,
+    /// Vector levels, with `code`.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// The types of the conformance page that meet it. Of Zig's bugs predicates say who meets them.
+    #[serde(default)]
+    pub meets: Vec<String>,
+    /// Whether it shows by chance, so that a run without it proves nothing.
+    #[serde(default)]
+    pub by_chance: bool,
+}
+
+impl Bug {
+    /// Whether the compiler called `name` has it.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::report::expected::Expected;
+    ///
+    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = 'half is lost'\n";
+    /// let bug = &Expected::parse(text).unwrap().bugs[0];
+    /// assert!(bug.is_of("zig own") && bug.is_of("zig llvm") && !bug.is_of("gcc"));
+    /// ```
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        name == self.compiler || name.split(' ').next() == Some(&self.compiler)
+    }
+}
+
+/// How a bug shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shows {
+    /// The compiler's own caller and callee disagree, or one of them crashes.
+    Calls,
+    /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has it. Its own caller and callee may agree about
+    /// that: then it is a convention of its own.
+    Placement,
+    /// The compiler itself stops.
+    Compilation,
+    /// Its static initializer of a member sets other bits than its assignment to that member.
+    Initializer,
+}
+
+impl Shows {
+    /// Its name in the list.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Placement => "placement",
+            Self::Compilation => "compilation",
+            Self::Initializer => "initializer",
+        }
+    }
+}
+
+/// A failure that is known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The case.
+    pub case: String,
+    /// The engine that meets it, such as `probe clang`.
+    pub engine: String,
+    /// Who is wrong.
+    pub fault: Fault,
+    /// Why; for a bug that is listed, what happens in this case, if there is more to say.
+    pub reason: Option<String>,
+    /// The bug that is met.
+    pub bug: Option<String>,
+}
+
+/// Who is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// This workspace.
+    Ours,
+    /// The compiler.
+    Theirs,
+}
+
+impl Fault {
+    /// `ours` or `theirs`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+        }
+    }
+}
+
+impl Expected {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// A message naming the file and what is wrong with it.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let wrong = |why: String| format!("{}: {why}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        Self::parse(&text).map_err(wrong)
+    }
+
+    /// The list that `text` is.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::report::expected::Expected;
+    ///
+    /// let text = "[[failure]]\ncase = 'one'\nengine = 'probe gcc'\nfault = 'theirs'\nbug = 'gcc-one'\n";
+    /// assert_eq!(Expected::parse(text).unwrap_err(), "one [probe gcc]: no bug is called `gcc-one`");
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let list: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for (i, bug) in list.bugs.iter().enumerate() {
+            if list.bugs.iter().skip(i + 1).any(|b| b.name == bug.name) {
+                return Err(format!("two bugs are called `{}`", bug.name));
+            }
+            if bug.case.is_some() == bug.code.is_some() {
+                return Err(format!("{}: it needs a `case` or `code`", bug.name));
+            }
+        }
+        for failure in &list.failures {
+            let named = format!("{} [{}]", failure.case, failure.engine);
+            match (&failure.bug, &failure.reason) {
+                (None, None) => return Err(format!("{named}: it needs a `reason` or a `bug`")),
+                (Some(bug), _) if list.bug(bug).is_none() => {
+                    return Err(format!("{named}: no bug is called `{bug}`"));
+                }
+                _ => {}
+            }
+        }
+        Ok(list)
+    }
+
+    /// The bug called `name`.
+    #[must_use]
+    pub fn bug(&self, name: &str) -> Option<&Bug> {
+        self.bugs.iter().find(|bug| bug.name == name)
+    }
+
+    /// Why `failure`, one of the list, fails.
+    #[must_use]
+    pub fn reason<'a>(&'a self, failure: &'a Failure) -> &'a str {
+        let bug = || self.bug(failure.bug.as_deref()?).map(|bug| &bug.what);
+        let reason = failure.reason.as_ref().or_else(bug);
+        reason.map(String::as_str).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUG: &str =
+        "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\n";
+
+    fn why(text: &str) -> String {
+        Expected::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn a_failure_says_why_or_names_its_bug() {
+        let failure = "[[failure]]\ncase = 'c'\nengine = 'probe gcc'\nfault = 'theirs'\n";
+        let list = Expected::parse(&format!("{BUG}case = 'c'\n{failure}bug = 'b'\n")).unwrap();
+        assert_eq!(list.reason(&list.failures[0]), "half is lost");
+        assert_eq!(
+            why(failure),
+            "c [probe gcc]: it needs a `reason` or a `bug`"
+        );
+    }
+
+    #[test]
+    fn a_bug_is_declared_once() {
+        assert_eq!(why(BUG), "b: it needs a `case` or `code`");
+        let bug = format!("{BUG}case = 'c'\n");
+        assert_eq!(why(&format!("{bug}{bug}")), "two bugs are called `b`");
+    }
+}

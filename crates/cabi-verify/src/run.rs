@@ -1,0 +1,12 @@
+//! Compiled code at work.
+
+#[allow(unsafe_code)]
+mod boundary;
+#[allow(unsafe_code)]
+pub mod child;
+#[allow(unsafe_code)]
+pub mod guard;
+#[allow(unsafe_code)]
+pub mod loaded;
+pub mod static_program;
+pub mod zig;

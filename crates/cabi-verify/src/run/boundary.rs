@@ -1,0 +1,364 @@
+//! The two places where control passes between Rust, code under test and code under test again, and what both sides owe each other there.
+//!
+//! ```text
+//! Rust ──▶ enter ──▶ caller ──▶ thunk ──▶ callee
+//!                                             └──▶ escape, of a callee that must not return
+//! ```
+//!
+//! `enter` calls a caller, `thunk` stands between it and its callee. Both write down, before and after, the registers that a function must leave as
+//! they are (psABI 3.2.1, Registers and the Stack Frame): `rbx rbp r12` to `r15`, `rsp`, the control bits of MXCSR, the x87 control word; for Win64
+//! `rdi rsi xmm6` to `xmm15` too; and the direction flag, which is clear at every call and return. Both then bring these registers back, so that
+//! code which spoils them is reported and does not spoil what runs next.
+//!
+//! After the call `thunk` fills every register that the callee may change and that holds no result. So a caller that keeps a value there loses it.
+//! Nothing here is made by a compiler under test. The state is one for the process: a lock is held during a call.
+
+use std::cell::UnsafeCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+mod assembly;
+
+use assembly::{enter, escape, nothing, thunk};
+use cabi::{Convention, FnAbi, Loc, Place, Reg, X86_64_SYSV, X86_64_WIN64};
+
+/// Registers at one moment.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Image {
+    pub(super) rax: u64,
+    pub(super) rdi: u64,
+    pub(super) rsp: u64,
+    /// `rbx rbp r12 r13 r14 r15`.
+    saved: [u64; 6],
+    rsi: u64,
+    flags: u64,
+    mxcsr: u32,
+    x87_control: u32,
+    /// `xmm6` to `xmm15`.
+    xmm: [[u64; 2]; 10],
+}
+
+/// All that the assembly reads and writes.
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+struct State {
+    /// What the thunk calls.
+    target: *const u8,
+    /// Which registers the thunk fills after the call: bit `n` for the general register of encoding `n`, bit `16 + n` for `xmmn`.
+    fill: u64,
+    /// What it fills them with, by encoding.
+    filling: [u64; 16],
+    /// Where `enter` and `escape` leave from.
+    rsp: u64,
+    return_address: u64,
+    mxcsr: u32,
+    x87_control: u32,
+    /// How often the thunk was called, and how often what it called came back.
+    calls: u64,
+    returns: u64,
+    /// Whether what `enter` called came back.
+    entered: u64,
+    /// At the thunk's call, and after it.
+    call: Image,
+    after: Image,
+    /// At `enter`'s call, and after it.
+    entry: Image,
+    exit: Image,
+    /// `fnstenv` after it.
+    x87: [u8; 32],
+}
+
+impl Image {
+    const ZERO: Self = Self {
+        rax: 0,
+        rdi: 0,
+        rsp: 0,
+        saved: [0; 6],
+        rsi: 0,
+        flags: 0,
+        mxcsr: 0,
+        x87_control: 0,
+        xmm: [[0; 2]; 10],
+    };
+}
+
+struct Shared(UnsafeCell<State>);
+
+// SAFETY: Rust reads and writes it in functions of this file alone, which hold the lock; the assembly does during calls that `call` makes.
+unsafe impl Sync for Shared {}
+
+static STATE: Shared = Shared(UnsafeCell::new(State {
+    target: std::ptr::null(),
+    fill: 0,
+    filling: [0; 16],
+    rsp: 0,
+    return_address: 0,
+    mxcsr: 0,
+    x87_control: 0,
+    calls: 0,
+    returns: 0,
+    entered: 0,
+    call: Image::ZERO,
+    after: Image::ZERO,
+    entry: Image::ZERO,
+    exit: Image::ZERO,
+    x87: [0xff; 32],
+}));
+
+static LOCK: Mutex<()> = Mutex::new(());
+
+fn lock() -> MutexGuard<'static, ()> {
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes that a caller may write to through a register that was filled. Larger than any buffer.
+const SINK: usize = 2 * super::loaded::BUFFER;
+
+struct Sink(UnsafeCell<[u8; SINK]>);
+
+// SAFETY: nobody reads it.
+unsafe impl Sync for Sink {}
+
+/// Registers are filled with addresses here: a caller that stores through one shall not die of it, but be reported.
+static SINK_BYTES: Sink = Sink(UnsafeCell::new([0; SINK]));
+
+/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
+const XMM_FILLING: usize = 14;
+
+/// What register `n` is filled with: no two the same.
+fn filling(n: usize) -> u64 {
+    SINK_BYTES.0.get() as u64 + 64 * n as u64
+}
+
+/// What a function of a signature owes its caller, and what it may change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Promise {
+    win64: bool,
+    fill: u64,
+}
+
+impl Promise {
+    /// That of a function of System V without a result.
+    pub(super) fn nothing() -> Self {
+        Self::without_result(&X86_64_SYSV)
+    }
+
+    fn without_result(convention: &Convention) -> Self {
+        let saved = convention.frame.callee_saved.iter();
+        Self {
+            win64: *convention == X86_64_WIN64,
+            fill: saved.fold(ALL_FILL, |fill, reg| fill & !bit(*reg)),
+        }
+    }
+
+    /// That of a function of `abi`.
+    #[must_use]
+    pub fn of(abi: &FnAbi) -> Self {
+        let mut promise = Self::without_result(abi.convention);
+        let mut keep = |reg: Reg| promise.fill &= !bit(reg);
+        match &abi.ret.place {
+            Place::Parts(parts) => parts.iter().for_each(|placed| match placed.loc {
+                Loc::Reg(reg) => keep(reg),
+                Loc::Both(&[one, other]) => [one, other].into_iter().for_each(&mut keep),
+                _ => {}
+            }),
+            Place::Indirect { .. } => abi.ret.sret_returned_in.into_iter().for_each(keep),
+            _ => {}
+        }
+        promise
+    }
+
+    /// The same without filling anything: for a caller that is to be believed.
+    #[must_use]
+    pub fn unfilled(self) -> Self {
+        Self { fill: 0, ..self }
+    }
+}
+
+/// All but `rsp`.
+const ALL_FILL: u64 = bits(0, 4) | bits(5, 32);
+
+/// The bits from `start` up to `end`.
+const fn bits(start: u32, end: u32) -> u64 {
+    (1 << end) - (1 << start)
+}
+
+fn bit(reg: Reg) -> u64 {
+    match reg.bank() {
+        cabi::Bank::Int => 1 << reg.index(),
+        cabi::Bank::Vector if reg.index() < 16 => 1 << (16 + reg.index()),
+        _ => 0,
+    }
+}
+
+/// Puts the thunk before `target`, which owes `promise`.
+pub(super) fn set_target(target: *const u8, promise: Promise) {
+    let _held = lock();
+    // SAFETY: the lock is held, so no call is being made.
+    unsafe {
+        let state = &mut *STATE.0.get();
+        (state.target, state.fill) = (target, promise.fill);
+        state.filling = std::array::from_fn(filling);
+    }
+}
+
+/// The address of the thunk.
+pub(super) fn thunk_address() -> *mut u8 {
+    thunk as unsafe extern "C" fn() as *mut u8
+}
+
+/// The address of the function that leaves a call which cannot return.
+pub(super) fn escape_address() -> *mut u8 {
+    escape as unsafe extern "C" fn() as *mut u8
+}
+
+/// The address of a function that does nothing.
+pub(super) fn nothing_address() -> *mut u8 {
+    nothing as unsafe extern "C" fn() as *mut u8
+}
+
+/// Calls `function(a, b, c)`, which may not come back but escape. Returns what was seen.
+///
+/// # Safety
+/// `function` is code of System V that takes these arguments, sound with them.
+pub(super) unsafe fn call(
+    function: *const u8,
+    a: *const u8,
+    b: *const u8,
+    c: *const u8,
+    promise: Promise,
+) -> Crossing {
+    let _held = lock();
+    // SAFETY: the lock is held; `function` is what the caller answers for; the assembly keeps what Rust expects to be kept.
+    let state = unsafe {
+        let state = STATE.0.get();
+        ((*state).calls, (*state).returns, (*state).entered) = (0, 0, 0);
+        enter(function, a, b, c);
+        *state
+    };
+    Crossing { state, promise }
+}
+
+/// What was seen at one call of `enter`, and at the thunk's last one.
+pub(super) struct Crossing {
+    state: State,
+    promise: Promise,
+}
+
+impl std::fmt::Debug for Crossing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crossing")
+            .field("calls", &self.state.calls)
+            .field("returns", &self.state.returns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Crossing {
+    /// Registers at the call, and after it.
+    pub(super) fn images(&self) -> [Image; 2] {
+        [self.state.call, self.state.after]
+    }
+
+    /// What the two sides of the call, which have these names in messages, owe and have not kept.
+    ///
+    /// # Errors
+    /// The first such thing.
+    pub(super) fn check(&self, caller: &str, callee: &str) -> Result<(), String> {
+        let State {
+            call,
+            after,
+            entry,
+            exit,
+            ..
+        } = &self.state;
+        if self.state.calls > 0 && call.flags & DIRECTION != 0 {
+            return Err(format!(
+                "{caller} makes the call with the direction flag set"
+            ));
+        }
+        if self.state.returns > 0 {
+            compare(callee, call, after, self.promise.win64)?;
+        }
+        if self.state.entered > 0 {
+            compare(caller, entry, exit, false)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the x87 stack was empty after all.
+    ///
+    /// # Errors
+    /// Its tags.
+    pub(super) fn check_x87(&self) -> Result<(), String> {
+        match [self.state.x87[8], self.state.x87[9]] {
+            [0xff, 0xff] => Ok(()),
+            tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
+        }
+    }
+}
+
+/// The registers that were filled with `value`, if any were.
+pub(super) fn filled(value: u64) -> Option<&'static str> {
+    const NAMES: [&str; 16] = [
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+        "r13", "r14", "r15",
+    ];
+    let at = (0..NAMES.len()).find(|n| filling(*n) == value)?;
+    if at == XMM_FILLING {
+        return Some("an xmm register");
+    }
+    NAMES.get(at).copied()
+}
+
+/// The direction flag among the flags.
+const DIRECTION: u64 = 1 << 10;
+/// The status bits of MXCSR, which a callee may change.
+const MXCSR_STATUS: u32 = 0x3f;
+
+/// What `function` has to leave as it was.
+fn compare(function: &str, before: &Image, after: &Image, win64: bool) -> Result<(), String> {
+    let changed = |what: &str, before: u64, after: u64| {
+        Err(format!(
+            "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
+        ))
+    };
+    const NAMES: [&str; 6] = ["rbx", "rbp", "r12", "r13", "r14", "r15"];
+    for (i, name) in NAMES.iter().enumerate() {
+        if before.saved[i] != after.saved[i] {
+            return changed(name, before.saved[i], after.saved[i]);
+        }
+    }
+    if before.rsp != after.rsp {
+        return changed("rsp", before.rsp, after.rsp);
+    }
+    if win64 {
+        for (name, before, after) in [
+            ("rdi", before.rdi, after.rdi),
+            ("rsi", before.rsi, after.rsi),
+        ] {
+            if before != after {
+                return changed(name, before, after);
+            }
+        }
+        let xmm = before.xmm.iter().zip(&after.xmm);
+        if let Some(n) = xmm.into_iter().position(|(before, after)| before != after) {
+            return Err(format!(
+                "{function} changes xmm{}, which is its caller's",
+                n + 6
+            ));
+        }
+    }
+    if (before.mxcsr ^ after.mxcsr) & !MXCSR_STATUS != 0 {
+        let [before, after] = [before.mxcsr, after.mxcsr].map(u64::from);
+        return changed("control bits of MXCSR", before, after);
+    }
+    if before.x87_control != after.x87_control {
+        let [before, after] = [before.x87_control, after.x87_control].map(u64::from);
+        return changed("the x87 control word", before, after);
+    }
+    if after.flags & DIRECTION != 0 {
+        return Err(format!("{function} returns with the direction flag set"));
+    }
+    Ok(())
+}

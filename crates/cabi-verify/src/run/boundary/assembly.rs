@@ -1,0 +1,179 @@
+//! The assembly of `boundary.rs`: `enter`, `escape`, and the thunk.
+
+use std::arch::naked_asm;
+use std::mem::offset_of;
+
+use super::{Image, STATE, State, XMM_FILLING};
+
+/// `instruction [the image + offset] operand` for each triple.
+macro_rules! at {
+    ($image:literal, $($instruction:literal $offset:literal $operand:literal),*) => {
+        concat!($($instruction, " [rip + {state} + {", $image, "} + ", $offset, "]", $operand, "\n"),*)
+    };
+}
+
+/// Writes an [`Image`] down, changing nothing but memory below rsp; then clears the direction flag.
+#[rustfmt::skip]
+macro_rules! write_down {
+    ($image:literal) => {
+        concat!(
+            at!($image, "mov" 0 ", rax", "mov" 8 ", rdi", "mov" 16 ", rsp", "mov" 24 ", rbx", "mov" 32 ", rbp"),
+            at!($image, "mov" 40 ", r12", "mov" 48 ", r13", "mov" 56 ", r14", "mov" 64 ", r15", "mov" 72 ", rsi"),
+            "pushfq\n",
+            at!($image, "pop qword ptr" 80 ""),
+            "cld\n",
+            at!($image, "stmxcsr dword ptr" 88 "", "fnstcw word ptr" 92 ""),
+            ".irp i, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
+            at!($image, "movups" "16 * \\i" ", xmm\\i"),
+            ".endr\n",
+        )
+    };
+}
+
+const _: () = {
+    // The numbers above.
+    assert!(offset_of!(Image, saved) == 24 && offset_of!(Image, rsi) == 72);
+    assert!(offset_of!(Image, flags) == 80 && offset_of!(Image, mxcsr) == 88);
+    assert!(offset_of!(Image, x87_control) == 92 && offset_of!(Image, xmm) == 96);
+    // The thunk indexes it by encoding.
+    assert!(size_of::<[u64; 16]>() == 128);
+};
+
+/// `enter(function, a, b, c)` calls `function(a, b, c)`.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn enter(
+    function: *const u8,
+    a: *const u8,
+    b: *const u8,
+    c: *const u8,
+) {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [rip + {state} + {rsp}], rsp",
+        "stmxcsr dword ptr [rip + {state} + {mxcsr}]",
+        "fnstcw word ptr [rip + {state} + {x87_control}]",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        // Values that nobody else has.
+        "movabs rbx, 0x5bb15bb15bb15bb1",
+        "movabs rbp, 0x5bb25bb25bb25bb2",
+        "movabs r12, 0x5bb35bb35bb35bb3",
+        "movabs r13, 0x5bb45bb45bb45bb4",
+        "movabs r14, 0x5bb55bb55bb55bb5",
+        "movabs r15, 0x5bb65bb65bb65bb6",
+        write_down!("entry"),
+        "call rax",
+        write_down!("exit"),
+        "mov qword ptr [rip + {state} + {entered}], 1",
+        "jmp {escape}",
+        state = sym STATE,
+        escape = sym escape,
+        rsp = const offset_of!(State, rsp),
+        mxcsr = const offset_of!(State, mxcsr),
+        x87_control = const offset_of!(State, x87_control),
+        entered = const offset_of!(State, entered),
+        entry = const offset_of!(State, entry),
+        exit = const offset_of!(State, exit),
+    )
+}
+
+/// Goes back to where `enter` was called, with what that expects.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn escape() {
+    naked_asm!(
+        "cld",
+        "mov rsp, [rip + {state} + {rsp}]",
+        // Masks exceptions after it has written them down.
+        "fnstenv [rip + {state} + {x87}]",
+        "fninit",
+        "fldcw word ptr [rip + {state} + {x87_control}]",
+        "ldmxcsr dword ptr [rip + {state} + {mxcsr}]",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        state = sym STATE,
+        rsp = const offset_of!(State, rsp),
+        mxcsr = const offset_of!(State, mxcsr),
+        x87_control = const offset_of!(State, x87_control),
+        x87 = const offset_of!(State, x87),
+    )
+}
+
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn nothing() {
+    naked_asm!("ret")
+}
+
+/// Calls the target with all registers and the stack as they are.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn thunk() {
+    naked_asm!(
+        write_down!("call"),
+        "inc qword ptr [rip + {state} + {calls}]",
+        // The arguments stay where they are.
+        "pop qword ptr [rip + {state} + {return_address}]",
+        "call qword ptr [rip + {state} + {target}]",
+        "push qword ptr [rip + {state} + {return_address}]",
+        write_down!("after"),
+        "inc qword ptr [rip + {state} + {returns}]",
+        // What the target should have left.
+        "mov rsp, [rip + {state} + {call} + 16]",
+        "add rsp, 8",
+        "push qword ptr [rip + {state} + {return_address}]",
+        "mov rbx, [rip + {state} + {call} + 24]",
+        "mov rbp, [rip + {state} + {call} + 32]",
+        "mov r12, [rip + {state} + {call} + 40]",
+        "mov r13, [rip + {state} + {call} + 48]",
+        "mov r14, [rip + {state} + {call} + 56]",
+        "mov r15, [rip + {state} + {call} + 64]",
+        "fldcw word ptr [rip + {state} + {call} + 92]",
+        "ldmxcsr dword ptr [rip + {state} + {call} + 88]",
+        // What it may change.
+        ".macro cabi_fill register, number",
+        "test dword ptr [rip + {state} + {fill}], 1 << \\number",
+        "je 9f",
+        "mov \\register, [rip + {state} + {filling} + 8 * \\number]",
+        "9:",
+        ".endm",
+        "cabi_fill rax, 0",
+        "cabi_fill rcx, 1",
+        "cabi_fill rdx, 2",
+        "cabi_fill rsi, 6",
+        "cabi_fill rdi, 7",
+        "cabi_fill r8, 8",
+        "cabi_fill r9, 9",
+        "cabi_fill r10, 10",
+        "cabi_fill r11, 11",
+        ".purgem cabi_fill",
+        ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
+        "test dword ptr [rip + {state} + {fill}], 1 << (16 + \\i)",
+        "je 9f",
+        "movups xmm\\i, [rip + {state} + {filling} + 8 * {xmm}]",
+        "9:",
+        ".endr",
+        "ret",
+        state = sym STATE,
+        target = const offset_of!(State, target),
+        fill = const offset_of!(State, fill),
+        filling = const offset_of!(State, filling),
+        xmm = const XMM_FILLING,
+        return_address = const offset_of!(State, return_address),
+        calls = const offset_of!(State, calls),
+        returns = const offset_of!(State, returns),
+        call = const offset_of!(State, call),
+        after = const offset_of!(State, after),
+    )
+}

@@ -1,0 +1,301 @@
+//! Cases in child processes, so that a crash belongs to a case and the rest goes on.
+//!
+//! A job is a list of cases. A child (a fork: it has all the parent has read) runs them in order and writes what became of each to a file both
+//! have open. If it ends early, however it does that, the case it had begun is the one that ended it, and another child goes on after that one.
+//!
+//! The parent must have one thread only, which a test without libtest's harness has: of the others a fork has nothing but the locks they held.
+//! [`run`] refuses to fork otherwise. It waits for its own children alone. They die with the parent, and so do compilers.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crate::process::{SIGNALS, die_with, set_signals, was_interrupted};
+use crate::verdict::{Difference, Fault, Verdict};
+
+/// What became of a case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It passed; so many calls were made.
+    Passed(usize),
+    /// What it asks for is refused, for this reason.
+    Refused(String),
+    /// It failed.
+    Failed(String),
+    /// The child died of it.
+    Crashed(String),
+}
+
+impl From<Result<usize, Fault>> for Outcome {
+    fn from(result: Result<usize, Fault>) -> Self {
+        match result {
+            Ok(n) => Self::Passed(n),
+            Err(Fault::Refused(why)) => Self::Refused(why.to_string()),
+            Err(Fault::Failed(difference)) => Self::Failed(difference.line()),
+        }
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Passed(n) => Self::Passed(n),
+            Outcome::Refused(why) => Self::NotLowered(why),
+            Outcome::Failed(line) => Self::Differs(Difference::read(&line)),
+            Outcome::Crashed(why) => Self::died(&why),
+        }
+    }
+}
+
+/// Seconds after which a case hangs.
+const SECONDS: u32 = 20;
+
+/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job: one for each
+/// of its cases.
+///
+/// # Errors
+/// The system's, if no child can be made; that this process has several threads.
+pub fn run(
+    jobs: &[usize],
+    at_once: usize,
+    case: impl Fn(usize, usize) -> Outcome,
+) -> io::Result<Vec<Vec<Outcome>>> {
+    run_telling(jobs, at_once, case, |_| {})
+}
+
+/// As [`run`]; tells `progress` how many cases are done since it was last told.
+///
+/// # Errors
+/// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`](crate::process::watch_signals) watches, when no child is left.
+pub fn run_telling(
+    jobs: &[usize],
+    at_once: usize,
+    case: impl Fn(usize, usize) -> Outcome,
+    mut progress: impl FnMut(usize),
+) -> io::Result<Vec<Vec<Outcome>>> {
+    let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
+    let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
+    let mut running = Running(Vec::new());
+    if !waiting.is_empty() {
+        check_threads()?;
+    }
+    loop {
+        if was_interrupted() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        while running.0.len() < at_once.max(1)
+            && let Some(job) = waiting.pop_front()
+        {
+            let cases = outcomes[job].len()..jobs[job];
+            running.0.push(start(job, cases, &case)?);
+        }
+        if running.0.is_empty() {
+            return Ok(outcomes);
+        }
+        let Some((job, found)) = running.wait()? else {
+            continue;
+        };
+        progress(found.len());
+        outcomes[job].extend(found);
+        if outcomes[job].len() < jobs[job] {
+            waiting.push_front(job);
+        }
+    }
+}
+
+/// Refuses a process of several threads. One that was joined a moment ago may still be about to end.
+fn check_threads() -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        let n = n_threads();
+        if n <= 1 {
+            return Ok(());
+        }
+        if start.elapsed() > Duration::from_secs(2) {
+            let why = format!("a process of {n} threads cannot be forked to run cases");
+            return Err(io::Error::other(why));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Threads of this process; 1 where the system does not say.
+fn n_threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}
+
+struct Child {
+    pid: libc::pid_t,
+    job: usize,
+    /// How many cases it has.
+    n_cases: usize,
+    file: File,
+}
+
+/// Where a child writes, which no full disk prevents.
+fn shared_file() -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::FromRawFd;
+        // SAFETY: the name is a C string; a descriptor that is not negative is new, and ours.
+        unsafe {
+            let file = libc::memfd_create(c"outcomes".as_ptr(), libc::MFD_CLOEXEC);
+            if file >= 0 {
+                return Ok(File::from_raw_fd(file));
+            }
+        }
+    }
+    tempfile::tempfile()
+}
+
+fn start(
+    job: usize,
+    cases: std::ops::Range<usize>,
+    case: &impl Fn(usize, usize) -> Outcome,
+) -> io::Result<Child> {
+    let mut file = shared_file()?;
+    let n_cases = cases.len();
+    let parent = std::process::id();
+    // SAFETY: this process has one thread, as `run_telling` has checked, so the child may do whatever the parent may.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            set_signals(&SIGNALS, libc::SIG_DFL);
+            // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
+            set_signals(&[libc::SIGSEGV, libc::SIGBUS], libc::SIG_DFL);
+            die_with(parent);
+            for index in cases {
+                // SAFETY: both only set a timer of this process, or end it.
+                unsafe { libc::alarm(SECONDS) };
+                let outcome =
+                    catch_unwind(AssertUnwindSafe(|| case(job, index))).unwrap_or_else(|cause| {
+                        let text = cause
+                            .downcast_ref::<String>()
+                            .cloned()
+                            .or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                        Outcome::Failed(format!("panicked: {}", text.unwrap_or_default()))
+                    });
+                if file.write_all(line(&outcome).as_bytes()).is_err() {
+                    break;
+                }
+            }
+            // SAFETY: ends the child without the parent's exit handlers; the file needs no flush.
+            unsafe { libc::_exit(0) }
+        }
+        pid => Ok(Child {
+            pid,
+            job,
+            n_cases,
+            file,
+        }),
+    }
+}
+
+/// The children at work, which are ended with it.
+struct Running(Vec<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for child in &self.0 {
+            // SAFETY: the process is a child of this one that nobody has waited for, so the number is still its own.
+            unsafe {
+                libc::kill(child.pid, libc::SIGKILL);
+                while libc::waitpid(child.pid, std::ptr::null_mut(), 0) == -1
+                    && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+                {
+                }
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the next of them to end. `None` if a signal came first.
+    fn wait(&mut self) -> io::Result<Option<(usize, Vec<Outcome>)>> {
+        let (at, status) = loop {
+            // SAFETY: waits without reaping, and says only whether to look; null is no place for more.
+            let waited = unsafe {
+                let mut info: libc::siginfo_t = std::mem::zeroed();
+                libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOWAIT)
+            };
+            if waited == -1 {
+                let error = io::Error::last_os_error();
+                return match error.kind() {
+                    io::ErrorKind::Interrupted => Ok(None),
+                    _ => Err(error),
+                };
+            }
+            if let Some(ended) = self.ended()? {
+                break ended;
+            }
+            // It was a child of somebody else's, which stays as it is.
+            if was_interrupted() {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let mut child = self.0.swap_remove(at);
+        let mut text = String::new();
+        child.file.seek(SeekFrom::Start(0))?;
+        child.file.read_to_string(&mut text)?;
+        let mut outcomes: Vec<Outcome> =
+            text.lines().filter_map(read).take(child.n_cases).collect();
+        if outcomes.len() < child.n_cases {
+            outcomes.push(Outcome::Crashed(ending(status)));
+        }
+        Ok(Some((child.job, outcomes)))
+    }
+
+    /// The place of one that has ended, which is reaped, and its status.
+    fn ended(&self) -> io::Result<Option<(usize, libc::c_int)>> {
+        for (at, child) in self.0.iter().enumerate() {
+            let mut status = 0;
+            // SAFETY: `status` is a valid place for the result; nobody else waits for this child.
+            match unsafe { libc::waitpid(child.pid, &raw mut status, libc::WNOHANG) } {
+                0 => {}
+                -1 => return Err(io::Error::last_os_error()),
+                _ => return Ok(Some((at, status))),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How a child ended that has not done all of its cases.
+fn ending(status: libc::c_int) -> String {
+    if libc::WIFSIGNALED(status) {
+        match libc::WTERMSIG(status) {
+            libc::SIGSEGV => "SIGSEGV".to_owned(),
+            libc::SIGBUS => "SIGBUS".to_owned(),
+            libc::SIGILL => "SIGILL".to_owned(),
+            libc::SIGABRT => "SIGABRT".to_owned(),
+            libc::SIGFPE => "SIGFPE".to_owned(),
+            libc::SIGALRM => format!("hangs: more than {SECONDS} seconds"),
+            other => format!("signal {other}"),
+        }
+    } else {
+        format!("exit code {}", libc::WEXITSTATUS(status))
+    }
+}
+
+fn line(outcome: &Outcome) -> String {
+    let (letter, text) = match outcome {
+        Outcome::Passed(calls) => ('p', calls.to_string()),
+        Outcome::Refused(why) => ('r', why.clone()),
+        Outcome::Failed(why) => ('f', why.clone()),
+        Outcome::Crashed(why) => ('c', why.clone()),
+    };
+    format!("{letter}{}\n", text.replace(['\n', '\r'], " "))
+}
+
+fn read(line: &str) -> Option<Outcome> {
+    let text = line.get(1..)?;
+    Some(match line.chars().next()? {
+        'p' => Outcome::Passed(text.parse().ok()?),
+        'r' => Outcome::Refused(text.to_owned()),
+        'f' => Outcome::Failed(text.to_owned()),
+        _ => Outcome::Crashed(text.to_owned()),
+    })
+}

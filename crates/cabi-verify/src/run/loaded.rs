@@ -1,0 +1,346 @@
+//! Compiled callers and callees, loaded: callees write down what they are given, callers write down what they get.
+//!
+//! A callee copies each parameter, as the object it is to C, into a buffer, and each narrow integer widened as well: a compiler that
+//! trusts its caller's extension widens wrongly if there is none. Then it returns the bytes it was told to. A caller calls through a
+//! pointer; before that the compiler shows that it keeps values of its own during a call. Between the two sides stands a thunk that looks at the registers C promises something about
+//! (`boundary.rs`).
+//!
+//! What a compiler made is loaded in children only ([`child`](super::child)): its constructors are code under test too.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use crate::build::{Built, Refused, object_data};
+use libloading::Library;
+
+pub use super::boundary::Promise;
+
+mod load;
+use super::boundary::{self, Crossing};
+
+/// Bytes of each buffer.
+pub const BUFFER: usize = 1 << 18;
+
+/// Both C sides of many cases, compiled; loaded by the process that first uses them.
+#[derive(Debug)]
+pub struct LoadedCode {
+    built: Built,
+    names: Vec<String>,
+    loaded: OnceCell<Result<Box<Loaded>, String>>,
+    promise: Cell<Option<Promise>>,
+    crossing: RefCell<Option<Box<Crossing>>>,
+}
+
+/// A unit whose code is there.
+#[derive(Debug)]
+pub struct LoadedUnit {
+    /// The code, whose cases have the places they have in `cases`. `None` if nothing could be built.
+    pub code: Option<LoadedCode>,
+    /// The cases, by their indices in the unit.
+    pub cases: Vec<usize>,
+    /// The others, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// The library, and the buffers of FRAME in it.
+#[derive(Debug)]
+struct Loaded {
+    library: Library,
+    seen: *mut u8,
+    got: *mut u8,
+    given: *mut u8,
+    images: *mut u8,
+    wide: *mut i64,
+    live: *mut u64,
+    kept: *mut u64,
+    /// The bits of a `double` each.
+    live_double: *mut u64,
+    kept_double: *mut u64,
+    escape_at: *mut *const u8,
+}
+
+/// How many values a C caller keeps during a call: more than there are registers that calls leave as they are.
+const N_LIVE: usize = 8;
+
+/// What the thunk found: registers when the call was made and when it came back.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// `rax` at the call: in a variadic one `al` counts vector registers.
+    pub rax: u64,
+    /// `rdi` at the call: where a result in memory goes.
+    pub rdi: u64,
+    /// `rsp` at the callee's first instruction.
+    pub rsp: u64,
+    /// `rax` after it.
+    pub rax_after: u64,
+}
+
+impl LoadedCode {
+    /// The library, loaded by this process.
+    fn loaded(&self) -> Result<&Loaded, &str> {
+        let loaded = self.loaded.get_or_init(|| {
+            // SAFETY: whoever uses loaded code wants to run what the compiler made.
+            let opened = unsafe { Loaded::open(&self.built) };
+            opened
+                .map(Box::new)
+                .map_err(|error| object_data::reason(&error))
+        });
+        match loaded {
+            Ok(loaded) => Ok(loaded),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// What the compiler warned of.
+    #[must_use]
+    pub fn warnings(&self) -> &str {
+        &self.built.warnings
+    }
+
+    /// Where a callee writes what it was given.
+    #[must_use]
+    pub fn seen(&self) -> *mut u8 {
+        self.loaded()
+            .map_or(std::ptr::null_mut(), |loaded| loaded.seen)
+    }
+
+    /// Where a callee reads what it returns.
+    #[must_use]
+    pub fn given(&self) -> *mut u8 {
+        self.loaded()
+            .map_or(std::ptr::null_mut(), |loaded| loaded.given)
+    }
+
+    /// The address of the C function of case `index`.
+    #[must_use]
+    pub fn callee(&self, index: usize) -> Option<*mut u8> {
+        self.address(self.names.get(index)?)
+    }
+
+    /// The address of a function without parameters which leaves a call that cannot return.
+    #[must_use]
+    pub fn escape(&self) -> *mut u8 {
+        boundary::escape_address()
+    }
+
+    fn address(&self, name: &str) -> Option<*mut u8> {
+        let library = &self.loaded().ok()?.library;
+        // SAFETY: only the address is taken; who calls it knows the function.
+        unsafe {
+            let symbol = library
+                .get::<unsafe extern "C" fn()>(name.as_bytes())
+                .ok()?;
+            Some(*symbol as *mut u8)
+        }
+    }
+
+    /// Clears what will be compared: `n_seen` bytes of what is seen, and a result as long as `given`, which is what callees return.
+    pub fn prepare(&self, given: &[u8], n_seen: usize) {
+        let Ok(loaded) = self.loaded() else {
+            return;
+        };
+        // SAFETY: the buffers of FRAME have BUFFER bytes, 256 and N_LIVE words; nothing runs that uses them.
+        unsafe {
+            loaded.seen.write_bytes(0xee, n_seen.min(BUFFER));
+            let len = given.len().min(BUFFER);
+            loaded.got.write_bytes(0xee, len);
+            loaded.wide.write_bytes(0x77, 256);
+            std::ptr::copy_nonoverlapping(given.as_ptr(), loaded.given, len);
+            for i in 0..N_LIVE {
+                loaded.live.add(i).write(live(i));
+                loaded.kept.add(i).write(0);
+            }
+            loaded.live_double.write(live(N_LIVE));
+            loaded.kept_double.write(live(N_LIVE));
+            loaded.escape_at.write(boundary::escape_address());
+        }
+    }
+
+    /// `len` bytes of what was seen, from `at`.
+    #[must_use]
+    pub fn seen_bytes(&self, at: usize, len: usize) -> Vec<u8> {
+        let Ok(loaded) = self.loaded() else {
+            return Vec::new();
+        };
+        let at = at.min(BUFFER);
+        let len = len.min(BUFFER - at);
+        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
+        unsafe { std::slice::from_raw_parts(loaded.seen.add(at), len) }.to_vec()
+    }
+
+    /// The result that a C caller got, `len` bytes.
+    #[must_use]
+    pub fn got_bytes(&self, len: usize) -> Vec<u8> {
+        let Ok(loaded) = self.loaded() else {
+            return Vec::new();
+        };
+        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
+        unsafe { std::slice::from_raw_parts(loaded.got, len.min(BUFFER)) }.to_vec()
+    }
+
+    /// Argument `index` as the callee widened it, if it did.
+    #[must_use]
+    pub fn widened(&self, index: usize) -> Option<i64> {
+        let loaded = self.loaded().ok()?;
+        // SAFETY: inside the array of 256 words.
+        (index < 256).then(|| unsafe { loaded.wide.add(index).read() })
+    }
+
+    /// What the thunk saw at its last call, if there was one.
+    #[must_use]
+    pub fn registers(&self) -> Option<Registers> {
+        let [call, after] = self.crossing.borrow().as_ref()?.images();
+        Some(Registers {
+            rax: call.rax,
+            rdi: call.rdi,
+            rsp: call.rsp,
+            rax_after: after.rax,
+        })
+    }
+
+    /// Puts the thunk before `target`, which owes `promise`; the thunk's address is what to call.
+    #[must_use]
+    pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
+        self.promise.set(Some(promise));
+        boundary::set_target(target, promise);
+        self.thunk()
+    }
+
+    /// The address of the thunk, which is the same for every target.
+    #[must_use]
+    pub fn thunk(&self) -> *mut u8 {
+        boundary::thunk_address()
+    }
+
+    /// Runs `shim(args, ret, callee)`, which may not come back but escape.
+    ///
+    /// # Safety
+    /// `shim` is code of that type, sound with these arguments; it calls what [`LoadedCode::through`] gave, if anything.
+    pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *const u8, callee: *const u8) {
+        let Some(promise) = self.promise.get() else {
+            return;
+        };
+        // SAFETY: the caller's.
+        let crossing = unsafe { boundary::call(shim, args, ret, callee, promise) };
+        *self.crossing.borrow_mut() = Some(Box::new(crossing));
+    }
+
+    /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given. Says whether there
+    /// is such a case.
+    ///
+    /// # Safety
+    /// What [`LoadedCode::through`] was given is code of the case's type.
+    #[must_use]
+    pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
+        let name = self.names.get(index);
+        let call = name.and_then(|name| self.address(&format!("{name}_call")));
+        let (Some(call), Ok(loaded)) = (call, self.loaded()) else {
+            return false;
+        };
+        // SAFETY: the buffer of FRAME has BUFFER bytes; nothing runs that uses it. The function is of this type, reads `Images::of` of the case,
+        // and the caller answers for the callee.
+        unsafe {
+            let len = images.len().min(BUFFER);
+            std::ptr::copy_nonoverlapping(images.as_ptr(), loaded.images, len);
+            self.run(call, self.thunk(), loaded.images, loaded.got);
+        }
+        true
+    }
+
+    /// Whether both sides of the last call, which have these names in messages, kept what they owe each other besides values.
+    ///
+    /// # Errors
+    /// What they did not keep.
+    pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
+        let crossing = self.crossing.borrow();
+        let crossing = crossing.as_ref();
+        crossing.map_or(Ok(()), |crossing| crossing.check(caller, callee))
+    }
+
+    /// Whether the x87 stack was empty after the last call (psABI 3.2.1, Registers). It is now.
+    ///
+    /// # Errors
+    /// Which registers of it are not.
+    pub fn check_x87(&self) -> Result<(), String> {
+        let crossing = self.crossing.borrow();
+        let crossing = crossing.as_ref();
+        crossing.map_or(Ok(()), |crossing| crossing.check_x87())
+    }
+
+    /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After
+    /// [`prepare`](Self::prepare).
+    ///
+    /// # Errors
+    /// Which value it lost, and in which register it was, if that is known; or what it did not keep for its own caller.
+    pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
+        let keep = self.address("cabi_keep");
+        let keep = keep.ok_or("the C code is incomplete")?;
+        let thunk = self.through(boundary::nothing_address(), Promise::nothing());
+        let null = std::ptr::null();
+        // SAFETY: FRAME has this function with this type; what the thunk calls is of the type that it calls.
+        unsafe { self.run(keep, thunk, null, null) };
+        self.check_promises(caller, "a function")?;
+        self.check_kept(caller)
+    }
+
+    /// Whether `cabi_keep` still had its values after its call.
+    fn check_kept(&self, caller: &str) -> Result<(), String> {
+        let loaded = self.loaded()?;
+        // SAFETY: the array of N_LIVE words; nothing runs that uses it.
+        let kept = unsafe { std::slice::from_raw_parts(loaded.kept, N_LIVE) };
+        // SAFETY: a word of FRAME; nothing runs that uses it.
+        let double = unsafe { loaded.kept_double.read() };
+        for (i, kept) in kept.iter().chain([&double]).enumerate() {
+            let relies = match boundary::filled(*kept) {
+                _ if *kept == live(i) => continue,
+                Some(register) => format!(": it relies on {register}, which the callee may change"),
+                None => String::new(),
+            };
+            return Err(format!(
+                "{caller} loses a value that it keeps during the call{relies}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A value that a C caller keeps; no two are the same.
+fn live(i: usize) -> u64 {
+    0x11fe_11fe_11fe_1100 + i as u64
+}
+
+impl Loaded {
+    /// # Safety
+    /// The library's constructors run.
+    unsafe fn open(built: &Built) -> Result<Self, libloading::Error> {
+        // SAFETY: the caller wants it to be loaded; `cabi_places` has this type in FRAME.
+        unsafe {
+            let library = Library::new(&built.object)?;
+            let places = library.get::<*const [*mut u8; 10]>(b"cabi_places")?;
+            let [
+                seen,
+                got,
+                given,
+                images,
+                wide,
+                live,
+                kept,
+                live_double,
+                kept_double,
+                escape_at,
+            ] = **places;
+            Ok(Self {
+                seen,
+                got,
+                given,
+                images,
+                wide: wide.cast(),
+                live: live.cast(),
+                kept: kept.cast(),
+                live_double: live_double.cast(),
+                kept_double: kept_double.cast(),
+                escape_at: escape_at.cast(),
+                library,
+            })
+        }
+    }
+}

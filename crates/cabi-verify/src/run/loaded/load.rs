@@ -1,0 +1,143 @@
+//! Units compiled and loaded: a child tries first whether that works.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use super::{LoadedCode, LoadedUnit};
+use crate::build::{self, Built, CompiledUnit, Reference, ReferenceError, Unit};
+use crate::case::{Case, Entry};
+use crate::emit::c::FRAME;
+use crate::run::child::{self, Outcome};
+
+impl LoadedCode {
+    /// Has `reference` compile both sides of `entries`, which must all want the same vector level.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] with the compiler's messages.
+    pub fn build(reference: &Reference, entries: &[Entry<'_>]) -> Result<Self, ReferenceError> {
+        Self::build_at(reference, "-O1", entries)
+    }
+
+    /// The same with the flag `optimize`.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] with the compiler's messages.
+    pub fn build_at(
+        reference: &Reference,
+        optimize: &str,
+        entries: &[Entry<'_>],
+    ) -> Result<Self, ReferenceError> {
+        let unit = Unit::of_entries(reference, optimize, entries);
+        let compiled = unit.compile()?;
+        let mut loaded = Self::load(&unit, compiled)?;
+        match (loaded.code, loaded.refused.pop()) {
+            (Some(code), None) => Ok(code),
+            (_, Some(refused)) => Err(refused.why),
+            (None, None) => Err(ReferenceError::Unloadable {
+                what: "the compiled C code".to_owned(),
+                why: "there are no cases".to_owned(),
+            }),
+        }
+    }
+
+    /// The code of `compiled`, which was made of `unit`, if a child can load it; else what can be loaded of it.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Io`] if no child can be made, or the compiler cannot be asked again.
+    pub fn load(unit: &Unit<'_>, compiled: CompiledUnit) -> Result<LoadedUnit, ReferenceError> {
+        let mut first = compiled.built;
+        let CompiledUnit {
+            cases, mut refused, ..
+        } = compiled;
+        let load = |built: &Built, cases: &[usize]| {
+            let names = cases.iter().map(|at| unit.symbol(*at));
+            Self::checked(built, names.collect())
+        };
+        let parts = unit.compile_and(cases, &mut first, load)?;
+        refused.extend(build::refused(parts.refused));
+        Ok(LoadedUnit {
+            code: parts.built,
+            cases: parts.left,
+            refused,
+        })
+    }
+
+    /// The code of `built`, which has the sides of `cases` under their functions' names. A child tries whether it can be loaded.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Unloadable`] if it cannot; [`ReferenceError::Io`] if no child can be made.
+    pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, ReferenceError> {
+        let names = cases.iter().map(|case| case.function.name.clone());
+        Self::checked(built, names.collect())
+    }
+
+    fn checked(built: &Built, names: Vec<String>) -> Result<Self, ReferenceError> {
+        Self::checked_by(built, names, |_| true)
+    }
+
+    /// The code, if a child can load them and `works` there.
+    fn checked_by(
+        built: &Built,
+        names: Vec<String>,
+        works: impl Fn(&Self) -> bool,
+    ) -> Result<Self, ReferenceError> {
+        let code = Self {
+            built: built.clone(),
+            names,
+            loaded: OnceCell::new(),
+            promise: Cell::new(None),
+            crossing: RefCell::new(None),
+        };
+        let what = "the compiled C code".to_owned();
+        let unloadable = |why| ReferenceError::Unloadable {
+            what: what.clone(),
+            why,
+        };
+        let tried = child::run(&[1], 1, |_, _| match code.loaded() {
+            Ok(_) if works(&code) => Outcome::Passed(1),
+            Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
+            Err(why) => Outcome::Failed(why.to_owned()),
+        });
+        match tried.map(|outcomes| outcomes.into_iter().flatten().next()) {
+            Ok(Some(Outcome::Passed(_))) => Ok(code),
+            Ok(Some(Outcome::Failed(why) | Outcome::Refused(why))) => Err(unloadable(why)),
+            Ok(Some(Outcome::Crashed(why))) => {
+                Err(unloadable(format!("that ends the process, {why}")))
+            }
+            Ok(None) => Err(unloadable("nothing became of it".to_owned())),
+            Err(source) => Err(ReferenceError::Io {
+                what: what.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
+    ///
+    /// # Errors
+    /// The compiler's, or what becomes of the child.
+    pub(crate) fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
+        let built = reference.build(FRAME, &["-w"])?;
+        match Self::checked_by(&built, Vec::new(), Self::finds_itself) {
+            Ok(_) => Ok(()),
+            Err(ReferenceError::Unloadable { why, .. }) => Err(ReferenceError::Unloadable {
+                what: format!("code by {}", reference.command()),
+                why,
+            }),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn finds_itself(&self) -> bool {
+        let Ok(loaded) = self.loaded() else {
+            return false;
+        };
+        // SAFETY: FRAME has this function with this type.
+        let found = unsafe {
+            let function = loaded
+                .library
+                .get::<extern "C" fn() -> *mut u8>(b"cabi_seen");
+            function.map(|function| function())
+        };
+        found.is_ok_and(|at| at == loaded.seen)
+    }
+}

@@ -1,0 +1,118 @@
+//! A unit as an executable that runs as a process: on this machine, or under an emulator of another one.
+//!
+//! The caller sides and the callee sides are files of their own, each by a compiler of its own choice. Nothing is loaded here, so nothing of the
+//! process that asks is at stake, and the machine need not be this one.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Output;
+
+use crate::build::program::{File, Program};
+use crate::build::{Reference, ReferenceError, Unit};
+use crate::emit::c::Sides;
+use crate::emit::c::main_program::{CALLEE_FRAME, StaticCall, main_program};
+
+/// Which compilers make which side, and what runs the program.
+#[derive(Clone, Debug)]
+pub struct StaticProgram<'a> {
+    /// Who compiles the callee sides; the unit's compiler compiles the caller sides.
+    pub callees: &'a Reference,
+    /// Flags of that compiler, before the unit's.
+    pub callee_flags: Vec<&'a str>,
+    /// The command of an emulator, which the program's name follows. Empty for this machine.
+    pub emulator: Vec<String>,
+}
+
+/// What both sides of a call have written down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Written {
+    /// The arguments, as the callee saw them.
+    pub(crate) seen: Vec<u8>,
+    /// The result, as the caller got it.
+    pub(crate) got: Vec<u8>,
+}
+
+impl StaticProgram<'_> {
+    /// Builds the cases of `unit` with the indices `chosen` as a program that makes `calls`, and runs it. Of each call what was written down, or how
+    /// the process ended.
+    ///
+    /// # Errors
+    /// [`ReferenceError`]: a compiler that refuses a side, no static libraries, a program that cannot be started.
+    pub(crate) fn run(
+        &self,
+        unit: &Unit<'_>,
+        chosen: &[usize],
+        calls: &[StaticCall],
+    ) -> Result<Vec<Result<Written, String>>, ReferenceError> {
+        let (callers, callees) = (
+            unit.text(chosen, Sides::Caller),
+            unit.text(chosen, Sides::Callee),
+        );
+        let main = main_program(calls);
+        let files = [
+            File {
+                by: unit.reference,
+                source: &callers,
+                flags: unit.flags_for(unit.reference),
+            },
+            File {
+                by: self.callees,
+                source: &callees,
+                flags: [
+                    &self.callee_flags,
+                    &CALLEE_FRAME[..],
+                    &unit.flags_for(self.callees),
+                ]
+                .concat(),
+            },
+            File {
+                by: unit.reference,
+                source: &main,
+                flags: vec!["-w"],
+            },
+        ];
+        let program = Program::build(&files, &["-static"])?;
+        let mut written = Vec::new();
+        while written.len() < calls.len() {
+            let first = written.len();
+            let output = program.run(&self.emulator, &[first.to_string()])?;
+            written.extend(read(&output, first).map(Ok));
+            if written.len() < calls.len() {
+                // The call that it had begun is the one that ended it.
+                written.push(Err(ending(&output)));
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// The lines of a run that began with call `first`, as far as they are whole.
+fn read(output: &Output, first: usize) -> impl Iterator<Item = Written> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    lines.into_iter().enumerate().map_while(move |(n, line)| {
+        let line = line.strip_suffix('\n')?;
+        let (number, rest) = line.split_once(' ')?;
+        let (seen, got) = rest.split_once(' ')?;
+        (number.parse() == Ok(first + n)).then_some(())?;
+        Some(Written {
+            seen: bytes(seen)?,
+            got: bytes(got)?,
+        })
+    })
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = (0..digits.len() / 2).map(|i| digits.get(2 * i..2 * i + 2));
+    pairs
+        .map(|pair| u8::from_str_radix(pair?, 16).ok())
+        .collect()
+}
+
+/// How a process ended that has not made all of its calls.
+fn ending(output: &Output) -> String {
+    match output.status.signal() {
+        Some(11) => "SIGSEGV".to_owned(),
+        Some(signal) => format!("signal {signal}"),
+        None => output.status.to_string(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Which transitions of argument assignment calls have shown: a set that files carry and runs join.
+
+use std::fmt;
+
+use cabi::{Error, FnAbi, Policy};
+
+use super::Transition;
+use crate::case::Case;
+
+/// Words of the set.
+pub(super) const WORDS: usize = Transition::COUNT.div_ceil(64);
+
+/// Which transitions were seen.
+///
+/// # Example
+/// ```
+/// use cabi::Policy;
+/// use cabi_verify::states::Coverage;
+/// use cabi_verify::{case::Subject, corpus::CorpusFile};
+///
+/// let text = "== one\nproves: psABI 3.2.3\nint f(long, double, int, __int128);\n";
+/// let file = CorpusFile::parse("a.abi".as_ref(), text).unwrap();
+/// match Subject::read(&file.blocks[0]) {
+///     Err(error) if error.is_missing_libclang() => println!("{error}"),
+///     subject => {
+///         let mut seen = Coverage::default();
+///         seen.note(&subject.unwrap().cases[0], Policy::GCC);
+///         assert_eq!(seen.to_string(), "transitions 4/13104");
+///         assert_eq!(Coverage::decode(&seen.encode()), Some(seen));
+///     }
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Coverage {
+    bits: [u64; WORDS],
+    outside: u64,
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            bits: [0; WORDS],
+            outside: 0,
+        }
+    }
+}
+
+impl Coverage {
+    /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it. Nothing is noted where [`FnAbi`] refuses
+    /// the signature.
+    pub fn note(&mut self, case: &Case, policy: Policy) {
+        let mut seen = Self::default();
+        if seen.walk(case, policy).is_ok() {
+            self.merge(&seen);
+        }
+    }
+
+    fn walk(&mut self, case: &Case, policy: Policy) -> Result<(), Error> {
+        for i in 0..case.prototype.params.len() + case.unnamed.len() {
+            match Transition::of_argument(case, policy, i)? {
+                Some(transition) => self.mark(transition),
+                None => self.outside = self.outside.saturating_add(1),
+            }
+        }
+        // What follows the last argument decides whether all of it is a signature.
+        FnAbi::new(&case.sig_under(policy)?, &case.target).map(drop)
+    }
+
+    /// Notes `transition`.
+    pub fn mark(&mut self, transition: Transition) {
+        if let Some(number) = transition.number()
+            && let Some(word) = self.bits.get_mut(number / 64)
+        {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    /// Whether `transition` was noted.
+    #[must_use]
+    pub fn has(&self, transition: Transition) -> bool {
+        let number = transition.number();
+        number.is_some_and(|number| {
+            let word = self.bits.get(number / 64).copied().unwrap_or(0);
+            word >> (number % 64) & 1 == 1
+        })
+    }
+
+    /// Notes what `other` has noted.
+    pub fn merge(&mut self, other: &Self) {
+        for (word, more) in self.bits.iter_mut().zip(other.bits) {
+            *word |= more;
+        }
+        self.outside = self.outside.saturating_add(other.outside);
+    }
+
+    /// How many transitions were noted.
+    #[must_use]
+    pub fn covered(&self) -> usize {
+        let ones = self.bits.iter().map(|word| word.count_ones());
+        ones.sum::<u32>().try_into().unwrap_or(usize::MAX)
+    }
+
+    /// How many transitions there are.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        Transition::COUNT
+    }
+
+    /// How many arguments were outside of the measure.
+    #[must_use]
+    pub fn outside(&self) -> u64 {
+        self.outside
+    }
+
+    /// As a word without spaces, for files: [`decode`](Self::decode) reads it.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let digits: String = self
+            .bits
+            .iter()
+            .map(|word| format!("{word:016x}"))
+            .collect();
+        format!("{}:{}", self.outside, digits.trim_end_matches('0'))
+    }
+
+    /// What [`encode`](Self::encode) wrote. `None` for any other text.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        let (outside, digits) = text.split_once(':')?;
+        let mut coverage = Self {
+            outside: outside.parse().ok()?,
+            ..Self::default()
+        };
+        let mut words = coverage.bits.iter_mut();
+        for digits in digits.as_bytes().chunks(16) {
+            let digits = std::str::from_utf8(digits).ok()?;
+            let hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let word = u64::from_str_radix(&format!("{digits:0<16}"), 16).ok()?;
+            *words.next().filter(|_| hex)? = word;
+        }
+        let last = coverage.bits.last().copied().unwrap_or(0);
+        let spare = last >> (Transition::COUNT - (WORDS - 1) * 64 - 1) >> 1;
+        (spare == 0).then_some(coverage)
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "transitions {}/{}", self.covered(), self.total())?;
+        if self.outside > 0 {
+            write!(f, ", {} arguments outside of the measure", self.outside)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Coverage({self})")
+    }
+}

@@ -1,0 +1,248 @@
+//! What became of a case: every byte was right, it is not supported, or what is wrong, told so that a parent process and a report can make
+//! something of it.
+
+use clif_cabi::{LowerError, NotLowered};
+
+use crate::pattern::{Pattern, hex};
+
+/// The value of a call that a failure is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// The argument with this index.
+    Argument(usize),
+    /// The result.
+    Result,
+}
+
+/// What is wrong with a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Difference {
+    /// Which value differs, if it is one.
+    pub value: Option<Value>,
+    /// The bytes it should have.
+    pub expected: Vec<u8>,
+    /// The bytes it has.
+    pub got: Vec<u8>,
+    /// All of it in words.
+    pub why: String,
+}
+
+impl From<String> for Difference {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for Difference {
+    fn from(why: &str) -> Self {
+        Self::from(why.to_owned())
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Difference {
+    /// Compares a value with what it should be; `place` says in words where it was seen.
+    pub(crate) fn check(
+        pattern: &Pattern,
+        got: &[u8],
+        value: Value,
+        place: &str,
+    ) -> Result<(), Self> {
+        pattern.check_all(got).map_err(|why| Self {
+            value: Some(value),
+            expected: pattern.bytes.clone(),
+            got: got.to_vec(),
+            why: match value {
+                Value::Argument(i) => format!("argument {i} {place}: {why}"),
+                Value::Result => format!("result {place}: {why}"),
+            },
+        })
+    }
+
+    /// The same, found in the circumstances that `how` names.
+    #[must_use]
+    pub fn inside(mut self, how: &str) -> Self {
+        self.why = format!("{how}: {}", self.why);
+        self
+    }
+
+    /// As one line, which [`read`](Self::read) reads.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let value = match self.value {
+            Some(Value::Argument(i)) => i.to_string(),
+            Some(Value::Result) => "result".to_owned(),
+            None => String::new(),
+        };
+        let (expected, got) = (hex(&self.expected), hex(&self.got));
+        format!("{value}\t{expected}\t{got}\t{}", self.why)
+    }
+
+    /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
+    #[must_use]
+    pub fn read(line: &str) -> Self {
+        let bytes = |text: &str| {
+            let digits = text.split_whitespace();
+            digits
+                .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
+                .collect()
+        };
+        let fields: Vec<&str> = line.splitn(4, '\t').collect();
+        let [value, expected, got, why] = fields.as_slice() else {
+            return Self::from(line);
+        };
+        Self {
+            value: match *value {
+                "result" => Some(Value::Result),
+                index => index.parse().ok().map(Value::Argument),
+            },
+            expected: bytes(expected),
+            got: bytes(got),
+            why: (*why).to_owned(),
+        }
+    }
+}
+
+/// Why a case did not pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// `cabi` or the lowering says that it does not support it.
+    Refused(Refusal),
+    /// Anything else.
+    Failed(Difference),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(why) => why.fmt(f),
+            Self::Failed(difference) => difference.fmt(f),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Failed(why.into())
+    }
+}
+
+impl From<Difference> for Fault {
+    fn from(difference: Difference) -> Self {
+        Self::Failed(difference)
+    }
+}
+
+impl From<LowerError> for Fault {
+    fn from(error: LowerError) -> Self {
+        let refusal = match error.cause() {
+            LowerError::Unsupported { why: kind, .. } => {
+                let (kind, why) = (*kind, kind.why());
+                Refusal::NotLowered { kind, why }
+            }
+            LowerError::Abi(cabi::Error::NoKnownRule { why, .. }) => Refusal::NoKnownRule(why),
+            _ => return Self::Failed(error.to_string().into()),
+        };
+        Self::Refused(refusal)
+    }
+}
+
+impl From<clif_cabi_jit::Error> for Fault {
+    fn from(error: clif_cabi_jit::Error) -> Self {
+        Self::Failed(error.to_string().into())
+    }
+}
+
+/// What is said not to be supported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The convention says where it goes, but it is not lowered.
+    NotLowered {
+        /// Which kind of thing.
+        kind: NotLowered,
+        /// In words.
+        why: &'static str,
+    },
+    /// No rule is known by which the compiler places it.
+    NoKnownRule(&'static str),
+    /// It was not tried, for this reason.
+    Untried(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLowered { why, .. } | Self::NoKnownRule(why) => f.write_str(why),
+            Self::Untried(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The result of a case in one direction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Every byte was right in so many calls.
+    Passed(usize),
+    /// The lowering says that it does not support it, for this reason.
+    NotLowered(String),
+    /// It was not tried, because the compiler or `cabi` refuses it for this reason.
+    NotRun(String),
+    /// It failed, and so it does between the compiler's own caller and callee: its bug.
+    SelfInconsistent(Difference),
+    /// It failed.
+    Differs(Difference),
+}
+
+impl Verdict {
+    /// What is wrong, whoever's fault it is.
+    #[must_use]
+    pub fn difference(&self) -> Option<&Difference> {
+        match self {
+            Self::Differs(difference) | Self::SelfInconsistent(difference) => Some(difference),
+            Self::Passed(_) | Self::NotLowered(_) | Self::NotRun(_) => None,
+        }
+    }
+
+    /// That of a call that ends the process.
+    #[must_use]
+    pub fn died(why: &str) -> Self {
+        Self::Differs(Difference::from(format!("the call dies of {why}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let difference = Difference {
+            value: Some(Value::Argument(3)),
+            expected: vec![0x10, 0xff],
+            got: vec![0, 1],
+            why: "variant 0:\tno".to_owned(),
+        };
+        assert_eq!(Difference::read(&difference.line()), difference);
+        let result = Difference {
+            value: Some(Value::Result),
+            ..difference
+        };
+        assert_eq!(Difference::read(&result.line()), result);
+        let words = Difference::from("rsp was changed");
+        assert_eq!(Difference::read(&words.line()), words);
+        assert_eq!(
+            Difference::read("panicked: no"),
+            Difference::from("panicked: no")
+        );
+    }
+}

@@ -1,0 +1,390 @@
+//! Headers against compilers: every prototype, size and offset asked, every case called in both directions, everything counted that was left out.
+//!
+//! What `cabi verify` does and prints is this; tests run the same with a [`Mistake`]. [`units`] is its engine, for cases from elsewhere.
+//!
+//! ```text
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
+//! ```
+
+use cabi::{Policy, VectorLevel};
+use cabi_header::{Location, Options};
+use clif_cabi_jit::Settings;
+
+use crate::build::Reference;
+use crate::case::Case;
+use crate::check::calls::{Direction, all_settings};
+use crate::header::{self, FromHeader, Omitted};
+use crate::process;
+use crate::run::loaded::LoadedCode;
+use crate::states::Coverage;
+
+mod error;
+mod known_bugs;
+mod missing_types;
+mod part;
+mod prototypes;
+mod self_inconsistent;
+mod skip_reasons;
+pub mod units;
+
+pub use crate::check::calls::Verdict;
+pub use error::VerifyError;
+pub use known_bugs::{known_bug, known_bugs};
+pub(crate) use part::NOT_SHOWN;
+pub use part::{Differing, Part, SelfInconsistent};
+pub use self_inconsistent::{MOST, Shown};
+pub(crate) use self_inconsistent::{show, show_all};
+pub(crate) use skip_reasons::refusal;
+pub use skip_reasons::{
+    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, SELF_INCONSISTENT,
+    may_be_skipped,
+};
+use units::{BATCH, Batch, Calls, Loaded};
+pub use units::{Called, Mistake, OtherSide};
+
+/// What is to be verified against what, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// The headers.
+    pub headers: Vec<Read>,
+    /// The compilers; each reference compilers each header.
+    pub compilers: Vec<Compiler>,
+    /// Flags that the headers were read with, for the compilers too.
+    pub flags: Vec<String>,
+    /// Compilers and child processes at once.
+    pub at_once: usize,
+    /// Engine settings with their names; the cases take turns.
+    pub settings: Vec<(String, Settings)>,
+}
+
+/// A header as it was read.
+#[derive(Debug)]
+pub struct Read {
+    /// As it was named.
+    pub name: String,
+    /// The text that was read: the directive that includes it.
+    pub text: String,
+    /// Its cases.
+    pub found: FromHeader,
+}
+
+/// A compiler and how it is checked.
+#[derive(Debug)]
+pub struct Compiler {
+    /// The compiler.
+    pub reference: Reference,
+    /// Its choices where compilers disagree.
+    pub policy: Policy,
+    /// The widest vectors that are passed in registers under its flags.
+    pub level: VectorLevel,
+}
+
+/// Everything that was found.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What was to be done.
+    pub plan: &'a Plan,
+    /// One per compiler and header.
+    pub parts: Vec<Part>,
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// C sides are compiled; batches are counted.
+    Compile,
+    /// Calls are made; cases are counted, each direction for itself.
+    Call,
+}
+
+/// What a run comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// No difference, nothing left out for a reason that is not on the list, and every header verified with every compiler.
+    Clean,
+    /// A difference, or something that may hide one.
+    Fails,
+    /// No case was run, or none of one of the headers with one of the compilers: why.
+    Nothing(String),
+}
+
+/// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
+pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
+
+impl Plan {
+    /// All headers against all compilers, under every engine setting in turn, one process per processor. The flags are those that the
+    /// headers were read with.
+    #[must_use]
+    pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
+        let processors = std::thread::available_parallelism();
+        Self {
+            headers,
+            compilers,
+            flags,
+            at_once: processors.map_or(1, usize::from),
+            settings: all_settings(),
+        }
+    }
+
+    /// Asks all layouts, compiles all C sides and makes all calls.
+    ///
+    /// # Errors
+    /// [`VerifyError`]
+    ///
+    /// # Example
+    /// ```no_run
+    /// use cabi_header::Options;
+    /// use cabi_verify::build::Reference;
+    /// use cabi_verify::verify::{Compiler, Outcome, Plan, Read};
+    ///
+    /// let flags = vec!["-std=gnu17".to_owned()];
+    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_, _| true)?;
+    /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
+    /// let plan = Plan::new(vec![header], vec![compiler], flags);
+    /// let run = plan.run(&|_, _, _| {})?;
+    /// assert_eq!(run.outcome(false), Outcome::Clean);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn run(&self, progress: Progress<'_>) -> Result<Run<'_>, VerifyError> {
+        self.prepare(progress)?.run(Mistake::default(), progress)
+    }
+
+    /// Does all but the calls.
+    ///
+    /// # Errors
+    /// [`VerifyError`]
+    pub fn prepare(&self, progress: Progress<'_>) -> Result<Prepared<'_>, VerifyError> {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let mut parts = Vec::new();
+        for (compiler, Compiler { reference, .. }) in self.compilers.iter().enumerate() {
+            for (header, read) in self.headers.iter().enumerate() {
+                check_interrupt()?;
+                let mut part = Part::new(compiler, header);
+                part.ask(reference, &flags, read)?;
+                parts.push(part);
+            }
+        }
+        let (mut batches, mut part_of) = (Vec::new(), Vec::new());
+        for (number, part) in parts.iter().enumerate() {
+            let cases = &self.headers[part.header].found.subject.cases;
+            let asked: Vec<&Case> = part.cases.iter().filter_map(|at| cases.get(*at)).collect();
+            for cases in asked.chunks(BATCH) {
+                part_of.push(number);
+                batches.push(Batch {
+                    compiler: &self.compilers[part.compiler],
+                    flags: &flags,
+                    preamble: &part.preamble,
+                    cases: cases.to_vec(),
+                    same_layout: part.layouts.is_empty(),
+                });
+            }
+        }
+        let (loaded, refused) = units::compile(&batches, self.at_once, progress)?;
+        let mut left = Vec::new();
+        for refused in refused {
+            let number = part_of[refused.batch];
+            let reference = &self.compilers[parts[number].compiler].reference;
+            left.push((number, parts[number].refused(reference, &refused)));
+        }
+        for (number, left) in left {
+            parts[number].skipped.extend(left);
+        }
+        let loaded = loaded.into_iter();
+        let (part_of, loaded) = loaded.map(|one| (part_of[one.batch], one)).unzip();
+        Ok(Prepared {
+            plan: self,
+            parts,
+            part_of,
+            loaded,
+        })
+    }
+}
+
+/// A plan of which only the calls are left; they can be made many times, right or with mistakes.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    plan: &'a Plan,
+    /// Without their calls.
+    parts: Vec<Part>,
+    /// The part of each of `loaded`.
+    part_of: Vec<usize>,
+    loaded: Vec<Loaded>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Makes all calls.
+    ///
+    /// # Errors
+    /// [`VerifyError::System`], [`VerifyError::Interrupted`].
+    pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
+        let calls = Calls {
+            settings: &self.plan.settings,
+            mistake,
+            shared_engine: false,
+            at_once: self.plan.at_once,
+        };
+        let all = units::call(&self.loaded, &calls, progress)?;
+        let mut parts = self.parts.clone();
+        let mut of_part: Vec<Vec<Called>> = parts.iter().map(|_| Vec::new()).collect();
+        for (&number, called) in self.part_of.iter().zip(all) {
+            of_part[number].extend(called);
+        }
+        let plan = self.plan;
+        for (part, called) in parts.iter_mut().zip(of_part) {
+            part.take_called(plan, called)?;
+        }
+        Ok(Run { plan, parts })
+    }
+}
+
+impl Read {
+    /// Reads a header named as after `#include`, or by its path from here. With `types` each record type gets its positions; `only`
+    /// chooses functions and types by name and place.
+    ///
+    /// # Errors
+    /// [`VerifyError::Header`], [`VerifyError::Interrupted`].
+    pub fn header(
+        name: &str,
+        options: &Options,
+        types: bool,
+        only: impl Fn(&str, &Location) -> bool,
+    ) -> Result<Self, VerifyError> {
+        check_interrupt()?;
+        let include = match std::fs::canonicalize(name) {
+            Ok(path) if path.is_file() => format!("#include \"{}\"\n", path.display()),
+            _ => format!("#include <{name}>\n"),
+        };
+        Self::text(name, &include, options, types, only)
+    }
+
+    /// The same of a text of declarations and directives.
+    ///
+    /// # Errors
+    /// [`VerifyError::Header`]
+    pub fn text(
+        name: &str,
+        text: &str,
+        options: &Options,
+        types: bool,
+        only: impl Fn(&str, &Location) -> bool,
+    ) -> Result<Self, VerifyError> {
+        let name = name.to_owned();
+        match header::read(text, options, types, only) {
+            Ok(found) => Ok(Self {
+                name,
+                text: text.to_owned(),
+                found,
+            }),
+            Err(source) => Err(VerifyError::Header { name, source }),
+        }
+    }
+}
+
+impl Compiler {
+    /// `reference` under `policy`, or else under its own.
+    ///
+    /// # Errors
+    /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`] if what it makes cannot run.
+    pub fn new(reference: Reference, policy: Option<Policy>) -> Result<Self, VerifyError> {
+        let level = reference.vector_level()?;
+        let (has, vectors) = match level {
+            VectorLevel::Avx512 => (std::arch::is_x86_feature_detected!("avx512f"), "AVX-512"),
+            VectorLevel::Avx => (std::arch::is_x86_feature_detected!("avx"), "AVX"),
+            VectorLevel::Baseline => (true, ""),
+        };
+        if !has {
+            let command = reference.command();
+            return Err(VerifyError::Machine { command, vectors });
+        }
+        // Where nothing runs, every failure would be one that the compiler has with itself.
+        LoadedCode::try_out(&reference)?;
+        Ok(Self {
+            policy: policy.unwrap_or(reference.profile().policy()),
+            level,
+            reference,
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Everything of `part` that was not run, whether it was not read or not compiled.
+    pub fn skipped<'r>(&'r self, part: &'r Part) -> impl Iterator<Item = &'r Omitted> {
+        let read = &self.plan.headers[part.header].found.skipped;
+        read.iter().chain(&part.skipped)
+    }
+
+    /// What it comes to. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
+    #[must_use]
+    pub fn outcome(&self, allow_self_inconsistent: bool) -> Outcome {
+        let n_cases: usize = self.parts.iter().map(|part| part.called.len()).sum();
+        let differs = |part: &Part| {
+            !part.layouts.is_empty()
+                || !part.prototypes.is_empty()
+                || part.differences().next().is_some()
+        };
+        let fails = |part: &Part| {
+            differs(part)
+                || (!allow_self_inconsistent && !part.itself.is_empty())
+                || self.skipped(part).any(|left| !may_be_skipped(left.key))
+        };
+        let nothing = |part: &&Part| part.called.is_empty();
+        if n_cases == 0 && !self.parts.iter().any(differs) {
+            return Outcome::Nothing(self.why_nothing(self.parts.first()));
+        }
+        if self.parts.iter().any(fails) {
+            return Outcome::Fails;
+        }
+        match self.parts.iter().find(nothing) {
+            Some(part) => Outcome::Nothing(self.why_nothing(Some(part))),
+            None => Outcome::Clean,
+        }
+    }
+
+    /// That no case of `part` was run, and why.
+    fn why_nothing(&self, part: Option<&Part>) -> String {
+        let Some(part) = part else {
+            return "nothing was verified: no header, or no compiler".to_owned();
+        };
+        let name = &self.plan.headers[part.header].name;
+        let command = self.plan.compilers[part.compiler].reference.command();
+        let first = part.itself.first().map(|itself| {
+            let name = &itself.called.case.name;
+            format!(
+                "{name}: {command} disagrees with itself, {}",
+                itself.shown.says
+            )
+        });
+        let left = || {
+            let left = self.skipped(part).find(|left| !may_be_skipped(left.key));
+            let left = left.or_else(|| self.skipped(part).next())?;
+            Some(format!("{}: {}", left.name, left.why))
+        };
+        let why = first
+            .or_else(left)
+            .unwrap_or("it declares nothing to call".to_owned());
+        format!("nothing was verified of {name} with {command}: {why}")
+    }
+
+    /// The transitions of argument assignment that passed.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut seen = Coverage::default();
+        for part in &self.parts {
+            let policy = self.plan.compilers[part.compiler].policy;
+            for called in &part.called {
+                // Most cases pass in both directions: one of them says it.
+                if called.direction == Direction::Call && called.difference().is_none() {
+                    seen.note(&called.case, policy);
+                }
+            }
+        }
+        seen
+    }
+}
+
+pub(crate) fn check_interrupt() -> Result<(), VerifyError> {
+    if process::was_interrupted() {
+        return Err(VerifyError::Interrupted);
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! What gcc 12 and clang 19 get wrong against themselves, as predicates over signatures.
+//!
+//! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words and a sample of each; a test holds both lists
+//! together. A self-inconsistency that is shown in a signature that meets none of them is not known, and fails a run.
+
+use cabi::{Kind, Leaf, LeafKind, RecordKind, Scalar, Type, leaves};
+
+use crate::case::Case;
+
+/// Whether a signature meets a bug.
+type Meets = fn(&SignatureTypes) -> bool;
+
+/// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
+const KNOWN: [(&str, Meets); 14] = [
+    ("clang-int128-leftover-va-arg", |signature| {
+        signature.unnamed().iter().any(has_int128)
+    }),
+    ("clang-padding-before-integer-va-arg", |signature| {
+        signature.unnamed().iter().any(begins_with_padding)
+    }),
+    ("clang-unnamed-padded-union", |signature| {
+        signature
+            .unnamed()
+            .iter()
+            .any(|ty| is_union(ty) && has_vector(ty, 16))
+    }),
+    ("clang-half-after-padding", |signature| {
+        signature
+            .values()
+            .any(|ty| shares_with_float(ty) && has_unnamed(ty))
+    }),
+    ("clang-lone-float", |signature| {
+        signature
+            .values()
+            .any(|ty| shares_with_float(ty) && has_union(ty))
+    }),
+    ("clang-wide-bit-field-initializer", |signature| {
+        signature
+            .values()
+            .any(|ty| leaves(ty).any(|leaf| leaf.bit_field && leaf.width_bits > 64))
+    }),
+    ("gcc-wide-union-va-arg", |signature| {
+        signature
+            .unnamed()
+            .iter()
+            .any(|ty| is_union(ty) && has_vector(ty, 32))
+    }),
+    ("gcc-x87-union-va-arg", |signature| {
+        let x87 = |leaf: Leaf| leaf.kind == LeafKind::Scalar(Scalar::F80);
+        signature
+            .unnamed()
+            .iter()
+            .any(|ty| has_union(ty) && leaves(ty).any(x87))
+    }),
+    ("gcc-padding-record-of-variadic", |signature| {
+        signature.variadic && signature.named().iter().any(is_padding)
+    }),
+    ("gcc-int128-vector-in-record", |signature| {
+        signature
+            .values()
+            .any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector))
+    }),
+    ("gcc-vzeroupper-after-result", |signature| {
+        has_union(&signature.ret) && has_vector(&signature.ret, 32)
+    }),
+    ("gcc-over-aligned-typedef", |signature| {
+        let is_over_aligned =
+            |ty: &Type| ty.as_record().is_some() && ty.align() > ty.canonical_align();
+        signature.types.iter().any(is_over_aligned)
+    }),
+    ("gcc-complex-halves-after-bits", |signature| {
+        signature
+            .values()
+            .any(|ty| has_halves_and(ty, |leaf| leaf.bit_field))
+    }),
+    ("gcc-halves-after-shorts", |signature| {
+        let is_integer = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { .. }));
+        signature.values().any(|ty| has_halves_and(ty, is_integer))
+    }),
+];
+
+/// The names of all known bugs, for the test that compares them with the list of samples.
+pub fn known_bugs() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, _)| *name)
+}
+
+/// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
+#[must_use]
+pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
+    let signature = SignatureTypes {
+        types: case.argument_types(),
+        n_named: case.prototype.params.len(),
+        variadic: case.prototype.variadic,
+        ret: case.prototype.ret.clone(),
+    };
+    let is_theirs = |name: &str| {
+        name.strip_prefix(compiler)
+            .is_some_and(|rest| rest.starts_with('-'))
+    };
+    let mut known = KNOWN.iter().filter(|(name, _)| is_theirs(name));
+    known
+        .find(|(_, meets)| meets(&signature))
+        .map(|(name, _)| *name)
+}
+
+/// A signature as predicates look at it.
+struct SignatureTypes {
+    types: Vec<Type>,
+    n_named: usize,
+    variadic: bool,
+    ret: Type,
+}
+
+impl SignatureTypes {
+    fn named(&self) -> &[Type] {
+        self.types.get(..self.n_named).unwrap_or_default()
+    }
+
+    fn unnamed(&self) -> &[Type] {
+        self.types.get(self.n_named..).unwrap_or_default()
+    }
+
+    fn values(&self) -> impl Iterator<Item = &Type> {
+        self.types.iter().chain([&self.ret])
+    }
+}
+
+fn is_union(ty: &Type) -> bool {
+    ty.as_record()
+        .is_some_and(|record| record.kind() == RecordKind::Union)
+}
+
+/// Whether `ty` is made of anything for which `is` holds, itself included.
+fn contains(ty: &Type, is: &dyn Fn(&Type) -> bool) -> bool {
+    is(ty)
+        || match ty.kind() {
+            Kind::Record(record) => record.fields().iter().any(|field| contains(field.ty(), is)),
+            Kind::Array(array) => contains(&array.elem, is),
+            _ => false,
+        }
+}
+
+fn has_union(ty: &Type) -> bool {
+    contains(ty, &is_union)
+}
+
+fn has_vector(ty: &Type, size: u64) -> bool {
+    contains(ty, &|ty| {
+        matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size
+    })
+}
+
+fn has_int128(ty: &Type) -> bool {
+    let wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits: 128, .. }));
+    leaves(ty).any(wide)
+}
+
+fn is_int128_vector(leaf: Leaf) -> bool {
+    matches!(leaf.kind, LeafKind::Vector(vector) if matches!(vector.lane, Scalar::Int { bits: 128, .. }))
+}
+
+fn has_unnamed(ty: &Type) -> bool {
+    leaves(ty).any(|leaf| leaf.unnamed)
+}
+
+fn counts(leaf: &Leaf) -> bool {
+    !leaf.unnamed && leaf.width_bits > 0
+}
+
+/// A record with bytes, none of which is a member's.
+fn is_padding(ty: &Type) -> bool {
+    ty.as_record().is_some() && ty.size() > 0 && !leaves(ty).any(|leaf| counts(&leaf))
+}
+
+/// A record whose first eightbyte is padding, before one that is not.
+fn begins_with_padding(ty: &Type) -> bool {
+    let mut all = leaves(ty).filter(counts).peekable();
+    ty.as_record().is_some() && all.peek().is_some() && all.all(|leaf| leaf.eightbytes().start > 0)
+}
+
+fn is_half(leaf: &Leaf) -> bool {
+    matches!(leaf.kind, LeafKind::Scalar(Scalar::F16 | Scalar::BF16))
+}
+
+/// A record with halves, and with a leaf for which `is` holds.
+fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
+    ty.as_record().is_some()
+        && leaves(ty).any(|leaf| is_half(&leaf))
+        && leaves(ty).any(|leaf| is(&leaf))
+}
+
+/// A record of which an eightbyte holds a float or a half, and something else.
+fn shares_with_float(ty: &Type) -> bool {
+    let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
+    let short = |leaf: &Leaf| is_half(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32);
+    let shares = |leaf: &Leaf| {
+        let mut others = all.iter().filter(|other| *other != leaf);
+        others.any(|other| other.eightbytes().start == leaf.eightbytes().start)
+    };
+    ty.as_record().is_some() && all.iter().any(|leaf| short(leaf) && shares(leaf))
+}

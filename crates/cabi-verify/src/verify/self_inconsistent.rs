@@ -1,0 +1,128 @@
+//! "The compiler disagrees with itself", shown: the case as a program of which the compiler in question builds both sides, run twice.
+//!
+//! Where a case fails, the compiler's own caller and callee meet in this process too; if they differ, nobody can agree with both. But that they
+//! differ here may be our own doing, so it counts only if a program without any of our code fails as well, twice in the same way.
+
+use std::collections::BTreeMap;
+use std::process::Output;
+
+use super::known_bugs::known_bug;
+use super::units::Called;
+use super::{Compiler, VerifyError, check_interrupt};
+use crate::build::program::{File, Program};
+use crate::build::{Reference, ReferenceError};
+use crate::case::Case;
+use crate::emit::c_program::{NO_DIFFERENCE, reproduction_alone};
+use crate::threads::in_threads;
+use crate::verdict::Verdict;
+
+/// A compiler's own difference, shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// What the program prints, or how it ends.
+    pub says: String,
+    /// The program.
+    pub program: String,
+    /// The name of the bug, if it is a known one of this compiler.
+    pub known: Option<&'static str>,
+}
+
+/// More of one compiler and header are not shown: the rest are differences like any other.
+pub const MOST: usize = 200;
+
+/// Builds the programs of the cases of `called` in which `compiler` seems to disagree with itself, `most` of them, by that compiler alone. They
+/// come back by the names of functions; there is none where a program shows no difference, or not twice the same one.
+///
+/// # Errors
+/// [`VerifyError::Reference`] if the compiler cannot be asked, [`VerifyError::Interrupted`].
+pub(crate) fn show_all(
+    compiler: &Compiler,
+    flags: &[&str],
+    called: &[Called],
+    most: usize,
+    at_once: usize,
+) -> Result<BTreeMap<String, Shown>, VerifyError> {
+    let is_inconsistent = |called: &&Called| matches!(called.verdict, Verdict::SelfInconsistent(_));
+    let cases = called.iter().filter(is_inconsistent);
+    let cases: BTreeMap<&str, &Case> = cases
+        .map(|called| (called.case.function.name.as_str(), &called.case))
+        .collect();
+    let cases: Vec<(&str, &Case)> = cases.into_iter().take(most).collect();
+    // As the sides are compiled.
+    let flags = match compiler.reference.says_how_to_optimize() {
+        true => flags.to_vec(),
+        false => [&["-O1"], flags].concat(),
+    };
+    let one = |(_, case): &(&str, &Case)| show(&compiler.reference, &flags, case);
+    let all = in_threads(&cases, at_once, one, |_| {});
+    check_interrupt()?;
+    let mut shown = BTreeMap::new();
+    for ((name, _), one) in cases.into_iter().zip(all) {
+        shown.extend(one?.map(|one| (name.to_owned(), one)));
+    }
+    Ok(shown)
+}
+
+/// The same for one case, compiled with `flags`.
+///
+/// # Errors
+/// [`ReferenceError::Io`] if the compiler cannot be started.
+pub(crate) fn show(
+    reference: &Reference,
+    flags: &[&str],
+    case: &Case,
+) -> Result<Option<Shown>, ReferenceError> {
+    let Some(program) = reproduction_alone(case, &reference.command()) else {
+        return Ok(None);
+    };
+    let part = |part: &'static str| File {
+        by: reference,
+        source: &program,
+        flags: [&["-w", part], flags].concat(),
+    };
+    let parts = ["-DCALLEE", "-DCALLER", "-DMAIN"].map(part);
+    let built = match Program::build(&parts, flags) {
+        Ok(built) => built,
+        Err(error) if error.is_about_the_system() => return Err(error),
+        // It does not build the program: so it shows nothing.
+        Err(_) => return Ok(None),
+    };
+    let runs = [built.run(&[], &[])?, built.run(&[], &[])?];
+    let mut says = runs.iter().map(said);
+    let (Some(Some(first)), Some(Some(second))) = (says.next(), says.next()) else {
+        return Ok(None);
+    };
+    Ok((first.value == second.value).then(|| Shown {
+        says: first.words,
+        program,
+        known: known_bug(reference.name(), case),
+    }))
+}
+
+/// How a run of the program differs.
+struct CaseText {
+    words: String,
+    /// Without the bytes, which may be those of a register that nobody has set.
+    value: String,
+}
+
+/// `None` of a run without a difference.
+fn said(run: &Output) -> Option<CaseText> {
+    let text = String::from_utf8_lossy(&run.stdout);
+    let first = text.lines().next().unwrap_or_default().to_owned();
+    match run.status.code() {
+        Some(0) if first == NO_DIFFERENCE => None,
+        Some(1) if !first.is_empty() => Some(CaseText {
+            value: first.split(", byte").next().unwrap_or_default().to_owned(),
+            words: first,
+        }),
+        _ => {
+            // With 0 too, if it has not come to its last line: a callee may end the process.
+            let words = format!("the program ends with {}", run.status);
+            Some(CaseText {
+                value: words.clone(),
+                words,
+            })
+        }
+    }
+}

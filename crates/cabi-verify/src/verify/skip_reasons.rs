@@ -1,0 +1,84 @@
+//! For which reasons something of a header is left out, and which of them are no failure.
+
+use crate::build::{ReferenceError, first_error};
+use crate::case::Case;
+use crate::corpus::c_text::Function;
+
+/// Kind of reason: the code generator does not lower it yet, and says so.
+pub const NOT_LOWERED: &str = "not lowered";
+/// Kind of reason: the type needs something of C that the compiler has not, or the header does not declare it for this compiler.
+pub const REFERENCE_LACKS: &str = "not in this compiler";
+/// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise; its size is compared all the same.
+pub const OTHER_MEMBERS: &str = "other members";
+/// Kind of reason: the compiler's own caller and callee disagree about it.
+pub const SELF_INCONSISTENT: &str = "self-inconsistent";
+/// Kind of reason: the compiler gets it wrong, and is inconsistent with itself, and it is a bug of it that is known.
+pub const KNOWN_BUG: &str = "known bug of the compiler";
+/// Kind of reason: the compiler crashes at it. Not on the list, unless it is a known bug.
+pub const CRASHES: &str = "the compiler crashes";
+/// Kind of reason: the compiler refuses it, though nothing it is known to lack is needed. Not on the list.
+pub const REFUSED: &str = "refused by the compiler";
+
+/// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it may hide a difference, as `mismatch`
+/// (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
+const MAY_BE_SKIPPED: [&str; 14] = [
+    "static",
+    "inline",
+    "incomplete",
+    "convention",
+    "attribute",
+    "unsupported",
+    "own target",
+    "own convention",
+    "spelling",
+    "too large",
+    NOT_LOWERED,
+    REFERENCE_LACKS,
+    OTHER_MEMBERS,
+    KNOWN_BUG,
+];
+
+/// Whether a reason of this kind is on the list of those for which something may be left out.
+#[must_use]
+pub fn may_be_skipped(key: &str) -> bool {
+    MAY_BE_SKIPPED.contains(&key)
+}
+
+/// Whether `case` names one of the types that the header does not declare for the compiler.
+pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
+    let Function { result, list, .. } = &case.function;
+    let text = format!("{result} {list} {}", case.unnamed_text.join(" "));
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.any(|word| undeclared.iter().any(|name| name == word))
+}
+
+/// The type of which a compiler says that it is not declared, though libclang has read it there: a header may declare it for some
+/// compilers only.
+pub(super) fn undeclared(why: &str) -> Option<&str> {
+    let rest = why.strip_prefix("unknown type name '")?;
+    rest.split('\'').next()
+}
+
+/// A compiler's first words, or why it could not be asked.
+pub(crate) fn refusal(error: &ReferenceError) -> String {
+    match error {
+        ReferenceError::Crashed { messages, .. } => {
+            format!("it crashes: {}", first_error(messages))
+        }
+        other => other.messages().map_or(other.to_string(), first_error),
+    }
+}
+
+/// The same with file and line, where those are the user's.
+pub(super) fn refusal_with_place(error: &ReferenceError) -> String {
+    let why = refusal(error);
+    let messages = error.messages().unwrap_or_default();
+    let line = messages.lines().find(|line| line.contains("error:"));
+    let place = line.and_then(|line| {
+        let mut fields = line.split(':');
+        let (file, number) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
+        // Our own file has gone.
+        (!file.ends_with("unit.c")).then(|| format!("{file}:{number}: "))
+    });
+    place.unwrap_or_default() + &why
+}

@@ -1,0 +1,51 @@
+//! Calling conventions: the words they are written in, and what runs them.
+//!
+//! A [`Convention`] is data. Its [`Rules`] have a classifier, which turns a value into a [`Group`] of [`Part`]s, and two lists of
+//! [`Rule`]s, one for arguments and one for results; its [`Frame`] describes the stack. All parts of a group belong to one C value: either each finds its
+//! register or, in all-or-nothing groups, the value as a whole goes where the first part without one is sent.
+//!
+//! # Example: a convention of one's own
+//! ```
+//! use cabi::convention::{Convention, PartType, Rule, Rules};
+//! use cabi::{FnAbi, FnSig, Target, Type, X86_64_SYSV, x86_64};
+//!
+//! // Like System V, but the first integer is a context pointer in r10 when it is flagged `nest`, and r12, r13 come first.
+//! static MINE: Convention = Convention {
+//!     name: "mine",
+//!     rules: Rules {
+//!         args: &[
+//!             Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[x86_64::R12, x86_64::R13])),
+//!             Rule::DelegateTo(X86_64_SYSV.rules.args),
+//!         ],
+//!         ..X86_64_SYSV.rules
+//!     },
+//!     ..X86_64_SYSV
+//! };
+//! let sig = FnSig::new([Type::I64, Type::F64, Type::I64, Type::I64], Type::VOID).convention(&MINE);
+//! let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
+//! assert_eq!(abi.args[3].place.to_string(), "rdi");
+//! # Ok::<(), cabi::Error>(())
+//! ```
+
+pub(crate) mod assign;
+mod classify;
+mod features;
+mod frame;
+mod group;
+mod place;
+mod registers;
+mod rules;
+pub(crate) mod state;
+mod tables;
+pub(crate) mod trace;
+
+pub use self::classify::{Classifier, Classify};
+pub use self::features::{Features, FloatLevel, VectorLevel};
+pub use self::frame::{CalleePops, Frame, VaField, VaList};
+pub use self::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType, Parts, Role};
+pub use self::place::{Loc, Place, Placed, PlacedPart};
+pub use self::registers::{Bank, Reg, Register};
+pub use self::rules::{CustomFn, Given, Rule, Want};
+pub use self::state::State;
+pub use self::tables::{Check, Convention, Lists, Rules};
+pub use self::trace::Step;

@@ -1,0 +1,306 @@
+//! Actions for values as a whole, and slots of the argument area.
+
+use super::{Assigner, NoPlace, Outcome, TOO_DEEP, TOO_MUCH_STACK, Value};
+use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType};
+use crate::convention::place::{Loc, Place, Placed, PlacedPart};
+use crate::convention::registers::Reg;
+use crate::convention::rules::Rule;
+use crate::convention::state::State;
+use crate::types::check_align;
+
+/// What a stack action asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    /// Bytes that the value takes a multiple of; 0 for its own.
+    size: u32,
+    /// Bytes, at least; 0 for the value's own.
+    align: u32,
+    /// Registers that are used up with the slot.
+    shadow: &'static [Reg],
+}
+
+impl Slot {
+    /// The slot that `rule` gives, if it is a stack action.
+    pub(super) fn of(rule: &Rule) -> Option<Self> {
+        match *rule {
+            Rule::AssignToStack { size, align } | Rule::PassByVal { size, align } => Some(Self {
+                size,
+                align,
+                shadow: &[],
+            }),
+            Rule::AssignToStackWithShadow {
+                size,
+                align,
+                shadow,
+            } => Some(Self {
+                size,
+                align,
+                shadow,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The alignment of what is `offset` bytes after an address that is aligned to `align`.
+fn align_at(offset: u64, align: u32) -> u32 {
+    match offset.trailing_zeros() {
+        zeros @ ..32 => align.min(1 << zeros),
+        _ => align,
+    }
+}
+
+impl Assigner<'_, '_> {
+    /// Does what a rule for the whole value says.
+    pub(super) fn whole(
+        &mut self,
+        rules: &'static [Rule],
+        outcome: Outcome<'_>,
+        value: Value<'_>,
+    ) -> Result<Option<Place>, NoPlace> {
+        let (rule, rest, ty) = match outcome {
+            Outcome::Whole(rule, rest, ty) => (rule, rest, ty),
+            Outcome::Custom => return Ok(self.custom.take()),
+            Outcome::Refused(why) => return Err(why),
+            Outcome::Located(..) | Outcome::Nowhere => return Ok(None),
+        };
+        if let Some(slot) = Slot::of(rule) {
+            if let Some(parts) = self.converted(rules, value, slot, ty)? {
+                return Ok(Some(Place::Parts(parts)));
+            }
+            return self.block(value.group, slot).map(Some);
+        }
+        match *rule {
+            Rule::PassIndirect { align } => self.indirect(rest, value, align),
+            Rule::AssignLanes { regs, slot } => match value.group.kind {
+                GroupKind::PerElement { lanes } => self.lanes(lanes, regs, slot).map(Some),
+                _ => Ok(None),
+            },
+            // `open` stopped at a guard.
+            _ => Err(TOO_DEEP),
+        }
+    }
+
+    /// Copies the whole value into the area.
+    fn block(&mut self, group: &Group, slot: Slot) -> Result<Place, NoPlace> {
+        // Padding that has parts has no place in memory.
+        if group.size == 0 && !group.parts.is_empty() {
+            return Ok(Place::Ignore);
+        }
+        let align = group.align.max(slot.align);
+        // What asks for memory has a slot, even if it has no bytes.
+        let bytes = group.size.max(u64::from(group.kind == GroupKind::Memory));
+        let mut offset = self.stack(bytes, slot, align)?;
+        if group.size == 0 {
+            return Ok(Place::Ignore);
+        }
+        // A scalar is at the end of its slot, a record at the start.
+        if group.kind == GroupKind::Registers && group.parts.len() == 1 {
+            offset += self.slot_padding(bytes, slot);
+        }
+        Ok(Place::Stack {
+            offset,
+            size: group.size,
+            align: align_at(offset, align),
+        })
+    }
+
+    /// Places the parts of a value on the stack one by one if a rule converts one of them on its way there: a promotion holds on the stack too.
+    /// `ty` is what the part that came here has become.
+    fn converted(
+        &mut self,
+        rules: &'static [Rule],
+        value: Value<'_>,
+        slot: Slot,
+        ty: Option<PartType>,
+    ) -> Result<Option<Placed>, NoPlace> {
+        let group = value.group;
+        let asks = match &group.parts[..] {
+            [] => false,
+            [part] => ty != Some(part.ty),
+            _ => rules.iter().any(Rule::may_convert),
+        };
+        if group.kind != GroupKind::Registers || !asks {
+            return Ok(None);
+        }
+        let mut converts = false;
+        for part in &group.parts {
+            converts |= self.way_to_stack(rules, value, part, (slot, ty))?.1 != part.ty;
+        }
+        if !converts {
+            return Ok(None);
+        }
+        let mut placed = Placed::new();
+        for part in &group.parts {
+            let (slot, ty) = self.way_to_stack(rules, value, part, (slot, ty))?;
+            placed.push(self.part_on_stack(part, ty, group.align, slot)?);
+        }
+        Ok(Some(placed))
+    }
+
+    /// The slot that the list has for `part` where no register is free, and what the part has become on its way there; for the only part of a
+    /// value this is known.
+    fn way_to_stack(
+        &mut self,
+        rules: &'static [Rule],
+        value: Value<'_>,
+        part: &Part,
+        (slot, ty): (Slot, Option<PartType>),
+    ) -> Result<(Slot, PartType), NoPlace> {
+        if value.group.parts.len() == 1 {
+            return Ok((slot, ty.unwrap_or(part.ty)));
+        }
+        match self.ask(rules, value, part.ty, State::take_all) {
+            Outcome::Whole(rule, _, Some(ty)) => Ok((Slot::of(rule).unwrap_or(slot), ty)),
+            Outcome::Refused(why) => Err(why),
+            _ => Ok((slot, part.ty)),
+        }
+    }
+
+    /// Places one part of a value aligned to `align` in a slot of its own, as `ty`.
+    #[inline(never)]
+    pub(super) fn part_on_stack(
+        &mut self,
+        part: &Part,
+        ty: PartType,
+        align: u32,
+        slot: Slot,
+    ) -> Result<PlacedPart, NoPlace> {
+        let own = u32::from(ty.bytes()).next_power_of_two();
+        let align =
+            align_at(part.offset.into(), align).max(if slot.align == 0 { own } else { slot.align });
+        let bytes = part.size.max(ty.bytes());
+        let size = if slot.size == 0 { own } else { slot.size };
+        let slot = Slot { size, ..slot };
+        let offset = self.stack(u64::from(bytes), slot, align)?;
+        Ok(PlacedPart {
+            part: Part { ty, ..*part },
+            loc: Loc::Stack(offset + self.slot_padding(bytes.into(), slot)),
+        })
+    }
+
+    /// How many bytes of a slot are before a scalar of `bytes` bytes in it.
+    fn slot_padding(&self, bytes: u64, slot: Slot) -> u64 {
+        if self.big_endian {
+            bytes.next_multiple_of(slot.size.max(1).into()) - bytes
+        } else {
+            0
+        }
+    }
+
+    /// Takes `bytes` bytes of the area, aligned to `align`.
+    fn stack(&mut self, bytes: u64, slot: Slot, align: u32) -> Result<u64, NoPlace> {
+        if check_align(align.max(1)).is_err() {
+            return Err(NoPlace(
+                "an alignment that is no power of two, or greater than any type may ask for",
+            ));
+        }
+        slot.shadow.iter().for_each(|reg| self.state.take(*reg));
+        self.state
+            .take_stack(bytes, slot.size, align)
+            .ok_or(NoPlace(TOO_MUCH_STACK))
+    }
+
+    /// Places the pointer to a caller's copy by the rest of the list.
+    #[inline(never)]
+    fn indirect(
+        &mut self,
+        rest: &[Rule],
+        value: Value<'_>,
+        align: u32,
+    ) -> Result<Option<Place>, NoPlace> {
+        let align = value.group.align.max(align);
+        let mut pointer = pointer_group(self.pointer);
+        // Of the value's flags, those that say how to pass it: the pointer is neither split nor by value.
+        let kept = [ArgFlags::IN_REG, ArgFlags::NEST];
+        for flag in kept.into_iter().filter(|flag| value.group.flags.has(*flag)) {
+            pointer.flags = pointer.flags.and(flag);
+        }
+        let stand_in = Value {
+            group: &pointer,
+            role: value.role,
+            index: 0,
+        };
+        self.before = self.state;
+        let loc = match self.run(rest, stand_in, Some(self.pointer), 0) {
+            Outcome::Located(loc, _) => loc,
+            Outcome::Whole(rule, _, ty) => match (Slot::of(rule), &pointer.parts[..]) {
+                (Some(slot), [part]) => {
+                    let ty = ty.unwrap_or(part.ty);
+                    self.part_on_stack(part, ty, pointer.align, slot)?.loc
+                }
+                _ => return Ok(None),
+            },
+            Outcome::Custom => match self.custom.take().as_ref().and_then(Place::as_pointer) {
+                Some(loc) => loc,
+                None => return Ok(None),
+            },
+            Outcome::Refused(why) => return Err(why),
+            Outcome::Nowhere => return Ok(None),
+        };
+        Ok(Some(Place::Indirect {
+            pointer: loc,
+            size: value.group.size,
+            align,
+        }))
+    }
+
+    /// Gives each lane a register, all that are left of `regs`, then a slot.
+    fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
+        if slot == 0 {
+            return Err(NoPlace("a rule gives its lanes slots of no bytes"));
+        }
+        let last = regs.iter().rposition(|reg| !self.state.is_free(*reg));
+        let regs = regs
+            .get(last.map_or(0, |last| last + 1)..)
+            .unwrap_or_default();
+        regs.iter().for_each(|reg| self.state.take(*reg));
+        let in_regs = usize::from(lanes).min(regs.len());
+        let on_stack = u64::from(lanes) - in_regs as u64;
+        let (size, align, shadow) = (slot, slot, [].as_slice());
+        let area = Slot {
+            size,
+            align,
+            shadow,
+        };
+        let offset = self.stack(on_stack * u64::from(slot), area, align)?;
+        let regs = regs.get(..in_regs).unwrap_or_default();
+        Ok(Place::PerElement {
+            lanes,
+            regs,
+            offset,
+            slot,
+        })
+    }
+}
+
+impl Rule {
+    /// Whether this may change the type of a part, or lead to a rule that does.
+    fn may_convert(&self) -> bool {
+        let mut rule = self;
+        // One that guards itself ends in `TOO_DEEP`.
+        for _ in 0..16 {
+            rule = match rule {
+                Self::IfType(_, then)
+                | Self::IfWants(_, then)
+                | Self::If(_, _, then)
+                | Self::IfFlag(_, then)
+                | Self::IfNotVariadic(then)
+                | Self::IfVariadic(then)
+                | Self::IfUnnamed(then) => then,
+                Self::Promote(_) | Self::BitConvert(_) | Self::DelegateTo(_) => return true,
+                _ => return false,
+            };
+        }
+        true
+    }
+}
+
+/// A pointer as a value: to a copy of an argument, or to the object of a result.
+#[inline]
+pub(super) fn pointer_group(ty: PartType) -> Group {
+    let bytes = ty.bytes();
+    let mut group = Group::new(GroupKind::Registers, u64::from(bytes), u32::from(bytes));
+    group.parts.push(Part::int(ty, Extension::None));
+    group
+}

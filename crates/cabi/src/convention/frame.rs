@@ -1,0 +1,77 @@
+//! What a convention says of the stack, and of registers with a task of their own.
+
+use super::registers::Reg;
+use crate::types::Type;
+
+/// The stack of a convention, and its registers with a task of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Size of a stack slot, in bytes.
+    pub slot: u32,
+    /// Whether the machine is big-endian: a part smaller than its slot is at the end of it.
+    pub big_endian: bool,
+    /// Alignment of the stack pointer where a call is made, in bytes.
+    pub stack_align: u32,
+    /// The least alignment that a signature may ask for, in bytes, where it is less than `stack_align`: that of callers which follow an older
+    /// rule (i386).
+    pub least_align: u32,
+    /// Bytes at the start of the argument area that belong to the callee.
+    pub shadow_space: u32,
+    /// What of the argument area a callee pops.
+    pub callee_pops: CalleePops,
+    /// The registers that a callee leaves as they were.
+    pub callee_saved: &'static [Reg],
+    /// The register in which a callee returns the sret pointer.
+    pub sret_returned_in: Option<Reg>,
+    /// The register in which the caller of a variadic function counts the vector registers used.
+    pub variadic_count: Option<Reg>,
+    /// What `va_list` is.
+    pub va_list: VaList,
+}
+
+/// What of the argument area a callee pops.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CalleePops {
+    /// Nothing.
+    Nothing,
+    /// The hidden pointer to the result, if it is in the area (i386 System V).
+    SretPointer,
+    /// All of it, unless the function is variadic (`stdcall`).
+    Everything,
+}
+
+/// What `va_list` is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum VaList {
+    /// Not known.
+    Unknown,
+    /// A pointer to the next argument.
+    Pointer,
+    /// A structure of this tag and these members.
+    Structure(&'static str, &'static [VaField]),
+    /// An array of one such structure, which decays to a pointer as a parameter.
+    Array(&'static str, &'static [VaField]),
+}
+
+/// A member of a `va_list`: its name and its type.
+pub type VaField = (&'static str, Type);
+
+impl Frame {
+    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align` bytes at calls, and nothing else.
+    #[must_use]
+    pub const fn new(slot: u32, stack_align: u32) -> Self {
+        Self {
+            slot,
+            big_endian: false,
+            stack_align,
+            least_align: stack_align,
+            shadow_space: 0,
+            callee_pops: CalleePops::Nothing,
+            callee_saved: &[],
+            sret_returned_in: None,
+            variadic_count: None,
+            va_list: VaList::Unknown,
+        }
+    }
+}

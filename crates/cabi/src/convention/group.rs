@@ -1,0 +1,236 @@
+//! The parts of a C value, and what the value asks for: what a classifier makes of it.
+
+use alloc::boxed::Box;
+
+use smallvec::SmallVec;
+
+use super::registers::{Bank, Reg};
+
+/// How a part sits in its location.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the names say it: integers, floats and vectors of so many bits"
+)]
+pub enum PartType {
+    I8,
+    I16,
+    I32,
+    I64,
+    F16,
+    F32,
+    F64,
+    F80,
+    V128,
+    V256,
+    V512,
+}
+
+impl PartType {
+    /// Bytes of a register or slot that the type fills; 10 for `F80`.
+    #[must_use]
+    pub const fn bytes(self) -> u8 {
+        match self {
+            Self::I8 => 1,
+            Self::I16 | Self::F16 => 2,
+            Self::I32 | Self::F32 => 4,
+            Self::I64 | Self::F64 => 8,
+            Self::F80 => 10,
+            Self::V128 => 16,
+            Self::V256 => 32,
+            Self::V512 => 64,
+        }
+    }
+
+    /// Whether it is an integer.
+    #[must_use]
+    pub const fn is_int(self) -> bool {
+        matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
+    }
+}
+
+/// How the bits above a narrow value are filled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum Extension {
+    /// They are whatever they were.
+    #[default]
+    None,
+    /// With copies of the sign.
+    Sign,
+    /// With zeros.
+    Zero,
+}
+
+/// A part of a value: what is passed as a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Part {
+    /// The registers it asks for.
+    pub bank: Bank,
+    /// How it sits in its location.
+    pub ty: PartType,
+    /// Where it starts in the object, in bytes.
+    pub offset: u8,
+    /// How many bytes of the object it holds: the low-order ones of its location. If its type has more, the rest is unspecified.
+    pub size: u8,
+    /// How a narrow integer is extended.
+    pub extension: Extension,
+}
+
+/// What an argument is besides its type; LLVM's `ArgFlagsTy`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ArgFlags(u8);
+
+impl ArgFlags {
+    /// Nothing special.
+    pub const NONE: Self = Self(0);
+    /// `inreg`.
+    pub const IN_REG: Self = Self(1);
+    /// The static chain.
+    pub const NEST: Self = Self(2);
+    /// By value in the argument area, whatever its class.
+    pub const BYVAL: Self = Self(4);
+    /// The hidden pointer to where a result goes. Set by `FnAbi`, not by callers.
+    pub const SRET: Self = Self(8);
+    /// Part of a value that was split. Set by classifiers.
+    pub const SPLIT: Self = Self(16);
+    /// In a vector register and a copy in an integer register. Set by classifiers.
+    pub const IN_BOTH: Self = Self(32);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, flags: Self) -> Self {
+        Self(self.0 | flags.0)
+    }
+}
+
+/// A list of up to four parts without the heap: the most any convention known here makes of one value.
+pub type Parts = SmallVec<[Part; 4]>;
+
+/// The parts of one C value, as the classifier of a convention makes them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// What kind of place the value asks for.
+    pub kind: GroupKind,
+    /// Its parts, if it asks for registers.
+    pub parts: Parts,
+    /// Bytes of the value.
+    pub size: u64,
+    /// Its alignment in the argument area, before the area's own minimum, in bytes.
+    pub align: u32,
+    /// Flags of the argument.
+    pub flags: ArgFlags,
+    /// Whether some parts may be in registers and others on the stack, where each part is as aligned as it is in the value.
+    pub may_split: bool,
+    /// The registers that later values do not find free either, where some part finds none.
+    pub exhausts: &'static [Reg],
+    /// What the value asks for instead where not every part finds a register (RISC-V: integers instead of floats).
+    pub otherwise: Option<Box<Group>>,
+    /// What the convention's classifier tells its [`Rules::check`](crate::convention::Rules::check) of the value; 0 for nothing.
+    pub word: u32,
+}
+
+/// What a value is to a function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Role {
+    /// An argument with a parameter.
+    Named,
+    /// An argument after the `...`.
+    Unnamed,
+    /// The result.
+    Result,
+}
+
+/// What kind of place a value asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum GroupKind {
+    /// None: it has no bytes that are passed.
+    Ignore,
+    /// Registers for its parts.
+    Registers,
+    /// Memory.
+    Memory,
+    /// One register or slot for each lane.
+    PerElement {
+        /// Number of lanes.
+        lanes: u16,
+    },
+}
+
+impl Group {
+    /// A value that asks for nothing.
+    #[must_use]
+    pub fn ignore() -> Self {
+        Self::new(GroupKind::Ignore, 0, 1)
+    }
+
+    /// A value of `size` bytes, aligned to `align` in the argument area, that has no parts yet.
+    #[must_use]
+    pub fn new(kind: GroupKind, size: u64, align: u32) -> Self {
+        Self {
+            kind,
+            parts: Parts::new(),
+            size,
+            align,
+            flags: ArgFlags::NONE,
+            may_split: false,
+            exhausts: &[],
+            otherwise: None,
+            word: 0,
+        }
+    }
+
+    /// With what the value asks for where not every part finds a register.
+    #[must_use]
+    pub fn or(mut self, otherwise: Self) -> Self {
+        self.otherwise = Some(Box::new(otherwise));
+        self
+    }
+
+    /// With one more part.
+    #[must_use]
+    pub fn with(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+}
+
+impl Part {
+    /// An integer of `ty` at the start of the object.
+    #[must_use]
+    pub const fn int(ty: PartType, extension: Extension) -> Self {
+        Self {
+            bank: Bank::Int,
+            ty,
+            offset: 0,
+            size: ty.bytes(),
+            extension,
+        }
+    }
+
+    /// A floating-point number or vector of `ty` at the start of the object.
+    #[must_use]
+    pub const fn float(ty: PartType) -> Self {
+        Self {
+            bank: Bank::Vector,
+            ..Self::int(ty, Extension::None)
+        }
+    }
+
+    /// The same, `offset` bytes from the start of the object.
+    #[must_use]
+    pub const fn at(self, offset: u8) -> Self {
+        Self { offset, ..self }
+    }
+}

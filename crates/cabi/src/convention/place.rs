@@ -1,0 +1,176 @@
+//! Where values are: registers, slots of the argument area, objects whose address is passed.
+
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use super::group::Part;
+use super::registers::Reg;
+
+/// Where a part is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Loc {
+    /// In a register.
+    Reg(Reg),
+    /// In both registers, the same bits.
+    Both(&'static [Reg; 2]),
+    /// In the argument area, bytes from its start.
+    Stack(u64),
+}
+
+/// A part with its place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PlacedPart {
+    /// Which bytes of the object it holds, and how.
+    pub part: Part,
+    /// Where it is.
+    pub loc: Loc,
+}
+
+/// The parts of one value with their places.
+pub type Placed = SmallVec<[PlacedPart; 2]>;
+
+/// Where a value is passed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Place {
+    /// Nowhere: nothing of it is passed.
+    Ignore,
+    /// Part by part.
+    Parts(Placed),
+    /// As a whole in the argument area.
+    Stack {
+        /// Bytes from the start of the area.
+        offset: u64,
+        /// Bytes of the value; the slots after it are padding.
+        size: u64,
+        /// Bytes; the offset is a multiple of it.
+        align: u32,
+    },
+    /// In a copy of the caller's, whose address is passed.
+    Indirect {
+        /// Where the address is.
+        pointer: Loc,
+        /// Bytes of the copy.
+        size: u64,
+        /// Alignment the caller gives the copy, in bytes.
+        align: u32,
+    },
+    /// A vector of bools, one location per lane: first the registers, then slots.
+    PerElement {
+        /// Number of lanes.
+        lanes: u16,
+        /// The registers of the first lanes.
+        regs: &'static [Reg],
+        /// Bytes from the start of the area to the slot of the next lane.
+        offset: u64,
+        /// Bytes from one slot to the next.
+        slot: u32,
+    },
+}
+
+impl Place {
+    /// Where the one part of a pointer is; `None` if this is no place for a pointer.
+    pub(crate) fn as_pointer(&self) -> Option<Loc> {
+        match self {
+            Self::Parts(parts) => match &parts[..] {
+                [part] => Some(part.loc),
+                _ => None,
+            },
+            Self::Stack { offset, .. } => Some(Loc::Stack(*offset)),
+            _ => None,
+        }
+    }
+
+    /// Moves what is on the stack `bytes` bytes up.
+    pub(crate) fn move_by(&mut self, bytes: u64) {
+        match self {
+            Self::Parts(parts) => {
+                for placed in parts {
+                    if let Loc::Stack(offset) = &mut placed.loc {
+                        *offset += bytes;
+                    }
+                }
+            }
+            Self::Stack { offset, .. } => *offset += bytes,
+            _ => {}
+        }
+    }
+
+    /// Whether all of it that is on the stack lies in an argument area of `area` bytes.
+    pub(crate) fn is_inside(&self, area: u64) -> bool {
+        let ends_inside = |offset: u64, bytes: u64| {
+            let end = offset.checked_add(bytes);
+            end.is_some_and(|end| end <= area)
+        };
+        let loc = |loc: &Loc, bytes: u64| match loc {
+            Loc::Stack(offset) => ends_inside(*offset, bytes),
+            _ => true,
+        };
+        match self {
+            Self::Ignore => true,
+            Self::Parts(parts) => parts
+                .iter()
+                .all(|placed| loc(&placed.loc, u64::from(placed.part.size))),
+            Self::Stack { offset, size, .. } => ends_inside(*offset, *size),
+            Self::Indirect { pointer, .. } => loc(pointer, 1),
+            Self::PerElement {
+                lanes,
+                regs,
+                offset,
+                slot,
+            } => {
+                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                left == 0 || ends_inside(*offset, left * u64::from(*slot))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Loc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reg(reg) => reg.fmt(f),
+            Self::Both([a, b]) => write!(f, "{a}+{b}"),
+            Self::Stack(offset) => write!(f, "stack {offset}"),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignore => f.write_str("nothing"),
+            Self::Parts(parts) => parts.iter().enumerate().try_for_each(|(i, placed)| {
+                write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc)
+            }),
+            Self::Stack {
+                offset,
+                size,
+                align,
+            } => {
+                let end = offset.saturating_add(*size);
+                write!(f, "stack {offset}..{end} align {align}")
+            }
+            Self::Indirect { pointer, align, .. } => {
+                write!(f, "{pointer}, pointer to a copy aligned {align}")
+            }
+            Self::PerElement {
+                lanes,
+                regs,
+                offset,
+                slot,
+            } => {
+                f.write_str("lanes")?;
+                regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
+                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                if left > 0 {
+                    let end = offset.saturating_add(left * u64::from(*slot));
+                    write!(f, " stack {offset}..{end}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The words that a convention's lists are written in: LLVM's `CallingConv` actions, over groups instead of single scalars.
+
+mod display;
+
+use super::features::Features;
+use super::group::{ArgFlags, Group, GroupKind, PartType, Role};
+use super::place::Place;
+use super::registers::Reg;
+use super::state::State;
+
+/// Which kinds of group a guard lets pass.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Want {
+    /// [`GroupKind::Memory`].
+    Memory,
+    /// [`GroupKind::PerElement`].
+    PerElement,
+}
+
+impl Want {
+    pub(crate) fn matches(self, kind: GroupKind) -> bool {
+        match self {
+            Self::Memory => kind == GroupKind::Memory,
+            Self::PerElement => matches!(kind, GroupKind::PerElement { .. }),
+        }
+    }
+}
+
+/// What a predicate of a convention is given.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Given<'a> {
+    /// What the value asks for.
+    pub group: &'a Group,
+    /// What the value is to the function.
+    pub role: Role,
+    /// What values before it, and parts of it, have taken.
+    pub state: &'a State,
+    /// Whether the function is variadic.
+    pub variadic: bool,
+    /// What the signature assumes of the machine.
+    pub features: Features,
+}
+
+/// One rule. The first action in a list that places the part, or the whole value, wins.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Guard on the part's type (`CCIfType`).
+    IfType(&'static [PartType], &'static Rule),
+    /// Guard on what the value asks for.
+    IfWants(Want, &'static Rule),
+    /// Guard on any predicate (`CCIf`), with a name for explanations.
+    If(&'static str, fn(&Given<'_>) -> bool, &'static Rule),
+    /// Guard on an argument flag (`CCIfInReg`, `CCIfNest`, `CCIfByVal`, `CCIfSRet`, `CCIfSplit`).
+    IfFlag(ArgFlags, &'static Rule),
+    /// Guard: the function is not variadic (`CCIfNotVarArg`).
+    IfNotVariadic(&'static Rule),
+    /// Guard: the function is variadic.
+    IfVariadic(&'static Rule),
+    /// Guard: this argument is after the `...`.
+    IfUnnamed(&'static Rule),
+    /// Widen the part and go on (`CCPromoteToType`), to a register or to the stack.
+    Promote(PartType),
+    /// Take the part's bits as another type and go on (`CCBitConvertToType`), to a register or to the stack.
+    BitConvert(PartType),
+    /// First free register of the list (`CCAssignToReg`).
+    AssignToReg(&'static [Reg]),
+    /// The same, and take the register at the same position of the second list (`CCAssignToRegWithShadow`).
+    AssignToRegWithShadow(&'static [Reg], &'static [Reg]),
+    /// The first pair of registers that are both free: the value is in both.
+    AssignToBoth(&'static [[Reg; 2]]),
+    /// For the first, third and so on part of a value: the first free register of the list at an even position, if the one after it is free too;
+    /// the registers before it are taken as well. For the other parts: the first free register. So two parts are in an aligned pair.
+    AssignToRegPair(&'static [Reg]),
+    /// Next slot of the argument area (`CCAssignToStack`). Size and alignment in bytes.
+    AssignToStack {
+        /// The part takes a multiple of this; 0: the bytes of its type.
+        size: u32,
+        /// At least; 0: the alignment of its type.
+        align: u32,
+    },
+    /// The same, and take registers (`CCAssignToStackWithShadow`).
+    AssignToStackWithShadow {
+        /// As in [`Rule::AssignToStack`].
+        size: u32,
+        /// As in [`Rule::AssignToStack`].
+        align: u32,
+        /// The registers.
+        shadow: &'static [Reg],
+    },
+    /// A copy of the whole value in the argument area, its own size and alignment but at least these (`CCPassByVal`).
+    PassByVal {
+        /// The size is a multiple of this.
+        size: u32,
+        /// At least.
+        align: u32,
+    },
+    /// Pass a pointer to a copy of the caller's, of the target's width, and go on with the pointer (`CCPassIndirect`).
+    PassIndirect {
+        /// The copy's alignment, at least.
+        align: u32,
+    },
+    /// Go on with another list; what it places stands (`CCDelegateTo`).
+    DelegateTo(&'static [Rule]),
+    /// One integer register of the list per lane, all that are left after the last one used, then one slot per lane.
+    AssignLanes {
+        /// The registers.
+        regs: &'static [Reg],
+        /// Bytes of a slot.
+        slot: u32,
+    },
+    /// Anything else (`CCCustom`), with a name for explanations.
+    Custom(&'static str, CustomFn),
+}
+
+/// What a [`Rule::Custom`] does. It is given the whole value, and the state in which the value found it: registers that other parts of the value
+/// had found are free in it. The place it returns is final, and so is what it takes of the state, also where it returns `None` and the list
+/// goes on. A place outside the argument area that it has taken so far is refused.
+pub type CustomFn = fn(&Group, &mut State) -> Option<Place>;

@@ -1,0 +1,196 @@
+//! Rules in words, for explanations and the command `cabi rules`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{ArgFlags, PartType, Rule};
+use crate::convention::registers::Reg;
+
+/// How many guards are written: a static rule may guard itself.
+const MAX_GUARDS: usize = 16;
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rule = self;
+        for _ in 0..MAX_GUARDS {
+            let Some(then) = rule.write_guard(f)? else {
+                return rule.write_action(f);
+            };
+            rule = then;
+        }
+        f.write_str("...")
+    }
+}
+
+impl Rule {
+    /// Writes the guard that this is, and gives what it guards; `None` for an action.
+    fn write_guard(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&'static Self>, fmt::Error> {
+        Ok(Some(match self {
+            Self::IfType(types, then) => {
+                write!(f, "if type in {types:?}: ")?;
+                then
+            }
+            Self::IfWants(want, then) => {
+                write!(f, "if it wants {want:?}: ")?;
+                then
+            }
+            Self::If(name, _, then) => {
+                write!(f, "if {name}: ")?;
+                then
+            }
+            Self::IfFlag(flag, then) => {
+                write!(f, "if {}: ", flag.name())?;
+                then
+            }
+            Self::IfNotVariadic(then) => {
+                f.write_str("if not variadic: ")?;
+                then
+            }
+            Self::IfVariadic(then) => {
+                f.write_str("if variadic: ")?;
+                then
+            }
+            Self::IfUnnamed(then) => {
+                f.write_str("if unnamed: ")?;
+                then
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What the rule does, for which parts, and under which conditions: `first free of rax rdx for integers`.
+    pub(crate) fn sentence(&self) -> String {
+        let (mut action, mut types, mut conditions) = (self, String::new(), String::new());
+        for _ in 0..MAX_GUARDS {
+            action = match action {
+                Self::IfType(list, then) => {
+                    types = format!(" for {}", of_types(list));
+                    then
+                }
+                // What it wants is what a step before this one says.
+                Self::IfWants(_, then) => then,
+                Self::If(name, _, then) => {
+                    conditions += &format!(", if {name}");
+                    then
+                }
+                Self::IfNotVariadic(then) => {
+                    conditions += ", if the function is not variadic";
+                    then
+                }
+                Self::IfVariadic(then) => {
+                    conditions += ", if the function is variadic";
+                    then
+                }
+                Self::IfUnnamed(then) => {
+                    conditions += ", if the argument is unnamed";
+                    then
+                }
+                _ => break,
+            };
+        }
+        format!("{action}{types}{conditions}")
+    }
+
+    /// Writes an action.
+    fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let regs = |f: &mut fmt::Formatter<'_>, regs: &[Reg]| {
+            regs.iter()
+                .enumerate()
+                .try_for_each(|(i, reg)| write!(f, "{}{reg}", if i == 0 { "" } else { " " }))
+        };
+        match self {
+            Self::Promote(ty) => write!(f, "promote to {ty:?}"),
+            Self::BitConvert(ty) => write!(f, "take the bits as {ty:?}"),
+            Self::AssignToReg(list) => {
+                f.write_str("first free of ")?;
+                regs(f, list)
+            }
+            Self::AssignToRegWithShadow(list, shadow) => {
+                f.write_str("first free of ")?;
+                regs(f, list)?;
+                f.write_str(", taking also ")?;
+                regs(f, shadow)
+            }
+            Self::AssignToRegPair(list) => {
+                f.write_str("an aligned pair of ")?;
+                regs(f, list)
+            }
+            Self::AssignToBoth(pairs) => {
+                let half = |i: usize| pairs.iter().map(move |pair| pair[i]).collect::<Vec<_>>();
+                f.write_str("first free of ")?;
+                regs(f, &half(0))?;
+                f.write_str(", and also in ")?;
+                regs(f, &half(1))
+            }
+            Self::AssignToStack { size, align } => write!(f, "stack slot of {size}, align {align}"),
+            Self::AssignToStackWithShadow {
+                size,
+                align,
+                shadow,
+            } => {
+                write!(f, "stack slot of {size}, align {align}, taking also ")?;
+                regs(f, shadow)
+            }
+            Self::PassByVal { size, align } => {
+                write!(
+                    f,
+                    "by value in the argument area, multiples of {size}, align {align} at least"
+                )
+            }
+            Self::PassIndirect { align } => {
+                write!(f, "pointer to a copy, align {align} at least")
+            }
+            Self::DelegateTo(_) => f.write_str("go on with another list"),
+            Self::AssignLanes { regs: list, slot } => {
+                f.write_str("a lane each: ")?;
+                regs(f, list)?;
+                write!(f, ", then slots of {slot}")
+            }
+            Self::Custom(name, _) => f.write_str(name),
+            // A guard, which `write_guard` has written.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What parts of `types` are: integers, or floating point and vectors where all of a kind are among them.
+fn of_types(types: &[PartType]) -> String {
+    use PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+    let kinds = [
+        ("integers", &[I8, I16, I32, I64][..]),
+        ("floating-point numbers", &[F16, F32, F64]),
+        ("vectors", &[V128, V256, V512]),
+        ("x87 numbers", &[F80]),
+    ];
+    let mut rest = types.to_vec();
+    let mut words: Vec<String> = Vec::new();
+    for (word, kind) in kinds {
+        if kind.iter().all(|ty| types.contains(ty)) {
+            rest.retain(|ty| !kind.contains(ty));
+            words.push(word.to_string());
+        }
+    }
+    words.extend(rest.iter().map(|ty| format!("{ty:?}")));
+    words.join(" and ")
+}
+
+impl ArgFlags {
+    fn name(self) -> &'static str {
+        match self {
+            Self::IN_REG => "inreg",
+            Self::NEST => "nest",
+            Self::BYVAL => "byval",
+            Self::SRET => "sret",
+            Self::SPLIT => "split",
+            _ => "flags",
+        }
+    }
+}

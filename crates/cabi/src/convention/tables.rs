@@ -1,0 +1,106 @@
+//! A convention as data: its rules and its frame.
+
+use super::classify::Classifier;
+use super::features::Features;
+use super::frame::Frame;
+use super::group::Group;
+use super::place::Place;
+use super::rules::Rule;
+use super::state::State;
+
+/// Looks at a value once it has its place, and refuses it, saying why, if the rules do not describe where it is. Given are what the check returned for
+/// the value before (at first the [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state in which the value was
+/// placed, what it asked for, and its place.
+pub type Check = fn(u32, &State, &Group, &Place) -> Result<u32, &'static str>;
+
+/// A calling convention as data: what values ask for and where they go, and what the stack frame around them is like.
+#[derive(Clone, Copy)]
+pub struct Convention {
+    /// What explanations and errors call it.
+    pub name: &'static str,
+    /// Where values go.
+    pub rules: Rules,
+    /// The stack, and registers with a task of their own.
+    pub frame: Frame,
+}
+
+/// Where the values of a convention go.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// What values ask for.
+    pub classify: Classifier,
+    /// Where arguments go, unless [`choose`](Self::choose) has another list.
+    pub args: &'static [Rule],
+    /// Where results go: in registers, or, by a stack action, in the argument area after the arguments. What finds no place is returned
+    /// through a hidden pointer (sret demotion).
+    pub results: &'static [Rule],
+    /// The lists of a signature that assumes these features of the machine, and is variadic or not; `None`: always `args` and `results`.
+    pub choose: Option<fn(Features, bool) -> Lists>,
+    /// Whether a result may be at the place that the list of results has for it (LLVM's `CanLowerReturn`); if not, it is returned through a hidden
+    /// pointer; it is told whether the function is variadic. `None`: it always may.
+    pub return_fits: Option<fn(&Place, bool) -> bool>,
+    /// Asked for each argument, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one value.
+    pub check: Option<Check>,
+}
+
+/// Where the values of some signatures of a convention go.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists {
+    /// Arguments.
+    pub args: &'static [Rule],
+    /// Results.
+    pub results: &'static [Rule],
+}
+
+impl Rules {
+    /// Rules that are the same for every signature.
+    #[must_use]
+    pub const fn new(
+        classify: Classifier,
+        args: &'static [Rule],
+        results: &'static [Rule],
+    ) -> Self {
+        Self {
+            classify,
+            args,
+            results,
+            choose: None,
+            return_fits: None,
+            check: None,
+        }
+    }
+
+    /// The lists of one signature.
+    #[inline]
+    pub(crate) fn lists(&self, features: Features, variadic: bool) -> Lists {
+        match self.choose {
+            Some(choose) => choose(features, variadic),
+            None => Lists {
+                args: self.args,
+                results: self.results,
+            },
+        }
+    }
+}
+
+impl PartialEq for Convention {
+    /// Conventions are compared by name: two with the same name and different rules are a mistake.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Convention {}
+
+impl core::fmt::Debug for Convention {
+    /// The name alone: lists of rules may refer to themselves.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Convention").field(&self.name).finish()
+    }
+}
+
+impl core::hash::Hash for Convention {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}

@@ -1,0 +1,348 @@
+//! The steps of a classification and an assignment, written down while they happen.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::group::{Group, GroupKind};
+use super::rules::Rule;
+use crate::leaves::{Leaf, LeafKind};
+use crate::policy::Policy;
+
+/// One step of classification or assignment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "step", rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Step {
+    /// The whole value is one part, of this class.
+    Whole {
+        /// Its class.
+        class: &'static str,
+    },
+    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4).
+    Merge {
+        /// The leaf, as C spells its type.
+        leaf: String,
+        /// Its first bit.
+        offset_bits: u64,
+        /// Its bits.
+        width_bits: u64,
+        /// Which eightbyte.
+        eightbyte: usize,
+        /// The class before.
+        before: &'static str,
+        /// The class the leaf brings.
+        own: &'static str,
+        /// The class after.
+        after: &'static str,
+    },
+    /// The value goes to memory before any merge.
+    Memory {
+        /// Why.
+        why: &'static str,
+    },
+    /// The post-merger cleanup (rule 5) changed something.
+    Cleanup {
+        /// Which letter, and what it does.
+        rule: &'static str,
+        /// The eightbyte that changed; `None` if all did.
+        eightbyte: Option<usize>,
+    },
+    /// A rule of the convention was tried.
+    Rule {
+        /// The rule.
+        rule: String,
+        /// Whether it placed the part.
+        taken: bool,
+    },
+    /// A choice between compilers mattered.
+    Policy {
+        /// The bit's name.
+        bit: &'static str,
+        /// Whether it is set.
+        set: bool,
+    },
+    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded explanation.
+    More {
+        /// How many.
+        steps: u64,
+    },
+    /// Anything else.
+    Note {
+        /// What happened.
+        text: &'static str,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { class } => write!(f, "one part: {class}"),
+            Self::Merge {
+                leaf,
+                offset_bits,
+                width_bits,
+                eightbyte,
+                before,
+                own,
+                after,
+            } => {
+                let end = offset_bits.saturating_add(*width_bits);
+                if offset_bits % 8 == 0 && end % 8 == 0 {
+                    write!(f, "{leaf}, bytes {}..{}: ", offset_bits / 8, end / 8)?;
+                } else {
+                    write!(f, "{leaf}, bits {offset_bits}..{end}: ")?;
+                }
+                write!(f, "eightbyte {eightbyte}, {before} + {own} = {after}")
+            }
+            Self::Memory { why } => write!(f, "Memory: {why}"),
+            Self::Cleanup {
+                rule,
+                eightbyte: Some(i),
+            } => write!(f, "eightbyte {i}, {rule}"),
+            Self::Cleanup {
+                rule,
+                eightbyte: None,
+            } => write!(f, "{rule}"),
+            Self::Rule { rule, taken: true } => write!(f, "took: {rule}"),
+            Self::Rule { rule, taken: false } => write!(f, "none free: {rule}"),
+            Self::Policy { bit, set: true } => write!(f, "policy {bit} is set"),
+            Self::Policy { bit, set: false } => write!(f, "policy {bit} is not set"),
+            Self::More { steps: 1 } => f.write_str("and 1 more step of this kind"),
+            Self::More { steps } => write!(f, "and {steps} more steps of this kind"),
+            Self::Note { text } => f.write_str(text),
+        }
+    }
+}
+
+/// What a traced walk writes down.
+#[derive(Default, Debug)]
+pub(crate) struct Log {
+    /// One per argument.
+    pub(crate) args: Vec<Entry>,
+    /// The result's.
+    pub(crate) result: Entry,
+    in_result: bool,
+}
+
+impl Log {
+    /// The policy bits that were asked for, each once, with their setting.
+    pub(crate) fn touched(&self) -> Vec<(&'static str, bool)> {
+        let mut touched = Vec::new();
+        let entries = self.args.iter().chain([&self.result]);
+        for step in entries.flat_map(|entry| &entry.steps) {
+            if let Step::Policy { bit, set } = step
+                && !touched.contains(&(*bit, *set))
+            {
+                touched.push((*bit, *set));
+            }
+        }
+        touched
+    }
+}
+
+/// What was written about one value.
+#[derive(Default, Debug)]
+pub(crate) struct Entry {
+    /// Its classes, or what stands in their stead.
+    pub(crate) classes: String,
+    /// What led to its place.
+    pub(crate) steps: Vec<Step>,
+    /// How many of the steps are of single leaves.
+    of_leaves: usize,
+}
+
+/// How many merges and choices of one value are listed. The others are counted; a choice is listed once in any case.
+const MAX_LEAF_STEPS: usize = 256;
+
+impl Entry {
+    fn push(&mut self, step: Step) {
+        let is_new = match step {
+            Step::Merge { .. } => false,
+            Step::Policy { .. } => self.of_leaves < MAX_LEAF_STEPS || !self.steps.contains(&step),
+            _ => return self.steps.push(step),
+        };
+        self.of_leaves = self.of_leaves.saturating_add(1);
+        if is_new || self.of_leaves <= MAX_LEAF_STEPS {
+            self.steps.push(step);
+        } else if let Some(Step::More { steps }) = self.steps.last_mut() {
+            *steps += 1;
+        } else {
+            self.steps.push(Step::More { steps: 1 });
+        }
+    }
+}
+
+/// Hears of each step; off, it costs one test.
+#[derive(Debug)]
+pub(crate) struct Tracer<'t>(Option<&'t mut Log>);
+
+impl<'t> Tracer<'t> {
+    /// Writes nothing down.
+    pub(crate) fn off() -> Self {
+        Self(None)
+    }
+
+    /// Writes into `log`.
+    pub(crate) fn on(log: &'t mut Log) -> Self {
+        Self(Some(log))
+    }
+
+    /// Takes the log away: until [`resume`](Self::resume) nothing is written down.
+    pub(crate) fn pause(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// Goes on with the log of `paused`.
+    pub(crate) fn resume(&mut self, paused: Self) {
+        *self = paused;
+    }
+
+    /// Whether steps are written down.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn begin_result(&mut self) {
+        if let Some(log) = &mut self.0 {
+            log.in_result = true;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn begin_arg(&mut self) {
+        if let Some(log) = &mut self.0 {
+            log.in_result = false;
+            log.args.push(Entry::default());
+        }
+    }
+
+    fn entry(&mut self) -> Option<&mut Entry> {
+        let log = self.0.as_mut()?;
+        if log.in_result {
+            Some(&mut log.result)
+        } else {
+            log.args.last_mut()
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, step: impl FnOnce() -> Step) {
+        if self.is_on() {
+            self.write(step);
+        }
+    }
+
+    /// Out of line, so that the walk is short where nothing is written.
+    #[cold]
+    #[inline(never)]
+    fn write(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(entry) = self.entry() {
+            entry.push(step());
+        }
+    }
+
+    /// The classes of a value that may ask for registers.
+    pub(crate) fn classes(&mut self, classes: impl IntoIterator<Item: Into<&'static str>>) {
+        if let Some(entry) = self.entry() {
+            let names: Vec<&str> = classes.into_iter().map(Into::into).collect();
+            entry.classes = names.join(" ");
+        }
+    }
+
+    /// What the classifier made of the value.
+    #[inline]
+    pub(crate) fn group(&mut self, group: &Group) {
+        if self.is_on() {
+            self.write_group(group);
+        }
+    }
+
+    #[cold]
+    fn write_group(&mut self, group: &Group) {
+        let Some(entry) = self.entry() else {
+            return;
+        };
+        entry.classes = match group.kind {
+            GroupKind::Ignore => "NoClass".to_string(),
+            GroupKind::Memory => "Memory".to_string(),
+            GroupKind::PerElement { .. } => "PerElement".to_string(),
+            GroupKind::Registers if !entry.classes.is_empty() => return,
+            GroupKind::Registers => {
+                let banks = group.parts.iter().map(|part| format!("{:?}", part.bank));
+                banks.collect::<Vec<_>>().join(" ")
+            }
+        };
+    }
+
+    #[inline]
+    pub(crate) fn whole(&mut self, class: impl Into<&'static str>) {
+        if self.is_on() {
+            let class = class.into();
+            self.write(|| Step::Whole { class });
+            self.classes([class]);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn merge(
+        &mut self,
+        leaf: &Leaf,
+        eightbyte: usize,
+        before: impl Into<&'static str>,
+        own: impl Into<&'static str>,
+        after: impl Into<&'static str>,
+    ) {
+        self.push(|| Step::Merge {
+            leaf: match leaf.kind {
+                LeafKind::Scalar(scalar) => scalar.to_string(),
+                LeafKind::Vector(vector) => vector.to_string(),
+                LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
+            },
+            offset_bits: leaf.offset_bits,
+            width_bits: leaf.width_bits,
+            eightbyte,
+            before: before.into(),
+            own: own.into(),
+            after: after.into(),
+        });
+    }
+
+    #[inline]
+    pub(crate) fn memory(&mut self, why: &'static str) {
+        self.push(|| Step::Memory { why });
+    }
+
+    #[inline]
+    pub(crate) fn cleanup(&mut self, rule: impl Into<&'static str>, eightbyte: Option<usize>) {
+        self.push(|| Step::Cleanup {
+            rule: rule.into(),
+            eightbyte,
+        });
+    }
+
+    #[inline]
+    pub(crate) fn rule(&mut self, rule: &Rule, taken: bool) {
+        self.push(|| Step::Rule {
+            rule: rule.sentence(),
+            taken,
+        });
+    }
+
+    #[inline]
+    pub(crate) fn policy(&mut self, bit: Policy, set: bool) {
+        self.push(|| Step::Policy {
+            bit: bit.names().next().unwrap_or_default(),
+            set,
+        });
+    }
+
+    #[inline]
+    pub(crate) fn note(&mut self, text: &'static str) {
+        self.push(|| Step::Note { text });
+    }
+}

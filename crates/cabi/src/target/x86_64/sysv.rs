@@ -1,0 +1,69 @@
+//! x86-64 System V: psABI 3.2.3, Passing and Returning of Values, as Linux and the BSDs have it.
+//!
+//! The classes of values are [`psabi`]'s; what compilers do otherwise is in [`quirks`].
+
+mod class;
+mod parts;
+mod psabi;
+mod quirks;
+mod registers;
+
+pub use self::class::{Class, MAX_EIGHTBYTES};
+use self::registers::{ARG_GPRS, ARG_VECTORS};
+use super::registers::{
+    R10, R12, R13, R14, R15, RAX, RBP, RBX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,
+};
+use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::{
+    ArgFlags, Convention, Frame, PartType, Rule, Rules, VaField, VaList, Want,
+};
+use crate::types::Type;
+
+const INTS: &[PartType] = &[I8, I16, I32, I64];
+const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256, V512];
+
+/// The members of `va_list` (psABI 3.5.7).
+static VA_LIST: [VaField; 4] = [
+    ("gp_offset", Type::U32),
+    ("fp_offset", Type::U32),
+    ("overflow_arg_area", Type::PTR),
+    ("reg_save_area", Type::PTR),
+];
+
+/// x86-64 System V, as Linux and the BSDs use it.
+pub const X86_64_SYSV: Convention = Convention {
+    name: quirks::CONVENTION,
+    rules: Rules {
+        classify: psabi::classify,
+        args: &[
+            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+            Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(ARG_VECTORS)),
+            Rule::IfWants(
+                Want::PerElement,
+                &Rule::AssignLanes {
+                    regs: ARG_GPRS,
+                    slot: 8,
+                },
+            ),
+            // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a multiple of 8 bytes.
+            Rule::PassByVal { size: 8, align: 8 },
+        ],
+        results: &[
+            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
+            // xmm2 and xmm3: vectors wider than their registers, where a policy splits them.
+            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0, XMM1, XMM2, XMM3])),
+            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0, ST1])),
+        ],
+        choose: None,
+        return_fits: None,
+        check: Some(quirks::clang::check),
+    },
+    frame: Frame {
+        callee_saved: &[RBX, RBP, R12, R13, R14, R15],
+        sret_returned_in: Some(RAX),
+        variadic_count: Some(RAX),
+        va_list: VaList::Array("__va_list_tag", &VA_LIST),
+        ..Frame::new(8, 16)
+    },
+};

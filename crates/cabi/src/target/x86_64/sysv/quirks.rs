@@ -1,0 +1,295 @@
+//! What gcc, clang and Zig do otherwise than the psABI, and where it is silent: the hooks of [`psabi`](super::psabi).
+//!
+//! Each hook asks the compilers' files in a fixed order. Every function there names the bit of [`Policy`] that it is for.
+
+pub(super) mod clang;
+mod gcc;
+mod zig;
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+
+use super::class::{Class, Classes, Shape};
+use super::psabi::{Adds, Stop, is_unaligned};
+use crate::convention::{Classify, Group, Part, Role};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves};
+use crate::policy::Policy;
+use crate::scalar::{Scalar, Vector};
+use crate::types::error::Error;
+use crate::types::record::{has_wide_leaf, is_all_padding};
+use crate::types::{Kind, Type};
+
+/// The convention's name.
+pub(super) const CONVENTION: &str = "x86-64 System V";
+
+/// A value as a whole, before its leaves are looked at.
+///
+/// # Errors
+/// What a compiler passes as no rule says.
+#[inline]
+pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Shape>, Error> {
+    match ty.kind() {
+        Kind::Vector(vector) => vector_value(*vector, ty, cx),
+        Kind::Complex(_) if ty.is_atomic() => Ok(clang::atomic_complex(cx)),
+        _ => Ok(None),
+    }
+}
+
+/// A vector that is not inside anything. Results may be wider than the vector level, arguments not.
+fn vector_value(
+    vector: Vector,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Option<Shape>, Error> {
+    clang::refuse_vector(LeafKind::Vector(vector), ty, cx)?;
+    if let Some(shape) = zig::bools(vector, cx) {
+        return Ok(Some(shape));
+    }
+    let size = ty.size();
+    if is_one_float(vector, cx) {
+        return Ok(Some(clang::double_result(vector, cx).unwrap_or_else(
+            || {
+                cx.tracer.memory("a vector of one float");
+                Shape::Memory
+            },
+        )));
+    }
+    if is_wide_int128(vector, size, cx) {
+        return Ok(Some(Shape::Memory));
+    }
+    if let Some(shape) = clang::split_result(size, cx) {
+        return Ok(Some(shape));
+    }
+    let class = vector_class(vector, size, cx);
+    Ok(class.map(|first| Shape::Classes(Classes::whole(size, first, first.goes_on()))))
+}
+
+/// What a leaf of `ty` adds to its classes, where it is not what the psABI says. The last step of `walk` is the leaf.
+///
+/// # Errors
+/// The whole of `ty` is memory, or a compiler passes it as no rule says.
+#[inline]
+pub(super) fn leaf(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Option<Adds>, Stop> {
+    if is_ordinary(leaf, cx) {
+        return Ok(None);
+    }
+    odd_leaf(leaf, walk, ty, cx).map(Some)
+}
+
+/// Whether no compiler has anything to say of `leaf`.
+#[inline]
+fn is_ordinary(leaf: &Leaf, cx: &Classify<'_, '_>) -> bool {
+    const ODD: Around = Around::ATOMIC
+        .with(Around::REPEATED, true)
+        .with(Around::LATER, true)
+        .with(Around::MISALIGNED, true);
+    let plain = match leaf.kind {
+        LeafKind::Scalar(Scalar::F16) => false,
+        LeafKind::Scalar(_) => !leaf.bit_field && !is_unaligned(leaf),
+        _ => false,
+    };
+    let in_odd_array = leaf.around.any(Around::IN_ARRAY)
+        && (cx.may_touch(Policy::ARRAYS_ARE_INTEGER)
+            || cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS));
+    plain && !leaf.around.any(ODD) && !in_odd_array
+}
+
+#[inline(never)]
+fn odd_leaf(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Adds, Stop> {
+    clang::refuse_vector(leaf.kind, ty, cx).map_err(|error| Stop::Refused(Box::new(error)))?;
+    if let Some(adds) = gcc::later_element(leaf, cx) {
+        return Ok(adds);
+    }
+    if let Some(adds) = zig::array(leaf, walk, cx)? {
+        return Ok(adds);
+    }
+    let adds = match gcc::zero_length_array(leaf, walk, ty, cx)? {
+        Some(adds) => adds,
+        None => {
+            if let Some(why) = objection(leaf, walk, ty, cx) {
+                return Err(Stop::memory(why, cx));
+            }
+            counted(leaf, walk, cx)?
+        }
+    };
+    let adds = gcc::repeated(adds, leaf, walk, cx);
+    Ok(gcc::reached_on(adds, leaf, walk, cx))
+}
+
+/// Why a compiler sends the whole of `ty` to memory for `leaf`, if one does.
+fn objection(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Option<&'static str> {
+    if let Some(why) = clang::atomic_or_flexible(leaf, ty, cx) {
+        return Some(why);
+    }
+    if gcc::is_unaligned_bit_field(leaf, walk, cx) && !zig::is_exempt(cx) {
+        return Some("rule 1: an unaligned field");
+    }
+    if let Some(why) = zig::half(leaf, ty, cx).or_else(|| clang::member(leaf, ty, cx)) {
+        return Some(why);
+    }
+    let LeafKind::Vector(vector) = leaf.kind else {
+        return None;
+    };
+    let bytes = leaf.width_bits.next_power_of_two() / 8;
+    if let Some(why) = zig::bool_member(vector) {
+        return Some(why);
+    }
+    if is_wide_int128(vector, bytes, cx) {
+        return Some("a vector of __int128 wider than 16 bytes");
+    }
+    is_one_float(vector, cx).then_some("a vector of one float")
+}
+
+/// What `leaf` adds where it does not send its value to memory.
+fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Adds, Stop> {
+    if is_unaligned(leaf) && !zig::is_exempt(cx) {
+        return Err(Stop::memory("rule 1: an unaligned field", cx));
+    }
+    let mut adds = Adds::of(leaf, cx)?;
+    if clang::is_in_wide_array(leaf, walk, cx) {
+        return Ok(Adds::NOTHING);
+    }
+    if let Some(padding) = gcc::padding(leaf, walk, cx) {
+        return Ok(padding);
+    }
+    if let LeafKind::Vector(vector) = leaf.kind {
+        let bytes = leaf.width_bits.next_power_of_two() / 8;
+        if let Some(first) = vector_class(vector, bytes, cx) {
+            for class in adds
+                .classes
+                .iter_mut()
+                .filter(|class| **class != Class::NoClass)
+            {
+                *class = first;
+            }
+        }
+        gcc::lose_half(&mut adds, leaf, cx);
+    }
+    Ok(adds)
+}
+
+/// The class of a vector of at most 8 bytes, where it is not as its size says ([`Policy::HALF_PAIRS_IN_SSE`], gcc;
+/// [`Policy::INTEGER_VECTORS_IN_GPR`], clang outside of Linux).
+fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Class> {
+    let half = matches!(vector.lane, Scalar::F16 | Scalar::BF16);
+    let (class, bit) = match bytes {
+        3..=4 if half => (Class::Sse, Policy::HALF_PAIRS_IN_SSE),
+        8 if vector.lanes == 1 => (Class::Integer, Policy::INTEGER_VECTORS_IN_GPR),
+        _ => return None,
+    };
+    cx.choose(bit).then_some(class)
+}
+
+/// Whether this is a vector of one float that is passed in memory: of one `double` with every compiler, of others with gcc
+/// ([`Policy::ONE_FLOAT_VECTORS_IN_MEMORY`]).
+fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
+    match (vector.lanes, vector.lane) {
+        (1, Scalar::F64) => true,
+        (1, Scalar::F32 | Scalar::F16 | Scalar::BF16 | Scalar::F128) => {
+            cx.choose(Policy::ONE_FLOAT_VECTORS_IN_MEMORY)
+        }
+        _ => false,
+    }
+}
+
+/// Whether this is a vector of `__int128` that is passed in memory for its size ([`Policy::WIDE_INT128_VECTORS_IN_MEMORY`], gcc and clang).
+fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool {
+    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
+    bytes > 16 && int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
+}
+
+/// The merged classes of `ty`, a value or a record inside one, before the cleanup.
+///
+/// # Errors
+/// A compiler passes it as no rule says.
+#[inline]
+pub(super) fn merged(
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Stop> {
+    let all = classes.as_slice();
+    if all.len() > 2 {
+        clang::extend_first_vector(ty, classes, cx)
+            .map_err(|error| Stop::Refused(Box::new(error)))?;
+    }
+    if classes.as_slice().contains(&Class::X87Up) {
+        clang::keep_lone_x87up(classes, cx);
+    }
+    Ok(())
+}
+
+/// A scalar in one register.
+#[inline]
+pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    if cx.role == Role::Result {
+        clang::extend_narrow_result(ty, group, cx);
+    }
+    clang::leave_atomic_uncounted(ty, group, cx);
+}
+
+/// What the value `declared` asks for, which is passed as `ty`.
+///
+/// # Errors
+/// A compiler passes it as no rule says.
+#[inline]
+pub(super) fn group(
+    declared: &Type,
+    ty: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    if has_wide_leaf(ty) || group.parts.iter().any(|part| part.size > 8) {
+        wide_group(ty, group, cx)?;
+    }
+    if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
+        clang::start_odd_pair_in_gpr(ty, group, cx);
+    }
+    if is_all_padding(ty) || ty.size() == 0 {
+        gcc::place_flexible_array(ty, group, cx)?;
+        gcc::count_padding(ty, group, cx);
+    }
+    if cx.role != Role::Result {
+        clang::exhaust_registers(declared, group, cx);
+    }
+    clang::leave_atomic_uncounted(ty, group, cx);
+    Ok(())
+}
+
+/// A value with a leaf of more than 64 bits.
+fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
+    gcc::refuse_lost_half(ty, group, cx)?;
+    let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
+    if group.parts.iter().any(|part| ends(part) > ty.size()) {
+        let why = "no rule says how a vector is passed that starts inside of an eightbyte";
+        return Err(unsupported(ty, why));
+    }
+    clang::move_wide_vector_of_variadic(ty, group, cx);
+    if cx.role == Role::Result {
+        clang::note_int128_vector_result(ty, group, cx);
+    }
+    Ok(())
+}
+
+fn unsupported(ty: &Type, why: &'static str) -> Error {
+    Error::NoKnownRule {
+        ty: ty.to_string(),
+        why,
+        target: CONVENTION.to_string(),
+    }
+}

@@ -1,0 +1,268 @@
+//! What clang does besides the psABI, on Linux and elsewhere: `_Atomic`, alignment of members, wide vectors, unions; and what LLVM makes of pairs.
+
+mod count;
+mod pairs;
+
+pub(in super::super) use self::count::check;
+use self::count::{COUNTED_AS_SSE, EXHAUSTS, UNCOUNTED};
+use super::super::class::{Class, Classes, Shape};
+use super::super::parts::extension;
+use super::super::psabi::is_unaligned;
+use super::super::registers::ARG_GPRS;
+use super::unsupported;
+use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
+use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Role};
+use crate::leaves::{Around, Frame, Leaf, LeafKind, Leaves, Step, leaves};
+use crate::policy::Policy;
+use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::types::error::Error;
+use crate::types::record::{Field, Record, RecordKind};
+use crate::types::{Kind, Type};
+
+/// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out
+/// leaf by leaf.
+pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Option<Shape> {
+    if !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        return None;
+    }
+    cx.tracer.memory("an _Atomic complex number");
+    Some(Shape::Memory)
+}
+
+/// Refuses vectors that clang takes apart as no rule says: of bools, and wide results of odd numbers of lanes
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
+    let LeafKind::Vector(vector) = kind else {
+        return Ok(());
+    };
+    // As a member it sends its record to memory.
+    let bare = matches!(ty.kind(), Kind::Vector(_));
+    let wide_result = bare && cx.role == Role::Result && ty.size() > cx.vectors.bytes();
+    let why = if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 {
+        "clang passes its vectors of more than 64 bools as no rule says"
+    } else if vector.bools.is_none()
+        && !vector.lanes.is_power_of_two()
+        && wide_result
+        && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
+    {
+        "clang returns a wide vector whose lanes are no power of two as no rule says"
+    } else {
+        return Ok(());
+    };
+    Err(unsupported(ty, why))
+}
+
+/// A vector of one `double` is returned in xmm0 ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
+pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option<Shape> {
+    let result = vector.lane == Scalar::F64 && cx.role == Role::Result;
+    (result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE))
+        .then(|| Shape::Classes(Classes::whole(8, Class::Sse, Class::Sse)))
+}
+
+/// A vector result wider than the vector level is split over several registers ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+pub(super) fn split_result(bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Shape> {
+    let wide = bytes > 16 && bytes > cx.vectors.bytes() && cx.role == Role::Result;
+    (wide && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT))
+        .then(|| Shape::Classes(Classes::whole(bytes, Class::Sse, Class::SseUp)))
+}
+
+/// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to
+/// memory.
+pub(super) fn atomic_or_flexible(
+    leaf: &Leaf,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Option<&'static str> {
+    let atomic = leaf.around.any(Around::ATOMIC) && ty.is_aggregate();
+    if atomic && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        return Some("an _Atomic member");
+    }
+    let flexible = leaf.kind == LeafKind::FlexibleArray;
+    (flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY)).then_some("a flexible array member")
+}
+
+/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an empty one of a wide structure
+/// ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]), sends its record to memory.
+pub(super) fn member(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
+    let misaligned = leaf.around.any(Around::MISALIGNED) || is_unaligned(leaf);
+    if misaligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
+        return Some("rule 1: a member at an offset its type's alignment forbids");
+    }
+    let kind = ty.as_record().map(Record::kind);
+    let wide = ty.size() > 16 && kind == Some(RecordKind::Struct);
+    let empty = leaf.kind == LeafKind::Empty;
+    (empty && wide && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
+        .then_some("an empty member in more than two eightbytes")
+}
+
+/// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class
+/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]).
+pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
+    let is_union = |ty: &Type| ty.as_record().map(Record::kind) == Some(RecordKind::Union);
+    let is_wide = |ty: &Type| match ty.kind() {
+        Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
+        _ => false,
+    };
+    let around = |pair: &[Frame<'_>]| match pair {
+        [outer, inner] => is_union(outer.ty) && is_wide(inner.ty),
+        _ => false,
+    };
+    leaf.around.any(Around::IN_ARRAY)
+        && walk.path().windows(2).any(around)
+        && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
+}
+
+/// Lets the vector in the first two eightbytes of a wider union go on to its end: clang looks no further than these two
+/// ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
+pub(super) fn extend_first_vector(
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    use Class::{NoClass, Sse, SseUp};
+    let [Sse, SseUp, rest @ ..] = classes.as_slice() else {
+        return Ok(());
+    };
+    let padded =
+        rest.contains(&NoClass) && rest.iter().all(|class| matches!(class, NoClass | SseUp));
+    let size = ty.size();
+    if !padded
+        || !only_unions_are_padded(ty)
+        || size > cx.vectors.bytes()
+        || !cx.choose(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES)
+    {
+        return Ok(());
+    }
+    if !size.is_power_of_two() {
+        let why = "clang passes a vector in a union of a size that no register has as no rule says";
+        return Err(unsupported(ty, why));
+    }
+    *classes = Classes::whole(size, Sse, SseUp);
+    Ok(())
+}
+
+/// Whether no structure of more than 16 bytes in `ty` has padding, or more than one member: only unions may. Arrays of several elements are not looked
+/// into.
+fn only_unions_are_padded(ty: &Type) -> bool {
+    let fills = |ty: &Type| match ty.as_record() {
+        Some(record) if record.kind() == RecordKind::Struct && ty.size() > 16 => {
+            let mut members = record.fields().iter().map(Field::ty);
+            members.all(|member| member.size() == ty.size())
+        }
+        _ => true,
+    };
+    let several =
+        |frame: &Frame<'_>| matches!(frame.ty.kind(), Kind::Array(array) if array.len != Some(1));
+    let mut walk = leaves(ty);
+    let mut all = fills(ty);
+    while let Some(step) = walk.step() {
+        if let Step::Enter(inner, _) = step {
+            all &= walk.path().iter().any(several) || fills(inner);
+        }
+    }
+    all
+}
+
+/// `X87Up` without `X87` is kept, as `Sse`: "the extra bits" of an x87 value that shares its first eightbyte ([`Policy::LONE_X87UP_KEPT`], Darwin).
+pub(super) fn keep_lone_x87up(classes: &mut Classes, cx: &mut Classify<'_, '_>) {
+    let mut before = Class::NoClass;
+    for class in classes.as_mut_slice() {
+        let lone = *class == Class::X87Up && before != Class::X87;
+        before = *class;
+        if lone && cx.choose(Policy::LONE_X87UP_KEPT) {
+            *class = Class::Sse;
+        }
+    }
+}
+
+/// Narrow integers are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
+pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
+        && matches!(part.ty, I8 | I16)
+        && cx.choose(Policy::NARROW_RESULTS_EXTENDED)
+    {
+        part.extension = extension(scalar);
+    }
+}
+
+/// An `_Atomic` scalar is memory to clang's classifier and is passed in registers all the same, because nothing makes memory of a scalar: they are
+/// not counted, and no caller extends it ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+#[inline]
+pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    if !ty.is_atomic() || ty.as_scalar().is_none() || !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        return;
+    }
+    if cx.role != Role::Result {
+        group.word |= UNCOUNTED;
+    }
+    for part in &mut group.parts {
+        part.extension = Extension::None;
+    }
+}
+
+/// LLVM's types for some pairs of eightbytes start with an `i64`, whatever the class of the first ([`Policy::ODD_PAIRS_START_IN_GPR`]).
+pub(super) fn start_odd_pair_in_gpr(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    let [first, second] = group.parts.as_mut_slice() else {
+        return;
+    };
+    let pair = first.bank == Bank::Vector
+        && matches!(first.ty, F16 | F32 | F64)
+        && (first.offset, second.offset) == (0, 8)
+        && second.bank != Bank::X87;
+    if pair
+        && cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR)
+        && pairs::is_odd(ty, second.bank)
+        && cx.choose(Policy::ODD_PAIRS_START_IN_GPR)
+    {
+        (first.bank, first.ty) = (Bank::Int, I64);
+        let classes = [Class::Integer, Class::of(second.bank)];
+        group.word |= COUNTED_AS_SSE;
+        cx.tracer.classes(classes);
+    }
+}
+
+/// Vectors wider than 16 bytes are in memory as named arguments of a variadic function too ([`Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY`]).
+pub(super) fn move_wide_vector_of_variadic(
+    ty: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) {
+    let mut parts = group.parts.iter();
+    let wide = parts.any(|part| matches!(part.ty, V256 | V512));
+    let variadic = match cx.role {
+        Role::Named => cx.variadic,
+        Role::Unnamed => true,
+        Role::Result => false,
+    };
+    if wide && variadic && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
+        cx.tracer
+            .memory("variadic functions take vectors wider than 16 bytes in memory");
+        // It stays a vector to LLVM, which aligns it to its size, not as a record.
+        let size = u32::try_from(ty.size()).unwrap_or(group.align);
+        *group = Group::new(GroupKind::Memory, ty.size(), group.align.max(size));
+    }
+}
+
+/// clang's front end takes a wide vector of `__int128` for a result in registers, its back end for one in memory
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+pub(super) fn note_int128_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
+    let int128 = matches!(ty.kind(), Kind::Vector(vector) if is_int128(vector.lane));
+    if int128 && group.kind == GroupKind::Memory && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
+    {
+        group.word |= COUNTED_AS_SSE;
+    }
+}
+
+/// An `__int128` that finds one register free leaves it unused by later arguments too ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a
+/// transparent union that finds no registers as a record in memory, whatever its first member is.
+pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    let int128 = declared.as_scalar().is_some_and(is_int128);
+    if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
+        group.exhausts = ARG_GPRS;
+        group.word |= EXHAUSTS;
+    }
+}
+
+fn is_int128(scalar: Scalar) -> bool {
+    matches!(scalar, Scalar::Int { bits: 128, .. })
+}

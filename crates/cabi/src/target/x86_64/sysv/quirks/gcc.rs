@@ -1,0 +1,315 @@
+//! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
+
+use super::super::class::{Class, MAX_EIGHTBYTES};
+use super::super::psabi::{Adds, Stop};
+use super::unsupported;
+use crate::convention::{Classify, Group, GroupKind, Role};
+use crate::leaves::{
+    Around, Frame, Leaf, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
+};
+use crate::policy::Policy;
+use crate::scalar::{Scalar, Vector};
+use crate::types::error::Error;
+use crate::types::record::{RecordKind, is_all_padding};
+use crate::types::{Kind, Type};
+
+/// A leaf of a later element of an array of records adds bytes and no class ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
+pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Adds> {
+    let later = leaf.around.any(Around::LATER) && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT);
+    let end = if leaf.width_bits == 0 {
+        0
+    } else {
+        leaf.bytes().end
+    };
+    later.then_some(Adds {
+        end,
+        ..Adds::NOTHING
+    })
+}
+
+/// A leaf of the first element of an array of records adds its classes for the other elements too: eightbyte by eightbyte the first element's again,
+/// whatever is there ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
+pub(super) fn repeated(
+    mut adds: Adds,
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Adds {
+    let own = adds.classes;
+    if !leaf.around.any(Around::REPEATED)
+        || own == [Class::NoClass; MAX_EIGHTBYTES]
+        || !cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
+    {
+        return adds;
+    }
+    // The innermost first, of the three outermost.
+    let mut arrays = [None; 3];
+    for (slot, array) in arrays
+        .iter_mut()
+        .rev()
+        .zip(walk.path().iter().filter_map(RecordArray::of))
+    {
+        *slot = Some(array);
+    }
+    for i in (0..MAX_EIGHTBYTES).filter(|i| own[*i] != Class::NoClass) {
+        let mut same = [false; MAX_EIGHTBYTES];
+        same[i] = true;
+        for array in arrays.iter().flatten() {
+            for at in 0..MAX_EIGHTBYTES {
+                if same[at] {
+                    array.repeats(at).for_each(|again| same[again] = true);
+                }
+            }
+        }
+        for at in (0..MAX_EIGHTBYTES).filter(|at| same[*at]) {
+            adds.classes[at] = own[i];
+        }
+    }
+    adds
+}
+
+/// An array of records.
+#[derive(Clone, Copy)]
+struct RecordArray {
+    /// Its first byte.
+    offset: u64,
+    /// Bytes of one element.
+    elem: u64,
+    /// Bytes of all.
+    size: u64,
+}
+
+impl RecordArray {
+    fn of(frame: &Frame<'_>) -> Option<Self> {
+        match frame.ty.kind() {
+            Kind::Array(array) if array.len > Some(1) && holds_records(&array.elem) => Some(Self {
+                offset: frame.offset,
+                elem: array.elem.size(),
+                size: frame.ty.size(),
+            }),
+            _ => None,
+        }
+        .filter(|array| array.elem > 0)
+    }
+
+    /// The eightbytes that repeat eightbyte `i` of the first element in the later ones.
+    fn repeats(&self, i: usize) -> impl Iterator<Item = usize> {
+        let start = self.offset % 8;
+        let words = |bytes: u64| usize::try_from((start + bytes).div_ceil(8)).unwrap_or(usize::MAX);
+        let first = usize::try_from(self.offset / 8).unwrap_or(usize::MAX);
+        let end = first.saturating_add(words(self.size)).min(MAX_EIGHTBYTES);
+        let step = words(self.elem).max(1);
+        (i.saturating_add(step)..end).step_by(step)
+    }
+}
+
+/// An array of no elements that starts inside an eightbyte counts as one element, as far as that eightbyte
+/// ([`Policy::ZERO_LENGTH_ARRAYS_COUNT`]).
+pub(super) fn zero_length_array(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Option<Adds>, Stop> {
+    let inside = leaf.kind == LeafKind::Empty && !leaf.offset_bits.is_multiple_of(64);
+    let elem = match walk.own_type().kind() {
+        Kind::Array(array) if inside && array.elem.size() > 0 => &array.elem,
+        _ => return Ok(None),
+    };
+    if !cx.choose(Policy::ZERO_LENGTH_ARRAYS_COUNT) {
+        return Ok(None);
+    }
+    if elem.is_aggregate() && elem.size() + leaf.offset_bits % 64 / 8 > 16 {
+        let why = "rule 5(c): an array of no elements, one of which is in more than two eightbytes";
+        return Err(Stop::memory(why, cx));
+    }
+    let here = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+    let mut adds = Adds::NOTHING;
+    let mut absent = leaves_of_absent(elem, leaf);
+    while let Some(inner) = absent.next() {
+        let starts_here = inner.offset_bits / 64 == leaf.offset_bits / 64;
+        if inner.kind == LeafKind::Empty && !starts_here {
+            continue;
+        }
+        let own = super::odd_leaf(&inner, &absent, ty, cx)?;
+        let classes = adds.classes.iter_mut().zip(own.classes);
+        for (class, own) in classes.skip(here).take(usize::from(starts_here)) {
+            *class = super::super::psabi::merge(*class, own);
+        }
+    }
+    Ok(Some(adds))
+}
+
+/// Whether `leaf` is a bit-field that could be an ordinary integer as well, and is not aligned like one
+/// ([`Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED`]).
+pub(super) fn is_unaligned_bit_field(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> bool {
+    let unit = if leaf.bit_field {
+        integer_bits(leaf, walk)
+    } else {
+        1
+    };
+    !leaf.offset_bits.is_multiple_of(unit) && cx.choose(Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED)
+}
+
+/// The bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it fills one, starts at a multiple of its width in a record and is
+/// not packed, or it is the member of a union.
+fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
+    let Some((record, field)) = walk.field() else {
+        return 1;
+    };
+    // No integer is as wide as the widest `_BitInt`s.
+    let integer = leaf.width_bits.next_power_of_two().max(8);
+    let fills = leaf.width_bits == integer && field.offset_bits().is_multiple_of(integer);
+    let packed = field.is_packed() || record.attributes().packed;
+    let is_integer = record.kind() == RecordKind::Union || (fills && !packed);
+    if is_integer && integer <= 1 << 15 {
+        integer
+    } else {
+        1
+    }
+}
+
+/// Unnamed bit-fields are `Integer`, those of width 0 not ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]); as members of a union they all are, but a union
+/// without bytes at the start of an eightbyte is nothing ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]).
+pub(super) fn padding(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Option<Adds> {
+    let padding = leaf.bit_field && (leaf.unnamed || leaf.width_bits == 0);
+    if !padding {
+        return None;
+    }
+    let in_union = leaf.around.any(Around::IN_UNION);
+    let counts = if in_union {
+        let is_empty = end_of_aggregate(walk).saturating_mul(8) <= leaf.offset_bits;
+        let nothing = is_empty && leaf.offset_bits.is_multiple_of(64);
+        !nothing && cx.choose(Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT)
+    } else {
+        leaf.width_bits != 0 && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
+    };
+    let mut adds = Adds::NOTHING;
+    if counts {
+        let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+        let end = leaf.eightbytes().end.max(first + 1);
+        for class in adds.classes.iter_mut().take(end).skip(first) {
+            *class = Class::Integer;
+        }
+        adds.end = leaf.bytes().end;
+    }
+    Some(adds)
+}
+
+/// The end of the innermost record or array around the last leaf of `walk`, in bytes.
+fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
+    let innermost = walk.path().last();
+    innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))
+}
+
+/// A vector of one `__int128` has a class in its first eightbyte alone ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]). Its bytes in the second are
+/// passed all the same, if another member gives that a class.
+pub(super) fn lose_half(adds: &mut Adds, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
+    if is_one_int128(leaf.kind) && cx.choose(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
+        let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+        for class in adds.classes.iter_mut().skip(first + 1) {
+            *class = Class::NoClass;
+        }
+    }
+}
+
+/// Refuses a record in registers in which nothing else has the upper half of a vector of one `__int128`
+/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]).
+pub(super) fn refuse_lost_half(
+    ty: &Type,
+    group: &Group,
+    cx: &Classify<'_, '_>,
+) -> Result<(), Error> {
+    let in_registers = group.kind == GroupKind::Registers && ty.is_aggregate();
+    if !in_registers || !cx.policy.has(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
+        return Ok(());
+    }
+    let lost = |leaf: Leaf| {
+        let upper = leaf.offset_bits / 8 + 8;
+        let holds = |offset: u8, size: u8| {
+            u64::from(offset) < upper + 8 && upper < u64::from(offset) + u64::from(size)
+        };
+        is_one_int128(leaf.kind) && !group.parts.iter().any(|part| holds(part.offset, part.size))
+    };
+    if leaves(ty).any(lost) {
+        let why = "gcc passes only the lower half of a vector of one __int128 that is a member";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
+fn is_one_int128(kind: LeafKind) -> bool {
+    let int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
+    matches!(kind, LeafKind::Vector(Vector { lane, lanes: 1, .. }) if int128(lane))
+}
+
+/// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the record or array it is in has a next one
+/// ([`Policy::COMPLEX_HALVES_REACH_ON`]).
+pub(super) fn reached_on(
+    mut adds: Adds,
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Adds {
+    if !leaf.around.any(Around::IMAGINARY) || leaf.kind != LeafKind::Scalar(Scalar::F16) {
+        return adds;
+    }
+    let start = leaf.offset_bits.saturating_sub(16);
+    let next = start / 64 + 1;
+    if !start.is_multiple_of(64)
+        && start / 64 == leaf.offset_bits / 64
+        && next * 8 < end_of_aggregate(walk)
+        && cx.choose(Policy::COMPLEX_HALVES_REACH_ON)
+    {
+        let next = usize::try_from(next).unwrap_or(MAX_EIGHTBYTES);
+        if let Some(class) = adds.classes.get_mut(next) {
+            *class = super::super::psabi::merge(*class, Class::Sse);
+        }
+    }
+    adds
+}
+
+/// A record of no bytes is nothing, unless a flexible array is in it: gcc gives that no place, but aligns what is next on the stack. Where it is
+/// memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it has a slot.
+///
+/// # Errors
+/// An unnamed one with a slot, or aligned to more than a slot: compilers' callers and their `va_arg` disagree.
+pub(super) fn place_flexible_array(
+    ty: &Type,
+    group: &mut Group,
+    cx: &Classify<'_, '_>,
+) -> Result<(), Error> {
+    let flexible = |leaf: Leaf| leaf.kind == LeafKind::FlexibleArray;
+    let nothing = ty.size() == 0 && cx.role != Role::Result && ty.as_record().is_some();
+    if !nothing || !leaves(ty).any(flexible) {
+        return Ok(());
+    }
+    if group.kind == GroupKind::Ignore {
+        group.kind = GroupKind::Registers;
+    }
+    let asks = group.kind == GroupKind::Memory || group.align > 8;
+    if cx.role == Role::Unnamed && asks {
+        let why = "callers make room for an unnamed record of no bytes, or align what is next, and va_arg does not";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
+/// A record of unnamed bit-fields alone has a register, but no place in memory; as a result it is nothing ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]).
+pub(super) fn count_padding(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    if group.kind == GroupKind::Ignore
+        || ty.as_record().is_none()
+        || !is_all_padding(ty)
+        || !cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
+    {
+        return;
+    }
+    group.size = 0;
+    if cx.role == Role::Result || group.kind == GroupKind::Memory {
+        group.kind = GroupKind::Ignore;
+    }
+}

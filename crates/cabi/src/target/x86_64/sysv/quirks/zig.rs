@@ -1,0 +1,79 @@
+//! What Zig's own classifier of records does, and its vectors of bools.
+
+use super::super::class::{Class, Shape};
+use super::super::psabi::{Adds, Stop};
+use crate::convention::{Classify, Role};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves};
+use crate::policy::Policy;
+use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::types::{Kind, Type};
+
+/// A vector of more than 64 bools: as an argument lane by lane.
+pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Option<Shape> {
+    if vector.bools != Some(BoolVector::Zig) || vector.lanes <= 64 {
+        return None;
+    }
+    let fits = u64::from(vector.lanes).div_ceil(8) <= cx.vectors.bytes();
+    Some(if fits && cx.role != Role::Result {
+        Shape::PerElement {
+            lanes: vector.lanes,
+        }
+    } else {
+        Shape::Memory
+    })
+}
+
+/// A vector of more than 64 bools as a member.
+pub(super) fn bool_member(vector: Vector) -> Option<&'static str> {
+    let wide = vector.bools == Some(BoolVector::Zig) && vector.lanes > 64;
+    wide.then_some("a vector of more than 64 bools as a member")
+}
+
+/// A leaf of an array, or an array of no elements, is `Integer` whatever it is ([`Policy::ARRAYS_ARE_INTEGER`]).
+pub(super) fn array(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Option<Adds>, Stop> {
+    let integer = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
+    let Some(size) = outermost_array(leaf, walk).filter(|_| !integer) else {
+        return Ok(None);
+    };
+    if !cx.choose(Policy::ARRAYS_ARE_INTEGER) {
+        return Ok(None);
+    }
+    if size > 16 {
+        return Err(Stop::memory("an array of more than 16 bytes", cx));
+    }
+    let mut adds = Adds::NOTHING;
+    let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(usize::MAX - 1);
+    let end = leaf.eightbytes().end.max(first + 1);
+    for class in adds.classes.iter_mut().take(end).skip(first) {
+        *class = Class::Integer;
+    }
+    adds.end = leaf.bytes().end;
+    Ok(Some(adds))
+}
+
+/// Bytes of the outermost array around `leaf`, or that it is.
+fn outermost_array(leaf: &Leaf, walk: &Leaves<'_>) -> Option<u64> {
+    if leaf.around.any(Around::IN_ARRAY) {
+        let mut around = walk.path().iter().map(|frame| frame.ty);
+        return around
+            .find(|ty| matches!(ty.kind(), Kind::Array(_)))
+            .map(Type::size);
+    }
+    let empty = leaf.kind == LeafKind::Empty;
+    (empty && matches!(walk.own_type().kind(), Kind::Array(_))).then_some(0)
+}
+
+/// Whether members need no alignment ([`Policy::UNALIGNED_MEMBERS_IN_REGISTERS`]).
+pub(super) fn is_exempt(cx: &mut Classify<'_, '_>) -> bool {
+    cx.choose(Policy::UNALIGNED_MEMBERS_IN_REGISTERS)
+}
+
+/// A `_Float16` member sends its record to memory ([`Policy::HALF_MEMBERS_IN_MEMORY`]).
+pub(super) fn half(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
+    let half = leaf.kind == LeafKind::Scalar(Scalar::F16) && ty.is_aggregate();
+    (half && cx.choose(Policy::HALF_MEMBERS_IN_MEMORY)).then_some("a _Float16 member")
+}

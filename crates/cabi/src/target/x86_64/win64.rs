@@ -1,0 +1,190 @@
+//! x64 Windows: Microsoft's "x64 calling convention", with the GNU compilers' additions for types MSVC does not have.
+//!
+//! Every argument owns one of four positions, each an integer and a vector register, then 8-byte slots after 32 bytes of shadow space. Values
+//! of 1, 2, 4 or 8 bytes are passed in it, everything else as the address of a copy. Not here: `__vectorcall`, and C++ classes returned
+//! through memory because of their constructors (the front end asks for a hidden pointer).
+
+mod quirks;
+
+use super::registers::{
+    R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, ST0, XMM0, XMM1, XMM2,
+    XMM3, XMM4, XMM5, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15,
+};
+use super::sysv::Class;
+use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::{
+    ArgFlags, Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, Reg,
+    Role, Rule, Rules, VaList, Want,
+};
+use crate::policy::Policy;
+use crate::scalar::{Scalar, Vector};
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+
+const INTS: &[PartType] = &[I8, I16, I32, I64];
+const FLOATS: &[PartType] = &[F16, F32, F64, V128];
+const GPRS: &[Reg] = &[RCX, RDX, R8, R9];
+const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3];
+const FLOAT128_VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
+
+/// x64 Windows.
+pub const X86_64_WIN64: Convention = Convention {
+    name: "x64 Windows",
+    rules: Rules {
+        classify,
+        args: &[
+            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+            // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
+            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
+            Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
+            // `__float128`, where it is passed in a register at all: LLVM takes it for one of System V, and the integer register of its position
+            // stays free.
+            Rule::IfType(&[V128], &Rule::AssignToReg(FLOAT128_VECTORS)),
+            Rule::IfType(
+                &[V128],
+                &Rule::AssignToStack {
+                    size: 16,
+                    align: 16,
+                },
+            ),
+            // A variadic function may look for a float in either register.
+            Rule::IfFlag(
+                ArgFlags::IN_BOTH,
+                &Rule::IfType(
+                    FLOATS,
+                    &Rule::AssignToBoth(&[[XMM0, RCX], [XMM1, RDX], [XMM2, R8], [XMM3, R9]]),
+                ),
+            ),
+            Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
+            Rule::AssignToStack { size: 8, align: 8 },
+        ],
+        results: &[
+            // rdx: the upper half of a vector of one `__int128`, where that is two integers.
+            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
+            Rule::IfType(&[V256, V512], &Rule::AssignToReg(&[XMM0])),
+            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0])),
+        ],
+        choose: None,
+        return_fits: None,
+        check: None,
+    },
+    frame: Frame {
+        shadow_space: 32,
+        callee_saved: &[
+            RBX, RBP, RDI, RSI, R12, R13, R14, R15, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12,
+            XMM13, XMM14, XMM15,
+        ],
+        sret_returned_in: Some(RAX),
+        va_list: VaList::Pointer,
+        ..Frame::new(8, 16)
+    },
+};
+
+/// What `ty` asks for.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
+    let in_part = |part: Part| Group::new(GroupKind::Registers, ty.size(), 8).with(part);
+    let result = cx.role == Role::Result;
+    if let Some(group) = quirks::special(ty, cx)? {
+        cx.tracer
+            .classes(group.parts.iter().map(|part| Class::of(part.bank)));
+        return Ok(group);
+    }
+    let part = match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+            match scalar_part(*scalar, ty.size(), result, cx) {
+                Some(part) => part,
+                None => return Ok(memory()),
+            }
+        }
+        Kind::Vector(vector) => match vector_part(*vector, ty.size(), result, cx) {
+            Some(part) => part,
+            None => return Ok(memory()),
+        },
+        _ => match int_of(ty.size()) {
+            Some(int) => Part::int(int, Extension::None),
+            None => return Ok(memory()),
+        },
+    };
+    cx.tracer.whole(Class::of(part.bank));
+    let mut group = in_part(part);
+    if quirks::is_in_both(&part, cx) {
+        group.flags = ArgFlags::IN_BOTH;
+    }
+    Ok(group)
+}
+
+/// The integer of `size` bytes, if one register holds it.
+fn int_of(size: u64) -> Option<PartType> {
+    match size {
+        1 => Some(I8),
+        2 => Some(I16),
+        4 => Some(I32),
+        8 => Some(I64),
+        _ => None,
+    }
+}
+
+const fn float(ty: PartType) -> Part {
+    Part {
+        bank: Bank::Vector,
+        ty,
+        offset: 0,
+        size: ty.bytes(),
+        extension: Extension::None,
+    }
+}
+
+/// The part of a scalar; `None` sends it to memory.
+fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+    match scalar {
+        Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => Some(float(F16)),
+        Scalar::F16 | Scalar::BF16 => Some(Part::int(I16, Extension::None)),
+        Scalar::F32 => Some(float(F32)),
+        Scalar::F64 => Some(float(F64)),
+        Scalar::Int { bits: 128, .. } if result => Some(float(V128)),
+        Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(float(V128)),
+        Scalar::F80 | Scalar::F128 | Scalar::Dec128 => None,
+        // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
+        _ => int_of(size).map(|int| Part::int(int, extension(scalar, int, result))),
+    }
+}
+
+fn extension(scalar: Scalar, ty: PartType, result: bool) -> Extension {
+    match ty {
+        I8 | I16 if result => Extension::None,
+        I8 | I16 if scalar.is_signed() => Extension::Sign,
+        I8 | I16 => Extension::Zero,
+        _ => Extension::None,
+    }
+}
+
+/// The part of a vector that is not inside a record; `None` sends it to memory.
+fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
+    if vector.lanes == 1 && vector.bools.is_none() {
+        return quirks::one_lane_part(vector.lane, size, result, cx);
+    }
+    match size {
+        16 if result => Some(float(V128)),
+        2 | 4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
+            result.then_some(float_of(size))
+        }
+        32 | 64 if result && cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
+            Some(float_of(size))
+        }
+        _ => int_of(size).map(|int| Part::int(int, Extension::None)),
+    }
+}
+
+/// The float or vector of `size` bytes.
+fn float_of(size: u64) -> Part {
+    float(match size {
+        ..=2 => F16,
+        3..=4 => F32,
+        5..=8 => F64,
+        9..=16 => V128,
+        17..=32 => V256,
+        _ => V512,
+    })
+}

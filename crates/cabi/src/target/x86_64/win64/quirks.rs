@@ -1,0 +1,188 @@
+//! What gcc and clang do on Win64 with types that Microsoft's compiler does not have, and where clang leaves the convention.
+
+use alloc::string::ToString;
+
+use super::{X86_64_WIN64, float, float_of, int_of, scalar_part};
+use crate::convention::PartType::{F80, I64, V128};
+use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
+use crate::leaves::{Around, LeafKind, leaves_of_one_element};
+use crate::policy::Policy;
+use crate::scalar::{Scalar, Vector};
+use crate::target::x86_64::sysv::Class;
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+
+/// What `ty` asks for where it is not what its size says.
+///
+/// # Errors
+/// What clang passes as no rule says.
+pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
+    let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
+    let result = cx.role == Role::Result;
+    match ty.kind() {
+        Kind::Scalar(Scalar::F128) => refuse_variadic_float128(ty, cx)?,
+        Kind::Vector(vector) => refuse_vector(*vector, ty, cx)?,
+        Kind::Record(_) | Kind::Complex(_) if ty.is_atomic() => refuse_atomic(ty, cx)?,
+        _ => {}
+    }
+    if is_two_integers(ty, cx) {
+        return Ok(Some(two_integers(ty)));
+    }
+    if ty.as_scalar() == Some(Scalar::F80)
+        && result
+        && cx.model.long == 8
+        && cx.choose(Policy::WIN64_X87_RESULT_IN_ST0)
+    {
+        let part = Part {
+            bank: Bank::X87,
+            ..float(F80)
+        };
+        cx.tracer.whole(Class::X87);
+        return Ok(Some(
+            Group::new(GroupKind::Registers, ty.size(), 16).with(part),
+        ));
+    }
+    if ty.as_record().is_none() {
+        return Ok(None);
+    }
+    let flexible = has_flexible_array(ty);
+    if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
+        cx.tracer.memory("a flexible array member");
+        return Ok(Some(memory()));
+    }
+    // To gcc a record with a flexible array is not empty.
+    let nothing = ty.size() == 0 && result && !flexible;
+    if nothing && !cx.choose(Policy::WIN64_EMPTY_RESULTS_IN_MEMORY) {
+        return Ok(Some(Group::ignore()));
+    }
+    Ok(None)
+}
+
+/// Whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of arrays do not count.
+fn has_flexible_array(ty: &Type) -> bool {
+    let mut leaves = leaves_of_one_element(ty);
+    leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(Around::IN_ARRAY))
+}
+
+/// Whether a float in `part` is in the integer register of its position as well.
+pub(super) fn is_in_both(part: &Part, cx: &mut Classify<'_, '_>) -> bool {
+    if part.bank != Bank::Vector || part.ty == V128 {
+        return false;
+    }
+    match cx.role {
+        Role::Unnamed => true,
+        Role::Named => cx.variadic && cx.choose(Policy::WIN64_NAMED_FLOATS_IN_BOTH),
+        Role::Result => false,
+    }
+}
+
+/// The part of a vector of one `lane`, of `size` bytes; `None` sends it to memory. One `__int128` is [`is_two_integers`]'s.
+pub(super) fn one_lane_part(
+    lane: Scalar,
+    size: u64,
+    result: bool,
+    cx: &mut Classify<'_, '_>,
+) -> Option<Part> {
+    let as_lane = cx.choose(Policy::WIN64_ONE_LANE_VECTORS_AS_LANES);
+    let int = || int_of(size).map(|int| Part::int(int, Extension::None));
+    match lane {
+        Scalar::F16 | Scalar::BF16 if as_lane => result.then_some(float_of(size)),
+        lane if lane.is_float() && as_lane => scalar_part(lane, size, result, cx),
+        // gcc has no vector registers for one float, and no mode but that of its bytes.
+        lane if lane.is_float() && !result => None,
+        Scalar::Int { bits: 128, .. } => result.then_some(float(V128)),
+        _ => int(),
+    }
+}
+
+/// Whether `ty` is an integer of 16 bytes that LLVM takes apart: clang passes `__int128` by reference, but not what it does not take for that.
+fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
+    let is_int128 = |scalar| matches!(scalar, Scalar::Int { bits: 128, .. });
+    match ty.kind() {
+        Kind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane) => {
+            cx.choose(Policy::WIN64_ONE_LANE_VECTORS_AS_LANES)
+        }
+        Kind::Scalar(scalar) if ty.is_atomic() && is_int128(*scalar) => {
+            cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY)
+        }
+        _ => false,
+    }
+}
+
+/// Two integers of 8 bytes, each in a position of its own.
+fn two_integers(ty: &Type) -> Group {
+    let low = Part::int(I64, Extension::None);
+    let high = Part { offset: 8, ..low };
+    let mut group = Group::new(GroupKind::Registers, ty.size(), 8)
+        .with(low)
+        .with(high);
+    group.may_split = true;
+    group
+}
+
+/// clang's callers pass `__float128` in a vector register, and half of it in an integer register that may be another argument's; its `va_arg`
+/// looks for an address.
+fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
+    let variadic = match cx.role {
+        Role::Named => cx.variadic,
+        Role::Unnamed => true,
+        Role::Result => false,
+    };
+    if variadic && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
+        let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
+/// Vectors that clang takes apart as LLVM does where no register holds them, and those that its callers and its `va_arg` disagree about.
+fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
+    if vector.bools.is_some() {
+        return Err(unsupported(
+            ty,
+            "no rule says how a vector of bools is passed",
+        ));
+    }
+    if vector.lane == Scalar::F128 && vector.lanes == 1 {
+        return refuse_variadic_float128(ty, cx);
+    }
+    let size = ty.size();
+    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
+    let by_reference = match vector.lanes {
+        1 => matches!(vector.lane, Scalar::F16 | Scalar::BF16),
+        _ => size <= 8,
+    };
+    let why = if vector.lanes > 1 && size > 16 && (int128 || size > cx.vectors.bytes()) {
+        "clang takes a vector apart that no register holds, as no rule says"
+    } else if !vector.lanes.is_power_of_two() && size <= 8 {
+        "clang passes a small vector whose lanes are no power of two lane by lane, as no rule says"
+    } else if cx.role == Role::Unnamed && (by_reference || (int128 && vector.lanes == 1)) {
+        "clang's callers pass such a vector to variadic functions otherwise than its va_arg reads it"
+    } else {
+        return Ok(());
+    };
+    let bit = match vector.lanes {
+        1 => Policy::WIN64_ONE_LANE_VECTORS_AS_LANES,
+        _ => Policy::WIN64_SMALL_VECTORS_BY_REFERENCE,
+    };
+    if cx.choose(bit) {
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
+fn refuse_atomic(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
+    if cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        let why = "clang takes an `_Atomic` record or complex number apart as no rule says";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
+fn unsupported(ty: &Type, why: &'static str) -> Error {
+    Error::NoKnownRule {
+        ty: ty.to_string(),
+        why,
+        target: X86_64_WIN64.name.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! What of a data model a type's layout depends on: a type that was laid out for one is refused where another is in force.
+//!
+//! Not the model itself: `struct { int n; }` is the same under all of them, and a type that would be laid out alike is no error.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::types::Type;
+use crate::types::data_model::{BitFieldStyle, DataModel};
+use crate::types::error::Error;
+
+/// One bit per answer to a question about a data model. A model has one answer to each; a type those that its layout depends on, and a
+/// type made of types of different models more than one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ModelFacts(u16);
+
+impl ModelFacts {
+    /// Every model lays it out alike.
+    pub(crate) const NONE: Self = Self(0);
+    /// An answer that none of the models known here gives.
+    pub(crate) const OTHER: Self = Self(1 << 15);
+    /// Bytes of a pointer: 4, 8.
+    pub(crate) const POINTER: Self = Self(0b11 | Self::OTHER.0);
+    /// The alignment of scalars of 8 bytes: 4, 8.
+    pub(crate) const EIGHT: Self = Self(0b11 << 2 | Self::OTHER.0);
+    /// Bytes of the x87 format: 12, 16.
+    pub(crate) const X87: Self = Self(0b11 << 4 | Self::OTHER.0);
+    /// How bit-fields share bytes: System V, Microsoft.
+    pub(crate) const BIT_FIELDS: Self = Self(0b11 << 6);
+    /// Whether unnamed bit-fields raise the alignment: no, yes.
+    pub(crate) const UNNAMED_BIT_FIELDS: Self = Self(0b11 << 8);
+    /// The alignment of a `_BitInt` of more than 64 bits: 4, 8, 16.
+    pub(crate) const BIG_BIT_INT: Self = Self(0b111 << 10 | Self::OTHER.0);
+    /// Bytes of a record without bytes: 0, 4.
+    pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13 | Self::OTHER.0);
+
+    /// The answers of `model`.
+    pub(crate) const fn of(model: &DataModel) -> Self {
+        const OTHER: u16 = ModelFacts::OTHER.0;
+        let pointer = match model.pointer {
+            4 => 1,
+            8 => 2,
+            _ => OTHER,
+        };
+        let eight = match model.max_align_8 {
+            4 => 1 << 2,
+            8 => 2 << 2,
+            _ => OTHER,
+        };
+        let x87 = match model.max_align_16 {
+            4 => 1 << 4,
+            16 => 2 << 4,
+            _ => OTHER,
+        };
+        let bit_fields = match model.bit_fields {
+            BitFieldStyle::SysV => 1 << 6,
+            BitFieldStyle::Ms => 2 << 6,
+        };
+        let unnamed = if model.unnamed_bit_fields_align { 2 } else { 1 } << 8;
+        let big = match model.big_bit_int_align {
+            4 => 1 << 10,
+            8 => 2 << 10,
+            16 => 4 << 10,
+            _ => OTHER,
+        };
+        let empty = match model.empty_record {
+            0 => 1 << 13,
+            4 => 2 << 13,
+            _ => OTHER,
+        };
+        Self(pointer | eight | x87 | bit_fields | unnamed | big | empty)
+    }
+
+    /// Both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that answer one of `questions`.
+    pub(crate) const fn only(self, questions: Self) -> Self {
+        Self(self.0 & questions.0)
+    }
+
+    /// Whether what depends on `these` is laid out by a model of this kind as it is.
+    #[inline]
+    pub(crate) const fn cover(self, these: Self) -> bool {
+        these.0 & !self.0 == 0
+    }
+
+    /// The names of the models that have all of these answers.
+    fn models(self) -> String {
+        let known = [
+            ("LP64", DataModel::LP64),
+            ("LLP64", DataModel::LLP64),
+            ("LLP64_GNU", DataModel::LLP64_GNU),
+            ("ILP32", DataModel::ILP32),
+            ("X32", DataModel::X32),
+            ("AARCH64", DataModel::AARCH64),
+            ("RISCV64", DataModel::RISCV64),
+        ];
+        let fit = known
+            .iter()
+            .filter(|(_, model)| Self::of(model).cover(self));
+        let names: Vec<&str> = fit.map(|(name, _)| *name).collect();
+        match names[..] {
+            [] if self.only(Self::OTHER) == Self::OTHER => {
+                "a data model without a name".to_string()
+            }
+            [] => "several data models at once".to_string(),
+            _ => names.join(" or "),
+        }
+    }
+}
+
+impl DataModel {
+    /// Whether `ty` is laid out as this model lays it out. Scalars count too: the constants of [`Type`] are those of 64-bit models.
+    ///
+    /// # Errors
+    /// [`Error::DataModel`] if it was laid out for another one that lays it out differently.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{DataModel, Type};
+    /// assert!(DataModel::ILP32.check(&DataModel::ILP32.pointer()).is_ok());
+    /// let refused = DataModel::ILP32.check(&Type::PTR).unwrap_err();
+    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or AARCH64 or RISCV64, not for the data model ILP32");
+    /// ```
+    pub fn check(&self, ty: &Type) -> Result<(), Error> {
+        let facts = ModelFacts::of(self);
+        if facts.cover(ty.facts()) {
+            Ok(())
+        } else {
+            Err(of_another_model(ty, facts, None))
+        }
+    }
+}
+
+/// Refuses `ty`, which was laid out for another model than the one with the answers `wanted`, that of `target`.
+#[cold]
+pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&str>) -> Error {
+    Error::DataModel {
+        ty: ty.to_string(),
+        laid_out: ty.facts().models(),
+        wanted: wanted.models(),
+        target: target.map(ToString::to_string),
+    }
+}

@@ -1,0 +1,279 @@
+//! Structures and unions, laid out.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::types::data_model::Language;
+use crate::types::{Kind, Type};
+
+/// Whether members follow each other or share their place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// `struct`.
+    Struct,
+    /// `union`.
+    Union,
+}
+
+/// A bit-field's place inside its container.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct BitField {
+    /// Width in bits; 0 closes a container.
+    pub width: u16,
+    /// First byte of the container: the aligned unit of the declared type that holds the first bit.
+    pub container: u64,
+    /// First bit, counted from the container's first byte, least significant bit first.
+    pub shift: u32,
+}
+
+/// A member with its place.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Field {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) ty: Type,
+    pub(crate) offset_bits: u64,
+    pub(crate) bits: Option<BitField>,
+    pub(crate) packed: bool,
+    pub(crate) align: Option<u32>,
+}
+
+impl Field {
+    /// The member's name; `None` for anonymous members and unnamed bit-fields.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The declared type; of a bit-field, the type before the colon.
+    #[must_use]
+    pub fn ty(&self) -> &Type {
+        &self.ty
+    }
+
+    /// Where the member starts, in bytes from the start of the record. Of a bit-field, the byte its first bit is in.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset_bits / 8
+    }
+
+    /// Where the member starts, in bits.
+    #[must_use]
+    pub fn offset_bits(&self) -> u64 {
+        self.offset_bits
+    }
+
+    /// The bit-field's place, if this is one.
+    #[must_use]
+    pub fn bit_field(&self) -> Option<BitField> {
+        self.bits
+    }
+
+    /// Whether the member itself was declared `packed`.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.packed
+    }
+
+    /// The alignment the member's own declaration asked for, in bytes.
+    #[must_use]
+    pub fn asked_align(&self) -> Option<u32> {
+        self.align
+    }
+}
+
+/// What a record's declaration says besides its members. The layout already follows it; printing C needs to know it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// `packed`.
+    pub packed: bool,
+    /// `#pragma pack(n)`, in bytes.
+    pub pack: Option<u32>,
+    /// `aligned(n)`, in bytes.
+    pub align: Option<u32>,
+    /// The language of the declaration.
+    pub language: Language,
+    /// Whether the layout was given ([`RecordBuilder::build_at`](crate::RecordBuilder::build_at)) instead of computed.
+    pub given: bool,
+}
+
+/// A structure or union, laid out. Made by [`RecordBuilder`](crate::RecordBuilder).
+#[derive(Debug)]
+pub struct Record {
+    pub(crate) kind: RecordKind,
+    pub(crate) tag: Option<Arc<str>>,
+    pub(crate) fields: Box<[Field]>,
+    pub(crate) size: u64,
+    pub(crate) align: u32,
+    pub(crate) transparent: bool,
+    pub(crate) attributes: Attributes,
+    pub(crate) depth: u16,
+    pub(crate) nodes: u32,
+    pub(crate) hash: u64,
+    /// Whether a leaf has more than 64 bits.
+    pub(crate) wide_leaf: bool,
+    /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
+    pub(crate) all_padding: bool,
+}
+
+impl Record {
+    /// Structure or union.
+    #[must_use]
+    pub fn kind(&self) -> RecordKind {
+        self.kind
+    }
+
+    /// The tag, if the record has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The members in the order of their declaration.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The member called `name`, also inside anonymous members; with its offset in bits from the start of this record.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
+        self.fields
+            .iter()
+            .find_map(|field| match (field.name(), field.ty.as_record()) {
+                (Some(own), _) => (own == name).then_some((field, field.offset_bits)),
+                (None, Some(inner)) if field.bits.is_none() => inner
+                    .field(name)
+                    .map(|(found, at)| (found, field.offset_bits + at)),
+                _ => None,
+            })
+    }
+
+    /// Whether arguments of this union are passed as its first member (`transparent_union`).
+    #[must_use]
+    pub fn is_transparent(&self) -> bool {
+        self.transparent
+    }
+
+    /// What the declaration says besides the members.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        self.attributes
+    }
+
+    /// The alignment of the record as it was declared, in bytes; of the type, `_Atomic` and a typedef's attribute may make another.
+    #[must_use]
+    pub fn align(&self) -> u32 {
+        self.align
+    }
+
+    /// With the hash of what equality compares, so that comparing and interning need not walk the members.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.hash = hash_of(&self);
+        self.wide_leaf = self.fields.iter().any(|field| match field.bits {
+            Some(bits) => bits.width > 64,
+            None => has_wide_leaf(&field.ty),
+        });
+        self.all_padding = self.fields.iter().all(|field| match field.bits {
+            Some(bits) => field.name.is_none() || bits.width == 0,
+            None => is_all_padding(&field.ty),
+        });
+        self
+    }
+
+    pub(crate) fn complexity(&self) -> (u16, u32) {
+        (self.depth, self.nodes)
+    }
+}
+
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        // The hash settles nearly all unequal pairs, `Arc`'s own comparison the identical ones.
+        self.hash == other.hash
+            && self.kind == other.kind
+            && self.size == other.size
+            && self.align == other.align
+            && self.transparent == other.transparent
+            && self.attributes == other.attributes
+            && self.tag == other.tag
+            && self.fields == other.fields
+    }
+}
+
+impl Eq for Record {}
+
+impl Hash for Record {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            RecordKind::Struct => "struct",
+            RecordKind::Union => "union",
+        };
+        write!(f, "{kind} {}", self.tag().unwrap_or("<anonymous>"))
+    }
+}
+
+/// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
+pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
+    let mut ty = ty;
+    while let Kind::Array(array) = ty.kind() {
+        if matches!(array.len, None | Some(0)) {
+            return false;
+        }
+        ty = &array.elem;
+    }
+    match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar.value_bits(ty.size()) > 64,
+        Kind::Complex(part) => part.value_bits(ty.size() / 2) > 64,
+        Kind::Vector(vector) => vector.value_bits(ty.size()) > 64,
+        Kind::Record(record) => record.wide_leaf,
+        _ => false,
+    }
+}
+
+/// Whether the leaves of `ty` have no bits but those of unnamed bit-fields, and none is a flexible array. Known of each record.
+pub(crate) fn is_all_padding(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Record(record) => record.all_padding,
+        Kind::Array(array) => match array.len {
+            None => false,
+            Some(len) => len == 0 || is_all_padding(&array.elem),
+        },
+        kind => matches!(kind, Kind::Void | Kind::Function),
+    }
+}
+
+/// FNV-1a over what equality compares.
+fn hash_of(record: &Record) -> u64 {
+    struct Fnv(u64);
+    impl Hasher for Fnv {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+    (
+        record.kind,
+        &record.tag,
+        record.size,
+        record.align,
+        record.transparent,
+    )
+        .hash(&mut fnv);
+    record.fields.hash(&mut fnv);
+    fnv.finish()
+}

@@ -1,0 +1,407 @@
+//! Closures: C function pointers that carry a context, from Rust closures.
+//!
+//! C calls a stub of the [pool], which loads the context into the register of the static chain and jumps to code that was compiled once for all
+//! signatures entered alike. That code puts the arguments into memory and calls the closure with their addresses; the result is built where the
+//! caller wants it, or in memory from which it is loaded. Once this code exists, to make a closure is to fill a slot of the pool: nothing is compiled,
+//! and the system is only asked when the pool is full.
+
+mod pool;
+
+use core::ffi::c_void;
+use core::fmt;
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::clif_cabi_plan::EntryShape;
+use clif_cabi::cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, types::I64,
+};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Arg, Function, Ret, SysVAggregateLowering};
+
+use self::pool::{Pool, Slot};
+use crate::code::Code;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::interface::CValue;
+use crate::settings::Settings;
+
+/// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
+type Handler = unsafe extern "C" fn(*const Context, *const *const u8, *mut u8);
+
+/// What a slot of the pool points to. Compiled code reads the first word.
+#[repr(C)]
+struct Context {
+    handler: Handler,
+    sig: Arc<FnSig>,
+    name: Box<str>,
+    closure: Box<Called>,
+}
+
+type Called = dyn Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync;
+
+/// Bytes of a result that is not built in the caller's memory: at most as many as registers return.
+const MAX_RESULT: u32 = 64;
+
+/// Makes closures: compiles what C enters, and has the pool of stubs. Shared freely between threads.
+///
+/// # Example
+/// ```
+/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # return Ok(()); // no JIT on this machine
+/// use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi_jit::{Closures, Settings};
+/// use std::ffi::{c_int, c_void};
+///
+/// unsafe extern "C" {
+///     fn qsort(base: *mut c_void, n: usize, size: usize, compare: *const c_void);
+/// }
+/// let closures = Closures::new(&Settings::default())?;
+/// let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
+/// let by = 10;
+/// let compare = closures.interface(&sig)?.closure("compare", move |args, result| {
+///     // SAFETY: `qsort` passes addresses of two elements.
+///     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const c_int>(i).unwrap() } % by);
+///     result.set(a - b).unwrap();
+/// })?;
+/// let mut numbers = [23_i32, 42, 11, 8];
+/// // SAFETY: four elements of four bytes, and a function that compares two of them.
+/// unsafe { qsort(numbers.as_mut_ptr().cast(), 4, 4, compare.code()) };
+/// assert_eq!(numbers, [11, 42, 23, 8]);
+/// # Ok::<(), clif_cabi_jit::Error>(())
+/// ```
+pub struct Closures {
+    compiler: Mutex<Compiler>,
+    pool: Arc<Pool>,
+}
+
+struct Compiler {
+    engine: Engine,
+    lower: SysVAggregateLowering,
+    compiled: HashMap<EntryShape, Code>,
+}
+
+/// How functions of one signature are entered: closures of it are made without compiling.
+#[derive(Clone)]
+pub struct ClosureInterface {
+    sig: Arc<FnSig>,
+    entry: Code,
+    pool: Arc<Pool>,
+}
+
+/// A C function pointer and the Rust closure that it calls. Dropping it frees both.
+pub struct Closure {
+    slot: Slot,
+    context: Box<Context>,
+    // Code and pool live as long as the closure.
+    interface: ClosureInterface,
+}
+
+/// The arguments of one call of a closure.
+pub struct ClosureArgs<'a> {
+    sig: &'a FnSig,
+    pointers: &'a [*const u8],
+}
+
+/// The result of one call of a closure: zero bytes until it is set.
+pub struct ClosureResult<'a> {
+    ty: &'a Type,
+    bytes: &'a mut [u8],
+}
+
+impl Closures {
+    /// No closures yet; what they need is compiled by an engine with these settings.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; [`Error::Lowering`] where C functions are not lowered for this machine.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let engine = Engine::new(settings)?;
+        let lower = SysVAggregateLowering::new(engine.isa())?;
+        let compiled = HashMap::new();
+        Ok(Self {
+            compiler: Mutex::new(Compiler {
+                engine,
+                lower,
+                compiled,
+            }),
+            pool: Arc::default(),
+        })
+    }
+
+    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before.
+    ///
+    /// # Errors
+    /// [`Error::Lowering`] for a signature that is not lowered, variadic ones among them; those of [`Engine::define`] and [`Engine::finalize`].
+    pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ClosureInterface {
+            sig: Arc::new(sig.clone()),
+            entry: compiler.entry(sig)?,
+            pool: Arc::clone(&self.pool),
+        })
+    }
+
+    /// How many shapes of entries are compiled.
+    #[must_use]
+    pub fn n_compiled(&self) -> usize {
+        let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        compiler.compiled.len()
+    }
+}
+
+impl ClosureInterface {
+    /// A C function that calls `closure`. `name` is for the message when it panics.
+    ///
+    /// A panic of `closure` does not unwind into C: the process is aborted with a message that names it.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when the system gives no more memory.
+    pub fn closure<F>(&self, name: &str, closure: F) -> Result<Closure>
+    where
+        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+    {
+        let context = Box::new(Context {
+            handler: enter,
+            sig: Arc::clone(&self.sig),
+            name: name.into(),
+            closure: Box::new(closure),
+        });
+        // SAFETY: only passed on to be jumped to, and kept alive by `interface`.
+        let entry = unsafe { self.entry.as_ptr() };
+        let slot = self.pool.take((&raw const *context).cast(), entry)?;
+        Ok(Closure {
+            slot,
+            context,
+            interface: self.clone(),
+        })
+    }
+
+    /// The same with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
+    ///
+    /// # Errors
+    /// As [`ClosureInterface::closure`]; [`Error::Value`] if `otherwise` is not of the result's kind and size.
+    pub fn closure_or<F, R>(&self, name: &str, otherwise: R, closure: F) -> Result<Closure>
+    where
+        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+        R: CValue + Send + Sync + 'static,
+    {
+        check::<R>("the result", self.sig.result())?;
+        let message = name.to_owned();
+        self.closure(name, move |args, result| {
+            let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
+            if let Err(panic) = called {
+                eprintln!("closure {message} panicked: {}", words(&*panic));
+                // Of the kind and size that was checked.
+                let _ = result.set(otherwise);
+            }
+        })
+    }
+}
+
+impl Closure {
+    /// The function pointer, which is valid as long as the closure.
+    #[must_use]
+    pub fn code(&self) -> *const c_void {
+        self.slot.code()
+    }
+}
+
+impl Drop for Closure {
+    fn drop(&mut self) {
+        self.interface.pool.give_back(self.slot);
+    }
+}
+
+impl ClosureArgs<'_> {
+    /// Argument `index`.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if there is no such argument, or if it is of another kind or size.
+    pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
+        let what = format!("argument {index}");
+        let (ty, pointer) = self.at(index)?;
+        check::<T>(&what, ty)?;
+        // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its address is as aligned as its type is in C.
+        Ok(unsafe { pointer.cast::<T>().read_unaligned() })
+    }
+
+    /// The bytes of argument `index`, whatever its type is. What is padding in it has any value.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if there is no such argument.
+    pub fn bytes(&self, index: usize) -> Result<&[u8]> {
+        let (ty, pointer) = self.at(index)?;
+        let len = usize::try_from(ty.size()).unwrap_or(0);
+        // SAFETY: the object of the argument has as many bytes as its type, and lives as long as the call.
+        Ok(unsafe { core::slice::from_raw_parts(pointer, len) })
+    }
+
+    fn at(&self, index: usize) -> Result<(&Type, *const u8)> {
+        let param = self.sig.params().get(index);
+        let found = param
+            .map(|param| &param.ty)
+            .zip(self.pointers.get(index).copied());
+        found.ok_or_else(|| Error::Value {
+            what: format!("argument {index}"),
+            ty: self.sig.to_string(),
+            why: "it has no such argument".to_owned(),
+        })
+    }
+}
+
+impl ClosureResult<'_> {
+    /// Sets the result.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if it is of another kind or size.
+    pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
+        check::<R>("the result", self.ty)?;
+        // SAFETY: as many bytes as `R` has; the address is aligned as C aligns the type.
+        unsafe { self.bytes.as_mut_ptr().cast::<R>().write_unaligned(value) };
+        Ok(())
+    }
+
+    /// The bytes of the result, to be written.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        self.bytes
+    }
+}
+
+/// Refuses a Rust type that does not stand for `ty`.
+fn check<T: CValue>(what: &str, ty: &Type) -> Result<()> {
+    if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
+        return Ok(());
+    }
+    Err(Error::Value {
+        what: what.to_owned(),
+        ty: ty.to_string(),
+        why: format!("{} cannot stand for it", core::any::type_name::<T>()),
+    })
+}
+
+/// Calls the Rust closure of `context`.
+///
+/// # Safety
+/// Called by compiled code only, with the context of a closure that lives, the addresses of its arguments, and memory for the result, or null
+/// where there is none.
+unsafe extern "C" fn enter(context: *const Context, args: *const *const u8, ret: *mut u8) {
+    // SAFETY: as above; a closure that is dropped while it is called breaks the promise of its user.
+    let context = unsafe { &*context };
+    let n_args = context.sig.params().len();
+    // SAFETY: compiled code has written as many addresses.
+    let pointers = unsafe { core::slice::from_raw_parts(args, n_args) };
+    let ty = context.sig.result();
+    let bytes: &mut [u8] = match usize::try_from(ty.size()) {
+        Ok(len @ 1..) if !ret.is_null() => {
+            // SAFETY: the memory for the result has as many bytes, and nobody else looks at it now.
+            unsafe {
+                ret.write_bytes(0, len);
+                core::slice::from_raw_parts_mut(ret, len)
+            }
+        }
+        _ => &mut [],
+    };
+    let sig = &context.sig;
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        let mut result = ClosureResult { ty, bytes };
+        (context.closure)(&ClosureArgs { sig, pointers }, &mut result);
+    }));
+    if let Err(panic) = called {
+        eprintln!(
+            "closure {} panicked: {}; it was called by C, so the process ends",
+            context.name,
+            words(&*panic)
+        );
+        std::process::abort();
+    }
+}
+
+/// The message of a panic.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned).unwrap_or("no message")
+}
+
+impl Compiler {
+    /// What the stub of a closure of `sig` jumps to.
+    fn entry(&mut self, sig: &FnSig) -> Result<Code> {
+        let with_chain = sig.clone().static_chain();
+        let shape = self.lower.entry_plan(&with_chain)?.shape();
+        if let Some(code) = self.compiled.get(&shape) {
+            return Ok(code.clone());
+        }
+        let plan = self.lower.entry_plan(&with_chain)?;
+        let body = self.engine.declare_local(plan.signature())?;
+        self.define(body, &with_chain)?;
+        let function = Function::new(body, "closure", with_chain);
+        let entry = self.lower.entry_point(&mut self.engine, &function)?;
+        self.engine.finalize()?;
+        let code = self.engine.code(entry)?;
+        self.compiled.insert(shape, code.clone());
+        Ok(code)
+    }
+
+    /// Puts the arguments but the last, the context, into memory, and calls its handler.
+    fn define(&mut self, body: FuncId, sig: &FnSig) -> Result<()> {
+        let (engine, lower) = (&mut self.engine, &self.lower);
+        let mut ctx = engine.make_context();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        let (_, entry) = lower.begin(&mut builder, sig)?;
+        let n_args = sig.params().len().saturating_sub(1);
+        let context = entry.value(&mut builder, n_args)?;
+        let flags = MemFlagsData::trusted();
+        // The bytes of 2^28 pointers are more than any frame has.
+        let bytes = u32::try_from(8 * n_args).unwrap_or(u32::MAX);
+        let pointers = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8), 3);
+        let pointers = builder.create_sized_stack_slot(pointers);
+        for i in 0..n_args {
+            let address = entry.address(&mut builder, i)?;
+            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+            builder.ins().stack_store(I64, address, pointers, offset);
+        }
+        let has_result = sig.result().size() > 0 && !sig.is_noreturn();
+        let result = match entry.sret() {
+            Some(sret) => sret,
+            None if has_result => {
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, MAX_RESULT, 4);
+                let slot = builder.create_sized_stack_slot(slot);
+                builder.ins().stack_addr(I64, slot, 0)
+            }
+            None => builder.ins().iconst(I64, 0),
+        };
+        let handler = builder.ins().load(I64, flags, context, 0);
+        let pointers = builder.ins().stack_addr(I64, pointers, 0);
+        let args = [context, pointers, result].map(Arg::value);
+        let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
+        lower.call_sig(engine, &mut builder, handler, &call, &args, Ret::Ignore)?;
+        let result = has_result.then(|| Arg::memory(result));
+        entry.ret(engine, &mut builder, result.as_ref())?;
+        builder.seal_all_blocks();
+        builder.finalize(engine.target_config());
+        engine.define(body, &mut ctx)
+    }
+}
+
+impl fmt::Debug for Closures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Closures of {} shapes", self.n_compiled())
+    }
+}
+
+impl fmt::Debug for ClosureInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClosureInterface of {}", self.sig)
+    }
+}
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Closure {} at {:p}", self.context.name, self.code())
+    }
+}

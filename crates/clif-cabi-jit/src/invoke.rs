@@ -1,0 +1,194 @@
+//! Calls of functions whose signature is known at run time: one compiled function for all signatures that are passed alike.
+//!
+//! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args` points to, calls `target`, and stores the
+//! result to `ret`. It is compiled once for a *shape*, what a call looks like in registers and stack; `long f(long)` and `void *f(void *)` share
+//! one. From then on to prepare a call is a look into a table, and to make it is one indirect call.
+
+use core::ffi::c_void;
+use core::fmt;
+use std::collections::HashMap;
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::clif_cabi_plan::CallShape;
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::Module;
+use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+
+use crate::code::{Code, TypedCode};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::settings::Settings;
+
+/// `target`, `args`, `ret`.
+type Shim = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
+
+/// Calls functions of one shape.
+///
+/// It keeps its code alive, with or without the [`Invokers`] that made it; clones are cheap.
+#[derive(Clone)]
+pub struct Invoker {
+    call: TypedCode<Shim>,
+}
+
+/// Makes invokers, and keeps one for each shape.
+///
+/// # Example
+/// ```
+/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # return Ok(()); // no JIT on this machine
+/// use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+/// use clif_cabi_jit::{Invokers, Settings};
+///
+/// // div_t div(int, int), as one may have read it from a file.
+/// let div_t = RecordBuilder::structure("div_t").field("quot", Type::I32).field("rem", Type::I32);
+/// let sig = FnSig::new([Type::I32, Type::I32], div_t.build(&DataModel::LP64)?);
+///
+/// let mut invokers = Invokers::new(&Settings::default())?;
+/// let invoker = invokers.get(&sig)?;
+/// let div = invokers.engine().symbol("div")?;
+/// let (a, b, mut result) = (17_i32, 5_i32, [0_i32; 2]);
+/// let args = [(&raw const a).cast(), (&raw const b).cast()];
+/// // SAFETY: `div` has this signature, and the objects are those of its types.
+/// unsafe { invoker.call(div.cast(), &args, (&raw mut result).cast()) };
+/// assert_eq!(result, [3, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Invokers {
+    engine: Engine,
+    lower: SysVAggregateLowering,
+    compiled: HashMap<CallShape, Invoker>,
+}
+
+impl Invokers {
+    /// None yet, to be compiled by an engine with these settings.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let engine = Engine::new(settings)?;
+        let lower = SysVAggregateLowering::new(engine.isa())?;
+        Ok(Self {
+            engine,
+            lower,
+            compiled: HashMap::new(),
+        })
+    }
+
+    /// The engine, in whose libraries functions to call can be found ([`Engine::symbol`]).
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The same, to add libraries to.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// How many shapes are compiled.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.compiled.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.compiled.is_empty()
+    }
+
+    /// Whether calls of `sig` need no compilation any more.
+    ///
+    /// # Errors
+    /// As [`Invokers::get`].
+    pub fn is_compiled(&self, sig: &FnSig) -> Result<bool> {
+        let plan = self.lower.call_plan(sig)?;
+        Ok(self.compiled.contains_key(&plan.shape()))
+    }
+
+    /// The invoker of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
+    ///
+    /// # Errors
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
+    pub fn get(&mut self, sig: &FnSig) -> Result<Invoker> {
+        let shape = self.lower.call_plan(sig)?.shape();
+        if let Some(invoker) = self.compiled.get(&shape) {
+            return Ok(invoker.clone());
+        }
+        let code = compile(&mut self.engine, &self.lower, sig)?;
+        // SAFETY: `compile` makes a function of this type.
+        let call = unsafe { code.typed::<Shim>() };
+        let invoker = Invoker { call };
+        self.compiled.insert(shape, invoker.clone());
+        Ok(invoker)
+    }
+}
+
+impl Invoker {
+    /// Calls `target`.
+    ///
+    /// # Safety
+    /// `target` is a function of the signature that the invoker was asked for, or of one that [is passed alike](Invokers), and may be called now.
+    /// `args` has an element for each argument, which points to a valid value of its type. `ret` points to as many writable bytes as the
+    /// result's type has; it is not looked at where there is no result.
+    pub unsafe fn call(&self, target: *const c_void, args: &[*const u8], ret: *mut u8) {
+        // SAFETY: the caller answers for the arguments; the code lives as long as `self`.
+        unsafe { (*self.call)(target, args.as_ptr(), ret) }
+    }
+
+    /// The code of `void (const void *target, const void *const *args, void *ret)`.
+    #[must_use]
+    pub fn code(&self) -> &Code {
+        self.call.code()
+    }
+}
+
+impl fmt::Debug for Invoker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Invoker").field(self.code()).finish()
+    }
+}
+
+impl fmt::Debug for Invokers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invokers of {} shapes", self.len())
+    }
+}
+
+/// Compiles `void (target, args, ret)` for calls of `sig`.
+fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> Result<Code> {
+    let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
+    let id = engine.declare_local(lower.entry_plan(&shim)?.signature())?;
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &shim)?;
+    let target = entry.value(&mut builder, 0)?;
+    let pointers = entry.value(&mut builder, 1)?;
+    let to = entry.value(&mut builder, 2)?;
+    let mut args = Vec::with_capacity(sig.params().len());
+    for (i, _) in sig.params().iter().enumerate() {
+        // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
+        let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+        let flags = MemFlagsData::trusted();
+        args.push(Arg::memory(
+            builder.ins().load(I64, flags, pointers, offset),
+        ));
+    }
+    let has_result = sig.result().size() > 0 && !sig.is_noreturn();
+    let ret = match has_result {
+        true => Ret::memory(to),
+        false => Ret::Ignore,
+    };
+    lower.call_sig(engine, &mut builder, target, sig, &args, ret)?;
+    // After a function that never returns the block has ended already.
+    if !sig.is_noreturn() {
+        entry.ret(engine, &mut builder, None)?;
+    }
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(id, &mut ctx)?;
+    engine.finalize()?;
+    engine.code(id)
+}

@@ -1,0 +1,335 @@
+//! Calls in every direction, under every setting: direct, indirect, extern, and C calling back; data, library routines,
+//! stubs, several rounds.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![cfg(all(target_arch = "x86_64", unix))]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod data;
+mod routines;
+
+use std::ffi::c_int;
+
+use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
+
+use clif_cabi_jit::Engine;
+use common::{add, all_settings, define, engine, import, parse, signature};
+
+#[test]
+fn direct_indirect_and_extern_calls_agree() {
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        let labs = import(&mut engine, "labs", "(i64) -> i64 system_v");
+        assert_eq!(labs.as_u32(), 0);
+        // An import, called as such and by its address; then a function of the module, directly and by its address.
+        add(
+            &mut engine,
+            "by_import",
+            "function %f(i64) -> i64, i64 system_v {
+                sig0 = (i64) -> i64 system_v
+                fn0 = u0:0 sig0
+            block0(v0: i64):
+                v1 = call fn0(v0)
+                v2 = func_addr.i64 fn0
+                v3 = call_indirect sig0, v2(v0)
+                return v1, v3
+            }",
+        );
+        let by_both = add(
+            &mut engine,
+            "by_both",
+            "function %f(i64) -> i64, i64 system_v {
+                sig0 = (i64) -> i64, i64 system_v
+                fn0 = colocated u0:1 sig0
+            block0(v0: i64):
+                v1, v2 = call fn0(v0)
+                v3 = func_addr.i64 fn0
+                v4, v5 = call_indirect sig0, v3(v0)
+                v6 = iadd v1, v4
+                v7 = iadd v2, v5
+                return v6, v7
+            }",
+        );
+        engine.finalize().unwrap();
+        #[repr(C)]
+        struct Pair(i64, i64);
+        // SAFETY: two integer results are passed as this struct does.
+        let by_both = unsafe {
+            engine
+                .code(by_both)
+                .unwrap()
+                .typed::<extern "C" fn(i64) -> Pair>()
+        };
+        let Pair(a, b) = by_both(-21);
+        assert_eq!((a, b), (42, 42));
+    }
+}
+
+#[test]
+fn c_calls_back_into_the_engine() {
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        import(&mut engine, "qsort", "(i64, i64, i64, i64) system_v");
+        add(
+            &mut engine,
+            "compare",
+            "function %compare(i64, i64) -> i32 system_v {
+            block0(v0: i64, v1: i64):
+                v2 = load.i32 v0
+                v3 = load.i32 v1
+                v4 = icmp sgt v2, v3
+                v5 = icmp slt v2, v3
+                v6 = uextend.i32 v4
+                v7 = uextend.i32 v5
+                v8 = isub v6, v7
+                return v8
+            }",
+        );
+        let sort = add(
+            &mut engine,
+            "sort",
+            "function %sort(i64, i64) system_v {
+                sig0 = (i64, i64, i64, i64) system_v
+                sig1 = (i64, i64) -> i32 system_v
+                fn0 = u0:0 sig0
+                fn1 = colocated u0:1 sig1
+            block0(v0: i64, v1: i64):
+                v2 = iconst.i64 4
+                v3 = func_addr.i64 fn1
+                call fn0(v0, v1, v2, v3)
+                return
+            }",
+        );
+        engine.finalize().unwrap();
+        // SAFETY: the function sorts that many ints.
+        let sort = unsafe {
+            engine
+                .code(sort)
+                .unwrap()
+                .typed::<unsafe extern "C" fn(*mut c_int, usize)>()
+        };
+        let mut numbers = [3, -1, 4, 1, -5, 9, -2, 6];
+        // SAFETY: as above.
+        unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
+        assert_eq!(numbers, [-5, -2, -1, 1, 3, 4, 6, 9]);
+    }
+}
+
+#[test]
+fn further_rounds_leave_earlier_code_where_it_is() {
+    let mut engine = engine();
+    let one = add(
+        &mut engine,
+        "one",
+        "function %one() -> i32 system_v {\nblock0:\n v0 = iconst.i32 1\n return v0\n}",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: the code outlives both uses of the pointer.
+    let first = unsafe { engine.code(one).unwrap().as_ptr() };
+    let mut last = one;
+    for round in 0..200u32 {
+        let clif = format!(
+            "function %next() -> i32 system_v {{
+                sig0 = () -> i32 system_v
+                fn0 = colocated u0:{} sig0
+            block0:
+                v0 = call fn0()
+                v51 = iconst.i32 1
+                v1 = iadd v0, v51
+                return v1
+            }}",
+            last.as_u32()
+        );
+        last = add(&mut engine, &format!("next{round}"), &clif);
+        engine.finalize().unwrap();
+    }
+    // SAFETY: as above.
+    assert_eq!(unsafe { engine.code(one).unwrap().as_ptr() }, first);
+    // SAFETY: an `int(void)`.
+    let last = unsafe {
+        engine
+            .code(last)
+            .unwrap()
+            .typed::<extern "C" fn() -> c_int>()
+    };
+    assert_eq!(last(), 201);
+}
+
+/// `mov eax, N; jmp target`, with the target out of reach of 32 bits and within.
+#[test]
+fn stubs_reach_c_and_the_engine() {
+    let mut engine = engine();
+    let sig = signature("(i32) -> i32 system_v");
+    let abs = engine.declare_import("abs", &sig).unwrap();
+    let near = engine.declare_export("near", &sig).unwrap();
+    let to_abs = engine.declare_local(&sig).unwrap();
+    let to_near = engine.declare_local(&sig).unwrap();
+    let reloc = |offset, kind, target: FuncId, addend| ModuleReloc {
+        offset,
+        kind,
+        name: ModuleRelocTarget::from(target),
+        addend,
+    };
+    let far = [
+        &[0xb8, 5, 0, 0, 0, 0x49, 0xbb][..],
+        &[0; 8],
+        &[0x41, 0xff, 0xe3],
+    ]
+    .concat();
+    engine
+        .define_bytes(to_abs, &far, &[reloc(7, Reloc::Abs8, abs, 0)])
+        .unwrap();
+    let jump = [0xb8, 5, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+    engine
+        .define_bytes(to_near, &jump, &[reloc(6, Reloc::X86CallPCRel4, near, -4)])
+        .unwrap();
+    define(
+        &mut engine,
+        near,
+        "function %near(i32) -> i32 system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = colocated u0:2 sig0
+        block0(v0: i32):
+            v1 = call fn0(v0)
+            v55 = iconst.i32 1
+            v2 = iadd v1, v55
+            return v2
+        }",
+    )
+    .unwrap();
+    engine.finalize().unwrap();
+    // SAFETY: both are `int(int)`.
+    let [to_abs, to_near] = [to_abs, to_near].map(|id| unsafe {
+        engine
+            .code(id)
+            .unwrap()
+            .typed::<extern "C" fn(c_int) -> c_int>()
+    });
+    // SAFETY: only looked at.
+    assert_eq!(unsafe { to_abs.code().as_ptr() }.addr() % 16, 0);
+    assert_eq!(to_abs(-7), 7);
+    assert_eq!(to_near(-7), 8);
+}
+
+#[test]
+fn bound_names_come_first() {
+    extern "C" fn forty_two(_: c_int) -> c_int {
+        42
+    }
+    let mut engine = engine();
+    let function = forty_two as extern "C" fn(c_int) -> c_int;
+    engine.bind("abs", function as *const u8).unwrap();
+    import(&mut engine, "abs", "(i32) -> i32 system_v");
+    let ask = add(
+        &mut engine,
+        "ask",
+        "function %ask(i32) -> i32 system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = u0:0 sig0
+        block0(v0: i32):
+            v1 = call fn0(v0)
+            return v1
+        }",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: an `int(int)`.
+    let ask = unsafe {
+        engine
+            .code(ask)
+            .unwrap()
+            .typed::<extern "C" fn(c_int) -> c_int>()
+    };
+    assert_eq!(ask(-1), 42);
+}
+
+/// A frame of many pages touches each of them on the way down, so that it cannot step over the guard page.
+#[test]
+fn large_frames_are_probed() {
+    let mut engine = engine();
+    let id = engine
+        .declare_local(&signature("(i64) -> i64 system_v"))
+        .unwrap();
+    let mut ctx = engine.make_context();
+    for (size, probed) in [(65536, true), (1024, false)] {
+        engine.clear_context(&mut ctx);
+        ctx.set_disasm(true);
+        ctx.func = parse(&format!(
+            "function %large(i64) -> i64 system_v {{
+                ss0 = explicit_slot {size}
+            block0(v0: i64):
+                v1 = stack_addr.i64 ss0
+                store v0, v1
+                v2 = load.i64 v1
+                return v2
+            }}"
+        ));
+        let id = match probed {
+            true => id,
+            false => engine.declare_local(&ctx.func.signature).unwrap(),
+        };
+        engine.define(id, &mut ctx).unwrap();
+        let text = ctx.compiled_code().unwrap().vcode.clone().unwrap();
+        assert_eq!(text.contains("probe"), probed, "{text}");
+    }
+    engine.finalize().unwrap();
+    // SAFETY: a `long(long)`.
+    let large = unsafe {
+        engine
+            .code(id)
+            .unwrap()
+            .typed::<extern "C" fn(i64) -> i64>()
+    };
+    assert_eq!(large(17), 17);
+}
+
+/// A weak import that is nowhere has address 0; one that is somewhere, or defined here, has its own.
+#[test]
+fn weak_imports_may_be_missing() {
+    let mut engine = engine();
+    let sig = signature("(i32) -> i32 system_v");
+    for name in ["nowhere_to_be_found", "abs", "here"] {
+        engine
+            .declare_function(name, Linkage::Preemptible, &sig)
+            .unwrap();
+    }
+    define(
+        &mut engine,
+        FuncId::from_u32(2),
+        "function %here(i32) -> i32 system_v {\nblock0(v0: i32):\n return v0\n}",
+    )
+    .unwrap();
+    let addresses = add(
+        &mut engine,
+        "addresses",
+        "function %addresses(i64) system_v {
+            sig0 = (i32) -> i32 system_v
+            fn0 = u0:0 sig0
+            fn1 = u0:1 sig0
+            fn2 = u0:2 sig0
+        block0(v0: i64):
+            v1 = func_addr.i64 fn0
+            store v1, v0
+            v2 = func_addr.i64 fn1
+            store v2, v0+8
+            v3 = func_addr.i64 fn2
+            store v3, v0+16
+            return
+        }",
+    );
+    engine.finalize().unwrap();
+    // SAFETY: it writes three pointers.
+    let addresses = unsafe {
+        engine
+            .code(addresses)
+            .unwrap()
+            .typed::<unsafe extern "C" fn(*mut usize)>()
+    };
+    let mut found = [1; 3];
+    // SAFETY: three pointers fit.
+    unsafe { addresses(found.as_mut_ptr()) };
+    let here = engine.code(FuncId::from_u32(2)).unwrap();
+    // SAFETY: only looked at.
+    let here = unsafe { here.as_ptr() }.addr();
+    assert_eq!(found, [0, engine.symbol("abs").unwrap().addr(), here]);
+}

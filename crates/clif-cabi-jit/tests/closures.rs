@@ -1,0 +1,240 @@
+//! Closures and invokers: called by C, from many threads, freed, and never in memory that is writable and executable.
+#![cfg(all(target_arch = "x86_64", unix))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+use core::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Error, Invokers, Settings};
+
+fn closures() -> Closures {
+    Closures::new(&Settings::default()).unwrap()
+}
+
+fn pair() -> Type {
+    let pair = RecordBuilder::structure("pair")
+        .field("x", Type::F64)
+        .field("n", Type::I64);
+    pair.build(&DataModel::LP64).unwrap()
+}
+
+/// `long f(long)` that adds `by`.
+fn adder(closures: &Closures, by: i64) -> Closure {
+    let interface = closures
+        .interface(&FnSig::new([Type::I64], Type::I64))
+        .unwrap();
+    let add = move |args: &clif_cabi_jit::ClosureArgs<'_>,
+                    result: &mut clif_cabi_jit::ClosureResult<'_>| {
+        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
+    };
+    interface.closure("adder", add).unwrap()
+}
+
+fn call(closure: &Closure, n: i64) -> i64 {
+    // SAFETY: closures of `adder` have this signature.
+    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
+    code(n)
+}
+
+#[test]
+fn each_closure_has_its_own_context() {
+    let closures = closures();
+    // More than one block of the pool.
+    let all: Vec<Closure> = (0..10_000).map(|by| adder(&closures, by)).collect();
+    assert_eq!(closures.n_compiled(), 1);
+    for (by, closure) in (0..).zip(&all).step_by(7) {
+        assert_eq!(call(closure, 1000), 1000 + by);
+    }
+}
+
+#[test]
+fn many_threads_make_call_and_drop() {
+    let closures = Arc::new(closures());
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let closures = Arc::clone(&closures);
+            thread::spawn(move || {
+                for i in 0..2000 {
+                    let closure = adder(&closures, thread * i);
+                    assert_eq!(call(&closure, 5), thread * i + 5);
+                }
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    assert_eq!(closures.n_compiled(), 1);
+}
+
+#[test]
+fn a_closure_outlives_what_made_it_and_frees_what_it_owns() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let counted = Counted(Arc::clone(&dropped));
+    let closure = {
+        let closures = closures();
+        let interface = closures.interface(&FnSig::new([], Type::I32)).unwrap();
+        interface
+            .closure("counted", move |_, result| {
+                result
+                    .set(i32::try_from(counted.0.load(Ordering::SeqCst)).unwrap() + 7)
+                    .unwrap();
+            })
+            .unwrap()
+    };
+    // SAFETY: `int f(void)`.
+    let code: extern "C" fn() -> i32 = unsafe { core::mem::transmute(closure.code()) };
+    assert_eq!(code(), 7);
+    assert_eq!(dropped.load(Ordering::SeqCst), 0);
+    drop(closure);
+    assert_eq!(dropped.load(Ordering::SeqCst), 1);
+}
+
+/// What a closure gets and gives, through an invoker: both sides are ours here; the suites put C on the other.
+#[test]
+fn every_register_and_the_stack() {
+    let closures = closures();
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    // With six integers and eight doubles the context finds no integer register, then no register.
+    for (n_int, n_float) in [(0, 0), (5, 0), (6, 0), (6, 7), (3, 8), (9, 7), (2, 12)] {
+        let params = vec![Type::I64; n_int]
+            .into_iter()
+            .chain(vec![Type::F64; n_float]);
+        let sig = FnSig::new(params, pair());
+        let interface = closures.interface(&sig).unwrap();
+        let closure = interface
+            .closure("sum", move |args, result| {
+                let ints: i64 = (0..n_int).map(|i| args.get::<i64>(i).unwrap()).sum();
+                let floats: f64 = (n_int..n_int + n_float)
+                    .map(|i| args.get::<f64>(i).unwrap())
+                    .sum();
+                result.bytes()[..8].copy_from_slice(&floats.to_le_bytes());
+                result.bytes()[8..].copy_from_slice(&ints.to_le_bytes());
+            })
+            .unwrap();
+        let call = CallInterface::new(&mut invokers, &sig).unwrap();
+        let ints: Vec<i64> = (1..).take(n_int).collect();
+        let floats: Vec<f64> = (1..).take(n_float).map(|n| f64::from(n) / 4.0).collect();
+        let args: Vec<CallArg> = (ints.iter().map(CallArg::new))
+            .chain(floats.iter().map(CallArg::new))
+            .collect();
+        let mut result = [0; 16];
+        // SAFETY: a closure of this signature.
+        unsafe { call.call_bytes(closure.code(), &args, &mut result).unwrap() };
+        assert_eq!(
+            result[..8],
+            floats.iter().sum::<f64>().to_le_bytes(),
+            "{n_int} {n_float}"
+        );
+        assert_eq!(
+            result[8..],
+            ints.iter().sum::<i64>().to_le_bytes(),
+            "{n_int} {n_float}"
+        );
+    }
+}
+
+#[test]
+fn no_register_for_the_context_is_an_error() {
+    let params = vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
+    let refused = closures()
+        .interface(&FnSig::new(params, Type::VOID))
+        .unwrap_err();
+    assert!(matches!(refused, Error::Lowering(_)));
+    assert!(
+        refused
+            .to_string()
+            .contains("a static chain beside arguments in all registers"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn what_is_passed_alike_shares_code() {
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    for sig in [
+        FnSig::new([Type::I64], Type::I64),
+        FnSig::new([Type::PTR], Type::U64),
+        FnSig::new([Type::U64], Type::PTR),
+    ] {
+        assert_eq!(invokers.is_compiled(&sig).unwrap(), !invokers.is_empty());
+        invokers.get(&sig).unwrap();
+    }
+    assert_eq!(invokers.len(), 1);
+    // A narrower one is extended by its caller, another has another register.
+    invokers.get(&FnSig::new([Type::I8], Type::I64)).unwrap();
+    invokers.get(&FnSig::new([Type::U8], Type::I64)).unwrap();
+    invokers.get(&FnSig::new([Type::F64], Type::I64)).unwrap();
+    assert_eq!(invokers.len(), 4);
+}
+
+#[test]
+fn kinds_and_sizes_are_checked() {
+    let closures = closures();
+    let interface = closures
+        .interface(&FnSig::new([Type::F32, Type::PTR], Type::I32))
+        .unwrap();
+    let closure = interface
+        .closure("checked", |args, result| {
+            assert!(args.get::<i32>(0).is_err() && args.get::<f64>(0).is_err());
+            assert!(args.get::<f32>(1).is_err() && args.get::<u8>(2).is_err());
+            assert!(result.set(1_i64).is_err() && result.set(1.0_f32).is_err());
+            assert_eq!(args.bytes(0).unwrap(), 2.5_f32.to_le_bytes());
+            result.set(3_u32).unwrap();
+        })
+        .unwrap();
+    // SAFETY: `int f(float, void *)`.
+    let code: extern "C" fn(f32, *const c_void) -> i32 =
+        unsafe { core::mem::transmute(closure.code()) };
+    assert_eq!(code(2.5, core::ptr::null()), 3);
+}
+
+#[test]
+fn a_panic_gives_the_value_chosen_for_it() {
+    let closures = closures();
+    let interface = closures.interface(&FnSig::new([], Type::I32)).unwrap();
+    let closure = interface
+        .closure_or("refusing", -1_i32, |_, _| panic!("no"))
+        .unwrap();
+    // SAFETY: `int f(void)`.
+    let code: extern "C" fn() -> i32 = unsafe { core::mem::transmute(closure.code()) };
+    assert_eq!(code(), -1);
+    let wrong = interface
+        .closure_or("refusing", -1_i64, |_, _| ())
+        .unwrap_err();
+    assert!(matches!(wrong, Error::Value { .. }));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_memory_is_writable_and_executable() {
+    let closures = closures();
+    let kept: Vec<Closure> = (0..600).map(|by| adder(&closures, by)).collect();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let stub = kept[0].code().addr();
+    let mut holds_stub = false;
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+        let is_executable = rest.as_bytes()[2] == b'x';
+        assert!(!(is_executable && rest.as_bytes()[1] == b'w'), "{line}");
+        holds_stub |= is_executable && (start..end).contains(&stub);
+    }
+    assert!(
+        holds_stub,
+        "the stub is in none of the mappings that were looked at"
+    );
+}

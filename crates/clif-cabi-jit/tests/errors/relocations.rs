@@ -1,0 +1,123 @@
+//! Stubs as bytes, with relocations that mean nothing or do not reach.
+
+use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+use clif_cabi_jit::cranelift_codegen::ir::KnownSymbol;
+use clif_cabi_jit::cranelift_module::{FuncId, Module, ModuleReloc, ModuleRelocTarget};
+
+use super::common::{engine, import, signature};
+use super::message;
+
+fn reloc(offset: u32, kind: Reloc, name: ModuleRelocTarget) -> ModuleReloc {
+    ModuleReloc {
+        offset,
+        kind,
+        name,
+        addend: 0,
+    }
+}
+
+fn user(namespace: u32, index: u32) -> ModuleRelocTarget {
+    ModuleRelocTarget::user(namespace, index)
+}
+
+/// What the relocations are in.
+const BYTES: [u8; 12] = [0; 12];
+
+#[test]
+fn relocations_of_stubs_must_be_possible() {
+    let mut engine = engine();
+    let sig = signature("() system_v");
+    let f = engine.declare_local(&sig).unwrap();
+    engine.declare_import("abs", &sig).unwrap();
+    let known = ModuleRelocTarget::KnownSymbol(KnownSymbol::ElfGlobalOffsetTable);
+    let cases = [
+        (
+            reloc(0, Reloc::X86CallPLTRel4, user(0, 1)),
+            "relocation at byte 0 of .Lfn0: X86CallPLTRel4 has no meaning in JIT code (Abs8 reaches everything)",
+        ),
+        (
+            reloc(5, Reloc::Abs8, user(0, 1)),
+            "relocation at byte 5 of .Lfn0: its 8 bytes do not lie within the 12 bytes",
+        ),
+        (
+            reloc(u32::MAX, Reloc::Abs4, user(0, 1)),
+            "relocation at byte 4294967295 of .Lfn0: its 4 bytes do not lie within the 12 bytes",
+        ),
+        (
+            reloc(0, Reloc::Abs8, known),
+            "relocation at byte 0 of .Lfn0: there is no ElfGlobalOffsetTable in JIT code",
+        ),
+        (
+            reloc(0, Reloc::Abs8, user(0, 7)),
+            "u0:7 was not declared by this engine",
+        ),
+        (
+            reloc(0, Reloc::Abs8, user(0, u32::MAX)),
+            "u0:4294967295 was not declared by this engine",
+        ),
+        (
+            reloc(0, Reloc::Abs8, user(1, 0)),
+            "u1:0 was not declared by this engine",
+        ),
+        (
+            reloc(0, Reloc::Abs8, user(2, 0)),
+            "u2:0 was not declared by this engine",
+        ),
+        (
+            reloc(
+                0,
+                Reloc::Abs8,
+                ModuleRelocTarget::FunctionOffset(FuncId::from_u32(7), 0),
+            ),
+            "funcid7+0 was not declared by this engine",
+        ),
+    ];
+    for (reloc, expected) in cases {
+        assert_eq!(message(engine.define_bytes(f, &BYTES, &[reloc])), expected);
+    }
+    assert_eq!(
+        message(engine.define_bytes(f, &[], &[])),
+        "definition of .Lfn0: it has no code"
+    );
+    assert!(engine.define_function_bytes(f, 3, &BYTES, &[]).is_err());
+}
+
+/// Too far away for 32 bits; that shows when the addresses are known.
+#[test]
+fn relocations_of_stubs_must_reach() {
+    let sig = signature("() system_v");
+    for (kind, name, address) in [
+        (Reloc::X86CallPCRel4, "low", 0x10000),
+        (Reloc::X86PCRel4, "high", usize::MAX),
+        (Reloc::Abs4, "wide", 1 << 32),
+    ] {
+        let mut engine = engine();
+        let f = engine.declare_local(&sig).unwrap();
+        let far = engine.declare_import(name, &sig).unwrap();
+        let address = std::ptr::without_provenance(address);
+        engine.bind(name, address).unwrap();
+        let relocs = [reloc(0, kind, user(0, far.as_u32()))];
+        engine.define_bytes(f, &BYTES, &relocs).unwrap();
+        assert_eq!(
+            message(engine.finalize()),
+            format!(
+                "relocation at byte 0 of .Lfn0: {kind:?} does not reach {address:p} with addend 0"
+            )
+        );
+    }
+}
+
+/// An offset into an import means nothing.
+#[test]
+fn no_address_is_inside_an_import() {
+    let mut engine = engine();
+    let sig = signature("() system_v");
+    let abs = import(&mut engine, "abs", "() system_v");
+    let f = engine.declare_local(&sig).unwrap();
+    let within = reloc(0, Reloc::Abs8, ModuleRelocTarget::FunctionOffset(abs, 0));
+    engine.define_bytes(f, &BYTES, &[within]).unwrap();
+    assert_eq!(
+        message(engine.finalize()),
+        "declared here but never defined: abs (used by .Lfn1)"
+    );
+}

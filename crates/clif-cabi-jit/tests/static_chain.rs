@@ -1,0 +1,247 @@
+//! Static chains: C calls our functions with one (`__builtin_call_with_static_chain`), and ours call C functions that read r10, nested functions of
+//! GNU C among them, where the compiler has them.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+mod common;
+
+use core::ffi::c_void;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::{Arg, SysVAggregateLowering};
+use clif_cabi_jit::cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData,
+    types::{F64, I64},
+};
+use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi_jit::cranelift_module::Module;
+use clif_cabi_jit::{CallArg, CallInterface, Engine, Invokers, Library, Settings};
+use common::{all_settings, build_library};
+
+/// Each function of ours returns its chain plus what it is told to; each of C's does the same.
+const C: &str = r#"
+typedef struct { double x; long n; } pair;
+typedef struct { long a[5]; } big;
+typedef long f1(long);
+typedef pair f2(long, pair, big);
+typedef long f3(long, long, long, long, long, long, long);
+typedef long double f4(double, double, double, double, double, double, double, double, long);
+#define WITH(chain, call) __builtin_call_with_static_chain(call, (void *)chain)
+long call1(f1 *f, long chain) { return WITH(chain, f(1)); }
+long call2(f2 *f, long chain) {
+  pair p = { 0.5, 20 };
+  big b = { { 1, 2, 3, 4, 5 } };
+  pair r = WITH(chain, f(1, p, b));
+  return r.x == 1.5 ? r.n : -1;
+}
+long call3(f3 *f, long chain) { return WITH(chain, f(1, 2, 3, 4, 5, 6, 7)); }
+long call4(f4 *f, long chain) { return (long)WITH(chain, f(1, 2, 3, 4, 5, 6, 7, 8, 9)); }
+
+__asm__(".pushsection .text\n"
+        "read_chain: movq %r10, %rax\n ret\n"
+        "read_chain_and_al: movzbl %al, %eax\n leaq (%r10, %rax), %rax\n ret\n"
+        ".popsection");
+long read_chain(void), read_chain_and_al(void);
+void *chain_reader(void) { return (void *)read_chain; }
+void *chain_and_al_reader(void) { return (void *)read_chain_and_al; }
+
+#if defined __GNUC__ && !defined __clang__
+#include <string.h>
+/* A trampoline, which is only read: movabs $function, %r11; movabs $chain, %r10; jmp *%r11. */
+typedef long with_nested(void *function, void *chain);
+long nested_sum(with_nested *call) {
+  volatile long base = 1000;
+  long nested(long a, pair p, big b) { return base + a + (long)(2 * p.x) + p.n + b.a[4]; }
+  long (*volatile pointer)(long, pair, big) = nested;
+  unsigned char bytes[23];
+  memcpy(bytes, (void *)pointer, 23);
+  unsigned at = bytes[0] == 0xf3 ? 4 : 0;
+  if (at || bytes[0] != 0x49 || bytes[1] != 0xbb || bytes[10] != 0x49 || bytes[11] != 0xba) return -2;
+  void *function, *chain;
+  memcpy(&function, bytes + 2, 8);
+  memcpy(&chain, bytes + 12, 8);
+  return call(function, chain);
+}
+#endif
+"#;
+
+fn types(lower: &SysVAggregateLowering) -> (Type, Type) {
+    let model = lower.target().data_model();
+    let pair = RecordBuilder::structure("pair")
+        .field("x", Type::F64)
+        .field("n", Type::I64);
+    let big = RecordBuilder::structure("big").field("a", Type::array(&Type::I64, 5).unwrap());
+    (pair.build(model).unwrap(), big.build(model).unwrap())
+}
+
+fn library() -> Library {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(|| build_library("static_chain", C));
+    // SAFETY: nothing runs when it is loaded.
+    unsafe { Library::open(path.to_str().unwrap()).unwrap() }
+}
+
+/// A function of `sig`, whose last argument is the chain; `body` gives its result from the chain.
+fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *const c_void {
+    let name = format!("ours {sig}");
+    let function = lower.declare_export(engine, &name, sig).unwrap();
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, sig).unwrap();
+    let chain = entry.value(&mut builder, sig.params().len() - 1).unwrap();
+    let result = match sig.result() {
+        ty if *ty == Type::F80 => {
+            // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
+            let top = builder.ins().iconst(I64, i64::MIN);
+            let exponent = builder.ins().iconst(I64, 0x3fff);
+            let exponent = builder.ins().iadd(exponent, chain);
+            Arg::parts(&[top, exponent])
+        }
+        ty if ty.as_record().is_some() => {
+            let from = entry.address(&mut builder, 1).unwrap();
+            let flags = MemFlagsData::new();
+            let x = builder.ins().load(F64, flags, from, 0);
+            let one = builder.ins().f64const(1.0);
+            let x = builder.ins().fadd(x, one);
+            let n = builder.ins().load(I64, flags, from, 8);
+            let n = builder.ins().iadd(n, chain);
+            Arg::parts(&[x, n])
+        }
+        _ => {
+            let first = entry.value(&mut builder, 0).unwrap();
+            Arg::value(builder.ins().iadd(first, chain))
+        }
+    };
+    entry.ret(engine, &mut builder, Some(&result)).unwrap();
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(function.id, &mut ctx).unwrap();
+    let entry = lower.entry_point(engine, &function).unwrap();
+    assert_ne!(entry, function.id);
+    engine.finalize().unwrap();
+    // SAFETY: the engine lives as long as the test.
+    unsafe { engine.code(entry).unwrap().as_ptr() }
+}
+
+#[test]
+fn c_calls_ours_with_a_chain() {
+    let library = library();
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        engine.add_library(&library);
+        let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+        let (pair, big) = types(&lower);
+        let floats = vec![Type::F64; 8].into_iter().chain([Type::I64]);
+        let cases = [
+            ("call1", FnSig::new([Type::I64], Type::I64), 500, 501),
+            (
+                "call2",
+                FnSig::new([Type::I64, pair.clone(), big], pair),
+                500,
+                520,
+            ),
+            // The chain is in a vector register, since all integer registers are taken.
+            ("call3", FnSig::new(vec![Type::I64; 7], Type::I64), 500, 501),
+            ("call4", FnSig::new(floats, Type::F80), 12, 4096),
+        ];
+        for (name, sig, chain, expected) in cases {
+            let ours = entered(&mut engine, &lower, &sig.static_chain());
+            let call = engine.symbol(name).unwrap();
+            // SAFETY: `long callN(function, long)` of the library.
+            let call: extern "C" fn(*const c_void, i64) -> i64 =
+                unsafe { core::mem::transmute(call) };
+            assert_eq!(call(ours, chain), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn ours_call_c_with_a_chain() {
+    let library = library();
+    for settings in all_settings() {
+        let mut invokers = Invokers::new(&settings).unwrap();
+        invokers.engine_mut().add_library(&library);
+        let reader = |invokers: &Invokers, name: &str| {
+            let reader = invokers.engine().symbol(name).unwrap();
+            // SAFETY: `void *reader(void)` of the library.
+            let reader: extern "C" fn() -> *const c_void = unsafe { core::mem::transmute(reader) };
+            reader()
+        };
+        let chain = 0x1234_5678_9abc_i64 as *const c_void;
+        for n in 0..12 {
+            let args = vec![7_i64; n];
+            let args = args.iter().map(CallArg::new).chain([CallArg::new(&chain)]);
+            let args: Vec<_> = args.collect();
+            let sig = FnSig::new(vec![Type::I64; n], Type::I64).static_chain();
+            let code = reader(&invokers, "chain_reader");
+            let call = CallInterface::new(&mut invokers, &sig).unwrap();
+            // SAFETY: it reads r10 and nothing else.
+            let read: i64 = unsafe { call.call(code, &args).unwrap() };
+            assert_eq!(read, chain.addr() as i64, "{n} integers");
+        }
+        // A variadic call, with al.
+        let sig = FnSig::new([Type::I64], Type::I64).variadic().static_chain();
+        let sig = sig.at_call([Type::F64, Type::F64]).unwrap();
+        let code = reader(&invokers, "chain_and_al_reader");
+        let call = CallInterface::new(&mut invokers, &sig).unwrap();
+        let args = [
+            CallArg::new(&1_i64),
+            CallArg::new(&chain),
+            CallArg::new(&1.0),
+            CallArg::new(&2.0),
+        ];
+        // SAFETY: it reads r10 and al and nothing else.
+        let read: i64 = unsafe { call.call(code, &args).unwrap() };
+        assert_eq!(read, chain.addr() as i64 + 2);
+    }
+}
+
+#[test]
+fn ours_call_nested_functions_of_gnu_c() {
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    invokers.engine_mut().add_library(&library());
+    let Ok(nested_sum) = invokers.engine().symbol("nested_sum") else {
+        println!("not run: this C compiler has no nested functions");
+        return;
+    };
+    let lower = SysVAggregateLowering::new(invokers.engine().isa()).unwrap();
+    let (pair, big) = types(&lower);
+    let sig = FnSig::new([Type::I64, pair, big], Type::I64).static_chain();
+    let call = CallInterface::new(&mut invokers, &sig).unwrap();
+    let closures = clif_cabi_jit::Closures::new(&Settings::default()).unwrap();
+    let interface = closures
+        .interface(&FnSig::new([Type::PTR, Type::PTR], Type::I64))
+        .unwrap();
+    let closure = interface
+        .closure("call the nested function", move |args, result| {
+            let [function, chain] = [0, 1].map(|i| args.get::<*const c_void>(i).unwrap());
+            let mut pair = [0; 16];
+            pair[..8].copy_from_slice(&1.5_f64.to_le_bytes());
+            pair[8..].copy_from_slice(&30_i64.to_le_bytes());
+            let big: Vec<u8> = [0, 0, 0, 0, 400_i64]
+                .iter()
+                .flat_map(|n| n.to_le_bytes())
+                .collect();
+            let args = [
+                CallArg::new(&1_i64),
+                CallArg::bytes(&pair),
+                CallArg::bytes(&big),
+                CallArg::new(&chain),
+            ];
+            // SAFETY: the nested function of the library, with its chain, while its frame is there.
+            result
+                .set(unsafe { call.call::<i64>(function, &args).unwrap() })
+                .unwrap();
+        })
+        .unwrap();
+    // SAFETY: `long nested_sum(with_nested *)` of the library.
+    let nested_sum: extern "C" fn(*const c_void) -> i64 =
+        unsafe { core::mem::transmute(nested_sum) };
+    assert_eq!(nested_sum(closure.code()), 1000 + 1 + 3 + 30 + 400);
+}

@@ -1,0 +1,112 @@
+//! What there is to know of one machine.
+
+use cabi::{Convention, PlacedPart, Reg};
+
+use super::x86_64::stub::Stub;
+use crate::error::NotLowered;
+use crate::parts::ClifParts;
+use crate::places::{CheckError, Places};
+use crate::signature::{CallConv, Signature, ValueType};
+
+/// A machine that calls are planned for.
+#[derive(Debug)]
+pub struct Machine {
+    /// How Cranelift counts under the convention that C has there.
+    pub(crate) counting: &'static Counting,
+    /// Where Cranelift puts each parameter and result.
+    pub(super) places: fn(&Signature) -> Result<Places, CheckError>,
+    /// What a convention asks for that no signature of `counting` says, so that the check cannot miss it.
+    pub(crate) convention_objection: fn(&Convention) -> Option<NotLowered>,
+    /// The register of the static chain, which Cranelift never gives out: a stub moves it.
+    pub(crate) chain: Reg,
+    /// How a variadic function saves registers where `va_arg` finds them.
+    pub(crate) save_area: &'static SaveArea,
+    /// How a result in these parts is taken.
+    pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, NotLowered>,
+}
+
+/// The register save area of a variadic function: a slot for each integer register of parameters, then one for each vector register.
+#[derive(Debug)]
+pub(crate) struct SaveArea {
+    /// Bytes of the slot of an integer register.
+    pub(crate) int_slot: u32,
+    /// Bytes of the slot of a vector register, of which each is as aligned.
+    pub(crate) vector_slot: u32,
+    /// The convention whose `va_list` points to such an area.
+    pub(crate) convention: &'static Convention,
+}
+
+/// How Cranelift counts under one of its conventions: the plan orders by it, and the check counts with it.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    pub(crate) call_conv: CallConv,
+    pub(crate) params: Registers,
+    pub(crate) results: Registers,
+    /// The n-th parameter takes the n-th register of its class, rather than the first free one.
+    pub(super) positional: bool,
+    pub(super) shadow_bytes: u32,
+    /// Cranelift aligns the stack to so many bytes before a call.
+    pub(crate) stack_align: u32,
+}
+
+/// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
+#[derive(Debug)]
+pub(crate) struct Registers {
+    pub(super) int: &'static [Reg],
+    pub(super) vector: &'static [Reg],
+}
+
+/// A class of values that Cranelift counts on its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Class {
+    Int,
+    Vector,
+}
+
+impl Class {
+    pub(crate) const ALL: [Self; 2] = [Self::Int, Self::Vector];
+
+    pub(crate) fn of(ty: ValueType) -> Self {
+        if ty.is_int() { Self::Int } else { Self::Vector }
+    }
+}
+
+impl Registers {
+    pub(crate) fn of(&self, class: Class) -> &'static [Reg] {
+        match class {
+            Class::Int => self.int,
+            Class::Vector => self.vector,
+        }
+    }
+
+    /// The class that `reg` is given out to, and how many registers of it are given out before.
+    pub(crate) fn position(&self, reg: Reg) -> Option<(Class, usize)> {
+        Class::ALL.into_iter().find_map(|class| {
+            let position = self.of(class).iter().position(|own| *own == reg);
+            position.map(|position| (class, position))
+        })
+    }
+}
+
+/// How a result is taken.
+pub(crate) enum ResultIn {
+    /// From registers that CLIF knows.
+    Registers,
+    /// By stubs, which move it to and from memory, in these parts.
+    Stub {
+        pop: Stub,
+        push: Stub,
+        parts: ClifParts,
+        bytes: u32,
+    },
+}
+
+/// What a machine says of a target.
+pub(super) enum Selected {
+    /// It is another machine's.
+    Other,
+    /// It is this one's, and calls are planned.
+    Lowered(&'static Machine),
+    /// It is this one's, and none are.
+    Refused(&'static str),
+}

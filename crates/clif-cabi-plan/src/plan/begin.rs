@@ -1,0 +1,171 @@
+//! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
+
+use cabi::{FnAbi, FnSig, Loc, Place, Target};
+
+use super::result::ResultPlan;
+use super::value::is_chain;
+use crate::error::{NotLowered, PlanError};
+use crate::machine::Machine;
+use crate::parts::{WORD, objection};
+use crate::places::ClifPlace;
+use crate::signature::{Param, Purpose, Signature};
+use crate::solve::{Solver, Wanted};
+
+/// What the plans of a call and of an entry share.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignaturePlan {
+    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
+    pub sig: FnSig,
+    /// Where everything is.
+    pub abi: FnAbi,
+    /// The CLIF signature: of a function that is defined, and of the call instruction, where a variadic call also needs a stub.
+    pub signature: Signature,
+    /// What becomes of the result.
+    pub result: ResultPlan,
+}
+
+/// What a plan begins with.
+pub(super) struct Begun {
+    pub(super) sig: FnSig,
+    pub(super) abi: FnAbi,
+    pub(super) result: ResultPlan,
+    /// Has the results.
+    pub(super) solver: Solver,
+    /// The pointer to the result, if there is one.
+    pub(super) sret: Option<Wanted>,
+}
+
+/// Which side of a call is planned.
+#[derive(PartialEq)]
+pub(super) enum Side {
+    Caller,
+    Callee,
+}
+
+impl Begun {
+    pub(super) fn new(sig: &FnSig, target: &Target, side: Side) -> Result<Self, PlanError> {
+        let mut sig = sig.clone().decayed(target.data_model());
+        if side == Side::Callee && sig.is_variadic() {
+            // The unnamed arguments are those of one call, not the function's.
+            sig = sig.at_call_unpromoted([])?;
+        }
+        let abi = FnAbi::new(&sig, target)?;
+        let machine = Machine::of(target)?;
+        check_args(machine, &sig, &abi, target)?;
+        if side == Side::Callee && sig.is_variadic() {
+            check_va_list(machine, abi.convention, target)?;
+        }
+        let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
+            let what = format!("result, {}", sig.result());
+            PlanError::unsupported(what, why, target)
+        })?;
+        let mut solver = Solver::new(machine);
+        result.declare(&abi, &mut solver);
+        let sret = match abi.ret.place {
+            Place::Indirect {
+                pointer: Loc::Reg(reg),
+                ..
+            } => Some(Wanted {
+                param: Param::special(WORD, Purpose::StructReturn),
+                place: ClifPlace::Reg(reg),
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            sig,
+            abi,
+            result,
+            solver,
+            sret,
+        })
+    }
+}
+
+/// Refuses a convention whose `va_list` is not that of `machine`.
+pub(super) fn check_va_list(
+    machine: &Machine,
+    convention: &cabi::Convention,
+    target: &Target,
+) -> Result<(), PlanError> {
+    if *convention == *machine.save_area.convention {
+        return Ok(());
+    }
+    let what = format!("the convention {}", convention.name);
+    Err(PlanError::unsupported(what, NotLowered::VaList, target))
+}
+
+/// Refuses what no plan can be made for.
+fn check_args(
+    machine: &Machine,
+    sig: &FnSig,
+    abi: &FnAbi,
+    target: &Target,
+) -> Result<(), PlanError> {
+    let stack_align = machine.counting.stack_align;
+    if abi.area_align > stack_align {
+        let over_aligned = sig.params().iter().zip(&abi.args).enumerate().find(
+            |(_, (_, arg))| matches!(arg.place, Place::Stack { align, .. } if align > stack_align),
+        );
+        let what = over_aligned.map_or_else(
+            || "the stack".to_string(),
+            |(i, (param, _))| format!("argument {i}, {}", param.ty),
+        );
+        return Err(PlanError::unsupported(
+            what,
+            NotLowered::OverAligned,
+            target,
+        ));
+    }
+    if let Some(why) = (machine.convention_objection)(abi.convention) {
+        let what = format!("the convention {}", abi.convention.name);
+        return Err(PlanError::unsupported(what, why, target));
+    }
+    for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
+        let is_lost = param.flags.has(cabi::ArgFlags::NEST)
+            && arg.place != Place::Ignore
+            && !is_chain(machine, &arg.place);
+        let why = match is_lost {
+            true => Some(NotLowered::Convention(
+                "a static chain elsewhere than in its register is not lowered",
+            )),
+            false => place_objection(&arg.place, abi.area_bytes),
+        };
+        if let Some(why) = why {
+            let what = format!("argument {i}, {}", param.ty);
+            return Err(PlanError::unsupported(what, why, target));
+        }
+    }
+    Ok(())
+}
+
+/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
+fn place_objection(place: &Place, area_bytes: u64) -> Option<NotLowered> {
+    let ends_inside = |offset: u64, bytes: u64| {
+        let end = offset.checked_add(bytes);
+        end.is_some_and(|end| end <= area_bytes)
+    };
+    let why = match place {
+        Place::Ignore => return None,
+        Place::Parts(parts) => return parts.iter().find_map(objection),
+        Place::Stack { offset, size, .. } if ends_inside(*offset, *size) => return None,
+        Place::Stack { .. } => "a place outside the argument area",
+        Place::PerElement {
+            lanes,
+            regs,
+            offset,
+            slot,
+        } => match usize::from(*lanes).checked_sub(regs.len()) {
+            None => "more registers than lanes",
+            Some(0) => return None,
+            Some(_) if *slot != WORD.bytes() => {
+                "lanes in slots of other than 8 bytes are not lowered"
+            }
+            Some(left) if ends_inside(*offset, u64::from(*slot) * left as u64) => return None,
+            Some(_) => "a place outside the argument area",
+        },
+        Place::Indirect { .. } => return Some(NotLowered::ByReference),
+        _ => "this kind of place is not lowered",
+    };
+    Some(NotLowered::Convention(why))
+}

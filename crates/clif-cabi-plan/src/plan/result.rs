@@ -1,0 +1,100 @@
+//! What becomes of a result.
+
+use cabi::{FnAbi, FnSig, Loc, Place, Returns};
+use smallvec::SmallVec;
+
+use crate::error::NotLowered;
+use crate::machine::{Machine, ResultIn, Stub};
+use crate::parts::{ClifPart, ClifParts, objection, placed_parts, registers};
+use crate::solve::Solver;
+
+/// Parameters or results of a CLIF signature, by their indexes.
+pub type ParamIndexes = SmallVec<[usize; 4]>;
+
+/// What becomes of a result.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ResultPlan {
+    /// There is none, or nothing of it is returned.
+    Nothing,
+    /// The call does not come back.
+    Never,
+    /// Each of its parts is a result of the CLIF signature.
+    Parts {
+        /// The CLIF result of each part; the other ones only keep a register from being used, whatever is returned there.
+        results: ParamIndexes,
+        /// The parts.
+        parts: ClifParts,
+    },
+    /// The CLIF signature has no results: stubs move the result to and from memory, where it has these parts. The caller calls `pop` right after
+    /// the call, whether anybody wants the result or not; the callee `push` right before it returns.
+    Stub {
+        /// `fn(to)`
+        pop: Stub,
+        /// `fn(from)`
+        push: Stub,
+        /// The parts.
+        parts: ClifParts,
+        /// Bytes of an object that they are in; it is aligned to 16.
+        bytes: u32,
+    },
+    /// Through the hidden pointer.
+    Sret,
+}
+
+impl ResultPlan {
+    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi) -> Result<Self, NotLowered> {
+        let placed = match &abi.ret.place {
+            Place::Ignore if abi.ret.returns == Returns::Never => return Ok(Self::Never),
+            Place::Ignore => return Ok(Self::Nothing),
+            Place::Indirect {
+                pointer: Loc::Reg(_),
+                ..
+            } => return Ok(Self::Sret),
+            Place::Parts(parts) => parts,
+            _ => {
+                let why = "this kind of result is not lowered";
+                return Err(NotLowered::Convention(why));
+            }
+        };
+        if let Some(why) = placed.iter().find_map(objection) {
+            return Err(why);
+        }
+        Ok(match (machine.result)(placed)? {
+            ResultIn::Stub {
+                pop,
+                push,
+                parts,
+                bytes,
+            } => Self::Stub {
+                pop,
+                push,
+                parts,
+                bytes,
+            },
+            ResultIn::Registers => Self::Parts {
+                results: ParamIndexes::new(),
+                parts: placed_parts(sig.result(), placed),
+            },
+        })
+    }
+
+    /// The parts of the result, where it has some.
+    #[must_use]
+    pub fn parts(&self) -> &[ClifPart] {
+        match self {
+            Self::Parts { parts, .. } | Self::Stub { parts, .. } => parts,
+            _ => &[],
+        }
+    }
+
+    /// Appends the results to the signature.
+    pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver) {
+        let (Self::Parts { results, parts }, Place::Parts(placed)) = (self, &abi.ret.place) else {
+            return;
+        };
+        let regs = placed.iter().flat_map(|placed| registers(placed.loc));
+        let params = parts.iter().map(ClifPart::param);
+        let wanted: SmallVec<[_; 4]> = params.zip(regs).collect();
+        *results = solver.results(&wanted).into_iter().collect();
+    }
+}

@@ -1,0 +1,98 @@
+//! The CLIF parameters of one argument, the same for caller and callee.
+
+use cabi::{FnAbi, Loc, PartType, Place, Reg, Scalar};
+use smallvec::SmallVec;
+
+use crate::machine::{Class, Machine};
+use crate::parts::{ClifPart, ClifParts, parts_of, registers, value_type};
+use crate::places::ClifPlace;
+use crate::signature::{Extension, ValueType};
+use crate::solve::Wanted;
+
+/// The parameters for what of a value of `parts` at `place` is in registers.
+pub(super) fn in_registers(place: &Place, parts: &[ClifPart]) -> SmallVec<[Wanted; 4]> {
+    match place {
+        Place::Parts(placed) => (placed.iter().flat_map(|placed| registers(placed.loc)))
+            .zip(parts)
+            .map(|(reg, part)| Wanted::part(part, ClifPlace::Reg(reg)))
+            .collect(),
+        Place::PerElement { regs, .. } => {
+            let word = |reg: &Reg| Wanted::word(ClifPlace::Reg(*reg));
+            regs.iter().map(word).collect()
+        }
+        _ => SmallVec::new(),
+    }
+}
+
+/// Whether a value at `place` is a word in the register of the static chain.
+pub(super) fn is_chain(machine: &Machine, place: &Place) -> bool {
+    match place {
+        Place::Parts(parts) => matches!(
+            &parts[..],
+            [one] if one.part.ty == PartType::I64 && one.loc == Loc::Reg(machine.chain)
+        ),
+        _ => false,
+    }
+}
+
+/// An offset in the argument area, which was checked to have less than 2 GiB when it was assigned; any other is refused by the check.
+pub(super) fn in_area(offset: u64) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+/// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
+const MAX_WORDS_BYTES: u64 = 64;
+
+/// The parts of a stack argument of `size` bytes, the same for caller and callee: its own type or its words. `None` for a large one, which
+/// is in memory only.
+pub(super) fn stack_parts(
+    machine: &Machine,
+    ty: &cabi::Type,
+    place: &Place,
+    size: u64,
+    abi: &FnAbi,
+) -> Option<ClifParts> {
+    if let Some(own) = own_type(machine, ty, abi) {
+        return Some(ClifParts::from_slice(&[own]));
+    }
+    (size <= MAX_WORDS_BYTES).then(|| parts_of(ty, place))
+}
+
+/// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
+pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
+    let value = value_type(ty)?;
+    if value == ValueType::I128
+        || ty.as_record().is_some()
+        || !is_exhausted(machine, Class::of(value), abi)
+    {
+        return None;
+    }
+    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
+    let extension = match value {
+        ValueType::I8 | ValueType::I16 if signed => Extension::Sign,
+        ValueType::I8 | ValueType::I16 => Extension::Zero,
+        _ => Extension::None,
+    };
+    // At most 16.
+    let size = u8::try_from(value.bytes()).unwrap_or(16);
+    Some(ClifPart {
+        offset: 0,
+        size,
+        ty: value,
+        extension,
+    })
+}
+
+/// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
+fn is_exhausted(machine: &Machine, class: Class, abi: &FnAbi) -> bool {
+    let Some(last) = machine.counting.params.of(class).last() else {
+        return true;
+    };
+    let taken = |place: &Place| match place {
+        Place::Parts(placed) => (placed.iter()).any(|placed| registers(placed.loc).contains(last)),
+        Place::PerElement { regs, .. } => regs.contains(last),
+        _ => false,
+    };
+    let sret = matches!(abi.ret.place, Place::Indirect { pointer, .. } if registers(pointer).contains(last));
+    sret || abi.args.iter().any(|arg| taken(&arg.place))
+}

@@ -1,0 +1,310 @@
+//! The order of the parameters of a CLIF signature in which Cranelift, which counts them one after the other, puts each where the convention
+//! has it. Cranelift counts the classes separately and gives no register back, so any placement can be spelled out:
+//!
+//! ```text
+//! registers   as they are asked for, but each class in the order of Cranelift's registers; before one that is not the next, padding arguments
+//!             take those that no parameter is in
+//! stack       by offset, after padding arguments for all registers that are left in a class that a stack parameter has; padding arguments
+//!             also fill the gaps
+//! ```
+
+use cabi::Reg;
+use smallvec::SmallVec;
+
+use crate::check::Expect;
+use crate::error::{NotLowered, PlanError};
+use crate::machine::{Class, Machine, Registers};
+use crate::parts::{ClifPart, WORD};
+use crate::places::ClifPlace;
+use crate::signature::{Param, Purpose, Signature, ValueType};
+
+/// Padding arguments fill a gap between stack arguments word by word. The alignment of most conventions leaves 8 bytes at most.
+const MAX_GAP_BYTES: u32 = 1024;
+
+const WORD_BYTES: u32 = WORD.bytes();
+
+const TOO_LARGE: NotLowered = NotLowered::Convention("the argument area is too large");
+const WIDE_GAPS: NotLowered =
+    NotLowered::Convention("wide gaps in the argument area are not lowered");
+
+/// A CLIF parameter, and where the convention has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) param: Param,
+    pub(crate) place: ClifPlace,
+}
+
+impl Wanted {
+    pub(crate) fn part(part: &ClifPart, place: ClifPlace) -> Self {
+        let param = part.param();
+        Self { param, place }
+    }
+
+    pub(crate) fn word(place: ClifPlace) -> Self {
+        let param = Param::new(WORD);
+        Self { param, place }
+    }
+
+    /// Its first byte in the argument area, and the first one after it. `None` for one in a register.
+    fn in_area(&self) -> Option<(u32, u32)> {
+        match self.place {
+            ClifPlace::Reg(_) => None,
+            ClifPlace::Stack { offset } => {
+                let bytes = self.param.ty.bytes().max(WORD_BYTES);
+                Some((offset, offset.saturating_add(bytes)))
+            }
+            ClifPlace::Area { offset, size } => Some((offset, offset.saturating_add(size))),
+        }
+    }
+}
+
+/// The index of each wanted parameter in the signature, in the order in which they were asked for.
+pub(crate) type Indexes = SmallVec<[usize; 8]>;
+
+/// A CLIF signature while its parameters and results are put in order.
+pub(crate) struct Solver {
+    pub(crate) machine: &'static Machine,
+    pub(crate) signature: Signature,
+    pub(crate) expect: Expect,
+    /// How many registers of parameters are in use.
+    n_int: usize,
+    n_vector: usize,
+}
+
+impl Solver {
+    pub(crate) fn new(machine: &'static Machine) -> Self {
+        Self {
+            machine,
+            signature: Signature::new(machine.counting.call_conv),
+            expect: Expect::default(),
+            n_int: 0,
+            n_vector: 0,
+        }
+    }
+
+    /// Appends the results `wanted`, and padding results so that each is in its register.
+    pub(crate) fn results(&mut self, wanted: &[(Param, Reg)]) -> Indexes {
+        let regs: SmallVec<[_; 8]> = wanted.iter().map(|(_, reg)| Some(*reg)).collect();
+        let mut indexes = SmallVec::from_elem(0, wanted.len());
+        for turn in turns(&self.machine.counting.results, &regs) {
+            let (param, reg) = match turn {
+                Turn::Padding(class) => (padding(class), None),
+                Turn::Wanted(_, i) => {
+                    let Some((param, reg)) = wanted.get(i) else {
+                        continue;
+                    };
+                    set(&mut indexes, i, self.signature.returns.len());
+                    (*param, Some(*reg))
+                }
+            };
+            self.signature.returns.push(param);
+            self.expect.results.push(reg);
+        }
+        indexes
+    }
+
+    /// Appends the parameters `wanted`, and padding arguments so that each is in its place and the argument area has `area_bytes`.
+    pub(crate) fn params(
+        &mut self,
+        wanted: &[Wanted],
+        area_bytes: u64,
+    ) -> Result<Indexes, NotLowered> {
+        let mut indexes = SmallVec::from_elem(0, wanted.len());
+        self.registers(wanted, &mut indexes);
+        self.stack(wanted, area_bytes, &mut indexes)?;
+        Ok(indexes)
+    }
+
+    fn registers(&mut self, wanted: &[Wanted], indexes: &mut Indexes) {
+        let reg = |wanted: &Wanted| match wanted.place {
+            ClifPlace::Reg(reg) => Some(reg),
+            _ => None,
+        };
+        let regs: SmallVec<[_; 8]> = wanted.iter().map(reg).collect();
+        let registers = &self.machine.counting.params;
+        for turn in turns(registers, &regs) {
+            if let Some(class) = turn.class() {
+                *self.n_used(class) += 1;
+            }
+            match turn {
+                Turn::Padding(class) => self.push(padding(class), None),
+                Turn::Wanted(_, i) => {
+                    if let Some(wanted) = wanted.get(i) {
+                        self.push_wanted(wanted, i, indexes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn stack(
+        &mut self,
+        wanted: &[Wanted],
+        area_bytes: u64,
+        indexes: &mut Indexes,
+    ) -> Result<(), NotLowered> {
+        if area_bytes == 0 && wanted.iter().all(|wanted| wanted.in_area().is_none()) {
+            return Ok(());
+        }
+        let area_bytes = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
+        let mut stack: SmallVec<[_; 8]> = (wanted.iter().enumerate())
+            .filter_map(|(i, wanted)| wanted.in_area().map(|(start, end)| (start, end, i, wanted)))
+            .collect();
+        stack.sort_by_key(|(start, ..)| *start);
+        let gaps = has_gaps(
+            stack.iter().map(|(start, end, ..)| (*start, *end)),
+            area_bytes,
+        )?;
+        for class in Class::ALL {
+            let passed = stack.iter().any(|(.., wanted)| {
+                wanted.param.purpose == Purpose::Normal && Class::of(wanted.param.ty) == class
+            });
+            // A padding argument on the stack is a word.
+            if passed || class == Class::Int && gaps {
+                self.pad_registers(class);
+            }
+        }
+        let mut next = 0;
+        for (start, end, i, wanted) in stack {
+            self.pad_stack(next, start);
+            self.push_wanted(wanted, i, indexes);
+            next = end;
+        }
+        self.pad_stack(next, area_bytes);
+        Ok(())
+    }
+
+    /// Appends a word that is the first one after the argument area of `area_bytes`.
+    pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), NotLowered> {
+        let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
+        self.pad_registers(Class::Int);
+        self.push(Param::new(WORD), Some(ClifPlace::Stack { offset }));
+        Ok(())
+    }
+
+    /// Padding arguments for the registers of `class` that are left.
+    fn pad_registers(&mut self, class: Class) {
+        while *self.n_used(class) < self.machine.counting.params.of(class).len() {
+            self.push(padding(class), None);
+            *self.n_used(class) += 1;
+        }
+    }
+
+    /// Padding arguments for the words of the argument area from `next` to `end`.
+    fn pad_stack(&mut self, mut next: u32, end: u32) {
+        while next.saturating_add(WORD_BYTES) <= end {
+            self.push(Param::new(WORD), None);
+            next += WORD_BYTES;
+        }
+    }
+
+    fn n_used(&mut self, class: Class) -> &mut usize {
+        match class {
+            Class::Int => &mut self.n_int,
+            Class::Vector => &mut self.n_vector,
+        }
+    }
+
+    fn push_wanted(&mut self, wanted: &Wanted, i: usize, indexes: &mut Indexes) {
+        set(indexes, i, self.signature.params.len());
+        self.push(wanted.param, Some(wanted.place));
+    }
+
+    fn push(&mut self, param: Param, place: Option<ClifPlace>) {
+        self.signature.params.push(param);
+        self.expect.params.push(place);
+    }
+
+    /// Compares where Cranelift puts the parameters and results with where the convention has them.
+    pub(crate) fn check(&self) -> Result<(), PlanError> {
+        self.expect.check(self.machine, &self.signature)
+    }
+}
+
+fn set(indexes: &mut Indexes, i: usize, index: usize) {
+    if let Some(own) = indexes.get_mut(i) {
+        *own = index;
+    }
+}
+
+/// What keeps a register of `class` from being used.
+fn padding(class: Class) -> Param {
+    Param::new(match class {
+        Class::Int => WORD,
+        Class::Vector => ValueType::F64,
+    })
+}
+
+/// Whether words of the argument area are left between or after the parameters at `taken`.
+fn has_gaps(taken: impl Iterator<Item = (u32, u32)>, area_bytes: u32) -> Result<bool, NotLowered> {
+    let mut gaps = false;
+    let mut next = 0;
+    for (start, end) in taken.chain([(area_bytes, area_bytes)]) {
+        let bytes = start.saturating_sub(next);
+        if bytes > MAX_GAP_BYTES {
+            return Err(WIDE_GAPS);
+        }
+        gaps |= bytes >= WORD_BYTES;
+        next = end;
+    }
+    Ok(gaps)
+}
+
+/// What stands next in a signature.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// What is wanted at this index, in a register of the class. Without one it is in a register that Cranelift never gives out.
+    Wanted(Option<Class>, usize),
+    /// Something in a register of the class that nothing is wanted in.
+    Padding(Class),
+}
+
+impl Turn {
+    fn class(self) -> Option<Class> {
+        match self {
+            Self::Wanted(class, _) => class,
+            Self::Padding(class) => Some(class),
+        }
+    }
+}
+
+/// The order in which what is wanted in `regs` has to stand: in each class that of `registers`, with padding before what is not in the next one,
+/// and otherwise as it is asked for. What is wanted in no register is left out; a register that Cranelift never gives out is the check's to refuse.
+fn turns(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
+    let wanted_in = |class| {
+        let mut order: SmallVec<[(usize, usize); 8]> = (regs.iter().enumerate())
+            .filter_map(|(i, reg)| match registers.position((*reg)?) {
+                Some((own, position)) if own == class => Some((position, i)),
+                _ => None,
+            })
+            .collect();
+        order.sort_unstable();
+        (order.into_iter(), 0)
+    };
+    let (mut int, mut vector) = (wanted_in(Class::Int), wanted_in(Class::Vector));
+    let mut turns = SmallVec::new();
+    for (i, reg) in regs.iter().enumerate() {
+        let Some(reg) = reg else { continue };
+        let Some((class, _)) = registers.position(*reg) else {
+            turns.push(Turn::Wanted(None, i));
+            continue;
+        };
+        let (order, n_used) = match class {
+            Class::Int => &mut int,
+            Class::Vector => &mut vector,
+        };
+        let Some((position, i)) = order.next() else {
+            continue;
+        };
+        while *n_used < position {
+            turns.push(Turn::Padding(class));
+            *n_used += 1;
+        }
+        turns.push(Turn::Wanted(Some(class), i));
+        *n_used += 1;
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests;

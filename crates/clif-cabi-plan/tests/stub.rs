@@ -1,0 +1,286 @@
+//! Stubs against an assembler and a disassembler: their bytes and relocations are those that `as` makes of the instructions that the docs state,
+//! and their unwind rows are where the instructions leave rsp.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cabi::x86_64;
+use clif_cabi_plan::{RelocKind, Step, Stub, StubCode};
+use iced_x86::{Decoder, DecoderOptions, Register};
+
+/// Numbers at the edges of their types, and some between.
+const NUMBERS: [u32; 10] = [
+    0,
+    1,
+    7,
+    8,
+    127,
+    128,
+    4096,
+    0x1234_5678,
+    i32::MAX as u32,
+    u32::MAX,
+];
+
+/// Every stub with steps of `steps`, in each order that is allowed.
+fn stubs(steps: &[Step]) -> Vec<Stub> {
+    let one = steps.iter().filter_map(|step| Stub::new(&[*step]));
+    let two = steps.iter().flat_map(|first| {
+        let second = steps.iter();
+        second.filter_map(|second| Stub::new(&[*first, *second]))
+    });
+    one.chain(two).collect()
+}
+
+fn all_steps() -> Vec<Step> {
+    let mut steps: Vec<Step> = (0..=u8::MAX).map(Step::SetAl).collect();
+    steps.extend((1..=8).map(Step::Pop));
+    steps.extend((1..=8).map(Step::Push));
+    steps.extend(NUMBERS.map(Step::Jump));
+    steps.extend(NUMBERS.map(Step::JumpAfter));
+    steps.extend(NUMBERS.map(Step::LoadChain));
+    steps.extend((0..6).map(Step::ChainToInt));
+    steps.extend((0..8).map(Step::ChainToVector));
+    steps.push(Step::Return);
+    steps
+}
+
+#[test]
+fn a_name_tells_the_steps() {
+    let mut names = std::collections::HashSet::new();
+    let stubs = stubs(&all_steps());
+    assert!(stubs.len() > 5000, "{} stubs", stubs.len());
+    for stub in stubs {
+        let name = stub.name();
+        assert_eq!(Stub::from_name(&name), Some(stub), "{name}");
+        assert!(
+            names.insert(name.clone()),
+            "{name} is the name of two stubs"
+        );
+        // Another name is that of another stub, or of none.
+        for (i, _) in name.char_indices() {
+            for changed in [
+                name[..i].to_string(),
+                format!("{}0{}", &name[..i], &name[i..]),
+                format!("{}_{}", &name[..i], &name[i..]),
+            ] {
+                let other = Stub::from_name(&changed);
+                let right = other.is_none_or(|other| other != stub && other.name() == changed);
+                assert!(right, "{changed}: {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_no_stub() {
+    let none = [
+        "",
+        "memcpy",
+        "__clif_cabi_",
+        "__clif_cabi_ret_ret",
+        "__clif_cabi_al1",
+        "__clif_cabi_al256_ret",
+        "__clif_cabi_al_ret",
+        "__clif_cabi_al01_ret",
+        "__clif_cabi_al+1_ret",
+        "__clif_cabi_pop1_ret",
+        "__clif_cabi_pop0_ret",
+        "__clif_cabi_pop9_ret",
+        "__clif_cabi_jump",
+        "__clif_cabi_chainint6_ret",
+        "__clif_cabi_chainvector8_ret",
+        "__clif_cabi_chain_ret",
+        "__clif_cabi_jump4294967296",
+        "__clif_cabi_al1_al1_al1_ret",
+        "__clif_cabi_ret0",
+        "__clif_cabi_pop_ret_",
+        "__clif_cabi_drain_x87",
+        "clif_cabi_pop_ret",
+    ];
+    for name in none {
+        assert_eq!(Stub::from_name(name), None, "{name}");
+    }
+}
+
+/// The instructions of a step, as the docs of [`Step`] state them. `None`: it cannot be encoded.
+fn assembly(step: Step, pic: bool) -> Option<String> {
+    let x87 = |name: &str, i: u8| format!("{name} tbyte ptr [rdi + {}]\n", 16 * i);
+    Some(match step {
+        Step::SetAl(n) => format!("mov eax, {n}\n"),
+        Step::Pop(n) => (0..n).map(|i| x87("fstp", i)).collect(),
+        Step::Push(n) => (0..n).rev().map(|i| x87("fld", i)).collect(),
+        Step::Jump(callee) if pic => format!("jmp f{callee}@PLT\n"),
+        Step::Jump(callee) => format!("movabs r11, offset f{callee}\njmp r11\n"),
+        Step::JumpAfter(area) => {
+            let word = i32::try_from(area).ok()?.checked_add(8)?;
+            format!("{{disp32}} jmp qword ptr [rsp + {word}]\n")
+        }
+        Step::LoadChain(area) => {
+            let word = i32::try_from(area).ok()?.checked_add(8)?;
+            format!("{{disp32}} mov r10, qword ptr [rsp + {word}]\n")
+        }
+        Step::ChainToInt(n) => {
+            let reg = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"][usize::from(n)];
+            format!("mov {reg}, r10\n")
+        }
+        Step::ChainToVector(n) => format!("movq xmm{n}, r10\n"),
+        _ => "ret\n".to_string(),
+    })
+}
+
+/// A folder that is deleted at the end.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(program: &str, args: &[&str], folder: &Path) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(folder)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Bytes from an aligned stub to the next.
+const STRIDE: usize = 128;
+/// The byte after each stub.
+const END: u8 = 0xcc;
+
+/// What `as` makes of `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`] after its own; and its relocations as `objdump -r` lists them.
+fn assembled(stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
+    let name = format!("clif-cabi-stubs-{}-{pic}", std::process::id());
+    let folder = Folder(std::env::temp_dir().join(name));
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let mut text = ".intel_syntax noprefix\n".to_string();
+    for stub in stubs {
+        for step in stub.steps() {
+            text.push_str(&assembly(*step, pic).unwrap());
+        }
+        writeln!(text, ".byte {END}\n.balign {STRIDE}").unwrap();
+    }
+    std::fs::write(folder.0.join("stubs.s"), text).unwrap();
+    run("as", &["--64", "stubs.s", "-o", "stubs.o"], &folder.0);
+    let flat = ["-O", "binary", "-j", ".text", "stubs.o", "stubs.bin"];
+    run("objcopy", &flat, &folder.0);
+    let relocs = run("objdump", &["-r", "stubs.o"], &folder.0);
+    let relocs = relocs.lines().filter(|line| line.contains("R_X86_64"));
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bytes = std::fs::read(folder.0.join("stubs.bin")).unwrap();
+    (bytes, relocs.map(words).collect())
+}
+
+/// The relocation of the stub at `start`, as `objdump -r` lists it.
+fn listed(code: &StubCode, start: usize) -> Option<String> {
+    let reloc = code.reloc?;
+    let (kind, addend) = match reloc.kind {
+        RelocKind::CallPlt4 => ("R_X86_64_PLT32", "-0x0000000000000004"),
+        RelocKind::Abs8 => ("R_X86_64_64", ""),
+    };
+    assert_eq!(reloc.addend == -4, !addend.is_empty());
+    let offset = start + reloc.offset as usize;
+    Some(format!("{offset:016x} {kind} f{}{addend}", reloc.callee))
+}
+
+fn encodable() -> Vec<Stub> {
+    let mut steps: Vec<Step> = [0, 1, 8, 255].map(Step::SetAl).to_vec();
+    steps.extend((1..=8).map(Step::Pop));
+    steps.extend((1..=8).map(Step::Push));
+    steps.extend(NUMBERS.map(Step::Jump));
+    let areas = NUMBERS.map(Step::JumpAfter).into_iter();
+    steps.extend(areas.filter(|step| assembly(*step, true).is_some()));
+    steps.push(Step::Return);
+    stubs(&steps)
+}
+
+#[test]
+fn bytes_are_those_of_an_assembler() {
+    let stubs = encodable();
+    assert!(stubs.len() > 300, "{} stubs", stubs.len());
+    for pic in [true, false] {
+        let (bytes, relocs) = assembled(&stubs, pic);
+        let mut own_relocs = Vec::new();
+        for (i, stub) in stubs.iter().enumerate() {
+            let code = stub.code(pic).unwrap();
+            let assembled = &bytes[i * STRIDE..][..STRIDE];
+            let (own, filled) = assembled.split_at(code.bytes.len());
+            assert_eq!(code.bytes, own, "{stub:?}");
+            assert_eq!(filled[0], END, "{stub:?}: {filled:?}");
+            own_relocs.extend(listed(&code, i * STRIDE));
+        }
+        assert_eq!(own_relocs, relocs);
+    }
+}
+
+#[test]
+fn areas_that_are_too_large() {
+    for area in [i32::MAX as u32 - 7, u32::MAX] {
+        let stub = Stub::new(&[Step::SetAl(1), Step::JumpAfter(area)]).unwrap();
+        let error = stub.code(false).unwrap_err();
+        let message = "the argument area is too large for a stub";
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+/// Where `code` has no unwind row that says where the return address is, by an instruction's own effect on rsp.
+fn wrong_row(code: &StubCode) -> Option<String> {
+    let mut decoder = Decoder::new(64, &code.bytes, DecoderOptions::NONE);
+    // Bytes from rsp to the CFA.
+    let mut depth = 8;
+    let mut starts = Vec::new();
+    while decoder.can_decode() {
+        let instruction = decoder.decode();
+        let at = u32::try_from(instruction.ip()).unwrap();
+        starts.push(at);
+        let row = code.unwind.iter().rev().find(|row| row.offset <= at);
+        let right =
+            row.is_some_and(|row| row.cfa.register == x86_64::RSP && row.cfa.offset == depth);
+        // Only `ret`, the last one, takes the return address itself.
+        if !right {
+            return Some(format!("{instruction} at {at}: {row:?}, not {depth}"));
+        }
+        depth -= instruction.stack_pointer_increment();
+        let writes_rsp = instruction.op0_register() == Register::RSP;
+        if writes_rsp {
+            return Some(format!("{instruction} at {at}: not simulated"));
+        }
+    }
+    let mut rows = code.unwind.iter();
+    let between = rows.find(|row| !starts.contains(&row.offset))?;
+    Some(format!("{between:?} is at no instruction"))
+}
+
+#[test]
+fn unwind_rows_follow_the_stack_pointer() {
+    for stub in encodable() {
+        for pic in [true, false] {
+            let code = stub.code(pic).unwrap();
+            assert_eq!(wrong_row(&code), None, "{stub:?}");
+
+            let mut wrong = code.clone();
+            wrong.unwind[0].cfa.offset += 8;
+            assert!(wrong_row(&wrong).is_some(), "{stub:?}");
+            let mut late = code.clone();
+            late.unwind[0].offset += 1;
+            assert!(wrong_row(&late).is_some(), "{stub:?}");
+            let mut pushed = code;
+            // push rbp, which no row tells of.
+            pushed.bytes.insert(0, 0x55);
+            assert!(wrong_row(&pushed).is_some(), "{stub:?}");
+        }
+    }
+}

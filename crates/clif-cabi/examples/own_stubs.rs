@@ -1,0 +1,142 @@
+//! Without a `Module`: a front end on bare cranelift-codegen says itself where stubs and functions come from.
+//!
+//! ```text
+//! $ cargo run -p clif-cabi --example own_stubs
+//! ...
+//! __clif_cabi_al1_jumpafter0: [b8, 01, 00, 00, 00, ff, a4, 24, 08, 00, 00, 00]
+//! __clif_cabi_pop_ret: [db, 3f, c3]
+//! __clif_cabi_push_ret: [db, 2f, c3]
+//! ```
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cranelift_codegen::control::ControlPlane;
+use clif_cabi::cranelift_codegen::ir::{
+    ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName, UserFuncName,
+};
+use clif_cabi::cranelift_codegen::{Context, isa, settings};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::FuncId;
+use clif_cabi::{Arg, LowerError, Ret, Stub, Stubs, SysVAggregateLowering};
+
+/// The stubs that a compilation unit needs; their indexes are those of namespace 1 of its symbols.
+#[derive(Default)]
+struct Unit {
+    stubs: Vec<Stub>,
+}
+
+impl Stubs for Unit {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> Result<FuncRef, LowerError> {
+        let known = self.stubs.iter().position(|known| *known == stub);
+        let index = known.unwrap_or_else(|| {
+            self.stubs.push(stub);
+            self.stubs.len() - 1
+        });
+        let name = UserExternalName::new(1, u32::try_from(index).unwrap_or(u32::MAX));
+        let name = ExternalName::user(func.declare_imported_user_function(name));
+        Ok(func.import_function(ExtFuncData {
+            name,
+            signature,
+            colocated: true,
+            patchable: false,
+        }))
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> Result<FuncRef, LowerError> {
+        let name = UserExternalName::new(0, id.as_u32());
+        let name = ExternalName::user(func.declare_imported_user_function(name));
+        Ok(func.import_function(ExtFuncData {
+            name,
+            signature,
+            colocated: false,
+            patchable: false,
+        }))
+    }
+}
+
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu")?;
+    let isa = isa.finish(settings::Flags::new(settings::builder()))?;
+    let lower = SysVAggregateLowering::new(&*isa)?;
+    let mut unit = Unit::default();
+
+    // long double f(int (*printf)(const char *, ...), char *text, double x, long double (*root)(long double), long double y)
+    // { printf(text, x); return root(y); }
+    let params = [Type::FN_PTR, Type::PTR, Type::F64, Type::FN_PTR, Type::F80];
+    let sig = FnSig::new(params, Type::F80);
+    let mut func = Function::with_name_signature(
+        UserFuncName::default(),
+        lower.entry_plan(&sig)?.signature().clone(),
+    );
+    let mut context = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let entry = lower.enter(&builder, block, &sig)?;
+
+    let printf = FnSig::new([Type::PTR], Type::I32)
+        .variadic()
+        .at_call([Type::F64])?;
+    let (callee, text, x) = (
+        entry.value(&mut builder, 0)?,
+        entry.value(&mut builder, 1)?,
+        entry.value(&mut builder, 2)?,
+    );
+    lower.call_sig(
+        &mut unit,
+        &mut builder,
+        callee,
+        &printf,
+        &[Arg::value(text), Arg::value(x)],
+        Ret::Ignore,
+    )?;
+
+    let root = FnSig::new([Type::F80], Type::F80);
+    let (callee, y) = (
+        entry.value(&mut builder, 3)?,
+        entry.address(&mut builder, 4)?,
+    );
+    let out = lower.call_sig(
+        &mut unit,
+        &mut builder,
+        callee,
+        &root,
+        &[Arg::memory(y)],
+        Ret::Parts,
+    )?;
+    let clif_cabi::Returned::Parts(parts) = out else {
+        return Err("two words".into());
+    };
+    entry.ret(&mut unit, &mut builder, Some(&Arg::parts(&parts)))?;
+    builder.finalize(isa.frontend_config());
+    println!("{func}");
+
+    let code = Context::for_function(func)
+        .compile(&*isa, &mut ControlPlane::default())
+        .map_err(|e| e.inner)?
+        .code_info();
+    println!(
+        "{} bytes of code, and the stubs it jumps through:",
+        code.total_size
+    );
+    for stub in &unit.stubs {
+        println!(
+            "{}: {:02x?}",
+            stub.name(),
+            stub.code(isa.flags().is_pic())?.bytes
+        );
+    }
+    assert_eq!(unit.stubs.len(), 3);
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The plan's types, calling conventions, extensions and signatures as those of this Cranelift release, and back.
+
+use clif_cabi_plan as plan;
+use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
+use cranelift_codegen::isa::CallConv;
+
+macro_rules! by_name {
+    ($value:expr, $from:ident -> $to:ident: $($name:ident)*) => {
+        match $value { $($from::$name => $to::$name,)* }
+    };
+}
+
+/// `ty` as Cranelift's.
+pub(crate) fn clif_type(ty: plan::ValueType) -> Type {
+    use plan::ValueType as Ty;
+    by_name!(ty, Ty -> types:
+        I8 I16 I32 I64 I128 F16 F32 F64 F128 I8X2 I8X4 I8X8 I8X16 I16X2 I16X4 I16X8 I32X2 I32X4 I64X2
+        F16X2 F16X4 F16X8 F32X2 F32X4 F64X2)
+}
+
+/// `ty` as the plan's, if it has it.
+pub(crate) fn plan_type(ty: Type) -> Option<plan::ValueType> {
+    let mut all = plan::ValueType::ALL.iter().copied();
+    all.find(|own| clif_type(*own) == ty)
+}
+
+/// `call_conv` as Cranelift's.
+pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
+    use plan::CallConv as Conv;
+    by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall)
+}
+
+/// `call_conv` as the plan's, if it has it.
+pub(crate) fn plan_call_conv(call_conv: CallConv) -> Option<plan::CallConv> {
+    let mut all = plan::CallConv::ALL.iter().copied();
+    all.find(|own| clif_call_conv(*own) == call_conv)
+}
+
+/// `extension` as Cranelift's.
+pub(crate) fn clif_extension(extension: plan::Extension) -> ArgumentExtension {
+    match extension {
+        plan::Extension::None => ArgumentExtension::None,
+        plan::Extension::Zero => ArgumentExtension::Uext,
+        plan::Extension::Sign => ArgumentExtension::Sext,
+    }
+}
+
+/// `extension` as the plan's.
+pub(crate) fn plan_extension(extension: ArgumentExtension) -> plan::Extension {
+    match extension {
+        ArgumentExtension::None => plan::Extension::None,
+        ArgumentExtension::Uext => plan::Extension::Zero,
+        ArgumentExtension::Sext => plan::Extension::Sign,
+    }
+}
+
+/// `signature` as Cranelift's.
+pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
+    let params = |params: &[plan::Param]| params.iter().map(clif_param).collect();
+    Signature {
+        params: params(&signature.params),
+        returns: params(&signature.returns),
+        call_conv: clif_call_conv(signature.call_conv),
+    }
+}
+
+fn clif_param(param: &plan::Param) -> AbiParam {
+    AbiParam {
+        value_type: clif_type(param.ty),
+        purpose: match param.purpose {
+            plan::Purpose::Normal => ArgumentPurpose::Normal,
+            plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
+            plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
+        },
+        extension: clif_extension(param.extension),
+    }
+}

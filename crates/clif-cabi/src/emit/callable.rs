@@ -1,0 +1,86 @@
+//! What a call instruction of a front end's own calls.
+
+use cranelift_codegen::ir::{DataFlowGraph, FuncRef, Inst, InstBuilder, SigRef, Value};
+use cranelift_frontend::FunctionBuilder;
+use smallvec::SmallVec;
+
+use super::{Values, check};
+use crate::error::LowerError;
+
+/// The function, signature and further values of a call instruction that a front end makes itself: with them the callee finds everything where C
+/// puts it, AL of a variadic call included. Made by [`Lowering::callee`](crate::Lowering::callee).
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Callable {
+    /// What the instruction names.
+    pub code: Code,
+    /// The CLIF signature of the instruction, imported. That of the plan, unless [`Callable::extra`] has values.
+    pub signature: SigRef,
+    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): what a stub on the way to the callee needs.
+    pub extra: Values,
+}
+
+/// What a call instruction names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Code {
+    /// A function, for `call` and `try_call`.
+    Function(FuncRef),
+    /// An address, for `call_indirect` and `try_call_indirect`.
+    Address(Value),
+}
+
+impl Callable {
+    /// All values of the instruction: those of [`Lowering::values_in`](crate::Lowering::values_in), and what follows them.
+    #[must_use]
+    pub fn args(&self, values: &[Value]) -> SmallVec<[Value; 16]> {
+        values.iter().chain(&self.extra).copied().collect()
+    }
+
+    /// Emits the `call` or `call_indirect` with those values.
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if `builder` cannot insert it, or builds another function; [`LowerError::Values`] if the values are not of the
+    /// types of the signature.
+    pub fn call(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        values: &[Value],
+    ) -> Result<Inst, LowerError> {
+        check::position(builder)?;
+        let args = self.args(values);
+        self.check(&builder.func.dfg, &args)?;
+        Ok(match self.code {
+            Code::Function(func) => builder.ins().call(func, &args),
+            Code::Address(address) => builder.ins().call_indirect(self.signature, address, &args),
+        })
+    }
+
+    /// Refuses a call instruction that is not made of `dfg`'s function, signature and values.
+    fn check(&self, dfg: &DataFlowGraph, args: &[Value]) -> Result<(), LowerError> {
+        let signature = match self.code {
+            Code::Function(func) => Some(check::imported(dfg, func)?),
+            Code::Address(to) => {
+                check::address(dfg, to, "callee", &cabi::Type::FN_PTR)?;
+                dfg.signatures.get(self.signature)
+            }
+        };
+        let Some(signature) = signature else {
+            return Err(LowerError::Function {
+                why: "it has not imported the signature of what it calls",
+            });
+        };
+        let declared = signature.params.iter().map(|param| param.value_type);
+        if declared
+            .clone()
+            .eq(args.iter().map(|arg| check::type_of(dfg, *arg)))
+        {
+            return Ok(());
+        }
+        let declared: Vec<String> = declared.map(|ty| ty.to_string()).collect();
+        Err(LowerError::Values {
+            expected: format!("[{}]", declared.join(", ")),
+            found: check::types_of(dfg, args),
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of System V's `va_list` (psABI 3.5.7).
+//!
+//! No branch is made. An argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
+//! on are values.
+
+use clif_cabi_plan::{VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::FunctionBuilder;
+
+use super::memory::{self, Address};
+use super::{Entry, check};
+use crate::error::LowerError;
+use crate::parts::Part;
+
+impl Entry {
+    /// `va_start`: writes the `va_list` at `to`, 24 bytes, of which the first unnamed argument is the next one. It may be passed to C, whose
+    /// functions take its address. It is valid until the function returns; `va_end` does nothing, so there is none here.
+    ///
+    /// # Example
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{ir::{self, types}, isa, settings};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # struct None;
+    /// # impl clif_cabi::Stubs for None {
+    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// # }
+    /// # let stubs = &mut None;
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, Type};
+    /// use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
+    /// use clif_cabi::{Arg, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// // double second(int, ...), after a `_Float32`, which C does not promote, and with the list copied
+    /// let sig = FnSig::new([Type::I32], Type::F64).variadic();
+    /// let (_, entry) = lower.begin(&mut builder, &sig)?;
+    /// let [first, list] = [0, 1].map(|_| {
+    ///     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
+    ///     let slot = builder.create_sized_stack_slot(slot);
+    ///     builder.ins().stack_addr(types::I64, slot, 0)
+    /// });
+    /// entry.va_start(&mut builder, first)?;
+    /// lower.va_arg_unpromoted(&mut builder, first, &sig, &Type::F32)?;
+    /// lower.va_copy(&mut builder, list, first)?;
+    /// let address = lower.va_arg(&mut builder, list, &sig, &Type::F64)?;
+    /// let number = builder.ins().load(types::F64, MemFlagsData::new(), address, 0);
+    /// entry.ret(stubs, &mut builder, Some(&Arg::value(number)))?;
+    /// # builder.finalize(isa.frontend_config());
+    /// # clif_cabi::cranelift_codegen::verify_function(&func, isa.flags()).unwrap();
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if the function is not variadic or `builder` builds another one, [`LowerError::Value`] if `to` is no address.
+    pub fn va_start(&self, builder: &mut FunctionBuilder<'_>, to: Value) -> Result<(), LowerError> {
+        self.about(self.write_va_list(builder, to))
+    }
+
+    fn write_va_list(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        to: Value,
+    ) -> Result<(), LowerError> {
+        self.check(builder)?;
+        let not_variadic = LowerError::Function {
+            why: "it is not variadic",
+        };
+        let variadic = self.plan.inner.variadic.as_ref().ok_or(not_variadic)?;
+        check_list(builder, to)?;
+        let overflow = self.in_area(variadic.overflow)?;
+        let save = memory::slot(builder, variadic.save_bytes.into(), variadic.save_align);
+        for saved in &variadic.saved {
+            if let Some(value) = self.params.get(saved.param) {
+                let offset = i32::try_from(saved.offset).unwrap_or(i32::MAX);
+                store(builder, *value, save.base, offset);
+            }
+        }
+        let [gp, fp] = [variadic.gp_offset, variadic.fp_offset]
+            .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
+        let overflow = overflow.value(builder);
+        for (field, value) in [
+            (VaListField::GpOffset, gp),
+            (VaListField::FpOffset, fp),
+            (VaListField::Overflow, overflow),
+            (VaListField::SaveArea, save.base),
+        ] {
+            store(builder, value, to, field.offset().into());
+        }
+        Ok(())
+    }
+}
+
+/// `va_arg`: the address of the next argument of the `va_list` at `list`, which goes on to the one after it.
+pub(crate) fn va_arg(
+    config: TargetFrontendConfig,
+    builder: &mut FunctionBuilder<'_>,
+    list: Value,
+    plan: &VaArgPlan,
+) -> Result<Value, LowerError> {
+    check::position(builder)?;
+    check_list(builder, list)?;
+    let found = match &plan.place {
+        VaPlace::Nothing => return Ok(temporary(builder, plan).base),
+        VaPlace::Overflow => next_in_area(builder, list, plan, None),
+        VaPlace::Registers { takes, parts } => {
+            let (fit, offsets) = registers(builder, list, takes);
+            let in_area = next_in_area(builder, list, plan, Some(fit));
+            let save = load_field(builder, list, VaListField::SaveArea);
+            let at = |builder: &mut FunctionBuilder<'_>, part: &VaPart, in_object: u32| {
+                // Both members were loaded where their class is taken.
+                let counted = if part.offset == VaListField::GpOffset {
+                    offsets[0]
+                } else {
+                    offsets[1]
+                };
+                let saved = counted.map_or(save, |offset| builder.ins().iadd(save, offset));
+                let saved = plus(builder, saved, part.at);
+                let in_area = plus(builder, in_area, in_object);
+                builder.ins().select(fit, saved, in_area)
+            };
+            match parts.first() {
+                Some(first) if plan.in_place => return Ok(at(builder, first, 0)),
+                _ => {}
+            }
+            let to = temporary(builder, plan);
+            for part in parts {
+                let base = at(builder, part, part.part.offset);
+                let own = Part {
+                    offset: 0,
+                    ..crate::parts::part(&part.part)
+                };
+                let value = memory::load(builder, &own, Address { base, offset: 0 });
+                memory::store(builder, &crate::parts::part(&part.part), value, to);
+            }
+            return Ok(to.base);
+        }
+    };
+    if plan.in_place {
+        return Ok(found);
+    }
+    let to = temporary(builder, plan);
+    let from = Address {
+        base: found,
+        offset: 0,
+    };
+    memory::copy(config, builder, plan.ty.size(), from, to);
+    Ok(to.base)
+}
+
+/// `va_copy`.
+pub(crate) fn va_copy(
+    config: TargetFrontendConfig,
+    builder: &mut FunctionBuilder<'_>,
+    to: Value,
+    from: Value,
+) -> Result<(), LowerError> {
+    check::position(builder)?;
+    check_list(builder, to)?;
+    check_list(builder, from)?;
+    let [to, from] = [to, from].map(|base| Address { base, offset: 0 });
+    memory::copy(config, builder, VaListField::BYTES.into(), from, to);
+    Ok(())
+}
+
+/// Whether enough registers are left for what `takes`, and the offsets before that, of integer and of vector registers, each as an `i64`.
+/// The offsets go on.
+fn registers(
+    builder: &mut FunctionBuilder<'_>,
+    list: Value,
+    takes: &[VaRegisters],
+) -> (Value, [Option<Value>; 2]) {
+    let mut fit = None;
+    let mut before = Vec::new();
+    for own in takes {
+        let offset = load_field(builder, list, own.offset);
+        before.push((own, offset));
+        if own.bytes > 0 {
+            let left = (builder.ins()).icmp_imm_u(
+                IntCC::UnsignedLessThanOrEqual,
+                offset,
+                i64::from(own.last),
+            );
+            fit = Some(match fit {
+                Some(fit) => builder.ins().band(fit, left),
+                None => left,
+            });
+        }
+    }
+    let fit = fit.unwrap_or_else(|| builder.ins().iconst(types::I8, 0));
+    let mut offsets = [None; 2];
+    for (own, offset) in before {
+        let taken = builder.ins().iadd_imm_s(offset, i64::from(own.bytes));
+        let otherwise = match own.otherwise {
+            Some(end) => builder.ins().iconst(types::I32, i64::from(end)),
+            None => offset,
+        };
+        let next = builder.ins().select(fit, taken, otherwise);
+        store(builder, next, list, own.offset.offset().into());
+        let wide = builder.ins().uextend(types::I64, offset);
+        offsets[usize::from(own.offset == VaListField::FpOffset)] = Some(wide);
+    }
+    (fit, offsets)
+}
+
+/// The address that the argument has in the argument area, which goes on after it unless `in_registers`.
+fn next_in_area(
+    builder: &mut FunctionBuilder<'_>,
+    list: Value,
+    plan: &VaArgPlan,
+    in_registers: Option<Value>,
+) -> Value {
+    let before = load_field(builder, list, VaListField::Overflow);
+    let align = i64::from(plan.overflow_align);
+    // Everything in the area is aligned to 8 bytes.
+    let here = if align > 8 {
+        let last = builder.ins().iadd_imm_s(before, align - 1);
+        builder.ins().band_imm_s(last, -align)
+    } else {
+        before
+    };
+    let bytes = i64::try_from(plan.overflow_bytes).unwrap_or(i64::MAX);
+    let mut next = builder.ins().iadd_imm_s(here, bytes);
+    if let Some(fit) = in_registers {
+        next = builder.ins().select(fit, before, next);
+    }
+    store(builder, next, list, VaListField::Overflow.offset().into());
+    here
+}
+
+fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
+    memory::slot(builder, plan.ty.size(), plan.ty.align())
+}
+
+fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: u32) -> Value {
+    match bytes {
+        0 => base,
+        bytes => builder.ins().iadd_imm_s(base, i64::from(bytes)),
+    }
+}
+
+fn load_field(builder: &mut FunctionBuilder<'_>, list: Value, field: VaListField) -> Value {
+    let ty = match field {
+        VaListField::GpOffset | VaListField::FpOffset => types::I32,
+        VaListField::Overflow | VaListField::SaveArea => types::I64,
+    };
+    let offset = i32::from(field.offset());
+    builder.ins().load(ty, MemFlagsData::new(), list, offset)
+}
+
+fn store(builder: &mut FunctionBuilder<'_>, value: Value, base: Value, offset: i32) {
+    builder
+        .ins()
+        .store(MemFlagsData::new(), value, base, offset);
+}
+
+/// Refuses what is not the address of a `va_list`.
+fn check_list(builder: &FunctionBuilder<'_>, list: Value) -> Result<(), LowerError> {
+    check::address(&builder.func.dfg, list, "va_list", &cabi::Type::PTR)
+}

@@ -1,0 +1,81 @@
+//! [`Lowering`]: the next argument of a `va_list`, and copies of it.
+
+use cabi::FnSig;
+use clif_cabi_plan::VaArgPlan;
+use cranelift_codegen::ir::Value;
+use cranelift_frontend::FunctionBuilder;
+
+use super::Lowering;
+use crate::emit::variadic;
+use crate::error::LowerError;
+use crate::replay::MAX_STACK_BYTES;
+
+impl Lowering {
+    /// `va_arg`: the address of the next argument of the `va_list` at `list`, which is a `ty` as its caller passed it. The `va_list` may be of
+    /// [`Entry::va_start`](crate::Entry::va_start), or C's. No block is ended. `sig` is a variadic function's: of it only convention, policy and
+    /// features matter, so a function that is passed a `va_list` gives that of the function that was called, or any variadic one.
+    ///
+    /// The object may be written to. It is valid until the variadic function returns, or until the same instructions are executed
+    /// once more: an argument in several registers is assembled in one temporary object.
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for a type that no argument after `...` has, because C promotes it (`float`, `char`, `short`, `bool`), and
+    /// if `list` is no address; [`LowerError::Unsupported`] for what cannot be fetched.
+    pub fn va_arg(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        list: Value,
+        sig: &FnSig,
+        ty: &cabi::Type,
+    ) -> Result<Value, LowerError> {
+        let passed = cabi::promote(ty);
+        if passed != *ty {
+            return Err(LowerError::Value {
+                what: "va_arg".into(),
+                ty: ty.to_string(),
+                expected: format!("{passed}, which it is promoted to"),
+                found: ty.to_string(),
+            });
+        }
+        self.va_arg_unpromoted(builder, list, sig, ty)
+    }
+
+    /// As [`va_arg`](Self::va_arg), of a type that C does not promote though its format is that of one it does: `_Float32`
+    /// ([`FnSig::at_call_unpromoted`]).
+    ///
+    /// # Errors
+    /// As [`va_arg`](Self::va_arg).
+    pub fn va_arg_unpromoted(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        list: Value,
+        sig: &FnSig,
+        ty: &cabi::Type,
+    ) -> Result<Value, LowerError> {
+        let about = |error: LowerError| error.of(None, sig);
+        let plan = VaArgPlan::new(sig, ty, &self.target);
+        let plan = plan.map_err(|error| about(error.into()))?;
+        if u64::from(ty.align()).saturating_add(ty.size()) > u64::from(MAX_STACK_BYTES) {
+            return Err(about(LowerError::Value {
+                what: "va_arg".into(),
+                ty: ty.to_string(),
+                expected: "an object that a stack frame has room for".into(),
+                found: format!("{} bytes aligned to {}", ty.size(), ty.align()),
+            }));
+        }
+        variadic::va_arg(self.config, builder, list, &plan).map_err(about)
+    }
+
+    /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. 24 bytes.
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere.
+    pub fn va_copy(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        to: Value,
+        from: Value,
+    ) -> Result<(), LowerError> {
+        variadic::va_copy(self.config, builder, to, from)
+    }
+}

@@ -1,0 +1,54 @@
+//! The parts that a plan cuts a value into, in this Cranelift's types.
+
+use clif_cabi_plan::ClifPart;
+use cranelift_codegen::ir::{ArgumentExtension, Type};
+use smallvec::SmallVec;
+
+use crate::clif_types::{clif_extension, clif_type};
+
+/// One part of a value: which bytes of the object it holds, and as what. A scalar of at most 8 bytes (16 for vectors and `f128`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Part {
+    /// Bytes from the start of the object.
+    pub offset: u32,
+    /// How many bytes of the object it holds. Fewer than `ty` has where the object ends or pads; the rest is unspecified.
+    pub size: u8,
+    /// Its CLIF type.
+    pub ty: Type,
+    /// How the caller extends it to a register.
+    pub extension: ArgumentExtension,
+}
+
+/// The parts of one value.
+pub type Parts = SmallVec<[Part; 4]>;
+
+pub(crate) fn parts(parts: &[ClifPart]) -> Parts {
+    parts.iter().map(part).collect()
+}
+
+pub(crate) fn part(part: &ClifPart) -> Part {
+    Part {
+        offset: part.offset,
+        size: part.size,
+        ty: clif_type(part.ty),
+        extension: clif_extension(part.extension),
+    }
+}
+
+/// The CLIF type that a value of `ty` has as one SSA value. `None` for aggregates, complex numbers and x87 values, which are passed in
+/// parts or in memory.
+///
+/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats of their size, data movement only;
+/// vectors of 8 bytes are `f64`, narrower ones integers.
+///
+/// # Example
+/// ```
+/// use cranelift_codegen::ir::types;
+/// assert_eq!(clif_cabi::value_type(&cabi::Type::I128), Some(types::I128));
+/// assert_eq!(clif_cabi::value_type(&cabi::Type::F80), None);
+/// ```
+#[must_use]
+pub fn value_type(ty: &cabi::Type) -> Option<Type> {
+    clif_cabi_plan::value_type(ty).map(clif_type)
+}

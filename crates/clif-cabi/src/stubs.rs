@@ -1,0 +1,119 @@
+//! The trait by which lowering gets stubs and functions; every [`Module`] implements it.
+//!
+//! `clif-cabi-plan` says what each stub does, and has its bytes.
+
+use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{self, ExtFuncData, ExternalName, FuncRef, SigRef, Signature};
+use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
+
+use crate::clif_types::clif_signature;
+use crate::error::LowerError;
+
+pub use clif_cabi_plan::{Step, Stub, StubCode};
+
+/// The CLIF signature of the stubs that take one address.
+pub(crate) fn address_signature() -> Signature {
+    clif_signature(&Stub::address_signature())
+}
+
+/// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
+pub trait Stubs {
+    /// A reference to `stub` in `func`, called with `signature`. The stub is made when it is asked for the first time.
+    ///
+    /// # Errors
+    /// [`LowerError`] when it cannot be made.
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError>;
+
+    /// A reference to the function `id` in `func`, called with `signature`, whatever signature it is declared with.
+    ///
+    /// # Errors
+    /// [`LowerError`] when it has no functions by id.
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError>;
+}
+
+impl<M: Module + ?Sized> Stubs for M {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        let id = stub_id(self, stub)?;
+        self.function(id, signature, func)
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        check_id(self, id)?;
+        let colocated = self.declarations().get_function_decl(id).linkage.is_final();
+        let name = ir::UserExternalName {
+            namespace: 0,
+            index: id.as_u32(),
+        };
+        let name = ExternalName::user(func.declare_imported_user_function(name));
+        Ok(func.import_function(ExtFuncData {
+            name,
+            signature,
+            colocated,
+            patchable: false,
+        }))
+    }
+}
+
+/// The function of `module` that is `stub`, defined when it is asked for the first time.
+pub(crate) fn stub_id<M: Module + ?Sized>(
+    module: &mut M,
+    stub: Stub,
+) -> Result<FuncId, LowerError> {
+    if let Some(callee) = stub.callee() {
+        check_id(module, FuncId::from_u32(callee))?;
+    }
+    let name = stub.name();
+    if let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(&name) {
+        return Ok(id);
+    }
+    let code = stub.code(module.isa().flags().is_pic())?;
+    let relocs: Vec<ModuleReloc> = code.reloc.iter().map(module_reloc).collect();
+    let declared = module.make_signature();
+    let id = module.declare_function(&name, Linkage::Local, &declared)?;
+    module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?;
+    Ok(id)
+}
+
+fn module_reloc(reloc: &StubReloc) -> ModuleReloc {
+    ModuleReloc {
+        offset: reloc.offset,
+        kind: match reloc.kind {
+            RelocKind::CallPlt4 => Reloc::X86CallPLTRel4,
+            RelocKind::Abs8 => Reloc::Abs8,
+        },
+        name: ModuleRelocTarget::user(0, reloc.callee),
+        addend: reloc.addend,
+    }
+}
+
+/// Refuses an id that `module` never gave out: asking for it would panic, now or when the module is finished.
+fn check_id<M: Module + ?Sized>(module: &M, id: FuncId) -> Result<(), LowerError> {
+    let n_functions = module.declarations().get_functions().size_hint().0;
+    if (id.as_u32() as usize) < n_functions {
+        return Ok(());
+    }
+    Err(LowerError::Stub {
+        why: "the function does not belong to this module",
+    })
+}

@@ -1,0 +1,226 @@
+//! Conventions of a user's own that nobody should write: lowered right, or refused.
+
+use clif_cabi::cabi::convention::{Convention, Frame, PartType, Rule, Rules};
+use clif_cabi::cabi::x86_64::{R10, R11, RDI, RSI, XMM0};
+use clif_cabi::cabi::{ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64};
+
+use super::{bytes, lowering};
+
+const fn mine(name: &'static str, args: &'static [Rule]) -> Convention {
+    Convention {
+        name,
+        rules: Rules {
+            args,
+            ..X86_64_SYSV.rules
+        },
+        ..X86_64_SYSV
+    }
+}
+
+const fn framed(name: &'static str, frame: Frame) -> Convention {
+    Convention {
+        name,
+        frame,
+        ..X86_64_SYSV
+    }
+}
+
+/// The place that one rule gives to everything.
+macro_rules! placed {
+    ($name:literal, $place:expr) => {
+        mine($name, &[Rule::Custom($name, |_, _| Some($place))])
+    };
+}
+
+const FRAME: Frame = X86_64_SYSV.frame;
+const LANES_OF_16: Rule = Rule::AssignLanes {
+    regs: &[],
+    slot: 16,
+};
+
+const fn slots(size: u32, align: u32) -> Rule {
+    Rule::AssignToStack { size, align }
+}
+
+static SYSV: Convention = X86_64_SYSV;
+static WIN64: Convention = X86_64_WIN64;
+static WIDE_SLOTS: Convention = mine("wide slots", &[slots(1 << 20, 8)]);
+static WIDE_LAST: Convention = mine("wide last slot", &[slots(64, 8)]);
+static OWN_SLOTS: Convention = mine("own slots", &[slots(0, 0)]);
+static BOTH: Convention = mine("both", &[Rule::AssignToBoth(&[[RDI, RSI]])]);
+static WIDER: Convention = mine(
+    "wider",
+    &[Rule::Promote(PartType::I32), Rule::AssignToReg(&[RDI])],
+);
+static VECTORS: Convention = mine(
+    "vectors",
+    &[Rule::Promote(PartType::V128), Rule::AssignToReg(&[XMM0])],
+);
+static LANES: Convention = mine("lanes", &[LANES_OF_16]);
+static FAR: Convention = placed!("far", stack(u64::MAX - 3, 8));
+static LONG: Convention = placed!("long", stack(0, u64::MAX));
+static MORE: Convention = placed!("more", lanes(&[RDI, RSI]));
+static ENDLESS: Convention = placed!("endless", lanes(&[]));
+static SHADOW: Convention = framed(
+    "shadow",
+    Frame {
+        shadow_space: u32::MAX,
+        ..FRAME
+    },
+);
+static COUNT: Convention = framed(
+    "count",
+    Frame {
+        variadic_count: Some(R10),
+        ..FRAME
+    },
+);
+static SRET_IN_R11: Convention = framed(
+    "sret in r11",
+    Frame {
+        sret_returned_in: Some(R11),
+        ..FRAME
+    },
+);
+static LOW: Convention = framed(
+    "low",
+    Frame {
+        stack_align: 8,
+        ..FRAME
+    },
+);
+
+fn stack(offset: u64, size: u64) -> Place {
+    Place::Stack {
+        offset,
+        size,
+        align: 8,
+    }
+}
+
+fn lanes(regs: &'static [Reg]) -> Place {
+    Place::PerElement {
+        lanes: 1,
+        regs,
+        offset: u64::MAX,
+        slot: 8,
+    }
+}
+
+/// What the plans of a call and of an entry say of `sig`, without the target.
+fn answer(sig: &FnSig) -> String {
+    let lower = lowering();
+    let why = |error: clif_cabi::LowerError| {
+        let message = error.to_string();
+        message.replace(" (x86_64-unknown-linux-gnu)", "")
+    };
+    let call = lower.call_plan(sig).err().map(why);
+    let entry = lower.entry_plan(sig).err().map(why);
+    match (call, entry) {
+        (None, None) => "lowered".into(),
+        (Some(call), Some(entry)) if call == entry => call,
+        (Some(call), None) => format!("call: {call}"),
+        (None, Some(entry)) => format!("entry: {entry}"),
+        (Some(call), Some(entry)) => format!("call: {call}; entry: {entry}"),
+    }
+}
+
+#[test]
+fn conventions_of_a_users_own() {
+    let of = |ty: Type| FnSig::new([ty], Type::VOID);
+    let no_args = || FnSig::new([], Type::VOID);
+    let in_memory = || FnSig::new([], bytes(40));
+    let bools = || Type::bool_vector(100, BoolVector::Zig).unwrap();
+    let chain = of(bytes(40)).flags(0, ArgFlags::NEST);
+    let cases = [
+        (
+            no_args(),
+            &WIN64,
+            "the convention x64 Windows: shadow space is not lowered yet",
+        ),
+        (
+            of(Type::F64),
+            &WIN64,
+            "the convention x64 Windows: shadow space is not lowered yet",
+        ),
+        (
+            no_args(),
+            &SHADOW,
+            "the convention shadow: shadow space is not lowered yet",
+        ),
+        (
+            no_args(),
+            &COUNT,
+            "the convention count: vector registers are counted in rax only",
+        ),
+        (
+            no_args(),
+            &LOW,
+            "the convention low: Cranelift needs a stack aligned to 16 bytes",
+        ),
+        (
+            in_memory(),
+            &SRET_IN_R11,
+            "entry: the returned pointer to the result: the convention has it in r11, Cranelift in rax",
+        ),
+        (
+            FnSig::new([Type::I64; 2], Type::VOID),
+            &WIDE_SLOTS,
+            "call: the convention wide slots: wide gaps in the argument area are not lowered",
+        ),
+        // The slots after the argument are padding arguments.
+        (of(Type::I64), &WIDE_LAST, "lowered"),
+        (of(Type::I64), &OWN_SLOTS, "lowered"),
+        // One part, two CLIF parameters.
+        (of(Type::I64), &BOTH, "lowered"),
+        (
+            in_memory(),
+            &BOTH,
+            "result, struct bytes: this kind of result is not lowered",
+        ),
+        (
+            of(Type::I8),
+            &WIDER,
+            "argument 0, signed char: a widened part is not lowered",
+        ),
+        (
+            of(Type::F32),
+            &VECTORS,
+            "argument 0, float: a part of another size than its type",
+        ),
+        (
+            of(bools()),
+            &LANES,
+            "argument 0, @Vector(100, bool): lanes in slots of other than 8 bytes are not lowered",
+        ),
+        // Refused by `cabi` already, which does not count arguments.
+        (
+            of(Type::I64),
+            &FAR,
+            "long long: a place outside the argument area",
+        ),
+        (
+            of(Type::I64),
+            &LONG,
+            "long long: a place outside the argument area",
+        ),
+        (
+            of(Type::I64),
+            &ENDLESS,
+            "long long: a place outside the argument area",
+        ),
+        (
+            of(Type::I64),
+            &MORE,
+            "argument 0, long long: more registers than lanes",
+        ),
+        (
+            chain,
+            &SYSV,
+            "argument 0, struct bytes: a static chain elsewhere than in its register is not lowered",
+        ),
+    ];
+    for (sig, convention, expected) in cases {
+        assert_eq!(answer(&sig.convention(convention)), expected);
+    }
+}

@@ -1,0 +1,450 @@
+//! Conventions that give registers out in another order than Cranelift, skip some, or put a value in two: calls and entries under them, run,
+//! with images of the registers and the stack on the other side. Where each value is, is told by `FnAbi` and by nothing of the lowering.
+#![cfg(all(target_arch = "x86_64", unix))]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error; objects are small"
+)]
+
+mod probe;
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use cabi::convention::{Convention, PartType, Rule, Rules};
+use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
+use cabi::{
+    DataModel, FnAbi, FnSig, Loc, Place, PlacedPart, RecordBuilder, Reg, Type, X86_64_SYSV,
+};
+use clif_cabi::{Arg, Ret, SysVAggregateLowering, value_type};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
+use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::{settings, settings::Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, default_libcall_names};
+use probe::{Probe, Rng, State, call_in, dump};
+
+const INTS: &[PartType] = &[PartType::I8, PartType::I16, PartType::I32, PartType::I64];
+const FLOATS: &[PartType] = &[PartType::F32, PartType::F64, PartType::V128];
+const SCALAR_FLOATS: &[PartType] = &[PartType::F32, PartType::F64];
+
+const fn convention(
+    name: &'static str,
+    args: &'static [Rule],
+    results: &'static [Rule],
+) -> Convention {
+    Convention {
+        name,
+        rules: Rules {
+            args,
+            results,
+            ..X86_64_SYSV.rules
+        },
+        ..X86_64_SYSV
+    }
+}
+
+const MEMORY: Rule = Rule::PassByVal { size: 8, align: 8 };
+const RESULTS: &[Rule] = &[
+    Rule::IfType(INTS, &Rule::AssignToReg(&[RDX, RAX])),
+    Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM1, XMM0])),
+];
+
+/// Another order in both classes, rdx and xmm2 skipped, r9 never used.
+static PERMUTED: Convention = convention(
+    "permuted",
+    &[
+        Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RDI, R8, RCX])),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM1, XMM0, XMM5, XMM3])),
+        MEMORY,
+    ],
+    RESULTS,
+);
+
+/// The last register first: all before it are skipped by a function of one argument.
+static LAST_FIRST: Convention = convention(
+    "last first",
+    &[
+        Rule::IfType(INTS, &Rule::AssignToReg(&[R9, R8, RCX, RDX, RSI, RDI])),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM7, XMM5])),
+        MEMORY,
+    ],
+    RESULTS,
+);
+
+/// A float is in a register of each class, as Win64 passes unnamed ones.
+static BOTH: Convention = convention(
+    "both",
+    &[
+        Rule::IfType(
+            SCALAR_FLOATS,
+            &Rule::AssignToBoth(&[[XMM1, RDI], [XMM0, R8], [XMM3, RDX]]),
+        ),
+        Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RCX])),
+        MEMORY,
+    ],
+    X86_64_SYSV.rules.results,
+);
+
+/// The first part of a value is its second eightbyte.
+static SWAPPED: Convention = Convention {
+    name: "swapped",
+    rules: Rules {
+        classify: |ty, cx| {
+            let mut group = (X86_64_SYSV.rules.classify)(ty, cx)?;
+            group.parts.reverse();
+            Ok(group)
+        },
+        ..X86_64_SYSV.rules
+    },
+    ..X86_64_SYSV
+};
+
+/// As System V, as a control of these tests themselves.
+static PLAIN: Convention = X86_64_SYSV;
+
+static ALL: [&Convention; 5] = [&PERMUTED, &LAST_FIRST, &BOTH, &SWAPPED, &PLAIN];
+
+fn record(name: &str, fields: &[Type]) -> Type {
+    let builder = RecordBuilder::structure(name);
+    let fields = fields.iter().enumerate();
+    let builder = fields.fold(builder, |builder, (i, ty)| {
+        builder.field(&format!("f{i}"), ty.clone())
+    });
+    builder.build(&DataModel::LP64).unwrap()
+}
+
+fn bytes(n: u64) -> Type {
+    record("bytes", &[Type::array(&Type::U8, n).unwrap()])
+}
+
+/// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies.
+fn types() -> Vec<Type> {
+    vec![
+        Type::I64,
+        Type::F64,
+        Type::I32,
+        Type::F32,
+        Type::I8,
+        record("long_double", &[Type::I64, Type::F64]),
+        record("double_long", &[Type::F64, Type::I64]),
+        record("long_long", &[Type::I64, Type::I64]),
+        record("floats", &[Type::F32, Type::F32, Type::F32]),
+        Type::I128,
+        bytes(5),
+        bytes(13),
+        bytes(24),
+        bytes(75),
+    ]
+}
+
+fn signatures() -> Vec<FnSig> {
+    let types = types();
+    let pick = |rng: &mut Rng| types[rng.below(types.len())].clone();
+    let mut rng = Rng::new(1);
+    let mut sigs = Vec::new();
+    for convention in ALL {
+        // Each type alone, as argument and as result.
+        let alone = types.iter().map(|ty| FnSig::new([ty.clone()], ty.clone()));
+        sigs.extend(alone.map(|sig| sig.convention(convention)));
+        for _ in 0..150 {
+            let params: Vec<Type> = (0..rng.below(9)).map(|_| pick(&mut rng)).collect();
+            sigs.push(FnSig::new(params, pick(&mut rng)).convention(convention));
+        }
+    }
+    sigs
+}
+
+/// Each register of `parts`, and the bytes of an object in it.
+fn in_registers(parts: &[PlacedPart]) -> Vec<(Reg, Range<usize>)> {
+    let each = |placed: &PlacedPart| {
+        let start = usize::from(placed.part.offset);
+        let bytes = start..start + usize::from(placed.part.size);
+        let regs = match placed.loc {
+            Loc::Reg(reg) => vec![reg],
+            Loc::Both(&[first, second]) => vec![first, second],
+            other => panic!("{other:?}"),
+        };
+        regs.into_iter().map(move |reg| (reg, bytes.clone()))
+    };
+    parts.iter().flat_map(each).collect()
+}
+
+/// Whether `state` has `object` at `place`; what is wrong.
+fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
+    let same = |found: &[u8], expected: &[u8], at: &str| match found == expected {
+        true => Ok(()),
+        false => Err(format!("{at}: {found:x?}, not {expected:x?}")),
+    };
+    match place {
+        Place::Parts(parts) => in_registers(parts)
+            .into_iter()
+            .try_for_each(|(reg, bytes)| {
+                let found = &state.register(reg)[..bytes.len()];
+                same(found, &object[bytes], reg.name())
+            }),
+        Place::Stack { offset, .. } => {
+            let found = &state.stack[*offset as usize..][..object.len()];
+            same(found, object, &format!("stack {offset}"))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Puts `object` at `place`.
+fn put(state: &mut State, place: &Place, object: &[u8]) {
+    match place {
+        Place::Parts(parts) => {
+            for (reg, bytes) in in_registers(parts) {
+                state.set(reg, &object[bytes]);
+            }
+        }
+        Place::Stack { offset, .. } => {
+            state.stack[*offset as usize..][..object.len()].copy_from_slice(object);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The objects of one signature: arguments, then the result. Compiled code writes to them too.
+struct Objects(Vec<Vec<Cell<u8>>>);
+
+impl Objects {
+    fn of(sig: &FnSig, mut fill: impl FnMut(usize) -> Vec<u8>) -> Self {
+        let params = sig.params().iter().map(|param| &param.ty);
+        let all = params.chain([sig.result()]);
+        let mut object = |ty: &Type| fill(ty.size() as usize).into_iter().map(Cell::new);
+        Self(all.map(|ty| object(ty).collect()).collect())
+    }
+
+    fn bytes(&self, i: usize) -> Vec<u8> {
+        self.0[i].iter().map(Cell::get).collect()
+    }
+
+    fn address(&self, i: usize) -> i64 {
+        (self.0[i].as_ptr() as u64).cast_signed()
+    }
+
+    fn result(&self) -> usize {
+        self.0.len() - 1
+    }
+}
+
+struct Jit {
+    module: JITModule,
+    lower: SysVAggregateLowering,
+}
+
+impl Jit {
+    fn new(opt_level: &str) -> Self {
+        let mut flags = settings::builder();
+        flags.set("opt_level", opt_level).unwrap();
+        flags.set("use_colocated_libcalls", "false").unwrap();
+        let isa = cranelift_native::builder().unwrap();
+        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let lower = SysVAggregateLowering::new(module.isa()).unwrap();
+        Self { module, lower }
+    }
+
+    fn define(
+        &mut self,
+        build: impl FnOnce(&mut JITModule, &SysVAggregateLowering, &mut FunctionBuilder<'_>),
+    ) -> FuncId {
+        let mut context = self.module.make_context();
+        let mut frontend = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        build(&mut self.module, &self.lower, &mut builder);
+        builder.seal_all_blocks();
+        builder.finalize(self.module.isa().frontend_config());
+        let signature = &context.func.signature;
+        let id = self.module.declare_anonymous_function(signature).unwrap();
+        self.module.define_function(id, &mut context).unwrap();
+        id
+    }
+
+    /// Calls the dump with `objects`; the result goes to the last one. What can be one SSA value is one, if `values`.
+    fn caller(&mut self, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+        self.define(|module, lower, builder| {
+            builder.func.signature = Signature::new(CallConv::SystemV);
+            let block = builder.create_block();
+            builder.switch_to_block(block);
+            let params = sig.params().iter().enumerate();
+            let args: Vec<Arg> = params
+                .map(|(i, param)| object(builder, &param.ty, objects.address(i), values))
+                .collect();
+            let to = constant(builder, objects.address(objects.result()));
+            let callee = constant(builder, (dump as *const () as u64).cast_signed());
+            let form = match value_type(sig.result()) {
+                Some(_) if values => Ret::Value,
+                _ => Ret::memory(to),
+            };
+            let result = lower.call_sig(module, builder, callee, sig, &args, form);
+            if let Some(value) = result.unwrap().value() {
+                builder.ins().store(MemFlagsData::new(), value, to, 0);
+            }
+            builder.ins().return_(&[]);
+        })
+    }
+
+    /// A function of `sig` that stores its arguments to `objects` and returns the last one.
+    fn callee(&mut self, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+        self.define(|module, lower, builder| {
+            let (_, entry) = lower.begin(builder, sig).unwrap();
+            for (i, param) in sig.params().iter().enumerate() {
+                let to = constant(builder, objects.address(i));
+                if values && value_type(&param.ty).is_some() {
+                    let value = entry.value(builder, i).unwrap();
+                    builder.ins().store(MemFlagsData::new(), value, to, 0);
+                } else {
+                    entry.store(builder, i, to).unwrap();
+                }
+            }
+            let from = objects.address(objects.result());
+            let result = object(builder, sig.result(), from, values);
+            entry.ret(module, builder, Some(&result)).unwrap();
+        })
+    }
+}
+
+/// The object at `address`, as one SSA value if it can be one and is to be.
+fn object(builder: &mut FunctionBuilder<'_>, ty: &Type, address: i64, value: bool) -> Arg {
+    let address = constant(builder, address);
+    match value_type(ty).filter(|_| value) {
+        Some(ty) => Arg::value(builder.ins().load(ty, MemFlagsData::new(), address, 0)),
+        None => Arg::memory(address),
+    }
+}
+
+fn constant(builder: &mut FunctionBuilder<'_>, value: i64) -> Value {
+    builder.ins().iconst(types::I64, value)
+}
+
+/// One signature with the objects of its caller and of its callee.
+struct Case {
+    sig: FnSig,
+    given: Objects,
+    received: Objects,
+    caller: FuncId,
+    callee: FuncId,
+}
+
+#[test]
+fn registers_in_any_order() {
+    let mut n_values = 0;
+    for opt_level in ["none", "speed"] {
+        let mut jit = Jit::new(opt_level);
+        let mut rng = Rng::new(2);
+        let forms = [false, true].into_iter();
+        let sigs = forms.flat_map(|values| signatures().into_iter().map(move |sig| (sig, values)));
+        let cases: Vec<Case> = sigs
+            .map(|(sig, values)| {
+                let given = Objects::of(&sig, |n| rng.bytes(n));
+                let received = Objects::of(&sig, |n| rng.bytes(n));
+                let caller = jit.caller(&sig, &given, values);
+                let callee = jit.callee(&sig, &received, values);
+                Case {
+                    sig,
+                    given,
+                    received,
+                    caller,
+                    callee,
+                }
+            })
+            .collect();
+        jit.module.finalize_definitions().unwrap();
+        for case in &cases {
+            let abi = FnAbi::new(&case.sig, jit.lower.target()).unwrap();
+            n_values += call(&jit, case, &abi, &mut rng);
+            n_values += enter(&jit, case, &abi, &mut rng);
+        }
+    }
+    assert!(n_values > 20_000, "{n_values} values");
+}
+
+/// The register in which the pointer to the result is passed, if there is one.
+fn sret(abi: &FnAbi) -> Option<Reg> {
+    match abi.ret.place {
+        Place::Indirect {
+            pointer: Loc::Reg(reg),
+            ..
+        } => Some(reg),
+        _ => None,
+    }
+}
+
+/// We call the dump: it must find the arguments, and its answer must be the result.
+fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
+    let mut answer = rng.state();
+    let result = rng.bytes(case.sig.result().size() as usize);
+    if sret(abi).is_none() {
+        put(&mut answer, &abi.ret.place, &result);
+    }
+    let code = jit.module.get_finalized_function(case.caller);
+    // SAFETY: `code` is a function without parameters that calls the dump once and keeps System V's callee-saved registers. The objects whose
+    // addresses are in it live on in `case`.
+    let (_, dumped) = unsafe { Probe::lock().call_out(code, &answer) };
+    let told = |why: String| panic!("call of {} ({}): {why}", case.sig, abi.convention.name);
+    for (i, arg) in abi.args.iter().enumerate() {
+        check(&dumped, &arg.place, &case.given.bytes(i)).unwrap_or_else(told);
+    }
+    let to = case.given.result();
+    match sret(abi) {
+        Some(reg) => {
+            let address = case.given.address(to).to_le_bytes();
+            assert_eq!(dumped.register(reg), address, "{}", case.sig);
+        }
+        None if case.given.bytes(to) != result => told(format!("result {result:x?}")),
+        None => {}
+    }
+    abi.args.len() + 1
+}
+
+/// We are called with registers and a stack: the function must find the arguments there, and leave its result.
+fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
+    let mut state = rng.state();
+    let passed = Objects::of(&case.sig, |n| rng.bytes(n));
+    for (i, arg) in abi.args.iter().enumerate() {
+        put(&mut state, &arg.place, &passed.bytes(i));
+    }
+    let last = passed.result();
+    if let Some(reg) = sret(abi) {
+        state.set(reg, &passed.address(last).to_le_bytes());
+    }
+    let code = jit.module.get_finalized_function(case.callee);
+    // SAFETY: `code` keeps System V's callee-saved registers; it uses its arguments' registers and stack, the objects in `case` and, through
+    // the pointer to its result, the last one of `passed`, which all are live.
+    let returned = unsafe { call_in(code, &state) };
+    let told = |why: String| panic!("entry of {} ({}): {why}", case.sig, abi.convention.name);
+    for i in 0..last {
+        let (found, expected) = (case.received.bytes(i), passed.bytes(i));
+        if found != expected {
+            told(format!("argument {i}: {found:x?}, not {expected:x?}"));
+        }
+    }
+    let result = &case.received.bytes(last);
+    match sret(abi) {
+        Some(_) if passed.bytes(last) != *result => told(format!("result, not {result:x?}")),
+        Some(_) => assert_eq!(returned.gpr[0].cast_signed(), passed.address(last)),
+        None => check(&returned, &abi.ret.place, result).unwrap_or_else(told),
+    }
+    abi.args.len() + 1
+}
+
+/// What these tests look at can be wrong: another place is noticed.
+#[test]
+fn a_value_elsewhere_is_noticed() {
+    let jit = Jit::new("none");
+    let sig = FnSig::new([Type::I64, Type::F64], Type::VOID).convention(&PERMUTED);
+    let abi = FnAbi::new(&sig, jit.lower.target()).unwrap();
+    let (object, mut state) = ([1, 2, 3, 4, 5, 6, 7, 8], State::ZERO);
+    put(&mut state, &abi.args[0].place, &object);
+    assert_eq!(state.register(RSI), object);
+    assert!(check(&state, &abi.args[0].place, &object).is_ok());
+    assert!(check(&state, &abi.args[1].place, &object).is_err());
+    state.gpr[6] ^= 1;
+    assert!(check(&state, &abi.args[0].place, &object).is_err());
+}

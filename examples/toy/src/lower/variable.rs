@@ -1,0 +1,115 @@
+//! Variables and temporaries: where they live, and the frame's memory for them.
+
+use super::function::{FnLowerer, Val};
+use super::{Lower, LowerError, ssa_type};
+use crate::typed::LocalId;
+use crate::types::Ty;
+use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_frontend::Variable;
+use cranelift_module::Module;
+
+/// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
+const MAX_FRAME: u64 = 4 << 20;
+
+/// Cranelift aligns stack slots to 16 bytes at most.
+const MAX_SLOT_ALIGN: u32 = 16;
+
+/// Where a variable lives.
+#[derive(Clone, Copy)]
+pub(super) enum Home {
+    Variable(Variable),
+    Slot(Slot),
+    /// Where the caller has put it.
+    Pointer(Value),
+}
+
+/// Memory in the frame.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    slot: StackSlot,
+    /// Greater than what Cranelift gives: the address is rounded up, inside a larger slot.
+    align: u32,
+}
+
+impl<M: Module> FnLowerer<'_, '_, M> {
+    pub(super) fn local_ty(&self, id: LocalId) -> Ty {
+        self.body.locals[id.0].ty
+    }
+
+    /// Gives a variable its home, when its statement is reached.
+    pub(super) fn declare(&mut self, id: LocalId) -> Lower<Home> {
+        if let Some(&home) = self.homes.get(&id) {
+            return Ok(home);
+        }
+        let ty = self.local_ty(id);
+        let addressed = self.body.locals[id.0].addressed;
+        let home = match ssa_type(self.types, ty) {
+            Some(ssa) if !addressed => Home::Variable(self.builder.declare_var(ssa)),
+            _ => Home::Slot(self.slot(ty)?),
+        };
+        self.homes.insert(id, home);
+        Ok(home)
+    }
+
+    /// A parameter as it arrived becomes a variable.
+    pub(super) fn bind_param(&mut self, id: LocalId, value: Val) -> Lower<()> {
+        if let Val::Memory(address) = value {
+            // The caller has made this copy for us, or clif-cabi has.
+            self.homes.insert(id, Home::Pointer(address));
+            return Ok(());
+        }
+        let target = self.variable(id)?;
+        self.write(target, value, self.local_ty(id))
+    }
+
+    /// Memory for a value of type `ty`.
+    pub(super) fn slot(&mut self, ty: Ty) -> Lower<Slot> {
+        let align = self.types.layout(ty).map_or(1, cabi::Type::align);
+        self.slot_of(self.types.size(ty), align)
+    }
+
+    pub(super) fn slot_of(&mut self, size: u64, align: u32) -> Lower<Slot> {
+        let slack = if align > MAX_SLOT_ALIGN {
+            u64::from(align)
+        } else {
+            0
+        };
+        let bytes = size.saturating_add(slack).max(1);
+        self.frame = self.frame.saturating_add(bytes);
+        if self.frame > MAX_FRAME {
+            let message = format!(
+                "the variables of `{}` need more than {MAX_FRAME} bytes of stack",
+                self.function.name
+            );
+            return Err(LowerError::at(self.function.span, message));
+        }
+        let bytes = u32::try_from(bytes).map_err(LowerError::new)?;
+        let shift = u8::try_from(align.min(MAX_SLOT_ALIGN).trailing_zeros()).unwrap_or(0);
+        let slot = self.builder.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            bytes,
+            shift,
+        ));
+        Ok(Slot { slot, align })
+    }
+
+    pub(super) fn slot_address(&mut self, slot: Slot) -> Value {
+        let address = self.ins().stack_addr(types::I64, slot.slot, 0);
+        if slot.align <= MAX_SLOT_ALIGN {
+            return address;
+        }
+        let mask = i64::from(slot.align) - 1;
+        let beyond = self.ins().iadd_imm_s(address, mask);
+        self.ins().band_imm_s(beyond, !mask)
+    }
+
+    pub(super) fn home_address(&mut self, home: Home) -> Lower<Value> {
+        match home {
+            Home::Slot(slot) => Ok(self.slot_address(slot)),
+            Home::Pointer(address) => Ok(address),
+            Home::Variable(_) => Err(LowerError::new(
+                "a variable without an address is pointed to",
+            )),
+        }
+    }
+}

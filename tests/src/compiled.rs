@@ -1,0 +1,114 @@
+//! Cases compiled many to a file, and run in child processes.
+
+use cabi::FnSig;
+use cabi_verify::build::{Reference, ReferenceError};
+use cabi_verify::case::{Case, Entry};
+use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
+use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::verdict::Fault;
+use cabi_verify::verify::units::Mistake;
+use clif_cabi_jit::Settings;
+
+use crate::suite::Result;
+
+/// Child processes at once.
+const AT_ONCE: usize = 2;
+
+/// Cases of one vector level with what a reference compiler made of them: a caller and a callee each.
+pub(crate) struct Compiled<'a> {
+    pub(crate) reference: &'a Reference,
+    /// One for each level of optimization that was asked for.
+    pub(crate) levels: Vec<LoadedCode>,
+    pub(crate) entries: Vec<Entry<'a>>,
+}
+
+/// Has `reference` compile `entries` at each of these levels of optimization, all in one file. What it refuses it refuses alone: `refused` is told.
+pub(crate) fn compile<'a>(
+    reference: &'a Reference,
+    optimize: &[&str],
+    mut entries: Vec<Entry<'a>>,
+    refused: &mut dyn FnMut(&Case, ReferenceError),
+) -> Vec<Compiled<'a>> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let build = |level: &&str| LoadedCode::build_at(reference, level, &entries);
+    match optimize.iter().map(build).collect() {
+        Ok(levels) => vec![Compiled {
+            reference,
+            levels,
+            entries,
+        }],
+        Err(error) if entries.len() == 1 => {
+            refused(entries[0].1, error);
+            Vec::new()
+        }
+        Err(_) => {
+            let right = entries.split_off(entries.len() / 2);
+            let mut all = compile(reference, optimize, entries, refused);
+            all.extend(compile(reference, optimize, right, refused));
+            all
+        }
+    }
+}
+
+impl Compiled<'_> {
+    /// Makes the calls of one case in one direction. Returns how many were right.
+    pub(crate) fn call(
+        &self,
+        buffers: &GuardedBuffers,
+        settings: &Settings,
+        direction: Direction,
+        index: usize,
+        mistake: &Mistake,
+    ) -> std::result::Result<usize, Fault> {
+        let told = |sig: FnSig| match mistake.convention {
+            Some(convention) => sig.convention(convention),
+            None => sig,
+        };
+        let harness = self.harness(buffers, settings);
+        let (case, profile) = (self.entries[index].1, self.reference.profile());
+        let mutation = mistake.mutation;
+        let sig = case.sig(profile).map_err(|error| error.to_string())?;
+        calls::observe(&harness, case, sig, index, direction, told, mutation)
+    }
+
+    /// The first of the levels, to be called with these settings.
+    pub(crate) fn harness<'s>(
+        &'s self,
+        buffers: &'s GuardedBuffers,
+        settings: &'s Settings,
+    ) -> Harness<'s> {
+        Harness {
+            loaded: &self.levels[0],
+            settings,
+            buffers,
+        }
+    }
+}
+
+/// Memory for the objects of calls.
+pub(crate) fn buffers() -> Result<GuardedBuffers> {
+    Ok(GuardedBuffers::new(N_BUFFERS, 1 << 16)?)
+}
+
+/// Runs `case(job, index)` in child processes, for as many cases as each job has.
+pub(crate) fn in_children<J>(
+    jobs: &[J],
+    n_cases: impl Fn(&J) -> usize,
+    case: impl Fn(&J, usize) -> Outcome,
+) -> Result<Vec<Vec<Outcome>>> {
+    let sizes: Vec<usize> = jobs.iter().map(n_cases).collect();
+    Ok(child::run(&sizes, AT_ONCE, |job, i| case(&jobs[job], i))?)
+}
+
+/// What a report says of an outcome.
+pub(crate) fn outcome(outcome: Outcome) -> std::result::Result<usize, String> {
+    match outcome {
+        Outcome::Passed(calls) => Ok(calls),
+        Outcome::Refused(why) | Outcome::Failed(why) => Err(why),
+        Outcome::Crashed(why) => Err(format!("dies of {why}")),
+    }
+}

@@ -1,0 +1,390 @@
+//! What holds for every type and every signature, whatever the convention: members lie inside their record and apart, each byte of a value
+//! that counts is passed exactly once, no two values share a register or a slot. Random tests and fuzz targets ask here.
+//!
+//! No rule of an ABI is repeated: these checks know what a place is, not which one is right.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use cabi::{
+    Error, FnAbi, FnSig, Kind, Loc, Place, PlacedPart, RecordKind, Reg, Returns, Target, Type,
+    leaves,
+};
+use cabi_verify::pattern::Painter;
+
+use crate::random::passed_as;
+
+/// Leaves of larger types are too many to look at each bit.
+const MAX_PAINTED_BYTES: u64 = 4096;
+
+/// `Err` with what is wrong, if `holds` does not.
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+/// Members of a record, and of records inside it: in order and apart in a structure, inside the record, and aligned unless the declaration
+/// says otherwise. Not for layouts that were given (`build_at`), whose members need not be aligned.
+///
+/// # Errors
+/// What is wrong.
+pub fn record(ty: &Type) -> Result<(), String> {
+    ensure(ty.align().is_power_of_two(), || {
+        format!("{ty}: align {}", ty.align())
+    })?;
+    let Some(record) = ty.as_record() else {
+        return match ty.kind() {
+            Kind::Array(array) => self::record(&array.elem),
+            _ => Ok(()),
+        };
+    };
+    let whole = ty.size().is_multiple_of(u64::from(record.align()));
+    ensure(whole, || {
+        format!("{ty}: {} bytes, align {}", ty.size(), record.align())
+    })?;
+    let structure = record.kind() == RecordKind::Struct;
+    let attributes = record.attributes();
+    let mut end_bits = 0;
+    for field in record.fields() {
+        let (from, size) = match field.bit_field() {
+            Some(bits) => (field.offset_bits(), u64::from(bits.width)),
+            None => (field.offset() * 8, field.ty().size() * 8),
+        };
+        ensure(from + size <= ty.size() * 8, || {
+            format!("{ty}: a member ends outside")
+        })?;
+        if structure {
+            ensure(from >= end_bits, || format!("{ty}: members overlap"))?;
+            end_bits = from + size;
+        } else if field.bit_field().is_none() {
+            ensure(from == 0, || {
+                format!("{ty}: a member of a union at bit {from}")
+            })?;
+        }
+        let off = |align: u32| !field.offset().is_multiple_of(u64::from(align));
+        let misplaced = || format!("{ty}: a member at {}", field.offset());
+        if field.bit_field().is_none() {
+            if !attributes.packed && attributes.pack.is_none() && !field.is_packed() {
+                let align = field.ty().align();
+                ensure(!off(align) && record.align() >= align, misplaced)?;
+            }
+            if let Some(asked) = field.asked_align() {
+                let asked = attributes.pack.map_or(asked, |pack| asked.min(pack));
+                ensure(!off(asked), misplaced)?;
+            }
+        }
+        self::record(field.ty())?;
+    }
+    Ok(())
+}
+
+/// Every leaf, of the first `most`, is inside the type.
+///
+/// # Errors
+/// What is wrong.
+pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
+    for leaf in leaves(ty).take(most) {
+        let end = leaf.offset_bits.checked_add(leaf.width_bits);
+        ensure(end.is_some_and(|end| end <= ty.size() * 8), || {
+            format!("{leaf:?} ends outside {ty}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The places of a signature's arguments: disjoint, inside the area, each byte once.
+///
+/// # Errors
+/// What is wrong.
+pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
+    let mut taken = Taken::default();
+    if let Place::Indirect { pointer, .. } = abi.ret.place {
+        taken.loc(pointer)?;
+    }
+    ensure(sig.params().len() == abi.args.len(), || {
+        format!("{} places", abi.args.len())
+    })?;
+    for (param, arg) in sig.params().iter().zip(&abi.args) {
+        argument(&param.ty, &arg.place, abi, &mut taken)
+            .map_err(|why| format!("{}: {why}", param.ty))?;
+    }
+    let end = taken.disjoint_slots()?;
+    ensure(end <= abi.area_bytes, || {
+        format!("{end} bytes in an area of {}", abi.area_bytes)
+    })?;
+    ensure(abi.area_bytes.is_multiple_of(8), || {
+        format!("an area of {} bytes", abi.area_bytes)
+    })
+}
+
+fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut Taken) -> Result<(), String> {
+    match place {
+        Place::Ignore => ensure(!carries(ty, false), || "is passed nowhere".to_owned()),
+        Place::Parts(list) => {
+            parts(ty, list, false)?;
+            list.iter().try_for_each(|placed| taken.loc(placed.loc))
+        }
+        Place::Stack {
+            offset,
+            size,
+            align,
+        } => {
+            // Padding that counts takes a register, but with gcc no place on the stack.
+            let nothing = *size == 0 && !carries(ty, false);
+            ensure(nothing || *size == passed_as(ty).size(), || {
+                format!("{size} bytes of {}", passed_as(ty).size())
+            })?;
+            let aligned = offset.is_multiple_of(u64::from(*align)) && abi.area_align >= *align;
+            ensure(aligned, || {
+                format!(
+                    "offset {offset}, align {align}, area align {}",
+                    abi.area_align
+                )
+            })?;
+            taken.stack(*offset, *size)
+        }
+        Place::Indirect { pointer, size, .. } => {
+            let all = passed_as(ty).size();
+            ensure(*size == all, || format!("{size} bytes of {all}"))?;
+            taken.loc(*pointer)
+        }
+        Place::PerElement {
+            lanes,
+            regs,
+            offset,
+            slot,
+        } => {
+            for reg in *regs {
+                taken.loc(Loc::Reg(*reg))?;
+            }
+            let on_stack = u64::from(*lanes).saturating_sub(regs.len() as u64);
+            taken.stack(*offset, on_stack * u64::from(*slot))
+        }
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// The place of the result.
+///
+/// # Errors
+/// What is wrong.
+pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
+    let ty = sig.result();
+    match &abi.ret.place {
+        Place::Parts(list) => {
+            parts(ty, list, true)?;
+            let mut taken = Taken::default();
+            list.iter().try_for_each(|placed| taken.loc(placed.loc))
+        }
+        Place::Ignore if abi.ret.returns == Returns::Value => {
+            ensure(!carries(ty, true), || format!("{ty} returns nowhere"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Each byte that counts is in exactly one part, and no part ends outside the object.
+fn parts(ty: &Type, parts: &[PlacedPart], result: bool) -> Result<(), String> {
+    for (at, mask) in passed_bits(ty, result).iter().enumerate() {
+        let holds = |placed: &&PlacedPart| {
+            let from = usize::from(placed.part.offset);
+            (from..from + usize::from(placed.part.size)).contains(&at)
+        };
+        let n = parts.iter().filter(holds).count();
+        ensure(n <= 1, || {
+            format!("byte {at} of {ty} is passed {n} times: {parts:?}")
+        })?;
+        ensure(n == 1 || *mask == 0, || {
+            format!("byte {at} of {ty} is not passed: {parts:?}")
+        })?;
+    }
+    for placed in parts {
+        let end = u64::from(placed.part.offset) + u64::from(placed.part.size);
+        ensure(end <= ty.size(), || format!("{placed:?} ends outside {ty}"))?;
+        ensure(placed.part.size <= placed.part.ty.bytes(), || {
+            format!("{placed:?}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The bits of `ty` that a value carries: of a transparent union passed as an argument, those of its first member.
+fn passed_bits(ty: &Type, result: bool) -> Vec<u8> {
+    let ty = if result { ty } else { passed_as(ty) };
+    Painter::default().paint(ty).mask
+}
+
+/// Whether a value of `ty` has any such bit, as far as that is looked into.
+fn carries(ty: &Type, result: bool) -> bool {
+    ty.size() <= MAX_PAINTED_BYTES && passed_bits(ty, result).iter().any(|mask| *mask != 0)
+}
+
+/// Which registers and bytes of the argument area are taken.
+#[derive(Default)]
+struct Taken {
+    regs: HashSet<Reg>,
+    slots: Vec<Range<u64>>,
+}
+
+impl Taken {
+    fn loc(&mut self, loc: Loc) -> Result<(), String> {
+        match loc {
+            Loc::Reg(reg) => self.reg(reg),
+            Loc::Both(&[a, b]) => {
+                self.reg(a)?;
+                self.reg(b)
+            }
+            Loc::Stack(offset) => self.stack(offset, 8),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    fn reg(&mut self, reg: Reg) -> Result<(), String> {
+        ensure(self.regs.insert(reg), || format!("{reg} is used twice"))
+    }
+
+    fn stack(&mut self, offset: u64, size: u64) -> Result<(), String> {
+        ensure(offset.is_multiple_of(8), || {
+            format!("offset {offset} is no slot")
+        })?;
+        let end = offset.checked_add(size);
+        let end = end.and_then(|end| end.checked_next_multiple_of(8));
+        let end = end.ok_or_else(|| format!("{size} bytes at {offset}"))?;
+        self.slots.push(offset..end);
+        Ok(())
+    }
+
+    /// The end of the last slot, if none is taken twice.
+    fn disjoint_slots(&mut self) -> Result<u64, String> {
+        self.slots.retain(|slot| !slot.is_empty());
+        self.slots.sort_by_key(|slot| slot.start);
+        let mut end = 0;
+        for slot in &self.slots {
+            ensure(slot.start >= end, || {
+                format!("slot {} is used twice", slot.start / 8)
+            })?;
+            end = slot.end;
+        }
+        Ok(end)
+    }
+}
+
+/// An explanation tells what is done, and is refused as that is.
+///
+/// # Errors
+/// What is wrong.
+pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> Result<(), String> {
+    let explanation = cabi::explain(sig, &[Some("first")], target);
+    let (told, abi) = match (&explanation, abi) {
+        (Ok(explanation), Ok(abi)) => (explanation, abi),
+        (Err(a), Err(b)) if a == b && !a.to_string().is_empty() => return Ok(()),
+        _ => {
+            return Err(format!(
+                "explained as {explanation:?}, but placed as {abi:?}"
+            ));
+        }
+    };
+    let places = told.args.iter().map(|arg| arg.place.clone());
+    let same = places.eq(abi.args.iter().map(|arg| arg.place.to_string()))
+        && told.ret.place == abi.ret.to_string()
+        && (told.area_bytes, told.n_gp, told.n_sse) == (abi.area_bytes, abi.n_gp, abi.n_sse);
+    let shown = !told.to_string().is_empty() && !told.summary().is_empty();
+    ensure(same && shown, || {
+        format!("explained as {told:?}, but placed as {abi:?}")
+    })
+}
+
+/// `long` is `short` with one more argument, which moves no earlier one.
+///
+/// # Errors
+/// What is wrong.
+pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
+    let same = long.args.get(..short.args.len()) == Some(&short.args[..]) && short.ret == long.ret;
+    let grows =
+        long.area_bytes >= short.area_bytes && long.n_gp >= short.n_gp && long.n_sse >= short.n_sse;
+    ensure(same && grows, || format!("{short:?} became {long:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Each check can fail: places that were right, with one moved.
+
+    use cabi::{DataModel, Member, RecordBuilder, Target};
+
+    use super::*;
+
+    fn two_structs() -> (FnSig, FnAbi) {
+        let pair = RecordBuilder::structure("pair")
+            .field("x", Type::F64)
+            .field("n", Type::I64)
+            .build(&DataModel::LP64)
+            .unwrap();
+        let big = Type::array(&Type::I64, 3).unwrap();
+        let big = RecordBuilder::structure("big")
+            .field("a", big)
+            .build(&DataModel::LP64)
+            .unwrap();
+        let sig = FnSig::new([pair.clone(), pair.clone(), big.clone(), big], pair);
+        let abi = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+        assert_eq!(
+            (arguments(&sig, &abi), result(&sig, &abi)),
+            (Ok(()), Ok(()))
+        );
+        (sig, abi)
+    }
+
+    fn moved(change: impl FnOnce(&mut FnAbi)) -> String {
+        let (sig, mut abi) = two_structs();
+        change(&mut abi);
+        let found = arguments(&sig, &abi).and_then(|()| result(&sig, &abi));
+        found.unwrap_err()
+    }
+
+    #[test]
+    fn a_register_used_twice_is_noticed() {
+        let why = moved(|abi| abi.args[1].place = abi.args[0].place.clone());
+        assert_eq!(why, "struct pair: xmm0 is used twice");
+    }
+
+    #[test]
+    fn a_slot_used_twice_is_noticed() {
+        let why = moved(|abi| abi.args[3].place = abi.args[2].place.clone());
+        assert_eq!(why, "slot 0 is used twice");
+    }
+
+    #[test]
+    fn a_place_outside_the_area_is_noticed() {
+        assert_eq!(
+            moved(|abi| abi.area_bytes = 40),
+            "48 bytes in an area of 40"
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_lost_is_noticed() {
+        let why = moved(|abi| {
+            if let Place::Parts(parts) = &mut abi.args[0].place {
+                parts.pop();
+            }
+        });
+        assert!(why.contains("byte 8 of struct pair is not passed"), "{why}");
+        let why = moved(|abi| {
+            if let Place::Parts(parts) = &mut abi.ret.place {
+                parts.pop();
+            }
+        });
+        assert!(why.contains("byte 8 of struct pair is not passed"), "{why}");
+    }
+
+    #[test]
+    fn an_unaligned_member_is_noticed() {
+        let given = |second: u64| {
+            RecordBuilder::structure("s")
+                .member(Member::named("a", Type::I32).at(0))
+                .member(Member::named("b", Type::I32).at(second))
+                .build_at(12, 4)
+                .unwrap()
+        };
+        assert_eq!(record(&given(4)), Ok(()));
+        assert_eq!(record(&given(5)).unwrap_err(), "struct s: a member at 5");
+    }
+}

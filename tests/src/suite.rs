@@ -1,0 +1,127 @@
+//! What all suites share: the report with its known failures, the reference compilers, the corpus, cases compiled many to a file and run in child
+//! processes, and how a run ends.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cabi_verify::build::{Installed, Reference};
+use cabi_verify::case::Subject;
+use cabi_verify::report::Report;
+
+use crate::corpus::{Corpus, expected};
+
+/// The result of a step of a suite. An error ends the suite: it is about the machine or a list, not about a case.
+pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// A run of one suite.
+pub(crate) struct Suite {
+    name: &'static str,
+    pub(crate) report: Report,
+    /// Whether every reference compiler is here that was asked for.
+    pub(crate) every_reference: bool,
+    /// An argument of the command line: only cases whose names contain it are run.
+    pub(crate) only: Option<String>,
+    /// How many checks passed, for the last line, where the report counts something else.
+    pub(crate) n_passed: Option<usize>,
+    start: Instant,
+}
+
+/// Runs the suite `name`, which is `body`.
+pub(crate) fn run(name: &'static str, body: fn(&mut Suite) -> Result<()>) -> ExitCode {
+    let suite = Suite::new(name).and_then(|mut suite| {
+        body(&mut suite)?;
+        Ok(suite)
+    });
+    match suite {
+        Ok(suite) => suite.finish(),
+        Err(why) => {
+            eprintln!("{name}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Suite {
+    fn new(name: &'static str) -> Result<Self> {
+        Ok(Self {
+            name,
+            report: Report::new(name).with_expected(&expected())?,
+            every_reference: true,
+            only: std::env::args().skip(1).find(|arg| !arg.starts_with('-')),
+            n_passed: None,
+            start: Instant::now(),
+        })
+    }
+
+    /// Whether all cases run: known failures that none of them meets are then failures.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.only.is_none() && std::env::var_os("CABI_CORPUS").is_none() && !is_blessed()
+    }
+
+    /// gcc and clang, as far as they are here. One that is not is a line of the report.
+    pub(crate) fn references(&mut self) -> Vec<Reference> {
+        let bench = Installed::find();
+        for (name, why) in &bench.absent {
+            self.every_reference = false;
+            self.report.absent(&self.engine(name), why);
+        }
+        for reference in &bench.references {
+            let profile = reference.profile();
+            let note = format!("reference: {reference}, profile {profile:?}");
+            self.report.note(note);
+        }
+        bench.references
+    }
+
+    /// The blocks of these folders of the corpus.
+    pub(crate) fn corpus(&mut self, folders: &[&str]) -> Result<Vec<Subject>> {
+        let mut subjects = Vec::new();
+        for folder in folders {
+            subjects.extend(Corpus::read(folder, self.name, &mut self.report)?.subjects);
+        }
+        Ok(subjects)
+    }
+
+    /// What `expected.toml` calls an engine of this suite: `interop gcc`.
+    pub(crate) fn engine(&self, name: &str) -> String {
+        format!("{} {name}", self.name)
+    }
+
+    /// Whether the case `name` is one that was asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    fn finish(mut self) -> ExitCode {
+        let complete = self.is_complete();
+        self.report
+            .note(format!("{:.1?} in all", self.start.elapsed()));
+        let n_failed = self.report.failures().len();
+        let passed = self.n_passed.unwrap_or_else(|| self.report.n_passed());
+        let code = self.report.finish(complete);
+        let word = match code == ExitCode::SUCCESS {
+            true => "ok",
+            false => "FAILED",
+        };
+        println!(
+            "test result: {word}. {passed} passed; {n_failed} failed; 0 ignored; 0 measured; 0 filtered out"
+        );
+        code
+    }
+}
+
+/// Whether expected text is to be rewritten: `CABI_BLESS=1`.
+pub(crate) fn is_blessed() -> bool {
+    std::env::var("CABI_BLESS").is_ok_and(|value| value == "1")
+}
+
+/// A number that the environment may set.
+pub(crate) fn number(variable: &str, usual: u64) -> Result<u64> {
+    match std::env::var(variable) {
+        Ok(text) => text
+            .parse()
+            .map_err(|_| format!("{variable}={text} is no number").into()),
+        Err(_) => Ok(usual),
+    }
+}

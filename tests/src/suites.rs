@@ -1,0 +1,67 @@
+//! The suites that print what ran, what did not and why, which libtest would hide. Each is a test binary of one line, `tests/tests`.
+
+use std::process::ExitCode;
+
+use crate::suite::{self, Result, Suite};
+
+#[cfg(all(target_arch = "x86_64", unix))]
+mod clif;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod exhaustive;
+mod explain;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod guard;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod headers;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod interop;
+mod layout;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod mutants;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod probe;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod psabi;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod random;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod static_program;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod zig;
+
+type Body = fn(&mut Suite) -> Result<()>;
+
+const ANYWHERE: &[(&str, Body)] = &[("explain", explain::run), ("layout", layout::run)];
+
+/// Suites that run machine code.
+#[cfg(all(target_arch = "x86_64", unix))]
+const HERE: &[(&str, Body)] = &[
+    ("clif", clif::run),
+    ("exhaustive", exhaustive::run),
+    ("guard", guard::run),
+    ("headers", headers::run),
+    ("interop", interop::run),
+    ("mutants", mutants::run),
+    ("probe", probe::run),
+    ("psabi", psabi::run),
+    ("random", random::run),
+    ("static", static_program::run),
+    #[cfg(target_os = "linux")]
+    ("zig", zig::run),
+];
+
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+const HERE: &[(&str, Body)] = &[];
+
+/// Runs the suite `name`, if this machine can.
+#[must_use]
+pub fn run(name: &str) -> ExitCode {
+    let mut suites = ANYWHERE.iter().chain(HERE);
+    match suites.find(|(known, _)| *known == name) {
+        Some((name, body)) => suite::run(name, *body),
+        None => {
+            println!("{name}: not run: this suite needs x86-64 with Unix");
+            ExitCode::SUCCESS
+        }
+    }
+}

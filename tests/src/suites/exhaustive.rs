@@ -1,0 +1,160 @@
+//! The states of argument assignment, each with each shape of value, called against each compiler in both directions: here every sixteenth of
+//! them, with `cabi verify --exhaustive` all. Broken conventions must show.
+
+use cabi::Policy;
+use cabi_verify::build::Reference;
+use cabi_verify::exhaustive::{Exhaustive, ExhaustiveRun, SELF_INCONSISTENT, SetAside};
+use cabi_verify::verify::Compiler;
+
+use crate::mutants::MUTANTS;
+use crate::suite::{Result, Suite};
+
+/// Every n-th transition is run.
+const STRIDE: usize = 16;
+
+/// Every n-th in a control.
+const IN_CONTROLS: usize = 96;
+
+/// Every n-th with a compiler whose every call is slow.
+const IN_WRAPPED: usize = 203;
+
+/// Mistakes that assignment shows.
+const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
+
+/// A wrapper of the assembler: functions called `f` return zeros.
+const ZEROS: &str = r#"#!/bin/sh
+case "$1" in *as) for file in "$@"; do case "$file" in *.s)
+  awk '/^[A-Za-z_.0-9]+:/ { if ($0 !~ /^\./) inside = ($0 ~ /^f[0-9]*:/) }
+       /^\tret/ && inside { print "\txorl %eax, %eax\n\tpxor %xmm0, %xmm0" } { print }' \
+    "$file" > "$file.zero" && cat "$file.zero" > "$file" && rm "$file.zero";; esac; done;; esac
+exec "$@"
+"#;
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    for reference in suite.references() {
+        let mut plan = plan(reference.clone(), None, STRIDE)?;
+        right(&plan, &reference, suite)?;
+        broken(&mut plan, reference.name(), suite)?;
+        disguised(&reference, suite)?;
+        inconsistent(&reference, suite)?;
+    }
+    Ok(())
+}
+
+/// A plan under `policy`, or the reference compiler's own.
+fn plan(reference: Reference, policy: Option<Policy>, stride: usize) -> Result<Exhaustive> {
+    let mut plan = Exhaustive::new(Compiler::new(reference, policy)?)?;
+    plan.stride = stride;
+    Ok(plan)
+}
+
+fn execute(plan: &Exhaustive) -> Result<ExhaustiveRun<'_>> {
+    Ok(plan.run(&|_, _, _| {})?)
+}
+
+/// Nothing may differ.
+fn right(plan: &Exhaustive, reference: &Reference, suite: &mut Suite) -> Result<()> {
+    let (name, report) = (reference.name(), &mut suite.report);
+    for (shape, why) in plan.shapes_absent() {
+        report.not_run(name, &shape.to_string(), &why);
+    }
+    let run = execute(plan)?;
+    for of in &run.directions {
+        report.note(format!(
+            "{reference}: {:?} {:?}: {}",
+            of.way, of.direction, of.passed
+        ));
+    }
+    for aside in &run.aside {
+        let case = format!("{} {}", aside.transition, aside.ty);
+        let why = format!("{}: {}", aside.key, aside.why);
+        match aside.key == SELF_INCONSISTENT {
+            true => report.outcome(name, &case, Err(why)),
+            false => report.not_run(name, &case, &why),
+        }
+    }
+    for found in &run.found {
+        let case = format!("{} {}", found.transition, found.ty);
+        report.outcome(name, &case, Err(found.difference.why.clone()));
+    }
+    for transition in run.missed() {
+        report.outcome(name, &transition.to_string(), Err("not run".to_owned()));
+    }
+    let outcome = match run.is_clean(false) {
+        true => Ok(()),
+        false => Err(format!("{} of {}", run.both(), run.wanted)),
+    };
+    report.outcome(name, "every sixteenth transition", outcome);
+    Ok(())
+}
+
+/// A plan that must find a difference.
+fn caught(name: &str, what: &str, plan: &Exhaustive, suite: &mut Suite) -> Result<()> {
+    let outcome = match execute(plan)?.found.is_empty() {
+        true => Err("no difference was found".to_owned()),
+        false => Ok(()),
+    };
+    let engine = format!("{name} control");
+    suite.report.outcome(&engine, what, outcome);
+    Ok(())
+}
+
+/// Broken conventions must show.
+fn broken(plan: &mut Exhaustive, name: &str, suite: &mut Suite) -> Result<()> {
+    plan.stride = IN_CONTROLS;
+    for mutant in MUTANTS.iter().filter(|m| CONTROLS.contains(&m.name)) {
+        plan.mistake = mutant.mistake;
+        caught(name, mutant.name, plan, suite)?;
+    }
+    Ok(())
+}
+
+/// Another convention in the compiler, and another policy than its own, must show.
+fn disguised(reference: &Reference, suite: &mut Suite) -> Result<()> {
+    let name = reference.name();
+    let (other, flags) = match name {
+        "gcc" => (Policy::CLANG, Some("-mabi=ms")),
+        _ => (Policy::GCC, None),
+    };
+    let under_other = plan(reference.clone(), Some(other), STRIDE)?;
+    caught(name, "policy", &under_other, suite)?;
+    match flags {
+        Some(flags) => {
+            let plan = plan(reference.with_flags(&[flags]), None, IN_CONTROLS)?;
+            caught(name, flags, &plan, suite)
+        }
+        None => Ok(()),
+    }
+}
+
+/// A compiler whose functions return zeros, whoever calls them, is self-inconsistent: a program shows that, and it is no success.
+fn inconsistent(reference: &Reference, suite: &mut Suite) -> Result<()> {
+    if reference.name() != "gcc" {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("zero.sh");
+    std::fs::write(&path, ZEROS)?;
+    let wrapper = format!("sh,{}", path.display());
+    let wrapped = reference.with_flags(&["-wrapper", &wrapper]);
+    let plan = plan(wrapped, None, IN_WRAPPED)?;
+    let run = execute(&plan)?;
+    let is_shown = |aside: &SetAside| {
+        let program = aside.program.as_deref().unwrap_or_default();
+        let of_results = ["result, byte ", "the program ends with signal"];
+        // One that crashes looks for its result at the address zero.
+        of_results.iter().any(|why| aside.why.starts_with(why)) && program.contains("#ifdef CALLEE")
+    };
+    let n = run.inconsistent().count();
+    let unshown = run.inconsistent().find(|aside| !is_shown(aside));
+    let outcome = match n > 0 && unshown.is_none() && !run.is_clean(false) {
+        true => Ok(()),
+        false => Err(format!(
+            "{n} shown: {unshown:?}; {} differ: {:?}",
+            run.found.len(),
+            run.found.first().map(|found| &found.difference.why)
+        )),
+    };
+    (suite.report).outcome("gcc control", "returns zeros", outcome);
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The `>` lines of the corpus are what an explanation of each block prints. `CABI_BLESS=1` rewrites them.
+//!
+//! This suite only keeps the text from changing unseen; that it is true, the probe and the calls show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cabi::Policy;
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::report::Report;
+
+use crate::corpus::Corpus;
+use crate::suite::{Result, Suite, is_blessed};
+
+const ENGINE: &str = "explain";
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let mut touched = BTreeSet::new();
+    for folder in ["x86-64-sysv", "x86-64-win64"] {
+        let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
+        if is_blessed() {
+            rewrite(&corpus, &mut suite.report)?;
+            continue;
+        }
+        for subject in &corpus.subjects {
+            let outcome = compare(&subject.block.expected, &subject.summary());
+            let name = &subject.block.name;
+            suite.report.outcome(ENGINE, name, outcome);
+        }
+        control(&corpus.subjects, &mut suite.report);
+        touched.extend(corpus.subjects.iter().flat_map(policy_bits));
+    }
+    if suite.is_complete() && !touched.is_empty() {
+        for (_, bit) in Policy::NAMES {
+            let outcome = match touched.contains(bit) || NOT_ON_LINUX.contains(bit) {
+                true => Ok(()),
+                false => Err("no block of the corpus depends on this choice".to_owned()),
+            };
+            suite.report.outcome("explain policy", bit, outcome);
+        }
+    }
+    Ok(())
+}
+
+/// Choices no compiler for Linux makes otherwise.
+const NOT_ON_LINUX: [&str; 2] = ["INTEGER_VECTORS_IN_GPR", "NARROW_RESULTS_EXTENDED"];
+
+/// The choices that mattered in some signature of the block.
+fn policy_bits(subject: &Subject) -> Vec<&'static str> {
+    let bits = |case: &Case| {
+        let sig = case.sig(subject.block.policy).ok()?;
+        let explanation = cabi::explain(&sig, &[], &case.target).ok()?;
+        let touched = explanation.touched.iter().map(|(bit, _)| *bit);
+        Some(touched.collect::<Vec<_>>())
+    };
+    subject.cases.iter().filter_map(bits).flatten().collect()
+}
+
+fn compare(expected: &[String], got: &[String]) -> Result<(), String> {
+    if expected == got {
+        return Ok(());
+    }
+    let mut text = String::from("the lines differ; CABI_BLESS=1 rewrites them");
+    for line in expected.iter().filter(|line| !got.contains(line)) {
+        text.push_str(&format!("\n  - {line}"));
+    }
+    for line in got.iter().filter(|line| !expected.contains(line)) {
+        text.push_str(&format!("\n  + {line}"));
+    }
+    Err(text)
+}
+
+/// A block whose line was changed must be found out.
+fn control(subjects: &[Subject], report: &mut Report) {
+    let with_lines = subjects.iter().filter(|s| !s.block.expected.is_empty());
+    for subject in with_lines.take(20) {
+        let mut lines = subject.block.expected.clone();
+        lines[0] = lines[0].replace("rdi", "rsi") + "!";
+        let outcome = match compare(&lines, &subject.summary()) {
+            Err(_) => Ok(()),
+            Ok(()) => Err("a changed line was not noticed".to_owned()),
+        };
+        report.outcome("explain control", &subject.block.name, outcome);
+    }
+}
+
+fn rewrite(corpus: &Corpus, report: &mut Report) -> Result<()> {
+    let mut texts = BTreeMap::new();
+    for subject in &corpus.subjects {
+        texts.insert(subject.block.name.clone(), subject.summary());
+    }
+    for file in &corpus.files {
+        if file.bless(&texts)? {
+            report.note(format!("blessed {}", file.path.display()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Every signature of the corpus, both directions, against each reference compiler, under each engine setting: Cranelift calls C, C calls Cranelift.
+//!
+//! What a shim sends and what a function returns is a byte pattern, and every byte of every leaf is compared on the other side. Cases run in
+//! child processes; one that dies is named and the rest goes on. What the lowering refuses is counted by reason: never silently skipped.
+//!
+//! After the corpus come random signatures, `CABI_RANDOM_COUNT` for each reference compiler (usually 150) from `CABI_RANDOM_SEED`. Where the
+//! compiler's own caller and callee disagree about one of those, the compiler is self-inconsistent, and that is counted.
+
+use std::collections::BTreeMap;
+
+use cabi::{DataModel, VectorLevel};
+use cabi_verify::build::Reference;
+use cabi_verify::case::Subject;
+use cabi_verify::check::calls::{Direction, Fault, admitted, all_settings, reference_agrees};
+use cabi_verify::corpus::c_text;
+use cabi_verify::generate::{Dialect, signature};
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::verify::units::Mistake;
+use clif_cabi_jit::Settings;
+
+use crate::compiled::{Compiled, buffers, compile, in_children};
+use crate::suite::{Result, Suite, number};
+
+/// The reason of cases that a reference compiler contradicts itself about.
+const THEIRS: &str = "the reference's own caller and callee disagree";
+
+/// What is counted, one setting and direction of a case at a time.
+const COUNTED: [&str; 5] = [
+    "passed",
+    "failed (known failures included)",
+    "refused by the lowering",
+    "reference self-inconsistent",
+    "calls",
+];
+
+/// Compiled cases under one setting in one direction.
+type Job<'a> = (&'a Compiled<'a>, &'a (String, Settings), Direction);
+
+/// What became of one case in one direction with one reference compiler, under all settings.
+#[derive(Default)]
+struct Verdict {
+    failed: Vec<String>,
+    refused: Option<String>,
+}
+
+impl Verdict {
+    fn take(&mut self, counts: &mut [usize; 5], setting: &str, outcome: Outcome) {
+        let counted = match outcome {
+            Outcome::Passed(calls) => {
+                counts[4] += calls;
+                0
+            }
+            Outcome::Refused(why) => {
+                let theirs = why == THEIRS;
+                self.refused = Some(why);
+                if theirs { 3 } else { 2 }
+            }
+            Outcome::Failed(why) => {
+                self.failed.push(format!("{setting}: {why}"));
+                1
+            }
+            Outcome::Crashed(why) => {
+                self.failed.push(format!("{setting}: dies of {why}"));
+                1
+            }
+        };
+        counts[counted] += 1;
+    }
+}
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let subjects = suite.corpus(&["x86-64-sysv"])?;
+    let references = suite.references();
+    let drawn = references.iter().map(drawn).collect::<Result<Vec<_>>>()?;
+    let mut batches = Vec::new();
+    for (reference, drawn) in references.iter().zip(&drawn) {
+        let engine = suite.engine(reference.name());
+        let report = &mut suite.report;
+        let mut levels = admitted(&subjects, reference, |case, why| {
+            report.not_run(&engine, case, why);
+        });
+        levels.extend(admitted(drawn, reference, |_, _| {}));
+        for mut entries in levels {
+            entries.retain(|(_, case)| suite.wants(&case.name));
+            let report = &mut suite.report;
+            batches.extend(compile(
+                reference,
+                &["-O1"],
+                entries,
+                &mut |case, error| match is_random(&case.name) {
+                    true => report.not_run(&engine, &case.name, &error.to_string()),
+                    false => report.outcome(&engine, &case.name, Err(error.to_string())),
+                },
+            ));
+        }
+    }
+    let settings = all_settings();
+    let counts = run_all(&batches, &settings, suite)?;
+    let n_drawn: usize = drawn.iter().map(Vec::len).sum();
+    let n_signatures: usize = subjects.iter().map(|s| s.cases.len()).sum();
+    let counted = COUNTED.iter().zip(counts);
+    let counted: Vec<String> = counted.map(|(what, n)| format!("{what} {n}")).collect();
+    suite.report.note(format!(
+        "({n_signatures} signatures x {} references + {n_drawn} random ones) x {} directions x {} engine settings: {}",
+        references.len(),
+        Direction::ALL.len(),
+        settings.len(),
+        counted.join(", "),
+    ));
+    suite.n_passed = Some(counts[0]);
+    Ok(())
+}
+
+fn is_random(case: &str) -> bool {
+    case.starts_with("random-")
+}
+
+/// Random signatures, of those that `cabi` has a type for.
+fn drawn(reference: &Reference) -> Result<Vec<Subject>> {
+    let seed = number("CABI_RANDOM_SEED", 1)?;
+    let dialect = match reference.name() {
+        "clang" => Dialect::CLANG,
+        _ => Dialect::GCC,
+    };
+    let mut subjects = Vec::new();
+    for index in 0..number("CABI_RANDOM_COUNT", 150)? {
+        let name = format!("random-{}-{seed}-{index}", reference.name());
+        let declared = signature(seed, index, dialect).declared("", &DataModel::LP64);
+        if let Ok(case) = declared.case(&name, VectorLevel::Baseline) {
+            let code = declared.types.clone() + &declared.prototype();
+            let text = c_text::read(&code);
+            let drawn = Subject::of_cases(&name, code, declared.named, &[], vec![case]);
+            subjects.push(Subject { text, ..drawn });
+        }
+    }
+    Ok(subjects)
+}
+
+fn run_all(
+    batches: &[Compiled<'_>],
+    settings: &[(String, Settings)],
+    suite: &mut Suite,
+) -> Result<[usize; 5]> {
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    for batch in batches {
+        for settings in settings {
+            jobs.extend(Direction::ALL.map(|direction| (batch, settings, direction)));
+        }
+    }
+    let buffers = buffers()?;
+    let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
+    let outcomes = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
+    let (mut counts, mut verdicts) = ([0; 5], BTreeMap::<_, Verdict>::new());
+    for ((batch, (setting, _), direction), outcomes) in jobs.iter().zip(outcomes) {
+        let engine = format!("{} {}", batch.reference.name(), direction.name());
+        for ((_, case), outcome) in batch.entries.iter().zip(outcomes) {
+            let verdict = verdicts.entry((engine.clone(), &case.name)).or_default();
+            verdict.take(&mut counts, setting, outcome);
+        }
+    }
+    for ((engine, case), verdict) in verdicts {
+        let (engine, report) = (suite.engine(&engine), &mut suite.report);
+        match (verdict.failed.first(), verdict.refused) {
+            (Some(first), _) => {
+                let n = verdict.failed.len();
+                report.outcome(&engine, case, Err(format!("{n} settings, first {first}")));
+            }
+            (None, Some(why)) => report.not_run(&engine, case, &why),
+            (None, None) => report.outcome(&engine, case, Ok(())),
+        }
+    }
+    Ok(counts)
+}
+
+fn one(
+    (batch, (_, settings), direction): &Job<'_>,
+    buffers: &GuardedBuffers,
+    index: usize,
+) -> Outcome {
+    let (case, profile) = (batch.entries[index].1, batch.reference.profile());
+    let disagrees = || {
+        let Ok(sig) = case.sig(profile) else {
+            return false;
+        };
+        let agrees = reference_agrees(&batch.harness(buffers, settings), case, sig, index);
+        matches!(agrees, Err(Fault::Failed(_)))
+    };
+    match batch.call(buffers, settings, *direction, index, &Mistake::default()) {
+        Ok(calls) => Outcome::Passed(calls),
+        Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
+        // A block of the corpus says in expected.toml whose fault it is.
+        Err(Fault::Failed(_)) if is_random(&case.name) && disagrees() => {
+            Outcome::Refused(THEIRS.to_owned())
+        }
+        Err(Fault::Failed(why)) => Outcome::Failed(why.to_string()),
+    }
+}

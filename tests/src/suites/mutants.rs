@@ -1,0 +1,153 @@
+//! Deliberate mistakes must be noticed: each block of the corpus whose `kills:` names a mutant fails under it, and passes without.
+//!
+//! A mutant that a block should kill and does not is a failure; so is a mutant that no block names, and a name that is no mutant's.
+
+use std::collections::BTreeMap;
+
+use cabi_verify::case::Subject;
+use cabi_verify::check::calls::{Direction, admitted};
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::verdict::Fault;
+use cabi_verify::verify::units::Mistake;
+use clif_cabi_jit::Settings;
+
+use crate::compiled::{Compiled, buffers, compile, in_children, outcome};
+use crate::mutants::{MUTANTS, Mutant};
+use crate::suite::{Result, Suite};
+
+/// Compiled cases in one direction, right or with a mistake.
+type Job<'a> = (&'a Compiled<'a>, Direction, Option<&'static Mutant>);
+
+/// What became of a block under a mutant, or under none: for each reference compiler and direction the reason why it fails, if it does.
+type Seen = BTreeMap<String, Option<String>>;
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let mut subjects = suite.corpus(&["x86-64-sysv"])?;
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    check_names(&subjects, suite);
+    subjects.retain(|subject| !subject.block.kills.is_empty());
+    let references = suite.references();
+    let mut batches = Vec::new();
+    for reference in &references {
+        for entries in admitted(&subjects, reference, |_, _| {}) {
+            let report = &mut suite.report;
+            batches.extend(compile(reference, &["-O1"], entries, &mut |case, error| {
+                report.outcome("mutants", &case.name, Err(error.to_string()));
+            }));
+        }
+    }
+    let seen = run_all(&batches)?;
+    for mutant in MUTANTS {
+        verdict(&subjects, mutant, &seen, suite);
+    }
+    let survivors = suite.report.failures().len();
+    let note = format!("{} mutants, {survivors} failures", MUTANTS.len());
+    suite.report.note(note);
+    suite.n_passed = Some(MUTANTS.len().saturating_sub(survivors));
+    Ok(())
+}
+
+fn names(subject: &Subject, mutant: &Mutant) -> bool {
+    subject.block.kills.iter().any(|name| name == mutant.name)
+}
+
+fn check_names(subjects: &[Subject], suite: &mut Suite) {
+    for subject in subjects {
+        for name in &subject.block.kills {
+            if !MUTANTS.iter().any(|mutant| mutant.name == name) {
+                let why = format!("kills: {name}, which is no mutant");
+                (suite.report).outcome("mutants", &subject.block.name, Err(why));
+            }
+        }
+    }
+    for mutant in MUTANTS {
+        if !subjects.iter().any(|subject| names(subject, mutant)) {
+            let why = "no block of the corpus kills it".to_owned();
+            suite.report.outcome("mutants", mutant.name, Err(why));
+        }
+    }
+}
+
+/// What became of each block, without a mistake and under each mutant that it names.
+fn run_all<'a>(batches: &'a [Compiled<'a>]) -> Result<BTreeMap<(Option<&'a str>, &'a str), Seen>> {
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    for batch in batches {
+        for direction in Direction::ALL {
+            let all = std::iter::once(None).chain(MUTANTS.iter().map(Some));
+            jobs.extend(all.map(|mutant| (batch, direction, mutant)));
+        }
+    }
+    let buffers = buffers()?;
+    let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
+    let outcomes = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
+    let mut seen = BTreeMap::<_, Seen>::new();
+    for ((batch, direction, mutant), outcomes) in jobs.into_iter().zip(outcomes) {
+        let place = format!("{} {}", batch.reference.name(), direction.name());
+        for ((subject, _), found) in batch.entries.iter().zip(outcomes) {
+            let key = (mutant.map(|mutant| mutant.name), &*subject.block.name);
+            let seen = seen.entry(key).or_default();
+            if mutant.is_none_or(|mutant| names(subject, mutant)) {
+                // A block of several functions fails where one of them does.
+                let failed = seen.entry(place.clone()).or_default();
+                *failed = failed.take().or(outcome(found).err());
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// Each block that names the mutant must fail under it where it passes without. Where a compiler is missing, that may be the one to notice.
+fn verdict(
+    subjects: &[Subject],
+    mutant: &'static Mutant,
+    seen: &BTreeMap<(Option<&str>, &str), Seen>,
+    suite: &mut Suite,
+) {
+    let (engine, report) = (suite.engine(mutant.name), &mut suite.report);
+    let mut kills = Vec::new();
+    for subject in subjects.iter().filter(|subject| names(subject, mutant)) {
+        let block = subject.block.name.as_str();
+        let Some(right) = seen.get(&(None, block)) else {
+            continue;
+        };
+        let passes = |place: &String| matches!(right.get(place), Some(None));
+        let wrong = seen.get(&(Some(mutant.name), block));
+        let mut failed = wrong.into_iter().flatten();
+        match failed.find(|(place, why)| why.is_some() && passes(place)) {
+            Some((place, why)) => {
+                let why = why.as_deref().unwrap_or_default();
+                kills.push(format!("{block} ({place}): {why}"));
+            }
+            None if !suite.every_reference => {
+                let why = "a compiler that is missing may be the one to notice it";
+                report.not_run(&engine, block, why);
+            }
+            None => {
+                let why = format!("{block} does not notice it: {}", mutant.breaks);
+                report.outcome("mutants", mutant.name, Err(why));
+            }
+        }
+    }
+    if let Some(first) = kills.first() {
+        let (name, short) = (mutant.name, first.chars().take(150).collect::<String>());
+        report.note(format!("{name}: killed by {} blocks, {short}", kills.len()));
+        report.outcome("mutants", name, Ok(()));
+    }
+}
+
+fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: usize) -> Outcome {
+    let subject = batch.entries[index].0;
+    if mutant.is_some_and(|mutant| !names(subject, mutant)) {
+        return Outcome::Passed(0);
+    }
+    let settings = Settings::default().memory(1 << 20);
+    let mistake = mutant.map_or_else(Mistake::default, |mutant| mutant.mistake);
+    match batch.call(buffers, &settings, *direction, index, &mistake) {
+        Ok(calls) => Outcome::Passed(calls),
+        Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
+        Err(Fault::Failed(why)) => Outcome::Failed(why.to_string()),
+    }
+}

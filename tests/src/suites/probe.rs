@@ -1,0 +1,212 @@
+//! The register-dump probe over the corpus: each reference compiler calls and is called, and every byte must be where `FnAbi` says under the
+//! compiler's profile. For each case that passes, an `FnAbi` with one part moved must fail, as caller and as callee: the probe sees what it
+//! claims to see.
+
+use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Type, x86_64};
+use cabi_verify::build::{Reference, count_warnings};
+use cabi_verify::case::Case;
+use cabi_verify::check::calls::admitted;
+use cabi_verify::check::registers::Probe;
+use cabi_verify::pattern::Painter;
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::loaded::LoadedCode;
+
+use crate::compiled::{Compiled, compile, in_children, outcome};
+use crate::conformance::LEVELS;
+use crate::suite::{Result, Suite};
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
+    for reference in suite.references() {
+        let engine = suite.engine(reference.name());
+        let report = &mut suite.report;
+        let levels = admitted(&subjects, &reference, |case, why| {
+            report.not_run(&engine, case, why);
+        });
+        for mut entries in levels {
+            entries.retain(|(subject, case)| {
+                if subject.expects_refusal() {
+                    let why = "the convention has no place for it, as the block says";
+                    suite.report.not_run(&engine, &case.name, why);
+                }
+                !subject.expects_refusal() && suite.wants(&case.name)
+            });
+            let report = &mut suite.report;
+            let compiled = compile(&reference, &LEVELS, entries, &mut |case, error| {
+                report.outcome(&engine, &case.name, Err(error.to_string()));
+            });
+            for compiled in &compiled {
+                check(compiled, &engine, suite)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Both directions of all cases, in a child: a callee that a compiler makes wrong may die.
+fn check(compiled: &Compiled<'_>, engine: &str, suite: &mut Suite) -> Result<()> {
+    let Compiled {
+        reference,
+        levels,
+        entries,
+    } = compiled;
+    let warnings: Vec<&str> = levels.iter().map(LoadedCode::warnings).collect();
+    let warnings = count_warnings(&warnings.concat());
+    let note = format!("{engine}: {} cases, {warnings}", entries.len());
+    suite.report.note(note);
+    let one = |_: &(), index: usize| {
+        let case = entries[index].1;
+        let checked = placed(reference, case).and_then(|abi| {
+            let mut probes = levels.iter().map(|loaded| Probe::new(loaded, case.vectors));
+            let checked = probes.try_for_each(|probe| probe.check(index, case, &abi));
+            checked.map_err(|difference| difference.why)
+        });
+        match checked {
+            Ok(()) => Outcome::Passed(1),
+            Err(why) => Outcome::Failed(why),
+        }
+    };
+    let outcomes = in_children(&[()], |()| entries.len(), one)?.concat();
+    for (index, (found, (_, case))) in outcomes.into_iter().zip(entries).enumerate() {
+        let found = outcome(found).map(drop);
+        if let (Ok(()), Some(loaded)) = (&found, levels.last())
+            && let Ok(abi) = placed(reference, case)
+        {
+            let probe = Probe::new(loaded, case.vectors);
+            let probed = Probed {
+                probe,
+                index,
+                case,
+                abi,
+            };
+            probed.controls(suite);
+        }
+        suite.report.outcome(engine, &case.name, found);
+    }
+    Ok(())
+}
+
+fn placed(reference: &Reference, case: &Case) -> Result<FnAbi, String> {
+    let sig = case.sig(reference.profile());
+    let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
+    abi.map_err(|error| error.to_string())
+}
+
+/// A case that the probe has seen where `abi` says.
+struct Probed<'a> {
+    probe: Probe<'a>,
+    index: usize,
+    case: &'a Case,
+    abi: FnAbi,
+}
+
+impl Probed<'_> {
+    /// Moves an argument, and the result, to other places: the probe must see it. Code that copies a value leaves its bytes in places of its
+    /// own, so of several wrong places one may hold the right bytes by chance, but not all.
+    fn controls(&self, suite: &mut Suite) {
+        let mut check = |what: &str, wrong: &[FnAbi], fails: &dyn Fn(&FnAbi) -> bool| {
+            let outcome = match wrong.iter().any(fails) {
+                true => Ok(()),
+                false => Err("a part in the wrong place was not noticed".to_owned()),
+            };
+            let engine = format!("probe control {what}");
+            suite.report.outcome(&engine, &self.case.name, outcome);
+        };
+        let Self {
+            probe,
+            index,
+            case,
+            abi,
+        } = self;
+        let by_caller = |wrong: &FnAbi| probe.check_caller(*index, case, wrong).is_err();
+        let by_callee = |wrong: &FnAbi| probe.check_callee(*index, case, wrong).is_err();
+        let types = case.argument_types();
+        if let Some(at) = types.iter().position(is_recognized) {
+            let wrong = self.five_times(|wrong, n| moved(&mut wrong.args[at].place, n));
+            if !wrong.is_empty() {
+                check("argument", &wrong, &by_caller);
+            }
+            if !wrong.is_empty() && !by_reference(abi) {
+                check("parameter", &wrong, &by_callee);
+            }
+        }
+        if abi.variadic_count.is_some() {
+            let mut wrong = abi.clone();
+            wrong.n_sse += 1;
+            check("al", &[wrong], &by_caller);
+        }
+        if case.has_result() && is_recognized(&case.prototype.ret) {
+            let wrong = self.five_times(|wrong, n| {
+                match &mut wrong.ret.place {
+                    Place::Parts(parts) => move_parts(parts, n),
+                    Place::Indirect { .. } => wrong.ret.sret_returned_in = Some(x86_64::RDX),
+                    _ => {}
+                }
+                true
+            });
+            check("result", &wrong, &by_callee);
+        }
+    }
+
+    /// The places with each of five changes, if there are such.
+    fn five_times(&self, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi> {
+        let changed = |n| {
+            let mut wrong = self.abi.clone();
+            change(&mut wrong, n).then_some(wrong)
+        };
+        (1..6).filter_map(changed).collect()
+    }
+}
+
+/// Whether values have so many bits that they are not found in five wrong places by chance.
+fn is_recognized(ty: &Type) -> bool {
+    let mask = Painter::default().paint(ty).mask;
+    mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16
+}
+
+/// Whether a value is passed in a way for which no image is made: then only the result of a callee is looked at.
+fn by_reference(abi: &FnAbi) -> bool {
+    let both = |parts: &[PlacedPart]| parts.iter().any(|p| matches!(p.loc, Loc::Both(..)));
+    abi.args.iter().any(|arg| match &arg.place {
+        Place::Parts(parts) => both(parts),
+        Place::Ignore | Place::Stack { .. } => false,
+        _ => true,
+    })
+}
+
+/// Moves the parts of an argument `n` places on; false if it has none.
+fn moved(place: &mut Place, n: u8) -> bool {
+    match place {
+        Place::Parts(parts) => move_parts(parts, n),
+        Place::Stack { offset, .. } => *offset += 8 * u64::from(n),
+        _ => return false,
+    }
+    true
+}
+
+fn move_parts(parts: &mut [PlacedPart], n: u8) {
+    for part in parts {
+        part.loc = match part.loc {
+            Loc::Reg(reg) | Loc::Both(&[reg, _]) => Loc::Reg(other_register(reg, usize::from(n))),
+            Loc::Stack(offset) => Loc::Stack(offset + 8 * u64::from(n)),
+            other => other,
+        };
+    }
+}
+
+fn other_register(reg: Reg, n: usize) -> Reg {
+    use cabi::x86_64::*;
+    const INT: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
+    const VECTOR: [Reg; 8] = [XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
+    let next = |order: &[Reg]| {
+        let at = order.iter().position(|known| *known == reg).unwrap_or(0);
+        order[(at + n) % order.len()]
+    };
+    match (reg, reg.bank()) {
+        (RAX, _) if n == 1 => RDX,
+        (ST0, _) => ST1,
+        (ST1, _) => ST0,
+        (_, Bank::Int) => next(&INT),
+        _ => next(&VECTOR),
+    }
+}

@@ -1,0 +1,185 @@
+//! The corpus as static programs: C callers and C callees of each reference compiler, in a process of their own, as they would run under an
+//! emulator of another machine. Every case gets the verdict that it gets in this process.
+//!
+//! Then the callers of one compiler call the callees of the other: where both profiles place a signature alike, that must pass. Callees of another
+//! convention (`-mabi=ms`) must show.
+
+use cabi::{FnAbi, Policy, Scalar};
+use cabi_verify::build::{Reference, Unit};
+use cabi_verify::case::{Case, Entry};
+use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::run::static_program::StaticProgram;
+use cabi_verify::verify::known_bug;
+use clif_cabi_jit::Settings;
+
+use crate::compiled::{buffers, in_children};
+use crate::suite::{Result, Suite};
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let subjects = suite.corpus(&["x86-64-sysv"])?;
+    let references = suite.references();
+    for reference in &references {
+        let engine = format!("static {}", reference.name());
+        let mut levels = admitted(&subjects, reference, |case, why| {
+            suite.report.not_run(&engine, case, why);
+        });
+        for entries in &mut levels {
+            entries.retain(|(_, case)| suite.wants(&case.name));
+            if entries.is_empty() {
+                continue;
+            }
+            same_verdicts(reference, entries, suite)?;
+            for other in references
+                .iter()
+                .filter(|other| other.name() != reference.name())
+            {
+                mixed(reference, other, entries, suite)?;
+            }
+            if reference.name() == "gcc" {
+                control(reference, entries, suite)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The verdicts of a static program with callees of `callees`, compiled with `flags`.
+fn verdicts(
+    reference: &Reference,
+    callees: &Reference,
+    flags: Vec<&str>,
+    entries: &[Entry<'_>],
+) -> Result<Vec<Verdict>> {
+    let program = StaticProgram {
+        callees,
+        callee_flags: flags,
+        emulator: Vec::new(),
+    };
+    let unit = Unit::of_entries(reference, "-O1", entries);
+    let policy = reference.profile().policy();
+    Ok(program.verdicts(&unit, policy)?)
+}
+
+fn same_verdicts(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> Result<()> {
+    let engine = format!("static {}", reference.name());
+    let here = in_this_process(reference, entries)?;
+    let there = verdicts(reference, reference, Vec::new(), entries)?;
+    let mut n_differ = 0;
+    for (((_, case), here), there) in entries.iter().zip(&here).zip(&there) {
+        n_differ += usize::from(matches!(there, Verdict::Differs(_)));
+        let outcome = match about(here) == about(there) {
+            true => Ok(()),
+            false => Err(format!("here {here:?}, in a static program {there:?}")),
+        };
+        take(suite, &engine, &case.name, outcome);
+    }
+    suite.report.note(format!(
+        "{engine}: {} cases, of which the compiler disagrees with itself in {n_differ}",
+        entries.len()
+    ));
+    Ok(())
+}
+
+/// What two runs must have in common: which value differs, but not the bytes of it, which may be those of a register that nobody has set.
+fn about(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Differs(Difference {
+            value: Some(value), ..
+        }) => format!("{value:?} differs"),
+        Verdict::Differs(difference) => difference.why.clone(),
+        Verdict::Passed(_) => "passed".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn in_this_process(reference: &Reference, entries: &[Entry<'_>]) -> Result<Vec<Verdict>> {
+    let code = LoadedCode::build(reference, entries)?;
+    let (buffers, settings) = (buffers()?, Settings::default());
+    let harness = Harness {
+        loaded: &code,
+        settings: &settings,
+        buffers: &buffers,
+    };
+    let one = |_: &(), at: usize| {
+        let (_, case) = entries[at];
+        let sig = match case.sig(reference.profile()) {
+            Ok(sig) => sig,
+            Err(error) => return Outcome::Refused(error.to_string()),
+        };
+        reference_agrees(&harness, case, sig, at).map(|()| 2).into()
+    };
+    let outcomes = in_children(&[()], |()| entries.len(), one)?;
+    Ok(outcomes.into_iter().flatten().map(Verdict::from).collect())
+}
+
+/// Callers of `reference`, callees of `other`.
+fn mixed(
+    reference: &Reference,
+    other: &Reference,
+    entries: &[Entry<'_>],
+    suite: &mut Suite,
+) -> Result<()> {
+    let engine = format!("static {} calls {}", reference.name(), other.name());
+    let placed = |case: &Case, policy: Policy| {
+        let sig = case.sig_under(policy).ok()?;
+        FnAbi::new(&sig, &case.target).ok()
+    };
+    let [own, theirs] = [reference, other].map(|one| one.profile().policy());
+    let both = entries.iter().copied().filter(|(subject, case)| {
+        let abi = placed(case, own);
+        other.admits(&subject.block).is_ok() && abi.is_some() && abi == placed(case, theirs)
+    });
+    let both: Vec<Entry<'_>> = both.collect();
+    if both.is_empty() {
+        return Ok(());
+    }
+    let verdicts = verdicts(reference, other, Vec::new(), &both)?;
+    for ((_, case), verdict) in both.iter().zip(verdicts) {
+        let mut bugs = [reference, other]
+            .into_iter()
+            .filter_map(|one| known_bug(one.name(), case));
+        match (verdict, bugs.next()) {
+            (Verdict::Passed(_), _) => take(suite, &engine, &case.name, Ok(())),
+            (_, Some(bug)) => suite.report.not_run(&engine, &case.name, bug),
+            (differs, None) => take(suite, &engine, &case.name, Err(about(&differs))),
+        }
+    }
+    Ok(())
+}
+
+/// Callees of Win64 do not find what callers of System V pass.
+fn control(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> Result<()> {
+    // In rdi or ecx.
+    let begins_with_integer = |case: &Case| {
+        let first = case.argument_types().into_iter().next();
+        first.is_some_and(|ty| {
+            matches!(
+                ty.as_scalar(),
+                Some(Scalar::Int { bits: 32.., .. } | Scalar::Ptr)
+            )
+        })
+    };
+    let some = entries.iter().copied().filter(|(_, case)| {
+        let plain = case.prototype.convention.is_none() && !case.prototype.variadic;
+        plain && begins_with_integer(case)
+    });
+    let some: Vec<Entry<'_>> = some.collect();
+    if some.is_empty() {
+        return Ok(());
+    }
+    let verdicts = verdicts(reference, reference, vec!["-mabi=ms"], &some)?;
+    for ((_, case), verdict) in some.iter().zip(verdicts) {
+        let outcome = match verdict {
+            Verdict::Differs(_) => Ok(()),
+            other => Err(format!("another convention was not noticed: {other:?}")),
+        };
+        take(suite, "static control", &case.name, outcome);
+    }
+    Ok(())
+}
+
+fn take(suite: &mut Suite, engine: &str, case: &str, outcome: Result<(), String>) {
+    suite.report.outcome(engine, case, outcome);
+}
