@@ -15,13 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::clif_cabi_plan::EntryShape;
 use clif_cabi::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, types::I64,
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Function, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, EntryPlan, Function, Ret, SysVAggregateLowering};
 
 use self::pool::{Pool, Slot};
 use crate::code::Code;
@@ -29,6 +28,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interface::CValue;
 use crate::settings::Settings;
+use crate::shape::ByShape;
 
 /// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
 type Handler = unsafe extern "C" fn(*const Context, *const *const u8, *mut u8);
@@ -82,7 +82,7 @@ pub struct Closures {
 struct Compiler {
     engine: Engine,
     lower: SysVAggregateLowering,
-    compiled: HashMap<EntryShape, Code>,
+    compiled: HashMap<ByShape<EntryPlan>, Code>,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.
@@ -331,11 +331,11 @@ impl Compiler {
     /// What the stub of a closure of `sig` jumps to.
     fn entry(&mut self, sig: &FnSig) -> Result<Code> {
         let with_chain = sig.clone().static_chain();
-        let shape = self.lower.entry_plan(&with_chain)?.shape();
+        let plan = self.lower.entry_plan(&with_chain)?;
+        let shape = ByShape(Arc::clone(&plan));
         if let Some(code) = self.compiled.get(&shape) {
             return Ok(code.clone());
         }
-        let plan = self.lower.entry_plan(&with_chain)?;
         let body = self.engine.declare_local(plan.signature())?;
         self.define(body, &with_chain)?;
         let function = Function::new(body, "closure", with_chain);

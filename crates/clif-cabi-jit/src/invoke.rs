@@ -9,16 +9,16 @@ use core::fmt;
 use std::collections::HashMap;
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::clif_cabi_plan::CallShape;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
-use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, CallPlan, Ret, SysVAggregateLowering};
 
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::settings::Settings;
+use crate::shape::ByShape;
 
 /// `target`, `args`, `ret`.
 type Shim = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
@@ -57,7 +57,7 @@ pub struct Invoker {
 pub struct Invokers {
     engine: Engine,
     lower: SysVAggregateLowering,
-    compiled: HashMap<CallShape, Invoker>,
+    compiled: HashMap<ByShape<CallPlan>, Invoker>,
 }
 
 impl Invokers {
@@ -104,7 +104,7 @@ impl Invokers {
     /// As [`Invokers::get`].
     pub fn is_compiled(&self, sig: &FnSig) -> Result<bool> {
         let plan = self.lower.call_plan(sig)?;
-        Ok(self.compiled.contains_key(&plan.shape()))
+        Ok(self.compiled.contains_key(&ByShape(plan)))
     }
 
     /// The invoker of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
@@ -112,7 +112,7 @@ impl Invokers {
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn get(&mut self, sig: &FnSig) -> Result<Invoker> {
-        let shape = self.lower.call_plan(sig)?.shape();
+        let shape = ByShape(self.lower.call_plan(sig)?);
         if let Some(invoker) = self.compiled.get(&shape) {
             return Ok(invoker.clone());
         }

@@ -84,6 +84,7 @@ mod libcalls;
 mod library;
 mod reloc;
 mod settings;
+mod shape;
 
 pub use clif_cabi;
 pub use cranelift_codegen;

@@ -41,8 +41,8 @@ pub struct Planned<P> {
 /// assert_eq!(plan.abi().args[1].place.to_string(), "xmm0 rsi");
 /// assert_eq!(plan.sig().params().len(), 2);
 /// // Another signature, and the same instructions.
-/// let [long, pointer] = [Type::I64, Type::PTR].map(|ty| lower.call_plan(&FnSig::new([ty], Type::VOID)));
-/// assert_eq!(long?.shape(), pointer?.shape());
+/// let [long, pointer] = [Type::I64, Type::PTR].map(|ty| lower.call_plan(&FnSig::new([ty], Type::VOID)).unwrap());
+/// assert_eq!(long.shape(), pointer.shape());
 /// # Ok::<(), clif_cabi::LowerError>(())
 /// ```
 pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
@@ -102,7 +102,7 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
 impl CallPlan {
     /// What the call looks like, whatever its C types are.
     #[must_use]
-    pub fn shape(&self) -> CallShape {
+    pub fn shape(&self) -> CallShape<'_> {
         self.inner.shape()
     }
 
@@ -120,7 +120,7 @@ impl CallPlan {
 impl EntryPlan {
     /// What the entry looks like, whatever its C types are.
     #[must_use]
-    pub fn shape(&self) -> EntryShape {
+    pub fn shape(&self) -> EntryShape<'_> {
         self.inner.shape()
     }
 

@@ -88,26 +88,26 @@ pub struct IndirectCall {
 }
 
 /// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
-/// memory and the result to memory.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct CallShape {
-    signature: Signature,
-    slots: Vec<Slot>,
-    args: SmallVec<[Passing; 8]>,
-    result: ResultPlan,
-    before: SmallVec<[Step; 2]>,
+/// memory and the result to memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares their shapes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CallShape<'a> {
+    signature: &'a Signature,
+    slots: &'a [Slot],
+    args: &'a [Passing],
+    result: &'a ResultPlan,
+    before: &'a [Step],
 }
 
 impl CallPlan {
     /// The shape of the call.
     #[must_use]
-    pub fn shape(&self) -> CallShape {
+    pub fn shape(&self) -> CallShape<'_> {
         CallShape {
-            signature: self.signature.clone(),
-            slots: self.slots.clone(),
-            args: self.args.clone(),
-            result: self.result.clone(),
-            before: self.before.clone(),
+            signature: &self.signature,
+            slots: &self.slots,
+            args: &self.args,
+            result: &self.result,
+            before: &self.before,
         }
     }
 

@@ -64,35 +64,33 @@ pub struct EntryPlan {
     pub variadic: Option<VariadicEntry>,
     /// How the static chain gets into the parameter that has it.
     chain: Option<Step>,
+    /// Bytes and alignment of each argument and of the result.
+    objects: SmallVec<[(u64, u32); 8]>,
 }
 
 /// What an entry looks like in CLIF, whatever its C types are: signatures of one shape are entered by the same instructions, with arguments to
-/// memory and the result from memory.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct EntryShape {
-    signature: Signature,
-    args: SmallVec<[Arrival; 8]>,
-    result: ResultPlan,
-    variadic: Option<VariadicEntry>,
+/// memory and the result from memory. It borrows from the plan, as [`CallShape`](super::CallShape) does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EntryShape<'a> {
+    signature: &'a Signature,
+    args: &'a [Arrival],
+    result: &'a ResultPlan,
+    variadic: Option<&'a VariadicEntry>,
     chain: Option<Step>,
-    /// Bytes and alignment of each argument and of the result.
-    objects: SmallVec<[(u64, u32); 8]>,
+    objects: &'a [(u64, u32)],
 }
 
 impl EntryPlan {
     /// The shape of the entry.
     #[must_use]
-    pub fn shape(&self) -> EntryShape {
+    pub fn shape(&self) -> EntryShape<'_> {
         EntryShape {
-            signature: self.signature.clone(),
-            args: self.args.clone(),
-            result: self.result.clone(),
-            variadic: self.variadic.clone(),
+            signature: &self.signature,
+            args: &self.args,
+            result: &self.result,
+            variadic: self.variadic.as_ref(),
             chain: self.chain,
-            objects: (self.sig.params().iter().map(|param| &param.ty))
-                .chain([self.sig.result()])
-                .map(|ty| (ty.size(), ty.align()))
-                .collect(),
+            objects: &self.objects,
         }
     }
 
@@ -149,6 +147,11 @@ impl EntryPlan {
         }
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;
         solver.check()?;
+        let types = sig.params().iter().map(|param| &param.ty);
+        let objects = types
+            .chain([sig.result()])
+            .map(|ty| (ty.size(), ty.align()))
+            .collect();
         let plan = SignaturePlan {
             sig,
             abi,
@@ -162,6 +165,7 @@ impl EntryPlan {
             area,
             variadic,
             chain,
+            objects,
         })
     }
 
