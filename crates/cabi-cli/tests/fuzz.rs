@@ -139,6 +139,10 @@ fn what_cannot_be_asked_is_said() {
             &["fuzz", "--count", "1", "--out", "/dev/null/x"],
             "/dev/null/x",
         ),
+        (
+            &["fuzz", "--count", "1", "--out", "-"],
+            "--json prints them",
+        ),
         (&["fuzz", "--count", "0"], "0 is not in 1"),
         (&["fuzz", "--minutes", "0"], "0 is not in 1"),
         (&["fuzz", "--jobs", "0"], "0 is not in 1"),

@@ -172,6 +172,20 @@ fn a_header_that_a_compiler_refuses_is_named() {
     }
 }
 
+/// A standard that the compiler does not know is said once, not for each declaration.
+#[test]
+fn flags_that_a_compiler_refuses_are_said_once() {
+    let Some(folder) = with_gcc() else { return };
+    let output = verify(folder.path(), &["--cc", "gcc", "--std", "gnu2y", "own.h"]);
+    // gcc has it since 15.
+    if output.status.code() != Some(0) {
+        let text = printed(&output, 2);
+        let says =
+            "NOT ON THE LIST: refused by the compiler 1 (own.h: unrecognized command-line option";
+        assert!(text.contains(says), "{text}");
+    }
+}
+
 /// A type that the header has for another compiler only is left out, and the rest is verified.
 #[test]
 fn a_type_for_another_compiler_is_left_out() {

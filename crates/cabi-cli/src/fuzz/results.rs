@@ -30,6 +30,9 @@ pub(super) fn bar(plan: &Plan) -> ProgressBar {
 
 /// Makes the folder of results.
 pub(super) fn make(folder: &Path) -> Result<(), String> {
+    if crate::output::is_stdout(folder) {
+        return Err("--out -: results are files in a folder; --json prints them".to_owned());
+    }
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 

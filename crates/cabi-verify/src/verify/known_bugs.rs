@@ -11,7 +11,7 @@ use crate::case::Case;
 type Meets = fn(&SignatureTypes) -> bool;
 
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, Meets); 14] = [
+const KNOWN: [(&str, Meets); 15] = [
     ("clang-int128-leftover-va-arg", |signature| {
         signature.unnamed().iter().any(has_int128)
     }),
@@ -76,6 +76,9 @@ const KNOWN: [(&str, Meets); 14] = [
     ("gcc-halves-after-shorts", |signature| {
         let is_integer = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { .. }));
         signature.values().any(|ty| has_halves_and(ty, is_integer))
+    }),
+    ("gcc-halves-array-off-eightbyte", |signature| {
+        signature.values().any(|ty| has_array_off_eightbyte(ty, 0))
     }),
 ];
 
@@ -187,6 +190,23 @@ fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
     ty.as_record().is_some()
         && leaves(ty).any(|leaf| is_half(&leaf))
         && leaves(ty).any(|leaf| is(&leaf))
+}
+
+/// Whether `ty`, at this offset, has an array of several complex numbers or records of halves that does not start with an eightbyte.
+fn has_array_off_eightbyte(ty: &Type, offset_bits: u64) -> bool {
+    match ty.kind() {
+        Kind::Record(record) => record
+            .fields()
+            .iter()
+            .any(|field| has_array_off_eightbyte(field.ty(), offset_bits + field.offset_bits())),
+        Kind::Array(array) => {
+            let elem = &array.elem;
+            let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
+            let has_halves = elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_half(&leaf));
+            (is_off && has_halves) || has_array_off_eightbyte(elem, offset_bits)
+        }
+        _ => false,
+    }
 }
 
 /// A record of which an eightbyte holds a float or a half, and something else.

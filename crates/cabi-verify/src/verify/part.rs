@@ -147,10 +147,11 @@ impl Part {
         }
         let key = key(&error);
         let why = refusal_with_place(&error);
-        // Each function, and each record type, once.
+        // Each function, and each record type, once; but what refuses an empty file refuses the flags, whatever a header declares.
         let subject = &read.found.subject;
+        let refuses_flags = reference.check("", flags).is_err();
         let mut lost = BTreeSet::new();
-        for case in &subject.cases {
+        for case in subject.cases.iter().filter(|_| !refuses_flags) {
             let name = case.name.split(OF_RECORD).next().unwrap_or(&case.name);
             if lost.insert(name) {
                 self.skipped.push(Omitted {
