@@ -3,7 +3,7 @@
 use cabi::FnAbi;
 use smallvec::SmallVec;
 
-use super::value::in_area;
+use super::value::{in_area, is_chain};
 use crate::machine::{Class, Machine};
 use crate::places::ClifPlace;
 use crate::signature::{Param, ValueType};
@@ -70,7 +70,7 @@ impl VaListField {
 impl VariadicEntry {
     /// What follows the arguments of `abi`, which are the named ones. Which registers are saved is still to be found.
     pub(super) fn new(abi: &FnAbi, machine: &Machine) -> Self {
-        let [n_int, n_vector] = [abi.n_gp, abi.n_sse].map(usize::from);
+        let [n_int, n_vector] = taken(abi, machine);
         Self {
             gp_offset: slot(machine, Class::Int, n_int),
             fp_offset: slot(machine, Class::Vector, n_vector),
@@ -84,7 +84,7 @@ impl VariadicEntry {
 
 /// The registers of parameters that the arguments of `abi` leave, and where each is saved.
 pub(super) fn rest(abi: &FnAbi, machine: &'static Machine) -> impl Iterator<Item = (u32, Wanted)> {
-    let [n_int, n_vector] = [abi.n_gp, abi.n_sse].map(usize::from);
+    let [n_int, n_vector] = taken(abi, machine);
     let of = |class, n_used, ty| {
         let regs = machine.counting.params.of(class).iter().enumerate();
         regs.skip(n_used).map(move |(i, reg)| {
@@ -95,6 +95,16 @@ pub(super) fn rest(abi: &FnAbi, machine: &'static Machine) -> impl Iterator<Item
     };
     let vector = of(Class::Vector, n_vector, ValueType::I8X16);
     of(Class::Int, n_int, ValueType::I64).chain(vector)
+}
+
+/// How many integer and vector registers of parameters the arguments of `abi` take. The static chain has a register of its own.
+fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
+    let mut places = abi.args.iter().map(|arg| &arg.place);
+    let chain = usize::from(places.any(|place| is_chain(machine, place)));
+    [
+        usize::from(abi.n_gp).saturating_sub(chain),
+        usize::from(abi.n_sse),
+    ]
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
