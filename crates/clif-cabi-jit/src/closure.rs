@@ -5,6 +5,7 @@
 //! caller wants it, or in memory from which it is loaded. Once this code exists, to make a closure is to fill a slot of the pool: nothing is compiled,
 //! and the system is only asked when the pool is full.
 
+mod bound;
 mod pool;
 
 use core::ffi::c_void;
@@ -22,6 +23,7 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, EntryPlan, Function, Ret, SysVAggregateLowering};
 
+pub use self::bound::BoundFunction;
 use self::pool::{Pool, Slot};
 use crate::code::Code;
 use crate::engine::Engine;

@@ -32,6 +32,7 @@ typedef pair f2(long, pair, big);
 typedef long f3(long, long, long, long, long, long, long);
 typedef long double f4(double, double, double, double, double, double, double, double, long);
 #define WITH(chain, call) __builtin_call_with_static_chain(call, (void *)chain)
+long plain(f1 *f) { return f(1); }
 long call1(f1 *f, long chain) { return WITH(chain, f(1)); }
 long call2(f2 *f, long chain) {
   pair p = { 0.5, 20 };
@@ -158,6 +159,34 @@ fn c_calls_ours_with_a_chain() {
                 unsafe { core::mem::transmute(call) };
             assert_eq!(call(ours, chain), expected, "{name}");
         }
+    }
+}
+
+/// C's callers of a bound function know nothing of its chain. The slot of one that is dropped is used again.
+#[test]
+fn bound_functions_bring_their_chain() {
+    let library = library();
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        engine.add_library(&library);
+        let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+        let sig = FnSig::new([Type::I64], Type::I64).static_chain();
+        let ours = entered(&mut engine, &lower, &sig);
+        let plain = engine.symbol("plain").unwrap();
+        // SAFETY: `long plain(function)` of the library.
+        let plain: extern "C" fn(*const c_void) -> i64 = unsafe { core::mem::transmute(plain) };
+        let closures = clif_cabi_jit::Closures::new(&settings).unwrap();
+        let bind = |chain: usize| {
+            // SAFETY: the engine lives as long as what is bound, and the function takes any chain for a number.
+            unsafe { closures.bind(ours, core::ptr::without_provenance(chain)) }.unwrap()
+        };
+        let bound = [500, 600, 700].map(bind);
+        let results = bound.each_ref().map(|bound| plain(bound.code()));
+        assert_eq!(results, [501, 601, 701]);
+        let last = bound[2].code();
+        drop(bound);
+        let again = bind(800);
+        assert_eq!((again.code(), plain(again.code())), (last, 801));
     }
 }
 
