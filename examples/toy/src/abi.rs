@@ -87,7 +87,7 @@ fn indented(text: &str) -> String {
 
 fn callee_name(checked: &Checked, callee: &Callee) -> String {
     match callee {
-        Callee::Direct(id) => checked.functions[id.0].name.to_string(),
+        Callee::Direct(id) | Callee::Nested(id, _) => checked.functions[id.0].name.to_string(),
         Callee::Indirect(pointer) => format!("a pointer, {}", checked.types.name(pointer.ty)),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Item {
     Const(Ident, TypeExpr, Expr),
 }
 
-/// A function: with a body, or declared in an `extern` block.
+/// A function: with a body, or declared in an `extern` block. One in another function may use its variables.
 #[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
@@ -183,6 +183,8 @@ pub(crate) enum StmtKind {
     /// `place = value;`, or `place op= value;`
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
+    /// A function in the function.
+    Fn(Box<FnDecl>),
     /// The arms and the `else` block. Arms after the first are `else if`: however many, they do not nest.
     If(Vec<(Expr, Block)>, Option<Block>),
     While(Expr, Block),
@@ -266,6 +268,11 @@ pub(crate) enum ExprKind {
     Array(Vec<Expr>),
     /// `[value; count]`
     Repeat(Box<Expr>, Box<Expr>),
+    /// `fn(params) -> result { .. }`
+    Closure(Box<FnDecl>),
+    VaStart,
+    /// `va_arg(list, T)`
+    VaArg(Box<Expr>, TypeExpr),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod convert;
 mod decl;
 mod expr;
 mod fold;
+mod function;
 mod header;
 mod literal;
 mod ops;
@@ -15,12 +16,13 @@ mod stmt;
 mod ty;
 
 use crate::ast::{self, Program};
-use crate::diag::{At, Diagnostic, Span, fail};
+use crate::diag::{Diagnostic, Span, fail};
 use crate::header::Import;
-use crate::typed::{Body, Checked, FnId, Function, Local, LocalId, Origin};
-use crate::types::{EnumId, FnTy, RecordId, Ty, Types};
+use crate::typed::{Body, Checked, FnId, Function, Origin};
+use crate::types::{EnumId, RecordId, Ty, Types};
+use function::Frame;
 use header::Taken;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// After so many complaints the rest would only repeat them.
@@ -151,11 +153,9 @@ struct Checker<'p> {
     main: Option<FnId>,
     side: Side,
     depth: u32,
-    // Of the function being checked:
-    body: Body,
-    scopes: Vec<HashMap<Rc<str>, LocalId>>,
-    result: Ty,
-    loops: u32,
+    /// The function being checked, and those it stands in, the outermost first.
+    frame: Frame,
+    outer: Vec<Frame>,
 }
 
 type Check<T> = Result<T, Diagnostic>;
@@ -165,7 +165,6 @@ impl<'p> Checker<'p> {
         Checker {
             types: Types::new(),
             imports,
-            result: Ty::VOID,
             ..Checker::default()
         }
     }
@@ -212,21 +211,8 @@ impl<'p> Checker<'p> {
     }
 
     fn add_function(&mut self, decl: &'p ast::FnDecl, origin: Origin) -> FnId {
-        let id = FnId(self.functions.len());
-        let span = (self.side == Side::User).then_some(decl.name.span);
         let name = Rc::clone(&decl.name.name);
-        let param_names = decl
-            .params
-            .iter()
-            .map(|(param, _)| Rc::clone(&param.name))
-            .collect();
-        self.functions.push(Function {
-            name,
-            span,
-            ty: Ty::ERROR,
-            origin,
-            param_names,
-        });
+        let id = self.new_function(decl, name, origin);
         self.fn_decls.push((self.side, decl));
         self.add_name(&decl.name, Meaning::Function(id));
         id
@@ -287,111 +273,6 @@ impl<'p> Checker<'p> {
         });
         self.each(self.lazy.len(), Self::resolve_lazy);
         self.each(self.fn_decls.len(), Self::declare_function);
-    }
-
-    fn declare_function(&mut self, at: usize) -> Check<()> {
-        let (side, decl) = self.fn_decls[at];
-        self.side = side;
-        if decl.variadic && decl.body.is_some() {
-            let message = "a function with a body cannot take `...`";
-            return Err(Diagnostic::new(decl.name.span, message)
-                .note("variadic functions can be declared in an `extern` block and called"));
-        }
-        let mut params = Vec::new();
-        let mut seen = HashSet::new();
-        for (name, ty) in &decl.params {
-            params.push(self.param_ty(ty)?);
-            if !seen.insert(&name.name) && &*name.name != "_" {
-                let message = format!("two parameters are called `{}`", name.name);
-                return fail(name.span, message);
-            }
-        }
-        let result = self.result_ty(decl.result.as_ref())?;
-        let function = FnTy {
-            params,
-            variadic: decl.variadic,
-            result,
-        };
-        let ty = self.types.function(function).at(decl.name.span)?;
-        self.functions[at].ty = ty;
-        Ok(())
-    }
-
-    fn check_bodies(&mut self) {
-        for at in 0..self.fn_decls.len() {
-            let (side, decl) = self.fn_decls[at];
-            let Some(block) = &decl.body else { continue };
-            let Some(function) = self.types.as_fn(self.functions[at].ty) else {
-                continue;
-            };
-            self.side = side;
-            self.result = function.result;
-            self.scopes = vec![HashMap::new()];
-            for ((name, _), ty) in decl.params.iter().zip(&function.params) {
-                let param = self.add_local(name, *ty);
-                self.body.params.push(param);
-            }
-            let stmts = self.block(block);
-            if function.result != Ty::VOID && !stmt::ends(&stmts) && self.diagnostics.is_empty() {
-                let ends = if function.result == Ty::NEVER {
-                    "returns"
-                } else {
-                    "can end without `return`"
-                };
-                let message = format!(
-                    "`{}` promises {} and {ends}",
-                    decl.name.name,
-                    self.promise(function.result)
-                );
-                self.report(Diagnostic::new(block.end, message).label("the end is reached"));
-            }
-            let mut body = std::mem::take(&mut self.body);
-            body.stmts = stmts;
-            self.functions[at].origin = Origin::Toy(body);
-        }
-    }
-
-    fn promise(&self, result: Ty) -> String {
-        match result {
-            Ty::NEVER => "never to return".to_string(),
-            _ => format!("a result of type `{}`", self.types.name(result)),
-        }
-    }
-
-    fn check_main(&mut self) {
-        let Some(function) = self.main.map(|id| &self.functions[id.0]) else {
-            return;
-        };
-        let Some(ty) = self.types.as_fn(function.ty) else {
-            return;
-        };
-        let params = match ty.params[..] {
-            [] => true,
-            [Ty::I32, argv] => {
-                let argument = self.types.pointee(argv);
-                argument.is_some_and(|ty| self.types.pointee(ty).is_some())
-            }
-            _ => false,
-        };
-        if !(params && matches!(ty.result, Ty::I32 | Ty::VOID)) {
-            let span = function.span.unwrap_or(Span { start: 0, end: 0 });
-            self.report(
-                Diagnostic::new(span, "`main` has another signature than a program's")
-                    .note("it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`"),
-            );
-        }
-    }
-
-    fn add_local(&mut self, name: &ast::Ident, ty: Ty) -> LocalId {
-        let id = LocalId(self.body.locals.len());
-        self.body.locals.push(Local {
-            ty,
-            addressed: false,
-        });
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(Rc::clone(&name.name), id);
-        }
-        id
     }
 
     /// The item called `name`, as seen from the side being checked.

@@ -2,6 +2,7 @@
 //! the functions it imports are looked up in the libraries it names, and `main` is called as a C function. The first two parts are
 //! `lower/call.rs` and `lower/function.rs`.
 
+use crate::closures;
 use crate::diag::Lines;
 use crate::fault;
 use crate::lower::{LowerError, lower};
@@ -72,7 +73,12 @@ pub(crate) fn run(
         },
     )?;
     // Addresses of imports are bound before the code that calls them is finished.
-    bind_imports(&mut engine, &declared.imported(checked), directories)?;
+    bind_imports(
+        &mut engine,
+        &declared.imported(checked),
+        directories,
+        settings,
+    )?;
     engine.finalize().map_err(RunError::host)?;
     let func = main_func.ok_or_else(|| RunError::host("`main` was not compiled"))?;
     let code = engine.code(func).map_err(RunError::host)?;
@@ -113,9 +119,16 @@ fn bind_imports(
     engine: &mut Engine,
     imported: &[&Function],
     directories: &[PathBuf],
+    settings: &Settings,
 ) -> Result<(), RunError> {
     let mut libraries: HashMap<&str, Library> = HashMap::new();
     for function in imported {
+        if function.name.as_ref() == closures::SYMBOL {
+            let make = closures::prepare(settings).map_err(RunError::host)?;
+            engine
+                .bind(closures::SYMBOL, make)
+                .map_err(RunError::host)?;
+        }
         // The others are found in the process.
         let Origin::Extern {
             library: Some(name),

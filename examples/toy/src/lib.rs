@@ -4,6 +4,7 @@
 mod abi;
 mod ast;
 mod check;
+mod closures;
 mod diag;
 mod fault;
 mod float;

@@ -2,10 +2,11 @@
 //! expressions in the files below. The first error ends the parse.
 
 mod expr;
+mod function;
 mod stmt;
 mod ty;
 
-use crate::ast::{Attr, EnumDecl, ExternBlock, FnDecl, Ident, Item, Member, Program, RecordDecl};
+use crate::ast::{Attr, EnumDecl, ExternBlock, Ident, Item, Member, Program, RecordDecl};
 use crate::ast::{RecordKind, TypeExpr, TypeKind, UseDecl};
 use crate::diag::{Diagnostic, Span};
 use crate::lex::{Spanned, Token, lex, unescape};
@@ -59,11 +60,7 @@ impl<'a> Parser<'a> {
             return Err(Diagnostic::new(attr.name.span, message));
         }
         match token {
-            Token::Fn => {
-                let mut function = self.fn_head()?;
-                function.body = Some(self.block()?);
-                Ok(Item::Fn(function))
-            }
+            Token::Fn => Ok(Item::Fn(self.function()?)),
             Token::Extern => Ok(Item::Extern(self.extern_block()?)),
             Token::Struct | Token::Union => Ok(Item::Record(self.record(attrs, true)?)),
             Token::Enum => Ok(Item::Enum(self.enum_decl()?)),
@@ -89,44 +86,6 @@ impl<'a> Parser<'a> {
             _ => Err(self
                 .unexpected("`fn`, `extern`, `use`, `struct`, `union`, `enum`, `type` or `const`")),
         }
-    }
-
-    /// `fn name(params) -> result`, up to the body or the semicolon.
-    fn fn_head(&mut self) -> Parsed<FnDecl> {
-        self.expect(Token::Fn, "`fn`")?;
-        let name = self.ident("a name for the function")?;
-        self.expect(Token::LParen, "`(`")?;
-        let (params, variadic) = self.params(|parser| {
-            let param = parser.ident("a parameter, `...` or `)`")?;
-            parser.expect(Token::Colon, "`:` and the parameter's type")?;
-            Ok((param, parser.ty()?))
-        })?;
-        let result = self.after(Token::Arrow, Self::ty)?;
-        Ok(FnDecl {
-            name,
-            params,
-            variadic,
-            result,
-            body: None,
-        })
-    }
-
-    /// The rest of a list of parameters, and whether `...` ends it.
-    fn params<T>(&mut self, read: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<(Vec<T>, bool)> {
-        let mut params = Vec::new();
-        let mut variadic = false;
-        while self.peek() != Token::RParen {
-            variadic = self.accept(Token::Ellipsis);
-            if variadic {
-                break;
-            }
-            params.push(read(self)?);
-            if !self.accept(Token::Comma) {
-                break;
-            }
-        }
-        self.expect(Token::RParen, "`,` or `)`")?;
-        Ok((params, variadic))
     }
 
     fn use_decl(&mut self) -> Parsed<UseDecl> {

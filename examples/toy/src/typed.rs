@@ -42,14 +42,21 @@ pub(crate) enum Origin {
 pub(crate) struct Body {
     pub(crate) locals: Vec<Local>,
     pub(crate) params: Vec<LocalId>,
+    /// Whether it stands in another function, and is called with a static chain.
+    pub(crate) is_nested: bool,
+    /// The variables of the function around that it uses, each with its own name for it.
+    pub(crate) captures: Vec<(LocalId, LocalId)>,
     pub(crate) stmts: Vec<Stmt>,
 }
 
 /// A parameter or variable.
+#[derive(Clone, Copy)]
 pub(crate) struct Local {
     pub(crate) ty: Ty,
     /// Whether something points to it, so that it has to live in memory.
     pub(crate) addressed: bool,
+    /// The nested function whose static chain it holds.
+    pub(crate) function: Option<FnId>,
 }
 
 pub(crate) struct Stmt {
@@ -95,6 +102,7 @@ macro_rules! first_operand {
             | ExprKind::BitNot(first)
             | ExprKind::Convert(first)
             | ExprKind::NonZero(first)
+            | ExprKind::VaArg(first)
             | ExprKind::Arith(_, first, _)
             | ExprKind::Compare(_, first, _)
             | ExprKind::Logic(_, first, _)
@@ -157,8 +165,8 @@ impl Expr {
             | ExprKind::Repeat(right, _) => vec![right],
             ExprKind::Complex(re, im) => vec![re, im],
             ExprKind::Call(Callee::Direct(_), args) => args.iter().skip(1).collect(),
-            ExprKind::Call(Callee::Indirect(pointer), args) => {
-                args.iter().chain([&**pointer]).collect()
+            ExprKind::Call(Callee::Indirect(value) | Callee::Nested(_, value), args) => {
+                args.iter().chain([&**value]).collect()
             }
             ExprKind::Record(members) => members.iter().map(|(_, value)| value).collect(),
             ExprKind::Elements(values) => values.iter().collect(),
@@ -196,7 +204,13 @@ pub(crate) enum ExprKind {
     Bits(u128),
     /// A string with its terminating zero.
     Str(Rc<[u8]>),
+    /// What C enters; of a nested function with the static chain.
     Function(FnId),
+    /// A static chain for the nested function: the addresses of what it captures, in the frame.
+    Captures(FnId),
+    VaStart,
+    /// The next argument of the `va_list` that is pointed to.
+    VaArg(Box<Expr>),
     Load(Box<Place>),
     /// What an updated place held before.
     Old,
@@ -235,6 +249,8 @@ pub(crate) enum ExprKind {
 pub(crate) enum Callee {
     Direct(FnId),
     Indirect(Box<Expr>),
+    /// With a static chain.
+    Nested(FnId, Box<Expr>),
 }
 
 /// Where a value lives.

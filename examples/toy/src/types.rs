@@ -108,6 +108,7 @@ impl Ty {
     pub(crate) const U64: Ty = Ty(12);
     pub(crate) const F32: Ty = Ty(17);
     pub(crate) const F64: Ty = Ty(18);
+    pub(crate) const VOID_POINTER: Ty = Ty(24);
 }
 
 /// The integers that have a name of their own.
@@ -125,6 +126,7 @@ impl Types {
         for (_, scalar, layout) in &SCALARS {
             types.insert(TyKind::Scalar(*scalar), Some(layout.clone()), 0);
         }
+        types.insert(TyKind::Pointer(Ty::VOID), Some(MODEL.pointer()), 1);
         types
     }
 
@@ -401,7 +403,8 @@ mod tests {
 
     #[test]
     fn constants_are_the_types_of_their_names() {
-        let types = Types::new();
+        let mut types = Types::new();
+        assert_eq!(types.pointer(Ty::VOID), Ok(Ty::VOID_POINTER));
         for (name, ty) in [
             ("bool", Ty::BOOL),
             ("u8", Ty::U8),

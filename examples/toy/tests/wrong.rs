@@ -45,7 +45,7 @@ fn wrong_programs_are_refused() {
 }
 
 /// Programs that are too deep or too long. What stands between `<` and `>` is repeated: as often as `*n` says, or 100,000 times.
-const DEEP: [&str; 21] = [
+const DEEP: [&str; 22] = [
     "fn main() { let x = <(>1<)>; }",
     "fn main() { let x = <1+(>1<)>; }",
     "fn main() { <if true {} else { ><}> }",
@@ -55,6 +55,7 @@ const DEEP: [&str; 21] = [
     "fn main() { f<()>; }",
     "fn main() { f<[0]>; }",
     "fn main() <{><}>",
+    "fn main() { <f(fn() { ><});>",
     "fn main(x: <*>i32) {}",
     "fn main(x: <[>i32) {}",
     "const N: i32 = <sizeof([u8; >i32<])>;",

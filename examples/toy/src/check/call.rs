@@ -15,16 +15,38 @@ impl<'p> Checker<'p> {
         args: &'p [ast::Expr],
         span: Span,
     ) -> Check<Expr> {
+        if let Some((id, chain)) = self.named_nested(&callee.kind, callee.span) {
+            let callee = Callee::Nested(id, Box::new(chain));
+            return self.call_of(callee, self.functions[id.0].ty, args, span);
+        }
         let function = self.expr(callee, None)?;
         if function.ty == Ty::ERROR {
             return Ok(error_expr(span));
         }
-        let Some(ty) = self.types.as_fn(function.ty) else {
-            let message = format!("`{}` cannot be called", self.types.name(function.ty));
+        let ty = function.ty;
+        if self.types.as_fn(ty).is_none() {
+            let message = format!("`{}` cannot be called", self.types.name(ty));
             return fail(callee.span, message);
+        }
+        let callee = match function.kind {
+            ExprKind::Function(id) => Callee::Direct(id),
+            _ => Callee::Indirect(Box::new(function)),
+        };
+        self.call_of(callee, ty, args, span)
+    }
+
+    fn call_of(
+        &mut self,
+        callee: Callee,
+        ty: Ty,
+        args: &'p [ast::Expr],
+        span: Span,
+    ) -> Check<Expr> {
+        let Some(ty) = self.types.as_fn(ty) else {
+            return Ok(error_expr(span));
         };
         self.passable(&ty, span)?;
-        self.counted(&ty, &function, args, span)?;
+        self.counted(&ty, &callee, args, span)?;
         let mut values = Vec::with_capacity(args.len());
         for (at, arg) in args.iter().enumerate() {
             values.push(match ty.params.get(at) {
@@ -32,10 +54,6 @@ impl<'p> Checker<'p> {
                 None => self.unnamed(arg)?,
             });
         }
-        let callee = match function.kind {
-            ExprKind::Function(id) => Callee::Direct(id),
-            _ => Callee::Indirect(Box::new(function)),
-        };
         Ok(Expr::new(ty.result, span, ExprKind::Call(callee, values)))
     }
 
@@ -51,7 +69,7 @@ impl<'p> Checker<'p> {
         Ok(())
     }
 
-    fn counted(&self, ty: &FnTy, function: &Expr, args: &[ast::Expr], span: Span) -> Check<()> {
+    fn counted(&self, ty: &FnTy, callee: &Callee, args: &[ast::Expr], span: Span) -> Check<()> {
         let (wanted, given) = (ty.params.len(), args.len());
         if given == wanted || ty.variadic && given > wanted {
             return Ok(());
@@ -60,7 +78,7 @@ impl<'p> Checker<'p> {
         let plural = if wanted == 1 { "" } else { "s" };
         let message = format!("expected {least}{wanted} argument{plural}, found {given}");
         let diagnostic = Diagnostic::new(span, message);
-        let ExprKind::Function(id) = function.kind else {
+        let (Callee::Direct(id) | Callee::Nested(id, _)) = callee else {
             return Err(diagnostic);
         };
         match self.functions[id.0].span {
@@ -69,7 +87,63 @@ impl<'p> Checker<'p> {
         }
     }
 
-    /// An argument for `...`, with C's default argument promotions (C 6.5.2.2).
+    /// `va_start()`: a list of the arguments after the named ones.
+    pub(super) fn va_start(&mut self, span: Span) -> Check<Expr> {
+        if !self.frame.is_variadic {
+            let message = "`va_start` in a function that takes no `...`";
+            return fail(span, message);
+        }
+        let list = self.va_list(span)?;
+        Ok(Expr::new(list, span, ExprKind::VaStart))
+    }
+
+    /// `va_arg(list, T)`
+    pub(super) fn va_arg(
+        &mut self,
+        list: &'p ast::Expr,
+        ty: &'p ast::TypeExpr,
+        span: Span,
+    ) -> Check<Expr> {
+        let list = self.expr(list, None)?;
+        let list = self.decay(list)?;
+        let whole = self.va_list(span)?;
+        let is_list = match (self.types.pointee(list.ty), self.types.kind(whole)) {
+            (Some(to), TyKind::Array(element, _)) => to == *element,
+            _ => list.ty == Ty::ERROR,
+        };
+        if !is_list {
+            let message = format!(
+                "`va_arg` needs a `va_list`, not `{}`",
+                self.types.name(list.ty)
+            );
+            return fail(list.span, message);
+        }
+        let name_span = ty.span;
+        let ty = self.object_ty(ty)?;
+        self.holdable(ty, name_span)?;
+        let passed = match self.types.kind(ty) {
+            TyKind::Array(element, _) => self.types.pointer(*element).at(span)?,
+            _ => self.promoted(ty),
+        };
+        if passed != ty {
+            let (ty, passed) = (self.types.name(ty), self.types.name(passed));
+            let message = format!("no argument after `...` is of type `{ty}`");
+            return Err(Diagnostic::new(name_span, message)
+                .note(format!("it is passed as `{passed}`, as in C")));
+        }
+        Ok(Expr::new(ty, span, ExprKind::VaArg(Box::new(list))))
+    }
+
+    /// The type after C's default argument promotions (C 6.5.2.2).
+    fn promoted(&self, ty: Ty) -> Ty {
+        match self.types.as_scalar(ty) {
+            Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
+            Some(Scalar::F32) => Ty::F64,
+            _ => ty,
+        }
+    }
+
+    /// An argument for `...`, promoted.
     fn unnamed(&mut self, arg: &'p ast::Expr) -> Check<Expr> {
         let value = self.expr(arg, None)?;
         let value = self.decay(value)?;
@@ -82,11 +156,9 @@ impl<'p> Checker<'p> {
             return fail(span, "this has no value to pass");
         }
         self.holdable(value.ty, span)?;
-        let promoted = match self.types.as_scalar(value.ty) {
-            Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
-            Some(Scalar::F32) => Ty::F64,
-            _ => return Ok(value),
-        };
-        Ok(value.convert(promoted, span))
+        match self.promoted(value.ty) {
+            same if same == value.ty => Ok(value),
+            promoted => Ok(value.convert(promoted, span)),
+        }
     }
 }

@@ -259,9 +259,10 @@ impl<'p> Checker<'p> {
             LazyItem::Const(ty, value) => (ty, Some(value)),
         };
         // A constant does not see the variables of the function that mentions it.
-        let scopes = std::mem::take(&mut self.scopes);
+        let frame = std::mem::take(&mut self.frame);
+        let outer = std::mem::take(&mut self.outer);
         let result = self.look(side, name.span, |checker| checker.lazy_value(ty, value));
-        self.scopes = scopes;
+        (self.frame, self.outer) = (frame, outer);
         let lazy = &mut self.lazy[at];
         lazy.progress = Progress::Done;
         (lazy.ty, lazy.bits) = result?;

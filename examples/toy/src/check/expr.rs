@@ -43,10 +43,16 @@ impl<'p> Checker<'p> {
             ast::ExprKind::Bool(value) => of(Ty::BOOL, ExprKind::Bits(u128::from(*value))),
             ast::ExprKind::Null => of(Ty::NULL, ExprKind::Bits(0)),
             ast::ExprKind::Str(bytes) => self.string(bytes, want),
-            ast::ExprKind::Name(name) => match self.local(name) {
-                Some(id) => self.load(self.local_place(id), span),
-                None => self.item_value(name, want),
+            ast::ExprKind::Name(name) => match self.named_nested(&expr.kind, span) {
+                Some((id, chain)) => self.bound(id, chain, span),
+                None => match self.local(name) {
+                    Some(id) => self.load(self.local_place(id), span),
+                    None => self.item_value(name, want),
+                },
             },
+            ast::ExprKind::Closure(function) => self.closure(function),
+            ast::ExprKind::VaStart => self.va_start(span),
+            ast::ExprKind::VaArg(list, ty) => self.va_arg(list, ty, span),
             ast::ExprKind::Path(name, variant) => self.variant(name, variant, span),
             ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, want),
             ast::ExprKind::Binary(..) => self.binary(expr, expected),

@@ -13,8 +13,10 @@ impl<'p> Checker<'p> {
         self.enter(expr.span)?;
         let place = match &expr.kind {
             ast::ExprKind::Name(name) => match self.local(name) {
-                Some(id) => Ok(self.local_place(id)),
-                None => self.temporary(expr),
+                Some(id) if self.frame.body.locals[id.0].function.is_none() => {
+                    Ok(self.local_place(id))
+                }
+                _ => self.temporary(expr),
             },
             ast::ExprKind::Unary(UnaryOp::Deref, pointer) => {
                 let pointer = self.expr(pointer, None)?;
@@ -33,16 +35,8 @@ impl<'p> Checker<'p> {
         Ok(Place::new(value.ty, PlaceKind::Temporary(Box::new(value))))
     }
 
-    pub(super) fn local(&self, name: &str) -> Option<LocalId> {
-        self.scopes
-            .iter()
-            .rev()
-            .find_map(|scope| scope.get(name))
-            .copied()
-    }
-
     pub(super) fn local_place(&self, id: LocalId) -> Place {
-        Place::new(self.body.locals[id.0].ty, PlaceKind::Local(id))
+        Place::new(self.frame.body.locals[id.0].ty, PlaceKind::Local(id))
     }
 
     /// `*pointer`
@@ -219,7 +213,7 @@ impl<'p> Checker<'p> {
 
     fn mark_addressed(&mut self, place: &Place) {
         if let PlaceKind::Local(id) = place.root().kind {
-            self.body.locals[id.0].addressed = true;
+            self.frame.body.locals[id.0].addressed = true;
         }
     }
 

@@ -5,7 +5,7 @@ use super::place::error_expr;
 use super::{Check, Checker, Meaning, Side};
 use crate::ast::BinaryOp;
 use crate::diag::{At, Diagnostic, Span};
-use crate::typed::{Callee, Expr, ExprKind, FnId};
+use crate::typed::{Callee, Expr, ExprKind};
 use crate::types::{IntTy, Ty, TyKind, int};
 use cabi::Scalar;
 
@@ -141,11 +141,18 @@ impl Checker<'_> {
         }
     }
 
-    fn runtime_call(&mut self, name: &str, op: &str, args: Vec<Expr>, span: Span) -> Check<Expr> {
+    /// A call of a function of the prelude.
+    pub(super) fn runtime_call(
+        &mut self,
+        name: &str,
+        op: &str,
+        args: Vec<Expr>,
+        span: Span,
+    ) -> Check<Expr> {
         if args.iter().any(|arg| arg.ty == Ty::ERROR) {
             return Ok(error_expr(span));
         }
-        let Some(id) = self.runtime(name) else {
+        let Some(Meaning::Function(id)) = self.prelude(name) else {
             let ty = args
                 .first()
                 .map_or(String::new(), |arg| self.types.name(arg.ty));
@@ -162,10 +169,9 @@ impl Checker<'_> {
         ))
     }
 
-    fn runtime(&self, name: &str) -> Option<FnId> {
-        match self.names.get(Side::Prelude as usize)?.get(name)?.meaning {
-            Meaning::Function(id) => Some(id),
-            _ => None,
-        }
+    /// What a name of the prelude means.
+    pub(super) fn prelude(&self, name: &str) -> Option<Meaning> {
+        let names = &self.names[Side::Prelude as usize];
+        names.get(name).map(|named| named.meaning)
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 impl<'p> Checker<'p> {
     pub(super) fn block(&mut self, block: &'p ast::Block) -> Vec<Stmt> {
-        self.scopes.push(HashMap::new());
+        self.frame.scopes.push(HashMap::new());
         let mut stmts = Vec::new();
         for stmt in &block.stmts {
             match self.stmt(stmt) {
@@ -24,15 +24,17 @@ impl<'p> Checker<'p> {
                 }
             }
         }
-        self.scopes.pop();
+        self.frame.scopes.pop();
         stmts
     }
 
     /// A variable whose statement was wrong exists, with a type that agrees with everything.
     fn declare_anyway(&mut self, stmt: &ast::Stmt) {
-        if let ast::StmtKind::Let(name, _, _) = &stmt.kind {
-            self.add_local(name, Ty::ERROR);
-        }
+        match &stmt.kind {
+            ast::StmtKind::Let(name, _, _) => self.add_local(name, Ty::ERROR),
+            ast::StmtKind::Fn(function) => self.add_local(&function.name, Ty::ERROR),
+            _ => return,
+        };
     }
 
     fn stmt(&mut self, stmt: &'p ast::Stmt) -> Check<StmtKind> {
@@ -48,6 +50,7 @@ impl<'p> Checker<'p> {
                 }
                 Ok(StmtKind::Expr(value))
             }
+            ast::StmtKind::Fn(function) => self.nested(function),
             ast::StmtKind::If(arms, otherwise) => {
                 let arms = arms.iter().map(|(cond, then)| {
                     let checked = self.value(cond, Ty::BOOL).unwrap_or_else(|diagnostic| {
@@ -71,8 +74,8 @@ impl<'p> Checker<'p> {
             }
             ast::StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
             ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
-            ast::StmtKind::Break if self.loops > 0 => Ok(StmtKind::Break),
-            ast::StmtKind::Continue if self.loops > 0 => Ok(StmtKind::Continue),
+            ast::StmtKind::Break if self.frame.loops > 0 => Ok(StmtKind::Break),
+            ast::StmtKind::Continue if self.frame.loops > 0 => Ok(StmtKind::Continue),
             ast::StmtKind::Break => fail(stmt.span, "`break` outside of a loop"),
             ast::StmtKind::Continue => fail(stmt.span, "`continue` outside of a loop"),
             ast::StmtKind::Block(block) => Ok(StmtKind::Block(self.block(block))),
@@ -182,11 +185,11 @@ impl<'p> Checker<'p> {
                 fail(low.span, message)
             }
         });
-        self.scopes.push(HashMap::new());
+        self.frame.scopes.push(HashMap::new());
         let ty = bounds.as_ref().map_or(Ty::ERROR, |(low, ..)| low.ty);
         let id = self.add_local(var, ty);
         let body = self.loop_body(body);
-        self.scopes.pop();
+        self.frame.scopes.pop();
         let (low, high, signed) = bounds?;
         Ok(StmtKind::For {
             var: id,
@@ -198,14 +201,14 @@ impl<'p> Checker<'p> {
     }
 
     fn loop_body(&mut self, body: &'p ast::Block) -> Vec<Stmt> {
-        self.loops += 1;
+        self.frame.loops += 1;
         let body = self.block(body);
-        self.loops -= 1;
+        self.frame.loops -= 1;
         body
     }
 
     fn return_stmt(&mut self, value: Option<&'p ast::Expr>, span: Span) -> Check<StmtKind> {
-        match (value, self.result) {
+        match (value, self.frame.result) {
             (_, Ty::NEVER) => fail(span, "this function promises never to return"),
             (None, Ty::VOID) => Ok(StmtKind::Return(None)),
             (None, result) => {

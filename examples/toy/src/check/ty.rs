@@ -8,7 +8,9 @@ use cabi::{BoolVector, Scalar};
 
 /// Whether `name` is a type's without any declaration.
 pub(super) fn is_builtin(name: &str) -> bool {
-    name == "void" || scalar_named(name).is_some() || vector_named(name).is_some()
+    matches!(name, "void" | "va_list")
+        || scalar_named(name).is_some()
+        || vector_named(name).is_some()
 }
 
 /// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
@@ -198,6 +200,9 @@ impl<'p> Checker<'p> {
         if name == "void" {
             return Ok(Ty::VOID);
         }
+        if name == "va_list" {
+            return self.va_list(span);
+        }
         if let Some(scalar) = scalar_named(name) {
             return self.types.scalar(scalar).map_err(unknown);
         }
@@ -217,6 +222,18 @@ impl<'p> Checker<'p> {
             }
             Some(_) => Err(unknown(format!("`{name}` is not a type"))),
             None => Err(unknown(format!("there is no type `{name}`"))),
+        }
+    }
+
+    /// `va_list`: as in C an array of one struct, so that it is passed by its address.
+    pub(super) fn va_list(&mut self, span: Span) -> Check<Ty> {
+        match self.prelude("__va_list_tag") {
+            Some(Meaning::Record(id)) => {
+                self.lay_out(id)?;
+                let tag = self.types.record(id);
+                self.types.array(tag, Some(1)).at(span)
+            }
+            _ => Ok(Ty::ERROR),
         }
     }
 

@@ -12,35 +12,37 @@ use cabi::{FnSig, Type};
 use clif_cabi::{Arg, Ret};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_module::{FuncId, Linkage, Module};
+use std::fmt::Write;
 use std::rc::Rc;
 
-/// The C signature of a function.
+/// The C signature of a function. That of a nested function has the static chain after the other named parameters.
 pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
-    match types.as_fn(function.ty) {
-        Some(ty) => fn_signature(types, &ty),
-        None => Err(LowerError::new(format!(
-            "`{}` is no function",
-            function.name
-        ))),
-    }
+    let Some(ty) = types.as_fn(function.ty) else {
+        let message = format!("`{}` is no function", function.name);
+        return Err(LowerError::new(message));
+    };
+    let sig = fn_signature(types, &ty)?;
+    Ok(match &function.origin {
+        Origin::Toy(body) if body.is_nested => sig.static_chain(),
+        _ => sig,
+    })
 }
 
 /// The C signature of one call. That of a variadic function has the arguments after the named ones too: their types decide where they are
 /// passed, and the declaration does not know them.
 pub(crate) fn call_signature(checked: &Checked, callee: &Callee, args: &[Expr]) -> Lower<FnSig> {
     let types = &checked.types;
-    let ty = match callee {
-        Callee::Direct(id) => checked.functions[id.0].ty,
-        Callee::Indirect(pointer) => pointer.ty,
+    let sig = match callee {
+        Callee::Direct(id) | Callee::Nested(id, _) => signature(types, &checked.functions[id.0])?,
+        Callee::Indirect(pointer) => match types.as_fn(pointer.ty) {
+            Some(ty) => fn_signature(types, &ty)?,
+            None => return Err(LowerError::new("what is no function is called")),
+        },
     };
-    let Some(ty) = types.as_fn(ty) else {
-        return Err(LowerError::new("what is no function is called"));
-    };
-    let sig = fn_signature(types, &ty)?;
-    if !ty.variadic {
+    if !sig.is_variadic() {
         return Ok(sig);
     }
-    let unnamed = args.iter().skip(ty.params.len());
+    let unnamed = args.iter().skip(sig.n_named());
     let unnamed = unnamed.filter_map(|arg| types.layout(arg.ty).cloned());
     sig.at_call(unnamed).map_err(LowerError::new)
 }
@@ -94,7 +96,11 @@ impl Declared {
                 self.newly_wanted.push(id);
             }
             // The dot keeps the program's names apart from those of C. A function that other objects call would be `declare_export`ed.
-            let name = format!("toy.{}", function.name);
+            let mut name = format!("toy.{}", function.name);
+            if matches!(&function.origin, Origin::Toy(body) if body.is_nested) {
+                // Two blocks of a function may have one of the same name each.
+                let _ = write!(name, ".{}", id.0);
+            }
             let plan = self.lowering.entry_plan(&sig).map_err(LowerError::new)?;
             let declared = module.declare_function(&name, Linkage::Local, plan.signature());
             return declared.map_err(LowerError::new);
@@ -120,6 +126,20 @@ impl Declared {
 }
 
 impl<M: Module> FnLowerer<'_, '_, M> {
+    /// What C enters of a function: of a nested one, code that takes the static chain from its register first.
+    pub(super) fn entry_point(&mut self, id: FnId, span: Span) -> Lower<FuncId> {
+        let func = self.declared.function(self.checked, self.module, id);
+        let func = func.map_err(|error| error.or_at(span))?;
+        let function = &self.checked.functions[id.0];
+        if !matches!(&function.origin, Origin::Toy(body) if body.is_nested) {
+            return Ok(func);
+        }
+        let sig = signature(self.types, function)?;
+        let function = clif_cabi::Function::new(func, &function.name, sig);
+        let entry = self.declared.lowering.entry_point(self.module, &function);
+        entry.map_err(|error| LowerError::at(span, error))
+    }
+
     /// A call. `first` is the value of the first argument, if it is known already. A result that lives in memory is put `to` there, or into
     /// memory of its own.
     pub(super) fn call(
@@ -132,11 +152,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     ) -> Lower<Val> {
         let sig = call_signature(self.checked, callee, args).map_err(|error| error.or_at(span))?;
         // A function of the module by its id, or any address.
-        let mut pointer = None;
+        let (mut pointer, mut chain) = (None, None);
         let target: clif_cabi::Callee = match callee {
-            Callee::Direct(id) => {
-                let func = self.declared.function(self.checked, self.module, *id);
-                func.map_err(|error| error.or_at(span))?.into()
+            Callee::Direct(id) => self.entry_point(*id, span)?.into(),
+            Callee::Nested(id, value) => {
+                chain = Some(self.expr_ssa(value)?);
+                self.entry_point(*id, span)?.into()
             }
             Callee::Indirect(function) => {
                 let function = self.expr_ssa(function)?;
@@ -144,7 +165,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 function.into()
             }
         };
-        let given = self.arguments(args, first)?;
+        let mut given = self.arguments(args, first)?;
+        if let Some(chain) = chain {
+            given.insert(sig.n_named() - 1, Arg::value(chain));
+        }
         if let Some(pointer) = pointer {
             // Where the program is once it has jumped to nowhere can no longer be told.
             self.ins().trapz(pointer, NULL_CALL);

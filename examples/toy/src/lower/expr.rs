@@ -56,7 +56,13 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let first = expr.first_operand().map(|_| first);
                 self.call(callee, (args, first), expr.ty, None, span)
             }
-            ExprKind::Bits(_)
+            ExprKind::Captures(id) => self.captures(*id).map(Val::Ssa),
+            ExprKind::VaArg(_) => {
+                let list = self.ssa(first, span)?;
+                self.va_arg(list, expr.ty, span)
+            }
+            ExprKind::VaStart
+            | ExprKind::Bits(_)
             | ExprKind::Complex(..)
             | ExprKind::Record(_)
             | ExprKind::Elements(_)
@@ -129,8 +135,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     fn function_address(&mut self, id: FnId, span: Span) -> Lower<Val> {
-        let func = self.declared.function(self.checked, self.module, id);
-        let func = func.map_err(|error| error.or_at(span))?;
+        let func = self.entry_point(id, span)?;
         let func = self.module.declare_func_in_func(func, self.builder.func);
         Ok(Val::Ssa(self.ins().func_addr(types::I64, func)))
     }
@@ -153,6 +158,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         match &expr.kind {
             ExprKind::Bits(bits) if !self.is_ssa(expr.ty) => {
                 self.bits_into(*bits, expr.ty, address)
+            }
+            ExprKind::VaStart => {
+                let list = self.address(address);
+                self.va_start(list, expr.span)
             }
             ExprKind::Complex(re, im) => {
                 self.expr_into(re, address)?;

@@ -5,7 +5,8 @@ use super::variable::Home;
 use super::{Declared, Lower, LowerError, StackReserve, signature};
 use crate::diag::Span;
 use crate::typed::{Body, Checked, Function, LocalId};
-use crate::types::Types;
+use crate::types::{Ty, Types};
+use cabi::{FnSig, Type};
 use clif_cabi::Arg;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, TrapCode, Value, types};
@@ -101,6 +102,12 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
                 Val::Memory(entry.address(&mut self.builder, index).map_err(wrong)?)
             });
         }
+        if self.body.is_nested {
+            let chain = entry
+                .value(&mut self.builder, params.len())
+                .map_err(wrong)?;
+            self.bind_captures(chain);
+        }
         self.entry = Some(entry);
         self.check_stack();
         for (&id, param) in self.body.params.iter().zip(params) {
@@ -115,6 +122,25 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         self.builder.seal_all_blocks();
         self.builder.finalize(self.module.target_config());
         Ok(())
+    }
+
+    /// `va_start`: writes the `va_list` of the arguments after the named ones.
+    pub(super) fn va_start(&mut self, to: Value, span: Span) -> Lower<()> {
+        let Some(entry) = &self.entry else {
+            return Err(LowerError::at(span, "`va_start` before the function"));
+        };
+        let started = entry.va_start(&mut self.builder, to);
+        started.map_err(|error| LowerError::at(span, error))
+    }
+
+    /// `va_arg`: the next argument of the `va_list` at `list`, which may be C's. Of a signature only the convention matters here.
+    pub(super) fn va_arg(&mut self, list: Value, ty: Ty, span: Span) -> Lower<Val> {
+        let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
+        let sig = FnSig::new([Type::PTR], Type::VOID).variadic();
+        let lowering = &self.declared.lowering;
+        let address = lowering.va_arg(&mut self.builder, list, &sig, &layout);
+        let address = address.map_err(|error| LowerError::at(span, error))?;
+        self.load(address.into(), ty)
     }
 
     /// Returns `value`, and ends the block.

@@ -1,10 +1,13 @@
 //! Variables and temporaries: where they live, and the frame's memory for them.
 
 use super::function::{FnLowerer, Val};
+use super::memory::Address;
 use super::{Lower, LowerError, ssa_type};
-use crate::typed::LocalId;
+use crate::typed::{FnId, LocalId, Origin};
 use crate::types::Ty;
-use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Value, types,
+};
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
 
@@ -60,6 +63,36 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         }
         let target = self.variable(id)?;
         self.write(target, value, self.local_ty(id))
+    }
+
+    /// The variables that a nested function captures: their addresses are at `chain`.
+    pub(super) fn bind_captures(&mut self, chain: Value) {
+        let flags = MemFlagsData::trusted();
+        for (offset, (_, own)) in (0..).step_by(8).zip(&self.body.captures) {
+            let address = self.builder.ins().load(types::I64, flags, chain, offset);
+            self.homes.insert(*own, Home::Pointer(address));
+        }
+    }
+
+    /// The static chain of a nested function that is made here: what [`bind_captures`](Self::bind_captures) reads.
+    pub(super) fn captures(&mut self, id: FnId) -> Lower<Value> {
+        let Origin::Toy(body) = &self.checked.functions[id.0].origin else {
+            return Err(LowerError::new("a function of a library captures nothing"));
+        };
+        let slot = self.slot_of(8 * body.captures.len() as u64, 8)?;
+        let chain = self.slot_address(slot);
+        for (offset, (outer, _)) in (0..).step_by(8).zip(&body.captures) {
+            let home = self.declare(*outer)?;
+            let address = self.home_address(home)?;
+            self.store_ssa(
+                address,
+                Address {
+                    base: chain,
+                    offset,
+                },
+            );
+        }
+        Ok(chain)
     }
 
     /// Memory for a value of type `ty`.

@@ -153,6 +153,14 @@ impl Parser<'_> {
             Token::LBracket => return self.array_literal(),
             Token::Name => return self.name(),
             Token::SizeOf | Token::AlignOf | Token::OffsetOf => return self.layout_query(),
+            Token::Fn => ExprKind::Closure(Box::new(self.closure()?)),
+            Token::VaArg => return self.va_arg(),
+            Token::VaStart => {
+                self.next();
+                self.expect(Token::LParen, "`(`")?;
+                self.expect(Token::RParen, "`)`, as in `let list = va_start();`")?;
+                ExprKind::VaStart
+            }
             Token::Complex => {
                 self.next();
                 self.expect(Token::LParen, "`(`")?;
@@ -280,6 +288,20 @@ impl Parser<'_> {
             }
         };
         self.expect(Token::RParen, "`)`")?;
+        node(kind, start.to(self.last_span()), depth)
+    }
+
+    /// `va_arg(list, T)`
+    fn va_arg(&mut self) -> Parsed<Expr> {
+        let start = self.span();
+        self.next();
+        self.expect(Token::LParen, "`(`")?;
+        let list = self.inside(Self::expr)?;
+        self.expect(Token::Comma, "`,` and the argument's type")?;
+        let ty = self.ty()?;
+        self.expect(Token::RParen, "`)`")?;
+        let depth = list.depth.max(ty.depth);
+        let kind = ExprKind::VaArg(Box::new(list), ty);
         node(kind, start.to(self.last_span()), depth)
     }
 

@@ -30,6 +30,9 @@ impl Parser<'_> {
             }
             Token::For => self.for_stmt()?,
             Token::LBrace => StmtKind::Block(self.block()?),
+            Token::Fn if self.peek_second() == Token::Name => {
+                StmtKind::Fn(Box::new(self.function()?))
+            }
             Token::Return => {
                 self.next();
                 let value = if self.peek() == Token::Semi {

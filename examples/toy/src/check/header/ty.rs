@@ -1,7 +1,7 @@
 //! C's types as the program's. Records keep the layout that the header gives them, and get the members that the language can spell;
 //! those that only pointers lead to come last, so that long chains of them need no stack.
 
-use super::super::{Checker, Progress, Side};
+use super::super::{Checker, Meaning, Progress, Side};
 use crate::types::{EnumId, EnumTy, FnTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
 use cabi::{Field, Kind, Scalar, Type};
 use cabi_header::{NamedType, Reason, Written};
@@ -78,6 +78,13 @@ impl Checker<'_> {
 
     /// A record or enum. Headers that declare the same share it.
     fn c_named(&mut self, at: usize, name: &str, by_value: bool) -> Result<Ty, String> {
+        if name == "struct __va_list_tag"
+            && let Some(Meaning::Record(id)) = self.prelude("__va_list_tag")
+        {
+            // The compiler's own, in every header the same.
+            self.lay_out(id).map_err(|_| "it has no layout")?;
+            return Ok(self.types.record(id));
+        }
         let ty = match self.known(at, name) {
             Some(ty) => ty,
             None => {
