@@ -5,6 +5,7 @@
 //! - [`conformance`]: what `docs/conformance.md` says, measured.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`random`], [`invariants`], [`replayed`], [`roundtrip`]: random signatures, and what is checked of each.
+//! - [`libffi`]: the same calls and closures by libffi.
 //! - [`shims`]: the signatures that performance is measured with.
 
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -14,6 +15,8 @@ pub mod conformance;
 pub mod corpus;
 pub mod fuzzing;
 pub mod invariants;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod libffi;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod mutants;
 pub mod random;

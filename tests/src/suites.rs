@@ -16,6 +16,8 @@ mod headers;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod interop;
 mod layout;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod libffi;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod mutants;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -41,6 +43,8 @@ const HERE: &[(&str, Body)] = &[
     ("guard", guard::run),
     ("headers", headers::run),
     ("interop", interop::run),
+    #[cfg(target_os = "linux")]
+    ("libffi", libffi::run),
     ("mutants", mutants::run),
     ("probe", probe::run),
     ("psabi", psabi::run),

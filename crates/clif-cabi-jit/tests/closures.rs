@@ -2,7 +2,8 @@
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
     clippy::unwrap_used,
-    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+    clippy::panic,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]; panics are what one is about"
 )]
 
 use core::ffi::c_void;
@@ -215,6 +216,41 @@ fn a_panic_gives_the_value_chosen_for_it() {
         .closure_or("refusing", -1_i64, |_, _| ())
         .unwrap_err();
     assert!(matches!(wrong, Error::Value { .. }));
+}
+
+/// Set in a process that a test starts, which a panic is to end.
+const CHILD: &str = "CLIF_CABI_JIT_PANIC";
+
+/// The test runs itself again as a child.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_panic_ends_the_process_and_names_the_closure() {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGABRT: i32 = 6;
+    if std::env::var_os(CHILD).is_some() {
+        let interface = closures().interface(&FnSig::new([], Type::I32)).unwrap();
+        let closure = interface
+            .closure("comparator", |_, _| panic!("no order"))
+            .unwrap();
+        // SAFETY: `int f(void)`.
+        let code: extern "C" fn() -> i32 = unsafe { core::mem::transmute(closure.code()) };
+        println!("came back with {}", code());
+        return;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "a_panic_ends_the_process_and_names_the_closure",
+            "--nocapture",
+        ])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let [text, error] = [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
+    assert_eq!(child.status.signal(), Some(SIGABRT), "{text}{error}");
+    assert!(!text.contains("came back"), "{text}");
+    let message = "closure comparator panicked: no order; it was called by C, so the process ends";
+    assert!(error.contains(message), "{error}");
 }
 
 #[test]

@@ -6,6 +6,8 @@
 mod div;
 #[path = "../examples/function_pointer.rs"]
 mod function_pointer;
+#[path = "../examples/gsl.rs"]
+mod gsl;
 #[path = "../examples/library.rs"]
 mod library;
 #[path = "../examples/qsort.rs"]
@@ -19,6 +21,11 @@ fn div_runs() {
 #[test]
 fn function_pointer_runs() {
     function_pointer::main().unwrap();
+}
+
+#[test]
+fn gsl_runs() {
+    gsl::main().unwrap();
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! A library called dynamically: the GNU Scientific Library, whose functions take complex numbers as structures by value and call back.
+//!
+//! ```text
+//! $ cargo run -p clif-cabi-jit --example gsl
+//! (1+2i) (3+4i) = -5+10i
+//! the integral of x^2 from 0 to 3 is 9
+//! ```
+
+use std::error::Error;
+use std::ffi::c_void;
+
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi_jit::{CValue, CallArg, CallInterface, Closures, Invokers, Library, Settings};
+
+/// `gsl_complex`: `struct { double dat[2]; }`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(C)]
+struct Complex([f64; 2]);
+
+// SAFETY: any bytes are two doubles.
+unsafe impl CValue for Complex {
+    fn stands_for(ty: &Type) -> bool {
+        ty.to_string() == "struct gsl_complex"
+    }
+}
+
+/// `gsl_function`: what is integrated.
+#[repr(C)]
+struct Integrand {
+    function: *const c_void,
+    params: *const c_void,
+}
+
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    // SAFETY: this library does nothing when it is opened.
+    let open = |name: &&str| unsafe { Library::open(name) }.ok();
+    let gsl = ["libgsl.so.27", "libgsl.so.28", "libgsl.so"];
+    let Some(gsl) = gsl.iter().find_map(open) else {
+        println!("not run: the GNU Scientific Library is not here (Debian: libgsl-dev)");
+        return Ok(());
+    };
+    let mut invokers = Invokers::new(&Settings::default())?;
+
+    // gsl_complex gsl_complex_mul(gsl_complex a, gsl_complex b);
+    let complex = RecordBuilder::structure("gsl_complex").field("dat", Type::array(&Type::F64, 2)?);
+    let complex = complex.build(&DataModel::LP64)?;
+    let sig = FnSig::new([complex.clone(), complex.clone()], complex);
+    let multiply = CallInterface::new(&mut invokers, &sig)?;
+    let (a, b) = (Complex([1.0, 2.0]), Complex([3.0, 4.0]));
+    let code = gsl.symbol("gsl_complex_mul")?.cast();
+    // SAFETY: the function of this signature.
+    let product: Complex = unsafe { multiply.call(code, &[CallArg::new(&a), CallArg::new(&b)])? };
+    println!("(1+2i) (3+4i) = {}+{}i", product.0[0], product.0[1]);
+    assert_eq!(product, Complex([-5.0, 10.0]));
+
+    // double f(double x, void *params), which is a Rust closure.
+    let closures = Closures::new(&Settings::default())?;
+    let interface = closures.interface(&FnSig::new([Type::F64, Type::PTR], Type::F64))?;
+    let exponent = 2;
+    let square = interface.closure("square", move |args, result| {
+        let x: f64 = args.get(0).unwrap_or(f64::NAN);
+        // Of the kind that the signature says.
+        let _ = result.set(x.powi(exponent));
+    })?;
+    let integrand = Integrand {
+        function: square.code(),
+        params: std::ptr::null(),
+    };
+
+    // int gsl_integration_qng(const gsl_function *f, double a, double b, double epsabs, double epsrel, double *result, double *abserr, size_t *neval);
+    let params = [Type::PTR, Type::F64, Type::F64, Type::F64, Type::F64];
+    let params = params.into_iter().chain([Type::PTR, Type::PTR, Type::PTR]);
+    let integrate = CallInterface::new(&mut invokers, &FnSig::new(params, Type::I32))?;
+    let (from, to, epsilon) = (0.0, 3.0, 1e-9);
+    let (mut integral, mut error, mut n) = (0.0, 0.0, 0_usize);
+    let pointers = (
+        &raw const integrand,
+        &raw mut integral,
+        &raw mut error,
+        &raw mut n,
+    );
+    let args = [
+        CallArg::new(&pointers.0),
+        CallArg::new(&from),
+        CallArg::new(&to),
+        CallArg::new(&epsilon),
+        CallArg::new(&epsilon),
+        CallArg::new(&pointers.1),
+        CallArg::new(&pointers.2),
+        CallArg::new(&pointers.3),
+    ];
+    let code = gsl.symbol("gsl_integration_qng")?.cast();
+    // SAFETY: the function of this signature; the closure lives, and the pointers are those of what it asks for.
+    let status: i32 = unsafe { integrate.call(code, &args)? };
+    println!("the integral of x^{exponent} from {from} to {to} is {integral:.0}");
+    assert!(status == 0 && n > 0 && (integral - 9.0_f64).abs() < 1e-6 && error < 1e-6);
+    Ok(())
+}

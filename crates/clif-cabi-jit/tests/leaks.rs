@@ -1,0 +1,166 @@
+//! What closures and invokers leave when they are gone: no byte of the heap, and no mapping.
+//!
+//! One test, since it looks at what the whole process has allocated and mapped.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::thread;
+
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+use clif_cabi_jit::{Closure, ClosureInterface, Closures, Invokers, Settings};
+
+/// The system's allocator; what it has given out and not got back is counted.
+struct Counting;
+
+static BLOCKS: AtomicIsize = AtomicIsize::new(0);
+static BYTES: AtomicIsize = AtomicIsize::new(0);
+
+fn count(n: isize, layout: Layout) {
+    BLOCKS.fetch_add(n, Ordering::SeqCst);
+    BYTES.fetch_add(n * layout.size().cast_signed(), Ordering::SeqCst);
+}
+
+// SAFETY: each method is the system allocator's, given the same arguments; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout);
+        // SAFETY: the caller keeps `GlobalAlloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-1, layout);
+        // SAFETY: the caller keeps `GlobalAlloc`'s contract, and `alloc` took `at` from the system.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What the process has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Held {
+    blocks: isize,
+    bytes: isize,
+    /// The mappings of executable memory, and the bytes of all mappings.
+    executable: Vec<(usize, usize)>,
+    mapped: usize,
+}
+
+fn held() -> Held {
+    let [blocks, bytes] = [&BLOCKS, &BYTES].map(|count| count.load(Ordering::SeqCst));
+    let (mut executable, mut mapped) = (Vec::new(), 0);
+    for line in std::fs::read_to_string("/proc/self/maps").unwrap().lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+        mapped += end - start;
+        if rest.as_bytes()[2] == b'x' {
+            executable.push((start, end));
+        }
+    }
+    Held {
+        blocks,
+        bytes,
+        executable,
+        mapped,
+    }
+}
+
+impl Held {
+    fn executes(&self, address: usize) -> bool {
+        (self.executable.iter()).any(|(start, end)| (*start..*end).contains(&address))
+    }
+}
+
+/// `long f(long)` that adds `by`.
+fn adder(interface: &ClosureInterface, by: i64) -> Closure {
+    let add = move |args: &clif_cabi_jit::ClosureArgs<'_>,
+                    result: &mut clif_cabi_jit::ClosureResult<'_>| {
+        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
+    };
+    interface.closure("adder", add).unwrap()
+}
+
+fn call(closure: &Closure, n: i64) -> i64 {
+    // SAFETY: closures of `adder` have this signature.
+    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
+    code(n)
+}
+
+/// 8 threads at a time make, call and drop so many closures each.
+fn churn(interface: &ClosureInterface, n: i64) {
+    let all_run = Barrier::new(8);
+    let one = |thread: i64| {
+        for i in 0..n {
+            let closure = adder(interface, thread * i);
+            if i == 0 {
+                all_run.wait();
+            }
+            assert_eq!(call(&closure, 5), thread * i + 5);
+        }
+    };
+    thread::scope(|scope| {
+        let threads = [0, 1, 2, 3, 4, 5, 6, 7].map(|thread| {
+            scope.spawn({
+                let one = &one;
+                move || one(thread)
+            })
+        });
+        // A thread that is joined has nothing left; one whose closure has only returned may.
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn nothing_is_left_of_closures_and_invokers() {
+    let closures = Closures::new(&Settings::default()).unwrap();
+    let sig = FnSig::new([Type::I64], Type::I64);
+    let interface = closures.interface(&sig).unwrap();
+    // What threads, the heap and the pool keep for themselves is there from now on.
+    churn(&interface, 100);
+    let mut before = held();
+    // Its own list.
+    before.blocks += 1;
+    before.bytes += (before.executable.capacity() * size_of::<(usize, usize)>()).cast_signed();
+    churn(&interface, 100_000);
+    let after = held();
+    println!("before: {before:?}\nafter: {after:?}");
+    assert_eq!(
+        (after.blocks, after.bytes, &after.executable),
+        (before.blocks, before.bytes, &before.executable)
+    );
+    assert!(
+        after.mapped < before.mapped + (1 << 20),
+        "{} bytes",
+        after.mapped
+    );
+
+    // A leak is noticed: of one closure on the heap, of more than a page of them among the mappings.
+    let leaked: Vec<Closure> = (0..600).map(|by| adder(&interface, by)).collect();
+    let leaking = held();
+    assert!(leaking.blocks >= after.blocks + 600 && leaking.executable != after.executable);
+    let stub = leaked[0].code().addr();
+    assert!(leaking.executes(stub));
+
+    // The pool goes with the last closure, the code of invokers with the last invoker.
+    drop((closures, interface));
+    assert_eq!(call(&leaked[7], 1), 8);
+    drop(leaked);
+    assert!(!held().executes(stub));
+
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let invoker = invokers.get(&sig).unwrap();
+    // SAFETY: only looked at.
+    let code = unsafe { invoker.code().as_ptr() }.addr();
+    drop(invokers);
+    assert!(held().executes(code));
+    drop(invoker);
+    assert!(!held().executes(code));
+}

@@ -1,0 +1,117 @@
+//! Variadic functions that are compiled here and called by C, with every kind of unnamed argument after every number of named ones; their
+//! `va_list` read by C, and C's `va_list` read here.
+#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod emit;
+mod kinds;
+mod libc;
+mod random;
+
+use std::ffi::{c_int, c_void};
+
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+use clif_cabi_jit::clif_cabi::{Arg, Entry, SysVAggregateLowering};
+use clif_cabi_jit::cranelift_codegen::ir::condcodes::IntCC;
+use clif_cabi_jit::cranelift_codegen::ir::{
+    Block, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
+};
+use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::{Engine, Library};
+use common::{all_settings, build_library};
+
+/// Builds the function `id` of `sig`.
+pub(crate) fn build(
+    engine: &mut Engine,
+    lower: &SysVAggregateLowering,
+    id: FuncId,
+    sig: &FnSig,
+    body: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Block, &Entry),
+) {
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (block, entry) = lower.begin(&mut builder, sig).unwrap();
+    body(engine, &mut builder, block, &entry);
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(id, &mut ctx).unwrap();
+}
+
+/// Room for a `va_list`.
+pub(crate) fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
+    let slot = builder.create_sized_stack_slot(slot);
+    builder.ins().stack_addr(types::I64, slot, 0)
+}
+
+/// A function of `library`, called with the address of `code`.
+pub(crate) fn call_with(library: &Library, name: &str, code: *const c_void) -> c_int {
+    let call = library.symbol(name).unwrap();
+    // SAFETY: that is the signature of every function that is called so.
+    let call =
+        unsafe { std::mem::transmute::<*const u8, extern "C" fn(*const c_void) -> c_int>(call) };
+    call(code)
+}
+
+/// `long sum(int n, ...)`, with a loop around its `va_arg`.
+#[test]
+fn a_loop_sums_its_arguments() {
+    let library = build_library(
+        "variadic_sum",
+        r"
+        int call_sum(long (*sum)(int, ...))
+        {
+            return sum(0) == 0 && sum(3, 1L, 20L, 300L) == 321
+                && sum(9, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 1L << 40) == 36 + (1L << 40);
+        }
+        ",
+    );
+    // SAFETY: it has no routines of its own to run.
+    let library = unsafe { Library::open(library) }.unwrap();
+    for settings in all_settings() {
+        let mut engine = Engine::new(&settings).unwrap();
+        let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+        let sig = FnSig::new([Type::I32], Type::I64).variadic();
+        let sum = lower.declare_export(&mut engine, "sum", &sig).unwrap();
+        build(
+            &mut engine,
+            &lower,
+            sum.id,
+            &sig,
+            |engine, builder, _, entry| {
+                let list = va_list(builder);
+                entry.va_start(builder, list).unwrap();
+                let n = entry.value(builder, 0).unwrap();
+                let zero = builder.ins().iconst(types::I64, 0);
+                let [head, body, done] = [(); 3].map(|()| builder.create_block());
+                let left = builder.append_block_param(head, types::I32);
+                let total = builder.append_block_param(head, types::I64);
+                builder.ins().jump(head, &[n.into(), zero.into()]);
+                builder.switch_to_block(head);
+                let more = builder.ins().icmp_imm_s(IntCC::NotEqual, left, 0);
+                builder.ins().brif(more, body, &[], done, &[]);
+                builder.switch_to_block(body);
+                let address = lower.va_arg(builder, list, &sig, &Type::I64).unwrap();
+                let next = builder
+                    .ins()
+                    .load(types::I64, MemFlagsData::new(), address, 0);
+                let next = builder.ins().iadd(total, next);
+                let left = builder.ins().iadd_imm_s(left, -1);
+                builder.ins().jump(head, &[left.into(), next.into()]);
+                builder.switch_to_block(done);
+                entry
+                    .ret(engine, builder, Some(&Arg::value(total)))
+                    .unwrap();
+            },
+        );
+        engine.finalize().unwrap();
+        let code = engine.code(sum.id).unwrap();
+        // SAFETY: a function of that type.
+        let code = unsafe { code.as_ptr() };
+        assert_eq!(call_with(&library, "call_sum", code), 1, "{settings:?}");
+    }
+}

@@ -1,0 +1,336 @@
+//! libffi as it is installed, loaded at run time: `ffi.h` of version 3.4 on x86-64 System V.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::fmt;
+use std::ptr;
+
+use cabi::{FnSig, Kind, Scalar, Type};
+
+use super::Result;
+
+/// `FFI_UNIX64`.
+const ABI: c_int = 2;
+/// `FFI_TYPE_STRUCT`.
+const STRUCT: u16 = 13;
+/// At least `sizeof(ffi_closure)`.
+const CLOSURE_BYTES: usize = 64;
+
+/// `ffi_type`.
+#[repr(C)]
+#[derive(Debug)]
+struct FfiType {
+    size: usize,
+    alignment: u16,
+    kind: u16,
+    elements: *const *const FfiType,
+}
+
+/// `ffi_cif`.
+#[repr(C)]
+#[derive(Debug)]
+struct RawCif {
+    abi: c_int,
+    n_args: c_uint,
+    args: *const *const FfiType,
+    result: *const FfiType,
+    bytes: c_uint,
+    flags: c_uint,
+}
+
+type Prepare = unsafe extern "C" fn(
+    *mut RawCif,
+    c_int,
+    c_uint,
+    *const FfiType,
+    *const *const FfiType,
+) -> c_int;
+type PrepareVariadic = unsafe extern "C" fn(
+    *mut RawCif,
+    c_int,
+    c_uint,
+    c_uint,
+    *const FfiType,
+    *const *const FfiType,
+) -> c_int;
+type Call = unsafe extern "C" fn(*mut RawCif, *mut c_void, *mut u8, *mut *mut c_void);
+type Handler = unsafe extern "C" fn(*mut RawCif, *mut u8, *const *const u8, *const Moves);
+type Allocate = unsafe extern "C" fn(usize, *mut *mut c_void) -> *mut c_void;
+type PrepareClosure =
+    unsafe extern "C" fn(*mut c_void, *mut RawCif, Handler, *const Moves, *mut c_void) -> c_int;
+
+/// libffi.
+pub struct Libffi {
+    library: libloading::Library,
+}
+
+/// A signature that is prepared: libffi's call interface.
+pub struct Cif<'a> {
+    libffi: &'a Libffi,
+    raw: Box<RawCif>,
+    // What the interface points to.
+    _types: Types<'a>,
+}
+
+/// The descriptions of types.
+struct Types<'a> {
+    libffi: &'a Libffi,
+    #[allow(clippy::vec_box, reason = "their addresses are kept")]
+    own: Vec<Box<FfiType>>,
+    lists: Vec<Box<[*const FfiType]>>,
+}
+
+/// A function pointer of libffi's. Dropping it frees it.
+pub struct FfiClosure<'a> {
+    libffi: &'a Libffi,
+    closure: *mut c_void,
+    code: *mut c_void,
+    _moves: Box<Moves>,
+}
+
+/// What a closure does: it copies its arguments to `seen`, and the result from `given`.
+pub(super) struct Moves {
+    pub(super) seen: *mut u8,
+    pub(super) given: *const u8,
+    /// Where each goes, and how many bytes it has.
+    pub(super) args: Vec<(usize, usize)>,
+    pub(super) result: usize,
+}
+
+impl Libffi {
+    /// The installed one.
+    ///
+    /// # Errors
+    /// That it is not there.
+    pub fn load() -> Result<Self> {
+        let names = ["libffi.so.8", "libffi.so", "libffi.so.7"];
+        // SAFETY: libffi's own routines are made to be run when it is loaded.
+        let open = |name: &&str| unsafe { libloading::Library::new(*name) }.ok();
+        let library = names.iter().find_map(open);
+        let library = library.ok_or("libffi is not installed (Debian: libffi-dev)")?;
+        Ok(Self { library })
+    }
+
+    /// # Safety
+    /// `F` is the type of the function `name`.
+    unsafe fn function<F: Copy>(&self, name: &str) -> Result<F> {
+        // SAFETY: as the caller says.
+        Ok(unsafe { *self.library.get::<F>(name.as_bytes())? })
+    }
+
+    /// The description of a scalar or complex type.
+    fn known(&self, name: &str) -> Result<*const FfiType> {
+        // SAFETY: a symbol of this type is the address of a variable.
+        unsafe { self.function(name) }
+    }
+
+    /// Prepares calls of `sig`, of which the first `n_named` arguments are named.
+    ///
+    /// # Errors
+    /// What libffi does not know.
+    pub fn prepare(&self, sig: &FnSig, n_named: Option<usize>) -> Result<Cif<'_>> {
+        let mut types = Types {
+            libffi: self,
+            own: Vec::new(),
+            lists: Vec::new(),
+        };
+        let mut args = Vec::new();
+        for param in sig.params() {
+            args.push(types.of(&param.ty)?);
+        }
+        let n = c_uint::try_from(args.len())?;
+        let args = types.list(args);
+        let result = types.of(sig.result())?;
+        let mut raw = Box::new(RawCif {
+            abi: 0,
+            n_args: 0,
+            args: ptr::null(),
+            result: ptr::null(),
+            bytes: 0,
+            flags: 0,
+        });
+        // SAFETY: these are the types of the functions in `ffi.h`; the descriptions live as long as the interface.
+        let status = unsafe {
+            match n_named {
+                None => {
+                    let prepare: Prepare = self.function("ffi_prep_cif")?;
+                    prepare(&raw mut *raw, ABI, n, result, args)
+                }
+                Some(named) => {
+                    let prepare: PrepareVariadic = self.function("ffi_prep_cif_var")?;
+                    let named = c_uint::try_from(named)?;
+                    prepare(&raw mut *raw, ABI, named, n, result, args)
+                }
+            }
+        };
+        match status {
+            0 => Ok(Cif {
+                libffi: self,
+                raw,
+                _types: types,
+            }),
+            status => Err(format!("libffi refuses {sig}: status {status}").into()),
+        }
+    }
+}
+
+impl Types<'_> {
+    fn of(&mut self, ty: &Type) -> Result<*const FfiType> {
+        let known = match ty.kind() {
+            Kind::Void => "void".to_owned(),
+            Kind::Scalar(Scalar::Ptr) => "pointer".to_owned(),
+            Kind::Scalar(Scalar::Int { bits, signed }) if *bits <= 64 => {
+                format!("{}int{bits}", if *signed { "s" } else { "u" })
+            }
+            Kind::Scalar(scalar) => float(*scalar)?.to_owned(),
+            Kind::Complex(scalar) => format!("complex_{}", float(*scalar)?),
+            Kind::Record(record) => {
+                let mut elements = Vec::new();
+                for field in record.fields() {
+                    match field.ty().kind() {
+                        // libffi has no arrays.
+                        Kind::Array(array) => {
+                            let element = self.of(&array.elem)?;
+                            let n = usize::try_from(field.ty().size() / array.elem.size())?;
+                            elements.extend(std::iter::repeat_n(element, n));
+                        }
+                        _ => elements.push(self.of(field.ty())?),
+                    }
+                }
+                elements.push(ptr::null());
+                let elements = self.list(elements);
+                let own = Box::new(FfiType {
+                    size: 0,
+                    alignment: 0,
+                    kind: STRUCT,
+                    elements,
+                });
+                let address = &raw const *own;
+                self.own.push(own);
+                return Ok(address);
+            }
+            _ => return Err(format!("libffi has no {ty}").into()),
+        };
+        self.libffi.known(&format!("ffi_type_{known}"))
+    }
+
+    fn list(&mut self, types: Vec<*const FfiType>) -> *const *const FfiType {
+        let list = types.into_boxed_slice();
+        let address = list.as_ptr();
+        self.lists.push(list);
+        address
+    }
+}
+
+fn float(scalar: Scalar) -> Result<&'static str> {
+    match scalar {
+        Scalar::F32 => Ok("float"),
+        Scalar::F64 => Ok("double"),
+        Scalar::F80 => Ok("longdouble"),
+        _ => Err(format!("libffi has no {scalar:?}").into()),
+    }
+}
+
+impl Cif<'_> {
+    /// `ffi_call`.
+    ///
+    /// # Safety
+    /// `target` is a function of the signature, `args` point to its arguments, and `ret` to room for its result, 8 bytes at least.
+    pub(super) unsafe fn call(&self, target: *mut c_void, ret: *mut u8, args: &mut [*mut c_void]) {
+        let (call, cif) = self.raw();
+        // SAFETY: `ffi_call` has this type; the rest is the caller's promise.
+        unsafe {
+            let call = std::mem::transmute::<*const c_void, Call>(call);
+            call(cif.cast(), target, ret, args.as_mut_ptr());
+        }
+    }
+
+    /// `ffi_call`, and its first argument.
+    pub(super) fn raw(&self) -> (*const c_void, *mut c_void) {
+        // SAFETY: only the address is taken. It was there when the interface was prepared: the same library has both.
+        let call = unsafe { self.libffi.function::<*const c_void>("ffi_call") };
+        let cif = (&raw const *self.raw).cast_mut().cast();
+        (call.unwrap_or(ptr::null()), cif)
+    }
+
+    /// A function pointer that does `moves`.
+    pub(super) fn closure(&self, moves: Moves) -> Result<FfiClosure<'_>> {
+        let moves = Box::new(moves);
+        let mut code = ptr::null_mut();
+        let cif = (&raw const *self.raw).cast_mut();
+        // SAFETY: these are the types of the functions in `ffi.h`; interface and moves live as long as the closure.
+        unsafe {
+            let allocate: Allocate = self.libffi.function("ffi_closure_alloc")?;
+            let prepare: PrepareClosure = self.libffi.function("ffi_prep_closure_loc")?;
+            let closure = allocate(CLOSURE_BYTES, &raw mut code);
+            let status = prepare(closure, cif, handle, &raw const *moves, code);
+            let own = FfiClosure {
+                libffi: self.libffi,
+                closure,
+                code,
+                _moves: moves,
+            };
+            match status {
+                0 => Ok(own),
+                status => Err(format!("libffi makes no closure: status {status}").into()),
+            }
+        }
+    }
+}
+
+/// What libffi calls.
+///
+/// # Safety
+/// Called by libffi, with the addresses of the arguments that `moves` is made for.
+unsafe extern "C" fn handle(
+    _: *mut RawCif,
+    ret: *mut u8,
+    args: *const *const u8,
+    moves: *const Moves,
+) {
+    // SAFETY: as above; the buffers are larger than anything that is moved.
+    unsafe {
+        let moves = &*moves;
+        for (i, (offset, size)) in moves.args.iter().enumerate() {
+            (*args.add(i)).copy_to_nonoverlapping(moves.seen.add(*offset), *size);
+        }
+        moves.given.copy_to_nonoverlapping(ret, moves.result);
+    }
+}
+
+impl FfiClosure<'_> {
+    pub(super) fn code(&self) -> *const c_void {
+        self.code
+    }
+}
+
+impl Drop for FfiClosure<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the closure is libffi's own, and not called any more.
+        unsafe {
+            let free = self
+                .libffi
+                .function::<unsafe extern "C" fn(*mut c_void)>("ffi_closure_free");
+            if let Ok(free) = free {
+                free(self.closure);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Libffi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Libffi")
+    }
+}
+
+impl fmt::Debug for Cif<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cif").field(&self.raw).finish()
+    }
+}
+
+impl fmt::Debug for FfiClosure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FfiClosure").field(&self.code).finish()
+    }
+}
