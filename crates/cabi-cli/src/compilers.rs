@@ -28,15 +28,12 @@ pub(crate) struct Compilers {
     compile_timeout: u32,
 }
 
-/// Known compilers that are not here, with the reasons.
-pub(crate) type Absent = Vec<(&'static str, String)>;
-
 impl Compilers {
-    /// The compilers named, or all that are found; and the known ones that are not.
+    /// The compilers named, or all that are found; and a line for each known one that is not.
     ///
     /// # Errors
     /// Why there is none, or why one that was named cannot be used.
-    pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Absent), String> {
+    pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Vec<String>), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
         let (found, absent) = if self.cc.is_empty() {
             let bench = Installed::find_within(limit);
@@ -58,9 +55,9 @@ impl Compilers {
             });
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };
+        let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
+        let absent: Vec<String> = absent.collect();
         if found.is_empty() || (references_required() && !absent.is_empty()) {
-            let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
-            let absent: Vec<String> = absent.collect();
             return Err(format!(
                 "no compiler to compare with: {}",
                 absent.join("; ")
@@ -69,7 +66,8 @@ impl Compilers {
         let compilers = found
             .into_iter()
             .map(|reference| Compiler::new(reference, self.policy).map_err(|e| e.to_string()));
-        Ok((compilers.collect::<Result<_, _>>()?, absent))
+        let absent = absent.into_iter().map(|why| format!("not run: {why}"));
+        Ok((compilers.collect::<Result<_, _>>()?, absent.collect()))
     }
 
     /// Processes at once.

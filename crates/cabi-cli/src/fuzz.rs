@@ -13,6 +13,7 @@ use clap::Args;
 
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::compilers::Compilers;
+use crate::output;
 
 const ABOUT: &str = "\
 Compares random signatures with real compilers.
@@ -134,27 +135,14 @@ impl Shard {
     }
 }
 
-/// The exit code of a run, or of several joined.
-fn exit(found: Result<bool, String>) -> ExitCode {
-    match found {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(message) => {
-            crate::output::complain(&message);
-            ExitCode::from(2)
-        }
-    }
-}
-
 impl Fuzz {
     /// Runs it and prints what was found.
     pub(crate) fn run(&self) -> ExitCode {
-        exit(self.found())
+        self.found().unwrap_or_else(|why| output::failed(&why))
     }
 
-    /// Whether nothing is unexplained.
     #[cfg(all(target_arch = "x86_64", unix))]
-    fn found(&self) -> Result<bool, String> {
+    fn found(&self) -> Result<ExitCode, String> {
         use cabi_verify::verify::OtherSide;
         use cabi_verify::{fuzz, process};
 
@@ -195,21 +183,19 @@ impl Fuzz {
             // A run is long, and may be ended from outside.
             bar.suspend(|| results::tell_new(found, &mut shown));
             let folder = self.out.as_deref();
-            folder.map_or(Ok(()), |folder| results::write_all(found, folder))
+            let report = found.report(false, self.allow_self_inconsistent);
+            folder.map_or(Ok(()), |folder| results::write_all(found, &report, folder))
         });
         bar.finish_and_clear();
         let found = run.map_err(|why| if is_first { self.ended(why) } else { why })?;
-        for (name, why) in absent {
-            eprintln!("not run: {name}: {why}");
-        }
         let interrupted = process::was_interrupted();
-        let clean = found.is_clean(self.allow_self_inconsistent);
-        let ok = clean != Ok(false);
-        results::show(&found, self.out.as_deref(), self.json, !interrupted, ok)?;
+        let mut report = found.report(!interrupted, self.allow_self_inconsistent);
+        report.head.extend(absent);
+        results::show(&found, &report, self.out.as_deref(), self.json)?;
         if interrupted {
             return Err(format!("interrupted after {} signatures", found.count()));
         }
-        clean
+        Ok(output::exit_code(&report))
     }
 
     /// Writes why there are no results where they were to be. The reason comes back, with what is wrong with writing it.
@@ -224,7 +210,7 @@ impl Fuzz {
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
-    fn found(&self) -> Result<bool, String> {
+    fn found(&self) -> Result<ExitCode, String> {
         Err("calls are made on x86-64 with Unix only".into())
     }
 }
@@ -232,12 +218,11 @@ impl Fuzz {
 impl Merge {
     /// Joins the results and prints them.
     pub(crate) fn run(&self) -> ExitCode {
-        exit(self.found())
+        self.found().unwrap_or_else(|why| output::failed(&why))
     }
 
-    /// Whether nothing is unexplained.
     #[cfg(all(target_arch = "x86_64", unix))]
-    fn found(&self) -> Result<bool, String> {
+    fn found(&self) -> Result<ExitCode, String> {
         let mut all = cabi_verify::fuzz::Results::default();
         for file in &self.files {
             let wrong = |why: String| format!("{}: {why}", file.display());
@@ -247,14 +232,13 @@ impl Merge {
         if let Some(folder) = &self.out {
             results::make(folder)?;
         }
-        let clean = all.is_clean(self.allow_self_inconsistent);
-        let ok = clean != Ok(false);
-        results::show(&all, self.out.as_deref(), self.json, true, ok)?;
-        clean
+        let report = all.report(true, self.allow_self_inconsistent);
+        results::show(&all, &report, self.out.as_deref(), self.json)?;
+        Ok(output::exit_code(&report))
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
-    fn found(&self) -> Result<bool, String> {
+    fn found(&self) -> Result<ExitCode, String> {
         Err("results are those of x86-64 with Unix".into())
     }
 }

@@ -16,7 +16,6 @@ mod reading;
 mod rules;
 mod svg;
 mod verify;
-mod xml;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,9 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::process::ExitCode;
+
+use cabi_verify::report::Report;
 
 /// Prints `text` on standard output. A reader that has gone away (`| head`) is no error.
 pub(crate) fn print(text: &str) -> Result<(), String> {
@@ -27,26 +30,50 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Whether one of the options names standard output, which then has nothing but what is written there.
-///
-/// # Errors
-/// That more than one of them does.
-#[cfg(all(target_arch = "x86_64", unix))]
-pub(crate) fn takes_stdout(
-    options: &[(&str, &Option<std::path::PathBuf>)],
-) -> Result<bool, String> {
-    let named = options
-        .iter()
-        .filter(|(_, path)| path.as_deref().is_some_and(is_stdout));
-    let named: Vec<&str> = named.map(|(option, _)| *option).collect();
-    match named[..] {
-        [] => Ok(false),
-        [_] => Ok(true),
-        _ => Err(format!(
-            "{} cannot both be standard output",
-            named.join(" and ")
-        )),
+/// Where a report goes besides, or instead of, being printed as text.
+pub(crate) struct Files<'a> {
+    /// The value of --json.
+    pub(crate) json: Option<&'a Path>,
+    /// The value of --junit.
+    pub(crate) junit: Option<&'a Path>,
+}
+
+impl Files<'_> {
+    /// Refuses two files on standard output.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.json.is_some_and(is_stdout) && self.junit.is_some_and(is_stdout) {
+            true => Err("--json and --junit cannot both be standard output".to_owned()),
+            false => Ok(()),
+        }
     }
+
+    /// Writes and prints `report`. The exit code: 0 if it is clean, 1 if something fails, 2 if there was an error.
+    pub(crate) fn show(&self, report: &Report) -> Result<ExitCode, String> {
+        let json = self.json.map_or(Ok(()), |path| write(path, &report.json()));
+        let junit = self
+            .junit
+            .map_or(Ok(()), |path| write(path, &report.junit()));
+        // Standard output then has nothing but what is written there.
+        if !self.json.into_iter().chain(self.junit).any(is_stdout) {
+            print(&report.to_string())?;
+        }
+        json.and(junit)?;
+        Ok(exit_code(report))
+    }
+}
+
+/// The exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was an error, which is printed.
+pub(crate) fn exit_code(report: &Report) -> ExitCode {
+    match &report.error {
+        Some(why) => failed(why),
+        None => ExitCode::from(u8::from(!report.is_clean())),
+    }
+}
+
+/// Prints an error message; the exit code of what could not be done.
+pub(crate) fn failed(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::from(2)
 }
 
 /// Prints an error message on standard error, in colours where that is a terminal.

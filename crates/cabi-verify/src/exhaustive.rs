@@ -23,11 +23,13 @@ use crate::verify::units::Mistake;
 use crate::verify::{Compiler, Progress, VerifyError};
 
 mod functions;
+mod report;
 mod result;
 mod run_cases;
 
 mod types;
 
+pub use report::report;
 pub use result::{
     DifferingTransition, ExhaustiveRun, KEYS, KNOWN_BUG, OneDirection, REFUSED_HERE, REFUSED_THERE,
     SELF_INCONSISTENT, SetAside,

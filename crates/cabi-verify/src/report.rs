@@ -1,265 +1,187 @@
-//! What a suite ran, what it did not and why, and what failed: printed at the end of each run, and its exit code.
+//! What a run found: one [`Report`] for headers, fuzz runs, transitions and the suites of tests, with a face for each reader: text (its
+//! [`Display`](std::fmt::Display)), [JSON](Report::json), and the [XML of JUnit](Report::junit) that build servers read.
 //!
-//! Failures that are known stand in `expected.toml`, each with whose fault it is and the reason. One that passes fails the run: a list
-//! of known failures that nobody prunes hides new ones.
+//! ```text
+//! Report ── sections: a header under a compiler, a compiler, an engine of a suite ── items: a case in a direction, a fact, what was left out
+//! ```
+//!
+//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with whose fault it is and the reason. One that passes fails the
+//! run: a list of known failures that nobody prunes hides new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::io::Write as _;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use expected::{Expected, Fault};
+use serde_json::{Map, Value as Json};
 
 pub mod expected;
+mod faces;
+mod suite;
+#[cfg(test)]
+mod tests;
 
-/// Whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
-#[must_use]
-pub fn references_required() -> bool {
-    std::env::var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1")
-}
+pub use faces::escape;
+use suite::Known;
+pub use suite::{missing, references_required};
 
-/// Says once per process, for each `what`, that the tests which need it are not run.
-///
-/// # Panics
-/// Where reference compilers are required: a test must not pass there without having looked.
-pub fn missing(what: &str) {
-    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    let what = without_advice(what);
-    if said.insert(what.to_owned()) {
-        // Straight to the stream: libtest hides what the print macros write when a test passes.
-        let _ = writeln!(std::io::stderr(), "not run: {what}");
-    }
-    assert!(!references_required(), "required, but not here: {what}");
-}
-
-/// `why` without how to install what is missing, which the README says: a run prints it for each suite.
-fn without_advice(why: &str) -> &str {
-    why.split_once(": install it").map_or(why, |(why, _)| why)
-}
-
-/// Counts and texts of one suite.
+/// Everything a run found.
 #[derive(Debug, Default)]
 pub struct Report {
-    suite: String,
+    /// What ran: `cabi verify`, or the name of a suite.
+    pub name: String,
+    /// Lines before the sections: compilers that are not here.
+    pub head: Vec<String>,
+    /// The parts of the run.
+    pub sections: Vec<Section>,
+    /// What JSON calls the sections.
+    pub list: &'static str,
+    /// Lines after the sections: totals.
+    pub totals: Vec<String>,
+    /// What JSON has besides the sections.
+    pub data: Map<String, Json>,
+    /// Why nothing could be verified, or not all that was asked for.
+    pub error: Option<String>,
+    /// That a compiler disagrees with itself is no failure where it is shown.
+    pub allow_self_inconsistent: bool,
+    /// Failures that are known, and the places in that list of those that were met.
     known: Vec<Known>,
     met: BTreeSet<usize>,
-    passed: BTreeMap<String, usize>,
-    expected: Vec<String>,
-    failed: Vec<String>,
-    not_run: BTreeMap<(String, String), Vec<String>>,
-    notes: Vec<String>,
+    /// Something that was asked for is not here.
     incomplete: bool,
 }
 
-/// A failure that is known.
-#[derive(Clone, Debug)]
-struct Known {
-    case: String,
-    engine: String,
-    fault: Fault,
-    reason: String,
+/// A part of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    /// Its name, unique in a report.
+    pub name: String,
+    /// Lines that begin it in text: who was asked, and counts.
+    pub head: Vec<String>,
+    /// How many cases passed of which there are no items.
+    pub n_passed: usize,
+    /// What it has besides counts.
+    pub items: Vec<Item>,
+    /// Lines that end it in text.
+    pub totals: Vec<String>,
+    /// What JSON has of it: counts, and an empty list of each name that items have.
+    pub data: Map<String, Json>,
+    /// Seconds that it took, if that is known.
+    pub seconds: Option<f64>,
 }
 
-impl Report {
-    /// A report of `suite`, with no failure expected.
+/// A case in one direction, a fact, or something that was left out.
+#[derive(Clone, Debug, Default)]
+pub struct Item {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub status: Status,
+    /// The kind of reason for which it was left out.
+    pub kind: String,
+    /// What is wrong with it, or why it was left out; in one line.
+    pub why: String,
+    /// What it has in common with others that were left out for the same reason, which are then one line of text; usually nothing.
+    pub alike: String,
+    /// More about it: lines of text.
+    pub detail: String,
+    /// The list of the section's data in which JSON has it; none if JSON has not.
+    pub list: &'static str,
+    /// What JSON says of it.
+    pub data: Json,
+}
+
+/// What became of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Status {
+    /// Nothing is wrong.
+    #[default]
+    Passed,
+    /// Something differs, or may: a failure.
+    Failed,
+    /// A program shows that the compiler disagrees with itself: a failure unless that is allowed.
+    SelfInconsistent,
+    /// It was not run, for a reason that is no failure: it is on a list of such reasons, or it is a failure that is known.
+    LeftOut,
+    /// It was not run, for a reason that may hide a difference: a failure.
+    Unlisted,
+}
+
+impl Item {
+    /// Something of this name with this status, and the reason.
     #[must_use]
-    pub fn new(suite: &str) -> Self {
+    pub fn new(name: impl Into<String>, status: Status, why: impl Into<String>) -> Self {
         Self {
-            suite: suite.to_owned(),
+            name: name.into(),
+            status,
+            why: why.into(),
             ..Self::default()
         }
     }
 
-    /// Reads the known failures of the engines named `suite` or `suite ...` from `expected.toml`.
-    ///
-    /// # Errors
-    /// A message naming the file and what is wrong with it.
-    pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
-        let expected = Expected::read(path)?;
-        let known = expected.failures.iter().map(|failure| Known {
-            case: failure.case.clone(),
-            engine: failure.engine.clone(),
-            fault: failure.fault,
-            reason: expected.reason(failure).to_owned(),
-        });
-        let suite = Some(self.suite.as_str());
-        self.known = known
-            .filter(|known| known.engine.split(' ').next() == suite)
-            .collect();
-        Ok(self)
-    }
-
-    /// Takes the outcome of `case` under `engine`, such as `probe gcc`.
-    pub fn outcome(&mut self, engine: &str, case: &str, outcome: Result<(), String>) {
-        let known = self
-            .known
-            .iter()
-            .position(|known| known.case == case && known.engine == engine);
-        match (outcome, known) {
-            (Ok(()), None) => *self.passed.entry(engine.to_owned()).or_default() += 1,
-            (Ok(()), Some(_)) => self.failed.push(format!(
-                "{case} [{engine}]: passes, but expected.toml says it fails"
-            )),
-            (Err(why), None) => self.failed.push(format!("{case} [{engine}]: {why}")),
-            (Err(_), Some(i)) => {
-                self.met.insert(i);
-                let Some(known) = self.known.get(i) else {
-                    return;
-                };
-                self.expected.push(format!(
-                    "{case} [{engine}], {}: {}",
-                    known.fault.name(),
-                    known.reason
-                ));
-            }
-        }
-    }
-
-    /// Takes note that `case` was not run under `engine`.
-    pub fn not_run(&mut self, engine: &str, case: &str, why: &str) {
-        let key = (engine.to_owned(), why.to_owned());
-        self.not_run.entry(key).or_default().push(case.to_owned());
-    }
-
-    /// Takes note that nothing of `engine` can run: a failure where reference compilers are required, printed otherwise.
-    pub fn absent(&mut self, engine: &str, why: &str) {
-        self.incomplete = true;
-        if references_required() {
-            self.failed
-                .push(format!("every case [{engine}]: cannot run: {why}"));
-        } else {
-            self.not_run(engine, "every case", without_advice(why));
-        }
-    }
-
-    /// A line to print with the result.
-    pub fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
-    }
-
-    /// How many outcomes were good so far.
+    /// The same, in a list of JSON.
     #[must_use]
-    pub fn n_passed(&self) -> usize {
-        self.passed.values().sum()
-    }
-
-    /// The failures so far.
-    #[must_use]
-    pub fn failures(&self) -> &[String] {
-        &self.failed
-    }
-
-    /// Ends the run: known failures that no engine met become failures if everything ran, all is printed, and the exit code is 0 or 1.
-    #[must_use]
-    pub fn finish(mut self, complete: bool) -> std::process::ExitCode {
-        for (i, known) in self.known.iter().enumerate() {
-            let named = format!("{} [{}]", known.case, known.engine);
-            let passes = self.failed.iter().any(|line| line.starts_with(&named));
-            let skipped = self
-                .not_run
-                .iter()
-                .any(|((engine, _), cases)| *engine == known.engine && cases.contains(&known.case));
-            if complete && !self.incomplete && !passes && !skipped && !self.met.contains(&i) {
-                self.failed.push(format!(
-                    "{named}: listed in expected.toml, but there is no such case"
-                ));
-            }
-        }
-        println!("{self}");
-        if self.failed.is_empty() {
-            std::process::ExitCode::SUCCESS
-        } else {
-            std::process::ExitCode::FAILURE
-        }
+    pub fn in_list(mut self, list: &'static str, data: Json) -> Self {
+        (self.list, self.data) = (list, data);
+        self
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.failed {
-            writeln!(f, "FAILED {line}")?;
+impl Section {
+    /// The items with this status.
+    pub fn with(&self, status: Status) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.status == status)
+    }
+
+    /// What was left out, by its kind.
+    fn left_out(&self) -> BTreeMap<&str, Vec<&Item>> {
+        let mut kinds: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+        for status in [Status::LeftOut, Status::Unlisted] {
+            for item in self.with(status) {
+                kinds.entry(&item.kind).or_default().push(item);
+            }
         }
-        for line in &self.expected {
-            writeln!(f, "known failure: {line}")?;
-        }
-        for ((engine, why), cases) in &self.not_run {
-            let some: Vec<&str> = cases.iter().take(4).map(String::as_str).collect();
-            let more = if cases.len() > 4 { ", .." } else { "" };
-            writeln!(
-                f,
-                "not run [{engine}] {}: {why} ({}{more})",
-                cases.len(),
-                some.join(", ")
-            )?;
-        }
-        for line in &self.notes {
-            writeln!(f, "{line}")?;
-        }
-        let counts: Vec<String> = self
-            .passed
-            .iter()
-            .map(|(engine, n)| format!("{engine} {n}"))
-            .collect();
-        let not_run: usize = self.not_run.values().map(Vec::len).sum();
-        write!(
-            f,
-            "{}: passed {}; failed {}, known failures {}, not run {not_run}",
-            self.suite,
-            if counts.is_empty() {
-                "0".to_owned()
-            } else {
-                counts.join(", ")
-            },
-            self.failed.len(),
-            self.expected.len(),
-        )
+        kinds
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("expected.toml");
-        let text = "[[failure]]\ncase = \"bad\"\nengine = \"probe gcc\"\nfault = \"theirs\"\nreason = \"a bug\"\n";
-        std::fs::write(&path, text).unwrap();
-        let mut report = Report::new("probe").with_expected(&path).unwrap();
-        for (case, outcome) in outcomes {
-            report.outcome("probe gcc", case, outcome.clone());
+impl Report {
+    /// A report of nothing yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            list: "sections",
+            ..Self::default()
         }
-        report
     }
 
-    #[test]
-    fn a_known_failure_passes_and_one_that_passes_fails() {
-        assert!(
-            report(&[("bad", Err("x".to_owned()))])
-                .failures()
-                .is_empty()
-        );
-        assert_eq!(
-            report(&[("bad", Ok(()))]).failures(),
-            ["bad [probe gcc]: passes, but expected.toml says it fails"]
-        );
-        assert_eq!(
-            report(&[("other", Err("x".to_owned()))]).failures(),
-            ["other [probe gcc]: x"]
-        );
+    /// A report of a run that could not be made, and why.
+    #[must_use]
+    pub fn of_error(name: &str, why: &str) -> Self {
+        Self {
+            error: Some(why.to_owned()),
+            ..Self::new(name)
+        }
     }
 
-    #[test]
-    fn a_known_failure_of_no_case_fails_a_complete_run() {
-        assert_eq!(
-            report(&[("fine", Ok(()))]).finish(true),
-            std::process::ExitCode::FAILURE
-        );
-        assert_eq!(
-            report(&[("bad", Err("x".to_owned()))]).finish(true),
-            std::process::ExitCode::SUCCESS
-        );
+    /// The items that fail the run, with their sections.
+    pub fn failing(&self) -> impl Iterator<Item = (&Section, &Item)> {
+        let items = self
+            .sections
+            .iter()
+            .flat_map(|section| section.items.iter().map(move |item| (section, item)));
+        items.filter(|(_, item)| self.fails(item))
+    }
+
+    fn fails(&self, item: &Item) -> bool {
+        match item.status {
+            Status::Failed | Status::Unlisted => true,
+            Status::SelfInconsistent => !self.allow_self_inconsistent,
+            Status::Passed | Status::LeftOut => false,
+        }
+    }
+
+    /// Whether everything was verified, and nothing fails.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.error.is_none() && self.failing().next().is_none()
     }
 }

@@ -14,6 +14,15 @@ pub enum Value {
     Result,
 }
 
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Argument(i) => write!(f, "argument {i}"),
+            Self::Result => f.write_str("result"),
+        }
+    }
+}
+
 /// What is wrong with a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Difference {
@@ -60,10 +69,7 @@ impl Difference {
             value: Some(value),
             expected: pattern.bytes.clone(),
             got: got.to_vec(),
-            why: match value {
-                Value::Argument(i) => format!("argument {i} {place}: {why}"),
-                Value::Result => format!("result {place}: {why}"),
-            },
+            why: format!("{value} {place}: {why}"),
         })
     }
 

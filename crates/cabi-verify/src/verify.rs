@@ -23,6 +23,7 @@ mod known_bugs;
 mod missing_types;
 mod part;
 mod prototypes;
+pub(crate) mod report;
 mod self_inconsistent;
 mod skip_reasons;
 pub mod units;
@@ -97,17 +98,6 @@ pub enum Step {
     Call,
 }
 
-/// What a run comes to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// No difference, nothing left out for a reason that is not on the list, and every header verified with every compiler.
-    Clean,
-    /// A difference, or something that may hide one.
-    Fails,
-    /// No case was run, or none of one of the headers with one of the compilers: why.
-    Nothing(String),
-}
-
 /// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
 pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
 
@@ -135,14 +125,14 @@ impl Plan {
     /// ```no_run
     /// use cabi_header::Options;
     /// use cabi_verify::build::Reference;
-    /// use cabi_verify::verify::{Compiler, Outcome, Plan, Read};
+    /// use cabi_verify::verify::{Compiler, Plan, Read};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
     /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_, _| true)?;
     /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
     /// let plan = Plan::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
-    /// assert_eq!(run.outcome(false), Outcome::Clean);
+    /// assert!(run.report(false).is_clean());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(&self, progress: Progress<'_>) -> Result<Run<'_>, VerifyError> {
@@ -306,6 +296,17 @@ impl Compiler {
     }
 }
 
+impl Compiler {
+    /// Its command, version and policy.
+    pub(crate) fn title(&self) -> String {
+        let (command, version) = (self.reference.command(), self.reference.version());
+        format!(
+            "{command} ({version}), policy {}",
+            report::policy_name(self.policy)
+        )
+    }
+}
+
 impl Run<'_> {
     /// Everything of `part` that was not run, whether it was not read or not compiled.
     pub fn skipped<'r>(&'r self, part: &'r Part) -> impl Iterator<Item = &'r Omitted> {
@@ -313,31 +314,20 @@ impl Run<'_> {
         read.iter().chain(&part.skipped)
     }
 
-    /// What it comes to. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
-    #[must_use]
-    pub fn outcome(&self, allow_self_inconsistent: bool) -> Outcome {
-        let n_cases: usize = self.parts.iter().map(|part| part.called.len()).sum();
-        let differs = |part: &Part| {
-            !part.layouts.is_empty()
-                || !part.prototypes.is_empty()
-                || part.differences().next().is_some()
-        };
-        let fails = |part: &Part| {
-            differs(part)
-                || (!allow_self_inconsistent && !part.itself.is_empty())
-                || self.skipped(part).any(|left| !may_be_skipped(left.key))
-        };
-        let nothing = |part: &&Part| part.called.is_empty();
-        if n_cases == 0 && !self.parts.iter().any(differs) {
-            return Outcome::Nothing(self.why_nothing(self.parts.first()));
+    /// Why nothing was verified, or nothing of one of the headers with one of the compilers; where something fails, only if nothing was called at
+    /// all, and nothing differs.
+    fn nothing(&self, is_clean: bool) -> Option<String> {
+        let differs = |part: &Part| !(part.layouts.is_empty() && part.prototypes.is_empty());
+        let is_empty = |part: &&Part| part.called.is_empty();
+        if self
+            .parts
+            .iter()
+            .all(|part| is_empty(&part) && !differs(part))
+        {
+            return Some(self.why_nothing(self.parts.first()));
         }
-        if self.parts.iter().any(fails) {
-            return Outcome::Fails;
-        }
-        match self.parts.iter().find(nothing) {
-            Some(part) => Outcome::Nothing(self.why_nothing(Some(part))),
-            None => Outcome::Clean,
-        }
+        let empty = self.parts.iter().find(is_empty).filter(|_| is_clean)?;
+        Some(self.why_nothing(Some(empty)))
     }
 
     /// That no case of `part` was run, and why.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::xml::escape;
+use cabi_verify::report::escape;
 
 /// Of the picture.
 pub(crate) const WIDTH: u64 = 760;

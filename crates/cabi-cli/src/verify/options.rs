@@ -6,8 +6,6 @@ use clap::{ArgAction, Args, ValueEnum};
 
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::compilers::Compilers;
-#[cfg(all(target_arch = "x86_64", unix))]
-use crate::output;
 use crate::reading::Reading;
 
 const ABOUT: &str = "\
@@ -83,12 +81,4 @@ pub(crate) enum Own {
     File,
     /// Those of all files in its folder, and below.
     Folder,
-}
-
-#[cfg(all(target_arch = "x86_64", unix))]
-impl Verify {
-    /// Whether --json or --junit prints its results instead of the report.
-    pub(super) fn takes_stdout(&self) -> Result<bool, String> {
-        output::takes_stdout(&[("--json", &self.json), ("--junit", &self.junit)])
-    }
 }

@@ -10,21 +10,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
 use super::options::{Own, Verify};
-use crate::compilers::Absent;
 use crate::reading;
 
 /// What the options ask for.
 ///
 /// # Errors
 /// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to verify.
-pub(super) fn plan(verify: &Verify) -> Result<(Plan, Absent), String> {
+pub(super) fn plan(verify: &Verify, compilers: Vec<Compiler>) -> Result<Plan, String> {
     check_language(verify)?;
     let flags = flags(verify);
-    let (compilers, absent) = verify.compilers.find()?;
     let headers = headers(verify, &flags, &compilers)?;
     let mut plan = Plan::new(headers, compilers, flags);
     plan.at_once = verify.compilers.at_once();
-    Ok((plan, absent))
+    Ok(plan)
 }
 
 /// Callers and callees are emitted as C, which has no names, classes or references of C++ to check.

@@ -244,30 +244,6 @@ impl Results {
         self.spans.iter().map(|span| span.end - span.first).sum()
     }
 
-    /// Whether nothing is unexplained. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure.
-    ///
-    /// # Errors
-    /// That nothing was verified, under which compiler and why.
-    pub fn is_clean(&self, allow_self_inconsistent: bool) -> Result<bool, String> {
-        let fails = |stats: &Stats| {
-            !stats.failures.is_empty()
-                || (!allow_self_inconsistent && !stats.inconsistent.is_empty())
-        };
-        if self.compilers.iter().any(fails) {
-            return Ok(false);
-        }
-        if self.compilers.is_empty() {
-            return Err("nothing was verified: there are no results of a compiler".to_owned());
-        }
-        match self.compilers.iter().find(|stats| stats.calls == 0) {
-            Some(stats) => Err(format!(
-                "nothing was verified: {}: none of {} signatures could be tried",
-                stats.command, stats.signatures
-            )),
-            None => Ok(true),
-        }
-    }
-
     /// Joins `other` to these: the same compiler under the same policy is one.
     ///
     /// # Errors

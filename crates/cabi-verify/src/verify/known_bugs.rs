@@ -11,7 +11,7 @@ use crate::case::Case;
 type Meets = fn(&SignatureTypes) -> bool;
 
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, Meets); 15] = [
+const KNOWN: [(&str, Meets); 16] = [
     ("clang-int128-leftover-va-arg", |signature| {
         signature.unnamed().iter().any(has_int128)
     }),
@@ -51,6 +51,11 @@ const KNOWN: [(&str, Meets); 15] = [
             .unnamed()
             .iter()
             .any(|ty| has_union(ty) && leaves(ty).any(x87))
+    }),
+    ("gcc-aligned-record-va-arg", |signature| {
+        let is_aligned =
+            |ty: &Type| ty.as_record().is_some() && ty.align() >= 16 && ty.size() == 16;
+        signature.unnamed().iter().any(is_aligned)
     }),
     ("gcc-padding-record-of-variadic", |signature| {
         signature.variadic && signature.named().iter().any(is_padding)

@@ -1,0 +1,215 @@
+//! A report as a suite of tests fills it, case by case: sections are engines, such as `probe gcc`.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::expected::{Expected, Fault};
+use super::{Item, Report, Section, Status};
+
+/// Whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
+#[must_use]
+pub fn references_required() -> bool {
+    std::env::var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1")
+}
+
+/// Says once per process, for each `what`, that the tests which need it are not run.
+///
+/// # Panics
+/// Where reference compilers are required: a test must not pass there without having looked.
+pub fn missing(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let what = without_advice(what);
+    if said.insert(what.to_owned()) {
+        // Straight to the stream: libtest hides what the print macros write when a test passes.
+        let _ = writeln!(std::io::stderr(), "not run: {what}");
+    }
+    assert!(!references_required(), "required, but not here: {what}");
+}
+
+/// `why` without how to install what is missing, which the README says: a run prints it for each suite.
+fn without_advice(why: &str) -> &str {
+    why.split_once(": install it").map_or(why, |(why, _)| why)
+}
+
+/// What begins the kind of what was not run, after which the reason stands.
+const NOT_RUN: &str = "not run: ";
+
+/// The kind of failures that are known.
+const KNOWN: &str = "known failure";
+
+/// A failure that is known.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    case: String,
+    engine: String,
+    fault: Fault,
+    reason: String,
+}
+
+impl Report {
+    /// Reads the known failures of the engines named `suite` or `suite ...` from `expected.toml`.
+    ///
+    /// # Errors
+    /// A message naming the file and what is wrong with it.
+    pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
+        let expected = Expected::read(path)?;
+        let known = expected.failures.iter().map(|failure| Known {
+            case: failure.case.clone(),
+            engine: failure.engine.clone(),
+            fault: failure.fault,
+            reason: expected.reason(failure).to_owned(),
+        });
+        let suite = Some(self.name.as_str());
+        self.known = known
+            .filter(|known| known.engine.split(' ').next() == suite)
+            .collect();
+        Ok(self)
+    }
+
+    fn section(&mut self, engine: &str) -> &mut Section {
+        let at = self.sections.iter().position(|one| one.name == engine);
+        let at = at.unwrap_or(self.sections.len());
+        if at == self.sections.len() {
+            let data =
+                json!({ "engine": engine, "failures": [], "known_failures": [], "not_run": [] });
+            self.sections.push(Section {
+                name: engine.to_owned(),
+                data: data.as_object().cloned().unwrap_or_default(),
+                ..Section::default()
+            });
+        }
+        &mut self.sections[at]
+    }
+
+    fn push(&mut self, engine: &str, item: Item, list: &'static str) {
+        let data = json!({ "case": item.name, "kind": item.kind, "why": item.why });
+        self.section(engine).items.push(item.in_list(list, data));
+    }
+
+    fn fail(&mut self, engine: &str, case: &str, why: impl Into<String>) {
+        let item = Item::new(case, Status::Failed, why);
+        self.push(engine, item, "failures");
+    }
+
+    /// Takes the outcome of `case` under `engine`, such as `probe gcc`.
+    pub fn outcome(&mut self, engine: &str, case: &str, outcome: Result<(), String>) {
+        let mut known = self.known.iter().enumerate();
+        let known = known.find(|(_, known)| known.case == case && known.engine == engine);
+        match (outcome, known) {
+            (Ok(()), None) => self.section(engine).n_passed += 1,
+            (Ok(()), Some(_)) => self.fail(engine, case, "passes, but expected.toml says it fails"),
+            (Err(why), None) => self.fail(engine, case, why),
+            (Err(_), Some((at, known))) => {
+                let why = format!("{}: {}", known.fault.name(), known.reason);
+                let mut item = Item::new(case, Status::LeftOut, why);
+                item.kind = KNOWN.to_owned();
+                self.met.insert(at);
+                self.push(engine, item, "known_failures");
+            }
+        }
+    }
+
+    /// Takes note that `case` was not run under `engine`.
+    pub fn not_run(&mut self, engine: &str, case: &str, why: &str) {
+        let mut item = Item::new(case, Status::LeftOut, "");
+        item.kind = [NOT_RUN, why].concat();
+        self.push(engine, item, "not_run");
+    }
+
+    /// Takes note that nothing of `engine` can run: a failure where reference compilers are required, printed otherwise.
+    pub fn absent(&mut self, engine: &str, why: &str) {
+        self.incomplete = true;
+        match references_required() {
+            true => self.fail(engine, "every case", format!("cannot run: {why}")),
+            false => self.not_run(engine, "every case", without_advice(why)),
+        }
+    }
+
+    /// A line to print with the result.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.totals.push(text.into());
+    }
+
+    /// How many outcomes were good so far.
+    #[must_use]
+    pub fn n_passed(&self) -> usize {
+        self.sections.iter().map(|section| section.n_passed).sum()
+    }
+
+    /// The failures so far.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.failing()
+            .map(|(section, item)| format!("{} [{}]: {}", item.name, section.name, item.why))
+            .collect()
+    }
+
+    /// Ends the run of a suite: known failures that no engine met become failures if everything ran, all is printed, and the exit code is 0 or 1. The
+    /// other faces are written to the folder that `CABI_REPORTS` names, if it does.
+    #[must_use]
+    pub fn finish(mut self, complete: bool) -> ExitCode {
+        if complete && !self.incomplete {
+            for (at, known) in self.known.clone().iter().enumerate() {
+                let section = self.section(&known.engine);
+                let is_there = section.items.iter().any(|item| item.name == known.case);
+                if !is_there && !self.met.contains(&at) {
+                    let why = "listed in expected.toml, but there is no such case";
+                    self.fail(&known.engine, &known.case, why);
+                }
+            }
+        }
+        self.sections.sort_by(|a, b| a.name.cmp(&b.name));
+        for section in &mut self.sections {
+            if !section.items.is_empty() {
+                section.head = vec![format!("{}: {} passed", section.name, section.n_passed)];
+            }
+            section
+                .data
+                .insert("passed".to_owned(), section.n_passed.into());
+        }
+        let total = self.total();
+        self.totals.push(total);
+        print!("{self}");
+        let written = std::env::var_os("CABI_REPORTS").map_or(Ok(()), |folder| {
+            let file = |end: &str| Path::new(&folder).join(format!("{}.{end}", self.name));
+            std::fs::write(file("json"), self.json())?;
+            std::fs::write(file("xml"), self.junit())
+        });
+        if let Err(error) = &written {
+            eprintln!("CABI_REPORTS: {error}");
+        }
+        match self.is_clean() && written.is_ok() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    }
+
+    /// The line that ends a suite.
+    fn total(&self) -> String {
+        let passed = self.sections.iter().filter(|section| section.n_passed > 0);
+        let passed = passed.map(|section| format!("{} {}", section.name, section.n_passed));
+        let mut passed: Vec<String> = passed.collect();
+        if passed.is_empty() {
+            passed.push("0".to_owned());
+        }
+        let left_out = self
+            .sections
+            .iter()
+            .flat_map(|one| one.with(Status::LeftOut));
+        let (known, not_run): (Vec<&Item>, _) = left_out.partition(|item| item.kind == KNOWN);
+        format!(
+            "{}: passed {}; failed {}, known failures {}, not run {}",
+            self.name,
+            passed.join(", "),
+            self.failing().count(),
+            known.len(),
+            not_run.len()
+        )
+    }
+}

@@ -1,0 +1,102 @@
+use super::*;
+
+fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("expected.toml");
+    let text = "[[failure]]\ncase = \"bad\"\nengine = \"probe gcc\"\nfault = \"theirs\"\nreason = \"a bug\"\n";
+    std::fs::write(&path, text).unwrap();
+    let mut report = Report::new("probe").with_expected(&path).unwrap();
+    for (case, outcome) in outcomes {
+        report.outcome("probe gcc", case, outcome.clone());
+    }
+    report
+}
+
+#[test]
+fn a_known_failure_passes_and_one_that_passes_fails() {
+    let wrong = || Err("x".to_owned());
+    assert!(report(&[("bad", wrong())]).failures().is_empty());
+    assert_eq!(
+        report(&[("bad", Ok(()))]).failures(),
+        ["bad [probe gcc]: passes, but expected.toml says it fails"]
+    );
+    assert_eq!(
+        report(&[("other", wrong())]).failures(),
+        ["other [probe gcc]: x"]
+    );
+}
+
+#[test]
+fn a_known_failure_of_no_case_fails_a_complete_run() {
+    use std::process::ExitCode;
+    let code = |outcome| report(&[outcome]).finish(true);
+    assert_eq!(code(("fine", Ok(()))), ExitCode::FAILURE);
+    assert_eq!(code(("bad", Err("x".to_owned()))), ExitCode::SUCCESS);
+}
+
+/// A report with an item of each status.
+fn every_status() -> Report {
+    let mut report = Report::new("cabi verify");
+    let mut section = Section {
+        name: "a.h <gcc>".to_owned(),
+        head: vec!["a.h, gcc".to_owned()],
+        data: Map::from_iter([("results".to_owned(), Json::Array(Vec::new()))]),
+        ..Section::default()
+    };
+    for (name, status, why) in [
+        ("right", Status::Passed, ""),
+        ("wrong", Status::Failed, "byte 0 is 1 < 2"),
+        ("torn", Status::SelfInconsistent, "shown"),
+        ("static one", Status::LeftOut, "no symbol"),
+        ("static two", Status::LeftOut, "no symbol"),
+        ("refused", Status::Unlisted, "why not"),
+    ] {
+        let mut item = Item::new(name, status, why).in_list("results", name.into());
+        match status {
+            Status::LeftOut => {
+                (item.kind, item.alike) = ("left out: static".into(), "static".into())
+            }
+            Status::Unlisted => item.kind = "NOT ON THE LIST: refused".into(),
+            _ => {}
+        }
+        section.items.push(item);
+    }
+    section.items[1].detail = "    line 1\n    line 2\n".to_owned();
+    report.sections.push(section);
+    report
+}
+
+#[test]
+fn every_face_says_what_became_of_every_item() {
+    let report = every_status();
+    let text = "a.h, gcc\n  NOT ON THE LIST: refused 1 (refused: why not)\n  left out: static 2 (static, 2 times: no symbol)\n  \
+                SELF-INCONSISTENT torn: shown\n  MISMATCH wrong: byte 0 is 1 < 2\n    line 1\n    line 2\n";
+    assert_eq!(report.to_string(), text);
+    let json: Json = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!(json["clean"], false);
+    assert_eq!(json["sections"][0]["results"].as_array().unwrap().len(), 6);
+    let xml = report.junit();
+    for line in [
+        "<testsuite name=\"a.h &lt;gcc&gt;\" tests=\"6\" failures=\"3\" skipped=\"2\">",
+        "name=\"right\"/>",
+        "<failure message=\"byte 0 is 1 &lt; 2\">    line 1\n    line 2</failure>",
+        "<failure message=\"shown\"></failure>",
+        "<skipped message=\"left out: static: no symbol\"></skipped>",
+    ] {
+        assert!(xml.contains(line), "{line}: {xml}");
+    }
+}
+
+#[test]
+fn each_failing_status_alone_fails_the_run_and_so_does_an_error() {
+    for (at, fails) in [false, true, true, false, false, true].iter().enumerate() {
+        let mut report = every_status();
+        report.sections[0].items = vec![report.sections[0].items[at].clone()];
+        assert_eq!(report.is_clean(), !fails, "{at}");
+        report.allow_self_inconsistent = true;
+        assert_eq!(report.is_clean(), !fails || at == 2, "{at}");
+    }
+    let error = Report::of_error("cabi fuzz", "no compiler");
+    assert!(!error.is_clean() && error.json().contains("\"error\": \"no compiler\""));
+    assert!(error.junit().contains("errors=\"1\""));
+}
