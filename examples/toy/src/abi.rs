@@ -22,16 +22,9 @@ pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerErro
             Origin::Extern { library: None, .. } => "extern ".to_string(),
             Origin::Toy(_) => String::new(),
         };
-        let ty =
-            checked
-                .types
-                .name(function.ty)
-                .replacen("fn", &format!("fn {}", function.name), 1);
-        let names: Vec<Option<&str>> = function
-            .param_names
-            .iter()
-            .map(|name| Some(&**name))
-            .collect();
+        let ty = checked.heading(function);
+        let names = function.param_names.iter().map(|name| Some(&**name));
+        let names: Vec<Option<&str>> = names.collect();
         let placed = placement(&sig, Some(&names)).map_err(|why| LowerError::at(span, why))?;
         // Writing to a string does not fail.
         let _ = write!(text, "{origin}{ty}\n{placed}");
@@ -68,21 +61,13 @@ fn placement(sig: &FnSig, names: Option<&[Option<&str>]>) -> Result<String, Stri
         Some(_) => explanation.to_string(),
         None => explanation.summary(),
     };
-    // Empty lines stay empty.
-    let indent = |line: &str| format!("{}{line}\n", if line.is_empty() { "" } else { "  " });
-    Ok(text.lines().map(indent).collect())
+    Ok(indented(&text))
 }
 
+/// Empty lines stay empty.
 fn indented(text: &str) -> String {
-    text.lines()
-        .map(|line| {
-            if line.is_empty() {
-                "\n".to_string()
-            } else {
-                format!("  {line}\n")
-            }
-        })
-        .collect()
+    let indent = |line: &str| format!("{}{line}\n", if line.is_empty() { "" } else { "  " });
+    text.lines().map(indent).collect()
 }
 
 fn callee_name(checked: &Checked, callee: &Callee) -> String {

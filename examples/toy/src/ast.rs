@@ -200,40 +200,8 @@ pub(crate) enum StmtKind {
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
-    /// How deep the tree below is, so that everything after the parser may recurse; except into the left sides of binary operators,
-    /// which do not count: `a + b + c` is a chain, walked in a loop.
+    /// How deep the tree below is, so that everything after the parser may recurse.
     pub(crate) depth: u32,
-}
-
-impl Drop for Expr {
-    /// A chain of operators is as long as the program likes, so its left sides are taken off one by one instead of by recursion.
-    fn drop(&mut self) {
-        let mut left = self.take_chain();
-        while let Some(mut expr) = left {
-            left = expr.take_chain();
-        }
-    }
-}
-
-impl Expr {
-    /// The left side, if that is a chain itself.
-    fn take_chain(&mut self) -> Option<Expr> {
-        match &mut self.kind {
-            ExprKind::Binary(_, left, _) if matches!(left.kind, ExprKind::Binary(..)) => {
-                let span = left.span;
-                let kind = ExprKind::Null;
-                Some(std::mem::replace(
-                    &mut **left,
-                    Expr {
-                        kind,
-                        span,
-                        depth: 0,
-                    },
-                ))
-            }
-            _ => None,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -254,7 +222,8 @@ pub(crate) enum ExprKind {
     /// `Enum::Variant`
     Path(Ident, Ident),
     Unary(UnaryOp, Box<Expr>),
-    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `a + b - c`: operators of one level, each with its right side.
+    Chain(Box<Expr>, Vec<(BinaryOp, Expr)>),
     Call(Box<Expr>, Vec<Expr>),
     Index(Box<Expr>, Box<Expr>),
     Field(Box<Expr>, Ident),

@@ -127,7 +127,7 @@ mod system {
 mod system {
     use super::{Code, Fault, RESERVE, StackReserve};
     use libc::{c_int, c_void, siginfo_t, ucontext_t};
-    use std::fmt::{self, Write};
+    use std::io::{self, Write};
     use std::mem::MaybeUninit;
     use std::ptr::null_mut;
     use std::sync::atomic::{AtomicPtr, Ordering};
@@ -151,17 +151,11 @@ mod system {
         /// By address.
         codes: Vec<Code>,
         /// Of the thread that `main` runs on.
-        stack: Option<Stack>,
-    }
-
-    #[derive(Clone, Copy)]
-    struct Stack {
-        start: usize,
-        size: usize,
+        stack: Option<StackReserve>,
     }
 
     /// The stack of this thread; of a process's first thread as far as it may grow.
-    fn stack() -> Option<Stack> {
+    fn stack() -> Option<StackReserve> {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
         let (mut start, mut size) = (null_mut::<c_void>(), 0);
         // SAFETY: the calls fill what they are given; the attributes are initialized when the first has succeeded, and destroyed once.
@@ -175,12 +169,12 @@ mod system {
             found
         };
         let start = start.addr();
-        (found == 0 && size > 0).then_some(Stack { start, size })
+        (found == 0 && size > 0).then_some(StackReserve { start, size })
     }
 
     /// The part of this thread's stack that only C functions may use.
     pub(crate) fn reserve() -> Option<StackReserve> {
-        let Stack { start, size } = stack()?;
+        let StackReserve { start, size } = stack()?;
         let size = RESERVE.min(size / 4);
         Some(StackReserve { start, size })
     }
@@ -277,7 +271,7 @@ mod system {
 
     impl Watched {
         fn overflowed(&self, address: usize, sp: usize) -> bool {
-            let Some(Stack { start, size }) = self.stack else {
+            let Some(StackReserve { start, size }) = self.stack else {
                 return false;
             };
             let near = |at: usize| (start.saturating_sub(FRAME)..start + size).contains(&at);
@@ -286,26 +280,25 @@ mod system {
 
         /// `toy: division by zero at FILE:LINE, in main`, on standard error.
         fn say(&self, fault: Fault, code: Option<&Code>, pc: usize) {
-            let mut line = Line {
-                bytes: [0; 4096],
-                len: 0,
-            };
-            // What does not fit is left out.
-            let _ = self.describe(&mut line, fault, code, pc);
-            line.push(b"\n");
-            line.write();
+            let mut line = [0_u8; 4096];
+            let mut free: &mut [u8] = &mut line;
+            // What does not fit is left out. Neither this nor `core::fmt` allocates.
+            let _ = self.describe(&mut free, fault, code, pc);
+            let len = 4096 - free.len();
+            // SAFETY: `len` bytes are there. If nobody reads them, there is nobody to tell.
+            let _ = unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), len) };
         }
 
         fn describe(
             &self,
-            to: &mut Line,
+            to: &mut &mut [u8],
             fault: Fault,
             code: Option<&Code>,
             pc: usize,
-        ) -> fmt::Result {
+        ) -> io::Result<()> {
             write!(to, "toy: {}", fault.words())?;
             let Some(code) = code else {
-                return to.write_str(" outside of the program, in a function of C");
+                return writeln!(to, " outside of the program, in a function of C");
             };
             let is_overflow = fault == Fault::StackOverflow;
             if is_overflow {
@@ -318,40 +311,9 @@ mod system {
                 write!(to, ", in {}", code.name)?;
             }
             if code.built_in {
-                to.write_str(", a function of the language itself")?;
+                write!(to, ", a function of the language itself")?;
             }
-            Ok(())
-        }
-    }
-
-    /// A line of text in memory of its own: nothing is allocated for it, by `core::fmt` neither.
-    struct Line {
-        bytes: [u8; 4096],
-        len: usize,
-    }
-
-    impl fmt::Write for Line {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            // The line's end always fits.
-            let free = self.bytes.len().saturating_sub(self.len + 1);
-            self.push(text.as_bytes().get(..free).unwrap_or(text.as_bytes()));
-            Ok(())
-        }
-    }
-
-    impl Line {
-        fn push(&mut self, text: &[u8]) {
-            let free = self.bytes.get_mut(self.len..).unwrap_or_default();
-            for (to, byte) in free.iter_mut().zip(text) {
-                *to = *byte;
-                self.len += 1;
-            }
-        }
-
-        fn write(&self) {
-            // SAFETY: `len` bytes are there. If nobody reads them, there is nobody to tell.
-            let _ =
-                unsafe { libc::write(libc::STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
+            writeln!(to)
         }
     }
 }

@@ -162,13 +162,8 @@ pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
             return Ok(());
         }
         compiled.context.func.name = UserFuncName::testcase(function.name.as_bytes());
-        let ty =
-            checked
-                .types
-                .name(function.ty)
-                .replacen("fn", &format!("fn {}", function.name), 1);
         // Writing to a string does not fail.
-        let _ = writeln!(text, "; {ty}");
+        let _ = writeln!(text, "; {}", checked.heading(function));
         for line in callees(engine, &compiled.context.func) {
             let _ = writeln!(text, ";   {line}");
         }
@@ -206,13 +201,6 @@ fn open(name: &str, directories: &[PathBuf]) -> Result<Library, RunError> {
 
 /// Up to the first zero byte, where C ends them anyway.
 fn c_strings(args: &[String]) -> Vec<CString> {
-    let cut = |arg: &String| {
-        arg.split('\0')
-            .next()
-            .map(str::to_string)
-            .unwrap_or_default()
-    };
-    args.iter()
-        .filter_map(|arg| CString::new(cut(arg)).ok())
-        .collect()
+    let cut = |arg: &String| CString::new(arg.split('\0').next()?).ok();
+    args.iter().filter_map(cut).collect()
 }

@@ -94,8 +94,15 @@ pub(crate) fn lower<M: Module>(
     mut sink: impl FnMut(&mut M, Compiled) -> Lower<()>,
 ) -> Lower<Declared> {
     let lowering = SysVAggregateLowering::new(module.isa()).map_err(LowerError::new)?;
-    let mut declared = Declared::new(lowering);
-    declared.reserve = reserve;
+    let mut declared = Declared {
+        lowering,
+        reserve,
+        functions: HashMap::new(),
+        imports: HashMap::new(),
+        strings: HashMap::new(),
+        wanted: HashSet::new(),
+        newly_wanted: Vec::new(),
+    };
     let mut queue: VecDeque<FnId> = VecDeque::new();
     for (at, function) in checked.functions.iter().enumerate() {
         if function.span.is_some() && matches!(function.origin, Origin::Toy(_)) {
@@ -136,18 +143,6 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    fn new(lowering: SysVAggregateLowering) -> Declared {
-        Declared {
-            lowering,
-            reserve: None,
-            functions: HashMap::new(),
-            imports: HashMap::new(),
-            strings: HashMap::new(),
-            wanted: HashSet::new(),
-            newly_wanted: Vec::new(),
-        }
-    }
-
     /// Functions that were imported.
     pub(crate) fn imported<'c>(&self, checked: &'c Checked) -> Vec<&'c Function> {
         let mut ids: Vec<FnId> = self.functions.keys().copied().collect();

@@ -53,10 +53,8 @@ impl<'a> Parser<'a> {
         if let Some(attr) = attrs.first()
             && !matches!(token, Token::Struct | Token::Union)
         {
-            let message = format!(
-                "attribute `{}` belongs to a struct, a union or a member",
-                attr.name.name
-            );
+            let called = &attr.name.name;
+            let message = format!("attribute `{called}` belongs to a struct, a union or a member");
             return Err(Diagnostic::new(attr.name.span, message));
         }
         match token {

@@ -18,6 +18,14 @@ pub(crate) struct Checked {
     pub(crate) main: Option<FnId>,
 }
 
+impl Checked {
+    /// `fn name(T) -> U`
+    pub(crate) fn heading(&self, function: &Function) -> String {
+        let named = format!("fn {}", function.name);
+        self.types.name(function.ty).replacen("fn", &named, 1)
+    }
+}
+
 /// A function of the program, or one it imports.
 pub(crate) struct Function {
     pub(crate) name: Rc<str>,

@@ -21,7 +21,7 @@ struct Case {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case {
         name: "shapes",
         changes: &[
@@ -47,6 +47,10 @@ const CASES: [Case; 4] = [
             ("h", "short low, high;", "signed char low, high;"),
             ("h", "long count : 40;", "long count : 41;"),
         ],
+    },
+    Case {
+        name: "char",
+        changes: &[("toy", "as i32 + kind", "as i32 - kind")],
     },
     Case {
         name: "callers",
@@ -115,7 +119,7 @@ fn values_go_to_c_and_come_back() {
         for case in &CASES {
             let directory = tempfile::tempdir().unwrap();
             let expected = case.prepare(&compiler, directory.path());
-            assert!(expected.lines().count() >= 9, "{}", case.name);
+            assert!(expected.lines().count() >= 3, "{}", case.name);
             for machine in common::MACHINES {
                 let Some(printed) = case.output(machine, directory.path()) else {
                     break;

@@ -252,67 +252,6 @@ fn chains_are_as_long_as_they_like() {
     }
 }
 
-const CHAR_HEADER: &str = "typedef int (*visit)(const char *name, char kind, void *data);
-int walk(visit f, void *data);
-char *pick(char **names, char *(*choose)(char *, signed char *, unsigned char *));
-struct entry { char name[4]; char kind; char *text; int (*visit)(char *); };
-";
-
-const CHAR_C: &str = "#include \"char.h\"
-int walk(visit f, void *data) { return f(\"Q\", -3, data); }
-char *pick(char **names, char *(*choose)(char *, signed char *, unsigned char *)) { return choose(names[0], 0, 0); }
-";
-
-const CHAR_PROGRAM: &str = "use c \"char.h\" from \"libchar.so\";
-fn each(name: *c_char, kind: c_char, data: *void) -> c_int { return *name as i32 + kind as i32; }
-fn other(name: *u8, kind: i8, data: *void) -> c_int { return *name as i32 + kind as i32; }
-fn choose(a: *c_char, b: *i8, c: *u8) -> *c_char { return a; }
-fn seen(text: *c_char) -> i32 { return *text as i32; }
-fn main() -> i32 {
-    let e = entry { kind: 'A', text: \"x\", visit: seen };
-    let names: [*c_char; 2]; names[0] = \"n\";
-    let first: *c_char = pick(names, choose);
-    let c: c_char = *first;
-    return walk(each, null) - walk(other, null) + e.visit(\"a\") - 97 + c as i32;
-}
-";
-
-/// C's `char` fits, whether the program spells it `c_char`, `i8` or `u8`, after pointers and in the types of callbacks.
-#[test]
-fn char_fits_however_it_is_spelled() {
-    let Some(compiler) = common::compilers().into_iter().next() else {
-        return common::skip("no C compiler");
-    };
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
-    fs::write(path("char.h"), CHAR_HEADER).unwrap();
-    fs::write(path("char.c"), CHAR_C).unwrap();
-    common::compile(
-        &compiler,
-        &path("char.c"),
-        &path("libchar.so"),
-        &["-shared", "-fPIC"],
-    );
-    let program = path("char.toy");
-    let libraries = directory.path().to_str().unwrap();
-    // The control: by value a `char` is no `u8`.
-    let wrong = CHAR_PROGRAM.replace(
-        "fn other(name: *u8, kind: i8",
-        "fn other(name: *u8, kind: u8",
-    );
-    for (text, code) in [(CHAR_PROGRAM, i32::from(b'n')), (&wrong, 1)] {
-        fs::write(&program, text).unwrap();
-        let Some(ran) = toy(&["run", "-L", libraries], &program) else {
-            return;
-        };
-        assert_eq!(ran.code, code, "{}", ran.stderr);
-        assert_eq!(
-            ran.stderr.contains("found `fn(*u8, u8, *void) -> i32`"),
-            code == 1
-        );
-    }
-}
-
 #[test]
 fn what_cannot_run_says_so_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
@@ -366,35 +305,23 @@ fn only_headers_need_libclang() {
     }
 }
 
-/// So does the one that uses C headers.
+/// The programs in README.md are programs.
 #[test]
-fn the_header_example_of_the_readme_runs() {
+fn the_examples_of_the_readme_run() {
     let text = fs::read_to_string(common::root().join("README.md")).unwrap();
-    let section = text.split("## C headers").nth(1).unwrap();
-    let example = section.split("```\n").nth(1).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("readme.toy");
-    fs::write(&program, example).unwrap();
-    let Some(printed) = output(&[], &program) else {
-        return;
-    };
-    assert_eq!(printed, "2i, hour 23, EOF -1\n");
-}
-
-/// The program in README.md is one.
-#[test]
-fn the_example_of_the_readme_runs() {
-    let text = fs::read_to_string(common::root().join("README.md")).unwrap();
-    let example = text
-        .split("```rust\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next())
-        .unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("readme.toy");
-    fs::write(&program, example).unwrap();
-    let Some(printed) = output(&[], &program) else {
-        return;
-    };
-    assert_eq!(printed, "1 -5.43656\n2 -5.43656\n3 -5.43656\n");
+    for (before, printed) in [
+        (
+            "## The language\n\n```rust\n",
+            "1 -5.43656\n2 -5.43656\n3 -5.43656\n",
+        ),
+        ("## C headers\n\n```\n", "2i, hour 23, EOF -1\n"),
+    ] {
+        let (_, example) = text.split_once(before).unwrap();
+        fs::write(&program, example.split("```").next().unwrap()).unwrap();
+        if let Some(found) = output(&[], &program) {
+            assert_eq!(found, printed);
+        }
+    }
 }

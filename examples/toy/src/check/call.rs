@@ -112,10 +112,8 @@ impl<'p> Checker<'p> {
             _ => list.ty == Ty::ERROR,
         };
         if !is_list {
-            let message = format!(
-                "`va_arg` needs a `va_list`, not `{}`",
-                self.types.name(list.ty)
-            );
+            let name = self.types.name(list.ty);
+            let message = format!("`va_arg` needs a `va_list`, not `{name}`");
             return fail(list.span, message);
         }
         let name_span = ty.span;

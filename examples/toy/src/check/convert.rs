@@ -1,7 +1,6 @@
 //! Conversions: the few that happen silently (a pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its
 //! first element, `null`), and those that `as` asks for.
 
-use super::place::error_expr;
 use super::{Check, Checker};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, Place, PlaceKind};
@@ -45,11 +44,8 @@ impl Checker<'_> {
         if silent {
             return Ok(value.convert(ty, span));
         }
-        let message = format!(
-            "expected `{}`, found `{}`",
-            self.types.name(ty),
-            self.types.name(from)
-        );
+        let (name, to) = (self.types.name(ty), self.types.name(from));
+        let message = format!("expected `{name}`, found `{to}`");
         let mut diagnostic = Diagnostic::new(span, message);
         if self.as_number(from).is_some() && self.as_number(ty).is_some_and(|to| to != Number::Bool)
         {
@@ -158,11 +154,8 @@ impl Checker<'_> {
     }
 
     fn no_cast(&self, from: Ty, ty: Ty, span: Span) -> Diagnostic {
-        let message = format!(
-            "`{}` cannot be converted to `{}`",
-            self.types.name(from),
-            self.types.name(ty)
-        );
+        let (name, to) = (self.types.name(from), self.types.name(ty));
+        let message = format!("`{name}` cannot be converted to `{to}`");
         Diagnostic::new(span, message)
     }
 
@@ -210,27 +203,20 @@ impl Checker<'_> {
 
     /// Part by part; the value is mentioned twice, so it has to be a variable.
     fn cast_complex(&mut self, value: Expr, part: Ty, ty: Ty, span: Span) -> Check<Expr> {
-        let ExprKind::Load(place) = &value.kind else {
+        let (ExprKind::Load(place), TyKind::Complex(from)) =
+            (&value.kind, self.types.kind(value.ty).clone())
+        else {
             return fail(span, "only a complex number in a variable can be converted");
         };
         let PlaceKind::Local(id) = place.kind else {
             return fail(span, "only a complex number in a variable can be converted");
         };
-        let TyKind::Complex(from) = *self.types.kind(value.ty) else {
-            return Ok(error_expr(span));
-        };
         let from = self.types.scalar(from).at(span)?;
-        let mut parts = [PlaceKind::Real, PlaceKind::Imaginary]
-            .into_iter()
-            .map(|part_of| {
-                let whole = Box::new(self.local_place(id));
-                let place = Place::new(from, part_of(whole));
-                let loaded = self.load(place, span)?;
-                self.cast(loaded, part, span)
-            });
-        let (Some(re), Some(im)) = (parts.next(), parts.next()) else {
-            return Ok(error_expr(span));
-        };
+        let [re, im] = [PlaceKind::Real, PlaceKind::Imaginary].map(|part_of| {
+            let whole = Box::new(self.local_place(id));
+            let loaded = self.load(Place::new(from, part_of(whole)), span)?;
+            self.cast(loaded, part, span)
+        });
         Ok(Expr::complex(ty, span, re?, im?))
     }
 
@@ -250,10 +236,8 @@ impl Checker<'_> {
         if size <= MAX_VALUE {
             return Ok(());
         }
-        let message = format!(
-            "`{}` has {size} bytes, too many for a value",
-            self.types.name(ty)
-        );
+        let name = self.types.name(ty);
+        let message = format!("`{name}` has {size} bytes, too many for a value");
         Err(Diagnostic::new(span, message).note(format!(
             "up to {MAX_VALUE} bytes fit; use `malloc` and a pointer for more"
         )))

@@ -278,10 +278,8 @@ impl<'p> Checker<'p> {
                     self.types.kind(constant_ty),
                     TyKind::Scalar(_) | TyKind::Enum(_) | TyKind::Error
                 ) {
-                    let message = format!(
-                        "a constant is a number, not `{}`",
-                        self.types.name(constant_ty)
-                    );
+                    let name = self.types.name(constant_ty);
+                    let message = format!("a constant is a number, not `{name}`");
                     return fail(ty.span, message);
                 }
                 Ok((constant_ty, self.constant(value, constant_ty)?))
@@ -342,9 +340,7 @@ fn blamed<'m>(members: &'m [ast::Member], error: &cabi::Error) -> Option<&'m ast
 }
 
 fn bad_attr(attr: &Attr, known: &str) -> Diagnostic {
-    let message = format!(
-        "attribute `{}` has no meaning here, or not in this form",
-        attr.name.name
-    );
+    let called = &attr.name.name;
+    let message = format!("attribute `{called}` has no meaning here, or not in this form");
     Diagnostic::new(attr.name.span, message).note(format!("known here: {known}"))
 }

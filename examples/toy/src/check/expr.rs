@@ -55,7 +55,7 @@ impl<'p> Checker<'p> {
             ast::ExprKind::VaArg(list, ty) => self.va_arg(list, ty, span),
             ast::ExprKind::Path(name, variant) => self.variant(name, variant, span),
             ast::ExprKind::Unary(op, operand) => self.unary(*op, operand, want),
-            ast::ExprKind::Binary(..) => self.binary(expr, expected),
+            ast::ExprKind::Chain(first, links) => self.chain(first, links, want),
             ast::ExprKind::Call(callee, args) => self.call(callee, args, span),
             ast::ExprKind::Index(..) | ast::ExprKind::Field(..) => {
                 let place = self.place(expr)?;
@@ -111,11 +111,8 @@ impl<'p> Checker<'p> {
             }
             Some((_, bits)) => self.size_literal(bits / 8, want),
             None => {
-                let message = format!(
-                    "`{}` has no member `{}`",
-                    self.types.name(record),
-                    member.name
-                );
+                let (name, called) = (self.types.name(record), &member.name);
+                let message = format!("`{name}` has no member `{called}`");
                 fail(member.span, message)
             }
         }

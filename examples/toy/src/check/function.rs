@@ -112,11 +112,8 @@ impl<'p> Checker<'p> {
             } else {
                 "can end without `return`"
             };
-            let message = format!(
-                "`{}` promises {} and {ends}",
-                decl.name.name,
-                self.promise(function.result)
-            );
+            let (called, promise) = (&decl.name.name, self.promise(function.result));
+            let message = format!("`{called}` promises {promise} and {ends}");
             self.report(Diagnostic::new(block.end, message).label("the end is reached"));
         }
         let mut body = std::mem::take(&mut self.frame.body);

@@ -143,10 +143,8 @@ impl<'p> Checker<'p> {
         };
         let im = self.value(im, re.ty)?;
         let Some(part) = self.types.as_scalar(re.ty) else {
-            let message = format!(
-                "a complex number cannot be made of `{}`",
-                self.types.name(re.ty)
-            );
+            let name = self.types.name(re.ty);
+            let message = format!("a complex number cannot be made of `{name}`");
             return fail(re.span, message);
         };
         let ty = self.types.complex(part).at(span)?;
@@ -267,10 +265,8 @@ impl<'p> Checker<'p> {
             _ => return Ok((None, None)),
         };
         if wanted != count {
-            let message = format!(
-                "`{}` has {wanted} elements, this has {count}",
-                self.types.name(ty)
-            );
+            let name = self.types.name(ty);
+            let message = format!("`{name}` has {wanted} elements, this has {count}");
             return fail(span, message);
         }
         Ok((Some(element), Some(ty)))

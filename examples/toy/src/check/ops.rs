@@ -2,7 +2,7 @@
 //! beside a complex one.
 
 use super::place::error_expr;
-use super::{Check, Checker};
+use super::{Check, Checker, Wanted};
 use crate::ast::{self, BinaryOp, UnaryOp};
 use crate::diag::{Diagnostic, Span, fail};
 use crate::float;
@@ -10,63 +10,55 @@ use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty, TyKind};
 use cabi::Scalar;
 
+/// The left and the right side of an operator.
+pub(super) type Both = (Expr, Expr);
+
 impl<'p> Checker<'p> {
-    /// A binary operator; with its left sides it is a chain of any length, which is followed in a loop.
-    pub(super) fn binary(&mut self, expr: &'p ast::Expr, expected: Option<Ty>) -> Check<Expr> {
-        let mut links = Vec::new();
-        let mut innermost = expr;
-        while let ast::ExprKind::Binary(op, left, right) = &innermost.kind {
-            links.push(Link {
-                op: *op,
-                right,
-                span: innermost.span,
-                bare: (false, is_flexible(right)),
-                checked: None,
-            });
-            innermost = left;
+    /// Operators of one level: so they are all logic, comparisons, shifts, or neither.
+    pub(super) fn chain(
+        &mut self,
+        first: &'p ast::Expr,
+        links: &'p [(BinaryOp, ast::Expr)],
+        Wanted { span, expected }: Wanted,
+    ) -> Check<Expr> {
+        use BinaryOp::{And, Or, Shl, Shr};
+        let mut wanted = match links.first() {
+            Some((And | Or, _)) => Some(Ty::BOOL),
+            Some((op, _)) if op.is_comparison() => None,
+            _ => expected,
+        };
+        // Bare numbers take their type from the first operand that has one.
+        let mut typed = None;
+        if !matches!(links.first(), Some((And | Or | Shl | Shr, _)))
+            && is_flexible(first)
+            && let Some(at) = links.iter().position(|(_, right)| !is_flexible(right))
+        {
+            let (op, right) = &links[at];
+            let right = self.expr(right, wanted)?;
+            wanted = self.companion(*op, right.ty);
+            typed = Some((at, right));
         }
-        let mut bare = is_flexible(innermost);
-        for link in links.iter_mut().rev() {
-            link.bare.0 = bare;
-            bare = bare && link.bare.1 && !link.op.is_comparison();
-        }
-        // What the left sides should be, from the outermost inwards.
-        let mut wanted = expected;
-        for link in &mut links {
-            wanted = match link.op {
-                BinaryOp::And | BinaryOp::Or => Some(Ty::BOOL),
-                op if op.is_comparison() => None,
-                _ => wanted,
+        let start = first.span;
+        let mut left = self.expr(first, wanted)?;
+        for (at, (op, right)) in links.iter().enumerate() {
+            let span = match links.len() - at {
+                1 => span,
+                _ => start.to(right.span),
             };
-            if link.bare == (true, false) && !link.is_logic() && !link.is_shift() {
-                // A bare number takes its type from the other side.
-                let right = self.expr(link.right, wanted)?;
-                wanted = self.companion(link.op, right.ty);
-                link.checked = Some(right);
+            if let And | Or = op {
+                let sides = (self.coerce(left, Ty::BOOL)?, self.value(right, Ty::BOOL)?);
+                let kind = ExprKind::Logic(*op, Box::new(sides.0), Box::new(sides.1));
+                left = Expr::new(Ty::BOOL, span, kind);
+                continue;
             }
-        }
-        let mut left = self.expr(innermost, wanted)?;
-        for link in links.into_iter().rev() {
-            left = self.link(left, link)?;
+            let right = match typed.take_if(|(own, _)| *own == at) {
+                Some((_, right)) => right,
+                None if matches!(op, Shl | Shr) => self.expr(right, None)?,
+                None => self.expr(right, self.companion(*op, left.ty))?,
+            };
+            left = self.combine(*op, (left, right), span)?;
         }
         Ok(left)
-    }
-
-    /// One operator of a chain, its left side known.
-    fn link(&mut self, left: Expr, link: Link<'p>) -> Check<Expr> {
-        let (op, span) = (link.op, link.span);
-        if link.is_logic() {
-            let left = self.coerce(left, Ty::BOOL)?;
-            let right = self.value(link.right, Ty::BOOL)?;
-            let kind = ExprKind::Logic(op, Box::new(left), Box::new(right));
-            return Ok(Expr::new(Ty::BOOL, span, kind));
-        }
-        let right = match link.checked {
-            Some(right) => right,
-            None if link.is_shift() => self.expr(link.right, None)?,
-            None => self.expr(link.right, self.companion(op, left.ty))?,
-        };
-        self.combine(op, left, right, span)
     }
 
     /// What a literal beside a value of type `ty` should be.
@@ -78,13 +70,8 @@ impl<'p> Checker<'p> {
     }
 
     /// `left op right`, both known.
-    pub(super) fn combine(
-        &mut self,
-        op: BinaryOp,
-        left: Expr,
-        right: Expr,
-        span: Span,
-    ) -> Check<Expr> {
+    pub(super) fn combine(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
+        let (left, right) = both;
         if left.ty == Ty::ERROR || right.ty == Ty::ERROR {
             return Ok(error_expr(span));
         }
@@ -98,7 +85,7 @@ impl<'p> Checker<'p> {
         if pointers {
             return self.pointer_op(op, left, right, span);
         }
-        let (left, right) = self.balance(left, right, op, span)?;
+        let (left, right) = self.balance(op, (left, right), span)?;
         if op.is_comparison() {
             self.compare(op, left, right, span)
         } else {
@@ -107,13 +94,8 @@ impl<'p> Checker<'p> {
     }
 
     /// Brings both sides to one type, or refuses.
-    fn balance(
-        &mut self,
-        left: Expr,
-        right: Expr,
-        op: BinaryOp,
-        span: Span,
-    ) -> Check<(Expr, Expr)> {
+    fn balance(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Both> {
+        let (left, right) = both;
         if left.ty == right.ty {
             return Ok((left, right));
         }
@@ -160,10 +142,8 @@ impl<'p> Checker<'p> {
         if let Some(count) = self.fold(&right)
             && count >= bits
         {
-            let message = format!(
-                "a shift by {} of a number of {bits} bits",
-                count.cast_signed()
-            );
+            let count = count.cast_signed();
+            let message = format!("a shift by {count} of a number of {bits} bits");
             return fail(right.span, message);
         }
         Ok(Expr::arith(op, left, right, span))
@@ -203,11 +183,8 @@ impl<'p> Checker<'p> {
                 } else {
                     left.ty
                 };
-                let message = format!(
-                    "`{}` does not combine a pointer with `{}`",
-                    op.symbol(),
-                    self.types.name(ty)
-                );
+                let (symbol, name) = (op.symbol(), self.types.name(ty));
+                let message = format!("`{symbol}` does not combine a pointer with `{name}`");
                 Err(Diagnostic::new(span, message)
                     .note("pointers know `p + n`, `p - n`, `p - q` and comparisons"))
             }
@@ -241,7 +218,7 @@ impl<'p> Checker<'p> {
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
         match *self.types.kind(ty) {
             TyKind::Complex(part) if equality && part.is_float() => {
-                self.runtime_compare(op, left, right, span)
+                self.runtime_compare(op, (left, right), span)
             }
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) => {
                 let left = self.cast(left, Ty::F32, span)?;
@@ -249,7 +226,7 @@ impl<'p> Checker<'p> {
                 self.compare(op, left, right, span)
             }
             TyKind::Scalar(Scalar::F80 | Scalar::F128) => {
-                self.runtime_compare(op, left, right, span)
+                self.runtime_compare(op, (left, right), span)
             }
             TyKind::Scalar(scalar) if comparable(scalar) || scalar == Scalar::Bool && equality => {
                 Ok(Expr::compare(op, left, right, span))
@@ -284,10 +261,10 @@ impl<'p> Checker<'p> {
                 return self.cast(result, ty, span);
             }
             TyKind::Scalar(Scalar::F80 | Scalar::F128) if !bitwise && op != Rem => {
-                return self.runtime_binary(op, left, right, span);
+                return self.runtime_binary(op, (left, right), span);
             }
             TyKind::Complex(part) if part.is_float() && !bitwise && op != Rem => {
-                return self.runtime_binary(op, left, right, span);
+                return self.runtime_binary(op, (left, right), span);
             }
             TyKind::Vector(lane, ..) => match lane {
                 Scalar::F32 | Scalar::F64 => !bitwise && op != Rem,
@@ -296,7 +273,7 @@ impl<'p> Checker<'p> {
             },
             TyKind::Scalar(scalar) => match IntTy::of(scalar) {
                 Some(int) if division && int.bits > 64 => {
-                    return self.wide_division(op, left, right, span);
+                    return self.wide_division(op, (left, right), span);
                 }
                 int => int.is_some(),
             },
@@ -309,11 +286,8 @@ impl<'p> Checker<'p> {
     }
 
     fn refuse(&self, op: BinaryOp, ty: Ty, span: Span) -> Diagnostic {
-        let message = format!(
-            "`{}` is not available for `{}`",
-            op.symbol(),
-            self.types.name(ty)
-        );
+        let (symbol, name) = (op.symbol(), self.types.name(ty));
+        let message = format!("`{symbol}` is not available for `{name}`");
         let diagnostic = Diagnostic::new(span, message);
         match (op, self.types.kind(ty)) {
             (BinaryOp::Rem, TyKind::Scalar(scalar)) if scalar.is_float() => {
@@ -334,39 +308,14 @@ fn comparable(scalar: Scalar) -> bool {
     IntTy::of(scalar).is_some() || matches!(scalar, Scalar::F32 | Scalar::F64)
 }
 
-/// An operator of a chain and its right side.
-struct Link<'p> {
-    op: BinaryOp,
-    right: &'p ast::Expr,
-    /// From the chain's start to the right side's end.
-    span: Span,
-    /// Whether the left and the right side are bare numbers.
-    bare: (bool, bool),
-    /// The right side, if it had to be looked at first.
-    checked: Option<Expr>,
-}
-
-impl Link<'_> {
-    fn is_logic(&self) -> bool {
-        matches!(self.op, BinaryOp::And | BinaryOp::Or)
-    }
-
-    fn is_shift(&self) -> bool {
-        matches!(self.op, BinaryOp::Shl | BinaryOp::Shr)
-    }
-}
-
 /// Whether the expression is made of numbers without a suffix only.
 fn is_flexible(expr: &ast::Expr) -> bool {
-    let mut expr = expr;
-    // Down the chain of left sides.
-    while let ast::ExprKind::Binary(op, left, right) = &expr.kind {
-        if op.is_comparison() || !is_flexible(right) {
-            return false;
-        }
-        expr = left;
-    }
     match &expr.kind {
+        ast::ExprKind::Chain(first, links) => {
+            let flexible =
+                |(op, right): &(BinaryOp, ast::Expr)| !op.is_comparison() && is_flexible(right);
+            is_flexible(first) && links.iter().all(flexible)
+        }
         ast::ExprKind::Int(_, suffix) | ast::ExprKind::Float { suffix, .. } => suffix.is_empty(),
         ast::ExprKind::Char(_) | ast::ExprKind::Null => true,
         ast::ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),

@@ -75,10 +75,8 @@ impl<'p> Checker<'p> {
         let base_place = self.place(base)?;
         let index = self.expr(index, None)?;
         if self.types.as_int(index.ty).is_none() && index.ty != Ty::ERROR {
-            let message = format!(
-                "an index is an integer, not `{}`",
-                self.types.name(index.ty)
-            );
+            let name = self.types.name(index.ty);
+            let message = format!("an index is an integer, not `{name}`");
             return fail(index.span, message);
         }
         match *self.types.kind(base_place.ty) {
@@ -118,10 +116,8 @@ impl<'p> Checker<'p> {
         if value < u128::from(len) {
             return Ok(());
         }
-        let message = format!(
-            "index {} is outside: {what} {len} elements",
-            value.cast_signed()
-        );
+        let value = value.cast_signed();
+        let message = format!("index {value} is outside: {what} {len} elements");
         fail(index.span, message)
     }
 

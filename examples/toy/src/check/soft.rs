@@ -1,6 +1,7 @@
 //! What Cranelift has no instruction for on x86-64 (arithmetic on `f16`, `bf16`, `f80`, `f128` and complex
 //! numbers, division of 128-bit integers) becomes a call of a function of the prelude.
 
+use super::ops::Both;
 use super::place::error_expr;
 use super::{Check, Checker, Meaning, Side};
 use crate::ast::BinaryOp;
@@ -17,13 +18,8 @@ impl Checker<'_> {
     }
 
     /// Arithmetic on two values of one type.
-    pub(super) fn runtime_binary(
-        &mut self,
-        op: BinaryOp,
-        left: Expr,
-        right: Expr,
-        span: Span,
-    ) -> Check<Expr> {
+    pub(super) fn runtime_binary(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
+        let (left, right) = both;
         let word = match op {
             BinaryOp::Add => "add",
             BinaryOp::Sub => "sub",
@@ -37,13 +33,8 @@ impl Checker<'_> {
     }
 
     /// A comparison of two values of one type: `eq`, `lt` and `le` make them all.
-    pub(super) fn runtime_compare(
-        &mut self,
-        op: BinaryOp,
-        left: Expr,
-        right: Expr,
-        span: Span,
-    ) -> Check<Expr> {
+    pub(super) fn runtime_compare(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
+        let (left, right) = both;
         let (word, swap) = match op {
             BinaryOp::Lt => ("lt", false),
             BinaryOp::Le => ("le", false),
@@ -89,13 +80,8 @@ impl Checker<'_> {
     }
 
     /// Division of integers wider than a register.
-    pub(super) fn wide_division(
-        &mut self,
-        op: BinaryOp,
-        left: Expr,
-        right: Expr,
-        span: Span,
-    ) -> Check<Expr> {
+    pub(super) fn wide_division(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
+        let (left, right) = both;
         let ty = left.ty;
         let Some(of) = self.types.as_int(ty) else {
             return Ok(error_expr(span));
@@ -110,7 +96,7 @@ impl Checker<'_> {
         }
         // Checked here, where the program's own line is known.
         let right = Expr::new(right.ty, span, ExprKind::NonZero(Box::new(right)));
-        let result = self.runtime_binary(op, left, right, span)?;
+        let result = self.runtime_binary(op, (left, right), span)?;
         if result.ty == ty || result.ty == Ty::ERROR {
             return Ok(result);
         }

@@ -97,11 +97,8 @@ impl<'p> Checker<'p> {
             (None, Some(init)) => {
                 let value = self.expr(init, None)?;
                 if matches!(value.ty, Ty::VOID | Ty::NEVER | Ty::NULL) {
-                    let message = format!(
-                        "`{}` cannot have a value of type `{}`",
-                        name.name,
-                        self.types.name(value.ty)
-                    );
+                    let (called, name) = (&name.name, self.types.name(value.ty));
+                    let message = format!("`{called}` cannot have a value of type `{name}`");
                     return fail(init.span, message);
                 }
                 self.not_flexible(value.ty, init.span)?;
@@ -142,7 +139,7 @@ impl<'p> Checker<'p> {
             _ => Some(place.ty),
         };
         let right = self.expr(value, wanted)?;
-        let combined = self.combine(op, old, right, span)?;
+        let combined = self.combine(op, (old, right), span)?;
         let combined = self.coerce(combined, place.ty)?;
         Ok(StmtKind::Update(place, combined))
     }
@@ -178,10 +175,8 @@ impl<'p> Checker<'p> {
             Some(int) if int.bits <= 64 => Ok((low, high, int.signed)),
             _ if low.ty == Ty::ERROR => Ok((low, high, true)),
             _ => {
-                let message = format!(
-                    "`for` counts integers of up to 64 bits, not `{}`",
-                    self.types.name(low.ty)
-                );
+                let name = self.types.name(low.ty);
+                let message = format!("`for` counts integers of up to 64 bits, not `{name}`");
                 fail(low.span, message)
             }
         });

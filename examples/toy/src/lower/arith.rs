@@ -17,20 +17,38 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn unary(&mut self, kind: &ExprKind, value: Val, operand: &Expr) -> Lower<Val> {
         let ty = operand.ty;
         let negative = matches!(kind, ExprKind::Neg(_));
-        let Some((lane, lanes)) = self.lanes(ty) else {
+        if !matches!(self.types.kind(ty), TyKind::Vector(..)) {
             let value = self.ssa(value, operand.span)?;
             return Ok(Val::Ssa(self.unary_ssa(negative, value, ty)));
-        };
-        let from = Address::from(self.in_memory(value, ty)?);
-        let to = self.temporary(ty)?;
-        let size = self.types.size(lane);
-        for at in (0..lanes).map(|at| at * size) {
-            let loaded = self.load(from.plus(at), lane)?;
-            let value = self.ssa(loaded, operand.span)?;
-            let value = self.unary_ssa(negative, value, lane);
-            self.store_ssa(value, Address::from(to).plus(at));
         }
-        Ok(Val::Memory(to))
+        let from = self.in_memory(value, ty)?;
+        self.lane_by_lane(ty, [from], |own, lane, [value]| {
+            own.unary_ssa(negative, value, lane)
+        })
+    }
+
+    /// A vector of what `compute` makes of the lanes of the vectors at `operands`.
+    fn lane_by_lane<const N: usize>(
+        &mut self,
+        ty: Ty,
+        operands: [Value; N],
+        compute: impl Fn(&mut Self, Ty, [Value; N]) -> Value,
+    ) -> Lower<Val> {
+        let TyKind::Vector(lane, lanes, _) = *self.types.kind(ty) else {
+            return Err(LowerError::new("what is no vector has no lanes"));
+        };
+        let lane = self.types.scalar_ty(lane);
+        let ssa = ssa_type(self.types, lane).ok_or_else(|| LowerError::new("no lane"))?;
+        let to = Address::from(self.temporary(ty)?);
+        for at in (0..u64::from(lanes)).map(|at| at * self.types.size(lane)) {
+            let mut loaded = operands;
+            for value in &mut loaded {
+                *value = self.load_ssa(ssa, Address::from(*value).plus(at))?;
+            }
+            let value = compute(self, lane, loaded);
+            self.store_ssa(value, to.plus(at));
+        }
+        Ok(Val::Memory(to.base))
     }
 
     fn unary_ssa(&mut self, negative: bool, value: Value, ty: Ty) -> Value {
@@ -50,7 +68,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         right: &Expr,
     ) -> Lower<Val> {
         let ty = left.ty;
-        let Some((lane, lanes)) = self.lanes(ty) else {
+        if !matches!(self.types.kind(ty), TyKind::Vector(..)) {
             let a = self.ssa(left_value, left.span)?;
             let b = self.expr_ssa(right)?;
             let b = if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
@@ -59,27 +77,13 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 b
             };
             return Ok(Val::Ssa(self.arithmetic_ssa(op, a, b, ty)));
-        };
-        let a = Address::from(self.in_memory(left_value, ty)?);
-        let right_value = self.expr(right)?;
-        let b = Address::from(self.in_memory(right_value, ty)?);
-        let to = self.temporary(ty)?;
-        let size = self.types.size(lane);
-        for at in (0..lanes).map(|at| at * size) {
-            let (a, b) = (self.load(a.plus(at), lane)?, self.load(b.plus(at), lane)?);
-            let (a, b) = (self.ssa(a, left.span)?, self.ssa(b, right.span)?);
-            let value = self.arithmetic_ssa(op, a, b, lane);
-            self.store_ssa(value, Address::from(to).plus(at));
         }
-        Ok(Val::Memory(to))
-    }
-
-    /// The type and number of a vector's lanes.
-    fn lanes(&self, ty: Ty) -> Option<(Ty, u64)> {
-        let TyKind::Vector(lane, lanes, _) = *self.types.kind(ty) else {
-            return None;
-        };
-        Some((self.types.scalar_ty(lane), u64::from(lanes)))
+        let a = self.in_memory(left_value, ty)?;
+        let right_value = self.expr(right)?;
+        let b = self.in_memory(right_value, ty)?;
+        self.lane_by_lane(ty, [a, b], |own, lane, [a, b]| {
+            own.arithmetic_ssa(op, a, b, lane)
+        })
     }
 
     /// A shift's right side may be of any width; what counts is far below 64.
@@ -140,11 +144,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let container = self.builder.func.dfg.value_type(value).bits();
         let unused = i64::from(container) - i64::from(bits);
         let top = self.shift_left(value, unused);
-        if signed {
-            self.shift_right_signed(top, unused)
-        } else {
-            self.shift_right(top, unused)
-        }
+        self.shift_right(top, unused, signed)
     }
 
     pub(super) fn compare(&mut self, op: BinaryOp, ty: Ty, a: Value, right: &Expr) -> Lower<Value> {

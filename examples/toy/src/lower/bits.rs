@@ -53,6 +53,11 @@ impl FieldBits {
             width,
         }
     }
+
+    /// Bits of the `word` that is accessed beside those of the field.
+    fn unused(self, word: ir::Type) -> i64 {
+        i64::from(word.bits()) - i64::from(self.width)
+    }
 }
 
 impl<M: Module> FnLowerer<'_, '_, M> {
@@ -65,23 +70,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 Ok(self.ins().band_imm_s(shifted, 1))
             }
             BitsPlace::Field(field) => {
-                let FieldBits {
-                    address,
-                    bytes,
-                    shift,
-                    width,
-                } = field;
-                let word = word_type(bytes)?;
-                let all = self.gather(address, bytes, word)?;
+                let (word, all) = self.gather(field)?;
                 let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
-                let left = i64::from(word.bits()) - i64::from(shift) - i64::from(width);
-                let right = i64::from(word.bits()) - i64::from(width);
-                let top = self.shift_left(all, left);
-                let value = if signed {
-                    self.shift_right_signed(top, right)
-                } else {
-                    self.shift_right(top, right)
-                };
+                let unused = field.unused(word);
+                let top = self.shift_left(all, unused - i64::from(field.shift));
+                let value = self.shift_right(top, unused, signed);
                 Ok(self.fit(value, word, ssa, signed))
             }
         }
@@ -100,52 +93,48 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.store_ssa(byte, address.into());
             }
             BitsPlace::Field(field) => {
-                let FieldBits {
-                    address,
-                    bytes,
-                    shift,
-                    width,
-                } = field;
-                let word = word_type(bytes)?;
-                let old = self.gather(address, bytes, word)?;
+                let (word, old) = self.gather(field)?;
                 let value = self.fit(value, ssa, word, false);
                 // Cut to the width and moved to its place, by two shifts that need no mask constant of 128 bits.
-                let unused = i64::from(word.bits()) - i64::from(width);
-                let top = self.shift_left(value, unused);
-                let new = self.shift_right(top, unused - i64::from(shift));
+                let unused = field.unused(word);
                 let ones = self.ones(word);
-                let top = self.shift_left(ones, unused);
-                let mask = self.shift_right(top, unused - i64::from(shift));
+                let [new, mask] = [value, ones].map(|bits| {
+                    let top = self.shift_left(bits, unused);
+                    self.shift_right(top, unused - i64::from(field.shift), false)
+                });
                 let kept = self.ins().band_not(old, mask);
                 let all = self.ins().bor(kept, new);
-                self.scatter(all, address, bytes, word)?;
+                self.scatter(all, field, word)?;
             }
         }
         Ok(())
     }
 
-    /// `bytes` bytes as the low end of a `word`.
-    fn gather(&mut self, address: Address, bytes: u64, word: ir::Type) -> Lower<Value> {
+    /// The bytes of a field as the low end of an integer, and that integer's type.
+    fn gather(&mut self, field: FieldBits) -> Lower<(ir::Type, Value)> {
+        let FieldBits { address, bytes, .. } = field;
+        let word = word_type(bytes)?;
         if u64::from(word.bytes()) == bytes {
-            return self.load_ssa(word, address);
+            return Ok((word, self.load_ssa(word, address)?));
         }
         let mut all = None;
-        for at in 0..bytes {
+        for (at, left) in (0..bytes).zip((0..).step_by(8)) {
             let byte = self.load_ssa(types::I8, address.plus(at))?;
             let wide = self.fit(byte, types::I8, word, false);
-            let moved = self.shift_left(wide, i64::try_from(at * 8).map_err(LowerError::new)?);
+            let moved = self.shift_left(wide, left);
             all = Some(all.map_or(moved, |all| self.ins().bor(all, moved)));
         }
-        all.ok_or_else(no_integer)
+        Ok((word, all.ok_or_else(no_integer)?))
     }
 
-    fn scatter(&mut self, all: Value, address: Address, bytes: u64, word: ir::Type) -> Lower<()> {
+    fn scatter(&mut self, all: Value, field: FieldBits, word: ir::Type) -> Lower<()> {
+        let FieldBits { address, bytes, .. } = field;
         if u64::from(word.bytes()) == bytes {
             self.store_ssa(all, address);
             return Ok(());
         }
-        for at in 0..bytes {
-            let moved = self.shift_right(all, i64::try_from(at * 8).map_err(LowerError::new)?);
+        for (at, right) in (0..bytes).zip((0..).step_by(8)) {
+            let moved = self.shift_right(all, right, false);
             let byte = self.fit(moved, word, types::I8, false);
             self.store_ssa(byte, address.plus(at));
         }
@@ -175,19 +164,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         }
     }
 
-    pub(super) fn shift_right(&mut self, value: Value, bits: i64) -> Value {
-        if bits == 0 {
-            value
-        } else {
-            self.ins().ushr_imm_u(value, bits)
-        }
-    }
-
-    pub(super) fn shift_right_signed(&mut self, value: Value, bits: i64) -> Value {
-        if bits == 0 {
-            value
-        } else {
-            self.ins().sshr_imm_u(value, bits)
+    pub(super) fn shift_right(&mut self, value: Value, bits: i64, signed: bool) -> Value {
+        match (bits, signed) {
+            (0, _) => value,
+            (_, true) => self.ins().sshr_imm_u(value, bits),
+            (_, false) => self.ins().ushr_imm_u(value, bits),
         }
     }
 

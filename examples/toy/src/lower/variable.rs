@@ -110,10 +110,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let bytes = size.saturating_add(slack).max(1);
         self.frame = self.frame.saturating_add(bytes);
         if self.frame > MAX_FRAME {
-            let message = format!(
-                "the variables of `{}` need more than {MAX_FRAME} bytes of stack",
-                self.function.name
-            );
+            let called = &self.function.name;
+            let message =
+                format!("the variables of `{called}` need more than {MAX_FRAME} bytes of stack");
             return Err(LowerError::at(self.function.span, message));
         }
         let bytes = u32::try_from(bytes).map_err(LowerError::new)?;

@@ -20,33 +20,26 @@ impl Parser<'_> {
         if level > BinaryOp::TIGHTEST {
             return self.cast();
         }
-        let mut left = self.binary(level + 1)?;
-        let mut compared = false;
+        let first = self.binary(level + 1)?;
+        let mut links = Vec::new();
         while let Some(op) = self.binary_op(level) {
-            if compared {
+            if level == BinaryOp::COMPARISON && !links.is_empty() {
                 return Err(Diagnostic::new(self.span(), "comparisons do not chain")
                     .note("write `a < b && b < c`"));
             }
-            compared = level == BinaryOp::COMPARISON;
             self.next();
             if op == BinaryOp::Shr {
                 self.next();
             }
-            let right = self.binary(level + 1)?;
-            let span = left.span.to(right.span);
-            // One more link of a chain is not one more level.
-            let chained = match left.kind {
-                ExprKind::Binary(..) => left.depth.saturating_sub(1),
-                _ => left.depth,
-            };
-            let depth = chained.max(right.depth);
-            left = node(
-                ExprKind::Binary(op, Box::new(left), Box::new(right)),
-                span,
-                depth,
-            )?;
+            links.push((op, self.binary(level + 1)?));
         }
-        Ok(left)
+        let Some((_, last)) = links.last() else {
+            return Ok(first);
+        };
+        let span = first.span.to(last.span);
+        let depths = links.iter().map(|(_, right)| right.depth);
+        let depth = depths.fold(first.depth, u32::max);
+        node(ExprKind::Chain(Box::new(first), links), span, depth)
     }
 
     /// The operator at hand, if it is one of this level.
