@@ -56,6 +56,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "x87-half-popped": stub(half_popped), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
+    "realigned-wrongly": stub(realigned_wrongly), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
+    "area-copied-short": stub(copied_short), "a stub that aligns the argument area copies all of it";
     "x87-not-pushed": stub(not_pushed), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
@@ -302,6 +304,30 @@ fn al_unset(stub: Stub) -> Stub {
     let steps = stub.steps().iter().copied();
     let left: Vec<Step> = steps.filter(|s| !matches!(s, Step::SetAl(_))).collect();
     Stub::new(&left).unwrap_or(stub)
+}
+
+/// `stub` with another step after each that `extra` answers.
+fn with_extra(stub: Stub, extra: impl Fn(Step) -> Option<(Step, Step)>) -> Stub {
+    let steps = stub.steps().iter().flat_map(|step| match extra(*step) {
+        Some((step, after)) => vec![step, after],
+        None => vec![*step],
+    });
+    Stub::new(&steps.collect::<Vec<_>>()).unwrap_or(stub)
+}
+
+fn realigned_wrongly(stub: Stub) -> Stub {
+    with_extra(stub, |step| match step {
+        Step::Align(_) => Some((step, Step::Skip(16))),
+        _ => None,
+    })
+}
+
+/// The last word is left out, and all others are one slot further.
+fn copied_short(stub: Stub) -> Stub {
+    with_extra(stub, |step| match step {
+        Step::Copy(area @ 16..) => Some((Step::Copy(area - 8), Step::Skip(8))),
+        _ => None,
+    })
 }
 
 fn half_popped(stub: Stub) -> Stub {

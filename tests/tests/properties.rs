@@ -45,7 +45,7 @@ const MOST_UNPLACED: usize = 50;
 /// The same of calls of variadic functions, half of them on Win64, where clang has a number of types that its callers and `va_arg` disagree on.
 const MOST_UNPLACED_IN_VARIADIC: usize = 100;
 
-/// So many of a thousand may be not lowered: arguments aligned to more than 16 bytes are about 30.
+/// So many of a thousand may be not lowered: vectors of 32 and 64 bytes are about 30.
 #[cfg(all(target_arch = "x86_64", unix))]
 const MOST_UNLOWERED: usize = 100;
 

@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, RecordBuilder, Type};
-use clif_cabi_jit::clif_cabi::{Arg, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Entry, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData,
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value,
     types::{F64, I64},
 };
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -30,6 +30,8 @@ typedef struct { long a[5]; } big;
 typedef long f1(long);
 typedef pair f2(long, pair, big);
 typedef long f3(long, long, long, long, long, long, long);
+typedef long f5(long, long, long, long, long, long, double, double, double, double, double, double, double, double, big);
+typedef long f6(long, ...);
 typedef long double f4(double, double, double, double, double, double, double, double, long);
 #define WITH(chain, call) __builtin_call_with_static_chain(call, (void *)chain)
 long plain(f1 *f) { return f(1); }
@@ -42,6 +44,14 @@ long call2(f2 *f, long chain) {
 }
 long call3(f3 *f, long chain) { return WITH(chain, f(1, 2, 3, 4, 5, 6, 7)); }
 long call4(f4 *f, long chain) { return (long)WITH(chain, f(1, 2, 3, 4, 5, 6, 7, 8, 9)); }
+long call5(f5 *f, long chain) {
+  big b = { { 1, 2, 3, 4, 5 } };
+  return WITH(chain, f(1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8, b));
+}
+long call6(f6 *f, long chain) {
+  big b = { { 1, 2, 3, 4, 5 } };
+  return WITH(chain, f(1, 2L, 0.5, 3L, 4L, 5L, 6L, 7L, b, 8L));
+}
 
 __asm__(".pushsection .text\n"
         "read_chain: movq %r10, %rax\n ret\n"
@@ -95,7 +105,7 @@ fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
     let (_, entry) = lower.begin(&mut builder, sig).unwrap();
-    let chain = entry.value(&mut builder, sig.params().len() - 1).unwrap();
+    let chain = entry.value(&mut builder, sig.n_named() - 1).unwrap();
     let result = match sig.result() {
         ty if *ty == Type::F80 => {
             // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
@@ -116,7 +126,17 @@ fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *
         }
         _ => {
             let first = entry.value(&mut builder, 0).unwrap();
-            Arg::value(builder.ins().iadd(first, chain))
+            let sum = builder.ins().iadd(first, chain);
+            let rest = match (sig.is_variadic(), sig.params().len()) {
+                (true, _) => unnamed(lower, &entry, &mut builder, sig),
+                // The last word of the record after 14 numbers.
+                (false, 16) => {
+                    let big = entry.address(&mut builder, 14).unwrap();
+                    builder.ins().load(I64, MemFlagsData::new(), big, 32)
+                }
+                _ => builder.ins().iconst(I64, 0),
+            };
+            Arg::value(builder.ins().iadd(sum, rest))
         }
     };
     entry.ret(engine, &mut builder, Some(&result)).unwrap();
@@ -130,6 +150,38 @@ fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *
     unsafe { engine.code(entry).unwrap().as_ptr() }
 }
 
+/// The sum of the unnamed longs of `call6`, and of the last word of its record.
+fn unnamed(
+    lower: &SysVAggregateLowering,
+    entry: &Entry,
+    builder: &mut FunctionBuilder<'_>,
+    sig: &FnSig,
+) -> Value {
+    let (long, double, big) = (Type::I64, Type::F64, types(lower).1);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
+    let slot = builder.create_sized_stack_slot(slot);
+    let list = builder.ins().stack_addr(I64, slot, 0);
+    entry.va_start(builder, list).unwrap();
+    let mut sum = builder.ins().iconst(I64, 0);
+    let longs = |n| std::iter::repeat_n(long.clone(), n);
+    let types = longs(1)
+        .chain([double])
+        .chain(longs(5))
+        .chain([big])
+        .chain(longs(1));
+    for ty in types {
+        let address = lower.va_arg(builder, list, sig, &ty).unwrap();
+        let word = match ty.size() {
+            40 => 32,
+            _ if ty == Type::F64 => continue,
+            _ => 0,
+        };
+        let word = builder.ins().load(I64, MemFlagsData::new(), address, word);
+        sum = builder.ins().iadd(sum, word);
+    }
+    sum
+}
+
 #[test]
 fn c_calls_ours_with_a_chain() {
     let library = library();
@@ -139,17 +191,26 @@ fn c_calls_ours_with_a_chain() {
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
         let (pair, big) = types(&lower);
         let floats = vec![Type::F64; 8].into_iter().chain([Type::I64]);
+        let all = [vec![Type::I64; 6], vec![Type::F64; 8], vec![big.clone()]].concat();
         let cases = [
             ("call1", FnSig::new([Type::I64], Type::I64), 500, 501),
             (
                 "call2",
-                FnSig::new([Type::I64, pair.clone(), big], pair),
+                FnSig::new([Type::I64, pair.clone(), big.clone()], pair),
                 500,
                 520,
             ),
             // The chain is in a vector register, since all integer registers are taken.
             ("call3", FnSig::new(vec![Type::I64; 7], Type::I64), 500, 501),
             ("call4", FnSig::new(floats, Type::F80), 12, 4096),
+            // The chain finds no register: all have named arguments, or are saved for unnamed ones.
+            ("call5", FnSig::new(all, Type::I64), 500, 506),
+            (
+                "call6",
+                FnSig::new([Type::I64], Type::I64).variadic(),
+                500,
+                501 + 2 + 3 + 4 + 5 + 6 + 7 + 5 + 8,
+            ),
         ];
         for (name, sig, chain, expected) in cases {
             let ours = entered(&mut engine, &lower, &sig.static_chain());

@@ -58,8 +58,6 @@ impl PlanError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum NotLowered {
-    /// An argument on the stack that is aligned to more than 16 bytes.
-    OverAligned,
     /// A vector of more than 16 bytes in one register.
     WideVector,
     /// A result in more than two vector registers.
@@ -68,8 +66,6 @@ pub enum NotLowered {
     VaList,
     /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
     VaArg(&'static str),
-    /// A static chain where all registers of parameters are in use.
-    StaticChain,
     /// An argument by reference to a copy.
     ByReference,
     /// The shadow space of Win64.
@@ -83,7 +79,6 @@ impl NotLowered {
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
-            Self::OverAligned => "arguments aligned to more than 16 bytes are not lowered yet",
             Self::WideVector => "vectors wider than 16 bytes are not lowered yet",
             Self::ManyVectorResults => {
                 "results in more than two vector registers are not lowered yet"
@@ -92,9 +87,6 @@ impl NotLowered {
                 "the definition of a variadic function is lowered for the va_list of System V only"
             }
             Self::VaArg(why) => why,
-            Self::StaticChain => {
-                "a static chain beside arguments in all registers is not lowered yet"
-            }
             Self::ByReference => "arguments by reference to a copy are not lowered yet",
             Self::ShadowSpace => "shadow space is not lowered yet",
             Self::Convention(why) => why,

@@ -12,6 +12,7 @@
 mod begin;
 mod call;
 mod entry;
+mod opening;
 mod result;
 mod va_arg;
 mod value;

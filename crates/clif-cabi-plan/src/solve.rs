@@ -18,8 +18,8 @@ use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature, ValueType};
 
-/// Padding arguments fill a gap between stack arguments word by word. The alignment of most conventions leaves 8 bytes at most.
-const MAX_GAP_BYTES: u32 = 1024;
+/// Padding arguments fill a gap between stack arguments word by word. Before an argument that is aligned to a page there are so many bytes at most.
+const MAX_GAP_BYTES: u32 = 4096;
 
 const WORD_BYTES: u32 = WORD.bytes();
 

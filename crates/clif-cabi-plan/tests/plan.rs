@@ -11,8 +11,7 @@ use std::path::Path;
 use cabi::convention::{PartType, Rule, Rules};
 use cabi::{Convention, FnSig, RecordBuilder, Target, Type, X86_64_SYSV, x86_64};
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, Machine, NotLowered, Passing, PlanError, ResultPlan, Slot, Step,
-    Stub,
+    Arrival, CallPlan, EntryPlan, Machine, Passing, PlanError, ResultPlan, Slot, Step, Stub,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -230,24 +229,135 @@ fn a_static_chain_is_moved_by_a_stub() {
             steps.as_ref().map(|steps| &steps[..])
         );
     }
-    let params = vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
-    let full = FnSig::new(params, Type::VOID).static_chain();
-    // Any register that no named argument takes may have an unnamed one.
-    let variadic = FnSig::new([Type::I64], Type::VOID).variadic();
-    for sig in [full, variadic.static_chain()] {
-        assert!(CallPlan::new(&sig, &LINUX).is_ok());
-        let refused = EntryPlan::new(&sig, &LINUX).unwrap_err();
-        let PlanError::Unsupported { why, .. } = refused else {
-            panic!("{refused}");
-        };
-        assert_eq!(why, NotLowered::StaticChain);
-    }
     assert_eq!(
         EntryPlan::new(&FnSig::new([], Type::VOID), &LINUX)
             .unwrap()
             .entry_stub(9),
         None
     );
+}
+
+/// CLIF parameters, the index of that with the address of the argument area, and the steps of the stub that C enters.
+fn opened(sig: &FnSig) -> (String, Option<usize>, Vec<Step>) {
+    let plan = EntryPlan::new(sig, &LINUX).unwrap();
+    let stub = plan.entry_stub(9);
+    let steps = stub.as_ref().map_or(&[][..], Stub::steps);
+    (plan.signature.to_string(), plan.area, steps.to_vec())
+}
+
+#[test]
+fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
+    let all = || vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
+    let params = "i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64";
+    let sig = FnSig::new(all(), Type::VOID).static_chain();
+    let steps = [Step::Frame, Step::Skip(8), Step::PushChain, Step::Call(9)];
+    let expected = (format!("({params}, i64) system_v"), None);
+    let (text, area, found) = opened(&sig);
+    assert_eq!((text, area), expected);
+    assert_eq!(found, [&steps[..], &[Step::Leave]].concat());
+
+    // C's argument area stays where it is: the function is told its address.
+    let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain();
+    let with_area = [
+        Step::Frame,
+        Step::PushChain,
+        Step::PushArea,
+        Step::Call(9),
+        Step::Leave,
+    ];
+    let (text, area, found) = opened(&sig);
+    assert_eq!(text, format!("({params}, i64, i64) system_v"));
+    assert_eq!((area, &found[..]), (Some(14), &with_area[..]));
+
+    // All registers are saved for `va_arg`, and unnamed arguments may be in the area.
+    let sig = FnSig::new([Type::I32], Type::VOID)
+        .static_chain()
+        .variadic();
+    let (_, area, found) = opened(&sig);
+    assert_eq!((area, &found[..]), (Some(14), &with_area[..]));
+    // The chain's own register is none of them.
+    let variadic = EntryPlan::new(&sig, &LINUX).unwrap().variadic.unwrap();
+    assert_eq!((variadic.gp_offset, variadic.saved.len()), (8, 13));
+}
+
+#[test]
+fn callers_that_align_the_stack_less_enter_through_a_stub() {
+    static LOW: Convention = {
+        let mut low = X86_64_SYSV;
+        low.frame.least_align = 8;
+        low
+    };
+    let low = |params: Vec<Type>| {
+        let sig = FnSig::new(params, Type::VOID).convention(&LOW);
+        sig.incoming_stack_align(8)
+    };
+    let (text, _, steps) = opened(&low(vec![Type::I64]));
+    assert_eq!(text, "(i64) system_v");
+    let frame = [Step::Frame, Step::Align(16)];
+    assert_eq!(steps, [&frame[..], &[Step::Call(9), Step::Leave]].concat());
+
+    let (text, area, steps) = opened(&low(vec![words(3)]).static_chain());
+    assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
+    assert_eq!(area, Some(6));
+    let rest = [Step::Skip(8), Step::PushArea, Step::Call(9), Step::Leave];
+    assert_eq!(steps, [&[Step::ChainToInt(0)], &frame[..], &rest].concat());
+
+    // A call aligns the stack to more than that anyway.
+    let call = CallPlan::new(&low(vec![Type::I64]), &LINUX).unwrap();
+    assert_eq!(call.direct_stub(9), None);
+    let usual = FnSig::new([], Type::VOID).convention(&LOW);
+    assert_eq!(EntryPlan::new(&usual, &LINUX).unwrap().entry_stub(9), None);
+}
+
+#[test]
+fn an_over_aligned_area_is_copied_by_a_stub() {
+    let aligned = |align, n| {
+        let array = Type::array(&Type::I64, n).unwrap();
+        let record = RecordBuilder::structure("aligned").field("words", array);
+        record.aligned(align).build(LINUX.data_model()).unwrap()
+    };
+    let frame = |steps: &[Step]| [&[Step::Frame], steps].concat();
+    for (sig, direct) in [
+        (
+            FnSig::new([aligned(32, 4)], Type::VOID),
+            frame(&[Step::Align(32), Step::Copy(32), Step::Call(9), Step::Leave]),
+        ),
+        (
+            FnSig::new([aligned(64, 8), Type::F80], Type::F80),
+            frame(&[
+                Step::Align(64),
+                Step::Skip(48),
+                Step::Copy(80),
+                Step::Call(9),
+                Step::Leave,
+            ]),
+        ),
+        // Nothing is copied where only the stack is to be aligned.
+        (
+            FnSig::new([], Type::VOID).incoming_stack_align(32),
+            frame(&[Step::Align(32), Step::Call(9), Step::Leave]),
+        ),
+    ] {
+        let plan = CallPlan::new(&sig, &LINUX).unwrap();
+        assert_eq!(plan.direct_stub(9).unwrap().steps(), direct);
+        // C enters the function itself: callers have aligned the area.
+        assert_eq!(EntryPlan::new(&sig, &LINUX).unwrap().entry_stub(9), None);
+    }
+    let chained = FnSig::new([Type::PTR, aligned(32, 4)], Type::VOID)
+        .static_chain()
+        .variadic();
+    let call = CallPlan::new(&chained.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
+    let indirect = [
+        Step::LoadChain(32),
+        Step::SetAl(1),
+        Step::Frame,
+        Step::Align(32),
+        Step::Copy(32),
+        Step::CallAfter(40),
+        Step::Leave,
+    ];
+    assert_eq!(call.indirect_stub().unwrap().steps(), indirect);
+    assert_eq!(call.direct_stub(9), None);
 }
 
 #[test]

@@ -11,9 +11,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cabi::x86_64;
-use clif_cabi_plan::{RelocKind, Step, Stub, StubCode};
-use iced_x86::{Decoder, DecoderOptions, Register};
+use cabi::{Reg, x86_64};
+use clif_cabi_plan::{RelocKind, Step, Stub, StubCode, UnwindRow};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
 /// Numbers at the edges of their types, and some between.
 const NUMBERS: [u32; 10] = [
@@ -29,7 +29,7 @@ const NUMBERS: [u32; 10] = [
     u32::MAX,
 ];
 
-/// Every stub with steps of `steps`, in each order that is allowed.
+/// Every stub with one or two steps of `steps`, in each order that is allowed.
 fn stubs(steps: &[Step]) -> Vec<Stub> {
     let one = steps.iter().filter_map(|step| Stub::new(&[*step]));
     let two = steps.iter().flat_map(|first| {
@@ -37,6 +37,28 @@ fn stubs(steps: &[Step]) -> Vec<Stub> {
         second.filter_map(|second| Stub::new(&[*first, *second]))
     });
     one.chain(two).collect()
+}
+
+/// Every stub with a frame in which there are one or two steps of `steps`.
+fn framed(steps: &[Step]) -> Vec<Stub> {
+    let in_frame = |first: &[Step]| Stub::new(&[&[Step::Frame], first, &[Step::Leave]].concat());
+    let one = steps.iter().filter_map(|step| in_frame(&[*step]));
+    let two = steps.iter().flat_map(|first| {
+        let second = steps.iter();
+        second.filter_map(|second| in_frame(&[*first, *second]))
+    });
+    one.chain(two).collect()
+}
+
+/// Steps in a frame: the numbers at which their bytes change, and some between.
+fn in_frame() -> Vec<Step> {
+    let mut steps = vec![Step::SetAl(1), Step::PushChain, Step::PushArea];
+    steps.extend([0, u32::MAX].map(Step::Call));
+    steps.extend([0, 8, 0x7fff_ffe8].map(Step::CallAfter));
+    steps.extend([16, 128, 256, 2048, 4096, 1 << 28].map(Step::Align));
+    steps.extend([8, 120, 128, 4088, 4096, 0x0012_3450].map(Step::Skip));
+    steps.extend([8, 112, 120, 128, 136, 0x7fff_fff8].map(Step::Copy));
+    steps
 }
 
 fn all_steps() -> Vec<Step> {
@@ -55,7 +77,7 @@ fn all_steps() -> Vec<Step> {
 #[test]
 fn a_name_tells_the_steps() {
     let mut names = std::collections::HashSet::new();
-    let stubs = stubs(&all_steps());
+    let stubs = [stubs(&all_steps()), framed(&in_frame())].concat();
     assert!(stubs.len() > 5000, "{} stubs", stubs.len());
     for stub in stubs {
         let name = stub.name();
@@ -99,7 +121,20 @@ fn names_of_no_stub() {
         "__clif_cabi_chainvector8_ret",
         "__clif_cabi_chain_ret",
         "__clif_cabi_jump4294967296",
-        "__clif_cabi_al1_al1_al1_ret",
+        "__clif_cabi_al1_al1_al1_al1_al1_al1_al1_al1_ret",
+        "__clif_cabi_frame_ret",
+        "__clif_cabi_frame_chain8_leave",
+        "__clif_cabi_frame_frame_leave",
+        "__clif_cabi_frame_call1_call2_leave",
+        "__clif_cabi_leave",
+        "__clif_cabi_align32_frame_leave",
+        "__clif_cabi_frame_align8_leave",
+        "__clif_cabi_frame_align48_leave",
+        "__clif_cabi_frame_align536870912_leave",
+        "__clif_cabi_frame_skip0_leave",
+        "__clif_cabi_frame_skip12_leave",
+        "__clif_cabi_frame_copy0_leave",
+        "__clif_cabi_frame_copy2147483648_leave",
         "__clif_cabi_ret0",
         "__clif_cabi_pop_ret_",
         "__clif_cabi_drain_x87",
@@ -119,14 +154,36 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
         Step::Push(n) => (0..n).rev().map(|i| x87("fld", i)).collect(),
         Step::Jump(callee) if pic => format!("jmp f{callee}@PLT\n"),
         Step::Jump(callee) => format!("movabs r11, offset f{callee}\njmp r11\n"),
-        Step::JumpAfter(area) => {
-            let word = i32::try_from(area).ok()?.checked_add(8)?;
-            format!("{{disp32}} jmp qword ptr [rsp + {word}]\n")
+        Step::Call(callee) if pic => format!("call f{callee}@PLT\n"),
+        Step::Call(callee) => format!("movabs r11, offset f{callee}\ncall r11\n"),
+        Step::JumpAfter(area) => format!(
+            "{{disp32}} jmp qword ptr [rsp + {}]\n",
+            word_after(area, 8)?
+        ),
+        Step::CallAfter(area) => format!(
+            "{{disp32}} call qword ptr [rbp + {}]\n",
+            word_after(area, 16)?
+        ),
+        Step::LoadChain(area) => format!(
+            "{{disp32}} mov r10, qword ptr [rsp + {}]\n",
+            word_after(area, 8)?
+        ),
+        Step::Frame => "push rbp\nmov rbp, rsp\n".to_string(),
+        Step::Align(align @ ..4096) => format!("and rsp, -{align}\n"),
+        Step::Align(align) => {
+            let bits = align - 1;
+            format!("1: test rsp, {bits}\nje 2f\npush 0\njmp 1b\n2:\n")
         }
-        Step::LoadChain(area) => {
-            let word = i32::try_from(area).ok()?.checked_add(8)?;
-            format!("{{disp32}} mov r10, qword ptr [rsp + {word}]\n")
-        }
+        Step::Skip(bytes @ ..4096) => format!("sub rsp, {bytes}\n"),
+        Step::Skip(bytes) => word_by_word(bytes, "0"),
+        Step::Copy(area @ ..=128) => (0..area / 8)
+            .rev()
+            .map(|word| format!("push qword ptr [rbp + {}]\n", 16 + 8 * word))
+            .collect(),
+        Step::Copy(area) => word_by_word(area, "qword ptr [rbp + r11 + 8]"),
+        Step::PushChain => "push r10\n".to_string(),
+        Step::PushArea => "lea r11, [rbp + 16]\npush r11\n".to_string(),
+        Step::Leave => "leave\nret\n".to_string(),
         Step::ChainToInt(n) => {
             let reg = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"][usize::from(n)];
             format!("mov {reg}, r10\n")
@@ -134,6 +191,16 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
         Step::ChainToVector(n) => format!("movq xmm{n}, r10\n"),
         _ => "ret\n".to_string(),
     })
+}
+
+/// The word after an argument area of `area` bytes, which starts `from` bytes from the base.
+fn word_after(area: u32, from: i32) -> Option<i32> {
+    i32::try_from(area).ok()?.checked_add(from)
+}
+
+/// `bytes` are pushed in a loop.
+fn word_by_word(bytes: u32, what: &str) -> String {
+    format!("mov r11d, {bytes}\n1: push {what}\nsub r11, 8\njne 1b\n")
 }
 
 /// A folder that is deleted at the end.
@@ -157,7 +224,7 @@ fn run(program: &str, args: &[&str], folder: &Path) -> String {
 }
 
 /// Bytes from an aligned stub to the next.
-const STRIDE: usize = 128;
+const STRIDE: usize = 256;
 /// The byte after each stub.
 const END: u8 = 0xcc;
 
@@ -181,7 +248,10 @@ fn assembled(stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
     let relocs = relocs.lines().filter(|line| line.contains("R_X86_64"));
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let bytes = std::fs::read(folder.0.join("stubs.bin")).unwrap();
-    (bytes, relocs.map(words).collect())
+    let mut relocs: Vec<String> = relocs.map(words).collect();
+    // By their offsets: `as` writes some early.
+    relocs.sort_unstable();
+    (bytes, relocs)
 }
 
 /// The relocation of the stub at `start`, as `objdump -r` lists it.
@@ -201,10 +271,14 @@ fn encodable() -> Vec<Stub> {
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
     steps.extend(NUMBERS.map(Step::Jump));
-    let areas = NUMBERS.map(Step::JumpAfter).into_iter();
-    steps.extend(areas.filter(|step| assembly(*step, true).is_some()));
+    for with_area in [Step::JumpAfter, Step::LoadChain] {
+        let areas = NUMBERS.map(with_area).into_iter();
+        steps.extend(areas.filter(|step| assembly(*step, true).is_some()));
+    }
+    steps.extend((0..6).map(Step::ChainToInt));
+    steps.extend((0..8).map(Step::ChainToVector));
     steps.push(Step::Return);
-    stubs(&steps)
+    [stubs(&steps), framed(&in_frame())].concat()
 }
 
 #[test]
@@ -222,40 +296,90 @@ fn bytes_are_those_of_an_assembler() {
             assert_eq!(filled[0], END, "{stub:?}: {filled:?}");
             own_relocs.extend(listed(&code, i * STRIDE));
         }
-        assert_eq!(own_relocs, relocs);
+        let mut pairs = own_relocs.iter().zip(&relocs);
+        assert_eq!(pairs.find(|(own, listed)| own != listed), None);
+        assert_eq!(own_relocs.len(), relocs.len());
     }
 }
 
 #[test]
 fn areas_that_are_too_large() {
     for area in [i32::MAX as u32 - 7, u32::MAX] {
-        let stub = Stub::new(&[Step::SetAl(1), Step::JumpAfter(area)]).unwrap();
-        let error = stub.code(false).unwrap_err();
-        let message = "the argument area is too large for a stub";
-        assert_eq!(error.to_string(), message);
+        for steps in [
+            &[Step::SetAl(1), Step::JumpAfter(area)][..],
+            &[Step::Frame, Step::CallAfter(area), Step::Leave],
+        ] {
+            let error = Stub::new(steps).unwrap().code(false).unwrap_err();
+            let message = "the argument area is too large for a stub";
+            assert_eq!(error.to_string(), message);
+        }
     }
 }
 
-/// Where `code` has no unwind row that says where the return address is, by an instruction's own effect on rsp.
+/// Where the caller is, as the instructions so far have left it.
+#[derive(Debug)]
+struct Frame {
+    /// Bytes from rsp to the CFA. `None`: not known any more.
+    depth: Option<i32>,
+    /// Whether rbp is 16 bytes from the CFA.
+    is_based: bool,
+    /// Where the caller's rbp is, from the CFA. `None`: in rbp.
+    saved: Option<i32>,
+}
+
+impl Frame {
+    fn is_found_by(&self, row: &UnwindRow) -> bool {
+        let cfa = match row.cfa.register {
+            x86_64::RSP => self.depth == Some(row.cfa.offset),
+            x86_64::RBP => self.is_based && row.cfa.offset == 16,
+            _ => false,
+        };
+        let saved: Vec<(Reg, i32)> = self.saved.map(|at| (x86_64::RBP, at)).into_iter().collect();
+        cfa && row.saved == saved
+    }
+
+    /// What `instruction` does to it. `None`: it does not say.
+    fn after(&mut self, instruction: &Instruction) -> Option<()> {
+        let writes = instruction.op0_register();
+        match instruction.mnemonic() {
+            Mnemonic::Push if writes == Register::RBP => self.saved = Some(-self.depth? - 8),
+            Mnemonic::Mov if writes == Register::RBP => self.is_based = self.depth? == 16,
+            Mnemonic::Leave if self.is_based && self.saved == Some(-16) => {
+                (self.depth, self.is_based, self.saved) = (Some(8), false, None);
+                return Some(());
+            }
+            Mnemonic::And | Mnemonic::Sub if writes == Register::RSP => self.depth = None,
+            // A push in a loop is not one.
+            Mnemonic::Jne | Mnemonic::Jmp | Mnemonic::Je if self.is_based => self.depth = None,
+            Mnemonic::Test => {}
+            Mnemonic::Pop | Mnemonic::Leave => return None,
+            _ if writes == Register::RSP || writes == Register::RBP => return None,
+            _ => {}
+        }
+        self.depth = (self.depth).map(|depth| depth - instruction.stack_pointer_increment());
+        Some(())
+    }
+}
+
+/// Where `code` has no unwind row that says where the caller is, by each instruction's own effect on rsp and rbp.
 fn wrong_row(code: &StubCode) -> Option<String> {
     let mut decoder = Decoder::new(64, &code.bytes, DecoderOptions::NONE);
-    // Bytes from rsp to the CFA.
-    let mut depth = 8;
+    let mut frame = Frame {
+        depth: Some(8),
+        is_based: false,
+        saved: None,
+    };
     let mut starts = Vec::new();
     while decoder.can_decode() {
         let instruction = decoder.decode();
         let at = u32::try_from(instruction.ip()).unwrap();
         starts.push(at);
         let row = code.unwind.iter().rev().find(|row| row.offset <= at);
-        let right =
-            row.is_some_and(|row| row.cfa.register == x86_64::RSP && row.cfa.offset == depth);
-        // Only `ret`, the last one, takes the return address itself.
-        if !right {
-            return Some(format!("{instruction} at {at}: {row:?}, not {depth}"));
+        if !row.is_some_and(|row| frame.is_found_by(row)) {
+            return Some(format!("{instruction} at {at}: {row:?}, not {frame:?}"));
         }
-        depth -= instruction.stack_pointer_increment();
-        let writes_rsp = instruction.op0_register() == Register::RSP;
-        if writes_rsp {
+        // What a call takes is back after it.
+        if instruction.mnemonic() != Mnemonic::Call && frame.after(&instruction).is_none() {
             return Some(format!("{instruction} at {at}: not simulated"));
         }
     }
@@ -271,12 +395,20 @@ fn unwind_rows_follow_the_stack_pointer() {
             let code = stub.code(pic).unwrap();
             assert_eq!(wrong_row(&code), None, "{stub:?}");
 
-            let mut wrong = code.clone();
-            wrong.unwind[0].cfa.offset += 8;
-            assert!(wrong_row(&wrong).is_some(), "{stub:?}");
-            let mut late = code.clone();
-            late.unwind[0].offset += 1;
-            assert!(wrong_row(&late).is_some(), "{stub:?}");
+            for i in 0..code.unwind.len() {
+                let mut wrong = code.clone();
+                wrong.unwind[i].cfa.offset += 8;
+                assert!(wrong_row(&wrong).is_some(), "{stub:?}");
+                let mut late = code.clone();
+                late.unwind[i].offset += 1;
+                assert!(wrong_row(&late).is_some(), "{stub:?}");
+                let mut unsaved = code.clone();
+                unsaved.unwind[i].saved = match code.unwind[i].saved {
+                    [] => &[(x86_64::RBP, -16)],
+                    _ => &[],
+                };
+                assert!(wrong_row(&unsaved).is_some(), "{stub:?}");
+            }
             let mut pushed = code;
             // push rbp, which no row tells of.
             pushed.bytes.insert(0, 0x55);

@@ -174,7 +174,6 @@ fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bo
         places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(wide)))
     };
     match kind {
-        NotLowered::OverAligned => abi.area_align > 16,
         NotLowered::WideVector => wide_argument() || result.iter().any(wide),
         NotLowered::ManyVectorResults => result.iter().any(third),
         NotLowered::VaArg(_) => direction == Direction::Callee && abi.variadic_count.is_some(),

@@ -402,7 +402,7 @@ fn write_down(
     let lanes = matches!(plan.abi().args[i].place, Place::PerElement { .. });
     let parts = plan.parts(i).to_vec();
     match (form, value_type(ty)) {
-        (0, _) if ty.align() <= 16 => {
+        (0, _) if ty.align() <= 4096 => {
             let from = entry.address(builder, i)?;
             copy(builder, config, ty.size(), from, to);
         }

@@ -38,6 +38,8 @@ typedef struct { float a; int b; _Float16 c; } s_fih;
 typedef struct { v4f a; } s_v;
 typedef struct { long a __attribute__((aligned(16))); } s_al16;
 typedef struct { long a[4] __attribute__((aligned(16))); } s_mem16;
+typedef struct { long a __attribute__((aligned(32))); } s_al32;
+typedef struct { long a[7] __attribute__((aligned(64))); } s_mem64;
 typedef struct { } s_0;
 ";
 
@@ -49,8 +51,8 @@ pub(crate) fn kinds() -> Vec<Kind> {
         }
         builder.build(&DataModel::LP64).unwrap()
     };
-    let aligned = |ty: &Type| {
-        let field = Member::named("a", ty.clone()).aligned(16);
+    let aligned = |align, ty: &Type| {
+        let field = Member::named("a", ty.clone()).aligned(align);
         let builder = RecordBuilder::structure("s").member(field);
         builder.build(&DataModel::LP64).unwrap()
     };
@@ -96,8 +98,10 @@ pub(crate) fn kinds() -> Vec<Kind> {
             &[(0, 10)],
         ),
         kind("s_v", record(&[vector()]), &[(0, 16)]),
-        kind("s_al16", aligned(&Type::I64), &[(0, 8)]),
-        kind("s_mem16", aligned(&array(&Type::I64, 4)), &[(0, 32)]),
+        kind("s_al16", aligned(16, &Type::I64), &[(0, 8)]),
+        kind("s_mem16", aligned(16, &array(&Type::I64, 4)), &[(0, 32)]),
+        kind("s_al32", aligned(32, &Type::I64), &[(0, 8)]),
+        kind("s_mem64", aligned(64, &array(&Type::I64, 7)), &[(0, 56)]),
         kind("s_0", record(&[]), &[]),
     ]
 }

@@ -102,21 +102,6 @@ fn check_args(
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
-    let stack_align = machine.counting.stack_align;
-    if abi.area_align > stack_align {
-        let over_aligned = sig.params().iter().zip(&abi.args).enumerate().find(
-            |(_, (_, arg))| matches!(arg.place, Place::Stack { align, .. } if align > stack_align),
-        );
-        let what = over_aligned.map_or_else(
-            || "the stack".to_string(),
-            |(i, (param, _))| format!("argument {i}, {}", param.ty),
-        );
-        return Err(PlanError::unsupported(
-            what,
-            NotLowered::OverAligned,
-            target,
-        ));
-    }
     if let Some(why) = (machine.convention_objection)(abi.convention) {
         let what = format!("the convention {}", abi.convention.name);
         return Err(PlanError::unsupported(what, why, target));

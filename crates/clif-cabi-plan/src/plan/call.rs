@@ -9,7 +9,7 @@ use super::begin::{Begun, Side, SignaturePlan};
 use super::result::ResultPlan;
 use super::value::{in_area, in_registers, is_chain, stack_parts};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Machine, Step, Stub};
+use crate::machine::{Callee, Machine, Step, Stub};
 use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -71,8 +71,8 @@ pub struct CallPlan {
     pub args: SmallVec<[Passing; 8]>,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
-    /// What a stub does before it jumps to the function.
-    before: SmallVec<[Step; 2]>,
+    /// What a stub does before it goes to the function.
+    before: SmallVec<[Step; 4]>,
     /// Bytes of the argument area with the words for the stub, but for that of the address.
     stub_area: u32,
 }
@@ -163,6 +163,7 @@ impl CallPlan {
         if abi.variadic_count.is_some() {
             before.push(Step::SetAl(abi.n_sse));
         }
+        before.extend(realignment(solver.machine, &abi));
         let indirect = match before[..] {
             [] => None,
             _ => Some(with_callee(solver, area_bytes, refuse)?),
@@ -188,20 +189,31 @@ impl CallPlan {
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let loads_chain = matches!(self.before.first(), Some(Step::LoadChain(_)));
-        (!loads_chain).then(|| self.stub(Step::Jump(callee)))?
+        (!loads_chain).then(|| Stub::to(&self.before, Callee::Function(callee)))?
     }
 
     /// The stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
-        self.stub(Step::JumpAfter(self.stub_area))
+        Stub::to(&self.before, Callee::After(self.stub_area))
     }
+}
 
-    fn stub(&self, jump: Step) -> Option<Stub> {
-        self.indirect.as_ref()?;
-        let steps: SmallVec<[Step; 3]> = self.before.iter().copied().chain([jump]).collect();
-        Stub::new(&steps)
+/// The steps by which the argument area is aligned to more than Cranelift aligns it: a frame with a copy of it.
+fn realignment(machine: &Machine, abi: &FnAbi) -> SmallVec<[Step; 4]> {
+    let align = abi.area_align;
+    if align <= machine.counting.stack_align {
+        return SmallVec::new();
     }
+    let area = in_area(abi.area_bytes);
+    let unused = area.next_multiple_of(align) - area;
+    let steps = [
+        Some(Step::Frame),
+        Some(Step::Align(align)),
+        (unused > 0).then_some(Step::Skip(unused)),
+        (area > 0).then_some(Step::Copy(area)),
+    ];
+    steps.into_iter().flatten().collect()
 }
 
 /// How a value at `place` gets into slots.

@@ -2,15 +2,16 @@
 
 use std::ops::Deref;
 
-use cabi::{FnAbi, FnSig, Place, Reg, Target};
+use cabi::{FnAbi, FnSig, Place, Target};
 use smallvec::SmallVec;
 
 use super::begin::{Begun, Side, SignaturePlan};
+use super::opening::Opening;
 use super::result::{ParamIndexes, ResultPlan};
 use super::value::{in_area, in_registers, is_chain, own_type, stack_parts};
 use super::variadic::{self, SavedRegister, VariadicEntry};
-use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine, Step, Stub};
+use crate::error::PlanError;
+use crate::machine::{Callee, Machine, Step, Stub};
 use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -62,8 +63,8 @@ pub struct EntryPlan {
     pub area: Option<usize>,
     /// What `va_start` needs, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
-    /// How the static chain gets into the parameter that has it.
-    chain: Option<Step>,
+    /// What a stub does before it goes to the function.
+    before: SmallVec<[Step; 4]>,
     /// Bytes and alignment of each argument and of the result.
     objects: SmallVec<[(u64, u32); 8]>,
 }
@@ -76,7 +77,7 @@ pub struct EntryShape<'a> {
     args: &'a [Arrival],
     result: &'a ResultPlan,
     variadic: Option<&'a VariadicEntry>,
-    chain: Option<Step>,
+    before: &'a [Step],
     objects: &'a [(u64, u32)],
 }
 
@@ -89,7 +90,7 @@ impl EntryPlan {
             args: &self.args,
             result: &self.result,
             variadic: self.variadic.as_ref(),
-            chain: self.chain,
+            before: &self.before,
             objects: &self.objects,
         }
     }
@@ -118,10 +119,25 @@ impl EntryPlan {
             let rest = variadic::rest(&abi, solver.machine);
             wanted.extend(rest.map(|(offset, own)| (Owner::Saved(offset), own)));
         }
-        let chain = chain(solver.machine, &sig, &abi, &mut args, &mut wanted);
-        let chain = chain.map_err(|(what, why)| PlanError::unsupported(what, why, target))?;
+        let in_registers: SmallVec<[Wanted; 16]> = wanted.iter().map(|(_, own)| *own).collect();
+        let in_area = abi.area_bytes > 0 || variadic.is_some();
+        let opening = Opening::of(solver.machine, &abi, &in_registers, in_area);
+        if let Some((i, part, own)) = opening.chain {
+            wanted.push((Owner::Argument(i), own));
+            set_parts(&mut args, i, part);
+        }
+        let area_bytes = match opening.frame {
+            None => {
+                on_the_stack(solver.machine, &sig, &abi, &mut args, &mut wanted);
+                abi.area_bytes
+            }
+            Some(frame) => {
+                wanted.extend(frame.address.map(|own| (Owner::Area, own)));
+                frame.bytes.into()
+            }
+        };
         let (owners, wanted): (Vec<Owner>, Vec<Wanted>) = wanted.into_iter().unzip();
-        let indexes = solver.params(&wanted, abi.area_bytes).map_err(|why| {
+        let indexes = solver.params(&wanted, area_bytes).map_err(|why| {
             let what = format!("the convention {}", abi.convention.name);
             PlanError::unsupported(what, why, target)
         })?;
@@ -164,56 +180,17 @@ impl EntryPlan {
             sret,
             area,
             variadic,
-            chain,
+            before: opening.steps,
             objects,
         })
     }
 
-    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first.
+    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, or callers align the
+    /// stack to less than Cranelift does. `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
-        Stub::new(&[self.chain?, Step::Jump(body)])
+        Stub::to(&self.before, Callee::Function(body))
     }
-}
-
-/// The parameter for the static chain, if an argument is one: in a register that nothing else is passed in.
-fn chain(
-    machine: &Machine,
-    sig: &FnSig,
-    abi: &FnAbi,
-    args: &mut [Arrival],
-    wanted: &mut Vec<(Owner, Wanted)>,
-) -> Result<Option<Step>, (String, NotLowered)> {
-    let places = || abi.args.iter().map(|arg| &arg.place);
-    let Some(i) = places().position(|place| is_chain(machine, place)) else {
-        return Ok(None);
-    };
-    let is_free = |reg: &Reg| {
-        !wanted
-            .iter()
-            .any(|(_, own)| own.place == ClifPlace::Reg(*reg))
-    };
-    let free = |class| {
-        let regs = machine.counting.params.of(class);
-        let position = regs.iter().position(is_free)?;
-        Some((*regs.get(position)?, u8::try_from(position).ok()?))
-    };
-    let word = ClifPart::word(0, 8);
-    let (reg, part, step) = match (free(Class::Int), free(Class::Vector)) {
-        (Some((reg, n)), _) => (reg, word, Step::ChainToInt(n)),
-        (None, Some((reg, n))) => (reg, word.in_bank(reg.bank()), Step::ChainToVector(n)),
-        (None, None) => {
-            let ty = sig.params().get(i).map(|param| param.ty.to_string());
-            let what = format!("argument {i}, {}", ty.unwrap_or_default());
-            return Err((what, NotLowered::StaticChain));
-        }
-    };
-    if let Some(arg) = args.get_mut(i) {
-        *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
-    }
-    let part = Wanted::part(&part, ClifPlace::Reg(reg));
-    wanted.push((Owner::Argument(i), part));
-    Ok(Some(step))
 }
 
 /// What a CLIF parameter is of.
@@ -233,7 +210,7 @@ impl Arrival {
     }
 }
 
-/// Where each argument is, and the parameters that have to be declared for it.
+/// Where each argument is, and the parameters for those in registers.
 fn arguments(
     machine: &Machine,
     sig: &FnSig,
@@ -254,7 +231,16 @@ fn arguments(
         wanted.extend(registers.into_iter().map(|own| (Owner::Argument(i), own)));
         args.push(arrival);
     }
-    // Stack arguments of their own types need no pointer to the area; the attempt is dropped if one of them has none.
+}
+
+/// The parameters for the argument area: stack arguments of their own types, which need no pointer to it, if each has one.
+fn on_the_stack(
+    machine: &Machine,
+    sig: &FnSig,
+    abi: &FnAbi,
+    args: &mut [Arrival],
+    wanted: &mut Vec<(Owner, Wanted)>,
+) {
     let own = match sig.is_variadic() {
         true => None, // what follows the named ones is in the area as well
         false => own_types(machine, sig, abi),
@@ -266,9 +252,14 @@ fn arguments(
     for (i, part, offset) in own {
         let place = ClifPlace::Stack { offset };
         wanted.push((Owner::Argument(i), Wanted::part(&part, place)));
-        if let Some(arg) = args.get_mut(i) {
-            *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
-        }
+        set_parts(args, i, part);
+    }
+}
+
+/// Argument `i` is one CLIF parameter.
+fn set_parts(args: &mut [Arrival], i: usize, part: ClifPart) {
+    if let Some(arg) = args.get_mut(i) {
+        *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
     }
 }
 

@@ -60,7 +60,7 @@ impl Lowering {
     }
 
     /// The function whose address C calls: `function` itself, or a stub that enters it, where it has a static chain to be moved first
-    /// (`ArgFlags::NEST`).
+    /// (`ArgFlags::NEST`) or its callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.

@@ -1,21 +1,16 @@
 //! What may be refused: what the signature has, in the direction that is not lowered.
 
-use cabi::{BoolVector, Policy, RecordBuilder};
+use cabi::{BoolVector, Policy};
 
 use super::*;
 
 #[test]
 fn each_kind_is_known_of_what_has_it_only() {
     let wide = Type::vector(&Type::F64, 4).unwrap();
-    let over = RecordBuilder::structure("s")
-        .field("x", Type::I64)
-        .aligned(32);
-    let over = over.build(&cabi::DataModel::LP64).unwrap();
     let bools = Type::bool_vector(128, BoolVector::Zig).unwrap();
     let level = cabi::VectorLevel::Avx;
     let sigs = [
         ("plain", FnSig::new([Type::I32, Type::F80], Type::F64)),
-        ("over", FnSig::new([over], Type::VOID)),
         (
             "wide",
             FnSig::new([wide.clone()], Type::VOID).features(level),
@@ -39,7 +34,6 @@ fn each_kind_is_known_of_what_has_it_only() {
         names
     };
     let both = |name| (name, true, true);
-    assert_eq!(known(NotLowered::OverAligned), [both("over")]);
     assert_eq!(
         known(NotLowered::WideVector),
         [both("wide"), both("wide result")]
@@ -47,7 +41,6 @@ fn each_kind_is_known_of_what_has_it_only() {
     assert_eq!(known(NotLowered::VaArg("")), [("variadic", false, true)]);
     assert_eq!(known(NotLowered::ManyVectorResults), []);
     for kind in [
-        NotLowered::StaticChain,
         NotLowered::ByReference,
         NotLowered::ShadowSpace,
         NotLowered::Convention(""),

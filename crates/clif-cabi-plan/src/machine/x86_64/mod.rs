@@ -43,9 +43,6 @@ fn convention_objection(convention: &Convention) -> Option<NotLowered> {
     } else if convention.frame.big_endian {
         let why = "x86-64 is little-endian";
         Some(NotLowered::Convention(why))
-    } else if convention.frame.stack_align < SYSTEM_V.stack_align {
-        let why = "Cranelift needs a stack aligned to 16 bytes";
-        Some(NotLowered::Convention(why))
     } else if !matches!(convention.frame.variadic_count, None | Some(x86_64::RAX)) {
         let why = "vector registers are counted in rax only";
         Some(NotLowered::Convention(why))

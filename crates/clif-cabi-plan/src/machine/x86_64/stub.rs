@@ -1,209 +1,35 @@
 //! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`Step`]s, of which each has a name, its bytes and its
 //! unwind rules.
 //!
-//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only r11 is scratch, rax by contract; local linkage,
-//! never entered through a PLT; x87 and SSE control words untouched. A stub that pops reads only what the call declares, or what no
-//! Cranelift instruction touches: the x87 stack.
+//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only r11 is scratch, rax and r10 by contract; local linkage,
+//! never entered through a PLT; x87 and SSE control words untouched; every page of a frame touched. A stub that pops reads only what the call
+//! declares, or what no Cranelift instruction touches: the x87 stack.
+
+mod frame;
+mod step;
 
 use std::fmt;
 
 use cabi::{Reg, x86_64};
+use smallvec::SmallVec;
 
-use super::counting::SYSTEM_V;
 use crate::error::PlanError;
-use crate::machine::description::Class;
 use crate::parts::WORD;
 use crate::signature::{CallConv, Param, Signature};
 
-/// The most values that the x87 stack holds.
-const X87_DEPTH: u8 = 8;
-/// Bytes from one x87 value in memory to the next.
-const X87_STRIDE: u8 = 16;
-
-/// One step of a [`Stub`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Step {
-    /// Sets AL to the number of vector registers that a variadic call uses, 0 to 8.
-    SetAl(u8),
-    /// Stores so many x87 values to 10 bytes each, 16 bytes apart, from the address in rdi on, and pops them; st0 is the first.
-    Pop(u8),
-    /// Pushes so many x87 values from there; the first becomes st0.
-    Push(u8),
-    /// Loads the static chain from the word after an argument area of so many bytes.
-    LoadChain(u32),
-    /// Moves the static chain to the n-th integer register of parameters, counted from 0.
-    ChainToInt(u8),
-    /// Moves the static chain to the n-th vector register of parameters, counted from 0.
-    ChainToVector(u8),
-    /// Jumps to a function, by the emitter's id.
-    Jump(u32),
-    /// Jumps to the address in the word after an argument area of so many bytes.
-    JumpAfter(u32),
-    /// Returns to the caller.
-    Return,
-}
-
-impl Step {
-    /// Whether nothing can follow.
-    #[must_use]
-    pub fn is_last(self) -> bool {
-        matches!(self, Self::Jump(_) | Self::JumpAfter(_) | Self::Return)
-    }
-
-    /// How the name of a stub spells it: a word, and its number.
-    fn word(self) -> (&'static str, Option<u32>) {
-        match self {
-            Self::SetAl(n) => ("al", Some(n.into())),
-            // One value is the rule, as `long double`; two are a complex number.
-            Self::Pop(n) => ("pop", (n != 1).then_some(n.into())),
-            Self::Push(n) => ("push", (n != 1).then_some(n.into())),
-            Self::LoadChain(area) => ("chain", Some(area)),
-            Self::ChainToInt(n) => ("chainint", Some(n.into())),
-            Self::ChainToVector(n) => ("chainvector", Some(n.into())),
-            Self::Jump(callee) => ("jump", Some(callee)),
-            Self::JumpAfter(area) => ("jumpafter", Some(area)),
-            Self::Return => ("ret", None),
-        }
-    }
-
-    /// The step that [`Step::word`] spells so.
-    fn from_word(word: &str) -> Option<Self> {
-        let digits = word.find(|c: char| c.is_ascii_digit());
-        let (name, number) = word.split_at(digits.unwrap_or(word.len()));
-        let number: Option<u32> = match number {
-            "" => None,
-            number => Some(number.parse().ok()?),
-        };
-        let count = || u8::try_from(number.unwrap_or(1)).ok();
-        Some(match name {
-            "al" => Self::SetAl(u8::try_from(number?).ok()?),
-            "pop" => Self::Pop(count()?),
-            "push" => Self::Push(count()?),
-            "chain" => Self::LoadChain(number?),
-            "chainint" => Self::ChainToInt(u8::try_from(number?).ok()?),
-            "chainvector" => Self::ChainToVector(u8::try_from(number?).ok()?),
-            "jump" => Self::Jump(number?),
-            "jumpafter" => Self::JumpAfter(number?),
-            "ret" => Self::Return,
-            _ => return None,
-        })
-    }
-
-    fn is_valid(self) -> bool {
-        match self {
-            Self::Pop(n) | Self::Push(n) => (1..=X87_DEPTH).contains(&n),
-            Self::ChainToInt(n) => usize::from(n) < SYSTEM_V.params.of(Class::Int).len(),
-            Self::ChainToVector(n) => usize::from(n) < SYSTEM_V.params.of(Class::Vector).len(),
-            _ => true,
-        }
-    }
-
-    /// Appends the instructions.
-    fn emit(self, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
-        match self {
-            // mov eax, n
-            Self::SetAl(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
-            // fstp tbyte [rdi + 16 i]
-            Self::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
-            // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
-            Self::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
-            Self::Jump(callee) => jump(callee, pic, code),
-            Self::JumpAfter(area) => {
-                // jmp [rsp + 8 + area]
-                code.bytes.extend([0xff, 0xa4, 0x24]);
-                code.bytes.extend(word_after(area)?.to_le_bytes());
-            }
-            Self::LoadChain(area) => {
-                // mov r10, [rsp + 8 + area]
-                code.bytes.extend([0x4c, 0x8b, 0x94, 0x24]);
-                code.bytes.extend(word_after(area)?.to_le_bytes());
-            }
-            Self::ChainToInt(n) => {
-                // mov reg, r10
-                let reg = SYSTEM_V.params.of(Class::Int).get(usize::from(n));
-                let number = reg.map_or(0, |reg| encoding(*reg));
-                let rex = 0x4c | (number >> 3);
-                code.bytes.extend([rex, 0x89, 0xd0 | (number & 7)]);
-            }
-            // movq xmm, r10
-            Self::ChainToVector(n) => {
-                let modrm = 0xc2 | ((n & 7) << 3);
-                code.bytes.extend([0x66, 0x49, 0x0f, 0x6e, modrm]);
-            }
-            // ret
-            Self::Return => code.bytes.push(0xc3),
-        }
-        Ok(())
-    }
-
-    /// How the frame changes inside the step: bytes from its start, and the rule from there on. No step moves rsp yet.
-    fn unwind(self) -> &'static [(u32, Cfa)] {
-        match self {
-            Self::SetAl(_)
-            | Self::Pop(_)
-            | Self::Push(_)
-            | Self::LoadChain(_)
-            | Self::ChainToInt(_)
-            | Self::ChainToVector(_)
-            | Self::Jump(_)
-            | Self::JumpAfter(_)
-            | Self::Return => &[],
-        }
-    }
-}
-
-/// The displacement from rsp, inside a stub, of the word after an argument area of `area` bytes.
-fn word_after(area: u32) -> Result<i32, PlanError> {
-    let word = i32::try_from(area).ok().and_then(|n| n.checked_add(8));
-    let why = "the argument area is too large for a stub";
-    word.ok_or(PlanError::Stub { why })
-}
-
-/// The number that instructions have for an integer register of parameters.
-fn encoding(reg: Reg) -> u8 {
-    match reg {
-        x86_64::RDI => 7,
-        x86_64::RSI => 6,
-        x86_64::RDX => 2,
-        x86_64::RCX => 1,
-        x86_64::R8 => 8,
-        x86_64::R9 => 9,
-        _ => 0,
-    }
-}
-
-/// The x87 instruction `db` whose operand is the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of [rdi].
-fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
-    const DISP8: u8 = 0x40;
-    let (modrm, disp) = match i {
-        0 => (modrm, None),
-        i => (modrm | DISP8, Some(i * X87_STRIDE)),
-    };
-    [0xdb, modrm].into_iter().chain(disp)
-}
-
-/// jmp callee. In the JIT by an absolute address in r11, because a callee may be any distance away.
-fn jump(callee: u32, pic: bool, code: &mut StubCode) {
-    let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
-        (&[0xe9], 4, &[], RelocKind::CallPlt4, -4)
-    } else {
-        // movabs r11, callee; jmp r11
-        (&[0x49, 0xbb], 8, &[0x41, 0xff, 0xe3], RelocKind::Abs8, 0)
-    };
-    code.bytes.extend(before);
-    code.reloc = Some(Reloc {
-        offset: code.len(),
-        kind,
-        addend,
-        callee,
-    });
-    code.bytes.extend(std::iter::repeat_n(0, zeros));
-    code.bytes.extend(after);
-}
+pub use step::Step;
 
 /// The most steps of a stub.
-const MAX_STEPS: usize = 3;
+const MAX_STEPS: usize = 8;
+
+/// Where a stub goes after its steps.
+#[derive(Clone, Copy)]
+pub(crate) enum Callee {
+    /// To a function, by the emitter's id.
+    Function(u32),
+    /// To the address in the word after an argument area of so many bytes.
+    After(u32),
+}
 
 /// A stub: its steps, on which alone its bytes and its name depend.
 ///
@@ -234,12 +60,21 @@ pub struct Stub {
 const PREFIX: &str = "__clif_cabi_";
 
 impl Stub {
-    /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and for more than three steps, or more than 8 x87 values.
+    /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
+    /// area by rsp before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 x87 values, an
+    /// alignment that is no power of two from 16 on), with two functions, or with more than eight steps.
     #[must_use]
     pub fn new(steps: &[Step]) -> Option<Self> {
         let (last, before) = steps.split_last()?;
         let leaves_last = last.is_last() && !before.iter().any(|step| step.is_last());
-        if !leaves_last || !steps.iter().all(|step| step.is_valid()) {
+        let mut in_frame = false;
+        let stands = |step: &Step| {
+            let stands = step.in_frame().is_none_or(|needed| needed == in_frame);
+            in_frame |= *step == Step::Frame;
+            stands && step.is_valid()
+        };
+        let n_callees = steps.iter().filter(|step| step.callee().is_some()).count();
+        if !leaves_last || !steps.iter().all(stands) || n_callees > 1 {
             return None;
         }
         let mut all = [Step::Return; MAX_STEPS];
@@ -250,11 +85,24 @@ impl Stub {
         })
     }
 
+    /// The stub that does the steps `before` and then goes to `callee`: by a call if they open a frame. `None` without steps.
+    pub(crate) fn to(before: &[Step], callee: Callee) -> Option<Self> {
+        let is_framed = before.contains(&Step::Frame);
+        let last: &[Step] = match (callee, is_framed) {
+            _ if before.is_empty() => return None,
+            (Callee::Function(id), false) => &[Step::Jump(id)],
+            (Callee::Function(id), true) => &[Step::Call(id), Step::Leave],
+            (Callee::After(area), false) => &[Step::JumpAfter(area)],
+            (Callee::After(area), true) => &[Step::CallAfter(area), Step::Leave],
+        };
+        let steps: SmallVec<[Step; MAX_STEPS]> = before.iter().chain(last).copied().collect();
+        Self::new(&steps)
+    }
+
     const fn two(first: Step, last: Step) -> Self {
-        Self {
-            steps: [first, last, Step::Return],
-            n_steps: 2,
-        }
+        let mut steps = [Step::Return; MAX_STEPS];
+        (steps[0], steps[1]) = (first, last);
+        Self { steps, n_steps: 2 }
     }
 
     /// `fn(to)`: pops `n` x87 values.
@@ -273,13 +121,10 @@ impl Stub {
         self.steps.get(..usize::from(self.n_steps)).unwrap_or(&[])
     }
 
-    /// The function that the stub jumps to, by the emitter's id.
+    /// The function that the stub calls or jumps to, by the emitter's id.
     #[must_use]
     pub fn callee(&self) -> Option<u32> {
-        match self.steps().last() {
-            Some(Step::Jump(callee)) => Some(*callee),
-            _ => None,
-        }
+        self.steps().iter().find_map(|step| step.callee())
     }
 
     /// A name no other stub has: its steps.
@@ -309,18 +154,10 @@ impl Stub {
         let mut code = StubCode {
             bytes: Vec::new(),
             reloc: None,
-            unwind: vec![UnwindRow {
-                offset: 0,
-                cfa: Cfa::AT_ENTRY,
-            }],
+            unwind: Vec::new(),
         };
+        code.row(Cfa::AT_ENTRY.register, Cfa::AT_ENTRY.offset, &[]);
         for step in self.steps() {
-            let start = code.len();
-            let rows = step.unwind().iter().map(|(offset, cfa)| UnwindRow {
-                offset: start + offset,
-                cfa: *cfa,
-            });
-            code.unwind.extend(rows);
             step.emit(pic, &mut code)?;
         }
         Ok(code)
@@ -350,7 +187,7 @@ pub struct StubCode {
     /// The one address in it, if there is one.
     pub reloc: Option<Reloc>,
     /// How an unwinder finds the caller from inside the stub: the first row from its start on, each further one from its own offset on. The
-    /// return address is the word below the CFA; all registers of the caller's are as they are, but rsp, which was the CFA.
+    /// return address is the word below the CFA; all registers of the caller's are as they are, but rsp, which was the CFA, and those saved.
     pub unwind: Vec<UnwindRow>,
 }
 
@@ -360,6 +197,15 @@ impl StubCode {
 
     fn len(&self) -> u32 {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What holds from here on.
+    fn row(&mut self, register: Reg, offset: i32, saved: &'static [(Reg, i32)]) {
+        self.unwind.push(UnwindRow {
+            offset: self.len(),
+            cfa: Cfa { register, offset },
+            saved,
+        });
     }
 }
 
@@ -371,6 +217,8 @@ pub struct UnwindRow {
     pub offset: u32,
     /// The rule.
     pub cfa: Cfa,
+    /// Registers of the caller's that the stub has changed, and where they are saved, in bytes from the CFA.
+    pub saved: &'static [(Reg, i32)],
 }
 
 /// The canonical frame address: rsp before the call, as DWARF's `DW_CFA_def_cfa` gives it.

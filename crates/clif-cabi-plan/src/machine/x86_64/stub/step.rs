@@ -1,0 +1,274 @@
+//! The steps of stubs: what each is called, where it can stand, and its bytes.
+
+use cabi::{Reg, x86_64};
+
+use super::{Reloc, RelocKind, StubCode, frame};
+use crate::error::PlanError;
+use crate::machine::description::Class;
+use crate::machine::x86_64::counting::SYSTEM_V;
+
+/// The most values that the x87 stack holds.
+const X87_DEPTH: u8 = 8;
+/// Bytes from one x87 value in memory to the next.
+const X87_STRIDE: u8 = 16;
+/// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
+const MAX_ALIGN: u32 = 1 << 28;
+
+/// One step of a [`Stub`](super::Stub).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Step {
+    /// Sets AL to the number of vector registers that a variadic call uses, 0 to 8.
+    SetAl(u8),
+    /// Stores so many x87 values to 10 bytes each, 16 bytes apart, from the address in rdi on, and pops them; st0 is the first.
+    Pop(u8),
+    /// Pushes so many x87 values from there; the first becomes st0.
+    Push(u8),
+    /// Loads the static chain from the word after an argument area of so many bytes.
+    LoadChain(u32),
+    /// Moves the static chain to the n-th integer register of parameters, counted from 0.
+    ChainToInt(u8),
+    /// Moves the static chain to the n-th vector register of parameters, counted from 0.
+    ChainToVector(u8),
+    /// Opens a frame: saves rbp, and points it there.
+    Frame,
+    /// Aligns rsp downwards to a multiple of so many bytes, a power of two.
+    Align(u32),
+    /// Leaves so many bytes below rsp unused.
+    Skip(u32),
+    /// Pushes a copy of an argument area of so many bytes, which the stub was called with.
+    Copy(u32),
+    /// Pushes the static chain.
+    PushChain,
+    /// Pushes the address of the argument area that the stub was called with.
+    PushArea,
+    /// Calls a function, by the emitter's id.
+    Call(u32),
+    /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
+    CallAfter(u32),
+    /// Closes the frame and returns to the caller.
+    Leave,
+    /// Jumps to a function, by the emitter's id.
+    Jump(u32),
+    /// Jumps to the address in the word after an argument area of so many bytes.
+    JumpAfter(u32),
+    /// Returns to the caller.
+    Return,
+}
+
+impl Step {
+    /// Whether nothing can follow.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        matches!(
+            self,
+            Self::Jump(_) | Self::JumpAfter(_) | Self::Return | Self::Leave
+        )
+    }
+
+    /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
+    pub(super) fn in_frame(self) -> Option<bool> {
+        match self {
+            Self::SetAl(_)
+            | Self::Pop(_)
+            | Self::Push(_)
+            | Self::ChainToInt(_)
+            | Self::ChainToVector(_) => None,
+            Self::Frame
+            | Self::LoadChain(_)
+            | Self::Jump(_)
+            | Self::JumpAfter(_)
+            | Self::Return => Some(false),
+            Self::Align(_)
+            | Self::Skip(_)
+            | Self::Copy(_)
+            | Self::PushChain
+            | Self::PushArea
+            | Self::Call(_)
+            | Self::CallAfter(_)
+            | Self::Leave => Some(true),
+        }
+    }
+
+    /// The function that it calls or jumps to, by the emitter's id.
+    pub(super) fn callee(self) -> Option<u32> {
+        match self {
+            Self::Jump(callee) | Self::Call(callee) => Some(callee),
+            _ => None,
+        }
+    }
+
+    /// How the name of a stub spells it: a word, and its number.
+    pub(super) fn word(self) -> (&'static str, Option<u32>) {
+        match self {
+            Self::SetAl(n) => ("al", Some(n.into())),
+            // One value is the rule, as `long double`; two are a complex number.
+            Self::Pop(n) => ("pop", (n != 1).then_some(n.into())),
+            Self::Push(n) => ("push", (n != 1).then_some(n.into())),
+            Self::LoadChain(area) => ("chain", Some(area)),
+            Self::ChainToInt(n) => ("chainint", Some(n.into())),
+            Self::ChainToVector(n) => ("chainvector", Some(n.into())),
+            Self::Frame => ("frame", None),
+            Self::Align(align) => ("align", Some(align)),
+            Self::Skip(bytes) => ("skip", Some(bytes)),
+            Self::Copy(area) => ("copy", Some(area)),
+            Self::PushChain => ("pushchain", None),
+            Self::PushArea => ("pusharea", None),
+            Self::Call(callee) => ("call", Some(callee)),
+            Self::CallAfter(area) => ("callafter", Some(area)),
+            Self::Leave => ("leave", None),
+            Self::Jump(callee) => ("jump", Some(callee)),
+            Self::JumpAfter(area) => ("jumpafter", Some(area)),
+            Self::Return => ("ret", None),
+        }
+    }
+
+    /// The step that [`Step::word`] spells so.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        let digits = word.find(|c: char| c.is_ascii_digit());
+        let (name, number) = word.split_at(digits.unwrap_or(word.len()));
+        let number: Option<u32> = match number {
+            "" => None,
+            number => Some(number.parse().ok()?),
+        };
+        let count = || u8::try_from(number.unwrap_or(1)).ok();
+        Some(match name {
+            "al" => Self::SetAl(u8::try_from(number?).ok()?),
+            "pop" => Self::Pop(count()?),
+            "push" => Self::Push(count()?),
+            "chain" => Self::LoadChain(number?),
+            "chainint" => Self::ChainToInt(u8::try_from(number?).ok()?),
+            "chainvector" => Self::ChainToVector(u8::try_from(number?).ok()?),
+            "frame" => Self::Frame,
+            "align" => Self::Align(number?),
+            "skip" => Self::Skip(number?),
+            "copy" => Self::Copy(number?),
+            "pushchain" => Self::PushChain,
+            "pusharea" => Self::PushArea,
+            "call" => Self::Call(number?),
+            "callafter" => Self::CallAfter(number?),
+            "leave" => Self::Leave,
+            "jump" => Self::Jump(number?),
+            "jumpafter" => Self::JumpAfter(number?),
+            "ret" => Self::Return,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn is_valid(self) -> bool {
+        match self {
+            Self::Pop(n) | Self::Push(n) => (1..=X87_DEPTH).contains(&n),
+            Self::ChainToInt(n) => usize::from(n) < SYSTEM_V.params.of(Class::Int).len(),
+            Self::ChainToVector(n) => usize::from(n) < SYSTEM_V.params.of(Class::Vector).len(),
+            Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),
+            Self::Skip(bytes) | Self::Copy(bytes) => {
+                bytes > 0 && bytes.is_multiple_of(8) && i32::try_from(bytes).is_ok()
+            }
+            _ => true,
+        }
+    }
+
+    /// Appends the instructions, and a row for each that changes how the caller is found.
+    pub(super) fn emit(self, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+        match self {
+            // mov eax, n
+            Self::SetAl(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
+            // fstp tbyte [rdi + 16 i]
+            Self::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
+            // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
+            Self::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
+            // mov r10, [rsp + 8 + area]
+            Self::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
+            Self::ChainToInt(n) => {
+                // mov reg, r10
+                let reg = SYSTEM_V.params.of(Class::Int).get(usize::from(n));
+                let number = reg.map_or(0, |reg| encoding(*reg));
+                let rex = 0x4c | (number >> 3);
+                code.bytes.extend([rex, 0x89, 0xd0 | (number & 7)]);
+            }
+            // movq xmm, r10
+            Self::ChainToVector(n) => {
+                let modrm = 0xc2 | ((n & 7) << 3);
+                code.bytes.extend([0x66, 0x49, 0x0f, 0x6e, modrm]);
+            }
+            Self::Frame => frame::open(code),
+            Self::Align(align) => frame::align(align, code),
+            Self::Skip(bytes) => frame::skip(bytes, code),
+            Self::Copy(area) => frame::copy(area, code),
+            // push r10
+            Self::PushChain => code.bytes.extend([0x41, 0x52]),
+            // lea r11, [rbp + 16]; push r11
+            Self::PushArea => code.bytes.extend([0x4c, 0x8d, 0x5d, 0x10, 0x41, 0x53]),
+            // call callee; call r11
+            Self::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
+            // call [rbp + 16 + area]
+            Self::CallAfter(area) => with_disp32(code, &[0xff, 0x95], area, 16)?,
+            Self::Leave => frame::close(code),
+            // jmp callee; jmp r11
+            Self::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
+            // jmp [rsp + 8 + area]
+            Self::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
+            // ret
+            Self::Return => code.bytes.push(0xc3),
+        }
+        Ok(())
+    }
+}
+
+/// An instruction that ends in a displacement: of the word after an argument area of `area` bytes, which starts `from` bytes from the base.
+fn with_disp32(
+    code: &mut StubCode,
+    instruction: &[u8],
+    area: u32,
+    from: i32,
+) -> Result<(), PlanError> {
+    let word = i32::try_from(area).ok().and_then(|n| n.checked_add(from));
+    let why = "the argument area is too large for a stub";
+    let word = word.ok_or(PlanError::Stub { why })?;
+    code.bytes.extend(instruction);
+    code.bytes.extend(word.to_le_bytes());
+    Ok(())
+}
+
+/// The number that instructions have for an integer register of parameters.
+fn encoding(reg: Reg) -> u8 {
+    match reg {
+        x86_64::RDI => 7,
+        x86_64::RSI => 6,
+        x86_64::RDX => 2,
+        x86_64::RCX => 1,
+        x86_64::R8 => 8,
+        x86_64::R9 => 9,
+        _ => 0,
+    }
+}
+
+/// The x87 instruction `db` whose operand is the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of [rdi].
+fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
+    const DISP8: u8 = 0x40;
+    let (modrm, disp) = match i {
+        0 => (modrm, None),
+        i => (modrm | DISP8, Some(i * X87_STRIDE)),
+    };
+    [0xdb, modrm].into_iter().chain(disp)
+}
+
+/// `near` callee, the instruction with 4 bytes relative to themselves. In the JIT through r11, by an absolute address, because a callee may be
+/// any distance away; `modrm` is that of the instruction with r11.
+fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubCode) {
+    let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
+        (&[near], 4, &[], RelocKind::CallPlt4, -4)
+    } else {
+        // movabs r11, callee
+        (&[0x49, 0xbb], 8, &[0x41, 0xff, modrm], RelocKind::Abs8, 0)
+    };
+    code.bytes.extend(before);
+    code.reloc = Some(Reloc {
+        offset: code.len(),
+        kind,
+        addend,
+        callee,
+    });
+    code.bytes.extend(std::iter::repeat_n(0, zeros));
+    code.bytes.extend(after);
+}
