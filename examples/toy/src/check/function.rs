@@ -169,11 +169,6 @@ impl<'p> Checker<'p> {
     }
 
     fn new_nested(&mut self, decl: &'p FnDecl) -> Check<FnId> {
-        if decl.variadic {
-            let message = "a function in a function cannot take `...`";
-            return Err(Diagnostic::new(decl.name.span, message)
-                .note("its static chain has no register left; pass it a `va_list`"));
-        }
         let name = format!("{}.{}", self.frame.name, decl.name.name);
         let ty = self.declared_ty(decl)?;
         let id = self.new_function(decl, name.into(), Origin::Toy(Body::default()));

@@ -42,7 +42,8 @@ pub(crate) fn call_signature(checked: &Checked, callee: &Callee, args: &[Expr]) 
     if !sig.is_variadic() {
         return Ok(sig);
     }
-    let unnamed = args.iter().skip(sig.n_named());
+    let chain = usize::from(matches!(callee, Callee::Nested(..)));
+    let unnamed = args.iter().skip(sig.n_named() - chain);
     let unnamed = unnamed.filter_map(|arg| types.layout(arg.ty).cloned());
     sig.at_call(unnamed).map_err(LowerError::new)
 }
