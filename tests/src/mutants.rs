@@ -44,6 +44,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "over-read-tail": convention(&OVER_READ), "no byte outside the object is read";
     "value-hook-off": convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
     "leaf-hook-off": convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
+    "merged-hook-of-darwin": convention(&MERGED_HOOK_OF_DARWIN), "quirks::merged: on Linux no compiler keeps X87Up without X87";
     "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
     "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
     "no-area-alignment": convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
@@ -141,6 +142,17 @@ static NO_LEAF_HOOK: Convention = without!(
     UNNAMED_BIT_FIELDS_COUNT ZERO_LENGTH_ARRAYS_COUNT ARRAYS_GO_BY_FIRST_ELEMENT
         ATOMIC_MEMBERS_IN_MEMORY MEMBERS_MUST_BE_ALIGNED
 );
+static MERGED_HOOK_OF_DARWIN: Convention = Convention {
+    name: "merged classes as on Darwin",
+    rules: Rules {
+        classify: |ty, cx| {
+            cx.policy |= Policy::LONE_X87UP_KEPT;
+            (X86_64_SYSV.rules.classify)(ty, cx)
+        },
+        ..X86_64_SYSV.rules
+    },
+    ..X86_64_SYSV
+};
 static NO_GROUP_HOOK: Convention = without!(
     "no hook for groups",
     ODD_PAIRS_START_IN_GPR INT128_USES_UP_INTEGER_REGISTERS

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::layout;
+use crate::leaves::to_runs;
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, Language};
 use crate::types::error::Error;
@@ -84,11 +85,14 @@ impl RecordBuilder {
             hash: 0,
             wide_leaf: false,
             all_padding: false,
+            runs: None,
         }
         .sealed();
         let (size, align) = (record.size, record.align);
         let kind = Kind::Record(Arc::new(record));
-        Ok(Type::new(kind, size, align, facts))
+        let ty = Type::new(kind, size, align, facts);
+        let runs = to_runs(&ty);
+        Ok(ty.keeping(runs))
     }
 
     /// What of a data model the layout depends on, by the rules of `model` unless it was given.

@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 
 pub use self::values::{ArgAbi, RetAbi, Returns};
 use crate::convention::assign::{Assigner, NoPlace, TOO_MUCH_STACK};
-use crate::convention::state::MAX_AREA;
+use crate::convention::state::{MAX_AREA, State};
 use crate::convention::trace::Tracer;
 use crate::convention::{
-    ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, PartType, Place, Reg,
-    Role, Rule,
+    ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, Place, Reg, Role, Rule,
+    Rules,
 };
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
@@ -76,73 +76,47 @@ impl FnAbi {
         tracer: &mut Tracer<'_>,
     ) -> Result<Self, Error> {
         let convention = convention_of(sig, target)?;
+        let (frame, rules) = (&convention.frame, &convention.rules);
         let stack_align = stack_align(sig, convention)?;
-        let pointer = match target.data_model().pointer {
-            ..=4 => PartType::I32,
-            _ => PartType::I64,
+        let mut abi = Self {
+            args: SmallVec::new(),
+            ret: RetAbi {
+                place: Place::Ignore,
+                sret_returned_in: None,
+                returns: match sig.result.kind() {
+                    _ if sig.noreturn => Returns::Never,
+                    Kind::Void => Returns::Void,
+                    _ => Returns::Value,
+                },
+            },
+            area_bytes: 0,
+            area_align: stack_align,
+            callee_pops: 0,
+            n_gp: 0,
+            n_sse: 0,
+            variadic_count: frame.variadic_count.filter(|_| sig.variadic),
+            convention,
         };
+        let (features, variadic) = (sig.features, sig.variadic);
+        let pointer = target.data_model().pointer;
         let mut walk = Walk {
             sig,
             target,
-            convention,
-            lists: convention.rules.lists(sig.features, sig.variadic),
-            assigner: Assigner::new(
-                &convention.frame,
-                stack_align,
-                sig.features,
-                sig.variadic,
-                pointer,
-                tracer,
-            ),
-            args: SmallVec::new(),
-            stack_align,
+            rules,
+            lists: rules.lists(features, variadic),
+            assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
         };
-        let mut ret = walk.result()?;
-        walk.args.reserve(sig.params.len());
+        walk.result(&mut abi.ret.place)?;
+        abi.args.reserve_exact(sig.params.len());
         for (i, param) in sig.params.iter().enumerate() {
-            walk.argument(param, i < sig.n_named)?;
+            let (named, mut place) = (i < sig.n_named, Place::Ignore);
+            walk.argument(param, named, &mut place)?;
+            abi.args.push(ArgAbi { place, named });
         }
-        let (area_bytes, area_align) = walk.close_area(&mut ret)?;
-        let sret_returned_in = match ret {
-            Place::Indirect { .. } => convention.frame.sret_returned_in,
-            _ => None,
-        };
-        let callee_pops = match (convention.frame.callee_pops, &ret) {
-            (CalleePops::Everything, _) if !sig.variadic => area_bytes,
-            (
-                CalleePops::SretPointer,
-                Place::Indirect {
-                    pointer: Loc::Stack(_),
-                    ..
-                },
-            ) => u64::from(pointer.bytes()),
-            _ => 0,
-        };
-        let ret = RetAbi {
-            place: ret,
-            sret_returned_in,
-            returns: match sig.result.kind() {
-                _ if sig.noreturn => Returns::Never,
-                Kind::Void => Returns::Void,
-                _ => Returns::Value,
-            },
-        };
-        let state = walk.assigner.state;
-        let (n_gp, n_sse) = (state.count(Bank::Int), state.count(Bank::Vector));
-        let variadic_count = convention.frame.variadic_count.filter(|_| sig.variadic);
-        Ok(Self {
-            args: walk.args,
-            ret,
-            area_bytes,
-            area_align,
-            callee_pops,
-            n_gp,
-            n_sse,
-            variadic_count,
-            convention,
-        })
+        walk.close(&mut abi)?;
+        Ok(abi)
     }
 
     /// The parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
@@ -216,6 +190,7 @@ fn convention_of(sig: &FnSig, target: &Target) -> Result<&'static Convention, Er
 }
 
 /// The alignment of the stack at calls of `sig`, in bytes.
+#[inline]
 fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
     let usual = check_align(convention.frame.stack_align)?;
     let least = check_align(convention.frame.least_align)?.min(usual);
@@ -234,12 +209,9 @@ fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
 struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
     target: &'a Target,
-    convention: &'static Convention,
+    rules: &'static Rules,
     lists: Lists,
     assigner: Assigner<'t, 'v>,
-    args: SmallVec<[ArgAbi; 8]>,
-    /// Alignment of the stack at the call, in bytes.
-    stack_align: u32,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
     /// What the convention's check remembers.
@@ -247,62 +219,60 @@ struct Walk<'a, 't, 'v> {
 }
 
 impl Walk<'_, '_, '_> {
-    /// Classifies a value and places it by `rules`; `None` if none of them has a place for it.
+    /// Classifies a value and places it by `rules`, in `place`; `false` if none of them has a place for it.
     fn place(
         &mut self,
         ty: &Type,
-        role: Role,
-        flags: ArgFlags,
+        (role, flags): (Role, ArgFlags),
         rules: &'static [Rule],
-    ) -> Result<Option<Place>, Error> {
+        place: &mut Place,
+    ) -> Result<bool, Error> {
         let model = self.target.data_model();
         let mut cx = self.sig.classify(model, role, self.assigner.tracer);
         // By reference: a group is too large to move about.
-        match (self.convention.rules.classify)(ty, &mut cx) {
+        match (self.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
                 cx.tracer.group(group);
                 group.flags = group.flags.and(flags);
                 if group.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
                     group.kind = GroupKind::Memory;
                 }
+                let before = self.assigner.state;
+                let found = self.assigner.place(rules, group, role, place);
+                let found = found.map_err(|why| self.no_place(ty, &why))?;
                 if group.word | self.memory != 0 {
-                    return self.place_checked(ty, role, group, rules);
+                    self.check(ty, role, group, &before, found.then_some(place))?;
                 }
-                match self.assigner.place(rules, group, role) {
-                    Ok(place) => Ok(place),
-                    Err(why) => Err(self.no_place(ty, &why)),
-                }
+                Ok(found)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Places a value, and asks the convention whether its rules describe where it is.
+    /// Asks the convention whether its rules describe where a value is.
     #[cold]
-    fn place_checked(
+    fn check(
         &mut self,
         ty: &Type,
         role: Role,
         group: &Group,
-        rules: &'static [Rule],
-    ) -> Result<Option<Place>, Error> {
-        let before = self.assigner.state;
-        let place = self.assigner.place(rules, group, role);
-        let place = place.map_err(|why| self.no_place(ty, &why))?;
-        self.memory = match (role, &place, self.convention.rules.check) {
+        before: &State,
+        place: Option<&mut Place>,
+    ) -> Result<(), Error> {
+        match (role, place, self.rules.check) {
             // A hidden pointer will be passed.
-            (Role::Result, None | Some(Place::Indirect { .. }), _) => group.word,
+            (Role::Result, None | Some(Place::Indirect { .. }), _) => self.memory = group.word,
             (Role::Named | Role::Unnamed, Some(place), Some(check)) => {
-                let memory = check(self.memory, &before, group, place);
-                memory.map_err(|why| Error::NoKnownRule {
+                let memory = check(self.memory, before, group, place);
+                self.memory = memory.map_err(|why| Error::NoKnownRule {
                     ty: ty.to_string(),
                     why,
                     target: self.target.name().into(),
-                })?
+                })?;
             }
-            _ => self.memory,
-        };
-        Ok(place)
+            _ => {}
+        }
+        Ok(())
     }
 
     #[cold]
@@ -319,13 +289,13 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// The result's place. A hidden pointer takes its register before any argument does.
-    fn result(&mut self) -> Result<Place, Error> {
+    /// Puts the result in `place`. A hidden pointer takes its register before any argument does.
+    fn result(&mut self, place: &mut Place) -> Result<(), Error> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
         self.target.check(ty)?;
         match ty.kind() {
-            Kind::Void => return Ok(Place::Ignore),
+            Kind::Void => return Ok(()),
             Kind::Function | Kind::Array(_) => {
                 return Err(self.unsupported(ty, "a function cannot return this"));
             }
@@ -333,25 +303,26 @@ impl Walk<'_, '_, '_> {
         }
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
-        let rules = self.lists.results;
-        let place = self.place(ty, Role::Result, ArgFlags::NONE, rules)?;
+        let what = (Role::Result, ArgFlags::NONE);
+        let found = self.place(ty, what, self.lists.results, place)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
-        let fits = self.convention.rules.return_fits;
+        let fits = self.rules.return_fits;
         match place {
-            Some(place) if fits.is_some_and(|fits| !fits(&place, self.sig.variadic)) => self.sret(),
-            Some(Place::PerElement { .. }) => {
+            _ if !found => *place = self.sret()?,
+            place if fits.is_some_and(|fits| !fits(place, self.sig.variadic)) => {
+                *place = self.sret()?;
+            }
+            Place::PerElement { .. } => {
                 let why = "no rule says how a result is returned lane by lane";
-                Err(self.unsupported(ty, why))
+                return Err(self.unsupported(ty, why));
             }
-            Some(Place::Indirect { .. }) | None => self.sret(),
-            Some(Place::Ignore) => Ok(Place::Ignore),
-            Some(_) if self.sig.noreturn => Ok(Place::Ignore),
-            Some(place) => {
-                self.result_area = after.area();
-                Ok(place)
-            }
+            Place::Indirect { .. } => *place = self.sret()?,
+            Place::Ignore => {}
+            _ if self.sig.noreturn => *place = Place::Ignore,
+            _ => self.result_area = after.area(),
         }
+        Ok(())
     }
 
     /// The place of the hidden pointer to a result that finds no registers.
@@ -374,29 +345,43 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// Bytes and alignment of the argument area. What `ret` has of the stack is moved to where it lies, after the arguments.
-    fn close_area(&self, ret: &mut Place) -> Result<(u64, u32), Error> {
-        let (mut bytes, mut align) = self.assigner.state.area();
+    /// What `abi` says of all places together. What of the result is on the stack is moved to where it lies, after the arguments.
+    fn close(&self, abi: &mut FnAbi) -> Result<(), Error> {
+        let frame = &abi.convention.frame;
+        let state = &self.assigner.state;
+        let (mut bytes, mut align) = state.area();
         let (result_bytes, result_align) = self.result_area;
-        let slot = u64::from(self.convention.frame.slot.max(1));
+        let slot = u64::from(frame.slot.max(1));
         if result_bytes > 0 {
             let start = bytes.next_multiple_of(slot.max(u64::from(result_align)));
-            ret.move_by(start);
+            abi.ret.place.move_by(start);
             bytes = start + result_bytes;
             align = align.max(result_align);
         }
-        if bytes == 0 {
-            // What has no bytes asks for no alignment of an area without bytes.
-            align = self.stack_align;
+        // What has no bytes asks for no alignment of an area without bytes.
+        if bytes > 0 {
+            if bytes > MAX_AREA.max(u64::from(frame.shadow_space)) {
+                return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
+            }
+            abi.area_bytes = bytes.next_multiple_of(slot);
+            abi.area_align = align;
         }
-        if bytes > MAX_AREA.max(u64::from(self.convention.frame.shadow_space)) {
-            return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
+        abi.n_gp = state.count(Bank::Int);
+        abi.n_sse = state.count(Bank::Vector);
+        if let Place::Indirect { pointer, .. } = &abi.ret.place {
+            abi.ret.sret_returned_in = frame.sret_returned_in;
+            if let (CalleePops::SretPointer, Loc::Stack(_)) = (frame.callee_pops, pointer) {
+                abi.callee_pops = self.assigner.pointer_bytes();
+            }
         }
-        Ok((bytes.next_multiple_of(slot), align))
+        if frame.callee_pops == CalleePops::Everything && !self.sig.variadic {
+            abi.callee_pops = abi.area_bytes;
+        }
+        Ok(())
     }
 
-    /// Places the next argument.
-    fn argument(&mut self, param: &Param, named: bool) -> Result<(), Error> {
+    /// Puts the next argument in `place`.
+    fn argument(&mut self, param: &Param, named: bool, place: &mut Place) -> Result<(), Error> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
         if *param.ty.kind() == Kind::Void {
@@ -404,13 +389,10 @@ impl Walk<'_, '_, '_> {
         }
         let role = if named { Role::Named } else { Role::Unnamed };
         let ty = &*passed(&param.ty, role, self.target);
-        match self.place(ty, role, param.flags, self.lists.args) {
-            Ok(Some(place)) => {
-                self.args.push(ArgAbi { place, named });
-                Ok(())
-            }
-            Ok(None) => Err(self.unsupported(ty, "no rule of the convention has a place for it")),
-            Err(error) => Err(error),
+        if self.place(ty, (role, param.flags), self.lists.args, place)? {
+            Ok(())
+        } else {
+            Err(self.unsupported(ty, "no rule of the convention has a place for it"))
         }
     }
 }

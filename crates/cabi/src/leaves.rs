@@ -3,72 +3,16 @@
 //! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where. What is
 //! around a leaf is not copied into it: [`Leaves`] knows the path that led to it, for the few that ask.
 
-mod around;
-
-use core::ops::Range;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::around::Around;
-use crate::scalar::{Scalar, Vector};
+pub(crate) use crate::leaf::{Around, Run};
+pub use crate::leaf::{Leaf, LeafKind};
+use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Array, Kind, Type};
-
-/// What a leaf is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum LeafKind {
-    /// A scalar; also each half of a complex number, and a bit-field (its declared type).
-    Scalar(Scalar),
-    /// A whole vector.
-    Vector(Vector),
-    /// A member without bytes of its own: an empty record or an array of no elements.
-    Empty,
-    /// A flexible array member: its elements are not part of the value.
-    FlexibleArray,
-}
-
-/// A scalar, or a whole vector, inside a type.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct Leaf {
-    /// What it is.
-    pub kind: LeafKind,
-    /// First bit, counted from the start of the type.
-    pub offset_bits: u64,
-    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for what is empty.
-    pub width_bits: u64,
-    /// Whether it is a bit-field.
-    pub bit_field: bool,
-    /// Whether it is an unnamed bit-field, which is padding to C.
-    pub unnamed: bool,
-    pub(crate) around: Around,
-}
-
-impl Leaf {
-    /// The eightbytes that hold at least one of the leaf's bits: none for an empty one.
-    #[must_use]
-    #[inline]
-    pub fn eightbytes(&self) -> Range<usize> {
-        if self.width_bits == 0 {
-            return 0..0;
-        }
-        let last = self.offset_bits.saturating_add(self.width_bits - 1) / 64;
-        let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1);
-        index(self.offset_bits / 64)..index(last) + 1
-    }
-
-    /// The bytes that hold at least one of the leaf's bits.
-    #[must_use]
-    #[inline]
-    pub fn bytes(&self) -> Range<u64> {
-        if self.width_bits == 0 {
-            let at = self.offset_bits / 8;
-            return at..at;
-        }
-        self.offset_bits / 8..self.offset_bits.saturating_add(self.width_bits).div_ceil(8)
-    }
-}
 
 /// The leaves of `ty` in the order of their declaration, which for structures is the order of their offsets. Members of a
 /// union all appear. Zero-width bit-fields appear with width 0, arrays of no elements as empty.
@@ -109,6 +53,39 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
         start: Some((array.offset_bits / 8, around)),
         ..leaves_of_one_element(elem)
     }
+}
+
+/// The leaves of a small record, joined to runs, for a type to keep: then a fold over them need not walk. `None` where they are more than scalars of at most
+/// eight bytes at multiples of their sizes.
+pub(crate) fn to_runs(ty: &Type) -> Option<Box<[Run]>> {
+    const MAX: usize = 16;
+    if ty.size() > 16 || leaves(ty).nth(MAX).is_some() {
+        return None;
+    }
+    let mut runs: Vec<Run> = Vec::new();
+    for leaf in leaves(ty) {
+        let run = Run::of(&leaf)?;
+        match runs.last_mut() {
+            Some(last) if last.goes_on_with(&run) => last.bytes.end = run.bytes.end,
+            _ => runs.push(run),
+        }
+    }
+    Some(runs.into())
+}
+
+/// The [`leaves`] of `ty` as it keeps them, if it does.
+#[inline]
+pub(crate) fn runs(ty: &Type) -> Option<&[Run]> {
+    let runs = ty.as_record()?.runs.as_deref();
+    // An atomic record's leaves are atomic.
+    runs.filter(|_| !ty.is_atomic())
+}
+
+/// The only one of the [`leaves`] of a scalar.
+#[inline]
+pub(crate) fn leaf_of_scalar(ty: &Type) -> Option<Leaf> {
+    let around = Around::NOTHING.with(Around::ATOMIC, ty.is_atomic());
+    scalar_leaf(ty.as_scalar()?, ty.size(), 0, around).leaf()
 }
 
 /// Iterator over the [`leaves`] of a type.
@@ -240,7 +217,7 @@ impl<'a> Leaves<'a> {
                 Some(scalar_leaf(*scalar, ty.size(), offset, around))
             }
             Kind::Record(record) => {
-                let around = around.at(offset, ty);
+                let around = around.at(offset, ty.canonical_align());
                 if record.fields().is_empty() {
                     return Some(leaf(LeafKind::Empty, offset, 0, around));
                 }
@@ -255,7 +232,9 @@ impl<'a> Leaves<'a> {
                 });
                 Some(Step::Enter(ty, offset))
             }
-            Kind::Array(array) => self.enter_array(ty, array, offset, around.at(offset, ty)),
+            Kind::Array(array) => {
+                self.enter_array(ty, array, offset, around.at(offset, ty.canonical_align()))
+            }
             _ => self.enter_other(ty, offset, around),
         }
     }
@@ -308,7 +287,7 @@ impl<'a> Leaves<'a> {
             }
             Kind::Vector(vector) => {
                 let width = vector.value_bits(ty.size());
-                let around = around.at(offset, ty);
+                let around = around.at(offset, ty.canonical_align());
                 Some(leaf(LeafKind::Vector(*vector), offset, width, around))
             }
             _ => None,

@@ -40,6 +40,7 @@ pub mod convention;
 mod explain;
 mod fn_abi;
 mod layout;
+mod leaf;
 mod leaves;
 mod policy;
 mod record_builder;

@@ -70,7 +70,7 @@ bits! {
     /// On Win64, `_Float16` is passed in a vector register (clang); gcc passes it as an integer.
     WIN64_HALF_IN_SSE = 17;
     /// An array of records is classified by its first element alone, whose eightbytes' classes are repeated (gcc): later elements may be
-    /// unaligned, or have other classes in their eightbytes.
+    /// unaligned, or have other classes in their eightbytes. It means nothing beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
     ARRAYS_GO_BY_FIRST_ELEMENT = 18;
     /// An array of no elements that starts inside an eightbyte gives that eightbyte its element's class (gcc).
     ZERO_LENGTH_ARRAYS_COUNT = 19;

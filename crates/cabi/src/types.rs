@@ -13,10 +13,12 @@ pub(crate) mod error;
 pub(crate) mod model_facts;
 pub(crate) mod record;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
 pub(crate) use self::build::check_align;
+use crate::leaf::Run;
 use crate::scalar::{Scalar, Vector};
 use crate::types::data_model::DataModel;
 use crate::types::model_facts::ModelFacts;
@@ -208,6 +210,16 @@ impl Type {
         }
     }
 
+    /// A record that keeps `runs`, which a walk over it has found.
+    pub(crate) fn keeping(mut self, runs: Option<Box<[Run]>>) -> Self {
+        if let Kind::Record(record) = &mut self.kind
+            && let Some(record) = Arc::get_mut(record)
+        {
+            record.runs = runs;
+        }
+        self
+    }
+
     /// What of a data model the layout depends on.
     #[inline]
     pub(crate) const fn facts(&self) -> ModelFacts {
@@ -286,6 +298,7 @@ impl Type {
     /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it. A record's own
     /// attributes are part of its nature.
     #[must_use]
+    #[inline]
     pub fn canonical_align(&self) -> u32 {
         match &self.kind {
             Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),

@@ -331,7 +331,6 @@ fn collect(rule: &Rule, regs: &mut Vec<Reg>) {
         | Rule::If(_, _, then)
         | Rule::IfFlag(_, then)
         | Rule::IfNotVariadic(then)
-        | Rule::IfVariadic(then)
         | Rule::IfUnnamed(then) => return collect(then, regs),
         Rule::AssignToBoth(pairs) => &[pairs.as_flattened()],
         Rule::DelegateTo(rules) => return rules.iter().for_each(|rule| collect(rule, regs)),

@@ -76,10 +76,14 @@ impl<'t, 'v> Assigner<'t, 'v> {
         stack_align: u32,
         features: Features,
         variadic: bool,
-        pointer: PartType,
+        pointer: u8,
         tracer: &'v mut Tracer<'t>,
     ) -> Self {
         let state = State::new(frame.shadow_space, stack_align);
+        let pointer = match pointer {
+            ..=4 => PartType::I32,
+            _ => PartType::I64,
+        };
         Self {
             state,
             tracer,
@@ -94,6 +98,11 @@ impl<'t, 'v> Assigner<'t, 'v> {
         }
     }
 
+    /// Bytes of a pointer of the target in its place.
+    pub(crate) fn pointer_bytes(&self) -> u64 {
+        self.pointer.bytes().into()
+    }
+
     /// Places the hidden pointer to a result by `rules`.
     ///
     /// # Errors
@@ -102,14 +111,12 @@ impl<'t, 'v> Assigner<'t, 'v> {
     pub(crate) fn place_sret(&mut self, rules: &'static [Rule]) -> Result<Option<Loc>, NoPlace> {
         let mut group = pointer_group(self.pointer);
         group.flags = ArgFlags::SRET;
-        match self.place(rules, &group, Role::Named) {
-            Ok(Some(ref place)) => Ok(place.as_pointer()),
-            Ok(None) => Ok(None),
-            Err(why) => Err(why),
-        }
+        let mut place = Place::Ignore;
+        let found = self.place(rules, &group, Role::Named, &mut place)?;
+        Ok(place.as_pointer().filter(|_| found))
     }
 
-    /// Places one value by `rules`; `None` if no rule has a place for it.
+    /// Places one value by `rules`, in `place`; `false` if no rule has a place for it.
     ///
     /// # Errors
     /// [`NoPlace`]: the argument area grows out of bounds, or the rules refer to themselves.
@@ -118,7 +125,8 @@ impl<'t, 'v> Assigner<'t, 'v> {
         rules: &'static [Rule],
         mut group: &Group,
         role: Role,
-    ) -> Result<Option<Place>, NoPlace> {
+        place: &mut Place,
+    ) -> Result<bool, NoPlace> {
         self.delegations = 0;
         self.before = self.state;
         while let Some(otherwise) = &group.otherwise {
@@ -127,28 +135,21 @@ impl<'t, 'v> Assigner<'t, 'v> {
             }
             group = otherwise;
         }
-        let mut value = Value {
-            group,
-            role,
-            index: 0,
-        };
+        let index = 0;
+        let mut value = Value { group, role, index };
         match group.kind {
-            GroupKind::Ignore => return Ok(Some(Place::Ignore)),
+            GroupKind::Ignore => {
+                *place = Place::Ignore;
+                return Ok(true);
+            }
             GroupKind::Registers if !group.parts.is_empty() => {}
             _ => {
                 let outcome = self.run(rules, value, None, 0);
-                return self.whole(rules, outcome, value);
+                return found(place, self.whole(rules, outcome, value)?);
             }
         }
         let mut placed = Placed::new();
         for (index, part) in group.parts.iter().enumerate() {
-            if let Some(reg) = self.plain_register(rules, group, part.ty) {
-                placed.push(PlacedPart {
-                    part: *part,
-                    loc: Loc::Reg(reg),
-                });
-                continue;
-            }
             value.index = index;
             let outcome = self.run(rules, value, Some(part.ty), 0);
             if group.may_split
@@ -166,55 +167,29 @@ impl<'t, 'v> Assigner<'t, 'v> {
                         loc,
                     });
                 }
-                // It was given the state as it was before the group, and what it made of it stands.
-                Outcome::Custom => return Ok(self.custom.take()),
                 outcome => {
-                    self.revert(group, !placed.is_empty());
-                    return self.whole(rules, outcome, value);
+                    // A function was given the state as it was before the group, and what it made of it stands.
+                    if !matches!(outcome, Outcome::Custom) {
+                        self.revert(group, !placed.is_empty());
+                    }
+                    return found(place, self.whole(rules, outcome, value)?);
                 }
             }
         }
-        Ok(Some(Place::Parts(placed)))
-    }
-
-    /// The register that [`run`](Self::run) would find for a part, now taken, where only guards on flags and types stand before the rule that
-    /// gives it: most parts are placed so, in a third of the time. An explanation is told each rule, by `run`.
-    #[inline]
-    fn plain_register(&mut self, rules: &[Rule], group: &Group, ty: PartType) -> Option<Reg> {
-        if self.tracer.is_on() {
-            return None;
-        }
-        for rule in rules {
-            let list = match rule {
-                Rule::IfFlag(flag, _) if !group.flags.has(*flag) => continue,
-                Rule::IfType(types, _) if !types.contains(&ty) => continue,
-                Rule::IfType(_, Rule::AssignToReg(list)) => list,
-                _ => return None,
-            };
-            let free = |reg: &&Reg| self.state.is_free(**reg);
-            if let Some(reg) = list.iter().find(free) {
-                return is_wide_enough(*reg, ty).then(|| {
-                    self.state.take(*reg);
-                    *reg
-                });
-            }
-        }
-        None
+        *place = Place::Parts(placed);
+        Ok(true)
     }
 
     /// Whether every part of `group` finds a register. Only asked: nothing is taken.
     #[cold]
     fn fits(&mut self, rules: &'static [Rule], group: &Group, role: Role) -> bool {
-        let (state, log) = (self.state, self.tracer.pause());
-        self.asking = true;
-        let finds = group.parts.iter().enumerate().all(|(index, part)| {
-            let value = Value { group, role, index };
-            let outcome = self.run(rules, value, Some(part.ty), 0);
-            matches!(outcome, Outcome::Located(..))
+        let finds = self.ask(|assigner| {
+            group.parts.iter().enumerate().all(|(index, part)| {
+                let value = Value { group, role, index };
+                let outcome = assigner.run(rules, value, Some(part.ty), 0);
+                matches!(outcome, Outcome::Located(..))
+            })
         });
-        self.asking = false;
-        self.state = state;
-        self.tracer.resume(log);
         if !finds {
             self.tracer
                 .note("not every part would find a register: the value asks for something else");
@@ -222,23 +197,15 @@ impl<'t, 'v> Assigner<'t, 'v> {
         finds
     }
 
-    /// Where the list would send a part, had `prepare` been done to the state. Only asked: nothing is taken, and no explanation tells of it.
-    #[inline(never)]
-    fn ask<'r>(
-        &mut self,
-        rules: &'r [Rule],
-        value: Value<'_>,
-        ty: PartType,
-        prepare: fn(&mut State),
-    ) -> Outcome<'r> {
+    /// Runs rules for their answer only: nothing is taken, and no explanation tells of it.
+    fn ask<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
         let (state, log) = (self.state, self.tracer.pause());
         self.asking = true;
-        prepare(&mut self.state);
-        let outcome = self.run(rules, value, Some(ty), 0);
+        let answer = what(self);
         self.asking = false;
         self.state = state;
         self.tracer.resume(log);
-        outcome
+        answer
     }
 
     /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its
@@ -257,7 +224,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places it.
-    #[inline]
+    #[inline(always)]
     fn run<'r>(
         &mut self,
         mut rules: &'r [Rule],
@@ -265,26 +232,44 @@ impl<'t, 'v> Assigner<'t, 'v> {
         mut ty: Option<PartType>,
         nesting: u8,
     ) -> Outcome<'r> {
-        while let [rule, rest @ ..] = rules {
+        'rules: while let [rule, rest @ ..] = rules {
             rules = rest;
-            let Some(action) = self.open(rule, value, ty) else {
-                continue;
-            };
-            let outcome = match action {
-                Rule::Promote(other) | Rule::BitConvert(other) => {
-                    ty = ty.and(Some(*other));
-                    continue;
+            let (mut action, mut guards) = (rule, 0);
+            let outcome = loop {
+                let (holds, then) = match action {
+                    Rule::IfType(types, then) => {
+                        (types.iter().any(|other| ty == Some(*other)), then)
+                    }
+                    Rule::IfFlag(flag, then) => (value.group.flags.has(*flag), then),
+                    Rule::IfWants(want, then) => (want.matches(value.group.kind), then),
+                    Rule::If(_, holds, then) => (holds(&self.given(value)), then),
+                    Rule::IfNotVariadic(then) => (!self.variadic, then),
+                    Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
+                    Rule::Promote(other) | Rule::BitConvert(other) => {
+                        ty = ty.and(Some(*other));
+                        continue 'rules;
+                    }
+                    Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
+                        Outcome::Nowhere => continue 'rules,
+                        outcome => return outcome,
+                    },
+                    Rule::Custom(_, place) => break self.custom(*place, value.group),
+                    Rule::AssignToReg(list) => break self.register(list, &[], ty),
+                    Rule::AssignToRegWithShadow(list, shadow) => {
+                        break self.register(list, shadow, ty);
+                    }
+                    Rule::AssignToBoth(pairs) => break self.both(pairs, ty),
+                    Rule::AssignToRegPair(list) => break self.pair(list, value.index, ty),
+                    _ => break Outcome::Whole(action, rest, ty),
+                };
+                guards += 1;
+                if !holds {
+                    continue 'rules;
                 }
-                Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
-                    Outcome::Nowhere => continue,
-                    outcome => return outcome,
-                },
-                Rule::Custom(_, place) => self.custom(*place, value.group),
-                Rule::AssignToReg(list) => self.register(list, &[], ty),
-                Rule::AssignToRegWithShadow(list, shadow) => self.register(list, shadow, ty),
-                Rule::AssignToBoth(pairs) => self.both(pairs, ty),
-                Rule::AssignToRegPair(list) => self.pair(list, value.index, ty),
-                _ => Outcome::Whole(action, rest, ty),
+                if guards == MAX_NESTING {
+                    break Outcome::Refused(TOO_DEEP);
+                }
+                action = then;
             };
             let taken = !matches!(outcome, Outcome::Nowhere);
             self.tracer.rule(rule, taken);
@@ -332,40 +317,12 @@ impl<'t, 'v> Assigner<'t, 'v> {
         Outcome::Nowhere
     }
 
-    /// The action after the guards of `rule`, if they all hold; a guard if there are too many.
-    #[inline]
-    fn open<'r>(
-        &self,
-        mut rule: &'r Rule,
-        value: Value<'_>,
-        ty: Option<PartType>,
-    ) -> Option<&'r Rule> {
-        let group = value.group;
-        for _ in 0..MAX_NESTING {
-            let (holds, then) = match rule {
-                Rule::IfType(types, then) => (types.iter().any(|other| ty == Some(*other)), then),
-                Rule::IfWants(want, then) => (want.matches(group.kind), then),
-                Rule::IfFlag(flag, then) => (group.flags.has(*flag), then),
-                Rule::If(_, holds, then) => (holds(&self.given(group, value.role)), then),
-                Rule::IfNotVariadic(then) => (!self.variadic, then),
-                Rule::IfVariadic(then) => (self.variadic, then),
-                Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
-                _ => return Some(rule),
-            };
-            if !holds {
-                return None;
-            }
-            rule = then;
-        }
-        Some(rule)
-    }
-
     /// What a predicate is given of a value.
     #[cold]
-    fn given<'g>(&'g self, group: &'g Group, role: Role) -> Given<'g> {
+    fn given<'g>(&'g self, value: Value<'g>) -> Given<'g> {
         Given {
-            group,
-            role,
+            group: value.group,
+            role: value.role,
             state: &self.state,
             variadic: self.variadic,
             features: self.features,
@@ -394,12 +351,13 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 
     /// The first free register of `list`, now taken, with its position; none for a value without parts.
+    #[inline]
     fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
         let ty = ty?;
-        let i = list.iter().position(|reg| self.state.is_free(*reg))?;
-        let reg = *list.get(i)?;
-        self.state.take(reg);
-        Some((i, reg, ty))
+        let mut all = list.iter().enumerate();
+        let (i, reg) = all.find(|(_, reg)| self.state.is_free(**reg))?;
+        self.state.take(*reg);
+        Some((i, *reg, ty))
     }
 
     /// A register of `list` for part `index` of a value whose parts are in aligned pairs.
@@ -416,6 +374,17 @@ impl<'t, 'v> Assigner<'t, 'v> {
             skipped.iter().for_each(|reg| self.state.take(*reg));
         }
         self.register(list, &[], ty)
+    }
+}
+
+/// Puts what was found in `place`.
+fn found(place: &mut Place, found: Option<Place>) -> Result<bool, NoPlace> {
+    match found {
+        Some(found) => {
+            *place = found;
+            Ok(true)
+        }
+        None => Ok(false),
     }
 }
 

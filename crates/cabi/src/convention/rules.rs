@@ -57,8 +57,6 @@ pub enum Rule {
     IfFlag(ArgFlags, &'static Rule),
     /// Guard: the function is not variadic (`CCIfNotVarArg`).
     IfNotVariadic(&'static Rule),
-    /// Guard: the function is variadic.
-    IfVariadic(&'static Rule),
     /// Guard: this argument is after the `...`.
     IfUnnamed(&'static Rule),
     /// Widen the part and go on (`CCPromoteToType`), to a register or to the stack.

@@ -37,11 +37,13 @@ impl State {
 
     /// Whether `reg` is free.
     #[must_use]
+    #[inline]
     pub fn is_free(&self, reg: Reg) -> bool {
         !self.used.contains(reg)
     }
 
     /// Uses `reg` up.
+    #[inline]
     pub fn take(&mut self, reg: Reg) {
         self.used.insert(reg);
     }

@@ -247,8 +247,11 @@ impl<'t> Tracer<'t> {
     }
 
     /// The classes of a value that may ask for registers.
+    #[inline]
     pub(crate) fn classes(&mut self, classes: impl IntoIterator<Item: Into<&'static str>>) {
-        if let Some(entry) = self.entry() {
+        if self.is_on()
+            && let Some(entry) = self.entry()
+        {
             let names: Vec<&str> = classes.into_iter().map(Into::into).collect();
             entry.classes = names.join(" ");
         }

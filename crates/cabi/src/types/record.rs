@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
+use crate::leaf::Run;
 use crate::types::data_model::Language;
 use crate::types::{Kind, Type};
 
@@ -118,6 +119,8 @@ pub struct Record {
     pub(crate) wide_leaf: bool,
     /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
     pub(crate) all_padding: bool,
+    /// What a walk over it would find, if it is small.
+    pub(crate) runs: Option<Box<[Run]>>,
 }
 
 impl Record {
@@ -223,6 +226,7 @@ impl fmt::Display for Record {
 }
 
 /// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
+#[inline]
 pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
     let mut ty = ty;
     while let Kind::Array(array) = ty.kind() {
@@ -241,6 +245,7 @@ pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
 }
 
 /// Whether the leaves of `ty` have no bits but those of unnamed bit-fields, and none is a flexible array. Known of each record.
+#[inline]
 pub(crate) fn is_all_padding(ty: &Type) -> bool {
     match ty.kind() {
         Kind::Record(record) => record.all_padding,

@@ -42,14 +42,7 @@ typedef __int128 i128;
 impl Value {
     /// The value of a name.
     pub(crate) fn of(name: &str, model: &DataModel) -> Self {
-        let record = |name: &str, fields: &[Type]| {
-            let record = RecordBuilder::structure(name);
-            let named = fields.iter().enumerate();
-            let record = named.fold(record, |record, (i, ty)| {
-                record.field(&format!("m{i}"), ty.clone())
-            });
-            record.build(model).unwrap()
-        };
+        let record = |name: &str, fields: &[Type]| record(name, fields, model);
         let long = model.long();
         let (c, ty, reads): (_, _, &[Read]) = match name {
             "void" => ("void", Type::VOID, &[]),
@@ -62,16 +55,7 @@ impl Value {
                 model.adapt(&Type::I64),
                 const { &[read(0, "(int)@", "int"), read(4, "(int)(@ >> 32)", "int")] },
             ),
-            "i128" => (
-                "i128",
-                Type::I128,
-                const {
-                    &[
-                        read(0, "(long)@", "long"),
-                        read(8, "(long)(@ >> 64)", "long"),
-                    ]
-                },
-            ),
+            "i128" => ("i128", Type::I128, LONGS),
             "float" => ("float", Type::F32, const { &[read(0, "@", "float")] }),
             "double" => (
                 "double",
@@ -111,6 +95,21 @@ impl Value {
         };
         Self { c, ty, reads }
     }
+}
+
+/// An `__int128`, half by half.
+const LONGS: &[Read] = &[
+    read(0, "(long)@", "long"),
+    read(8, "(long)(@ >> 64)", "long"),
+];
+
+fn record(name: &str, fields: &[Type], model: &DataModel) -> Type {
+    let record = RecordBuilder::structure(name);
+    let named = fields.iter().enumerate();
+    let record = named.fold(record, |record, (i, ty)| {
+        record.field(&format!("m{i}"), ty.clone())
+    });
+    record.build(model).unwrap()
 }
 
 /// The integer of `size` bytes, or of what is left of a word.

@@ -134,32 +134,21 @@ fn results_after_the_arguments() {
     else {
         return;
     };
-    let stores = |function: &str| {
-        let body = text
-            .split_once(&format!("\n{function}:"))
-            .unwrap()
-            .1
-            .split("retsp")
-            .next()
-            .unwrap();
-        let stores = body
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.starts_with("stw"));
-        stores
-            .map(|line| line.split_once(", ").unwrap().1.to_owned())
-            .collect::<Vec<_>>()
-    };
     // Slot 1 is the fifth argument.
-    let mut own = stores("f");
+    let mut own = stores(&text, "f");
     own.sort();
     assert_eq!(own, ["sp[2]", "sp[3]"]);
-    assert_eq!(
-        stores("g")
-            .iter()
-            .filter(|to| to.starts_with("r0["))
-            .count(),
-        6,
-        "{text}"
-    );
+    let others = stores(&text, "g");
+    let through_pointer = others.iter().filter(|to| to.starts_with("r0["));
+    assert_eq!(through_pointer.count(), 6, "{text}");
+}
+
+/// Where the words are that `function` stores.
+fn stores<'a>(text: &'a str, function: &str) -> Vec<&'a str> {
+    let body = text.split_once(&format!("\n{function}:")).unwrap().1;
+    let lines = body.split("retsp").next().unwrap().lines().map(str::trim);
+    let stores = lines.filter(|line| line.starts_with("stw"));
+    stores
+        .map(|line| line.split_once(", ").unwrap().1)
+        .collect()
 }

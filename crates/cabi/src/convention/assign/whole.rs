@@ -5,7 +5,6 @@ use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, Part
 use crate::convention::place::{Loc, Place, Placed, PlacedPart};
 use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
-use crate::convention::state::State;
 use crate::types::check_align;
 
 /// What a stack action asks for.
@@ -76,7 +75,7 @@ impl Assigner<'_, '_> {
                 GroupKind::PerElement { lanes } => self.lanes(lanes, regs, slot).map(Some),
                 _ => Ok(None),
             },
-            // `open` stopped at a guard.
+            // `run` stops at no guard.
             _ => Err(TOO_DEEP),
         }
     }
@@ -150,7 +149,11 @@ impl Assigner<'_, '_> {
         if value.group.parts.len() == 1 {
             return Ok((slot, ty.unwrap_or(part.ty)));
         }
-        match self.ask(rules, value, part.ty, State::take_all) {
+        let outcome = self.ask(|assigner| {
+            assigner.state.take_all();
+            assigner.run(rules, value, Some(part.ty), 0)
+        });
+        match outcome {
             Outcome::Whole(rule, _, Some(ty)) => Ok((Slot::of(rule).unwrap_or(slot), ty)),
             Outcome::Refused(why) => Err(why),
             _ => Ok((slot, part.ty)),
@@ -286,7 +289,6 @@ impl Rule {
                 | Self::If(_, _, then)
                 | Self::IfFlag(_, then)
                 | Self::IfNotVariadic(then)
-                | Self::IfVariadic(then)
                 | Self::IfUnnamed(then) => then,
                 Self::Promote(_) | Self::BitConvert(_) | Self::DelegateTo(_) => return true,
                 _ => return false,

@@ -54,10 +54,6 @@ impl Rule {
                 f.write_str("if not variadic: ")?;
                 then
             }
-            Self::IfVariadic(then) => {
-                f.write_str("if variadic: ")?;
-                then
-            }
             Self::IfUnnamed(then) => {
                 f.write_str("if unnamed: ")?;
                 then
@@ -83,10 +79,6 @@ impl Rule {
                 }
                 Self::IfNotVariadic(then) => {
                     conditions += ", if the function is not variadic";
-                    then
-                }
-                Self::IfVariadic(then) => {
-                    conditions += ", if the function is variadic";
                     then
                 }
                 Self::IfUnnamed(then) => {

@@ -3,6 +3,7 @@
 //! The classes of values are [`psabi`]'s; what compilers do otherwise is in [`quirks`].
 
 mod class;
+mod classes;
 mod parts;
 mod psabi;
 mod quirks;
@@ -19,8 +20,8 @@ use crate::convention::{
 };
 use crate::types::Type;
 
-const INTS: &[PartType] = &[I8, I16, I32, I64];
-const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256, V512];
+const INTS: &[PartType] = &[I64, I32, I8, I16];
+const FLOATS: &[PartType] = &[F64, F32, F16, V128, V256, V512];
 
 /// The members of `va_list` (psABI 3.5.7).
 static VA_LIST: [VaField; 4] = [
@@ -34,7 +35,7 @@ static VA_LIST: [VaField; 4] = [
 pub const X86_64_SYSV: Convention = Convention {
     name: quirks::CONVENTION,
     rules: Rules {
-        classify: psabi::classify,
+        classify: parts::classify,
         args: &[
             Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
             Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),

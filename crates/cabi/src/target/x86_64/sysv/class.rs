@@ -1,9 +1,11 @@
-//! The classes of x86-64 System V: psABI 3.2.3, Classification.
+//! The classes of x86-64 System V, and those of basic types: psABI 3.2.3, Classification.
 
 use core::fmt;
-use core::ops::Range;
 
-use crate::convention::Bank;
+use super::classes::{Natural, Stop};
+use crate::convention::{Bank, Classify, Role};
+use crate::leaf::{Leaf, LeafKind};
+use crate::scalar::Scalar;
 
 /// How many eightbytes a value in registers has at most: a 64-byte vector.
 pub const MAX_EIGHTBYTES: usize = 8;
@@ -31,102 +33,6 @@ pub enum Class {
     Memory,
 }
 
-/// One class per eightbyte of a value.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Classes {
-    classes: [Class; MAX_EIGHTBYTES],
-    /// Of each eightbyte, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
-    used: [u8; MAX_EIGHTBYTES],
-    len: u8,
-}
-
-impl Classes {
-    /// `NoClass` for each eightbyte of `size` bytes, at most 64.
-    #[inline]
-    pub(super) fn none(size: u64) -> Self {
-        let len = u8::try_from(size.div_ceil(8)).unwrap_or(u8::MAX).min(8);
-        Self {
-            classes: [Class::NoClass; MAX_EIGHTBYTES],
-            used: [0; MAX_EIGHTBYTES],
-            len,
-        }
-    }
-
-    /// `first`, then `rest`, for all of `size` bytes.
-    pub(super) fn whole(size: u64, first: Class, rest: Class) -> Self {
-        let mut all = Self::none(size);
-        for (i, class) in all.as_mut_slice().iter_mut().enumerate() {
-            *class = if i == 0 { first } else { rest };
-        }
-        (0..MAX_EIGHTBYTES).for_each(|i| all.use_up_to(i, size));
-        all
-    }
-
-    /// Marks the bytes of eightbyte `i` before `end`, counted from the start of the value, as used.
-    #[inline]
-    pub(super) fn use_up_to(&mut self, i: usize, end: u64) {
-        if let Some(used) = self.used.get_mut(i) {
-            let end = end.saturating_sub(8 * i as u64).min(8);
-            *used = (*used).max(u8::try_from(end).unwrap_or(8));
-        }
-    }
-
-    /// The bytes of eightbyte `i` that are used.
-    #[inline]
-    pub(super) fn used(&self, i: usize) -> u8 {
-        self.used.get(i).copied().unwrap_or(0)
-    }
-
-    /// The classes of the eightbytes `range` as those of a value of its own.
-    pub(super) fn part(&self, range: Range<usize>) -> Self {
-        let mut part = Self::none(8 * range.len() as u64);
-        for (i, from) in range.enumerate() {
-            if let (Some(class), Some(used)) = (part.classes.get_mut(i), part.used.get_mut(i)) {
-                *class = self.classes.get(from).copied().unwrap_or(Class::NoClass);
-                *used = self.used.get(from).copied().unwrap_or(0);
-            }
-        }
-        part
-    }
-
-    /// Puts `part` in place of the eightbytes from `first` on.
-    pub(super) fn set_part(&mut self, first: usize, part: &Self) {
-        let into = self.classes.iter_mut().zip(&mut self.used).skip(first);
-        let new = part.as_slice().iter().zip(part.used);
-        for ((class, used), (new, bytes)) in into.zip(new) {
-            (*class, *used) = (*new, bytes);
-        }
-    }
-
-    /// The classes, one per eightbyte of the value.
-    #[inline]
-    pub(super) fn as_slice(&self) -> &[Class] {
-        self.classes
-            .get(..usize::from(self.len))
-            .unwrap_or(&self.classes)
-    }
-
-    #[inline]
-    pub(super) fn as_mut_slice(&mut self) -> &mut [Class] {
-        let len = usize::from(self.len).min(MAX_EIGHTBYTES);
-        &mut self.classes[..len]
-    }
-}
-
-/// What classifying a value gives.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
-    /// Registers, if enough are free.
-    Classes(Classes),
-    /// Memory.
-    Memory,
-    /// One integer register or stack slot per lane of a vector of bools.
-    PerElement {
-        /// Number of lanes.
-        lanes: u16,
-    },
-}
-
 impl Class {
     /// The class of a value that is one part in a register of `bank`.
     pub(crate) const fn of(bank: Bank) -> Self {
@@ -134,6 +40,15 @@ impl Class {
             Bank::Int => Self::Integer,
             Bank::Vector => Self::Sse,
             Bank::X87 => Self::X87,
+        }
+    }
+
+    /// The class of what follows in the same scalar or vector.
+    pub(super) const fn goes_on(self) -> Self {
+        match self {
+            Self::X87 => Self::X87Up,
+            Self::Sse => Self::SseUp,
+            class => class,
         }
     }
 
@@ -159,6 +74,68 @@ impl Class {
             Self::Memory => "Memory",
         }
     }
+}
+
+/// "The basic types are assigned their natural classes": those that `leaf` has.
+#[inline]
+pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Natural, Stop> {
+    match leaf.kind {
+        // Padding.
+        _ if leaf.unnamed => Ok(Natural::NOTHING),
+        // From its first to its last bit: a bit-field may straddle.
+        LeafKind::Scalar(scalar) => {
+            let first = class_of(scalar);
+            let wide = leaf.width_bits > 64;
+            Ok(Natural {
+                eightbytes: leaf.eightbytes(),
+                first,
+                rest: if wide { first.goes_on() } else { first },
+            })
+        }
+        LeafKind::Vector(vector) => {
+            // Three lanes take the room of four.
+            let room = leaf.width_bits.next_power_of_two();
+            let first = class_of_vector(room / 8, cx)?;
+            let mut whole = *leaf;
+            if vector.bools.is_none() {
+                whole.width_bits = room;
+            }
+            Ok(Natural {
+                eightbytes: whole.eightbytes(),
+                first,
+                rest: first.goes_on(),
+            })
+        }
+        LeafKind::Empty | LeafKind::FlexibleArray => Ok(Natural::NOTHING),
+    }
+}
+
+/// The class of the first eightbyte of a scalar.
+#[inline]
+pub(super) fn class_of(scalar: Scalar) -> Class {
+    match scalar {
+        Scalar::F80 => Class::X87,
+        Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Class::Sse,
+        scalar if scalar.is_float() => Class::Sse,
+        _ => Class::Integer,
+    }
+}
+
+/// The class of the first eightbyte of a vector of `bytes`. It is in memory if its registers are too narrow, or (the text on `__m256` and `__m512`)
+/// nothing names it. Of vectors of less than 8 bytes the text says nothing, and compilers go by the size.
+pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<Class, Stop> {
+    let why = if bytes > 16 && cx.role == Role::Unnamed {
+        "unnamed vectors wider than 16 bytes are always in memory"
+    } else if bytes > cx.vectors.bytes() {
+        "a vector wider than the signature's vector level"
+    } else {
+        return Ok(if bytes <= 4 {
+            Class::Integer
+        } else {
+            Class::Sse
+        });
+    };
+    Err(Stop::memory(why, cx))
 }
 
 impl From<Class> for &'static str {

@@ -1,40 +1,75 @@
-//! From classes to parts (psABI 3.2.3, Passing; Returning of Values), and the parts of scalars.
+//! From a type to parts: what its classes make of a value (psABI 3.2.3, Passing; Returning of Values), and the parts of scalars.
 
-use super::class::Class::{ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::Classes;
-use super::psabi::class_of;
+use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
+use super::class::class_of;
+use super::classes::{Classes, Shape};
+use super::{psabi, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::scalar::Scalar;
 use crate::types::Type;
+use crate::types::error::Error;
 
-/// The parts that `classes` make of a value (Passing; Returning of Values).
-pub(super) fn group_of(
-    classes: &Classes,
-    size: u64,
-    align: u32,
-    cx: &mut Classify<'_, '_>,
-) -> Group {
-    cx.tracer.classes(classes.as_slice().iter().copied());
-    let mut group = Group::new(GroupKind::Registers, size, align);
+/// What `ty` asks for.
+pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if let Some(part) = small_scalar(ty, cx.role) {
+        cx.tracer.whole(Class::of(part.bank));
+        let align = u32::from(part.size);
+        let mut group = Group::new(GroupKind::Registers, ty.size(), align).with(part);
+        quirks::scalar(ty, &mut group, cx);
+        return Ok(group);
+    }
+    let passed = as_passed(ty, cx.role);
+    let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
+    let shape = match quirks::value(passed, cx)? {
+        Some(shape) => shape,
+        None => psabi::shape(passed, cx)?,
+    };
+    match &shape {
+        Shape::Classes(classes) => add_parts(&mut group, classes, cx),
+        Shape::Memory => {}
+        Shape::PerElement { lanes } => group.kind = GroupKind::PerElement { lanes: *lanes },
+    }
+    quirks::group(ty, passed, &mut group, cx)?;
+    Ok(group)
+}
+
+/// A transparent union is passed as its first member; other values, and results, as what they are.
+fn as_passed(ty: &Type, role: Role) -> &Type {
+    match ty.as_record() {
+        Some(record) if record.is_transparent() && role != Role::Result => record
+            .fields()
+            .first()
+            .map_or(ty, |field| as_passed(field.ty(), role)),
+        _ => ty,
+    }
+}
+
+/// Adds the parts that `classes` make of a value (Passing; Returning of Values).
+fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) {
     let all = classes.as_slice();
-    let widest = usize::try_from(cx.vectors.bytes() / 8).unwrap_or(2);
-    let (mut i, mut offset) = (0, 0_u8);
-    while let Some(class) = all.get(i) {
+    cx.tracer.classes(all.iter().copied());
+    // What has classes has at most 64 bytes.
+    let size = u8::try_from(group.size).unwrap_or(u8::MAX);
+    let widest = u8::try_from(cx.vectors.bytes() / 8).unwrap_or(2);
+    let at = |i: u8| all.get(usize::from(i)).copied();
+    let mut i = 0;
+    while let Some(class) = at(i) {
+        let offset = 8 * i;
         // An array of no elements has a class here and there, and no bytes.
-        let room = size.saturating_sub(u64::from(offset));
-        let used = u8::try_from(room)
-            .map_or(8, |room| room.min(8))
-            .min(classes.used(i));
-        let mut n = 1;
+        let used = classes
+            .used(usize::from(i))
+            .min(size.saturating_sub(offset))
+            .max(1);
+        let mut n = 1_u8;
         let (ty, bytes) = match class {
-            Integer => (I64, used.max(1)),
+            Integer => (I64, used),
             // An `SseUp` that starts a part: a vector wider than its registers goes on in the next one.
             Sse | SseUp => {
-                while n < widest && all.get(i + n) == Some(&SseUp) {
+                while n < widest && at(i + n) == Some(SseUp) {
                     n += 1;
                 }
-                in_vector_register(n, used.max(1))
+                in_vector_register(n, used)
             }
             X87 => (F80, 10),
             ComplexX87 if i % 2 == 0 => (F80, 10),
@@ -50,16 +85,16 @@ pub(super) fn group_of(
             });
         }
         i += n;
-        offset = offset.saturating_add(u8::try_from(8 * n).unwrap_or(u8::MAX));
     }
-    if group.parts.is_empty() {
-        group.kind = GroupKind::Ignore;
-    }
-    group
+    group.kind = if group.parts.is_empty() {
+        GroupKind::Ignore
+    } else {
+        GroupKind::Registers
+    };
 }
 
 /// How a vector of `n` eightbytes sits in its register, or what is used of a single one; and how many bytes it has.
-fn in_vector_register(n: usize, used: u8) -> (PartType, u8) {
+fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
     match (n, used) {
         (1, ..=2) => (F16, used),
         (1, ..=4) => (F32, used),

@@ -4,102 +4,60 @@
 //! hooks: [`quirks::value`] (a value as a whole), [`quirks::leaf`] (which leaves count, and as what), [`quirks::merged`] (the classes after the merge)
 //! and [`quirks::group`] (the parts). Under [`Policy::PSABI`](crate::Policy::PSABI) they decide only what the text leaves open.
 
-use alloc::boxed::Box;
-use core::ops::Range;
-
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::{Classes, MAX_EIGHTBYTES, Shape};
-use super::parts::{group_of, small_scalar};
+use super::class::{MAX_EIGHTBYTES, class_of, class_of_vector, natural_classes};
+use super::classes::{Classes, Shape, Stop};
 use super::quirks;
-use crate::convention::{Classify, Group, GroupKind, Role};
-use crate::leaves::{Leaf, LeafKind, Leaves, Step, leaves};
+use crate::convention::Classify;
+use crate::leaves::{Leaf, Leaves, Step, leaf_of_scalar, leaves, runs};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
 
-/// What `ty` asks for.
-pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if let Some(part) = small_scalar(ty, cx.role) {
-        cx.tracer.whole(Class::of(part.bank));
-        let align = u32::from(part.size);
-        let mut group = Group::new(GroupKind::Registers, ty.size(), align).with(part);
-        quirks::scalar(ty, &mut group, cx);
-        return Ok(group);
-    }
-    let passed = as_passed(ty, cx.role);
-    let (size, align) = (passed.size(), ty.canonical_align());
-    let mut group = match shape(passed, cx)? {
-        Shape::Classes(classes) => group_of(&classes, size, align, cx),
-        Shape::Memory => Group::new(GroupKind::Memory, size, align),
-        Shape::PerElement { lanes } => Group::new(GroupKind::PerElement { lanes }, size, align),
-    };
-    quirks::group(ty, passed, &mut group, cx)?;
-    Ok(group)
-}
-
-/// A transparent union is passed as its first member; other values, and results, as what they are.
-fn as_passed(ty: &Type, role: Role) -> &Type {
-    match ty.as_record() {
-        Some(record) if record.is_transparent() && role != Role::Result => record
-            .fields()
-            .first()
-            .map_or(ty, |field| as_passed(field.ty(), role)),
-        _ => ty,
-    }
-}
-
 /// The class of each eightbyte of `ty`, or memory.
-fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
-    if let Some(shape) = quirks::value(ty, cx)? {
-        return Ok(shape);
-    }
-    let size = ty.size();
-    let why = match ty.kind() {
-        Kind::Complex(Scalar::F80) => {
-            return Ok(Shape::Classes(Classes::whole(size, ComplexX87, ComplexX87)));
-        }
-        Kind::Vector(_) => match vector_in_memory(size, cx) {
-            Some(why) => Some(why),
-            None => {
-                let first = vector_class(size);
-                return Ok(Shape::Classes(Classes::whole(size, first, first.goes_on())));
-            }
-        },
-        _ if size > 8 * MAX_EIGHTBYTES as u64 => Some("rule 1: larger than eight eightbytes"),
-        // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
-        _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Ok(Shape::Memory),
-        _ => None,
-    };
-    if let Some(why) = why {
-        cx.tracer.memory(why);
-        return Ok(Shape::Memory);
-    }
-    let mut classes = Classes::none(size);
-    let merged = merge_leaves(&mut leaves(ty), ty, &mut classes, cx);
-    match merged.and_then(|()| cleanup(ty, classes, cx)) {
-        Ok(classes) => Ok(Shape::Classes(classes)),
+#[inline]
+pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
+    let mut classes = Classes::none(ty.size());
+    match classify(ty, &mut classes, cx) {
+        Ok(()) => Ok(Shape::Classes(classes)),
         Err(Stop::Memory) => Ok(Shape::Memory),
         Err(Stop::Refused(error)) => Err(*error),
     }
 }
 
-/// Why the classes of a value need no further look.
-pub(super) enum Stop {
-    /// The whole of it is in memory; an explanation has been told why.
-    Memory,
-    /// No rule says how it is passed.
-    Refused(Box<Error>),
-}
-
-impl Stop {
-    pub(super) fn memory(why: &'static str, cx: &mut Classify<'_, '_>) -> Self {
-        cx.tracer.memory(why);
-        Self::Memory
+/// Gives each eightbyte of `ty` its class. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
+#[inline]
+fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
+    let size = ty.size();
+    match ty.kind() {
+        Kind::Complex(Scalar::F80) => classes.fill(size, ComplexX87, ComplexX87),
+        Kind::Vector(_) => {
+            let first = class_of_vector(size, cx)?;
+            classes.fill(size, first, first.goes_on());
+        }
+        _ if size > 8 * MAX_EIGHTBYTES as u64 => {
+            return Err(Stop::memory("rule 1: larger than eight eightbytes", cx));
+        }
+        // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
+        _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
+        _ => {
+            match (leaf_of_scalar(ty), runs(ty)) {
+                (Some(leaf), _) if size <= 16 => return merge_leaf(&leaf, classes, cx),
+                (_, Some(runs)) if quirks::are_ordinary(runs, cx) => {
+                    for run in runs {
+                        classes.merge_run(class_of(run.scalar), &run.bytes);
+                    }
+                }
+                _ => merge_leaves(&mut leaves(ty), ty, classes, cx)?,
+            }
+            cleanup(ty, classes, cx)?;
+        }
     }
+    Ok(())
 }
 
-/// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rules 3 and 4).
+/// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rule 4: "each field is classified recursively").
 fn merge_leaves(
     walk: &mut Leaves<'_>,
     ty: &Type,
@@ -109,27 +67,18 @@ fn merge_leaves(
     let mut inside = 0_u32;
     while let Some(step) = walk.step() {
         match step {
-            Step::Leaf(leaf) => {
-                if let Some(adds) = quirks::leaf(&leaf, walk, ty, cx)? {
-                    classes.merge_adds(&adds, &leaf, cx);
-                } else {
-                    let (eightbytes, first, rest) = classes_of(&leaf, cx)?;
-                    let (mut class, end) = (first, leaf.bytes().end);
-                    for i in eightbytes {
-                        classes.merge_leaf(i, class, &leaf, cx);
-                        classes.use_up_to(i, end);
-                        class = rest;
-                    }
-                }
-            }
-            // Rule 4: "each field is classified recursively". Leaf by leaf it is the same where rule 5 changes nothing.
+            Step::Leaf(leaf) => match quirks::leaf(&leaf, walk, ty, cx)? {
+                Some(adds) => classes.merge_adds(&adds, &leaf, cx),
+                None => merge_leaf(&leaf, classes, cx)?,
+            },
+            // Leaf by leaf it is the same where rule 5 changes nothing.
             Step::Enter(record, offset) if record.size() > 16 || has_wide_leaf(record) => {
-                let mut own = Classes::none(ty.size());
-                merge_leaves(walk, ty, &mut own, cx)?;
-                let (first, end) = (eightbyte(offset), eightbyte(offset + record.size() + 7));
-                let cleaned = cleanup(record, own.part(first..end.max(first)), cx)?;
-                own.set_part(first, &cleaned);
-                classes.merge_all(&own);
+                let mut all = Classes::none(ty.size());
+                merge_leaves(walk, ty, &mut all, cx)?;
+                let mut own = all.part(offset, record.size());
+                cleanup(record, &mut own, cx)?;
+                all.set_part(offset, &own);
+                classes.merge_all(&all);
             }
             Step::Enter(..) => inside += 1,
             Step::Leave if inside == 0 => break,
@@ -139,140 +88,19 @@ fn merge_leaves(
     Ok(())
 }
 
-/// What a leaf adds to the classes of its value, where a compiler has a say.
-pub(super) struct Adds {
-    pub(super) classes: [Class; MAX_EIGHTBYTES],
-    /// The byte of the value after the leaf's last one; 0 if the leaf has none.
-    pub(super) end: u64,
-}
-
-impl Adds {
-    pub(super) const NOTHING: Self = Self {
-        classes: [NoClass; MAX_EIGHTBYTES],
-        end: 0,
-    };
-
-    /// What `leaf` adds by rule 3.
-    pub(super) fn of(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Self, Stop> {
-        let (eightbytes, first, rest) = natural_classes(leaf, cx)?;
-        let mut adds = Self::NOTHING;
-        for i in eightbytes.clone().take(MAX_EIGHTBYTES) {
-            if let Some(class) = adds.classes.get_mut(i) {
-                *class = if i == eightbytes.start { first } else { rest };
-            }
-            adds.end = leaf.bytes().end;
-        }
-        Ok(adds)
-    }
-}
-
-/// The eightbytes of `leaf`, the class of the first and that of the others (rules 1 and 3).
-#[inline(always)]
-fn classes_of(
-    leaf: &Leaf,
-    cx: &mut Classify<'_, '_>,
-) -> Result<(Range<usize>, Class, Class), Stop> {
-    if is_unaligned(leaf) {
+/// Merges the classes of a leaf into those of its value.
+#[inline]
+fn merge_leaf(leaf: &Leaf, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
+    if leaf.is_unaligned() {
         return Err(Stop::memory("rule 1: an unaligned field", cx));
     }
-    natural_classes(leaf, cx)
+    let own = natural_classes(leaf, cx)?;
+    classes.merge_leaf(&own, leaf, cx);
+    Ok(())
 }
 
-/// The same if its place does not matter.
-#[inline(always)]
-fn natural_classes(
-    leaf: &Leaf,
-    cx: &mut Classify<'_, '_>,
-) -> Result<(Range<usize>, Class, Class), Stop> {
-    match leaf.kind {
-        // Padding.
-        _ if leaf.unnamed => Ok((0..0, NoClass, NoClass)),
-        // From its first to its last bit: a bit-field may straddle.
-        LeafKind::Scalar(scalar) => {
-            let first = class_of(scalar);
-            let rest = if leaf.width_bits > 64 {
-                first.goes_on()
-            } else {
-                first
-            };
-            Ok((leaf.eightbytes(), first, rest))
-        }
-        LeafKind::Vector(vector) => {
-            // Three lanes take the room of four.
-            let room = leaf.width_bits.next_power_of_two();
-            if let Some(why) = vector_in_memory(room / 8, cx) {
-                return Err(Stop::memory(why, cx));
-            }
-            let mut whole = *leaf;
-            if vector.bools.is_none() {
-                whole.width_bits = room;
-            }
-            let first = vector_class(room / 8);
-            Ok((whole.eightbytes(), first, first.goes_on()))
-        }
-        LeafKind::Empty | LeafKind::FlexibleArray => Ok((0..0, NoClass, NoClass)),
-    }
-}
-
-/// The eightbyte that byte `offset` is in.
-fn eightbyte(offset: u64) -> usize {
-    usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)
-}
-
-/// Rule 1: whether the leaf is at no multiple of its size, whatever a typedef says. Bit-fields are exempt.
+/// Rule 4: the class of an eightbyte that two fields share. The arms are its letters, (a) to (f).
 #[inline]
-pub(super) fn is_unaligned(leaf: &Leaf) -> bool {
-    let align_bits = match leaf.kind {
-        _ if leaf.bit_field => return false,
-        LeafKind::Scalar(Scalar::F80) => 128,
-        LeafKind::Scalar(Scalar::BitInt { bits, .. }) if bits > 64 => 64,
-        LeafKind::Scalar(Scalar::BitInt { .. }) => leaf.width_bits.next_power_of_two().max(8),
-        LeafKind::Scalar(_) => leaf.width_bits.max(8),
-        LeafKind::Vector(vector) if vector.bools.is_none() => leaf.width_bits.next_power_of_two(),
-        _ => 8,
-    };
-    // All of these are powers of two.
-    leaf.offset_bits & (align_bits - 1) != 0
-}
-
-/// Why a vector of `bytes` is in memory, if it is: its registers are too narrow, or (the text on `__m256` and `__m512`) nothing names it.
-fn vector_in_memory(bytes: u64, cx: &Classify<'_, '_>) -> Option<&'static str> {
-    if bytes > 16 && cx.role == Role::Unnamed {
-        Some("unnamed vectors wider than 16 bytes are always in memory")
-    } else if bytes > cx.vectors.bytes() {
-        Some("a vector wider than the signature's vector level")
-    } else {
-        None
-    }
-}
-
-/// The class of the first eightbyte of a scalar ("the basic types are assigned their natural classes").
-pub(super) fn class_of(scalar: Scalar) -> Class {
-    match scalar {
-        Scalar::F80 => X87,
-        Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Sse,
-        scalar if scalar.is_float() => Sse,
-        _ => Integer,
-    }
-}
-
-/// The class of the first eightbyte of a vector of `bytes`: of those of less than 8 the text says nothing, and compilers go by the size.
-fn vector_class(bytes: u64) -> Class {
-    if bytes <= 4 { Integer } else { Sse }
-}
-
-impl Class {
-    /// The class of what follows in the same leaf.
-    pub(super) fn goes_on(self) -> Self {
-        match self {
-            X87 => X87Up,
-            Sse => SseUp,
-            class => class,
-        }
-    }
-}
-
-/// The class of an eightbyte that two fields share (rule 4; the arms follow its letters).
 pub(super) fn merge(a: Class, b: Class) -> Class {
     match (a, b) {
         _ if a == b => a,
@@ -284,50 +112,13 @@ pub(super) fn merge(a: Class, b: Class) -> Class {
     }
 }
 
-impl Classes {
-    /// Merges the class `own` of a leaf into eightbyte `i`.
-    #[inline]
-    fn merge_leaf(&mut self, i: usize, own: Class, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-        if let Some(class) = self.as_mut_slice().get_mut(i) {
-            let before = *class;
-            *class = merge(before, own);
-            cx.tracer.merge(leaf, i, before, own, *class);
-        }
-    }
-
-    fn merge_adds(&mut self, adds: &Adds, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-        for (i, own) in adds.classes.into_iter().enumerate() {
-            if own != NoClass {
-                self.merge_leaf(i, own, leaf, cx);
-            }
-        }
-        let first = eightbyte(leaf.offset_bits / 8);
-        for i in first..leaf.eightbytes().end.max(first + 1) {
-            self.use_up_to(i, adds.end);
-        }
-    }
-
-    /// Merges the classes of a record inside the value.
-    fn merge_all(&mut self, record: &Self) {
-        for (i, own) in record.as_slice().iter().enumerate() {
-            self.use_up_to(i, 8 * i as u64 + u64::from(record.used(i)));
-            if let Some(class) = self.as_mut_slice().get_mut(i) {
-                *class = merge(*class, *own);
-            }
-        }
-    }
-}
-
-/// Rule 5, the post-merger cleanup.
-fn cleanup(ty: &Type, mut classes: Classes, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
-    quirks::merged(ty, &mut classes, cx)?;
+/// Rule 5, the post-merger cleanup, of `ty` or a record inside it.
+#[inline]
+fn cleanup(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
+    quirks::merged(ty, classes, cx)?;
     let all = classes.as_mut_slice();
-    if all.len() <= 2
-        && all
-            .iter()
-            .all(|class| matches!(class, NoClass | Integer | Sse))
-    {
-        return Ok(classes);
+    if let [NoClass | Integer | Sse] | [NoClass | Integer | Sse, NoClass | Integer | Sse] = all {
+        return Ok(());
     }
     let lone_x87_up = |i: usize| all[i] == X87Up && (i == 0 || all[i - 1] != X87);
     let why = if all.contains(&Memory) {
@@ -346,7 +137,7 @@ fn cleanup(ty: &Type, mut classes: Classes, cx: &mut Classify<'_, '_>) -> Result
             }
             before = *class;
         }
-        return Ok(classes);
+        return Ok(());
     };
     cx.tracer.cleanup(why, None);
     Err(Stop::Memory)

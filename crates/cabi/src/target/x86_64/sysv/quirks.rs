@@ -6,13 +6,12 @@ pub(super) mod clang;
 mod gcc;
 mod zig;
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use super::class::{Class, Classes, Shape};
-use super::psabi::{Adds, Stop, is_unaligned};
+use super::class::{Class, natural_classes};
+use super::classes::{Adds, Classes, Shape, Stop};
 use crate::convention::{Classify, Group, Part, Role};
-use crate::leaves::{Around, Leaf, LeafKind, Leaves};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, Run};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -81,22 +80,38 @@ pub(super) fn leaf(
     odd_leaf(leaf, walk, ty, cx).map(Some)
 }
 
+/// Whether no compiler has anything to say of any leaf in `runs`, those of a small record, and no explanation lists them.
+#[inline]
+pub(super) fn are_ordinary(runs: &[Run], cx: &Classify<'_, '_>) -> bool {
+    let ordinary = |run: &Run| is_ordinary_scalar(run.scalar, run.around, cx);
+    !cx.tracer.is_on() && runs.iter().all(ordinary)
+}
+
 /// Whether no compiler has anything to say of `leaf`.
 #[inline]
 fn is_ordinary(leaf: &Leaf, cx: &Classify<'_, '_>) -> bool {
+    let in_wide_array = leaf.around.any(Around::IN_ARRAY)
+        && cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS);
+    match leaf.kind {
+        LeafKind::Scalar(scalar) => {
+            is_ordinary_scalar(scalar, leaf.around, cx)
+                && !in_wide_array
+                && !leaf.bit_field
+                && !leaf.is_unaligned()
+        }
+        _ => false,
+    }
+}
+
+/// The same for a scalar that is aligned, and in no array of more than 16 bytes.
+#[inline]
+fn is_ordinary_scalar(scalar: Scalar, around: Around, cx: &Classify<'_, '_>) -> bool {
     const ODD: Around = Around::ATOMIC
         .with(Around::REPEATED, true)
         .with(Around::LATER, true)
         .with(Around::MISALIGNED, true);
-    let plain = match leaf.kind {
-        LeafKind::Scalar(Scalar::F16) => false,
-        LeafKind::Scalar(_) => !leaf.bit_field && !is_unaligned(leaf),
-        _ => false,
-    };
-    let in_odd_array = leaf.around.any(Around::IN_ARRAY)
-        && (cx.may_touch(Policy::ARRAYS_ARE_INTEGER)
-            || cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS));
-    plain && !leaf.around.any(ODD) && !in_odd_array
+    let in_odd_array = around.any(Around::IN_ARRAY) && cx.may_touch(Policy::ARRAYS_ARE_INTEGER);
+    scalar != Scalar::F16 && !around.any(ODD) && !in_odd_array
 }
 
 #[inline(never)]
@@ -106,7 +121,7 @@ fn odd_leaf(
     ty: &Type,
     cx: &mut Classify<'_, '_>,
 ) -> Result<Adds, Stop> {
-    clang::refuse_vector(leaf.kind, ty, cx).map_err(|error| Stop::Refused(Box::new(error)))?;
+    clang::refuse_vector(leaf.kind, ty, cx)?;
     if let Some(adds) = gcc::later_element(leaf, cx) {
         return Ok(adds);
     }
@@ -157,10 +172,10 @@ fn objection(
 
 /// What `leaf` adds where it does not send its value to memory.
 fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Adds, Stop> {
-    if is_unaligned(leaf) && !zig::is_exempt(cx) {
+    if leaf.is_unaligned() && !zig::is_exempt(cx) {
         return Err(Stop::memory("rule 1: an unaligned field", cx));
     }
-    let mut adds = Adds::of(leaf, cx)?;
+    let mut adds = Adds::of(leaf, &natural_classes(leaf, cx)?);
     if clang::is_in_wide_array(leaf, walk, cx) {
         return Ok(Adds::NOTHING);
     }
@@ -225,8 +240,7 @@ pub(super) fn merged(
 ) -> Result<(), Stop> {
     let all = classes.as_slice();
     if all.len() > 2 {
-        clang::extend_first_vector(ty, classes, cx)
-            .map_err(|error| Stop::Refused(Box::new(error)))?;
+        clang::extend_first_vector(ty, classes, cx)?;
     }
     if classes.as_slice().contains(&Class::X87Up) {
         clang::keep_lone_x87up(classes, cx);

@@ -5,9 +5,9 @@ mod pairs;
 
 pub(in super::super) use self::count::check;
 use self::count::{COUNTED_AS_SSE, EXHAUSTS, UNCOUNTED};
-use super::super::class::{Class, Classes, Shape};
+use super::super::class::Class;
+use super::super::classes::{Classes, Shape};
 use super::super::parts::extension;
-use super::super::psabi::is_unaligned;
 use super::super::registers::ARG_GPRS;
 use super::unsupported;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
@@ -84,7 +84,7 @@ pub(super) fn atomic_or_flexible(
 /// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an empty one of a wide structure
 /// ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]), sends its record to memory.
 pub(super) fn member(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
-    let misaligned = leaf.around.any(Around::MISALIGNED) || is_unaligned(leaf);
+    let misaligned = leaf.around.any(Around::MISALIGNED) || leaf.is_unaligned();
     if misaligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }

@@ -1,7 +1,8 @@
 //! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
 
 use super::super::class::{Class, MAX_EIGHTBYTES};
-use super::super::psabi::{Adds, Stop};
+use super::super::classes::{Adds, Stop};
+use super::super::psabi::merge;
 use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};
 use crate::leaves::{
@@ -15,7 +16,7 @@ use crate::types::{Kind, Type};
 
 /// A leaf of a later element of an array of records adds bytes and no class ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Adds> {
-    let later = leaf.around.any(Around::LATER) && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT);
+    let later = leaf.around.any(Around::LATER) && go_by_first_element(cx);
     let end = if leaf.width_bits == 0 {
         0
     } else {
@@ -38,7 +39,7 @@ pub(super) fn repeated(
     let own = adds.classes;
     if !leaf.around.any(Around::REPEATED)
         || own == [Class::NoClass; MAX_EIGHTBYTES]
-        || !cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
+        || !go_by_first_element(cx)
     {
         return adds;
     }
@@ -66,6 +67,11 @@ pub(super) fn repeated(
         }
     }
     adds
+}
+
+/// Where arrays are `Integer` whatever their elements, they do not go by the first one.
+fn go_by_first_element(cx: &mut Classify<'_, '_>) -> bool {
+    !cx.policy.has(Policy::ARRAYS_ARE_INTEGER) && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
 }
 
 /// An array of records.
@@ -134,7 +140,7 @@ pub(super) fn zero_length_array(
         let own = super::odd_leaf(&inner, &absent, ty, cx)?;
         let classes = adds.classes.iter_mut().zip(own.classes);
         for (class, own) in classes.skip(here).take(usize::from(starts_here)) {
-            *class = super::super::psabi::merge(*class, own);
+            *class = merge(*class, own);
         }
     }
     Ok(Some(adds))
@@ -188,16 +194,11 @@ pub(super) fn padding(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>)
     } else {
         leaf.width_bits != 0 && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
     };
-    let mut adds = Adds::NOTHING;
-    if counts {
-        let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
-        let end = leaf.eightbytes().end.max(first + 1);
-        for class in adds.classes.iter_mut().take(end).skip(first) {
-            *class = Class::Integer;
-        }
-        adds.end = leaf.bytes().end;
-    }
-    Some(adds)
+    Some(if counts {
+        Adds::integer(leaf)
+    } else {
+        Adds::NOTHING
+    })
 }
 
 /// The end of the innermost record or array around the last leaf of `walk`, in bytes.
@@ -267,7 +268,7 @@ pub(super) fn reached_on(
     {
         let next = usize::try_from(next).unwrap_or(MAX_EIGHTBYTES);
         if let Some(class) = adds.classes.get_mut(next) {
-            *class = super::super::psabi::merge(*class, Class::Sse);
+            *class = merge(*class, Class::Sse);
         }
     }
     adds

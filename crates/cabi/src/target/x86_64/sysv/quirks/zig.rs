@@ -1,7 +1,6 @@
 //! What Zig's own classifier of records does, and its vectors of bools.
 
-use super::super::class::{Class, Shape};
-use super::super::psabi::{Adds, Stop};
+use super::super::classes::{Adds, Shape, Stop};
 use crate::convention::{Classify, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves};
 use crate::policy::Policy;
@@ -45,14 +44,7 @@ pub(super) fn array(
     if size > 16 {
         return Err(Stop::memory("an array of more than 16 bytes", cx));
     }
-    let mut adds = Adds::NOTHING;
-    let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(usize::MAX - 1);
-    let end = leaf.eightbytes().end.max(first + 1);
-    for class in adds.classes.iter_mut().take(end).skip(first) {
-        *class = Class::Integer;
-    }
-    adds.end = leaf.bytes().end;
-    Ok(Some(adds))
+    Ok(Some(Adds::integer(leaf)))
 }
 
 /// Bytes of the outermost array around `leaf`, or that it is.

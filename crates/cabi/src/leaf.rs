@@ -1,0 +1,161 @@
+//! What a walk over a type finds: a scalar with its place, and what is around it as far as that is cheap to know.
+
+use core::ops::Range;
+
+use crate::scalar::{Scalar, Vector};
+
+/// What a leaf is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum LeafKind {
+    /// A scalar; also each half of a complex number, and a bit-field (its declared type).
+    Scalar(Scalar),
+    /// A whole vector.
+    Vector(Vector),
+    /// A member without bytes of its own: an empty record or an array of no elements.
+    Empty,
+    /// A flexible array member: its elements are not part of the value.
+    FlexibleArray,
+}
+
+/// A scalar, or a whole vector, inside a type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Leaf {
+    /// What it is.
+    pub kind: LeafKind,
+    /// First bit, counted from the start of the type.
+    pub offset_bits: u64,
+    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for what is empty.
+    pub width_bits: u64,
+    /// Whether it is a bit-field.
+    pub bit_field: bool,
+    /// Whether it is an unnamed bit-field, which is padding to C.
+    pub unnamed: bool,
+    pub(crate) around: Around,
+}
+
+impl Leaf {
+    /// The eightbytes that hold at least one of the leaf's bits: none for an empty one.
+    #[must_use]
+    #[inline]
+    pub fn eightbytes(&self) -> Range<usize> {
+        if self.width_bits == 0 {
+            return 0..0;
+        }
+        let last = self.offset_bits.saturating_add(self.width_bits - 1) / 64;
+        let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1);
+        index(self.offset_bits / 64)..index(last) + 1
+    }
+
+    /// Whether the leaf is at no multiple of its size, whatever a typedef says. Bit-fields are exempt.
+    #[inline]
+    pub(crate) fn is_unaligned(&self) -> bool {
+        let align_bits = match self.kind {
+            _ if self.bit_field => return false,
+            LeafKind::Scalar(Scalar::F80) => 128,
+            LeafKind::Scalar(Scalar::BitInt { bits, .. }) if bits > 64 => 64,
+            LeafKind::Scalar(Scalar::BitInt { .. }) => self.width_bits.next_power_of_two().max(8),
+            LeafKind::Scalar(_) => self.width_bits.max(8),
+            LeafKind::Vector(vector) if vector.bools.is_none() => {
+                self.width_bits.next_power_of_two()
+            }
+            _ => 8,
+        };
+        // All of these are powers of two.
+        self.offset_bits & (align_bits - 1) != 0
+    }
+
+    /// The bytes that hold at least one of the leaf's bits.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> Range<u64> {
+        if self.width_bits == 0 {
+            let at = self.offset_bits / 8;
+            return at..at;
+        }
+        self.offset_bits / 8..self.offset_bits.saturating_add(self.width_bits).div_ceil(8)
+    }
+}
+
+/// Leaves of one kind side by side, with the same around them: scalars of at most eight bytes, each at a multiple of its size.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Run {
+    pub(crate) scalar: Scalar,
+    /// The bytes of the type that they are.
+    pub(crate) bytes: Range<u8>,
+    pub(crate) around: Around,
+}
+
+impl Run {
+    /// A run of one, if `leaf` can be in one.
+    pub(crate) fn of(leaf: &Leaf) -> Option<Self> {
+        let (LeafKind::Scalar(scalar), false) = (leaf.kind, leaf.bit_field) else {
+            return None;
+        };
+        let bytes = leaf.bytes();
+        let (start, end) = (
+            u8::try_from(bytes.start).ok()?,
+            u8::try_from(bytes.end).ok()?,
+        );
+        (leaf.width_bits <= 64 && !leaf.is_unaligned()).then_some(Self {
+            scalar,
+            bytes: start..end,
+            around: leaf.around,
+        })
+    }
+
+    /// Whether `next` goes on where this one ends.
+    pub(crate) fn goes_on_with(&self, next: &Self) -> bool {
+        (self.scalar, self.bytes.end, self.around) == (next.scalar, next.bytes.start, next.around)
+    }
+}
+
+/// What is around a leaf, one bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Around(u8);
+
+impl Around {
+    pub(crate) const NOTHING: Self = Self(0);
+    /// It, or something around it, is `_Atomic`.
+    pub(crate) const ATOMIC: Self = Self(1);
+    /// It is inside an array.
+    pub(crate) const IN_ARRAY: Self = Self(2);
+    /// It is inside an array of records, or of arrays of records, that has several elements.
+    pub(crate) const REPEATED: Self = Self(4);
+    /// It is inside another element of such an array than the first.
+    pub(crate) const LATER: Self = Self(8);
+    /// It is a member of a union; an element of such a member is not.
+    pub(crate) const IN_UNION: Self = Self(16);
+    /// It, if it is no scalar, or a member around it, starts at no multiple of its type's alignment.
+    pub(crate) const MISALIGNED: Self = Self(32);
+    /// It is the second half of a complex number.
+    pub(crate) const IMAGINARY: Self = Self(64);
+
+    /// Whether one of `bits` is set.
+    #[inline]
+    pub(crate) const fn any(self, bits: Self) -> bool {
+        self.0 & bits.0 != 0
+    }
+
+    /// With `bits`, if `set`.
+    #[inline]
+    #[must_use]
+    pub(crate) const fn with(self, bits: Self, set: bool) -> Self {
+        if set { Self(self.0 | bits.0) } else { self }
+    }
+
+    #[must_use]
+    #[inline]
+    pub(crate) const fn without(self, bits: Self) -> Self {
+        Self(self.0 & !bits.0)
+    }
+
+    /// What is around the inside of a value at byte `offset` that is by nature aligned to `align` bytes.
+    #[inline]
+    pub(crate) fn at(self, offset: u64, align: u32) -> Self {
+        // Alignments are powers of two.
+        let misaligned = offset & u64::from(align - 1) != 0;
+        self.with(Self::MISALIGNED, misaligned)
+    }
+}
