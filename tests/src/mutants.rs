@@ -12,7 +12,7 @@ use cabi_verify::emit::cranelift::Mutation;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
-use clif_cabi::{Step, Stub};
+use clif_cabi::{Step, Stub, VectorMove, VectorWidth};
 
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,11 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
     "realigned-wrongly": stub(realigned_wrongly), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
     "area-copied-short": stub(copied_short), "a stub that aligns the argument area copies all of it";
+    "wide-registers-swapped": stub(wide_swapped), "psABI 3.2.3, Passing: the next vector register is used";
+    "wide-load-halved": stub(wide_load_halved), "a stub loads all bytes of a wide argument";
+    "wide-store-halved": stub(wide_store_halved), "a stub stores all bytes of a wide result or argument";
+    "wide-result-halved": stub(wide_result_halved), "all bytes of a wide result are loaded before the return";
+    "upper-zeroed-early": stub(upper_zeroed_early), "vzeroupper follows the last wide store";
     "x87-not-pushed": stub(not_pushed), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
@@ -338,6 +343,59 @@ fn realigned_wrongly(stub: Stub) -> Stub {
 fn copied_short(stub: Stub) -> Stub {
     with_extra(stub, |step| match step {
         Step::Copy(area @ 16..) => Some((Step::Copy(area - 8), Step::Skip(8))),
+        _ => None,
+    })
+}
+
+/// `stub` with other moves of vector registers.
+fn with_moves(stub: Stub, change: impl Fn(VectorMove) -> VectorMove) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Load(own) => Step::Load(change(own)),
+        Step::Store(own) => Step::Store(change(own)),
+        Step::LoadResult(own) => Step::LoadResult(change(own)),
+        other => other,
+    })
+}
+
+fn wide_swapped(stub: Stub) -> Stub {
+    with_moves(stub, |own| VectorMove {
+        register: own.register ^ 1,
+        ..own
+    })
+}
+
+fn halved(own: VectorMove) -> VectorMove {
+    let width = match own.width {
+        VectorWidth::Zmm => VectorWidth::Ymm,
+        _ => VectorWidth::Xmm,
+    };
+    VectorMove { width, ..own }
+}
+
+fn wide_load_halved(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Load(own) => Step::Load(halved(own)),
+        other => other,
+    })
+}
+
+fn wide_store_halved(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::Store(own) => Step::Store(halved(own)),
+        other => other,
+    })
+}
+
+fn wide_result_halved(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::LoadResult(own) => Step::LoadResult(halved(own)),
+        other => other,
+    })
+}
+
+fn upper_zeroed_early(stub: Stub) -> Stub {
+    with_extra(stub, |step| match step {
+        Step::Store(_) => Some((Step::ZeroUpper, step)),
         _ => None,
     })
 }

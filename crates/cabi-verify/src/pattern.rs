@@ -1,5 +1,5 @@
 //! Pattern: values whose bytes say where they came from. A byte's high nibble is the number of its leaf, counted through all arguments
-//! of a call, the low nibble its place in the leaf; so a wrong byte names the leaf it belongs to.
+//! of a call, the low nibble its place in the leaf, plus one for every 16 bytes before it; so a wrong byte names the leaf it belongs to.
 //!
 //! Padding is poisoned with [`POISON`] and never compared. A `_Bool` is 0 or 1, an x87 value keeps its integer bit, the bits after the
 //! lanes of a bool vector are 0. No pattern is a NaN, so that conversions keep it.
@@ -86,7 +86,8 @@ fn leaf_bytes(kind: LeafKind, number: u8, width_bits: u64) -> Vec<u8> {
         .min(MAX_BYTES);
     let nibble = number << 4;
     let mut bytes: Vec<u8> = (0..=u8::MAX)
-        .map(|i| nibble | (i & 15))
+        // In a vector of more than 16 bytes no two halves are alike.
+        .map(|i| nibble | (i.wrapping_add(i / 16) & 15))
         .cycle()
         .take(len)
         .collect();

@@ -53,7 +53,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     entry.ret(&mut engine, &mut builder, Some(&Arg::Parts(parts)))?;
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
-    engine.define(divide.id, &mut ctx)?;
+    engine.define(divide.body, &mut ctx)?;
 
     engine.finalize()?;
     // SAFETY: compiled as `div_t divide(int, int)` just above.

@@ -73,7 +73,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     entry.ret(&mut engine, &mut builder, Some(&Arg::value(quotient)))?;
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
-    engine.define(mean.id, &mut ctx)?;
+    engine.define(mean.body, &mut ctx)?;
 
     engine.finalize()?;
     type Summing = unsafe extern "C" fn(*const f64, i64) -> Sum;

@@ -63,7 +63,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     entry.ret(&mut engine, &mut builder, Some(&Arg::value(length)))?;
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
-    engine.define(f.id, &mut ctx)?;
+    engine.define(f.body, &mut ctx)?;
 
     engine.finalize()?;
     // SAFETY: compiled as `double f(double, double)` just above.

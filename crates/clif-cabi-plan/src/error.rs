@@ -58,10 +58,6 @@ impl PlanError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum NotLowered {
-    /// A vector of more than 16 bytes in one register.
-    WideVector,
-    /// A result in more than two vector registers.
-    ManyVectorResults,
     /// A variadic function, seen from inside, of a convention without the `va_list` of System V.
     VaList,
     /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
@@ -79,10 +75,6 @@ impl NotLowered {
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
-            Self::WideVector => "vectors wider than 16 bytes are not lowered yet",
-            Self::ManyVectorResults => {
-                "results in more than two vector registers are not lowered yet"
-            }
             Self::VaList => {
                 "the definition of a variadic function is lowered for the va_list of System V only"
             }

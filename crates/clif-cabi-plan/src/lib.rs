@@ -31,13 +31,15 @@ mod signature;
 mod solve;
 
 pub use error::{NotLowered, PlanError};
-pub use machine::{Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
+pub use machine::{
+    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,
+};
 pub use parts::{ClifPart, ClifParts, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, ParamIndexes, Passing,
-    ResultPlan, SavedRegister, SignaturePlan, Slot, VaArgPlan, VaListField, VaPart, VaPlace,
-    VaRegisters, VariadicEntry,
+    ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot, VaArgPlan, VaListField, VaPart,
+    VaPlace, VaRegisters, VariadicEntry,
 };
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

@@ -140,15 +140,34 @@ pub(crate) fn parts_of(ty: &cabi::Type, place: &Place) -> ClifParts {
     }
 }
 
-/// The parts in the locations of `parts`, one for each register: a part that is in two registers is two of them.
+/// The parts in the locations of `parts`, one for each register: a part that is in two registers is two of them. A wide vector is 16 bytes each.
 pub(crate) fn placed_parts(ty: &cabi::Type, parts: &[PlacedPart]) -> ClifParts {
     let whole = value_type(ty).filter(|_| parts.len() == 1);
-    let in_registers = |placed: &PlacedPart| {
+    let in_chunks = |placed: &PlacedPart| {
+        let n = n_chunks(&placed.part);
         let part = part(&placed.part, whole);
+        let chunk = move |i: u32| ClifPart {
+            offset: part.offset + 16 * i,
+            ..part
+        };
         let regs = registers(placed.loc).into_iter();
-        regs.map(move |reg| part.in_bank(reg.bank()))
+        regs.flat_map(move |reg| (0..n).map(move |i| chunk(i).in_bank(reg.bank())))
     };
-    parts.iter().flat_map(in_registers).collect()
+    parts.iter().flat_map(in_chunks).collect()
+}
+
+/// Whether `part` is a vector that no CLIF type has.
+pub(crate) fn is_wide(part: &cabi::Part) -> bool {
+    matches!(part.ty, PartType::V256 | PartType::V512)
+}
+
+/// How many parts of CLIF hold what is in one register: those of a wide vector have 16 bytes each.
+fn n_chunks(part: &cabi::Part) -> u32 {
+    if is_wide(part) {
+        u32::from(part.size) / ValueType::I8X16.bytes()
+    } else {
+        1
+    }
 }
 
 /// The part of a value that has no place yet.
@@ -173,15 +192,19 @@ fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
         PartType::F16 => ValueType::F16,
         PartType::F32 => ValueType::F32,
         PartType::F64 => ValueType::F64,
-        PartType::V128 => ValueType::I8X16,
-        // An x87 value is two words, see `x87_parts`; wider vectors are refused before.
+        PartType::V128 | PartType::V256 | PartType::V512 => ValueType::I8X16,
+        // An x87 value is two words, see `x87_parts`.
         _ => WORD,
+    };
+    let size = match is_wide(part) {
+        true => 16,
+        false => part.size,
     };
     // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
     let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
     ClifPart {
         offset: u32::from(part.offset),
-        size: part.size,
+        size,
         ty: whole.filter(same_bank).unwrap_or(ty),
         extension: match part.extension {
             cabi::Extension::Sign => Extension::Sign,
@@ -228,11 +251,10 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
     } = placed.part;
     // Only words are put together from fewer bytes than they have.
     let holds = match ty {
-        PartType::V128 => size == ty.bytes(),
+        PartType::V128 | PartType::V256 | PartType::V512 => size == ty.bytes(),
         _ => (1..=ty.bytes()).contains(&size),
     };
     let why = match (ty, placed.loc) {
-        (PartType::V256 | PartType::V512, _) => return Some(NotLowered::WideVector),
         _ if !holds => "a part of another size than its type",
         _ if extension != cabi::Extension::None && size != ty.bytes() => {
             "a widened part is not lowered"

@@ -21,6 +21,7 @@ mod variadic;
 pub use begin::SignaturePlan;
 pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot};
 pub use entry::{Arrival, EntryPlan, EntryShape};
+pub use opening::SAVED_ALIGN;
 pub use result::{ParamIndexes, ResultPlan};
 pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
 pub use variadic::{SavedRegister, VaListField, VariadicEntry};

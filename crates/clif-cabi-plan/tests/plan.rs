@@ -74,6 +74,8 @@ fn contents(plan: &CallPlan) -> String {
         Slot::Part { arg, part } => format!("{arg}.{part}"),
         Slot::Padding => "_".to_string(),
         Slot::Block { arg } => format!("block {arg}"),
+        Slot::Address { arg } => format!("address {arg}"),
+        Slot::Result => "result".to_string(),
         Slot::Lane { arg, lane } => format!("lane {arg}.{lane}"),
     };
     let slots: Vec<String> = plan.slots.iter().map(slot).collect();
@@ -390,7 +392,7 @@ fn stubs_are_named() {
     };
     assert_eq!(pop.steps(), [Step::Pop(1), Step::Return]);
     assert_eq!(push.steps(), [Step::Push(1), Step::Return]);
-    let names = [direct, indirect, *pop, *push].map(|stub| stub.name());
+    let names = [direct, indirect, pop.clone(), push.clone()].map(|stub| stub.name());
     let expected = [
         "__clif_cabi_al1_jump3",
         "__clif_cabi_al1_jumpafter0",

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cabi::{Reg, x86_64};
-use clif_cabi_plan::{RelocKind, Step, Stub, StubCode, UnwindRow};
+use clif_cabi_plan::{RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
 /// Numbers at the edges of their types, and some between.
@@ -53,11 +53,37 @@ fn framed(steps: &[Step]) -> Vec<Stub> {
 /// Steps in a frame: the numbers at which their bytes change, and some between.
 fn in_frame() -> Vec<Step> {
     let mut steps = vec![Step::SetAl(1), Step::PushChain, Step::PushArea];
+    steps.extend([
+        Step::AddressOfSkipped,
+        Step::PushAddress,
+        Step::ReturnAddress,
+        Step::ZeroUpper,
+    ]);
+    steps.extend([0, 8, 0x7fff_ffe8].map(Step::AddressInFrame));
+    steps.extend(vector_moves().into_iter().step_by(13));
     steps.extend([0, u32::MAX].map(Step::Call));
     steps.extend([0, 8, 0x7fff_ffe8].map(Step::CallAfter));
     steps.extend([16, 128, 256, 2048, 4096, 1 << 28].map(Step::Align));
     steps.extend([8, 120, 128, 4088, 4096, 0x0012_3450].map(Step::Skip));
     steps.extend([8, 112, 120, 128, 136, 0x7fff_fff8].map(Step::Copy));
+    steps
+}
+
+/// Moves of every vector register, width and direction, at the edges of offsets.
+fn vector_moves() -> Vec<Step> {
+    let widths = [VectorWidth::Xmm, VectorWidth::Ymm, VectorWidth::Zmm];
+    let directions = [Step::Load, Step::Store, Step::LoadResult];
+    let mut steps = Vec::new();
+    for (direction, width) in directions.into_iter().flat_map(|d| widths.map(|w| (d, w))) {
+        let offsets = [0, 64, i32::MAX as u32].into_iter().cycle();
+        steps.extend((0..8).zip(offsets).map(|(register, offset)| {
+            direction(VectorMove {
+                width,
+                register,
+                offset,
+            })
+        }));
+    }
     steps
 }
 
@@ -68,6 +94,9 @@ fn all_steps() -> Vec<Step> {
     steps.extend(NUMBERS.map(Step::Jump));
     steps.extend(NUMBERS.map(Step::JumpAfter));
     steps.extend(NUMBERS.map(Step::LoadChain));
+    steps.extend(NUMBERS.map(Step::Address));
+    steps.extend(vector_moves());
+    steps.push(Step::ZeroUpper);
     steps.extend((0..6).map(Step::ChainToInt));
     steps.extend((0..8).map(Step::ChainToVector));
     steps.push(Step::Return);
@@ -81,7 +110,7 @@ fn a_name_tells_the_steps() {
     assert!(stubs.len() > 5000, "{} stubs", stubs.len());
     for stub in stubs {
         let name = stub.name();
-        assert_eq!(Stub::from_name(&name), Some(stub), "{name}");
+        assert_eq!(Stub::from_name(&name), Some(stub.clone()), "{name}");
         assert!(
             names.insert(name.clone()),
             "{name} is the name of two stubs"
@@ -94,7 +123,9 @@ fn a_name_tells_the_steps() {
                 format!("{}_{}", &name[..i], &name[i..]),
             ] {
                 let other = Stub::from_name(&changed);
-                let right = other.is_none_or(|other| other != stub && other.name() == changed);
+                let right = other
+                    .as_ref()
+                    .is_none_or(|other| *other != stub && other.name() == changed);
                 assert!(right, "{changed}: {other:?}");
             }
         }
@@ -121,7 +152,14 @@ fn names_of_no_stub() {
         "__clif_cabi_chainvector8_ret",
         "__clif_cabi_chain_ret",
         "__clif_cabi_jump4294967296",
-        "__clif_cabi_al1_al1_al1_al1_al1_al1_al1_al1_ret",
+        "__clif_cabi_loadymm8_ret",
+        "__clif_cabi_loadymm_ret",
+        "__clif_cabi_loadymm0at0_ret",
+        "__clif_cabi_loadymm0at2147483648_ret",
+        "__clif_cabi_zeroupper1_ret",
+        "__clif_cabi_al1at16_ret",
+        "__clif_cabi_returnaddress_ret",
+        "__clif_cabi_frame_address8_leave",
         "__clif_cabi_frame_ret",
         "__clif_cabi_frame_chain8_leave",
         "__clif_cabi_frame_frame_leave",
@@ -181,6 +219,30 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
             .map(|word| format!("push qword ptr [rbp + {}]\n", 16 + 8 * word))
             .collect(),
         Step::Copy(area) => word_by_word(area, "qword ptr [rbp + r11 + 8]"),
+        Step::Address(area) => format!(
+            "{{disp32}} mov r11, qword ptr [rsp + {}]\n",
+            word_after(area, 8)?
+        ),
+        Step::AddressInFrame(area) => format!(
+            "{{disp32}} mov r11, qword ptr [rbp + {}]\n",
+            word_after(area, 16)?
+        ),
+        Step::AddressOfSkipped => "mov r11, rsp\n".to_string(),
+        Step::PushAddress => "push r11\n".to_string(),
+        Step::Load(own) => {
+            let (name, register, address) = vector_move(own, "r11");
+            format!("{name} {register}, {address}\n")
+        }
+        Step::Store(own) => {
+            let (name, register, address) = vector_move(own, "r11");
+            format!("{name} {address}, {register}\n")
+        }
+        Step::LoadResult(own) => {
+            let (name, register, address) = vector_move(own, "rdi");
+            format!("{name} {register}, {address}\n")
+        }
+        Step::ZeroUpper => "vzeroupper\n".to_string(),
+        Step::ReturnAddress => "mov rax, r11\n".to_string(),
         Step::PushChain => "push r10\n".to_string(),
         Step::PushArea => "lea r11, [rbp + 16]\npush r11\n".to_string(),
         Step::Leave => "leave\nret\n".to_string(),
@@ -196,6 +258,24 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
 /// The word after an argument area of `area` bytes, which starts `from` bytes from the base.
 fn word_after(area: u32, from: i32) -> Option<i32> {
     i32::try_from(area).ok()?.checked_add(from)
+}
+
+/// The instruction of a move, the register, and the address of the object.
+fn vector_move(own: VectorMove, base: &str) -> (&'static str, String, String) {
+    let (name, register, width) = match (own.width, own.offset) {
+        (VectorWidth::Xmm, 0) => ("movups", "xmm", "xmmword"),
+        (VectorWidth::Xmm, _) => ("{disp32} movups", "xmm", "xmmword"),
+        (VectorWidth::Ymm, 0) => ("vmovups", "ymm", "ymmword"),
+        (VectorWidth::Ymm, _) => ("{disp32} vmovups", "ymm", "ymmword"),
+        (VectorWidth::Zmm, 0) => ("vmovups", "zmm", "zmmword"),
+        (VectorWidth::Zmm, _) => ("{disp32} vmovups", "zmm", "zmmword"),
+    };
+    let register = format!("{register}{}", own.register);
+    (
+        name,
+        register,
+        format!("{width} ptr [{base} + {}]", own.offset),
+    )
 }
 
 /// `bytes` are pushed in a loop.
@@ -271,7 +351,7 @@ fn encodable() -> Vec<Stub> {
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
     steps.extend(NUMBERS.map(Step::Jump));
-    for with_area in [Step::JumpAfter, Step::LoadChain] {
+    for with_area in [Step::JumpAfter, Step::LoadChain, Step::Address] {
         let areas = NUMBERS.map(with_area).into_iter();
         steps.extend(areas.filter(|step| assembly(*step, true).is_some()));
     }

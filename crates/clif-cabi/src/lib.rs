@@ -28,7 +28,7 @@ pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering};
 pub use parts::{Part, Parts, value_type};
 pub use plan::{CallPlan, EntryPlan, Planned};
-pub use stubs::{Step, Stub, StubCode, Stubs};
+pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_id};
 pub use sysv::SysVAggregateLowering;
 
 pub use cabi;

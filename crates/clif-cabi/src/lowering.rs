@@ -141,7 +141,7 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let Function { id, name, sig } = function;
+        let Function { id, name, sig, .. } = function;
         self.emit_call(stubs, builder, (*id).into(), sig, args, ret)
             .map_err(|error| error.of(Some(name), sig))
     }
@@ -161,7 +161,7 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let Function { id, name, sig } = function;
+        let Function { id, name, sig, .. } = function;
         let call = at_call(sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
         self.emit_call(stubs, builder, (*id).into(), &call, args, ret)
             .map_err(|error| error.of(Some(name), &call))

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 use cabi::{FnAbi, FnSig, Target};
-use clif_cabi_plan::{Arrival, CallShape, EntryShape, Passing, ResultPlan, SignaturePlan};
+use clif_cabi_plan::{Arrival, CallShape, EntryShape, Passing, ResultPlan, SignaturePlan, Stub};
 use cranelift_codegen::ir::Signature;
+use cranelift_module::FuncId;
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;
@@ -109,7 +110,7 @@ impl CallPlan {
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
         let args = inner.args.iter().map(|passing| match passing {
-            Passing::Parts(own) => parts(own),
+            Passing::Parts(own) | Passing::Object(own) => parts(own),
             Passing::Nothing | Passing::Block(_) | Passing::Lanes(_) => Parts::new(),
         });
         let args = args.collect();
@@ -118,6 +119,19 @@ impl CallPlan {
 }
 
 impl EntryPlan {
+    /// Whether C enters the function by a stub.
+    #[must_use]
+    pub fn is_entered_by_stub(&self) -> bool {
+        self.inner.entry_stub(0).is_some()
+    }
+
+    /// The stub by which C enters the function whose code is `body`, if it does not enter that itself. [`Lowering::entry_point`](crate::Lowering::entry_point)
+    /// makes it.
+    #[must_use]
+    pub fn entry_stub(&self, body: FuncId) -> Option<Stub> {
+        self.inner.entry_stub(body.as_u32())
+    }
+
     /// What the entry looks like, whatever its C types are.
     #[must_use]
     pub fn shape(&self) -> EntryShape<'_> {
@@ -128,6 +142,7 @@ impl EntryPlan {
         let inner = clif_cabi_plan::EntryPlan::new(sig, target)?;
         let args = inner.args.iter().map(|arrival| match arrival {
             Arrival::Parts { parts: own, .. }
+            | Arrival::Saved { parts: own, .. }
             | Arrival::Area {
                 parts: Some(own), ..
             } => parts(own),

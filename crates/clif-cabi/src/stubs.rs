@@ -10,7 +10,7 @@ use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, Modul
 use crate::clif_types::clif_signature;
 use crate::error::LowerError;
 
-pub use clif_cabi_plan::{Step, Stub, StubCode};
+pub use clif_cabi_plan::{Step, Stub, StubCode, VectorMove, VectorWidth};
 
 /// The CLIF signature of the stubs that take one address.
 pub(crate) fn address_signature() -> Signature {
@@ -76,10 +76,10 @@ impl<M: Module + ?Sized> Stubs for M {
 }
 
 /// The function of `module` that is `stub`, defined when it is asked for the first time.
-pub(crate) fn stub_id<M: Module + ?Sized>(
-    module: &mut M,
-    stub: Stub,
-) -> Result<FuncId, LowerError> {
+///
+/// # Errors
+/// [`LowerError`] when it cannot be made.
+pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId, LowerError> {
     if let Some(callee) = stub.callee() {
         check_id(module, FuncId::from_u32(callee))?;
     }
@@ -87,12 +87,23 @@ pub(crate) fn stub_id<M: Module + ?Sized>(
     if let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(&name) {
         return Ok(id);
     }
-    let code = stub.code(module.isa().flags().is_pic())?;
-    let relocs: Vec<ModuleReloc> = code.reloc.iter().map(module_reloc).collect();
+    // Before anything is declared.
+    stub.code(module.isa().flags().is_pic())?;
     let declared = module.make_signature();
     let id = module.declare_function(&name, Linkage::Local, &declared)?;
-    module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?;
+    define_stub(module, id, &stub)?;
     Ok(id)
+}
+
+/// Defines the function `id` of `module` as `stub`.
+pub(crate) fn define_stub<M: Module + ?Sized>(
+    module: &mut M,
+    id: FuncId,
+    stub: &Stub,
+) -> Result<(), LowerError> {
+    let code = stub.code(module.isa().flags().is_pic())?;
+    let relocs: Vec<ModuleReloc> = code.reloc.iter().map(module_reloc).collect();
+    Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?)
 }
 
 fn module_reloc(reloc: &StubReloc) -> ModuleReloc {

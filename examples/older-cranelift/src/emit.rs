@@ -30,8 +30,8 @@ pub fn call(
         .map(|(slot, param)| match *slot {
             // Any value of its type.
             Slot::Padding if !param.ty.is_int() => Ok(builder.ins().f64const(0.0)),
-            Slot::Sret | Slot::Padding => Ok(result),
-            Slot::Block { arg } => Ok(args[arg]),
+            Slot::Sret | Slot::Result | Slot::Padding => Ok(result),
+            Slot::Block { arg } | Slot::Address { arg } => Ok(args[arg]),
             Slot::Part { arg, part } => match &plan.args[arg] {
                 Passing::Parts(parts) | Passing::Block(parts) => {
                     Ok(load(builder, &parts[part], args[arg]))
@@ -57,7 +57,11 @@ pub fn call(
     let inst = builder.ins().call(func, &values?);
     let results = builder.inst_results(inst).to_vec();
     match &plan.result {
-        ResultPlan::Nothing | ResultPlan::Never | ResultPlan::Sret => {}
+        // A stub has stored the vectors.
+        ResultPlan::Nothing
+        | ResultPlan::Never
+        | ResultPlan::Sret
+        | ResultPlan::Vectors { .. } => {}
         ResultPlan::Parts {
             results: own,
             parts,

@@ -10,7 +10,7 @@ use crate::build::Reference;
 use crate::case::{Case, Subject};
 use crate::emit::c::{Images, is_widened};
 use crate::pattern::{Pattern, Values};
-use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart, Type, x86_64};
+use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Lowering, NotLowered};
 use clif_cabi_jit::{Engine, Settings};
@@ -163,19 +163,7 @@ pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
 
 /// Whether the lowering is known to refuse this kind of thing, and the signature has it.
 fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bool {
-    let wide = |placed: &PlacedPart| matches!(placed.part.ty, PartType::V256 | PartType::V512);
-    let third = |placed: &PlacedPart| matches!(placed.loc, Loc::Reg(x86_64::XMM2 | x86_64::XMM3));
-    let result = match &abi.ret.place {
-        Place::Parts(parts) => parts.as_slice(),
-        _ => &[],
-    };
-    let wide_argument = || {
-        let mut places = abi.args.iter().map(|arg| &arg.place);
-        places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(wide)))
-    };
     match kind {
-        NotLowered::WideVector => wide_argument() || result.iter().any(wide),
-        NotLowered::ManyVectorResults => result.iter().any(third),
         NotLowered::VaArg(_) => direction == Direction::Callee && abi.variadic_count.is_some(),
         _ => false,
     }

@@ -16,7 +16,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{
-    Arg, Callee, Entry, LowerError, Lowering, Part, Ret, Returned, Stub, Stubs, Values, value_type,
+    Arg, Callee, Entry, LowerError, Lowering, Part, Ret, Returned, Stub, Stubs, Values, stub_id,
+    value_type,
 };
 use clif_cabi_jit::Engine;
 
@@ -47,7 +48,7 @@ impl Stubs for Mutated<'_> {
         signature: ir::SigRef,
         func: &mut ir::Function,
     ) -> Result<ir::FuncRef, LowerError> {
-        let stub = self.mutation.stub.map_or(stub, |mutation| mutation(stub));
+        let stub = mutated(self.mutation, stub);
         self.engine.stub(stub, signature, func)
     }
 
@@ -58,6 +59,13 @@ impl Stubs for Mutated<'_> {
         func: &mut ir::Function,
     ) -> Result<ir::FuncRef, LowerError> {
         self.engine.function(id, signature, func)
+    }
+}
+
+fn mutated(mutation: Mutation, stub: Stub) -> Stub {
+    match mutation.stub {
+        None => stub,
+        Some(change) => change(stub),
     }
 }
 
@@ -319,7 +327,7 @@ pub fn function(
 ) -> Result<FuncId, Fault> {
     let plan = lower.entry_plan(sig)?;
     let config = engine.isa().frontend_config();
-    define(
+    let body = define(
         engine,
         plan.signature(),
         mutation,
@@ -370,7 +378,12 @@ pub fn function(
             let mut stubs = Mutated { engine, mutation };
             entry.ret(&mut stubs, builder, Some(&value))
         },
-    )
+    )?;
+    // What C calls.
+    let Some(stub) = plan.entry_stub(body) else {
+        return Ok(body);
+    };
+    Ok(stub_id(engine, mutated(mutation, stub))?)
 }
 
 /// Room for a `va_list`; its address.

@@ -86,12 +86,23 @@ pub fn build_library(name: &str, text: &str) -> PathBuf {
 
 /// The same by the compiler `cc`.
 pub fn build_library_by(cc: impl AsRef<OsStr>, name: &str, text: &str) -> PathBuf {
+    build_library_with(cc, &[], name, text)
+}
+
+/// The same by a compiler with flags of its own.
+pub fn build_library_with(
+    cc: impl AsRef<OsStr>,
+    flags: &[&str],
+    name: &str,
+    text: &str,
+) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let own = std::process::id();
     let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
     std::fs::write(&source, text).unwrap();
     let status = Command::new(cc)
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror"])
+        .args(flags)
         // Also where there are nested functions, which are not called through their trampolines.
         .args(["-Wl,-z,noexecstack", "-o"])
         .args([&built, &source])

@@ -2,7 +2,9 @@
 
 use cabi::{Convention, PlacedPart, Reg};
 
-use super::x86_64::stub::Stub;
+use smallvec::SmallVec;
+
+use super::x86_64::stub::{Stub, VectorMove};
 use crate::error::NotLowered;
 use crate::parts::ClifParts;
 use crate::places::{CheckError, Places};
@@ -23,6 +25,8 @@ pub struct Machine {
     pub(crate) save_area: &'static SaveArea,
     /// How a result in these parts is taken.
     pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, NotLowered>,
+    /// How a stub moves these parts, if each is a whole vector in a register of parameters.
+    pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
 }
 
 /// The register save area of a variadic function: a slot for each integer register of parameters, then one for each vector register.
@@ -88,10 +92,15 @@ impl Registers {
     }
 }
 
+/// The moves of one value.
+pub(crate) type VectorMoves = SmallVec<[VectorMove; 4]>;
+
 /// How a result is taken.
 pub(crate) enum ResultIn {
     /// From registers that CLIF knows.
     Registers,
+    /// From vector registers that CLIF cannot say. The stub of a call moves it to memory; in a function `load` does the opposite before it returns.
+    Vectors { moves: VectorMoves, load: Stub },
     /// By stubs, which move it to and from memory, in these parts.
     Stub {
         pop: Stub,

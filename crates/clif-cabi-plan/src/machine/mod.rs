@@ -13,9 +13,11 @@ use crate::signature::Signature;
 use description::Selected;
 
 pub use description::Machine;
-pub(crate) use description::{Class, Registers, ResultIn};
+pub(crate) use description::{Class, Registers, ResultIn, VectorMoves};
 pub(crate) use x86_64::stub::Callee;
-pub use x86_64::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
+pub use x86_64::stub::{
+    Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,
+};
 
 const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
 

@@ -2,11 +2,11 @@
 
 use cabi::{FnAbi, FnSig, Loc, Place, Target};
 
-use super::result::ResultPlan;
-use super::value::is_chain;
+use super::result::{ResultPlan, Side};
+use super::value::{is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::Machine;
-use crate::parts::{WORD, objection};
+use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
 use crate::solve::{Solver, Wanted};
@@ -36,13 +36,6 @@ pub(super) struct Begun {
     pub(super) sret: Option<Wanted>,
 }
 
-/// Which side of a call is planned.
-#[derive(PartialEq)]
-pub(super) enum Side {
-    Caller,
-    Callee,
-}
-
 impl Begun {
     pub(super) fn new(sig: &FnSig, target: &Target, side: Side) -> Result<Self, PlanError> {
         let mut sig = sig.clone().decayed(target.data_model());
@@ -61,7 +54,7 @@ impl Begun {
             PlanError::unsupported(what, why, target)
         })?;
         let mut solver = Solver::new(machine);
-        result.declare(&abi, &mut solver);
+        result.declare(&abi, &mut solver, side);
         let sret = match abi.ret.place {
             Place::Indirect {
                 pointer: Loc::Reg(reg),
@@ -114,7 +107,7 @@ fn check_args(
             true => Some(NotLowered::Convention(
                 "a static chain elsewhere than in its register is not lowered",
             )),
-            false => place_objection(&arg.place, abi.area_bytes),
+            false => place_objection(machine, &arg.place, abi.area_bytes),
         };
         if let Some(why) = why {
             let what = format!("argument {i}, {}", param.ty);
@@ -125,14 +118,22 @@ fn check_args(
 }
 
 /// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
-fn place_objection(place: &Place, area_bytes: u64) -> Option<NotLowered> {
+fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<NotLowered> {
     let ends_inside = |offset: u64, bytes: u64| {
         let end = offset.checked_add(bytes);
         end.is_some_and(|end| end <= area_bytes)
     };
     let why = match place {
         Place::Ignore => return None,
-        Place::Parts(parts) => return parts.iter().find_map(objection),
+        Place::Parts(parts) => {
+            let wide = parts.iter().any(|placed| is_wide(&placed.part));
+            match parts.iter().find_map(objection) {
+                None if wide && wide_moves(machine, place).is_none() => {
+                    "a wide vector has other parts beside it, or is in no register of parameters"
+                }
+                why => return why,
+            }
+        }
         Place::Stack { offset, size, .. } if ends_inside(*offset, *size) => return None,
         Place::Stack { .. } => "a place outside the argument area",
         Place::PerElement {

@@ -5,11 +5,11 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Place, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, Side, SignaturePlan};
-use super::result::ResultPlan;
-use super::value::{in_area, in_registers, is_chain, stack_parts};
+use super::begin::{Begun, SignaturePlan};
+use super::result::{ResultPlan, Side};
+use super::value::{in_area, in_registers, is_chain, stack_parts, wide_moves};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Callee, Machine, Step, Stub};
+use crate::machine::{Callee, Machine, Step, Stub, VectorMove, VectorWidth};
 use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -36,6 +36,13 @@ pub enum Slot {
         /// The argument.
         arg: usize,
     },
+    /// The address of the object that argument `arg` is: a stub loads it into registers.
+    Address {
+        /// The argument.
+        arg: usize,
+    },
+    /// The address where the result goes: a stub stores it there.
+    Result,
     /// Lane `lane` of argument `arg`, as an integer of 0 or 1.
     Lane {
         /// The argument.
@@ -55,6 +62,8 @@ pub enum Passing {
     Parts(ClifParts),
     /// The first bytes are copied by Cranelift, the rest are parts.
     Block(ClifParts),
+    /// By its address. It can be given in these parts.
+    Object(ClifParts),
     /// Lane by lane.
     Lanes(u16),
 }
@@ -73,6 +82,8 @@ pub struct CallPlan {
     pub indirect: Option<IndirectCall>,
     /// What a stub does before it goes to the function.
     before: SmallVec<[Step; 4]>,
+    /// What a stub does after the function has returned to it.
+    after: SmallVec<[Step; 4]>,
     /// Bytes of the argument area with the words for the stub, but for that of the address.
     stub_area: u32,
 }
@@ -96,6 +107,7 @@ pub struct CallShape<'a> {
     args: &'a [Passing],
     result: &'a ResultPlan,
     before: &'a [Step],
+    after: &'a [Step],
 }
 
 impl CallPlan {
@@ -108,6 +120,7 @@ impl CallPlan {
             args: &self.args,
             result: &self.result,
             before: &self.before,
+            after: &self.after,
         }
     }
 
@@ -127,15 +140,29 @@ impl CallPlan {
         let mut contents = vec![Slot::Sret; wanted.len()];
         let mut args = SmallVec::new();
         let mut before = SmallVec::new();
+        // The words for the stub follow the argument area.
         let mut stub_area = in_area(abi.area_bytes);
+        let mut next_word = || {
+            let offset = stub_area;
+            stub_area = stub_area.saturating_add(WORD.bytes());
+            (offset, Wanted::word(ClifPlace::Stack { offset }))
+        };
         for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
             let passing = passing(solver.machine, &param.ty, &arg.place, &abi);
             if is_chain(solver.machine, &arg.place) {
-                // A word after the argument area, from where the stub takes it.
-                before.push(Step::LoadChain(stub_area));
+                let (offset, word) = next_word();
+                before.push(Step::LoadChain(offset));
                 contents.push(Slot::Part { arg: i, part: 0 });
-                wanted.push(Wanted::word(ClifPlace::Stack { offset: stub_area }));
-                stub_area = stub_area.saturating_add(WORD.bytes());
+                wanted.push(word);
+                args.push(passing);
+                continue;
+            }
+            if let Some(moves) = wide_moves(solver.machine, &arg.place) {
+                let (offset, word) = next_word();
+                before.push(Step::Address(offset));
+                before.extend(moves.into_iter().map(Step::Load));
+                contents.push(Slot::Address { arg: i });
+                wanted.push(word);
                 args.push(passing);
                 continue;
             }
@@ -144,6 +171,13 @@ impl CallPlan {
                 wanted.push(parameter);
             }
             args.push(passing);
+        }
+        let mut after = SmallVec::new();
+        if let ResultPlan::Vectors { moves, .. } = &result {
+            let (offset, word) = next_word();
+            after = store_result(offset, moves);
+            contents.push(Slot::Result);
+            wanted.push(word);
         }
         let refuse = |why| {
             let what = format!("the convention {}", abi.convention.name);
@@ -163,7 +197,7 @@ impl CallPlan {
         if abi.variadic_count.is_some() {
             before.push(Step::SetAl(abi.n_sse));
         }
-        before.extend(realignment(solver.machine, &abi));
+        before.extend(frame(solver.machine, &abi, &after));
         let indirect = match before[..] {
             [] => None,
             _ => Some(with_callee(solver, area_bytes, refuse)?),
@@ -180,6 +214,7 @@ impl CallPlan {
             args,
             indirect,
             before,
+            after,
             stub_area,
         })
     }
@@ -188,32 +223,46 @@ impl CallPlan {
     /// be [`CallPlan::indirect_stub`]: on its way through a PLT a static chain would be lost.
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
-        let loads_chain = matches!(self.before.first(), Some(Step::LoadChain(_)));
-        (!loads_chain).then(|| Stub::to(&self.before, Callee::Function(callee)))?
+        let mut before = self.before.iter();
+        let loads_chain = before.any(|step| matches!(step, Step::LoadChain(_)));
+        (!loads_chain).then(|| Stub::to(&self.before, Callee::Function(callee), &self.after))?
     }
 
     /// The stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
-        Stub::to(&self.before, Callee::After(self.stub_area))
+        Stub::to(&self.before, Callee::After(self.stub_area), &self.after)
     }
 }
 
-/// The steps by which the argument area is aligned to more than Cranelift aligns it: a frame with a copy of it.
-fn realignment(machine: &Machine, abi: &FnAbi) -> SmallVec<[Step; 4]> {
-    let align = abi.area_align;
-    if align <= machine.counting.stack_align {
+/// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
+/// the call.
+fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> {
+    let least = machine.counting.stack_align;
+    let align = abi.area_align.max(least);
+    if align == least && after.is_empty() {
         return SmallVec::new();
     }
     let area = in_area(abi.area_bytes);
     let unused = area.next_multiple_of(align) - area;
     let steps = [
         Some(Step::Frame),
-        Some(Step::Align(align)),
+        (align > least).then_some(Step::Align(align)),
         (unused > 0).then_some(Step::Skip(unused)),
         (area > 0).then_some(Step::Copy(area)),
     ];
     steps.into_iter().flatten().collect()
+}
+
+/// The steps that store a result to the address in the word after an argument area of `offset` bytes.
+fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
+    let is_wide = moves.iter().any(|own| own.width != VectorWidth::Xmm);
+    let stores = moves.iter().copied().map(Step::Store);
+    std::iter::once(Step::AddressInFrame(offset))
+        .chain(stores)
+        .chain(is_wide.then_some(Step::ZeroUpper))
+        .chain([Step::ReturnAddress])
+        .collect()
 }
 
 /// How a value at `place` gets into slots.
@@ -232,6 +281,7 @@ fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Pa
             }
             Passing::Block(tail)
         }
+        _ if wide_moves(machine, place).is_some() => Passing::Object(parts_of(ty, place)),
         _ => Passing::Parts(parts_of(ty, place)),
     }
 }

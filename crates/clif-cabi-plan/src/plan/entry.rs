@@ -5,10 +5,10 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Place, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, Side, SignaturePlan};
-use super::opening::Opening;
-use super::result::{ParamIndexes, ResultPlan};
-use super::value::{in_area, in_registers, is_chain, own_type, stack_parts};
+use super::begin::{Begun, SignaturePlan};
+use super::opening::{Opening, SavedVectors};
+use super::result::{ParamIndexes, ResultPlan, Side};
+use super::value::{in_area, in_registers, is_chain, own_type, stack_parts, wide_moves};
 use super::variadic::{self, SavedRegister, VariadicEntry};
 use crate::error::PlanError;
 use crate::machine::{Callee, Machine, Step, Stub};
@@ -36,6 +36,13 @@ pub enum Arrival {
         /// The parts it can be loaded in, if it is not too large.
         parts: Option<ClifParts>,
     },
+    /// In vector registers that CLIF cannot say, which a stub has stored to memory. [`EntryPlan::saved`] is the parameter that points there.
+    Saved {
+        /// Bytes from there, a multiple of 64, which the address is aligned to as well.
+        offset: u32,
+        /// The parts it can be loaded in.
+        parts: ClifParts,
+    },
     /// The first lanes are CLIF parameters, the others in slots of the argument area.
     Lanes {
         /// The parameters of the first lanes.
@@ -61,6 +68,8 @@ pub struct EntryPlan {
     pub sret: Option<usize>,
     /// The CLIF parameter that points to the argument area.
     pub area: Option<usize>,
+    /// The CLIF parameter that points to the vectors that a stub has stored.
+    pub saved: Option<usize>,
     /// What `va_start` needs, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
     /// What a stub does before it goes to the function.
@@ -110,7 +119,7 @@ impl EntryPlan {
         let mut args = SmallVec::new();
         let mut wanted: Vec<(Owner, Wanted)> = Vec::new();
         wanted.extend(sret.map(|sret| (Owner::Sret, sret)));
-        arguments(solver.machine, &sig, &abi, &mut args, &mut wanted);
+        let saved = arguments(solver.machine, &sig, &abi, &mut args, &mut wanted);
         let mut variadic = sig
             .is_variadic()
             .then(|| VariadicEntry::new(&abi, solver.machine));
@@ -121,7 +130,7 @@ impl EntryPlan {
         }
         let in_registers: SmallVec<[Wanted; 16]> = wanted.iter().map(|(_, own)| *own).collect();
         let in_area = abi.area_bytes > 0 || variadic.is_some();
-        let opening = Opening::of(solver.machine, &abi, &in_registers, in_area);
+        let opening = Opening::of(solver.machine, &abi, &in_registers, in_area, &saved);
         if let Some((i, part, own)) = opening.chain {
             wanted.push((Owner::Argument(i), own));
             set_parts(&mut args, i, part);
@@ -133,6 +142,7 @@ impl EntryPlan {
             }
             Some(frame) => {
                 wanted.extend(frame.address.map(|own| (Owner::Area, own)));
+                wanted.extend(frame.saved.map(|own| (Owner::Vectors, own)));
                 frame.bytes.into()
             }
         };
@@ -141,11 +151,12 @@ impl EntryPlan {
             let what = format!("the convention {}", abi.convention.name);
             PlanError::unsupported(what, why, target)
         })?;
-        let (mut sret, mut area) = (None, None);
+        let (mut sret, mut area, mut saved) = (None, None, None);
         for (owner, index) in owners.into_iter().zip(indexes) {
             match owner {
                 Owner::Sret => sret = Some(index),
                 Owner::Area => area = Some(index),
+                Owner::Vectors => saved = Some(index),
                 Owner::Saved(offset) => {
                     if let Some(variadic) = &mut variadic {
                         let param = index;
@@ -179,17 +190,18 @@ impl EntryPlan {
             args,
             sret,
             area,
+            saved,
             variadic,
             before: opening.steps,
             objects,
         })
     }
 
-    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, or callers align the
-    /// stack to less than Cranelift does. `None` if it enters the function itself.
+    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, wide vectors
+    /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
-        Stub::to(&self.before, Callee::Function(body))
+        Stub::to(&self.before, Callee::Function(body), &[])
     }
 }
 
@@ -198,6 +210,8 @@ enum Owner {
     Sret,
     Argument(usize),
     Area,
+    /// All that a stub has stored.
+    Vectors,
     /// An unnamed argument, perhaps: saved so many bytes from the start of the register save area.
     Saved(u32),
 }
@@ -210,15 +224,23 @@ impl Arrival {
     }
 }
 
-/// Where each argument is, and the parameters for those in registers.
+/// Where each argument is, and the parameters for those in registers; which ones a stub has to store.
 fn arguments(
     machine: &Machine,
     sig: &FnSig,
     abi: &FnAbi,
     args: &mut SmallVec<[Arrival; 8]>,
     wanted: &mut Vec<(Owner, Wanted)>,
-) {
+) -> SavedVectors {
+    let mut saved = SavedVectors::default();
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
+        if let Some(moves) = wide_moves(machine, &arg.place) {
+            args.push(Arrival::Saved {
+                offset: saved.add(&moves),
+                parts: parts_of(&param.ty, &arg.place),
+            });
+            continue;
+        }
         let arrival = arrival(machine, &param.ty, &arg.place, abi);
         let parts = match &arrival {
             Arrival::Parts { parts, .. } => parts.as_slice(),
@@ -231,6 +253,7 @@ fn arguments(
         wanted.extend(registers.into_iter().map(|own| (Owner::Argument(i), own)));
         args.push(arrival);
     }
+    saved
 }
 
 /// The parameters for the argument area: stack arguments of their own types, which need no pointer to it, if each has one.

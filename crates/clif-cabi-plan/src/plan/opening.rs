@@ -1,14 +1,14 @@
-//! What stands between C's call and a function: nothing, or a stub. It moves the static chain to where a parameter can be, and aligns the stack as
-//! Cranelift's functions expect it.
+//! What stands between C's call and a function: nothing, or a stub. It moves the static chain to where a parameter can be, stores wide vectors to
+//! memory, and aligns the stack as Cranelift's functions expect it.
 //!
 //! A stub with a frame calls the function instead of jumping to it. The function's own argument area has what the stub pushed: the address of C's
-//! argument area, which stays where it is, and the static chain.
+//! argument area, which stays where it is, that of the vectors, and the static chain.
 
 use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
-use crate::machine::{Class, Machine, Step};
+use crate::machine::{Class, Machine, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::Wanted;
@@ -24,17 +24,61 @@ pub(super) struct Opening {
     pub(super) frame: Option<FrameArea>,
 }
 
+/// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
+#[derive(Default)]
+pub(super) struct SavedVectors {
+    moves: SmallVec<[VectorMove; 4]>,
+    bytes: u32,
+}
+
+/// The alignment of what a stub stores, in bytes.
+pub const SAVED_ALIGN: u32 = 64;
+
+impl SavedVectors {
+    /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
+    pub(super) fn add(&mut self, moves: &[VectorMove]) -> u32 {
+        let start = self.bytes;
+        for own in moves {
+            let offset = own.offset + start;
+            self.moves.push(VectorMove { offset, ..*own });
+            let end = offset + own.width.bytes();
+            self.bytes = self.bytes.max(end.next_multiple_of(SAVED_ALIGN));
+        }
+        start
+    }
+
+    /// The steps that make the object and store the registers; its address is in r11.
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        let first = [
+            Step::Align(SAVED_ALIGN),
+            Step::Skip(self.bytes),
+            Step::AddressOfSkipped,
+        ];
+        let stores = self.moves.iter().copied().map(Step::Store);
+        first.into_iter().chain(stores).chain([Step::ZeroUpper])
+    }
+}
+
 /// The argument area that a stub with a frame makes.
 pub(super) struct FrameArea {
     /// The parameter with the address of C's argument area, if that is looked at.
     pub(super) address: Option<Wanted>,
+    /// The parameter with the address of the vectors that the stub has stored, if there are some.
+    pub(super) saved: Option<Wanted>,
     /// Its bytes.
     pub(super) bytes: u32,
 }
 
 impl Opening {
     /// That of a function of `abi`, whose arguments in registers are `wanted`. `in_area`: it looks at the argument area.
-    pub(super) fn of(machine: &Machine, abi: &FnAbi, wanted: &[Wanted], in_area: bool) -> Self {
+    /// The vectors that `saved` stores are in an object of `saved.bytes`.
+    pub(super) fn of(
+        machine: &Machine,
+        abi: &FnAbi,
+        wanted: &[Wanted],
+        in_area: bool,
+        saved: &SavedVectors,
+    ) -> Self {
         let mut opening = Self::default();
         let places = || abi.args.iter().map(|arg| &arg.place);
         let chain = places().position(|place| is_chain(machine, place));
@@ -49,14 +93,19 @@ impl Opening {
         let is_aligned = abi.area_align >= stack_align;
         let pushed = chain.filter(|_| register.is_none());
         opening.chain = register;
-        if is_aligned && pushed.is_none() {
+        let has_saved = !saved.moves.is_empty();
+        if is_aligned && pushed.is_none() && !has_saved {
             return opening;
         }
         opening.steps.push(Step::Frame);
-        if !is_aligned {
+        if has_saved {
+            opening.steps.extend(saved.steps());
+        } else if !is_aligned {
             opening.steps.push(Step::Align(stack_align));
         }
-        let bytes = WORD.bytes() * (u32::from(in_area) + u32::from(pushed.is_some()));
+        let n_words = [in_area, has_saved, pushed.is_some()];
+        let bytes = n_words.map(|has| if has { WORD.bytes() } else { 0 });
+        let bytes: u32 = bytes.iter().sum();
         if !bytes.is_multiple_of(stack_align) {
             let unused = bytes.next_multiple_of(stack_align) - bytes;
             opening.steps.push(Step::Skip(unused));
@@ -67,11 +116,21 @@ impl Opening {
             opening.steps.push(Step::PushChain);
             opening.chain = Some((arg, word, Wanted::word(ClifPlace::Stack { offset })));
         }
+        if has_saved {
+            opening.steps.push(Step::PushAddress);
+        }
         if in_area {
             opening.steps.push(Step::PushArea);
         }
-        let address = in_area.then(|| Wanted::word(ClifPlace::Stack { offset: 0 }));
-        opening.frame = Some(FrameArea { address, bytes });
+        let word = |offset| Wanted::word(ClifPlace::Stack { offset });
+        let address = in_area.then(|| word(0));
+        let after_area = if in_area { WORD.bytes() } else { 0 };
+        let saved = has_saved.then(|| word(after_area));
+        opening.frame = Some(FrameArea {
+            address,
+            saved,
+            bytes,
+        });
         opening
     }
 }

@@ -4,12 +4,20 @@ use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 use smallvec::SmallVec;
 
 use crate::error::NotLowered;
-use crate::machine::{Machine, ResultIn, Stub};
-use crate::parts::{ClifPart, ClifParts, objection, placed_parts, registers};
+use crate::machine::{Class, Machine, ResultIn, Stub, VectorMove};
+use crate::parts::{ClifPart, ClifParts, WORD, objection, placed_parts, registers};
+use crate::signature::Param;
 use crate::solve::Solver;
 
 /// Parameters or results of a CLIF signature, by their indexes.
 pub type ParamIndexes = SmallVec<[usize; 4]>;
+
+/// Which side of a call is planned.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Side {
+    Caller,
+    Callee,
+}
 
 /// What becomes of a result.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -24,6 +32,19 @@ pub enum ResultPlan {
         results: ParamIndexes,
         /// The parts.
         parts: ClifParts,
+    },
+    /// In vector registers that CLIF cannot say: wide ones, or more than it has. The stub of a call stores them to an object whose address is a
+    /// word of the call ([`Slot::Result`](super::Slot::Result)), and returns that address, the one result of the CLIF signature. The callee's
+    /// signature has no results; it calls `push` right before it returns.
+    Vectors {
+        /// The registers.
+        moves: SmallVec<[VectorMove; 4]>,
+        /// `fn(from)`
+        push: Stub,
+        /// The parts.
+        parts: ClifParts,
+        /// Bytes of an object that they are in.
+        bytes: u32,
     },
     /// The CLIF signature has no results: stubs move the result to and from memory, where it has these parts. The caller calls `pop` right after
     /// the call, whether anybody wants the result or not; the callee `push` right before it returns.
@@ -71,6 +92,16 @@ impl ResultPlan {
                 parts,
                 bytes,
             },
+            ResultIn::Vectors { moves, load } => {
+                let parts = placed_parts(sig.result(), placed);
+                let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
+                Self::Vectors {
+                    bytes: ends.max().unwrap_or(0),
+                    push: load,
+                    moves,
+                    parts,
+                }
+            }
             ResultIn::Registers => Self::Parts {
                 results: ParamIndexes::new(),
                 parts: placed_parts(sig.result(), placed),
@@ -82,13 +113,21 @@ impl ResultPlan {
     #[must_use]
     pub fn parts(&self) -> &[ClifPart] {
         match self {
-            Self::Parts { parts, .. } | Self::Stub { parts, .. } => parts,
+            Self::Parts { parts, .. } | Self::Stub { parts, .. } | Self::Vectors { parts, .. } => {
+                parts
+            }
             _ => &[],
         }
     }
 
     /// Appends the results to the signature.
-    pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver) {
+    pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver, side: Side) {
+        if let (Self::Vectors { .. }, Side::Caller) = (&self, side) {
+            let first = solver.machine.counting.results.of(Class::Int).first();
+            let address = first.map(|reg| (Param::new(WORD), *reg));
+            solver.results(address.as_slice());
+            return;
+        }
         let (Self::Parts { results, parts }, Place::Parts(placed)) = (self, &abi.ret.place) else {
             return;
         };

@@ -2,14 +2,14 @@
 
 use cabi::convention::{Group, GroupKind, Role};
 
-use cabi::{Bank, FnAbi, FnSig, PartType, Target, Type};
+use cabi::{Bank, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
 use super::begin::check_va_list;
 use super::variadic::{VaListField, end};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Machine};
-use crate::parts::{ClifPart, WORD, unplaced};
+use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 
 /// How the next unnamed argument of one type is fetched.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,9 +133,9 @@ fn place(machine: &Machine, group: &Group) -> Result<VaPlace, NotLowered> {
     if group.parts.iter().any(|part| part.bank == Bank::X87) {
         return Ok(VaPlace::Overflow);
     }
-    let wide = |part: &cabi::Part| matches!(part.ty, PartType::V256 | PartType::V512);
-    if group.parts.iter().any(wide) {
-        return Err(NotLowered::WideVector);
+    if group.parts.iter().any(is_wide) {
+        let why = "the register save area has 16 bytes of a vector register: no va_arg finds more";
+        return Err(NotLowered::VaArg(why));
     }
     let (mut ints, mut vectors) = (0, 0);
     let mut parts = SmallVec::new();

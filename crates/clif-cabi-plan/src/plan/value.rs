@@ -3,8 +3,8 @@
 use cabi::{FnAbi, Loc, PartType, Place, Reg, Scalar};
 use smallvec::SmallVec;
 
-use crate::machine::{Class, Machine};
-use crate::parts::{ClifPart, ClifParts, parts_of, registers, value_type};
+use crate::machine::{Class, Machine, VectorMoves};
+use crate::parts::{ClifPart, ClifParts, is_wide, parts_of, registers, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 use crate::solve::Wanted;
@@ -21,6 +21,17 @@ pub(super) fn in_registers(place: &Place, parts: &[ClifPart]) -> SmallVec<[Wante
             regs.iter().map(word).collect()
         }
         _ => SmallVec::new(),
+    }
+}
+
+/// The registers of a value at `place` that a stub moves, because there is a wide vector among them. Such a value has no other parts than
+/// vectors, or was refused.
+pub(super) fn wide_moves(machine: &Machine, place: &Place) -> Option<VectorMoves> {
+    match place {
+        Place::Parts(parts) if parts.iter().any(|placed| is_wide(&placed.part)) => {
+            (machine.vector_moves)(parts)
+        }
+        _ => None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
 enum ArgValues {
     Nothing,
     Values(Values),
-    /// The address Cranelift copies from, and the values of the tail.
+    /// The address of the object, and the values of what is not passed by it.
     Block(Value, Values),
 }
 
@@ -84,20 +84,24 @@ impl CallSite<'_, '_, '_> {
         self.values(args, ret)
     }
 
-    /// The address the callee writes its result to, if it does: the caller's, or a slot for a result nobody wants.
-    fn sret(&mut self, ret: Ret) -> Option<Value> {
-        match (self.plan.result(), ret) {
-            (ResultPlan::Sret, Ret::Memory(address)) => Some(address),
-            (ResultPlan::Sret, _) => {
+    /// The address the callee, or the stub of the call, writes the result to, if one does: the caller's, or a slot.
+    fn result_address(&mut self, ret: Ret) -> Option<Value> {
+        let (size, align) = match self.plan.result() {
+            ResultPlan::Sret => {
                 let ty = self.plan.sig().result();
-                Some(memory::slot(self.builder, ty.size(), ty.align()).base)
+                (ty.size(), ty.align())
             }
-            _ => None,
-        }
+            ResultPlan::Vectors { bytes, .. } => (u64::from(*bytes), 16),
+            _ => return None,
+        };
+        Some(match ret {
+            Ret::Memory(address) => address,
+            _ => memory::slot(self.builder, size, align).base,
+        })
     }
 
     fn values(&mut self, args: &[Arg], ret: Ret) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let sret = self.sret(ret);
+        let result = self.result_address(ret);
         let mut ready: SmallVec<[ArgValues; 8]> = SmallVec::new();
         for (i, arg) in args.iter().enumerate() {
             ready.push(self.argument(i, arg)?);
@@ -108,11 +112,11 @@ impl CallSite<'_, '_, '_> {
         for (_, param) in slots.clone().filter(|(slot, _)| **slot == Slot::Padding) {
             let ty = param.value_type;
             if !padding.iter().any(|(own, _)| *own == ty) {
-                padding.push((ty, self.padding(ty, sret, args, &ready)));
+                padding.push((ty, self.padding(ty, result, args, &ready)));
             }
         }
         let value_of = |slot: &Slot, ty: Type| match *slot {
-            Slot::Sret => sret,
+            Slot::Sret | Slot::Result => result,
             Slot::Padding => {
                 let mut padding = padding.iter();
                 padding.find_map(|(own, value)| (*own == ty).then_some(*value))
@@ -127,7 +131,7 @@ impl CallSite<'_, '_, '_> {
                 Some(ArgValues::Values(values)) => values.get(usize::from(lane)).copied(),
                 _ => None,
             },
-            Slot::Block { arg } => match ready.get(arg) {
+            Slot::Block { arg } | Slot::Address { arg } => match ready.get(arg) {
                 Some(ArgValues::Block(address, _)) => Some(*address),
                 _ => None,
             },
@@ -145,12 +149,6 @@ impl CallSite<'_, '_, '_> {
         let Some(passing) = self.plan.inner.args.get(i) else {
             return Ok(ArgValues::Nothing);
         };
-        let load = |builder: &mut FunctionBuilder<'_>, parts: &[Part], from: Address| -> Values {
-            parts
-                .iter()
-                .map(|part| memory::load(builder, part, from))
-                .collect()
-        };
         Ok(match (arg, passing) {
             (_, Passing::Nothing) => ArgValues::Nothing,
             (Arg::Memory { base, offset }, passing) => {
@@ -158,18 +156,25 @@ impl CallSite<'_, '_, '_> {
                 let from = Address::of_object(self.builder, *base, *offset, size);
                 match passing {
                     Passing::Parts(_) => {
-                        ArgValues::Values(load(self.builder, self.plan.parts(i), from))
+                        ArgValues::Values(memory::load_all(self.builder, self.plan.parts(i), from))
                     }
                     Passing::Block(tail) => {
-                        let tail = load(self.builder, &parts(tail), from);
+                        let tail = memory::load_all(self.builder, &parts(tail), from);
                         ArgValues::Block(from.value(self.builder), tail)
                     }
+                    Passing::Object(_) => ArgValues::Block(from.value(self.builder), Values::new()),
                     Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
                     Passing::Nothing => ArgValues::Nothing,
                 }
             }
             (Arg::Value(value), Passing::Parts(_)) => {
                 ArgValues::Values(self.split(i, *value, self.plan.parts(i))?)
+            }
+            (Arg::Parts(values), Passing::Object(_)) => {
+                let size = self.plan.sig().params().get(i).map_or(0, |p| p.ty.size());
+                let to = memory::slot(self.builder, size, 16);
+                memory::store_all(self.builder, self.plan.parts(i), values, to);
+                ArgValues::Block(to.base, Values::new())
             }
             (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
             (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
@@ -197,7 +202,7 @@ impl CallSite<'_, '_, '_> {
     fn padding(
         &mut self,
         ty: Type,
-        sret: Option<Value>,
+        result: Option<Value>,
         args: &[Arg],
         ready: &[ArgValues],
     ) -> Value {
@@ -210,7 +215,7 @@ impl CallSite<'_, '_, '_> {
             Arg::Memory { base, .. } => Some(base),
             _ => None,
         });
-        let at_hand = sret.iter().chain(bases).chain(values).copied().find(fits);
+        let at_hand = result.iter().chain(bases).chain(values).copied().find(fits);
         at_hand.unwrap_or_else(|| zero(self.builder, ty))
     }
 
@@ -341,6 +346,17 @@ impl CallSite<'_, '_, '_> {
                     .collect();
                 self.parts_out(self.plan.result_parts(), &results, ret)
             }
+            (ResultPlan::Vectors { .. }, _) => {
+                let (Ret::Parts, Some(base)) = (ret, results.first()) else {
+                    return Ok(Returned::Nothing);
+                };
+                let from = Address {
+                    base: *base,
+                    offset: 0,
+                };
+                let parts = self.plan.result_parts();
+                Ok(Returned::Parts(memory::load_all(self.builder, parts, from)))
+            }
             (ResultPlan::Stub { bytes, .. }, Some(pop)) => Ok(self.pop(pop, *bytes, ret)),
             _ => Ok(Returned::Nothing),
         }
@@ -360,9 +376,7 @@ impl CallSite<'_, '_, '_> {
                     base: address,
                     offset: 0,
                 };
-                for (part, value) in parts.iter().zip(results) {
-                    memory::store(self.builder, part, *value, to);
-                }
+                memory::store_all(self.builder, parts, results, to);
                 Ok(Returned::Nothing)
             }
             Ret::Value => {
@@ -389,7 +403,7 @@ impl CallSite<'_, '_, '_> {
             return Ok(None);
         };
         let signature = self.builder.import_signature(address_signature());
-        let func = stubs.stub(*pop, signature, self.builder.func)?;
+        let func = stubs.stub(pop.clone(), signature, self.builder.func)?;
         check::are_imported(&self.builder.func.dfg, func, signature)?;
         Ok(Some(func))
     }
@@ -403,10 +417,7 @@ impl CallSite<'_, '_, '_> {
         if ret == Ret::Ignore {
             return Returned::Nothing;
         }
-        let values: Values = parts
-            .iter()
-            .map(|part| memory::load(self.builder, part, slot))
-            .collect();
+        let values = memory::load_all(self.builder, parts, slot);
         let Ret::Memory(address) = ret else {
             return Returned::Parts(values);
         };
@@ -414,9 +425,7 @@ impl CallSite<'_, '_, '_> {
             base: address,
             offset: 0,
         };
-        for (part, value) in parts.iter().zip(&values) {
-            memory::store(self.builder, part, *value, to);
-        }
+        memory::store_all(self.builder, parts, &values, to);
         Returned::Nothing
     }
 }

@@ -194,12 +194,16 @@ fn argument(
                 None => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
             }
         }
-        (Arg::Parts(values), Passing::Parts(_)) if are_parts(dfg, values, parts) => Ok(()),
-        (Arg::Parts(values), Passing::Parts(_)) => refuse(
+        (Arg::Parts(values), Passing::Parts(_) | Passing::Object(_))
+            if are_parts(dfg, values, parts) =>
+        {
+            Ok(())
+        }
+        (Arg::Parts(values), Passing::Parts(_) | Passing::Object(_)) => refuse(
             format!("the parts [{}]", names(parts)),
             types_of(dfg, values),
         ),
-        (Arg::Value(_), _) => refuse("Arg::Memory".into(), "Arg::Value".into()),
+        (Arg::Value(_), _) => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
         (Arg::Parts(_), _) => refuse("Arg::Memory".into(), "Arg::Parts".into()),
     }
 }
@@ -220,7 +224,10 @@ pub(super) fn result_form(
         }
         (Ret::Ignore, _) => true,
         (Ret::Value, ResultPlan::Parts { .. }) => value_type(ty).is_some(),
-        (Ret::Parts, ResultPlan::Parts { .. } | ResultPlan::Stub { .. }) => true,
+        (
+            Ret::Parts,
+            ResultPlan::Parts { .. } | ResultPlan::Stub { .. } | ResultPlan::Vectors { .. },
+        ) => true,
         _ => false,
     };
     if fits {

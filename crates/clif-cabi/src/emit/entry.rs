@@ -15,6 +15,7 @@ use crate::error::LowerError;
 use crate::parts::value_type;
 use crate::plan::EntryPlan;
 use crate::replay::MAX_STACK_BYTES;
+use clif_cabi_plan::SAVED_ALIGN;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
@@ -215,8 +216,11 @@ impl Entry {
                 parts: Some(_),
             } => {
                 let from = self.in_area(*offset)?;
-                let load = |part| memory::load(builder, part, from);
-                Ok(self.plan.parts(index).iter().map(load).collect())
+                Ok(memory::load_all(builder, self.plan.parts(index), from))
+            }
+            Arrival::Saved { offset, .. } => {
+                let from = self.in_saved(*offset)?;
+                Ok(memory::load_all(builder, self.plan.parts(index), from))
             }
             Arrival::Area { parts: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
                 what: format!("argument {index}"),
@@ -250,6 +254,11 @@ impl Entry {
             return Ok(self.in_area(*offset)?.value(builder));
         }
         let ty = self.ty(index)?;
+        if let Arrival::Saved { offset, .. } = self.arrival(index)?
+            && ty.align() <= SAVED_ALIGN
+        {
+            return Ok(self.in_saved(*offset)?.value(builder));
+        }
         if u64::from(ty.align()) + ty.size() > u64::from(MAX_STACK_BYTES) {
             return Err(LowerError::Value {
                 what: format!("argument {index}"),
@@ -299,6 +308,10 @@ impl Entry {
             }
             Arrival::Area { offset, .. } => {
                 let from = self.in_area(*offset)?;
+                memory::copy(self.config, builder, ty.size(), from, to);
+            }
+            Arrival::Saved { offset, .. } => {
+                let from = self.in_saved(*offset)?;
                 memory::copy(self.config, builder, ty.size(), from, to);
             }
             Arrival::Lanes {
@@ -353,14 +366,24 @@ impl Entry {
         params.iter().filter_map(value).collect()
     }
 
+    /// What is `offset` bytes after the start of the argument area.
     pub(super) fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
-        let area = self.plan.inner.area.and_then(|i| self.params.get(i));
+        self.after(self.plan.inner.area, offset)
+    }
+
+    /// What is `offset` bytes after the start of the vectors that a stub has stored.
+    fn in_saved(&self, offset: u32) -> Result<Address, LowerError> {
+        self.after(self.plan.inner.saved, offset)
+    }
+
+    /// What is `offset` bytes after the address in a parameter.
+    fn after(&self, param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
+        let base = param.and_then(|i| self.params.get(i));
         let missing = LowerError::Stub {
             why: "the function has no argument area",
         };
-        let base = *area.ok_or(missing)?;
         Ok(Address {
-            base,
+            base: *base.ok_or(missing)?,
             offset: i32::try_from(offset).unwrap_or(i32::MAX),
         })
     }

@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
+use super::Values;
 use crate::parts::Part;
 
 /// An address in CLIF: a base and a constant offset in bytes.
@@ -107,6 +108,23 @@ pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value
             4 => builder.ins().istore32(flags(), part, to.base, to_here),
             _ => builder.ins().store(flags(), part, to.base, to_here),
         };
+    }
+}
+
+/// Loads `parts` of the object at `from`.
+pub(crate) fn load_all(builder: &mut FunctionBuilder<'_>, parts: &[Part], from: Address) -> Values {
+    parts.iter().map(|part| load(builder, part, from)).collect()
+}
+
+/// Stores `parts` to the object at `to`.
+pub(crate) fn store_all(
+    builder: &mut FunctionBuilder<'_>,
+    parts: &[Part],
+    values: &[Value],
+    to: Address,
+) {
+    for (part, value) in parts.iter().zip(values) {
+        store(builder, part, *value, to);
     }
 }
 

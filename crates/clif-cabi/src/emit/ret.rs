@@ -52,8 +52,11 @@ impl Entry {
                 let parts = self.result_parts(builder, self.plan.result_parts(), value)?;
                 self.in_results(builder, results, &parts)
             }
-            (ResultPlan::Stub { push, bytes, .. }, Some(value)) => {
-                self.push(stubs, builder, (*push, *bytes), value)?;
+            (
+                ResultPlan::Stub { push, bytes, .. } | ResultPlan::Vectors { push, bytes, .. },
+                Some(value),
+            ) => {
+                self.push(stubs, builder, (push, *bytes), value)?;
                 Values::new()
             }
             (ResultPlan::Sret, Some(value)) => {
@@ -75,10 +78,7 @@ impl Entry {
             Arg::Memory { base, offset } => {
                 let size = self.plan.sig().result().size();
                 let from = Address::of_object(builder, *base, *offset, size);
-                Ok(parts
-                    .iter()
-                    .map(|part| memory::load(builder, part, from))
-                    .collect())
+                Ok(memory::load_all(builder, parts, from))
             }
             Arg::Parts(values) => {
                 if check::are_parts(&builder.func.dfg, values, parts) {
@@ -120,12 +120,12 @@ impl Entry {
             .collect()
     }
 
-    /// The last thing before the return: nothing Cranelift emits touches the x87 stack afterwards.
+    /// The last thing before the return, which has no values: no instruction of Cranelift's touches the registers afterwards.
     fn push(
         &self,
         stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
-        (push, bytes): (Stub, u32),
+        (push, bytes): (&Stub, u32),
         value: &Arg,
     ) -> Result<(), LowerError> {
         let parts = self.plan.result_parts();
@@ -144,7 +144,7 @@ impl Entry {
             });
         }
         let signature = builder.import_signature(address_signature());
-        let func = stubs.stub(push, signature, builder.func)?;
+        let func = stubs.stub(push.clone(), signature, builder.func)?;
         check::are_imported(&builder.func.dfg, func, signature)?;
         let from = match value {
             Arg::Memory { base, offset } => Address {
@@ -154,9 +154,7 @@ impl Entry {
             Arg::Value(_) | Arg::Parts(_) => memory::slot(builder, u64::from(bytes), 16),
         };
         if let Arg::Parts(values) = value {
-            for (part, value) in parts.iter().zip(values) {
-                memory::store(builder, part, *value, from);
-            }
+            memory::store_all(builder, parts, values, from);
         }
         let from = from.value(builder);
         builder.ins().call(func, &[from]);

@@ -6,14 +6,16 @@ use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
 
 use super::Lowering;
 use crate::error::LowerError;
-use crate::stubs::stub_id;
+use crate::stubs::{define_stub, stub_id};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Its id in the module.
+    /// Its id in the module: what is called, and has its name.
     pub id: FuncId,
+    /// What the code built by [`Lowering::begin`] is defined as. The same id, unless C enters the function by a stub.
+    pub body: FuncId,
     /// Its name, for messages.
     pub name: String,
     /// Its C signature.
@@ -25,7 +27,13 @@ impl Function {
     #[must_use]
     pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
         let name = name.to_string();
-        Self { id, name, sig }
+        let body = id;
+        Self {
+            id,
+            body,
+            name,
+            sig,
+        }
     }
 }
 
@@ -45,7 +53,7 @@ impl Lowering {
         self.declare(module, name, sig, (Linkage::Import, plan.signature()))
     }
 
-    /// Declares a function that this module defines and others may call.
+    /// Declares a function that this module defines, as [`Function::body`], and others may call.
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, or that the module refuses.
@@ -55,12 +63,25 @@ impl Lowering {
         name: &str,
         sig: &FnSig,
     ) -> Result<Function, LowerError> {
-        let plan = self.entry_plan(sig).map_err(|e| e.of(Some(name), sig))?;
-        self.declare(module, name, sig, (Linkage::Export, plan.signature()))
+        let about = |error: LowerError| error.of(Some(name), sig);
+        let plan = self.entry_plan(sig).map_err(about)?;
+        let function = self.declare(module, name, sig, (Linkage::Export, plan.signature()))?;
+        if !plan.is_entered_by_stub() {
+            return Ok(function);
+        }
+        // No C function has a dot in its name.
+        let body = format!("{name}.body");
+        let is_first = module.declarations().get_name(&body).is_none();
+        let local = (Linkage::Local, plan.signature());
+        let body = self.declare(module, &body, sig, local)?.id;
+        if let Some(stub) = plan.entry_stub(body).filter(|_| is_first) {
+            define_stub(module, function.id, &stub).map_err(about)?;
+        }
+        Ok(Function { body, ..function })
     }
 
-    /// The function whose address C calls: `function` itself, or a stub that enters it, where it has a static chain to be moved first
-    /// (`ArgFlags::NEST`) or its callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
+    /// The function whose address C calls: `function` itself, or a stub that enters it, where a static chain is to be moved (`ArgFlags::NEST`), wide
+    /// vectors are to be stored, or callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]). [`Lowering::declare_export`] has made that stub already.
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.
@@ -72,16 +93,26 @@ impl Lowering {
     /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
     /// # let mut module = JITModule::new(JITBuilder::with_isa(isa, Box::new(|call| call.to_string())));
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::SysVAggregateLowering;
+    /// use clif_cabi::{Function, LowerError, SysVAggregateLowering, stub_id};
     /// use clif_cabi::cranelift_module::Module;
     ///
     /// let lower = SysVAggregateLowering::new(module.isa())?;
     /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
-    /// assert_eq!(lower.entry_point(&mut module, &plain)?, plain.id);
+    /// assert_eq!(plain.id, plain.body);
     /// // A nested function gets the frame around it in r10; its body gets it in the next free register of parameters.
-    /// let nested = FnSig::new([Type::I64], Type::VOID).static_chain();
-    /// let nested = lower.declare_export(&mut module, "nested", &nested)?;
-    /// assert_ne!(lower.entry_point(&mut module, &nested)?, nested.id);
+    /// let sig = FnSig::new([Type::I64], Type::VOID).static_chain();
+    /// let nested = lower.declare_export(&mut module, "nested", &sig)?;
+    /// assert_ne!(nested.id, nested.body);
+    /// assert_eq!(lower.entry_point(&mut module, &nested)?, nested.id);
+    ///
+    /// // A function without name, which was declared otherwise.
+    /// let plan = lower.entry_plan(&sig)?;
+    /// let body = module.declare_anonymous_function(plan.signature())?;
+    /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
+    /// assert_ne!(entry, body);
+    /// assert!(plan.is_entered_by_stub());
+    /// let stub = plan.entry_stub(body).ok_or(LowerError::Stub { why: "no stub" })?;
+    /// assert_eq!(stub_id(&mut module, stub)?, entry);
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```
     pub fn entry_point(
@@ -89,8 +120,11 @@ impl Lowering {
         module: &mut dyn Module,
         function: &Function,
     ) -> Result<FuncId, LowerError> {
+        if function.id != function.body {
+            return Ok(function.id);
+        }
         let plan = self.entry_plan(&function.sig)?;
-        match plan.inner.entry_stub(function.id.as_u32()) {
+        match plan.entry_stub(function.body) {
             Some(stub) => stub_id(module, stub),
             None => Ok(function.id),
         }

@@ -33,13 +33,7 @@ fn each_kind_is_known_of_what_has_it_only() {
         }
         names
     };
-    let both = |name| (name, true, true);
-    assert_eq!(
-        known(NotLowered::WideVector),
-        [both("wide"), both("wide result")]
-    );
     assert_eq!(known(NotLowered::VaArg("")), [("variadic", false, true)]);
-    assert_eq!(known(NotLowered::ManyVectorResults), []);
     for kind in [
         NotLowered::ByReference,
         NotLowered::ShadowSpace,

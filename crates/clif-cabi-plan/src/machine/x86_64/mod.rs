@@ -4,13 +4,13 @@ mod counting;
 pub(super) mod stub;
 
 use cabi::convention::CalleePops;
-use cabi::{Bank, Convention, Loc, PlacedPart, Target, X86_64_SYSV, x86_64};
+use cabi::{Bank, Convention, Loc, PartType, PlacedPart, Target, X86_64_SYSV, x86_64};
 
-use super::description::{Class, Machine, ResultIn, SaveArea, Selected};
+use super::description::{Class, Machine, ResultIn, SaveArea, Selected, VectorMoves};
 use crate::error::NotLowered;
-use crate::parts::x87_parts;
+use crate::parts::{is_wide, x87_parts};
 use counting::SYSTEM_V;
-use stub::Stub;
+use stub::{Stub, VectorMove, VectorWidth};
 
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
@@ -31,6 +31,7 @@ pub(super) static MACHINE: Machine = Machine {
         convention: &X86_64_SYSV,
     },
     result,
+    vector_moves,
 };
 
 fn convention_objection(convention: &Convention) -> Option<NotLowered> {
@@ -54,8 +55,14 @@ fn convention_objection(convention: &Convention) -> Option<NotLowered> {
 fn result(parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
     let declarable = SYSTEM_V.results.of(Class::Vector);
     let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
-    if parts.iter().any(beyond) {
-        return Err(NotLowered::ManyVectorResults);
+    if parts
+        .iter()
+        .any(|placed| is_wide(&placed.part) || beyond(placed))
+    {
+        let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
+        let moves = vector_moves(parts).ok_or(NotLowered::Convention(why))?;
+        let load = Stub::load_result(&moves);
+        return Ok(ResultIn::Vectors { moves, load });
     }
     if !matches!(
         parts.first().map(|part| part.loc),
@@ -71,4 +78,29 @@ fn result(parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
         parts: x87_parts(n),
         bytes: 16 * u32::from(n),
     })
+}
+
+fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
+    let vector_move = |placed: &PlacedPart| {
+        let cabi::Part {
+            ty, size, offset, ..
+        } = placed.part;
+        let width = match ty {
+            PartType::V128 => VectorWidth::Xmm,
+            PartType::V256 => VectorWidth::Ymm,
+            PartType::V512 => VectorWidth::Zmm,
+            _ => return None,
+        };
+        let Loc::Reg(reg) = placed.loc else {
+            return None;
+        };
+        let mut regs = SYSTEM_V.params.of(Class::Vector).iter();
+        let register = u8::try_from(regs.position(|own| *own == reg)?).ok()?;
+        (size == ty.bytes()).then_some(VectorMove {
+            width,
+            register,
+            offset: offset.into(),
+        })
+    };
+    parts.iter().map(vector_move).collect()
 }

@@ -7,6 +7,7 @@
 
 mod frame;
 mod step;
+mod vector;
 
 use std::fmt;
 
@@ -18,9 +19,7 @@ use crate::parts::WORD;
 use crate::signature::{CallConv, Param, Signature};
 
 pub use step::Step;
-
-/// The most steps of a stub.
-const MAX_STEPS: usize = 8;
+pub use vector::{VectorMove, VectorWidth};
 
 /// Where a stub goes after its steps.
 #[derive(Clone, Copy)]
@@ -49,11 +48,9 @@ pub(crate) enum Callee {
 /// assert_eq!(Stub::new(&[Step::SetAl(1)]), None);
 /// # Ok::<(), clif_cabi_plan::PlanError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Stub {
-    /// After the last one: `Step::Return`.
-    steps: [Step; MAX_STEPS],
-    n_steps: u8,
+    steps: SmallVec<[Step; 8]>,
 }
 
 /// What the names of stubs begin with.
@@ -62,7 +59,7 @@ const PREFIX: &str = "__clif_cabi_";
 impl Stub {
     /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
     /// area by rsp before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 x87 values, an
-    /// alignment that is no power of two from 16 on), with two functions, or with more than eight steps.
+    /// alignment that is no power of two from 16 on), or with two functions.
     #[must_use]
     pub fn new(steps: &[Step]) -> Option<Self> {
         let (last, before) = steps.split_last()?;
@@ -77,48 +74,53 @@ impl Stub {
         if !leaves_last || !steps.iter().all(stands) || n_callees > 1 {
             return None;
         }
-        let mut all = [Step::Return; MAX_STEPS];
-        all.get_mut(..steps.len())?.copy_from_slice(steps);
         Some(Self {
-            steps: all,
-            n_steps: u8::try_from(steps.len()).ok()?,
+            steps: SmallVec::from_slice(steps),
         })
     }
 
-    /// The stub that does the steps `before` and then goes to `callee`: by a call if they open a frame. `None` without steps.
-    pub(crate) fn to(before: &[Step], callee: Callee) -> Option<Self> {
+    /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
+    /// steps.
+    pub(crate) fn to(before: &[Step], callee: Callee, after: &[Step]) -> Option<Self> {
         let is_framed = before.contains(&Step::Frame);
-        let last: &[Step] = match (callee, is_framed) {
+        let go = match (callee, is_framed) {
             _ if before.is_empty() => return None,
-            (Callee::Function(id), false) => &[Step::Jump(id)],
-            (Callee::Function(id), true) => &[Step::Call(id), Step::Leave],
-            (Callee::After(area), false) => &[Step::JumpAfter(area)],
-            (Callee::After(area), true) => &[Step::CallAfter(area), Step::Leave],
+            (Callee::Function(id), false) => Step::Jump(id),
+            (Callee::Function(id), true) => Step::Call(id),
+            (Callee::After(area), false) => Step::JumpAfter(area),
+            (Callee::After(area), true) => Step::CallAfter(area),
         };
-        let steps: SmallVec<[Step; MAX_STEPS]> = before.iter().chain(last).copied().collect();
-        Self::new(&steps)
+        let leave = is_framed.then_some(Step::Leave);
+        let rest = after.iter().copied().chain(leave);
+        let steps = before.iter().copied().chain([go]).chain(rest);
+        Self::new(&steps.collect::<SmallVec<[Step; 8]>>())
     }
 
-    const fn two(first: Step, last: Step) -> Self {
-        let mut steps = [Step::Return; MAX_STEPS];
-        (steps[0], steps[1]) = (first, last);
-        Self { steps, n_steps: 2 }
+    fn of(steps: impl IntoIterator<Item = Step>) -> Self {
+        let steps = steps.into_iter().collect();
+        Self { steps }
     }
 
     /// `fn(to)`: pops `n` x87 values.
-    pub(super) const fn pop(n: u8) -> Self {
-        Self::two(Step::Pop(n), Step::Return)
+    pub(super) fn pop(n: u8) -> Self {
+        Self::of([Step::Pop(n), Step::Return])
     }
 
     /// `fn(from)`: pushes `n` x87 values; the last thing before a return.
-    pub(super) const fn push(n: u8) -> Self {
-        Self::two(Step::Push(n), Step::Return)
+    pub(super) fn push(n: u8) -> Self {
+        Self::of([Step::Push(n), Step::Return])
+    }
+
+    /// `fn(from)`: loads vector registers; the last thing before a return.
+    pub(crate) fn load_result(moves: &[VectorMove]) -> Self {
+        let moves = moves.iter().copied().map(Step::LoadResult);
+        Self::of(moves.chain([Step::Return]))
     }
 
     /// The steps, in order.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
-        self.steps.get(..usize::from(self.n_steps)).unwrap_or(&[])
+        &self.steps
     }
 
     /// The function that the stub calls or jumps to, by the emitter's id.
@@ -130,9 +132,11 @@ impl Stub {
     /// A name no other stub has: its steps.
     #[must_use]
     pub fn name(&self) -> String {
-        let words = self.steps().iter().map(|step| match step.word() {
-            (word, Some(number)) => format!("{word}{number}"),
-            (word, None) => word.to_string(),
+        let words = self.steps.iter().map(|step| {
+            let (word, number) = step.word();
+            let number = number.map_or(String::new(), |n| n.to_string());
+            let at = step.at().map_or(String::new(), |at| format!("at{at}"));
+            format!("{word}{number}{at}")
         });
         format!("{PREFIX}{}", words.collect::<Vec<_>>().join("_"))
     }

@@ -2,6 +2,7 @@
 
 use cabi::{Reg, x86_64};
 
+use super::vector::{self, VectorMove, VectorWidth};
 use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
 use crate::machine::description::Class;
@@ -46,6 +47,24 @@ pub enum Step {
     Call(u32),
     /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
     CallAfter(u32),
+    /// Loads r11 from the word after an argument area of so many bytes: the address of an object.
+    Address(u32),
+    /// The same in a frame.
+    AddressInFrame(u32),
+    /// Sets r11 to the address of what [`Step::Skip`] has left unused.
+    AddressOfSkipped,
+    /// Pushes r11.
+    PushAddress,
+    /// Loads a vector register from the object at r11.
+    Load(VectorMove),
+    /// Stores a vector register to the object at r11.
+    Store(VectorMove),
+    /// Loads a vector register from the object at rdi.
+    LoadResult(VectorMove),
+    /// Zeroes what the vector registers have above their first 16 bytes: SSE instructions would wait for it.
+    ZeroUpper,
+    /// Sets rax to r11.
+    ReturnAddress,
     /// Closes the frame and returns to the caller.
     Leave,
     /// Jumps to a function, by the emitter's id.
@@ -73,8 +92,13 @@ impl Step {
             | Self::Pop(_)
             | Self::Push(_)
             | Self::ChainToInt(_)
-            | Self::ChainToVector(_) => None,
+            | Self::ChainToVector(_)
+            | Self::Load(_)
+            | Self::Store(_)
+            | Self::LoadResult(_)
+            | Self::ZeroUpper => None,
             Self::Frame
+            | Self::Address(_)
             | Self::LoadChain(_)
             | Self::Jump(_)
             | Self::JumpAfter(_)
@@ -84,6 +108,10 @@ impl Step {
             | Self::Copy(_)
             | Self::PushChain
             | Self::PushArea
+            | Self::AddressInFrame(_)
+            | Self::AddressOfSkipped
+            | Self::PushAddress
+            | Self::ReturnAddress
             | Self::Call(_)
             | Self::CallAfter(_)
             | Self::Leave => Some(true),
@@ -116,6 +144,15 @@ impl Step {
             Self::PushArea => ("pusharea", None),
             Self::Call(callee) => ("call", Some(callee)),
             Self::CallAfter(area) => ("callafter", Some(area)),
+            Self::Address(area) => ("address", Some(area)),
+            Self::AddressInFrame(area) => ("addressinframe", Some(area)),
+            Self::AddressOfSkipped => ("addressofskipped", None),
+            Self::PushAddress => ("pushaddress", None),
+            Self::Load(own) => own.word(["loadxmm", "loadymm", "loadzmm"]),
+            Self::Store(own) => own.word(["storexmm", "storeymm", "storezmm"]),
+            Self::LoadResult(own) => own.word(["resultxmm", "resultymm", "resultzmm"]),
+            Self::ZeroUpper => ("zeroupper", None),
+            Self::ReturnAddress => ("returnaddress", None),
             Self::Leave => ("leave", None),
             Self::Jump(callee) => ("jump", Some(callee)),
             Self::JumpAfter(area) => ("jumpafter", Some(area)),
@@ -123,15 +160,38 @@ impl Step {
         }
     }
 
+    /// What follows the number, after `at`: an offset in an object, unless it is 0.
+    pub(super) fn at(self) -> Option<u32> {
+        match self {
+            Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
+                (own.offset != 0).then_some(own.offset)
+            }
+            _ => None,
+        }
+    }
+
     /// The step that [`Step::word`] spells so.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         let digits = word.find(|c: char| c.is_ascii_digit());
         let (name, number) = word.split_at(digits.unwrap_or(word.len()));
+        let (number, at) = match number.split_once("at") {
+            Some((number, at)) => (number, at.parse().ok()?),
+            None => (number, 0),
+        };
         let number: Option<u32> = match number {
             "" => None,
             number => Some(number.parse().ok()?),
         };
         let count = || u8::try_from(number.unwrap_or(1)).ok();
+        let vector = |width| {
+            let register = u8::try_from(number?).ok()?;
+            let offset = at;
+            Some(VectorMove {
+                width,
+                register,
+                offset,
+            })
+        };
         Some(match name {
             "al" => Self::SetAl(u8::try_from(number?).ok()?),
             "pop" => Self::Pop(count()?),
@@ -147,6 +207,21 @@ impl Step {
             "pusharea" => Self::PushArea,
             "call" => Self::Call(number?),
             "callafter" => Self::CallAfter(number?),
+            "address" => Self::Address(number?),
+            "addressinframe" => Self::AddressInFrame(number?),
+            "addressofskipped" => Self::AddressOfSkipped,
+            "pushaddress" => Self::PushAddress,
+            "loadxmm" => Self::Load(vector(VectorWidth::Xmm)?),
+            "loadymm" => Self::Load(vector(VectorWidth::Ymm)?),
+            "loadzmm" => Self::Load(vector(VectorWidth::Zmm)?),
+            "storexmm" => Self::Store(vector(VectorWidth::Xmm)?),
+            "storeymm" => Self::Store(vector(VectorWidth::Ymm)?),
+            "storezmm" => Self::Store(vector(VectorWidth::Zmm)?),
+            "resultxmm" => Self::LoadResult(vector(VectorWidth::Xmm)?),
+            "resultymm" => Self::LoadResult(vector(VectorWidth::Ymm)?),
+            "resultzmm" => Self::LoadResult(vector(VectorWidth::Zmm)?),
+            "zeroupper" => Self::ZeroUpper,
+            "returnaddress" => Self::ReturnAddress,
             "leave" => Self::Leave,
             "jump" => Self::Jump(number?),
             "jumpafter" => Self::JumpAfter(number?),
@@ -159,7 +234,10 @@ impl Step {
         match self {
             Self::Pop(n) | Self::Push(n) => (1..=X87_DEPTH).contains(&n),
             Self::ChainToInt(n) => usize::from(n) < SYSTEM_V.params.of(Class::Int).len(),
-            Self::ChainToVector(n) => usize::from(n) < SYSTEM_V.params.of(Class::Vector).len(),
+            Self::ChainToVector(n) => is_vector(n),
+            Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
+                is_vector(own.register) && i32::try_from(own.offset).is_ok()
+            }
             Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),
             Self::Skip(bytes) | Self::Copy(bytes) => {
                 bytes > 0 && bytes.is_multiple_of(8) && i32::try_from(bytes).is_ok()
@@ -203,6 +281,21 @@ impl Step {
             Self::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
             // call [rbp + 16 + area]
             Self::CallAfter(area) => with_disp32(code, &[0xff, 0x95], area, 16)?,
+            // mov r11, [rsp + 8 + area]
+            Self::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
+            // mov r11, [rbp + 16 + area]
+            Self::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
+            // mov r11, rsp
+            Self::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
+            // push r11
+            Self::PushAddress => code.bytes.extend([0x41, 0x53]),
+            Self::Load(own) => vector::of_r11(vector::LOAD, own, code),
+            Self::Store(own) => vector::of_r11(vector::STORE, own, code),
+            Self::LoadResult(own) => vector::of_rdi(vector::LOAD, own, code),
+            // vzeroupper
+            Self::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
+            // mov rax, r11
+            Self::ReturnAddress => code.bytes.extend([0x4c, 0x89, 0xd8]),
             Self::Leave => frame::close(code),
             // jmp callee; jmp r11
             Self::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
@@ -213,6 +306,11 @@ impl Step {
         }
         Ok(())
     }
+}
+
+/// Whether there is an n-th vector register of parameters.
+fn is_vector(n: u8) -> bool {
+    usize::from(n) < SYSTEM_V.params.of(Class::Vector).len()
 }
 
 /// An instruction that ends in a displacement: of the word after an argument area of `area` bytes, which starts `from` bytes from the base.

@@ -1,0 +1,199 @@
+//! Vectors of 32 bytes in registers: what stubs leave in the vector unit, and exported functions that C enters by a stub.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+mod common;
+
+use core::arch::asm;
+use core::arch::x86_64::__cpuid_count;
+
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
+use clif_cabi_jit::clif_cabi::{
+    Arg, Function, LowerError, Ret, Returned, Step, Stub, Stubs, SysVAggregateLowering,
+};
+use clif_cabi_jit::cranelift_codegen::ir::{self, FuncRef, InstBuilder};
+use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::{Engine, Library, Settings};
+use common::{all_settings, build_library_with, reference_compilers};
+
+/// `call` calls a function of the JIT; `twice` is called by one.
+const C: &str = r#"
+typedef double v4 __attribute__((vector_size(32)));
+v4 twice(v4 a, double b) { return a + a + b; }
+typedef v4 given(v4, double);
+double call(given *f) {
+  v4 a = { 1, 2, 3, 4 };
+  v4 r = f(a, 0.5);
+  return r[0] + 10 * r[1] + 100 * r[2] + 1000 * r[3];
+}
+"#;
+
+/// Whether the machine has AVX, and says whether the upper halves of vector registers are in use; says why not.
+fn can_run() -> bool {
+    let xgetbv = std::arch::is_x86_feature_detected!("avx") && __cpuid_count(13, 1).eax & 4 != 0;
+    if !xgetbv {
+        println!("not run: this machine has no AVX, or no xgetbv of XINUSE");
+    }
+    xgetbv
+}
+
+/// Whether a vector register has bits above its first 16 bytes in use.
+fn upper_in_use() -> bool {
+    let bits: u32;
+    // SAFETY: `can_run` has looked for the instruction.
+    unsafe { asm!("xgetbv", in("ecx") 1, out("eax") bits, out("edx") _) };
+    bits & 4 != 0
+}
+
+/// An engine whose stubs may be changed.
+struct Changed<'a>(&'a mut Engine, fn(Step) -> bool);
+
+impl Stubs for Changed<'_> {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: ir::SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        let steps = stub.steps().iter().copied();
+        let steps: Vec<Step> = steps.filter(|step| (self.1)(*step)).collect();
+        self.0.stub(Stub::new(&steps).unwrap(), signature, func)
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: ir::SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        self.0.function(id, signature, func)
+    }
+}
+
+fn v4() -> Type {
+    Type::vector(&Type::F64, 4).unwrap()
+}
+
+fn sig() -> FnSig {
+    FnSig::new([v4(), Type::F64], v4()).features(VectorLevel::Avx)
+}
+
+fn library(cc: &str, name: &str) -> Library {
+    let path = build_library_with(cc, &["-mavx"], &format!("wide_{name}_{cc}"), C);
+    // SAFETY: nothing runs when it is loaded.
+    unsafe { Library::open(path.to_str().unwrap()).unwrap() }
+}
+
+/// What `twice` makes of a vector, and whether the upper halves are in use after the call. Steps of the stub stay if `keep` says so.
+fn doubled(settings: &Settings, library: &Library, keep: fn(Step) -> bool) -> ([f64; 4], bool) {
+    let mut engine = Engine::new(settings).unwrap();
+    engine.add_library(library);
+    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let twice = lower.declare_import(&mut engine, "twice", &sig()).unwrap();
+    // void shim(const v4 *, v4 *)
+    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let shim = lower.declare_export(&mut engine, "shim", &own).unwrap();
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &own).unwrap();
+    let [from, to] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
+    let x = builder.ins().f64const(0.25);
+    let args = [Arg::memory(from), Arg::value(x)];
+    let mut stubs = Changed(&mut engine, keep);
+    let made = lower.call(&mut stubs, &mut builder, &twice, &args, Ret::memory(to));
+    made.unwrap();
+    entry.ret(&mut stubs, &mut builder, None).unwrap();
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(shim.body, &mut ctx).unwrap();
+    engine.finalize().unwrap();
+    let code = engine.code(shim.id).unwrap();
+    // SAFETY: `void shim(const v4 *, v4 *)`, and the engine is alive.
+    let shim: extern "C" fn(&[f64; 4], &mut [f64; 4]) =
+        unsafe { core::mem::transmute(code.as_ptr()) };
+    let (from, mut to) = ([1.0, 2.0, 3.0, 4.0], [0.0; 4]);
+    shim(&from, &mut to);
+    (to, upper_in_use())
+}
+
+/// A stub that takes a result zeroes the upper halves after its last store.
+#[test]
+fn no_upper_half_is_in_use_after_a_call() {
+    if !can_run() {
+        return;
+    }
+    for cc in reference_compilers() {
+        let library = library(cc, "upper");
+        for settings in all_settings() {
+            let right = ([2.25, 4.25, 6.25, 8.25], false);
+            assert_eq!(doubled(&settings, &library, |_| true), right, "{cc}");
+            let (result, in_use) = doubled(&settings, &library, |step| step != Step::ZeroUpper);
+            assert_eq!((result, in_use), (right.0, true), "{cc}");
+        }
+    }
+}
+
+/// The name is that of the stub, for C and for calls of the same module; the code is defined under an id of its own.
+#[test]
+fn an_exported_function_is_entered_by_its_stub() {
+    if !can_run() {
+        return;
+    }
+    for cc in reference_compilers() {
+        let library = library(cc, "entered");
+        for settings in all_settings() {
+            let mut engine = Engine::new(&settings).unwrap();
+            engine.add_library(&library);
+            let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+            let same = lower.declare_export(&mut engine, "same", &sig()).unwrap();
+            assert_ne!(same.id, same.body);
+            let again = lower.declare_export(&mut engine, "same", &sig()).unwrap();
+            assert_eq!((again.id, again.body), (same.id, same.body));
+            // v4 same(v4 a, double b) { return a; }  v4 ours(v4 a, double b) { return same(twice(a, b), b); }
+            forwards(&mut engine, &lower, &same, &[]);
+            let twice = lower.declare_import(&mut engine, "twice", &sig()).unwrap();
+            let ours = lower.declare_export(&mut engine, "ours", &sig()).unwrap();
+            forwards(&mut engine, &lower, &ours, &[&twice, &same]);
+            engine.finalize().unwrap();
+            let call = engine.symbol("call").unwrap();
+            // SAFETY: `double call(given *)`, which calls a function of the type that `ours` has.
+            let call: extern "C" fn(*const u8) -> f64 = unsafe { core::mem::transmute(call) };
+            let code = engine.code(ours.id).unwrap();
+            // SAFETY: the engine is alive.
+            let sum = call(unsafe { code.as_ptr() }.cast());
+            assert_eq!(sum, 2.5 + 45.0 + 650.0 + 8500.0, "{cc}");
+        }
+    }
+}
+
+/// Defines `function` of `sig`: it passes its vector through `through`, one after the other.
+fn forwards(
+    engine: &mut Engine,
+    lower: &SysVAggregateLowering,
+    function: &Function,
+    through: &[&Function],
+) {
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &sig()).unwrap();
+    let mut parts = Arg::parts(&entry.parts(&mut builder, 0).unwrap());
+    let x = entry.value(&mut builder, 1).unwrap();
+    for callee in through {
+        let args = [parts, Arg::value(x)];
+        let made = lower.call(engine, &mut builder, callee, &args, Ret::Parts);
+        parts = match made.unwrap() {
+            Returned::Parts(values) => Arg::parts(&values),
+            other => Arg::memory(other.value().unwrap()),
+        };
+    }
+    entry.ret(engine, &mut builder, Some(&parts)).unwrap();
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(function.body, &mut ctx).unwrap();
+}
