@@ -35,8 +35,32 @@ pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     pub(crate) params: Vec<(Ident, TypeExpr)>,
     pub(crate) variadic: bool,
+    pub(crate) convention: Convention,
     pub(crate) result: Option<TypeExpr>,
     pub(crate) body: Option<Block>,
+}
+
+/// How a function is called.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Convention {
+    /// As C functions of Linux are.
+    #[default]
+    C,
+    /// As on Windows.
+    Win64,
+    /// As code for processors with AVX calls it: vectors of 32 bytes are passed in registers.
+    Avx,
+    /// The same with AVX-512F, and vectors of 64 bytes.
+    Avx512,
+}
+
+impl Convention {
+    /// As programs name them.
+    pub(crate) const NAMED: [(&str, Convention); 3] = [
+        ("win64", Convention::Win64),
+        ("avx", Convention::Avx),
+        ("avx512", Convention::Avx512),
+    ];
 }
 
 /// The functions of one library; without a name, of the running program.
@@ -119,6 +143,7 @@ pub(crate) enum TypeKind {
     Fn {
         params: Vec<TypeExpr>,
         variadic: bool,
+        convention: Convention,
         result: Option<Box<TypeExpr>>,
     },
     /// Element and length. Without a length: a flexible array member.

@@ -59,6 +59,7 @@ impl<'a> Parser<'a> {
         }
         match token {
             Token::Fn => Ok(Item::Fn(self.function()?)),
+            Token::Extern if self.has_convention() => Ok(Item::Fn(self.function()?)),
             Token::Extern => Ok(Item::Extern(self.extern_block()?)),
             Token::Struct | Token::Union => Ok(Item::Record(self.record(attrs, true)?)),
             Token::Enum => Ok(Item::Enum(self.enum_decl()?)),

@@ -5,6 +5,7 @@ mod scalar;
 
 pub(crate) use scalar::scalar_named;
 
+use crate::ast::Convention;
 use cabi::{BoolVector, DataModel, Scalar, Type};
 use scalar::{SCALARS, scalar_layout, scalar_name};
 use std::collections::HashMap;
@@ -51,6 +52,7 @@ pub(crate) enum TyKind {
 pub(crate) struct FnTy {
     pub(crate) params: Vec<Ty>,
     pub(crate) variadic: bool,
+    pub(crate) convention: Convention,
     pub(crate) result: Ty,
 }
 
@@ -301,11 +303,16 @@ impl Types {
                 if function.variadic {
                     params.push("...".to_string());
                 }
-                let params = params.join(", ");
-                match function.result {
-                    Ty::VOID => format!("fn({params})"),
-                    result => format!("fn({params}) -> {}", self.name_to(result, levels)),
+                let mut name = format!("fn({})", params.join(", "));
+                let mut named = Convention::NAMED.iter();
+                if let Some((own, _)) = named.find(|(_, own)| *own == function.convention) {
+                    name = format!("extern \"{own}\" {name}");
                 }
+                if function.result != Ty::VOID {
+                    name += " -> ";
+                    name += &self.name_to(function.result, levels);
+                }
+                name
             }
         }
     }

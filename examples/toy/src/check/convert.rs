@@ -4,7 +4,7 @@
 use super::{Check, Checker};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, Place, PlaceKind};
-use crate::types::{IntTy, Ty, TyKind};
+use crate::types::{FnTy, IntTy, Ty, TyKind};
 use cabi::Scalar;
 use std::collections::HashSet;
 
@@ -77,7 +77,8 @@ impl Checker<'_> {
                     let (Some(a), Some(b)) = (self.types.as_fn(a), self.types.as_fn(b)) else {
                         return false;
                     };
-                    if a.params.len() != b.params.len() || a.variadic != b.variadic {
+                    let of = |ty: &FnTy| (ty.params.len(), ty.variadic, ty.convention);
+                    if of(&a) != of(&b) {
                         return false;
                     }
                     pairs.extend(a.params.iter().copied().zip(b.params.iter().copied()));

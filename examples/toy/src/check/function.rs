@@ -2,7 +2,7 @@
 //! functions around it; what is captured lives in memory.
 
 use super::{Check, Checker, Side, stmt};
-use crate::ast::{Block, ExprKind as AstKind, FnDecl, Ident};
+use crate::ast::{Block, Convention, ExprKind as AstKind, FnDecl, Ident};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Body, Expr, ExprKind, FnId, Function, Local, LocalId, Origin, StmtKind};
 use crate::types::{FnTy, Ty};
@@ -65,6 +65,11 @@ impl<'p> Checker<'p> {
     }
 
     fn declared_ty(&mut self, decl: &'p FnDecl) -> Check<Ty> {
+        if decl.convention == Convention::Win64 && decl.variadic && decl.body.is_some() {
+            let message = "a `win64` function with a body cannot take `...`";
+            return Err(Diagnostic::new(decl.name.span, message)
+                .note("`va_list` is that of Linux; such functions can be declared and called"));
+        }
         let mut params = Vec::new();
         let mut seen = HashSet::new();
         for (name, ty) in &decl.params {
@@ -77,6 +82,7 @@ impl<'p> Checker<'p> {
         let function = FnTy {
             params,
             variadic: decl.variadic,
+            convention: decl.convention,
             result: self.result_ty(decl.result.as_ref())?,
         };
         self.types.function(function).at(decl.name.span)
@@ -143,7 +149,8 @@ impl<'p> Checker<'p> {
             }
             _ => false,
         };
-        if !(params && !ty.variadic && matches!(ty.result, Ty::I32 | Ty::VOID)) {
+        let plain = !ty.variadic && ty.convention == Convention::C;
+        if !(params && plain && matches!(ty.result, Ty::I32 | Ty::VOID)) {
             let span = function.span.unwrap_or(Span { start: 0, end: 0 });
             self.report(
                 Diagnostic::new(span, "`main` has another signature than a program's")

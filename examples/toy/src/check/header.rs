@@ -4,6 +4,7 @@
 mod ty;
 
 use super::{Check, Checker, Meaning, Side, Wanted};
+use crate::ast::Convention;
 use crate::diag::{Diagnostic, Span};
 use crate::header::Import;
 use crate::typed::{Expr, ExprKind, FnId, Function, Origin};
@@ -190,6 +191,7 @@ impl<'p> Checker<'p> {
         self.types.function(FnTy {
             params,
             variadic: prototype.variadic || prototype.unprototyped,
+            convention: Convention::C,
             result,
         })
     }

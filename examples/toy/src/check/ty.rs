@@ -1,7 +1,7 @@
 //! Types as written, made types of the program.
 
 use super::{Check, Checker, LazyItem, Meaning};
-use crate::ast::{Expr, Ident, TypeExpr, TypeKind};
+use crate::ast::{Convention, Expr, Ident, TypeExpr, TypeKind};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
 use cabi::{BoolVector, Scalar};
@@ -112,8 +112,9 @@ impl<'p> Checker<'p> {
             TypeKind::Fn {
                 params,
                 variadic,
+                convention,
                 result,
-            } => self.fn_ty(params, *variadic, result.as_deref(), span),
+            } => self.fn_ty(params, (*variadic, *convention), result.as_deref(), span),
             TypeKind::Array(element, len) => {
                 let element = self.object_ty(element)?;
                 let len = match len {
@@ -151,7 +152,7 @@ impl<'p> Checker<'p> {
     fn fn_ty(
         &mut self,
         params: &'p [TypeExpr],
-        variadic: bool,
+        (variadic, convention): (bool, Convention),
         result: Option<&'p TypeExpr>,
         span: Span,
     ) -> Check<Ty> {
@@ -161,6 +162,7 @@ impl<'p> Checker<'p> {
         let function = FnTy {
             params,
             variadic,
+            convention,
             result,
         };
         self.types.function(function).at(span)

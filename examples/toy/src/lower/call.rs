@@ -5,10 +5,11 @@
 
 use super::function::{FnLowerer, Val};
 use super::{Declared, Lower, LowerError, NULL_CALL};
+use crate::ast::Convention;
 use crate::diag::Span;
 use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
 use crate::types::{FnTy, Ty, Types};
-use cabi::{FnSig, Type};
+use cabi::{FnSig, Type, VectorLevel, X86_64_WIN64};
 use clif_cabi::{Arg, Ret};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -62,6 +63,12 @@ fn fn_signature(types: &Types, ty: &FnTy) -> Lower<FnSig> {
         Ty::VOID => FnSig::new(params, Type::VOID),
         Ty::NEVER => FnSig::new(params, Type::VOID).noreturn(),
         result => FnSig::new(params, object(result)?),
+    };
+    let sig = match ty.convention {
+        Convention::C => sig,
+        Convention::Win64 => sig.convention(&X86_64_WIN64),
+        Convention::Avx => sig.features(VectorLevel::Avx),
+        Convention::Avx512 => sig.features(VectorLevel::Avx512),
     };
     Ok(if ty.variadic { sig.variadic() } else { sig })
 }
@@ -127,12 +134,12 @@ impl Declared {
 }
 
 impl<M: Module> FnLowerer<'_, '_, M> {
-    /// What C enters of a function: of a nested one, code that takes the static chain from its register first.
+    /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
     pub(super) fn entry_point(&mut self, id: FnId, span: Span) -> Lower<FuncId> {
         let func = self.declared.function(self.checked, self.module, id);
         let func = func.map_err(|error| error.or_at(span))?;
         let function = &self.checked.functions[id.0];
-        if !matches!(&function.origin, Origin::Toy(body) if body.is_nested) {
+        if matches!(function.origin, Origin::Extern { .. }) {
             return Ok(func);
         }
         let sig = signature(self.types, function)?;

@@ -1,7 +1,8 @@
 //! Functions: of the program, in other functions, and without a name.
 
 use super::{Parsed, Parser};
-use crate::ast::{FnDecl, Ident};
+use crate::ast::{Convention, FnDecl, Ident};
+use crate::diag::Diagnostic;
 use crate::lex::Token;
 
 impl Parser<'_> {
@@ -16,19 +17,44 @@ impl Parser<'_> {
     pub(super) fn closure(&mut self) -> Parsed<FnDecl> {
         let span = self.expect(Token::Fn, "`fn`")?;
         let name = "closure".into();
-        let mut closure = self.signature(Ident { name, span })?;
+        let mut closure = self.signature(Ident { name, span }, Convention::C)?;
         closure.body = Some(self.block()?);
         Ok(closure)
     }
 
     /// `fn name(params) -> result`, up to the body or the semicolon.
     pub(super) fn fn_head(&mut self) -> Parsed<FnDecl> {
+        let convention = self.convention()?;
         self.expect(Token::Fn, "`fn`")?;
         let name = self.ident("a name for the function")?;
-        self.signature(name)
+        self.signature(name, convention)
     }
 
-    fn signature(&mut self, name: Ident) -> Parsed<FnDecl> {
+    /// Whether `extern "convention" fn` follows.
+    pub(super) fn has_convention(&self) -> bool {
+        let next = self.tokens.iter().skip(self.at).map(|next| next.token);
+        next.take(3).eq([Token::Extern, Token::Str, Token::Fn])
+    }
+
+    /// The calling convention before `fn`, if there is one.
+    pub(super) fn convention(&mut self) -> Parsed<Convention> {
+        if !self.has_convention() {
+            return Ok(Convention::C);
+        }
+        self.next();
+        let (name, span) = self.string()?;
+        let mut named = Convention::NAMED.iter();
+        match named.find(|(own, _)| own.as_bytes() == name) {
+            Some((_, convention)) => Ok(*convention),
+            None => {
+                let name = name.escape_ascii();
+                let message = format!("there is no calling convention `{name}`");
+                Err(Diagnostic::new(span, message).note("there are `win64`, `avx` and `avx512`"))
+            }
+        }
+    }
+
+    fn signature(&mut self, name: Ident, convention: Convention) -> Parsed<FnDecl> {
         self.expect(Token::LParen, "`(`")?;
         let (params, variadic) = self.params(|parser| {
             let param = parser.ident("a parameter, `...` or `)`")?;
@@ -40,6 +66,7 @@ impl Parser<'_> {
             name,
             params,
             variadic,
+            convention,
             result,
             body: None,
         })

@@ -26,7 +26,7 @@ impl Parser<'_> {
                 self.next();
                 TypeKind::Never
             }
-            Token::Fn => self.fn_ty()?,
+            Token::Fn | Token::Extern => self.fn_ty()?,
             Token::LBracket => self.array_ty()?,
             Token::Complex | Token::Vec | Token::BitInt | Token::UBitInt => self.generic_ty()?,
             Token::Hash => {
@@ -65,7 +65,8 @@ impl Parser<'_> {
     }
 
     fn fn_ty(&mut self) -> Parsed<TypeKind> {
-        self.next();
+        let convention = self.convention()?;
+        self.expect(Token::Fn, "`extern \"convention\" fn`")?;
         self.expect(Token::LParen, "`(`")?;
         let (params, variadic) = self.params(|parser| {
             // A name is allowed and means nothing, as in C.
@@ -79,6 +80,7 @@ impl Parser<'_> {
         Ok(TypeKind::Fn {
             params,
             variadic,
+            convention,
             result,
         })
     }

@@ -2,6 +2,7 @@
 //! those that only pointers lead to come last, so that long chains of them need no stack.
 
 use super::super::{Checker, Meaning, Progress, Side};
+use crate::ast::Convention;
 use crate::types::{EnumId, EnumTy, FnTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
 use cabi::{Field, Kind, Scalar, Type};
 use cabi_header::{NamedType, Reason, Written};
@@ -63,6 +64,7 @@ impl Checker<'_> {
         self.types.function(FnTy {
             params,
             variadic,
+            convention: Convention::C,
             result,
         })
     }
