@@ -157,7 +157,7 @@ impl Fuzz {
             ));
         }
         let whole = Shard { at: 0, of: 1 };
-        let plan = fuzz::Plan {
+        let plan = fuzz::Campaign {
             seed: self.seed,
             numbers: self.shard.unwrap_or(whole).part(self.first, count),
             time: self

@@ -18,7 +18,7 @@ mod run_cases;
 mod signatures;
 mod stats;
 
-pub use run::{Plan, run};
+pub use run::{Campaign, run};
 pub use stats::{Found, Results, Span, Stats};
 
 use crate::case::Case;
@@ -30,8 +30,6 @@ struct Compared {
     verdict: Verdict,
     /// Why one direction is not lowered, if the other one is.
     one_direction: Option<String>,
-    /// That the compiler disagrees with itself was shown by its own words, or by a program of it alone.
-    shown: bool,
     /// The bug of the compiler that was shown, if it is a known one.
     known: Option<&'static str>,
     /// How the signature was understood, if it was.
@@ -43,7 +41,6 @@ impl From<Verdict> for Compared {
         Self {
             verdict,
             one_direction: None,
-            shown: false,
             known: None,
             case: None,
         }

@@ -6,6 +6,8 @@
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
 //! ```
 
+use std::cell::Cell;
+
 use cabi::{Policy, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
@@ -31,10 +33,8 @@ pub mod units;
 pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{known_bug, known_bugs};
-pub(crate) use part::NOT_SHOWN;
-pub use part::{Differing, Part, SelfInconsistent};
+pub use part::{Differing, Part};
 pub use self_inconsistent::{MOST, Shown};
-pub(crate) use self_inconsistent::{show, show_all};
 pub(crate) use skip_reasons::refusal;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, SELF_INCONSISTENT,
@@ -45,7 +45,7 @@ pub use units::{Called, Mistake, OtherSide};
 
 /// What is to be verified against what, and how.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Verification {
     /// The headers.
     pub headers: Vec<Read>,
     /// The compilers; each reference compilers each header.
@@ -84,7 +84,7 @@ pub struct Compiler {
 #[derive(Debug)]
 pub struct Run<'a> {
     /// What was to be done.
-    pub plan: &'a Plan,
+    pub plan: &'a Verification,
     /// One per compiler and header.
     pub parts: Vec<Part>,
 }
@@ -101,7 +101,7 @@ pub enum Step {
 /// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
 pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
 
-impl Plan {
+impl Verification {
     /// All headers against all compilers, under every engine setting in turn, one process per processor. The flags are those that the
     /// headers were read with.
     #[must_use]
@@ -125,12 +125,12 @@ impl Plan {
     /// ```no_run
     /// use cabi_header::Options;
     /// use cabi_verify::build::Reference;
-    /// use cabi_verify::verify::{Compiler, Plan, Read};
+    /// use cabi_verify::verify::{Compiler, Verification, Read};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
     /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_, _| true)?;
     /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
-    /// let plan = Plan::new(vec![header], vec![compiler], flags);
+    /// let plan = Verification::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
     /// assert!(run.report(false).is_clean());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -193,7 +193,7 @@ impl Plan {
 /// A plan of which only the calls are left; they can be made many times, right or with mistakes.
 #[derive(Debug)]
 pub struct Prepared<'a> {
-    plan: &'a Plan,
+    plan: &'a Verification,
     /// Without their calls.
     parts: Vec<Part>,
     /// The part of each of `loaded`.
@@ -212,17 +212,14 @@ impl<'a> Prepared<'a> {
             mistake,
             shared_engine: false,
             at_once: self.plan.at_once,
+            to_show: Some(&Cell::new(MOST)),
         };
-        let all = units::call(&self.loaded, &calls, progress)?;
+        let all = units::run(&self.loaded, OtherSide::Cranelift, &calls, progress)?;
         let mut parts = self.parts.clone();
-        let mut of_part: Vec<Vec<Called>> = parts.iter().map(|_| Vec::new()).collect();
         for (&number, called) in self.part_of.iter().zip(all) {
-            of_part[number].extend(called);
+            called.into_iter().for_each(|one| parts[number].take(one));
         }
         let plan = self.plan;
-        for (part, called) in parts.iter_mut().zip(of_part) {
-            part.take_called(plan, called)?;
-        }
         Ok(Run { plan, parts })
     }
 }
@@ -337,11 +334,11 @@ impl Run<'_> {
         };
         let name = &self.plan.headers[part.header].name;
         let command = self.plan.compilers[part.compiler].reference.command();
-        let first = part.itself.first().map(|itself| {
-            let name = &itself.called.case.name;
+        let first = part.itself.first().map(|called| {
+            let says = called.shown.as_ref().map_or("", |shown| &shown.says);
             format!(
-                "{name}: {command} disagrees with itself, {}",
-                itself.shown.says
+                "{}: {command} disagrees with itself, {says}",
+                called.case.name
             )
         });
         let left = || {

@@ -12,7 +12,8 @@ use cabi_verify::check::calls::Difference;
 use cabi_verify::header::Omitted;
 use cabi_verify::report::Report;
 use cabi_verify::verify::{
-    Compiler, Mistake, OTHER_MEMBERS, Part, Plan, Prepared, Read, Run, VerifyError, may_be_skipped,
+    Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Run, Verification, VerifyError,
+    may_be_skipped,
 };
 
 use crate::mutants::MUTANTS;
@@ -64,7 +65,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for system in SYSTEM {
         headers.extend(read(system, &mut suite.report)?);
     }
-    let plan = Plan::new(headers, compilers, flags.clone());
+    let plan = Verification::new(headers, compilers, flags.clone());
     if !plan.compilers.is_empty() && !plan.headers.is_empty() {
         let run = plan.run(&|_, _, _| {})?;
         system_headers(&run, &mut suite.report);
@@ -73,7 +74,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if let Some(ours) = ours(&mut suite.report)?
         && !plan.compilers.is_empty()
     {
-        let plan = Plan::new(vec![ours], plan.compilers, flags.clone());
+        let plan = Verification::new(vec![ours], plan.compilers, flags.clone());
         mutants(&plan.prepare(&|_, _, _| {})?, suite)?;
         needless(plan.compilers, flags, suite)?;
     }
@@ -164,7 +165,7 @@ fn is_clean(run: &Run<'_>, part: &Part) -> Result<(), String> {
         Some(Omitted { name, key, why, .. }) => Err(format!("{name} left out, {key}: {why}")),
         None if !part.itself.is_empty() => Err(format!(
             "{}: the compiler disagrees with itself",
-            part.itself[0].called.case.name
+            part.itself[0].case.name
         )),
         None if part.called.is_empty() => Err("no case was run".to_owned()),
         None => Ok(()),
@@ -202,7 +203,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
     let Some(read) = read_text("refusals.h", text, ENGINE, report)? else {
         return Ok(());
     };
-    let plan = Plan::new(vec![read], compilers, flags);
+    let plan = Verification::new(vec![read], compilers, flags);
     let prepared = plan.prepare(&|_, _, _| {})?;
     let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
     for part in &right.parts {

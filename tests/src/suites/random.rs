@@ -15,7 +15,7 @@
 
 use cabi::Policy;
 use cabi_verify::build::{Reference, feature_flags};
-use cabi_verify::fuzz::{self, Found, Plan, Results};
+use cabi_verify::fuzz::{self, Campaign, Found, Results};
 use cabi_verify::verify::{Compiler, OtherSide, VerifyError};
 
 use crate::conformance::LEVELS;
@@ -28,8 +28,8 @@ const VECTORS: [&[&str]; 3] = [&[], &["avx"], &["avx512f"]];
 const SHRINKS: usize = 8;
 
 /// The signatures of `numbers` under `seed`.
-fn plan(seed: u64, numbers: std::ops::Range<u64>, at_once: usize) -> Plan {
-    Plan {
+fn plan(seed: u64, numbers: std::ops::Range<u64>, at_once: usize) -> Campaign {
+    Campaign {
         seed,
         numbers,
         time: None,
@@ -84,7 +84,12 @@ fn compilers(
 }
 
 /// What was found under each of `compilers`.
-fn take(plan: &Plan, compilers: &[Compiler], results: Results, suite: &mut Suite) -> Result<()> {
+fn take(
+    plan: &Campaign,
+    compilers: &[Compiler],
+    results: Results,
+    suite: &mut Suite,
+) -> Result<()> {
     let report = &mut suite.report;
     for (compiler, stats) in compilers.iter().zip(results.compilers) {
         report.note(format!(
@@ -121,8 +126,8 @@ fn take(plan: &Plan, compilers: &[Compiler], results: Results, suite: &mut Suite
 }
 
 /// `found` minimized.
-fn smaller(plan: &Plan, compiler: &Compiler, found: &Found) -> Result<Found> {
-    let plan = Plan {
+fn smaller(plan: &Campaign, compiler: &Compiler, found: &Found) -> Result<Found> {
+    let plan = Campaign {
         numbers: found.number..found.number + 1,
         shrinks: 1,
         ..plan.clone()

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cabi_verify::fuzz::{Plan, Results};
+use cabi_verify::fuzz::{Campaign, Results};
 use cabi_verify::report::Report;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
 
 /// A bar that shows the progress of a run, on a terminal.
-pub(super) fn bar(plan: &Plan) -> ProgressBar {
+pub(super) fn bar(plan: &Campaign) -> ProgressBar {
     let count = plan.numbers.end - plan.numbers.start;
     // Without an end there is only a number.
     let (bar, template) = if plan.time.is_some() {

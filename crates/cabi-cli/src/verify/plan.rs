@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use cabi::RecordRules;
 use cabi_header::{Location, Options};
-use cabi_verify::verify::{Compiler, Plan, Read, Step};
+use cabi_verify::verify::{Compiler, Read, Step, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
@@ -16,11 +16,11 @@ use crate::reading;
 ///
 /// # Errors
 /// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to verify.
-pub(super) fn plan(verify: &Verify, compilers: Vec<Compiler>) -> Result<Plan, String> {
+pub(super) fn plan(verify: &Verify, compilers: Vec<Compiler>) -> Result<Verification, String> {
     check_language(verify)?;
     let flags = flags(verify);
     let headers = headers(verify, &flags, &compilers)?;
-    let mut plan = Plan::new(headers, compilers, flags);
+    let mut plan = Verification::new(headers, compilers, flags);
     plan.at_once = verify.compilers.at_once();
     Ok(plan)
 }

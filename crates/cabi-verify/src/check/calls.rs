@@ -48,9 +48,9 @@ pub struct Harness<'a> {
 /// The buffers that any case needs: its arguments, and the result.
 pub const N_BUFFERS: usize = 64;
 
-/// One case's subject matter.
+/// What is sent and expected in every call of a case.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct CallCase {
     types: Vec<Type>,
     pub(super) images: Images,
     /// What C and Cranelift are to make of it.
@@ -62,7 +62,7 @@ pub(super) struct Plan {
     pub(super) has_result: bool,
 }
 
-impl Plan {
+impl CallCase {
     pub(super) fn new(
         case: &Case,
         sig: FnSig,
@@ -107,7 +107,7 @@ pub fn observe(
     tell: impl FnOnce(FnSig) -> FnSig,
     mutation: Mutation,
 ) -> Result<usize, Fault> {
-    let plan = Plan::new(case, sig, tell, index)?;
+    let plan = CallCase::new(case, sig, tell, index)?;
     let mut engine = Engine::new(harness.settings)?;
     let lower = Lowering::new(engine.isa())?;
     let made = every_variant(harness, &plan, &mut engine, &lower, direction, mutation);
@@ -117,7 +117,7 @@ pub fn observe(
 /// Builds the code of each variant, and executes all of them in each round.
 fn every_variant(
     harness: &Harness<'_>,
-    plan: &Plan,
+    plan: &CallCase,
     engine: &mut Engine,
     lower: &Lowering,
     direction: Direction,
@@ -141,7 +141,7 @@ fn every_variant(
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
-fn needed(fault: Fault, plan: &Plan, direction: Direction) -> Fault {
+fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
     match fault {
         Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
             Difference::from(format!("refused without need: {refusal}")).into()
@@ -182,7 +182,7 @@ pub fn reference_agrees(
 ) -> Result<(), Fault> {
     let unasked = |why: String| Fault::Refused(Refusal::Untried(why));
     let plan =
-        Plan::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
+        CallCase::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
     let callee = harness.loaded.callee(index);
     let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
     // Only values: what a side owes besides, it owes to everybody.
@@ -193,7 +193,7 @@ pub fn reference_agrees(
     Ok(())
 }
 
-pub(super) fn rounds(plan: &Plan) -> [Round; 2] {
+pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
     [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
         let ret = plan.told.result();
         Round {
@@ -205,7 +205,7 @@ pub(super) fn rounds(plan: &Plan) -> [Round; 2] {
 
 fn call(
     harness: &Harness<'_>,
-    plan: &Plan,
+    plan: &CallCase,
     engine: &Engine,
     shim: FuncId,
     variant: usize,
@@ -234,15 +234,9 @@ fn call(
     unsafe { loaded.run(code.as_ptr().cast(), pointers.as_ptr().cast(), ret, through) };
     loaded.check_promises("our caller", "the C callee")?;
     loaded.check_x87()?;
-    for (i, (pattern, offset)) in round
-        .values
-        .promoted
-        .iter()
-        .zip(&plan.images.offsets)
-        .enumerate()
-    {
-        let got = loaded.seen_bytes(*offset, pattern.bytes.len());
-        Difference::check(pattern, &got, Value::Argument(i), "in C")?;
+    let seen = |at, len| loaded.seen_bytes(at, len);
+    check_seen(&round.values, &plan.images.offsets, seen, "in C")?;
+    for (i, pattern) in round.values.promoted.iter().enumerate() {
         if i < plan.n_named && is_widened(&plan.types[i]) && is_whole(pattern) {
             check_widened(&plan.types[i], pattern, loaded.widened(i))
                 .map_err(|why| format!("argument {i} in C: {why}"))?;
@@ -255,13 +249,27 @@ fn call(
     Ok(check_call(plan, loaded)?)
 }
 
+/// Compares what a callee has written down of its arguments, which `seen` reads at an offset and in a length; `place` says in words where that was.
+pub(super) fn check_seen(
+    values: &Values,
+    offsets: &[usize],
+    seen: impl Fn(usize, usize) -> Vec<u8>,
+    place: &str,
+) -> Result<(), Difference> {
+    for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
+        let got = seen(*offset, pattern.bytes.len());
+        Difference::check(pattern, &got, Value::Argument(i), place)?;
+    }
+    Ok(())
+}
+
 fn is_whole(pattern: &Pattern) -> bool {
     !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
 }
 
 fn callee(
     harness: &Harness<'_>,
-    plan: &Plan,
+    plan: &CallCase,
     engine: &Engine,
     function: FuncId,
     round: &Round,
@@ -280,7 +288,7 @@ fn callee(
 /// Lets C call what is at `address`, which writes down the arguments as they are passed.
 fn from_c(
     harness: &Harness<'_>,
-    plan: &Plan,
+    plan: &CallCase,
     address: *const u8,
     promise: Promise,
     round: &Round,
@@ -303,13 +311,8 @@ fn from_c(
         loaded.check_promises("the C caller", "our callee")?;
         loaded.check_x87()?;
     }
-    for (i, (pattern, offset)) in (round.values.promoted.iter())
-        .zip(&plan.images.offsets)
-        .enumerate()
-    {
-        let got = loaded.seen_bytes(*offset, pattern.bytes.len());
-        Difference::check(pattern, &got, Value::Argument(i), "from C")?;
-    }
+    let seen = |at, len| loaded.seen_bytes(at, len);
+    check_seen(&round.values, &plan.images.offsets, seen, "from C")?;
     if plan.has_result {
         let got = loaded.got_bytes(round.values.result.bytes.len());
         Difference::check(&round.values.result, &got, Value::Result, "in C")?;

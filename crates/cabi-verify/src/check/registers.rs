@@ -9,7 +9,7 @@
 use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
 
 use crate::case::Case;
-use crate::check::calls::{Difference, Value};
+use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::Images;
 use crate::pattern::{Pattern, Values, hex};
 use crate::run::loaded::{LoadedCode, Promise};
@@ -142,25 +142,14 @@ impl<'h> Probe<'h> {
         self.loaded.check_promises("our caller", "the C callee")?;
         let dump = RegisterFile::of_dump(dumping.image());
         if read {
-            self.check_seen(&values, &images.offsets)?;
+            let seen = |at, len| self.loaded.seen_bytes(at, len);
+            check_seen(&values, &images.offsets, seen, "as the callee reads it")?;
         }
         if !case.has_result() {
             return Ok(());
         }
         let memory = memory.get(at..).unwrap_or_default();
         check_result(abi, &values.result, &dump, (result, memory))
-    }
-
-    /// Compares what a C callee wrote down.
-    fn check_seen(&self, values: &Values, offsets: &[usize]) -> Result<(), Difference> {
-        for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
-            let got = self.loaded.seen_bytes(*offset, pattern.bytes.len());
-            pattern.check_all(&got).map_err(|why| {
-                let why = format!("argument {i} as the callee reads it: {why}");
-                difference(Value::Argument(i), pattern, got, why)
-            })?;
-        }
-        Ok(())
     }
 
     /// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to

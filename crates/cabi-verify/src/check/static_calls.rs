@@ -2,7 +2,7 @@
 
 use cabi::Policy;
 
-use super::calls::{Plan, Round, rounds};
+use super::calls::{CallCase, Round, check_seen, rounds};
 use crate::build::{ReferenceError, Unit};
 use crate::emit::c::main_program::StaticCall;
 use crate::run::static_program::{StaticProgram, Written};
@@ -24,9 +24,9 @@ impl StaticProgram<'_> {
                 .case
                 .sig_under(policy)
                 .map_err(clif_cabi::LowerError::from)?;
-            Plan::new(one.case, sig, |sig| sig, at)
+            CallCase::new(one.case, sig, |sig| sig, at)
         };
-        let plans: Vec<Result<Plan, Fault>> = unit.cases.iter().enumerate().map(plan).collect();
+        let plans: Vec<Result<CallCase, Fault>> = unit.cases.iter().enumerate().map(plan).collect();
         let (mut chosen, mut calls) = (Vec::new(), Vec::new());
         for plan in plans.iter().flatten() {
             chosen.push(plan.index);
@@ -38,7 +38,7 @@ impl StaticProgram<'_> {
             }));
         }
         let mut written = self.run(unit, &chosen, &calls)?.into_iter();
-        let verdict = |plan: &Result<Plan, Fault>| match plan {
+        let verdict = |plan: &Result<CallCase, Fault>| match plan {
             Ok(plan) => {
                 let checked = rounds(plan).map(|round| check(plan, &round, written.next()));
                 let n = checked.len();
@@ -54,24 +54,17 @@ impl StaticProgram<'_> {
 
 /// Compares what was written down in one round with what was sent.
 fn check(
-    plan: &Plan,
+    plan: &CallCase,
     round: &Round,
     written: Option<Result<Written, String>>,
 ) -> Result<(), Verdict> {
     let written = written.ok_or_else(|| Verdict::Differs("no call was made".into()))?;
     let Written { seen, got } = written.map_err(|why| Verdict::died(&why))?;
-    for (i, (pattern, offset)) in round
-        .values
-        .promoted
-        .iter()
-        .zip(&plan.images.offsets)
-        .enumerate()
-    {
-        let end = offset.saturating_add(pattern.bytes.len());
-        let bytes = seen.get(*offset..end).unwrap_or_default();
-        Difference::check(pattern, bytes, Value::Argument(i), "from C")
-            .map_err(Verdict::Differs)?;
-    }
+    let seen = |at: usize, len: usize| {
+        let bytes = seen.get(at..at.saturating_add(len));
+        bytes.unwrap_or_default().to_vec()
+    };
+    check_seen(&round.values, &plan.images.offsets, seen, "from C").map_err(Verdict::Differs)?;
     if plan.has_result {
         Difference::check(&round.values.result, &got, Value::Result, "in C")
             .map_err(Verdict::Differs)?;

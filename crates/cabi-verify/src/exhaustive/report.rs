@@ -9,9 +9,8 @@ use crate::case::Direction;
 use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status};
 use crate::states::{Coverage, Transition};
-use crate::verdict::Verdict;
+use crate::verify::OtherSide;
 use crate::verify::report::{IN_FULL, REPRODUCTION, in_full, indented, object, policy_name, words};
-use crate::verify::{Called, OtherSide};
 
 /// The report of `all` runs, each against one compiler.
 #[must_use]
@@ -130,14 +129,15 @@ fn found(run: &ExhaustiveRun<'_>) -> Vec<Item> {
     let mut seen = BTreeSet::new();
     found.sort_by_cached_key(|found| !seen.insert(&found.ty));
     let item = |(i, found): (usize, &DifferingTransition)| {
-        let how = how(found.way, found.direction);
+        let called = &found.called;
+        let how = how(found.way, called.direction);
         let name = format!("{}, `{}`, {how}", found.transition, found.ty);
         let difference = &found.difference;
         let data = json!({
             "transition": found.transition.to_string(),
             "way": how,
             "type": found.ty,
-            "declaration": format!("{} f({})", found.case.function.result, found.case.function.list),
+            "declaration": format!("{} f({})", called.case.function.result, called.case.function.list),
             "why": difference.why,
             "expected": hex(&difference.expected),
             "got": hex(&difference.got),
@@ -145,13 +145,7 @@ fn found(run: &ExhaustiveRun<'_>) -> Vec<Item> {
         let mut item =
             Item::new(name, Status::Failed, &difference.why).in_list("differences", data);
         if i < IN_FULL {
-            let called = Called {
-                case: found.case.clone(),
-                direction: found.direction,
-                setting: found.setting.clone(),
-                verdict: Verdict::Differs(difference.clone()),
-            };
-            item.detail = in_full(run.plan.compiler(), &called, difference);
+            item.detail = in_full(run.plan.compiler(), called, difference);
         }
         item
     };

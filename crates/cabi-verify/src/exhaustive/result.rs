@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::functions::{self, Function};
 use super::{Exhaustive, run_cases};
-use crate::case::{Case, Direction};
+use crate::case::Direction;
 use crate::states::{Coverage, Transition};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Called, OtherSide};
-use crate::verify::{NOT_SHOWN, Progress, Shown, VerifyError};
+use crate::verify::{Progress, VerifyError};
 
 /// Calls of one way and direction. [`Direction::Call`] calls C.
 #[derive(Clone, Debug)]
@@ -40,14 +40,10 @@ pub struct DifferingTransition {
     pub transition: Transition,
     /// How.
     pub way: OtherSide,
-    /// Who called whom.
-    pub direction: Direction,
-    /// The function.
-    pub case: Case,
     /// The declaration of the value's type.
     pub ty: String,
-    /// The name of the engine settings; of an image, that it is one.
-    pub setting: String,
+    /// The function in one direction.
+    pub called: Called,
     /// What differs.
     pub difference: Difference,
 }
@@ -137,48 +133,38 @@ impl<'a> ExhaustiveRun<'a> {
         Ok(())
     }
 
-    /// Takes what became of `function` in one way and direction; whether it can be checked. `shown`: by what the compiler disagrees with itself.
-    pub(super) fn take(
-        &mut self,
-        function: &Function,
-        way: OtherSide,
-        mut called: Called,
-        shown: Option<Shown>,
-    ) -> bool {
+    /// Takes what became of `function` in one way and direction; whether it can be checked.
+    pub(super) fn take(&mut self, function: &Function, way: OtherSide, called: Called) -> bool {
         let (transition, direction) = (function.transition, called.direction);
-        let of = |direction_run: &&mut OneDirection| {
-            (direction_run.way, direction_run.direction) == (way, direction)
-        };
-        let Some(direction_run) = self.directions.iter_mut().find(of) else {
+        let of = |one: &&mut OneDirection| (one.way, one.direction) == (way, direction);
+        let Some(one) = self.directions.iter_mut().find(of) else {
             return true;
         };
-        if let (Verdict::SelfInconsistent(difference), None) = (&called.verdict, &shown) {
-            let mut difference = difference.clone();
-            difference.why.push_str(NOT_SHOWN);
-            called.verdict = Verdict::Differs(difference);
-        }
-        match called.verdict {
-            Verdict::Passed(_) => direction_run.passed.mark(transition),
-            Verdict::NotLowered(why) | Verdict::NotRun(why) => direction_run
-                .not_lowered
-                .entry(why)
-                .or_default()
-                .mark(transition),
+        match &called.verdict {
+            Verdict::Passed(_) => one.passed.mark(transition),
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => {
+                one.not_lowered
+                    .entry(why.clone())
+                    .or_default()
+                    .mark(transition);
+            }
             Verdict::Differs(difference) => {
-                direction_run.differs.mark(transition);
+                one.differs.mark(transition);
                 self.found.push(DifferingTransition {
                     transition,
                     way,
-                    direction,
-                    case: called.case,
                     ty: function.ty(),
-                    setting: called.setting,
-                    difference,
+                    difference: difference.clone(),
+                    called,
                 });
             }
             Verdict::SelfInconsistent(_) => {
-                if let Some(shown) = shown {
-                    self.set_aside_by(function, shown);
+                if let Some(shown) = called.shown {
+                    let (key, why) = match shown.known {
+                        Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
+                        None => (SELF_INCONSISTENT, shown.says),
+                    };
+                    self.set_aside(function, key, why, Some(shown.program));
                 }
                 return false;
             }
@@ -186,20 +172,8 @@ impl<'a> ExhaustiveRun<'a> {
         true
     }
 
-    pub(super) fn set_aside(&mut self, function: &Function, key: &'static str, why: String) {
-        self.put_aside(function, key, why, None);
-    }
-
-    /// Sets a function aside in which the compiler disagrees with itself.
-    fn set_aside_by(&mut self, function: &Function, shown: Shown) {
-        let (key, why) = match shown.known {
-            Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
-            None => (SELF_INCONSISTENT, shown.says),
-        };
-        self.put_aside(function, key, why, Some(shown.program));
-    }
-
-    fn put_aside(
+    /// Sets a function aside, for a kind of reason and this one, which a program may show.
+    pub(super) fn set_aside(
         &mut self,
         function: &Function,
         key: &'static str,
@@ -221,40 +195,31 @@ impl<'a> ExhaustiveRun<'a> {
     /// What was run in both directions, by some way.
     #[must_use]
     pub fn both(&self) -> Coverage {
-        let run = |transition, direction| {
-            let mut directions = self
-                .directions
-                .iter()
-                .filter(|direction_run| direction_run.direction == direction);
-            directions.any(|direction_run| direction_run.ran(transition))
+        let ran = |transition| {
+            Direction::ALL.into_iter().all(|direction| {
+                let mut of = self
+                    .directions
+                    .iter()
+                    .filter(|one| one.direction == direction);
+                of.any(|one| one.ran(transition))
+            })
         };
         let mut both = Coverage::default();
-        for transition in Transition::all() {
-            if Direction::ALL
-                .into_iter()
-                .all(|direction| run(transition, direction))
-            {
-                both.mark(transition);
-            }
-        }
+        Transition::all()
+            .filter(|one| ran(*one))
+            .for_each(|one| both.mark(one));
         both
     }
 
     /// What was to be run and was not in some way and direction, though the lowering does not refuse it; and what was run in no way.
     pub fn missed(&self) -> impl Iterator<Item = Transition> {
         let both = self.both();
-        let left_out = |direction_run: &OneDirection, transition| {
-            let refused = direction_run
-                .not_lowered
-                .values()
-                .any(|not| not.has(transition));
-            !refused && !direction_run.ran(transition)
+        let left_out = |one: &OneDirection, transition| {
+            !one.ran(transition) && !one.not_lowered.values().any(|not| not.has(transition))
         };
         Transition::all().filter(move |transition| {
-            let missing = self
-                .directions
-                .iter()
-                .any(|direction_run| left_out(direction_run, *transition));
+            let mut directions = self.directions.iter();
+            let missing = directions.any(|one| left_out(one, *transition));
             self.wanted.has(*transition) && (missing || !both.has(*transition))
         })
     }
@@ -264,14 +229,5 @@ impl<'a> ExhaustiveRun<'a> {
         self.aside
             .iter()
             .filter(|aside| aside.key == SELF_INCONSISTENT)
-    }
-
-    /// Whether everything was run, without a difference. In some of it the compiler may disagree with itself if `allow_self_inconsistent` says so.
-    #[must_use]
-    pub fn is_clean(&self, allow_self_inconsistent: bool) -> bool {
-        self.found.is_empty()
-            && !self.stopped
-            && (allow_self_inconsistent || self.inconsistent().next().is_none())
-            && self.missed().next().is_none()
     }
 }

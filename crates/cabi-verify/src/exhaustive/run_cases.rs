@@ -1,13 +1,15 @@
 //! The calls of a plan: units are compiled, then every function is called by images of registers and stack, then by Cranelift.
 
+use std::cell::Cell;
+
 use cabi::{FnAbi, Policy};
 
 use super::functions::{Function, FunctionUnit};
 use super::{Exhaustive, ExhaustiveRun, REFUSED_HERE, REFUSED_THERE};
 use crate::case::Case;
 use crate::states::Transition;
-use crate::verify::units::{self, Batch, Called, Calls, Loaded, OtherSide};
-use crate::verify::{Compiler, MOST, Progress, VerifyError, refusal, show_all};
+use crate::verify::units::{self, Batch, Calls, OtherSide};
+use crate::verify::{Compiler, MOST, Progress, VerifyError, refusal};
 
 /// Makes all calls of `units`. What is to be tried with another type comes back, with that type's turn.
 pub(super) fn run_cases(
@@ -21,76 +23,41 @@ pub(super) fn run_cases(
     for refused in refused {
         for case in &refused.cases {
             if let Some(function) = function(units, refused.batch, case) {
-                run.set_aside(function, REFUSED_THERE, refusal(&refused.why));
+                run.set_aside(function, REFUSED_THERE, refusal(&refused.why), None);
                 again.push(function);
             }
         }
     }
-    let Exhaustive {
-        at_once, mistake, ..
-    } = *run.plan;
-    let before = run.found.len();
-    let probed = units::probe(&loaded, mistake, at_once, progress)?;
-    take(
-        run,
-        units,
-        &loaded,
-        OtherSide::RegisterFile,
-        probed,
-        &mut again,
-    )?;
-    let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
-    if run.found.len() - before > n {
-        // More than half of both directions.
-        run.stopped = true;
-        return Ok(Vec::new());
-    }
+    let plan = run.plan;
+    // Of one run there are so many: the rest are differences like any other.
+    let left = Cell::new(MOST.saturating_sub(run.inconsistent().count()));
     let calls = Calls {
-        settings: &run.plan.settings,
-        mistake,
-        shared_engine: mistake.convention.is_none(),
-        at_once,
+        settings: &plan.settings,
+        mistake: plan.mistake,
+        shared_engine: plan.mistake.convention.is_none(),
+        at_once: plan.at_once,
+        to_show: Some(&left),
     };
-    let called = units::call(&loaded, &calls, progress)?;
-    take(
-        run,
-        units,
-        &loaded,
-        OtherSide::Cranelift,
-        called,
-        &mut again,
-    )?;
-    Ok(again.0)
-}
-
-/// Takes what became of every function in one way.
-fn take(
-    run: &mut ExhaustiveRun<'_>,
-    units: &[FunctionUnit],
-    loaded: &[Loaded],
-    way: OtherSide,
-    all: Vec<Vec<Called>>,
-    again: &mut Again,
-) -> Result<(), VerifyError> {
-    for (loaded, called) in loaded.iter().zip(all) {
-        let level = units.get(loaded.batch).map(|unit| unit.level);
-        let Some(level) = level.and_then(|at| run.plan.levels().nth(at)) else {
-            continue;
-        };
-        // Of one run there are so many: the rest are differences like any other.
-        let left = MOST.saturating_sub(run.inconsistent().count());
-        let (compiler, at_once) = (&level.compiler, run.plan.at_once);
-        let shown = show_all(compiler, flags(compiler), &called, left, at_once)?;
-        for called in called {
-            let shown = shown.get(&called.case.function.name).cloned();
-            if let Some(function) = function(units, loaded.batch, &called.case)
-                && !run.take(function, way, called, shown)
-            {
-                again.push(function);
+    let before = run.found.len();
+    let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
+    for way in OtherSide::ALL {
+        if run.found.len() - before > n {
+            // More than half of both directions.
+            run.stopped = true;
+            return Ok(Vec::new());
+        }
+        let all = units::run(&loaded, way, &calls, progress)?;
+        for (loaded, called) in loaded.iter().zip(all) {
+            for called in called {
+                if let Some(function) = function(units, loaded.batch, &called.case)
+                    && !run.take(function, way, called)
+                {
+                    again.push(function);
+                }
             }
         }
     }
-    Ok(())
+    Ok(again.0)
 }
 
 /// What is to be compiled; signatures that do not show what they should are set aside.
@@ -110,7 +77,7 @@ fn batches<'s, 'd: 's>(
             match shown(function, case, level.compiler.policy) {
                 Ok(()) => cases.push(case),
                 Err(why) => {
-                    run.set_aside(function, REFUSED_HERE, why);
+                    run.set_aside(function, REFUSED_HERE, why, None);
                     again.push(function);
                 }
             }

@@ -1,5 +1,6 @@
 //! The course of a fuzz run: rounds of units, compiled by threads and called in children, until the numbers or the time are used up.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::process;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::Calls;
-use crate::verify::{Compiler, MOST, Mistake, NOT_SHOWN, OtherSide, show};
+use crate::verify::units::{Calls, NOT_SHOWN};
+use crate::verify::{Compiler, MOST, Mistake, OtherSide};
 
 /// Signatures that share one file of C.
 const PER_UNIT: u64 = 256;
@@ -31,7 +32,7 @@ const FEW: u64 = 16;
 
 /// Which signatures are tried, and how long.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Campaign {
     /// The seed.
     pub seed: u64,
     /// Numbers of signatures.
@@ -52,7 +53,7 @@ pub struct Plan {
 /// # Errors
 /// A compiler that cannot be started, no child processes.
 pub fn run(
-    plan: &Plan,
+    plan: &Campaign,
     references: &[Compiler],
     mut told: impl FnMut(&Results, u64) -> Result<(), String>,
 ) -> Result<Results, String> {
@@ -126,7 +127,7 @@ fn mode(asked: &Compiler, number: u64) -> Mode {
 }
 
 /// The units of a round: each range under each compiler.
-fn draw<'a>(plan: &Plan, references: &[Compiler], ranges: &'a [Range<u64>]) -> Vec<Unit<'a>> {
+fn draw<'a>(plan: &Campaign, references: &[Compiler], ranges: &'a [Range<u64>]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
     for numbers in ranges {
         for (reference, asked) in references.iter().enumerate() {
@@ -143,7 +144,7 @@ fn draw<'a>(plan: &Plan, references: &[Compiler], ranges: &'a [Range<u64>]) -> V
 }
 
 fn round(
-    plan: &Plan,
+    plan: &Campaign,
     references: &[Compiler],
     settings: &[(String, Settings)],
     ranges: &[Range<u64>],
@@ -154,23 +155,21 @@ fn round(
         |unit: &Unit<'_>| compile(&references[unit.reference], &unit.signatures, unit.mode);
     let compiled = in_threads(&units, plan.at_once, compile, |_| {});
     let compiled = compiled.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let n_shown: usize = stats.iter().map(|stats| stats.inconsistent.len()).sum();
+    let left = Cell::new(MOST.saturating_sub(n_shown));
     let calls = Calls {
         settings,
         mistake: Mistake::default(),
         shared_engine: plan.numbers.end - plan.numbers.start > FEW,
         at_once: plan.at_once,
+        to_show: Some(&left),
     };
-    let mut ran = run_cases(compiled, plan.way, &calls)?;
-    for (unit, compared) in units.iter().zip(&mut ran) {
+    let ran = run_cases(compiled, plan.way, &calls)?;
+    for (unit, compared) in units.iter().zip(&ran) {
         let (asked, stats) = (&references[unit.reference], &mut stats[unit.reference]);
         for ((number, signature), compared) in
             unit.numbers.clone().zip(&unit.signatures).zip(compared)
         {
-            // The kind of verdict that a smaller signature must have is that before anything was shown.
-            let before = compared.verdict.clone();
-            if let (Verdict::SelfInconsistent(_), false) = (&before, compared.shown) {
-                show_alone(asked, unit.mode, compared, stats)?;
-            }
             stats.take(compared, asked.policy);
             let kept = match &compared.verdict {
                 Verdict::SelfInconsistent(_) if compared.known.is_none() => &mut stats.inconsistent,
@@ -183,10 +182,11 @@ fn round(
                 let alone = Calls {
                     shared_engine: false,
                     at_once: 1,
+                    to_show: None,
                     ..calls
                 };
                 let run_cases = |compiled| run_cases(vec![compiled], plan.way, &alone);
-                shrink(asked, unit.mode, run_cases, signature, &before)?
+                shrink(asked, unit.mode, run_cases, signature, &compared.verdict)?
             } else {
                 None
             };
@@ -201,42 +201,23 @@ fn round(
     Ok(())
 }
 
-/// Has a program show that the compiler disagrees with itself: if none does, it is a difference.
-fn show_alone(
-    asked: &Compiler,
-    mode: Mode,
-    compared: &mut Compared,
-    stats: &Stats,
-) -> Result<(), String> {
-    let why = compared.why().unwrap_or_default().to_owned();
-    let flags: Vec<&str> = mode.optimize.into_iter().collect();
-    let shown = match &compared.case {
-        Some(case) if stats.inconsistent.len() < MOST => show(&asked.reference, &flags, case),
-        _ => Ok(None),
-    };
-    compared.verdict = match shown.map_err(|error| error.to_string())? {
-        Some(shown) => {
-            (compared.shown, compared.known) = (true, shown.known);
-            let says = format!("{why}; a program of the compiler alone: {}", shown.says);
-            Verdict::SelfInconsistent(says.into())
-        }
-        None => Verdict::Differs(format!("{why}{NOT_SHOWN}").into()),
-    };
-    Ok(())
-}
-
 /// A smaller signature with a verdict of the same kind, and what is wrong with it.
-fn shrink(
-    asked: &Compiler,
+fn shrink<'a>(
+    asked: &'a Compiler,
     mode: Mode,
-    run_cases: impl Fn(Compiled) -> Result<Vec<Vec<Compared>>, String>,
+    run_cases: impl Fn(Compiled<'a>) -> Result<Vec<Vec<Compared>>, String>,
     signature: &Signature,
     verdict: &Verdict,
 ) -> Result<Option<(Signature, String)>, String> {
     let Some(Difference { why, .. }) = verdict.difference() else {
         return Ok(None);
     };
-    let alike = |other: &Verdict| std::mem::discriminant(other) == std::mem::discriminant(verdict);
+    // Of smaller ones nothing is shown by a program.
+    let is_inconsistent = |verdict: &Verdict| match verdict {
+        Verdict::Differs(difference) => difference.why.ends_with(NOT_SHOWN),
+        other => matches!(other, Verdict::SelfInconsistent(_)),
+    };
+    let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
     let smallest = smallest(signature, why, SHRINKS, |some| {
         let ran = run_cases(compile(asked, some, mode)?)?;
         let why = ran.iter().flatten().map(|compared| {

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cabi::Policy;
-
 use super::Compared;
 use super::signatures::{Drawn, Signatures, signature_of};
 use crate::build::{Built, ReferenceError, Refused, first_error, needs};
-use crate::case::Direction;
 use crate::case::{Case, Subject};
 use crate::check::layout::{Answer, Table, ask, facts};
 use crate::generate::Signature;
@@ -26,28 +23,36 @@ pub(super) struct Mode {
     pub(super) turn: usize,
 }
 
+impl Mode {
+    fn flags(self) -> Vec<&'static str> {
+        self.optimize.into_iter().collect()
+    }
+}
+
 /// Signatures whose C sides are compiled.
-pub(super) struct Compiled {
+pub(super) struct Compiled<'a> {
+    compiler: &'a Compiler,
     signatures: Signatures,
-    turn: usize,
-    policy: Policy,
+    mode: Mode,
     /// With nothing to run there is none.
     built: Option<Built>,
 }
 
-impl Compiled {
+impl Compiled<'_> {
     fn load(&self) -> Result<Option<Loaded>, ReferenceError> {
         let Some(built) = &self.built else {
             return Ok(None);
         };
-        let cases: Vec<&Case> = self.signatures.entries.iter().map(Drawn::case).collect();
+        let cases: Vec<&Case> = self.signatures.left().map(|(_, one)| one.case()).collect();
         let code = LoadedCode::of_built(built, &cases)?;
         let cases = cases.into_iter().cloned().collect();
+        let flags = self.mode.flags();
+        let turn = self.mode.turn;
         Ok(Some(Loaded::of_code(
-            0,
-            self.turn,
+            self.compiler,
+            &flags,
+            turn,
             cases,
-            self.policy,
             code,
         )))
     }
@@ -57,33 +62,37 @@ impl Compiled {
 ///
 /// # Errors
 /// A compiler that cannot be started.
-pub(super) fn compile(
-    compiler: &Compiler,
+pub(super) fn compile<'a>(
+    compiler: &'a Compiler,
     signatures: &[Signature],
     mode: Mode,
-) -> Result<Compiled, String> {
+) -> Result<Compiled<'a>, String> {
     let mut signatures = Signatures::build(signatures, compiler.policy, compiler.level);
-    let layouts = |chosen: &[usize]| Table::of(&signatures.subjects(chosen)).text();
-    let compiled = signatures
-        .unit(&compiler.reference, mode.optimize, &layouts)
-        .compile()
-        .map_err(|error| error.to_string())?;
-    let mut verdicts = BTreeMap::new();
+    let table = |signatures: &Signatures, chosen: &[usize]| {
+        let chosen = signatures.chosen(chosen).into_iter();
+        let subjects: Vec<&Subject> = chosen.map(|(_, one)| one.subject()).collect();
+        Table::of(&subjects)
+    };
+    let layouts = |chosen: &[usize]| table(&signatures, chosen).text();
+    let unit = signatures.unit(&compiler.reference, mode.optimize, &layouts);
+    let compiled = unit.compile().map_err(|error| error.to_string())?;
+    let mut verdicts = Vec::new();
     for Refused { cases, why } in &compiled.refused {
-        for entry in cases.iter().filter_map(|at| signatures.entries.get(*at)) {
-            verdicts.insert(entry.index, refused(compiler, entry.subject(), why));
+        for (i, one) in signatures.chosen(cases) {
+            verdicts.push((i, refused(compiler, one.subject(), why)));
         }
     }
-    signatures.decide_all(verdicts);
     if let Some(built) = &compiled.built {
-        let left: Vec<usize> = (0..signatures.entries.len()).collect();
-        let table = Table::of(&signatures.subjects(&left));
-        compare(compiler, &mut signatures, &table, built)?;
+        let table = table(&signatures, &compiled.cases);
+        verdicts.extend(layouts_differ(compiler, &signatures, &table, built)?);
+    }
+    for (i, verdict) in verdicts {
+        signatures.decide(i, verdict);
     }
     Ok(Compiled {
+        compiler,
         signatures,
-        turn: mode.turn,
-        policy: compiler.policy,
+        mode,
         built: compiled.built,
     })
 }
@@ -111,47 +120,40 @@ fn theirs(compiler: &Compiler, subject: &Subject, why: String) -> Compared {
     let name = compiler.reference.name();
     Compared {
         known: subject.cases.iter().find_map(|case| known_bug(name, case)),
-        shown: true,
         ..Verdict::SelfInconsistent(why.into()).into()
     }
 }
 
-/// Compares the layouts, and takes those out that differ: values of other sizes cannot be sent.
-fn compare(
+/// The signatures whose layouts differ: values of other sizes cannot be sent.
+fn layouts_differ(
     compiler: &Compiler,
-    signatures: &mut Signatures,
+    signatures: &Signatures,
     table: &Table,
     built: &Built,
-) -> Result<(), String> {
+) -> Result<Vec<(usize, Compared)>, String> {
     let answers = table.answers(built).map_err(|error| error.to_string())?;
     let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
     for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
         if let Some(i) = signature_of(&fact.block)
             && theirs != fact.ours
         {
-            let own = |text: &str| text.replace(&format!("r{i}_"), "");
-            let why = format!(
-                "layout: {} is {theirs}, ours {}",
-                own(&fact.what),
-                fact.ours
-            );
-            wrong.entry(i).or_insert(why);
+            let what = fact.what.replace(&format!("r{i}_"), "");
+            let why = || format!("layout: {what} is {theirs}, ours {}", fact.ours);
+            wrong.entry(i).or_insert_with(why);
         }
     }
-    let differ = signatures.entries.iter().filter_map(|entry| {
-        let why = wrong.get(&entry.index)?.clone();
+    let verdict = |(i, one): (usize, &Drawn)| {
+        let why = wrong.remove(&i)?;
         let is_bit_field = why.starts_with("layout: bits of ");
-        let verdict = if is_bit_field && agrees_when_run(compiler, entry.subject()) {
+        let verdict = if is_bit_field && agrees_when_run(compiler, one.subject()) {
             let why = format!("its initializers and its assignments differ: {why}");
-            theirs(compiler, entry.subject(), why)
+            theirs(compiler, one.subject(), why)
         } else {
             Verdict::Differs(why.into()).into()
         };
-        Some((entry.index, verdict))
-    });
-    let verdicts: BTreeMap<usize, Compared> = differ.collect();
-    signatures.decide_all(verdicts);
-    Ok(())
+        Some((i, verdict))
+    };
+    Ok(signatures.left().filter_map(verdict).collect())
 }
 
 /// Whether the layouts are ours to a program that sets bit-fields and looks, where in the table the compiler initializes them.
@@ -165,7 +167,7 @@ fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
 /// # Errors
 /// No child can be made, or an interrupt.
 pub(super) fn run_cases(
-    ranges: Vec<Compiled>,
+    ranges: Vec<Compiled<'_>>,
     way: OtherSide,
     calls: &Calls<'_>,
 ) -> Result<Vec<Vec<Compared>>, String> {
@@ -174,7 +176,11 @@ pub(super) fn run_cases(
         let loaded = match compiled.load() {
             Ok(loaded) => loaded,
             Err(error @ ReferenceError::Unloadable { .. }) => {
-                compiled.signatures.fail_all(&error.to_string());
+                let left: Vec<usize> = compiled.signatures.left().map(|(i, _)| i).collect();
+                for i in left {
+                    let why = error.to_string();
+                    compiled.signatures.decide(i, Verdict::Differs(why.into()));
+                }
                 None
             }
             Err(error) => return Err(error.to_string()),
@@ -183,10 +189,7 @@ pub(super) fn run_cases(
         all.extend(loaded);
         ran.push((compiled.signatures, Vec::new()));
     }
-    let called = match way {
-        OtherSide::RegisterFile => units::probe(&all, calls.mistake, calls.at_once, &|_, _, _| {}),
-        OtherSide::Cranelift => units::call(&all, calls, &|_, _, _| {}),
-    };
+    let called = units::run(&all, way, calls, &|_, _, _| {});
     let called = called.map_err(|error| error.to_string())?;
     for (number, called) in of_unit.into_iter().zip(called) {
         if let Some((_, own)) = ran.get_mut(number) {
@@ -199,40 +202,50 @@ pub(super) fn run_cases(
         .collect())
 }
 
-/// One verdict for each signature of a unit, of what was called of it.
+/// One verdict for each signature of a unit, of what was called of it: one direction stands after the other.
 fn compared(signatures: Signatures, called: &[units::Called]) -> Vec<Compared> {
-    let n = signatures.entries.len();
-    let nothing = || Verdict::Differs("nothing became of it".into()).into();
-    let verdicts = signatures.verdicts.into_iter();
-    let mut compared: Vec<Compared> = verdicts
-        .map(|verdict| verdict.unwrap_or_else(nothing))
-        .collect();
-    for (at, entry) in signatures.entries.into_iter().enumerate() {
-        // One direction stands after the other.
-        let both = Direction::ALL.iter().enumerate();
-        let both = both.filter_map(|(i, _)| called.get(i * n + at));
-        if let Some(place) = compared.get_mut(entry.index) {
-            *place = of_both(both);
-            place.case = Some(entry.into_case());
-        }
-    }
-    compared
+    let (calls, callees) = called.split_at(called.len() / 2);
+    let mut both = calls.iter().zip(callees);
+    let one = |one: Result<Drawn, Box<Compared>>| {
+        one.map_or_else(
+            |decided| *decided,
+            |drawn| match both.next() {
+                Some((call, callee)) => Compared {
+                    case: Some(drawn.case().clone()),
+                    ..of_both([call, callee])
+                },
+                None => Verdict::Differs("nothing became of it".into()).into(),
+            },
+        )
+    };
+    signatures.0.into_iter().map(one).collect()
 }
 
 /// The verdict of both directions.
-fn of_both<'a>(both: impl Iterator<Item = &'a units::Called>) -> Compared {
+fn of_both(both: [&units::Called; 2]) -> Compared {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
     for called in both {
         let inside = |found: &Difference| found.clone().inside(called.direction.name());
         match &called.verdict {
             Verdict::Passed(n) => calls += n,
             Verdict::NotLowered(why) | Verdict::NotRun(why) => not_lowered = Some(why.clone()),
-            Verdict::SelfInconsistent(found) => inconsistent = Some(inside(found)),
+            Verdict::SelfInconsistent(found) => {
+                let mut found = inside(found);
+                if let Some(shown) = &called.shown {
+                    let says = format!("; a program of the compiler alone: {}", shown.says);
+                    found.why.push_str(&says);
+                }
+                let known = called.shown.as_ref().and_then(|shown| shown.known);
+                inconsistent = Some((found, known));
+            }
             Verdict::Differs(found) => return Verdict::Differs(inside(found)).into(),
         }
     }
     match (inconsistent, not_lowered) {
-        (Some(found), _) => Verdict::SelfInconsistent(found).into(),
+        (Some((found, known)), _) => Compared {
+            known,
+            ..Verdict::SelfInconsistent(found).into()
+        },
         (None, Some(why)) if calls == 0 => Verdict::NotLowered(why).into(),
         (None, one_direction) => Compared {
             one_direction,

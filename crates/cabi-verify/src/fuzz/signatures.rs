@@ -2,7 +2,6 @@
 //!
 //! The names of signature `i` start with `r<i>_`, and a compiler takes its lines for those of a file `r<i>`.
 
-use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
 use cabi::{DataModel, Error, FnAbi, Policy, VectorLevel};
@@ -14,22 +13,8 @@ use crate::emit::c::Values;
 use crate::generate::Signature;
 use crate::verdict::Verdict;
 
-/// Signatures that were understood, and the verdicts on those that were not.
-pub(super) struct Signatures {
-    pub(super) entries: Vec<Drawn>,
-    /// One per signature; `None` for those that are entries.
-    pub(super) verdicts: Vec<Option<Compared>>,
-}
-
-/// A signature that was understood.
-#[derive(Clone)]
-pub(super) struct Drawn {
-    /// Its place in the list of signatures.
-    pub(super) index: usize,
-    case: Case,
-    /// Its types and the case, as layouts are asked.
-    subject: Subject,
-}
+/// A signature that was understood: its types and its case, as layouts are asked.
+pub(super) struct Drawn(Subject);
 
 impl Drawn {
     fn new(
@@ -47,76 +32,58 @@ impl Drawn {
         });
         let case = placed.map_err(|error| by_cabi(&error))?;
         let code = declared.types.clone() + &declared.prototype();
-        let cases = vec![case.clone()];
-        Ok(Self {
-            index,
-            subject: Subject::of_cases(&name, code, declared.named, &[], cases),
-            case,
-        })
+        let subject = Subject::of_cases(&name, code, declared.named, &[], vec![case]);
+        Ok(Self(subject))
     }
 
     pub(super) fn case(&self) -> &Case {
-        &self.case
+        &self.0.cases[0]
     }
 
     pub(super) fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    pub(super) fn into_case(self) -> Case {
-        self.case
+        &self.0
     }
 }
+
+/// Signatures of a unit: those that are still to be tried, and what became of the others.
+pub(super) struct Signatures(pub(super) Vec<Result<Drawn, Box<Compared>>>);
 
 impl Signatures {
     /// Builds the types of `signatures`, for a compiler of this policy whose vectors are passed as `level` says.
     pub(super) fn build(signatures: &[Signature], policy: Policy, level: VectorLevel) -> Self {
-        let mut unit = Self {
-            entries: Vec::new(),
-            verdicts: signatures.iter().map(|_| None).collect(),
-        };
-        for (i, signature) in signatures.iter().enumerate() {
-            let entry = catch_unwind(|| Drawn::new(i, signature, policy, level));
+        let one = |(i, signature): (usize, &Signature)| {
+            let drawn = catch_unwind(|| Drawn::new(i, signature, policy, level));
             let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
-            match entry.unwrap_or_else(panicked) {
-                Ok(entry) => unit.entries.push(entry),
-                Err(verdict) => unit.decide(i, verdict.into()),
-            }
-        }
-        unit
+            drawn
+                .unwrap_or_else(panicked)
+                .map_err(|verdict| Box::new(verdict.into()))
+        };
+        Self(signatures.iter().enumerate().map(one).collect())
     }
 
-    fn decide(&mut self, i: usize, verdict: Compared) {
-        if let Some(place) = self.verdicts.get_mut(i) {
-            *place = Some(verdict);
-        }
+    /// Those that are still to be tried, with their places among all.
+    pub(super) fn left(&self) -> impl Iterator<Item = (usize, &Drawn)> {
+        let all = self.0.iter().enumerate();
+        all.filter_map(|(i, one)| Some((i, one.as_ref().ok()?)))
     }
 
-    /// Takes the entries out that have a verdict.
-    pub(super) fn decide_all(&mut self, verdicts: BTreeMap<usize, Compared>) {
-        self.entries
-            .retain(|entry| !verdicts.contains_key(&entry.index));
-        for (i, verdict) in verdicts {
-            self.decide(i, verdict);
+    /// What became of signature `i`.
+    pub(super) fn decide(&mut self, i: usize, compared: impl Into<Compared>) {
+        if let Some(place) = self.0.get_mut(i) {
+            *place = Err(Box::new(compared.into()));
         }
     }
 
-    /// Fails all entries that are left, for the same reason.
-    pub(super) fn fail_all(&mut self, why: &str) {
-        let failed = self.entries.iter();
-        let failed =
-            failed.map(|entry| (entry.index, Verdict::Differs(why.to_owned().into()).into()));
-        let failed = failed.collect();
-        self.decide_all(failed);
+    /// Those with these places among the ones left.
+    pub(super) fn chosen(&self, places: &[usize]) -> Vec<(usize, &Drawn)> {
+        let left: Vec<_> = self.left().collect();
+        places
+            .iter()
+            .filter_map(|at| left.get(*at).copied())
+            .collect()
     }
 
-    /// The types of the signatures with these places among the entries.
-    pub(super) fn subjects(&self, chosen: &[usize]) -> Vec<&Subject> {
-        let chosen = chosen.iter().filter_map(|at| self.entries.get(*at));
-        chosen.map(|entry| &entry.subject).collect()
-    }
-
-    /// Both sides of every entry, and `layouts`, a text about the types of those that are in the file.
+    /// Both sides of every one that is left, and `layouts`, a text about the types of those that are in the file.
     pub(super) fn unit<'a>(
         &'a self,
         reference: &'a Reference,
@@ -130,9 +97,9 @@ impl Signatures {
             "-Wno-psabi",
             "-fno-strict-aliasing",
         ];
-        let cases = self.entries.iter().map(|entry| UnitCase {
-            case: &entry.case,
-            own: Some(&entry.subject),
+        let cases = self.left().map(|(_, drawn)| UnitCase {
+            case: drawn.case(),
+            own: Some(drawn.subject()),
         });
         Unit {
             reference,

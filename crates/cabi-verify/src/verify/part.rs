@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use cabi::Type;
-use cabi_header::NamedType;
+use cabi_header::{Location, NamedType};
 
 use super::missing_types::{MissingTypes, stand_ins};
 use super::prototypes::{self, Reading};
-use super::self_inconsistent::{MOST, Shown, show_all};
 use super::skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, names_one_of,
     refusal, refusal_with_place, undeclared,
 };
 use super::units::Refused;
-use super::{Called, Plan, Read, Verdict, VerifyError};
+use super::{Called, Read, Verdict, VerifyError};
 use crate::build::{Reference, ReferenceError};
 use crate::case::{Case, Subject};
 use crate::check::calls::Difference;
@@ -38,7 +37,7 @@ pub struct Part {
     /// Cases, each in one direction.
     pub called: Vec<Called>,
     /// Cases about which the compiler disagrees with itself, and no known bug of it says so.
-    pub itself: Vec<SelfInconsistent>,
+    pub itself: Vec<Called>,
     /// What was not run, after what was not read.
     pub skipped: Vec<Omitted>,
     /// The cases that are to be run, by their places in the header's list.
@@ -56,15 +55,6 @@ pub struct Differing {
     pub theirs: String,
     /// As `cabi` has it.
     pub ours: String,
-}
-
-/// A case about which the compiler disagrees with itself.
-#[derive(Clone, Debug)]
-pub struct SelfInconsistent {
-    /// The case in one direction.
-    pub called: Called,
-    /// What shows it.
-    pub shown: Shown,
 }
 
 impl Called {
@@ -154,23 +144,22 @@ impl Part {
         for case in subject.cases.iter().filter(|_| !refuses_flags) {
             let name = case.name.split(OF_RECORD).next().unwrap_or(&case.name);
             if lost.insert(name) {
-                self.skipped.push(Omitted {
-                    name: name.to_owned(),
-                    key,
-                    why: why.clone(),
-                    location: location(subject, name),
-                });
+                self.leave_out(name.to_owned(), key, why.clone(), location(subject, name));
             }
         }
         if lost.is_empty() {
-            self.skipped.push(Omitted {
-                name: read.name.clone(),
-                key,
-                why,
-                location: None,
-            });
+            self.leave_out(read.name.clone(), key, why, None);
         }
         Ok(None)
+    }
+
+    fn leave_out(&mut self, name: String, key: &'static str, why: String, at: Option<Location>) {
+        self.skipped.push(Omitted {
+            name,
+            key,
+            why,
+            location: at,
+        });
     }
 
     /// Takes the cases whose types the compiler has, and says which named types it has.
@@ -202,12 +191,12 @@ impl Part {
     }
 
     fn lacks(&mut self, subject: &Subject, name: &str, why: String) {
-        self.skipped.push(Omitted {
-            name: name.to_owned(),
-            key: REFERENCE_LACKS,
+        self.leave_out(
+            name.to_owned(),
+            REFERENCE_LACKS,
             why,
-            location: location(subject, name),
-        });
+            location(subject, name),
+        );
     }
 
     /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out that it reads otherwise or not at all.
@@ -251,12 +240,12 @@ impl Part {
                 Reading::Unasked(why) => (REFUSED, format!("{}: {why}", prototype.spelled)),
             };
             self.cases.retain(|case| *case != at);
-            self.skipped.push(Omitted {
-                name: prototype.name.clone(),
+            self.leave_out(
+                prototype.name.clone(),
                 key,
                 why,
-                location: Some(prototype.location.clone()),
-            });
+                Some(prototype.location.clone()),
+            );
         }
         Ok(())
     }
@@ -278,12 +267,7 @@ impl Part {
             Reply::Refuses(why) if undeclared(&why).is_some() => (REFERENCE_LACKS, why),
             Reply::Refuses(why) => (REFUSED, why),
         };
-        self.skipped.push(Omitted {
-            name: fact.what,
-            key,
-            why,
-            location: None,
-        });
+        self.leave_out(fact.what, key, why, None);
     }
 
     /// The types that the header does not declare for this compiler.
@@ -318,49 +302,24 @@ impl Part {
         refused.cases.iter().map(left).collect()
     }
 
-    /// Takes what became of its cases. Where the compiler disagrees with itself that has to be shown.
-    pub(super) fn take_called(
-        &mut self,
-        plan: &Plan,
-        called: Vec<Called>,
-    ) -> Result<(), VerifyError> {
-        let compiler = &plan.compilers[self.compiler];
-        let flags: Vec<&str> = plan.flags.iter().map(String::as_str).collect();
-        let shown = show_all(compiler, &flags, &called, MOST, plan.at_once)?;
-        for called in called {
-            let shown = shown.get(&called.case.function.name).cloned();
-            self.take_one(called, shown);
-        }
-        Ok(())
-    }
-
-    fn take_one(&mut self, mut called: Called, shown: Option<Shown>) {
-        let (key, why) = match (&called.verdict, shown) {
+    /// Takes what became of a case in one direction.
+    pub(super) fn take(&mut self, called: Called) {
+        let (key, why) = match (&called.verdict, &called.shown) {
             (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (NOT_LOWERED, why.clone()),
             (Verdict::SelfInconsistent(_), Some(shown)) => match shown.known {
                 Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
-                None => return self.itself.push(SelfInconsistent { called, shown }),
+                None => return self.itself.push(called),
             },
-            (Verdict::SelfInconsistent(difference), None) => {
-                let mut difference = difference.clone();
-                difference.why.push_str(NOT_SHOWN);
-                called.verdict = Verdict::Differs(difference);
-                return self.called.push(called);
-            }
-            (Verdict::Passed(_) | Verdict::Differs(_), _) => return self.called.push(called),
+            _ => return self.called.push(called),
         };
-        self.skipped.push(Omitted {
-            name: format!("{} ({})", called.case.name, called.direction.name()),
+        self.leave_out(
+            format!("{} ({})", called.case.name, called.direction.name()),
             key,
             why,
-            location: None,
-        });
+            None,
+        );
     }
 }
-
-/// Added to a difference that the compiler seems to have with itself.
-pub(crate) const NOT_SHOWN: &str =
-    "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
 
 /// The kind of reason of what a compiler does not compile.
 fn key(error: &ReferenceError) -> &'static str {
@@ -371,7 +330,7 @@ fn key(error: &ReferenceError) -> &'static str {
 }
 
 /// Where `name`, a function or a type, is declared.
-fn location(subject: &Subject, name: &str) -> Option<cabi_header::Location> {
+fn location(subject: &Subject, name: &str) -> Option<Location> {
     let header = &subject.header;
     let types = header
         .records

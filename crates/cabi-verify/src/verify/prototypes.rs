@@ -14,11 +14,11 @@
 //!
 //! The types of functions of other conventions (`ms_abi`) are not compatible to gcc and clang, so that they are noticed too.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cabi_header::Prototype;
 
+use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, first_error};
 
 /// How the compiler reads a prototype.
@@ -48,59 +48,51 @@ pub(super) fn compare(
     include: &str,
     prototypes: &[&Prototype],
 ) -> Result<Vec<Reading>, ReferenceError> {
-    let first = |prototype: &&Prototype| match is_unnamed(&prototype.spelled) {
-        true => Reading::Unnamed,
-        false => Reading::Same,
-    };
-    let mut readings: Vec<Reading> = prototypes.iter().map(first).collect();
-    // A compiler may stop at its first error: what is known is not asked again.
-    loop {
-        let text = text(include, prototypes, &readings);
-        let mut flags = flags.to_vec();
-        if reference.name() == "clang" {
-            flags.push("-ferror-limit=0");
-        }
-        let error = match reference.check(&text, &flags) {
-            Ok(_) => return Ok(readings),
-            Err(error) => error,
-        };
-        let blamed = error.messages().map(blamed).unwrap_or_default();
-        let mut found = false;
-        for (at, message) in blamed {
-            let reading = readings
-                .get_mut(at.index)
-                .filter(|one| **one == Reading::Same);
-            if let (Some(reading), Some(prototype)) = (reading, prototypes.get(at.index)) {
-                found = true;
-                *reading = match at.line {
-                    Line::There => Reading::Absent(message),
-                    // A type that the header has for another compiler only.
-                    Line::Same if message.contains(OTHER) || is_unknown(&message) => {
-                        Reading::Other(theirs(reference, &flags, include, &prototype.name))
-                    }
-                    Line::Same => Reading::Unasked(message),
-                };
-            }
-        }
-        if !found {
-            return Err(error);
+    let mut flags = flags.to_vec();
+    if reference.name() == "clang" {
+        flags.push("-ferror-limit=0");
+    }
+    let mut readings = vec![Reading::Same; prototypes.len()];
+    let mut asked = Vec::new();
+    for (at, prototype) in prototypes.iter().enumerate() {
+        match is_unnamed(&prototype.spelled) {
+            true => readings[at] = Reading::Unnamed,
+            false => asked.push(at),
         }
     }
+    let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), &flags);
+    let parts = build_without_refused(asked, check, blamed)?;
+    for (refused, error) in parts.refused {
+        let words = error.messages().unwrap_or_default();
+        let message = first_error(words);
+        for at in refused {
+            readings[at] = if words.starts_with(THERE) {
+                Reading::Absent(message.clone())
+            } else if message.contains(OTHER) || is_unknown(&message) {
+                // Or it has a type that the header has for another compiler only.
+                Reading::Other(theirs(reference, &flags, include, &prototypes[at].name))
+            } else {
+                Reading::Unasked(message.clone())
+            };
+        }
+    }
+    Ok(readings)
 }
 
-fn text(include: &str, prototypes: &[&Prototype], readings: &[Reading]) -> String {
+/// What the compiler takes the lines to be in that say whether a function is there, and whether it is of the same type, before the number.
+const THERE: &str = "cabi-there-";
+const SAME: &str = "cabi-same-";
+
+fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     let mut text = include.to_owned();
-    let asked = prototypes.iter().zip(readings).enumerate();
-    for (i, (Prototype { name, spelled, .. }, reading)) in asked {
-        if *reading == Reading::Same {
-            // A macro of the same name hides the function.
-            let _ = write!(
-                text,
-                "\n#undef {name}\n# 1 \"cabi-there-{i}\"\nextern __typeof__({name}) *cabi_there_{i};\n\
-                 # 1 \"cabi-same-{i}\"\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
-                 __typeof__({spelled}) *), \"{OTHER}\");\n"
-            );
-        }
+    for (i, Prototype { name, spelled, .. }) in chosen.iter().map(|at| (at, prototypes[*at])) {
+        // A macro of the same name hides the function.
+        let _ = write!(
+            text,
+            "\n#undef {name}\n# 1 \"{THERE}{i}\"\nextern __typeof__({name}) *cabi_there_{i};\n\
+             # 1 \"{SAME}{i}\"\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
+             __typeof__({spelled}) *), \"{OTHER}\");\n"
+        );
     }
     text
 }
@@ -116,35 +108,22 @@ fn is_unknown(message: &str) -> bool {
     message.contains("unknown type name") || message.contains("undeclared")
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Line {
-    There,
-    Same,
-}
-
-/// A line of the text, the first of a prototype first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct At {
-    index: usize,
-    line: Line,
-}
-
-/// The first error in each line that has one.
-fn blamed(messages: &str) -> BTreeMap<At, String> {
-    let mut blamed = BTreeMap::new();
-    for message in messages.lines().filter(|line| line.contains("error:")) {
-        let file = message.split(':').next().unwrap_or_default();
-        let lines = [("cabi-there-", Line::There), ("cabi-same-", Line::Same)];
-        let at = lines.iter().find_map(|(prefix, line)| {
-            let index = file.strip_prefix(prefix)?.parse().ok()?;
-            Some(At { index, line: *line })
-        });
-        if let Some(at) = at {
-            let words = || first_error(message);
-            blamed.entry(at).or_insert_with(words);
-        }
+/// The prototypes whose lines have errors, each with the first of them: that there is no such function, before that it is of another type.
+fn blamed(error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
+    let messages = error.messages().unwrap_or_default();
+    let errors: Vec<&str> = messages
+        .lines()
+        .filter(|line| line.contains("error:"))
+        .collect();
+    if errors.is_empty() {
+        return Blame::System;
     }
-    blamed
+    let first = |file: String| errors.iter().find(|line| line.starts_with(&file));
+    let of = |at: &usize| {
+        let line = first(format!("{THERE}{at}:")).or_else(|| first(format!("{SAME}{at}:")))?;
+        Some((*at, error.with_messages(line)))
+    };
+    Blame::Items(chosen.iter().filter_map(of).collect())
 }
 
 /// The function's type in the compiler's words: those of a message that it has to write.

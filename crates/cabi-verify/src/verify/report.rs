@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use cabi::{FnAbi, FnSig, Policy, Target};
 use serde_json::{Value as Json, json};
 
-use super::{Called, Compiler, Differing, Part, Run, SelfInconsistent, may_be_skipped};
+use super::{Called, Compiler, Differing, Part, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
@@ -154,21 +154,18 @@ fn differing(one: &Differing, list: &'static str, command: &str) -> Item {
     Item::new(what, Status::Failed, why).in_list(list, data)
 }
 
-fn itself(
-    SelfInconsistent { called, shown }: &SelfInconsistent,
-    is_first: bool,
-    command: &str,
-) -> Item {
-    let why = format!(
-        "a program of which {command} builds both sides: {}",
-        shown.says
-    );
+fn itself(called: &Called, is_first: bool, command: &str) -> Item {
+    let (says, program) = match &called.shown {
+        Some(shown) => (shown.says.as_str(), shown.program.as_str()),
+        None => ("", ""),
+    };
+    let why = format!("a program of which {command} builds both sides: {says}");
     let mut data = about(called);
-    data["why"] = shown.says.clone().into();
-    data["reproduction"] = shown.program.clone().into();
+    data["why"] = says.into();
+    data["reproduction"] = program.into();
     let mut item = Item::new(name(called), Status::SelfInconsistent, why);
     if is_first {
-        indented(&mut item.detail, REPRODUCTION, &shown.program);
+        indented(&mut item.detail, REPRODUCTION, program);
     }
     item.in_list("self_inconsistent", data)
 }

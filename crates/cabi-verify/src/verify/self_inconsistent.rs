@@ -8,7 +8,7 @@ use std::process::Output;
 
 use super::known_bugs::known_bug;
 use super::units::Called;
-use super::{Compiler, VerifyError, check_interrupt};
+use super::{VerifyError, check_interrupt};
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
 use crate::case::Case;
@@ -27,16 +27,16 @@ pub struct Shown {
     pub known: Option<&'static str>,
 }
 
-/// More of one compiler and header are not shown: the rest are differences like any other.
+/// More cases of a run are not shown: the rest are differences like any other.
 pub const MOST: usize = 200;
 
-/// Builds the programs of the cases of `called` in which `compiler` seems to disagree with itself, `most` of them, by that compiler alone. They
+/// Builds the programs of the cases of `called` in which `reference` seems to disagree with itself, `most` of them, by that compiler alone. They
 /// come back by the names of functions; there is none where a program shows no difference, or not twice the same one.
 ///
 /// # Errors
 /// [`VerifyError::Reference`] if the compiler cannot be asked, [`VerifyError::Interrupted`].
-pub(crate) fn show_all(
-    compiler: &Compiler,
+pub(super) fn show_all(
+    reference: &Reference,
     flags: &[&str],
     called: &[Called],
     most: usize,
@@ -49,11 +49,11 @@ pub(crate) fn show_all(
         .collect();
     let cases: Vec<(&str, &Case)> = cases.into_iter().take(most).collect();
     // As the sides are compiled.
-    let flags = match compiler.reference.says_how_to_optimize() {
+    let flags = match reference.says_how_to_optimize() {
         true => flags.to_vec(),
         false => [&["-O1"], flags].concat(),
     };
-    let one = |(_, case): &(&str, &Case)| show(&compiler.reference, &flags, case);
+    let one = |(_, case): &(&str, &Case)| show(reference, &flags, case);
     let all = in_threads(&cases, at_once, one, |_| {});
     check_interrupt()?;
     let mut shown = BTreeMap::new();
@@ -63,11 +63,11 @@ pub(crate) fn show_all(
     Ok(shown)
 }
 
-/// The same for one case, compiled with `flags`.
+/// The program of one case, compiled with `flags`.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if the compiler cannot be started.
-pub(crate) fn show(
+fn show(
     reference: &Reference,
     flags: &[&str],
     case: &Case,

@@ -1,30 +1,26 @@
 //! Cases of one compiler: their C sides compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
 //! by images of registers and stack.
 
-use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::{Cell, RefCell};
 
-use cabi::{Convention, FnAbi, FnSig, Policy};
+use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
+use super::self_inconsistent::{Shown, show_all};
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
-use crate::build::{ReferenceError, Unit};
+use crate::build::{Reference, ReferenceError, Unit};
 use crate::case::Case;
-use crate::check::calls::{
-    self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
-};
-use crate::check::registers::Probe;
-use crate::emit::cranelift::{Mutation, VARIANTS};
-use crate::run::child::{self, Outcome};
-use crate::run::guard::GuardedBuffers;
+use crate::check::calls::{Direction, Fault, Verdict};
+use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
 
+mod job;
+
+use job::{Job, buffers, in_children};
+
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
-
-/// Bytes of code that the cases of a batch may become together.
-const MEMORY: usize = 1 << 24;
 
 /// Cases whose C sides share one file.
 #[derive(Clone, Debug)]
@@ -55,6 +51,9 @@ pub struct Loaded {
     policy: Policy,
     same_layout: bool,
     code: LoadedCode,
+    /// Who compiled them, with which flags after its own.
+    reference: Reference,
+    flags: Vec<String>,
 }
 
 /// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
@@ -80,6 +79,9 @@ pub struct Calls<'a> {
     pub shared_engine: bool,
     /// Child processes at once.
     pub at_once: usize,
+    /// How many cases may still be shown by a program in which a compiler seems to disagree with itself; the rest are differences like any other. With
+    /// none, nothing is shown, and such a case is what it seems.
+    pub to_show: Option<&'a Cell<usize>>,
 }
 
 /// A deliberate mistake; usually none.
@@ -89,6 +91,16 @@ pub struct Mistake {
     pub convention: Option<&'static Convention>,
     /// Made otherwise in the code.
     pub mutation: Mutation,
+}
+
+impl Mistake {
+    /// What Cranelift, or an image, is told of a function of `sig`.
+    pub(super) fn told(&self, sig: FnSig) -> FnSig {
+        match self.convention {
+            Some(convention) => sig.convention(convention),
+            None => sig,
+        }
+    }
 }
 
 /// What stands on the other side of a call from or to C.
@@ -116,6 +128,8 @@ pub struct Called {
     pub setting: String,
     /// The result.
     pub verdict: Verdict,
+    /// The program that shows that the compiler disagrees with itself, if that is the result.
+    pub shown: Option<Shown>,
 }
 
 /// Compiles the units of all batches, up to `at_once` compilers at a time. What comes back stands in the order of the batches.
@@ -153,6 +167,8 @@ pub fn compile<'a>(
                 policy: batch.compiler.policy,
                 same_layout: batch.same_layout,
                 code,
+                reference: batch.compiler.reference.clone(),
+                flags: owned(batch.flags),
             });
         }
     }
@@ -166,258 +182,97 @@ impl<'a> Batch<'a> {
     }
 }
 
+fn owned(flags: &[&str]) -> Vec<String> {
+    flags.iter().map(|&flag| flag.to_owned()).collect()
+}
+
 impl Loaded {
-    /// The code of `cases`, compiled in another way than [`compile`] does. All of them run under one of the settings, which `turn` chooses.
+    /// The code of `cases`, compiled by `compiler` with `flags` in another way than [`compile`] does. All of them run under one of the settings,
+    /// which `turn` chooses.
     #[must_use]
     pub fn of_code(
-        batch: usize,
+        compiler: &Compiler,
+        flags: &[&str],
         turn: usize,
         cases: Vec<Case>,
-        policy: Policy,
         code: LoadedCode,
     ) -> Self {
         Self {
-            batch,
+            batch: 0,
             cases,
             turn,
             one_setting: true,
-            policy,
+            policy: compiler.policy,
             same_layout: true,
             code,
+            reference: compiler.reference.clone(),
+            flags: owned(flags),
         }
     }
 }
 
-/// Makes the calls of all cases between C and Cranelift in child processes, in both directions. What comes back stands in the order of
-/// `loaded`, one direction after the other, and in each in the order of its cases.
+/// Makes the calls of all cases between C and what stands on the other side of `way`, in child processes and in both directions. What comes back
+/// stands in the order of `loaded`, one direction after the other, and in each in the order of its cases.
+///
+/// Cranelift shows that the lowering does what `FnAbi` says; images of registers and stack show `FnAbi` itself, also for what is not lowered. A
+/// mistake of theirs may be in the convention only.
+///
+/// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a program of theirs.
 ///
 /// # Errors
-/// [`VerifyError`]: the system has no pages or processes for it, or an interrupt.
-pub fn call(
+/// [`VerifyError`]: the system has no pages or processes for it, a compiler cannot be asked, an interrupt.
+pub fn run(
     loaded: &[Loaded],
+    way: OtherSide,
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
     let buffers = buffers()?;
     // Filled in children only, each of which runs one job.
     let engine = RefCell::new(None);
-    let one = |job: &Job<'_>, index: usize| job.call(index, calls, &buffers, &engine);
-    let setting = |job: &Job<'_>, index: usize| match job.setting(index, calls) {
-        Some((name, _)) => name.clone(),
-        None => String::new(),
-    };
-    in_children(loaded, calls.at_once, one, setting, progress)
-}
-
-/// The same between C and images of registers and stack: what [`call`] does for Cranelift's lowering this does for `FnAbi` itself, and for
-/// what is not lowered. `mistake` may be in the convention only.
-///
-/// # Errors
-/// As [`call`].
-pub fn probe(
-    loaded: &[Loaded],
-    mistake: Mistake,
-    at_once: usize,
-    progress: Progress<'_>,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let one = |job: &Job<'_>, index: usize| match job.probe(index, mistake) {
-        Ok(()) => Outcome::Passed(1),
-        Err(difference) => Outcome::Failed(difference.line()),
-    };
-    let setting = |_: &Job<'_>, _| "none, an image of registers and stack".to_owned();
-    in_children(loaded, at_once, one, setting, progress)
-}
-
-fn buffers() -> Result<GuardedBuffers, VerifyError> {
-    GuardedBuffers::new(N_BUFFERS, 1 << 16).map_err(VerifyError::System)
-}
-
-/// Does `one` for every case in both directions; where that fails, the compiler's own two sides are asked whether they agree.
-fn in_children(
-    loaded: &[Loaded],
-    at_once: usize,
-    one: impl Fn(&Job<'_>, usize) -> Outcome,
-    setting: impl Fn(&Job<'_>, usize) -> String,
-    progress: Progress<'_>,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let jobs: Vec<Job<'_>> = loaded
-        .iter()
-        .flat_map(|loaded| Direction::ALL.map(|direction| Job { loaded, direction }))
-        .collect();
-    let sizes: Vec<usize> = jobs.iter().map(|job| job.loaded.cases.len()).collect();
-    let (mut done, all) = (0, sizes.iter().sum());
-    progress(Step::Call, done, all);
-    let told = |n: usize| {
-        done += n;
-        progress(Step::Call, done, all);
-    };
-    let one = |job: usize, index: usize| one(&jobs[job], index);
-    let outcomes = child::run_telling(&sizes, at_once, one, told);
-    check_interrupt()?;
-    let outcomes = outcomes.map_err(VerifyError::System)?;
-    let mut verdicts: Vec<Vec<Verdict>> = outcomes
-        .into_iter()
-        .map(|outcomes| outcomes.into_iter().map(Verdict::from).collect())
-        .collect();
-    ask_themselves(&jobs, at_once, &mut verdicts)?;
-    let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
-    for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
-        let Some(of_batch) = called.get_mut(number / Direction::ALL.len()) else {
-            continue;
-        };
-        for (index, (case, verdict)) in job.loaded.cases.iter().zip(verdicts).enumerate() {
-            of_batch.push(Called {
-                case: case.clone(),
-                direction: job.direction,
-                setting: setting(job, index),
-                verdict,
-            });
-        }
-    }
-    Ok(called)
-}
-
-/// A batch in one direction.
-struct Job<'a> {
-    loaded: &'a Loaded,
-    direction: Direction,
-}
-
-impl Job<'_> {
-    /// The engine settings of case `index`, if there are any. Cases come in groups of eight positions, and there are eight settings: each group
-    /// begins with another one, or a position would never meet but one.
-    fn setting<'s>(&self, index: usize, calls: &Calls<'s>) -> Option<&'s (String, Settings)> {
-        let n = calls.settings.len().max(1);
-        let turn = match self.direction {
-            Direction::Call => 0,
-            Direction::Callee => n / 2,
-        };
-        let at = if calls.shared_engine || self.loaded.one_setting {
-            // After the variants, which turn too.
-            self.loaded.turn / VARIANTS
-        } else {
-            index + index / n
-        };
-        calls.settings.get((at + turn) % n)
-    }
-
-    fn call(
-        &self,
-        index: usize,
-        calls: &Calls<'_>,
-        buffers: &GuardedBuffers,
-        engine: &RefCell<Option<Result<SharedEngine, Fault>>>,
-    ) -> Outcome {
-        let case = &self.loaded.cases[index];
-        let sig = match case.sig_under(self.loaded.policy) {
-            Ok(sig) => sig,
-            Err(error) => return Outcome::Failed(error.to_string()),
-        };
-        let Some((_, settings)) = self.setting(index, calls) else {
-            return Outcome::Failed("there are no engine settings".to_owned());
-        };
-        let harness = Harness {
-            loaded: &self.loaded.code,
-            settings,
-            buffers,
-        };
-        let tell = |sig: FnSig| calls.mistake.told(sig);
-        let mutation = calls.mistake.mutation;
-        let apart = || calls::observe(&harness, case, sig, index, self.direction, tell, mutation);
-        let result = if calls.shared_engine {
-            let mut engine = engine.borrow_mut();
-            match engine.get_or_insert_with(|| self.all(&harness)) {
-                Ok(together) => together.execute(&harness, index).map(|()| 1),
-                // Which of the cases is to blame, only each alone can tell.
-                Err(_) => apart(),
-            }
-        } else {
-            apart()
-        };
-        result.into()
-    }
-
-    /// All cases in one engine.
-    fn all(&self, harness: &Harness<'_>) -> Result<SharedEngine, Fault> {
-        let settings = harness.settings.clone().memory(MEMORY);
-        let harness = Harness {
-            settings: &settings,
-            ..*harness
-        };
-        let cases = self.loaded.cases.iter();
-        let cases = cases.map(|case| (case, case.sig_under(self.loaded.policy)));
-        let build = || SharedEngine::build(&harness, cases, self.direction, self.loaded.turn);
-        let panicked = |_| Err(Difference::from("panicked").into());
-        catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
-    }
-
-    fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
-        let case = &self.loaded.cases[index];
-        let sig = case.sig_under(self.loaded.policy).map(|s| mistake.told(s));
-        let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
-        let abi = abi.map_err(|error| Difference::from(error.to_string()))?;
-        let probe = Probe::new(&self.loaded.code, case.vectors);
-        match self.direction {
-            Direction::Call => probe.check_callee(index, case, &abi),
-            Direction::Callee => probe.check_caller(index, case, &abi),
-        }
-    }
-}
-
-impl Mistake {
-    /// What Cranelift, or an image, is told of a function of `sig`.
-    fn told(&self, sig: FnSig) -> FnSig {
-        match self.convention {
-            Some(convention) => sig.convention(convention),
-            None => sig,
-        }
-    }
-}
-
-/// Lets the compiler's own caller and callee meet where a case failed: if they disagree, nobody can agree with both.
-fn ask_themselves(
-    jobs: &[Job<'_>],
-    at_once: usize,
-    verdicts: &mut [Vec<Verdict>],
-) -> Result<(), VerifyError> {
-    // No engine is made, and no page is touched.
-    let (buffers, settings) = (buffers()?, Settings::default());
-    let mut failed = Vec::new();
-    for (number, (job, verdicts)) in jobs.iter().zip(verdicts.iter()).enumerate() {
-        if job.loaded.same_layout {
-            let wrong = verdicts.iter().enumerate();
-            let wrong = wrong.filter(|(_, verdict)| matches!(verdict, Verdict::Differs(_)));
-            failed.extend(wrong.map(|(index, _)| (number, index)));
-        }
-    }
-    let one = |at: usize, _: usize| {
-        let (number, index) = failed[at];
-        let job = &jobs[number];
-        let case = &job.loaded.cases[index];
-        let harness = Harness {
-            loaded: &job.loaded.code,
-            settings: &settings,
-            buffers: &buffers,
-        };
-        let sig = match case.sig_under(job.loaded.policy) {
-            Ok(sig) => sig,
-            Err(error) => return Outcome::Refused(error.to_string()),
-        };
-        calls::reference_agrees(&harness, case, sig, index)
+    let one = |job: &Job<'_>, index: usize| match way {
+        OtherSide::Cranelift => job.call(index, calls, &buffers, &engine),
+        OtherSide::RegisterFile => job
+            .probe(index, calls.mistake)
             .map(|()| 1)
-            .into()
+            .map_err(Fault::from)
+            .into(),
     };
-    let again = child::run(&vec![1; failed.len()], at_once, one);
-    check_interrupt()?;
-    for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
-        // What could not be asked is not the compiler's fault.
-        let disagrees = matches!(again.as_slice(), [Outcome::Failed(_) | Outcome::Crashed(_)]);
-        let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
-        if let Some(verdict) = verdict
-            && let Verdict::Differs(difference) = &*verdict
-            && disagrees
-        {
-            *verdict = Verdict::SelfInconsistent(difference.clone());
+    let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
+        (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),
+        (OtherSide::Cranelift, Some((name, _))) => name.clone(),
+        (OtherSide::Cranelift, None) => String::new(),
+    };
+    let mut all = in_children(loaded, calls.at_once, one, setting, progress)?;
+    if let Some(left) = calls.to_show {
+        for (loaded, called) in loaded.iter().zip(&mut all) {
+            settle(loaded, called, left, calls.at_once)?;
+        }
+    }
+    Ok(all)
+}
+
+/// Added to a difference that the compiler seems to have with itself.
+pub(crate) const NOT_SHOWN: &str =
+    "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
+
+/// Has a program show that the compiler disagrees with itself: what none shows is a difference.
+fn settle(
+    loaded: &Loaded,
+    called: &mut [Called],
+    left: &Cell<usize>,
+    at_once: usize,
+) -> Result<(), VerifyError> {
+    let flags: Vec<&str> = loaded.flags.iter().map(String::as_str).collect();
+    let shown = show_all(&loaded.reference, &flags, called, left.get(), at_once)?;
+    left.set(left.get().saturating_sub(shown.len()));
+    for one in called {
+        if let Verdict::SelfInconsistent(difference) = &mut one.verdict {
+            one.shown = shown.get(&one.case.function.name).cloned();
+            if one.shown.is_none() {
+                difference.why.push_str(NOT_SHOWN);
+                one.verdict = Verdict::Differs(std::mem::take(difference));
+            }
         }
     }
     Ok(())

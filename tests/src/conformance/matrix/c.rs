@@ -10,7 +10,7 @@ use cabi_verify::check::calls::all_settings;
 use cabi_verify::run::child::{self, Outcome};
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::verify::units::{self, Batch, Calls, Mistake};
-use cabi_verify::verify::{Called, Compiler, Verdict, VerifyError};
+use cabi_verify::verify::{Called, Compiler, OtherSide, Verdict, VerifyError};
 
 use super::{Outcomes, Stats, Wrong, at};
 use crate::conformance::asked::{Asked, Maker};
@@ -90,8 +90,9 @@ fn call(
         // Every variant of every case: a page is made seldom.
         shared_engine: false,
         at_once,
+        to_show: None,
     };
-    let called = units::call(&loaded, &calls, &|_, _, _| {}).map_err(wrong)?;
+    let called = units::run(&loaded, OtherSide::Cranelift, &calls, &|_, _, _| {}).map_err(wrong)?;
     let mut n_calls = 0;
     for (loaded, called) in loaded.iter().zip(called) {
         for called in called {

@@ -4,7 +4,7 @@ use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi_jit::Engine;
 
-use super::{Difference, Direction, Fault, Harness, Plan, Round, call, callee};
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, call, callee};
 use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation};
 use crate::run::guard::Side;
 
@@ -28,7 +28,7 @@ pub(super) struct Import(Option<FuncId>);
 impl Import {
     pub(super) fn declare(
         harness: &Harness<'_>,
-        plan: &Plan,
+        plan: &CallCase,
         engine: &mut Engine,
         lower: &Lowering,
         direction: Direction,
@@ -48,7 +48,7 @@ impl Code {
     /// Builds variant `variant`: which function calls C is a matter of the variant too.
     pub(super) fn build(
         harness: &Harness<'_>,
-        plan: &Plan,
+        plan: &CallCase,
         engine: &mut Engine,
         lower: &Lowering,
         Import(import): Import,
@@ -83,7 +83,7 @@ impl Code {
     pub(super) fn execute(
         self,
         harness: &Harness<'_>,
-        plan: &Plan,
+        plan: &CallCase,
         engine: &Engine,
         round: &Round,
     ) -> Result<(), Difference> {

@@ -2,7 +2,7 @@
 
 use cabi::{Scalar, Type};
 
-use super::Plan;
+use super::CallCase;
 use crate::pattern::Pattern;
 use crate::run::loaded::LoadedCode;
 
@@ -25,7 +25,7 @@ pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> R
 }
 
 /// What the thunk saw of a call that Cranelift made.
-pub(super) fn check_call(plan: &Plan, loaded: &LoadedCode) -> Result<(), String> {
+pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
     let registers = loaded.registers().ok_or("no call was made")?;
     if plan.abi.variadic_count.is_some() {
         let al = registers.rax & 0xff;
@@ -44,7 +44,7 @@ pub(super) fn check_call(plan: &Plan, loaded: &LoadedCode) -> Result<(), String>
 }
 
 /// What the thunk saw of a return that Cranelift made.
-pub(super) fn check_return(plan: &Plan, loaded: &LoadedCode) -> Result<(), String> {
+pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
     let registers = loaded.registers().ok_or("no call was made")?;
     if let Some(_) = plan.abi.ret.sret_returned_in
         && registers.rax_after != registers.rdi

@@ -9,14 +9,14 @@ use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
 use super::cranelift_side::{Code, Import};
-use super::{Difference, Direction, Fault, Harness, Plan, needed, rounds};
+use super::{CallCase, Difference, Direction, Fault, Harness, needed, rounds};
 use crate::case::Case;
 use crate::emit::cranelift::{Mutation, VARIANTS};
 
 /// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct SharedEngine {
     engine: Engine,
-    cases: Vec<Result<(Plan, Code), Fault>>,
+    cases: Vec<Result<(CallCase, Code), Fault>>,
 }
 
 impl SharedEngine {
@@ -34,7 +34,7 @@ impl SharedEngine {
         let lower = Lowering::new(engine.isa())?;
         let mut one = |(index, (case, sig)): (usize, (&Case, Result<FnSig, cabi::Error>))| {
             let sig = sig.map_err(clif_cabi::LowerError::from)?;
-            let plan = Plan::new(case, sig, |sig| sig, index)?;
+            let plan = CallCase::new(case, sig, |sig| sig, index)?;
             let variant = (index + turn) % VARIANTS;
             let right = Mutation::default();
             let code = Import::declare(harness, &plan, &mut engine, &lower, direction)

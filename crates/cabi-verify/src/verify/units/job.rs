@@ -1,0 +1,210 @@
+//! The calls of a unit in one direction, made in a child process.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cabi::{FnAbi, FnSig};
+use clif_cabi_jit::Settings;
+
+use super::{Called, Calls, Loaded, Mistake};
+use crate::check::calls::{
+    self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
+};
+use crate::check::registers::Probe;
+use crate::emit::cranelift::VARIANTS;
+use crate::run::child::{self, Outcome};
+use crate::run::guard::GuardedBuffers;
+use crate::verify::{Progress, Step, VerifyError, check_interrupt};
+
+/// Bytes of code that the cases of a batch may become together.
+const MEMORY: usize = 1 << 24;
+
+pub(super) fn buffers() -> Result<GuardedBuffers, VerifyError> {
+    GuardedBuffers::new(N_BUFFERS, 1 << 16).map_err(VerifyError::System)
+}
+
+/// Does `one` for every case in both directions; where that fails, the compiler's own two sides are asked whether they agree.
+pub(super) fn in_children(
+    loaded: &[Loaded],
+    at_once: usize,
+    one: impl Fn(&Job<'_>, usize) -> Outcome,
+    setting: impl Fn(&Job<'_>, usize) -> String,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    let jobs: Vec<Job<'_>> = loaded
+        .iter()
+        .flat_map(|loaded| Direction::ALL.map(|direction| Job { loaded, direction }))
+        .collect();
+    let sizes: Vec<usize> = jobs.iter().map(|job| job.loaded.cases.len()).collect();
+    let (mut done, all) = (0, sizes.iter().sum());
+    progress(Step::Call, done, all);
+    let told = |n: usize| {
+        done += n;
+        progress(Step::Call, done, all);
+    };
+    let one = |job: usize, index: usize| one(&jobs[job], index);
+    let outcomes = child::run_telling(&sizes, at_once, one, told);
+    check_interrupt()?;
+    let outcomes = outcomes.map_err(VerifyError::System)?;
+    let mut verdicts: Vec<Vec<Verdict>> = outcomes
+        .into_iter()
+        .map(|outcomes| outcomes.into_iter().map(Verdict::from).collect())
+        .collect();
+    ask_themselves(&jobs, at_once, &mut verdicts)?;
+    let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
+    for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
+        let Some(of_batch) = called.get_mut(number / Direction::ALL.len()) else {
+            continue;
+        };
+        for (index, (case, verdict)) in job.loaded.cases.iter().zip(verdicts).enumerate() {
+            of_batch.push(Called {
+                case: case.clone(),
+                direction: job.direction,
+                setting: setting(job, index),
+                verdict,
+                shown: None,
+            });
+        }
+    }
+    Ok(called)
+}
+
+/// A batch in one direction.
+pub(super) struct Job<'a> {
+    loaded: &'a Loaded,
+    direction: Direction,
+}
+
+impl Job<'_> {
+    /// The engine settings of case `index`, if there are any. Cases come in groups of eight positions, and there are eight settings: each group
+    /// begins with another one, or a position would never meet but one.
+    pub(super) fn setting<'s>(
+        &self,
+        index: usize,
+        calls: &Calls<'s>,
+    ) -> Option<&'s (String, Settings)> {
+        let n = calls.settings.len().max(1);
+        let turn = match self.direction {
+            Direction::Call => 0,
+            Direction::Callee => n / 2,
+        };
+        let at = if calls.shared_engine || self.loaded.one_setting {
+            // After the variants, which turn too.
+            self.loaded.turn / VARIANTS
+        } else {
+            index + index / n
+        };
+        calls.settings.get((at + turn) % n)
+    }
+
+    pub(super) fn call(
+        &self,
+        index: usize,
+        calls: &Calls<'_>,
+        buffers: &GuardedBuffers,
+        engine: &RefCell<Option<Result<SharedEngine, Fault>>>,
+    ) -> Outcome {
+        let case = &self.loaded.cases[index];
+        let sig = match case.sig_under(self.loaded.policy) {
+            Ok(sig) => sig,
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        let Some((_, settings)) = self.setting(index, calls) else {
+            return Outcome::Failed("there are no engine settings".to_owned());
+        };
+        let harness = Harness {
+            loaded: &self.loaded.code,
+            settings,
+            buffers,
+        };
+        let tell = |sig: FnSig| calls.mistake.told(sig);
+        let mutation = calls.mistake.mutation;
+        let apart = || calls::observe(&harness, case, sig, index, self.direction, tell, mutation);
+        let result = if calls.shared_engine {
+            let mut engine = engine.borrow_mut();
+            match engine.get_or_insert_with(|| self.all(&harness)) {
+                Ok(together) => together.execute(&harness, index).map(|()| 1),
+                // Which of the cases is to blame, only each alone can tell.
+                Err(_) => apart(),
+            }
+        } else {
+            apart()
+        };
+        result.into()
+    }
+
+    /// All cases in one engine.
+    fn all(&self, harness: &Harness<'_>) -> Result<SharedEngine, Fault> {
+        let settings = harness.settings.clone().memory(MEMORY);
+        let harness = Harness {
+            settings: &settings,
+            ..*harness
+        };
+        let cases = self.loaded.cases.iter();
+        let cases = cases.map(|case| (case, case.sig_under(self.loaded.policy)));
+        let build = || SharedEngine::build(&harness, cases, self.direction, self.loaded.turn);
+        let panicked = |_| Err(Difference::from("panicked").into());
+        catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
+    }
+
+    pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
+        let case = &self.loaded.cases[index];
+        let sig = case.sig_under(self.loaded.policy).map(|s| mistake.told(s));
+        let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
+        let abi = abi.map_err(|error| Difference::from(error.to_string()))?;
+        let probe = Probe::new(&self.loaded.code, case.vectors);
+        match self.direction {
+            Direction::Call => probe.check_callee(index, case, &abi),
+            Direction::Callee => probe.check_caller(index, case, &abi),
+        }
+    }
+}
+
+/// Lets the compiler's own caller and callee meet where a case failed: if they disagree, nobody can agree with both.
+fn ask_themselves(
+    jobs: &[Job<'_>],
+    at_once: usize,
+    verdicts: &mut [Vec<Verdict>],
+) -> Result<(), VerifyError> {
+    // No engine is made, and no page is touched.
+    let (buffers, settings) = (buffers()?, Settings::default());
+    let mut failed = Vec::new();
+    for (number, (job, verdicts)) in jobs.iter().zip(verdicts.iter()).enumerate() {
+        if job.loaded.same_layout {
+            let wrong = verdicts.iter().enumerate();
+            let wrong = wrong.filter(|(_, verdict)| matches!(verdict, Verdict::Differs(_)));
+            failed.extend(wrong.map(|(index, _)| (number, index)));
+        }
+    }
+    let one = |at: usize, _: usize| {
+        let (number, index) = failed[at];
+        let job = &jobs[number];
+        let case = &job.loaded.cases[index];
+        let harness = Harness {
+            loaded: &job.loaded.code,
+            settings: &settings,
+            buffers: &buffers,
+        };
+        let sig = match case.sig_under(job.loaded.policy) {
+            Ok(sig) => sig,
+            Err(error) => return Outcome::Refused(error.to_string()),
+        };
+        calls::reference_agrees(&harness, case, sig, index)
+            .map(|()| 1)
+            .into()
+    };
+    let again = child::run(&vec![1; failed.len()], at_once, one);
+    check_interrupt()?;
+    for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
+        // What could not be asked is not the compiler's fault.
+        let disagrees = matches!(again.as_slice(), [Outcome::Failed(_) | Outcome::Crashed(_)]);
+        let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
+        if let Some(verdict) = verdict
+            && let Verdict::Differs(difference) = &*verdict
+            && disagrees
+        {
+            *verdict = Verdict::SelfInconsistent(difference.clone());
+        }
+    }
+    Ok(())
+}
