@@ -112,7 +112,8 @@ impl Lowering {
     /// assert_ne!(entry, body);
     /// assert!(plan.is_entered_by_stub());
     /// let stub = plan.entry_stub(body).ok_or(LowerError::Stub { why: "no stub" })?;
-    /// assert_eq!(stub_id(&mut module, stub)?, entry);
+    /// let again = stub_id(&mut module, stub)?;
+    /// assert_eq!(again, entry);
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```
     pub fn entry_point(
