@@ -21,7 +21,7 @@ struct Case {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const CASES: [Case; 5] = [
+static CASES: [Case; 6] = [
     Case {
         name: "shapes",
         changes: &[
@@ -53,6 +53,10 @@ const CASES: [Case; 5] = [
         changes: &[("toy", "as i32 + kind", "as i32 - kind")],
     },
     Case {
+        name: "avx",
+        changes: &[("toy", "extern \"avx\" fn sums", "fn sums")],
+    },
+    Case {
         name: "callers",
         changes: &[
             ("toy", "n: i64, x: f64 }", "x: f64, n: i64 }"),
@@ -72,6 +76,16 @@ const CASES: [Case; 5] = [
     },
 ];
 
+/// The cases that this processor has the registers for.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let has_avx = processor.contains(" avx ");
+    if !has_avx {
+        eprintln!("not run: avx, which this processor does not have");
+    }
+    (CASES.iter()).filter(move |case| has_avx || case.name != "avx")
+}
+
 impl Case {
     /// What the program in `directory` prints, with the library that is there.
     fn output(&self, machine: &[&str], directory: &Path) -> Option<String> {
@@ -90,7 +104,8 @@ impl Case {
         let source = common::root().join("tests/interop").join(self.name);
         let library = directory.join(format!("lib{}.so", self.name));
         let c = source.with_extension("c");
-        compile(compiler, &c, &library, &["-shared", "-fPIC"]);
+        let avx = if self.name == "avx" { "-mavx" } else { "-g0" };
+        compile(compiler, &c, &library, &["-shared", "-fPIC", avx]);
         for extension in ["toy", "h"] {
             let to = directory.join(self.name).with_extension(extension);
             if let Ok(text) = fs::read(source.with_extension(extension)) {
@@ -116,7 +131,7 @@ fn values_go_to_c_and_come_back() {
         skip("there is no C compiler");
     }
     for compiler in compilers {
-        for case in &CASES {
+        for case in cases() {
             let directory = tempfile::tempdir().unwrap();
             let expected = case.prepare(&compiler, directory.path());
             assert!(expected.lines().count() >= 3, "{}", case.name);
@@ -136,7 +151,7 @@ fn what_is_declared_otherwise_goes_wrong() {
     let Some(compiler) = common::compilers().into_iter().next() else {
         return skip("there is no C compiler");
     };
-    for case in &CASES {
+    for case in cases() {
         let directory = tempfile::tempdir().unwrap();
         let expected = case.prepare(&compiler, directory.path());
         for (extension, from, to) in case.changes {
