@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{cabi, libclang, stdout};
+use support::{cabi, libclang, printed};
 
 /// File and declaration; the first word of the third column is what the picture shows.
 const PICTURES: &[(&str, &[&str], &str)] = &[
@@ -52,7 +52,7 @@ fn draw(options: &[&str], declaration: &str) -> String {
         "--svg",
         "-",
     ];
-    stdout(&cabi(&[&target, options, &[declaration]].concat()))
+    printed(&cabi(&[&target, options, &[declaration]].concat()), 0)
 }
 
 #[test]

@@ -1,0 +1,262 @@
+//! The command as a user types it. A file of `tests/transcripts` is cases: commands of a shell, with what they must print.
+//!
+//! ```text
+//! == title
+//! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc, clang (libclang too), gcc-11, avx
+//! copy own.h                      files of `transcripts/files` in the folder of the case, which is the current one
+//! write more.h                    a file with the lines that follow
+//! | int f(int);
+//! $ cabi verify --cc gcc own.h    run by sh; lines indented by two spaces belong to it
+//! ? 1                             exit status, or several with `|` between; where it is not said it is 0, and 2 where there are lines with `!`
+//! > text                          standard output is these lines; [..] stands for anything in a line
+//! nothing                         standard output is empty
+//! + text                          standard output contains this, or after ` || ` this
+//! ! text                          standard error contains this
+//! - text                          neither contains this
+//! @ out.json text                 the file contains this
+//! ```
+//!
+//! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so. `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
+//! compilers. `CABI_CASE=text` runs the cases whose titles contain the text.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(clippy::panic, reason = "a file that cannot be read fails its test")]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::Lines;
+use std::sync::LazyLock;
+
+use support::{clang, here, libclang, missing};
+
+macro_rules! transcripts {
+    ($($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            run_file(include_str!(concat!("transcripts/", stringify!($name), ".txt")));
+        }
+    )* };
+}
+
+transcripts! { call command compiled_code effects explain fuzz limits verdicts verify }
+
+/// Runs all cases, and fails with what is wrong in any of them.
+fn run_file(text: &str) {
+    let only = std::env::var("CABI_CASE").unwrap_or_default();
+    let cases = text.split("\n== ").skip(1);
+    let cases = cases.filter_map(|case| case.split_once('\n'));
+    let chosen = cases.filter(|(title, _)| title.contains(&only));
+    let wrong: String = chosen.map(|(title, body)| run_case(title, body)).collect();
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is wrong with one case.
+fn run_case(title: &str, body: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let mut wrong = String::new();
+    let mut lines = body.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "" | "#" => {}
+            "needs" if rest.split(' ').all(is_here) => {}
+            "needs" => break,
+            "copy" => rest.split(' ').for_each(|name| copy(name, folder)),
+            "write" => {
+                let text = continued(&mut lines, "|");
+                fs::write(folder.join(rest), text).expect("a file");
+            }
+            "$" => {
+                let command = format!("{rest}\n{}", continued(&mut lines, " "));
+                let mut checks = Vec::new();
+                while let Some(check) = lines.next_if(|line| is_check(line)) {
+                    checks.push(check.split_once(' ').unwrap_or((check, "")));
+                }
+                for what in run(&command, &checks, folder) {
+                    let _ = writeln!(wrong, "== {title}\n$ {command}{what}");
+                }
+            }
+            _ => panic!("{title}: no such line: {line}"),
+        }
+    }
+    wrong
+}
+
+/// The lines that begin with `mark`, without it and the blank after it.
+fn continued(lines: &mut Peekable<Lines<'_>>, mark: &str) -> String {
+    let mut text = String::new();
+    while let Some(line) = lines.next_if(|line| line.starts_with(mark)) {
+        let line = &line[mark.len()..];
+        text += line.strip_prefix(' ').unwrap_or(line);
+        text.push('\n');
+    }
+    text
+}
+
+fn is_check(line: &str) -> bool {
+    let word = line.split(' ').next().unwrap_or(line);
+    ["?", ">", "nothing", "+", "!", "-", "@", "#"].contains(&word)
+}
+
+fn copy(name: &str, folder: &Path) {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/files");
+    fs::copy(files.join(name), folder.join(name)).expect("a file that is there");
+}
+
+/// Whether there is what a case needs. What is not there is said once, and fails where it is required.
+fn is_here(what: &str) -> bool {
+    static LIBCLANG: LazyLock<bool> = LazyLock::new(libclang);
+    static GCC: LazyLock<bool> = LazyLock::new(|| here("gcc"));
+    static CLANG: LazyLock<bool> = LazyLock::new(|| here(clang()));
+    static CC: LazyLock<bool> = LazyLock::new(|| {
+        let is_here = runs(&cc());
+        if !is_here {
+            missing(&format!("{}: no such compiler", cc()));
+        }
+        is_here
+    });
+    match what {
+        "libclang" => *LIBCLANG,
+        "gcc" => *GCC,
+        "clang" => *CLANG,
+        "cc" => *CC,
+        // Neither is required.
+        "gcc-11" => runs(what),
+        "avx" => std::arch::is_x86_feature_detected!("avx"),
+        _ => panic!("nobody knows whether there is {what}"),
+    }
+}
+
+fn runs(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
+}
+
+fn cc() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".into())
+}
+
+/// Runs one command. What is wrong, in a line each.
+fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
+    let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
+    let mut path = cabi.parent().expect("a folder").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .env("PATH", path)
+        .envs([("CC", &*cc()), ("CLANG", clang())])
+        .env("LIB", "-i lib.h -l ./lib.so")
+        .output()
+        .expect("a shell");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let of = |kind: &'static str| {
+        let of_kind = checks.iter().filter(move |(known, _)| *known == kind);
+        of_kind.map(|(_, text)| *text)
+    };
+    let mut wrong = Vec::new();
+    let mut check = |right: bool, what: String| {
+        if !right {
+            wrong.push(format!("{what}\nprinted:\n{out}\nerrors:\n{err}"));
+        }
+    };
+    let usual = if of("!").next().is_some() { "2" } else { "0" };
+    let expected = of("?").next().unwrap_or(usual);
+    let status = output
+        .status
+        .code()
+        .map_or_else(String::new, |code| code.to_string());
+    check(
+        expected.split('|').any(|one| one == status),
+        format!("exit status {status}"),
+    );
+    check(
+        status != "0" || err.is_empty() || of("!").next().is_some(),
+        "it prints errors".to_owned(),
+    );
+    let lines: Vec<&str> = of(">").collect();
+    let same = out.lines().count() == lines.len()
+        && out
+            .lines()
+            .zip(&lines)
+            .all(|(line, expected)| matches(line, expected));
+    check(
+        lines.is_empty() || same,
+        format!("expected:\n{}", lines.join("\n")),
+    );
+    check(
+        of("nothing").next().is_none() || out.is_empty(),
+        "it prints something".to_owned(),
+    );
+    for one in of("+") {
+        check(
+            one.split(" || ").any(|one| out.contains(one)),
+            format!("+ {one}"),
+        );
+    }
+    for one in of("!") {
+        check(err.contains(one), format!("! {one}"));
+    }
+    for one in of("-") {
+        check(!out.contains(one) && !err.contains(one), format!("- {one}"));
+    }
+    for one in of("@") {
+        let (file, text) = one.split_once(' ').expect("a file and text");
+        let file = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        check(file.contains(text), format!("@ {one}\n{file}"));
+    }
+    wrong
+}
+
+/// Whether `line` is `expected`, in which `[..]` stands for anything.
+fn matches(line: &str, expected: &str) -> bool {
+    let mut parts = expected.split("[..]");
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
+    let mut is_open = false;
+    let parts: Vec<&str> = parts.collect();
+    for (i, part) in parts.iter().enumerate() {
+        is_open = true;
+        if i + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    is_open || rest.is_empty()
+}
+
+#[test]
+fn what_is_wrong_is_noticed() {
+    for (checks, n_wrong) in [
+        ("$ echo a; echo b\n> a\n> b", 0),
+        ("$ echo a; echo b\n> a", 1),
+        ("$ echo a-b-c\n> a[..]c\n+ b\n- d", 0),
+        ("$ echo a-b-c\n> a[..]d\n+ d\n- b", 3),
+        ("$ echo a\nnothing", 1),
+        ("$ echo a >&2; exit 2\n! a\nnothing", 0),
+        ("$ echo a >&2; exit 1\n! b\nnothing", 2),
+        ("$ echo a >&2", 1),
+        ("$ exit 3\n? 1|3", 0),
+        ("$ exit 3", 1),
+        ("write f\n| a\n|  b\n$ cat f\n> a\n>  b\n@ f a\n@ f c", 1),
+        ("needs libclang\n$ echo\n> \n$ true\n  exit 4\n? 4", 0),
+    ] {
+        let wrong = run_case("control", checks);
+        assert_eq!(
+            wrong.matches("== control").count(),
+            n_wrong,
+            "{checks}\n{wrong}"
+        );
+    }
+}

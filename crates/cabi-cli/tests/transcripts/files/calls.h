@@ -1,0 +1,1 @@
+long f(long x); void g(int x); double h(double x);

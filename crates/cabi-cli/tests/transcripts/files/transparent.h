@@ -1,0 +1,11 @@
+typedef union { __int128 n; } wide __attribute__((transparent_union));
+typedef union { __int128 n; long parts[2]; } halves __attribute__((transparent_union));
+typedef union { int *i; float *f; } pointer __attribute__((transparent_union));
+typedef union { double d[1]; long n; } array __attribute__((transparent_union));
+typedef union { struct { double x; } s; long n; } inside __attribute__((transparent_union));
+typedef union { struct { float x, y; } s; int n[2]; } pair __attribute__((transparent_union));
+typedef union { struct { float x, y; } s; struct { char a[3]; int b; } __attribute__((packed)) n; char c[8]; } odd __attribute__((transparent_union));
+long apply(array, inside, pair, odd, double);
+void take(long, long, long, long, long, wide, long, long);
+void split(long, long, long, long, long, halves, long, long);
+int any(pointer, double);
