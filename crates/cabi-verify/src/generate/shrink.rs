@@ -36,62 +36,47 @@ fn kind(why: &str) -> &str {
     why.split([' ', ':']).next().unwrap_or(why)
 }
 
+/// `value` with one change.
+fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
+    let mut changed = value.clone();
+    change(&mut changed);
+    changed
+}
+
 impl Signature {
     /// Signatures that are smaller by one step. Following them ends.
     #[must_use]
     pub fn smaller(&self) -> Vec<Self> {
-        let mut out = Vec::new();
-        let mut push = |signature: Self| {
-            if signature != *self && !out.contains(&signature) {
-                out.push(signature);
-            }
-        };
+        let mut all = Vec::new();
         if self.ret.is_some() {
-            push(Self {
-                ret: None,
-                ..self.clone()
-            });
-            push(Self {
-                params: Vec::new(),
-                unnamed: None,
-                ..self.clone()
-            });
+            all.push(with(self, |one| one.ret = None));
+            all.push(with(self, |one| {
+                (one.params, one.unnamed) = (Vec::new(), None)
+            }));
         }
-        if self.unnamed.is_some() {
-            push(Self {
-                unnamed: None,
-                ..self.clone()
-            });
-        }
-        for params in without_parts(&self.params) {
-            push(Self {
-                params,
-                ..self.clone()
-            });
-        }
-        for unnamed in self.unnamed.iter().flat_map(|list| without_parts(list)) {
-            push(Self {
-                unnamed: Some(unnamed),
-                ..self.clone()
-            });
-        }
-        for ret in self.ret.iter().flat_map(smaller) {
-            push(Self {
-                ret: Some(ret),
-                ..self.clone()
-            });
-        }
-        for params in with_smaller(&self.params) {
-            push(Self {
-                params,
-                ..self.clone()
-            });
-        }
-        for unnamed in self.unnamed.iter().flat_map(|list| with_smaller(list)) {
-            push(Self {
-                unnamed: Some(unnamed),
-                ..self.clone()
-            });
+        all.push(with(self, |one| one.unnamed = None));
+        let unnamed = || self.unnamed.iter();
+        let params = |params| with(self, |one| one.params = params);
+        let unnamed_are = |unnamed| with(self, |one| one.unnamed = Some(unnamed));
+        all.extend(without_parts(&self.params).into_iter().map(params));
+        all.extend(
+            unnamed()
+                .flat_map(|list| without_parts(list))
+                .map(unnamed_are),
+        );
+        let ret = |ret| with(self, |one| one.ret = Some(ret));
+        all.extend(self.ret.iter().flat_map(smaller).map(ret));
+        all.extend(with_smaller(&self.params).into_iter().map(params));
+        all.extend(
+            unnamed()
+                .flat_map(|list| with_smaller(list))
+                .map(unnamed_are),
+        );
+        let mut out = Vec::new();
+        for one in all {
+            if one != *self && !out.contains(&one) {
+                out.push(one);
+            }
         }
         out
     }
@@ -104,113 +89,79 @@ fn without_parts<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
         let (left, right) = list.split_at(list.len() / 2);
         out.extend([left.to_vec(), right.to_vec()]);
     }
-    for at in 0..list.len() {
-        let mut rest = list.to_vec();
-        rest.remove(at);
-        out.push(rest);
-    }
+    let rest = |at| with(&list.to_vec(), |rest| drop(rest.remove(at)));
+    out.extend((0..list.len()).map(rest));
     out
 }
 
 /// The list with one type smaller.
 fn with_smaller(list: &[CType]) -> Vec<Vec<CType>> {
-    let mut out = Vec::new();
-    for (at, ty) in list.iter().enumerate() {
-        for ty in smaller(ty) {
-            let mut other = list.to_vec();
-            if let Some(place) = other.get_mut(at) {
-                *place = ty;
-                out.push(other);
-            }
-        }
-    }
-    out
+    let one = |(at, ty)| {
+        let put = move |ty| [&list[..at], &[ty], &list[at + 1..]].concat();
+        smaller(ty).into_iter().map(put)
+    };
+    list.iter().enumerate().flat_map(one).collect()
 }
 
 /// Types smaller by one step.
 fn smaller(ty: &CType) -> Vec<CType> {
+    let around = |inner: &CType, make: &dyn Fn(Box<CType>) -> CType| {
+        let mut out = vec![inner.clone()];
+        out.extend(
+            smaller(inner)
+                .into_iter()
+                .map(|inner| make(Box::new(inner))),
+        );
+        out
+    };
     match ty {
         CType::Record(record) => {
             let mut out: Vec<CType> = record.members.iter().filter_map(alone).collect();
-            out.extend(
-                smaller_record(record)
-                    .into_iter()
-                    .map(|record| CType::Record(Box::new(record))),
-            );
+            out.extend(smaller_record(record).into_iter().map(record_type));
             out
         }
-        CType::Aligned(inner, align) => {
-            let mut out = vec![(**inner).clone()];
-            out.extend(
-                smaller(inner)
-                    .into_iter()
-                    .map(|inner| CType::Aligned(Box::new(inner), *align)),
-            );
-            out
-        }
-        CType::Atomic(inner) => {
-            let mut out = vec![(**inner).clone()];
-            out.extend(
-                smaller(inner)
-                    .into_iter()
-                    .map(|inner| CType::Atomic(Box::new(inner))),
-            );
-            out
-        }
+        CType::Aligned(inner, align) => around(inner, &|inner| CType::Aligned(inner, *align)),
+        CType::Atomic(inner) => around(inner, &CType::Atomic),
         CType::Vector { lane, bytes } if *bytes > 8 => {
-            vec![CType::Vector {
-                lane,
-                bytes: bytes / 2,
-            }]
+            let bytes = bytes / 2;
+            vec![CType::Vector { lane, bytes }]
         }
         CType::Enum(_) | CType::Function => vec![CType::Name("int")],
         _ => Vec::new(),
     }
 }
 
+fn record_type(record: CRecord) -> CType {
+    CType::Record(Box::new(record))
+}
+
 /// A member's type without the record around it.
 fn alone(member: &CMember) -> Option<CType> {
     match &member.form {
         Form::Plain { ty, .. } => Some(ty.clone()),
-        Form::Anonymous(record) => Some(CType::Record(Box::new(record.clone()))),
+        Form::Anonymous(record) => Some(record_type(record.clone())),
         _ => None,
     }
 }
 
 fn smaller_record(record: &CRecord) -> Vec<CRecord> {
-    let mut out = Vec::new();
-    for members in without_parts(&record.members) {
-        out.push(CRecord {
-            members,
-            ..record.clone()
-        });
-    }
+    let members = |members| with(record, |one| one.members = members);
+    let mut out: Vec<CRecord> = without_parts(&record.members)
+        .into_iter()
+        .map(members)
+        .collect();
     if record.packed {
-        out.push(CRecord {
-            packed: false,
-            ..record.clone()
-        });
+        out.push(with(record, |one| one.packed = false));
     }
     if record.aligned.is_some() {
-        out.push(CRecord {
-            aligned: None,
-            ..record.clone()
-        });
+        out.push(with(record, |one| one.aligned = None));
     }
     if record.pack.is_some() {
-        out.push(CRecord {
-            pack: None,
-            ..record.clone()
-        });
+        out.push(with(record, |one| one.pack = None));
     }
     for (at, member) in record.members.iter().enumerate() {
-        for member in smaller_member(member) {
-            let mut other = record.clone();
-            if let Some(place) = other.members.get_mut(at) {
-                *place = member;
-                out.push(other);
-            }
-        }
+        let put = |member| with(record, |one| one.members[at] = member);
+        out.extend(smaller_member(member).into_iter().map(put));
     }
     out
 }
@@ -218,73 +169,42 @@ fn smaller_record(record: &CRecord) -> Vec<CRecord> {
 fn smaller_member(member: &CMember) -> Vec<CMember> {
     let mut out = Vec::new();
     if member.packed {
-        out.push(CMember {
-            packed: false,
-            ..member.clone()
-        });
+        out.push(with(member, |one| one.packed = false));
     }
     if member.aligned.is_some() {
-        out.push(CMember {
-            aligned: None,
-            ..member.clone()
-        });
+        out.push(with(member, |one| one.aligned = None));
     }
-    out.extend(smaller_form(&member.form).into_iter().map(|form| CMember {
-        form,
-        ..member.clone()
-    }));
+    let form = |form| with(member, |one| one.form = form);
+    out.extend(smaller_form(&member.form).into_iter().map(form));
     out
 }
 
 fn smaller_form(form: &Form) -> Vec<Form> {
-    let mut out = Vec::new();
+    let plain = |ty, lengths| Form::Plain { ty, lengths };
     match form {
         Form::Plain { ty, lengths } => {
+            let mut out = Vec::new();
             if let [first, rest @ ..] = lengths.as_slice() {
-                out.push(Form::Plain {
-                    ty: ty.clone(),
-                    lengths: rest.to_vec(),
-                });
-                for fewer in [1, first / 2, first.saturating_sub(1)] {
-                    if fewer > 0 && fewer < *first {
-                        let lengths = [&[fewer], rest].concat();
-                        out.push(Form::Plain {
-                            ty: ty.clone(),
-                            lengths,
-                        });
-                    }
-                }
+                out.push(plain(ty.clone(), rest.to_vec()));
+                let fewer = [1, first / 2, first.saturating_sub(1)].into_iter();
+                let fewer = fewer.filter(|fewer| (1..*first).contains(fewer));
+                out.extend(fewer.map(|fewer| plain(ty.clone(), [&[fewer], rest].concat())));
             }
-            for ty in smaller(ty) {
-                out.push(Form::Plain {
-                    ty,
-                    lengths: lengths.clone(),
-                });
-            }
+            out.extend(smaller(ty).into_iter().map(|ty| plain(ty, lengths.clone())));
+            out
         }
-        Form::Flexible(ty) => out.extend(smaller(ty).into_iter().map(Form::Flexible)),
+        Form::Flexible(ty) => smaller(ty).into_iter().map(Form::Flexible).collect(),
         Form::Bits { ty, width, named } => {
-            if *width > 1 {
-                out.push(Form::Bits {
-                    ty: ty.clone(),
-                    width: width / 2,
-                    named: *named,
-                });
-            }
-            if *named && matches!(ty, CType::Name(_)) {
-                out.push(Form::Plain {
-                    ty: ty.clone(),
-                    lengths: Vec::new(),
-                });
-            }
+            let (ty, width, named) = (ty.clone(), width / 2, *named);
+            let becomes_plain = named && matches!(ty, CType::Name(_));
+            let plain = becomes_plain.then(|| plain(ty.clone(), Vec::new()));
+            let narrower = (width > 0).then_some(Form::Bits { ty, width, named });
+            narrower.into_iter().chain(plain).collect()
         }
         Form::Anonymous(record) => {
-            out.push(Form::Plain {
-                ty: CType::Record(Box::new(record.clone())),
-                lengths: Vec::new(),
-            });
+            let mut out = vec![plain(record_type(record.clone()), Vec::new())];
             out.extend(smaller_record(record).into_iter().map(Form::Anonymous));
+            out
         }
     }
-    out
 }
