@@ -18,9 +18,17 @@ fn emitter() -> Emitter {
     Emitter::new(&MODEL)
 }
 
+fn text(ty: &Type) -> String {
+    declaration(ty, "x", &MODEL).unwrap()
+}
+
+fn record(builder: RecordBuilder) -> Type {
+    builder.build(&MODEL).unwrap()
+}
+
 /// Checks text with every compiler that is here and knows the types in it.
-fn compiles(text: &str, compilers: &[Compiler]) {
-    for compiler in compilers {
+fn compiles(text: &str) {
+    for compiler in [Compiler::Gcc, Compiler::Clang] {
         if let Some(command) = compiler.find() {
             compiler
                 .check(command, text)
@@ -28,8 +36,6 @@ fn compiles(text: &str, compilers: &[Compiler]) {
         }
     }
 }
-
-const BOTH: &[Compiler] = &[Compiler::Gcc, Compiler::Clang];
 
 #[test]
 fn declarations() {
@@ -63,78 +69,72 @@ fn declarations() {
 
 #[test]
 fn typedefs() {
-    let text = |ty: &Type| declaration(ty, "x", &MODEL).unwrap();
     let v4 = Type::vector(&Type::F32, 4).unwrap();
-    assert_eq!(
-        text(&v4),
-        "typedef float cabi_float_x4 __attribute__((vector_size(16)));\ncabi_float_x4 x;\n"
-    );
-    let v3 = Type::vector(&Type::U32, 3).unwrap();
-    assert_eq!(
-        text(&v3),
-        "typedef unsigned int cabi_unsigned_int_x3 __attribute__((ext_vector_type(3)));\ncabi_unsigned_int_x3 x;\n"
-    );
-    let bools = Type::bool_vector(9, BoolVector::Clang).unwrap();
-    assert_eq!(
-        text(&bools),
-        "typedef _Bool cabi_bool_x9 __attribute__((ext_vector_type(9)));\ncabi_bool_x9 x;\n"
-    );
     let under = Type::I32.with_align(1).unwrap();
-    assert_eq!(
-        text(&under),
-        "typedef int cabi_aligned __attribute__((aligned(1)));\ncabi_aligned x;\n"
-    );
     let tiny = Type::enumeration(&Type::I8).unwrap();
-    assert_eq!(
-        text(&tiny),
-        "enum __attribute__((packed)) cabi_enum_i8 { cabi_i8_low = -127 - 1, cabi_i8_high = 127 };\nenum cabi_enum_i8 x;\n"
-    );
-    compiles(
-        &[&v4, &under, &tiny].map(text).join("").replace(" x;", ";"),
-        BOTH,
-    );
+    let cases = [
+        (
+            &v4,
+            "typedef float cabi_float_x4 __attribute__((vector_size(16)));\ncabi_float_x4 x;\n",
+        ),
+        (
+            &under,
+            "typedef int cabi_aligned __attribute__((aligned(1)));\ncabi_aligned x;\n",
+        ),
+        (
+            &tiny,
+            "enum __attribute__((packed)) cabi_enum_i8 { cabi_i8_low = -127 - 1, cabi_i8_high = 127 };\nenum cabi_enum_i8 x;\n",
+        ),
+        (
+            &Type::vector(&Type::U32, 3).unwrap(),
+            "typedef unsigned int cabi_unsigned_int_x3 __attribute__((ext_vector_type(3)));\ncabi_unsigned_int_x3 x;\n",
+        ),
+        (
+            &Type::bool_vector(9, BoolVector::Clang).unwrap(),
+            "typedef _Bool cabi_bool_x9 __attribute__((ext_vector_type(9)));\ncabi_bool_x9 x;\n",
+        ),
+    ];
+    for (ty, expected) in cases {
+        assert_eq!(text(ty), expected);
+    }
+    compiles(&[&v4, &under, &tiny].map(text).join("").replace(" x;", ";"));
 
     // Long double and 64-bit integers are spelled for the data model.
     let windows = DataModel::LLP64;
-    assert_eq!(
-        declaration(&Type::I64, "x", &windows).unwrap(),
-        "long long x;\n"
-    );
-    assert_eq!(
-        declaration(&windows.long_double(), "x", &windows).unwrap(),
-        "double x;\n"
-    );
-    assert_eq!(
-        declaration(&Type::F128, "x", &DataModel::AARCH64).unwrap(),
-        "long double x;\n"
-    );
+    for (ty, model, expected) in [
+        (Type::I64, windows, "long long x;\n"),
+        (windows.long_double(), windows, "double x;\n"),
+        (Type::F128, DataModel::AARCH64, "long double x;\n"),
+    ] {
+        assert_eq!(declaration(&ty, "x", &model).unwrap(), expected);
+    }
 }
 
 #[test]
 fn records() {
-    let inner = RecordBuilder::union("")
-        .field("i", Type::I32)
-        .field("f", Type::F32)
-        .build(&MODEL)
-        .unwrap();
-    let packed = RecordBuilder::structure("")
-        .field("c", Type::I8)
-        .field("l", Type::I64)
-        .pack(2)
-        .build(&MODEL)
-        .unwrap();
-    let outer = RecordBuilder::structure("outer")
-        .member(Member::bit_field("bits", Type::U32, 5))
-        .member(Member::unnamed_bit_field(Type::U32, 0))
-        .member(Member::anonymous(inner))
-        .member(Member::anonymous(packed.clone()))
-        .member(Member::named("line", Type::I8).aligned(64))
-        .member(Member::named("tight", Type::F64).packed())
-        .field("again", packed)
-        .field("tail", Type::flexible_array(&Type::I16).unwrap())
-        .build(&MODEL)
-        .unwrap();
-    let text = declaration(&outer, "x", &MODEL).unwrap();
+    let inner = record(
+        RecordBuilder::union("")
+            .field("i", Type::I32)
+            .field("f", Type::F32),
+    );
+    let packed = record(
+        RecordBuilder::structure("")
+            .field("c", Type::I8)
+            .field("l", Type::I64)
+            .pack(2),
+    );
+    let outer = record(
+        RecordBuilder::structure("outer")
+            .member(Member::bit_field("bits", Type::U32, 5))
+            .member(Member::unnamed_bit_field(Type::U32, 0))
+            .member(Member::anonymous(inner))
+            .member(Member::anonymous(packed.clone()))
+            .member(Member::named("line", Type::I8).aligned(64))
+            .member(Member::named("tight", Type::F64).packed())
+            .field("again", packed)
+            .field("tail", Type::flexible_array(&Type::I16).unwrap()),
+    );
+    let text = text(&outer);
     assert_eq!(
         text,
         "#pragma pack(push, 2)
@@ -164,34 +164,34 @@ struct outer {
 struct outer x;
 "
     );
-    compiles(&text, BOTH);
+    compiles(&text);
 }
 
 #[test]
 fn attributes_of_records() {
-    let both = RecordBuilder::structure("s")
-        .field("c", Type::I8)
-        .field("i", Type::I32)
-        .packed()
-        .aligned(4)
-        .build(&MODEL)
-        .unwrap();
+    let both = record(
+        RecordBuilder::structure("s")
+            .field("c", Type::I8)
+            .field("i", Type::I32)
+            .packed()
+            .aligned(4),
+    );
     assert_eq!(
-        declaration(&both, "x", &MODEL).unwrap(),
+        text(&both),
         "struct s {\n    signed char c;\n    int i;\n} __attribute__((packed, aligned(4)));\nstruct s x;\n"
     );
-    let any = RecordBuilder::union("any")
-        .field("i", Type::PTR)
-        .field("l", Type::I64)
-        .transparent()
-        .build(&MODEL)
-        .unwrap();
-    let text = declaration(&any, "x", &MODEL).unwrap();
+    let any = record(
+        RecordBuilder::union("any")
+            .field("i", Type::PTR)
+            .field("l", Type::I64)
+            .transparent(),
+    );
+    let text = text(&any);
     assert_eq!(
         text,
         "union any {\n    void *i;\n    long l;\n} __attribute__((transparent_union));\nunion any x;\n"
     );
-    compiles(&text, BOTH);
+    compiles(&text);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn chosen_offsets() {
         .member(Member::named("a", Type::I16).at(1))
         .build_at(24, 8)
         .unwrap();
-    let text = declaration(&placed, "x", &MODEL).unwrap();
+    let text = text(&placed);
     assert_eq!(
         text,
         "struct s {
@@ -215,30 +215,21 @@ fn chosen_offsets() {
 struct s x;
 "
     );
-    compiles(
-        &format!(
-            "{text}_Static_assert(sizeof x == 24 && __builtin_offsetof(struct s, b) == 12, \"\");"
-        ),
-        BOTH,
-    );
+    compiles(&format!(
+        "{text}_Static_assert(sizeof x == 24 && __builtin_offsetof(struct s, b) == 12, \"\");"
+    ));
 }
 
 #[test]
 fn each_definition_once_under_its_own_name() {
-    let a = RecordBuilder::structure("s")
-        .field("a", Type::I32)
-        .build(&MODEL)
-        .unwrap();
-    let b = RecordBuilder::structure("s")
-        .field("b", Type::F64)
-        .build(&MODEL)
-        .unwrap();
-    let odd = RecordBuilder::structure("while")
-        .field("int", Type::I8)
-        .field("0", Type::I8)
-        .field("m0", Type::I8)
-        .build(&MODEL)
-        .unwrap();
+    let a = record(RecordBuilder::structure("s").field("a", Type::I32));
+    let b = record(RecordBuilder::structure("s").field("b", Type::F64));
+    let odd = record(
+        RecordBuilder::structure("while")
+            .field("int", Type::I8)
+            .field("0", Type::I8)
+            .field("m0", Type::I8),
+    );
     let mut emitter = emitter();
     let text = emitter
         .prototype("f", &[a.clone(), b, a.clone(), odd], &a, true)
@@ -260,74 +251,67 @@ fn each_definition_once_under_its_own_name() {
         emitter.prototype("h", &[], &Type::VOID, false).unwrap(),
         "void h(void)"
     );
-    compiles(&format!("{}{text};{again};", emitter.definitions()), BOTH);
+    compiles(&format!("{}{text};{again};", emitter.definitions()));
 }
 
 #[test]
 fn refusals() {
-    let refused = |ty: &Type| declaration(ty, "x", &MODEL).unwrap_err().to_string();
-    let zig = Type::bool_vector(3, BoolVector::Zig).unwrap();
-    assert_eq!(
-        refused(&zig),
-        "@Vector(3, bool): C has no vectors of bool that are passed like these"
-    );
-    let empty = RecordBuilder::structure("e")
-        .language(Language::Cxx)
-        .build(&MODEL)
-        .unwrap();
-    assert_eq!(refused(&empty), "struct e: an empty record has size 0 in C");
-    let ilp32 = DataModel::ILP32;
-    assert_eq!(
-        declaration(&Type::PTR, "x", &ilp32)
-            .unwrap_err()
-            .to_string(),
-        "void *: pointers have another size in this data model"
-    );
-    assert_eq!(
-        declaration(&Type::F80, "x", &DataModel::AARCH64)
-            .unwrap_err()
-            .to_string(),
-        "long double: `long double` is another format in this data model"
-    );
-    assert_eq!(
-        declaration(&Type::I32, "while", &MODEL)
-            .unwrap_err()
-            .to_string(),
-        "\"while\" is no identifier of C"
-    );
-    assert_eq!(
-        declaration(&Type::I32, "a b", &MODEL)
-            .unwrap_err()
-            .to_string(),
-        "\"a b\" is no identifier of C"
-    );
+    let empty = RecordBuilder::structure("e").language(Language::Cxx);
+    let (ilp32, aarch64) = (DataModel::ILP32, DataModel::AARCH64);
+    for (ty, name, model, why) in [
+        (
+            Type::bool_vector(3, BoolVector::Zig).unwrap(),
+            "x",
+            MODEL,
+            "@Vector(3, bool): C has no vectors of bool that are passed like these",
+        ),
+        (
+            record(empty),
+            "x",
+            MODEL,
+            "struct e: an empty record has size 0 in C",
+        ),
+        (
+            Type::PTR,
+            "x",
+            ilp32,
+            "void *: pointers have another size in this data model",
+        ),
+        (
+            Type::F80,
+            "x",
+            aarch64,
+            "long double: `long double` is another format in this data model",
+        ),
+        (Type::I32, "while", MODEL, "\"while\" is no identifier of C"),
+        (Type::I32, "a b", MODEL, "\"a b\" is no identifier of C"),
+    ] {
+        let error = declaration(&ty, name, &model).unwrap_err();
+        assert_eq!(error.to_string(), why);
+    }
     let array = Type::array(&Type::I32, 3).unwrap();
-    let mut emitter = emitter();
-    let prototype = |emitter: &mut Emitter, params: &[Type], ret: &Type| {
-        emitter
-            .prototype("f", params, ret, false)
-            .unwrap_err()
-            .to_string()
-    };
-    assert_eq!(
-        prototype(&mut emitter, &[], &array),
-        "int[3]: a function of C cannot return this"
-    );
-    assert_eq!(
-        prototype(&mut emitter, &[Type::VOID], &Type::VOID),
-        "void: a parameter needs a complete type"
-    );
+    for (params, ret, why) in [
+        (&[][..], array, "int[3]: a function of C cannot return this"),
+        (
+            &[Type::VOID],
+            Type::VOID,
+            "void: a parameter needs a complete type",
+        ),
+    ] {
+        let error = emitter().prototype("f", params, &ret, false).unwrap_err();
+        assert_eq!(error.to_string(), why);
+    }
 }
 
 #[test]
 fn a_slice_is_its_two_words() -> Result<(), Error> {
     let slice = MODEL.slice();
-    let text = declaration(&slice, "x", &MODEL).unwrap();
+    let text = text(&slice);
     assert_eq!(
         text,
         "struct cabi_slice {\n    void *ptr;\n    __SIZE_TYPE__ len;\n};\nstruct cabi_slice x;\n"
     );
-    compiles(&text, BOTH);
+    compiles(&text);
     Ok(())
 }
 
@@ -335,22 +319,13 @@ fn a_slice_is_its_two_words() -> Result<(), Error> {
 fn deep_types() {
     // As deep as `cabi` lets types be.
     let mut named = Type::I32;
-    let mut anonymous = RecordBuilder::structure("")
-        .field("x", Type::I32)
-        .build(&MODEL)
-        .unwrap();
+    let mut anonymous = record(RecordBuilder::structure("").field("x", Type::I32));
     for _ in 0..cabi::MAX_DEPTH - 2 {
-        named = RecordBuilder::structure("s")
-            .field("x", named)
-            .build(&MODEL)
-            .unwrap();
-        anonymous = RecordBuilder::structure("")
-            .member(Member::anonymous(anonymous))
-            .build(&MODEL)
-            .unwrap();
+        named = record(RecordBuilder::structure("s").field("x", named));
+        anonymous = record(RecordBuilder::structure("").member(Member::anonymous(anonymous)));
     }
     for ty in [named, anonymous] {
-        let text = declaration(&ty, "x", &MODEL).unwrap();
-        compiles(&text, BOTH);
+        let text = text(&ty);
+        compiles(&text);
     }
 }

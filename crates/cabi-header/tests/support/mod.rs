@@ -1,4 +1,4 @@
-//! What the tests of this crate share: whether the oracles are here, and random types.
+//! What the tests of this crate share: whether libclang and compilers are here.
 #![allow(
     unreachable_pub,
     dead_code,
@@ -8,8 +8,6 @@
     clippy::unwrap_used,
     reason = "each test binary uses its part of this module"
 )]
-
-pub mod generate;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,0 +1,506 @@
+//! `cabi` types to C and back: libclang, gcc and clang give what [`Emitter`] writes the layout that `cabi` computed. The types are those that
+//! `cabi_verify::generate` draws, the same each time: what one compiler release does wrong shall not come and go.
+
+use cabi::{BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Type};
+use cabi_header::{Emitter, Header, HeaderError, Options, parse};
+use cabi_verify::build::{Installed, Reference};
+use cabi_verify::generate::{
+    CRecord, CType, Dialect, Form, Random, Signature, signature, smallest,
+};
+use cabi_verify::report::missing;
+
+/// What can be said for one data model.
+#[derive(Clone, Copy)]
+struct Said {
+    model: DataModel,
+    dialect: Dialect,
+    /// Starts of names that are not known there.
+    unknown: &'static [&'static str],
+    /// Bytes of the largest vector, and of the largest atomic record.
+    largest_vector: u32,
+    largest_atomic: u64,
+    /// Bits of the widest `_BitInt`.
+    widest: u16,
+    /// `packed`, `aligned` and pragmas.
+    attributes: bool,
+}
+
+/// Everything that libclang reads.
+const ALL: Said = Said {
+    model: DataModel::LP64,
+    dialect: Dialect {
+        bit_int: true,
+        bf16: true,
+        decimal: true,
+        ext_vector: true,
+        one_int128: true,
+    },
+    unknown: &[],
+    largest_vector: 64,
+    largest_atomic: 16,
+    widest: 300,
+    attributes: true,
+};
+
+impl Said {
+    fn name(&self, name: &str) -> bool {
+        let name = name.strip_prefix("_Complex ").unwrap_or(name);
+        let name = name.strip_prefix("unsigned ").unwrap_or(name);
+        !self.unknown.contains(&name)
+    }
+
+    /// Whether all of `ty` can be said. A value of an enumeration that no `int` has is of another type elsewhere than on LP64.
+    fn admits(&self, ty: &CType) -> bool {
+        match ty {
+            CType::Name(name) => self.name(name),
+            CType::Function => true,
+            CType::ComplexFloat128 => self.name("__float128"),
+            CType::Enum(value) => self.model.long().size() == 8 || *value == "-1",
+            CType::BitInt { bits, .. } => *bits <= self.widest,
+            CType::Vector { lane, bytes } => *bytes <= self.largest_vector && self.name(lane),
+            CType::ExtVector { lane, .. } => self.largest_vector >= 32 && self.name(lane),
+            CType::Atomic(inner) => {
+                let size = typed(inner, &self.model).map(|ty| ty.size());
+                let is_small = size.is_some_and(|size| size <= self.largest_atomic);
+                (is_small || !matches!(**inner, CType::Record(_))) && self.admits(inner)
+            }
+            CType::Aligned(inner, _) => self.attributes && self.admits(inner),
+            CType::Record(record) => self.admits_record(record),
+            _ => false,
+        }
+    }
+
+    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where it is aligned to more, and mingw's gives a union a
+    /// byte for a bit-field of no bits: neither is asked about there.
+    fn admits_record(&self, record: &CRecord) -> bool {
+        let is_microsoft = self.model.empty_record != 0;
+        let plain = !record.packed && record.aligned.is_none() && record.pack.is_none();
+        (plain || self.attributes)
+            && record.members.iter().all(|member| {
+                let plain = !member.packed && member.aligned.is_none();
+                (plain || self.attributes)
+                    && match &member.form {
+                        Form::Plain { lengths, .. } if is_microsoft && lengths.contains(&0) => {
+                            false
+                        }
+                        Form::Bits { width: 0, .. } if is_microsoft && record.is_union => false,
+                        Form::Plain { ty, .. } | Form::Flexible(ty) | Form::Bits { ty, .. } => {
+                            self.admits(ty)
+                        }
+                        Form::Anonymous(record) => self.admits_record(record),
+                        _ => false,
+                    }
+            })
+    }
+
+    /// Types that can be said, drawn one after the other.
+    fn drawn(self) -> impl Iterator<Item = (CType, Type)> {
+        let all = (0..).flat_map(move |i| {
+            let drawn = signature(1, i, self.dialect);
+            drawn.ret.into_iter().chain(drawn.params)
+        });
+        let said = all.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
+        said.filter_map(move |ty| typed(&ty, &self.model).map(|built| (ty, built)))
+    }
+}
+
+fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
+    let typed = alone(ty).declared("", model).typed;
+    typed.ok().map(|typed| typed.ret)
+}
+
+fn alone(ty: &CType) -> Signature {
+    Signature {
+        ret: Some(ty.clone()),
+        params: Vec::new(),
+        unnamed: None,
+    }
+}
+
+/// How many types are tried.
+fn n_cases() -> usize {
+    let asked = std::env::var("CABI_CASES").ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(300)
+}
+
+/// The first difference between two types' layouts, members included.
+fn difference(ours: &Type, theirs: &Type) -> Option<String> {
+    let layout = |ty: &Type| format!("{}/{} bytes", ty.size(), ty.align());
+    if layout(ours) != layout(theirs) {
+        return Some(format!(
+            "layout: {ours} of {} became {}",
+            layout(ours),
+            layout(theirs)
+        ));
+    }
+    match (ours.kind(), theirs.kind()) {
+        // What gcc and clang would lay out differently is spelled out, with padding as members.
+        (Kind::Record(own), Kind::Record(spelled))
+            if spelled.fields().len() > own.fields().len() =>
+        {
+            placed_difference(ours, theirs)
+        }
+        (Kind::Record(ours), Kind::Record(theirs))
+            if ours.fields().len() == theirs.fields().len() =>
+        {
+            let mut both = ours.fields().iter().zip(theirs.fields());
+            both.find_map(|(a, b)| {
+                let seen = |field: &cabi::Field| {
+                    (
+                        field.name().map(str::to_owned),
+                        field.offset_bits(),
+                        field.bit_field(),
+                    )
+                };
+                match seen(a) == seen(b) {
+                    true => difference(a.ty(), b.ty()),
+                    false => Some(format!("layout: {a:?} became {b:?}")),
+                }
+            })
+        }
+        // gcc wants a named member before a flexible array.
+        (Kind::Array(ours), Kind::Array(theirs))
+            if theirs.len == ours.len || ours.len.is_none() =>
+        {
+            difference(&ours.elem, &theirs.elem)
+        }
+        (a, b) if a == b && ours.is_atomic() == theirs.is_atomic() => None,
+        _ => Some(format!("layout: {ours} became {theirs}")),
+    }
+}
+
+/// What differs between a record with chosen offsets and the one that spells them out: padding there is members of its own.
+fn placed_difference(ours: &Type, theirs: &Type) -> Option<String> {
+    if (ours.size(), ours.align()) != (theirs.size(), theirs.align()) {
+        return difference(ours, theirs);
+    }
+    let Some(record) = ours.as_record() else {
+        return difference(ours, theirs);
+    };
+    let theirs = theirs.as_record()?;
+    record.fields().iter().find_map(|field| {
+        let place = theirs.field(field.name()?).map(|(_, at)| at);
+        (place != Some(field.offset_bits())).then(|| format!("layout: {field:?} is at {place:?}"))
+    })
+}
+
+/// A way through C: the text's data model, and how libclang is asked to read it.
+struct Way {
+    model: DataModel,
+    options: Options,
+    same: fn(&Type, &Type) -> Option<String>,
+}
+
+impl Way {
+    /// `None` without libclang.
+    fn new(
+        model: DataModel,
+        target: &str,
+        same: fn(&Type, &Type) -> Option<String>,
+    ) -> Option<Self> {
+        let mut options = Options::new().arg(format!("--target={target}"));
+        // Elsewhere all text is laid out alike by gcc and clang. Whether it shows that it is, which may be refused, is asked of LP64 alone.
+        if model.bit_fields == BitFieldStyle::Ms {
+            options = options.records(model.records);
+        } else if model != DataModel::LP64 {
+            options = options.records(RecordRules::Clang);
+        }
+        match parse("", &options) {
+            Ok(header) => assert_eq!(header.model.with_records(model.records), model, "{target}"),
+            Err(error @ HeaderError::NoLibclang { .. }) => {
+                missing(&error.to_string());
+                return None;
+            }
+            Err(error) => panic!("{target}: {error}"),
+        }
+        Some(Self {
+            model,
+            options,
+            same,
+        })
+    }
+
+    /// What became of `ty`, and in which text.
+    fn check(&self, ty: &Type) -> Result<(), String> {
+        let text = text_of(ty, &self.model);
+        let header =
+            parse(&text, &self.options).map_err(|error| format!("refused: {error}\n{text}"))?;
+        let back = read_back(&header).map_err(|why| format!("refused: {why}\n{text}"))?;
+        (self.same)(ty, back).map_or(Ok(()), |what| Err(format!("{what}\n{text}")))
+    }
+}
+
+fn text_of(ty: &Type, model: &DataModel) -> String {
+    let mut emitter = Emitter::new(model);
+    let declared = emitter
+        .declaration(ty, "object")
+        .expect("C has words for it");
+    format!("{}typedef {declared};\n", emitter.definitions())
+}
+
+fn read_back(header: &Header) -> Result<&Type, String> {
+    header.ty("object").ok_or_else(|| {
+        let skipped = header.skipped.iter();
+        let reasons: Vec<String> = skipped
+            .map(|s| format!("{}: {}", s.name, s.reason))
+            .collect();
+        reasons.join("\n")
+    })
+}
+
+/// What `said` draws, to C and back.
+fn round_trip(said: Said, target: &str) {
+    let Some(way) = Way::new(said.model, target, difference) else {
+        return;
+    };
+    for (drawn, ty) in said.drawn().take(n_cases()) {
+        if let Err(why) = way.check(&ty) {
+            let differs = |some: &[Signature]| {
+                let one = |signature: &Signature| {
+                    let ty = signature.ret.as_ref().filter(|ty| said.admits(ty))?;
+                    way.check(&typed(ty, &said.model)?).err()
+                };
+                Ok::<_, ()>(some.iter().map(one).collect())
+            };
+            let (_, why) = smallest(&alone(&drawn), &why, 200, differs).expect("no error");
+            panic!("{target}: {why}");
+        }
+    }
+}
+
+#[test]
+fn random_types_survive_the_way_through_c() {
+    round_trip(ALL, "x86_64-linux-gnu");
+}
+
+#[test]
+fn random_types_of_other_data_models() {
+    let no_bf16 = Dialect {
+        bf16: false,
+        ..ALL.dialect
+    };
+    let ilp32 = Said {
+        model: DataModel::ILP32,
+        dialect: no_bf16,
+        // clang has `_Float16` with SSE2 only, which i686 lacks.
+        unknown: &["__int128", "_Float16"],
+        largest_atomic: 8,
+        widest: 128,
+        ..ALL
+    };
+    let x32 = Said {
+        model: DataModel::X32,
+        widest: 128,
+        ..ALL
+    };
+    let aarch64 = Said {
+        model: DataModel::AARCH64,
+        dialect: Dialect {
+            decimal: false,
+            ..no_bf16
+        },
+        unknown: &["_Float16", "__float128"],
+        largest_vector: 16,
+        widest: 128,
+        ..ALL
+    };
+    // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
+    // A record that the reader builds by clang's rules first may have a size there that no `_Atomic` has.
+    let windows = Said {
+        dialect: Dialect {
+            decimal: false,
+            ..ALL.dialect
+        },
+        unknown: &["_Float16", "__float128"],
+        largest_atomic: 1,
+        widest: 128,
+        attributes: false,
+        ..ALL
+    };
+    let msvc = Said {
+        model: DataModel::LLP64,
+        ..windows
+    };
+    let mingw = Said {
+        model: DataModel::LLP64_GNU,
+        ..windows
+    };
+    for (target, said) in [
+        ("i686-linux-gnu", ilp32),
+        ("x86_64-linux-gnux32", x32),
+        ("aarch64-linux-gnu", aarch64),
+        ("x86_64-pc-windows-msvc", msvc),
+        ("x86_64-w64-windows-gnu", mingw),
+    ] {
+        round_trip(said, target);
+    }
+}
+
+/// Whether the size of a type is not that of its objects: no other member may follow.
+fn is_flexible(ty: &Type) -> bool {
+    let last = ty.as_record().and_then(|record| record.fields().last());
+    last.is_some_and(|last| {
+        matches!(last.ty().kind(), Kind::Array(array) if array.len.is_none())
+            || is_flexible(last.ty())
+    })
+}
+
+/// Records whose offsets were chosen, not computed, of the types that `said` draws.
+fn placed(said: Said) -> impl Iterator<Item = Type> {
+    let mut types = said.drawn().map(|(_, ty)| ty).filter(|ty| !is_flexible(ty));
+    (0..).map(move |i| {
+        let mut random = Random::new(1, i);
+        let is_union = random.chance(50);
+        let mut builder = match is_union {
+            true => RecordBuilder::union("placed"),
+            false => RecordBuilder::structure("placed"),
+        };
+        let (mut end, mut greatest) = (0, 0);
+        for (n, ty) in types
+            .by_ref()
+            .take(1 + random.below(4) as usize)
+            .enumerate()
+        {
+            let at = if is_union {
+                0
+            } else {
+                end + u64::from(random.below(20))
+            };
+            end = at + ty.size();
+            greatest = greatest.max(end);
+            builder = builder.member(Member::named(&format!("m{n}"), ty).at(at));
+        }
+        let align = 1 << random.below(5);
+        let size = (greatest + u64::from(random.below(600))).next_multiple_of(align.into());
+        builder.build_at(size, align).expect("members lie inside")
+    })
+}
+
+#[test]
+fn chosen_offsets_are_spelled_out() {
+    let way = Way::new(DataModel::LP64, "x86_64-linux-gnu", placed_difference);
+    for (way, ty) in way
+        .iter()
+        .flat_map(|way| placed(ALL).take(n_cases()).map(move |ty| (way, ty)))
+    {
+        way.check(&ty).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+/// `ms_struct` on Linux: Microsoft's bit-fields, everything else as System V has it.
+#[test]
+fn layouts_of_another_data_model_are_spelled_out() {
+    let mut model = DataModel::LP64;
+    model.bit_fields = BitFieldStyle::Ms;
+    let said = Said {
+        model,
+        attributes: false,
+        ..ALL
+    };
+    let way = Way::new(DataModel::LP64, "x86_64-linux-gnu", placed_difference);
+    for (way, (_, ty)) in way
+        .iter()
+        .flat_map(|way| said.drawn().take(n_cases()).map(move |ty| (way, ty)))
+    {
+        way.check(&ty).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+/// `types` in one file, with everything asserted that C can state about them.
+fn asserted(types: impl Iterator<Item = Type>) -> String {
+    let mut emitter = Emitter::new(&DataModel::LP64);
+    let mut text = String::new();
+    for (i, ty) in types.enumerate() {
+        let spelled = emitter.spelling(&ty).expect("C has words for it");
+        // gcc's `_Alignof` stops at the largest alignment of the registers it may use; an offset says what layout follows.
+        text += &format!(
+            "_Static_assert(sizeof({spelled}) == {}, \"size of type {i}\");\n\
+             _Static_assert(__builtin_offsetof(struct {{ char before; {spelled} it; }}, it) == {}, \"alignment of type {i}\");\n",
+            ty.size(),
+            ty.align()
+        );
+        for field in ty
+            .as_record()
+            .into_iter()
+            .flat_map(|record| record.fields())
+        {
+            if let (Some(member), None) = (field.name(), field.bit_field()) {
+                text += &format!(
+                    "_Static_assert(__builtin_offsetof({spelled}, {member}) == {}, \"type {i}.{member}\");\n",
+                    field.offset()
+                );
+            }
+        }
+    }
+    format!("{}{text}", emitter.definitions())
+}
+
+const SILENT: [&str; 2] = ["-Wno-psabi", "-Wno-attributes"];
+
+/// The compilers that are here, each with what it has words for.
+fn references() -> Vec<(Reference, Said)> {
+    let installed = Installed::find();
+    for (name, why) in &installed.absent {
+        missing(&format!("{name}: {why}"));
+    }
+    let said = |reference: Reference| {
+        let dialect = match reference.name() {
+            "gcc" => Dialect::GCC,
+            _ => Dialect::CLANG,
+        };
+        (reference, Said { dialect, ..ALL })
+    };
+    installed.references.into_iter().map(said).collect()
+}
+
+#[test]
+fn compilers_agree_on_random_types() {
+    for (reference, said) in references() {
+        let types: Vec<Type> = said.drawn().map(|(_, ty)| ty).take(600).collect();
+        let placed: Vec<Type> = placed(said).take(600).collect();
+        for types in [types, placed] {
+            if reference
+                .check(&asserted(types.iter().cloned()), &SILENT)
+                .is_ok()
+            {
+                continue;
+            }
+            // The first that fails alone.
+            for ty in types {
+                let text = asserted([ty].into_iter());
+                if let Err(why) = reference.check(&text, &SILENT) {
+                    panic!("{why}\n{text}");
+                }
+            }
+            panic!("{reference}: all types fail together, and none alone");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_assertion_is_noticed() {
+    for (reference, said) in references() {
+        let types = said.drawn().map(|(_, ty)| ty).take(20);
+        let text = asserted(types).replacen(" == ", " == 1 + ", 1);
+        let why = reference.check(&text, &SILENT).expect_err("it is wrong");
+        assert!(
+            why.messages()
+                .is_some_and(|why| why.contains("size of type 0")),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_layout_is_noticed() {
+    let Some(way) = Way::new(DataModel::LP64, "x86_64-linux-gnu", difference) else {
+        return;
+    };
+    let ty = RecordBuilder::structure("s")
+        .field("a", Type::I8)
+        .field("b", Type::I32);
+    let ty = ty.build(&DataModel::LP64).expect("a record");
+    let text = text_of(&ty, &DataModel::LP64).replace("int b", "short b");
+    let header = parse(&text, &way.options).expect("C");
+    assert!(difference(&ty, read_back(&header).expect("a type")).is_some());
+}
