@@ -7,10 +7,14 @@
 
 use std::path::{Path, PathBuf};
 
-#[path = "../examples/front_end.rs"]
+#[path = "../examples/front_end/main.rs"]
 mod front_end;
 
-const PROGRAM: &str = include_str!("../examples/front_end.rs");
+const PROGRAM: &str = concat!(
+    include_str!("../examples/front_end/main.rs"),
+    include_str!("../examples/front_end/calls.rs"),
+    include_str!("../examples/front_end/objects.rs")
+);
 const PAGE: &str = include_str!("../../docs/front-end.md");
 
 #[test]

@@ -1,0 +1,245 @@
+//! Layouts, variadic functions, callbacks, exceptions, and values as parts.
+
+use std::ffi::{CStr, c_char, c_int, c_long};
+
+use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
+use clif_cabi::cranelift_codegen::ir::{
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
+};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Arg, Code, Ret, Returned, SysVAggregateLowering};
+use clif_cabi_jit::{Engine, Settings};
+
+use super::{Result, define, native};
+
+/// The language's `Event`: it puts the tag last, and C sees the same bytes.
+fn event() -> Result<Type> {
+    let event = RecordBuilder::structure("Event")
+        .member(Member::named("tag", Type::U8).at(16))
+        .member(Member::named("time", Type::F64).at(0))
+        .member(Member::named("code", Type::I64).at(8))
+        .build_at(24, 8)?;
+    Ok(event)
+}
+
+/// struct flags { unsigned kind : 3, count : 13; short level; } __attribute__((packed));
+fn flags(lower: &SysVAggregateLowering) -> Result<Type> {
+    let flags = RecordBuilder::structure("flags")
+        .member(Member::bit_field("kind", Type::U32, 3))
+        .member(Member::bit_field("count", Type::U32, 13))
+        .field("level", Type::I16)
+        .packed()
+        .build(lower.target().data_model())?;
+    Ok(flags)
+}
+
+pub(crate) fn run_layouts() -> Result<()> {
+    let lower = SysVAggregateLowering::new(&*native(false)?)?;
+    let (event, flags) = (event()?, flags(&lower)?);
+    assert_eq!((event.size(), flags.size(), flags.align()), (24, 4, 1));
+    assert!(
+        lower
+            .call_plan(&FnSig::new([event, flags], Type::VOID))
+            .is_ok()
+    );
+    Ok(())
+}
+
+/// int show(char *to, size_t size, double x, float y) { return snprintf(to, size, "%g %g", x, y); }
+fn show(
+    module: &mut Engine,
+    lower: &SysVAggregateLowering,
+    format: &'static CStr,
+) -> Result<FuncId> {
+    let size = lower.target().data_model().size_type();
+    let named = [Type::PTR, size.clone(), Type::PTR];
+    let snprintf = FnSig::new(named, Type::I32).variadic();
+    let snprintf = lower.declare_import(module, "snprintf", &snprintf)?;
+
+    let sig = FnSig::new([Type::PTR, size, Type::F64, Type::F32], Type::I32);
+    define(module, lower, ("show", &sig), |module, builder, entry| {
+        let to = entry.value(builder, 0)?;
+        let size = entry.value(builder, 1)?;
+        let x = entry.value(builder, 2)?;
+        let y = entry.value(builder, 3)?;
+        // C's promotions are done to the values here, and to the types by `call_variadic`.
+        let y = builder.ins().fpromote(F64, y);
+        let format = builder
+            .ins()
+            .iconst(I64, format.as_ptr().addr().cast_signed() as i64);
+        let args = [to, size, format, x, y].map(Arg::value);
+        let unnamed = [Type::F64, Type::F32];
+        let n = lower.call_variadic(module, builder, &snprintf, unnamed, &args, Ret::Value)?;
+        entry.ret(module, builder, n.value().map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+pub(crate) fn run_show() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = show(&mut engine, &lower, c"%g %g")?;
+    engine.finalize()?;
+    type Show = unsafe extern "C" fn(*mut c_char, usize, f64, f32) -> c_int;
+    // SAFETY: compiled as `int show(char *, size_t, double, float)`.
+    let show = unsafe { engine.code(id)?.typed::<Show>() };
+    let mut text = [0_u8; 20];
+    // SAFETY: 20 bytes are there, and snprintf ends what it writes.
+    let n = unsafe { show(text.as_mut_ptr().cast(), text.len(), 0.5, -2.25) };
+    assert_eq!(CStr::from_bytes_until_nul(&text)?, c"0.5 -2.25");
+    assert_eq!(n, 9);
+    Ok(())
+}
+
+/// long apply(struct pair (*f)(struct pair), struct pair *p) { return f(*p).n; }
+fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    let pair = RecordBuilder::structure("pair")
+        .field("x", Type::F64)
+        .field("n", Type::I64)
+        .build(lower.target().data_model())?;
+    let f = FnSig::new([pair.clone()], pair);
+    let sig = FnSig::new([Type::FN_PTR, Type::PTR], Type::I64);
+    define(module, lower, ("apply", &sig), |module, builder, entry| {
+        let callee = entry.value(builder, 0)?;
+        let p = entry.value(builder, 1)?;
+        // The argument from memory, the result as parts: xmm0 is x, rax is n.
+        let r = lower.call_sig(module, builder, callee, &f, &[Arg::memory(p)], Ret::Parts)?;
+        let Returned::Parts(parts) = r else {
+            return Err("struct pair has two parts".into());
+        };
+        entry.ret(module, builder, Some(&Arg::value(parts[1])))?;
+        Ok(())
+    })
+}
+
+#[repr(C)]
+struct Pair {
+    x: f64,
+    n: c_long,
+}
+
+extern "C" fn add(p: Pair) -> Pair {
+    let Pair { x, n } = p;
+    Pair { x, n: n + 1 }
+}
+
+pub(crate) fn run_apply() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = apply(&mut engine, &lower)?;
+    engine.finalize()?;
+    type Apply = unsafe extern "C" fn(extern "C" fn(Pair) -> Pair, *const Pair) -> c_long;
+    // SAFETY: compiled as `long apply(struct pair (*)(struct pair), struct pair *)`.
+    let apply = unsafe { engine.code(id)?.typed::<Apply>() };
+    // SAFETY: the function takes and returns what `apply` calls it with.
+    assert_eq!(unsafe { apply(add, &Pair { x: 1.5, n: 41 }) }, 42);
+    Ok(())
+}
+
+/// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
+fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    let f = FnSig::new([Type::PTR], Type::I32).variadic();
+    let plan = lower.call_plan(&f.at_call([Type::F64])?)?;
+    let sig = FnSig::new([Type::FN_PTR, Type::PTR, Type::F64], Type::I32);
+    define(module, lower, ("call", &sig), |module, builder, entry| {
+        let f = entry.value(builder, 0)?;
+        let args = [
+            Arg::value(entry.value(builder, 1)?),
+            Arg::value(entry.value(builder, 2)?),
+        ];
+        // What to call, and with which values: for a variadic function a stub that sets AL and finds the address as its last values.
+        let callable = lower.callee(module, builder, &plan, f)?;
+        let values = lower.values_in(builder, &plan, &args, Ret::Value)?;
+        let values = callable.args(&values);
+
+        let (returned, thrown) = (builder.create_block(), builder.create_block());
+        let result = builder.append_block_param(returned, I32);
+        let pool = &mut builder.func.dfg.value_lists;
+        let normal = BlockCall::new(returned, [BlockArg::TryCallRet(0)], pool);
+        let handler = ExceptionTableItem::Default(BlockCall::new(thrown, [], pool));
+        let table = ExceptionTableData::new(callable.signature, normal, [handler]);
+        let table = builder.func.dfg.exception_tables.push(table);
+        match callable.code {
+            Code::Function(f) => builder.ins().try_call(f, &values, table),
+            Code::Address(f) => builder.ins().try_call_indirect(f, &values, table),
+            _ => return Err("another kind of code".into()),
+        };
+
+        builder.switch_to_block(thrown);
+        let failed = builder.ins().iconst(I32, -1);
+        entry.ret(module, builder, Some(&Arg::value(failed)))?;
+        builder.switch_to_block(returned);
+        let r = lower.values_out(module, builder, &plan, &[result], Ret::Value)?;
+        entry.ret(module, builder, r.value().map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+unsafe extern "C" {
+    fn printf(format: *const c_char, ...) -> c_int;
+}
+
+pub(crate) fn run_call() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = call(&mut engine, &lower)?;
+    engine.finalize()?;
+    type Printf = unsafe extern "C" fn(*const c_char, ...) -> c_int;
+    type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
+    // SAFETY: compiled as `int call(int (*)(const char *, ...), const char *, double)`.
+    let call = unsafe { engine.code(id)?.typed::<Call>() };
+    // SAFETY: the format takes one double.
+    assert_eq!(unsafe { call(printf, c"%.3f\n".as_ptr(), 0.125) }, 6);
+    Ok(())
+}
+
+/// struct big { long at[5]; };
+/// struct big rotate(long, long, long, long, long, struct pair p, struct big b)
+/// { return (struct big){{p.n, b.at[0], b.at[1], b.at[2], b.at[3]}}; }
+fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    let model = lower.target().data_model();
+    let pair = RecordBuilder::structure("pair")
+        .field("m", Type::I64)
+        .field("n", Type::I64);
+    let big = RecordBuilder::structure("big").field("at", Type::array(&Type::I64, 5)?);
+    let (pair, big) = (pair.build(model)?, big.build(model)?);
+    let params = vec![Type::I64; 5].into_iter().chain([pair, big.clone()]);
+    let sig = FnSig::new(params, big);
+    define(module, lower, ("rotate", &sig), |module, builder, entry| {
+        let flags = MemFlagsData::new();
+        // `p` found no two registers and is on the stack; its parts are the same as if it had.
+        let parts = entry.parts(builder, 5)?;
+        // In place, where the caller has put it: the function may write there.
+        let b = entry.address(builder, 6)?;
+        // The caller's object for the result. Built there, it is returned without a copy.
+        let sret = entry
+            .sret()
+            .ok_or("a structure of 40 bytes is returned in memory")?;
+        builder.ins().store(flags, parts[1], sret, 0);
+        for at in [0, 8, 16, 24] {
+            let word = builder.ins().load(I64, flags, b, at);
+            builder.ins().store(flags, word, sret, at + 8);
+        }
+        entry.ret(module, builder, Some(&Arg::memory(sret)))?;
+        Ok(())
+    })
+}
+
+pub(crate) fn run_rotate() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = rotate(&mut engine, &lower)?;
+    engine.finalize()?;
+    #[repr(C)]
+    struct Two(c_long, c_long);
+    #[repr(C)]
+    struct Big([c_long; 5]);
+    type Long = c_long;
+    type Rotate = extern "C" fn(Long, Long, Long, Long, Long, Two, Big) -> Big;
+    // SAFETY: compiled with that signature.
+    let rotate = unsafe { engine.code(id)?.typed::<Rotate>() };
+    let big = rotate(0, 0, 0, 0, 0, Two(8, 9), Big([1, 2, 3, 4, 5]));
+    assert_eq!(big.0, [9, 1, 2, 3, 4]);
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The code of docs/front-end.md as one program: `cargo run -p cabi-tests --example front_end`. The page quotes it word for word, which
+//! `tests/front_end.rs` checks. Later functions use what earlier ones define, as the page is one story.
+
+use std::error::Error;
+use std::ffi::c_int;
+
+use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
+use clif_cabi::cranelift_codegen::isa;
+use clif_cabi::cranelift_codegen::settings::{self, Configurable};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
+use clif_cabi_jit::{Engine, Settings};
+
+mod calls;
+mod objects;
+use calls::{run_apply, run_call, run_layouts, run_rotate, run_show};
+use objects::{run_object, run_refused, run_twice};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Defines `name`, a function of `sig` that C can call. `body` gets its arguments, and returns from it.
+fn define<M: Module>(
+    module: &mut M,
+    lower: &SysVAggregateLowering,
+    (name, sig): (&str, &FnSig),
+    body: impl FnOnce(&mut M, &mut FunctionBuilder<'_>, &Entry) -> Result<()>,
+) -> Result<FuncId> {
+    let function = lower.declare_export(module, name, sig)?;
+    let mut ctx = module.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_block, entry) = lower.begin(&mut builder, sig)?;
+    body(module, &mut builder, &entry)?;
+    builder.seal_all_blocks();
+    builder.finalize(module.target_config());
+    module.define_function(function.body, &mut ctx)?;
+    Ok(function.id)
+}
+
+/// int quotient(int a, int b) { return div(a, b).quot; }
+fn quotient<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    // typedef struct { int quot, rem; } div_t;  div_t div(int, int);
+    let div_t = RecordBuilder::structure("div_t")
+        .field("quot", Type::I32)
+        .field("rem", Type::I32)
+        .build(lower.target().data_model())?;
+    let sig = FnSig::new([Type::I32, Type::I32], div_t);
+    let div = lower.declare_import(module, "div", &sig)?;
+
+    let sig = FnSig::new([Type::I32, Type::I32], Type::I32);
+    define(
+        module,
+        lower,
+        ("quotient", &sig),
+        |module, builder, entry| {
+            let a = Arg::value(entry.value(builder, 0)?);
+            let b = Arg::value(entry.value(builder, 1)?);
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 2);
+            let slot = builder.create_sized_stack_slot(slot);
+            let result = builder.ins().stack_addr(I64, slot, 0);
+            lower.call(module, builder, &div, &[a, b], Ret::memory(result))?;
+            let quot = builder.ins().load(I32, MemFlagsData::new(), result, 0);
+            entry.ret(module, builder, Some(&Arg::value(quot)))?;
+            Ok(())
+        },
+    )
+}
+
+fn run_quotient() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = quotient(&mut engine, &lower)?;
+    engine.finalize()?;
+    // SAFETY: compiled as `int quotient(int, int)`.
+    let quotient = unsafe {
+        engine
+            .code(id)?
+            .typed::<extern "C" fn(c_int, c_int) -> c_int>()
+    };
+    assert_eq!(quotient(17, 5), 3);
+    Ok(())
+}
+
+/// void sort(int *numbers, size_t n) { qsort(numbers, n, sizeof(int), compare); }
+fn sort(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    // int compare(const void *a, const void *b), which C calls back.
+    let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
+    let compare = define(
+        module,
+        lower,
+        ("compare", &sig),
+        |module, builder, entry| {
+            let flags = MemFlagsData::new();
+            let a = entry.value(builder, 0)?;
+            let b = entry.value(builder, 1)?;
+            let [a, b] = [a, b].map(|at| builder.ins().load(I32, flags, at, 0));
+            let order = builder.ins().isub(a, b);
+            entry.ret(module, builder, Some(&Arg::value(order)))?;
+            Ok(())
+        },
+    )?;
+
+    let size = lower.target().data_model().size_type();
+    let sig = [Type::PTR, size.clone(), size.clone(), Type::FN_PTR];
+    let qsort = lower.declare_import(module, "qsort", &FnSig::new(sig, Type::VOID))?;
+    let sig = FnSig::new([Type::PTR, size], Type::VOID);
+    define(module, lower, ("sort", &sig), |module, builder, entry| {
+        let numbers = entry.value(builder, 0)?;
+        let n = entry.value(builder, 1)?;
+        let size = builder.ins().iconst(I64, 4);
+        let compare = module.declare_func_in_func(compare, builder.func);
+        let compare = builder.ins().func_addr(I64, compare);
+        let args = [numbers, n, size, compare].map(Arg::value);
+        lower.call(module, builder, &qsort, &args, Ret::Ignore)?;
+        entry.ret(module, builder, None)?;
+        Ok(())
+    })
+}
+
+fn run_sort() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = sort(&mut engine, &lower)?;
+    engine.finalize()?;
+    let code = engine.code(id)?;
+    // SAFETY: compiled as `void sort(int *, size_t)`.
+    let sort = unsafe { code.typed::<unsafe extern "C" fn(*mut c_int, usize)>() };
+    let mut numbers: [c_int; 5] = [3, -1, 4, 1, -5];
+    // SAFETY: that many ints are there.
+    unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
+    assert_eq!(numbers, [-5, -1, 1, 3, 4]);
+    Ok(())
+}
+
+/// The ISA of x86-64 Linux: for object files position-independent, as C compilers make them by default.
+fn native(pic: bool) -> Result<isa::OwnedTargetIsa> {
+    let mut flags = settings::builder();
+    flags.set("is_pic", if pic { "true" } else { "false" })?;
+    flags.set("use_colocated_libcalls", "false")?;
+    flags.set("opt_level", "speed")?;
+    // A frame of more than a page must not step over the guard page.
+    flags.set("enable_probestack", "true")?;
+    flags.set("probestack_strategy", "inline")?;
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu")?;
+    Ok(isa.finish(settings::Flags::new(flags))?)
+}
+
+pub(crate) fn main() -> Result<()> {
+    run_quotient()?;
+    run_sort()?;
+    run_layouts()?;
+    run_show()?;
+    run_apply()?;
+    run_call()?;
+    run_rotate()?;
+    run_object()?;
+    run_twice()?;
+    run_refused()
+}

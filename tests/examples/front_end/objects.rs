@@ -1,0 +1,163 @@
+//! Object files, and stubs without a module.
+
+use clif_cabi::cabi::convention::CalleePops;
+use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_codegen::control::ControlPlane;
+use clif_cabi::cranelift_codegen::ir::{
+    self, ExtFuncData, ExternalName, FuncRef, UserExternalName,
+};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
+use clif_cabi::{Arg, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering};
+
+use super::{Result, native, quotient};
+
+/// `quotient` as an object file.
+fn object() -> Result<Vec<u8>> {
+    use cranelift_object::{ObjectBuilder, ObjectModule};
+    let builder = ObjectBuilder::new(native(true)?, "quotient", default_libcall_names())?;
+    let mut module = ObjectModule::new(builder);
+    let lower = SysVAggregateLowering::new(module.isa())?;
+    quotient(&mut module, &lower)?;
+    Ok(module.finish().emit()?)
+}
+
+/// Links the object to a program of C, and runs that.
+pub(crate) fn run_object() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [object_file, main, program] =
+        ["quotient.o", "main.c", "program"].map(|name| folder.path().join(name));
+    std::fs::write(&object_file, object()?)?;
+    let text = "int quotient(int, int); int main(void) { return quotient(17, 5) == 3 ? 0 : 1; }\n";
+    std::fs::write(&main, text)?;
+    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let built = std::process::Command::new(cc)
+        .args([&main, &object_file])
+        .arg("-o")
+        .arg(&program)
+        .status()?;
+    assert!(built.success());
+    assert!(std::process::Command::new(&program).status()?.success());
+    Ok(())
+}
+
+/// The stubs that the functions of one compilation unit need: symbol `n` of namespace 1 is the n-th of them.
+#[derive(Default)]
+struct Unit {
+    stubs: Vec<Stub>,
+}
+
+fn import(namespace: u32, index: u32, signature: ir::SigRef, func: &mut ir::Function) -> FuncRef {
+    let name = UserExternalName::new(namespace, index);
+    let name = ExternalName::user(func.declare_imported_user_function(name));
+    func.import_function(ExtFuncData {
+        name,
+        signature,
+        colocated: namespace == 1,
+        patchable: false,
+    })
+}
+
+impl Stubs for Unit {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: ir::SigRef,
+        func: &mut ir::Function,
+    ) -> std::result::Result<FuncRef, LowerError> {
+        let known = self.stubs.iter().position(|known| *known == stub);
+        let index = known.unwrap_or(self.stubs.len());
+        if known.is_none() {
+            self.stubs.push(stub);
+        }
+        Ok(import(
+            1,
+            u32::try_from(index).unwrap_or(u32::MAX),
+            signature,
+            func,
+        ))
+    }
+
+    /// Only asked for by calls of a `FuncId`, which are yours to give out.
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: ir::SigRef,
+        func: &mut ir::Function,
+    ) -> std::result::Result<FuncRef, LowerError> {
+        Ok(import(0, id.as_u32(), signature, func))
+    }
+}
+
+/// long double twice(long double (*f)(long double), long double x) { return f(f(x)); }
+fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let isa = native(false)?;
+    let lower = SysVAggregateLowering::new(&*isa)?;
+    let mut unit = Unit::default();
+    let mut func = ir::Function::new();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
+    let sig = FnSig::new([Type::FN_PTR, Type::F80], Type::F80);
+    let (_, entry) = lower.begin(&mut builder, &sig)?;
+    let f = entry.value(&mut builder, 0)?;
+    let x = Arg::memory(entry.address(&mut builder, 1)?);
+    let root = FnSig::new([Type::F80], Type::F80);
+    let y = lower.call_sig(&mut unit, &mut builder, f, &root, &[x], Ret::Parts)?;
+    let Returned::Parts(y) = y else {
+        return Err("a long double is two parts".into());
+    };
+    let z = lower.call_sig(
+        &mut unit,
+        &mut builder,
+        f,
+        &root,
+        &[Arg::Parts(y)],
+        Ret::Parts,
+    )?;
+    let Returned::Parts(z) = z else {
+        return Err("a long double is two parts".into());
+    };
+    entry.ret(&mut unit, &mut builder, Some(&Arg::Parts(z)))?;
+    builder.finalize(isa.frontend_config());
+
+    let mut ctx = Context::for_function(func);
+    let code = ctx.compile(&*isa, &mut ControlPlane::default());
+    let code = code.map_err(|error| error.inner)?.code_buffer().to_vec();
+    let pic = isa.flags().is_pic();
+    let stubs: std::result::Result<Vec<_>, _> =
+        unit.stubs.iter().map(|stub| stub.code(pic)).collect();
+    Ok((code, stubs?.into_iter().map(|stub| stub.bytes).collect()))
+}
+
+pub(crate) fn run_twice() -> Result<()> {
+    let (code, stubs) = twice()?;
+    assert!(!code.is_empty());
+    // fstp tbyte [rdi]; ret, and fld tbyte [rdi]; ret
+    assert_eq!(stubs, [vec![0xdb, 0x3f, 0xc3], vec![0xdb, 0x2f, 0xc3]]);
+    Ok(())
+}
+
+/// What a refusal is about and what would do is in its message; what to match on is its cause.
+fn refused(lower: &SysVAggregateLowering) -> Result<()> {
+    static POPS: Convention = {
+        let mut pops = X86_64_SYSV;
+        pops.name = "pops";
+        pops.frame.callee_pops = CalleePops::Everything;
+        pops
+    };
+    let sig = FnSig::new([Type::I32], Type::VOID).convention(&POPS);
+    let Err(error) = lower.call_plan(&sig) else {
+        return Err("no function of Cranelift's pops its arguments".into());
+    };
+    assert!(matches!(error.cause(), LowerError::Unsupported { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the convention pops: no Cranelift callee pops its arguments (x86_64-unknown-linux-gnu)"
+    );
+    Ok(())
+}
+
+pub(crate) fn run_refused() -> Result<()> {
+    refused(&SysVAggregateLowering::new(&*native(false)?)?)
+}
