@@ -1,7 +1,7 @@
 //! Cases compiled many to a file, and run in child processes.
 
 use cabi::FnSig;
-use cabi_verify::build::{Reference, ReferenceError};
+use cabi_verify::build::{Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
 use cabi_verify::run::child::{self, Outcome};
@@ -24,34 +24,35 @@ pub(crate) struct Compiled<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
 }
 
-/// Has `reference` compile `entries` at each of these levels of optimization, all in one file. What it refuses it refuses alone: `refused` is told.
+/// Has `reference` compile `entries` at each of these levels of optimization, all in one file a level. What it refuses at any of them is left out, and
+/// `refused` is told; `None` if nothing is left.
 pub(crate) fn compile<'a>(
     reference: &'a Reference,
     optimize: &[&str],
     mut entries: Vec<Entry<'a>>,
-    refused: &mut dyn FnMut(&Case, ReferenceError),
-) -> Vec<Compiled<'a>> {
-    if entries.is_empty() {
-        return Vec::new();
-    }
-    let build = |level: &&str| LoadedCode::build_at(reference, level, &entries);
-    match optimize.iter().map(build).collect() {
-        Ok(levels) => vec![Compiled {
-            reference,
-            levels,
-            entries,
-        }],
-        Err(error) if entries.len() == 1 => {
-            refused(entries[0].1, error);
-            Vec::new()
+    refused: &mut dyn FnMut(&Case, &ReferenceError),
+) -> Result<Option<Compiled<'a>>> {
+    let mut levels = Vec::new();
+    while let (Some(level), false) = (optimize.get(levels.len()), entries.is_empty()) {
+        let unit = Unit::of_entries(reference, level, &entries);
+        let loaded = LoadedCode::load(&unit, unit.compile()?)?;
+        levels.extend(loaded.code);
+        for one in &loaded.refused {
+            for at in &one.cases {
+                refused(entries[*at].1, &one.why);
+            }
         }
-        Err(_) => {
-            let right = entries.split_off(entries.len() / 2);
-            let mut all = compile(reference, optimize, entries, refused);
-            all.extend(compile(reference, optimize, right, refused));
-            all
+        if loaded.cases.len() < entries.len() {
+            entries = loaded.cases.iter().map(|at| entries[*at]).collect();
+            // The levels before have the cases under other indices.
+            levels.truncate(usize::from(levels.len() == 1));
         }
     }
+    Ok((!entries.is_empty()).then_some(Compiled {
+        reference,
+        levels,
+        entries,
+    }))
 }
 
 impl Compiled<'_> {

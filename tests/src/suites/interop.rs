@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use cabi::{DataModel, VectorLevel};
-use cabi_verify::build::Reference;
-use cabi_verify::case::Subject;
+use cabi_verify::build::{Reference, ReferenceError};
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Fault, admitted, all_settings, reference_agrees};
 use cabi_verify::corpus::c_text;
 use cabi_verify::generate::{Dialect, signature};
@@ -84,15 +84,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         for mut entries in levels {
             entries.retain(|(_, case)| suite.wants(&case.name));
             let report = &mut suite.report;
-            batches.extend(compile(
-                reference,
-                &["-O1"],
-                entries,
-                &mut |case, error| match is_random(&case.name) {
-                    true => report.not_run(&engine, &case.name, &error.to_string()),
-                    false => report.outcome(&engine, &case.name, Err(error.to_string())),
-                },
-            ));
+            let mut refused = |case: &Case, error: &ReferenceError| match is_random(&case.name) {
+                true => report.not_run(&engine, &case.name, &error.to_string()),
+                false => report.outcome(&engine, &case.name, Err(error.to_string())),
+            };
+            batches.extend(compile(reference, &["-O1"], entries, &mut refused)?);
         }
     }
     let settings = all_settings();

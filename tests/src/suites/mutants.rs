@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use cabi_verify::case::Subject;
+use cabi_verify::build::ReferenceError;
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, admitted};
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
@@ -34,9 +35,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for reference in &references {
         for entries in admitted(&subjects, reference, |_, _| {}) {
             let report = &mut suite.report;
-            batches.extend(compile(reference, &["-O1"], entries, &mut |case, error| {
+            let mut refused = |case: &Case, error: &ReferenceError| {
                 report.outcome("mutants", &case.name, Err(error.to_string()));
-            }));
+            };
+            batches.extend(compile(reference, &["-O1"], entries, &mut refused)?);
         }
     }
     let seen = run_all(&batches)?;

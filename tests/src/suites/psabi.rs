@@ -53,7 +53,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let mut stats = Stats::default();
         for mut entries in admitted(&subjects, &reference, |_, _| ()) {
             entries.retain(|(subject, _)| !subject.expects_refusal());
-            for compiled in compile(&reference, &LEVELS, entries, &mut |_, _| ()) {
+            if let Some(compiled) = compile(&reference, &LEVELS, entries, &mut |_, _| ())? {
                 measure(&compiled, &mut stats)?;
             }
         }
