@@ -8,7 +8,7 @@ use crate::fault;
 use crate::lower::{LowerError, lower};
 use crate::typed::{Checked, FnId, Function, Origin};
 use crate::types::Ty;
-use clif_cabi_jit::{Engine, Library, Settings};
+use clif_cabi_jit::{Code, Engine, Library, Settings};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_module::{FuncId, Module};
 use std::collections::HashMap;
@@ -87,15 +87,7 @@ pub(crate) fn run(
         .map(|(func, recorded)| located(&engine, func, recorded));
     let codes = codes.collect::<Result<Vec<_>, _>>()?;
     fault::watch(args.first().map_or("", String::as_str), codes);
-    let args = c_strings(args);
-    let argv = args.iter().map(|arg| arg.as_ptr());
-    let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
-    let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
-    // SAFETY: `check_main` has made sure that main takes nothing or `(int, char **)`, and C functions do not mind
-    // arguments they do not take. What the program does then, it does by its author's will, as a C program does.
-    let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
-    // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
-    let result = unsafe { main(argc, argv.as_ptr()) };
+    let result = call_main(&code, args);
     // What the program has given to `atexit`, and threads of its own, run until the very end.
     std::mem::forget(engine);
     let ty = checked.types.as_fn(checked.functions[main_id.0].ty);
@@ -104,6 +96,19 @@ pub(crate) fn run(
     } else {
         0
     })
+}
+
+/// What `main`, whose code is `code`, returns.
+fn call_main(code: &Code, args: &[String]) -> i32 {
+    let args = c_strings(args);
+    let argv = args.iter().map(|arg| arg.as_ptr());
+    let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
+    let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
+    // SAFETY: `check_main` has made sure that main takes nothing or `(int, char **)`, and C functions do not mind
+    // arguments they do not take. What the program does then, it does by its author's will, as a C program does.
+    let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
+    // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
+    unsafe { main(argc, argv.as_ptr()) }
 }
 
 /// What the signal handler needs of a function, with its address.

@@ -182,15 +182,13 @@ fn constants_are_what_the_program_computes() {
     }
 }
 
-/// A chain of operators or of `else if` does not nest, however long it is: it compiles, and means what short ones mean.
-#[test]
-fn chains_are_as_long_as_they_like() {
-    let n = 5_000;
+/// Statements with chains of `n` links, and what `x` is after them.
+fn chains(n: usize) -> Vec<(String, usize)> {
     let chain = |link: &str| link.repeat(n);
     let arms: String = (0..n)
         .map(|i| format!(" else if y == {} {{ return 3; }}", i + 10))
         .collect();
-    let cases = [
+    vec![
         ("let x = 1{};".replace("{}", &"+1".repeat(128)), 129),
         (format!("let x = y{};", chain("+y")), (n + 1) % 256),
         (format!("let x = 1{};", chain("+1")), (n + 1) % 256),
@@ -226,11 +224,17 @@ fn chains_are_as_long_as_they_like() {
             ),
             129,
         ),
-    ];
+    ]
+}
+
+/// A chain of operators or of `else if` does not nest, however long it is: it compiles, and means what short ones mean.
+#[test]
+fn chains_are_as_long_as_they_like() {
+    let n = 5_000;
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("chain.toy");
-    let constant = format!("const N: i32 = 1{};", chain("+1"));
-    for (body, expected) in cases {
+    let constant = format!("const N: i32 = 1{};", "+1".repeat(n));
+    for (body, expected) in chains(n) {
         let text = format!(
             "{constant}\nfn main() -> i32 {{ let y = 1; {body} if N == {} {{ return x & 255; }} return 1; }}",
             n + 1
