@@ -7,6 +7,7 @@
 
 mod bound;
 mod pool;
+mod variadic;
 
 use core::ffi::c_void;
 use core::fmt;
@@ -15,16 +16,17 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cabi::{FnSig, Target, Type};
 use clif_cabi::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, types::I64,
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types::I64,
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, EntryPlan, Function, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, Entry, EntryPlan, Function, LowerError, Ret, SysVAggregateLowering};
 
 pub use self::bound::BoundFunction;
 use self::pool::{Pool, Slot};
+pub use self::variadic::{VaArg, VaList};
 use crate::code::Code;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -85,6 +87,7 @@ struct Compiler {
     engine: Engine,
     lower: SysVAggregateLowering,
     compiled: HashMap<ByShape<EntryPlan>, Code>,
+    va_args: HashMap<(FnSig, Type), VaArg>,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.
@@ -123,21 +126,22 @@ impl Closures {
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(settings)?;
         let lower = SysVAggregateLowering::new(engine.isa())?;
-        let compiled = HashMap::new();
         Ok(Self {
             compiler: Mutex::new(Compiler {
                 engine,
                 lower,
-                compiled,
+                compiled: HashMap::new(),
+                va_args: HashMap::new(),
             }),
             pool: Arc::default(),
         })
     }
 
-    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before.
+    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before. Closures of a variadic one read their
+    /// unnamed arguments from a [`VaList`].
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a signature that is not lowered, variadic ones among them; those of [`Engine::define`] and [`Engine::finalize`].
+    /// [`Error::Lowering`] for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(ClosureInterface {
@@ -293,8 +297,8 @@ fn check<T: CValue>(what: &str, ty: &Type) -> Result<()> {
 unsafe extern "C" fn enter(context: *const Context, args: *const *const u8, ret: *mut u8) {
     // SAFETY: as above; a closure that is dropped while it is called breaks the promise of its user.
     let context = unsafe { &*context };
-    let n_args = context.sig.params().len();
-    // SAFETY: compiled code has written as many addresses.
+    let n_args = context.sig.params().len() + usize::from(context.sig.is_variadic());
+    // SAFETY: compiled code has written as many addresses: of the arguments, then of the `va_list`.
     let pointers = unsafe { core::slice::from_raw_parts(args, n_args) };
     let ty = context.sig.result();
     let bytes: &mut [u8] = match usize::try_from(ty.size()) {
@@ -358,12 +362,19 @@ impl Compiler {
         let n_args = sig.params().len().saturating_sub(1);
         let context = entry.value(&mut builder, n_args)?;
         let flags = MemFlagsData::trusted();
+        let list = match sig.is_variadic() {
+            true => Some(va_list(&mut builder, &entry, lower.target())?),
+            false => None,
+        };
         // The bytes of 2^28 pointers are more than any frame has.
-        let bytes = u32::try_from(8 * n_args).unwrap_or(u32::MAX);
-        let pointers = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8), 3);
+        let bytes = u32::try_from(8 * (n_args + 1)).unwrap_or(u32::MAX);
+        let pointers = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
         let pointers = builder.create_sized_stack_slot(pointers);
-        for i in 0..n_args {
-            let address = entry.address(&mut builder, i)?;
+        for i in 0..n_args + usize::from(list.is_some()) {
+            let address = match list {
+                Some(list) if i == n_args => list,
+                _ => entry.address(&mut builder, i)?,
+            };
             let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
             builder.ins().stack_store(I64, address, pointers, offset);
         }
@@ -388,6 +399,17 @@ impl Compiler {
         builder.finalize(engine.target_config());
         engine.define(body, &mut ctx)
     }
+}
+
+/// The address of a `va_list` that starts at the first unnamed argument.
+fn va_list(builder: &mut FunctionBuilder<'_>, entry: &Entry, target: &Target) -> Result<Value> {
+    let list = target.va_list().map_err(LowerError::from)?;
+    let bytes = u32::try_from(list.size()).unwrap_or(u32::MAX);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
+    let slot = builder.create_sized_stack_slot(slot);
+    let list = builder.ins().stack_addr(I64, slot, 0);
+    entry.va_start(builder, list)?;
+    Ok(list)
 }
 
 impl fmt::Debug for Closures {

@@ -91,7 +91,9 @@ pub use cranelift_codegen;
 pub use cranelift_frontend;
 pub use cranelift_module;
 
-pub use closure::{BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures};
+pub use closure::{
+    BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, VaArg, VaList,
+};
 pub use code::{Code, TypedCode};
 pub use engine::Engine;
 pub use error::{Error, MissingSymbol, Result};

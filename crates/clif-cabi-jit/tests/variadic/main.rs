@@ -1,8 +1,9 @@
-//! Variadic functions that are compiled here and called by C, with every kind of unnamed argument after every number of named ones; their
+//! Variadic functions that are compiled here, and variadic closures, called by C, with every kind of unnamed argument after every number of named ones; their
 //! `va_list` read by C, and C's `va_list` read here.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
+mod closures;
 #[path = "../common/mod.rs"]
 mod common;
 mod emit;

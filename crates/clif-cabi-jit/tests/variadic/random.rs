@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use clif_cabi_jit::clif_cabi::SysVAggregateLowering;
 use clif_cabi_jit::clif_cabi::cabi::{FnAbi, FnSig, Policy, Target, Type};
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
-use clif_cabi_jit::{Code, Engine, Library};
+use clif_cabi_jit::{Closures, Engine, Library};
 
+use super::closures::closure;
 use super::common::{all_settings, build_library_by, reference_compilers};
 use super::emit::{Emit, Wrong};
 use super::kinds::{Kind, TYPEDEFS, kinds};
@@ -188,22 +189,32 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
         .map(|(i, call)| emit.function(&mut engine, call, i))
         .collect();
     engine.finalize().unwrap();
-    let mut n_right = 0;
+    let closures = Closures::new(settings).unwrap();
+    let (mut n_made, mut n_right) = (0, 0);
     for (i, (call, id)) in calls.iter().zip(ids).enumerate() {
-        let code = engine.code(id).unwrap();
         let made = library.symbol(&format!("call{i}")).unwrap();
-        let right = is_right(&mut random, call, &kinds, made, &code);
-        n_right += usize::from(right);
-        if !right && wrong == Wrong::Nothing {
-            let names: Vec<&str> = call.unnamed.iter().map(|kind| kinds[*kind].c).collect();
-            eprintln!(
-                "{cc}, seed {seed}, call {i}: {:?}, {} ... {names:?}",
-                call.mode,
-                call.sig(&kinds, policy)
-            );
+        let mut make = |what: &str, code| {
+            let right = is_right(&mut random, call, &kinds, made, code);
+            n_made += 1;
+            n_right += usize::from(right);
+            if !right && wrong == Wrong::Nothing {
+                let names: Vec<&str> = call.unnamed.iter().map(|kind| kinds[*kind].c).collect();
+                eprintln!(
+                    "{cc}, seed {seed}, call {i}: {what} {:?}, {} ... {names:?}",
+                    call.mode,
+                    call.sig(&kinds, policy)
+                );
+            }
+        };
+        let code = engine.code(id).unwrap();
+        // SAFETY: called as what it was compiled as.
+        make("function", unsafe { code.as_ptr() });
+        if call.mode == Mode::Own && matches!(wrong, Wrong::Nothing | Wrong::GpOffset) {
+            let closure = closure(&closures, call, &kinds, policy, wrong);
+            make("closure", closure.code());
         }
     }
-    (calls.len(), n_right)
+    (n_made, n_right)
 }
 
 /// Makes the call with random bytes, and looks at what was seen of them.
@@ -212,7 +223,7 @@ fn is_right(
     call: &Call,
     kinds: &[Kind],
     made: *const u8,
-    code: &Code,
+    code: *const c_void,
 ) -> bool {
     const UNTOUCHED: u8 = 0xee;
     let n = call.kinds().count();
@@ -237,12 +248,7 @@ fn is_right(
     let made = unsafe {
         std::mem::transmute::<*const u8, extern "C" fn(*const c_void, *mut u8, *mut u8)>(made)
     };
-    // SAFETY: a function of the type that this call is of; it lives as long as `code`.
-    made(
-        unsafe { code.as_ptr() },
-        given.as_mut_ptr(),
-        seen.as_mut_ptr(),
-    );
+    made(code, given.as_mut_ptr(), seen.as_mut_ptr());
     let objects = call.kinds().enumerate().all(|(i, kind)| {
         let size = usize::try_from(kinds[kind].ty.size()).unwrap();
         (i * STEP..(i + 1) * STEP).all(|byte| {

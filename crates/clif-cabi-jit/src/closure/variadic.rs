@@ -1,0 +1,180 @@
+//! The unnamed arguments of a variadic closure.
+
+use core::ffi::c_void;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use std::sync::PoisonError;
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cranelift_codegen::ir::MemFlagsData;
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::Module;
+
+use super::{ClosureArgs, Closures, Compiler, check};
+use crate::code::TypedCode;
+use crate::error::{Error, Result};
+use crate::interface::CValue;
+
+/// Copies the next argument of the `va_list` to an address.
+type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
+
+/// How unnamed arguments of one type are fetched: `va_arg`, compiled. Made by [`Closures::va_arg`] before a closure needs it; clones are cheap.
+#[derive(Clone)]
+pub struct VaArg {
+    ty: Type,
+    read: TypedCode<Read>,
+}
+
+/// The `va_list` of one call of a variadic closure.
+///
+/// # Example
+/// ```
+/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # return Ok(()); // no JIT on this machine
+/// use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi_jit::{Closures, Settings};
+///
+/// let closures = Closures::new(&Settings::default())?;
+/// // double sum(int n, ...)
+/// let sig = FnSig::new([Type::I32], Type::F64).variadic();
+/// let double = closures.va_arg(&sig, &Type::F64)?;
+/// let sum = closures.interface(&sig)?.closure("sum", move |args, result| {
+///     let n: i32 = args.get(0).unwrap();
+///     let mut list = args.va_list().unwrap();
+///     // SAFETY: callers pass as many doubles as the first argument says.
+///     let sum: f64 = (0..n).map(|_| unsafe { list.next::<f64>(&double).unwrap() }).sum();
+///     result.set(sum).unwrap();
+/// })?;
+/// // SAFETY: the closure has this signature, and is passed two doubles.
+/// let total = unsafe {
+///     let sum: unsafe extern "C" fn(i32, ...) -> f64 = core::mem::transmute(sum.code());
+///     sum(2, 1.5, 2.25)
+/// };
+/// assert_eq!(total, 3.75);
+/// # Ok::<(), clif_cabi_jit::Error>(())
+/// ```
+pub struct VaList<'a> {
+    list: *mut c_void,
+    call: PhantomData<&'a ()>,
+}
+
+impl Closures {
+    /// How closures of the variadic `sig` fetch an unnamed argument that its callers pass as a `ty`: promoted, so no `float` and no `char`. Compiled when
+    /// it is asked for the first time.
+    ///
+    /// # Errors
+    /// [`Error::Lowering`] for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
+    /// [`Engine::finalize`](crate::Engine::finalize).
+    pub fn va_arg(&self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        compiler.va_arg(sig, ty)
+    }
+}
+
+impl Compiler {
+    fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
+        let key = (sig.clone(), ty.clone());
+        if let Some(known) = self.va_args.get(&key) {
+            return Ok(known.clone());
+        }
+        let (engine, lower) = (&mut self.engine, &self.lower);
+        let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+        let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
+        let mut ctx = engine.make_context();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        let (_, entry) = lower.begin(&mut builder, &own)?;
+        let [list, to] = [entry.value(&mut builder, 0)?, entry.value(&mut builder, 1)?];
+        let from = lower.va_arg(&mut builder, list, sig, ty)?;
+        let (config, flags) = (engine.target_config(), MemFlagsData::new());
+        builder.emit_small_memory_copy(config, to, from, ty.size(), 1, 1, true, flags);
+        entry.ret(engine, &mut builder, None)?;
+        builder.seal_all_blocks();
+        builder.finalize(config);
+        engine.define(id, &mut ctx)?;
+        engine.finalize()?;
+        let va_arg = VaArg {
+            ty: ty.clone(),
+            // SAFETY: it has been compiled as such.
+            read: unsafe { engine.code(id)?.typed::<Read>() },
+        };
+        self.va_args.insert(key, va_arg.clone());
+        Ok(va_arg)
+    }
+}
+
+impl ClosureArgs<'_> {
+    /// The unnamed arguments, from the first one on. `None` if the signature is not variadic.
+    #[must_use]
+    pub fn va_list(&self) -> Option<VaList<'_>> {
+        let list = self.pointers.get(self.sig.params().len())?;
+        Some(VaList {
+            list: list.cast_mut().cast(),
+            call: PhantomData,
+        })
+    }
+}
+
+impl VaList<'_> {
+    /// The next argument.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if `T` does not stand for its type. The list has not gone on then.
+    ///
+    /// # Safety
+    /// The caller of the closure has passed one more argument, of the type of `va_arg`, which was made for this signature. Nothing else tells how
+    /// many there are.
+    pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
+        check::<T>("an unnamed argument", &va_arg.ty)?;
+        let mut value = MaybeUninit::<T>::zeroed();
+        // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.
+        unsafe {
+            (*va_arg.read)(self.list, value.as_mut_ptr().cast());
+            Ok(value.assume_init())
+        }
+    }
+
+    /// The bytes of the next argument, whatever its type is.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if `to` has another number of bytes than the type. The list has not gone on then.
+    ///
+    /// # Safety
+    /// As [`VaList::next`].
+    pub unsafe fn next_bytes(&mut self, va_arg: &VaArg, to: &mut [u8]) -> Result<()> {
+        if to.len() as u64 != va_arg.ty.size() {
+            return Err(Error::Value {
+                what: "an unnamed argument".to_owned(),
+                ty: va_arg.ty.to_string(),
+                why: format!(
+                    "it has {} bytes, and {} are given",
+                    va_arg.ty.size(),
+                    to.len()
+                ),
+            });
+        }
+        // SAFETY: as the caller says; `to` has as many bytes as the type.
+        unsafe { (*va_arg.read)(self.list, to.as_mut_ptr()) };
+        Ok(())
+    }
+
+    /// What a C function that takes a `va_list` is passed. It is valid until the closure returns; after the call it goes on as C says of a list
+    /// that was passed on: nowhere in particular.
+    #[must_use]
+    pub fn as_ptr(&mut self) -> *mut c_void {
+        self.list
+    }
+}
+
+impl fmt::Debug for VaArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VaArg of {}", self.ty)
+    }
+}
+
+impl fmt::Debug for VaList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VaList at {:p}", self.list)
+    }
+}
