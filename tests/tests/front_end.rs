@@ -13,6 +13,7 @@ mod front_end;
 const PROGRAM: &str = concat!(
     include_str!("../examples/front_end/main.rs"),
     include_str!("../examples/front_end/calls.rs"),
+    include_str!("../examples/front_end/dynamic.rs"),
     include_str!("../examples/front_end/objects.rs")
 );
 const PAGE: &str = include_str!("../../docs/front-end.md");

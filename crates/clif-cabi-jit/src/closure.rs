@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clif_cabi::cabi::{FnSig, Target, Type};
+use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types::I64,
 };
@@ -87,7 +88,7 @@ struct Compiler {
     engine: Engine,
     lower: SysVAggregateLowering,
     compiled: HashMap<ByShape<EntryPlan>, Code>,
-    va_args: HashMap<(FnSig, Type), VaArg>,
+    va_args: HashMap<VaArgPlan, VaArg>,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.

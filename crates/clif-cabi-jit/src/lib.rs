@@ -57,6 +57,55 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! # A function of a signature known at run time
+//!
+//! As libffi does, in one compiled call for all signatures that are passed alike ([`Invokers`]), with structures, unions, vectors and `__int128`:
+//!
+//! ```
+//! # #[cfg(not(all(target_arch = "x86_64", unix)))]
+//! # return Ok(()); // no JIT on this machine
+//! use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+//! use clif_cabi_jit::{CallArg, CallInterface, Invokers, Settings};
+//!
+//! // div_t div(int, int);
+//! let mut invokers = Invokers::new(&Settings::default())?;
+//! let div_t = RecordBuilder::structure("div_t").field("quot", Type::I32).field("rem", Type::I32);
+//! let sig = FnSig::new([Type::I32, Type::I32], div_t.build(&DataModel::LP64)?);
+//! let div = invokers.engine().symbol("div")?;
+//! let mut result = [0; 8];
+//! // SAFETY: the function has this signature.
+//! unsafe { CallInterface::new(&mut invokers, &sig)?.call_bytes(div.cast(), &[CallArg::new(&17), CallArg::new(&5)], &mut result)? };
+//! assert_eq!(result, [3, 0, 0, 0, 2, 0, 0, 0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The other way round, a Rust closure is a C function pointer ([`Closures`]), of a variadic signature too ([`VaList`]); `qsort` takes one in five lines:
+//!
+//! ```
+//! # #[cfg(not(all(target_arch = "x86_64", unix)))]
+//! # return Ok(()); // no JIT on this machine
+//! # use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+//! # use clif_cabi_jit::{Closures, Settings};
+//! # use std::ffi::c_void;
+//! # unsafe extern "C" {
+//! #     fn qsort(base: *mut c_void, n: usize, size: usize, compare: *const c_void);
+//! # }
+//! # let mut numbers = [23, 42, 11, 8];
+//! # let closures = Closures::new(&Settings::default())?;
+//! # let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
+//! let compare = closures.interface(&sig)?.closure("compare", |args, result| {
+//!     // SAFETY: `qsort` passes addresses of two elements.
+//!     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const i32>(i).unwrap() });
+//!     result.set(a.cmp(&b) as i32).unwrap();
+//! })?;
+//! # // SAFETY: four elements of four bytes, and a function that compares two of them.
+//! unsafe { qsort(numbers.as_mut_ptr().cast(), numbers.len(), 4, compare.code()) };
+//! assert_eq!(numbers, [8, 11, 23, 42]);
+//! # Ok::<(), clif_cabi_jit::Error>(())
+//! ```
+//!
+//! `examples/gsl.rs` calls the GNU Scientific Library so, and is called back by it.
+//!
 //! # What an engine promises
 //!
 //! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an [`Error`].

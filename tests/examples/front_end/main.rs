@@ -15,8 +15,10 @@ use clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
 use clif_cabi_jit::{Engine, Settings};
 
 mod calls;
+mod dynamic;
 mod objects;
 use calls::{run_apply, run_call, run_layouts, run_rotate, run_show};
+use dynamic::{run_dynamic, run_note};
 use objects::{run_object, run_refused, run_twice};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -153,10 +155,12 @@ pub(crate) fn main() -> Result<()> {
     run_sort()?;
     run_layouts()?;
     run_show()?;
+    run_note()?;
     run_apply()?;
     run_call()?;
     run_rotate()?;
     run_object()?;
     run_twice()?;
+    run_dynamic()?;
     run_refused()
 }

@@ -6,7 +6,9 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use std::sync::PoisonError;
 
+use clif_cabi::LowerError;
 use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::cranelift_codegen::ir::MemFlagsData;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
@@ -74,11 +76,11 @@ impl Closures {
 
 impl Compiler {
     fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
-        let key = (sig.clone(), ty.clone());
-        if let Some(known) = self.va_args.get(&key) {
+        let (engine, lower) = (&mut self.engine, &self.lower);
+        let plan = VaArgPlan::new(sig, ty, lower.target()).map_err(LowerError::from)?;
+        if let Some(known) = self.va_args.get(&plan) {
             return Ok(known.clone());
         }
-        let (engine, lower) = (&mut self.engine, &self.lower);
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
         let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
         let mut ctx = engine.make_context();
@@ -99,7 +101,7 @@ impl Compiler {
             // SAFETY: it has been compiled as such.
             read: unsafe { engine.code(id)?.typed::<Read>() },
         };
-        self.va_args.insert(key, va_arg.clone());
+        self.va_args.insert(plan, va_arg.clone());
         Ok(va_arg)
     }
 }

@@ -12,7 +12,7 @@ use crate::machine::{Class, Machine};
 use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 
 /// How the next unnamed argument of one type is fetched.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaArgPlan {
     /// The type that the argument has: what was asked for, an array or function as the pointer it decays to, and never atomic.
@@ -28,7 +28,7 @@ pub struct VaArgPlan {
 }
 
 /// Where an unnamed argument is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaPlace {
     /// Nothing of it is passed.
     Nothing,
@@ -44,7 +44,7 @@ pub enum VaPlace {
 }
 
 /// What a value takes of one class of registers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaRegisters {
     /// The offset that counts the class: [`VaListField::GpOffset`] or [`VaListField::FpOffset`].
@@ -58,7 +58,7 @@ pub struct VaRegisters {
 }
 
 /// A part of a value in registers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaPart {
     /// Which bytes of the object it holds, and as what.
