@@ -63,14 +63,14 @@ pub fn run(
     let mut shims = Vec::new();
     for variant in variants {
         let (seen, offsets, given) = call.addresses(variant.side)?;
-        let places = BufferAddresses {
+        let escape = null();
+        let places = BufferAddresses::Here {
             seen,
-            offsets: &offsets,
             given,
-            escape: null(),
+            escape,
         };
-        let forms = variant.callee;
-        let callee = cranelift::function(&mut engine, &lower, sig, places, forms, mutation)?;
+        let (places, forms) = ((places, &offsets[..]), variant.callee);
+        let callee = cranelift::function(&mut engine, None, &lower, sig, places, forms, mutation)?;
         let via = CallVia::Function(callee);
         let forms = variant.caller;
         let shim = cranelift::shim(&mut engine, &lower, sig, via, forms, mutation)?;

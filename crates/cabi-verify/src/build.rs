@@ -1,6 +1,8 @@
 //! Compilers: which there are, what each can compile, and the code they build.
 
 pub(crate) mod bisect;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) mod cranelift_object;
 mod error;
 mod installed;
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -8,7 +8,7 @@ use cabi::{LeafKind, Scalar, Type, leaves};
 
 mod values;
 
-pub(crate) use values::Values;
+pub(crate) use values::{Values, images};
 
 /// What bytes hold that belong to no leaf.
 pub const POISON: u8 = 0xa5;

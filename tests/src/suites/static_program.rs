@@ -1,16 +1,18 @@
 //! The corpus as static programs: C callers and C callees of each reference compiler, in a process of their own, as they would run under an
 //! emulator of another machine. Every case gets the verdict that it gets in this process.
 //!
-//! Then the callers of one compiler call the callees of the other: where both profiles place a signature alike, that must pass. Callees of another
-//! convention (`-mabi=ms`) must show.
+//! Then the callers of one compiler call the callees of the other: where both profiles place a signature alike, that must pass. And one side is ours, by
+//! Cranelift as an object file: where the compiler agrees with itself, that must pass too. Callees of another convention (`-mabi=ms`), and a convention of ours
+//! with another first register, must show.
 
-use cabi::{FnAbi, Policy, Scalar};
+use cabi::convention::{Convention, Rule, Rules};
+use cabi::{FnAbi, Policy, Scalar, X86_64_SYSV, x86_64};
 use cabi_verify::build::{Reference, Unit};
-use cabi_verify::case::{Case, Entry};
+use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::loaded::LoadedCode;
-use cabi_verify::run::static_program::StaticProgram;
+use cabi_verify::run::static_program::{OurSide, StaticProgram};
 use cabi_verify::verify::known_bug;
 use clif_cabi_jit::Settings;
 
@@ -30,7 +32,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             if entries.is_empty() {
                 continue;
             }
-            same_verdicts(reference, entries, suite)?;
+            let here = same_verdicts(reference, entries, suite)?;
+            for direction in Direction::ALL {
+                ours(reference, direction, (entries, &here), suite)?;
+            }
             for other in references
                 .iter()
                 .filter(|other| other.name() != reference.name())
@@ -45,16 +50,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// The verdicts of a static program with callees of `callees`, compiled with `flags`.
+/// The verdicts of a static program with callees of `callees`, compiled with `flags`; in place of one side it may have ours.
 fn verdicts(
     reference: &Reference,
     callees: &Reference,
     flags: Vec<&str>,
+    ours: Option<OurSide>,
     entries: &[Entry<'_>],
 ) -> Result<Vec<Verdict>> {
     let program = StaticProgram {
         callees,
         callee_flags: flags,
+        ours,
         emulator: Vec::new(),
     };
     let unit = Unit::of_entries(reference, "-O1", entries);
@@ -62,10 +69,15 @@ fn verdicts(
     Ok(program.verdicts(&unit, policy)?)
 }
 
-fn same_verdicts(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> Result<()> {
+/// Returns those of this process.
+fn same_verdicts(
+    reference: &Reference,
+    entries: &[Entry<'_>],
+    suite: &mut Suite,
+) -> Result<Vec<Verdict>> {
     let engine = format!("static {}", reference.name());
     let here = in_this_process(reference, entries)?;
-    let there = verdicts(reference, reference, Vec::new(), entries)?;
+    let there = verdicts(reference, reference, Vec::new(), None, entries)?;
     let mut n_differ = 0;
     for (((_, case), here), there) in entries.iter().zip(&here).zip(&there) {
         n_differ += usize::from(matches!(there, Verdict::Differs(_)));
@@ -79,6 +91,37 @@ fn same_verdicts(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite
         "{engine}: {} cases, of which the compiler disagrees with itself in {n_differ}",
         entries.len()
     ));
+    Ok(here)
+}
+
+/// One side is ours, the other one the compiler's, of which `here` says where it agrees with itself.
+fn ours(
+    reference: &Reference,
+    direction: Direction,
+    (entries, here): (&[Entry<'_>], &[Verdict]),
+    suite: &mut Suite,
+) -> Result<()> {
+    let name = reference.name();
+    let engine = match direction {
+        Direction::Call => format!("static ours calls {name}"),
+        Direction::Callee => format!("static {name} calls ours"),
+    };
+    let side = OurSide {
+        direction,
+        convention: None,
+    };
+    let verdicts = verdicts(reference, reference, Vec::new(), Some(side), entries)?;
+    for (((_, case), here), verdict) in entries.iter().zip(here).zip(verdicts) {
+        match (verdict, here) {
+            (Verdict::Passed(_), _) => take(suite, &engine, &case.name, Ok(())),
+            (Verdict::NotLowered(why), _) => suite.report.not_run(&engine, &case.name, &why),
+            (_, Verdict::Differs(_)) => {
+                let why = "the reference's own caller and callee disagree";
+                suite.report.not_run(&engine, &case.name, why);
+            }
+            (differs, _) => take(suite, &engine, &case.name, Err(about(&differs))),
+        }
+    }
     Ok(())
 }
 
@@ -135,7 +178,7 @@ fn mixed(
     if both.is_empty() {
         return Ok(());
     }
-    let verdicts = verdicts(reference, other, Vec::new(), &both)?;
+    let verdicts = verdicts(reference, other, Vec::new(), None, &both)?;
     for ((_, case), verdict) in both.iter().zip(verdicts) {
         let mut bugs = [reference, other]
             .into_iter()
@@ -149,9 +192,22 @@ fn mixed(
     Ok(())
 }
 
-/// Callees of Win64 do not find what callers of System V pass.
+/// System V with another first register.
+static RSI_FIRST: Convention = Convention {
+    name: "rsi before rdi",
+    rules: Rules {
+        args: &[
+            Rule::AssignToReg(&[x86_64::RSI, x86_64::RDI]),
+            Rule::DelegateTo(X86_64_SYSV.rules.args),
+        ],
+        ..X86_64_SYSV.rules
+    },
+    ..X86_64_SYSV
+};
+
+/// Callees of Win64 do not find what callers of System V pass, and neither does any side what ours passes in rsi.
 fn control(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> Result<()> {
-    // In rdi or ecx.
+    // In rdi, or in ecx or rsi.
     let begins_with_integer = |case: &Case| {
         let first = case.argument_types().into_iter().next();
         first.is_some_and(|ty| {
@@ -169,13 +225,35 @@ fn control(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> R
     if some.is_empty() {
         return Ok(());
     }
-    let verdicts = verdicts(reference, reference, vec!["-mabi=ms"], &some)?;
-    for ((_, case), verdict) in some.iter().zip(verdicts) {
-        let outcome = match verdict {
-            Verdict::Differs(_) => Ok(()),
-            other => Err(format!("another convention was not noticed: {other:?}")),
-        };
-        take(suite, "static control", &case.name, outcome);
+    let broken = |direction| OurSide {
+        direction,
+        convention: Some(&RSI_FIRST),
+    };
+    for (engine, flags, ours) in [
+        ("static control", vec!["-mabi=ms"], None),
+        (
+            "static control ours calls",
+            Vec::new(),
+            Some(broken(Direction::Call)),
+        ),
+        (
+            "static control ours is called",
+            Vec::new(),
+            Some(broken(Direction::Callee)),
+        ),
+    ] {
+        let verdicts = verdicts(reference, reference, flags, ours, &some)?;
+        for ((_, case), verdict) in some.iter().zip(verdicts) {
+            let outcome = match verdict {
+                Verdict::Differs(_) => Ok(()),
+                Verdict::NotLowered(why) => {
+                    suite.report.not_run(engine, &case.name, &why);
+                    continue;
+                }
+                other => Err(format!("another convention was not noticed: {other:?}")),
+            };
+            take(suite, engine, &case.name, outcome);
+        }
     }
     Ok(())
 }

@@ -31,11 +31,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Compiles `files`, and links them by the compiler of the first one with `flags`.
+    /// Compiles `files`, and links them and `object`, the content of an object file, by the compiler of the first one with `flags`.
     ///
     /// # Errors
     /// As [`Reference::build`].
-    pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
+    pub(crate) fn build(
+        files: &[File<'_>],
+        object: Option<&[u8]>,
+        flags: &[&str],
+    ) -> Result<Self, ReferenceError> {
         let folder = scratch()?;
         let path = |name: String| folder.path().join(name).to_string_lossy().into_owned();
         let program = path("program".to_owned());
@@ -46,6 +50,11 @@ impl Program {
             let fixed = ["-std=gnu2x", "-c", "-o", &object, &source];
             file.by.run(&[&fixed[..], &file.flags].concat())?;
             link.push(object);
+        }
+        if let Some(bytes) = object {
+            let path = path("object.o".to_owned());
+            write(path.as_ref(), bytes)?;
+            link.push(path);
         }
         let mut made_by = String::new();
         if let Some(File { by, .. }) = files.first() {
@@ -96,7 +105,7 @@ impl Reference {
             source,
             flags: flags.to_vec(),
         };
-        let program = Program::build(&[file], flags)?;
+        let program = Program::build(&[file], None, flags)?;
         let output = program.run(&[], &[])?;
         if !output.status.success() {
             return Err(program.io(io::Error::other(output.status.to_string())));

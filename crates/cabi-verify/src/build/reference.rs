@@ -408,8 +408,8 @@ pub(super) fn scratch() -> Result<Scratch, ReferenceError> {
     })
 }
 
-pub(super) fn write(path: &Path, text: &str) -> Result<(), ReferenceError> {
-    std::fs::write(path, text).map_err(|source| ReferenceError::Io {
+pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ReferenceError> {
+    std::fs::write(path, content).map_err(|source| ReferenceError::Io {
         what: path.display().to_string(),
         source,
     })

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::build::Reference;
 use crate::case::{Case, Subject};
 use crate::emit::c::{Images, is_widened};
-use crate::pattern::{Pattern, Values};
+use crate::pattern::{Pattern, Values, images};
 use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Lowering, NotLowered};
@@ -56,7 +56,7 @@ pub(super) struct CallCase {
     /// What C and Cranelift are to make of it.
     abi: FnAbi,
     /// What Cranelift is told, which is the same unless a suite wants it wrong.
-    told: FnSig,
+    pub(super) told: FnSig,
     n_named: usize,
     pub(super) index: usize,
     pub(super) has_result: bool,
@@ -141,7 +141,7 @@ fn every_variant(
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
-fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
+pub(super) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
     match fault {
         Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
             Difference::from(format!("refused without need: {refusal}")).into()
@@ -294,7 +294,11 @@ fn from_c(
     round: &Round,
 ) -> Result<(), Difference> {
     let loaded = harness.loaded;
-    let images = round.values.images(&plan.images.offsets, plan.images.size);
+    let images = images(
+        &round.values.declared,
+        &plan.images.offsets,
+        plan.images.size,
+    );
     loaded.prepare(&round.values.result.bytes, plan.images.size);
     // A caller that is asked about itself is believed in what it keeps.
     let is_believed = promise == promise.unfilled();

@@ -11,7 +11,7 @@ use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
 use crate::case::Case;
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::Images;
-use crate::pattern::{Pattern, Values, hex};
+use crate::pattern::{self, Pattern, Values, hex};
 use crate::run::loaded::{LoadedCode, Promise};
 
 mod assembly;
@@ -68,7 +68,7 @@ impl<'h> Probe<'h> {
             return Err("more arguments in memory than the probe looks at".into());
         }
         let images = Images::of(&case.argument_types());
-        let bytes = values.images(&images.offsets, images.size);
+        let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let escape = match case.prototype.noreturn {
             true => self.loaded.escape(),
             false => std::ptr::null_mut(),

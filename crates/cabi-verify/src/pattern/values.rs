@@ -45,14 +45,14 @@ impl Values {
         let (types, ret) = (case.argument_types(), &case.prototype.ret);
         Self::new(&types, n_named, ret, (1, 9))
     }
+}
 
-    /// The arguments as C declares them, each at its offset in `size` bytes.
-    pub(crate) fn images(&self, offsets: &[usize], size: usize) -> Vec<u8> {
-        let mut images = vec![0; size];
-        for (pattern, offset) in self.declared.iter().zip(offsets) {
-            let to = images.iter_mut().skip(*offset);
-            to.zip(&pattern.bytes).for_each(|(to, from)| *to = *from);
-        }
-        images
+/// `arguments`, each at its offset in `size` bytes.
+pub(crate) fn images(arguments: &[Pattern], offsets: &[usize], size: usize) -> Vec<u8> {
+    let mut images = vec![0; size];
+    for (pattern, offset) in arguments.iter().zip(offsets) {
+        let to = images.iter_mut().skip(*offset);
+        to.zip(&pattern.bytes).for_each(|(to, from)| *to = *from);
     }
+    images
 }

@@ -1,15 +1,27 @@
 //! A unit as an executable that runs as a process: on this machine, or under an emulator of another one.
 //!
-//! The caller sides and the callee sides are files of their own, each by a compiler of its own choice. Nothing is loaded here, so nothing of the
+//! The caller sides and the callee sides are files of their own, each by a compiler of its own choice, or one of them by Cranelift. Nothing is loaded here, so nothing of the
 //! process that asks is at stake, and the machine need not be this one.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
 
+use cabi::Convention;
+
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError, Unit};
+use crate::case::Direction;
 use crate::emit::c::Sides;
 use crate::emit::c::main_program::{CALLEE_FRAME, StaticCall, main_program};
+
+/// A side that Cranelift makes.
+#[derive(Clone, Copy, Debug)]
+pub struct OurSide {
+    /// Whether it calls, or is called.
+    pub direction: Direction,
+    /// Told to Cranelift instead of each case's own convention: a broken one must show.
+    pub convention: Option<&'static Convention>,
+}
 
 /// Which compilers make which side, and what runs the program.
 #[derive(Clone, Debug)]
@@ -18,6 +30,8 @@ pub struct StaticProgram<'a> {
     pub callees: &'a Reference,
     /// Flags of that compiler, before the unit's.
     pub callee_flags: Vec<&'a str>,
+    /// The side that is not a compiler's.
+    pub ours: Option<OurSide>,
     /// The command of an emulator, which the program's name follows. Empty for this machine.
     pub emulator: Vec<String>,
 }
@@ -32,8 +46,8 @@ pub(crate) struct Written {
 }
 
 impl StaticProgram<'_> {
-    /// Builds the cases of `unit` with the indices `chosen` as a program that makes `calls`, and runs it. Of each call what was written down, or how
-    /// the process ended.
+    /// Builds the cases of `unit` with the indices `chosen` as a program that makes `calls`, and runs it; `object` has our side. Of each call what was
+    /// written down, or how the process ended.
     ///
     /// # Errors
     /// [`ReferenceError`]: a compiler that refuses a side, no static libraries, a program that cannot be started.
@@ -42,11 +56,15 @@ impl StaticProgram<'_> {
         unit: &Unit<'_>,
         chosen: &[usize],
         calls: &[StaticCall],
+        object: Option<&[u8]>,
     ) -> Result<Vec<Result<Written, String>>, ReferenceError> {
-        let (callers, callees) = (
-            unit.text(chosen, Sides::Caller),
-            unit.text(chosen, Sides::Callee),
-        );
+        // Of our side C has the buffers alone.
+        let of = |direction| match self.ours {
+            Some(ours) if ours.direction == direction => &[],
+            _ => chosen,
+        };
+        let callers = unit.text(of(Direction::Call), Sides::Caller);
+        let callees = unit.text(of(Direction::Callee), Sides::Callee);
         let main = main_program(calls);
         let files = [
             File {
@@ -70,7 +88,7 @@ impl StaticProgram<'_> {
                 flags: vec!["-w"],
             },
         ];
-        let program = Program::build(&files, &["-static"])?;
+        let program = Program::build(&files, object, &["-static"])?;
         let mut written = Vec::new();
         while written.len() < calls.len() {
             let first = written.len();

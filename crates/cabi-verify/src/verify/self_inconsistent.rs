@@ -81,7 +81,7 @@ fn show(
         flags: [&["-w", part], flags].concat(),
     };
     let parts = ["-DCALLEE", "-DCALLER", "-DMAIN"].map(part);
-    let built = match Program::build(&parts, flags) {
+    let built = match Program::build(&parts, None, flags) {
         Ok(built) => built,
         Err(error) if error.is_about_the_system() => return Err(error),
         // It does not build the program: so it shows nothing.

@@ -69,13 +69,13 @@ impl Code {
                 id,
             });
         }
-        let places = BufferAddresses {
+        let places = BufferAddresses::Here {
             seen: harness.loaded.seen(),
-            offsets: &plan.images.offsets,
             given: harness.loaded.given(),
             escape: harness.loaded.escape(),
         };
-        let id = cranelift::function(engine, lower, &plan.told, places, variant, mutation)?;
+        let places = (places, &plan.images.offsets[..]);
+        let id = cranelift::function(engine, None, lower, &plan.told, places, variant, mutation)?;
         Ok(Self::Callee { variant, id })
     }
 

@@ -1,0 +1,107 @@
+//! One side of cases as an object file, by Cranelift: a program links it in the place of what a C compiler makes of that side.
+
+use cabi::{FnSig, VectorLevel};
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_codegen::isa;
+use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
+use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
+use cranelift_object::{ObjectBuilder, ObjectModule};
+
+use crate::case::Direction;
+use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::verdict::Fault;
+
+/// What a processor has to have for code with vectors of a level.
+const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
+
+/// An object file in the making.
+pub(crate) struct CraneliftObject {
+    module: ObjectModule,
+    lower: Lowering,
+    direction: Direction,
+    /// Of the callee side, its buffers.
+    places: DataId,
+}
+
+impl CraneliftObject {
+    /// An object file without functions yet: calls of C's callees, or what C calls.
+    ///
+    /// # Errors
+    /// What Cranelift, as it was built, does not have.
+    pub(crate) fn new(direction: Direction, vectors: VectorLevel) -> Result<Self, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let mut flags = settings::builder();
+        for (name, value) in [
+            ("is_pic", "true"),
+            ("enable_probestack", "true"),
+            ("probestack_strategy", "inline"),
+        ] {
+            flags.set(name, value).map_err(|error| text(&error))?;
+        }
+        let mut isa =
+            isa::lookup_by_name("x86_64-unknown-linux-gnu").map_err(|error| text(&error))?;
+        let needed = AVX.iter().filter(|_| vectors != VectorLevel::Baseline);
+        for name in needed {
+            isa.enable(name).map_err(|error| text(&error))?;
+        }
+        let isa = isa
+            .finish(Flags::new(flags))
+            .map_err(|error| text(&error))?;
+        let lower = Lowering::new(&*isa).map_err(|error| text(&error))?;
+        let builder = ObjectBuilder::new(isa, "sides", default_libcall_names());
+        let mut module = ObjectModule::new(builder.map_err(|error| text(&error))?);
+        let places = module.declare_data("cabi_callee_places", Linkage::Import, false, false);
+        Ok(Self {
+            places: places.map_err(|error| text(&error))?,
+            module,
+            lower,
+            direction,
+        })
+    }
+
+    /// Adds our side of a case, whose callee is `symbol`. The forms of its values, and how it calls, depend on `index`.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) fn add(
+        &mut self,
+        symbol: &str,
+        sig: &FnSig,
+        offsets: &[usize],
+        index: usize,
+    ) -> Result<(), Fault> {
+        let (module, lower) = (&mut self.module, &self.lower);
+        let right = Mutation::default();
+        if self.direction == Direction::Callee {
+            let places = (BufferAddresses::Places(self.places), offsets);
+            let variant = index % VARIANTS;
+            cranelift::function(module, Some(symbol), lower, sig, places, variant, right)?;
+            return Ok(());
+        }
+        let import = lower.declare_import(module, symbol, sig)?.id;
+        let via = match (index / VARIANTS) % 4 {
+            0 => CallVia::Function(import),
+            1 => CallVia::Pointer,
+            2 => CallVia::Ref(import),
+            _ => CallVia::OwnPointer,
+        };
+        let mut variants = (0..VARIANTS)
+            .filter(|variant| keeps_result(*variant))
+            .cycle();
+        let variant = variants.nth(index).unwrap_or(0);
+        let shim = cranelift::shim(module, lower, sig, via, variant, right)?;
+        cranelift::caller(module, &format!("{symbol}_call"), shim, offsets)?;
+        Ok(())
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// What it cannot say.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
+        self.module
+            .finish()
+            .emit()
+            .map_err(|error| error.to_string())
+    }
+}
