@@ -290,7 +290,10 @@ impl<'a> Pair<'a> {
             c_long,
         );
         let light = self.own("light")?;
-        let pointers = self.pointers();
+        let mut pointers = self.pointers();
+        let n_args = pointers.len();
+        // The loop of C copies as many.
+        pointers.resize(16, std::ptr::null_mut());
         let (args, ret) = (pointers.as_ptr(), self.returned.0.as_mut_ptr());
         // SAFETY: `light_N` has this signature; otherwise as in `call`.
         unsafe {
@@ -304,7 +307,7 @@ impl<'a> Pair<'a> {
                     let repeat: Theirs = self.program.function("measured_ffi_call")?;
                     // libffi writes to the table of addresses where an argument is a large record.
                     let n_restored = match self.arguments.iter().any(|own| own.bytes.len() > 16) {
-                        true => pointers.len(),
+                        true => n_args,
                         false => 0,
                     };
                     let (call, cif) = self.cif.raw();
