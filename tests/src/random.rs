@@ -14,6 +14,7 @@ pub(crate) const EVERYTHING: Dialect = Dialect {
     decimal: true,
     ext_vector: true,
     one_int128: true,
+    ms_abi: false,
 };
 
 /// The types of the values of `signature` under `model`: the result first, if there is one. What `cabi` refuses is left out.
@@ -26,6 +27,7 @@ pub(crate) fn types_of(signature: &Signature, model: &DataModel) -> Vec<Type> {
             ret: Some(ty.clone()),
             params: Vec::new(),
             unnamed: None,
+            ms_abi: false,
         };
         Some(declarations.function("f", &alone).typed.ok()?.ret)
     };

@@ -225,6 +225,9 @@ mod lowered {
     use clif_cabi_jit::{Engine, Settings};
     use proptest::prelude::*;
 
+    use cabi::X86_64_SYSV;
+    use cabi::convention::{Convention, Frame};
+
     use super::{Held, MOST_UNLOWERED, hold, placed};
 
     thread_local! {
@@ -322,9 +325,16 @@ mod lowered {
     /// Negative control: a lowering that refuses what it need not, here all of it by another convention than the signature's.
     #[test]
     fn a_refusal_without_need_is_noticed() {
-        let held = hold("Win64", 100, MOST_UNLOWERED, &random::signature(), |sig| {
+        static SHADOWED: Convention = Convention {
+            frame: Frame {
+                shadow_space: 64,
+                ..X86_64_SYSV.frame
+            },
+            ..X86_64_SYSV
+        };
+        let held = hold("shadow", 100, MOST_UNLOWERED, &random::signature(), |sig| {
             LOWERING.with(|lower| {
-                let told = sig.clone().convention(&cabi::X86_64_WIN64);
+                let told = sig.clone().convention(&SHADOWED);
                 match lower.call_plan(&told) {
                     Ok(_) => Ok(Held::Yes),
                     Err(error) => match stop(error) {

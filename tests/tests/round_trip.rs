@@ -39,6 +39,7 @@ const ALL: Said = Said {
         decimal: true,
         ext_vector: true,
         one_int128: true,
+        ms_abi: false,
     },
     unknown: &[],
     largest_vector: 64,
@@ -119,6 +120,7 @@ fn alone(ty: &CType) -> Signature {
         ret: Some(ty.clone()),
         params: Vec::new(),
         unnamed: None,
+        ms_abi: false,
     }
 }
 

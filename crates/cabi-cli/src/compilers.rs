@@ -20,6 +20,9 @@ pub(crate) struct Compilers {
     /// each compiler's own.
     #[arg(long, value_parser = reading::policy)]
     policy: Option<Policy>,
+    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. What a header declares is called as it is declared.
+    #[arg(long)]
+    pub(crate) ms_abi: bool,
     /// Processes at once, 1 to 1024; by default one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -63,9 +66,11 @@ impl Compilers {
                 absent.join("; ")
             ));
         }
-        let compilers = found
-            .into_iter()
-            .map(|reference| Compiler::new(reference, self.policy).map_err(|e| e.to_string()));
+        let compilers = found.into_iter().map(|reference| {
+            let mut compiler = Compiler::new(reference, self.policy).map_err(|e| e.to_string())?;
+            compiler.ms_abi = self.ms_abi;
+            Ok::<_, String>(compiler)
+        });
         let absent = absent.into_iter().map(|why| format!("not run: {why}"));
         Ok((compilers.collect::<Result<_, _>>()?, absent.collect()))
     }

@@ -78,7 +78,12 @@ impl Exhaustive {
             settings: all_settings(),
             mistake: Mistake::default(),
         };
-        for feature in ["avx", "avx512f"] {
+        // By reference wider vectors are like any record.
+        let wider_levels = match plan.own.compiler.ms_abi {
+            true => &[][..],
+            false => &["avx", "avx512f"],
+        };
+        for feature in wider_levels {
             if plan.shapes_left().next().is_none() {
                 break;
             }
@@ -116,12 +121,14 @@ impl Exhaustive {
 
     /// The shapes of which nothing can be run, with the reason.
     pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
+        // Most of System V's shapes are none of Win64's.
+        let left = (!self.own.compiler.ms_abi).then(|| self.shapes_left());
         let why = self
             .absent
             .iter()
             .map(|(name, why)| format!("no {name}: {why}"));
         let why = why.collect::<Vec<_>>().join("; ");
-        self.shapes_left().map(move |shape| {
+        left.into_iter().flatten().map(move |shape| {
             let why = if why.is_empty() {
                 "no type of this compiler has it"
             } else {
@@ -163,6 +170,9 @@ impl Exhaustive {
 
     fn wants(&self, transition: Transition) -> bool {
         let Transition { state, shape } = transition;
+        if self.own.compiler.ms_abi && !state.is_of_win64() {
+            return false;
+        }
         let at = Shape::ALL.iter().position(|one| *one == shape).unwrap_or(0);
         (state.number() + at).is_multiple_of(self.stride.max(1)) && self.level_of(shape).is_some()
     }
@@ -189,7 +199,8 @@ impl Level {
         let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
         let has = |number: &usize| {
             let mut block = crate::corpus::Block::default();
-            let declared = functions::of_type(*number).declared("", &DataModel::LP64);
+            let signature = functions::of_type(*number, compiler.ms_abi);
+            let declared = signature.declared("", &DataModel::LP64);
             block.code = declared.types.clone() + &declared.prototype();
             let needs = needs(&block);
             needs

@@ -36,6 +36,8 @@ pub struct Dialect {
     pub ext_vector: bool,
     /// Vectors of one `__int128`, of which gcc loses half inside a record.
     pub one_int128: bool,
+    /// Functions of Win64, all of them.
+    pub ms_abi: bool,
 }
 
 impl Dialect {
@@ -46,6 +48,7 @@ impl Dialect {
         decimal: false,
         ext_vector: false,
         one_int128: false,
+        ms_abi: false,
     };
     /// gcc 12.
     pub const GCC: Self = Self {
@@ -54,6 +57,7 @@ impl Dialect {
         decimal: true,
         ext_vector: false,
         one_int128: false,
+        ms_abi: false,
     };
     /// clang 19.
     pub const CLANG: Self = Self {
@@ -62,6 +66,7 @@ impl Dialect {
         decimal: false,
         ext_vector: true,
         one_int128: true,
+        ms_abi: false,
     };
 }
 
@@ -74,6 +79,8 @@ pub struct Signature {
     pub params: Vec<CType>,
     /// Of a variadic function, the unnamed arguments.
     pub unnamed: Option<Vec<CType>>,
+    /// Whether the function is one of Win64, by `__attribute__((ms_abi))`.
+    pub ms_abi: bool,
 }
 
 /// A type of C.

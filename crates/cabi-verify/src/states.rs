@@ -10,13 +10,14 @@
 //!
 //! [`Coverage`] is a set of transitions; [`exhaustive`](crate::exhaustive) makes calls that show every one of them.
 //!
-//! Outside of the measure: conventions other than System V, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
+//! Functions of Win64 (`ms_abi`) are in 12 of these states: they have four positions, each a register of both kinds, before slots of the stack.
+//! Outside of the measure: other conventions, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
 //! unnamed bit-fields alone, which has registers but no room on the stack.
 
 use std::fmt;
 
 use cabi::convention::{GroupKind, Role};
-use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Policy, Type, X86_64_SYSV};
+use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Policy, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::case::Case;
 
@@ -26,10 +27,14 @@ mod tests;
 
 pub use coverage::Coverage;
 
+/// Positions of arguments in Win64, each a register of both kinds.
+const N_POSITIONS: u8 = 4;
 /// Integer registers that arguments are passed in.
 const N_GP: u8 = 6;
 /// Vector registers that arguments are passed in.
 const N_SSE: u8 = 8;
+/// Slots of the shadow space.
+const SHADOW_SLOTS: u8 = 4;
 /// Slots of 8 bytes in the greatest alignment that is told apart, 64 bytes.
 const N_PHASES: u8 = 8;
 
@@ -56,6 +61,13 @@ impl State {
         })
     }
 
+    /// Whether arguments of Win64 can leave it: positions take a register of both kinds, and nothing is on the stack before the last one.
+    #[must_use]
+    pub fn is_of_win64(self) -> bool {
+        let Self { gp, sse, phase } = self;
+        gp == sse && gp <= N_POSITIONS && (gp == 0 || phase == SHADOW_SLOTS)
+    }
+
     /// Its number, below [`State::COUNT`].
     #[must_use]
     pub fn number(self) -> usize {
@@ -68,9 +80,13 @@ impl State {
     #[must_use]
     pub fn after(abi: &FnAbi) -> Self {
         let slots = abi.area_bytes / 8 % u64::from(N_PHASES);
+        let (gp, sse) = match *abi.convention == X86_64_WIN64 {
+            true => (N_POSITIONS, N_POSITIONS),
+            false => (N_GP, N_SSE),
+        };
         Self {
-            gp: N_GP.saturating_sub(abi.n_gp),
-            sse: N_SSE.saturating_sub(abi.n_sse),
+            gp: gp.saturating_sub(abi.n_gp),
+            sse: sse.saturating_sub(abi.n_sse),
             phase: u8::try_from(slots).unwrap_or(0),
         }
     }
@@ -287,7 +303,8 @@ impl Transition {
         };
         let shape = Shape::of(ty, index >= named.len(), case, policy)?;
         let state = State::after(&abi);
-        let measured = abi.convention.name == X86_64_SYSV.name;
+        let name = abi.convention.name;
+        let measured = [X86_64_SYSV.name, X86_64_WIN64.name].contains(&name);
         Ok(shape
             .filter(|_| measured)
             .map(|shape| Self { state, shape }))

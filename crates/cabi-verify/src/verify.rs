@@ -78,6 +78,8 @@ pub struct Compiler {
     pub policy: Policy,
     /// The widest vectors that are passed in registers under its flags.
     pub level: VectorLevel,
+    /// Whether functions that are made, not read from a header, are those of Win64 (`ms_abi`).
+    pub ms_abi: bool,
 }
 
 /// Everything that was found.
@@ -288,6 +290,7 @@ impl Compiler {
         Ok(Self {
             policy: policy.unwrap_or(reference.profile().policy()),
             level,
+            ms_abi: false,
             reference,
         })
     }
@@ -297,8 +300,9 @@ impl Compiler {
     /// Its command, version and policy.
     pub(crate) fn title(&self) -> String {
         let (command, version) = (self.reference.command(), self.reference.version());
+        let ms_abi = if self.ms_abi { ", ms_abi" } else { "" };
         format!(
-            "{command} ({version}), policy {}",
+            "{command} ({version}), policy {}{ms_abi}",
             report::policy_name(self.policy)
         )
     }

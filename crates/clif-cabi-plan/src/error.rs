@@ -58,14 +58,14 @@ impl PlanError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum NotLowered {
-    /// A variadic function, seen from inside, of a convention without the `va_list` of System V.
+    /// A variadic function, seen from inside, of a convention whose `va_list` is neither that of System V nor that of Win64.
     VaList,
     /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
     VaArg(&'static str),
-    /// An argument by reference to a copy.
-    ByReference,
-    /// The shadow space of Win64.
+    /// Shadow space of another size than that of Win64.
     ShadowSpace,
+    /// A function of Win64 that is entered with 16 bytes in one vector register.
+    WideEntry,
     /// What only a user's own convention asks for: other stacks, parts, lanes, gaps. In words.
     Convention(&'static str),
 }
@@ -76,11 +76,13 @@ impl NotLowered {
     pub const fn why(self) -> &'static str {
         match self {
             Self::VaList => {
-                "the definition of a variadic function is lowered for the va_list of System V only"
+                "the definition of a variadic function is lowered for the va_lists of System V and Win64 only"
             }
             Self::VaArg(why) => why,
-            Self::ByReference => "arguments by reference to a copy are not lowered yet",
-            Self::ShadowSpace => "shadow space is not lowered yet",
+            Self::ShadowSpace => "shadow space of other than 32 bytes is not lowered",
+            Self::WideEntry => {
+                "a function of Win64 with an argument of 16 bytes in a vector register is not lowered"
+            }
             Self::Convention(why) => why,
         }
     }

@@ -39,7 +39,7 @@ pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, ParamIndexes, Passing,
     ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot, VaArgPlan, VaListField, VaPart,
-    VaPlace, VaRegisters, VariadicEntry,
+    VaPlace, VaRegisters, VaStart, VariadicEntry,
 };
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

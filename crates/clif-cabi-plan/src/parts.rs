@@ -1,6 +1,6 @@
 //! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
-use cabi::{Bank, Kind, Loc, PartType, Place, PlacedPart, Reg, Scalar};
+use cabi::{Bank, Kind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::SmallVec;
 
 use crate::error::NotLowered;
@@ -131,38 +131,13 @@ fn lanes_type(lane: Scalar) -> ValueType {
     }
 }
 
-/// The parts of a value of `ty` whose place is `place`: those it has in registers, otherwise its words.
-pub(crate) fn parts_of(ty: &cabi::Type, place: &Place) -> ClifParts {
-    match place {
-        Place::Parts(parts) => placed_parts(ty, parts),
-        Place::Stack { size, .. } => words(*size, ty),
-        _ => ClifParts::new(),
-    }
-}
-
-/// The parts in the locations of `parts`, one for each register: a part that is in two registers is two of them. A wide vector is 16 bytes each.
-pub(crate) fn placed_parts(ty: &cabi::Type, parts: &[PlacedPart]) -> ClifParts {
-    let whole = value_type(ty).filter(|_| parts.len() == 1);
-    let in_chunks = |placed: &PlacedPart| {
-        let n = n_chunks(&placed.part);
-        let part = part(&placed.part, whole);
-        let chunk = move |i: u32| ClifPart {
-            offset: part.offset + 16 * i,
-            ..part
-        };
-        let regs = registers(placed.loc).into_iter();
-        regs.flat_map(move |reg| (0..n).map(move |i| chunk(i).in_bank(reg.bank())))
-    };
-    parts.iter().flat_map(in_chunks).collect()
-}
-
 /// Whether `part` is a vector that no CLIF type has.
 pub(crate) fn is_wide(part: &cabi::Part) -> bool {
     matches!(part.ty, PartType::V256 | PartType::V512)
 }
 
 /// How many parts of CLIF hold what is in one register: those of a wide vector have 16 bytes each.
-fn n_chunks(part: &cabi::Part) -> u32 {
+pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
     if is_wide(part) {
         u32::from(part.size) / ValueType::I8X16.bytes()
     } else {
@@ -175,16 +150,8 @@ pub(crate) fn unplaced(part: &cabi::Part) -> ClifPart {
     self::part(part, None).in_bank(part.bank)
 }
 
-/// The registers of one location.
-pub(crate) fn registers(loc: Loc) -> SmallVec<[Reg; 2]> {
-    match loc {
-        Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
-        Loc::Both(&[first, second]) => SmallVec::from_slice(&[first, second]),
-        _ => SmallVec::new(),
-    }
-}
-
-fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
+/// A part of a value whose CLIF type is `whole`, if it is one.
+pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
     let ty = match part.ty {
         PartType::I8 => ValueType::I8,
         PartType::I16 => ValueType::I16,
@@ -215,7 +182,7 @@ fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
 }
 
 /// The words of a value of `size` bytes in memory. Of x87's format only the 10 bytes that count.
-fn words(size: u64, ty: &cabi::Type) -> ClifParts {
+pub(crate) fn words(size: u64, ty: &cabi::Type) -> ClifParts {
     match ty.kind() {
         Kind::Scalar(Scalar::F80) => return x87_parts(1),
         Kind::Complex(Scalar::F80) => return x87_parts(2),
@@ -260,7 +227,8 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
             "a widened part is not lowered"
         }
         (_, Loc::Reg(_) | Loc::Both(..)) => return None,
-        _ => "only places in registers are lowered",
+        (PartType::I64, Loc::Stack(_)) => return None,
+        _ => "only words of a value that is split are lowered on the stack",
     };
     Some(NotLowered::Convention(why))
 }

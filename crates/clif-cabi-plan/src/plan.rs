@@ -24,4 +24,4 @@ pub use entry::{Arrival, EntryPlan, EntryShape};
 pub use opening::SAVED_ALIGN;
 pub use result::{ParamIndexes, ResultPlan};
 pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
-pub use variadic::{SavedRegister, VaListField, VariadicEntry};
+pub use variadic::{SavedRegister, VaListField, VaStart, VariadicEntry};

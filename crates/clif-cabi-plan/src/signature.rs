@@ -98,6 +98,12 @@ impl CallConv {
         Self::PreserveAll,
         Self::WindowsFastcall,
     ];
+
+    /// Whether Cranelift has `try_call` and `try_call_indirect` of such functions; of the others they are errors of its verifier.
+    #[must_use]
+    pub const fn has_try_call(self) -> bool {
+        matches!(self, Self::SystemV | Self::PreserveAll)
+    }
 }
 
 impl fmt::Display for CallConv {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! registers   as they are asked for, but each class in the order of Cranelift's registers; before one that is not the next, padding arguments
-//!             take those that no parameter is in
+//!             take those that no parameter is in. Where Cranelift counts positions, in their order
 //! stack       by offset, after padding arguments for all registers that are left in a class that a stack parameter has; padding arguments
 //!             also fill the gaps
 //! ```
@@ -86,7 +86,8 @@ impl Solver {
     pub(crate) fn results(&mut self, wanted: &[(Param, Reg)]) -> Indexes {
         let regs: SmallVec<[_; 8]> = wanted.iter().map(|(_, reg)| Some(*reg)).collect();
         let mut indexes = SmallVec::from_elem(0, wanted.len());
-        for turn in turns(&self.machine.counting.results, &regs) {
+        // Results are counted by their classes under every convention.
+        for turn in by_class(&self.machine.counting.results, &regs) {
             let (param, reg) = match turn {
                 Turn::Padding(class) => (padding(class), None),
                 Turn::Wanted(_, i) => {
@@ -121,10 +122,14 @@ impl Solver {
             _ => None,
         };
         let regs: SmallVec<[_; 8]> = wanted.iter().map(reg).collect();
-        let registers = &self.machine.counting.params;
-        for turn in turns(registers, &regs) {
+        let counting = self.machine.counting;
+        let turns = match counting.positional {
+            true => by_position(&counting.params, &regs),
+            false => by_class(&counting.params, &regs),
+        };
+        for turn in turns {
             if let Some(class) = turn.class() {
-                *self.n_used(class) += 1;
+                self.take(class);
             }
             match turn {
                 Turn::Padding(class) => self.push(padding(class), None),
@@ -143,7 +148,10 @@ impl Solver {
         area_bytes: u64,
         indexes: &mut Indexes,
     ) -> Result<(), NotLowered> {
-        if area_bytes == 0 && wanted.iter().all(|wanted| wanted.in_area().is_none()) {
+        let shadow_bytes = self.machine.counting.shadow_bytes;
+        if area_bytes <= shadow_bytes.into()
+            && wanted.iter().all(|wanted| wanted.in_area().is_none())
+        {
             return Ok(());
         }
         let area_bytes = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
@@ -152,6 +160,7 @@ impl Solver {
             .collect();
         stack.sort_by_key(|(start, ..)| *start);
         let gaps = has_gaps(
+            shadow_bytes,
             stack.iter().map(|(start, end, ..)| (*start, *end)),
             area_bytes,
         )?;
@@ -164,7 +173,7 @@ impl Solver {
                 self.pad_registers(class);
             }
         }
-        let mut next = 0;
+        let mut next = shadow_bytes;
         for (start, end, i, wanted) in stack {
             self.pad_stack(next, start);
             self.push_wanted(wanted, i, indexes);
@@ -186,7 +195,16 @@ impl Solver {
     fn pad_registers(&mut self, class: Class) {
         while *self.n_used(class) < self.machine.counting.params.of(class).len() {
             self.push(padding(class), None);
-            *self.n_used(class) += 1;
+            self.take(class);
+        }
+    }
+
+    /// Counts a register of `class`; where there are positions, that of the other class is used up with it.
+    fn take(&mut self, class: Class) {
+        for own in Class::ALL {
+            if own == class || self.machine.counting.positional {
+                *self.n_used(own) += 1;
+            }
         }
     }
 
@@ -235,10 +253,13 @@ fn padding(class: Class) -> Param {
     })
 }
 
-/// Whether words of the argument area are left between or after the parameters at `taken`.
-fn has_gaps(taken: impl Iterator<Item = (u32, u32)>, area_bytes: u32) -> Result<bool, NotLowered> {
+/// Whether words of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
+fn has_gaps(
+    mut next: u32,
+    taken: impl Iterator<Item = (u32, u32)>,
+    area_bytes: u32,
+) -> Result<bool, NotLowered> {
     let mut gaps = false;
-    let mut next = 0;
     for (start, end) in taken.chain([(area_bytes, area_bytes)]) {
         let bytes = start.saturating_sub(next);
         if bytes > MAX_GAP_BYTES {
@@ -270,7 +291,7 @@ impl Turn {
 
 /// The order in which what is wanted in `regs` has to stand: in each class that of `registers`, with padding before what is not in the next one,
 /// and otherwise as it is asked for. What is wanted in no register is left out; a register that Cranelift never gives out is the check's to refuse.
-fn turns(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
+fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
     let wanted_in = |class| {
         let mut order: SmallVec<[(usize, usize); 8]> = (regs.iter().enumerate())
             .filter_map(|(i, reg)| match registers.position((*reg)?) {
@@ -302,6 +323,27 @@ fn turns(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
         }
         turns.push(Turn::Wanted(Some(class), i));
         *n_used += 1;
+    }
+    turns
+}
+
+/// The same where the n-th parameter takes the n-th register of its class. Two in one position follow each other, which the check refuses.
+fn by_position(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
+    let mut order: SmallVec<[_; 8]> = SmallVec::new();
+    for (i, reg) in regs.iter().enumerate() {
+        let Some(reg) = reg else { continue };
+        order.push((registers.position(*reg), i));
+    }
+    order.sort_by_key(|(own, _)| own.map(|(_, position)| position));
+    let mut turns = SmallVec::new();
+    let mut next = 0;
+    for (own, i) in order {
+        while own.is_some_and(|(_, position)| next < position) {
+            turns.push(Turn::Padding(Class::Int));
+            next += 1;
+        }
+        turns.push(Turn::Wanted(own.map(|(class, _)| class), i));
+        next += usize::from(own.is_some());
     }
     turns
 }

@@ -89,6 +89,7 @@ fn vector_moves() -> Vec<Step> {
 
 fn all_steps() -> Vec<Step> {
     let mut steps: Vec<Step> = (0..=u8::MAX).map(Step::SetAl).collect();
+    steps.extend((1..16).map(Step::VectorsToInts));
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
     steps.extend(NUMBERS.map(Step::Jump));
@@ -147,6 +148,8 @@ fn names_of_no_stub() {
         "__clif_cabi_pop1_ret",
         "__clif_cabi_pop0_ret",
         "__clif_cabi_pop9_ret",
+        "__clif_cabi_both0_jump1",
+        "__clif_cabi_both16_jump1",
         "__clif_cabi_jump",
         "__clif_cabi_chainint6_ret",
         "__clif_cabi_chainvector8_ret",
@@ -188,6 +191,13 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
     let x87 = |name: &str, i: u8| format!("{name} tbyte ptr [rdi + {}]\n", 16 * i);
     Some(match step {
         Step::SetAl(n) => format!("mov eax, {n}\n"),
+        Step::VectorsToInts(positions) => {
+            let ints = ["rcx", "rdx", "r8", "r9"].iter().enumerate();
+            let copied = ints.filter(|(n, _)| positions & 1 << n != 0);
+            copied
+                .map(|(n, int)| format!("movq {int}, xmm{n}\n"))
+                .collect()
+        }
         Step::Pop(n) => (0..n).map(|i| x87("fstp", i)).collect(),
         Step::Push(n) => (0..n).rev().map(|i| x87("fld", i)).collect(),
         Step::Jump(callee) if pic => format!("jmp f{callee}@PLT\n"),
@@ -348,6 +358,7 @@ fn listed(code: &StubCode, start: usize) -> Option<String> {
 
 fn encodable() -> Vec<Stub> {
     let mut steps: Vec<Step> = [0, 1, 8, 255].map(Step::SetAl).to_vec();
+    steps.extend((1..16).map(Step::VectorsToInts));
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
     steps.extend(NUMBERS.map(Step::Jump));

@@ -127,11 +127,15 @@ impl LowerError {
     /// let isa = isa::lookup_by_name("x86_64-linux-gnu").unwrap();
     /// let flags = settings::Flags::new(settings::builder());
     /// let isa = isa.finish(flags).unwrap();
-    /// let callback = FnSig::new([Type::PTR], Type::I32).convention(&cabi::X86_64_WIN64);
+    /// static MINE: cabi::Convention = cabi::Convention {
+    ///     frame: cabi::convention::Frame { shadow_space: 64, ..cabi::X86_64_WIN64.frame },
+    ///     ..cabi::X86_64_WIN64
+    /// };
+    /// let callback = FnSig::new([Type::PTR], Type::I32).convention(&MINE);
     /// let error = Lowering::new(&*isa).unwrap().entry_plan(&callback).unwrap_err();
     /// assert_eq!(error.not_lowered(), Some(NotLowered::ShadowSpace));
     /// let why = error.not_lowered().map(NotLowered::why);
-    /// assert_eq!(why, Some("shadow space is not lowered yet"));
+    /// assert_eq!(why, Some("shadow space of other than 32 bytes is not lowered"));
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {

@@ -126,7 +126,7 @@ impl Lowering {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let plan = &self.call_plan(sig)?;
-        CallSite { plan, builder }.emit(stubs, callee, args, ret)
+        self.site(plan, builder).emit(stubs, callee, args, ret)
     }
 
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
@@ -179,9 +179,22 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        CallSite { plan, builder }
+        self.site(plan, builder)
             .values_in(args, ret)
             .map_err(|error| error.of(None, plan.sig()))
+    }
+
+    fn site<'a, 'b, 'f>(
+        &self,
+        plan: &'a CallPlan,
+        builder: &'b mut FunctionBuilder<'f>,
+    ) -> CallSite<'a, 'b, 'f> {
+        let config = self.config;
+        CallSite {
+            plan,
+            builder,
+            config,
+        }
     }
 
     /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. It is called by
@@ -232,7 +245,7 @@ impl Lowering {
         plan: &CallPlan,
         callee: impl Into<Callee>,
     ) -> Result<Callable, LowerError> {
-        CallSite { plan, builder }
+        self.site(plan, builder)
             .callee(stubs, callee.into())
             .map_err(|error| error.of(None, plan.sig()))
     }
@@ -250,7 +263,7 @@ impl Lowering {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        CallSite { plan, builder }
+        self.site(plan, builder)
             .values_out(stubs, results, ret)
             .map_err(|error| error.of(None, plan.sig()))
     }

@@ -74,16 +74,16 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
         &self.inner.abi
     }
 
-    /// The CLIF signature to call or define the function with. A call of a variadic function also needs AL, which
-    /// [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) see to.
+    /// The CLIF signature to call or define the function with. A call of a variadic function also needs AL, or floats
+    /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) see to.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
     /// The parts that argument `arg` can be given in to a call ([`Arg::Parts`](crate::Arg::Parts)) and taken in at an entry
-    /// ([`Entry::parts`](crate::Entry::parts)), wherever it is passed. None for a value of more than 64 bytes in memory and for a vector of bools
-    /// that is passed lane by lane.
+    /// ([`Entry::parts`](crate::Entry::parts)), wherever it is passed. None for a value of more than 64 bytes in memory, for one
+    /// that is passed by reference, and for a vector of bools that is passed lane by lane.
     #[must_use]
     pub fn parts(&self, arg: usize) -> &[Part] {
         self.args.get(arg).map_or(&[], |parts| parts)
@@ -111,7 +111,10 @@ impl CallPlan {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
         let args = inner.args.iter().map(|passing| match passing {
             Passing::Parts(own) | Passing::Object(own) => parts(own),
-            Passing::Nothing | Passing::Block(_) | Passing::Lanes(_) => Parts::new(),
+            Passing::Nothing
+            | Passing::Block(_)
+            | Passing::Lanes(_)
+            | Passing::Reference { .. } => Parts::new(),
         });
         let args = args.collect();
         Ok(Self::of(inner, args))
@@ -146,7 +149,10 @@ impl EntryPlan {
             | Arrival::Area {
                 parts: Some(own), ..
             } => parts(own),
-            Arrival::Nothing | Arrival::Area { .. } | Arrival::Lanes { .. } => Parts::new(),
+            Arrival::Nothing
+            | Arrival::Area { .. }
+            | Arrival::Lanes { .. }
+            | Arrival::Reference { .. } => Parts::new(),
         });
         let args = args.collect();
         Ok(Self::of(inner, args))

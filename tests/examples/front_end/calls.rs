@@ -2,13 +2,13 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 
-use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type};
+use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
 };
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Code, Ret, Returned, SysVAggregateLowering};
+use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
 use clif_cabi_jit::{Engine, Settings};
 
 use super::{Result, define, native};
@@ -151,7 +151,6 @@ fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         // What to call, and with which values: for a variadic function a stub that sets AL and finds the address as its last values.
         let callable = lower.callee(module, builder, &plan, f)?;
         let values = lower.values_in(builder, &plan, &args, Ret::Value)?;
-        let values = callable.args(&values);
 
         let (returned, thrown) = (builder.create_block(), builder.create_block());
         let result = builder.append_block_param(returned, I32);
@@ -160,11 +159,7 @@ fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         let handler = ExceptionTableItem::Default(BlockCall::new(thrown, [], pool));
         let table = ExceptionTableData::new(callable.signature, normal, [handler]);
         let table = builder.func.dfg.exception_tables.push(table);
-        match callable.code {
-            Code::Function(f) => builder.ins().try_call(f, &values, table),
-            Code::Address(f) => builder.ins().try_call_indirect(f, &values, table),
-            _ => return Err("another kind of code".into()),
-        };
+        callable.try_call(builder, &values, table)?;
 
         builder.switch_to_block(thrown);
         let failed = builder.ins().iconst(I32, -1);
@@ -174,6 +169,41 @@ fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         entry.ret(module, builder, r.value().map(Arg::value).as_ref())?;
         Ok(())
     })
+}
+
+/// __attribute__((ms_abi)) double ratio(struct pair p, double x) { return p.x / x; }
+fn ratio(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    let pair = RecordBuilder::structure("pair")
+        .field("x", Type::F64)
+        .field("n", Type::I64);
+    let pair = pair.build(lower.target().data_model())?;
+    let sig = FnSig::new([pair, Type::F64], Type::F64).convention(&X86_64_WIN64);
+    define(module, lower, ("ratio", &sig), |module, builder, entry| {
+        // The caller's copy, which is this function's.
+        let p = entry.address(builder, 0)?;
+        let x = builder.ins().load(F64, MemFlagsData::new(), p, 0);
+        let y = entry.value(builder, 1)?;
+        let ratio = builder.ins().fdiv(x, y);
+        entry.ret(module, builder, Some(&Arg::value(ratio)))?;
+        Ok(())
+    })
+}
+
+pub(crate) fn run_ratio() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = ratio(&mut engine, &lower)?;
+    engine.finalize()?;
+    #[repr(C)]
+    struct Pair(f64, c_long);
+    // SAFETY: compiled with that signature.
+    let ratio = unsafe {
+        engine
+            .code(id)?
+            .typed::<extern "win64" fn(Pair, f64) -> f64>()
+    };
+    assert_eq!(ratio(Pair(3.0, 1), 2.0), 1.5);
+    Ok(())
 }
 
 unsafe extern "C" {

@@ -70,7 +70,7 @@ impl Verdict {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let subjects = suite.corpus(&["x86-64-sysv"])?;
+    let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
     let references = suite.references();
     let drawn = references.iter().map(drawn).collect::<Result<Vec<_>>>()?;
     let mut batches = Vec::new();

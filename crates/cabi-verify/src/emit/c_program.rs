@@ -122,7 +122,11 @@ impl Program<'_> {
             list.push("void".to_owned());
         }
         let ret = self.ret.as_deref().unwrap_or("void");
-        let head = format!("{ret} f({})", list.join(", "));
+        let convention = match self.case.prototype.convention {
+            Some(_) => "__attribute__((ms_abi)) ",
+            None => "",
+        };
+        let head = format!("{convention}{ret} f({})", list.join(", "));
         let _ = writeln!(text, "{head};");
         let both = self.values.declared.iter().zip(&self.values.promoted);
         for (i, (pattern, arriving)) in both.enumerate() {
@@ -160,9 +164,13 @@ impl Program<'_> {
         }
         if self.values.declared.len() > n_named {
             let last = n_named.saturating_sub(1);
+            let own = match self.case.prototype.convention {
+                Some(_) => "ms_",
+                None => "",
+            };
             let _ = writeln!(
                 text,
-                "  __builtin_va_list list; __builtin_va_start(list, a{last});"
+                "  __builtin_{own}va_list list; __builtin_{own}va_start(list, a{last});"
             );
             for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
                 let _ = writeln!(
@@ -170,7 +178,7 @@ impl Program<'_> {
                     "  {{ {ty} v = __builtin_va_arg(list, {ty}); copy(seen{i}, &v, sizeof v); }}"
                 );
             }
-            text.push_str("  __builtin_va_end(list);\n");
+            let _ = writeln!(text, "  __builtin_{own}va_end(list);");
         }
         if let Some(ret) = &self.ret {
             let _ = writeln!(

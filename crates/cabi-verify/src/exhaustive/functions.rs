@@ -24,6 +24,8 @@ pub(super) struct Function {
     number: usize,
     /// The level's number in the plan.
     level: usize,
+    /// Whether it is one of Win64.
+    ms_abi: bool,
 }
 
 /// Functions of one level that share a file.
@@ -49,12 +51,13 @@ impl Function {
             turn,
             number: *numbers.get((first + turn) % numbers.len())?,
             level,
+            ms_abi: plan.compiler().ms_abi,
         })
     }
 
     /// The value's type, as C declares or spells it.
     pub(super) fn ty(&self) -> String {
-        let declared = of_type(self.number).declared("", &DataModel::LP64);
+        let declared = of_type(self.number, self.ms_abi).declared("", &DataModel::LP64);
         match declared.types.trim_end() {
             "" => declared.function.list,
             types => types.to_owned(),
@@ -65,53 +68,79 @@ impl Function {
     fn result(&self) -> (Option<CType>, u8) {
         let state = self.transition.state;
         match (state.number() / 3 + self.number) % 4 {
-            0 if state.gp < 6 => (Some(types::slots(10)), 1),
+            0 if state.gp < self.registers().0 => (Some(types::slots(10)), 1),
             1 => (Some("long".into()), 0),
             2 => (Some("double".into()), 0),
             _ => (None, 0),
         }
     }
 
-    /// The index of the value among the parameters.
-    pub(super) fn value_index(&self) -> usize {
-        let state = self.transition.state;
-        usize::from(6 - state.gp - self.result().1)
-            + usize::from(8 - state.sse)
-            + usize::from(state.phase > 0)
+    /// Integer and vector registers that arguments are passed in.
+    fn registers(&self) -> (u8, u8) {
+        match self.ms_abi {
+            true => (4, 4),
+            false => (6, 8),
+        }
     }
 
-    fn signature(&self) -> Signature {
+    /// The index of the value among the parameters.
+    pub(super) fn value_index(&self) -> usize {
+        self.before().len()
+    }
+
+    /// The parameters that make the state.
+    fn before(&self) -> Vec<CType> {
         let state = self.transition.state;
-        let (ret, taken) = self.result();
-        let mut params = vec!["long".into(); usize::from(6 - state.gp - taken)];
-        params.extend(vec!["double".into(); usize::from(8 - state.sse)]);
+        let (ints, vectors) = self.registers();
+        let taken = usize::from(ints - state.gp.min(ints)) - usize::from(self.result().1);
+        if self.ms_abi {
+            // By turns, as a position is of either kind; then slots, of which the first four are the shadow space.
+            let turns = (0..taken).map(|i| if i % 2 == 0 { "long" } else { "double" });
+            let slots = match state.gp {
+                0 => usize::from((state.phase + 4) % 8),
+                _ => 0,
+            };
+            return turns
+                .chain(std::iter::repeat_n("long", slots))
+                .map(CType::Name)
+                .collect();
+        }
+        let mut params = vec!["long".into(); taken];
+        params.extend(vec!["double".into(); usize::from(vectors - state.sse)]);
         if state.phase > 0 {
             // As many slots modulo eight as the phase says; fewer might be passed in registers.
             params.push(types::slots(8 + u32::from(state.phase)));
         }
+        params
+    }
+
+    fn signature(&self) -> Signature {
+        let mut params = self.before();
         params.extend(TYPES.get(self.number).cloned());
         params.extend(["long".into(), "double".into(), types::slots(3)]);
         Signature {
-            ret,
+            ret: self.result().0,
             params,
             unnamed: None,
+            ms_abi: self.ms_abi,
         }
     }
 }
 
 /// A function that takes a value of type `number`.
-pub(super) fn of_type(number: usize) -> Signature {
+pub(super) fn of_type(number: usize, ms_abi: bool) -> Signature {
     Signature {
         ret: None,
         params: TYPES.get(number).cloned().into_iter().collect(),
         unnamed: None,
+        ms_abi,
     }
 }
 
 /// The shapes of types under `compiler`; those of no measured shape are left out.
 pub(super) fn shapes(numbers: &[usize], compiler: &Compiler) -> Vec<(usize, Shape)> {
     let shape = |number: usize| {
-        let declared = of_type(number).declared("", &DataModel::LP64);
+        let declared = of_type(number, compiler.ms_abi).declared("", &DataModel::LP64);
         let case = declared.case("shape", compiler.level).ok()?;
         let (_, ty) = case.prototype.params.first()?;
         let shape = Shape::of(ty, false, &case, compiler.policy)

@@ -70,7 +70,11 @@ fn section(run: &ExhaustiveRun<'_>) -> Section {
 fn head(run: &ExhaustiveRun<'_>) -> Vec<String> {
     let mut lines = vec![run.plan.compiler().title()];
     for one in &run.directions {
-        let mut line = format!("  {:<30}{}", how(one.way, one.direction), one.passed);
+        let mut line = format!(
+            "  {:<30}{}",
+            how(one.way, one.direction),
+            share(run, &one.passed)
+        );
         if one.differs.covered() > 0 {
             line += &format!(", {} differ", one.differs.covered());
         }
@@ -94,10 +98,10 @@ fn totals(run: &ExhaustiveRun<'_>) -> Vec<String> {
     if run.stopped {
         lines.push("  stopped: more than half of a sample differs".to_owned());
     }
-    let (n, both) = (run.found.len(), run.both().covered());
+    let n = run.found.len();
     let mut line = format!(
-        "  both directions: transitions {both}/{}, {n} difference{}",
-        run.wanted.total(),
+        "  both directions: {}, {n} difference{}",
+        share(run, &run.both()),
         if n == 1 { "" } else { "s" }
     );
     let n = run.inconsistent().count();
@@ -106,6 +110,14 @@ fn totals(run: &ExhaustiveRun<'_>) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// So many of all transitions: functions of Win64 have fewer.
+fn share(run: &ExhaustiveRun<'_>, seen: &Coverage) -> String {
+    match run.plan.compiler().ms_abi {
+        true => format!("transitions {}/{}", seen.covered(), run.wanted.covered()),
+        false => seen.to_string(),
+    }
 }
 
 /// Who calls whom.

@@ -101,11 +101,13 @@ struct Unit<'a> {
 }
 
 fn dialect(asked: &Compiler, number: u64) -> Dialect {
-    match asked.reference.name() {
+    let dialect = match asked.reference.name() {
         _ if is_common(number) => Dialect::COMMON,
         "clang" => Dialect::CLANG,
         _ => Dialect::GCC,
-    }
+    };
+    let ms_abi = asked.ms_abi;
+    Dialect { ms_abi, ..dialect }
 }
 
 /// Whether signature `number` is of the C that all compilers have.

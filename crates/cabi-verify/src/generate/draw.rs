@@ -112,6 +112,7 @@ impl Draw<'_> {
             ret,
             params,
             unnamed,
+            ms_abi: self.dialect.ms_abi,
         }
     }
 

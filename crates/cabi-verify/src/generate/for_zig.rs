@@ -10,6 +10,7 @@ const DIALECT: Dialect = Dialect {
     decimal: false,
     ext_vector: false,
     one_int128: true,
+    ms_abi: false,
 };
 
 /// Signature number `index` under `seed`, with bit-fields as members of their types, flexible arrays as arrays of no elements, complex numbers
@@ -29,6 +30,7 @@ pub fn signature_for_zig(seed: u64, index: u64) -> Signature {
         ret: drawn.ret.map(value),
         params: values(drawn.params),
         unnamed: drawn.unnamed.map(values),
+        ms_abi: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use cabi::{DataModel, Error, Member, Type, VectorLevel};
+use cabi::{DataModel, Error, Member, Type, VectorLevel, X86_64_WIN64};
 
 use super::types;
 use super::{CMember, CRecord, CType, Form, Signature};
@@ -23,6 +23,8 @@ pub struct Declared {
     pub unnamed: Option<Vec<String>>,
     /// The types of result and arguments.
     pub typed: Result<Typed, Error>,
+    /// Whether the function is one of Win64.
+    ms_abi: bool,
 }
 
 /// The types of a call.
@@ -41,9 +43,13 @@ impl Declared {
     #[must_use]
     pub fn prototype(&self) -> String {
         let Function {
-            name, result, list, ..
+            name,
+            attributes,
+            result,
+            list,
+            ..
         } = &self.function;
-        format!("{result} {name}({list});\n")
+        format!("{attributes}{result} {name}({list});\n")
     }
 
     /// The function as a case called `name`, with vectors of up to `level` in registers.
@@ -54,7 +60,10 @@ impl Declared {
         let typed = self.typed.clone()?;
         let unnamed = (self.unnamed.clone()).map(|spelled| (typed.unnamed, spelled));
         let function = self.function.clone();
-        Ok(Case::of_types(name, function, typed.params, typed.ret, unnamed).at_level(level))
+        let case = Case::of_types(name, function, typed.params, typed.ret, unnamed);
+        let mut case = case.at_level(level);
+        case.prototype.convention = self.ms_abi.then_some(&X86_64_WIN64);
+        Ok(case)
     }
 }
 
@@ -74,7 +83,7 @@ impl Signature {
     /// ```
     /// use cabi_verify::generate::{CType, Signature};
     ///
-    /// let signature = Signature { ret: None, params: vec![CType::Name("int"), CType::Function], unnamed: None };
+    /// let signature = Signature { ret: None, params: vec![CType::Name("int"), CType::Function], unnamed: None, ms_abi: false };
     /// let text = signature.block("two", "psABI 3.2.3", &[]);
     /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
     /// ```
@@ -165,12 +174,16 @@ impl Declarations {
             typed: typed(),
             function: Function {
                 name: name.to_owned(),
-                attributes: String::new(),
+                attributes: match signature.ms_abi {
+                    true => "__attribute__((ms_abi)) ".to_owned(),
+                    false => String::new(),
+                },
                 result: result.text,
                 list,
                 params,
             },
             unnamed,
+            ms_abi: signature.ms_abi,
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) struct Image {
     x87_control: u32,
     /// `xmm6` to `xmm15`.
     xmm: [[u64; 2]; 10],
+    pub(super) rcx: u64,
 }
 
 /// All that the assembly reads and writes.
@@ -79,6 +80,7 @@ impl Image {
         mxcsr: 0,
         x87_control: 0,
         xmm: [[0; 2]; 10],
+        rcx: 0,
     };
 }
 

@@ -66,8 +66,10 @@ const N_LIVE: usize = 8;
 pub struct Registers {
     /// `rax` at the call: in a variadic one `al` counts vector registers.
     pub rax: u64,
-    /// `rdi` at the call: where a result in memory goes.
+    /// `rdi` at the call: where a result in memory goes on System V.
     pub rdi: u64,
+    /// `rcx` at the call: the same on Win64.
+    pub rcx: u64,
     /// `rsp` at the callee's first instruction.
     pub rsp: u64,
     /// `rax` after it.
@@ -192,6 +194,7 @@ impl LoadedCode {
         Some(Registers {
             rax: call.rax,
             rdi: call.rdi,
+            rcx: call.rcx,
             rsp: call.rsp,
             rax_after: after.rax,
         })

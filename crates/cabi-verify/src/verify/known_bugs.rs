@@ -11,7 +11,7 @@ use crate::case::Case;
 type Meets = fn(&SignatureTypes) -> bool;
 
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, Meets); 16] = [
+const KNOWN: [(&str, Meets); 17] = [
     ("clang-int128-leftover-va-arg", |signature| {
         signature.unnamed().iter().any(has_int128)
     }),
@@ -57,6 +57,10 @@ const KNOWN: [(&str, Meets); 16] = [
             |ty: &Type| ty.as_record().is_some() && ty.align() >= 16 && ty.size() == 16;
         signature.unnamed().iter().any(is_aligned)
     }),
+    ("gcc-ms-va-arg-by-reference", |signature| {
+        let is_word = |ty: &Type| matches!(ty.size(), 1 | 2 | 4 | 8);
+        signature.ms_abi && !signature.unnamed().iter().all(is_word)
+    }),
     ("gcc-padding-record-of-variadic", |signature| {
         signature.variadic && signature.named().iter().any(is_padding)
     }),
@@ -99,6 +103,7 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         types: case.argument_types(),
         n_named: case.prototype.params.len(),
         variadic: case.prototype.variadic,
+        ms_abi: case.prototype.convention.is_some(),
         ret: case.prototype.ret.clone(),
     };
     let is_theirs = |name: &str| {
@@ -116,6 +121,8 @@ struct SignatureTypes {
     types: Vec<Type>,
     n_named: usize,
     variadic: bool,
+    /// Whether its convention is another one than the compiler's own.
+    ms_abi: bool,
     ret: Type,
 }
 

@@ -59,7 +59,7 @@ impl Emit<'_> {
                 let first = va_list(builder);
                 entry.va_start(builder, first).unwrap();
                 let list = va_list(builder);
-                self.lower.va_copy(builder, list, first).unwrap();
+                self.lower.va_copy(builder, list, first, &sig).unwrap();
                 list
             };
             self.spoil(builder, list);

@@ -151,7 +151,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
         };
         let first = int(builder);
         let copy = va_list(builder);
-        lower.va_copy(builder, copy, list).unwrap();
+        lower.va_copy(builder, copy, list, &variadic).unwrap();
         let [to, n, format] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
         call(lower, engine, builder, "vsnprintf", &[to, n, format, copy]);
         for ty in [Type::F64, Type::I64, Type::PTR, Type::F80] {

@@ -1,13 +1,13 @@
 //! What there is to know of one machine.
 
-use cabi::{Convention, PlacedPart, Reg};
+use cabi::{Convention, Loc, PlacedPart, Reg};
 
 use smallvec::SmallVec;
 
 use super::x86_64::stub::{Stub, VectorMove};
 use crate::error::NotLowered;
-use crate::parts::ClifParts;
-use crate::places::{CheckError, Places};
+use crate::parts::{ClifPart, ClifParts};
+use crate::places::{CheckError, ClifPlace, Places};
 use crate::signature::{CallConv, Signature, ValueType};
 
 /// A machine that calls are planned for.
@@ -21,12 +21,26 @@ pub struct Machine {
     pub(crate) convention_objection: fn(&Convention) -> Option<NotLowered>,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
-    /// How a variadic function saves registers where `va_arg` finds them.
-    pub(crate) save_area: &'static SaveArea,
+    /// The same machine with the counting of functions of another convention.
+    pub(crate) under: fn(&Convention) -> &'static Machine,
+    /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
+    /// too few registers.
+    pub(crate) wide_calls: Option<&'static Machine>,
+    /// How a variadic function finds its unnamed arguments.
+    pub(crate) va_list: VaList,
     /// How a result in these parts is taken.
     pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, NotLowered>,
     /// How a stub moves these parts, if each is a whole vector in a register of parameters.
     pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
+}
+
+/// How a variadic function finds its unnamed arguments.
+#[derive(Debug)]
+pub(crate) struct VaList {
+    /// The convention whose `va_list` it is.
+    pub(crate) convention: &'static Convention,
+    /// Where it saves registers. `None`: integer registers in the shadow space, and the `va_list` is an address there.
+    pub(crate) save_area: Option<SaveArea>,
 }
 
 /// The register save area of a variadic function: a slot for each integer register of parameters, then one for each vector register.
@@ -36,8 +50,6 @@ pub(crate) struct SaveArea {
     pub(crate) int_slot: u32,
     /// Bytes of the slot of a vector register, of which each is as aligned.
     pub(crate) vector_slot: u32,
-    /// The convention whose `va_list` points to such an area.
-    pub(crate) convention: &'static Convention,
 }
 
 /// How Cranelift counts under one of its conventions: the plan orders by it, and the check counts with it.
@@ -47,8 +59,9 @@ pub(crate) struct Counting {
     pub(crate) params: Registers,
     pub(crate) results: Registers,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
-    pub(super) positional: bool,
-    pub(super) shadow_bytes: u32,
+    pub(crate) positional: bool,
+    /// Bytes at the start of the argument area that no parameter is in.
+    pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
     pub(crate) stack_align: u32,
 }
@@ -65,6 +78,59 @@ pub(crate) struct Registers {
 pub(crate) enum Class {
     Int,
     Vector,
+}
+
+impl Counting {
+    /// The registers of a location that CLIF parameters are in. By position there is one parameter for both registers of a value: a stub
+    /// copies from the first to the second.
+    pub(crate) fn registers(&self, loc: Loc) -> SmallVec<[Reg; 2]> {
+        match loc {
+            Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
+            Loc::Both(&[first, _]) if self.positional => SmallVec::from_slice(&[first]),
+            Loc::Both(&[first, second]) => SmallVec::from_slice(&[first, second]),
+            _ => SmallVec::new(),
+        }
+    }
+
+    /// The places of the CLIF parameters at `loc`.
+    pub(crate) fn places(&self, loc: Loc) -> SmallVec<[ClifPlace; 2]> {
+        match loc {
+            Loc::Stack(offset) => {
+                let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+                SmallVec::from_slice(&[ClifPlace::Stack { offset }])
+            }
+            loc => self
+                .registers(loc)
+                .into_iter()
+                .map(ClifPlace::Reg)
+                .collect(),
+        }
+    }
+
+    /// The position that `loc` is, if it is a vector and an integer register of the same one.
+    pub(crate) fn both_position(&self, loc: Loc) -> Option<u8> {
+        let Loc::Both(&[vector, int]) = loc else {
+            return None;
+        };
+        let position = |reg, class| {
+            let (own, position) = self.params.position(reg)?;
+            (self.positional && own == class).then_some(position)
+        };
+        let position = position(vector, Class::Vector)
+            .filter(|vector| position(int, Class::Int) == Some(*vector))?;
+        u8::try_from(position).ok()
+    }
+
+    /// `part` as a type that can be a parameter and a result: 16 bits of a float are in a `f32` where it has no `f16`.
+    pub(crate) fn narrowest(&self, part: ClifPart) -> ClifPart {
+        match part.ty {
+            ValueType::F16 if self.call_conv == CallConv::WindowsFastcall => ClifPart {
+                ty: ValueType::F32,
+                ..part
+            },
+            _ => part,
+        }
+    }
 }
 
 impl Class {

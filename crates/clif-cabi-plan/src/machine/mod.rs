@@ -13,7 +13,7 @@ use crate::signature::Signature;
 use description::Selected;
 
 pub use description::Machine;
-pub(crate) use description::{Class, Registers, ResultIn, VectorMoves};
+pub(crate) use description::{Class, Counting, Registers, ResultIn, SaveArea, VectorMoves};
 pub(crate) use x86_64::stub::Callee;
 pub use x86_64::stub::{
     Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,

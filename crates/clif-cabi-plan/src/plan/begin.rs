@@ -1,9 +1,9 @@
 //! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
 
-use cabi::{FnAbi, FnSig, Loc, Place, Target};
+use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
 use super::result::{ResultPlan, Side};
-use super::value::{is_chain, wide_moves};
+use super::value::{has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::Machine;
 use crate::parts::{WORD, is_wide, objection};
@@ -44,8 +44,18 @@ impl Begun {
             sig = sig.at_call_unpromoted([])?;
         }
         let abi = FnAbi::new(&sig, target)?;
-        let machine = Machine::of(target)?;
+        let mut machine = (Machine::of(target)?.under)(abi.convention);
         check_args(machine, &sig, &abi, target)?;
+        let mut args = sig.params().iter().zip(&abi.args);
+        if let Some(wide_calls) = machine.wide_calls
+            && let Some((param, _)) = args.find(|(_, arg)| has_16_bytes(&arg.place))
+        {
+            if side == Side::Callee {
+                let what = param.ty.to_string();
+                return Err(PlanError::unsupported(what, NotLowered::WideEntry, target));
+            }
+            machine = wide_calls;
+        }
         if side == Side::Callee && sig.is_variadic() {
             check_va_list(machine, abi.convention, target)?;
         }
@@ -81,7 +91,7 @@ pub(super) fn check_va_list(
     convention: &cabi::Convention,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if *convention == *machine.save_area.convention {
+    if *convention == *machine.va_list.convention {
         return Ok(());
     }
     let what = format!("the convention {}", convention.name);
@@ -117,6 +127,15 @@ fn check_args(
     Ok(())
 }
 
+/// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
+fn both_objection(machine: &Machine, placed: &PlacedPart) -> Option<NotLowered> {
+    let is_lost = machine.counting.positional
+        && matches!(placed.loc, Loc::Both(_))
+        && machine.counting.both_position(placed.loc).is_none();
+    let why = "a part in registers of two positions is not lowered";
+    is_lost.then_some(NotLowered::Convention(why))
+}
+
 /// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
 fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<NotLowered> {
     let ends_inside = |offset: u64, bytes: u64| {
@@ -127,6 +146,7 @@ fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<
         Place::Ignore => return None,
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
+            let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));
             match parts.iter().find_map(objection) {
                 None if wide && wide_moves(machine, place).is_none() => {
                     "a wide vector has other parts beside it, or is in no register of parameters"
@@ -150,7 +170,12 @@ fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<
             Some(left) if ends_inside(*offset, u64::from(*slot) * left as u64) => return None,
             Some(_) => "a place outside the argument area",
         },
-        Place::Indirect { .. } => return Some(NotLowered::ByReference),
+        Place::Indirect { pointer, .. } => match *pointer {
+            Loc::Reg(_) => return None,
+            Loc::Stack(offset) if ends_inside(offset, WORD.bytes().into()) => return None,
+            Loc::Stack(_) => "a place outside the argument area",
+            _ => "an address in two registers is not lowered",
+        },
         _ => "this kind of place is not lowered",
     };
     Some(NotLowered::Convention(why))

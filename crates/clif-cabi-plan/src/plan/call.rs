@@ -7,10 +7,10 @@ use smallvec::SmallVec;
 
 use super::begin::{Begun, SignaturePlan};
 use super::result::{ResultPlan, Side};
-use super::value::{in_area, in_registers, is_chain, stack_parts, wide_moves};
+use super::value::{in_area, is_chain, one_by_one, parts_of, stack_parts, wide_moves};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Callee, Machine, Step, Stub, VectorMove, VectorWidth};
-use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
+use crate::parts::{ClifPart, ClifParts, WORD};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
 use crate::solve::{Solver, Wanted};
@@ -66,6 +66,13 @@ pub enum Passing {
     Object(ClifParts),
     /// Lane by lane.
     Lanes(u16),
+    /// The address of a copy that is the callee's: its only part.
+    Reference {
+        /// Bytes of the copy.
+        size: u64,
+        /// Alignment of the copy, in bytes.
+        align: u32,
+    },
 }
 
 /// What a call of a signature looks like in CLIF.
@@ -140,6 +147,7 @@ impl CallPlan {
         let mut contents = vec![Slot::Sret; wanted.len()];
         let mut args = SmallVec::new();
         let mut before = SmallVec::new();
+        let mut in_both = 0;
         // The words for the stub follow the argument area.
         let mut stub_area = in_area(abi.area_bytes);
         let mut next_word = || {
@@ -166,7 +174,8 @@ impl CallPlan {
                 args.push(passing);
                 continue;
             }
-            for (slot, parameter) in argument(i, &arg.place, &passing) {
+            in_both |= positions_of_both(solver.machine, &arg.place);
+            for (slot, parameter) in argument(solver.machine, i, &arg.place, &passing) {
                 contents.push(slot);
                 wanted.push(parameter);
             }
@@ -196,6 +205,9 @@ impl CallPlan {
         let signature = solver.signature.clone();
         if abi.variadic_count.is_some() {
             before.push(Step::SetAl(abi.n_sse));
+        }
+        if in_both != 0 {
+            before.push(Step::VectorsToInts(in_both));
         }
         before.extend(frame(solver.machine, &abi, &after));
         let indirect = match before[..] {
@@ -281,13 +293,35 @@ fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Pa
             }
             Passing::Block(tail)
         }
-        _ if wide_moves(machine, place).is_some() => Passing::Object(parts_of(ty, place)),
-        _ => Passing::Parts(parts_of(ty, place)),
+        Place::Indirect { size, align, .. } => Passing::Reference {
+            size: *size,
+            align: *align,
+        },
+        _ if wide_moves(machine, place).is_some() => {
+            Passing::Object(parts_of(machine.counting, ty, place))
+        }
+        _ => Passing::Parts(parts_of(machine.counting, ty, place)),
     }
 }
 
+/// The positions at which a part of a value at `place` is in both registers, as [`Step::VectorsToInts`] has them.
+fn positions_of_both(machine: &Machine, place: &Place) -> u8 {
+    let Place::Parts(parts) = place else {
+        return 0;
+    };
+    let positions = parts
+        .iter()
+        .filter_map(|placed| machine.counting.both_position(placed.loc));
+    positions.fold(0, |all, position| all | 1 << position)
+}
+
 /// The parameters of argument `arg`, and what goes into each.
-fn argument(arg: usize, place: &Place, passing: &Passing) -> Vec<(Slot, Wanted)> {
+fn argument(
+    machine: &Machine,
+    arg: usize,
+    place: &Place,
+    passing: &Passing,
+) -> Vec<(Slot, Wanted)> {
     let part = |i: usize| Slot::Part { arg, part: i };
     let in_area_at = |offset: u64, (i, own): (usize, &ClifPart)| {
         let offset = in_area(offset + u64::from(own.offset));
@@ -305,7 +339,7 @@ fn argument(arg: usize, place: &Place, passing: &Passing) -> Vec<(Slot, Wanted)>
                 .collect()
         }
         (Place::PerElement { offset, slot, .. }, Passing::Lanes(lanes)) => {
-            let in_registers = in_registers(place, &[]);
+            let in_registers = one_by_one(machine, place, &[]);
             let n_left = usize::from(*lanes).saturating_sub(in_registers.len());
             let in_slots = (0..n_left as u64).map(|i| {
                 let offset = in_area(offset + i * u64::from(*slot));
@@ -316,9 +350,12 @@ fn argument(arg: usize, place: &Place, passing: &Passing) -> Vec<(Slot, Wanted)>
                 .zip(in_registers.into_iter().chain(in_slots))
                 .collect()
         }
+        (Place::Indirect { .. }, _) => (one_by_one(machine, place, &[]).into_iter())
+            .map(|pointer| (part(0), pointer))
+            .collect(),
         (_, Passing::Parts(parts)) => {
             let slots = (0..).map(part);
-            slots.zip(in_registers(place, parts)).collect()
+            slots.zip(one_by_one(machine, place, parts)).collect()
         }
         _ => Vec::new(),
     }

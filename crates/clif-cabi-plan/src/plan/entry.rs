@@ -2,17 +2,19 @@
 
 use std::ops::Deref;
 
-use cabi::{FnAbi, FnSig, Place, Target};
+use cabi::{FnAbi, FnSig, Loc, Place, Target};
 use smallvec::SmallVec;
 
 use super::begin::{Begun, SignaturePlan};
 use super::opening::{Opening, SavedVectors};
 use super::result::{ParamIndexes, ResultPlan, Side};
-use super::value::{in_area, in_registers, is_chain, own_type, stack_parts, wide_moves};
+use super::value::{
+    in_area, is_chain, is_exhausted, one_by_one, own_type, parts_of, stack_parts, wide_moves,
+};
 use super::variadic::{self, SavedRegister, VariadicEntry};
-use crate::error::PlanError;
-use crate::machine::{Callee, Machine, Step, Stub};
-use crate::parts::{ClifPart, ClifParts, WORD, parts_of};
+use crate::error::{NotLowered, PlanError};
+use crate::machine::{Callee, Class, Machine, Step, Stub};
+use crate::parts::{ClifPart, ClifParts, WORD};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
 use crate::solve::Wanted;
@@ -31,7 +33,7 @@ pub enum Arrival {
     },
     /// In the argument area. [`EntryPlan::area`] is the parameter that points to it.
     Area {
-        /// Bytes from the start of the area.
+        /// Bytes from where that points.
         offset: u32,
         /// The parts it can be loaded in, if it is not too large.
         parts: Option<ClifParts>,
@@ -49,10 +51,17 @@ pub enum Arrival {
         params: ParamIndexes,
         /// How many lanes there are.
         lanes: u16,
-        /// Bytes from the start of the area to the first lane there.
+        /// Bytes from where [`EntryPlan::area`] points to the first lane there.
         offset: u32,
         /// Bytes from one such lane to the next.
         slot: u32,
+    },
+    /// In a copy of the caller's, which is the function's now: it may write to it.
+    Reference {
+        /// The parameter that is the address of the copy. `None` if that is in the argument area.
+        param: Option<usize>,
+        /// Then bytes from where [`EntryPlan::area`] points to the address.
+        offset: u32,
     },
 }
 
@@ -66,7 +75,7 @@ pub struct EntryPlan {
     pub args: SmallVec<[Arrival; 8]>,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
-    /// The CLIF parameter that points to the argument area.
+    /// The CLIF parameter that points to the argument area, after its shadow space.
     pub area: Option<usize>,
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,
@@ -125,7 +134,7 @@ impl EntryPlan {
             .then(|| VariadicEntry::new(&abi, solver.machine));
         if variadic.is_some() {
             // What no named argument takes may have an unnamed one.
-            let rest = variadic::rest(&abi, solver.machine);
+            let rest = variadic::rest(&abi, solver.machine).into_iter();
             wanted.extend(rest.map(|(offset, own)| (Owner::Saved(offset), own)));
         }
         let in_registers: SmallVec<[Wanted; 16]> = wanted.iter().map(|(_, own)| *own).collect();
@@ -135,10 +144,19 @@ impl EntryPlan {
             wanted.push((Owner::Argument(i), own));
             set_parts(&mut args, i, part);
         }
+        let refuse = |why| {
+            let what = format!("the convention {}", abi.convention.name);
+            PlanError::unsupported(what, why, target)
+        };
         let area_bytes = match opening.frame {
             None => {
-                on_the_stack(solver.machine, &sig, &abi, &mut args, &mut wanted);
+                on_the_stack(solver.machine, &sig, &abi, &mut args, &mut wanted).map_err(refuse)?;
                 abi.area_bytes
+            }
+            Some(_) if solver.machine.counting.shadow_bytes > 0 => {
+                let why =
+                    "a function with shadow space that is entered through a frame is not lowered";
+                return Err(refuse(NotLowered::Convention(why)));
             }
             Some(frame) => {
                 wanted.extend(frame.address.map(|own| (Owner::Area, own)));
@@ -147,10 +165,7 @@ impl EntryPlan {
             }
         };
         let (owners, wanted): (Vec<Owner>, Vec<Wanted>) = wanted.into_iter().unzip();
-        let indexes = solver.params(&wanted, area_bytes).map_err(|why| {
-            let what = format!("the convention {}", abi.convention.name);
-            PlanError::unsupported(what, why, target)
-        })?;
+        let indexes = solver.params(&wanted, area_bytes).map_err(refuse)?;
         let (mut sret, mut area, mut saved) = (None, None, None);
         for (owner, index) in owners.into_iter().zip(indexes) {
             match owner {
@@ -168,6 +183,8 @@ impl EntryPlan {
                         args.get_mut(i)
                     {
                         params.push(index);
+                    } else if let Some(Arrival::Reference { param, .. }) = args.get_mut(i) {
+                        *param = Some(index);
                     }
                 }
             }
@@ -212,8 +229,8 @@ enum Owner {
     Area,
     /// All that a stub has stored.
     Vectors,
-    /// An unnamed argument, perhaps: saved so many bytes from the start of the register save area.
-    Saved(u32),
+    /// An unnamed argument, perhaps, and where it is saved: [`SavedRegister::offset`].
+    Saved(i32),
 }
 
 impl Arrival {
@@ -237,7 +254,7 @@ fn arguments(
         if let Some(moves) = wide_moves(machine, &arg.place) {
             args.push(Arrival::Saved {
                 offset: saved.add(&moves),
-                parts: parts_of(&param.ty, &arg.place),
+                parts: parts_of(machine.counting, &param.ty, &arg.place),
             });
             continue;
         }
@@ -246,11 +263,12 @@ fn arguments(
             Arrival::Parts { parts, .. } => parts.as_slice(),
             _ => &[],
         };
-        let registers = match is_chain(machine, &arg.place) {
+        let own = match is_chain(machine, &arg.place) {
             true => SmallVec::new(),
-            false => in_registers(&arg.place, parts),
+            false => one_by_one(machine, &arg.place, parts),
         };
-        wanted.extend(registers.into_iter().map(|own| (Owner::Argument(i), own)));
+        let registers = (own.into_iter()).filter(|own| matches!(own.place, ClifPlace::Reg(_)));
+        wanted.extend(registers.map(|own| (Owner::Argument(i), own)));
         args.push(arrival);
     }
     saved
@@ -263,19 +281,44 @@ fn on_the_stack(
     abi: &FnAbi,
     args: &mut [Arrival],
     wanted: &mut Vec<(Owner, Wanted)>,
-) {
+) -> Result<(), NotLowered> {
     let own = match sig.is_variadic() {
         true => None, // what follows the named ones is in the area as well
         false => own_types(machine, sig, abi),
     };
     let Some(own) = own else {
-        wanted.push((Owner::Area, area(in_area(abi.area_bytes))));
-        return;
+        let is_split =
+            |place: &Place| matches!(place, Place::Parts(_)) && !stack_offsets(place).is_empty();
+        if abi.args.iter().any(|arg| is_split(&arg.place)) {
+            let why = "an argument that is partly on the stack, beside one that is found by its address there, is not lowered";
+            return Err(NotLowered::Convention(why));
+        }
+        wanted.push((Owner::Area, area(machine, in_area(abi.area_bytes))));
+        return Ok(());
     };
     for (i, part, offset) in own {
         let place = ClifPlace::Stack { offset };
         wanted.push((Owner::Argument(i), Wanted::part(&part, place)));
-        set_parts(args, i, part);
+        if matches!(args.get(i), Some(Arrival::Area { .. })) {
+            set_parts(args, i, part);
+        }
+    }
+    Ok(())
+}
+
+/// Where words of an argument at `place`, which has other parts too, or the address of one, are on the stack.
+fn stack_offsets(place: &Place) -> SmallVec<[u64; 2]> {
+    let offset = |loc: &Loc| match loc {
+        Loc::Stack(offset) => Some(*offset),
+        _ => None,
+    };
+    match place {
+        Place::Parts(parts) => parts
+            .iter()
+            .filter_map(|placed| offset(&placed.loc))
+            .collect(),
+        Place::Indirect { pointer, .. } => offset(pointer).into_iter().collect(),
+        _ => SmallVec::new(),
     }
 }
 
@@ -288,8 +331,16 @@ fn set_parts(args: &mut [Arrival], i: usize, part: ClifPart) {
 
 /// Where an argument of type `ty` at `place` is, but for the indexes of its parameters.
 fn arrival(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Arrival {
+    let in_area = |offset| in_area(offset).saturating_sub(machine.counting.shadow_bytes);
     match place {
-        Place::Parts(_) => Arrival::in_params(parts_of(ty, place)),
+        Place::Parts(_) => Arrival::in_params(parts_of(machine.counting, ty, place)),
+        Place::Indirect { pointer, .. } => Arrival::Reference {
+            param: None,
+            offset: match pointer {
+                Loc::Stack(offset) => in_area(*offset),
+                _ => 0,
+            },
+        },
         Place::Stack { offset, size, .. } => Arrival::Area {
             offset: in_area(*offset),
             parts: stack_parts(machine, ty, place, *size, abi),
@@ -316,17 +367,23 @@ fn own_types(
     abi: &FnAbi,
 ) -> Option<SmallVec<[(usize, ClifPart, u32); 4]>> {
     let mut own = SmallVec::new();
-    let mut next = 0;
+    let mut next = u64::from(machine.counting.shadow_bytes);
+    let mut push = |i, part: ClifPart, offset: u64| {
+        // Otherwise a gap that no parameter fills.
+        let follows = offset == next;
+        next = offset + u64::from(part.ty.bytes().max(WORD.bytes()));
+        own.push((i, part, u32::try_from(offset).ok()?));
+        follows.then_some(())
+    };
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
-        match arg.place {
-            Place::Stack { offset, .. } => {
-                let part = own_type(machine, &param.ty, abi)?;
-                if offset != next {
-                    return None; // a gap that no parameter fills
-                }
-                own.push((i, part, u32::try_from(offset).ok()?));
-                next = offset + u64::from(part.ty.bytes().max(WORD.bytes()));
+        for offset in stack_offsets(&arg.place) {
+            if !is_exhausted(machine, Class::Int, abi) {
+                return None;
             }
+            push(i, ClifPart::word(0, 8), offset)?;
+        }
+        match arg.place {
+            Place::Stack { offset, .. } => push(i, own_type(machine, &param.ty, abi)?, offset)?,
             Place::PerElement { lanes, regs, .. } if usize::from(lanes) > regs.len() => {
                 return None;
             }
@@ -337,11 +394,13 @@ fn own_types(
     (next >= abi.area_bytes).then_some(own)
 }
 
-/// The whole argument area, of `size` bytes, which was checked to be a multiple of 8 when it was assigned.
-fn area(size: u32) -> Wanted {
+/// The whole argument area, of `end` bytes, which was checked to be a multiple of 8 when it was assigned, after its shadow space.
+fn area(machine: &Machine, end: u32) -> Wanted {
+    let offset = machine.counting.shadow_bytes;
+    let size = end.saturating_sub(offset);
     Wanted {
         param: Param::special(WORD, Purpose::StructArgument(size)),
-        place: ClifPlace::Area { offset: 0, size },
+        place: ClifPlace::Area { offset, size },
     }
 }
 

@@ -137,11 +137,19 @@ impl Opening {
 
 /// A register of parameters that nothing `wanted` is in, and how the static chain gets there: an integer register if there is one.
 fn free_register(machine: &Machine, wanted: &[Wanted]) -> Option<(Reg, Step)> {
-    let is_free = |reg: &Reg| !wanted.iter().any(|own| own.place == ClifPlace::Reg(*reg));
-    let free = |class, step: fn(u8) -> Step| {
-        let regs = machine.counting.params.of(class);
-        let position = regs.iter().position(is_free)?;
-        Some((*regs.get(position)?, step(u8::try_from(position).ok()?)))
+    let (params, positional) = (&machine.counting.params, machine.counting.positional);
+    let is_wanted = |reg: &Reg| wanted.iter().any(|own| own.place == ClifPlace::Reg(*reg));
+    let free = |class| {
+        // By position, nothing may be in the register of the other class either.
+        let taken = |position| {
+            let mut classes = Class::ALL
+                .into_iter()
+                .filter(|own| *own == class || positional);
+            classes.any(|own| params.of(own).get(position).is_some_and(is_wanted))
+        };
+        let mut regs = params.of(class).iter().enumerate();
+        let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
+        Some((*reg, Step::chain_to(*reg)?))
     };
-    free(Class::Int, Step::ChainToInt).or_else(|| free(Class::Vector, Step::ChainToVector))
+    free(Class::Int).or_else(|| free(Class::Vector))
 }

@@ -3,9 +3,10 @@
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 use smallvec::SmallVec;
 
+use super::value::placed_parts;
 use crate::error::NotLowered;
 use crate::machine::{Class, Machine, ResultIn, Stub, VectorMove};
-use crate::parts::{ClifPart, ClifParts, WORD, objection, placed_parts, registers};
+use crate::parts::{ClifPart, ClifParts, WORD, objection};
 use crate::signature::Param;
 use crate::solve::Solver;
 
@@ -93,7 +94,7 @@ impl ResultPlan {
                 bytes,
             },
             ResultIn::Vectors { moves, load } => {
-                let parts = placed_parts(sig.result(), placed);
+                let parts = placed_parts(machine.counting, sig.result(), placed);
                 let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
                 Self::Vectors {
                     bytes: ends.max().unwrap_or(0),
@@ -104,7 +105,7 @@ impl ResultPlan {
             }
             ResultIn::Registers => Self::Parts {
                 results: ParamIndexes::new(),
-                parts: placed_parts(sig.result(), placed),
+                parts: placed_parts(machine.counting, sig.result(), placed),
             },
         })
     }
@@ -131,7 +132,10 @@ impl ResultPlan {
         let (Self::Parts { results, parts }, Place::Parts(placed)) = (self, &abi.ret.place) else {
             return;
         };
-        let regs = placed.iter().flat_map(|placed| registers(placed.loc));
+        let counting = solver.machine.counting;
+        let regs = placed
+            .iter()
+            .flat_map(|placed| counting.registers(placed.loc));
         let params = parts.iter().map(ClifPart::param);
         let wanted: SmallVec<[_; 4]> = params.zip(regs).collect();
         *results = solver.results(&wanted).into_iter().collect();

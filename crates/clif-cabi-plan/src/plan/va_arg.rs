@@ -1,4 +1,4 @@
-//! Where `va_arg` finds the next unnamed argument (psABI 3.5.7, The `va_arg` Macro), for any type.
+//! Where `va_arg` finds the next unnamed argument (psABI 3.5.7, The `va_arg` Macro; x64 calling convention (Microsoft), Varargs), for any type.
 
 use cabi::convention::{Group, GroupKind, Role};
 
@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::begin::check_va_list;
 use super::variadic::{VaListField, end};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine};
+use crate::machine::{Class, Counting, Machine, SaveArea};
 use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 
 /// How the next unnamed argument of one type is fetched.
@@ -19,7 +19,7 @@ pub struct VaArgPlan {
     pub ty: Type,
     /// Where it is.
     pub place: VaPlace,
-    /// In the argument area it starts at a multiple of so many bytes: 8, or more where the type asks for it.
+    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more where the type asks for it.
     pub overflow_align: u32,
     /// Bytes from there to the next argument.
     pub overflow_bytes: u64,
@@ -41,6 +41,22 @@ pub enum VaPlace {
         /// Its parts.
         parts: SmallVec<[VaPart; 4]>,
     },
+    /// Where the `va_list` points, which is an address (Win64).
+    Pointed {
+        /// Whether its address is there.
+        by_reference: bool,
+    },
+}
+
+impl VaPlace {
+    /// Bytes of the `va_list`.
+    #[must_use]
+    pub fn list_bytes(&self) -> u32 {
+        match self {
+            Self::Pointed { .. } => WORD.bytes(),
+            _ => VaListField::BYTES,
+        }
+    }
 }
 
 /// What a value takes of one class of registers.
@@ -86,23 +102,37 @@ impl VaArgPlan {
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     pub fn new(sig: &FnSig, ty: &Type, target: &Target) -> Result<Self, PlanError> {
-        let machine = Machine::of(target)?;
         // For the convention, which is the signature's or the target's.
         let abi = FnAbi::new(&sig.clone().variadic().at_call_unpromoted([])?, target)?;
+        let machine = (Machine::of(target)?.under)(abi.convention);
         check_va_list(machine, abi.convention, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
         let group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         let refuse = |why| PlanError::unsupported(ty.to_string(), why, target);
-        let place = place(machine, &group).map_err(refuse)?;
-        let overflow_align = group.align.max(WORD.bytes());
+        let counting = machine.counting;
+        let word = WORD.bytes();
+        let Some(save_area) = &machine.va_list.save_area else {
+            let by_reference = group.kind == GroupKind::Memory;
+            // A copy is as aligned as Win64 aligns copies.
+            let align = if by_reference { 2 * word } else { word };
+            return Ok(Self {
+                in_place: ty.align() <= align,
+                place: VaPlace::Pointed { by_reference },
+                overflow_align: word,
+                overflow_bytes: word.into(),
+                ty,
+            });
+        };
+        let place = place(counting, save_area, &group).map_err(refuse)?;
+        let overflow_align = group.align.max(word);
         let in_place = ty.align() <= overflow_align
             && match &place {
                 VaPlace::Nothing => false,
-                VaPlace::Overflow => true,
-                VaPlace::Registers { parts, .. } => is_complete(machine, &ty, parts),
+                VaPlace::Registers { parts, .. } => is_complete(save_area, &ty, parts),
+                VaPlace::Overflow | VaPlace::Pointed { .. } => true,
             };
         Ok(Self {
-            overflow_bytes: group.size.next_multiple_of(WORD.bytes().into()),
+            overflow_bytes: group.size.next_multiple_of(word.into()),
             place,
             overflow_align,
             in_place,
@@ -112,7 +142,7 @@ impl VaArgPlan {
 }
 
 /// Where a value of `group` is.
-fn place(machine: &Machine, group: &Group) -> Result<VaPlace, NotLowered> {
+fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaPlace, NotLowered> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
         return Err(NotLowered::VaArg(why));
@@ -142,10 +172,10 @@ fn place(machine: &Machine, group: &Group) -> Result<VaPlace, NotLowered> {
     for part in &group.parts {
         let (offset, at, slot) = match part.bank {
             Bank::Vector => {
-                let slot = machine.save_area.vector_slot;
+                let slot = save_area.vector_slot;
                 (VaListField::FpOffset, &mut vectors, slot)
             }
-            _ => (VaListField::GpOffset, &mut ints, machine.save_area.int_slot),
+            _ => (VaListField::GpOffset, &mut ints, save_area.int_slot),
         };
         parts.push(VaPart {
             part: unplaced(part),
@@ -156,7 +186,7 @@ fn place(machine: &Machine, group: &Group) -> Result<VaPlace, NotLowered> {
     }
     let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);
     let takes = |class, bank, offset, bytes: u32| {
-        let end = end(machine, class);
+        let end = end(counting, save_area, class);
         let otherwise = exhausts(bank).then_some(end);
         (bytes > 0 || otherwise.is_some()).then_some(VaRegisters {
             offset,
@@ -175,10 +205,10 @@ fn place(machine: &Machine, group: &Group) -> Result<VaPlace, NotLowered> {
 }
 
 /// Whether a value in registers of one class is, in their slots, the whole object in its own order and as aligned as its type.
-fn is_complete(machine: &Machine, ty: &Type, parts: &[VaPart]) -> bool {
+fn is_complete(save_area: &SaveArea, ty: &Type, parts: &[VaPart]) -> bool {
     let slot = |part: &VaPart| match part.offset {
-        VaListField::FpOffset => machine.save_area.vector_slot,
-        _ => machine.save_area.int_slot,
+        VaListField::FpOffset => save_area.vector_slot,
+        _ => save_area.int_slot,
     };
     let in_order = parts.iter().all(|part| part.at == part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();

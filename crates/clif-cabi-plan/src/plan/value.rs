@@ -1,20 +1,61 @@
 //! The CLIF parameters of one argument, the same for caller and callee.
 
-use cabi::{FnAbi, Loc, PartType, Place, Reg, Scalar};
+use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::SmallVec;
 
-use crate::machine::{Class, Machine, VectorMoves};
-use crate::parts::{ClifPart, ClifParts, is_wide, parts_of, registers, value_type};
+use crate::machine::{Class, Counting, Machine, VectorMoves};
+use crate::parts::{ClifPart, ClifParts, is_wide, n_chunks, part, value_type, words};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 use crate::solve::Wanted;
 
-/// The parameters for what of a value of `parts` at `place` is in registers.
-pub(super) fn in_registers(place: &Place, parts: &[ClifPart]) -> SmallVec<[Wanted; 4]> {
+/// The parts of a value of `ty` whose place is `place`: those it has in registers, otherwise its words.
+pub(super) fn parts_of(counting: &Counting, ty: &cabi::Type, place: &Place) -> ClifParts {
     match place {
-        Place::Parts(placed) => (placed.iter().flat_map(|placed| registers(placed.loc)))
+        Place::Parts(parts) => placed_parts(counting, ty, parts),
+        Place::Stack { size, .. } => words(*size, ty),
+        _ => ClifParts::new(),
+    }
+}
+
+/// The parts in the locations of `parts`, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two registers is two of them.
+pub(super) fn placed_parts(
+    counting: &Counting,
+    ty: &cabi::Type,
+    parts: &[PlacedPart],
+) -> ClifParts {
+    let whole = value_type(ty).filter(|_| parts.len() == 1);
+    let one_by_one = |placed: &PlacedPart| {
+        let n = n_chunks(&placed.part);
+        let part = part(&placed.part, whole);
+        let chunk = move |i: u32| ClifPart {
+            offset: part.offset + 16 * i,
+            ..part
+        };
+        let places = counting.places(placed.loc).into_iter();
+        places.flat_map(move |place| {
+            (0..n).map(move |i| match place {
+                ClifPlace::Reg(reg) => counting.narrowest(chunk(i).in_bank(reg.bank())),
+                _ => chunk(i),
+            })
+        })
+    };
+    parts.iter().flat_map(one_by_one).collect()
+}
+
+/// The parameters for what of a value of `parts` at `place` has a place of its own: in registers, and what of a value that is split is on the
+/// stack.
+pub(super) fn one_by_one(
+    machine: &Machine,
+    place: &Place,
+    parts: &[ClifPart],
+) -> SmallVec<[Wanted; 4]> {
+    let places = |loc| machine.counting.places(loc);
+    match place {
+        Place::Indirect { pointer, .. } => places(*pointer).into_iter().map(Wanted::word).collect(),
+        Place::Parts(placed) => (placed.iter().flat_map(|placed| places(placed.loc)))
             .zip(parts)
-            .map(|(reg, part)| Wanted::part(part, ClifPlace::Reg(reg)))
+            .map(|(place, part)| Wanted::part(part, place))
             .collect(),
         Place::PerElement { regs, .. } => {
             let word = |reg: &Reg| Wanted::word(ClifPlace::Reg(*reg));
@@ -46,6 +87,12 @@ pub(super) fn is_chain(machine: &Machine, place: &Place) -> bool {
     }
 }
 
+/// Whether part of an argument at `place` is 16 bytes in one register, which no parameter of a function that counts by position can say.
+pub(super) fn has_16_bytes(place: &Place) -> bool {
+    let wide = |placed: &PlacedPart| placed.part.ty == PartType::V128;
+    matches!(place, Place::Parts(parts) if parts.iter().any(wide))
+}
+
 /// An offset in the argument area, which was checked to have less than 2 GiB when it was assigned; any other is refused by the check.
 pub(super) fn in_area(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
@@ -66,16 +113,15 @@ pub(super) fn stack_parts(
     if let Some(own) = own_type(machine, ty, abi) {
         return Some(ClifParts::from_slice(&[own]));
     }
-    (size <= MAX_WORDS_BYTES).then(|| parts_of(ty, place))
+    (size <= MAX_WORDS_BYTES).then(|| parts_of(machine.counting, ty, place))
 }
 
 /// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
 pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
-    if value == ValueType::I128
-        || ty.as_record().is_some()
-        || !is_exhausted(machine, Class::of(value), abi)
-    {
+    // By position Cranelift has no parameter of 16 bytes.
+    let is_wide = value == ValueType::I128 || machine.counting.positional && value.bytes() > 8;
+    if is_wide || ty.as_record().is_some() || !is_exhausted(machine, Class::of(value), abi) {
         return None;
     }
     let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
@@ -86,22 +132,28 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
     };
     // At most 16.
     let size = u8::try_from(value.bytes()).unwrap_or(16);
-    Some(ClifPart {
+    Some(machine.counting.narrowest(ClifPart {
         offset: 0,
         size,
         ty: value,
         extension,
-    })
+    }))
 }
 
 /// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
-fn is_exhausted(machine: &Machine, class: Class, abi: &FnAbi) -> bool {
+pub(super) fn is_exhausted(machine: &Machine, class: Class, abi: &FnAbi) -> bool {
     let Some(last) = machine.counting.params.of(class).last() else {
         return true;
     };
+    // By position what is on the stack comes after all registers.
+    if machine.counting.positional {
+        return abi.area_bytes > machine.counting.shadow_bytes.into();
+    }
+    let registers = |loc| machine.counting.registers(loc);
     let taken = |place: &Place| match place {
         Place::Parts(placed) => (placed.iter()).any(|placed| registers(placed.loc).contains(last)),
         Place::PerElement { regs, .. } => regs.contains(last),
+        Place::Indirect { pointer, .. } => registers(*pointer).contains(last),
         _ => false,
     };
     let sret = matches!(abi.ret.place, Place::Indirect { pointer, .. } if registers(pointer).contains(last));

@@ -1,31 +1,49 @@
-//! A variadic function from inside: its register save area, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists).
+//! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
+//! convention (Microsoft), Varargs).
 
 use cabi::FnAbi;
 use smallvec::SmallVec;
 
 use super::value::{in_area, is_chain};
-use crate::machine::{Class, Machine};
+use crate::machine::{Class, Counting, Machine, SaveArea};
+use crate::parts::WORD;
 use crate::places::ClifPlace;
 use crate::signature::{Param, ValueType};
 use crate::solve::Wanted;
 
-/// What a `va_list` starts with: an offset for each class of registers, and the address of the first unnamed argument in the argument area.
+/// What `va_start` does: it stores CLIF parameters, and writes a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VariadicEntry {
-    /// From the start of the register save area to the first integer register that no named argument takes, in bytes.
-    pub gp_offset: u32,
-    /// The same for the first such vector register.
-    pub fp_offset: u32,
-    /// From the start of the argument area to the first byte after the named arguments. [`EntryPlan::area`](super::EntryPlan::area) points to it.
-    pub overflow: u32,
-    /// The CLIF parameters that `va_start` stores to the register save area. All vector registers are among them: CLIF cannot read AL, with
-    /// which the caller states how many it uses, and in one that it does not use there are bytes nobody reads.
+    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System V all vector registers are among them: CLIF
+    /// cannot read AL, with which the caller states how many it uses, and in one that it does not use there are bytes nobody reads.
     pub saved: SmallVec<[SavedRegister; 16]>,
-    /// Bytes of the register save area.
-    pub save_bytes: u32,
-    /// Alignment of the register save area, in bytes.
-    pub save_align: u32,
+    /// What the `va_list` starts with.
+    pub start: VaStart,
+}
+
+/// What a `va_list` starts with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum VaStart {
+    /// System V: an offset for each class of registers, and the address of the first unnamed argument in the argument area.
+    Registers {
+        /// From the start of the register save area to the first integer register that no named argument takes, in bytes.
+        gp_offset: u32,
+        /// The same for the first such vector register.
+        fp_offset: u32,
+        /// From where [`EntryPlan::area`](super::EntryPlan::area) points to the first byte after the named arguments.
+        overflow: u32,
+        /// Bytes of the register save area.
+        save_bytes: u32,
+        /// Alignment of the register save area, in bytes.
+        save_align: u32,
+    },
+    /// Win64: the address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) points: before it,
+    /// in the shadow space, where one may be in a register.
+    Pointer {
+        /// Bytes.
+        first: i32,
+    },
 }
 
 /// A register that an unnamed argument may be in.
@@ -34,11 +52,11 @@ pub struct VariadicEntry {
 pub struct SavedRegister {
     /// The CLIF parameter that it is.
     pub param: usize,
-    /// Where it is stored, in bytes from the start of the register save area.
-    pub offset: u32,
+    /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) points.
+    pub offset: i32,
 }
 
-/// A member of a `va_list`, and where it is.
+/// A member of a `va_list` of System V, and where it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum VaListField {
     /// 4 bytes: where in the register save area the next integer register is.
@@ -71,30 +89,64 @@ impl VariadicEntry {
     /// What follows the arguments of `abi`, which are the named ones. Which registers are saved is still to be found.
     pub(super) fn new(abi: &FnAbi, machine: &Machine) -> Self {
         let [n_int, n_vector] = taken(abi, machine);
-        Self {
-            gp_offset: slot(machine, Class::Int, n_int),
-            fp_offset: slot(machine, Class::Vector, n_vector),
-            overflow: in_area(abi.area_bytes),
-            saved: SmallVec::new(),
-            save_bytes: end(machine, Class::Vector),
-            save_align: machine.save_area.vector_slot,
-        }
+        let counting = machine.counting;
+        let start = match &machine.va_list.save_area {
+            Some(save_area) => VaStart::Registers {
+                gp_offset: slot(counting, save_area, Class::Int, n_int),
+                fp_offset: slot(counting, save_area, Class::Vector, n_vector),
+                overflow: in_area(abi.area_bytes) - counting.shadow_bytes,
+                save_bytes: end(counting, save_area, Class::Vector),
+                save_align: save_area.vector_slot,
+            },
+            None => VaStart::Pointer {
+                first: match n_int < counting.params.of(Class::Int).len() {
+                    true => home(counting, n_int),
+                    false => from_shadow(counting, in_area(abi.area_bytes)),
+                },
+            },
+        };
+        let saved = SmallVec::new();
+        Self { saved, start }
     }
 }
 
 /// The registers of parameters that the arguments of `abi` leave, and where each is saved.
-pub(super) fn rest(abi: &FnAbi, machine: &'static Machine) -> impl Iterator<Item = (u32, Wanted)> {
+pub(super) fn rest(abi: &FnAbi, machine: &'static Machine) -> Vec<(i32, Wanted)> {
     let [n_int, n_vector] = taken(abi, machine);
+    let counting = machine.counting;
     let of = |class, n_used, ty| {
-        let regs = machine.counting.params.of(class).iter().enumerate();
+        let regs = counting.params.of(class).iter().enumerate();
         regs.skip(n_used).map(move |(i, reg)| {
             let param = Param::new(ty);
             let place = ClifPlace::Reg(*reg);
-            (slot(machine, class, i), Wanted { param, place })
+            (i, Wanted { param, place })
         })
     };
-    let vector = of(Class::Vector, n_vector, ValueType::I8X16);
-    of(Class::Int, n_int, ValueType::I64).chain(vector)
+    let ints = of(Class::Int, n_int, ValueType::I64);
+    let Some(save_area) = &machine.va_list.save_area else {
+        // A float is in the integer register of its position too.
+        return ints.map(|(i, own)| (home(counting, i), own)).collect();
+    };
+    let saved = |class| {
+        move |(i, own)| {
+            let offset = slot(counting, save_area, class, i);
+            (i32::try_from(offset).unwrap_or(i32::MAX), own)
+        }
+    };
+    let vectors = of(Class::Vector, n_vector, ValueType::I8X16).map(saved(Class::Vector));
+    ints.map(saved(Class::Int)).chain(vectors).collect()
+}
+
+/// From the first byte after the shadow space to the slot in it that is of position `i`.
+fn home(counting: &Counting, i: usize) -> i32 {
+    let i = u32::try_from(i).unwrap_or(0);
+    from_shadow(counting, WORD.bytes() * i)
+}
+
+/// From the first byte after the shadow space to `offset` in the argument area.
+fn from_shadow(counting: &Counting, offset: u32) -> i32 {
+    let from = i64::from(offset) - i64::from(counting.shadow_bytes);
+    i32::try_from(from).unwrap_or(i32::MAX)
 }
 
 /// How many integer and vector registers of parameters the arguments of `abi` take. The static chain has a register of its own.
@@ -108,16 +160,16 @@ fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
-fn slot(machine: &Machine, class: Class, i: usize) -> u32 {
+fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: usize) -> u32 {
     let (start, bytes) = match class {
-        Class::Int => (0, machine.save_area.int_slot),
-        Class::Vector => (end(machine, Class::Int), machine.save_area.vector_slot),
+        Class::Int => (0, save_area.int_slot),
+        Class::Vector => (end(counting, save_area, Class::Int), save_area.vector_slot),
     };
-    let i = i.min(machine.counting.params.of(class).len());
+    let i = i.min(counting.params.of(class).len());
     start + bytes * u32::try_from(i).unwrap_or(0)
 }
 
 /// From the start of the register save area to the first byte after the slots of `class`.
-pub(super) fn end(machine: &Machine, class: Class) -> u32 {
-    slot(machine, class, usize::MAX)
+pub(super) fn end(counting: &Counting, save_area: &SaveArea, class: Class) -> u32 {
+    slot(counting, save_area, class, usize::MAX)
 }

@@ -1,7 +1,10 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
 use clif_cabi_plan::{Passing, ResultPlan, Slot};
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Type, Value, types};
+use cranelift_codegen::ir::{
+    FuncRef, InstBuilder, MemFlagsData, SigRef, TrapCode, Type, Value, types,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
@@ -22,6 +25,7 @@ const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
 pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) plan: &'a CallPlan,
     pub(crate) builder: &'b mut FunctionBuilder<'f>,
+    pub(crate) config: TargetFrontendConfig,
 }
 
 /// The values of one argument.
@@ -164,8 +168,19 @@ impl CallSite<'_, '_, '_> {
                     }
                     Passing::Object(_) => ArgValues::Block(from.value(self.builder), Values::new()),
                     Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
+                    Passing::Reference { size, align } => {
+                        let copy = memory::slot(self.builder, *size, *align);
+                        memory::copy(self.config, self.builder, *size, from, copy);
+                        ArgValues::Values(Values::from_slice(&[copy.base]))
+                    }
                     Passing::Nothing => ArgValues::Nothing,
                 }
+            }
+            (Arg::Value(value), Passing::Reference { size, align }) => {
+                let copy = memory::slot(self.builder, *size, *align);
+                let flags = MemFlagsData::new();
+                (self.builder.ins()).store(flags, *value, copy.base, copy.offset);
+                ArgValues::Values(Values::from_slice(&[copy.base]))
             }
             (Arg::Value(value), Passing::Parts(_)) => {
                 ArgValues::Values(self.split(i, *value, self.plan.parts(i))?)
@@ -219,7 +234,7 @@ impl CallSite<'_, '_, '_> {
         at_hand.unwrap_or_else(|| zero(self.builder, ty))
     }
 
-    /// How `callee` is called: directly, through an address, or by a stub that sets AL or the static chain first.
+    /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
     fn via(&mut self, stubs: &mut dyn Stubs, callee: Callee) -> Result<Via, LowerError> {
         let signature = self.plan.signature();
         let stub = self.plan.inner.indirect_stub();

@@ -1,10 +1,14 @@
 //! What a call instruction of a front end's own calls.
 
-use cranelift_codegen::ir::{DataFlowGraph, FuncRef, Inst, InstBuilder, SigRef, Value};
+use clif_cabi_plan::CallConv;
+use cranelift_codegen::ir::{
+    DataFlowGraph, ExceptionTable, FuncRef, Inst, InstBuilder, SigRef, Signature, Value,
+};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::{Values, check};
+use crate::clif_types::plan_call_conv;
 use crate::error::LowerError;
 
 /// The function, signature and further values of a call instruction that a front end makes itself: with them the callee finds everything where C
@@ -56,8 +60,35 @@ impl Callable {
         })
     }
 
-    /// Refuses a call instruction that is not made of `dfg`'s function, signature and values.
-    fn check(&self, dfg: &DataFlowGraph, args: &[Value]) -> Result<(), LowerError> {
+    /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table` is of [`Callable::signature`].
+    ///
+    /// # Errors
+    /// As [`Callable::call`], and [`LowerError::Function`] for a function of Win64: Cranelift has no `try_call` of one.
+    pub fn try_call(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        values: &[Value],
+        table: ExceptionTable,
+    ) -> Result<Inst, LowerError> {
+        check::position(builder)?;
+        let args = self.args(values);
+        let call_conv = self.check(&builder.func.dfg, &args)?.call_conv;
+        if !plan_call_conv(call_conv).is_some_and(CallConv::has_try_call) {
+            let why = "Cranelift has no try_call of a function of its calling convention";
+            return Err(LowerError::Function { why });
+        }
+        Ok(match self.code {
+            Code::Function(func) => builder.ins().try_call(func, &args, table),
+            Code::Address(address) => builder.ins().try_call_indirect(address, &args, table),
+        })
+    }
+
+    /// Refuses a call instruction that is not made of `dfg`'s function, signature and values. Gives that signature.
+    fn check<'a>(
+        &self,
+        dfg: &'a DataFlowGraph,
+        args: &[Value],
+    ) -> Result<&'a Signature, LowerError> {
         let signature = match self.code {
             Code::Function(func) => Some(check::imported(dfg, func)?),
             Code::Address(to) => {
@@ -75,7 +106,7 @@ impl Callable {
             .clone()
             .eq(args.iter().map(|arg| check::type_of(dfg, *arg)))
         {
-            return Ok(());
+            return Ok(signature);
         }
         let declared: Vec<String> = declared.map(|ty| ty.to_string()).collect();
         Err(LowerError::Values {

@@ -174,6 +174,10 @@ fn argument(
     };
     match (arg, passing) {
         (_, Passing::Nothing) => Ok(()),
+        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => refuse(
+            "an object that a stack frame has room for a copy of".into(),
+            format!("{size} bytes aligned to {align}"),
+        ),
         (Arg::Memory { base, .. }, _) => match type_of(dfg, *base) {
             types::I64 => Ok(()),
             found => Err(LowerError::value(
@@ -183,7 +187,7 @@ fn argument(
                 found,
             )),
         },
-        (Arg::Value(value), Passing::Parts(_)) => {
+        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. }) => {
             let found = type_of(dfg, *value);
             match value_type(ty) {
                 Some(clif) if clif.bits() == found.bits() => Ok(()),
@@ -208,6 +212,11 @@ fn argument(
     }
 }
 
+/// Whether there can be such an object on the stack.
+pub(crate) fn fits_a_frame(size: u64, align: u32) -> bool {
+    size.saturating_add(u64::from(align)) <= u64::from(MAX_STACK_BYTES)
+}
+
 /// Refuses a form that the result of a call cannot have.
 pub(super) fn result_form(
     dfg: &DataFlowGraph,
@@ -220,7 +229,7 @@ pub(super) fn result_form(
         (Ret::Memory(to), _) => return address(dfg, to, "result", ty),
         // The callee writes it all the same.
         (_, ResultPlan::Sret) if plan.sig().is_noreturn() || ret == Ret::Ignore => {
-            ty.size().saturating_add(u64::from(ty.align())) <= u64::from(MAX_STACK_BYTES)
+            fits_a_frame(ty.size(), ty.align())
         }
         (Ret::Ignore, _) => true,
         (Ret::Value, ResultPlan::Parts { .. }) => value_type(ty).is_some(),

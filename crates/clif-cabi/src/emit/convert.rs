@@ -75,7 +75,7 @@ fn halves(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<(
     ))
 }
 
-/// The bits of `value` as `ty`, zero-extended if `ty` is a wider integer. `None` if bits would be lost.
+/// The bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be lost.
 pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty {
@@ -84,16 +84,22 @@ pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
     if from.bits() == ty.bits() && from.bits() <= 64 || from.is_vector() && ty.is_vector() {
         return (from.bits() == ty.bits()).then(|| builder.ins().bitcast(ty, flags(), value));
     }
-    if from.bits() < ty.bits() && ty == types::I64 {
-        let int = Type::int(u16::try_from(from.bits()).ok()?)?;
-        let value = if from == int {
-            value
-        } else {
-            builder.ins().bitcast(int, flags(), value)
-        };
-        return Some(builder.ins().uextend(types::I64, value));
+    if from.bits() < ty.bits() && ty.bits() <= 64 {
+        let value = in_int(builder, value, from)?;
+        let wide = Type::int(u16::try_from(ty.bits()).ok()?)?;
+        let value = builder.ins().uextend(wide, value);
+        return reshape(builder, value, ty);
     }
     None
+}
+
+/// The bits of `value`, of type `from`, as an integer.
+fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option<Value> {
+    let int = Type::int(u16::try_from(from.bits()).ok()?)?;
+    Some(match from == int {
+        true => value,
+        false => builder.ins().bitcast(int, flags(), value),
+    })
 }
 
 /// The value of type `ty` that `parts` make, or `None` if they make none.
@@ -134,7 +140,8 @@ fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, from: Type, ty: Type)
     if from.bits() == ty.bits() {
         return reshape(builder, value, ty);
     }
-    if from.is_int() && from.bits() > ty.bits() {
+    if from.bits() <= 64 && from.bits() > ty.bits() {
+        let value = in_int(builder, value, from)?;
         let int = Type::int(u16::try_from(ty.bits()).ok()?)?;
         let value = builder.ins().ireduce(int, value);
         return reshape(builder, value, ty);

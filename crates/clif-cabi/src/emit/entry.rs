@@ -14,7 +14,6 @@ use super::{Values, check, convert, lanes};
 use crate::error::LowerError;
 use crate::parts::value_type;
 use crate::plan::EntryPlan;
-use crate::replay::MAX_STACK_BYTES;
 use clif_cabi_plan::SAVED_ALIGN;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
@@ -184,6 +183,10 @@ impl Entry {
                     .ins()
                     .load(clif, MemFlagsData::new(), from.base, from.offset))
             }
+            Arrival::Reference { param, offset } => {
+                let from = self.reference(builder, *param, *offset)?;
+                Ok(builder.ins().load(clif, MemFlagsData::new(), from, 0))
+            }
             _ => Err(refuse()),
         }
     }
@@ -192,7 +195,8 @@ impl Entry {
     /// area. A caller may give the argument in the same parts.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a value of more than 64 bytes in memory and a vector of bools that is passed lane by lane, which have none;
+    /// [`LowerError::Value`] for a value of more than 64 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
+    /// lane, which have none;
     /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
     pub fn parts(
         &self,
@@ -222,7 +226,9 @@ impl Entry {
                 let from = self.in_saved(*offset)?;
                 Ok(memory::load_all(builder, self.plan.parts(index), from))
             }
-            Arrival::Area { parts: None, .. } | Arrival::Lanes { .. } => Err(LowerError::Value {
+            Arrival::Area { parts: None, .. }
+            | Arrival::Lanes { .. }
+            | Arrival::Reference { .. } => Err(LowerError::Value {
                 what: format!("argument {index}"),
                 ty: self.ty(index)?.to_string(),
                 expected: "Entry::address or Entry::store".into(),
@@ -231,7 +237,7 @@ impl Entry {
         }
     }
 
-    /// The address of argument `index`. An argument that is passed in memory stays there (C lets the callee write to it); one that is passed in
+    /// The address of argument `index`. An argument that is passed in memory or by reference stays there (C lets the callee write to it); one that is passed in
     /// registers is stored to a slot first.
     ///
     /// # Errors
@@ -250,8 +256,12 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.check(builder)?;
-        if let Arrival::Area { offset, .. } = self.arrival(index)? {
-            return Ok(self.in_area(*offset)?.value(builder));
+        match self.arrival(index)? {
+            Arrival::Area { offset, .. } => return Ok(self.in_area(*offset)?.value(builder)),
+            Arrival::Reference { param, offset } => {
+                return self.reference(builder, *param, *offset);
+            }
+            _ => {}
         }
         let ty = self.ty(index)?;
         if let Arrival::Saved { offset, .. } = self.arrival(index)?
@@ -259,7 +269,7 @@ impl Entry {
         {
             return Ok(self.in_saved(*offset)?.value(builder));
         }
-        if u64::from(ty.align()) + ty.size() > u64::from(MAX_STACK_BYTES) {
+        if !check::fits_a_frame(ty.size(), ty.align()) {
             return Err(LowerError::Value {
                 what: format!("argument {index}"),
                 ty: ty.to_string(),
@@ -314,6 +324,11 @@ impl Entry {
                 let from = self.in_saved(*offset)?;
                 memory::copy(self.config, builder, ty.size(), from, to);
             }
+            Arrival::Reference { param, offset } => {
+                let base = self.reference(builder, *param, *offset)?;
+                let from = Address { base, offset: 0 };
+                memory::copy(self.config, builder, ty.size(), from, to);
+            }
             Arrival::Lanes {
                 params,
                 lanes,
@@ -366,9 +381,31 @@ impl Entry {
         params.iter().filter_map(value).collect()
     }
 
-    /// What is `offset` bytes after the start of the argument area.
-    pub(super) fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
+    /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
+    fn reference(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        param: Option<usize>,
+        offset: u32,
+    ) -> Result<Value, LowerError> {
+        if let Some(address) = param.and_then(|i| self.params.get(i)) {
+            return Ok(*address);
+        }
+        let from = self.in_area(offset)?;
+        let flags = MemFlagsData::new();
+        Ok(builder
+            .ins()
+            .load(types::I64, flags, from.base, from.offset))
+    }
+
+    /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
+    fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
         self.after(self.plan.inner.area, offset)
+    }
+
+    /// What [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
+    pub(super) fn area(&self) -> Result<Value, LowerError> {
+        Ok(self.in_area(0)?.base)
     }
 
     /// What is `offset` bytes after the start of the vectors that a stub has stored.

@@ -1,9 +1,9 @@
-//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of System V's `va_list` (psABI 3.5.7).
+//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of System V's `va_list` (psABI 3.5.7), and of Win64's, which is an address.
 //!
-//! No branch is made. An argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
+//! No branch is made. On System V an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
 //! on are values.
 
-use clif_cabi_plan::{VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters};
+use clif_cabi_plan::{VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
@@ -15,8 +15,8 @@ use crate::error::LowerError;
 use crate::parts::Part;
 
 impl Entry {
-    /// `va_start`: writes the `va_list` at `to`, 24 bytes, of which the first unnamed argument is the next one. It may be passed to C, whose
-    /// functions take its address. It is valid until the function returns; `va_end` does nothing, so there is none here.
+    /// `va_start`: writes the `va_list` at `to`, 24 bytes (8 on Win64), of which the first unnamed argument is the next one. It may be passed to C, whose
+    /// functions take its address (on Win64 its value). It is valid until the function returns; `va_end` does nothing, so there is none here.
     ///
     /// # Example
     /// ```
@@ -47,7 +47,7 @@ impl Entry {
     /// });
     /// entry.va_start(&mut builder, first)?;
     /// lower.va_arg_unpromoted(&mut builder, first, &sig, &Type::F32)?;
-    /// lower.va_copy(&mut builder, list, first)?;
+    /// lower.va_copy(&mut builder, list, first, &sig)?;
     /// let address = lower.va_arg(&mut builder, list, &sig, &Type::F64)?;
     /// let number = builder.ins().load(types::F64, MemFlagsData::new(), address, 0);
     /// entry.ret(stubs, &mut builder, Some(&Arg::value(number)))?;
@@ -73,24 +73,43 @@ impl Entry {
         };
         let variadic = self.plan.inner.variadic.as_ref().ok_or(not_variadic)?;
         check_list(builder, to)?;
-        let overflow = self.in_area(variadic.overflow)?;
-        let save = memory::slot(builder, variadic.save_bytes.into(), variadic.save_align);
+        let area = self.area()?;
+        let saved_to = match variadic.start {
+            VaStart::Registers {
+                save_bytes,
+                save_align,
+                ..
+            } => memory::slot(builder, save_bytes.into(), save_align).base,
+            VaStart::Pointer { .. } => area,
+        };
         for saved in &variadic.saved {
             if let Some(value) = self.params.get(saved.param) {
-                let offset = i32::try_from(saved.offset).unwrap_or(i32::MAX);
-                store(builder, *value, save.base, offset);
+                store(builder, *value, saved_to, saved.offset);
             }
         }
-        let [gp, fp] = [variadic.gp_offset, variadic.fp_offset]
-            .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
-        let overflow = overflow.value(builder);
-        for (field, value) in [
-            (VaListField::GpOffset, gp),
-            (VaListField::FpOffset, fp),
-            (VaListField::Overflow, overflow),
-            (VaListField::SaveArea, save.base),
-        ] {
-            store(builder, value, to, field.offset().into());
+        match variadic.start {
+            VaStart::Registers {
+                gp_offset,
+                fp_offset,
+                overflow,
+                ..
+            } => {
+                let [gp, fp] = [gp_offset, fp_offset]
+                    .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
+                let overflow = plus(builder, area, i64::from(overflow));
+                for (field, value) in [
+                    (VaListField::GpOffset, gp),
+                    (VaListField::FpOffset, fp),
+                    (VaListField::Overflow, overflow),
+                    (VaListField::SaveArea, saved_to),
+                ] {
+                    store(builder, value, to, field.offset().into());
+                }
+            }
+            VaStart::Pointer { first } => {
+                let first = plus(builder, area, first.into());
+                store(builder, first, to, 0);
+            }
         }
         Ok(())
     }
@@ -108,6 +127,15 @@ pub(crate) fn va_arg(
     let found = match &plan.place {
         VaPlace::Nothing => return Ok(temporary(builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
+        VaPlace::Pointed { by_reference } => {
+            let here = builder.ins().load(types::I64, MemFlagsData::new(), list, 0);
+            let next = plus(builder, here, i64::from(plan.overflow_align));
+            store(builder, next, list, 0);
+            match by_reference {
+                true => builder.ins().load(types::I64, MemFlagsData::new(), here, 0),
+                false => here,
+            }
+        }
         VaPlace::Registers { takes, parts } => {
             let (fit, offsets) = registers(builder, list, takes);
             let in_area = next_in_area(builder, list, plan, Some(fit));
@@ -120,8 +148,8 @@ pub(crate) fn va_arg(
                     offsets[1]
                 };
                 let saved = counted.map_or(save, |offset| builder.ins().iadd(save, offset));
-                let saved = plus(builder, saved, part.at);
-                let in_area = plus(builder, in_area, in_object);
+                let saved = plus(builder, saved, part.at.into());
+                let in_area = plus(builder, in_area, in_object.into());
                 builder.ins().select(fit, saved, in_area)
             };
             match parts.first() {
@@ -159,12 +187,13 @@ pub(crate) fn va_copy(
     builder: &mut FunctionBuilder<'_>,
     to: Value,
     from: Value,
+    bytes: u32,
 ) -> Result<(), LowerError> {
     check::position(builder)?;
     check_list(builder, to)?;
     check_list(builder, from)?;
     let [to, from] = [to, from].map(|base| Address { base, offset: 0 });
-    memory::copy(config, builder, VaListField::BYTES.into(), from, to);
+    memory::copy(config, builder, bytes.into(), from, to);
     Ok(())
 }
 
@@ -237,10 +266,10 @@ fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
     memory::slot(builder, plan.ty.size(), plan.ty.align())
 }
 
-fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: u32) -> Value {
+fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: i64) -> Value {
     match bytes {
         0 => base,
-        bytes => builder.ins().iadd_imm_s(base, i64::from(bytes)),
+        bytes => builder.ins().iadd_imm_s(base, bytes),
     }
 }
 

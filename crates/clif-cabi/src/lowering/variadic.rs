@@ -6,9 +6,8 @@ use cranelift_codegen::ir::Value;
 use cranelift_frontend::FunctionBuilder;
 
 use super::Lowering;
-use crate::emit::variadic;
+use crate::emit::{check, variadic};
 use crate::error::LowerError;
-use crate::replay::MAX_STACK_BYTES;
 
 impl Lowering {
     /// `va_arg`: the address of the next argument of the `va_list` at `list`, which is a `ty` as its caller passed it. The `va_list` may be of
@@ -55,7 +54,7 @@ impl Lowering {
         let about = |error: LowerError| error.of(None, sig);
         let plan = VaArgPlan::new(sig, ty, &self.target);
         let plan = plan.map_err(|error| about(error.into()))?;
-        if u64::from(ty.align()).saturating_add(ty.size()) > u64::from(MAX_STACK_BYTES) {
+        if !check::fits_a_frame(ty.size(), ty.align()) {
             return Err(about(LowerError::Value {
                 what: "va_arg".into(),
                 ty: ty.to_string(),
@@ -66,16 +65,21 @@ impl Lowering {
         variadic::va_arg(self.config, builder, list, &plan).map_err(about)
     }
 
-    /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. 24 bytes.
+    /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. `sig` as for [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on
+    /// System V and 8 on Win64.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere.
+    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Unsupported`] for a
+    /// convention whose `va_list` is not known.
     pub fn va_copy(
         &self,
         builder: &mut FunctionBuilder<'_>,
         to: Value,
         from: Value,
+        sig: &FnSig,
     ) -> Result<(), LowerError> {
-        variadic::va_copy(self.config, builder, to, from)
+        let plan = VaArgPlan::new(sig, &cabi::Type::PTR, &self.target);
+        let plan = plan.map_err(|error| LowerError::from(error).of(None, sig))?;
+        variadic::va_copy(self.config, builder, to, from, plan.place.list_bytes())
     }
 }

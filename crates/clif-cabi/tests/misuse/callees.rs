@@ -1,7 +1,9 @@
 //! Callees that are none, or of another module, and stubs that are not what was asked for.
 
-use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{self, FuncRef, Function, SigRef};
+use clif_cabi::cabi::{FnSig, Type, X86_64_WIN64};
+use clif_cabi::cranelift_codegen::ir::{
+    self, BlockCall, ExceptionTableData, FuncRef, Function, SigRef,
+};
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, LowerError, Ret, Stub, Stubs, SysVAggregateLowering};
@@ -173,4 +175,32 @@ fn stubs_that_lie() {
         });
         assert!(done.is_err() && n == 0);
     }
+}
+
+/// Cranelift's verifier refuses a `try_call` of `windows_fastcall`: it is refused by name, before it is made.
+#[test]
+fn try_calls_by_convention() {
+    let lower = lowering();
+    let plain = FnSig::new([], Type::VOID);
+    let win64 = plain.clone().convention(&X86_64_WIN64);
+    let (done, n, _) = building(|builder, address, _| {
+        let next = builder.create_block();
+        let done = [&win64, &plain].map(|sig| {
+            let plan = lower.call_plan(sig).unwrap();
+            let callable = lower
+                .callee(&mut Any(true), builder, &plan, address)
+                .unwrap();
+            let pool = &mut builder.func.dfg.value_lists;
+            let next = BlockCall::new(next, [], pool);
+            let table = ExceptionTableData::new(callable.signature, next, []);
+            let table = builder.func.dfg.exception_tables.push(table);
+            let done = callable.try_call(builder, &[], table);
+            done.map(|_| ()).map_err(|error| error.to_string())
+        });
+        // The one that is made ends the block.
+        builder.switch_to_block(next);
+        done
+    });
+    let why = "the function being built: Cranelift has no try_call of a function of its calling convention";
+    assert_eq!((done, n), ([Err(why.to_string()), Ok(())], 1));
 }

@@ -1,7 +1,7 @@
 //! Conventions of a user's own that nobody should write: lowered right, or refused.
 
 use clif_cabi::cabi::convention::{Convention, Frame, PartType, Rule, Rules};
-use clif_cabi::cabi::x86_64::{R10, R11, RDI, RSI, XMM0};
+use clif_cabi::cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0};
 use clif_cabi::cabi::{ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64};
 
 use super::{bytes, lowering};
@@ -68,6 +68,27 @@ static SHADOW: Convention = framed(
         ..FRAME
     },
 );
+static SAVES_LESS: Convention = framed(
+    "saves less",
+    Frame {
+        shadow_space: 32,
+        ..FRAME
+    },
+);
+const fn of_win64(name: &'static str, args: &'static [Rule]) -> Convention {
+    Convention {
+        frame: X86_64_WIN64.frame,
+        ..mine(name, args)
+    }
+}
+static CROSSED: Convention = of_win64("crossed", &[Rule::AssignToBoth(&[[XMM0, RDX]])]);
+static UNSHADOWED: Convention = of_win64(
+    "unshadowed",
+    &[
+        Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[RCX])),
+        Rule::AssignToReg(&[XMM0]),
+    ],
+);
 static COUNT: Convention = framed(
     "count",
     Frame {
@@ -133,20 +154,28 @@ fn conventions_of_a_users_own() {
     let bools = || Type::bool_vector(100, BoolVector::Zig).unwrap();
     let chain = of(bytes(40)).flags(0, ArgFlags::NEST);
     let cases = [
-        (
-            no_args(),
-            &WIN64,
-            "the convention x64 Windows: shadow space is not lowered yet",
-        ),
-        (
-            of(Type::F64),
-            &WIN64,
-            "the convention x64 Windows: shadow space is not lowered yet",
-        ),
+        // A copy of the table is as good as the table.
+        (of(Type::F64), &WIN64, "lowered"),
         (
             no_args(),
             &SHADOW,
-            "the convention shadow: shadow space is not lowered yet",
+            "the convention shadow: shadow space of other than 32 bytes is not lowered",
+        ),
+        (
+            no_args(),
+            &SAVES_LESS,
+            "the convention saves less: with shadow space, Cranelift's functions preserve the registers of Win64",
+        ),
+        (
+            of(Type::F64),
+            &CROSSED,
+            "argument 0, double: a part in registers of two positions is not lowered",
+        ),
+        // Two arguments in the registers of one position.
+        (
+            FnSig::new([Type::I64, Type::F64], Type::VOID),
+            &UNSHADOWED,
+            "CLIF parameter 1: the convention has it in xmm0, Cranelift in xmm1",
         ),
         (
             no_args(),

@@ -130,6 +130,7 @@ fn compilers(
                 reference: Reference::of_command(&reference.command())?,
                 policy: reference.profile().policy(),
                 level,
+                ms_abi: false,
             };
             out.insert((i, level), compiler);
         }

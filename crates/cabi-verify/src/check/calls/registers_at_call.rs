@@ -1,6 +1,6 @@
 //! What must hold around a call besides its values, and is not the same for every call: what the thunk between the two sides saw.
 
-use cabi::{Scalar, Type};
+use cabi::{Loc, Place, Scalar, Type, x86_64};
 
 use super::CallCase;
 use crate::pattern::Pattern;
@@ -46,12 +46,17 @@ pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), Str
 /// What the thunk saw of a return that Cranelift made.
 pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
     let registers = loaded.registers().ok_or("no call was made")?;
-    if let Some(_) = plan.abi.ret.sret_returned_in
-        && registers.rax_after != registers.rdi
+    let ret = &plan.abi.ret;
+    let address = match &ret.place {
+        Place::Indirect { pointer, .. } if *pointer == Loc::Reg(x86_64::RCX) => registers.rcx,
+        _ => registers.rdi,
+    };
+    if let Some(_) = ret.sret_returned_in
+        && registers.rax_after != address
     {
         return Err(format!(
-            "rax is {:#x}, expected the address of the result, {:#x}",
-            registers.rax_after, registers.rdi
+            "rax is {:#x}, expected the address of the result, {address:#x}",
+            registers.rax_after
         ));
     }
     Ok(())

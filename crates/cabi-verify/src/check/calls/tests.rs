@@ -17,6 +17,12 @@ fn each_kind_is_known_of_what_has_it_only() {
         ),
         ("wide result", FnSig::new([], wide).features(level)),
         ("variadic", FnSig::new([Type::PTR], Type::I32).variadic()),
+        (
+            "16 bytes",
+            FnSig::new([Type::F128], Type::VOID)
+                .convention(&cabi::X86_64_WIN64)
+                .policy(Policy::CLANG),
+        ),
         ("bools", FnSig::new([bools], Type::VOID).policy(Policy::ZIG)),
     ];
     let known = |kind: NotLowered| {
@@ -34,11 +40,8 @@ fn each_kind_is_known_of_what_has_it_only() {
         names
     };
     assert_eq!(known(NotLowered::VaArg("")), [("variadic", false, true)]);
-    for kind in [
-        NotLowered::ByReference,
-        NotLowered::ShadowSpace,
-        NotLowered::Convention(""),
-    ] {
+    assert_eq!(known(NotLowered::WideEntry), [("16 bytes", false, true)]);
+    for kind in [NotLowered::ShadowSpace, NotLowered::Convention("")] {
         assert_eq!(known(kind), [], "{kind:?}");
     }
 }

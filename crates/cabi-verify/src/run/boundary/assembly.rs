@@ -26,6 +26,7 @@ macro_rules! write_down {
             ".irp i, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
             at!($image, "movups" "16 * \\i" ", xmm\\i"),
             ".endr\n",
+            at!($image, "mov" 256 ", rcx"),
         )
     };
 }
@@ -35,6 +36,7 @@ const _: () = {
     assert!(offset_of!(Image, saved) == 24 && offset_of!(Image, rsi) == 72);
     assert!(offset_of!(Image, flags) == 80 && offset_of!(Image, mxcsr) == 88);
     assert!(offset_of!(Image, x87_control) == 92 && offset_of!(Image, xmm) == 96);
+    assert!(offset_of!(Image, rcx) == 256);
     // The thunk indexes it by encoding.
     assert!(size_of::<[u64; 16]>() == 128);
 };

@@ -57,7 +57,7 @@ const PRESERVE_ALL: Counting = Counting {
     ..SYSTEM_V
 };
 
-const WINDOWS_FASTCALL: Counting = Counting {
+pub(super) const WINDOWS_FASTCALL: Counting = Counting {
     call_conv: CallConv::WindowsFastcall,
     params: Registers {
         int: &[x86_64::RCX, x86_64::RDX, x86_64::R8, x86_64::R9],

@@ -1,20 +1,32 @@
-//! x86-64: Cranelift's counting ([`counting`]), results on the x87 stack, and the stubs ([`stub`]).
+//! x86-64: Cranelift's counting ([`counting`]), for functions of System V and of Win64 (`windows_fastcall`), results on the x87 stack, and the
+//! stubs ([`stub`]).
 
 mod counting;
 pub(super) mod stub;
 
 use cabi::convention::CalleePops;
-use cabi::{Bank, Convention, Loc, PartType, PlacedPart, Target, X86_64_SYSV, x86_64};
+use cabi::{
+    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Target, X86_64_SYSV, X86_64_WIN64,
+    x86_64,
+};
 
-use super::description::{Class, Machine, ResultIn, SaveArea, Selected, VectorMoves};
+use super::description::{
+    Class, Counting, Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves,
+};
 use crate::error::NotLowered;
 use crate::parts::{is_wide, x87_parts};
-use counting::SYSTEM_V;
+use counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use stub::{Stub, VectorMove, VectorWidth};
 
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
         Some(convention) if *convention == X86_64_SYSV => Selected::Lowered(&MACHINE),
+        // Functions of Win64 on a system of System V; Windows itself has another data model.
+        Some(convention)
+            if *convention == X86_64_WIN64 && *target.data_model() == DataModel::LP64 =>
+        {
+            Selected::Lowered(&WIN64)
+        }
         _ => Selected::Other,
     }
 }
@@ -22,22 +34,54 @@ pub(super) fn select(target: &Target) -> Selected {
 pub(super) static MACHINE: Machine = Machine {
     counting: &SYSTEM_V,
     places: counting::places,
-    convention_objection,
+    convention_objection: |convention| convention_objection(convention, &SYSTEM_V),
     chain: x86_64::R10,
+    under,
+    wide_calls: None,
     // psABI 3.5.7, The Register Save Area.
-    save_area: &SaveArea {
-        int_slot: 8,
-        vector_slot: 16,
+    va_list: VaList {
         convention: &X86_64_SYSV,
+        save_area: Some(SaveArea {
+            int_slot: 8,
+            vector_slot: 16,
+        }),
     },
     result,
     vector_moves,
 };
 
-fn convention_objection(convention: &Convention) -> Option<NotLowered> {
-    if convention.frame.shadow_space != 0 {
-        // Nor would the registers be preserved that Win64 preserves.
+static WIN64: Machine = Machine {
+    counting: &WINDOWS_FASTCALL,
+    places: counting::places,
+    convention_objection: |convention| convention_objection(convention, &WINDOWS_FASTCALL),
+    chain: x86_64::R10,
+    under,
+    // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
+    wide_calls: Some(&MACHINE),
+    va_list: VaList {
+        convention: &X86_64_WIN64,
+        save_area: None,
+    },
+    result,
+    vector_moves,
+};
+
+/// What tells the two is the shadow space; each refuses what else is not its own.
+fn under(convention: &Convention) -> &'static Machine {
+    match convention.frame.shadow_space {
+        0 => &MACHINE,
+        _ => &WIN64,
+    }
+}
+
+fn convention_objection(convention: &Convention, counting: &Counting) -> Option<NotLowered> {
+    if convention.frame.shadow_space != counting.shadow_bytes {
         Some(NotLowered::ShadowSpace)
+    } else if counting.positional
+        && convention.frame.callee_saved != X86_64_WIN64.frame.callee_saved
+    {
+        let why = "with shadow space, Cranelift's functions preserve the registers of Win64";
+        Some(NotLowered::Convention(why))
     } else if convention.frame.callee_pops != CalleePops::Nothing {
         let why = "no Cranelift callee pops its arguments";
         Some(NotLowered::Convention(why))

@@ -6,7 +6,7 @@ use super::vector::{self, VectorMove, VectorWidth};
 use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
 use crate::machine::description::Class;
-use crate::machine::x86_64::counting::SYSTEM_V;
+use crate::machine::x86_64::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 
 /// The most values that the x87 stack holds.
 const X87_DEPTH: u8 = 8;
@@ -21,15 +21,18 @@ const MAX_ALIGN: u32 = 1 << 28;
 pub enum Step {
     /// Sets AL to the number of vector registers that a variadic call uses, 0 to 8.
     SetAl(u8),
+    /// Copies vector registers to the integer registers of the same positions, for a variadic function of Win64: bit n of the number is
+    /// position n, counted from 0.
+    VectorsToInts(u8),
     /// Stores so many x87 values to 10 bytes each, 16 bytes apart, from the address in rdi on, and pops them; st0 is the first.
     Pop(u8),
     /// Pushes so many x87 values from there; the first becomes st0.
     Push(u8),
     /// Loads the static chain from the word after an argument area of so many bytes.
     LoadChain(u32),
-    /// Moves the static chain to the n-th integer register of parameters, counted from 0.
+    /// Moves the static chain to the n-th integer register of System V's parameters, counted from 0.
     ChainToInt(u8),
-    /// Moves the static chain to the n-th vector register of parameters, counted from 0.
+    /// Moves the static chain to the n-th vector register of System V's parameters, counted from 0.
     ChainToVector(u8),
     /// Opens a frame: saves rbp, and points it there.
     Frame,
@@ -76,6 +79,16 @@ pub enum Step {
 }
 
 impl Step {
+    /// Moves the static chain to `reg`, if that is one of System V's registers of parameters.
+    pub(crate) fn chain_to(reg: Reg) -> Option<Self> {
+        let (class, n) = SYSTEM_V.params.position(reg)?;
+        let n = u8::try_from(n).ok()?;
+        Some(match class {
+            Class::Int => Self::ChainToInt(n),
+            Class::Vector => Self::ChainToVector(n),
+        })
+    }
+
     /// Whether nothing can follow.
     #[must_use]
     pub fn is_last(self) -> bool {
@@ -89,6 +102,7 @@ impl Step {
     pub(super) fn in_frame(self) -> Option<bool> {
         match self {
             Self::SetAl(_)
+            | Self::VectorsToInts(_)
             | Self::Pop(_)
             | Self::Push(_)
             | Self::ChainToInt(_)
@@ -130,6 +144,7 @@ impl Step {
     pub(super) fn word(self) -> (&'static str, Option<u32>) {
         match self {
             Self::SetAl(n) => ("al", Some(n.into())),
+            Self::VectorsToInts(positions) => ("both", Some(positions.into())),
             // One value is the rule, as `long double`; two are a complex number.
             Self::Pop(n) => ("pop", (n != 1).then_some(n.into())),
             Self::Push(n) => ("push", (n != 1).then_some(n.into())),
@@ -194,6 +209,7 @@ impl Step {
         };
         Some(match name {
             "al" => Self::SetAl(u8::try_from(number?).ok()?),
+            "both" => Self::VectorsToInts(u8::try_from(number?).ok()?),
             "pop" => Self::Pop(count()?),
             "push" => Self::Push(count()?),
             "chain" => Self::LoadChain(number?),
@@ -233,6 +249,10 @@ impl Step {
     pub(super) fn is_valid(self) -> bool {
         match self {
             Self::Pop(n) | Self::Push(n) => (1..=X87_DEPTH).contains(&n),
+            Self::VectorsToInts(positions) => {
+                let end = 1 << WINDOWS_FASTCALL.params.of(Class::Int).len();
+                (1..end).contains(&positions)
+            }
             Self::ChainToInt(n) => usize::from(n) < SYSTEM_V.params.of(Class::Int).len(),
             Self::ChainToVector(n) => is_vector(n),
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
@@ -251,6 +271,16 @@ impl Step {
         match self {
             // mov eax, n
             Self::SetAl(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
+            Self::VectorsToInts(positions) => {
+                let ints = WINDOWS_FASTCALL.params.of(Class::Int).iter();
+                let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
+                for (n, reg) in copied {
+                    // movq reg, xmm
+                    let number = encoding(*reg);
+                    let (rex, modrm) = (0x48 | (number >> 3), 0xc0 | (n << 3) | (number & 7));
+                    code.bytes.extend([0x66, rex, 0x0f, 0x7e, modrm]);
+                }
+            }
             // fstp tbyte [rdi + 16 i]
             Self::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
             // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
