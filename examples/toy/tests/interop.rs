@@ -21,7 +21,7 @@ struct Case {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-static CASES: [Case; 6] = [
+static CASES: [Case; 7] = [
     Case {
         name: "shapes",
         changes: &[
@@ -51,6 +51,17 @@ static CASES: [Case; 6] = [
     Case {
         name: "char",
         changes: &[("toy", "as i32 + kind", "as i32 - kind")],
+    },
+    Case {
+        name: "win64",
+        changes: &[
+            ("toy", "extern \"win64\" fn mixed", "fn mixed"),
+            (
+                "toy",
+                "struct Small { a: i32, b: f32 }",
+                "struct Small { b: f32, a: i32 }",
+            ),
+        ],
     },
     Case {
         name: "avx",
