@@ -216,6 +216,7 @@ proptest! {
 mod lowered {
     use cabi::{FnSig, Policy, Target, Type};
     use cabi_tests::random;
+    use cabi_tests::replayed;
     use cabi_tests::roundtrip::{self, Variant};
     use cabi_verify::check::calls::{Direction, N_BUFFERS, all_settings, is_known};
     use cabi_verify::run::guard::{GuardedBuffers, Side};
@@ -255,7 +256,10 @@ mod lowered {
         match (lower.call_plan(sig), lower.entry_plan(sig)) {
             (Ok(call), Ok(entry)) => {
                 prop_assert_eq!(call.abi(), entry.abi());
-                prop_assert_eq!(&call.signature().returns, &entry.signature().returns);
+                // A result that a stub moves is the call's alone.
+                if replayed::is_all_in_clif(entry.abi()) {
+                    prop_assert_eq!(&call.signature().returns, &entry.signature().returns);
+                }
                 Ok(Held::Yes)
             }
             (Err(call), Err(entry)) => {

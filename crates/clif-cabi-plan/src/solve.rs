@@ -15,7 +15,7 @@ use crate::check::Expect;
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Machine, Registers};
 use crate::parts::{ClifPart, WORD};
-use crate::places::ClifPlace;
+use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{Param, Purpose, Signature, ValueType};
 
 /// Padding arguments fill a gap between stack arguments word by word. Before an argument that is aligned to a page there are so many bytes at most.
@@ -23,7 +23,13 @@ const MAX_GAP_BYTES: u32 = 4096;
 
 const WORD_BYTES: u32 = WORD.bytes();
 
-const TOO_LARGE: NotLowered = NotLowered::Convention("the argument area is too large");
+/// Why an argument area of more than [`MAX_AREA_BYTES`] is refused.
+pub(crate) const TOO_LARGE: NotLowered =
+    NotLowered::Convention("the argument area is too large for Cranelift");
+
+/// Most bytes of an argument area: what Cranelift takes, less a page for the words that stubs are given after the area.
+pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
+
 const WIDE_GAPS: NotLowered =
     NotLowered::Convention("wide gaps in the argument area are not lowered");
 

@@ -43,3 +43,9 @@ one_double alone(one_double value);
 long skip(struct skipped from, struct odd to);
 /* One register is left for two eightbytes: what comes after may have it, or not. */
 long left_over(long a, long b, long c, long d, long e, __int128 wide, long last);
+/* Rule 5(b): the long double's second eightbyte has no X87 before it. */
+union exact_or_count { long double exact; int count; };
+union exact_or_count either(union exact_or_count of);
+/* Aligned to more than the stack is. */
+struct __attribute__((aligned(32))) over { long a; char b; };
+long aligned(long first, struct over moved, double factor);

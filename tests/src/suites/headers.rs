@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use cabi::{Kind, Type};
+use cabi::convention::{Convention, Frame};
+use cabi::{Kind, Type, X86_64_SYSV};
 use cabi_header::{HeaderError, Options};
 use cabi_verify::check::calls::Difference;
 use cabi_verify::header::Omitted;
@@ -16,7 +17,7 @@ use cabi_verify::verify::{
     may_be_skipped,
 };
 
-use crate::mutants::MUTANTS;
+use crate::mutants::{MUTANTS, Mutant};
 use crate::suite::{Result, Suite};
 
 /// A header that is verified, and the package that has it.
@@ -193,6 +194,16 @@ fn ours(report: &mut Report) -> Result<Option<Read>> {
     read_text("aggregates.h", &text, "headers mutants", report)
 }
 
+/// A convention that no function of x86-64 is lowered under.
+static BIG_ENDIAN: Convention = Convention {
+    name: "big-endian",
+    frame: Frame {
+        big_endian: true,
+        ..X86_64_SYSV.frame
+    },
+    ..X86_64_SYSV
+};
+
 /// A lowering that refuses everything, for what no signature of the header has, passes no case: not a plain one, nor one of which something
 /// else is not lowered.
 fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> Result<()> {
@@ -210,7 +221,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
         report.outcome(ENGINE, "none", is_clean(&right, part));
     }
     let mistake = Mistake {
-        convention: Some(&cabi::X86_64_WIN64),
+        convention: Some(&BIG_ENDIAN),
         ..Mistake::default()
     };
     let wrong = prepared.run(mistake, &|_, _, _| {})?;
@@ -236,14 +247,16 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
 /// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not mind narrow arguments that nobody extended.
 fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
-    const REFUSED: &str =
-        "the definition of a variadic function is lowered for the va_list of System V only";
+    const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
     let report = &mut suite.report;
     let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
     for part in &right.parts {
         report.outcome(ENGINE, "no mistake", is_clean(&right, part));
     }
-    for mutant in MUTANTS {
+    // The header is read without -mavx: no stub of its functions moves wide registers.
+    let shown =
+        |mutant: &&Mutant| !mutant.name.starts_with("wide-") && mutant.name != "upper-zeroed-early";
+    for mutant in MUTANTS.iter().filter(shown) {
         let run = prepared.run(mutant.mistake, &|_, _, _| {})?;
         // That the callee of a variadic function is not lowered under any other convention shows nothing of this one.
         let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);

@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
-use crate::solve::{Solver, Wanted};
+use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, Wanted};
 
 /// What the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
@@ -108,6 +108,10 @@ fn check_args(
     if let Some(why) = (machine.convention_objection)(abi.convention) {
         let what = format!("the convention {}", abi.convention.name);
         return Err(PlanError::unsupported(what, why, target));
+    }
+    if abi.area_bytes > MAX_AREA_BYTES {
+        let what = format!("an argument area of {} bytes", abi.area_bytes);
+        return Err(PlanError::unsupported(what, TOO_LARGE, target));
     }
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let is_lost = param.flags.has(cabi::ArgFlags::NEST)
