@@ -75,7 +75,7 @@ impl FnAbi {
         target: &Target,
         tracer: &mut Tracer<'_>,
     ) -> Result<Self, Error> {
-        let convention = convention_of(sig, target)?;
+        let convention = Self::convention_of(sig, target)?;
         let (frame, rules) = (&convention.frame, &convention.rules);
         let stack_align = stack_align(sig, convention)?;
         let mut abi = Self {
@@ -119,6 +119,17 @@ impl FnAbi {
         Ok(abi)
     }
 
+    /// The convention of `sig`: its own, or the target's.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTarget`] if neither has one.
+    pub fn convention_of(sig: &FnSig, target: &Target) -> Result<&'static Convention, Error> {
+        let unknown = || Error::UnknownTarget {
+            target: target.name().into(),
+        };
+        sig.convention.or(target.convention()).ok_or_else(unknown)
+    }
+
     /// The parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
     /// Arrays and functions are classified as the pointers that they are as arguments.
     ///
@@ -138,7 +149,7 @@ impl FnAbi {
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn classify(sig: &FnSig, ty: &Type, role: Role, target: &Target) -> Result<Group, Error> {
-        let convention = convention_of(sig, target)?;
+        let convention = Self::convention_of(sig, target)?;
         target.check(ty)?;
         let model = target.data_model();
         let ty = &*passed(ty, role, target);
@@ -179,14 +190,6 @@ fn passed<'t>(ty: &'t Type, role: Role, target: &Target) -> Cow<'t, Type> {
         (Role::Unnamed, _) if ty.is_atomic() => Cow::Owned(ty.non_atomic()),
         _ => Cow::Borrowed(ty),
     }
-}
-
-/// The convention of `sig`, its own or the target's.
-fn convention_of(sig: &FnSig, target: &Target) -> Result<&'static Convention, Error> {
-    let unknown = || Error::UnknownTarget {
-        target: target.name().into(),
-    };
-    sig.convention.or(target.convention()).ok_or_else(unknown)
 }
 
 /// The alignment of the stack at calls of `sig`, in bytes.

@@ -37,9 +37,9 @@ pub use machine::{
 pub use parts::{ClifPart, ClifParts, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
-    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, ParamIndexes, Passing,
-    ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot, VaArgPlan, VaListField, VaPart,
-    VaPlace, VaRegisters, VaStart, VariadicEntry,
+    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
+    ParamIndexes, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot, VaArgPlan,
+    VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
 };
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

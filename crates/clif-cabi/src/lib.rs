@@ -25,7 +25,7 @@ mod sysv;
 
 pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
 pub use error::{LowerError, NotLowered};
-pub use lowering::{Function, Lowering};
+pub use lowering::{Function, Lowering, VariadicFunction};
 pub use parts::{Part, Parts, value_type};
 pub use plan::{CallPlan, EntryPlan, Planned};
 pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_id};

@@ -1,6 +1,7 @@
 //! [`Lowering`]: signatures in, plans out, cached; and calls, entries and returns.
 
 mod declare;
+mod own_signature;
 mod variadic;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
 
 pub use declare::Function;
+pub use own_signature::VariadicFunction;
 
 /// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature.
 pub struct Lowering {

@@ -119,18 +119,22 @@ impl fmt::Display for Name {
 /// # Ok::<(), ReplayError>(())
 /// ```
 pub fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
+    Ok(Machine::X86_64.places(&plan_signature(sig)?)?)
+}
+
+/// `sig` in the plan's words, if it has them.
+pub(crate) fn plan_signature(sig: &Signature) -> Result<clif_cabi_plan::Signature, ReplayError> {
     let call_conv = plan_call_conv(sig.call_conv).ok_or(ReplayError::Convention(sig.call_conv))?;
     let words =
         |params: &[AbiParam], at: fn(usize) -> Position| -> Result<Vec<Param>, ReplayError> {
             let word = |(i, param)| word(at(i), param, sig.call_conv);
             params.iter().enumerate().map(word).collect()
         };
-    let sig = clif_cabi_plan::Signature {
+    Ok(clif_cabi_plan::Signature {
         returns: words(&sig.returns, Position::Result)?,
         params: words(&sig.params, Position::Param)?,
         call_conv,
-    };
-    Ok(Machine::X86_64.places(&sig)?)
+    })
 }
 
 fn word(at: Position, param: &AbiParam, call_conv: CallConv) -> Result<Param, ReplayError> {

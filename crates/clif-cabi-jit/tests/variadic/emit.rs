@@ -102,11 +102,7 @@ impl Emit<'_> {
             _ => kind.ty.clone(),
         };
         let from = self.lower.va_arg(builder, list, sig, &ty).unwrap();
-        for byte in 0..i32::try_from(ty.size()).unwrap() {
-            let flags = MemFlagsData::new();
-            let value = builder.ins().load(types::I8, flags, from, byte);
-            builder.ins().store(flags, value, to, byte);
-        }
+        copy(builder, from, to, ty.size());
     }
 
     fn spoil(&self, builder: &mut FunctionBuilder<'_>, list: Value) {
@@ -123,7 +119,16 @@ impl Emit<'_> {
     }
 }
 
-fn at(builder: &mut FunctionBuilder<'_>, base: Value, i: usize) -> Value {
+/// Copies an object byte by byte.
+pub(crate) fn copy(builder: &mut FunctionBuilder<'_>, from: Value, to: Value, size: u64) {
+    for byte in 0..i32::try_from(size).unwrap() {
+        let flags = MemFlagsData::new();
+        let value = builder.ins().load(types::I8, flags, from, byte);
+        builder.ins().store(flags, value, to, byte);
+    }
+}
+
+pub(crate) fn at(builder: &mut FunctionBuilder<'_>, base: Value, i: usize) -> Value {
     builder
         .ins()
         .iadd_imm_s(base, i64::try_from(i * STEP).unwrap())

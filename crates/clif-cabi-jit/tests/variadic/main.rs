@@ -1,6 +1,6 @@
 //! Variadic functions that are compiled here, and variadic closures, called by C, with every kind of unnamed argument after every number of named ones; their
 //! `va_list` read by C, and C's `va_list` read here.
-#![allow(clippy::unwrap_used)] // an unexpected error ends the test
+#![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod closures;
@@ -9,6 +9,7 @@ mod common;
 mod emit;
 mod kinds;
 mod libc;
+mod own_signatures;
 mod random;
 
 use std::ffi::{c_int, c_void};

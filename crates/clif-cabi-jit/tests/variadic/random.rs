@@ -12,6 +12,7 @@ use super::closures::closure;
 use super::common::{all_settings, build_library_by, reference_compilers};
 use super::emit::{Emit, Wrong};
 use super::kinds::{Kind, TYPEDEFS, kinds};
+use super::own_signatures;
 
 /// Numbers that look random, the same for the same seed (splitmix64).
 struct Random(u64);
@@ -188,9 +189,16 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     let ids: Vec<FuncId> = (calls.iter().enumerate())
         .map(|(i, call)| emit.function(&mut engine, call, i))
         .collect();
+    // The classes of clang's callers are not those of the psABI.
+    let own: Vec<Option<FuncId>> = (calls.iter().enumerate())
+        .map(|(i, call)| {
+            let know = !is_clang && matches!(wrong, Wrong::Nothing | Wrong::GpOffset);
+            know.then(|| own_signatures::function(&mut engine, call, &kinds, i, wrong))?
+        })
+        .collect();
     engine.finalize().unwrap();
     let closures = Closures::new(settings).unwrap();
-    let (mut n_made, mut n_right) = (0, 0);
+    let (mut n_made, mut n_right, mut n_own) = (0, 0, 0);
     for (i, (call, id)) in calls.iter().zip(ids).enumerate() {
         let made = library.symbol(&format!("call{i}")).unwrap();
         let mut make = |what: &str, code| {
@@ -209,11 +217,18 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
         let code = engine.code(id).unwrap();
         // SAFETY: called as what it was compiled as.
         make("function", unsafe { code.as_ptr() });
+        if let Some(id) = own[i] {
+            let code = engine.code(id).unwrap();
+            // SAFETY: as above.
+            make("own signature", unsafe { code.as_ptr() });
+            n_own += 1;
+        }
         if call.mode == Mode::Own && matches!(wrong, Wrong::Nothing | Wrong::GpOffset) {
             let closure = closure(&closures, call, &kinds, policy, wrong);
             make("closure", closure.code());
         }
     }
+    println!("{cc}, seed {seed}: {n_own} by own signatures");
     (n_made, n_right)
 }
 

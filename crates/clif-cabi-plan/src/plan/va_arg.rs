@@ -10,13 +10,16 @@ use super::variadic::{VaListField, end};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Counting, Machine, SaveArea};
 use crate::parts::{ClifPart, WORD, is_wide, unplaced};
+use crate::signature::ValueType;
 
 /// How the next unnamed argument of one type is fetched.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaArgPlan {
-    /// The type that the argument has: what was asked for, an array or function as the pointer it decays to, and never atomic.
-    pub ty: Type,
+    /// Bytes of the object.
+    pub size: u64,
+    /// Its alignment, in bytes.
+    pub align: u32,
     /// Where it is.
     pub place: VaPlace,
     /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more where the type asks for it.
@@ -102,42 +105,109 @@ impl VaArgPlan {
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     pub fn new(sig: &FnSig, ty: &Type, target: &Target) -> Result<Self, PlanError> {
-        // For the convention, which is the signature's or the target's.
-        let abi = FnAbi::new(&sig.clone().variadic().at_call_unpromoted([])?, target)?;
-        let machine = (Machine::of(target)?.under)(abi.convention);
-        check_va_list(machine, abi.convention, target)?;
+        let convention = FnAbi::convention_of(sig, target)?;
+        let machine = (Machine::of(target)?.under)(convention);
+        check_va_list(machine, convention, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
         let group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         let refuse = |why| PlanError::unsupported(ty.to_string(), why, target);
-        let counting = machine.counting;
-        let word = WORD.bytes();
+        let (size, align) = (ty.size(), ty.align());
         let Some(save_area) = &machine.va_list.save_area else {
+            let word = WORD.bytes();
             let by_reference = group.kind == GroupKind::Memory;
             // A copy is as aligned as Win64 aligns copies.
-            let align = if by_reference { 2 * word } else { word };
+            let found_at = if by_reference { 2 * word } else { word };
             return Ok(Self {
-                in_place: ty.align() <= align,
+                size,
+                align,
+                in_place: align <= found_at,
                 place: VaPlace::Pointed { by_reference },
                 overflow_align: word,
                 overflow_bytes: word.into(),
-                ty,
             });
         };
-        let place = place(counting, save_area, &group).map_err(refuse)?;
-        let overflow_align = group.align.max(word);
-        let in_place = ty.align() <= overflow_align
+        let place = place(machine.counting, save_area, &group).map_err(refuse)?;
+        Ok(Self::at(
+            save_area,
+            place,
+            (size, align),
+            (group.size, group.align),
+        ))
+    }
+
+    /// How an argument of a front end with types of its own is fetched: an object of `size` bytes, aligned to `align`, that callers pass in `parts`, the
+    /// CLIF type of each eightbyte in their order (16 bytes for a vector); those that are left at the end are padding. Without parts it is passed in memory.
+    ///
+    /// # Errors
+    /// [`PlanError::Unsupported`] for parts that are not those of such an object.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::cabi::{FnSig, RecordBuilder, Target, Type};
+    /// use clif_cabi_plan::{VaArgPlan, ValueType};
+    ///
+    /// // struct { double x; long n; }
+    /// let target = Target::X86_64_LINUX;
+    /// let plan = VaArgPlan::of_parts(&[ValueType::F64, ValueType::I64], 16, 8, &target)?;
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+    /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+    /// assert_eq!(plan, VaArgPlan::new(&printf, &pair.build(target.data_model())?, &target)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of_parts(
+        parts: &[ValueType],
+        size: u64,
+        align: u32,
+        target: &Target,
+    ) -> Result<Self, PlanError> {
+        let machine = Machine::of(target)?;
+        let refuse = |why| {
+            let n = parts.len();
+            let what = format!("an object of {size} bytes aligned to {align} in {n} parts");
+            PlanError::unsupported(what, why, target)
+        };
+        let save_area = machine.va_list.save_area.as_ref();
+        let save_area = save_area.ok_or_else(|| refuse(NotLowered::VaList))?;
+        let mut own: SmallVec<[(ClifPart, Class); 4]> = SmallVec::new();
+        let mut next = 0;
+        for ty in parts {
+            let bytes = ty.bytes().next_multiple_of(WORD.bytes());
+            let left = size.saturating_sub(next.into()).min(ty.bytes().into());
+            let whole = ClifPart::word(next, u8::try_from(left).unwrap_or(0));
+            own.push((ClifPart { ty: *ty, ..whole }, Class::of(*ty)));
+            next = next.saturating_add(bytes);
+        }
+        let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());
+        let whole = parts.iter().all(|ty| *ty != ValueType::I128);
+        if size == 0 || !align.is_power_of_two() || !fits || !whole {
+            let why = NotLowered::VaArg("a part is of an eightbyte of its object, or of two");
+            return Err(refuse(why));
+        }
+        let place = match own.is_empty() {
+            true => VaPlace::Overflow,
+            false => in_registers(machine.counting, save_area, own, |_| false),
+        };
+        Ok(Self::at(save_area, place, (size, align), (size, align)))
+    }
+
+    /// That of an object at `place`, whose bytes and alignment, its own and in the argument area, are these.
+    fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
+        let (size, align) = object;
+        let overflow_align = in_area.1.max(WORD.bytes());
+        let in_place = align <= overflow_align
             && match &place {
                 VaPlace::Nothing => false,
-                VaPlace::Registers { parts, .. } => is_complete(save_area, &ty, parts),
                 VaPlace::Overflow | VaPlace::Pointed { .. } => true,
+                VaPlace::Registers { parts, .. } => is_complete(save_area, object, parts),
             };
-        Ok(Self {
-            overflow_bytes: group.size.next_multiple_of(word.into()),
+        Self {
+            size,
+            align,
             place,
             overflow_align,
+            overflow_bytes: in_area.0.next_multiple_of(WORD.bytes().into()),
             in_place,
-            ty,
-        })
+        }
     }
 }
 
@@ -167,24 +237,38 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
         let why = "the register save area has 16 bytes of a vector register: no va_arg finds more";
         return Err(NotLowered::VaArg(why));
     }
+    let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);
+    let parts = group.parts.iter().map(|part| match part.bank {
+        Bank::Vector => (unplaced(part), Class::Vector),
+        _ => (unplaced(part), Class::Int),
+    });
+    Ok(in_registers(counting, save_area, parts, exhausts))
+}
+
+/// A value of `parts`, each in a register of its class. `exhausts`: where it is not, no later value finds a register of the bank.
+fn in_registers(
+    counting: &Counting,
+    save_area: &SaveArea,
+    all: impl IntoIterator<Item = (ClifPart, Class)>,
+    exhausts: impl Fn(Bank) -> bool,
+) -> VaPlace {
     let (mut ints, mut vectors) = (0, 0);
     let mut parts = SmallVec::new();
-    for part in &group.parts {
-        let (offset, at, slot) = match part.bank {
-            Bank::Vector => {
+    for (part, class) in all {
+        let (offset, at, slot) = match class {
+            Class::Vector => {
                 let slot = save_area.vector_slot;
                 (VaListField::FpOffset, &mut vectors, slot)
             }
-            _ => (VaListField::GpOffset, &mut ints, save_area.int_slot),
+            Class::Int => (VaListField::GpOffset, &mut ints, save_area.int_slot),
         };
         parts.push(VaPart {
-            part: unplaced(part),
+            part,
             offset,
             at: *at,
         });
         *at += slot;
     }
-    let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);
     let takes = |class, bank, offset, bytes: u32| {
         let end = end(counting, save_area, class);
         let otherwise = exhausts(bank).then_some(end);
@@ -198,14 +282,14 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
     };
     let int = takes(Class::Int, Bank::Int, VaListField::GpOffset, ints);
     let vector = takes(Class::Vector, Bank::Vector, VaListField::FpOffset, vectors);
-    Ok(VaPlace::Registers {
+    VaPlace::Registers {
         takes: int.into_iter().chain(vector).collect(),
         parts,
-    })
+    }
 }
 
 /// Whether a value in registers of one class is, in their slots, the whole object in its own order and as aligned as its type.
-fn is_complete(save_area: &SaveArea, ty: &Type, parts: &[VaPart]) -> bool {
+fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
     let slot = |part: &VaPart| match part.offset {
         VaListField::FpOffset => save_area.vector_slot,
         _ => save_area.int_slot,
@@ -213,6 +297,6 @@ fn is_complete(save_area: &SaveArea, ty: &Type, parts: &[VaPart]) -> bool {
     let in_order = parts.iter().all(|part| part.at == part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();
     let one_class = parts.windows(2).all(|two| two[0].offset == two[1].offset);
-    let aligned = parts.iter().all(|part| ty.align() <= slot(part));
-    in_order && one_class && aligned && ty.size() <= bytes
+    let aligned = parts.iter().all(|part| align <= slot(part));
+    in_order && one_class && aligned && size <= bytes
 }

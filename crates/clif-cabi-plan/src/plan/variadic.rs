@@ -88,20 +88,25 @@ impl VaListField {
 impl VariadicEntry {
     /// What follows the arguments of `abi`, which are the named ones. Which registers are saved is still to be found.
     pub(super) fn new(abi: &FnAbi, machine: &Machine) -> Self {
-        let [n_int, n_vector] = taken(abi, machine);
+        Self::starting_at(machine, taken(abi, machine), in_area(abi.area_bytes))
+    }
+
+    /// What follows so many integer and vector registers, and so many bytes from the start of the argument area.
+    pub(super) fn starting_at(machine: &Machine, taken: [usize; 2], area_bytes: u32) -> Self {
+        let [n_int, n_vector] = taken;
         let counting = machine.counting;
         let start = match &machine.va_list.save_area {
             Some(save_area) => VaStart::Registers {
                 gp_offset: slot(counting, save_area, Class::Int, n_int),
                 fp_offset: slot(counting, save_area, Class::Vector, n_vector),
-                overflow: in_area(abi.area_bytes) - counting.shadow_bytes,
+                overflow: area_bytes - counting.shadow_bytes,
                 save_bytes: end(counting, save_area, Class::Vector),
                 save_align: save_area.vector_slot,
             },
             None => VaStart::Pointer {
                 first: match n_int < counting.params.of(Class::Int).len() {
                     true => home(counting, n_int),
-                    false => from_shadow(counting, in_area(abi.area_bytes)),
+                    false => from_shadow(counting, area_bytes),
                 },
             },
         };
@@ -160,7 +165,7 @@ fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
-fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: usize) -> u32 {
+pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: usize) -> u32 {
     let (start, bytes) = match class {
         Class::Int => (0, save_area.int_slot),
         Class::Vector => (end(counting, save_area, Class::Int), save_area.vector_slot),

@@ -3,6 +3,7 @@
 use clif_cabi_plan::{Passing, ResultPlan};
 use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
+use smallvec::SmallVec;
 
 use super::forms::{Arg, Ret};
 use crate::error::LowerError;
@@ -20,7 +21,7 @@ pub(super) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
 }
 
 /// Refuses a builder that cannot insert an instruction where it stands: cranelift-frontend would panic, or append it to a block that ends.
-pub(super) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
+pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
     let func = &builder.func;
     let why = match builder.current_block() {
         None => "no block has been switched to",
@@ -50,6 +51,29 @@ pub(crate) fn unbegun(
         return Ok(());
     };
     Err(LowerError::Function { why })
+}
+
+/// The parameters of `block`, if it is the first block of a function of `signature` and has them.
+pub(crate) fn params(
+    builder: &FunctionBuilder<'_>,
+    signature: &Signature,
+    block: Block,
+) -> Result<SmallVec<[Value; 16]>, LowerError> {
+    let refuse = |why| Err(LowerError::Function { why });
+    if builder.func.signature != *signature {
+        return refuse("its signature is not that of the plan");
+    }
+    let dfg = &builder.func.dfg;
+    if !dfg.block_is_valid(block) {
+        return refuse("it has no such block");
+    }
+    let params = SmallVec::<[Value; 16]>::from_slice(dfg.block_params(block));
+    let declared = signature.params.iter().map(|param| param.value_type);
+    if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
+        return refuse("its parameters have not been appended to the block");
+    }
+    first_block(builder, block)?;
+    Ok(params)
 }
 
 /// Refuses a block that is not the function's first, or will not be: only there the parameters are the function's.

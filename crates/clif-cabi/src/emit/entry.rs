@@ -76,20 +76,7 @@ impl Entry {
         block: Block,
         config: TargetFrontendConfig,
     ) -> Result<Self, LowerError> {
-        let refuse = |why| Err(LowerError::Function { why });
-        if builder.func.signature != *plan.signature() {
-            return refuse("its signature is not that of the plan");
-        }
-        let dfg = &builder.func.dfg;
-        if !dfg.block_is_valid(block) {
-            return refuse("it has no such block");
-        }
-        let params = SmallVec::<[Value; 16]>::from_slice(dfg.block_params(block));
-        let declared = plan.signature().params.iter().map(|param| param.value_type);
-        if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
-            return refuse("its parameters have not been appended to the block");
-        }
-        check::first_block(builder, block)?;
+        let params = check::params(builder, plan.signature(), block)?;
         Ok(Self {
             plan,
             block,

@@ -3,7 +3,9 @@
 //! No branch is made. On System V an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
 //! on are values.
 
-use clif_cabi_plan::{VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart};
+use clif_cabi_plan::{
+    VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
@@ -72,47 +74,59 @@ impl Entry {
             why: "it is not variadic",
         };
         let variadic = self.plan.inner.variadic.as_ref().ok_or(not_variadic)?;
-        check_list(builder, to)?;
         let area = self.area()?;
-        let saved_to = match variadic.start {
-            VaStart::Registers {
-                save_bytes,
-                save_align,
-                ..
-            } => memory::slot(builder, save_bytes.into(), save_align).base,
-            VaStart::Pointer { .. } => area,
-        };
-        for saved in &variadic.saved {
-            if let Some(value) = self.params.get(saved.param) {
-                store(builder, *value, saved_to, saved.offset);
-            }
-        }
-        match variadic.start {
-            VaStart::Registers {
-                gp_offset,
-                fp_offset,
-                overflow,
-                ..
-            } => {
-                let [gp, fp] = [gp_offset, fp_offset]
-                    .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
-                let overflow = plus(builder, area, i64::from(overflow));
-                for (field, value) in [
-                    (VaListField::GpOffset, gp),
-                    (VaListField::FpOffset, fp),
-                    (VaListField::Overflow, overflow),
-                    (VaListField::SaveArea, saved_to),
-                ] {
-                    store(builder, value, to, field.offset().into());
-                }
-            }
-            VaStart::Pointer { first } => {
-                let first = plus(builder, area, first.into());
-                store(builder, first, to, 0);
-            }
-        }
-        Ok(())
+        write_va_list(builder, variadic, &self.params, area, to)
     }
+}
+
+/// Stores the registers of `params` that unnamed arguments may be in, and writes the `va_list` at `to`. `area` is the address that the offsets of
+/// [`VaStart`] count from.
+pub(crate) fn write_va_list(
+    builder: &mut FunctionBuilder<'_>,
+    variadic: &VariadicEntry,
+    params: &[Value],
+    area: Value,
+    to: Value,
+) -> Result<(), LowerError> {
+    check_list(builder, to)?;
+    let saved_to = match variadic.start {
+        VaStart::Registers {
+            save_bytes,
+            save_align,
+            ..
+        } => memory::slot(builder, save_bytes.into(), save_align).base,
+        VaStart::Pointer { .. } => area,
+    };
+    for saved in &variadic.saved {
+        if let Some(value) = params.get(saved.param) {
+            store(builder, *value, saved_to, saved.offset);
+        }
+    }
+    match variadic.start {
+        VaStart::Registers {
+            gp_offset,
+            fp_offset,
+            overflow,
+            ..
+        } => {
+            let [gp, fp] = [gp_offset, fp_offset]
+                .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
+            let overflow = plus(builder, area, i64::from(overflow));
+            for (field, value) in [
+                (VaListField::GpOffset, gp),
+                (VaListField::FpOffset, fp),
+                (VaListField::Overflow, overflow),
+                (VaListField::SaveArea, saved_to),
+            ] {
+                store(builder, value, to, field.offset().into());
+            }
+        }
+        VaStart::Pointer { first } => {
+            let first = plus(builder, area, first.into());
+            store(builder, first, to, 0);
+        }
+    }
+    Ok(())
 }
 
 /// `va_arg`: the address of the next argument of the `va_list` at `list`, which goes on to the one after it.
@@ -177,7 +191,7 @@ pub(crate) fn va_arg(
         base: found,
         offset: 0,
     };
-    memory::copy(config, builder, plan.ty.size(), from, to);
+    memory::copy(config, builder, plan.size, from, to);
     Ok(to.base)
 }
 
@@ -263,7 +277,7 @@ fn next_in_area(
 }
 
 fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
-    memory::slot(builder, plan.ty.size(), plan.ty.align())
+    memory::slot(builder, plan.size, plan.align)
 }
 
 fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: i64) -> Value {

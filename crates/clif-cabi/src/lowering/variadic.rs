@@ -51,18 +51,30 @@ impl Lowering {
         sig: &FnSig,
         ty: &cabi::Type,
     ) -> Result<Value, LowerError> {
-        let about = |error: LowerError| error.of(None, sig);
-        let plan = VaArgPlan::new(sig, ty, &self.target);
-        let plan = plan.map_err(|error| about(error.into()))?;
-        if !check::fits_a_frame(ty.size(), ty.align()) {
-            return Err(about(LowerError::Value {
+        let plan = VaArgPlan::new(sig, ty, &self.target).map_err(LowerError::from);
+        plan.and_then(|plan| self.va_arg_planned(builder, list, &plan))
+            .map_err(|error| error.of(None, sig))
+    }
+
+    /// As [`va_arg`](Self::va_arg), of what a plan says: for a front end that has types of its own ([`VaArgPlan::of_parts`]).
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no address.
+    pub fn va_arg_planned(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        list: Value,
+        plan: &VaArgPlan,
+    ) -> Result<Value, LowerError> {
+        if !check::fits_a_frame(plan.size, plan.align) {
+            return Err(LowerError::Value {
                 what: "va_arg".into(),
-                ty: ty.to_string(),
-                expected: "an object that a stack frame has room for".into(),
-                found: format!("{} bytes aligned to {}", ty.size(), ty.align()),
-            }));
+                ty: "an object".into(),
+                expected: "one that a stack frame has room for".into(),
+                found: format!("{} bytes aligned to {}", plan.size, plan.align),
+            });
         }
-        variadic::va_arg(self.config, builder, list, &plan).map_err(about)
+        variadic::va_arg(self.config, builder, list, plan)
     }
 
     /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. `sig` as for [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on

@@ -1,0 +1,101 @@
+//! [`Lowering`]: variadic functions of a front end with signatures of its own.
+
+use clif_cabi_plan::{NamedArguments, VariadicSignature};
+use cranelift_codegen::ir::{Block, Signature, Value};
+use cranelift_frontend::FunctionBuilder;
+
+use super::Lowering;
+use crate::clif_types::clif_signature;
+use crate::emit::{check, variadic};
+use crate::error::LowerError;
+use crate::replay::plan_signature;
+
+/// A variadic function whose named arguments a front end has placed itself. Made by [`Lowering::variadic_function`].
+#[derive(Clone, Debug)]
+pub struct VariadicFunction {
+    plan: VariadicSignature,
+    signature: Signature,
+}
+
+impl Lowering {
+    /// The variadic function whose named arguments have the CLIF signature `named`, and take `taken` as C counts: for a front end that places
+    /// arguments itself. Its unnamed arguments are fetched by [`Lowering::va_arg_planned`]. A call of such a function needs AL:
+    /// `Stub::new(&[Step::SetAl(n), Step::Jump(id)])`, got by [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
+    ///
+    /// # Errors
+    /// [`LowerError::Replay`] for a signature that Cranelift does not place as C does, [`LowerError::Unsupported`] for one that disagrees with `taken`.
+    ///
+    /// # Example
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{ir::{self, AbiParam, InstBuilder, types}, isa, settings};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// use clif_cabi::clif_cabi_plan::{NamedArguments, VaArgPlan, ValueType};
+    /// use clif_cabi::cranelift_codegen::ir::{MemFlagsData, StackSlotData, StackSlotKind};
+    /// use clif_cabi::Lowering;
+    ///
+    /// let lower = Lowering::new(&*isa)?;
+    /// // double f(int, ...), of which the front end knows that the `int` is in a register
+    /// let mut named = ir::Signature::new(isa.default_call_conv());
+    /// named.params.push(AbiParam::new(types::I32));
+    /// named.returns.push(AbiParam::new(types::F64));
+    /// let taken = NamedArguments { int_registers: 1, ..NamedArguments::default() };
+    /// let own = lower.variadic_function(&named, taken)?;
+    /// func.signature = own.signature().clone();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// let block = builder.create_block();
+    /// builder.append_block_params_for_function_params(block);
+    /// builder.switch_to_block(block);
+    /// let list = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3));
+    /// let list = builder.ins().stack_addr(types::I64, list, 0);
+    /// own.va_start(&mut builder, block, list)?;
+    /// let double = VaArgPlan::of_parts(&[ValueType::F64], 8, 8, lower.target())?;
+    /// let x = lower.va_arg_planned(&mut builder, list, &double)?;
+    /// let x = builder.ins().load(types::F64, MemFlagsData::new(), x, 0);
+    /// builder.ins().return_(&[x]);
+    /// # builder.seal_all_blocks();
+    /// # builder.finalize(isa.frontend_config());
+    /// # clif_cabi::cranelift_codegen::verify_function(&func, isa.flags()).unwrap();
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    pub fn variadic_function(
+        &self,
+        named: &Signature,
+        taken: NamedArguments,
+    ) -> Result<VariadicFunction, LowerError> {
+        let plan = VariadicSignature::new(&plan_signature(named)?, taken, &self.target)?;
+        let signature = clif_signature(&plan.signature);
+        Ok(VariadicFunction { plan, signature })
+    }
+}
+
+impl VariadicFunction {
+    /// The signature to define it with: the parameters of the named arguments come first, as they were.
+    #[must_use]
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// `va_start`: writes the `va_list` at `to`, 24 bytes, as [`Entry::va_start`](crate::Entry::va_start) does. `block` is the function's first, with
+    /// its parameters.
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if `builder` builds a function of another signature, or `block` has not its parameters; [`LowerError::Value`] if
+    /// `to` is no address.
+    pub fn va_start(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        block: Block,
+        to: Value,
+    ) -> Result<(), LowerError> {
+        check::position(builder)?;
+        let params = check::params(builder, &self.signature, block)?;
+        let missing = LowerError::Function {
+            why: "it has no argument area",
+        };
+        let area = *params.get(self.plan.area).ok_or(missing)?;
+        variadic::write_va_list(builder, &self.plan.variadic, &params, area, to)
+    }
+}
