@@ -58,10 +58,8 @@ pub fn call(
     let results = builder.inst_results(inst).to_vec();
     match &plan.result {
         // A stub has stored the vectors.
-        ResultPlan::Nothing
-        | ResultPlan::Never
-        | ResultPlan::Sret
-        | ResultPlan::Vectors { .. } => {}
+        ResultPlan::Nothing | ResultPlan::Never | ResultPlan::Sret | ResultPlan::Vectors { .. } => {
+        }
         ResultPlan::Parts {
             results: own,
             parts,

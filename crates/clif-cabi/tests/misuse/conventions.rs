@@ -75,6 +75,13 @@ static SAVES_LESS: Convention = framed(
         ..FRAME
     },
 );
+static SAVES_MORE: Convention = framed(
+    "saves more",
+    Frame {
+        callee_saved: X86_64_WIN64.frame.callee_saved,
+        ..FRAME
+    },
+);
 const fn of_win64(name: &'static str, args: &'static [Rule]) -> Convention {
     Convention {
         frame: X86_64_WIN64.frame,
@@ -164,7 +171,12 @@ fn conventions_of_a_users_own() {
         (
             no_args(),
             &SAVES_LESS,
-            "the convention saves less: with shadow space, Cranelift's functions preserve the registers of Win64",
+            "the convention saves less: callees preserve other registers than Cranelift's functions do",
+        ),
+        (
+            no_args(),
+            &SAVES_MORE,
+            "the convention saves more: callees preserve other registers than Cranelift's functions do",
         ),
         (
             of(Type::F64),

@@ -6,7 +6,7 @@ pub(super) mod stub;
 
 use cabi::convention::CalleePops;
 use cabi::{
-    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Target, X86_64_SYSV, X86_64_WIN64,
+    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, X86_64_SYSV, X86_64_WIN64,
     x86_64,
 };
 
@@ -75,12 +75,14 @@ fn under(convention: &Convention) -> &'static Machine {
 }
 
 fn convention_objection(convention: &Convention, counting: &Counting) -> Option<NotLowered> {
+    let preserved = match counting.positional {
+        true => X86_64_WIN64.frame.callee_saved,
+        false => X86_64_SYSV.frame.callee_saved,
+    };
     if convention.frame.shadow_space != counting.shadow_bytes {
         Some(NotLowered::ShadowSpace)
-    } else if counting.positional
-        && convention.frame.callee_saved != X86_64_WIN64.frame.callee_saved
-    {
-        let why = "with shadow space, Cranelift's functions preserve the registers of Win64";
+    } else if !is_same_set(convention.frame.callee_saved, preserved) {
+        let why = "callees preserve other registers than Cranelift's functions do";
         Some(NotLowered::Convention(why))
     } else if convention.frame.callee_pops != CalleePops::Nothing {
         let why = "no Cranelift callee pops its arguments";
@@ -94,6 +96,10 @@ fn convention_objection(convention: &Convention, counting: &Counting) -> Option<
     } else {
         None
     }
+}
+
+fn is_same_set(a: &[Reg], b: &[Reg]) -> bool {
+    a.iter().all(|reg| b.contains(reg)) && b.iter().all(|reg| a.contains(reg))
 }
 
 fn result(parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
