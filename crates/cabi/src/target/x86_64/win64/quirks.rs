@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use super::{X86_64_WIN64, float, float_of, int_of, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
-use crate::leaves::{Around, LeafKind, leaves_of_one_element};
+use crate::leaves::{Around, LeafKind, leaves, leaves_of_one_element};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::x86_64::sysv::Class;
@@ -45,6 +45,7 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     if ty.as_record().is_none() {
         return Ok(None);
     }
+    refuse_nameless(ty, cx)?;
     let flexible = has_flexible_array(ty);
     if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
         cx.tracer.memory("a flexible array member");
@@ -56,6 +57,17 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
         return Ok(Some(Group::ignore()));
     }
     Ok(None)
+}
+
+/// gcc passes a record that has bytes, but only unnamed bit-fields in them, in a position of its own among the registers, in no slot of the stack, and
+/// returns nothing for it.
+fn refuse_nameless(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
+    let is_gcc = !cx.policy.has(Policy::WIN64_EMPTY_RESULTS_IN_MEMORY);
+    if is_gcc && (1..=16).contains(&ty.size()) && leaves(ty).all(|leaf| leaf.unnamed) {
+        let why = "gcc passes unnamed bit-fields alone as no rule says";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
 }
 
 /// Whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of arrays do not count.
