@@ -1,21 +1,21 @@
 //! The plan of a call.
 
+mod contents;
+
 use std::ops::Deref;
 
-use cabi::{FnAbi, FnSig, Place, Target};
+use cabi::{FnAbi, FnSig, Target};
 use smallvec::SmallVec;
 
 use super::begin::{Begun, SignaturePlan};
 use super::result::{ResultPlan, Side};
-use super::value::{in_area, is_chain, one_by_one, parts_of, stack_parts, wide_moves};
+use super::value::in_area;
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Callee, Machine, Step, Stub, VectorMove, VectorWidth};
-use crate::parts::{ClifPart, ClifParts, WORD};
-use crate::places::ClifPlace;
-use crate::signature::{Param, Purpose, Signature};
-use crate::solve::{Solver, Wanted};
-
-const WORD_BYTES: u64 = WORD.bytes() as u64;
+use crate::machine::{Callee, Machine, Step, Stub};
+use crate::parts::ClifParts;
+use crate::signature::Signature;
+use crate::solve::Solver;
+use contents::Contents;
 
 /// What goes into one parameter of the CLIF signature.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -143,72 +143,26 @@ impl CallPlan {
             mut solver,
             sret,
         } = Begun::new(sig, target, Side::Caller)?;
-        let mut wanted: Vec<Wanted> = sret.into_iter().collect();
-        let mut contents = vec![Slot::Sret; wanted.len()];
-        let mut args = SmallVec::new();
-        let mut before = SmallVec::new();
-        let mut in_both = 0;
-        // The words for the stub follow the argument area.
-        let mut stub_area = in_area(abi.area_bytes);
-        let mut next_word = || {
-            let offset = stub_area;
-            stub_area = stub_area.saturating_add(WORD.bytes());
-            (offset, Wanted::word(ClifPlace::Stack { offset }))
-        };
-        for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
-            let passing = passing(solver.machine, &param.ty, &arg.place, &abi);
-            if is_chain(solver.machine, &arg.place) {
-                let (offset, word) = next_word();
-                before.push(Step::LoadChain(offset));
-                contents.push(Slot::Part { arg: i, part: 0 });
-                wanted.push(word);
-                args.push(passing);
-                continue;
-            }
-            if let Some(moves) = wide_moves(solver.machine, &arg.place) {
-                let (offset, word) = next_word();
-                before.push(Step::Address(offset));
-                before.extend(moves.into_iter().map(Step::Load));
-                contents.push(Slot::Address { arg: i });
-                wanted.push(word);
-                args.push(passing);
-                continue;
-            }
-            in_both |= positions_of_both(solver.machine, &arg.place);
-            for (slot, parameter) in argument(solver.machine, i, &arg.place, &passing) {
-                contents.push(slot);
-                wanted.push(parameter);
-            }
-            args.push(passing);
-        }
-        let mut after = SmallVec::new();
-        if let ResultPlan::Vectors { moves, .. } = &result {
-            let (offset, word) = next_word();
-            after = store_result(offset, moves);
-            contents.push(Slot::Result);
-            wanted.push(word);
-        }
+        let mut contents = Contents::of(solver.machine, &sig, &abi, sret);
+        let after = contents.result(&result);
         let refuse = |why| {
             let what = format!("the convention {}", abi.convention.name);
             PlanError::unsupported(what, why, target)
         };
-        let area_bytes = abi.area_bytes.max(stub_area.into());
-        let indexes = solver.params(&wanted, area_bytes).map_err(refuse)?;
-        let mut slots = vec![Slot::Padding; solver.signature.params.len()];
-        for (slot, index) in contents.into_iter().zip(indexes) {
-            if let Some(padding) = slots.get_mut(index) {
-                *padding = slot;
-            }
-        }
+        let area_bytes = abi.area_bytes.max(contents.stub_area.into());
+        let indexes = solver
+            .params(&contents.wanted, area_bytes)
+            .map_err(refuse)?;
+        let slots = contents.in_order(&indexes, solver.signature.params.len());
         solver.expect.area_bytes = area_bytes;
         solver.check()?;
         let signature = solver.signature.clone();
-        if abi.variadic_count.is_some() {
-            before.push(Step::SetAl(abi.n_sse));
-        }
-        if in_both != 0 {
-            before.push(Step::VectorsToInts(in_both));
-        }
+        let Contents {
+            args,
+            mut before,
+            stub_area,
+            ..
+        } = contents;
         before.extend(frame(solver.machine, &abi, &after));
         let indirect = match before[..] {
             [] => None,
@@ -264,109 +218,6 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
         (area > 0).then_some(Step::Copy(area)),
     ];
     steps.into_iter().flatten().collect()
-}
-
-/// The steps that store a result to the address in the word after an argument area of `offset` bytes.
-fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
-    let is_wide = moves.iter().any(|own| own.width != VectorWidth::Xmm);
-    let stores = moves.iter().copied().map(Step::Store);
-    std::iter::once(Step::AddressInFrame(offset))
-        .chain(stores)
-        .chain(is_wide.then_some(Step::ZeroUpper))
-        .chain([Step::ReturnAddress])
-        .collect()
-}
-
-/// How a value at `place` gets into slots.
-fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Passing {
-    match place {
-        Place::Ignore => Passing::Nothing,
-        Place::PerElement { lanes, .. } => Passing::Lanes(*lanes),
-        Place::Stack { size, .. } => {
-            if let Some(parts) = stack_parts(machine, ty, place, *size, abi) {
-                return Passing::Parts(parts);
-            }
-            let mut tail = ClifParts::new();
-            let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
-            if rest > 0 {
-                tail.push(ClifPart::word(in_area(size - u64::from(rest)), rest));
-            }
-            Passing::Block(tail)
-        }
-        Place::Indirect { size, align, .. } => Passing::Reference {
-            size: *size,
-            align: *align,
-        },
-        _ if wide_moves(machine, place).is_some() => {
-            Passing::Object(parts_of(machine.counting, ty, place))
-        }
-        _ => Passing::Parts(parts_of(machine.counting, ty, place)),
-    }
-}
-
-/// The positions at which a part of a value at `place` is in both registers, as [`Step::VectorsToInts`] has them.
-fn positions_of_both(machine: &Machine, place: &Place) -> u8 {
-    let Place::Parts(parts) = place else {
-        return 0;
-    };
-    let positions = parts
-        .iter()
-        .filter_map(|placed| machine.counting.both_position(placed.loc));
-    positions.fold(0, |all, position| all | 1 << position)
-}
-
-/// The parameters of argument `arg`, and what goes into each.
-fn argument(
-    machine: &Machine,
-    arg: usize,
-    place: &Place,
-    passing: &Passing,
-) -> Vec<(Slot, Wanted)> {
-    let part = |i: usize| Slot::Part { arg, part: i };
-    let in_area_at = |offset: u64, (i, own): (usize, &ClifPart)| {
-        let offset = in_area(offset + u64::from(own.offset));
-        (part(i), Wanted::part(own, ClifPlace::Stack { offset }))
-    };
-    match (place, passing) {
-        (Place::Stack { offset, .. }, Passing::Parts(parts)) => (parts.iter().enumerate())
-            .map(|part| in_area_at(*offset, part))
-            .collect(),
-        (Place::Stack { offset, size, .. }, Passing::Block(tail)) => {
-            let block = block(in_area(*offset), in_area(size - size % WORD_BYTES));
-            let tail = tail.iter().enumerate();
-            std::iter::once((Slot::Block { arg }, block))
-                .chain(tail.map(|part| in_area_at(*offset, part)))
-                .collect()
-        }
-        (Place::PerElement { offset, slot, .. }, Passing::Lanes(lanes)) => {
-            let in_registers = one_by_one(machine, place, &[]);
-            let n_left = usize::from(*lanes).saturating_sub(in_registers.len());
-            let in_slots = (0..n_left as u64).map(|i| {
-                let offset = in_area(offset + i * u64::from(*slot));
-                Wanted::word(ClifPlace::Stack { offset })
-            });
-            let lanes = (0..).map(|lane| Slot::Lane { arg, lane });
-            lanes
-                .zip(in_registers.into_iter().chain(in_slots))
-                .collect()
-        }
-        (Place::Indirect { .. }, _) => (one_by_one(machine, place, &[]).into_iter())
-            .map(|pointer| (part(0), pointer))
-            .collect(),
-        (_, Passing::Parts(parts)) => {
-            let slots = (0..).map(part);
-            slots.zip(one_by_one(machine, place, parts)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// `size` bytes that Cranelift copies to the argument area.
-fn block(offset: u32, size: u32) -> Wanted {
-    Wanted {
-        param: Param::special(WORD, Purpose::StructArgument(size)),
-        place: ClifPlace::Area { offset, size },
-    }
 }
 
 /// The signature with the callee's address as the first word after the argument area.
