@@ -6,10 +6,11 @@ mod variadic;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 
 use cabi::{FnSig, Target};
-use clif_cabi_plan::Machine;
+use clif_cabi_plan::{Machine, VaArgPlan};
 use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
@@ -27,13 +28,15 @@ pub use own_signature::VariadicFunction;
 pub struct Lowering {
     target: Target,
     config: TargetFrontendConfig,
-    calls: Cache<CallPlan>,
-    entries: Cache<EntryPlan>,
+    calls: Cache<FnSig, CallPlan>,
+    entries: Cache<FnSig, EntryPlan>,
+    /// By a variadic signature and the type of an unnamed argument.
+    va_args: Cache<(FnSig, cabi::Type), VaArgPlan>,
     /// What was declared, by name: for the message when another signature is declared for it.
     declared: RwLock<HashMap<String, FnSig>>,
 }
 
-type Cache<T> = RwLock<HashMap<FnSig, Arc<T>>>;
+type Cache<K, T> = RwLock<HashMap<K, Arc<T>>>;
 
 impl fmt::Debug for Lowering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +75,7 @@ impl Lowering {
             config,
             calls: Cache::default(),
             entries: Cache::default(),
+            va_args: Cache::default(),
             declared: RwLock::default(),
         })
     }
@@ -362,16 +366,16 @@ fn at_call(
     Ok(sig.at_call(unnamed)?)
 }
 
-fn cached<T>(
-    cache: &Cache<T>,
-    sig: &FnSig,
+fn cached<K: Clone + Eq + Hash, T>(
+    cache: &Cache<K, T>,
+    key: &K,
     plan: impl FnOnce() -> Result<T, LowerError>,
 ) -> Result<Arc<T>, LowerError> {
     // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
-    if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(sig) {
+    if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
         return Ok(Arc::clone(plan));
     }
     let plan = Arc::new(plan()?);
     let mut cache = cache.write().unwrap_or_else(|e| e.into_inner());
-    Ok(Arc::clone(cache.entry(sig.clone()).or_insert(plan)))
+    Ok(Arc::clone(cache.entry(key.clone()).or_insert(plan)))
 }

@@ -1,5 +1,7 @@
 //! [`Lowering`]: the next argument of a `va_list`, and copies of it.
 
+use std::sync::Arc;
+
 use cabi::FnSig;
 use clif_cabi_plan::VaArgPlan;
 use cranelift_codegen::ir::Value;
@@ -51,8 +53,8 @@ impl Lowering {
         sig: &FnSig,
         ty: &cabi::Type,
     ) -> Result<Value, LowerError> {
-        let plan = VaArgPlan::new(sig, ty, &self.target).map_err(LowerError::from);
-        plan.and_then(|plan| self.va_arg_planned(builder, list, &plan))
+        self.va_arg_plan(sig, ty)
+            .and_then(|plan| self.va_arg_planned(builder, list, &plan))
             .map_err(|error| error.of(None, sig))
     }
 
@@ -90,8 +92,15 @@ impl Lowering {
         from: Value,
         sig: &FnSig,
     ) -> Result<(), LowerError> {
-        let plan = VaArgPlan::new(sig, &cabi::Type::PTR, &self.target);
-        let plan = plan.map_err(|error| LowerError::from(error).of(None, sig))?;
+        let plan = self.va_arg_plan(sig, &cabi::Type::PTR);
+        let plan = plan.map_err(|error| error.of(None, sig))?;
         variadic::va_copy(self.config, builder, to, from, plan.place.list_bytes())
+    }
+
+    fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
+        let key = (sig.clone(), ty.clone());
+        super::cached(&self.va_args, &key, || {
+            Ok(VaArgPlan::new(sig, ty, &self.target)?)
+        })
     }
 }
