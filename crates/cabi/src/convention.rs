@@ -41,7 +41,7 @@ pub(crate) mod trace;
 
 pub use self::classify::{Classifier, Classify};
 pub use self::features::{Features, FloatLevel, VectorLevel};
-pub use self::frame::{CalleePops, Frame, VaField, VaList};
+pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaList};
 pub use self::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType, Parts, Role};
 pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, Register};

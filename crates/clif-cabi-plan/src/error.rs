@@ -79,7 +79,9 @@ impl NotLowered {
                 "the definition of a variadic function is lowered for the va_lists of System V and Win64 only"
             }
             Self::VaArg(why) => why,
-            Self::ShadowSpace => "shadow space of other than 32 bytes is not lowered",
+            Self::ShadowSpace => {
+                "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"
+            }
             Self::WideEntry => {
                 "a function of Win64 with an argument of 16 bytes in a vector register is not lowered"
             }

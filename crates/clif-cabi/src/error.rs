@@ -135,7 +135,7 @@ impl LowerError {
     /// let error = Lowering::new(&*isa).unwrap().entry_plan(&callback).unwrap_err();
     /// assert_eq!(error.not_lowered(), Some(NotLowered::ShadowSpace));
     /// let why = error.not_lowered().map(NotLowered::why);
-    /// assert_eq!(why, Some("shadow space of other than 32 bytes is not lowered"));
+    /// assert_eq!(why, Some("shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"));
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {

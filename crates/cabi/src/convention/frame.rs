@@ -6,6 +6,8 @@ use crate::types::Type;
 /// The stack of a convention, and its registers with a task of their own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame {
+    /// How functions are entered and left.
+    pub kind: FrameKind,
     /// Size of a stack slot, in bytes.
     pub slot: u32,
     /// Whether the machine is big-endian: a part smaller than its slot is at the end of it.
@@ -27,6 +29,17 @@ pub struct Frame {
     pub variadic_count: Option<Reg>,
     /// What `va_list` is.
     pub va_list: VaList,
+}
+
+/// How functions are entered and left: by it a back end with several kinds of functions on one machine chooses among them. Where values are is for
+/// the rules to say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum FrameKind {
+    /// As the machine's Unix systems have it.
+    Unix,
+    /// As x64 Windows has it.
+    Win64,
 }
 
 /// What of the argument area a callee pops.
@@ -58,10 +71,12 @@ pub enum VaList {
 pub type VaField = (&'static str, Type);
 
 impl Frame {
-    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align` bytes at calls, and nothing else.
+    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align` bytes at calls, of the kind [`FrameKind::Unix`], and nothing
+    /// else.
     #[must_use]
     pub const fn new(slot: u32, stack_align: u32) -> Self {
         Self {
+            kind: FrameKind::Unix,
             slot,
             big_endian: false,
             stack_align,

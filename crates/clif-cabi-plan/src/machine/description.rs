@@ -1,5 +1,6 @@
 //! What there is to know of one machine.
 
+use cabi::convention::CalleePops;
 use cabi::{Convention, Loc, PlacedPart, Reg};
 
 use smallvec::SmallVec;
@@ -18,7 +19,11 @@ pub struct Machine {
     /// Where Cranelift puts each parameter and result.
     pub(super) places: fn(&Signature) -> Result<Places, CheckError>,
     /// What a convention asks for that no signature of `counting` says, so that the check cannot miss it.
-    pub(crate) convention_objection: fn(&Convention) -> Option<NotLowered>,
+    pub(crate) convention_objection: fn(&Machine, &Convention) -> Option<NotLowered>,
+    /// The registers that Cranelift's functions of this counting leave as they were, and which its callers rely on.
+    pub(super) callee_saved: &'static [Reg],
+    /// What of the argument area they pop.
+    pub(super) callee_pops: CalleePops,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
     /// The same machine with the counting of functions of another convention.
@@ -29,7 +34,7 @@ pub struct Machine {
     /// How a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaList,
     /// How a result in these parts is taken.
-    pub(crate) result: fn(&[PlacedPart]) -> Result<ResultIn, NotLowered>,
+    pub(crate) result: fn(&Counting, &[PlacedPart]) -> Result<ResultIn, NotLowered>,
     /// How a stub moves these parts, if each is a whole vector in a register of parameters.
     pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
 }

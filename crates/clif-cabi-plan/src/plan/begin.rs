@@ -105,7 +105,7 @@ fn check_args(
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if let Some(why) = (machine.convention_objection)(abi.convention) {
+    if let Some(why) = (machine.convention_objection)(machine, abi.convention) {
         let what = format!("the convention {}", abi.convention.name);
         return Err(PlanError::unsupported(what, why, target));
     }

@@ -81,7 +81,7 @@ impl ResultPlan {
         if let Some(why) = placed.iter().find_map(objection) {
             return Err(why);
         }
-        Ok(match (machine.result)(placed)? {
+        Ok(match (machine.result)(machine.counting, placed)? {
             ResultIn::Stub {
                 pop,
                 push,

@@ -1,6 +1,6 @@
 //! Conventions of a user's own that nobody should write: lowered right, or refused.
 
-use clif_cabi::cabi::convention::{Convention, Frame, PartType, Rule, Rules};
+use clif_cabi::cabi::convention::{Convention, Frame, FrameKind, PartType, Rule, Rules};
 use clif_cabi::cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0};
 use clif_cabi::cabi::{ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64};
 
@@ -71,6 +71,7 @@ static SHADOW: Convention = framed(
 static SAVES_LESS: Convention = framed(
     "saves less",
     Frame {
+        kind: FrameKind::Win64,
         shadow_space: 32,
         ..FRAME
     },
@@ -166,7 +167,7 @@ fn conventions_of_a_users_own() {
         (
             no_args(),
             &SHADOW,
-            "the convention shadow: shadow space of other than 32 bytes is not lowered",
+            "the convention shadow: shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
         ),
         (
             no_args(),

@@ -13,8 +13,8 @@ use super::registers::{
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{
-    ArgFlags, Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, Reg,
-    Role, Rule, Rules, VaList, Want,
+    ArgFlags, Bank, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
+    PartType, Reg, Role, Rule, Rules, VaList, Want,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -70,6 +70,7 @@ pub const X86_64_WIN64: Convention = Convention {
         check: None,
     },
     frame: Frame {
+        kind: FrameKind::Win64,
         shadow_space: 32,
         callee_saved: &[
             RBX, RBP, RDI, RSI, R12, R13, R14, R15, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12,

@@ -4,7 +4,7 @@
 mod counting;
 pub(super) mod stub;
 
-use cabi::convention::CalleePops;
+use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
     Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, X86_64_SYSV, X86_64_WIN64,
     x86_64,
@@ -34,7 +34,9 @@ pub(super) fn select(target: &Target) -> Selected {
 pub(super) static MACHINE: Machine = Machine {
     counting: &SYSTEM_V,
     places: counting::places,
-    convention_objection: |convention| convention_objection(convention, &SYSTEM_V),
+    callee_saved: X86_64_SYSV.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    convention_objection,
     chain: x86_64::R10,
     under,
     wide_calls: None,
@@ -53,7 +55,9 @@ pub(super) static MACHINE: Machine = Machine {
 static WIN64: Machine = Machine {
     counting: &WINDOWS_FASTCALL,
     places: counting::places,
-    convention_objection: |convention| convention_objection(convention, &WINDOWS_FASTCALL),
+    callee_saved: X86_64_WIN64.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    convention_objection,
     chain: x86_64::R10,
     under,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
@@ -66,25 +70,21 @@ static WIN64: Machine = Machine {
     vector_moves,
 };
 
-/// What tells the two is the shadow space; each refuses what else is not its own.
+/// Each refuses what of a convention is not its own.
 fn under(convention: &Convention) -> &'static Machine {
-    match convention.frame.shadow_space {
-        0 => &MACHINE,
-        _ => &WIN64,
+    match convention.frame.kind {
+        FrameKind::Win64 => &WIN64,
+        _ => &MACHINE,
     }
 }
 
-fn convention_objection(convention: &Convention, counting: &Counting) -> Option<NotLowered> {
-    let preserved = match counting.positional {
-        true => X86_64_WIN64.frame.callee_saved,
-        false => X86_64_SYSV.frame.callee_saved,
-    };
-    if convention.frame.shadow_space != counting.shadow_bytes {
+fn convention_objection(machine: &Machine, convention: &Convention) -> Option<NotLowered> {
+    if convention.frame.shadow_space != machine.counting.shadow_bytes {
         Some(NotLowered::ShadowSpace)
-    } else if !is_same_set(convention.frame.callee_saved, preserved) {
+    } else if !is_same_set(convention.frame.callee_saved, machine.callee_saved) {
         let why = "callees preserve other registers than Cranelift's functions do";
         Some(NotLowered::Convention(why))
-    } else if convention.frame.callee_pops != CalleePops::Nothing {
+    } else if convention.frame.callee_pops != machine.callee_pops {
         let why = "no Cranelift callee pops its arguments";
         Some(NotLowered::Convention(why))
     } else if convention.frame.big_endian {
@@ -102,8 +102,8 @@ fn is_same_set(a: &[Reg], b: &[Reg]) -> bool {
     a.iter().all(|reg| b.contains(reg)) && b.iter().all(|reg| a.contains(reg))
 }
 
-fn result(parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
-    let declarable = SYSTEM_V.results.of(Class::Vector);
+fn result(counting: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
+    let declarable = counting.results.of(Class::Vector);
     let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
     if parts
         .iter()
@@ -144,11 +144,10 @@ fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
         let Loc::Reg(reg) = placed.loc else {
             return None;
         };
-        let mut regs = SYSTEM_V.params.of(Class::Vector).iter();
-        let register = u8::try_from(regs.position(|own| *own == reg)?).ok()?;
-        (size == ty.bytes()).then_some(VectorMove {
+        let movable = reg.bank() == Bank::Vector && reg.index() < VectorMove::REGISTERS;
+        (movable && size == ty.bytes()).then_some(VectorMove {
             width,
-            register,
+            register: reg.index(),
             offset: offset.into(),
         })
     };

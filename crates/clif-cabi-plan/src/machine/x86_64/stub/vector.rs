@@ -7,7 +7,7 @@ use super::StubCode;
 pub struct VectorMove {
     /// How much of the register.
     pub width: VectorWidth,
-    /// The n-th vector register of parameters, counted from 0.
+    /// The number of the register, less than [`VectorMove::REGISTERS`].
     pub register: u8,
     /// Bytes from the start of the object.
     pub offset: u32,
@@ -37,6 +37,9 @@ impl VectorWidth {
 }
 
 impl VectorMove {
+    /// How many vector registers a stub moves: the first ones, which System V has parameters in.
+    pub const REGISTERS: u8 = 8;
+
     /// How the name of a stub spells it: the word for its width, and the register.
     pub(super) fn word(self, words: [&'static str; 3]) -> (&'static str, Option<u32>) {
         let [xmm, ymm, zmm] = words;
