@@ -14,6 +14,7 @@ use clif_cabi_plan::{Machine, VaArgPlan};
 use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, check};
@@ -36,7 +37,7 @@ pub struct Lowering {
     declared: RwLock<HashMap<String, FnSig>>,
 }
 
-type Cache<K, T> = RwLock<HashMap<K, Arc<T>>>;
+type Cache<K, T> = RwLock<FxHashMap<K, Arc<T>>>;
 
 impl fmt::Debug for Lowering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
