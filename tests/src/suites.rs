@@ -30,6 +30,8 @@ mod random;
 mod static_program;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod zig_auto;
 
 type Body = fn(&mut Suite) -> Result<()>;
 
@@ -52,6 +54,8 @@ const HERE: &[(&str, Body)] = &[
     ("static", static_program::run),
     #[cfg(target_os = "linux")]
     ("zig", zig::run),
+    #[cfg(target_os = "linux")]
+    ("zig_auto", zig_auto::run),
 ];
 
 #[cfg(not(all(target_arch = "x86_64", unix)))]

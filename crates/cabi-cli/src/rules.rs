@@ -3,8 +3,17 @@
 use std::fmt::Write;
 
 use cabi::convention::{Frame, Rule};
-use cabi::{Convention, Target, X86_64_SYSV, X86_64_WIN64};
+use cabi::{Convention, Target, X86_64_SYSV, X86_64_WIN64, zig};
 use clap::Args;
+
+/// The conventions that are found by their names.
+const NAMED: [&Convention; 5] = [
+    &X86_64_SYSV,
+    &X86_64_WIN64,
+    &zig::AUTO,
+    &zig::AUTO_TRACED,
+    &zig::NAKED,
+];
 
 /// Prints the tables of a calling convention, those that C has on a target.
 #[derive(Args)]
@@ -20,8 +29,8 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn run(&self) -> Result<String, String> {
         if let Some(name) = &self.target
-            && let Some(convention) = [&X86_64_SYSV, &X86_64_WIN64]
-                .into_iter()
+            && let Some(convention) = NAMED
+                .iter()
                 .find(|convention| convention.name.eq_ignore_ascii_case(name))
         {
             return Ok(tables(convention, convention.name));
@@ -66,8 +75,20 @@ fn tables(convention: &Convention, title: &str) -> String {
         text,
         "\nstack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes"
     );
+    if let Some(most) = convention.frame.vector_align {
+        let _ = writeln!(
+            text,
+            "the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
+        );
+    }
     if let Some(reg) = convention.frame.sret_returned_in {
         let _ = writeln!(text, "a hidden result pointer is returned in {reg}");
+    }
+    if let Some(reg) = convention.frame.carried {
+        let _ = writeln!(
+            text,
+            "{reg} holds an address of the language's at every call, and is returned as it is"
+        );
     }
     if let Some(reg) = convention.frame.variadic_count {
         let _ = writeln!(text, "variadic calls count their vector registers in {reg}");

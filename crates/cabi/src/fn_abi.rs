@@ -195,8 +195,13 @@ fn passed<'t>(ty: &'t Type, role: Role, target: &Target) -> Cow<'t, Type> {
 /// The alignment of the stack at calls of `sig`, in bytes.
 #[inline]
 fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
-    let usual = check_align(convention.frame.stack_align)?;
-    let least = check_align(convention.frame.least_align)?.min(usual);
+    let frame = &convention.frame;
+    let vectors = frame.vector_align.map_or(1, |most| {
+        u32::try_from(sig.features.vectors.bytes()).map_or(most, |bytes| bytes.min(most))
+    });
+    let vectors = check_align(vectors)?;
+    let usual = check_align(frame.stack_align)?.max(vectors);
+    let least = check_align(frame.least_align)?.max(vectors).min(usual);
     match sig.stack_align {
         None => Ok(usual),
         Some(align) if check_align(align)? >= least => Ok(align),
@@ -366,7 +371,11 @@ impl Walk<'_, '_, '_> {
             if bytes > MAX_AREA.max(u64::from(frame.shadow_space)) {
                 return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
             }
-            abi.area_bytes = bytes.next_multiple_of(slot);
+            let unit = match frame.vector_align {
+                Some(_) => slot.max(align.into()),
+                None => slot,
+            };
+            abi.area_bytes = bytes.next_multiple_of(unit);
             abi.area_align = align;
         }
         abi.n_gp = state.count(Bank::Int);

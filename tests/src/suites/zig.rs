@@ -5,7 +5,7 @@
 //! `CABI_RANDOM_COUNT` of them (usually 200) from `CABI_RANDOM_SEED`. Where Zig's own caller and callee disagree about a random one, it is Zig's
 //! fault, and counted as such. What Zig cannot say or compile is counted by reason.
 
-mod cases;
+pub(super) mod cases;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,4 +1,6 @@
-//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention, which `LoadedCode` loads like those that are made of C.
+//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention or its own, which `LoadedCode` loads like those that are made of C.
+//!
+//! Functions of Zig's own convention, `auto`, have no symbols: what is exported hands out their addresses.
 //!
 //! Zig has a classifier of its own, written for both back ends (`src/arch/x86_64/abi.zig`), so it is a third opinion on the psABI; what
 //! counts registers is its own in the one and LLVM's in the other. Callers and callees of one file are compiled to an object and linked
@@ -49,6 +51,8 @@ pub struct Mode {
     pub backend: Backend,
     /// `-OReleaseFast` instead of `-ODebug`.
     pub fast: bool,
+    /// With error tracing.
+    pub traced: bool,
 }
 
 impl Mode {
@@ -57,14 +61,17 @@ impl Mode {
         Self {
             backend: Backend::Own,
             fast: false,
+            traced: false,
         },
         Self {
             backend: Backend::Llvm,
             fast: false,
+            traced: false,
         },
         Self {
             backend: Backend::Llvm,
             fast: true,
+            traced: false,
         },
     ];
 }
@@ -75,7 +82,8 @@ impl fmt::Display for Mode {
             Backend::Own => "own",
             Backend::Llvm => "llvm",
         })?;
-        f.write_str(if self.fast { "-fast" } else { "" })
+        f.write_str(if self.fast { "-fast" } else { "" })?;
+        f.write_str(if self.traced { "-traced" } else { "" })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The register-dump probe: what a compiler really does with each argument and result, next to what `FnAbi` says.
 //!
 //! A C caller, built by a reference compiler, calls a callee of assembly code that writes every register of the convention and the stack above the return
-//! address down. A C callee is called by assembly code that fills all of these from an image, made of the places that `FnAbi` says, and
+//! address down, and returns a result where `FnAbi` says. A C callee is called by assembly code that fills all of these from an image, made of the places that `FnAbi` says, and
 //! writes the registers of results down. Neither side in assembly knows a signature, and no code generator of ours takes part.
 //!
-//! x86-64 only: System V, and Win64 as compilers for System V machines have it (`ms_abi`). There is one dump in a process, after a lock.
+//! x86-64 only: System V, Win64 as compilers for System V machines have it (`ms_abi`), and Zig's `auto`. There is one dump in a process, after a lock.
 
 use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
 
@@ -19,8 +19,8 @@ mod register_file;
 #[cfg(test)]
 mod tests;
 
-use assembly::{BYTES, Dumping, Load, STACK};
-use register_file::{RegisterFile, word};
+use assembly::{BYTES, Dumping, Load, Returning, STACK};
+use register_file::{RegisterFile, n_x87, word};
 
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
 const MAX_BYTES: usize = BYTES - STACK;
@@ -73,9 +73,10 @@ impl<'h> Probe<'h> {
             true => self.loaded.escape(),
             false => std::ptr::null_mut(),
         };
-        let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape);
-        let win64 = abi.convention.name == cabi::X86_64_WIN64.name;
-        let callee = assembly::callee(self.level, win64);
+        let returning = RegisterFile::of_result(abi, &values.result);
+        let returning = returning.ok_or("a result where the probe returns none")?;
+        let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape, returning);
+        let callee = assembly::callee(self.level);
         self.loaded.prepare(&values.result.bytes, 0);
         self.loaded.check_keeping("the C caller")?;
         let _ = self.loaded.through(callee, Promise::of(abi));
@@ -85,12 +86,22 @@ impl<'h> Probe<'h> {
         }) {
             return Err("the C code has no caller".into());
         }
-        // Not the x87 stack: a assembly callee that owes a result there has left one too few.
         self.loaded.check_promises("the C caller", "our callee")?;
+        self.loaded.check_x87()?;
         check_arguments(
             abi,
             &values.promoted,
             &RegisterFile::of_dump(dumping.image()),
+        )?;
+        if !case.has_result() {
+            return Ok(());
+        }
+        let got = self.loaded.got_bytes(values.result.bytes.len());
+        Difference::check(
+            &values.result,
+            &got,
+            Value::Result,
+            "as the caller reads it",
         )
     }
 
@@ -116,6 +127,12 @@ impl<'h> Probe<'h> {
             Some(image) => image,
             None => self.unread(abi, result),
         };
+        let mut image = image;
+        // A trace without room for an address: a callee may write its first word.
+        let mut trace = [0_u64; 8];
+        if let Some(reg) = abi.convention.frame.carried {
+            image.put_word(Loc::Reg(reg), trace.as_mut_ptr() as u64);
+        }
         let callee = self
             .loaded
             .callee(index)
@@ -127,8 +144,9 @@ impl<'h> Probe<'h> {
             image: image.bytes().as_ptr(),
             stack_bytes: area,
             align: u64::from(abi.area_align.max(16)),
+            n_x87: abi.args.iter().map(|arg| arg_n_x87(&arg.place)).sum(),
         };
-        let dumping = Dumping::begin(0, std::ptr::null());
+        let dumping = Dumping::begin(0, std::ptr::null(), Returning::NOTHING);
         // SAFETY: the caller is of this type, reads the image it is given, and calls a function that the reference compiler compiled, which reads
         // its arguments from registers and stack, and writes to its own buffers and to `memory`, which is large enough for its result.
         unsafe {
@@ -145,6 +163,14 @@ impl<'h> Probe<'h> {
             let seen = |at, len| self.loaded.seen_bytes(at, len);
             check_seen(&values, &images.offsets, seen, "as the callee reads it")?;
         }
+        let n_x87 = arg_n_x87(&abi.ret.place);
+        if dump.n_x87() as u64 != n_x87 && !case.prototype.noreturn {
+            return Err(format!(
+                "{} registers of the x87 stack are in use after it, expected {n_x87}",
+                dump.n_x87()
+            )
+            .into());
+        }
         if !case.has_result() {
             return Ok(());
         }
@@ -160,6 +186,14 @@ impl<'h> Probe<'h> {
             image.put_word(pointer, result);
         }
         image
+    }
+}
+
+/// How many x87 registers a value at `place` is in.
+fn arg_n_x87(place: &Place) -> u64 {
+    match place {
+        Place::Parts(parts) => n_x87(parts),
+        _ => 0,
     }
 }
 
@@ -193,8 +227,13 @@ fn check_arguments(
             return Err(format!("al is {al}, expected {}", abi.n_sse).into());
         }
     }
-    if let Place::Indirect { pointer, .. } = abi.ret.place {
-        // The C caller offers memory of its own frame, at most a few pages above its argument area.
+    // The C caller offers memory of its own frame, at most a few pages above its argument area.
+    let of_result = match abi.ret.place {
+        Place::Indirect { pointer, .. } => Some(pointer),
+        _ => None,
+    };
+    let carried = abi.convention.frame.carried.map(Loc::Reg);
+    for pointer in of_result.into_iter().chain(carried) {
         let address = word(dump.location(pointer, 8));
         if address.wrapping_sub(dump.rsp()) > 1 << 16 {
             return Err(
@@ -271,6 +310,9 @@ fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &RegisterFile) -> 
             copies.push(dump.register(*second));
         }
         for bytes in copies {
+            if bytes.len() < size {
+                return Err(format!("{loc} holds nothing"));
+            }
             let held = hex(bytes.get(..len).unwrap_or(bytes));
             for (i, got) in bytes.iter().take(size).enumerate() {
                 pattern

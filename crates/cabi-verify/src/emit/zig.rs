@@ -1,14 +1,15 @@
 //! A case in Zig: a callee that writes down what it is given, a caller that calls through a pointer, and a table of layouts. They bear the names and keep
 //! the contract of the C sides (`emit/c/sides.rs`), whose buffers they use.
 
+use std::fmt;
 use std::fmt::Write as _;
 
-use cabi::{Kind, RecordKind, Scalar, Type};
+use cabi::{Kind, RecordKind, Scalar, Type, X86_64_WIN64, zig};
 
 use crate::case::Case;
 use crate::emit::c::{Images, is_widened};
 pub(crate) use types::NotExpressible;
-use types::{Place, Speller, not_expressible};
+use types::{Place, Speller, not_expressible, own_type};
 
 #[cfg(test)]
 mod tests;
@@ -66,14 +67,21 @@ pub(crate) struct Question {
 /// [`NotExpressible`], if Zig has no words for one of its types.
 pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotExpressible> {
     let prototype = &case.prototype;
-    if prototype.convention.is_some() || !prototype.target_features.is_empty() {
-        return not_expressible("a function with a convention or a vector level of its own");
+    if !prototype.target_features.is_empty() {
+        return not_expressible("a function with a vector level of its own");
     }
+    let convention = Spelled::of(case)?;
     let prefix = format!("{}_", case.function.name);
     let level = case.vectors;
-    let mut speller = Speller::new(&prefix, Place { backend, level });
+    let place = Place {
+        backend,
+        level,
+        auto: convention == Spelled::Auto,
+    };
+    let mut speller = Speller::new(&prefix, place);
     let types = case.argument_types();
     let mut words = Words {
+        convention,
         params: Vec::new(),
         result: match (prototype.noreturn, prototype.ret.kind()) {
             (false, _) => speller.value(&prototype.ret)?,
@@ -89,14 +97,15 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
         words.params.push(speller.value(ty)?);
     }
     let mut all = types.iter().chain([&prototype.ret]);
-    if backend == Backend::Own && all.any(|ty| ty.is_object() && ty.size() == 0) {
+    let of_c = convention == Spelled::C;
+    if backend == Backend::Own && of_c && all.any(|ty| ty.is_object() && ty.size() == 0) {
         // It may also live on and spoil another function of the file.
         return not_expressible(
             "a record without bytes: Zig's own back end reads memory that is not its own",
         );
     }
     let mut all = types.iter().chain([&prototype.ret]);
-    if backend == Backend::Own && all.any(is_union_of_two) {
+    if backend == Backend::Own && of_c && all.any(is_union_of_two) {
         return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
     }
     let mut layout = Vec::new();
@@ -125,8 +134,45 @@ fn is_union_of_two(ty: &Type) -> bool {
     union && (9..=16).contains(&ty.size())
 }
 
+/// A calling convention as Zig spells it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelled {
+    /// The target's own of C.
+    C,
+    /// Win64's.
+    Win,
+    /// Zig's own, in a compilation with error tracing or without.
+    Auto,
+}
+
+impl Spelled {
+    fn of(case: &Case) -> Result<Self, NotExpressible> {
+        let Some(convention) = case.prototype.convention else {
+            return Ok(Self::C);
+        };
+        if *convention == zig::AUTO || *convention == zig::AUTO_TRACED {
+            return Ok(Self::Auto);
+        }
+        if *convention == X86_64_WIN64 {
+            return Ok(Self::Win);
+        }
+        not_expressible("a function of a convention that Zig has no name for here")
+    }
+}
+
+impl fmt::Display for Spelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::C => "callconv(.c)",
+            Self::Win => "callconv(.{ .x86_64_win = .{} })",
+            Self::Auto => "callconv(.auto)",
+        })
+    }
+}
+
 /// The types of a case as Zig spells them.
 struct Words {
+    convention: Spelled,
     /// Of all arguments, unnamed ones too.
     params: Vec<String>,
     result: String,
@@ -140,7 +186,8 @@ fn ask(ty: &Type, name: &str, layout: &mut Vec<Question>) {
     ask_size(ty, name, record.align(), layout);
     // A union's members have no @offsetOf: they are all at 0.
     let fields = record.fields().iter().enumerate();
-    for (i, field) in fields.filter(|_| record.kind() == RecordKind::Struct) {
+    let has_offsets = record.kind() == RecordKind::Struct && own_type(record).is_none();
+    for (i, field) in fields.filter(|_| has_offsets) {
         layout.push(Question {
             expression: format!("@offsetOf({name}, \"m{i}\")"),
             kind: ty.kind().clone(),
@@ -197,6 +244,14 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         if size == 0 {
             let _ = writeln!(body, "    _ = {own};");
         }
+        if words.convention == Spelled::Auto && ty.align() > 8 && size > 0 {
+            // Where it is, or is put, is aligned if the stack was.
+            let _ = writeln!(
+                body,
+                "    if (@intFromPtr(&{own}) % {} != 0) @trap();",
+                ty.align()
+            );
+        }
         copy(
             &mut body,
             &format!("seen[{at}..][0..{size}]"),
@@ -226,10 +281,21 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
             head.push_str("    _ = &list;\n");
         }
     }
+    let name = &case.function.name;
+    // Zig exports no function of its own convention, but its address.
+    let (export, address) = match words.convention {
+        Spelled::Auto => (
+            "",
+            format!(
+                "export fn {name}_address() callconv(.c) *const anyopaque {{\n    return @ptrCast(&{name});\n}}\n"
+            ),
+        ),
+        _ => ("export ", String::new()),
+    };
     Ok(format!(
-        "export fn {}({}) callconv(.c) {} {{\n{head}{body}{}}}\n",
-        case.function.name,
+        "{export}fn {name}({}) {} {} {{\n{head}{body}{}}}\n{address}",
         list.join(", "),
+        words.convention,
         words.result,
         end(case, words),
     ))
@@ -280,7 +346,18 @@ fn caller(case: &Case, words: &Words) -> String {
         copy(&mut body, &to, &format!("image[{at}..][0..{size}]"), size);
         args.push(format!("a{i}"));
     }
-    let call = format!("f({})", args.join(", "));
+    let function = format!(
+        "*const fn ({}) {} {}",
+        list.join(", "),
+        words.convention,
+        words.result
+    );
+    // C's functions take no address of a function of Zig's own convention.
+    let (of, call) = match words.convention {
+        Spelled::Auto => ("*const anyopaque", format!("@as({function}, @ptrCast(f))")),
+        _ => (function.as_str(), "f".to_owned()),
+    };
+    let call = format!("{call}({})", args.join(", "));
     let size = case.prototype.ret.size();
     let mut end = String::new();
     if !case.has_result() {
@@ -301,10 +378,8 @@ fn caller(case: &Case, words: &Words) -> String {
         if used { name } else { "_" }
     };
     format!(
-        "export fn {}_call(f: *const fn ({}) callconv(.c) {}, {}: [*]const u8, {}: [*]u8) callconv(.c) void {{\n{body}{end}}}\n",
+        "export fn {}_call(f: {of}, {}: [*]const u8, {}: [*]u8) callconv(.c) void {{\n{body}{end}}}\n",
         case.function.name,
-        list.join(", "),
-        words.result,
         parameter("image"),
         parameter("out"),
     )

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `enter` calls a caller, `thunk` stands between it and its callee. Both write down, before and after, the registers that a function must leave as
-//! they are (psABI 3.2.1, Registers and the Stack Frame): `rbx rbp r12` to `r15`, `rsp`, the control bits of MXCSR, the x87 control word; for Win64
-//! `rdi rsi xmm6` to `xmm15` too; and the direction flag, which is clear at every call and return. Both then bring these registers back, so that
+//! they are (psABI 3.2.1, Registers and the Stack Frame): those that its convention names, `rsp`, the control bits of MXCSR, the x87 control word;
+//! and the direction flag, which is clear at every call and return. Both then bring these registers back, so that
 //! code which spoils them is reported and does not spoil what runs next.
 //!
 //! After the call `thunk` fills every register that the callee may change and that holds no result. So a caller that keeps a value there loses it.
@@ -19,7 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod assembly;
 
 use assembly::{enter, escape, nothing, thunk};
-use cabi::{Convention, FnAbi, Loc, Place, Reg, X86_64_SYSV, X86_64_WIN64};
+use cabi::convention::Frame;
+use cabi::{Convention, FnAbi, Loc, Place, Reg, X86_64_SYSV};
 
 /// Registers at one moment.
 #[repr(C, align(16))]
@@ -37,6 +38,8 @@ pub(super) struct Image {
     /// `xmm6` to `xmm15`.
     xmm: [[u64; 2]; 10],
     pub(super) rcx: u64,
+    r9: u64,
+    r11: u64,
 }
 
 /// All that the assembly reads and writes.
@@ -81,6 +84,8 @@ impl Image {
         x87_control: 0,
         xmm: [[0; 2]; 10],
         rcx: 0,
+        r9: 0,
+        r11: 0,
     };
 }
 
@@ -135,7 +140,9 @@ fn filling(n: usize) -> u64 {
 /// What a function of a signature owes its caller, and what it may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Promise {
-    win64: bool,
+    /// The registers it leaves as they are, as the bits of [`bit`].
+    kept: u64,
+    /// Those it may change.
     fill: u64,
 }
 
@@ -146,10 +153,16 @@ impl Promise {
     }
 
     fn without_result(convention: &Convention) -> Self {
-        let saved = convention.frame.callee_saved.iter();
+        let Frame {
+            callee_saved,
+            carried,
+            ..
+        } = convention.frame;
+        let kept = callee_saved.iter().copied().chain(carried);
+        let kept = kept.fold(0, |kept, reg| kept | bit(reg));
         Self {
-            win64: *convention == X86_64_WIN64,
-            fill: saved.fold(ALL_FILL, |fill, reg| fill & !bit(*reg)),
+            kept,
+            fill: ALL_FILL & !kept,
         }
     }
 
@@ -280,10 +293,10 @@ impl Crossing {
             ));
         }
         if self.state.returns > 0 {
-            compare(callee, call, after, self.promise.win64)?;
+            compare(callee, call, after, self.promise.kept)?;
         }
         if self.state.entered > 0 {
-            compare(caller, entry, exit, false)?;
+            compare(caller, entry, exit, Promise::nothing().kept)?;
         }
         Ok(())
     }
@@ -318,37 +331,44 @@ const DIRECTION: u64 = 1 << 10;
 /// The status bits of MXCSR, which a callee may change.
 const MXCSR_STATUS: u32 = 0x3f;
 
-/// What `function` has to leave as it was.
-fn compare(function: &str, before: &Image, after: &Image, win64: bool) -> Result<(), String> {
+impl Image {
+    /// The registers with their names and encodings, as far as some convention has callees leave them as they were.
+    fn general(&self) -> [(&'static str, u32, u64); 10] {
+        let [rbx, rbp, r12, r13, r14, r15] = self.saved;
+        [
+            ("rbx", 3, rbx),
+            ("rbp", 5, rbp),
+            ("rsi", 6, self.rsi),
+            ("rdi", 7, self.rdi),
+            ("r9", 9, self.r9),
+            ("r11", 11, self.r11),
+            ("r12", 12, r12),
+            ("r13", 13, r13),
+            ("r14", 14, r14),
+            ("r15", 15, r15),
+        ]
+    }
+}
+
+/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
+fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(), String> {
     let changed = |what: &str, before: u64, after: u64| {
         Err(format!(
             "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
         ))
     };
-    const NAMES: [&str; 6] = ["rbx", "rbp", "r12", "r13", "r14", "r15"];
-    for (i, name) in NAMES.iter().enumerate() {
-        if before.saved[i] != after.saved[i] {
-            return changed(name, before.saved[i], after.saved[i]);
+    for ((name, n, before), (_, _, after)) in before.general().into_iter().zip(after.general()) {
+        if before != after && kept & 1 << n != 0 {
+            return changed(name, before, after);
         }
     }
     if before.rsp != after.rsp {
         return changed("rsp", before.rsp, after.rsp);
     }
-    if win64 {
-        for (name, before, after) in [
-            ("rdi", before.rdi, after.rdi),
-            ("rsi", before.rsi, after.rsi),
-        ] {
-            if before != after {
-                return changed(name, before, after);
-            }
-        }
-        let xmm = before.xmm.iter().zip(&after.xmm);
-        if let Some(n) = xmm.into_iter().position(|(before, after)| before != after) {
-            return Err(format!(
-                "{function} changes xmm{}, which is its caller's",
-                n + 6
-            ));
+    let xmm = (6..).zip(before.xmm.iter().zip(&after.xmm));
+    for (n, (before, after)) in xmm {
+        if before != after && kept & 1 << (16 + n) != 0 {
+            return Err(format!("{function} changes xmm{n}, which is its caller's"));
         }
     }
     if (before.mxcsr ^ after.mxcsr) & !MXCSR_STATUS != 0 {

@@ -112,10 +112,16 @@ impl LoadedCode {
             .map_or(std::ptr::null_mut(), |loaded| loaded.given)
     }
 
-    /// The address of the C function of case `index`.
+    /// The address of the function of case `index`: of its symbol, or, where a language has none for it, what `<name>_address` returns.
     #[must_use]
     pub fn callee(&self, index: usize) -> Option<*mut u8> {
-        self.address(self.names.get(index)?)
+        let name = self.names.get(index)?;
+        self.address(name).or_else(|| {
+            let address = self.address(&format!("{name}_address"))?;
+            // SAFETY: who compiles a function of this name gives it this type.
+            let address: extern "C" fn() -> *mut u8 = unsafe { std::mem::transmute(address) };
+            Some(address())
+        })
     }
 
     /// The address of a function without parameters which leaves a call that cannot return.

@@ -17,12 +17,18 @@ pub struct Frame {
     /// The least alignment that a signature may ask for, in bytes, where it is less than `stack_align`: that of callers which follow an older
     /// rule (i386).
     pub least_align: u32,
+    /// Where the stack pointer is aligned to the widest vector register that the signature assumes, if that is more, and the area is a multiple of its
+    /// own alignment: the greatest alignment that this gives, in bytes (Zig's own conventions).
+    pub vector_align: Option<u32>,
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
     /// What of the argument area a callee pops.
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
     pub callee_saved: &'static [Reg],
+    /// A register that holds an address of the program's own at every call and is left as it is by every callee: no argument is passed in it, and a
+    /// caller without that address makes one (Zig: the error return trace).
+    pub carried: Option<Reg>,
     /// The register in which a callee returns the sret pointer.
     pub sret_returned_in: Option<Reg>,
     /// The register in which the caller of a variadic function counts the vector registers used.
@@ -81,9 +87,11 @@ impl Frame {
             big_endian: false,
             stack_align,
             least_align: stack_align,
+            vector_align: None,
             shadow_space: 0,
             callee_pops: CalleePops::Nothing,
             callee_saved: &[],
+            carried: None,
             sret_returned_in: None,
             variadic_count: None,
             va_list: VaList::Unknown,

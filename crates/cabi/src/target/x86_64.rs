@@ -1,5 +1,6 @@
-//! x86-64: its registers, and the conventions of C there.
+//! x86-64: its registers, and the conventions of its systems and languages.
 
 pub mod registers;
 pub(crate) mod sysv;
 pub(crate) mod win64;
+pub mod zig;

@@ -88,6 +88,13 @@ pub enum Error {
         /// The convention's name.
         convention: &'static str,
     },
+    /// A calling convention, by its name in a language, that no table is written for.
+    UnknownConvention {
+        /// The name.
+        name: String,
+        /// Why there is none.
+        why: &'static str,
+    },
     /// A machine or system no convention is written for.
     UnknownTarget {
         /// The triple.
@@ -115,7 +122,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidType { ty, why } => write!(f, "{ty}: {why}"),
+            Self::InvalidType { ty: what, why } | Self::UnknownConvention { name: what, why } => {
+                write!(f, "{what}: {why}")
+            }
             Self::InvalidField { record, field, why } => {
                 write!(f, "{record}, field {field}: {why}")
             }

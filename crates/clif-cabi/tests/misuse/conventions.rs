@@ -2,7 +2,9 @@
 
 use clif_cabi::cabi::convention::{Convention, Frame, FrameKind, PartType, Rule, Rules};
 use clif_cabi::cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0};
-use clif_cabi::cabi::{ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64};
+use clif_cabi::cabi::{
+    ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64, zig,
+};
 
 use super::{bytes, lowering};
 
@@ -111,6 +113,13 @@ static SRET_IN_R11: Convention = framed(
         ..FRAME
     },
 );
+static CARRIES: Convention = framed(
+    "carries",
+    Frame {
+        carried: Some(R10),
+        ..FRAME
+    },
+);
 static LOW: Convention = framed(
     "low",
     Frame {
@@ -178,6 +187,16 @@ fn conventions_of_a_users_own() {
             no_args(),
             &SAVES_MORE,
             "the convention saves more: callees preserve other registers than Cranelift's functions do",
+        ),
+        (
+            of(Type::I64),
+            &zig::AUTO,
+            "the convention zig-auto: callees preserve other registers than Cranelift's functions do",
+        ),
+        (
+            no_args(),
+            &CARRIES,
+            "the convention carries: Cranelift carries no register through calls, and aligns the stack to 16 bytes",
         ),
         (
             of(Type::F64),

@@ -58,6 +58,11 @@ impl<'a> Compilation<'a> {
             Backend::Own => "-fno-llvm",
             Backend::Llvm => "-fllvm",
         });
+        args.push(if self.mode.traced {
+            "-ferror-tracing"
+        } else {
+            "-fno-error-tracing"
+        });
         args.push(if self.mode.fast {
             "-OReleaseFast"
         } else {

@@ -2,15 +2,14 @@
 //! fills all of them from an image.
 //!
 //! ```text
-//! image:    0  rdi rsi rdx rcx r8 r9 rax r10, 8 bytes each
-//!          64  vector registers 0 to 7, 64 bytes each
-//!         576  rsp at the callee's first instruction
-//!         592  st0 (10 bytes), 608 st1
-//!         640  the argument area
+//! image:    0  general registers 0 to 15 by their encoding, 8 bytes each: rax rcx rdx rbx rsp rbp rsi rdi r8 ...
+//!         128  vector registers 0 to 7, 64 bytes each
+//!         640  the x87 unit as fnsave has it: 28 bytes, then st0 to st7, 10 bytes each
+//!         768  the argument area
 //! ```
 //!
 //! Both write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
-//! System V and Win64 have callees save, touches no memory but the dump, and returns in rax the address that it was given for a result.
+//! System V, Win64 and Zig's `auto` have callees save, returns what it was told to in registers and memory, and touches nothing else.
 
 use std::arch::naked_asm;
 use std::cell::UnsafeCell;
@@ -19,18 +18,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cabi::VectorLevel;
 
-/// Where integer registers start, in the order above.
-pub(super) const INTEGERS: usize = 0;
-/// Where vector registers start.
-pub(super) const VECTORS: usize = 64;
-/// Where the stack pointer is.
-pub(super) const RSP: usize = 576;
+/// Where vector registers start; general ones start at 0.
+pub(super) const VECTORS: usize = 128;
+/// Where the x87 unit is.
+pub(super) const X87: usize = 640;
 /// Where st0 is.
-pub(super) const ST0: usize = 592;
-/// Where st1 is.
-pub(super) const ST1: usize = 608;
+pub(super) const ST0: usize = X87 + 28;
 /// Where the argument area starts.
-pub(super) const STACK: usize = 640;
+pub(super) const STACK: usize = 768;
 /// All bytes.
 pub(super) const BYTES: usize = 1 << 14;
 
@@ -42,6 +37,33 @@ struct Dump {
     stack_bytes: u64,
     /// Where a callee goes instead of returning; null if it returns.
     escape: *const u8,
+    returning: Returning,
+}
+
+/// What a callee returns.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Returning {
+    /// Registers, laid out as in an image.
+    pub(super) registers: [u8; STACK],
+    /// How many x87 registers of these.
+    pub(super) n_x87: u64,
+    /// Which general register has the address for a result in memory, bytes from the start of an image; -1 if there is none.
+    pub(super) address_at: i64,
+    /// Bytes of a result in memory, which are read from here.
+    pub(super) memory_bytes: u64,
+    pub(super) memory: *const u8,
+}
+
+impl Returning {
+    /// Nothing.
+    pub(super) const NOTHING: Self = Self {
+        registers: [0xee; STACK],
+        n_x87: 0,
+        address_at: -1,
+        memory_bytes: 0,
+        memory: std::ptr::null(),
+    };
 }
 
 struct Shared(UnsafeCell<Dump>);
@@ -53,6 +75,7 @@ static DUMP: Shared = Shared(UnsafeCell::new(Dump {
     image: [0; BYTES],
     stack_bytes: 0,
     escape: std::ptr::null(),
+    returning: Returning::NOTHING,
 }));
 
 static LOCK: Mutex<()> = Mutex::new(());
@@ -61,8 +84,8 @@ static LOCK: Mutex<()> = Mutex::new(());
 pub(super) struct Dumping(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
 
 impl Dumping {
-    /// Clears the dump; callees shall copy `stack_bytes` of the stack, and go to `escape` if it is not null.
-    pub(super) fn begin(stack_bytes: usize, escape: *const u8) -> Self {
+    /// Clears the dump; callees shall copy `stack_bytes` of the stack, and return `returning`, or go to `escape` if it is not null.
+    pub(super) fn begin(stack_bytes: usize, escape: *const u8, returning: Returning) -> Self {
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         let stack_bytes = stack_bytes.min(BYTES - STACK) as u64;
         // SAFETY: the lock is held, and whoever holds it has not begun a call yet.
@@ -71,6 +94,7 @@ impl Dumping {
                 image: [0xee; BYTES],
                 stack_bytes,
                 escape,
+                returning,
             };
         }
         Self(guard)
@@ -91,18 +115,16 @@ pub(super) struct Load {
     pub(super) stack_bytes: u64,
     /// Alignment of the argument area in bytes, at least 16.
     pub(super) align: u64,
+    /// How many x87 registers hold arguments.
+    pub(super) n_x87: u64,
 }
 
-/// The callee that dumps vector registers of `level`. If it owes a result in memory it hands back the address that came in rdi, or, if
-/// `win64`, in rcx.
-pub(super) fn callee(level: VectorLevel, win64: bool) -> *const u8 {
-    let callee: unsafe extern "C" fn() = match (level, win64) {
-        (VectorLevel::Avx512, false) => dump_zmm,
-        (VectorLevel::Avx, false) => dump_ymm,
-        (_, false) => dump_xmm,
-        (VectorLevel::Avx512, true) => dump_zmm_win64,
-        (VectorLevel::Avx, true) => dump_ymm_win64,
-        (_, true) => dump_xmm_win64,
+/// The callee that dumps vector registers of `level`.
+pub(super) fn callee(level: VectorLevel) -> *const u8 {
+    let callee: unsafe extern "C" fn() = match level {
+        VectorLevel::Avx512 => dump_zmm,
+        VectorLevel::Avx => dump_ymm,
+        VectorLevel::Baseline => dump_xmm,
     };
     callee as *const u8
 }
@@ -118,52 +140,78 @@ pub(super) fn caller(level: VectorLevel) -> *const u8 {
 }
 
 macro_rules! callee {
-    ($name:ident, $mov:literal, $reg:literal, $result:literal) => {
+    ($name:ident, $mov:literal, $reg:literal) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name() {
             naked_asm!(
-                "mov [rip + {dump} + {integers}], rdi",
-                "mov [rip + {dump} + {integers} + 8], rsi",
-                "mov [rip + {dump} + {integers} + 16], rdx",
-                "mov [rip + {dump} + {integers} + 24], rcx",
-                "mov [rip + {dump} + {integers} + 32], r8",
-                "mov [rip + {dump} + {integers} + 40], r9",
-                "mov [rip + {dump} + {integers} + 48], rax",
-                "mov [rip + {dump} + {integers} + 56], r10",
-                "mov [rip + {dump} + {rsp}], rsp",
+                "mov [rip + {dump}], rax",
+                "mov [rip + {dump} + 8], rcx",
+                "mov [rip + {dump} + 16], rdx",
+                "mov [rip + {dump} + 24], rbx",
+                "mov [rip + {dump} + 32], rsp",
+                "mov [rip + {dump} + 48], rsi",
+                "mov [rip + {dump} + 56], rdi",
+                "mov [rip + {dump} + 64], r8",
+                "mov [rip + {dump} + 72], r9",
+                "mov [rip + {dump} + 80], r10",
                 ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
                 concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
                 ".endr",
+                // Empties the unit and forgets its control word, which is the first that it writes.
+                "fnsave [rip + {dump} + {x87}]",
+                "fldcw word ptr [rip + {dump} + {x87}]",
                 "lea rsi, [rsp + 8]",
                 "lea rdi, [rip + {dump} + {stack}]",
                 "mov rcx, [rip + {dump} + {stack_bytes}]",
                 "rep movsb",
+                // The result.
+                "mov rax, [rip + {dump} + {registers}]",
+                "mov rdx, [rip + {dump} + {registers} + 16]",
+                ".irp i, 0, 1, 2, 3",
+                concat!($mov, " ", $reg, "\\i, [rip + {dump} + {registers} + {vectors} + 64 * \\i]"),
+                ".endr",
+                "cmp qword ptr [rip + {dump} + {n_x87}], 2",
+                "jb 3f",
+                "fld tbyte ptr [rip + {dump} + {registers} + {st0} + 10]",
+                "3: cmp qword ptr [rip + {dump} + {n_x87}], 1",
+                "jb 4f",
+                "fld tbyte ptr [rip + {dump} + {registers} + {st0}]",
+                "4: mov rcx, [rip + {dump} + {address_at}]",
+                "test rcx, rcx",
+                "js 5f",
+                "lea rdi, [rip + {dump}]",
+                "mov rdi, [rdi + rcx]",
+                "mov rax, rdi",
+                "mov rsi, [rip + {dump} + {memory}]",
+                "mov rcx, [rip + {dump} + {memory_bytes}]",
+                "rep movsb",
                 // The callee's to save in Win64.
-                "mov rdi, [rip + {dump} + {integers}]",
-                "mov rsi, [rip + {dump} + {integers} + 8]",
-                concat!("mov rax, [rip + {dump} + {integers} + ", $result, "]"),
+                "5: mov rdi, [rip + {dump} + 56]",
+                "mov rsi, [rip + {dump} + 48]",
                 "cmp qword ptr [rip + {dump} + {escape}], 0",
                 "jne 2f",
                 "ret",
                 "2: jmp [rip + {dump} + {escape}]",
                 dump = sym DUMP,
-                integers = const INTEGERS,
                 vectors = const VECTORS,
-                rsp = const RSP,
+                x87 = const X87,
+                st0 = const ST0,
                 stack = const STACK,
                 stack_bytes = const offset_of!(Dump, stack_bytes),
                 escape = const offset_of!(Dump, escape),
+                registers = const offset_of!(Dump, returning.registers),
+                n_x87 = const offset_of!(Dump, returning.n_x87),
+                address_at = const offset_of!(Dump, returning.address_at),
+                memory = const offset_of!(Dump, returning.memory),
+                memory_bytes = const offset_of!(Dump, returning.memory_bytes),
             )
         }
     };
 }
 
-callee!(dump_xmm, "movups", "xmm", "0");
-callee!(dump_ymm, "vmovups", "ymm", "0");
-callee!(dump_zmm, "vmovups", "zmm", "0");
-callee!(dump_xmm_win64, "movups", "xmm", "24");
-callee!(dump_ymm_win64, "vmovups", "ymm", "24");
-callee!(dump_zmm_win64, "vmovups", "zmm", "24");
+callee!(dump_xmm, "movups", "xmm");
+callee!(dump_ymm, "vmovups", "ymm");
+callee!(dump_zmm, "vmovups", "zmm");
 
 macro_rules! caller {
     ($name:ident, $mov:literal, $reg:literal) => {
@@ -177,32 +225,46 @@ macro_rules! caller {
                 "fnstcw word ptr [rbp - 16]",
                 "mov r11, rdx",
                 "mov rbx, [rdi + {image}]",
+                "mov rdx, [rdi + {n_x87}]",
                 "mov rcx, [rdi + {stack_bytes}]",
                 "mov rax, [rdi + {align}]",
                 "sub rsp, rcx",
-                "neg rax",
-                "and rsp, rax",
+                // To `align` and no more.
+                "sub rsp, rax",
+                "mov rsi, rax",
+                "add rsi, rsi",
+                "neg rsi",
+                "and rsp, rsi",
+                "add rsp, rax",
                 "lea rsi, [rbx + {stack}]",
                 "mov rdi, rsp",
                 "rep movsb",
+                // The last of them first.
+                "lea rdx, [rdx + 4 * rdx]",
+                "lea rcx, [rbx + {st0}]",
+                "lea rdx, [rcx + 2 * rdx]",
+                "2: cmp rdx, rcx",
+                "je 3f",
+                "sub rdx, 10",
+                "fld tbyte ptr [rdx]",
+                "jmp 2b",
+                "3:",
                 ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
                 concat!($mov, " ", $reg, "\\i, [rbx + {vectors} + 64 * \\i]"),
                 ".endr",
-                "mov rdi, [rbx + {integers}]",
-                "mov rsi, [rbx + {integers} + 8]",
-                "mov rdx, [rbx + {integers} + 16]",
-                "mov rcx, [rbx + {integers} + 24]",
-                "mov r8, [rbx + {integers} + 32]",
-                "mov r9, [rbx + {integers} + 40]",
-                "mov rax, [rbx + {integers} + 48]",
-                "mov r10, [rbx + {integers} + 56]",
+                "mov rax, [rbx]",
+                "mov rcx, [rbx + 8]",
+                "mov rdx, [rbx + 16]",
+                "mov rsi, [rbx + 48]",
+                "mov rdi, [rbx + 56]",
+                "mov r8, [rbx + 64]",
+                "mov r9, [rbx + 72]",
+                "mov r10, [rbx + 80]",
+                "mov rbx, [rbx + 24]",
                 "call r11",
-                "mov [rip + {dump} + {integers} + 16], rdx",
-                "mov [rip + {dump} + {integers} + 48], rax",
-                // Where the x87 stack is empty these write NaNs.
-                "fstp tbyte ptr [rip + {dump} + {st0}]",
-                "fstp tbyte ptr [rip + {dump} + {st1}]",
-                "fninit",
+                "mov [rip + {dump}], rax",
+                "mov [rip + {dump} + 16], rdx",
+                "fnsave [rip + {dump} + {x87}]",
                 "fldcw word ptr [rbp - 16]",
                 ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
                 concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
@@ -212,14 +274,14 @@ macro_rules! caller {
                 "pop rbp",
                 "ret",
                 dump = sym DUMP,
-                integers = const INTEGERS,
                 vectors = const VECTORS,
+                x87 = const X87,
                 st0 = const ST0,
-                st1 = const ST1,
                 stack = const STACK,
                 image = const offset_of!(Load, image),
                 stack_bytes = const offset_of!(Load, stack_bytes),
                 align = const offset_of!(Load, align),
+                n_x87 = const offset_of!(Load, n_x87),
             )
         }
     };

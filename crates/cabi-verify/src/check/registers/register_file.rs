@@ -2,7 +2,7 @@
 
 use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Scalar, Type, x86_64};
 
-use super::assembly::{BYTES, INTEGERS, RSP, ST0, ST1, STACK, VECTORS};
+use super::assembly::{BYTES, Returning, ST0, STACK, VECTORS, X87};
 use crate::pattern::Pattern;
 
 /// Registers and stack, as `assembly.rs` lays them out.
@@ -26,7 +26,7 @@ impl RegisterFile {
         };
         let words = word.to_le_bytes();
         let area = STACK..STACK.saturating_add(usize::try_from(area_bytes).unwrap_or(BYTES));
-        for range in [INTEGERS..VECTORS, area] {
+        for range in [0..VECTORS, area] {
             let bytes = image.bytes.get_mut(range).unwrap_or_default();
             bytes
                 .chunks_exact_mut(8)
@@ -53,7 +53,11 @@ impl RegisterFile {
                     .iter()
                     .try_for_each(|placed| image.put_part(placed, pattern))?,
                 Place::Stack { offset, .. } => {
-                    image.put(Loc::Stack(*offset), &in_slot(ty, pattern))?;
+                    // Where the next value may start at the next byte, nothing is extended.
+                    match abi.convention.frame.slot {
+                        ..=1 => image.put(Loc::Stack(*offset), &pattern.bytes)?,
+                        _ => image.put(Loc::Stack(*offset), &in_slot(ty, pattern))?,
+                    }
                 }
                 _ => return None,
             }
@@ -65,6 +69,36 @@ impl RegisterFile {
             image.put(pointer, &result.to_le_bytes())?;
         }
         Some(image)
+    }
+
+    /// What a callee of `abi` makes of `pattern`, its result.
+    pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Option<Returning> {
+        let mut image = Self {
+            bytes: vec![UNSAID; BYTES],
+        };
+        let mut returning = Returning::NOTHING;
+        match &abi.ret.place {
+            Place::Parts(parts) => {
+                for placed in parts {
+                    image.put_part(placed, pattern)?;
+                }
+                returning.n_x87 = n_x87(parts);
+            }
+            Place::Indirect {
+                pointer: Loc::Reg(reg),
+                ..
+            } => {
+                returning.address_at = i64::try_from(start(*reg)?).ok()?;
+                returning.memory_bytes = pattern.bytes.len() as u64;
+                returning.memory = pattern.bytes.as_ptr();
+            }
+            Place::Ignore => {}
+            _ => return None,
+        }
+        returning
+            .registers
+            .copy_from_slice(image.bytes.get(..STACK)?);
+        Some(returning)
     }
 
     fn put_part(&mut self, placed: &PlacedPart, pattern: &Pattern) -> Option<()> {
@@ -106,16 +140,31 @@ impl RegisterFile {
         }
     }
 
+    /// The bytes of `reg`; none if it is an empty register of the x87 stack.
     pub(super) fn register(&self, reg: Reg) -> &[u8] {
         let len = match reg.bank() {
             Bank::Int => 8,
             Bank::Vector => 64,
+            Bank::X87 if self.is_empty(reg.index()) => 0,
             Bank::X87 => 10,
         };
         let range = start(reg).map(|at| at..at + len);
         range
             .and_then(|range| self.bytes.get(range))
             .unwrap_or_default()
+    }
+
+    /// Whether entry `index` of the x87 stack is empty. The words of its state are 4 bytes apart; tags are counted by register, not from the top.
+    fn is_empty(&self, index: u8) -> bool {
+        let state = |at: usize| word(self.bytes.get(X87 + at..X87 + at + 2).unwrap_or_default());
+        let top = state(4) >> 11 & 7;
+        let tag = state(8) >> (2 * ((top + u64::from(index)) & 7)) & 3;
+        tag == 3
+    }
+
+    /// How many entries of the x87 stack are not empty.
+    pub(super) fn n_x87(&self) -> usize {
+        (0..8).filter(|index| !self.is_empty(*index)).count()
     }
 
     pub(super) fn stack(&self, offset: u64, len: usize) -> &[u8] {
@@ -131,29 +180,24 @@ impl RegisterFile {
     }
 
     pub(super) fn rsp(&self) -> u64 {
-        word(self.bytes.get(RSP..RSP + 8).unwrap_or_default())
+        word(self.register(x86_64::RSP))
     }
+}
+
+/// How many of `parts` are on the x87 stack.
+pub(super) fn n_x87(parts: &[PlacedPart]) -> u64 {
+    let in_x87 =
+        |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);
+    parts.iter().filter(in_x87).count() as u64
 }
 
 /// Where a register is in an image.
 fn start(reg: Reg) -> Option<usize> {
-    const ORDER: [Reg; 8] = [
-        x86_64::RDI,
-        x86_64::RSI,
-        x86_64::RDX,
-        x86_64::RCX,
-        x86_64::R8,
-        x86_64::R9,
-        x86_64::RAX,
-        x86_64::R10,
-    ];
+    let index = usize::from(reg.index());
     match reg.bank() {
-        Bank::Int => {
-            let at = ORDER.iter().position(|known| *known == reg)?;
-            Some(INTEGERS + 8 * at)
-        }
-        Bank::Vector => (reg.index() < 8).then(|| VECTORS + 64 * usize::from(reg.index())),
-        Bank::X87 => Some(if reg == x86_64::ST0 { ST0 } else { ST1 }),
+        Bank::Int => (index <= 10).then_some(8 * index),
+        Bank::Vector => (index < 8).then_some(VECTORS + 64 * index),
+        Bank::X87 => (index < 8).then_some(ST0 + 10 * index),
     }
 }
 

@@ -11,21 +11,22 @@ fn called(abi: &FnAbi, types: &[Type], patterns: &[Pattern], level: VectorLevel)
         image: image.bytes().as_ptr(),
         stack_bytes: abi.area_bytes,
         align: u64::from(abi.area_align.max(16)),
+        n_x87: 0,
     };
     type Caller = extern "C" fn(*const Load, *mut u8, *const u8);
     // SAFETY: the assembly caller is of this type.
     let caller: Caller = unsafe { std::mem::transmute(assembly::caller(level)) };
-    let dumping = Dumping::begin(usize::try_from(abi.area_bytes).unwrap(), std::ptr::null());
+    // The caller writes registers of results over those of arguments: they are returned as they came.
+    let mut returning = Returning::NOTHING;
+    returning.registers.copy_from_slice(&image.bytes()[..STACK]);
+    let stack_bytes = usize::try_from(abi.area_bytes).unwrap();
+    let dumping = Dumping::begin(stack_bytes, std::ptr::null(), returning);
     caller(
         &raw const load,
         std::ptr::null_mut(),
-        assembly::callee(level, false),
+        assembly::callee(level),
     );
-    // The caller writes registers of results over those of arguments.
-    let mut bytes = dumping.image();
-    bytes[16..24].copy_from_slice(&image.bytes()[16..24]);
-    bytes[48..56].copy_from_slice(&image.bytes()[48..56]);
-    RegisterFile::of_dump(bytes)
+    RegisterFile::of_dump(dumping.image())
 }
 
 /// A signature that uses all registers of arguments, and the stack at an alignment of 64.

@@ -7,6 +7,7 @@ fn spelled(ty: &Type) -> Result<(String, String), String> {
     let place = Place {
         backend: Backend::Llvm,
         level: VectorLevel::Baseline,
+        auto: false,
     };
     let mut speller = Speller::new("p_", place);
     let value = speller.value(ty).map_err(|why| why.to_string())?;

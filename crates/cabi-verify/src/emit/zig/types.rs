@@ -38,6 +38,8 @@ enum Names {
 pub(super) struct Place {
     pub(super) backend: Backend,
     pub(super) level: VectorLevel,
+    /// Whether the function has Zig's own convention, which passes slices, and any vector.
+    pub(super) auto: bool,
 }
 
 /// Declares records once each, under names that start with a prefix.
@@ -94,6 +96,11 @@ impl<'a> Speller<'a> {
                 .or_else(|_| not_expressible("a type of more than 4 GiB"))
         };
         match ty.kind() {
+            Kind::Slice if self.place.auto => Ok(Word {
+                text: "[]u8".to_owned(),
+                size: ty.size(),
+                align: ty.align(),
+            }),
             Kind::Scalar(scalar) => word(number(*scalar, names)?, ty.size()),
             Kind::Enum(scalar) => {
                 let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
@@ -121,6 +128,13 @@ impl<'a> Speller<'a> {
     }
 
     fn record(&mut self, ty: &Type, record: &Record) -> Result<Word, NotExpressible> {
+        if let Some(text) = own_type(record) {
+            return Ok(Word {
+                text: self.name_of(ty, text),
+                size: ty.size(),
+                align: record.align(),
+            });
+        }
         if record.is_transparent() {
             return not_expressible("a transparent union");
         }
@@ -155,6 +169,7 @@ impl<'a> Speller<'a> {
         }
         let register = match self.place.level {
             VectorLevel::Baseline => 16,
+            VectorLevel::Avx512 if self.place.auto => 64,
             _ => 32,
         };
         if self.place.backend == Backend::Own && !(16..=register).contains(&size) {
@@ -180,6 +195,11 @@ impl<'a> Speller<'a> {
         self.declared.push((ty.clone(), name.clone()));
         name
     }
+}
+
+/// The text of a type of Zig's that C does not have, if the record stands for one of the same size and alignment: its tag is `zig` and that text.
+pub(super) fn own_type(record: &Record) -> Option<&str> {
+    record.tag()?.strip_prefix("zig ")
 }
 
 /// The declaration of a record whose members have these offsets; the first of them is aligned to `least` bytes or more.

@@ -26,7 +26,7 @@ macro_rules! write_down {
             ".irp i, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
             at!($image, "movups" "16 * \\i" ", xmm\\i"),
             ".endr\n",
-            at!($image, "mov" 256 ", rcx"),
+            at!($image, "mov" 256 ", rcx", "mov" 264 ", r9", "mov" 272 ", r11"),
         )
     };
 }
@@ -37,6 +37,7 @@ const _: () = {
     assert!(offset_of!(Image, flags) == 80 && offset_of!(Image, mxcsr) == 88);
     assert!(offset_of!(Image, x87_control) == 92 && offset_of!(Image, xmm) == 96);
     assert!(offset_of!(Image, rcx) == 256);
+    assert!(offset_of!(Image, r9) == 264 && offset_of!(Image, r11) == 272);
     // The thunk indexes it by encoding.
     assert!(size_of::<[u64; 16]>() == 128);
 };
@@ -137,6 +138,8 @@ pub(super) unsafe extern "C" fn thunk() {
         "push qword ptr [rip + {state} + {return_address}]",
         "mov rbx, [rip + {state} + {call} + 24]",
         "mov rbp, [rip + {state} + {call} + 32]",
+        "mov r9, [rip + {state} + {call} + 264]",
+        "mov r11, [rip + {state} + {call} + 272]",
         "mov r12, [rip + {state} + {call} + 40]",
         "mov r13, [rip + {state} + {call} + 48]",
         "mov r14, [rip + {state} + {call} + 56]",
@@ -153,6 +156,7 @@ pub(super) unsafe extern "C" fn thunk() {
         "cabi_fill rax, 0",
         "cabi_fill rcx, 1",
         "cabi_fill rdx, 2",
+        "cabi_fill rbx, 3",
         "cabi_fill rsi, 6",
         "cabi_fill rdi, 7",
         "cabi_fill r8, 8",

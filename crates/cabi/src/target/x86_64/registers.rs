@@ -46,4 +46,9 @@ registers! {
     XMM15 "xmm15" Vector 15 512,
     ST0 "st0" X87 0 80,
     ST1 "st1" X87 1 80,
+    ST2 "st2" X87 2 80,
+    ST3 "st3" X87 3 80,
+    ST4 "st4" X87 4 80,
+    ST5 "st5" X87 5 80,
+    ST6 "st6" X87 6 80,
 }

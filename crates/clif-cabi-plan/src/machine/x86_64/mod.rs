@@ -87,6 +87,9 @@ fn convention_objection(machine: &Machine, convention: &Convention) -> Option<No
     } else if convention.frame.callee_pops != machine.callee_pops {
         let why = "no Cranelift callee pops its arguments";
         Some(NotLowered::Convention(why))
+    } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
+        let why = "Cranelift carries no register through calls, and aligns the stack to 16 bytes";
+        Some(NotLowered::Convention(why))
     } else if convention.frame.big_endian {
         let why = "x86-64 is little-endian";
         Some(NotLowered::Convention(why))

@@ -1,0 +1,239 @@
+//! Zig's own calling conventions on x86-64, as its own back end has them (`-fno-llvm`, Zig 0.15.2): `auto`, which functions without another one have,
+//! and `naked`. Zig writes down no ABI: each line here is what its compiler does, and docs/zig.md says how that is measured.
+//!
+//! `auto` goes by type, not by eightbyte: a float, a vector, and everything else by its size alone. Conventions of C that Zig has other
+//! names for are found by [`convention`]. Not here: what its LLVM back end does with `auto`, and `async`.
+
+mod names;
+
+pub use self::names::{CONVENTIONS, convention, promote};
+use super::registers::{
+    R8, R9, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, ST0, ST1, ST2, ST3, ST4,
+    ST5, ST6, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
+};
+use super::sysv::Class;
+use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
+use crate::convention::{
+    Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, Reg, Rule,
+    Rules,
+};
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+use alloc::string::ToString;
+
+const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
+const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
+const X87: &[Reg] = &[ST0, ST1, ST2, ST3, ST4, ST5, ST6];
+const INTS: &[PartType] = &[I8, I16, I32, I64];
+const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256];
+
+/// The widest vector that is passed in a register, in bytes, also where the machine has wider ones.
+const WIDEST: u32 = 32;
+
+/// Zig's `auto`, in a compilation without error tracing (`-fno-error-tracing`).
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, FnAbi, FnSig, Target, Type, zig};
+///
+/// // fn f(n: i32, text: []const u8, x: f64) []const u8
+/// let slice = DataModel::LP64.slice();
+/// let sig = FnSig::new([Type::I32, slice.clone(), Type::F64], slice).convention(&zig::AUTO);
+/// let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
+/// let places: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
+/// assert_eq!(places, ["rax", "rdx rbx", "xmm0"]);
+/// assert_eq!(abi.ret.to_string(), "rax rdx");
+///
+/// let refused = FnAbi::new(&FnSig::new([Type::BF16], Type::VOID).convention(&zig::AUTO), &Target::X86_64_LINUX);
+/// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig has no such type (zig-auto)");
+/// # Ok::<(), cabi::Error>(())
+/// ```
+pub const AUTO: Convention = Convention {
+    name: "zig-auto",
+    rules: Rules::new(
+        classify,
+        &[
+            Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
+            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            OWN_SLOT,
+        ],
+        &[
+            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
+            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0])),
+        ],
+    ),
+    frame: Frame {
+        vector_align: Some(WIDEST),
+        callee_saved: &[RBP, R11, R12, R13, R14, R15],
+        sret_returned_in: Some(RAX),
+        ..Frame::new(1, 16)
+    },
+};
+
+/// Zig's `auto` in a compilation with error tracing, which `-ODebug` and `-OReleaseSafe` have by default: the last register of integers holds the address
+/// of the error return trace, in functions that return no error too.
+pub const AUTO_TRACED: Convention = Convention {
+    name: "zig-auto-traced",
+    rules: Rules {
+        args: &[
+            Rule::IfType(
+                INTS,
+                &Rule::AssignToReg(&[RAX, RDX, RBX, RCX, RSI, RDI, R8]),
+            ),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
+            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            OWN_SLOT,
+        ],
+        ..AUTO.rules
+    },
+    frame: Frame {
+        carried: Some(R9),
+        ..AUTO.frame
+    },
+};
+
+/// Zig's `naked`: a function without prologue and epilogue, which Zig's code does not call. It takes no arguments and returns nothing.
+pub const NAKED: Convention = Convention {
+    name: "zig-naked",
+    rules: Rules::new(refuse, &[], &[]),
+    frame: Frame::new(8, 8),
+};
+
+/// The type's own size and alignment: what follows may start at the next byte.
+const OWN_SLOT: Rule = Rule::AssignToStack { size: 0, align: 0 };
+
+/// What `ty` asks for in `auto`.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if let Some(why) = other_type(ty, cx) {
+        return Err(unsupported(ty, why, AUTO.name));
+    }
+    if ty.size() == 0 {
+        return Ok(Group::ignore());
+    }
+    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
+    let part = match ty.kind() {
+        // Two words that stay together: in registers both or none.
+        Kind::Slice => {
+            cx.tracer.classes([Class::Integer; 2]);
+            let word = Part::int(I64, Extension::None);
+            return Ok(group.with(word).with(word.at(8)));
+        }
+        Kind::Scalar(scalar) if scalar.is_float() => Some(float(*scalar, ty.size())),
+        Kind::Vector(vector) if vector.bools.is_none() => vector_part(ty.size()),
+        _ => general(ty.size()),
+    };
+    match part {
+        Some(part) => {
+            cx.tracer.whole(Class::of(part.bank));
+            Ok(group.with(part))
+        }
+        None => {
+            cx.tracer.whole(Class::Memory);
+            group.kind = GroupKind::Memory;
+            Ok(group)
+        }
+    }
+}
+
+/// What is no integer register's by its type, in one if it is not larger than that: records, enumerations and vectors of bools too.
+fn general(size: u64) -> Option<Part> {
+    let ty = match size {
+        1 => I8,
+        2 => I16,
+        3..=4 => I32,
+        5..=8 => I64,
+        _ => return None,
+    };
+    Some(sized(Part::int(ty, Extension::None), size))
+}
+
+fn float(scalar: Scalar, size: u64) -> Part {
+    match scalar {
+        Scalar::F80 => Part {
+            bank: Bank::X87,
+            ..Part::int(F80, Extension::None)
+        },
+        _ => Part::float(match size {
+            2 => F16,
+            4 => F32,
+            8 => F64,
+            _ => V128,
+        }),
+    }
+}
+
+fn vector_part(size: u64) -> Option<Part> {
+    match size {
+        ..=16 => Some(sized(Part::float(V128), size)),
+        17..=32 => Some(sized(Part::float(V256), size)),
+        _ => None,
+    }
+}
+
+/// A part with `size` bytes of its object, of which there are at most 32.
+fn sized(part: Part, size: u64) -> Part {
+    let size = u8::try_from(size).unwrap_or(part.size);
+    Part { size, ..part }
+}
+
+/// Why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
+fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
+    if cx.variadic {
+        return Some("a variadic function has a convention of C, not Zig's `auto`");
+    }
+    if cx.model.pointer != 8 {
+        return Some("pointers of 8 bytes only");
+    }
+    match ty.kind() {
+        Kind::Complex(_) => return Some("Zig has no complex numbers, but records of two floats"),
+        Kind::Vector(Vector {
+            lane: Scalar::F80, ..
+        }) => return Some("a vector of `long double`"),
+        _ => {}
+    }
+    leaves(ty).find_map(|leaf| match leaf.kind {
+        LeafKind::Scalar(Scalar::BitInt { .. }) => Some(
+            "Zig extends integers of other widths and aligns large ones otherwise than C's `_BitInt`: a record of the same size and alignment is \
+             passed as they are",
+        ),
+        LeafKind::Scalar(
+            Scalar::BF16 | Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128,
+        ) => Some("Zig has no such type"),
+        LeafKind::Vector(vector) => other_vector(vector, leaf.width_bits.div_ceil(8), cx),
+        _ => None,
+    })
+}
+
+/// Zig's own back end aligns vectors to 16 bytes at least, and to no more than a register has.
+fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'static str> {
+    let bytes = bytes.next_power_of_two();
+    match vector.bools {
+        Some(BoolVector::Zig) if bytes <= 16 => None,
+        Some(BoolVector::Clang) => Some("a vector of bools of clang's"),
+        None if bytes < 16 => {
+            Some("Zig's own back end gives vectors of less than 16 bytes 16 bytes")
+        }
+        _ if bytes > cx.vectors.bytes() => Some(
+            "Zig's own back end aligns vectors that are wider than a register otherwise than C",
+        ),
+        _ => None,
+    }
+}
+
+/// The classifier of `naked`.
+fn refuse(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let why = "a function of Zig's `naked` takes no arguments and returns nothing";
+    Err(unsupported(ty, why, NAKED.name))
+}
+
+fn unsupported(ty: &Type, why: &'static str, convention: &str) -> Error {
+    Error::Unsupported {
+        ty: ty.to_string(),
+        why,
+        target: convention.to_string(),
+    }
+}

@@ -1,0 +1,229 @@
+//! Zig's own convention, `auto`, against Zig's own back end: functions that it compiles are called with every register and the stack from an image made of
+//! the places that `FnAbi` says, and they call a callee of assembly that writes all of them down and returns from an image. Without error
+//! tracing and with it, at each vector level.
+//!
+//! The signatures are each kind of value after each number of registers taken, as argument and as result, and random ones: `CABI_RANDOM_COUNT` of them
+//! (usually 200) from `CABI_RANDOM_SEED`. Controls: a convention with one line changed must be noticed, each.
+
+mod cases;
+mod mutants;
+
+use std::collections::BTreeMap;
+
+use cabi::{Convention, FnAbi, VectorLevel, zig};
+use cabi_verify::build::zig::{Backend, Mode, Zig};
+use cabi_verify::build::{Capability, Reference};
+use cabi_verify::case::{Case, Direction};
+use cabi_verify::check::registers::Probe;
+use cabi_verify::run::child::Outcome;
+use cabi_verify::run::zig::ZigCode;
+
+use crate::compiled::{in_children, outcome};
+use crate::suite::{Result, Suite, number};
+
+/// A compilation by Zig's own back end, and the convention that it has.
+#[derive(Clone, Copy)]
+struct Setup {
+    level: VectorLevel,
+    convention: &'static Convention,
+}
+
+const SETUPS: [Setup; 4] = [
+    Setup {
+        level: VectorLevel::Baseline,
+        convention: &zig::AUTO,
+    },
+    Setup {
+        level: VectorLevel::Baseline,
+        convention: &zig::AUTO_TRACED,
+    },
+    Setup {
+        level: VectorLevel::Avx,
+        convention: &zig::AUTO,
+    },
+    Setup {
+        level: VectorLevel::Avx512,
+        convention: &zig::AUTO,
+    },
+];
+
+/// Cases with their sides by Zig.
+struct Batch {
+    setup: Setup,
+    cases: Vec<Case>,
+    code: ZigCode,
+}
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let references = suite.references();
+    let (zig, frame) = match (Zig::find(), references.first()) {
+        (Ok(zig), Some(frame)) => (zig, frame),
+        (Err(why), _) => {
+            suite.report.absent("zig", &why);
+            return Ok(());
+        }
+        (_, None) => {
+            suite.report.absent("zig", "no C compiler for the frame");
+            return Ok(());
+        }
+    };
+    let mut asked = cases::at_boundaries()?;
+    asked.extend(cases::random(
+        number("CABI_RANDOM_SEED", 1)?,
+        number("CABI_RANDOM_COUNT", 200)?,
+    ));
+    asked.retain(|case| suite.wants(&case.name));
+    for setup in SETUPS {
+        let needed = match setup.level {
+            VectorLevel::Avx => frame.has(Capability::Avx),
+            VectorLevel::Avx512 => frame.has(Capability::Avx512f),
+            VectorLevel::Baseline => Ok(()),
+        };
+        match needed {
+            Ok(()) => Batch::build(&zig, frame, setup, &asked, suite)?.run(suite)?,
+            Err(why) => suite.report.not_run(&setup.name(), "all", why),
+        }
+    }
+    Ok(())
+}
+
+impl Setup {
+    fn name(self) -> String {
+        format!("{} {:?}", self.convention.name, self.level)
+    }
+
+    fn placed(self, case: &Case) -> Result<FnAbi, cabi::Error> {
+        let sig = case.prototype.signature().convention(self.convention);
+        FnAbi::new(&sig.features(self.level), &case.target)
+    }
+}
+
+impl Batch {
+    /// Has Zig compile what the convention has places for. The rest is counted by reason.
+    fn build(
+        zig: &Zig,
+        frame: &Reference,
+        setup: Setup,
+        asked: &[Case],
+        suite: &mut Suite,
+    ) -> Result<Self> {
+        let (mut cases, mut refused) = (Vec::new(), BTreeMap::<String, usize>::new());
+        for (i, case) in asked.iter().enumerate() {
+            if let Err(why) = setup.placed(case) {
+                let why = why.to_string();
+                let why = why.split_once(": ").map_or(why.as_str(), |(_, why)| why);
+                *refused.entry(why.to_owned()).or_default() += 1;
+                continue;
+            }
+            let mut case = case.clone();
+            case.function.name = format!("c{i}");
+            case.vectors = setup.level;
+            case.prototype.convention = Some(setup.convention);
+            cases.push(case);
+        }
+        let engine = setup.name();
+        for (why, n) in refused {
+            suite.report.note(format!("{engine}: {n} refused: {why}"));
+        }
+        let mode = Mode {
+            backend: Backend::Own,
+            fast: false,
+            traced: *setup.convention == zig::AUTO_TRACED,
+        };
+        let all: Vec<&Case> = cases.iter().collect();
+        let start = std::time::Instant::now();
+        let code = zig.build(frame, mode, setup.level, &all)?;
+        let n = cases.len();
+        suite.report.note(format!(
+            "{engine}: {n} cases by zig {} {mode}: {:.1?}",
+            zig.version(),
+            start.elapsed()
+        ));
+        Ok(Self { setup, cases, code })
+    }
+
+    /// All cases in both directions, then each mutant until it is noticed.
+    fn run(&self, suite: &mut Suite) -> Result<()> {
+        let engine = self.setup.name();
+        for fact in &self.code.layout {
+            if fact.zig != fact.ours {
+                let why = format!("{}: Zig has {}, ours {}", fact.what, fact.zig, fact.ours);
+                let name = &self.cases[fact.case].name;
+                suite.report.outcome(&engine, name, Err(why));
+            }
+        }
+        for direction in Direction::ALL {
+            let engine = format!("{engine} {}", direction.name());
+            let found = in_children(
+                &[()],
+                |()| self.cases.len(),
+                |(), index| self.check(index, direction, self.setup),
+            )?;
+            for (case, found) in self.cases.iter().zip(found.concat()) {
+                match found {
+                    Outcome::Refused(why) => suite.report.not_run(&engine, &case.name, &why),
+                    found => {
+                        let found = outcome(found).map(drop);
+                        suite.report.outcome(&engine, &case.name, found);
+                    }
+                }
+            }
+        }
+        if suite.only.is_none() {
+            self.controls(suite)?;
+        }
+        Ok(())
+    }
+
+    /// One case in one direction, with the places that `told` has.
+    fn check(&self, index: usize, direction: Direction, told: Setup) -> Outcome {
+        let case = &self.cases[index];
+        if let Err(why) = self.code.has(index, direction) {
+            return Outcome::Refused(why.to_owned());
+        }
+        let abi = match told.placed(case) {
+            Ok(abi) => abi,
+            Err(why) => return Outcome::Failed(why.to_string()),
+        };
+        let probe = Probe::new(&self.code.loaded, told.level);
+        let checked = match direction {
+            Direction::Call => probe.check_callee(index, case, &abi),
+            Direction::Callee => probe.check_caller(index, case, &abi),
+        };
+        match checked {
+            Ok(()) => Outcome::Passed(1),
+            Err(difference) => Outcome::Failed(format!(
+                "{}: {}",
+                case.prototype.signature(),
+                difference.why
+            )),
+        }
+    }
+
+    /// Each mutant of the convention must fail in some case.
+    fn controls(&self, suite: &mut Suite) -> Result<()> {
+        let mutants = mutants::of(self.setup.convention, self.setup.level);
+        let found = in_children(
+            &mutants,
+            |_| 2 * self.cases.len(),
+            |(_, convention), index| {
+                let told = Setup {
+                    convention,
+                    ..self.setup
+                };
+                self.check(index / 2, Direction::ALL[index % 2], told)
+            },
+        )?;
+        let engine = format!("{} control", self.setup.name());
+        for ((name, _), found) in mutants.iter().zip(found) {
+            let is_failure =
+                |found: &&Outcome| matches!(found, Outcome::Failed(_) | Outcome::Crashed(_));
+            let noticed = match found.iter().filter(is_failure).count() {
+                0 => Err("no case notices the changed line".to_owned()),
+                _ => Ok(()),
+            };
+            suite.report.outcome(&engine, name, noticed);
+        }
+        Ok(())
+    }
+}

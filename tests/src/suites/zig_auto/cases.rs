@@ -1,0 +1,157 @@
+//! The signatures: each kind of value at each boundary, and random ones.
+
+use cabi::{BoolVector, DataModel, Error, Kind, RecordBuilder, Scalar, Type};
+use cabi_verify::case::Case;
+use cabi_verify::corpus::c_text::Function;
+
+use crate::suite::Result;
+use crate::suites::zig::cases as of_c;
+
+/// Kinds of values with names.
+fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
+    let model = DataModel::LP64;
+    let record = |members: &[Type], align: u32| {
+        let all = members.iter().enumerate();
+        let record = all.fold(RecordBuilder::structure("s"), |record, (i, ty)| {
+            record.field(&format!("m{i}"), ty.clone())
+        });
+        let record = if align > 0 {
+            record.aligned(align)
+        } else {
+            record
+        };
+        record.build(&model)
+    };
+    let bytes = |n: u64| Type::array(&Type::U8, n);
+    // What C has not, as records of the same size and alignment.
+    let own = |text: &str, members: &[Type], align: u32| {
+        let all = members.iter().enumerate();
+        let record = RecordBuilder::structure(&format!("zig {text}")).aligned(align);
+        let record = all.fold(record, |record, (i, ty)| {
+            record.field(&format!("m{i}"), ty.clone())
+        });
+        record.build(&model)
+    };
+    let union = RecordBuilder::union("u")
+        .field("x", Type::F64)
+        .field("c", bytes(3)?);
+    Ok(vec![
+        ("bool", Type::BOOL),
+        ("i8", Type::I8),
+        ("u16", Type::U16),
+        ("i32", Type::I32),
+        ("i64", Type::I64),
+        ("pointer", Type::PTR),
+        ("slice", model.slice()),
+        ("i128", Type::I128),
+        ("f16", Type::F16),
+        ("f32", Type::F32),
+        ("f64", Type::F64),
+        ("f80", Type::F80),
+        ("f128", Type::F128),
+        ("v4f32", Type::vector(&Type::F32, 4)?),
+        ("v2i64", Type::vector(&Type::I64, 2)?),
+        ("v8f32", Type::vector(&Type::F32, 8)?),
+        ("v64u8", Type::vector(&Type::U8, 64)?),
+        ("bools8", Type::bool_vector(8, BoolVector::Zig)?),
+        ("bools64", Type::bool_vector(64, BoolVector::Zig)?),
+        ("bools128", Type::bool_vector(128, BoolVector::Zig)?),
+        ("nothing", record(&[], 0)?),
+        ("bytes3", record(&[bytes(3)?], 0)?),
+        ("float", record(&[Type::F32], 0)?),
+        ("floats", record(&[Type::F32, Type::F32], 0)?),
+        ("bytes5", record(&[bytes(5)?], 0)?),
+        ("bytes7", record(&[bytes(7)?], 0)?),
+        ("double", record(&[Type::F64], 0)?),
+        ("words", record(&[Type::PTR, Type::U64], 0)?),
+        ("bytes9", record(&[bytes(9)?], 0)?),
+        ("wide", record(&[Type::F80], 0)?),
+        ("large", record(&[Type::F64, Type::I32, bytes(20)?], 0)?),
+        ("aligned32", record(&[Type::I64], 32)?),
+        ("aligned64", record(&[Type::I8], 64)?),
+        ("union", union.build(&model)?),
+        ("u256", own("u256", &[Type::U128, Type::U128], 16)?),
+        ("optional", own("?u32", &[Type::U32, Type::BOOL], 4)?),
+        ("optional-word", own("?u64", &[Type::U64, Type::BOOL], 8)?),
+        ("error", own("anyerror!u16", &[Type::U16, Type::U16], 2)?),
+        (
+            "tuple",
+            own("struct { u32, u16 }", &[Type::U32, Type::U16], 4)?,
+        ),
+        ("array5", own("[5]u8", &[bytes(5)?], 1)?),
+        ("array20", own("[20]u8", &[bytes(20)?], 1)?),
+    ])
+}
+
+/// Each kind after each number of registers of each bank taken, with arguments after it; and as a result.
+pub(super) fn at_boundaries() -> Result<Vec<Case>> {
+    let slice = DataModel::LP64.slice();
+    let mut asked = Vec::new();
+    for (name, ty) in kinds()? {
+        for before in 0..=9 {
+            let mut params = vec![Type::I64; before];
+            params.extend([
+                ty.clone(),
+                Type::I16,
+                slice.clone(),
+                Type::F64,
+                ty.clone(),
+                Type::I8,
+            ]);
+            asked.push(case(format!("{name}-after-{before}"), params, Type::I32));
+        }
+        for before in 0..=3 {
+            let params = vec![Type::I32; before];
+            asked.push(case(
+                format!("{name}-returned-{before}"),
+                params,
+                ty.clone(),
+            ));
+        }
+    }
+    let floats = [
+        ("f64", Type::F64),
+        ("f80", Type::F80),
+        ("v4f32", Type::vector(&Type::F32, 4)?),
+    ];
+    for (name, ty) in floats {
+        for n in 6..=9 {
+            let mut params = vec![ty.clone(); n];
+            params.extend([Type::I8, Type::F80, Type::F32, Type::U16, Type::F64]);
+            asked.push(case(format!("{n}-{name}"), params, ty.clone()));
+        }
+    }
+    Ok(asked)
+}
+
+/// Random signatures, with slices in the place of some pointers.
+pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
+    let cases = of_c::random(seed, 0, count).into_iter().map(|one| one.case);
+    let cases = cases.filter(|case| !case.prototype.variadic && !case.prototype.noreturn);
+    let slice = DataModel::LP64.slice();
+    let mut cases: Vec<Case> = cases.collect();
+    for case in &mut cases {
+        let prototype = &mut case.prototype;
+        prototype.convention = None;
+        let all = prototype
+            .params
+            .iter_mut()
+            .map(|(_, ty)| ty)
+            .chain([&mut prototype.ret]);
+        for ty in all.filter(|ty| *ty.kind() == Kind::Scalar(Scalar::Ptr)) {
+            *ty = slice.clone();
+        }
+    }
+    cases
+}
+
+fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
+    let function = Function {
+        name: "f".to_owned(),
+        attributes: String::new(),
+        result: String::new(),
+        list: String::new(),
+        params: Vec::new(),
+    };
+    Case::of_types(&name, function, params, ret, None)
+}
