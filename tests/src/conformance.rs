@@ -97,7 +97,7 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
                 version: one.version().to_owned(),
             })
             .collect(),
-        positions: features::position_names(&groups),
+        positions: features::position_names()?,
         tables: matrix.tables,
         divergences,
         bugs,

@@ -2,12 +2,16 @@
 
 use cabi::Policy;
 use cabi_verify::build::zig::{Backend, Mode, Zig};
-use cabi_verify::build::{Installed, Reference, needs};
+use cabi_verify::build::{Installed, Reference, ReferenceError, first_error, needs};
 use cabi_verify::case::{Case, Entry};
-use cabi_verify::check::calls::Direction;
+use cabi_verify::check::calls::{Direction, Harness};
 use cabi_verify::corpus::{Block, Profile};
+use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
+use clif_cabi_jit::Settings;
 
+use super::LEVELS;
+use crate::compiled::compile;
 use crate::suite::Result;
 
 /// A compiler that is asked.
@@ -65,7 +69,7 @@ impl<'a> Asked<'a> {
     #[must_use]
     pub fn levels(&self) -> Vec<&'static str> {
         match self.maker {
-            Maker::C(_) => super::LEVELS.to_vec(),
+            Maker::C(_) => LEVELS.to_vec(),
             Maker::Zig(..) => self.modes().map(mode_flag).collect(),
         }
     }
@@ -101,13 +105,17 @@ impl<'a> Asked<'a> {
 }
 
 /// What a compiler made of cases.
-pub(super) struct Made {
+pub(super) struct Made<'e> {
+    pub(super) entries: Vec<Entry<'e>>,
     pub(super) code: LoadedCode,
+    /// The flag for the level of optimization, and of Zig's code the mode.
+    pub(super) level: &'static str,
+    pub(super) mode: Option<Mode>,
     /// For each case why it has no callee, or no caller: Zig cannot say all.
     missing: Vec<[Option<String>; 2]>,
 }
 
-impl Made {
+impl Made<'_> {
     /// Why case `index` lacks the other side of calls in each direction.
     pub(super) fn missing(&self, index: usize) -> [Option<&str>; 2] {
         let missing = self.missing.get(index);
@@ -120,17 +128,67 @@ impl Made {
         let there = all.filter(|(_, missing)| missing.is_none());
         there.map(|(direction, _)| direction).collect()
     }
+
+    /// For calls of its code.
+    pub(super) fn harness<'s>(
+        &'s self,
+        settings: &'s Settings,
+        buffers: &'s GuardedBuffers,
+    ) -> Harness<'s> {
+        Harness {
+            loaded: &self.code,
+            settings,
+            buffers,
+        }
+    }
+
+    /// A compiler's message with the names that types have in their blocks.
+    pub(super) fn in_own_words(&self, message: &str) -> String {
+        in_own_words(message, self.entries.len())
+    }
+}
+
+/// A message about one of `n` cases without what its names start with in the file.
+fn in_own_words(message: &str, n: usize) -> String {
+    (0..n).fold(message.to_owned(), |text, i| {
+        text.replace(&format!("c{i}_"), "")
+    })
 }
 
 impl Asked<'_> {
+    /// Has it compile `entries`, which are of one vector level, at each of its levels of optimization. What a compiler of C refuses at any of them is left
+    /// out, and `refused` is told.
+    pub(super) fn build_accepted<'e>(
+        &'e self,
+        entries: Vec<Entry<'e>>,
+        refused: &mut dyn FnMut(&Case, String),
+    ) -> Result<Vec<Made<'e>>> {
+        let Maker::C(reference) = self.maker else {
+            let levels = self.levels().into_iter();
+            return levels.map(|level| self.build(level, &entries)).collect();
+        };
+        let n = entries.len();
+        let mut tell = |case: &Case, error: &ReferenceError| {
+            let why = error.messages().map(first_error);
+            refused(
+                case,
+                in_own_words(&why.unwrap_or_else(|| error.to_string()), n),
+            );
+        };
+        let Some(compiled) = compile(reference, &LEVELS, entries, &mut tell)? else {
+            return Ok(Vec::new());
+        };
+        let made = |(code, level)| Made::of_c(code, level, compiled.entries.clone());
+        Ok(compiled.levels.into_iter().zip(LEVELS).map(made).collect())
+    }
+
     /// Has it compile `entries`, which are of one vector level, at one of its levels of optimization.
-    pub(super) fn build(&self, level: &str, entries: &[Entry<'_>]) -> Result<Made> {
+    pub(super) fn build<'e>(&self, level: &'static str, entries: &[Entry<'e>]) -> Result<Made<'e>> {
         let (zig, frame) = match self.maker {
             Maker::Zig(zig, _, frame) => (zig, frame),
             Maker::C(reference) => {
                 let code = LoadedCode::build_at(reference, level, entries)?;
-                let missing = Vec::new();
-                return Ok(Made { code, missing });
+                return Ok(Made::of_c(code, level, entries.to_vec()));
             }
         };
         let mode = self.modes().find(|mode| mode_flag(*mode) == level);
@@ -149,9 +207,24 @@ impl Asked<'_> {
         let made = zig.build(frame, mode, vectors, &cases)?;
         let missing = |i| Direction::ALL.map(|half| made.has(i, half).err().map(str::to_owned));
         Ok(Made {
+            entries: entries.to_vec(),
+            level,
+            mode: Some(mode),
             missing: (0..cases.len()).map(missing).collect(),
             code: made.loaded,
         })
+    }
+}
+
+impl<'e> Made<'e> {
+    fn of_c(code: LoadedCode, level: &'static str, entries: Vec<Entry<'e>>) -> Self {
+        Self {
+            entries,
+            code,
+            level,
+            mode: None,
+            missing: Vec::new(),
+        }
     }
 }
 

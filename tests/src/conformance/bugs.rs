@@ -5,7 +5,7 @@ use std::error::Error;
 use cabi::{FnSig, Policy};
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::{Entry, Subject};
-use cabi_verify::check::calls::{Direction, Harness, N_BUFFERS, reference_agrees};
+use cabi_verify::check::calls::{Direction, N_BUFFERS, reference_agrees};
 use cabi_verify::check::layout::{Fact, Reply, ask, ask_data};
 use cabi_verify::corpus::CorpusFile;
 use cabi_verify::report::Report;
@@ -181,7 +181,7 @@ impl Look {
 fn look(
     bug: &Bug,
     asked: &Asked<'_>,
-    level: &str,
+    level: &'static str,
     subject: &Subject,
     buffers: &GuardedBuffers,
 ) -> Result<Look> {
@@ -215,11 +215,7 @@ fn look(
     let case = subject.cases.first().ok_or("it declares no function")?;
     let sig = sig(asked.policy, subject).ok_or("it has no place")?;
     let settings = Settings::default();
-    let harness = Harness {
-        loaded: &made.code,
-        settings: &settings,
-        buffers,
-    };
+    let harness = made.harness(&settings, buffers);
     let agrees = || {
         if there.len() < Direction::ALL.len() {
             return Ok(None);

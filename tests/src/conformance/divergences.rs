@@ -168,13 +168,13 @@ fn places(case: &Case, policy: Policy) -> Option<Vec<String>> {
 struct Probed<'a> {
     asked: &'a Asked<'a>,
     /// What it made of the cases of one vector level, at each of its levels of optimization.
-    made: Vec<Vec<Made>>,
+    made: Vec<Vec<Made<'a>>>,
     /// Of an entry: the index in [`Self::made`], and the index of its case there.
     at: BTreeMap<usize, (usize, usize)>,
 }
 
 impl<'a> Probed<'a> {
-    fn build(asked: &'a Asked<'a>, entries: &[Entry<'_>], wanted: &[usize]) -> Result<Self> {
+    fn build(asked: &'a Asked<'a>, entries: &[Entry<'a>], wanted: &[usize]) -> Result<Self> {
         let mut levels: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
         for &i in wanted {
             let (subject, case) = entries[i];
@@ -186,9 +186,10 @@ impl<'a> Probed<'a> {
         }
         let (mut all, mut at) = (Vec::new(), BTreeMap::new());
         for wanted in levels.into_values() {
-            let some: Vec<Entry<'_>> = wanted.iter().map(|i| entries[*i]).collect();
+            let some: Vec<Entry<'a>> = wanted.iter().map(|i| entries[*i]).collect();
             let built = asked.levels().into_iter();
-            let built: Result<Vec<Made>> = built.map(|level| asked.build(level, &some)).collect();
+            let built: Result<Vec<Made<'a>>> =
+                built.map(|level| asked.build(level, &some)).collect();
             let built = built?;
             for (n, i) in wanted.into_iter().enumerate() {
                 if built.iter().all(|made| made.directions(n).len() == 2) {

@@ -5,22 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cabi::FnAbi;
-use cabi_verify::check::calls::Direction;
+use cabi::{FnAbi, VectorLevel};
+use cabi_verify::case::{Case, Entry};
+use cabi_verify::check::calls::{Direction, all_settings, reference_agrees};
+use cabi_verify::corpus::Block;
 use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
+use cabi_verify::run::child;
+use cabi_verify::run::guard::GuardedBuffers;
+use clif_cabi_jit::Settings;
 
-use super::asked::Asked;
-use super::features::{Feature, Group, Untried};
+use super::asked::{Asked, Made};
+use super::features::{Feature, Group};
 use super::known::KnownBugs;
-use super::page::tables::{heading, short_heading};
+use super::observed;
+use crate::compiled::buffers;
 use crate::suite::Result;
 
-mod c;
-mod zig;
-
 /// The types of one group and what became of them.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     /// The group's title.
     pub title: String,
@@ -31,43 +34,40 @@ pub struct Table {
 }
 
 /// One type.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
-    /// The block's name.
-    pub name: String,
-    /// How its row begins.
-    pub heading: String,
-    /// How it begins where the type was described before.
-    pub short_heading: String,
-    /// For each position the outcome with each compiler.
-    pub cells: Vec<Vec<Outcome>>,
+    /// The block that declares it.
+    pub block: Block,
+    /// For each position what became of it with each compiler.
+    pub cells: Vec<Vec<Cell>>,
 }
 
 /// What became of a type in a position with a compiler.
 #[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cell {
+    /// In a word.
+    pub outcome: Outcome,
+    /// The listed bugs of the compiler that it comes from.
+    pub bugs: BTreeSet<String>,
+}
+
+/// What there is to say of a [`Cell`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Outcome {
     /// Right in both directions at every level of optimization.
     Passes,
-    /// Right where Cranelift calls C; the other direction is placed right but not lowered.
-    Calls,
-    /// Right where C calls Cranelift; the other direction is placed right but not lowered.
-    Called,
     /// Right in one direction; the compiler cannot do the other.
     OneSided,
-    /// Not lowered; the compiler puts every byte where `cabi` says.
-    Placed,
-    /// The compiler has not got the type, or refuses it there.
+    /// Not lowered in some direction; the compiler puts every byte where `cabi` says, and what is lowered is right.
+    NotLowered,
+    /// The compiler has not got the type, or refuses it there, or this machine cannot run it.
     Lacks,
-    /// The convention has no place for it: an error.
-    NoPlace,
-    /// The header reader does not know the type.
-    Unread,
-    /// Not as `cabi` has it, because of listed bugs of the compiler, whose own caller and callee agree as far as they can be asked.
-    OwnWay(BTreeSet<String>),
-    /// The same, and its own caller and callee disagree.
-    SelfInconsistent(BTreeSet<String>),
-    /// This machine cannot run it.
-    NotHere,
+    /// `cabi` has no place for it, or the header reader does not know the type.
+    Refused,
+    /// Not as `cabi` has it, because of listed bugs of the compiler, whose own caller and callee disagree too.
+    SelfInconsistent,
+    /// The same, and its own caller and callee agree as far as they can be asked.
+    OwnWay,
     /// It fails, and no list says so.
     Fails,
 }
@@ -83,16 +83,16 @@ pub struct Matrix {
     pub failures: Vec<String>,
 }
 
-/// What is known of one type in one position with one compiler.
+/// What is known of one type in one position with one compiler, for each of [`Direction::ALL`].
 #[derive(Clone, Debug, Default)]
 struct Stats {
-    /// Per direction, how often it passed.
+    /// How often it passed.
     passed: [usize; 2],
-    /// Per direction, how often the lowering refused it.
+    /// How often the lowering refused it.
     not_lowered: [usize; 2],
     /// What went wrong.
     failed: Vec<Wrong>,
-    /// Per direction, why the compiler lacks the other side.
+    /// Why the compiler lacks the other side.
     lacking: [Option<String>; 2],
 }
 
@@ -115,9 +115,11 @@ type Outcomes = BTreeMap<(usize, String), Stats>;
 /// What is missing on this machine.
 pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
-    let mut stats = Outcomes::new();
-    let mut n_calls = c::run(&features, asked, &mut stats)?;
-    n_calls += zig::run(&features, asked, &KnownBugs::of(expected)?, &mut stats)?;
+    let known = KnownBugs::of(expected)?;
+    let (mut stats, mut n_calls) = (Outcomes::new(), 0);
+    for (index, one) in asked.iter().enumerate() {
+        n_calls += call_all(index, one, &features, &known, &mut stats)?;
+    }
     let mut failures = Vec::new();
     let tables: Vec<Table> = groups
         .iter()
@@ -131,28 +133,133 @@ pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result
     })
 }
 
+/// Makes all calls with one compiler, in both directions. Returns how many were right.
+fn call_all(
+    index: usize,
+    asked: &Asked<'_>,
+    features: &[&Feature],
+    known: &KnownBugs<'_>,
+    stats: &mut Outcomes,
+) -> Result<usize> {
+    let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'_>>> = BTreeMap::new();
+    for feature in features {
+        if let Ok(subject) = &feature.tried
+            && asked.admits(&feature.block).is_ok()
+        {
+            for case in &subject.cases {
+                let entries = by_level.entry(case.vectors).or_default();
+                entries.push((subject, case));
+            }
+        }
+    }
+    let mut n_calls = 0;
+    for entries in by_level.into_values() {
+        let mut refused = |case: &Case, why: String| {
+            let stats = stats.entry((index, case.name.clone())).or_default();
+            stats.lacking = [Some(why.clone()), Some(why)];
+        };
+        for made in asked.build_accepted(entries, &mut refused)? {
+            n_calls += call(index, asked, &made, known, stats)?;
+        }
+    }
+    Ok(n_calls)
+}
+
+/// Makes the calls of one compiler at one level of optimization.
+fn call(
+    index: usize,
+    asked: &Asked<'_>,
+    made: &Made<'_>,
+    known: &KnownBugs<'_>,
+    stats: &mut Outcomes,
+) -> Result<usize> {
+    let (buffers, settings, policy) = (buffers()?, all_settings(), asked.policy);
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = |job: usize, i: usize| {
+        // Cases come in groups of eight positions, and there are eight settings.
+        let (_, settings) = &settings[(i + i / settings.len() + job) % settings.len()];
+        let harness = made.harness(settings, &buffers);
+        match made.missing(i)[job] {
+            Some(_) => child::Outcome::Passed(0),
+            None => observed(&harness, made.entries[i].1, policy, i, Direction::ALL[job]),
+        }
+    };
+    let n_cases = Direction::ALL.map(|_| made.entries.len());
+    let outcomes = child::run(&n_cases, at_once, one)?;
+    let itself = against_itself(asked, made, &outcomes, &buffers)?;
+    let mut n_calls = 0;
+    for (job, outcomes) in outcomes.into_iter().enumerate() {
+        let direction = Direction::ALL[job];
+        for (i, ((_, case), outcome)) in made.entries.iter().zip(outcomes).enumerate() {
+            let stats = stats.entry((index, case.name.clone())).or_default();
+            if let Some(why) = made.missing(i)[job] {
+                stats.lacking[job] = Some(made.in_own_words(why));
+                continue;
+            }
+            match outcome {
+                child::Outcome::Passed(n) => {
+                    stats.passed[job] += 1;
+                    n_calls += n;
+                }
+                child::Outcome::Refused(_) => stats.not_lowered[job] += 1,
+                child::Outcome::Failed(why) | child::Outcome::Crashed(why) => {
+                    let mode = made.mode;
+                    let bug = mode.and_then(|m| known.explanation(case, policy, m, direction));
+                    stats.failed.push(Wrong {
+                        why: format!("{}, {}: {why}", made.level, direction.name()),
+                        against_itself: itself.contains(&i),
+                        bug: bug.map(|bug| bug.name.clone()),
+                    });
+                }
+            }
+        }
+    }
+    Ok(n_calls)
+}
+
+/// The cases that failed in which the compiler's own caller and callee disagree too.
+fn against_itself(
+    asked: &Asked<'_>,
+    made: &Made<'_>,
+    outcomes: &[Vec<child::Outcome>],
+    buffers: &GuardedBuffers,
+) -> Result<Vec<usize>> {
+    use child::Outcome::{Crashed, Failed};
+    let is_wrong =
+        |outcome: Option<&child::Outcome>| matches!(outcome, Some(Failed(_) | Crashed(_)));
+    let wrong: Vec<usize> = (0..made.entries.len())
+        .filter(|i| outcomes.iter().any(|outcomes| is_wrong(outcomes.get(*i))))
+        .filter(|i| made.missing(*i) == [None; 2])
+        .collect();
+    let settings = Settings::default();
+    let one = |_, n: usize| {
+        let (i, harness) = (wrong[n], made.harness(&settings, buffers));
+        let case = made.entries[i].1;
+        match case.sig_under(asked.policy) {
+            Ok(sig) => reference_agrees(&harness, case, sig, i).map(|()| 1).into(),
+            Err(error) => Failed(error.to_string()),
+        }
+    };
+    let outcomes = child::run(&[wrong.len()], 1, one)?.concat();
+    let told = wrong.into_iter().zip(outcomes);
+    let disagree = told.filter(|(_, outcome)| is_wrong(Some(outcome)));
+    Ok(disagree.map(|(i, _)| i).collect())
+}
+
 /// Types that a bug says meet it, and do not.
 fn unmet(expected: &Expected, tables: &[Table]) -> Vec<String> {
     let mut out = Vec::new();
     for bug in &expected.bugs {
-        let is_it = |cell: &Outcome| cell.bugs().is_some_and(|bugs| bugs.contains(&bug.name));
+        let is_it = |cell: &Cell| cell.bugs.contains(&bug.name);
         for name in &bug.meets {
             let mut rows = tables.iter().flat_map(|table| &table.rows);
-            let row = rows.find(|row| row.name == *name);
+            let row = rows.find(|row| row.block.name == *name);
             if !row.is_some_and(|row| row.cells.iter().flatten().any(is_it)) {
                 out.push(format!("{name} does not meet the bug {}", bug.name));
             }
         }
     }
     out
-}
-
-/// The index of a direction in a [`Stats`].
-fn at(direction: Direction) -> usize {
-    match direction {
-        Direction::Call => 0,
-        Direction::Callee => 1,
-    }
 }
 
 fn table(
@@ -179,9 +286,7 @@ fn table(
             }
         }
         rows.push(Row {
-            name: feature.block.name.clone(),
-            heading: heading(&feature.block),
-            short_heading: short_heading(&feature.block),
+            block: feature.block.clone(),
             cells,
         });
     }
@@ -200,57 +305,47 @@ fn outcomes(
     expected: &Expected,
     stats: &Outcomes,
     failures: &mut Vec<String>,
-) -> (Vec<Outcome>, Vec<String>) {
+) -> (Vec<Cell>, Vec<String>) {
     let everywhere = |outcome: Outcome, why: &str| {
-        let outcomes = vec![outcome; N_POSITIONS];
-        (outcomes, vec![why.to_owned()])
+        (vec![Cell::from(outcome); N_POSITIONS], vec![why.to_owned()])
     };
-    let tried = match &feature.tried {
-        Ok(tried) => tried,
-        Err(Untried::Unread(why)) => return everywhere(Outcome::Unread, why),
-        Err(Untried::NoPlace(why)) => return everywhere(Outcome::NoPlace, why),
+    let subject = match &feature.tried {
+        Ok(subject) => subject,
+        Err(why) => return everywhere(Outcome::Refused, why),
     };
     if let Err(why) = asked.admits(&feature.block) {
-        let here = why.contains("this machine has no");
-        return match here {
-            true => everywhere(Outcome::NotHere, &why),
-            false => everywhere(Outcome::Lacks, &why),
-        };
+        return everywhere(Outcome::Lacks, &why);
     }
     let bug = expected
         .bugs
         .iter()
         .find(|bug| bug.is_of(asked.name) && bug.meets.contains(&feature.block.name));
-    let (mut outcomes, mut whys) = (Vec::new(), Vec::new());
-    for case in &tried.subject.cases {
+    let (mut cells, mut whys) = (Vec::new(), Vec::new());
+    for case in &subject.cases {
         let placed = case.sig_under(asked.policy);
         if let Err(error) = placed.and_then(|sig| FnAbi::new(&sig, &case.target)) {
             whys.push(error.to_string());
-            outcomes.push(Outcome::NoPlace);
+            cells.push(Outcome::Refused.into());
             continue;
         }
         let stats = stats.get(&(index, case.name.clone()));
         let stats = stats.cloned().unwrap_or_default();
         whys.extend(stats.lacking.iter().flatten().cloned());
-        let outcome = stats.outcome(asked.levels().len(), bug);
-        if outcome == Outcome::Fails {
+        let cell = stats.cell(asked.levels().len(), bug);
+        if cell.outcome == Outcome::Fails {
             let why = stats.unlisted(bug).next();
             let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
             failures.push(format!("{} [{}]: {why}", case.name, asked.name));
         }
-        outcomes.push(outcome);
+        cells.push(cell);
     }
-    (outcomes, whys)
+    (cells, whys)
 }
 
-impl Outcome {
-    /// The bugs after it.
-    #[must_use]
-    pub fn bugs(&self) -> Option<&BTreeSet<String>> {
-        match self {
-            Self::OwnWay(bugs) | Self::SelfInconsistent(bugs) => Some(bugs),
-            _ => None,
-        }
+impl From<Outcome> for Cell {
+    fn from(outcome: Outcome) -> Self {
+        let bugs = BTreeSet::new();
+        Self { outcome, bugs }
     }
 }
 
@@ -262,42 +357,34 @@ impl Stats {
         failed.filter(move |wrong| !listed && wrong.bug.is_none())
     }
 
-    /// The outcome of runs at `n` levels of optimization; `bug` is what the type is known to meet with this compiler.
-    fn outcome(&self, n: usize, bug: Option<&Bug>) -> Outcome {
-        #[derive(PartialEq)]
-        enum State {
-            Passes,
-            NotLowered,
-            Lacks,
-            Unknown,
-        }
+    /// What runs at `n` levels of optimization come to; `bug` is what the type is known to meet with this compiler.
+    fn cell(&self, n: usize, bug: Option<&Bug>) -> Cell {
         if self.unlisted(bug).next().is_some() {
-            return Outcome::Fails;
+            return Outcome::Fails.into();
         }
         if !self.failed.is_empty() {
             let own = self.failed.iter().filter_map(|wrong| wrong.bug.clone());
             let bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
             // Where the probe looked, caller and callee did not meet.
             let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
-            return match by_calls || self.failed.iter().any(|wrong| wrong.against_itself) {
-                true => Outcome::SelfInconsistent(bugs),
-                false => Outcome::OwnWay(bugs),
+            let outcome = match by_calls || self.failed.iter().any(|wrong| wrong.against_itself) {
+                true => Outcome::SelfInconsistent,
+                false => Outcome::OwnWay,
             };
+            return Cell { outcome, bugs };
         }
-        let state = |direction: Direction| match at(direction) {
-            i if self.lacking[i].is_some() => State::Lacks,
-            i if self.passed[i] == n => State::Passes,
-            i if self.not_lowered[i] == n => State::NotLowered,
-            _ => State::Unknown,
+        let one = |i: usize| match () {
+            () if self.lacking[i].is_some() => Outcome::Lacks,
+            () if self.passed[i] == n => Outcome::Passes,
+            () if self.not_lowered[i] == n => Outcome::NotLowered,
+            () => Outcome::Fails,
         };
-        match (state(Direction::Call), state(Direction::Callee)) {
-            (State::Passes, State::Passes) => Outcome::Passes,
-            (State::Passes, State::NotLowered) => Outcome::Calls,
-            (State::NotLowered, State::Passes) => Outcome::Called,
-            (State::Passes, State::Lacks) | (State::Lacks, State::Passes) => Outcome::OneSided,
-            (State::Lacks, State::Lacks) => Outcome::Lacks,
-            (State::Unknown, _) | (_, State::Unknown) => Outcome::Fails,
-            _ => Outcome::Placed,
-        }
+        let outcome = match (one(0), one(1)) {
+            (one, other) if one == other => one,
+            (Outcome::Fails, _) | (_, Outcome::Fails) => Outcome::Fails,
+            (Outcome::NotLowered, _) | (_, Outcome::NotLowered) => Outcome::NotLowered,
+            _ => Outcome::OneSided,
+        };
+        outcome.into()
     }
 }

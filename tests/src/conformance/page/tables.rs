@@ -7,49 +7,56 @@ use cabi_verify::corpus::Block;
 
 use super::{Measured, escape};
 use crate::conformance::bugs::Seen;
-use crate::conformance::features::Feature;
-use crate::conformance::matrix::{Outcome, Row, Table};
+use crate::conformance::matrix::{Cell, Outcome, Row, Table};
 
-macro_rules! legend {
-    ($($outcome:pat, $sign:literal, $meaning:literal;)*) => {
-        /// How each outcome is shown, and what it means.
-        const LEGEND: &[(&str, &str)] = &[$(($sign, $meaning)),*];
+/// How each outcome is shown, and what it means.
+const LEGEND: [(Outcome, &str, &str); 8] = [
+    (
+        Outcome::Passes,
+        "✓",
+        "passes: Cranelift calls the compiler's code and is called by it, optimized or not",
+    ),
+    (
+        Outcome::OneSided,
+        "½",
+        "passes in one direction; the compiler cannot do the other: its words stand below the table",
+    ),
+    (
+        Outcome::NotLowered,
+        "○",
+        "not lowered yet in some direction: an error. The compiler puts, and looks for, every byte where `cabi` says",
+    ),
+    (
+        Outcome::Lacks,
+        "–",
+        "the compiler has not got the type, or refuses it there: its words stand below the table",
+    ),
+    (
+        Outcome::Refused,
+        "∅",
+        "the convention has no place for it: an error",
+    ),
+    (
+        Outcome::SelfInconsistent,
+        "✗ N",
+        "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too",
+    ),
+    (
+        Outcome::OwnWay,
+        "≠ N",
+        "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked",
+    ),
+    (Outcome::Fails, "FAILS", "wrong, and no list says so"),
+];
 
-        /// Whether an outcome is the one of that line.
-        const IS: &[fn(&Outcome) -> bool] = &[$(|outcome| matches!(outcome, $outcome)),*];
-    };
-}
-
-legend! {
-    Outcome::Passes, "✓", "passes: Cranelift calls the compiler's code and is called by it, optimized or not";
-    Outcome::Calls, "→", "passes where Cranelift calls; the other direction is not lowered yet, its places are right (○)";
-    Outcome::Called, "←", "passes where Cranelift is called; the other direction is not lowered yet, its places are right (○)";
-    Outcome::OneSided, "½", "passes in one direction; the compiler cannot do the other: its words stand below the table";
-    Outcome::Placed, "○", "not lowered yet: an error. The compiler puts, and looks for, every byte where `cabi` says";
-    Outcome::Lacks, "–", "the compiler has not got the type, or refuses it there: its words stand below the table";
-    Outcome::NoPlace, "∅", "the convention has no place for it: an error";
-    Outcome::Unread, "?", "the header reader does not know the type: an error. No call is tried";
-    Outcome::SelfInconsistent(_), "✗ N", "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too";
-    Outcome::OwnWay(_), "≠ N", "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked";
-    Outcome::NotHere, "·", "this machine cannot run it";
-    Outcome::Fails, "FAILS", "wrong, and no list says so";
-}
-
-impl Outcome {
-    /// Its line in the legend.
-    fn legend(&self) -> usize {
-        IS.iter().position(|is| is(self)).unwrap_or(LEGEND.len())
-    }
-
+impl Cell {
     fn sign(&self, bugs: &[Seen]) -> String {
-        let sign = LEGEND.get(self.legend()).map_or("", |(sign, _)| sign);
-        let Some(names) = self.bugs() else {
-            return sign.to_owned();
-        };
+        let line = LEGEND.iter().find(|(outcome, ..)| *outcome == self.outcome);
         let numbers = bugs.iter().enumerate();
-        let numbers = numbers.filter(|(_, seen)| names.contains(&seen.bug.name));
+        let numbers = numbers.filter(|(_, seen)| self.bugs.contains(&seen.bug.name));
         let numbers: Vec<String> = numbers.map(|(i, _)| (i + 1).to_string()).collect();
-        sign.replace('N', &numbers.join(", "))
+        line.map_or("", |(_, sign, _)| sign)
+            .replace(" N", &format!(" {}", numbers.join(", ")))
     }
 }
 
@@ -69,17 +76,35 @@ on the list of compiler bugs.
 |---|---|
 ",
     );
-    let counts: Vec<BTreeMap<usize, usize>> = (0..measured.compilers.len())
+    let counts: Vec<_> = (0..measured.compilers.len())
         .map(|compiler| count(measured, compiler))
         .collect();
-    let stand = |at: &usize| counts.iter().any(|counts| counts.contains_key(at));
-    let signs: Vec<usize> = (0..LEGEND.len()).filter(stand).collect();
-    for at in &signs {
-        if let Some((sign, meaning)) = LEGEND.get(*at) {
-            let _ = writeln!(out, "| {sign} | {meaning} |");
-        }
+    let stand = |outcome: &Outcome| counts.iter().any(|counts| counts.contains_key(outcome));
+    let lines: Vec<_> = LEGEND
+        .iter()
+        .filter(|(outcome, ..)| stand(outcome))
+        .collect();
+    for (_, sign, meaning) in &lines {
+        let _ = writeln!(out, "| {sign} | {meaning} |");
     }
-    summary(measured, &signs, &counts, out);
+    let n_types: usize = measured.tables.iter().map(|table| table.rows.len()).sum();
+    let _ = write!(
+        out,
+        "\n{n_types} types in {} positions; {} calls were right.\n\n| compiler |",
+        measured.positions.len(),
+        measured.n_calls
+    );
+    for (_, sign, _) in &lines {
+        let _ = write!(out, " {sign} |");
+    }
+    let _ = writeln!(out, "\n|---|{}", "---|".repeat(lines.len()));
+    for (compiler, counts) in measured.compilers.iter().zip(&counts) {
+        let _ = write!(out, "| {} |", compiler.name);
+        for (outcome, ..) in &lines {
+            let _ = write!(out, " {} |", counts.get(outcome).copied().unwrap_or(0));
+        }
+        out.push('\n');
+    }
     let (zig, c): (Vec<usize>, Vec<usize>) =
         (0..measured.compilers.len()).partition(|i| is_zig(measured, *i));
     out.push_str(
@@ -110,42 +135,15 @@ fn is_zig(measured: &Measured, compiler: usize) -> bool {
     compiler.is_some_and(|compiler| compiler.name.starts_with("zig"))
 }
 
-/// How often which sign stands with a compiler.
-fn count(measured: &Measured, compiler: usize) -> BTreeMap<usize, usize> {
+/// How often each outcome stands with a compiler.
+fn count(measured: &Measured, compiler: usize) -> BTreeMap<Outcome, usize> {
     let rows = measured.tables.iter().flat_map(|table| &table.rows);
     let cells = rows.flat_map(|row| &row.cells);
     let mut counts = BTreeMap::new();
-    for outcome in cells.filter_map(|cell| cell.get(compiler)) {
-        *counts.entry(outcome.legend()).or_insert(0) += 1;
+    for cell in cells.filter_map(|cell| cell.get(compiler)) {
+        *counts.entry(cell.outcome).or_insert(0) += 1;
     }
     counts
-}
-
-/// The numbers of each compiler.
-fn summary(
-    measured: &Measured,
-    signs: &[usize],
-    counts: &[BTreeMap<usize, usize>],
-    out: &mut String,
-) {
-    let n_types: usize = measured.tables.iter().map(|table| table.rows.len()).sum();
-    let _ = write!(
-        out,
-        "\n{n_types} types in {} positions; {} calls were right.\n\n| compiler |",
-        measured.positions.len(),
-        measured.n_calls
-    );
-    for at in signs {
-        let _ = write!(out, " {} |", LEGEND.get(*at).map_or("", |(sign, _)| sign));
-    }
-    let _ = writeln!(out, "\n|---|{}", "---|".repeat(signs.len()));
-    for (compiler, counts) in measured.compilers.iter().zip(counts) {
-        let _ = write!(out, "| {} |", compiler.name);
-        for at in signs {
-            let _ = write!(out, " {} |", counts.get(at).copied().unwrap_or(0));
-        }
-        out.push('\n');
-    }
 }
 
 fn head(first: &str, measured: &Measured, out: &mut String) {
@@ -167,7 +165,10 @@ fn table(table: &Table, compilers: &[usize], of_zig: bool, measured: &Measured, 
     );
     let lacks = |row: &&Row, i: usize| {
         let mut cells = row.cells.iter();
-        cells.all(|cell| cell.get(i) == Some(&Outcome::Lacks))
+        cells.all(|cell| {
+            cell.get(i)
+                .is_some_and(|cell| cell.outcome == Outcome::Lacks)
+        })
     };
     let in_none = |row: &&Row| of_zig && compilers.iter().all(|i| lacks(row, *i));
     let (without, with): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(in_none);
@@ -186,11 +187,7 @@ fn table(table: &Table, compilers: &[usize], of_zig: bool, measured: &Measured, 
         if shown.is_empty() {
             shown = compilers.to_vec();
         }
-        let heading = if of_zig {
-            &row.short_heading
-        } else {
-            &row.heading
-        };
+        let heading = if of_zig { short_heading } else { heading }(&row.block);
         let _ = write!(out, "| {heading} | {} |", missing.join(", "));
         for cell in &row.cells {
             let _ = write!(out, " {} |", signs(cell, &shown, measured));
@@ -201,7 +198,7 @@ fn table(table: &Table, compilers: &[usize], of_zig: bool, measured: &Measured, 
         out.push_str("\nNot in Zig:\n\n");
     }
     for row in without {
-        let _ = writeln!(out, "- {}", row.short_heading);
+        let _ = writeln!(out, "- {}", short_heading(&row.block));
     }
     notes(table, compilers, measured, out);
 }
@@ -230,10 +227,10 @@ fn notes(table: &Table, compilers: &[usize], measured: &Measured, out: &mut Stri
 }
 
 /// A cell, of those of its compilers that are `shown`.
-fn signs(cell: &[Outcome], shown: &[usize], measured: &Measured) -> String {
+fn signs(cell: &[Cell], shown: &[usize], measured: &Measured) -> String {
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
     for i in shown {
-        let sign = cell.get(*i).map(|outcome| outcome.sign(&measured.bugs));
+        let sign = cell.get(*i).map(|cell| cell.sign(&measured.bugs));
         let sign = sign.unwrap_or_default();
         match groups.iter_mut().find(|(known, _)| *known == sign) {
             Some((_, names)) => names.push(name(measured, *i)),
@@ -253,19 +250,24 @@ fn signs(cell: &[Outcome], shown: &[usize], measured: &Measured) -> String {
 /// How a type is called in its row.
 #[must_use]
 pub fn heading(block: &Block) -> String {
-    let mut what = block.proves.clone();
-    for feature in &block.features {
-        what.push_str(&format!(" (`-m{feature}`)"));
-    }
-    escape(&format!("`{}`<br>{what}", Feature::declaration(block)))
+    headed(block, &format!("<br>{}", block.proves))
 }
 
 /// How it is called where it was described before.
 #[must_use]
 pub fn short_heading(block: &Block) -> String {
-    let mut what = format!("`{}`", Feature::declaration(block));
+    headed(block, "")
+}
+
+/// The declaration in one line, without the words around it where it is one typedef; `what` it is, and its vector levels.
+fn headed(block: &Block, what: &str) -> String {
+    let line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
+    let inner = line.strip_prefix("typedef ");
+    let inner = inner.and_then(|rest| rest.strip_suffix("t;"));
+    let inner = inner.filter(|rest| !rest.contains("typedef ") && rest.ends_with([' ', '*']));
+    let mut text = format!("`{}`{what}", inner.map_or(&*line, str::trim_end));
     for feature in &block.features {
-        what.push_str(&format!(" (`-m{feature}`)"));
+        text.push_str(&format!(" (`-m{feature}`)"));
     }
-    escape(&what)
+    escape(&text)
 }
