@@ -7,15 +7,13 @@
 //! ```
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::ffi::c_void;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
-use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type};
+use cabi::{FnAbi, Target};
+use cabi_tests::libffi::Libffi;
 use cabi_tests::shims::{Measured, asked_for};
-use libloading::{Library, Symbol};
 
 /// The system's allocator, counted.
 struct Counting;
@@ -66,7 +64,7 @@ fn table() -> Result<String, String> {
         let ours = slope(name, None)?;
         let theirs = match slope(name, Some("libffi")) {
             Ok(n) => n.to_string(),
-            Err(why) if why.contains("no libffi") => "not run".to_owned(),
+            Err(why) if why.contains("libffi is not installed") => "not run".to_owned(),
             Err(why) => return Err(why),
         };
         text += &format!("\n{name:8} {ours:>10} {theirs:>14}");
@@ -108,134 +106,16 @@ fn ours() -> Result<String, String> {
     Ok(format!("{name}: {n} times, {allocations} allocations"))
 }
 
-/// libffi's `ffi_type`.
-#[repr(C)]
-struct FfiType {
-    size: usize,
-    align: u16,
-    kind: u16,
-    elements: *mut *mut Self,
-}
-
-/// `FFI_TYPE_STRUCT`
-const STRUCT: u16 = 13;
-/// `FFI_UNIX64`
-const UNIX64: u32 = 2;
-
-type Prep =
-    unsafe extern "C" fn(*mut c_void, u32, u32, u32, *mut FfiType, *mut *mut FfiType) -> u32;
-
 fn libffi() -> Result<String, String> {
     let (Measured { name, sig, .. }, n) = asked_for()?;
-    let open = |file: &&str| {
-        // SAFETY: libffi's constructors have no preconditions.
-        unsafe { Library::new(*file) }.ok()
-    };
-    let files = ["libffi.so.8", "libffi.so.7", "libffi.so"];
-    let library = files.iter().find_map(open).ok_or("no libffi")?;
-    let mut structures = Vec::new();
-    let result = ffi_type(&library, sig.result(), &mut structures)?;
-    let mut params = Vec::new();
-    for param in sig.params() {
-        params.push(ffi_type(&library, &param.ty, &mut structures)?);
+    let text = |error: Box<dyn std::error::Error>| error.to_string();
+    let libffi = Libffi::load().map_err(text)?;
+    let n_named = sig.is_variadic().then(|| sig.n_named());
+    let mut cif = libffi.prepare(&sig, n_named).map_err(text)?;
+    let status = cif.prepare(n_named, n).map_err(text)?;
+    black_box(&cif);
+    match status {
+        0 => Ok(format!("{name}: {n} times by libffi")),
+        status => Err(format!("libffi refuses {name}: {status}")),
     }
-    let mut cif = [0_u64; 16];
-    let count = |n: usize| u32::try_from(n).map_err(|error| error.to_string());
-    let (fixed, all) = (count(sig.n_named())?, count(params.len())?);
-    // SAFETY: both functions of libffi's documentation, by their C types; the first is called without the number of fixed arguments.
-    let prep = unsafe { library.get::<Prep>(prep_name(&sig)) }.map_err(|why| why.to_string())?;
-    for _ in 0..n {
-        for structure in &structures {
-            // SAFETY: made by `ffi_type`, and never freed.
-            unsafe { ((**structure).size, (**structure).align) = (0, 0) };
-        }
-        let status = prepare(
-            &prep,
-            &sig,
-            cif.as_mut_ptr().cast(),
-            (fixed, all),
-            result,
-            &mut params,
-        );
-        if status != 0 {
-            return Err(format!("libffi refuses {name}: {status}"));
-        }
-        black_box(&cif);
-    }
-    Ok(format!("{name}: {n} times by libffi"))
-}
-
-fn prep_name(sig: &FnSig) -> &'static [u8] {
-    if sig.is_variadic() {
-        b"ffi_prep_cif_var"
-    } else {
-        b"ffi_prep_cif"
-    }
-}
-
-/// `ffi_prep_cif`, or `ffi_prep_cif_var` with the number of fixed arguments before that of all.
-fn prepare(
-    prep: &Symbol<'_, Prep>,
-    sig: &FnSig,
-    cif: *mut c_void,
-    (fixed, all): (u32, u32),
-    result: *mut FfiType,
-    params: &mut [*mut FfiType],
-) -> u32 {
-    let params = params.as_mut_ptr();
-    if sig.is_variadic() {
-        // SAFETY: `cif` has room for an `ffi_cif`, and the types are libffi's or made by `ffi_type`.
-        return unsafe { prep(cif, UNIX64, fixed, all, result, params) };
-    }
-    // SAFETY: this is `ffi_prep_cif`'s type.
-    let plain = unsafe {
-        std::mem::transmute::<
-            Prep,
-            unsafe extern "C" fn(*mut c_void, u32, u32, *mut FfiType, *mut *mut FfiType) -> u32,
-        >(**prep)
-    };
-    // SAFETY: as above.
-    unsafe { plain(cif, UNIX64, all, result, params) }
-}
-
-/// `ty` as libffi has it. Of arrays it knows the elements only; `structures` are those it lays out.
-fn ffi_type(
-    library: &Library,
-    ty: &Type,
-    structures: &mut Vec<*mut FfiType>,
-) -> Result<*mut FfiType, String> {
-    let symbol: &[u8] = match ty.kind() {
-        Kind::Record(record) => {
-            let mut elements = Vec::new();
-            for field in record.fields() {
-                let (elem, n) = match field.ty().kind() {
-                    Kind::Array(array) => (&array.elem, array.len.unwrap_or(0)),
-                    _ => (field.ty(), 1),
-                };
-                for _ in 0..n {
-                    elements.push(ffi_type(library, elem, structures)?);
-                }
-            }
-            elements.push(null_mut());
-            let structure = Box::leak(Box::new(FfiType {
-                size: 0,
-                align: 0,
-                kind: STRUCT,
-                elements: Vec::leak(elements).as_mut_ptr(),
-            }));
-            structures.push(structure);
-            return Ok(structure);
-        }
-        Kind::Scalar(Scalar::F32) => b"ffi_type_float",
-        Kind::Scalar(Scalar::F64) => b"ffi_type_double",
-        Kind::Scalar(Scalar::F80) => b"ffi_type_longdouble",
-        Kind::Scalar(Scalar::Int { bits: 8, .. }) => b"ffi_type_sint8",
-        Kind::Scalar(Scalar::Int { bits: 16, .. }) => b"ffi_type_sint16",
-        Kind::Scalar(Scalar::Int { bits: 32, .. }) => b"ffi_type_sint32",
-        Kind::Scalar(Scalar::Int { bits: 64, .. }) => b"ffi_type_sint64",
-        _ => return Err(format!("{ty}: no type of libffi is written here")),
-    };
-    // SAFETY: an object of libffi's of this type.
-    let found = unsafe { library.get::<*mut FfiType>(symbol) };
-    found.map(|found| *found).map_err(|why| why.to_string())
 }

@@ -75,9 +75,19 @@ fn survives(text: &str) {
     }
 }
 
-/// The same texts each time: clang 19's own parser does not come back from one in some ten thousand.
-fn fixed() -> TestRng {
-    TestRng::deterministic_rng(RngAlgorithm::ChaCha)
+/// 300 of `texts`, the same each time: clang 19's own parser does not come back from one in some ten thousand.
+fn all_survive(texts: &impl Strategy<Value = String>) {
+    let config = Config {
+        cases: 300,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let fixed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let run = TestRunner::new_with_rng(config, fixed).run(texts, |text| {
+        survives(&text);
+        Ok(())
+    });
+    run.unwrap();
 }
 
 #[test]
@@ -85,17 +95,7 @@ fn random_words() {
     needs_libclang!();
     let texts = prop::collection::vec(prop::sample::select(&WORDS[..]), 0..40)
         .prop_map(|words| words.join(" "));
-    let config = Config {
-        cases: 300,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, fixed())
-        .run(&texts, |text| {
-            survives(&text);
-            Ok(())
-        })
-        .unwrap();
+    all_survive(&texts);
 }
 
 #[test]
@@ -117,17 +117,7 @@ fn cut_and_shuffled_declarations() {
         };
         parts.into_iter().map(cut).collect::<Vec<_>>().join("\n")
     });
-    let config = Config {
-        cases: 300,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, fixed())
-        .run(&texts, |text| {
-            survives(&text);
-            Ok(())
-        })
-        .unwrap();
+    all_survive(&texts);
 }
 
 #[test]

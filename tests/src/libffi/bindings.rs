@@ -68,7 +68,7 @@ pub struct Cif<'a> {
     libffi: &'a Libffi,
     raw: Box<RawCif>,
     // What the interface points to.
-    _types: Types<'a>,
+    types: Types<'a>,
 }
 
 /// The descriptions of types.
@@ -148,26 +148,14 @@ impl Libffi {
             bytes: 0,
             flags: 0,
         });
-        // SAFETY: these are the types of the functions in `ffi.h`; the descriptions live as long as the interface.
-        let status = unsafe {
-            match n_named {
-                None => {
-                    let prepare: Prepare = self.function("ffi_prep_cif")?;
-                    prepare(&raw mut *raw, ABI, n, result, args)
-                }
-                Some(named) => {
-                    let prepare: PrepareVariadic = self.function("ffi_prep_cif_var")?;
-                    let named = c_uint::try_from(named)?;
-                    prepare(&raw mut *raw, ABI, named, n, result, args)
-                }
-            }
+        (raw.n_args, raw.args, raw.result) = (n, args, result);
+        let mut cif = Cif {
+            libffi: self,
+            raw,
+            types,
         };
-        match status {
-            0 => Ok(Cif {
-                libffi: self,
-                raw,
-                _types: types,
-            }),
+        match cif.prepare(n_named, 1)? {
+            0 => Ok(cif),
             status => Err(format!("libffi refuses {sig}: status {status}").into()),
         }
     }
@@ -231,6 +219,37 @@ fn float(scalar: Scalar) -> Result<&'static str> {
 }
 
 impl Cif<'_> {
+    /// Prepares the interface `times` times, as one of a variadic function with so many named arguments if there is a number; libffi lays the structures
+    /// out each time. Returns its last status.
+    ///
+    /// # Errors
+    /// A library that is not libffi.
+    pub fn prepare(&mut self, n_named: Option<usize>, times: u64) -> Result<c_int> {
+        let (mut status, raw) = (0, &raw mut *self.raw);
+        let RawCif {
+            n_args: n,
+            args,
+            result,
+            ..
+        } = *self.raw;
+        // SAFETY: these are the types of the functions in `ffi.h`; the descriptions live as long as the interface.
+        unsafe {
+            let plain: Prepare = self.libffi.function("ffi_prep_cif")?;
+            let variadic: PrepareVariadic = self.libffi.function("ffi_prep_cif_var")?;
+            let named = n_named.map(c_uint::try_from).transpose()?;
+            for _ in 0..times {
+                for structure in &mut self.types.own {
+                    (structure.size, structure.alignment) = (0, 0);
+                }
+                status = match named {
+                    None => plain(raw, ABI, n, result, args),
+                    Some(named) => variadic(raw, ABI, named, n, result, args),
+                };
+            }
+        }
+        Ok(status)
+    }
+
     /// `ffi_call`.
     ///
     /// # Safety

@@ -99,7 +99,7 @@ impl Reference {
         }
         reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
         reference.check_language()?;
-        for row in &TRAITS {
+        for row in TRAITS {
             if !row.capability.runs_here() {
                 reference
                     .missing

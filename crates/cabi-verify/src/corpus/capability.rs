@@ -7,34 +7,6 @@ use super::Block;
 /// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
 pub const KNOWN_REFERENCES: [&str; 2] = ["gcc", "clang"];
 
-/// Something of C that not every compiler has.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Capability {
-    /// `__int128`.
-    Int128,
-    /// `_BitInt(N)`.
-    BitInt,
-    /// `_Float16`.
-    Float16,
-    /// `__bf16`.
-    Bf16,
-    /// `__float128`.
-    Float128,
-    /// `_Complex` of `__float128`, through `mode(TC)`.
-    ComplexFloat128,
-    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
-    Decimal,
-    /// `ext_vector_type`, also of `_Bool`.
-    ExtVector,
-    /// `enum e : char`.
-    EnumBase,
-    /// AVX, in the compiler and in this machine.
-    Avx,
-    /// AVX-512F, in the compiler and in this machine.
-    Avx512f,
-}
-
 /// A capability's name in the corpus, the tokens of C that need it, and the file that shows a compiler has it.
 pub(crate) struct Trait {
     pub(crate) capability: Capability,
@@ -44,85 +16,47 @@ pub(crate) struct Trait {
     pub(crate) source: &'static str,
 }
 
-pub(crate) const TRAITS: [Trait; 11] = [
-    Trait {
-        capability: Capability::Int128,
-        name: "int128",
-        tokens: &["__int128"],
-        flags: &[],
-        source: "__int128 f(__int128 x) { return x; }",
-    },
-    Trait {
-        capability: Capability::BitInt,
-        name: "bitint",
-        tokens: &["_BitInt"],
-        flags: &[],
-        source: "_BitInt(65) f(_BitInt(65) x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Float16,
-        name: "float16",
-        tokens: &["_Float16"],
-        flags: &[],
-        source: "_Float16 f(_Float16 x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Bf16,
-        name: "bf16",
-        tokens: &["__bf16"],
-        flags: &[],
-        source: "__bf16 f(__bf16 x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Float128,
-        name: "float128",
-        tokens: &["__float128"],
-        flags: &[],
-        source: "__float128 f(__float128 x) { return x; }",
-    },
-    Trait {
-        capability: Capability::ComplexFloat128,
-        name: "complex-float128",
-        tokens: &["TC"],
-        flags: &[],
-        source: "typedef _Complex float c __attribute__((mode(TC))); c f(c x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Decimal,
-        name: "decimal",
-        tokens: &["_Decimal32", "_Decimal64", "_Decimal128"],
-        flags: &[],
-        source: "_Decimal64 f(_Decimal64 x) { return x; }",
-    },
-    Trait {
-        capability: Capability::ExtVector,
-        name: "ext-vector",
-        tokens: &["ext_vector_type"],
-        flags: &[],
-        source: "typedef _Bool v __attribute__((ext_vector_type(8))); v f(v x) { return x; }",
-    },
-    Trait {
-        capability: Capability::EnumBase,
-        name: "enum-base",
-        tokens: &[],
-        flags: &[],
-        source: "enum e : char { a }; enum e f(enum e x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Avx,
-        name: "avx",
-        tokens: &[],
-        flags: &["-mavx"],
-        source: "typedef float v __attribute__((vector_size(32))); v f(v x) { return x; }",
-    },
-    Trait {
-        capability: Capability::Avx512f,
-        name: "avx512f",
-        tokens: &[],
-        flags: &["-mavx512f"],
-        source: "typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }",
-    },
-];
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $capability:ident $name:literal, $tokens:expr, $flags:expr, $source:literal;)*) => {
+        /// Something of C that not every compiler has.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Capability { $($(#[$doc])* $capability),* }
+
+        pub(crate) const TRAITS: &[Trait] = &[$(Trait {
+            capability: Capability::$capability,
+            name: $name,
+            tokens: &$tokens,
+            flags: &$flags,
+            source: $source,
+        }),*];
+    };
+}
+
+capabilities! {
+    /// `__int128`.
+    Int128 "int128", ["__int128"], [], "__int128 f(__int128 x) { return x; }";
+    /// `_BitInt(N)`.
+    BitInt "bitint", ["_BitInt"], [], "_BitInt(65) f(_BitInt(65) x) { return x; }";
+    /// `_Float16`.
+    Float16 "float16", ["_Float16"], [], "_Float16 f(_Float16 x) { return x; }";
+    /// `__bf16`.
+    Bf16 "bf16", ["__bf16"], [], "__bf16 f(__bf16 x) { return x; }";
+    /// `__float128`.
+    Float128 "float128", ["__float128"], [], "__float128 f(__float128 x) { return x; }";
+    /// `_Complex` of `__float128`, through `mode(TC)`.
+    ComplexFloat128 "complex-float128", ["TC"], [], "typedef _Complex float c __attribute__((mode(TC))); c f(c x) { return x; }";
+    /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
+    Decimal "decimal", ["_Decimal32", "_Decimal64", "_Decimal128"], [], "_Decimal64 f(_Decimal64 x) { return x; }";
+    /// `ext_vector_type`, also of `_Bool`.
+    ExtVector "ext-vector", ["ext_vector_type"], [], "typedef _Bool v __attribute__((ext_vector_type(8))); v f(v x) { return x; }";
+    /// `enum e : char`.
+    EnumBase "enum-base", [], [], "enum e : char { a }; enum e f(enum e x) { return x; }";
+    /// AVX, in the compiler and in this machine.
+    Avx "avx", [], ["-mavx"], "typedef float v __attribute__((vector_size(32))); v f(v x) { return x; }";
+    /// AVX-512F, in the compiler and in this machine.
+    Avx512f "avx512f", [], ["-mavx512f"], "typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }";
+}
 
 impl Capability {
     /// The capability called `name` in the corpus.

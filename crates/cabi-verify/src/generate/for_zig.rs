@@ -45,15 +45,8 @@ fn value(ty: CType) -> CType {
 fn object(ty: CType) -> CType {
     match ty {
         CType::Name(name) => match name.strip_prefix("_Complex ") {
-            Some("float") => pair(CType::Name("float")),
-            Some("double") => pair(CType::Name("double")),
-            Some("long double") => pair(CType::Name("long double")),
-            Some("_Float16") => pair(CType::Name("_Float16")),
-            Some("char") => pair(CType::Name("char")),
-            Some("short") => pair(CType::Name("short")),
-            Some("int") => pair(CType::Name("int")),
-            Some("long") => pair(CType::Name("long")),
-            _ => CType::Name(name),
+            Some(part) => pair(CType::Name(part)),
+            None => ty,
         },
         CType::ComplexFloat128 => pair(CType::Name("__float128")),
         CType::Atomic(inner) => object(*inner),
@@ -64,19 +57,16 @@ fn object(ty: CType) -> CType {
 }
 
 fn pair(part: CType) -> CType {
-    let member = || plain(part.clone(), Vec::new());
+    let member = || {
+        CMember::of(Form::Plain {
+            ty: part.clone(),
+            lengths: Vec::new(),
+        })
+    };
     CType::Record(Box::new(CRecord {
         members: vec![member(), member()],
         ..CRecord::default()
     }))
-}
-
-fn plain(ty: CType, lengths: Vec<u32>) -> CMember {
-    CMember {
-        form: Form::Plain { ty, lengths },
-        packed: false,
-        aligned: None,
-    }
 }
 
 fn record(record: CRecord) -> CRecord {
