@@ -84,54 +84,51 @@ fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
     let Some(isa) = &*ISA else { return Ok(()) };
     // Not kept: it keeps every plan it has made.
     let lower = Lowering::new(&**isa).map_err(|error| error.to_string())?;
+    let planned = plans_agree(&lower, sig);
+    if fit { planned.map(drop) } else { Ok(()) }
+}
+
+/// Both sides are planned from one [`FnAbi`], and Cranelift has every part where that says; or both are refused for the same reason, which comes back.
+///
+/// # Errors
+/// What does not agree; a plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.
+pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, String> {
     let (call, entry) = (lower.call_plan(sig), lower.entry_plan(sig));
-    for error in [call.as_ref().err(), entry.as_ref().err()]
-        .into_iter()
-        .flatten()
-    {
-        // A plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.
-        if fit
-            && matches!(
-                error.cause(),
-                LowerError::Mismatch { .. } | LowerError::Replay(_)
-            )
-        {
+    let refusals = [call.as_ref().err(), entry.as_ref().err()];
+    for error in refusals.into_iter().flatten() {
+        let cause = error.cause();
+        if matches!(cause, LowerError::Mismatch { .. } | LowerError::Replay(_)) {
             return Err(error.to_string());
         }
     }
-    if !fit {
-        return Ok(());
-    }
-    if let Ok(call) = &call
-        && replayed::is_all_in_clif(call.abi())
-    {
-        replayed::check(call.signature(), call.abi())?;
-    }
-    if let Ok(entry) = &entry
-        && replayed::is_all_in_clif(entry.abi())
-    {
-        replayed::check(entry.signature(), entry.abi())?;
-    }
-    let same = match (&call, &entry) {
-        (Ok(call), Ok(entry)) => {
-            let (of_call, of_entry) = (call.abi(), entry.abi());
-            // The entry of a variadic function has its named arguments only.
-            let same = match sig.is_variadic() {
-                true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
-                false => of_call == of_entry,
-            };
-            let returns = [call.signature(), entry.signature()].map(|sig| &sig.returns);
-            same && (returns[0] == returns[1] || !replayed::is_all_in_clif(of_entry))
-        }
-        (Err(call), Err(entry)) => call.to_string() == entry.to_string(),
-        // An unnamed argument is the call's alone.
-        _ => sig.is_variadic(),
+    let placed = |signature, abi| match replayed::is_all_in_clif(abi) {
+        true => replayed::check(signature, abi),
+        false => Ok(()),
     };
-    if same {
-        Ok(())
-    } else {
-        Err(format!("calls are {call:?}, entries {entry:?}"))
+    call.as_ref()
+        .map_or(Ok(()), |plan| placed(plan.signature(), plan.abi()))?;
+    entry
+        .as_ref()
+        .map_or(Ok(()), |plan| placed(plan.signature(), plan.abi()))?;
+    let (call, entry) = match (call, entry) {
+        (Ok(call), Ok(entry)) => (call, entry),
+        (Err(call), Err(entry)) if call.to_string() == entry.to_string() => return Ok(Some(call)),
+        // An unnamed argument is the call's alone.
+        (Err(_), Ok(_)) | (Ok(_), Err(_)) if sig.is_variadic() => return Ok(None),
+        (call, entry) => return Err(format!("calls are {call:?}, entries {entry:?}")),
+    };
+    let (of_call, of_entry) = (call.abi(), entry.abi());
+    // The entry of a variadic function has its named arguments only.
+    let same = match sig.is_variadic() {
+        true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
+        false => of_call == of_entry,
+    };
+    let returns = [call.signature(), entry.signature()].map(|sig| &sig.returns);
+    // A result that a stub moves is the call's alone.
+    if same && (returns[0] == returns[1] || !replayed::is_all_in_clif(of_entry)) {
+        return Ok(None);
     }
+    Err(format!("calls are {call:?}, entries {entry:?}"))
 }
 
 /// Text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers are not read.

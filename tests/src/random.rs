@@ -7,29 +7,14 @@ use cabi_verify::generate::{CType, Declarations, Dialect, Random, Signature, sig
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Everything that some compiler has.
-pub(crate) const EVERYTHING: Dialect = Dialect {
-    bit_int: true,
-    bf16: true,
-    decimal: true,
-    ext_vector: true,
-    one_int128: true,
-    ms_abi: false,
-};
-
 /// The types of the values of `signature` under `model`: the result first, if there is one. What `cabi` refuses is left out.
 pub(crate) fn types_of(signature: &Signature, model: &DataModel) -> Vec<Type> {
     let mut declarations = Declarations::new("", model);
     let all = signature.ret.iter().chain(&signature.params);
     let all = all.chain(signature.unnamed.iter().flatten());
     let mut typed = |ty: &CType| {
-        let alone = Signature {
-            ret: Some(ty.clone()),
-            params: Vec::new(),
-            unnamed: None,
-            ms_abi: false,
-        };
-        Some(declarations.function("f", &alone).typed.ok()?.ret)
+        let declared = declarations.function("f", &Signature::returning(ty));
+        Some(declared.typed.ok()?.ret)
     };
     all.filter_map(&mut typed).collect()
 }
@@ -67,7 +52,7 @@ pub fn objects() -> BoxedStrategy<Vec<Type>> {
     let bytes = vec(any::<u8>(), 0..400);
     let types = bytes.prop_map(|bytes| {
         let mut random = Random::of_bytes(&bytes);
-        let signature = signature_from(&mut random, EVERYTHING);
+        let signature = signature_from(&mut random, Dialect::EVERYTHING);
         let types = types_of(&signature, &DataModel::LP64).into_iter();
         types.map(|ty| beyond_c(ty, &mut random)).collect()
     });

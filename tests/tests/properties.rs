@@ -27,11 +27,6 @@ fn target(win64: bool) -> Target {
     })
 }
 
-fn check_invariants(sig: &FnSig, abi: &FnAbi) -> Result<(), TestCaseError> {
-    let checked = invariants::arguments(sig, abi).and_then(|()| invariants::result(sig, abi));
-    checked.map_err(|why| TestCaseError::fail(format!("{}\n{why}", random::c_text(sig))))
-}
-
 /// What became of a case that did not fail.
 enum Held {
     Yes,
@@ -94,24 +89,26 @@ fn placed(sig: &FnSig, target: &Target) -> Result<Result<FnAbi, Held>, TestCaseE
     }
 }
 
-/// Whether each byte of a call of `sig` is in one place.
-fn each_byte_is_in_one_place(sig: &FnSig, target: &Target) -> Result<Held, TestCaseError> {
-    match placed(sig, target)? {
-        Ok(abi) => check_invariants(sig, &abi).map(|()| Held::Yes),
-        Err(refused) => Ok(refused),
-    }
+/// Whether an explanation of `sig` says what is done, and each byte of a call is in one place.
+fn is_sound(sig: &FnSig, target: &Target) -> Result<Held, TestCaseError> {
+    let told = |why: String| TestCaseError::fail(format!("{}\n{why}", random::c_text(sig)));
+    let explained = invariants::explanation(sig, target, &FnAbi::new(sig, target));
+    explained.map_err(told)?;
+    let abi = match placed(sig, target)? {
+        Ok(abi) => abi,
+        Err(refused) => return Ok(refused),
+    };
+    let checked = invariants::arguments(sig, &abi).and_then(|()| invariants::result(sig, &abi));
+    checked.map_err(told).map(|()| Held::Yes)
 }
 
 #[test]
-fn each_byte_is_passed_once() {
+fn signatures_are_sound() {
     let values = (random::signature(), any::<bool>());
-    let held = hold(
-        "each byte once",
-        2000,
-        MOST_UNPLACED,
-        &values,
-        |(sig, win64)| each_byte_is_in_one_place(&sig, &target(win64)),
-    );
+    let most = MOST_UNPLACED;
+    let held = hold("signatures", 2000, most, &values, |(sig, win64)| {
+        is_sound(&sig, &target(win64))
+    });
     held.unwrap();
 }
 
@@ -128,7 +125,7 @@ fn what_is_refused_does_not_hold() {
     let nowhere = Target::X86_64_LINUX.with_convention(&NO_RULES);
     let values = random::signature();
     let all = hold("no rules", 100, MOST_UNPLACED, &values, |sig| {
-        each_byte_is_in_one_place(&sig, &nowhere)
+        is_sound(&sig, &nowhere)
     });
     let why = all.unwrap_err();
     assert!(why.contains("refused without need: "), "{why}");
@@ -159,11 +156,8 @@ fn a_further_argument_moves_no_earlier_one() {
                 (Ok(short), Ok(long)) => (short, long),
                 (_, Err(refused)) | (Err(refused), _) => return Ok(refused),
             };
-            prop_assert_eq!(&short.args[..], &long.args[..short.args.len()]);
-            prop_assert_eq!(&short.ret, &long.ret);
-            prop_assert!(long.area_bytes >= short.area_bytes);
-            prop_assert!(long.n_gp >= short.n_gp && long.n_sse >= short.n_sse);
-            Ok(Held::Yes)
+            let checked = invariants::further_argument(&short, &long);
+            checked.map_err(TestCaseError::fail).map(|()| Held::Yes)
         },
     );
     held.unwrap();
@@ -178,23 +172,7 @@ fn variadic_calls_are_sound() {
         unnamed.truncate(5);
         let call = sig.variadic().at_call(unnamed).unwrap();
         // Both of a Win64 variadic float are one argument.
-        each_byte_is_in_one_place(&call, &target(win64))
-    });
-    held.unwrap();
-}
-
-#[test]
-fn explanations_say_what_is_done() {
-    let values = (random::signature(), any::<bool>());
-    let held = hold("explanations", 2000, MOST_UNPLACED, &values, |value| {
-        let (sig, win64) = value;
-        let target = target(win64);
-        let explained = invariants::explanation(&sig, &target, &FnAbi::new(&sig, &target));
-        explained.map_err(TestCaseError::fail)?;
-        Ok(match placed(&sig, &target)? {
-            Ok(_) => Held::Yes,
-            Err(refused) => refused,
-        })
+        is_sound(&call, &target(win64))
     });
     held.unwrap();
 }
@@ -215,14 +193,14 @@ proptest! {
 #[allow(clippy::unwrap_used)] // an unexpected error ends the test
 mod lowered {
     use cabi::{FnSig, Policy, Target, Type};
+    use cabi_tests::fuzzing::plans_agree;
     use cabi_tests::random;
-    use cabi_tests::replayed;
     use cabi_tests::roundtrip::{self, Variant};
     use cabi_verify::check::calls::{Direction, N_BUFFERS, all_settings, is_known};
     use cabi_verify::run::guard::{GuardedBuffers, Side};
     use cabi_verify::verdict::{Fault, Refusal};
+    use clif_cabi::Lowering;
     use clif_cabi::cranelift_module::Module;
-    use clif_cabi::{LowerError, Lowering};
     use clif_cabi_jit::{Engine, Settings};
     use proptest::prelude::*;
 
@@ -251,39 +229,22 @@ mod lowered {
         )))
     }
 
-    /// Both sides read one `FnAbi`, and are refused for the same reasons.
-    fn both_agree(sig: &FnSig, lower: &Lowering) -> Result<Held, TestCaseError> {
-        match (lower.call_plan(sig), lower.entry_plan(sig)) {
-            (Ok(call), Ok(entry)) => {
-                prop_assert_eq!(call.abi(), entry.abi());
-                // A result that a stub moves is the call's alone.
-                if replayed::is_all_in_clif(entry.abi()) {
-                    prop_assert_eq!(&call.signature().returns, &entry.signature().returns);
-                }
-                Ok(Held::Yes)
-            }
-            (Err(call), Err(entry)) => {
-                prop_assert_eq!(call.to_string(), entry.to_string());
-                match stop(call) {
-                    Fault::Refused(why) => refused(sig, &why),
-                    Fault::Failed(why) => Err(TestCaseError::fail(why.to_string())),
-                }
-            }
-            (call, entry) => {
-                let why = format!("{:?} {:?}", call.err(), entry.err());
-                Err(TestCaseError::fail(why))
-            }
+    /// Both sides of `told` read one `FnAbi`, and are refused for the same reasons, which `sig` is known to give.
+    fn both_agree(sig: &FnSig, told: &FnSig) -> Result<Held, TestCaseError> {
+        let agree = LOWERING.with(|lower| plans_agree(lower, told));
+        let Some(error) = agree.map_err(TestCaseError::fail)? else {
+            return Ok(Held::Yes);
+        };
+        match Fault::from(error) {
+            Fault::Refused(why) => refused(sig, &why),
+            Fault::Failed(why) => Err(TestCaseError::fail(why.to_string())),
         }
-    }
-
-    fn stop(error: LowerError) -> Fault {
-        Fault::from(error)
     }
 
     #[test]
     fn caller_and_callee_agree() {
         let held = hold("plans", 4000, MOST_UNLOWERED, &random::signature(), |sig| {
-            LOWERING.with(|lower| both_agree(&sig, lower))
+            both_agree(&sig, &sig)
         });
         held.unwrap();
     }
@@ -337,16 +298,7 @@ mod lowered {
             ..X86_64_SYSV
         };
         let held = hold("shadow", 100, MOST_UNLOWERED, &random::signature(), |sig| {
-            LOWERING.with(|lower| {
-                let told = sig.clone().convention(&SHADOWED);
-                match lower.call_plan(&told) {
-                    Ok(_) => Ok(Held::Yes),
-                    Err(error) => match stop(error) {
-                        Fault::Refused(why) => refused(&sig, &why),
-                        Fault::Failed(why) => Err(TestCaseError::fail(why.to_string())),
-                    },
-                }
-            })
+            both_agree(&sig, &sig.clone().convention(&SHADOWED))
         });
         let why = held.unwrap_err();
         assert!(why.contains("refused without need: shadow space"), "{why}");

@@ -33,14 +33,7 @@ struct Said {
 /// Everything that libclang reads.
 const ALL: Said = Said {
     model: DataModel::LP64,
-    dialect: Dialect {
-        bit_int: true,
-        bf16: true,
-        decimal: true,
-        ext_vector: true,
-        one_int128: true,
-        ms_abi: false,
-    },
+    dialect: Dialect::EVERYTHING,
     unknown: &[],
     largest_vector: 64,
     largest_atomic: 16,
@@ -111,17 +104,8 @@ impl Said {
 }
 
 fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
-    let typed = alone(ty).declared("", model).typed;
+    let typed = Signature::returning(ty).declared("", model).typed;
     typed.ok().map(|typed| typed.ret)
-}
-
-fn alone(ty: &CType) -> Signature {
-    Signature {
-        ret: Some(ty.clone()),
-        params: Vec::new(),
-        unnamed: None,
-        ms_abi: false,
-    }
 }
 
 /// How many types are tried.
@@ -269,7 +253,8 @@ fn round_trip(said: Said, target: &str) {
                 };
                 Ok::<_, ()>(some.iter().map(one).collect())
             };
-            let (_, why) = smallest(&alone(&drawn), &why, 200, differs).expect("no error");
+            let (_, why) =
+                smallest(&Signature::returning(&drawn), &why, 200, differs).expect("no error");
             panic!("{target}: {why}");
         }
     }

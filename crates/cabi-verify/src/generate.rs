@@ -52,18 +52,19 @@ impl Dialect {
     };
     /// gcc 12.
     pub const GCC: Self = Self {
-        bit_int: false,
-        bf16: false,
         decimal: true,
-        ext_vector: false,
-        one_int128: false,
-        ms_abi: false,
+        ..Self::COMMON
     };
     /// clang 19.
     pub const CLANG: Self = Self {
+        decimal: false,
+        ..Self::EVERYTHING
+    };
+    /// All that some compiler has.
+    pub const EVERYTHING: Self = Self {
         bit_int: true,
         bf16: true,
-        decimal: false,
+        decimal: true,
         ext_vector: true,
         one_int128: true,
         ms_abi: false,
@@ -174,6 +175,19 @@ pub enum Form {
     },
     /// A record without tag and name.
     Anonymous(CRecord),
+}
+
+impl Signature {
+    /// A function without parameters that returns a `ty`.
+    #[must_use]
+    pub fn returning(ty: &CType) -> Self {
+        Self {
+            ret: Some(ty.clone()),
+            params: Vec::new(),
+            unnamed: None,
+            ms_abi: false,
+        }
+    }
 }
 
 impl From<&'static str> for CType {

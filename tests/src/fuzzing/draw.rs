@@ -8,9 +8,9 @@ use cabi::{
     ArgFlags, BoolVector, Convention, DataModel, FnSig, Language, Member, Policy, RecordBuilder,
     Target, Type, VectorLevel, X86_64_WIN64,
 };
-use cabi_verify::generate::{CRecord, CType, Form, Random, signature_from};
+use cabi_verify::generate::{CRecord, CType, Dialect, Form, Random, signature_from};
 
-use crate::random::{EVERYTHING, types_of};
+use crate::random::types_of;
 
 /// What was drawn.
 pub(super) struct Drawn {
@@ -168,7 +168,7 @@ type Change = fn(RecordBuilder, u32) -> RecordBuilder;
 impl Draw {
     /// Types of C, then of constructors that take these.
     fn types(&mut self) {
-        let mut signature = signature_from(&mut self.random, EVERYTHING);
+        let mut signature = signature_from(&mut self.random, Dialect::EVERYTHING);
         if self.random.chance(30) {
             for ty in signature.ret.iter_mut().chain(&mut signature.params) {
                 self.stretch(ty);

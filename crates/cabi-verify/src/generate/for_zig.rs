@@ -5,12 +5,8 @@ use crate::generate::{CMember, CRecord, CType, Dialect, Form, Signature, signatu
 
 /// What is drawn: nothing that only one compiler has, but vectors of one `__int128`.
 const DIALECT: Dialect = Dialect {
-    bit_int: false,
-    bf16: false,
-    decimal: false,
-    ext_vector: false,
     one_int128: true,
-    ms_abi: false,
+    ..Dialect::COMMON
 };
 
 /// Signature number `index` under `seed`, with bit-fields as members of their types, flexible arrays as arrays of no elements, complex numbers
