@@ -27,7 +27,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::str::Lines;
 use std::sync::LazyLock;
 
@@ -140,20 +140,25 @@ fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
-/// Runs one command. What is wrong, in a line each.
-fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
+/// What a shell does with `command`.
+fn shell(command: &str, folder: &Path) -> Output {
     let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
     let mut path = cabi.parent().expect("a folder").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let output = Command::new("sh")
+    Command::new("sh")
         .args(["-c", command])
         .current_dir(folder)
         .env("PATH", path)
         .envs([("CC", &*cc()), ("CLANG", clang())])
         .env("LIB", "-i lib.h -l ./lib.so")
         .output()
-        .expect("a shell");
+        .expect("a shell")
+}
+
+/// Runs one command. What is wrong, in a line each.
+fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
+    let output = shell(command, folder);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let of = |kind: &'static str| {

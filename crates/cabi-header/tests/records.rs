@@ -26,6 +26,28 @@ fn members(header: &Header, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// The attributes of a record, and of each member that has some.
+fn attributes(header: &Header, name: &str) -> String {
+    let words = |packed: bool, pack: Option<u32>, align: Option<u32>| {
+        let packed = packed.then(|| "packed".to_owned());
+        let pack = pack.map(|pack| format!("pack {pack}"));
+        let align = align.map(|align| format!("aligned {align}"));
+        packed.into_iter().chain(pack).chain(align)
+    };
+    let record = header.ty(name).unwrap().as_record().unwrap();
+    let of = record.attributes();
+    let mut list: Vec<String> = words(of.packed, of.pack, of.align).collect();
+    list.extend(record.is_transparent().then(|| "transparent".to_owned()));
+    for field in record.fields() {
+        let of: Vec<String> = words(field.is_packed(), None, field.asked_align()).collect();
+        if !of.is_empty() {
+            let name = field.name().unwrap_or_default();
+            list.push(format!("{name} {}", of.join(" ")));
+        }
+    }
+    list.join(", ")
+}
+
 #[test]
 fn records() {
     needs_libclang!();
@@ -102,56 +124,19 @@ fn attributes_of_records() {
         struct mixed { char c; struct two t; struct packed p; };";
     let header = header_of(text);
     assert!(header.skipped.is_empty(), "{:?}", header.skipped);
-    let attributes = |name: &str| header.ty(name).unwrap().as_record().unwrap().attributes();
-    assert!(attributes("struct packed").packed);
-    assert_eq!(attributes("struct line").align, Some(64));
-    assert_eq!(attributes("struct two").pack, Some(2));
-    assert_eq!(
-        (
-            attributes("struct two_eight").pack,
-            attributes("struct two_eight").align
-        ),
-        (Some(2), Some(8))
-    );
-    let field = |record: &str, field: &str| {
-        header
-            .ty(record)
-            .unwrap()
-            .as_record()
-            .unwrap()
-            .field(field)
-            .unwrap()
-            .0
-            .clone()
-    };
-    assert_eq!(
-        (
-            field("struct half", "i").is_packed(),
-            field("struct half", "i").asked_align()
-        ),
-        (true, None)
-    );
-    assert_eq!(
-        (
-            field("struct half", "j").is_packed(),
-            field("struct half", "j").asked_align()
-        ),
-        (true, Some(2))
-    );
-    let asked = ["i", "d", "e"].map(|name| field("struct member", name).asked_align());
-    assert_eq!(asked, [Some(64), Some(8), None]);
-    assert_eq!(
-        ["i", "d"].map(|name| field("struct biggest", name).asked_align()),
-        [Some(16); 2]
-    );
-    assert!(
-        header
-            .ty("any_t")
-            .unwrap()
-            .as_record()
-            .unwrap()
-            .is_transparent()
-    );
+    for (name, expected) in [
+        ("struct packed", "packed"),
+        ("struct half", "i packed, j packed aligned 2"),
+        ("struct line", "aligned 64"),
+        ("struct member", "i aligned 64, d aligned 8"),
+        ("struct biggest", "i aligned 16, d aligned 16"),
+        ("any_t", "transparent"),
+        ("struct two", "pack 2"),
+        ("struct two_eight", "pack 2, aligned 8"),
+        ("struct mixed", ""),
+    ] {
+        assert_eq!(attributes(&header, name), expected, "{name}");
+    }
     assert_eq!(members(&header, "struct ms"), ["a@0", "b@32"]);
 }
 

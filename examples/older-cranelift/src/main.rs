@@ -109,95 +109,97 @@ fn address(library: &Library, name: &str) -> Result<*const u8> {
     Ok(raw.ok_or("no address")?.cast())
 }
 
+/// What the calls are made of: functions, and types that C knows by these names.
+struct Calls {
+    libc: Library,
+    called: Library,
+    mixed: Type,
+    odd: Type,
+    ldiv_t: Type,
+}
+
 fn main() -> Result<()> {
     let model = *Target::host()?.data_model();
     let mixed = RecordBuilder::structure("mixed").field("x", Type::F64);
-    let mixed = mixed.field("n", Type::I64).build(&model)?;
     let odd = RecordBuilder::structure("odd").field("bytes", Type::array(&Type::I8, 11)?);
-    let odd = odd.build(&model)?;
     let ldiv_t = RecordBuilder::structure("ldiv_t").field("quot", Type::I64);
-    let ldiv_t = ldiv_t.field("rem", Type::I64).build(&model)?;
-
-    let libc = Library::from(libloading::os::unix::Library::this());
     let folder = tempfile::tempdir()?;
-    let called = build(folder.path())?;
+    let calls = Calls {
+        libc: Library::from(libloading::os::unix::Library::this()),
+        called: build(folder.path())?,
+        mixed: mixed.field("n", Type::I64).build(&model)?,
+        odd: odd.build(&model)?,
+        ldiv_t: ldiv_t.field("rem", Type::I64).build(&model)?,
+    };
+    calls.ldiv()?;
+    calls.blend()?;
+    calls.turned()?;
+    calls.half()?;
+    calls.snprintf()
+}
 
-    let (a, b, mut r) = (17_i64, 5_i64, [0_i64; 2]);
-    let sig = FnSig::new([Type::I64, Type::I64], ldiv_t);
-    call(
-        "ldiv",
-        address(&libc, "ldiv")?,
-        &sig,
-        &[at(&a), at(&b)],
-        to(&mut r),
-    )?;
-    assert_eq!(r, [3, 2]);
+impl Calls {
+    fn ldiv(&self) -> Result<()> {
+        let (a, b, mut r) = (17_i64, 5_i64, [0_i64; 2]);
+        let (ldiv, args) = (address(&self.libc, "ldiv")?, [at(&a), at(&b)]);
+        let sig = FnSig::new([Type::I64, Type::I64], self.ldiv_t.clone());
+        call("ldiv", ldiv, &sig, &args, to(&mut r))?;
+        assert_eq!(r, [3, 2]);
+        Ok(())
+    }
 
-    let (h, mut r) = (*b"abcdefghijk", Mixed::default());
-    let (a, g) = (Mixed { x: 0.5, n: 1 }, Mixed { x: 1.25, n: 5 });
-    let [b, c, d] = [2_i64, 3, 4];
-    let params = [
-        odd.clone(),
-        mixed.clone(),
-        Type::I64,
-        Type::I64,
-        Type::I64,
-        mixed.clone(),
-    ];
-    let args = [at(&h), at(&a), at(&b), at(&c), at(&d), at(&g)];
-    let sig = FnSig::new(params, mixed);
-    call("blend", address(&called, "blend")?, &sig, &args, to(&mut r))?;
-    let bytes = (1..)
-        .zip(h)
-        .map(|(i, byte)| i * 1_000_000 * i64::from(byte));
-    let n = 12_345 + bytes.sum::<i64>();
-    assert_eq!(r, Mixed { x: -0.75, n });
+    fn blend(&self) -> Result<()> {
+        let (h, mut r) = (*b"abcdefghijk", Mixed::default());
+        let (a, g) = (Mixed { x: 0.5, n: 1 }, Mixed { x: 1.25, n: 5 });
+        let [b, c, d] = [2_i64, 3, 4];
+        let (odd, mixed) = (self.odd.clone(), self.mixed.clone());
+        let longs = [Type::I64, Type::I64, Type::I64];
+        let params = [odd, mixed.clone()].into_iter().chain(longs);
+        let sig = FnSig::new(params.chain([mixed.clone()]), mixed);
+        let args = [at(&h), at(&a), at(&b), at(&c), at(&d), at(&g)];
+        let blend = address(&self.called, "blend")?;
+        call("blend", blend, &sig, &args, to(&mut r))?;
+        let bytes = (1..)
+            .zip(h)
+            .map(|(i, byte)| i * 1_000_000 * i64::from(byte));
+        let n = 12_345 + bytes.sum::<i64>();
+        assert_eq!(r, Mixed { x: -0.75, n });
+        Ok(())
+    }
 
-    // No byte after the 11 of the result is written.
-    let mut r = *b"...........|";
-    let sig = FnSig::new([odd.clone()], odd);
-    call(
-        "turned",
-        address(&called, "turned")?,
-        &sig,
-        &[at(&h)],
-        to(&mut r),
-    )?;
-    assert_eq!(&r, b"kjihgfedcba|");
+    /// No byte after the 11 of the result is written.
+    fn turned(&self) -> Result<()> {
+        let (h, mut r) = (*b"abcdefghijk", *b"...........|");
+        let sig = FnSig::new([self.odd.clone()], self.odd.clone());
+        let turned = address(&self.called, "turned")?;
+        call("turned", turned, &sig, &[at(&h)], to(&mut r))?;
+        assert_eq!(&r, b"kjihgfedcba|");
+        Ok(())
+    }
 
-    // 2.5 and 1.25 in x87's format.
-    let (x, mut r) = (extended(0x4000), extended(0));
-    let sig = FnSig::new([Type::F80], Type::F80);
-    call(
-        "half",
-        address(&called, "half")?,
-        &sig,
-        &[at(&x)],
-        to(&mut r),
-    )?;
-    assert_eq!(r, extended(0x3fff));
+    /// 2.5 and 1.25 in x87's format.
+    fn half(&self) -> Result<()> {
+        let (x, mut r) = (extended(0x4000), extended(0));
+        let sig = FnSig::new([Type::F80], Type::F80);
+        let half = address(&self.called, "half")?;
+        call("half", half, &sig, &[at(&x)], to(&mut r))?;
+        assert_eq!(r, extended(0x3fff));
+        Ok(())
+    }
 
-    // AL has to say that there is a vector register in use.
-    let (mut text, mut n) = ([0_u8; 16], 0_i32);
-    let (buffer, size, format, x, y) = (
-        text.as_mut_ptr(),
-        16_u64,
-        c"%g is %d/2".as_ptr(),
-        1.5_f64,
-        3_i32,
-    );
-    let sig = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
-    let sig = sig.at_call([Type::F64, Type::I32])?;
-    let args = [at(&buffer), at(&size), at(&format), at(&x), at(&y)];
-    call(
-        "snprintf",
-        address(&libc, "snprintf")?,
-        &sig,
-        &args,
-        to(&mut n),
-    )?;
-    assert_eq!((n, CStr::from_bytes_until_nul(&text)?), (10, c"1.5 is 3/2"));
-    Ok(())
+    /// AL has to say that there is a vector register in use.
+    fn snprintf(&self) -> Result<()> {
+        let (mut text, mut n) = ([0_u8; 16], 0_i32);
+        let (buffer, size, format) = (text.as_mut_ptr(), 16_u64, c"%g is %d/2".as_ptr());
+        let (x, y) = (1.5_f64, 3_i32);
+        let sig = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
+        let sig = sig.at_call([Type::F64, Type::I32])?;
+        let args = [at(&buffer), at(&size), at(&format), at(&x), at(&y)];
+        let snprintf = address(&self.libc, "snprintf")?;
+        call("snprintf", snprintf, &sig, &args, to(&mut n))?;
+        assert_eq!((n, CStr::from_bytes_until_nul(&text)?), (10, c"1.5 is 3/2"));
+        Ok(())
+    }
 }
 
 /// 1.25 times a power of two in x87's format, in an object of 16 bytes as C has it.

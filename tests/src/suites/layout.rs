@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use cabi_verify::build::Reference;
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{Answer, Fact, ask, assertions, facts, foreign};
+use cabi_verify::check::layout::{Answer, Fact, ask, assertions, facts};
 use cabi_verify::corpus::DEFAULT_TARGET;
 use cabi_verify::report::Report;
 
@@ -131,7 +131,7 @@ fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report
     let engine = format!("layout {} {target}", reference.name());
     for subject in group {
         let (name, one) = (&subject.block.name, [*subject]);
-        let outcome = match foreign(reference, target, &one) {
+        let outcome = match assertions(reference, target, &one, 0) {
             Ok(failed) if failed.is_empty() => Ok(()),
             Ok(failed) => Err(failed.join("; ")),
             Err(error) => Err(error.to_string()),

@@ -89,11 +89,7 @@ impl<'u> Walk<'u> {
     fn declaration(&mut self, cursor: Cursor<'u>, depth: u16) {
         let kind = cursor.kind();
         if let Some(what) = unsupported_cxx(kind) {
-            self.found.header.skipped.push(Skipped {
-                name: qualified_name(cursor),
-                reason: Reason::Cxx(what),
-                location: Location::of(cursor),
-            });
+            self.skip(cursor, qualified_name(cursor), Reason::Cxx(what));
             self.explain(cursor);
             let symbol = self.reader.symbol(cursor);
             self.note(
@@ -156,11 +152,7 @@ impl<'u> Walk<'u> {
         self.note_type(cursor, cursor.ty(), error.as_ref());
         if let Some(reason) = error {
             let reason = self.wrong(cursor, &name, reason);
-            self.found.header.skipped.push(Skipped {
-                name,
-                reason,
-                location: Location::of(cursor),
-            });
+            self.skip(cursor, name, reason);
         }
     }
 
@@ -184,16 +176,21 @@ impl<'u> Walk<'u> {
         reason
     }
 
+    /// `cursor` is left out as `name`.
+    fn skip(&mut self, cursor: Cursor<'u>, name: String, reason: Reason) {
+        self.found.header.skipped.push(Skipped {
+            name,
+            reason,
+            location: Location::of(cursor),
+        });
+    }
+
     /// The errors in `cursor` need no other explanation. What clang skipped after them is left out by its own name.
     fn explain(&mut self, cursor: Cursor<'u>) {
         for (name, message) in self.reader.errors.explain(cursor) {
             let reason = Reason::Invalid(message);
             let kind = DeclaredKind::FunctionType(Err(reason.clone()));
-            self.found.header.skipped.push(Skipped {
-                name: name.clone(),
-                reason,
-                location: Location::of(cursor),
-            });
+            self.skip(cursor, name.clone(), reason);
             self.reader.errors.spoils(&name);
             self.note_as(name, cursor, kind);
         }
@@ -278,11 +275,7 @@ impl<'u> Walk<'u> {
                 // clang has given it some value all the same.
                 let name = qualified_name(cursor);
                 let reason = self.wrong(enumeration, &name, reason.clone());
-                self.found.header.skipped.push(Skipped {
-                    name,
-                    reason,
-                    location: Location::of(cursor),
-                });
+                self.skip(cursor, name, reason);
                 continue;
             }
             let ty = macros::integer_type(&self.reader.model, cursor.ty());

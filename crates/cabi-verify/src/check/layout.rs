@@ -3,7 +3,7 @@
 //!
 //! On this machine a reference compiler compiles one program for many blocks, which prints what it finds; a bit-field's bits are those that
 //! change when it is set to all ones in an object of zeros. For targets that cannot run here the same facts become static assertions
-//! ([`foreign`]), all but the bits, which no constant expression of C sees; there libclang's own bit offsets are compared when the
+//! ([`assertions`]), all but the bits, which no constant expression of C sees; there libclang's own bit offsets are compared when the
 //! block is read. A table of data ([`ask_data`]) is for compilers whose flags may change even the calls of such a program.
 
 use std::collections::BTreeMap;
@@ -132,22 +132,11 @@ pub fn ask(
     Ok(read_answers(&output, &facts(subjects)))
 }
 
-/// Has `reference` check the facts of `subjects` for their target, without running anything: what it says to those it objects to.
+/// Has `reference` check the facts of `subjects` for their target, without running anything: what it says to those it objects to. With `off` every
+/// number is wrong by so many bytes: the negative control.
 ///
 /// # Errors
 /// [`ReferenceError`] if it refuses the text for another reason.
-pub fn foreign(
-    reference: &Reference,
-    target: &str,
-    subjects: &[&Subject],
-) -> Result<Vec<String>, ReferenceError> {
-    assertions(reference, target, subjects, 0)
-}
-
-/// The negative control of [`foreign`]: the same with every number off by `off` bytes.
-///
-/// # Errors
-/// As [`foreign`].
 pub fn assertions(
     reference: &Reference,
     target: &str,
@@ -163,13 +152,13 @@ pub fn assertions(
                 "extern {};",
                 question
                     .declaration
-                    .replace("cabi_x", &format!("cabi_x{i}_"))
+                    .replace(VARIABLE, &format!("{VARIABLE}{i}_"))
             );
             for probe in ask_about(&subject.block.name, &question) {
                 if let (How::Constant(expression), Answer::Bytes(bytes)) =
                     (probe.how, probe.fact.ours)
                 {
-                    let expression = expression.replace("cabi_x", &format!("cabi_x{i}_"));
+                    let expression = expression.replace(VARIABLE, &format!("{VARIABLE}{i}_"));
                     let message = format!("{}: {}", subject.block.name, probe.fact.what);
                     let _ = writeln!(
                         body,
@@ -223,64 +212,41 @@ fn probes(subject: &Subject) -> Vec<Probe> {
 /// Every named type of the block, and those of its parameters and results that are none of these.
 fn questions(subject: &Subject) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
-    let mut add = |declaration: String, variable: String, spelled: &str, ty: &Type| {
-        let declared = ty.is_object()
-            && !out
-                .iter()
-                .any(|question| question.spelled == spelled && question.ty == *ty);
-        if declared {
+    let mut add = |text: &str, spelled: &str, ty: &Type| {
+        let is_known = |one: &Question| one.spelled == spelled && one.ty == *ty;
+        if ty.is_object() && !out.iter().any(is_known) {
+            let variable = format!("{VARIABLE}{}", out.len());
             out.push(Question {
-                declaration,
+                declaration: format!("{text} {variable}"),
                 variable,
                 spelled: spelled.to_owned(),
                 ty: ty.clone(),
             });
         }
     };
-    let mut k = 0;
     let header = &subject.header;
-    for named in header
-        .records
-        .iter()
-        .chain(&header.typedefs)
-        .chain(&header.enums)
-    {
-        add(
-            format!("{} cabi_x{k}", named.name),
-            format!("cabi_x{k}"),
-            &named.name,
-            &named.ty,
-        );
-        k += 1;
+    let named = header.records.iter().chain(&header.typedefs);
+    for named in named.chain(&header.enums) {
+        add(&named.name, &named.name, &named.ty);
     }
     for case in &subject.cases {
         let types = case.prototype.params.iter().map(|(_, ty)| ty);
         for ((variable, text), ty) in variables(case).iter().zip(&case.function.params).zip(types) {
             // A parameter's own name may be that of the next question's type.
-            if !variable.name.starts_with("cabi_a") || variable.declaration.starts_with("void *") {
-                continue;
+            if variable.name.starts_with("cabi_a") && !variable.declaration.starts_with("void *") {
+                add(&format!("__typeof__({text})"), text, ty);
             }
-            add(
-                format!("__typeof__({text}) cabi_x{k}"),
-                format!("cabi_x{k}"),
-                text,
-                ty,
-            );
-            k += 1;
         }
         if case.prototype.ret.is_object() && !case.prototype.noreturn {
             let text = &case.function.result;
-            add(
-                format!("{text} cabi_x{k}"),
-                format!("cabi_x{k}"),
-                text,
-                &case.prototype.ret,
-            );
-            k += 1;
+            add(text, text, &case.prototype.ret);
         }
     }
     out
 }
+
+/// What the variables are called whose types are asked about.
+const VARIABLE: &str = "cabi_x";
 
 fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
     let Question {

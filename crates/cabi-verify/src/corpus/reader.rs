@@ -40,11 +40,10 @@ impl BlockReader<'_> {
         };
         let proves = take("proves").unwrap_or_default();
         if proves.is_empty() {
-            return Err(syntax(
-                self.path,
+            return self.wrong(
                 start,
                 format!("block `{name}` does not say what it `proves`"),
-            ));
+            );
         }
         let (references, references_reason) = self.references(&keys)?;
         Ok(Block {
@@ -66,6 +65,10 @@ impl BlockReader<'_> {
         })
     }
 
+    fn wrong<T>(&self, line_idx: usize, why: impl Into<String>) -> Result<T, CorpusError> {
+        Err(syntax(self.path, line_idx, why))
+    }
+
     fn line(&self) -> Option<&str> {
         let line = if self.at < self.end {
             self.lines.get(self.at)
@@ -83,11 +86,7 @@ impl BlockReader<'_> {
             .trim();
         let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || !name.chars().all(good) {
-            return Err(syntax(
-                self.path,
-                self.at,
-                "a block's name is made of a-z, 0-9 and `-`",
-            ));
+            return self.wrong(self.at, "a block's name is made of a-z, 0-9 and `-`");
         }
         Ok(name.to_owned())
     }
@@ -107,7 +106,7 @@ impl BlockReader<'_> {
                 for piece in pieces(line) {
                     let key = key_of(piece).unwrap_or_default();
                     let Some(known) = KEYS.iter().find(|known| **known == key) else {
-                        return Err(syntax(self.path, self.at, format!("unknown key `{key}`")));
+                        return self.wrong(self.at, format!("unknown key `{key}`"));
                     };
                     let text = piece
                         .get(key.len() + 1..)
@@ -115,7 +114,7 @@ impl BlockReader<'_> {
                         .trim()
                         .to_owned();
                     if keys.insert(known, (self.at, text)).is_some() {
-                        return Err(syntax(self.path, self.at, format!("a second `{key}`")));
+                        return self.wrong(self.at, format!("a second `{key}`"));
                     }
                     last = Some(known);
                 }
@@ -141,18 +140,14 @@ impl BlockReader<'_> {
                 expected.push(text.strip_prefix(' ').unwrap_or(text).to_owned());
                 match &mut span {
                     Some(span) if span.end != self.at => {
-                        return Err(syntax(self.path, self.at, "a gap between expected lines"));
+                        return self.wrong(self.at, "a gap between expected lines");
                     }
                     Some(span) => span.end = next,
                     None => span = Some(self.at..next),
                 }
             } else if !line.trim().is_empty() {
                 if span.is_some() {
-                    return Err(syntax(
-                        self.path,
-                        self.at,
-                        "C text after the expected lines",
-                    ));
+                    return self.wrong(self.at, "C text after the expected lines");
                 }
                 code.push_str(line);
                 code.push('\n');
@@ -163,11 +158,10 @@ impl BlockReader<'_> {
             self.at = next;
         }
         if code.trim().is_empty() {
-            return Err(syntax(
-                self.path,
+            return self.wrong(
                 code_end.saturating_sub(1),
                 format!("block `{name}` has no C text"),
-            ));
+            );
         }
         let kept = code.trim_end().len();
         code.truncate(kept);
@@ -186,11 +180,7 @@ impl BlockReader<'_> {
             Some((names, reason)) => match reason.trim_end().strip_suffix(')') {
                 Some(reason) => (names, Some(reason.to_owned())),
                 None => {
-                    return Err(syntax(
-                        self.path,
-                        *line,
-                        "the reason in `compilers` is not closed",
-                    ));
+                    return self.wrong(*line, "the reason in `compilers` is not closed");
                 }
             },
             None => (text.as_str(), None),
@@ -203,11 +193,10 @@ impl BlockReader<'_> {
             let capability = crate::corpus::capability::Capability::named(name).is_some();
             if !capability && !crate::corpus::capability::KNOWN_REFERENCES.contains(&name.as_str())
             {
-                return Err(syntax(
-                    self.path,
+                return self.wrong(
                     *line,
                     format!("`{name}` is neither a compiler nor a capability"),
-                ));
+                );
             }
         }
         Ok((names, reason))
@@ -222,11 +211,10 @@ impl BlockReader<'_> {
             Some((_, "gcc")) => Ok(Profile::Gcc),
             Some((_, "clang")) => Ok(Profile::Clang),
             Some((_, "zig")) => Ok(Profile::Zig),
-            Some((line, other)) => Err(syntax(
-                self.path,
+            Some((line, other)) => self.wrong(
                 line,
                 format!("no profile is called `{other}`: default, gcc, clang, zig"),
-            )),
+            ),
         }
     }
 
@@ -238,11 +226,10 @@ impl BlockReader<'_> {
         for feature in &list {
             if !matches!(feature.as_str(), "avx" | "avx512f") {
                 let line = keys.get("features").map_or(self.at, |(line, _)| *line);
-                return Err(syntax(
-                    self.path,
+                return self.wrong(
                     line,
                     format!("`{feature}` is no vector level: avx, avx512f"),
-                ));
+                );
             }
         }
         Ok(list)

@@ -4,7 +4,7 @@ use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{self, Block, Function, InstBuilder};
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::{Arg, Ret};
+use clif_cabi::{Arg, LowerError, Lowering, Ret};
 
 use super::{Any, building, config, entered, lowering};
 
@@ -76,12 +76,28 @@ fn entering_what_is_not_set_up() {
     );
 }
 
+/// The refusals of a call of `sig`, with `value` as callee and argument, and of its steps.
+fn of_calls(
+    lower: &Lowering,
+    builder: &mut FunctionBuilder<'_>,
+    sig: &FnSig,
+    value: ir::Value,
+) -> [LowerError; 3] {
+    let plan = lower.call_plan(sig).unwrap();
+    let (args, any, ret) = ([Arg::value(value)], &mut Any(true), Ret::Ignore);
+    let call = lower.call_sig(any, builder, value, sig, &args, ret);
+    [
+        call.unwrap_err(),
+        lower.values_in(builder, &plan, &args, ret).unwrap_err(),
+        lower.values_out(any, builder, &plan, &[], ret).unwrap_err(),
+    ]
+}
+
 /// A builder that stands in no block yet.
 #[test]
 fn nowhere_to_insert() {
     let lower = lowering();
     let sig = FnSig::new([Type::I64], Type::VOID);
-    let plan = lower.call_plan(&sig).unwrap();
     let mut func = Function::new();
     func.signature = lower.entry_plan(&sig).unwrap().signature().clone();
     let mut context = FunctionBuilderContext::new();
@@ -90,21 +106,15 @@ fn nowhere_to_insert() {
     builder.append_block_params_for_function_params(block);
     let value = builder.block_params(block)[0];
     let entry = lower.enter(&builder, block, &sig).unwrap();
-    let (builder, args, any) = (&mut builder, [Arg::value(value)], &mut Any(true));
-    let errors = [
-        lower
-            .call_sig(any, builder, value, &sig, &args, Ret::Ignore)
-            .unwrap_err(),
-        lower
-            .values_in(builder, &plan, &args, Ret::Ignore)
-            .unwrap_err(),
-        lower
-            .values_out(any, builder, &plan, &[], Ret::Ignore)
-            .unwrap_err(),
+    let builder = &mut builder;
+    let of_entry = [
         entry.address(builder, 0).unwrap_err(),
-        entry.ret(any, builder, None).unwrap_err(),
+        entry.ret(&mut Any(true), builder, None).unwrap_err(),
     ];
-    for error in errors {
+    for error in of_calls(&lower, builder, &sig, value)
+        .into_iter()
+        .chain(of_entry)
+    {
         let message = "void (long long): the function being built: no block has been switched to";
         assert_eq!(error.to_string(), message);
     }
@@ -115,27 +125,19 @@ fn nowhere_to_insert() {
 fn filled_blocks() {
     let lower = lowering();
     let sig = FnSig::new([Type::I64], Type::VOID);
-    let plan = lower.call_plan(&sig).unwrap();
     let ((), n, _) = entered(&sig, |builder, entry| {
         let value = entry.value(builder, 0).unwrap();
         builder.ins().trap(ir::TrapCode::unwrap_user(1));
-        let (args, any) = ([Arg::value(value)], &mut Any(true));
-        let errors = [
-            lower
-                .call_sig(any, builder, value, &sig, &args, Ret::Ignore)
-                .unwrap_err(),
-            lower
-                .values_in(builder, &plan, &args, Ret::Ignore)
-                .unwrap_err(),
-            lower
-                .values_out(any, builder, &plan, &[], Ret::Ignore)
-                .unwrap_err(),
+        let of_entry = [
             entry.value(builder, 0).unwrap_err(),
             entry.address(builder, 0).unwrap_err(),
             entry.store(builder, 0, value).unwrap_err(),
-            entry.ret(any, builder, None).unwrap_err(),
+            entry.ret(&mut Any(true), builder, None).unwrap_err(),
         ];
-        for error in errors {
+        for error in of_calls(&lower, builder, &sig, value)
+            .into_iter()
+            .chain(of_entry)
+        {
             let message = "the function being built: the block ends already";
             assert!(error.to_string().contains(message), "{error}");
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cabi::{Kind, Scalar, Type};
 
-use super::{Answer, Fact, How, Member, Probe, Question, ask_about, questions, walk};
+use super::{Answer, Fact, How, Member, Probe, Question, VARIABLE, ask_about, questions, walk};
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, first_error};
@@ -324,6 +324,3 @@ impl Table {
         Ok(self.facts.iter().filter_map(answer).collect())
     }
 }
-
-/// What the variables are called whose types are asked about.
-const VARIABLE: &str = "cabi_x";

@@ -62,7 +62,7 @@ fn a_wrong_number_is_a_failed_assertion() {
         return;
     };
     assert_eq!(
-        foreign(clang, target, &[&subject]).unwrap(),
+        assertions(clang, target, &[&subject], 0).unwrap(),
         Vec::<String>::new()
     );
     let failed = assertions(clang, target, &[&subject], 1).unwrap();
