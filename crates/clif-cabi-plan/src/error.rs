@@ -64,8 +64,6 @@ pub enum NotLowered {
     VaArg(&'static str),
     /// Shadow space of another size than that of Win64.
     ShadowSpace,
-    /// A function of Win64 that is entered with 16 bytes in one vector register.
-    WideEntry,
     /// What only a user's own convention asks for: other stacks, parts, lanes, gaps. In words.
     Convention(&'static str),
 }
@@ -81,9 +79,6 @@ impl NotLowered {
             Self::VaArg(why) => why,
             Self::ShadowSpace => {
                 "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"
-            }
-            Self::WideEntry => {
-                "a function of Win64 with an argument of 16 bytes in a vector register is not lowered"
             }
             Self::Convention(why) => why,
         }

@@ -38,8 +38,9 @@ pub use parts::{ClifPart, ClifParts, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
-    ParamIndexes, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot, VaArgPlan,
-    VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
+    ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot,
+    VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+    VariadicSignature,
 };
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

@@ -21,7 +21,7 @@ mod variadic;
 
 pub use begin::SignaturePlan;
 pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot};
-pub use entry::{Arrival, EntryPlan, EntryShape};
+pub use entry::{Arrival, EntryPlan, EntryShape, PartPlace};
 pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};

@@ -13,8 +13,8 @@ use cabi::{
     Convention, FnSig, Policy, RecordBuilder, Target, Type, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, Machine, Passing, PlanError, ResultPlan, Slot, Step, Stub,
-    VaArgPlan, VaPlace, VaStart,
+    Arrival, CallPlan, EntryPlan, Machine, PartPlace, Passing, PlanError, ResultPlan, Slot, Step,
+    Stub, VaArgPlan, VaPlace, VaStart, VectorMove, VectorWidth,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -266,7 +266,7 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
     let with_area = [
         Step::Frame,
         Step::PushChain,
-        Step::PushArea,
+        Step::PushArea(0),
         Step::Call(9),
         Step::Leave,
     ];
@@ -307,7 +307,7 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
     let (text, area, steps) = opened(&low(vec![words(3)]).static_chain());
     assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
     assert_eq!(area, Some(6));
-    let rest = [Step::Skip(8), Step::PushArea, Step::Call(9), Step::Leave];
+    let rest = [Step::Skip(8), Step::PushArea(0), Step::Call(9), Step::Leave];
     assert_eq!(steps, [&[Step::ChainToInt(0)], &frame[..], &rest].concat());
 
     // A call aligns the stack to more than that anyway.
@@ -531,12 +531,14 @@ fn win64_with_a_static_chain() {
     assert_eq!(steps(&[]), Ok((text("i64"), Step::ChainToInt(3))));
     let two = steps(&[Type::F64, Type::I64]);
     assert_eq!(two, Ok((text("f64, i64, i64"), Step::ChainToInt(4))));
+    // The chain is the word after the function's own shadow space; another word keeps the stack aligned.
     let full = vec![Type::I64; 4];
-    let why = "the convention x64 Windows: a function with shadow space that is entered through a frame is not lowered (x86_64-unknown-linux-gnu)";
-    assert_eq!(steps(&full).unwrap_err().to_string(), why);
+    let pushed = steps(&full);
+    assert_eq!(pushed, Ok((text("i64, i64, i64, i64, i64"), Step::Frame)));
 }
 
-/// 16 bytes in a vector register: a call counts as System V does, in which they are a parameter; a function would preserve too few registers.
+/// 16 bytes in a vector register: a call counts as System V does, in which they are a parameter; a function would preserve too few registers, so a
+/// stub stores them.
 #[test]
 fn win64_with_16_bytes_in_a_register() {
     let sig = FnSig::new([Type::I64, Type::F128, Type::I64], Type::VOID).convention(&X86_64_WIN64);
@@ -545,9 +547,50 @@ fn win64_with_16_bytes_in_a_register() {
     assert_eq!(call.abi.args[1].place.to_string(), "xmm1");
     let text = "(i64, i64, i64, f64, f128, i64, i64, i64, i64, i64, i64, i64) system_v";
     assert_eq!(call.signature.to_string(), text);
-    let error = EntryPlan::new(&sig, &LINUX).unwrap_err();
-    let why = "__float128: a function of Win64 with an argument of 16 bytes in a vector register is not lowered (x86_64-unknown-linux-gnu)";
-    assert_eq!(error.to_string(), why);
+    let entry = EntryPlan::new(&sig, &LINUX).unwrap();
+    let text = "(i64, i64, i64, i64, i64) windows_fastcall";
+    assert_eq!(entry.signature.to_string(), text);
+    let saved = |arrival: &Arrival| matches!(arrival, Arrival::Saved { offset: 0, .. });
+    assert!(saved(&entry.args[1]));
+    let xmm1 = VectorMove {
+        width: VectorWidth::Xmm,
+        register: 1,
+        offset: 0,
+    };
+    let stub = entry.entry_stub(9).unwrap();
+    let steps = [
+        Step::Frame,
+        Step::Align(64),
+        Step::Skip(64),
+        Step::AddressOfSkipped,
+        Step::Store(xmm1),
+        Step::Skip(8),
+        Step::PushAddress,
+        Step::Skip(32),
+        Step::Call(9),
+        Step::Leave,
+    ];
+    assert_eq!(stub.steps(), steps);
+
+    let result = FnSig::new([], Type::F128).convention(&X86_64_WIN64);
+    let result = CallPlan::new(&result.policy(Policy::CLANG), &LINUX).unwrap();
+    let text = "() -> i8x16 windows_fastcall";
+    assert_eq!(result.signature.to_string(), text);
+}
+
+/// A value in the last register and on the stack, beside the address of the area that a variadic function has.
+#[test]
+fn win64_with_a_split_value() {
+    let vector = Type::vector(&Type::I128, 1).unwrap();
+    let args = [Type::F64, Type::F64, Type::F64, vector];
+    let sig = FnSig::new(args, Type::VOID).convention(&X86_64_WIN64);
+    let entry = EntryPlan::new(&sig.policy(Policy::CLANG).variadic(), &LINUX).unwrap();
+    let text = "(f64, f64, f64, i64, i64 sarg(8)) windows_fastcall";
+    assert_eq!(entry.signature.to_string(), text);
+    let Arrival::Parts { places, .. } = &entry.args[3] else {
+        panic!("{:?}", entry.args[3]);
+    };
+    assert_eq!(places[..], [PartPlace::Param(3), PartPlace::Area(0)]);
 }
 
 #[test]

@@ -52,7 +52,8 @@ fn framed(steps: &[Step]) -> Vec<Stub> {
 
 /// Steps in a frame: the numbers at which their bytes change, and some between.
 fn in_frame() -> Vec<Step> {
-    let mut steps = vec![Step::SetAl(1), Step::PushChain, Step::PushArea];
+    let mut steps = vec![Step::SetAl(1), Step::PushChain];
+    steps.extend([0, 32, 111].map(Step::PushArea));
     steps.extend([
         Step::AddressOfSkipped,
         Step::PushAddress,
@@ -254,7 +255,7 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
         Step::ZeroUpper => "vzeroupper\n".to_string(),
         Step::ReturnAddress => "mov rax, r11\n".to_string(),
         Step::PushChain => "push r10\n".to_string(),
-        Step::PushArea => "lea r11, [rbp + 16]\npush r11\n".to_string(),
+        Step::PushArea(shadow) => format!("lea r11, [rbp + {}]\npush r11\n", 16 + shadow),
         Step::Leave => "leave\nret\n".to_string(),
         Step::ChainToInt(n) => {
             let reg = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"][usize::from(n)];

@@ -118,7 +118,7 @@ fn an_entry_stores_what_its_body_cannot_declare() {
         Step::Store(at(VectorWidth::Ymm, 2, 64)),
         Step::ZeroUpper,
         Step::PushAddress,
-        Step::PushArea,
+        Step::PushArea(0),
         Step::Call(9),
         Step::Leave,
     ];

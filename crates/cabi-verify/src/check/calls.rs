@@ -10,7 +10,7 @@ use crate::build::Reference;
 use crate::case::{Case, Subject};
 use crate::emit::c::{Images, is_widened};
 use crate::pattern::{Pattern, Values, images};
-use cabi::{FnAbi, FnSig, PartType, Place, PlacedPart, Type};
+use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Lowering, NotLowered};
 use clif_cabi_jit::{Engine, Settings};
@@ -163,14 +163,7 @@ pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
 
 /// Whether the lowering is known to refuse this kind of thing, and the signature has it.
 fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bool {
-    let is_wide = |place: &Place| {
-        let wide = |placed: &PlacedPart| placed.part.ty == PartType::V128;
-        matches!(place, Place::Parts(parts) if parts.iter().any(wide))
-    };
     match kind {
-        NotLowered::WideEntry => {
-            direction == Direction::Callee && abi.args.iter().any(|arg| is_wide(&arg.place))
-        }
         NotLowered::VaArg(_) => direction == Direction::Callee && abi.variadic_count.is_some(),
         _ => false,
     }

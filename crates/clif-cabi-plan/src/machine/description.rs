@@ -126,15 +126,15 @@ impl Counting {
         u8::try_from(position).ok()
     }
 
-    /// `part` as a type that can be a parameter and a result: 16 bits of a float are in a `f32` where it has no `f16`.
-    pub(crate) fn narrowest(&self, part: ClifPart) -> ClifPart {
-        match part.ty {
-            ValueType::F16 if self.call_conv == CallConv::WindowsFastcall => ClifPart {
-                ty: ValueType::F32,
-                ..part
-            },
-            _ => part,
-        }
+    /// `part` as a type that can be a parameter and a result: `windows_fastcall` has no `f16`, whose bits are then in a `f32`, and no `f128`, which is
+    /// a vector of 16 bytes as a result.
+    pub(crate) fn declarable(&self, part: ClifPart) -> ClifPart {
+        let ty = match part.ty {
+            ValueType::F16 if self.call_conv == CallConv::WindowsFastcall => ValueType::F32,
+            ValueType::F128 if self.call_conv == CallConv::WindowsFastcall => ValueType::I8X16,
+            ty => ty,
+        };
+        ClifPart { ty, ..part }
     }
 }
 

@@ -46,14 +46,9 @@ impl Begun {
         let abi = FnAbi::new(&sig, target)?;
         let mut machine = (Machine::of(target)?.under)(abi.convention);
         check_args(machine, &sig, &abi, target)?;
-        let mut args = sig.params().iter().zip(&abi.args);
-        if let Some(wide_calls) = machine.wide_calls
-            && let Some((param, _)) = args.find(|(_, arg)| has_16_bytes(&arg.place))
+        if let (Side::Caller, Some(wide_calls)) = (side, machine.wide_calls)
+            && abi.args.iter().any(|arg| has_16_bytes(&arg.place))
         {
-            if side == Side::Callee {
-                let what = param.ty.to_string();
-                return Err(PlanError::unsupported(what, NotLowered::WideEntry, target));
-            }
             machine = wide_calls;
         }
         if side == Side::Callee && sig.is_variadic() {

@@ -21,10 +21,10 @@ use asked::Asked;
 pub enum Arrival {
     /// Nothing of it is passed.
     Nothing,
-    /// Each of its parts is a CLIF parameter.
+    /// Each of its parts is a CLIF parameter, or a word of the argument area where a value is split.
     Parts {
-        /// The parameter of each part.
-        params: ParamIndexes,
+        /// Where each part is.
+        places: SmallVec<[PartPlace; 4]>,
         /// The parts.
         parts: ClifParts,
     },
@@ -60,6 +60,15 @@ pub enum Arrival {
         /// Then bytes from where [`EntryPlan::area`] points to the address.
         offset: u32,
     },
+}
+
+/// Where a part of an argument is when the function is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PartPlace {
+    /// It is the CLIF parameter of this index.
+    Param(usize),
+    /// So many bytes from where [`EntryPlan::area`] points.
+    Area(u32),
 }
 
 /// What a function of a signature looks like from inside.
@@ -127,9 +136,7 @@ impl EntryPlan {
             PlanError::unsupported(what, why, target)
         };
         let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret);
-        let area_bytes = asked
-            .area(solver.machine, &sig, &abi, opening.frame)
-            .map_err(refuse)?;
+        let area_bytes = asked.area(solver.machine, &sig, &abi, opening.frame);
         let indexes = solver.params(&asked.wanted, area_bytes).map_err(refuse)?;
         let pointers = asked.found(&indexes);
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;

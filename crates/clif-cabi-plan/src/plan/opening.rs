@@ -8,7 +8,7 @@ use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
-use crate::machine::{Class, Machine, Step, VectorMove};
+use crate::machine::{Class, Machine, Step, VectorMove, VectorWidth};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::Wanted;
@@ -55,7 +55,9 @@ impl SavedVectors {
             Step::AddressOfSkipped,
         ];
         let stores = self.moves.iter().copied().map(Step::Store);
-        first.into_iter().chain(stores).chain([Step::ZeroUpper])
+        let is_wide = |own: &VectorMove| own.width != VectorWidth::Xmm;
+        let zero_upper = self.moves.iter().any(is_wide).then_some(Step::ZeroUpper);
+        first.into_iter().chain(stores).chain(zero_upper)
     }
 }
 
@@ -103,9 +105,11 @@ impl Opening {
         } else if !is_aligned {
             opening.steps.push(Step::Align(stack_align));
         }
+        // From the top: the chain, the two addresses, the function's own shadow space.
+        let shadow = machine.counting.shadow_bytes;
         let n_words = [in_area, has_saved, pushed.is_some()];
-        let bytes = n_words.map(|has| if has { WORD.bytes() } else { 0 });
-        let bytes: u32 = bytes.iter().sum();
+        let words = n_words.map(|has| if has { WORD.bytes() } else { 0 });
+        let bytes = shadow + words.iter().sum::<u32>();
         if !bytes.is_multiple_of(stack_align) {
             let unused = bytes.next_multiple_of(stack_align) - bytes;
             opening.steps.push(Step::Skip(unused));
@@ -120,12 +124,15 @@ impl Opening {
             opening.steps.push(Step::PushAddress);
         }
         if in_area {
-            opening.steps.push(Step::PushArea);
+            opening.steps.push(Step::PushArea(shadow));
+        }
+        if shadow > 0 {
+            opening.steps.push(Step::Skip(shadow));
         }
         let word = |offset| Wanted::word(ClifPlace::Stack { offset });
-        let address = in_area.then(|| word(0));
+        let address = in_area.then(|| word(shadow));
         let after_area = if in_area { WORD.bytes() } else { 0 };
-        let saved = has_saved.then(|| word(after_area));
+        let saved = has_saved.then(|| word(shadow + after_area));
         opening.frame = Some(FrameArea {
             address,
             saved,

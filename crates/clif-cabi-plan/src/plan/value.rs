@@ -35,7 +35,7 @@ pub(super) fn placed_parts(
         let places = counting.places(placed.loc).into_iter();
         places.flat_map(move |place| {
             (0..n).map(move |i| match place {
-                ClifPlace::Reg(reg) => counting.narrowest(chunk(i).in_bank(reg.bank())),
+                ClifPlace::Reg(reg) => counting.declarable(chunk(i).in_bank(reg.bank())),
                 _ => chunk(i),
             })
         })
@@ -65,11 +65,14 @@ pub(super) fn one_by_one(
     }
 }
 
-/// The registers of a value at `place` that a stub moves, because there is a wide vector among them. Such a value has no other parts than
-/// vectors, or was refused.
+/// The registers of a value at `place` that a stub moves, because no parameter says a vector among them: a wide one, or any one where Cranelift
+/// counts by position. Such a value has no other parts than vectors, or was refused.
 pub(super) fn wide_moves(machine: &Machine, place: &Place) -> Option<VectorMoves> {
     match place {
-        Place::Parts(parts) if parts.iter().any(|placed| is_wide(&placed.part)) => {
+        Place::Parts(parts)
+            if parts.iter().any(|placed| is_wide(&placed.part))
+                || machine.counting.positional && has_16_bytes(place) =>
+        {
             (machine.vector_moves)(parts)
         }
         _ => None,
@@ -87,7 +90,7 @@ pub(super) fn is_chain(machine: &Machine, place: &Place) -> bool {
     }
 }
 
-/// Whether part of an argument at `place` is 16 bytes in one register, which no parameter of a function that counts by position can say.
+/// Whether part of an argument at `place` is 16 bytes in one register, which no parameter can say where Cranelift counts by position.
 pub(super) fn has_16_bytes(place: &Place) -> bool {
     let wide = |placed: &PlacedPart| placed.part.ty == PartType::V128;
     matches!(place, Place::Parts(parts) if parts.iter().any(wide))
@@ -132,7 +135,7 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
     };
     // At most 16.
     let size = u8::try_from(value.bytes()).unwrap_or(16);
-    Some(machine.counting.narrowest(ClifPart {
+    Some(machine.counting.declarable(ClifPart {
         offset: 0,
         size,
         ty: value,

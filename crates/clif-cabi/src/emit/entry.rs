@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clif_cabi_plan::Arrival;
+use clif_cabi_plan::{Arrival, PartPlace};
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -156,8 +156,8 @@ impl Entry {
         };
         let clif = value_type(ty).ok_or_else(refuse)?;
         match self.arrival(index)? {
-            Arrival::Parts { params, .. } => {
-                let values = self.values_of(params);
+            Arrival::Parts { places, .. } => {
+                let values = self.values_at(builder, places)?;
                 if let Some(value) = convert::join(builder, &values, self.plan.parts(index), clif) {
                     return Ok(value);
                 }
@@ -170,11 +170,17 @@ impl Entry {
                     .ins()
                     .load(clif, MemFlagsData::new(), from.base, from.offset))
             }
+            Arrival::Saved { offset, .. } => {
+                let from = self.in_saved(*offset)?;
+                Ok(builder
+                    .ins()
+                    .load(clif, MemFlagsData::new(), from.base, from.offset))
+            }
             Arrival::Reference { param, offset } => {
                 let from = self.reference(builder, *param, *offset)?;
                 Ok(builder.ins().load(clif, MemFlagsData::new(), from, 0))
             }
-            _ => Err(refuse()),
+            Arrival::Nothing | Arrival::Lanes { .. } => Err(refuse()),
         }
     }
 
@@ -201,7 +207,7 @@ impl Entry {
         self.check(builder)?;
         match self.arrival(index)? {
             Arrival::Nothing => Ok(Values::new()),
-            Arrival::Parts { params, .. } => Ok(self.values_of(params)),
+            Arrival::Parts { places, .. } => self.values_at(builder, places),
             Arrival::Area {
                 offset,
                 parts: Some(_),
@@ -298,8 +304,9 @@ impl Entry {
         };
         match self.arrival(index)? {
             Arrival::Nothing => {}
-            Arrival::Parts { params, .. } => {
-                for (part, value) in self.plan.parts(index).iter().zip(self.values_of(params)) {
+            Arrival::Parts { places, .. } => {
+                let values = self.values_at(builder, places)?;
+                for (part, value) in self.plan.parts(index).iter().zip(values) {
                     memory::store(builder, part, value, to);
                 }
             }
@@ -325,13 +332,7 @@ impl Entry {
                 let mut values = self.values_of(params);
                 let n_left = usize::from(*lanes).saturating_sub(params.len());
                 for i in 0..u32::try_from(n_left).unwrap_or(0) {
-                    let from = self.in_area(offset.saturating_add(slot.saturating_mul(i)))?;
-                    values.push(builder.ins().load(
-                        types::I64,
-                        MemFlagsData::new(),
-                        from.base,
-                        from.offset,
-                    ));
+                    values.push(self.word(builder, offset.saturating_add(slot.saturating_mul(i)))?);
                 }
                 lanes::gather(builder, &values, to);
             }
@@ -368,6 +369,29 @@ impl Entry {
         params.iter().filter_map(value).collect()
     }
 
+    /// The values at these places.
+    fn values_at(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        places: &[PartPlace],
+    ) -> Result<Values, LowerError> {
+        let params = places.iter().map(|place| match *place {
+            PartPlace::Param(index) => Ok(self.params.get(index).copied()),
+            PartPlace::Area(offset) => self.word(builder, offset).map(Some),
+        });
+        params.filter_map(Result::transpose).collect()
+    }
+
+    /// The word that is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
+    fn word(&self, builder: &mut FunctionBuilder<'_>, offset: u32) -> Result<Value, LowerError> {
+        let from = self.in_area(offset)?;
+        let flags = MemFlagsData::new();
+        let word = builder
+            .ins()
+            .load(types::I64, flags, from.base, from.offset);
+        Ok(word)
+    }
+
     /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
     fn reference(
         &self,
@@ -378,11 +402,7 @@ impl Entry {
         if let Some(address) = param.and_then(|i| self.params.get(i)) {
             return Ok(*address);
         }
-        let from = self.in_area(offset)?;
-        let flags = MemFlagsData::new();
-        Ok(builder
-            .ins()
-            .load(types::I64, flags, from.base, from.offset))
+        self.word(builder, offset)
     }
 
     /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.

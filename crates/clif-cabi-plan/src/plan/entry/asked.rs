@@ -3,8 +3,7 @@
 use cabi::{FnAbi, FnSig, Loc, Place};
 use smallvec::SmallVec;
 
-use super::Arrival;
-use crate::error::NotLowered;
+use super::{Arrival, PartPlace};
 use crate::machine::{Class, Machine};
 use crate::parts::{ClifPart, ClifParts, WORD};
 use crate::places::ClifPlace;
@@ -33,7 +32,8 @@ pub(super) struct Asked {
 #[derive(Clone, Copy)]
 enum Owner {
     Sret,
-    Argument(usize),
+    /// A part of an argument, or its address: the indexes of the argument and of the part.
+    Argument(usize, usize),
     Area,
     /// All that a stub has stored.
     Vectors,
@@ -50,11 +50,37 @@ pub(super) struct Pointers {
 }
 
 impl Arrival {
-    /// In CLIF parameters, which are still to be found.
-    fn in_params(parts: ClifParts) -> Self {
-        let params = ParamIndexes::new();
-        Self::Parts { params, parts }
+    /// Where the `parts` of a value at `place` are; which CLIF parameters is still to be found.
+    fn of_parts(machine: &Machine, place: &Place, parts: ClifParts) -> Self {
+        let wanted = one_by_one(machine, place, &parts);
+        let places = wanted.iter().map(|own| match own.place {
+            ClifPlace::Stack { offset } => PartPlace::Area(after_shadow(machine, offset)),
+            _ => PartPlace::Param(usize::MAX),
+        });
+        Self::Parts {
+            places: places.collect(),
+            parts,
+        }
     }
+
+    /// Part `part` of it is the CLIF parameter `index`.
+    fn set_param(&mut self, part: usize, index: usize) {
+        match self {
+            Self::Parts { places, .. } => {
+                if let Some(place) = places.get_mut(part) {
+                    *place = PartPlace::Param(index);
+                }
+            }
+            Self::Lanes { params, .. } => params.push(index),
+            Self::Reference { param, .. } => *param = Some(index),
+            Self::Nothing | Self::Area { .. } | Self::Saved { .. } => {}
+        }
+    }
+}
+
+/// An offset in the argument area as one from the end of its shadow space.
+fn after_shadow(machine: &Machine, offset: u32) -> u32 {
+    offset.saturating_sub(machine.counting.shadow_bytes)
 }
 
 impl Asked {
@@ -82,10 +108,10 @@ impl Asked {
                 asked.push(Owner::Saved(offset), own);
             }
         }
-        let in_area = abi.area_bytes > 0 || sig.is_variadic();
+        let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
         let opening = Opening::of(machine, abi, &asked.wanted, in_area, &saved);
         if let Some((i, part, own)) = opening.chain {
-            asked.push(Owner::Argument(i), own);
+            asked.push(Owner::Argument(i, 0), own);
             asked.set_parts(i, part);
         }
         (asked, opening)
@@ -116,9 +142,9 @@ impl Asked {
                 true => SmallVec::new(),
                 false => one_by_one(machine, &arg.place, parts),
             };
-            for own in own {
+            for (part, own) in own.into_iter().enumerate() {
                 if matches!(own.place, ClifPlace::Reg(_)) {
-                    self.push(Owner::Argument(i), own);
+                    self.push(Owner::Argument(i, part), own);
                 }
             }
             self.args.push(arrival);
@@ -133,59 +159,51 @@ impl Asked {
         sig: &FnSig,
         abi: &FnAbi,
         frame: Option<FrameArea>,
-    ) -> Result<u64, NotLowered> {
+    ) -> u64 {
         let Some(frame) = frame else {
-            self.on_the_stack(machine, sig, abi)?;
-            return Ok(abi.area_bytes);
+            self.on_the_stack(machine, sig, abi);
+            return abi.area_bytes;
         };
-        if machine.counting.shadow_bytes > 0 {
-            let why = "a function with shadow space that is entered through a frame is not lowered";
-            return Err(NotLowered::Convention(why));
-        }
         for (owner, own) in [(Owner::Area, frame.address), (Owner::Vectors, frame.saved)] {
             if let Some(own) = own {
                 self.push(owner, own);
             }
         }
-        Ok(frame.bytes.into())
+        frame.bytes.into()
     }
 
     /// The parameters for C's argument area: stack arguments of their own types, which need no pointer to it, if each has one.
-    fn on_the_stack(
-        &mut self,
-        machine: &Machine,
-        sig: &FnSig,
-        abi: &FnAbi,
-    ) -> Result<(), NotLowered> {
+    fn on_the_stack(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) {
         let own = match sig.is_variadic() {
             true => None, // what follows the named ones is in the area as well
             false => own_types(machine, sig, abi),
         };
         let Some(own) = own else {
-            let is_split = |place: &Place| {
-                matches!(place, Place::Parts(_)) && !stack_offsets(place).is_empty()
-            };
-            if abi.args.iter().any(|arg| is_split(&arg.place)) {
-                let why = "an argument that is partly on the stack, beside one that is found by its address there, is not lowered";
-                return Err(NotLowered::Convention(why));
-            }
             self.push(Owner::Area, area(machine, in_area(abi.area_bytes)));
-            return Ok(());
+            return;
         };
         for (i, part, offset) in own {
+            let in_area = PartPlace::Area(after_shadow(machine, offset));
+            let index = match self.args.get(i) {
+                Some(Arrival::Parts { places, .. }) => places.iter().position(|at| *at == in_area),
+                _ => None,
+            };
             let place = ClifPlace::Stack { offset };
-            self.push(Owner::Argument(i), Wanted::part(&part, place));
+            let owner = Owner::Argument(i, index.unwrap_or(0));
+            self.push(owner, Wanted::part(&part, place));
             if matches!(self.args.get(i), Some(Arrival::Area { .. })) {
                 self.set_parts(i, part);
             }
         }
-        Ok(())
     }
 
     /// Argument `i` is one CLIF parameter.
     fn set_parts(&mut self, i: usize, part: ClifPart) {
         if let Some(arg) = self.args.get_mut(i) {
-            *arg = Arrival::in_params(ClifParts::from_slice(&[part]));
+            *arg = Arrival::Parts {
+                places: SmallVec::from_slice(&[PartPlace::Param(usize::MAX)]),
+                parts: ClifParts::from_slice(&[part]),
+            };
         }
     }
 
@@ -203,13 +221,11 @@ impl Asked {
                         variadic.saved.push(SavedRegister { param, offset });
                     }
                 }
-                Owner::Argument(i) => match self.args.get_mut(i) {
-                    Some(Arrival::Parts { params, .. } | Arrival::Lanes { params, .. }) => {
-                        params.push(index);
+                Owner::Argument(i, part) => {
+                    if let Some(arrival) = self.args.get_mut(i) {
+                        arrival.set_param(part, index);
                     }
-                    Some(Arrival::Reference { param, .. }) => *param = Some(index),
-                    _ => {}
-                },
+                }
             }
         }
         pointers
@@ -234,9 +250,12 @@ fn stack_offsets(place: &Place) -> SmallVec<[u64; 2]> {
 
 /// Where an argument of type `ty` at `place` is, but for the indexes of its parameters.
 fn arrival(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Arrival {
-    let in_area = |offset| in_area(offset).saturating_sub(machine.counting.shadow_bytes);
+    let in_area = |offset| after_shadow(machine, in_area(offset));
     match place {
-        Place::Parts(_) => Arrival::in_params(parts_of(machine.counting, ty, place)),
+        Place::Parts(_) => {
+            let parts = parts_of(machine.counting, ty, place);
+            Arrival::of_parts(machine, place, parts)
+        }
         Place::Indirect { pointer, .. } => Arrival::Reference {
             param: None,
             offset: match pointer {

@@ -12,6 +12,9 @@ const UNROLLED: u32 = 128;
 /// From rbp to the argument area: the saved rbp, and the return address.
 const AREA: u32 = 16;
 
+/// The most shadow space before what [`push_area`] pushes the address of, so that its displacement is one byte.
+pub(super) const MAX_SHADOW: u32 = 0x7f - AREA;
+
 /// The caller's rbp, in bytes from the CFA.
 const SAVED: &[(Reg, i32)] = &[(x86_64::RBP, -16)];
 
@@ -60,6 +63,12 @@ pub(super) fn copy(area: u32, code: &mut StubCode) {
             }
         }
     }
+}
+
+pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
+    // lea r11, [rbp + 16 + shadow]; push r11. Valid steps have one byte of it.
+    let disp = u8::try_from(AREA + shadow).unwrap_or(u8::MAX);
+    code.bytes.extend([0x4c, 0x8d, 0x5d, disp, 0x41, 0x53]);
 }
 
 pub(super) fn close(code: &mut StubCode) {

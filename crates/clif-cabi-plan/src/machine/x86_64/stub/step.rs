@@ -44,8 +44,8 @@ pub enum Step {
     Copy(u32),
     /// Pushes the static chain.
     PushChain,
-    /// Pushes the address of the argument area that the stub was called with.
-    PushArea,
+    /// Pushes the address so many bytes from the start of the argument area that the stub was called with: of what follows its shadow space.
+    PushArea(u32),
     /// Calls a function, by the emitter's id.
     Call(u32),
     /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
@@ -121,7 +121,7 @@ impl Step {
             | Self::Skip(_)
             | Self::Copy(_)
             | Self::PushChain
-            | Self::PushArea
+            | Self::PushArea(_)
             | Self::AddressInFrame(_)
             | Self::AddressOfSkipped
             | Self::PushAddress
@@ -156,7 +156,7 @@ impl Step {
             Self::Skip(bytes) => ("skip", Some(bytes)),
             Self::Copy(area) => ("copy", Some(area)),
             Self::PushChain => ("pushchain", None),
-            Self::PushArea => ("pusharea", None),
+            Self::PushArea(shadow) => ("pusharea", (shadow != 0).then_some(shadow)),
             Self::Call(callee) => ("call", Some(callee)),
             Self::CallAfter(area) => ("callafter", Some(area)),
             Self::Address(area) => ("address", Some(area)),
@@ -220,7 +220,7 @@ impl Step {
             "skip" => Self::Skip(number?),
             "copy" => Self::Copy(number?),
             "pushchain" => Self::PushChain,
-            "pusharea" => Self::PushArea,
+            "pusharea" => Self::PushArea(number.unwrap_or(0)),
             "call" => Self::Call(number?),
             "callafter" => Self::CallAfter(number?),
             "address" => Self::Address(number?),
@@ -258,6 +258,7 @@ impl Step {
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
                 is_vector(own.register) && i32::try_from(own.offset).is_ok()
             }
+            Self::PushArea(shadow) => shadow <= frame::MAX_SHADOW,
             Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),
             Self::Skip(bytes) | Self::Copy(bytes) => {
                 bytes > 0 && bytes.is_multiple_of(8) && i32::try_from(bytes).is_ok()
@@ -305,8 +306,7 @@ impl Step {
             Self::Copy(area) => frame::copy(area, code),
             // push r10
             Self::PushChain => code.bytes.extend([0x41, 0x52]),
-            // lea r11, [rbp + 16]; push r11
-            Self::PushArea => code.bytes.extend([0x4c, 0x8d, 0x5d, 0x10, 0x41, 0x53]),
+            Self::PushArea(shadow) => frame::push_area(shadow, code),
             // call callee; call r11
             Self::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
             // call [rbp + 16 + area]
