@@ -9,7 +9,7 @@ use cabi::VectorLevel;
 use super::bisect::{Blame, Parts, build_without_refused};
 use super::{Built, Reference, ReferenceError, feature_flags};
 use crate::case::{Case, Entry, Subject};
-use crate::emit::c::{self, FRAME, Values};
+use crate::emit::c::{self, FRAME, TRUNCATION, Values};
 
 /// Text made from the cases, by their indexes.
 type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
@@ -158,7 +158,7 @@ impl<'a> Unit<'a> {
 
     /// The translation unit of the cases with these indices, with the sides that are asked for.
     pub(crate) fn text(&self, chosen: &[usize], sides: c::Sides) -> String {
-        let mut text = format!("{FRAME}{}", self.declarations);
+        let mut text = format!("{TRUNCATION}{FRAME}{}", self.declarations);
         for &at in chosen {
             let Some(UnitCase { case, own }) = self.cases.get(at) else {
                 continue;

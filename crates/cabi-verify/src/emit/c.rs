@@ -132,17 +132,20 @@ pub fn is_widened(ty: &Type) -> bool {
     narrow && ty.size() < 8 && ty.as_record().is_none()
 }
 
-/// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
-pub const FRAME: &str = r#"
-#define CABI_SYSV __attribute__((sysv_abi))
-/* clang calls this at -O0 for a __bf16, and libgcc before 13 lacks it; gcc 11 has no _Float16 */
+/// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
+pub(crate) const TRUNCATION: &str = "\
 #ifdef __FLT16_MANT_DIG__
-__attribute__((weak)) _Float16 __truncsfbf2(float x) {
+__attribute__((weak, sysv_abi)) _Float16 __truncsfbf2(float x) {
   unsigned bits; _Float16 r; unsigned short upper;
   __builtin_memcpy(&bits, &x, 4); upper = bits >> 16;
   __builtin_memcpy(&r, &upper, 2); return r;
 }
 #endif
+";
+
+/// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
+pub const FRAME: &str = r#"
+#define CABI_SYSV __attribute__((sysv_abi))
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
@@ -160,6 +163,15 @@ CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
 /* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
 #define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
+/* A caller's own variables, and copies of what it passes by reference, do not lie right after its argument area: va_arg at a wrong place does not
+   find a value by chance. */
+static volatile unsigned long cabi_gap_bytes = 256;
+#define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
+/* Fills the stack below its caller, where the caller's next callee has its frame: what nobody passes is not there by chance. */
+static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
+  volatile unsigned long words[128];
+  for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
+}
 /* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
 CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
   unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];

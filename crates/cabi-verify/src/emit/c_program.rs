@@ -10,8 +10,8 @@ use cabi::DataModel;
 use cabi_header::Emitter;
 
 use crate::case::Case;
-
 use crate::case::Direction;
+use crate::emit::c::TRUNCATION;
 use crate::pattern::Values;
 
 /// What the program prints if it has compared all bytes, and none differs.
@@ -85,7 +85,7 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
         .definitions()
         .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
     Some(format!(
-        "/* {comment}\n   {how} */\n{COMMON}{definitions}{}",
+        "/* {comment}\n   {how} */\n{TRUNCATION}{COMMON}{definitions}{}",
         program.text()
     ))
 }
@@ -95,6 +95,11 @@ const COMMON: &str = "\
 #define SHARED __attribute__((sysv_abi))
 static inline void copy(volatile void *to, const volatile void *from, unsigned long n) {
   for (unsigned long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+/* the stack that the callee gets: what nobody passes is not there by chance */
+static __attribute__((noinline)) void fill(void) {
+  volatile unsigned long words[128];
+  for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
 SHARED void run(void);
 extern unsigned long result_size;
@@ -205,8 +210,13 @@ impl Program<'_> {
                 "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});"
             );
         }
+        if self.case.prototype.variadic {
+            // What the caller has of its own does not lie right after the argument area, where va_arg would find it by chance.
+            text += "  static volatile unsigned long gap = 256; copy(__builtin_alloca(gap), run, 16);\n";
+        }
         let args: Vec<String> = (0..self.declared.len()).map(|i| format!("a{i}")).collect();
         let call = format!("f({})", args.join(", "));
+        text += "  fill();\n";
         let _ = match &self.ret {
             Some(ret) => writeln!(
                 text,

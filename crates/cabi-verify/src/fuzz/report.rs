@@ -92,8 +92,9 @@ impl Stats {
             ..
         } = found;
         let command = shell_words::quote(&self.command);
+        let ms_abi = if self.ms_abi { " --ms-abi" } else { "" };
         format!(
-            "# {}: {why}\n# cabi fuzz --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
+            "# {}: {why}\n# cabi fuzz{ms_abi} --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
             self.version
         )
     }

@@ -47,6 +47,9 @@ pub struct Stats {
     pub policy: Vec<String>,
     /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
     pub vectors: String,
+    /// Whether the functions are those of Win64.
+    #[serde(default)]
+    pub ms_abi: bool,
     /// Signatures tried.
     pub signatures: u64,
     /// Signatures without a difference.
@@ -135,6 +138,7 @@ impl Stats {
                 VectorLevel::Avx512 => "avx512",
             }
             .to_owned(),
+            ms_abi: asked.ms_abi,
             signatures: 0,
             same: 0,
             calls: 0,
@@ -273,6 +277,7 @@ impl Results {
                         &stats.policy,
                         &stats.vectors,
                     )
+                    && own.ms_abi == stats.ms_abi
             };
             match self.compilers.iter_mut().find(same) {
                 Some(own) => own.join(stats),

@@ -3,7 +3,10 @@
 //! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words and a sample of each; a test holds both lists
 //! together. A self-inconsistency that is shown in a signature that meets none of them is not known, and fails a run.
 
-use cabi::{Kind, Leaf, LeafKind, RecordKind, Scalar, Type, leaves};
+use cabi::{
+    ArgAbi, Bank, FnAbi, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy, RecordKind, Scalar,
+    Type, leaves, x86_64,
+};
 
 use crate::case::Case;
 
@@ -48,14 +51,15 @@ const KNOWN: [(&str, Meets); 17] = [
     ("gcc-x87-union-va-arg", |signature| {
         let x87 = |leaf: Leaf| leaf.kind == LeafKind::Scalar(Scalar::F80);
         signature
-            .unnamed()
-            .iter()
+            .in_misaligned_slots()
             .any(|ty| has_union(ty) && leaves(ty).any(x87))
     }),
     ("gcc-aligned-record-va-arg", |signature| {
-        let is_aligned =
-            |ty: &Type| ty.as_record().is_some() && ty.align() >= 16 && ty.size() == 16;
-        signature.unnamed().iter().any(is_aligned)
+        // A record all of whose members have the size of an integer is one itself to gcc, and read as one.
+        let is_no_integer = |ty: &Type| !matches!(ty.size(), 1 | 2 | 4 | 8 | 16);
+        signature
+            .in_misaligned_slots()
+            .any(|ty| contains(ty, &is_no_integer))
     }),
     ("gcc-ms-va-arg-by-reference", |signature| {
         let is_word = |ty: &Type| matches!(ty.size(), 1 | 2 | 4 | 8);
@@ -99,12 +103,20 @@ pub fn known_bugs() -> impl Iterator<Item = &'static str> {
 /// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
 #[must_use]
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
+    let policy = match compiler {
+        "clang" => Policy::CLANG,
+        _ => Policy::GCC,
+    };
+    let abi = case
+        .sig_under(policy)
+        .and_then(|sig| FnAbi::new(&sig, &case.target));
     let signature = SignatureTypes {
         types: case.argument_types(),
         n_named: case.prototype.params.len(),
         variadic: case.prototype.variadic,
         ms_abi: case.prototype.convention.is_some(),
         ret: case.prototype.ret.clone(),
+        abi: abi.ok(),
     };
     let is_theirs = |name: &str| {
         name.strip_prefix(compiler)
@@ -124,6 +136,8 @@ struct SignatureTypes {
     /// Whether its convention is another one than the compiler's own.
     ms_abi: bool,
     ret: Type,
+    /// Where its values are, if it has places for them.
+    abi: Option<FnAbi>,
 }
 
 impl SignatureTypes {
@@ -133,6 +147,27 @@ impl SignatureTypes {
 
     fn unnamed(&self) -> &[Type] {
         self.types.get(self.n_named..).unwrap_or_default()
+    }
+
+    /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the register save area are not.
+    fn in_misaligned_slots(&self) -> impl Iterator<Item = &Type> {
+        let is_in_them = |placed: &ArgAbi| match &placed.place {
+            Place::Parts(parts) => matches!(
+                parts[..],
+                [PlacedPart { loc: Loc::Reg(x86_64::RSI | x86_64::RCX), .. }, PlacedPart { loc: Loc::Reg(second), .. }]
+                    if second.bank() == Bank::Int
+            ),
+            _ => false,
+        };
+        let placed = self
+            .abi
+            .iter()
+            .flat_map(|abi| abi.args.iter().skip(self.n_named));
+        let unnamed = self.unnamed().iter().zip(placed);
+        let misaligned = unnamed.filter(move |(ty, placed)| ty.align() >= 16 && is_in_them(placed));
+        misaligned
+            .map(|(ty, _)| ty)
+            .filter(|ty| ty.as_record().is_some())
     }
 
     fn values(&self) -> impl Iterator<Item = &Type> {

@@ -142,6 +142,10 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
         );
         args.push(name);
     }
+    body.push_str("  cabi_fill_stack();\n");
+    if case.prototype.variadic {
+        body.push_str("  CABI_GAP;\n");
+    }
     let call = format!("((__typeof__({name}) *)cabi_f)({})", args.join(", "));
     let _ = match (case.has_result(), values) {
         (false, _) => writeln!(body, "  {call};"),

@@ -16,6 +16,7 @@ CABI_SYSV void c0_f_call(void (*cabi_f)(void), const unsigned char *cabi_image, 
   __typeof__(char) cabi_a1; __builtin_memcpy((void *)&cabi_a1, cabi_image + 64, sizeof cabi_a1);
   void *cabi_a2; __builtin_memcpy((void *)&cabi_a2, cabi_image + 128, sizeof cabi_a2);
   void *cabi_a3; __builtin_memcpy((void *)&cabi_a3, cabi_image + 192, sizeof cabi_a3);
+  cabi_fill_stack();
   struct s cabi_r = ((__typeof__(f) *)cabi_f)(x, cabi_a1, cabi_a2, cabi_a3); __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);
   CABI_SPOIL;
 }
