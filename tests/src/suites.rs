@@ -6,6 +6,7 @@ use crate::suite::{self, Result, Suite};
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod clif;
+mod conventions;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod exhaustive;
 mod explain;
@@ -35,7 +36,11 @@ mod zig_auto;
 
 type Body = fn(&mut Suite) -> Result<()>;
 
-const ANYWHERE: &[(&str, Body)] = &[("explain", explain::run), ("layout", layout::run)];
+const ANYWHERE: &[(&str, Body)] = &[
+    ("conventions", conventions::run),
+    ("explain", explain::run),
+    ("layout", layout::run),
+];
 
 /// Suites that run machine code.
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -1,24 +1,12 @@
 //! `cabi rules`: prints a convention's tables.
 
-use std::fmt::Write;
-
-use cabi::convention::{Frame, Rule};
-use cabi::{Convention, Target, X86_64_SYSV, X86_64_WIN64, zig};
+use cabi::{KnownConvention, Target, conventions};
 use clap::Args;
 
-/// The conventions that are found by their names.
-const NAMED: [&Convention; 5] = [
-    &X86_64_SYSV,
-    &X86_64_WIN64,
-    &zig::AUTO,
-    &zig::AUTO_TRACED,
-    &zig::NAKED,
-];
-
-/// Prints the tables of a calling convention, those that C has on a target.
+/// Prints the tables of a calling convention, those that C has on a target, in the manner of LLVM's TableGen files.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cabi rules\n  cabi rules x86_64-pc-windows-gnu\n  cabi rules 'x64 Windows'"
+    after_help = "Examples:\n  cabi rules\n  cabi rules xcore\n  cabi rules x86_64-pc-windows-gnu\n  cabi rules 'x64 Windows'"
 )]
 pub(crate) struct Rules {
     /// Triple of a target, or the name of a convention; the host by default.
@@ -26,79 +14,36 @@ pub(crate) struct Rules {
     target: Option<String>,
 }
 
+/// The convention called `name`, by its short name or its long one.
+pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
+    let is_it = |known: &&KnownConvention| {
+        let names = [known.name, known.convention.name];
+        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    conventions().iter().find(is_it)
+}
+
+/// The names of all conventions.
+pub(crate) fn names() -> String {
+    let names: Vec<&str> = conventions().iter().map(|known| known.name).collect();
+    names.join(", ")
+}
+
 impl Rules {
     pub(crate) fn run(&self) -> Result<String, String> {
-        if let Some(name) = &self.target
-            && let Some(convention) = NAMED
-                .iter()
-                .find(|convention| convention.name.eq_ignore_ascii_case(name))
-        {
-            return Ok(tables(convention, convention.name));
+        if let Some(known) = self.target.as_deref().and_then(known) {
+            return Ok(known.convention.to_string());
         }
         let target = match &self.target {
             None => Target::host(),
-            Some(name) => {
-                let triple = name.parse();
-                let wrong = |e| format!("{name} is no convention, and no target: {e}");
-                Target::new(&triple.map_err(wrong)?)
-            }
+            Some(name) => Target::named(name),
         };
-        let target = target.map_err(|e| e.to_string())?;
-        let convention = target
-            .convention()
-            .ok_or_else(|| format!("{}: no C calling convention is known for it", target.name()))?;
-        let title = format!("{} on {}", convention.name, target.name());
-        Ok(tables(convention, &title))
-    }
-}
-
-fn tables(convention: &Convention, title: &str) -> String {
-    let mut text = format!("{title}\n");
-    list(
-        &mut text,
-        "arguments: the first rule that has a place wins",
-        convention.rules.args,
-    );
-    list(
-        &mut text,
-        "results: what no rule places is returned through a pointer",
-        convention.rules.results,
-    );
-    let Frame {
-        shadow_space,
-        stack_align,
-        slot,
-        ..
-    } = convention.frame;
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "\nstack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes"
-    );
-    if let Some(most) = convention.frame.vector_align {
-        let _ = writeln!(
-            text,
-            "the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
-        );
-    }
-    if let Some(reg) = convention.frame.sret_returned_in {
-        let _ = writeln!(text, "a hidden result pointer is returned in {reg}");
-    }
-    if let Some(reg) = convention.frame.carried {
-        let _ = writeln!(
-            text,
-            "{reg} holds an address of the language's at every call, and is returned as it is"
-        );
-    }
-    if let Some(reg) = convention.frame.variadic_count {
-        let _ = writeln!(text, "variadic calls count their vector registers in {reg}");
-    }
-    text
-}
-
-fn list(text: &mut String, title: &str, rules: &[Rule]) {
-    let _ = writeln!(text, "\n{title}");
-    for (i, rule) in rules.iter().enumerate() {
-        let _ = writeln!(text, "  {}. {rule}", i + 1);
+        let wrong = |why: String| format!("{why}; conventions with names: {}", names());
+        let target = target.map_err(|e| wrong(e.to_string()))?;
+        let convention = target.convention().ok_or_else(|| {
+            let name = target.name();
+            wrong(format!("{name}: no C calling convention is known for it"))
+        })?;
+        Ok(convention.to_string())
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod argument_positions;
 mod draw;
+mod for_machine;
 mod for_zig;
 mod print;
 mod random;
@@ -18,6 +19,7 @@ mod tests;
 mod types;
 
 pub use draw::{signature, signature_from};
+pub use for_machine::{Absent, signature_for_machine};
 pub use for_zig::signature_for_zig;
 pub use print::{Declarations, Declared, Typed};
 pub use random::Random;

@@ -9,6 +9,7 @@
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
+//! | [`assembly`] | where a compiler's code has the values of a call, for machines that nothing here can run |
 //! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
@@ -20,6 +21,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod assembly;
 pub mod build;
 pub mod case;
 pub mod check;

@@ -1,6 +1,10 @@
 //! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
 
+pub(crate) mod known;
+mod machine_registers;
+mod parts;
 pub(crate) mod x86_64;
+pub mod xcore;
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -26,20 +30,58 @@ pub struct Target {
 
 impl Target {
     /// x86-64 Linux, System V.
-    pub const X86_64_LINUX: Self = Self {
-        name: Cow::Borrowed("x86_64-unknown-linux-gnu"),
-        data_model: DataModel::LP64,
-        facts: ModelFacts::of(&DataModel::LP64),
-        convention: Some(&x86_64::sysv::X86_64_SYSV),
-    };
+    pub const X86_64_LINUX: Self = Self::constant(
+        "x86_64-unknown-linux-gnu",
+        DataModel::LP64,
+        &x86_64::sysv::X86_64_SYSV,
+    );
 
     /// 64-bit Windows with GNU tools.
-    pub const X86_64_WINDOWS_GNU: Self = Self {
-        name: Cow::Borrowed("x86_64-pc-windows-gnu"),
-        data_model: DataModel::LLP64_GNU,
-        facts: ModelFacts::of(&DataModel::LLP64_GNU),
-        convention: Some(&x86_64::win64::X86_64_WIN64),
-    };
+    pub const X86_64_WINDOWS_GNU: Self = Self::constant(
+        "x86_64-pc-windows-gnu",
+        DataModel::LLP64_GNU,
+        &x86_64::win64::X86_64_WIN64,
+    );
+
+    /// XCore, as clang has it. target-lexicon has no triple for it.
+    pub const XCORE: Self = Self::constant("xcore", DataModel::XCORE, &xcore::XCORE);
+
+    const fn constant(
+        name: &'static str,
+        data_model: DataModel,
+        convention: &'static Convention,
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            facts: ModelFacts::of(&data_model),
+            data_model,
+            convention: Some(convention),
+        }
+    }
+
+    /// The target of a name: a triple, or one of those that target-lexicon has no triple for.
+    ///
+    /// # Errors
+    /// As [`Target::new`].
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::Target;
+    /// assert_eq!(Target::named("xcore")?, Target::XCORE);
+    /// assert!(Target::named("pdp11").is_err());
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    pub fn named(name: &str) -> Result<Self, Error> {
+        match name {
+            "xcore" | "xcore-unknown-unknown" => Ok(Self::XCORE),
+            _ => match name.parse() {
+                Ok(triple) => Self::new(&triple),
+                Err(_) => Err(Error::UnknownTarget {
+                    target: name.into(),
+                }),
+            },
+        }
+    }
 
     /// The machine this runs on.
     ///

@@ -53,15 +53,15 @@ fn record(model: &DataModel, member: Member) -> Type {
 fn scalars_of_another_model() {
     assert_eq!(
         refused(&ILP32.long_double(), &LINUX).unwrap(),
-        "long double: laid out for ILP32, not for the data model LP64 (x86_64-unknown-linux-gnu)"
+        "long double: laid out for ILP32 or XCORE or CSKY, not for the data model LP64 (x86_64-unknown-linux-gnu)"
     );
     assert_eq!(
         refused(&ILP32.pointer(), &LINUX).unwrap(),
-        "void *: laid out for ILP32 or X32, not for the data model LP64 (x86_64-unknown-linux-gnu)"
+        "void *: laid out for ILP32 or X32 or RISCV32 or XCORE or CSKY, not for the data model LP64 (x86_64-unknown-linux-gnu)"
     );
     assert_eq!(
         refused(&Type::F64, &target("i686-unknown-linux-gnu")).unwrap(),
-        "double: laid out for LP64 or LLP64 or LLP64_GNU or X32 or AARCH64 or RISCV64, not for the data model ILP32 (i686-unknown-linux-gnu)"
+        "double: laid out for LP64 or LLP64 or LLP64_GNU or X32 or AARCH64 or RISCV64 or RISCV32 or S390X, not for the data model ILP32 (i686-unknown-linux-gnu)"
     );
     for ty in [
         ILP32.fn_pointer(),
@@ -110,7 +110,7 @@ fn records_of_another_model() {
     let bits = record(&DataModel::LP64, Member::bit_field("x", Type::I32, 3));
     assert_eq!(
         refused(&bits, &windows).unwrap(),
-        "struct s: laid out for LP64 or ILP32 or X32 or AARCH64 or RISCV64, not for the data model LLP64_GNU (x86_64-pc-windows-gnu)"
+        "struct s: laid out for LP64 or ILP32 or X32 or AARCH64 or RISCV64 or RISCV32 or S390X or XCORE or CSKY, not for the data model LLP64_GNU (x86_64-pc-windows-gnu)"
     );
     // Pointers of both widths: no model has them.
     let both = RecordBuilder::structure("s")

@@ -163,6 +163,35 @@ impl DataModel {
         ..Self::LP64
     };
 
+    /// RISC-V 32.
+    pub const RISCV32: Self = Self {
+        long: 4,
+        pointer: 4,
+        big_bit_int_align: 8,
+        ..Self::RISCV64
+    };
+    /// s390x Linux.
+    pub const S390X: Self = Self {
+        char_signed: false,
+        long_double: LongDouble::F128,
+        max_align_16: 8,
+        ..Self::LP64
+    };
+    /// XCore.
+    pub const XCORE: Self = Self {
+        char_signed: false,
+        wchar: 1,
+        long_double: LongDouble::F64,
+        unnamed_bit_fields_align: true,
+        ..Self::ILP32
+    };
+    /// C-SKY.
+    pub const CSKY: Self = Self {
+        long_double: LongDouble::F64,
+        unnamed_bit_fields_align: true,
+        ..Self::ILP32
+    };
+
     /// This model with the members of records placed by `rules`.
     #[must_use]
     pub const fn with_records(mut self, rules: RecordRules) -> Self {

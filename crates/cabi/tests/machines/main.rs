@@ -16,7 +16,6 @@ mod i386;
 mod riscv;
 mod s390x;
 mod values;
-mod xcore;
 
 use cabi::convention::{Features, FloatLevel};
 use cabi::{ArgFlags, Convention, Error, FnAbi, FnSig, Target};
@@ -136,7 +135,6 @@ fn lists_of_unnamed_arguments() {
         i386::machine(),
         riscv::machine(),
         s390x::machine(),
-        xcore::machine(),
     ] {
         let target = machine.target.clone().with_convention(machine.convention);
         let va_list = target.va_list().unwrap();

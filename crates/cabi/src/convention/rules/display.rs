@@ -19,6 +19,9 @@ impl fmt::Debug for Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return self.write_tablegen(f, 0);
+        }
         let mut rule = self;
         for _ in 0..MAX_GUARDS {
             let Some(then) = rule.write_guard(f)? else {

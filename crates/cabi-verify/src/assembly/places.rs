@@ -1,0 +1,343 @@
+//! The two sides of a call whose code tells where its values are, and what they have to tell.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use cabi::{ArgFlags, FnAbi, FnSig, LeafKind, Loc, Place, PlacedPart, Type, leaves};
+
+use super::{Address, Base, Function, Source, Sources, State};
+use crate::generate::Declared;
+
+/// A signature whose places are asked for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    number: usize,
+    /// Types, globals and the two functions, as C.
+    pub text: String,
+    /// The result and the arguments, unnamed ones promoted.
+    pub sig: FnSig,
+}
+
+impl Question {
+    /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
+    ///
+    /// Of a variadic function only the call is asked about.
+    #[must_use]
+    pub fn new(number: usize, declared: &Declared) -> Option<Self> {
+        let typed = declared.typed.clone().ok()?;
+        let sig = FnSig::new(typed.params, typed.ret);
+        let sig = match &declared.unnamed {
+            Some(_) => sig.variadic().at_call(typed.unnamed).ok()?,
+            None => sig,
+        };
+        Some(Self {
+            number,
+            text: text(number, declared),
+            sig,
+        })
+    }
+
+    /// The question `number` about a signature, whose functions and globals have the names that those of [`Question::new`] have.
+    #[must_use]
+    pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
+        Self { number, text, sig }
+    }
+
+    /// Compares the places of `abi` with those that the code of both functions names.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn check(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<(), String> {
+        let n = self.number;
+        let function = |letter: char| {
+            let found = code.get(&format!("{letter}{n}"));
+            found.ok_or_else(|| format!("the code has no function {letter}{n}"))
+        };
+        let types = self.sig.params().iter().map(|param| &param.ty);
+        let args: Vec<(&Type, &Place, String)> = types
+            .zip(&abi.args)
+            .enumerate()
+            .map(|(i, (ty, arg))| (ty, &arg.place, format!("g{n}_{i}")))
+            .collect();
+        let result = (self.sig.result(), &abi.ret.place, format!("out{n}"));
+        let caller = function('c')?;
+        let at_call = caller.at_call.as_ref().ok_or("the code calls nothing")?;
+        for (ty, place, global) in &args {
+            let wrong = |why| format!("caller, {ty} {global} in {place}: {why}");
+            given(at_call, ty, place, global).map_err(wrong)?;
+        }
+        returned(at_call, &caller.at_return, &result)
+            .map_err(|why| format!("caller, result in {}: {why}", result.1))?;
+        if !self.sig.is_variadic() {
+            let callee = &function('d')?.at_return;
+            // What a callee finds in the register of the static chain, a trampoline may have saved elsewhere.
+            let asked = args.iter().zip(self.sig.params());
+            let asked = asked.filter(|(_, param)| !param.flags.has(ArgFlags::NEST));
+            for ((ty, place, global), _) in asked {
+                let wrong = |why| format!("callee, {ty} {global} in {place}: {why}");
+                taken(callee, ty, place, global).map_err(wrong)?;
+            }
+            let (ty, place, global) = &result;
+            returns(callee, ty, place, global)
+                .map_err(|why| format!("callee, result in {place}: {why}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn text(n: usize, declared: &Declared) -> String {
+    let mut text = declared.types.clone();
+    for (name, ty) in &declared.named {
+        let (size, align) = (ty.size(), ty.align());
+        let _ = writeln!(
+            text,
+            "_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"layout\");"
+        );
+    }
+    let function = &declared.function;
+    let unnamed = declared.unnamed.as_deref().unwrap_or_default();
+    let all: Vec<&String> = function.params.iter().chain(unnamed).collect();
+    for (i, ty) in all.iter().enumerate() {
+        let _ = writeln!(text, "extern {ty} g{n}_{i};");
+    }
+    let has_result = function.result != "void";
+    if has_result {
+        let _ = writeln!(text, "extern {} out{n};", function.result);
+    }
+    let globals: Vec<String> = (0..all.len()).map(|i| format!("g{n}_{i}")).collect();
+    let to = if has_result {
+        format!("out{n} = ")
+    } else {
+        String::new()
+    };
+    let (result, list) = (&function.result, &function.list);
+    let _ = writeln!(text, "{result} f{n}({list});");
+    let _ = writeln!(
+        text,
+        "void c{n}(void) {{ {to}f{n}({}); }}",
+        globals.join(", ")
+    );
+    if declared.unnamed.is_none() {
+        let params = function.params.iter().enumerate();
+        let params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
+        let list = if params.is_empty() {
+            "void".to_owned()
+        } else {
+            params.join(", ")
+        };
+        let copies: String = (0..params.len())
+            .map(|i| format!("g{n}_{i} = a{i}; "))
+            .collect();
+        let end = if has_result {
+            format!("return out{n}; ")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "{result} d{n}({list}) {{ {copies}{end}}}");
+    }
+    text
+}
+
+/// The bytes of a value that carry it.
+fn bytes(ty: &Type) -> impl Iterator<Item = u64> {
+    leaves(ty)
+        .filter(|leaf| !leaf.unnamed && !matches!(leaf.kind, LeafKind::FlexibleArray))
+        .flat_map(|leaf| leaf.bytes())
+}
+
+/// The part that holds a byte of the value.
+fn part_of(parts: &[PlacedPart], byte: u64) -> Result<&PlacedPart, String> {
+    let holds = |placed: &&PlacedPart| {
+        let from = u64::from(placed.part.offset);
+        (from..from + u64::from(placed.part.size)).contains(&byte)
+    };
+    let found = parts.iter().find(holds);
+    found.ok_or_else(|| format!("no part holds byte {byte}"))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// `found` has `wanted`, and nothing that `may_be` does not hold for.
+fn is_from(
+    found: &Sources,
+    wanted: &Source,
+    may_be: impl Fn(&Source) -> bool,
+) -> Result<(), String> {
+    if found.contains(wanted) && found.iter().all(may_be) {
+        return Ok(());
+    }
+    Err(format!("expected {wanted:?}, the code has {found:?}"))
+}
+
+/// A callee has copied an argument at `place` to `global`.
+fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), String> {
+    for byte in bytes(ty) {
+        let at = Address::new(Base::Global(global.to_owned()), signed(byte));
+        let found = state.byte(&at);
+        match place {
+            Place::Parts(parts) => {
+                let placed = part_of(parts, byte)?;
+                let within = byte - u64::from(placed.part.offset);
+                let size = u64::from(placed.part.size);
+                in_location(&found, &placed.loc, within, size)?;
+            }
+            Place::Stack { offset, .. } => {
+                // A word of it may have been read at once.
+                let word = byte & !7;
+                in_location(&found, &Loc::Stack(offset + word), byte - word, 8)?;
+            }
+            Place::Indirect { pointer, .. } => {
+                let behind = |byte| Source::Behind(Box::new(first_of(pointer)), byte);
+                is_from(
+                    &found,
+                    &behind(signed(byte)),
+                    |source| matches!(source, Source::Behind(base, _) if **base == first_of(pointer)),
+                )?;
+            }
+            _ => return Err("no place for a value with bytes".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// What an argument's location is to a callee.
+fn first_of(loc: &Loc) -> Source {
+    match loc {
+        Loc::Reg(reg) | Loc::Both([reg, _]) => Source::Register(reg.name().to_owned()),
+        Loc::Stack(offset) => Source::Slot(signed(*offset)),
+        _ => Source::Slot(i64::MIN),
+    }
+}
+
+fn in_location(found: &Sources, loc: &Loc, within: u64, size: u64) -> Result<(), String> {
+    match loc {
+        Loc::Stack(offset) => {
+            let slot = signed(*offset)..signed(offset + size);
+            is_from(
+                found,
+                &Source::Slot(signed(offset + within)),
+                |source| matches!(source, Source::Slot(at) if slot.contains(at)),
+            )
+        }
+        loc => is_from(found, &first_of(loc), |source| *source == first_of(loc)),
+    }
+}
+
+/// A caller has put what is in `global` at `place`.
+fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), String> {
+    for byte in bytes(ty) {
+        match place {
+            Place::Parts(parts) => {
+                let placed = part_of(parts, byte)?;
+                let from = u64::from(placed.part.offset);
+                let part = from..from + u64::from(placed.part.size);
+                let found = match &placed.loc {
+                    Loc::Stack(offset) => state.byte(&state.outgoing(offset + byte - from)),
+                    loc => state.register(&name(loc)),
+                };
+                of_global(&found, global, byte, part.start, part.end)?;
+            }
+            Place::Stack { offset, .. } => {
+                let found = state.byte(&state.outgoing(offset + byte));
+                let word = byte & !7;
+                of_global(&found, global, byte, word, word + 8)?;
+            }
+            Place::Indirect { pointer, .. } => {
+                let address = pointer_in(state, pointer).ok_or("no address there")?;
+                let found = state.byte(&address.plus(signed(byte)));
+                let word = byte & !7;
+                of_global(&found, global, byte, word, word + 8)?;
+            }
+            _ => return Err("no place for a value with bytes".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+fn name(loc: &Loc) -> String {
+    match loc {
+        Loc::Reg(reg) | Loc::Both([reg, _]) => reg.name().to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn pointer_in(state: &State, loc: &Loc) -> Option<Address> {
+    match loc {
+        Loc::Stack(offset) => state.pointer_at(&state.outgoing(*offset)),
+        loc => state.pointer(&name(loc)),
+    }
+}
+
+fn of_global(found: &Sources, global: &str, byte: u64, from: u64, to: u64) -> Result<(), String> {
+    let wanted = Source::Global(global.to_owned(), signed(byte));
+    is_from(
+        found,
+        &wanted,
+        |source| matches!(source, Source::Global(name, at) if name == global && (signed(from)..signed(to)).contains(at)),
+    )
+}
+
+/// A callee has put what is in `global` where it returns it.
+fn returns(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), String> {
+    for byte in bytes(ty) {
+        match place {
+            Place::Parts(parts) => {
+                let placed = part_of(parts, byte)?;
+                let from = u64::from(placed.part.offset);
+                let found = match &placed.loc {
+                    Loc::Stack(offset) => {
+                        let at = signed(offset + byte - from);
+                        state.byte(&Address::new(Base::Frame, at))
+                    }
+                    loc => state.register(&name(loc)),
+                };
+                let to = from + u64::from(placed.part.size);
+                of_global(&found, global, byte, from, to)?;
+            }
+            Place::Indirect { pointer, .. } => {
+                let at = Address::new(Base::Pointer(first_of(pointer)), signed(byte));
+                let word = byte & !7;
+                of_global(&state.byte(&at), global, byte, word, word + 8)?;
+            }
+            _ => return Err("no place for a value with bytes".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// A caller has copied what was returned to a global, or has given a pointer to where it goes.
+fn returned(
+    at_call: &State,
+    at_return: &State,
+    (ty, place, global): &(&Type, &Place, String),
+) -> Result<(), String> {
+    if let Place::Indirect { pointer, .. } = place {
+        let address = pointer_in(at_call, pointer);
+        return match address.map(|address| address.base) {
+            Some(Base::Frame) => Ok(()),
+            Some(Base::Global(name)) if name == *global => Ok(()),
+            other => Err(format!("no address of the result: {other:?}")),
+        };
+    }
+    for byte in bytes(ty) {
+        let at = Address::new(Base::Global(global.clone()), signed(byte));
+        let Place::Parts(parts) = place else {
+            return Err("no place for a value with bytes".to_owned());
+        };
+        let placed = part_of(parts, byte)?;
+        let Loc::Stack(offset) = placed.loc else {
+            let wanted = Source::Result(name(&placed.loc));
+            is_from(&at_return.byte(&at), &wanted, |source| *source == wanted)?;
+            continue;
+        };
+        // After the arguments, whose slots belong to the caller.
+        let slot = at_call.outgoing(offset + byte - u64::from(placed.part.offset));
+        let found = at_return.byte(&at);
+        if found != at_return.byte(&slot) {
+            return Err(format!("the code has {found:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! What registers and memory hold, by its sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Isa, number};
+
+/// What a byte was made of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Source {
+    /// A register at the function's entry.
+    Register(String),
+    /// A register after the last call.
+    Result(String),
+    /// This byte of the argument area.
+    Slot(i64),
+    /// This byte of a global.
+    Global(String, i64),
+    /// This byte of what the address in another source points to.
+    Behind(Box<Source>, i64),
+}
+
+/// All that a byte was made of.
+pub type Sources = BTreeSet<Source>;
+
+/// What an address is counted from.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Base {
+    /// The argument area of the function itself.
+    Frame,
+    /// A global.
+    Global(String),
+    /// What was in this place.
+    Pointer(Source),
+}
+
+/// An address.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Address {
+    /// What it is counted from.
+    pub base: Base,
+    /// Bytes.
+    pub offset: i64,
+}
+
+impl Address {
+    pub(super) fn new(base: Base, offset: i64) -> Self {
+        Self { base, offset }
+    }
+
+    /// `bytes` bytes on.
+    #[must_use]
+    pub fn plus(&self, bytes: i64) -> Self {
+        Self::new(self.base.clone(), self.offset.wrapping_add(bytes))
+    }
+}
+
+/// The most bytes a register has.
+const WIDEST: usize = 16;
+
+/// What a register holds: the sources of its bytes from the low-order one on, and what it is as an address or a number, where that is known.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Value {
+    bytes: Vec<Sources>,
+    address: Option<Address>,
+    number: Option<i64>,
+}
+
+impl Value {
+    pub(super) fn number(number: i64) -> Self {
+        Self {
+            number: Some(number),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn address(address: Address) -> Self {
+        Self {
+            address: Some(address),
+            ..Self::default()
+        }
+    }
+
+    fn source(source: Source) -> Self {
+        Self {
+            bytes: vec![Sources::from([source.clone()]); WIDEST],
+            address: Some(Address::new(Base::Pointer(source), 0)),
+            number: None,
+        }
+    }
+
+    fn all(&self) -> Sources {
+        self.bytes.iter().flatten().cloned().collect()
+    }
+
+    /// The low-order `bytes` bytes.
+    fn low(&self, bytes: usize) -> Self {
+        let mut low = self.clone();
+        low.bytes.truncate(bytes);
+        low
+    }
+}
+
+/// What holds at one point of a function.
+#[derive(Clone, Debug)]
+pub struct State {
+    registers: BTreeMap<String, Value>,
+    memory: BTreeMap<(Base, i64), Sources>,
+    /// Addresses in memory: frames hold pointers.
+    pointers: BTreeMap<(Base, i64), Value>,
+    /// The stack pointer.
+    stack: i64,
+    /// Whether something was called.
+    called: bool,
+    isa: Isa,
+}
+
+impl State {
+    pub(super) fn at_entry(isa: &Isa) -> Self {
+        Self {
+            registers: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            pointers: BTreeMap::new(),
+            stack: -isa.area,
+            called: false,
+            isa: *isa,
+        }
+    }
+
+    pub(super) fn get(&self, register: &str) -> Value {
+        match self.registers.get(register) {
+            Some(value) => value.clone(),
+            None if self.called && !(self.isa.preserved)(register) => {
+                Value::source(Source::Result(register.to_owned()))
+            }
+            None => Value::source(Source::Register(register.to_owned())),
+        }
+    }
+
+    pub(super) fn set(&mut self, register: &str, value: Value) {
+        self.registers.insert(register.to_owned(), value);
+    }
+
+    /// Makes `register` of all that is in others; numbers are nothing.
+    pub(super) fn combine<'r>(&mut self, register: &str, of: impl IntoIterator<Item = &'r str>) {
+        let all: Sources = of
+            .into_iter()
+            .filter(|other| number(other).is_none())
+            .flat_map(|other| self.get(other).all())
+            .collect();
+        let value = Value {
+            bytes: vec![all; WIDEST],
+            ..Value::default()
+        };
+        self.set(register, value);
+    }
+
+    /// Makes `register` of all `operands` after the first; where `from` is an address, of what is `bytes` bytes on.
+    pub(super) fn offset(
+        &mut self,
+        register: &str,
+        from: &str,
+        bytes: Option<i64>,
+        operands: &[&str],
+    ) {
+        let address = self.address_in(from);
+        self.combine(register, operands.iter().skip(1).copied());
+        if let (Some(bytes), Some(value)) = (bytes, self.registers.get_mut(register)) {
+            value.address = address.map(|address| address.plus(bytes));
+        }
+    }
+
+    pub(super) fn move_stack(&mut self, bytes: i64) {
+        self.stack += bytes;
+    }
+
+    /// What is `offset` bytes from the stack pointer.
+    pub(super) fn on_stack(&self, offset: i64) -> Address {
+        Address::new(Base::Frame, self.stack + offset)
+    }
+
+    pub(super) fn address_in(&self, register: &str) -> Option<Address> {
+        self.get(register).address
+    }
+
+    pub(super) fn number_in(&self, register: &str) -> Option<i64> {
+        self.get(register).number
+    }
+
+    /// The sources of one byte of memory.
+    #[must_use]
+    pub fn byte(&self, at: &Address) -> Sources {
+        if let Some(sources) = self.memory.get(&(at.base.clone(), at.offset)) {
+            return sources.clone();
+        }
+        Sources::from([match &at.base {
+            Base::Frame if at.offset >= 0 => Source::Slot(at.offset),
+            Base::Frame => return Sources::new(),
+            Base::Global(name) => Source::Global(name.clone(), at.offset),
+            Base::Pointer(source) => Source::Behind(Box::new(source.clone()), at.offset),
+        }])
+    }
+
+    pub(super) fn load(&self, at: Option<&Address>, bytes: usize) -> Value {
+        let Some(at) = at else {
+            return Value::default();
+        };
+        if let Some(value) = self.pointers.get(&(at.base.clone(), at.offset)) {
+            return value.clone();
+        }
+        let offsets = (0..).take(bytes);
+        let mut loaded: Vec<Sources> = offsets.map(|i| self.byte(&at.plus(i))).collect();
+        if self.isa.big_endian {
+            loaded.reverse();
+        }
+        // What is a pointer in the argument area.
+        let first = self.byte(at).into_iter().next();
+        let address = first
+            .filter(|_| at.base == Base::Frame)
+            .map(|source| Address::new(Base::Pointer(source), 0));
+        Value {
+            bytes: loaded,
+            address,
+            number: None,
+        }
+    }
+
+    pub(super) fn store(&mut self, at: Option<&Address>, bytes: usize, value: &Value) {
+        let Some(at) = at else {
+            return;
+        };
+        for i in 0..bytes {
+            let of = if self.isa.big_endian {
+                bytes - 1 - i
+            } else {
+                i
+            };
+            let at = at.plus(i64::try_from(i).unwrap_or(0));
+            let sources = value.bytes.get(of).cloned().unwrap_or_default();
+            self.pointers.remove(&(at.base.clone(), at.offset));
+            self.memory.insert((at.base, at.offset), sources);
+        }
+        if value.address.is_some() {
+            let key = (at.base.clone(), at.offset);
+            self.pointers.insert(key, value.low(bytes));
+        }
+    }
+
+    /// Copies bytes from one place to another.
+    pub(super) fn copy(&mut self, to: Option<&Address>, from: Option<&Address>, bytes: i64) {
+        let (Some(to), Some(from)) = (to, from) else {
+            return;
+        };
+        for i in 0..bytes.min(4096) {
+            let sources = self.byte(&from.plus(i));
+            let at = to.plus(i);
+            self.memory.insert((at.base, at.offset), sources);
+        }
+    }
+
+    /// Does what a call of `callee` does if that is part of the compiler's own library: copies of memory, and accesses that are not aligned.
+    pub(super) fn is_own(&mut self, callee: &str) -> bool {
+        let [first, second, third] = self.isa.arguments;
+        let to = self.address_in(first);
+        if callee.contains("memcpy") || callee.contains("memmove") {
+            let bytes = self.number_in(third).unwrap_or(0);
+            let from = self.address_in(second);
+            self.copy(to.as_ref(), from.as_ref(), bytes);
+        } else if callee.contains("misaligned_store") {
+            self.store(to.as_ref(), 4, &self.get(second));
+        } else if callee.contains("misaligned_load") {
+            self.set(first, self.load(to.as_ref(), 4));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// After a call: registers that it does not preserve hold what it returned.
+    pub(super) fn forget_registers(&mut self) {
+        let preserved = self.isa.preserved;
+        self.registers.retain(|name, _| preserved(name));
+        self.called = true;
+    }
+
+    /// The sources of what a register holds.
+    #[must_use]
+    pub fn register(&self, name: &str) -> Sources {
+        self.get(name).all()
+    }
+
+    /// The address that a register holds.
+    #[must_use]
+    pub fn pointer(&self, name: &str) -> Option<Address> {
+        self.address_in(name)
+    }
+
+    /// The address that is in memory.
+    #[must_use]
+    pub fn pointer_at(&self, at: &Address) -> Option<Address> {
+        self.pointers
+            .get(&(at.base.clone(), at.offset))?
+            .address
+            .clone()
+    }
+
+    /// A byte of the argument area of what is called now.
+    #[must_use]
+    pub fn outgoing(&self, offset: u64) -> Address {
+        self.on_stack(self.isa.area + i64::try_from(offset).unwrap_or(0))
+    }
+}

@@ -1,0 +1,114 @@
+//! Random signatures in the words that C has on a machine: a drawn tree with each type that is absent there replaced by one that is not.
+
+use crate::generate::{CMember, CRecord, CType, Dialect, Form, Random, Signature, signature};
+
+/// What C on a machine does not have.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent {
+    /// Names of types, each with what stands for it.
+    pub names: &'static [(&'static str, &'static str)],
+    /// Whether vectors are left out.
+    pub vectors: bool,
+    /// The greatest alignment that attributes ask for.
+    pub align: u32,
+    /// The most registers of one kind that are filled before the drawn values.
+    pub fill: u32,
+}
+
+/// Signature number `index` under `seed`. Before what is drawn there are as many integers and floats as bring it to each boundary of the
+/// machine's registers in turn.
+#[must_use]
+pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
+    let drawn = signature(seed, index, Dialect::COMMON);
+    let value = |ty| absent.object(ty);
+    let all = |types: Vec<CType>| types.into_iter().map(value);
+    let mut random = Random::new(seed ^ 0x5eed, index);
+    let mut params = Vec::new();
+    for (name, chance) in [("int", 60), ("double", 40), ("float", 20), ("long", 20)] {
+        if random.chance(chance) {
+            let n = random.below(absent.fill + 2);
+            params.extend((0..n).map(|_| CType::Name(name)));
+        }
+    }
+    // The drawn ones fill registers of x86-64 first: the last are the odd ones.
+    let drawn_params: Vec<CType> = all(drawn.params).collect();
+    let kept = drawn_params.len().saturating_sub(5);
+    params.extend(drawn_params.into_iter().skip(kept));
+    Signature {
+        ret: drawn.ret.map(value),
+        params,
+        unnamed: drawn
+            .unnamed
+            .map(|unnamed| all(unnamed).map(promoted).collect()),
+        ms_abi: false,
+    }
+}
+
+/// What an unnamed argument of the type is passed as.
+fn promoted(ty: CType) -> CType {
+    match ty {
+        CType::Name("float" | "_Float16") => CType::Name("double"),
+        CType::Name(
+            "_Bool" | "char" | "signed char" | "unsigned char" | "short" | "unsigned short",
+        ) => CType::Name("int"),
+        other => other,
+    }
+}
+
+impl Absent {
+    fn name(&self, name: &'static str) -> &'static str {
+        let stands = self.names.iter().find(|(absent, _)| *absent == name);
+        stands.map_or(name, |(_, other)| other)
+    }
+
+    fn object(&self, ty: CType) -> CType {
+        match ty {
+            CType::Name(name) => CType::Name(self.name(name)),
+            CType::ComplexFloat128 => CType::Name(self.name("_Complex __float128")),
+            CType::Vector { .. } | CType::ExtVector { .. } if self.vectors => CType::Name("double"),
+            CType::Vector { lane, bytes } => CType::Vector {
+                lane: self.name(lane),
+                bytes,
+            },
+            // Wider ones than `unsigned` have another type where `long` is narrow.
+            CType::Enum(_) => CType::Enum("1"),
+            CType::Atomic(inner) => self.object(*inner),
+            // A typedef's alignment on the stack is a matter of its own.
+            CType::Aligned(inner, _) => self.object(*inner),
+            CType::Record(record) => CType::Record(Box::new(self.record(*record))),
+            other => other,
+        }
+    }
+
+    fn record(&self, record: CRecord) -> CRecord {
+        let members = record.members.into_iter();
+        CRecord {
+            members: members.map(|member| self.member(member)).collect(),
+            aligned: record.aligned.map(|align| align.min(self.align)),
+            ..record
+        }
+    }
+
+    fn member(&self, member: CMember) -> CMember {
+        let form = match member.form {
+            Form::Plain { ty, lengths } => Form::Plain {
+                ty: self.object(ty),
+                lengths,
+            },
+            Form::Flexible(ty) => Form::Flexible(self.object(ty)),
+            // `long` may have 32 bits, and what stands for a type half as many as it has.
+            Form::Bits { ty, width, named } => Form::Bits {
+                ty: self.object(ty),
+                width: width.min(32),
+                named,
+            },
+            Form::Anonymous(inner) => Form::Anonymous(self.record(inner)),
+        };
+        let aligned = member.aligned.map(|align| align.min(self.align));
+        CMember {
+            form,
+            aligned,
+            ..member
+        }
+    }
+}

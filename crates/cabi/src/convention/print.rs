@@ -1,0 +1,120 @@
+//! A convention as text: its lists as TableGen would have them, and what there is of the stack.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::features::{Features, FloatLevel};
+use super::frame::{CalleePops, Frame, VaList};
+use super::rules::Rule;
+use super::tables::{Convention, Lists};
+
+impl fmt::Display for Convention {
+    /// The lists of the convention, for each choice of features, in the manner of LLVM's TableGen files; then its frame.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "// {}", self.name)?;
+        for (when, lists) in self.choices() {
+            list(f, "CC", &when, lists.args)?;
+            list(f, "RetCC", &when, lists.results)?;
+        }
+        write_frame(f, &self.frame)
+    }
+}
+
+impl Convention {
+    /// The lists, with when they are chosen.
+    fn choices(&self) -> Vec<(String, Lists)> {
+        if self.rules.choose.is_none() {
+            let lists = self.rules.lists(Features::default(), false);
+            return Vec::from([(String::new(), lists)]);
+        }
+        let mut all: Vec<(String, String, Lists)> = Vec::new();
+        for (level, floats) in [
+            (FloatLevel::Soft, "soft floats"),
+            (FloatLevel::Single, "single floats"),
+            (FloatLevel::Double, "double floats"),
+        ] {
+            for variadic in [false, true] {
+                let lists = self.rules.lists(Features::from(level), variadic);
+                let when = format!("{floats}{}", if variadic { ", variadic" } else { "" });
+                let text = format!("{lists:?}");
+                match all.iter_mut().find(|(_, known, _)| *known == text) {
+                    Some((known, ..)) => *known = format!("{known}; {when}"),
+                    None => all.push((when, text, lists)),
+                }
+            }
+        }
+        all.into_iter()
+            .map(|(when, _, lists)| (when, lists))
+            .collect()
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, name: &str, when: &str, rules: &[Rule]) -> fmt::Result {
+    let when = match when {
+        "" => String::new(),
+        when => format!("// {when}\n"),
+    };
+    writeln!(f, "\n{when}def {name} : CallingConv<[")?;
+    for (i, rule) in rules.iter().enumerate() {
+        let comma = if i + 1 == rules.len() { "" } else { "," };
+        writeln!(f, "  {rule:#}{comma}")?;
+    }
+    f.write_str("]>;\n")
+}
+
+fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
+    let Frame {
+        shadow_space,
+        stack_align,
+        slot,
+        ..
+    } = frame;
+    let order = if frame.big_endian { ", big-endian" } else { "" };
+    writeln!(
+        f,
+        "\n// stack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes{order}"
+    )?;
+    match frame.callee_pops {
+        CalleePops::Nothing => {}
+        CalleePops::SretPointer => f.write_str("// a callee pops the hidden result pointer\n")?,
+        CalleePops::Everything => f.write_str("// a callee pops its arguments\n")?,
+    }
+    let saved: Vec<String> = frame.callee_saved.iter().map(ToString::to_string).collect();
+    if !saved.is_empty() {
+        writeln!(f, "// callee-saved: {}", saved.join(" "))?;
+    }
+    if let Some(reg) = frame.sret_returned_in {
+        writeln!(f, "// a hidden result pointer is returned in {reg}")?;
+    }
+    if let Some(most) = frame.vector_align {
+        writeln!(
+            f,
+            "// the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
+        )?;
+    }
+    if let Some(reg) = frame.carried {
+        writeln!(
+            f,
+            "// {reg} holds an address of the language's at every call, and is returned as it is"
+        )?;
+    }
+    if let Some(reg) = frame.variadic_count {
+        writeln!(f, "// variadic calls count their vector registers in {reg}")?;
+    }
+    match frame.va_list {
+        VaList::Unknown => Ok(()),
+        VaList::Pointer => f.write_str("// va_list: a pointer\n"),
+        VaList::Structure(tag, members) => {
+            writeln!(f, "// va_list: struct {tag} of {} members", members.len())
+        }
+        VaList::Array(tag, members) => {
+            writeln!(
+                f,
+                "// va_list: struct {tag}[1] of {} members",
+                members.len()
+            )
+        }
+    }
+}

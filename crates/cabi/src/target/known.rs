@@ -1,0 +1,56 @@
+//! The conventions that have names: for commands and tests that are asked for one.
+
+use super::{x86_64, xcore};
+use crate::convention::Convention;
+
+/// A convention with a short name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct KnownConvention {
+    /// The name, as a command line spells it.
+    pub name: &'static str,
+    /// The convention.
+    pub convention: &'static Convention,
+    /// The name of a target whose types it is for, as [`Target::named`](crate::Target::named) takes it.
+    pub target: &'static str,
+}
+
+const fn known(
+    name: &'static str,
+    convention: &'static Convention,
+    target: &'static str,
+) -> KnownConvention {
+    KnownConvention {
+        name,
+        convention,
+        target,
+    }
+}
+
+/// All conventions with names.
+///
+/// # Example
+/// ```
+/// let xcore = cabi::conventions().iter().find(|known| known.name == "xcore");
+/// assert_eq!(xcore.map(|known| known.convention), Some(&cabi::xcore::XCORE));
+/// ```
+#[must_use]
+pub const fn conventions() -> &'static [KnownConvention] {
+    ALL
+}
+
+const LINUX: &str = "x86_64-unknown-linux-gnu";
+
+const ALL: &[KnownConvention] = &[
+    known("sysv", &x86_64::sysv::X86_64_SYSV, LINUX),
+    known(
+        "win64",
+        &x86_64::win64::X86_64_WIN64,
+        "x86_64-pc-windows-gnu",
+    ),
+    known("zig", &x86_64::zig::AUTO, LINUX),
+    known("zig-traced", &x86_64::zig::AUTO_TRACED, LINUX),
+    known("zig-naked", &x86_64::zig::NAKED, LINUX),
+    known("xcore", &xcore::XCORE, "xcore"),
+    known("xcore-values", &xcore::XCORE_VALUES, "xcore"),
+];

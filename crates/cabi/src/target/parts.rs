@@ -1,0 +1,78 @@
+//! Parts that the conventions of several machines make of values.
+
+use alloc::string::ToString;
+
+use crate::convention::{Extension, Group, GroupKind, Part, PartType};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+
+/// The integer of `size` bytes, or of what is left of a word.
+pub(super) const fn int(size: u8, extension: Extension) -> Part {
+    let ty = match size {
+        1 => PartType::I8,
+        2 => PartType::I16,
+        3..=4 => PartType::I32,
+        _ => PartType::I64,
+    };
+    Part {
+        size,
+        ..Part::int(ty, extension)
+    }
+}
+
+/// The alignment of a value of `ty`: a typedef's attribute is about objects.
+pub(super) fn align_of(ty: &Type) -> u32 {
+    match ty.kind() {
+        Kind::Record(_) => ty.canonical_align(),
+        _ => ty.align().min(ty.canonical_align()),
+    }
+}
+
+/// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and others on the stack.
+pub(super) fn words(ty: &Type, word: u8) -> Group {
+    let align = align_of(ty);
+    let mut group = Group::new(GroupKind::Registers, ty.size(), align);
+    // What is larger than a part can say is passed in memory.
+    let size = u8::try_from(ty.size()).unwrap_or(u8::MAX);
+    for offset in (0..size).step_by(usize::from(word.max(1))) {
+        let part = int(word.min(size - offset), Extension::None);
+        let whole = if word == 4 {
+            PartType::I32
+        } else {
+            PartType::I64
+        };
+        group = group.with(Part { ty: whole, ..part }.at(offset));
+    }
+    group.may_split = true;
+    group
+}
+
+/// A value that is one part.
+pub(super) fn one(ty: &Type, part: Part) -> Group {
+    Group::new(GroupKind::Registers, ty.size(), align_of(ty)).with(part)
+}
+
+/// A value in memory.
+pub(super) fn memory(ty: &Type) -> Group {
+    Group::new(GroupKind::Memory, ty.size(), align_of(ty))
+}
+
+/// How compilers fill what is above an integer.
+pub(super) fn extension(scalar: Scalar) -> Extension {
+    if scalar.is_signed() {
+        Extension::Sign
+    } else {
+        Extension::Zero
+    }
+}
+
+/// A value that no rule of `convention` is known for.
+#[cold]
+pub(super) fn refuse(ty: &Type, why: &'static str, convention: &'static str) -> Error {
+    Error::Unsupported {
+        ty: ty.to_string(),
+        why,
+        target: convention.into(),
+    }
+}

@@ -1,0 +1,148 @@
+//! XCore: LLVM's `XCoreCallingConv.td` and `XCoreTargetLowering::CanLowerReturn`, and what clang makes of C (`DefaultABIInfo`): scalars in
+//! words, every aggregate by its address.
+//!
+//! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
+
+use super::machine_registers::registers;
+use super::parts::{extension, int, memory, one, refuse, words};
+use crate::Reg;
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType, Place,
+    PlacedPart, Role, Rule, Rules, VaList, Want,
+};
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+
+registers! {
+    Int 32: R0 "r0" 0 R1 "r1" 1 R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6 R7 "r7" 7 R8 "r8" 8 R9 "r9" 9 R10 "r10" 10 R11 "r11" 11
+        LR "lr" 15;
+}
+
+const R: &[Reg] = &[R0, R1, R2, R3];
+
+/// What C passes otherwise than LLVM's table has values: by the address of a copy.
+const AGGREGATES: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 4 });
+/// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
+const NARROW: Rule = Rule::IfType(
+    &[PartType::I8, PartType::I16],
+    &Rule::Promote(PartType::I32),
+);
+/// `CCIfNest<CCAssignToReg<[R11]>>`.
+const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R11]));
+/// `CCIfType<[i32], CCAssignToReg<[R0, R1, R2, R3]>>`.
+const WORDS: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToReg(R));
+/// `CCIfType<[i32], CCAssignToStack<4, 4>>`.
+const SLOT: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToStack { size: 4, align: 4 });
+
+/// C on XCore, as clang has it: `CC_XCore` and `RetCC_XCore` over scalars.
+pub const XCORE: Convention = Convention {
+    name: "XCore",
+    rules: Rules {
+        return_fits: Some(can_lower_return),
+        ..Rules::new(
+            classify,
+            &[AGGREGATES, NARROW, NEST, WORDS, SLOT],
+            &[WORDS, SLOT],
+        )
+    },
+    frame: Frame {
+        callee_saved: &[R4, R5, R6, R7, R8, R9, R10, LR],
+        va_list: VaList::Pointer,
+        ..Frame::new(4, 4)
+    },
+};
+
+/// The same tables over the values of LLVM IR, where a structure is its scalars: what a language with several results uses. Those that find no
+/// register are on the stack after the arguments, unless the function is variadic.
+pub const XCORE_VALUES: Convention = Convention {
+    name: "XCore, several values",
+    rules: Rules {
+        classify: classify_values,
+        ..XCORE.rules
+    },
+    ..XCORE
+};
+
+/// `XCoreTargetLowering::CanLowerReturn`: a variadic function, whose arguments have no known end, has no results on the stack.
+fn can_lower_return(place: &Place, variadic: bool) -> bool {
+    let is_slot = |placed: &PlacedPart| matches!(placed.loc, Loc::Stack(_));
+    let on_stack = match place {
+        Place::Parts(parts) => parts.iter().any(is_slot),
+        Place::Stack { .. } => true,
+        _ => false,
+    };
+    !(variadic && on_stack)
+}
+
+const NO_SUCH_SCALAR: &str = "clang has no such type on this machine";
+
+/// A scalar in one word or two; everything else by its address.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let scalar = match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => *scalar,
+        Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", XCORE.name)),
+        _ => return Ok(memory(ty)),
+    };
+    parts(scalar, ty, cx.role).ok_or_else(|| refuse(ty, NO_SUCH_SCALAR, XCORE.name))
+}
+
+/// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it reads their table.
+fn parts(scalar: Scalar, ty: &Type, role: Role) -> Option<Group> {
+    match scalar {
+        Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr if ty.size() <= 4 => {
+            // At most 4.
+            let part = int(u8::try_from(ty.size()).ok()?, extension(scalar));
+            Some(one(ty, legal(part, role)))
+        }
+        Scalar::F32 | Scalar::F64 | Scalar::Int { bits: 64, .. } => Some(words(ty, 4)),
+        _ => None,
+    }
+}
+
+fn legal(part: Part, role: Role) -> Part {
+    match role {
+        Role::Result => Part {
+            ty: PartType::I32,
+            ..part
+        },
+        _ => part,
+    }
+}
+
+/// Each scalar of a value by itself.
+fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let mut group = Group::new(GroupKind::Registers, ty.size(), 4);
+    group.may_split = true;
+    for leaf in leaves(ty) {
+        let at = u8::try_from(leaf.offset_bits / 8);
+        let scalar = match leaf.kind {
+            LeafKind::Scalar(scalar) if !leaf.bit_field => scalar,
+            LeafKind::Empty => continue,
+            _ => return Err(refuse(ty, NO_SUCH_SCALAR, XCORE_VALUES.name)),
+        };
+        let (Ok(at), true) = (at, ty.size() <= 252) else {
+            return Err(refuse(
+                ty,
+                "a value has at most 252 bytes",
+                XCORE_VALUES.name,
+            ));
+        };
+        match leaf.width_bits {
+            bits @ ..=32 => {
+                let part = int(u8::try_from(bits / 8).unwrap_or(4), extension(scalar));
+                group = group.with(legal(part, cx.role).at(at));
+            }
+            64 => {
+                let word = Part::int(PartType::I32, Extension::None);
+                group = group.with(word.at(at)).with(word.at(at + 4));
+            }
+            _ => return Err(refuse(ty, NO_SUCH_SCALAR, XCORE_VALUES.name)),
+        }
+    }
+    if group.parts.is_empty() {
+        return Ok(Group::ignore());
+    }
+    Ok(group)
+}

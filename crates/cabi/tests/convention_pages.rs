@@ -1,0 +1,44 @@
+//! The tables on the pages of `docs/conventions` are those of the library. `CABI_BLESS=1` writes them anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+use std::path::Path;
+
+use cabi::{Convention, conventions};
+
+const START: &str = "```tablegen\n";
+
+/// A page, and the name of the convention whose tables it has.
+const PAGES: &[(&str, &str)] = &[("xcore.md", "xcore")];
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/conventions")
+}
+
+/// The page with the tables of `convention` between the fences.
+fn with_tables(page: &str, convention: &Convention) -> Option<String> {
+    let (before, rest) = page.split_once(START)?;
+    let (_, after) = rest.split_once("```")?;
+    Some(format!("{before}{START}{convention}```{after}"))
+}
+
+#[test]
+fn tables_are_the_librarys() {
+    for (file, name) in PAGES {
+        let path = folder().join(file);
+        let page = std::fs::read_to_string(&path).unwrap();
+        let known = conventions().iter().find(|known| known.name == *name);
+        let expected = with_tables(&page, known.unwrap().convention).unwrap();
+        if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
+            std::fs::write(&path, &expected).unwrap();
+        } else {
+            assert!(page == expected, "{file}: CABI_BLESS=1 writes its tables");
+        }
+    }
+    let files = std::fs::read_dir(folder()).unwrap().count();
+    assert_eq!(files, PAGES.len(), "each page is held");
+}

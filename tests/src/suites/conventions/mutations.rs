@@ -1,0 +1,129 @@
+//! Each rule of a convention, broken in every way there is: dropped, its guard dropped, its first two registers swapped, its slots twice as wide; and the convention
+//! without its own check of results.
+
+use cabi::Reg;
+use cabi::convention::{Convention, Features, Lists, Rule};
+
+/// A convention with one rule broken, and what is broken.
+pub(super) struct Mutation {
+    pub(super) what: String,
+    pub(super) convention: &'static Convention,
+}
+
+/// All mutations of the lists that `convention` has for `features`.
+pub(super) fn of(convention: &'static Convention, features: Features) -> Vec<Mutation> {
+    let rules = convention.rules;
+    let lists = match rules.choose {
+        Some(choose) => choose(features, false),
+        None => Lists {
+            args: rules.args,
+            results: rules.results,
+        },
+    };
+    let mut all = Vec::new();
+    for (what, args) in of_list(lists.args) {
+        all.push((format!("arguments, {what}"), Lists { args, ..lists }));
+    }
+    for (what, results) in of_list(lists.results) {
+        all.push((format!("results, {what}"), Lists { results, ..lists }));
+    }
+    let any_place = rules
+        .return_fits
+        .map(|_| ("results of any place".to_owned(), lists, None));
+    let all = all
+        .into_iter()
+        .map(|(what, lists)| (what, lists, rules.return_fits));
+    let broken = all.chain(any_place).map(|(what, lists, fits)| {
+        let mut rules = rules;
+        rules.return_fits = fits;
+        (rules.args, rules.results, rules.choose) = (lists.args, lists.results, None);
+        let convention = Box::leak(Box::new(Convention {
+            name: Box::leak(what.clone().into_boxed_str()),
+            rules,
+            ..*convention
+        }));
+        Mutation { what, convention }
+    });
+    broken.collect()
+}
+
+fn of_list(list: &'static [Rule]) -> Vec<(String, &'static [Rule])> {
+    let mut all: Vec<(String, &'static [Rule])> = Vec::new();
+    for (i, rule) in list.iter().enumerate() {
+        let mut dropped = list.to_vec();
+        dropped.remove(i);
+        all.push((format!("without `{rule}`"), dropped.leak()));
+        for (what, broken) in of_rule(rule) {
+            let mut changed = list.to_vec();
+            changed[i] = broken;
+            all.push((format!("`{rule}` {what}"), changed.leak()));
+        }
+    }
+    all
+}
+
+fn keep(rule: Rule) -> &'static Rule {
+    Box::leak(Box::new(rule))
+}
+
+fn swapped(regs: &[Reg]) -> Option<&'static [Reg]> {
+    let mut regs = regs.to_vec();
+    (regs.len() > 1).then(|| regs.swap(0, 1))?;
+    Some(regs.leak())
+}
+
+/// The ways to break a rule but dropping it.
+fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
+    let inside = |then: &'static Rule, around: &dyn Fn(&'static Rule) -> Rule| {
+        let mut all = vec![("without its guard", *then)];
+        let inner = of_rule(then).into_iter();
+        all.extend(inner.map(|(what, broken)| (what, around(keep(broken)))));
+        all
+    };
+    match *rule {
+        Rule::IfType(types, then) => inside(then, &|then| Rule::IfType(types, then)),
+        Rule::IfWants(want, then) => inside(then, &|then| Rule::IfWants(want, then)),
+        Rule::If(name, holds, then) => inside(then, &|then| Rule::If(name, holds, then)),
+        Rule::IfFlag(flag, then) => inside(then, &|then| Rule::IfFlag(flag, then)),
+        Rule::IfNotVariadic(then) => inside(then, &Rule::IfNotVariadic),
+        Rule::IfUnnamed(then) => inside(then, &Rule::IfUnnamed),
+        Rule::AssignToReg(regs) => {
+            let swapped = swapped(regs).map(Rule::AssignToReg);
+            swapped
+                .map(|rule| ("with registers swapped", rule))
+                .into_iter()
+                .collect()
+        }
+        Rule::AssignToRegPair(regs) => {
+            let unpaired = ("without pairs", Rule::AssignToReg(regs));
+            let swapped = swapped(regs).map(Rule::AssignToRegPair);
+            let swapped = swapped.map(|rule| ("with registers swapped", rule));
+            swapped.into_iter().chain([unpaired]).collect()
+        }
+        Rule::AssignToStack { size, align } => {
+            let wide = Rule::AssignToStack {
+                size: 2 * size.max(8),
+                align: 2 * align.max(8),
+            };
+            vec![("with wider slots", wide)]
+        }
+        Rule::AssignToStackWithShadow { size, align, .. } => {
+            let plain = Rule::AssignToStack { size, align };
+            vec![("without its shadow", plain)]
+        }
+        Rule::PassByVal { size, align } => {
+            let wide = Rule::PassByVal {
+                size: 2 * size,
+                align: 2 * align,
+            };
+            vec![("with wider slots", wide)]
+        }
+        Rule::DelegateTo(list) => {
+            let lists = of_list(list).into_iter();
+            lists
+                .map(|(_, list)| ("with a rule of its list broken", Rule::DelegateTo(list)))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
