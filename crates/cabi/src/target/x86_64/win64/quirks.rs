@@ -5,11 +5,12 @@ use alloc::string::ToString;
 use super::{X86_64_WIN64, float, float_of, int_of, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
-use crate::leaves::{Around, LeafKind, leaves, leaves_of_one_element};
+use crate::leaves::{Around, LeafKind, leaves_of_one_element};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::x86_64::sysv::Class;
 use crate::types::error::Error;
+use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
 
 /// What `ty` asks for where it is not what its size says.
@@ -45,7 +46,9 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     if ty.as_record().is_none() {
         return Ok(None);
     }
-    refuse_nameless(ty, cx)?;
+    if ty.size() > 0 && is_all_padding(ty) && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT) {
+        return padding(ty, cx);
+    }
     let flexible = has_flexible_array(ty);
     if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
         cx.tracer.memory("a flexible array member");
@@ -59,15 +62,21 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     Ok(None)
 }
 
-/// gcc passes a record that has bytes, but only unnamed bit-fields in them, in a position of its own among the registers, in no slot of the stack, and
-/// returns nothing for it.
-fn refuse_nameless(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
-    let is_gcc = !cx.policy.has(Policy::WIN64_EMPTY_RESULTS_IN_MEMORY);
-    if is_gcc && (1..=16).contains(&ty.size()) && leaves(ty).all(|leaf| leaf.unnamed) {
-        let why = "gcc passes unnamed bit-fields alone as no rule says";
-        return Err(unsupported(ty, why));
+/// A record of unnamed bit-fields alone, as gcc has it on both conventions ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]): it has a position of a register, but no
+/// slot of the stack, unless it is passed by reference; as a result it is nothing.
+///
+/// # Errors
+/// One without a parameter: callers give it a position, and `va_arg` skips none.
+fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
+    let group = |int| Group::new(GroupKind::Registers, 0, 8).with(Part::int(int, Extension::None));
+    match cx.role {
+        Role::Named => Ok(int_of(ty.size()).map(group)),
+        Role::Result => Ok(Some(Group::ignore())),
+        Role::Unnamed => {
+            let why = "callers pass an unnamed record of unnamed bit-fields alone, and va_arg does not skip it";
+            Err(unsupported(ty, why))
+        }
     }
-    Ok(())
 }
 
 /// Whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of arrays do not count.
