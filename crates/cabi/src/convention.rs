@@ -6,7 +6,7 @@
 //!
 //! # Example: a convention of one's own
 //! ```
-//! use cabi::convention::{Convention, PartType, Rule, Rules};
+//! use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 //! use cabi::{FnAbi, FnSig, Target, Type, X86_64_SYSV, x86_64};
 //!
 //! // Like System V, but the first integer is a context pointer in r10 when it is flagged `nest`, and r12, r13 come first.
@@ -14,7 +14,7 @@
 //!     name: "mine",
 //!     rules: Rules {
 //!         args: &[
-//!             Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[x86_64::R12, x86_64::R13])),
+//!             Rule::IfType(PartTypes::of(&[PartType::I64]), &Rule::AssignToReg(&[x86_64::R12, x86_64::R13])),
 //!             Rule::DelegateTo(X86_64_SYSV.rules.args),
 //!         ],
 //!         ..X86_64_SYSV.rules
@@ -43,7 +43,9 @@ pub(crate) mod trace;
 pub use self::classify::{Classifier, Classify};
 pub use self::features::{Features, FloatLevel, VectorLevel};
 pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaList};
-pub use self::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType, Parts, Role};
+pub use self::group::{
+    ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
+};
 pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, Register};
 pub use self::rules::{CustomFn, Given, Rule, Want};

@@ -2,18 +2,16 @@
 
 mod values;
 
-use alloc::borrow::Cow;
 use alloc::string::ToString;
 
 use smallvec::SmallVec;
 
 pub use self::values::{ArgAbi, RetAbi, Returns};
 use crate::convention::assign::{Assigner, NoPlace, TOO_MUCH_STACK};
-use crate::convention::state::{MAX_AREA, State};
+use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, Place, Reg, Role, Rule,
-    Rules,
 };
 use crate::sig::{FnSig, Param};
 use crate::target::Target;
@@ -76,47 +74,20 @@ impl FnAbi {
         tracer: &mut Tracer<'_>,
     ) -> Result<Self, Error> {
         let convention = Self::convention_of(sig, target)?;
-        let (frame, rules) = (&convention.frame, &convention.rules);
         let stack_align = stack_align(sig, convention)?;
-        let mut abi = Self {
-            args: SmallVec::new(),
-            ret: RetAbi {
-                place: Place::Ignore,
-                sret_returned_in: None,
-                returns: match sig.result.kind() {
-                    _ if sig.noreturn => Returns::Never,
-                    Kind::Void => Returns::Void,
-                    _ => Returns::Value,
-                },
-            },
-            area_bytes: 0,
-            area_align: stack_align,
-            callee_pops: 0,
-            n_gp: 0,
-            n_sse: 0,
-            variadic_count: frame.variadic_count.filter(|_| sig.variadic),
-            convention,
-        };
+        let (frame, rules) = (&convention.frame, &convention.rules);
         let (features, variadic) = (sig.features, sig.variadic);
         let pointer = target.data_model().pointer;
-        let mut walk = Walk {
+        let walk = Walk {
             sig,
             target,
-            rules,
+            convention,
             lists: rules.lists(features, variadic),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
         };
-        walk.result(&mut abi.ret.place)?;
-        abi.args.reserve_exact(sig.params.len());
-        for (i, param) in sig.params.iter().enumerate() {
-            let (named, mut place) = (i < sig.n_named, Place::Ignore);
-            walk.argument(param, named, &mut place)?;
-            abi.args.push(ArgAbi { place, named });
-        }
-        walk.close(&mut abi)?;
-        Ok(abi)
+        walk.run()
     }
 
     /// The convention of `sig`: its own, or the target's.
@@ -152,7 +123,8 @@ impl FnAbi {
         let convention = Self::convention_of(sig, target)?;
         target.check(ty)?;
         let model = target.data_model();
-        let ty = &*passed(ty, role, target);
+        let other = passed(ty, role, target);
+        let ty = other.as_ref().unwrap_or(ty);
         if !ty.is_object() || matches!(ty.kind(), Kind::Array(_)) {
             return Err(Error::Unsupported {
                 ty: ty.to_string(),
@@ -179,16 +151,16 @@ impl FnAbi {
     }
 }
 
-/// The type of which a value is passed: the pointer that an array or a function decays to as an argument. An argument without a parameter is a
-/// value, and no value is atomic.
+/// The type that a value is passed as, where it is another than its own: an array or a function decays to a pointer as an argument; an argument
+/// without a parameter is a value, and no value is atomic.
 #[inline]
-fn passed<'t>(ty: &'t Type, role: Role, target: &Target) -> Cow<'t, Type> {
+fn passed(ty: &Type, role: Role, target: &Target) -> Option<Type> {
     match (role, ty.kind()) {
         (Role::Named | Role::Unnamed, Kind::Array(_) | Kind::Function) => {
-            Cow::Owned(target.data_model().decay(ty))
+            Some(target.data_model().decay(ty))
         }
-        (Role::Unnamed, _) if ty.is_atomic() => Cow::Owned(ty.non_atomic()),
-        _ => Cow::Borrowed(ty),
+        (Role::Unnamed, _) if ty.is_atomic() => Some(ty.non_atomic()),
+        _ => None,
     }
 }
 
@@ -196,28 +168,32 @@ fn passed<'t>(ty: &'t Type, role: Role, target: &Target) -> Cow<'t, Type> {
 #[inline]
 fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
     let frame = &convention.frame;
-    let vectors = frame.vector_align.map_or(1, |most| {
-        u32::try_from(sig.features.vectors.bytes()).map_or(most, |bytes| bytes.min(most))
-    });
-    let vectors = check_align(vectors)?;
+    let vectors = match frame.vector_align {
+        None => 1,
+        Some(most) => check_align(
+            u32::try_from(sig.features.vectors.bytes()).map_or(most, |bytes| bytes.min(most)),
+        )?,
+    };
     let usual = check_align(frame.stack_align)?.max(vectors);
+    let Some(align) = sig.stack_align else {
+        return Ok(usual);
+    };
     let least = check_align(frame.least_align)?.max(vectors).min(usual);
-    match sig.stack_align {
-        None => Ok(usual),
-        Some(align) if check_align(align)? >= least => Ok(align),
-        Some(align) => Err(Error::StackAlign {
-            align,
-            least,
-            convention: convention.name,
-        }),
+    if check_align(align)? >= least {
+        return Ok(align);
     }
+    Err(Error::StackAlign {
+        align,
+        least,
+        convention: convention.name,
+    })
 }
 
 /// One signature on its way through its convention.
 struct Walk<'a, 't, 'v> {
     sig: &'a FnSig,
     target: &'a Target,
-    rules: &'static Rules,
+    convention: &'static Convention,
     lists: Lists,
     assigner: Assigner<'t, 'v>,
     /// Bytes and alignment of what the result takes of the stack.
@@ -227,6 +203,52 @@ struct Walk<'a, 't, 'v> {
 }
 
 impl Walk<'_, '_, '_> {
+    /// Places the result and all arguments.
+    fn run(mut self) -> Result<FnAbi, Error> {
+        let frame = &self.convention.frame;
+        // Written where it is returned: it is too large to move about.
+        let mut abi = Ok(FnAbi {
+            args: SmallVec::new(),
+            ret: RetAbi {
+                place: Place::Ignore,
+                sret_returned_in: None,
+                returns: match self.sig.result.kind() {
+                    _ if self.sig.noreturn => Returns::Never,
+                    Kind::Void => Returns::Void,
+                    _ => Returns::Value,
+                },
+            },
+            area_bytes: 0,
+            area_align: self.assigner.state.area().1,
+            callee_pops: 0,
+            n_gp: 0,
+            n_sse: 0,
+            variadic_count: frame.variadic_count.filter(|_| self.sig.variadic),
+            convention: self.convention,
+        });
+        if let Ok(unfilled) = &mut abi
+            && let Err(error) = self.fill(unfilled)
+        {
+            abi = Err(error);
+        }
+        abi
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, abi: &mut FnAbi) -> Result<(), Error> {
+        self.result(&mut abi.ret.place)?;
+        let sig = self.sig;
+        abi.args.reserve_exact(sig.params.len());
+        for i in 0..sig.params.len() {
+            let (named, place) = (i < sig.n_named, Place::Ignore);
+            abi.args.push(ArgAbi { place, named });
+        }
+        for (param, arg) in sig.params.iter().zip(&mut abi.args) {
+            self.argument(param, arg)?;
+        }
+        self.close(abi)
+    }
+
     /// Classifies a value and places it by `rules`, in `place`; `false` if none of them has a place for it.
     fn place(
         &mut self,
@@ -238,18 +260,17 @@ impl Walk<'_, '_, '_> {
         let model = self.target.data_model();
         let mut cx = self.sig.classify(model, role, self.assigner.tracer);
         // By reference: a group is too large to move about.
-        match (self.rules.classify)(ty, &mut cx) {
+        match (self.convention.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
                 cx.tracer.group(group);
                 group.flags = group.flags.and(flags);
                 if group.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
                     group.kind = GroupKind::Memory;
                 }
-                let before = self.assigner.state;
                 let found = self.assigner.place(rules, group, role, place);
                 let found = found.map_err(|why| self.no_place(ty, &why))?;
                 if group.word | self.memory != 0 {
-                    self.check(ty, role, group, &before, found.then_some(place))?;
+                    self.check(ty, role, group, found.then_some(place))?;
                 }
                 Ok(found)
             }
@@ -264,14 +285,13 @@ impl Walk<'_, '_, '_> {
         ty: &Type,
         role: Role,
         group: &Group,
-        before: &State,
         place: Option<&mut Place>,
     ) -> Result<(), Error> {
-        match (role, place, self.rules.check) {
+        match (role, place, self.convention.rules.check) {
             // A hidden pointer will be passed.
             (Role::Result, None | Some(Place::Indirect { .. }), _) => self.memory = group.word,
             (Role::Named | Role::Unnamed, Some(place), Some(check)) => {
-                let memory = check(self.memory, before, group, place);
+                let memory = check(self.memory, &self.assigner.before, group, place);
                 self.memory = memory.map_err(|why| Error::NoKnownRule {
                     ty: ty.to_string(),
                     why,
@@ -315,7 +335,7 @@ impl Walk<'_, '_, '_> {
         let found = self.place(ty, what, self.lists.results, place)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
-        let fits = self.rules.return_fits;
+        let fits = self.convention.rules.return_fits;
         match place {
             _ if !found => *place = self.sret()?,
             place if fits.is_some_and(|fits| !fits(place, self.sig.variadic)) => {
@@ -392,16 +412,33 @@ impl Walk<'_, '_, '_> {
         Ok(())
     }
 
-    /// Puts the next argument in `place`.
-    fn argument(&mut self, param: &Param, named: bool, place: &mut Place) -> Result<(), Error> {
+    /// Places the next argument.
+    fn argument(&mut self, param: &Param, arg: &mut ArgAbi) -> Result<(), Error> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
         if *param.ty.kind() == Kind::Void {
             return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
         }
-        let role = if named { Role::Named } else { Role::Unnamed };
-        let ty = &*passed(&param.ty, role, self.target);
-        if self.place(ty, (role, param.flags), self.lists.args, place)? {
+        let role = if arg.named {
+            Role::Named
+        } else {
+            Role::Unnamed
+        };
+        match passed(&param.ty, role, self.target) {
+            None => self.passed(&param.ty, (role, param.flags), &mut arg.place),
+            Some(other) => self.passed(&other, (role, param.flags), &mut arg.place),
+        }
+    }
+
+    /// Places an argument that is passed as a `ty`.
+    #[inline(always)]
+    fn passed(
+        &mut self,
+        ty: &Type,
+        what: (Role, ArgFlags),
+        place: &mut Place,
+    ) -> Result<(), Error> {
+        if self.place(ty, what, self.lists.args, place)? {
             Ok(())
         } else {
             Err(self.unsupported(ty, "no rule of the convention has a place for it"))

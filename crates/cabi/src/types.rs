@@ -17,7 +17,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
-pub(crate) use self::build::check_align;
+pub(crate) use self::build::{check_align, is_align};
 use crate::leaf::Run;
 use crate::scalar::{Scalar, Vector};
 use crate::types::data_model::DataModel;

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use cabi::convention::{PartType, Rule, Rules};
+use cabi::convention::{PartType, PartTypes, Rule, Rules};
 use cabi::{
     Convention, FnSig, Policy, RecordBuilder, Target, Type, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
@@ -57,10 +57,13 @@ static PERMUTED: Convention = convention(
     "permuted",
     &[
         Rule::IfType(
-            &[PartType::I64],
+            PartTypes::of(&[PartType::I64]),
             &Rule::AssignToReg(&[x86_64::RSI, x86_64::RDI, x86_64::RCX]),
         ),
-        Rule::IfType(&[PartType::F64], &Rule::AssignToReg(&[x86_64::XMM1])),
+        Rule::IfType(
+            PartTypes::of(&[PartType::F64]),
+            &Rule::AssignToReg(&[x86_64::XMM1]),
+        ),
         Rule::PassByVal { size: 8, align: 8 },
     ],
 );

@@ -13,7 +13,7 @@ mod probe;
 use std::cell::Cell;
 use std::ops::Range;
 
-use cabi::convention::{Convention, PartType, Rule, Rules};
+use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
 use cabi::{
     DataModel, FnAbi, FnSig, Loc, Place, PlacedPart, RecordBuilder, Reg, Type, X86_64_SYSV,
@@ -27,9 +27,9 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use probe::{Probe, Rng, State, call_in, dump};
 
-const INTS: &[PartType] = &[PartType::I8, PartType::I16, PartType::I32, PartType::I64];
-const FLOATS: &[PartType] = &[PartType::F32, PartType::F64, PartType::V128];
-const SCALAR_FLOATS: &[PartType] = &[PartType::F32, PartType::F64];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
+const SCALAR_FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 
 const fn convention(
     name: &'static str,

@@ -12,11 +12,11 @@ use super::rules::{CustomFn, Given, Rule};
 use super::state::State;
 use super::trace::Tracer;
 
-/// Why a value cannot be placed: the rules have no place for it, or cannot be run.
-pub(crate) struct NoPlace(pub(crate) &'static str);
+/// Why a value cannot be placed: the rules have no place for it, or cannot be run. One pointer, so that results with it are returned in registers.
+pub(crate) struct NoPlace(pub(crate) &'static &'static str);
 
 /// [`MAX_AREA`](super::state::MAX_AREA) in words.
-pub(crate) const TOO_MUCH_STACK: &str = "the arguments take more than 2 GiB of stack";
+pub(crate) const TOO_MUCH_STACK: &&str = &"the arguments take more than 2 GiB of stack";
 
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
 const MAX_NESTING: u8 = 16;
@@ -25,7 +25,7 @@ const MAX_NESTING: u8 = 16;
 const MAX_DELEGATIONS: u32 = 1 << 12;
 
 const TOO_DEEP: NoPlace = NoPlace(
-    "lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 times",
+    &"lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 times",
 );
 
 /// Runs the lists of one signature.
@@ -38,7 +38,7 @@ pub(crate) struct Assigner<'t, 'v> {
     /// A pointer of the target, as a part.
     pointer: PartType,
     /// The state in which the value that is being placed found it: where a group that does not fit goes back to.
-    before: State,
+    pub(crate) before: State,
     /// What a custom rule decided.
     custom: Option<Place>,
     /// How often rules of this value went on with another list.
@@ -120,6 +120,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
     ///
     /// # Errors
     /// [`NoPlace`]: the argument area grows out of bounds, or the rules refer to themselves.
+    #[inline(always)]
     pub(crate) fn place(
         &mut self,
         rules: &'static [Rule],
@@ -135,48 +136,45 @@ impl<'t, 'v> Assigner<'t, 'v> {
             }
             group = otherwise;
         }
+        let parts: &[Part] = match group.kind {
+            GroupKind::Ignore => return Ok(true),
+            GroupKind::Registers => &group.parts,
+            _ => &[],
+        };
         let index = 0;
         let mut value = Value { group, role, index };
-        match group.kind {
-            GroupKind::Ignore => {
-                *place = Place::Ignore;
-                return Ok(true);
-            }
-            GroupKind::Registers if !group.parts.is_empty() => {}
-            _ => {
-                let outcome = self.run(rules, value, None, 0);
-                return found(place, self.whole(rules, outcome, value)?);
-            }
+        if parts.is_empty() {
+            return match self.run(rules, value, None, 0) {
+                Outcome::Nowhere => Ok(false),
+                outcome => self.whole(rules, outcome, value, place),
+            };
         }
-        let mut placed = Placed::new();
-        for (index, part) in group.parts.iter().enumerate() {
+        // Written where the value's place is: moving them there costs more than finding them.
+        *place = Place::Parts(Placed::new());
+        let Place::Parts(placed) = place else {
+            return Ok(false);
+        };
+        for (index, part) in parts.iter().enumerate() {
             value.index = index;
-            let outcome = self.run(rules, value, Some(part.ty), 0);
-            if group.may_split
-                && let Outcome::Whole(rule, _, ty) = outcome
-                && let Some(slot) = Slot::of(rule)
-            {
-                let ty = ty.unwrap_or(part.ty);
-                placed.push(self.part_on_stack(part, ty, group.align, slot)?);
-                continue;
-            }
-            match outcome {
+            match self.run(rules, value, Some(part.ty), 0) {
                 Outcome::Located(loc, ty) => {
-                    placed.push(PlacedPart {
-                        part: Part { ty, ..*part },
-                        loc,
-                    });
+                    let part = Part { ty, ..*part };
+                    placed.push(PlacedPart { part, loc });
+                }
+                Outcome::Whole(rule, _, ty) if group.may_split && Slot::of(rule).is_some() => {
+                    placed.push(self.split_off(part, ty, group.align, rule)?);
                 }
                 outcome => {
+                    let took_some = !placed.is_empty();
+                    *place = Place::Ignore;
                     // A function was given the state as it was before the group, and what it made of it stands.
                     if !matches!(outcome, Outcome::Custom) {
-                        self.revert(group, !placed.is_empty());
+                        self.revert(group, took_some);
                     }
-                    return found(place, self.whole(rules, outcome, value)?);
+                    return self.whole(rules, outcome, value, place);
                 }
             }
         }
-        *place = Place::Parts(placed);
         Ok(true)
     }
 
@@ -235,41 +233,44 @@ impl<'t, 'v> Assigner<'t, 'v> {
         'rules: while let [rule, rest @ ..] = rules {
             rules = rest;
             let (mut action, mut guards) = (rule, 0);
-            let outcome = loop {
-                let (holds, then) = match action {
-                    Rule::IfType(types, then) => {
-                        (types.iter().any(|other| ty == Some(*other)), then)
-                    }
-                    Rule::IfFlag(flag, then) => (value.group.flags.has(*flag), then),
-                    Rule::IfWants(want, then) => (want.matches(value.group.kind), then),
-                    Rule::If(_, holds, then) => (holds(&self.given(value)), then),
-                    Rule::IfNotVariadic(then) => (!self.variadic, then),
-                    Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
-                    Rule::Promote(other) | Rule::BitConvert(other) => {
-                        ty = ty.and(Some(*other));
-                        continue 'rules;
-                    }
-                    Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
-                        Outcome::Nowhere => continue 'rules,
-                        outcome => return outcome,
-                    },
-                    Rule::Custom(_, place) => break self.custom(*place, value.group),
-                    Rule::AssignToReg(list) => break self.register(list, &[], ty),
-                    Rule::AssignToRegWithShadow(list, shadow) => {
-                        break self.register(list, shadow, ty);
-                    }
-                    Rule::AssignToBoth(pairs) => break self.both(pairs, ty),
-                    Rule::AssignToRegPair(list) => break self.pair(list, value.index, ty),
-                    _ => break Outcome::Whole(action, rest, ty),
-                };
+            // The first guard of most rules, tested before all others.
+            if let Rule::IfType(types, then) = rule {
+                if !ty.is_some_and(|ty| types.has(ty)) {
+                    continue;
+                }
+                (action, guards) = (then, 1);
+            }
+            while let Some((holds, then)) = self.guard(action, value, ty) {
                 guards += 1;
                 if !holds {
                     continue 'rules;
                 }
                 if guards == MAX_NESTING {
-                    break Outcome::Refused(TOO_DEEP);
+                    return Outcome::Refused(TOO_DEEP);
                 }
                 action = then;
+            }
+            let outcome = match action {
+                Rule::AssignToReg(list) => match self.register(list, &[], ty) {
+                    Outcome::Nowhere => Outcome::Nowhere,
+                    located => {
+                        self.tracer.rule(rule, true);
+                        return located;
+                    }
+                },
+                Rule::AssignToRegWithShadow(list, shadow) => self.register(list, shadow, ty),
+                Rule::AssignToBoth(pairs) => self.both(pairs, ty),
+                Rule::AssignToRegPair(list) => self.pair(list, value.index, ty),
+                Rule::Custom(_, place) => self.custom(*place, value.group),
+                Rule::Promote(other) | Rule::BitConvert(other) => {
+                    ty = ty.and(Some(*other));
+                    continue;
+                }
+                Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
+                    Outcome::Nowhere => continue,
+                    outcome => return outcome,
+                },
+                _ => Outcome::Whole(action, rest, ty),
             };
             let taken = !matches!(outcome, Outcome::Nowhere);
             self.tracer.rule(rule, taken);
@@ -278,6 +279,25 @@ impl<'t, 'v> Assigner<'t, 'v> {
             }
         }
         Outcome::Nowhere
+    }
+
+    /// Whether `rule`, if it is a guard, lets a part of `value` pass, and what it guards.
+    #[inline(always)]
+    fn guard(
+        &self,
+        rule: &Rule,
+        value: Value<'_>,
+        ty: Option<PartType>,
+    ) -> Option<(bool, &'static Rule)> {
+        Some(match rule {
+            Rule::IfType(types, then) => (ty.is_some_and(|ty| types.has(ty)), then),
+            Rule::IfFlag(flag, then) => (value.group.flags.has(*flag), then),
+            Rule::IfWants(want, then) => (want.matches(value.group.kind), then),
+            Rule::If(_, holds, then) => (holds(&self.given(value)), then),
+            Rule::IfNotVariadic(then) => (!self.variadic, then),
+            Rule::IfUnnamed(then) => (value.role == Role::Unnamed, then),
+            _ => return None,
+        })
     }
 
     /// Goes on with another list, unless lists delegate to each other in circles.
@@ -308,7 +328,7 @@ impl<'t, 'v> Assigner<'t, 'v> {
         if let Some(place) = &self.custom {
             self.state = state;
             if !place.is_inside(state.area().0) {
-                return Outcome::Refused(NoPlace("a place outside the argument area"));
+                return Outcome::Refused(NoPlace(&"a place outside the argument area"));
             }
             return Outcome::Custom;
         }
@@ -377,24 +397,15 @@ impl<'t, 'v> Assigner<'t, 'v> {
     }
 }
 
-/// Puts what was found in `place`.
-fn found(place: &mut Place, found: Option<Place>) -> Result<bool, NoPlace> {
-    match found {
-        Some(found) => {
-            *place = found;
-            Ok(true)
-        }
-        None => Ok(false),
-    }
-}
-
 /// A part of type `ty` at `loc`, which is or starts with `reg`.
 #[inline]
 fn located<'r>(loc: Loc, reg: Reg, ty: PartType) -> Outcome<'r> {
     if is_wide_enough(reg, ty) {
         Outcome::Located(loc, ty)
     } else {
-        Outcome::Refused(NoPlace("a rule gives a part a register that is too narrow"))
+        Outcome::Refused(NoPlace(
+            &"a rule gives a part a register that is too narrow",
+        ))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The parts of a C value, and what the value asks for: what a classifier makes of it.
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use smallvec::SmallVec;
 
@@ -29,6 +30,21 @@ pub enum PartType {
 }
 
 impl PartType {
+    /// Each of them.
+    const ALL: [Self; 11] = [
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::F16,
+        Self::F32,
+        Self::F64,
+        Self::F80,
+        Self::V128,
+        Self::V256,
+        Self::V512,
+    ];
+
     /// Bytes of a register or slot that the type fills; 10 for `F80`.
     #[must_use]
     pub const fn bytes(self) -> u8 {
@@ -48,6 +64,49 @@ impl PartType {
     #[must_use]
     pub const fn is_int(self) -> bool {
         matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
+    }
+}
+
+/// A set of part types, a bit for each: what a guard asks for.
+///
+/// # Example
+/// ```
+/// use cabi::convention::{PartType, PartTypes};
+///
+/// const INTS: PartTypes = PartTypes::of(&[PartType::I32, PartType::I64]);
+/// assert!(INTS.has(PartType::I64) && !INTS.has(PartType::F64));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PartTypes(u16);
+
+impl PartTypes {
+    /// The set of `types`.
+    #[must_use]
+    pub const fn of(types: &[PartType]) -> Self {
+        let (mut bits, mut rest) = (0, types);
+        while let [ty, others @ ..] = rest {
+            bits |= 1 << *ty as u8;
+            rest = others;
+        }
+        Self(bits)
+    }
+
+    /// Whether `ty` is one of them.
+    #[must_use]
+    #[inline]
+    pub const fn has(self, ty: PartType) -> bool {
+        self.0 >> (ty as u8) & 1 != 0
+    }
+
+    /// The types, integers first, narrow ones before wide ones.
+    pub fn iter(self) -> impl Iterator<Item = PartType> {
+        PartType::ALL.into_iter().filter(move |ty| self.has(*ty))
+    }
+}
+
+impl fmt::Debug for PartTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -4,7 +4,7 @@ mod display;
 mod tablegen;
 
 use super::features::Features;
-use super::group::{ArgFlags, Group, GroupKind, PartType, Role};
+use super::group::{ArgFlags, Group, GroupKind, PartType, PartTypes, Role};
 use super::place::Place;
 use super::registers::Reg;
 use super::state::State;
@@ -49,9 +49,9 @@ pub struct Given<'a> {
 ///
 /// # Example
 /// ```
-/// use cabi::convention::{PartType, Rule};
+/// use cabi::convention::{PartType, PartTypes, Rule};
 ///
-/// let rule = Rule::IfType(&[PartType::I8, PartType::I16], &Rule::Promote(PartType::I32));
+/// let rule = Rule::IfType(PartTypes::of(&[PartType::I8, PartType::I16]), &Rule::Promote(PartType::I32));
 /// assert_eq!(rule.to_string(), "if type in [I8, I16]: promote to I32");
 /// assert_eq!(format!("{rule:#}"), "CCIfType<[i8, i16], CCPromoteToType<i32>>");
 /// ```
@@ -59,7 +59,7 @@ pub struct Given<'a> {
 #[non_exhaustive]
 pub enum Rule {
     /// Guard on the part's type (`CCIfType`).
-    IfType(&'static [PartType], &'static Rule),
+    IfType(PartTypes, &'static Rule),
     /// Guard on what the value asks for.
     IfWants(Want, &'static Rule),
     /// Guard on any predicate (`CCIf`), with a name for explanations.

@@ -7,8 +7,8 @@ use super::machine_registers::registers;
 use super::parts::{extension, int, memory, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType, Place,
-    PlacedPart, Role, Rule, Rules, VaList, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType,
+    PartTypes, Place, PlacedPart, Role, Rule, Rules, VaList, Want,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
@@ -26,15 +26,18 @@ const R: &[Reg] = &[R0, R1, R2, R3];
 const AGGREGATES: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 4 });
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
 const NARROW: Rule = Rule::IfType(
-    &[PartType::I8, PartType::I16],
+    PartTypes::of(&[PartType::I8, PartType::I16]),
     &Rule::Promote(PartType::I32),
 );
 /// `CCIfNest<CCAssignToReg<[R11]>>`.
 const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R11]));
 /// `CCIfType<[i32], CCAssignToReg<[R0, R1, R2, R3]>>`.
-const WORDS: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToReg(R));
+const WORDS: Rule = Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(R));
 /// `CCIfType<[i32], CCAssignToStack<4, 4>>`.
-const SLOT: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToStack { size: 4, align: 4 });
+const SLOT: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::I32]),
+    &Rule::AssignToStack { size: 4, align: 4 },
+);
 
 /// C on XCore, as clang has it: `CC_XCore` and `RetCC_XCore` over scalars.
 pub const XCORE: Convention = Convention {

@@ -204,9 +204,14 @@ impl Type {
     }
 }
 
+/// Whether C allows `align` as an alignment.
+pub(crate) const fn is_align(align: u32) -> bool {
+    align.is_power_of_two() && align <= MAX_ALIGN
+}
+
 /// `align`, if C allows it as an alignment.
 pub(crate) fn check_align(align: u32) -> Result<u32, Error> {
-    if align.is_power_of_two() && align <= MAX_ALIGN {
+    if is_align(align) {
         Ok(align)
     } else {
         Err(Error::InvalidAlign { align })

@@ -7,8 +7,8 @@
 )]
 
 use cabi::convention::{
-    Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, Rule,
-    Rules, Want,
+    Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType,
+    PartTypes, Rule, Rules, Want,
 };
 use cabi::{
     ArgFlags, DataModel, Error, FnAbi, FnSig, Loc, Place, RecordBuilder, Target, Type, X86_64_SYSV,
@@ -234,7 +234,10 @@ fn no_register_is_given_out_twice() {
     static BOTH: Convention = words(
         "both",
         &[
-            Rule::IfType(&[PartType::I32], &Rule::AssignToReg(&[x86_64::RSI])),
+            Rule::IfType(
+                PartTypes::of(&[PartType::I32]),
+                &Rule::AssignToReg(&[x86_64::RSI]),
+            ),
             Rule::AssignToBoth(&[[x86_64::RDI, x86_64::RSI], [x86_64::RDX, x86_64::RCX]]),
             Rule::AssignToStack { size: 8, align: 8 },
         ],
@@ -254,7 +257,10 @@ fn no_register_is_given_out_twice() {
         rules: Rules {
             classify: lanes,
             args: &[
-                Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[x86_64::RSI])),
+                Rule::IfType(
+                    PartTypes::of(&[PartType::I64]),
+                    &Rule::AssignToReg(&[x86_64::RSI]),
+                ),
                 Rule::AssignLanes {
                     regs: &[x86_64::RDI, x86_64::RSI, x86_64::RDX],
                     slot: 8,

@@ -8,10 +8,22 @@ fn promotions_hold_on_the_stack() {
     static MINE: Convention = words(
         "wide",
         &[
-            Rule::IfType(&[PartType::I8], &Rule::Promote(PartType::I32)),
-            Rule::IfType(&[PartType::I64], &Rule::BitConvert(PartType::F64)),
-            Rule::IfType(&[PartType::I32], &Rule::AssignToReg(&[x86_64::RDI])),
-            Rule::IfType(&[PartType::F64], &Rule::AssignToReg(&[x86_64::XMM0])),
+            Rule::IfType(
+                PartTypes::of(&[PartType::I8]),
+                &Rule::Promote(PartType::I32),
+            ),
+            Rule::IfType(
+                PartTypes::of(&[PartType::I64]),
+                &Rule::BitConvert(PartType::F64),
+            ),
+            Rule::IfType(
+                PartTypes::of(&[PartType::I32]),
+                &Rule::AssignToReg(&[x86_64::RDI]),
+            ),
+            Rule::IfType(
+                PartTypes::of(&[PartType::F64]),
+                &Rule::AssignToReg(&[x86_64::XMM0]),
+            ),
             Rule::AssignToStack { size: 4, align: 4 },
         ],
         &[],
@@ -144,8 +156,14 @@ fn pointers_of_the_targets_width() {
             "cdecl",
             &[
                 Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
-                Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[x86_64::R10])),
-                Rule::IfType(&[PartType::I32], &Rule::AssignToReg(&[x86_64::RCX])),
+                Rule::IfType(
+                    PartTypes::of(&[PartType::I64]),
+                    &Rule::AssignToReg(&[x86_64::R10]),
+                ),
+                Rule::IfType(
+                    PartTypes::of(&[PartType::I32]),
+                    &Rule::AssignToReg(&[x86_64::RCX]),
+                ),
                 Rule::AssignToStack { size: 0, align: 0 },
             ],
             &[],

@@ -1,7 +1,9 @@
 //! AArch64: AAPCS64 6.8.2, stage C. A value aligned to 16 starts at an even register, and what finds no register leaves none to later values.
 //! Apple's variant packs the argument area by the types' own sizes.
 
-use cabi::convention::{Classify, Frame, Group, GroupKind, PartType, Rule, Rules, VaList, Want};
+use cabi::convention::{
+    Classify, Frame, Group, GroupKind, PartType, PartTypes, Rule, Rules, VaList, Want,
+};
 use cabi::{ArgFlags, Convention, Error, FnAbi, Reg, Target, Type};
 
 use crate::assembly::Assembly;
@@ -14,8 +16,8 @@ registers! {
 }
 const X: &[Reg] = &[X0, X1, X2, X3, X4, X5, X6, X7];
 const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
-const INTS: &[PartType] = &[PartType::I8, PartType::I16, PartType::I32, PartType::I64];
-const FLOATS: &[PartType] = &[PartType::F32, PartType::F64];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 
 /// Integers and records of up to 16 bytes in words; up to four floats of one kind, each in a register of its own; others by address.
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {

@@ -3,7 +3,7 @@
 
 use cabi::convention::{
     Classify, Extension, Features, FloatLevel, Frame, Group, GroupKind, Lists, Part, PartType,
-    Rule, Rules,
+    PartTypes, Rule, Rules,
 };
 use cabi::{Convention, Error, FnAbi, FnSig, Reg, Target, Type};
 
@@ -31,18 +31,30 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 }
 
 const NARROW: Rule = Rule::IfType(
-    &[PartType::I8, PartType::I16],
+    PartTypes::of(&[PartType::I8, PartType::I16]),
     &Rule::Promote(PartType::I32),
 );
-const BITS: Rule = Rule::IfType(&[PartType::F32], &Rule::BitConvert(PartType::I32));
-const WORDS: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToReg(R));
+const BITS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32]),
+    &Rule::BitConvert(PartType::I32),
+);
+const WORDS: Rule = Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(R));
 const SLOT: Rule = Rule::IfType(
-    &[PartType::I32, PartType::F32],
+    PartTypes::of(&[PartType::I32, PartType::F32]),
     &Rule::AssignToStack { size: 4, align: 4 },
 );
-const DOUBLES: Rule = Rule::IfType(&[PartType::F64], &Rule::AssignToStack { size: 8, align: 4 });
-const NUMBERS: Rule = Rule::IfType(&[PartType::F32, PartType::F64], &Rule::AssignToReg(FR));
-const WORD_RESULTS: Rule = Rule::IfType(&[PartType::I32], &Rule::AssignToReg(&[R0, R1]));
+const DOUBLES: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F64]),
+    &Rule::AssignToStack { size: 8, align: 4 },
+);
+const NUMBERS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(FR),
+);
+const WORD_RESULTS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::I32]),
+    &Rule::AssignToReg(&[R0, R1]),
+);
 
 /// `CC_CSKY_ABIV2_SOFT`, `RetCC_CSKY_ABIV2_SOFT`.
 const SOFT: Lists = Lists {
@@ -56,7 +68,10 @@ const HARD: Lists = Lists {
     results: &[
         NARROW,
         WORD_RESULTS,
-        Rule::IfType(&[PartType::F32, PartType::F64], &Rule::AssignToReg(&[FR0])),
+        Rule::IfType(
+            PartTypes::of(&[PartType::F32, PartType::F64]),
+            &Rule::AssignToReg(&[FR0]),
+        ),
     ],
 };
 

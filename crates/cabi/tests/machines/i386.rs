@@ -2,8 +2,8 @@
 //! `regparm` and Microsoft's `stdcall` are variants.
 
 use cabi::convention::{
-    CalleePops, Classify, Extension, FloatLevel, Frame, Group, GroupKind, Part, PartType, Rule,
-    Rules, VaList,
+    CalleePops, Classify, Extension, FloatLevel, Frame, Group, GroupKind, Part, PartType,
+    PartTypes, Rule, Rules, VaList,
 };
 use cabi::{ArgFlags, Bank, Convention, Error, FnAbi, FnSig, Reg, Target, Type};
 
@@ -37,7 +37,7 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 const IN_REGISTERS: Rule = Rule::IfFlag(
     ArgFlags::IN_REG,
-    &Rule::IfType(&[PartType::I32], &Rule::AssignToReg(REGPARM)),
+    &Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(REGPARM)),
 );
 const ON_STACK: Rule = Rule::PassByVal { size: 4, align: 4 };
 
@@ -47,8 +47,14 @@ const I386: Convention = Convention {
         classify,
         &[Rule::IfNotVariadic(&IN_REGISTERS), ON_STACK],
         &[
-            Rule::IfType(&[PartType::I32], &Rule::AssignToReg(&[EAX, EDX])),
-            Rule::IfType(&[PartType::F32, PartType::F64], &Rule::AssignToReg(&[ST0])),
+            Rule::IfType(
+                PartTypes::of(&[PartType::I32]),
+                &Rule::AssignToReg(&[EAX, EDX]),
+            ),
+            Rule::IfType(
+                PartTypes::of(&[PartType::F32, PartType::F64]),
+                &Rule::AssignToReg(&[ST0]),
+            ),
         ],
     ),
     frame: Frame {

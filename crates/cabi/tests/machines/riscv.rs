@@ -2,7 +2,8 @@
 //! passed by its members where both find a register, otherwise as integers; which floats these are is a choice of the ABI (lp64, lp64f, lp64d).
 
 use cabi::convention::{
-    Classify, FloatLevel, Frame, Group, GroupKind, Lists, PartType, Role, Rule, Rules, VaList, Want,
+    Classify, FloatLevel, Frame, Group, GroupKind, Lists, PartType, PartTypes, Role, Rule, Rules,
+    VaList, Want,
 };
 use cabi::{Convention, Error, FnAbi, FnSig, Reg, Target, Type};
 
@@ -16,7 +17,7 @@ registers! {
 }
 const A: &[Reg] = &[A0, A1, A2, A3, A4, A5, A6, A7];
 const FA: &[Reg] = &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7];
-const INTS: &[PartType] = &[PartType::I8, PartType::I16, PartType::I32, PartType::I64];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 16 {
@@ -49,11 +50,11 @@ const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A));
 const SLOT: Rule = Rule::AssignToStack { size: 8, align: 8 };
 const WORD_RESULTS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(&[A0, A1]));
 
-const fn float_args(types: &'static [PartType]) -> Rule {
+const fn float_args(types: PartTypes) -> Rule {
     Rule::IfType(types, &Rule::AssignToReg(FA))
 }
 
-const fn float_results(types: &'static [PartType]) -> Rule {
+const fn float_results(types: PartTypes) -> Rule {
     Rule::IfType(types, &Rule::AssignToReg(&[FA0, FA1]))
 }
 
@@ -62,18 +63,27 @@ const SOFT: Lists = Lists {
     results: &[WORD_RESULTS],
 };
 const SINGLE: Lists = Lists {
-    args: &[LARGE, PAIRS, float_args(&[PartType::F32]), WORDS, SLOT],
-    results: &[float_results(&[PartType::F32]), WORD_RESULTS],
+    args: &[
+        LARGE,
+        PAIRS,
+        float_args(PartTypes::of(&[PartType::F32])),
+        WORDS,
+        SLOT,
+    ],
+    results: &[float_results(PartTypes::of(&[PartType::F32])), WORD_RESULTS],
 };
 const DOUBLE: Lists = Lists {
     args: &[
         LARGE,
         PAIRS,
-        float_args(&[PartType::F32, PartType::F64]),
+        float_args(PartTypes::of(&[PartType::F32, PartType::F64])),
         WORDS,
         SLOT,
     ],
-    results: &[float_results(&[PartType::F32, PartType::F64]), WORD_RESULTS],
+    results: &[
+        float_results(PartTypes::of(&[PartType::F32, PartType::F64])),
+        WORD_RESULTS,
+    ],
 };
 
 static RISCV64: Convention = Convention {

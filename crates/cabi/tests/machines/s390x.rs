@@ -2,8 +2,8 @@
 //! argument area is at the end of it.
 
 use cabi::convention::{
-    Classify, Extension, FloatLevel, Frame, Group, GroupKind, PartType, Role, Rule, Rules, VaList,
-    Want,
+    Classify, Extension, FloatLevel, Frame, Group, GroupKind, PartType, PartTypes, Role, Rule,
+    Rules, VaList, Want,
 };
 use cabi::{Convention, Error, Reg, Target, Type};
 
@@ -17,8 +17,8 @@ registers! {
 }
 const R: &[Reg] = &[R2, R3, R4, R5, R6];
 const F: &[Reg] = &[F0, F2, F4, F6];
-const INTS: &[PartType] = &[PartType::I8, PartType::I16, PartType::I32, PartType::I64];
-const FLOATS: &[PartType] = &[PartType::F32, PartType::F64];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 
 /// Scalars, and records that hold one float or are as large as an integer; others by address. Results that are records are in memory.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {

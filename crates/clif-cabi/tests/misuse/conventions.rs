@@ -1,6 +1,6 @@
 //! Conventions of a user's own that nobody should write: lowered right, or refused.
 
-use clif_cabi::cabi::convention::{Convention, Frame, FrameKind, PartType, Rule, Rules};
+use clif_cabi::cabi::convention::{Convention, Frame, FrameKind, PartType, PartTypes, Rule, Rules};
 use clif_cabi::cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0};
 use clif_cabi::cabi::{
     ArgFlags, BoolVector, FnSig, Place, Reg, Type, X86_64_SYSV, X86_64_WIN64, zig,
@@ -95,7 +95,7 @@ static CROSSED: Convention = of_win64("crossed", &[Rule::AssignToBoth(&[[XMM0, R
 static UNSHADOWED: Convention = of_win64(
     "unshadowed",
     &[
-        Rule::IfType(&[PartType::I64], &Rule::AssignToReg(&[RCX])),
+        Rule::IfType(PartTypes::of(&[PartType::I64]), &Rule::AssignToReg(&[RCX])),
         Rule::AssignToReg(&[XMM0]),
     ],
 );

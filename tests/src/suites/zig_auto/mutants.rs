@@ -1,14 +1,14 @@
 //! Zig's `auto` with one line changed: each must be noticed.
 
 use PartType::*;
-use cabi::convention::{ArgFlags, Group, GroupKind, Rule};
+use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Rule};
 use cabi::convention::{Classify, Frame, Rules};
 use cabi::x86_64::*;
 use cabi::{Convention, PartType, Reg, VectorLevel, zig};
 use cabi::{Error, Type};
 
-const INTS: &[PartType] = &[I8, I16, I32, I64];
-const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256];
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128, V256]);
 const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
 const XMMS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 const X87: &[Reg] = &[ST0, ST1, ST2, ST3, ST4, ST5, ST6];
@@ -80,7 +80,7 @@ const MUTANTS: &[(&str, &Convention)] = &[
                 FLOATS,
                 &Rule::AssignToReg(&[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6]),
             ),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             OWN_SLOT,
         ]),
     ),
@@ -95,8 +95,11 @@ const MUTANTS: &[(&str, &Convention)] = &[
         "no-guard-for-vectors",
         &args(&[
             Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
-            Rule::IfType(&[F16, F32, F64, V256], &Rule::AssignToReg(XMMS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(
+                PartTypes::of(&[F16, F32, F64, V256]),
+                &Rule::AssignToReg(XMMS),
+            ),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             OWN_SLOT,
         ]),
     ),
@@ -113,14 +116,17 @@ const MUTANTS: &[(&str, &Convention)] = &[
         &args(&[
             Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
             Rule::IfType(FLOATS, &Rule::AssignToReg(XMMS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0, ST1, ST2, ST3, ST4, ST5])),
+            Rule::IfType(
+                PartTypes::of(&[F80]),
+                &Rule::AssignToReg(&[ST0, ST1, ST2, ST3, ST4, ST5]),
+            ),
             OWN_SLOT,
         ]),
     ),
     (
         "st1-first",
         &args(&[
-            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST1, ST0])),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST1, ST0])),
             Rule::DelegateTo(zig::AUTO.rules.args),
         ]),
     ),
@@ -129,7 +135,7 @@ const MUTANTS: &[(&str, &Convention)] = &[
         &args(&[
             Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
             Rule::IfType(FLOATS, &Rule::AssignToReg(XMMS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             Rule::AssignToStack { size: 8, align: 0 },
         ]),
     ),
@@ -138,7 +144,7 @@ const MUTANTS: &[(&str, &Convention)] = &[
         &args(&[
             Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
             Rule::IfType(FLOATS, &Rule::AssignToReg(XMMS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             Rule::AssignToStack { size: 0, align: 8 },
         ]),
     ),
@@ -162,7 +168,7 @@ const MUTANTS: &[(&str, &Convention)] = &[
             Rule::IfType(INTS, &Rule::AssignToReg(&[RAX])),
             Rule::DelegateTo(&[
                 Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
-                Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0])),
+                Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
             ]),
         ]),
     ),
@@ -273,8 +279,11 @@ const TRACED: &[(&str, &Convention)] = &[
 
 const NO_WIDE_VECTORS: Convention = args(&[
     Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
-    Rule::IfType(&[F16, F32, F64, V128], &Rule::AssignToReg(XMMS)),
-    Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+    Rule::IfType(
+        PartTypes::of(&[F16, F32, F64, V128]),
+        &Rule::AssignToReg(XMMS),
+    ),
+    Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
     OWN_SLOT,
 ]);
 

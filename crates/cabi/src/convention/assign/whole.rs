@@ -5,7 +5,7 @@ use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, Part
 use crate::convention::place::{Loc, Place, Placed, PlacedPart};
 use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
-use crate::types::check_align;
+use crate::types::is_align;
 
 /// What a stack action asks for.
 #[derive(Clone, Copy)]
@@ -50,31 +50,37 @@ fn align_at(offset: u64, align: u32) -> u32 {
 }
 
 impl Assigner<'_, '_> {
-    /// Does what a rule for the whole value says.
+    /// Does what a rule for the whole value says, in `place`; `false` if there is none.
+    #[inline(never)]
     pub(super) fn whole(
         &mut self,
         rules: &'static [Rule],
         outcome: Outcome<'_>,
         value: Value<'_>,
-    ) -> Result<Option<Place>, NoPlace> {
+        place: &mut Place,
+    ) -> Result<bool, NoPlace> {
         let (rule, rest, ty) = match outcome {
             Outcome::Whole(rule, rest, ty) => (rule, rest, ty),
-            Outcome::Custom => return Ok(self.custom.take()),
+            Outcome::Custom => return Ok(found(place, self.custom.take())),
             Outcome::Refused(why) => return Err(why),
-            Outcome::Located(..) | Outcome::Nowhere => return Ok(None),
+            Outcome::Located(..) | Outcome::Nowhere => return Ok(false),
         };
         if let Some(slot) = Slot::of(rule) {
-            if let Some(parts) = self.converted(rules, value, slot, ty)? {
-                return Ok(Some(Place::Parts(parts)));
-            }
-            return self.block(value.group, slot).map(Some);
+            *place = match self.converted(rules, value, slot, ty)? {
+                Some(parts) => Place::Parts(parts),
+                None => self.block(value.group, slot)?,
+            };
+            return Ok(true);
         }
         match *rule {
-            Rule::PassIndirect { align } => self.indirect(rest, value, align),
-            Rule::AssignLanes { regs, slot } => match value.group.kind {
-                GroupKind::PerElement { lanes } => self.lanes(lanes, regs, slot).map(Some),
-                _ => Ok(None),
-            },
+            Rule::PassIndirect { align } => Ok(found(place, self.indirect(rest, value, align)?)),
+            Rule::AssignLanes { regs, slot } => {
+                let GroupKind::PerElement { lanes } = value.group.kind else {
+                    return Ok(false);
+                };
+                *place = self.lanes(lanes, regs, slot)?;
+                Ok(true)
+            }
             // `run` stops at no guard.
             _ => Err(TOO_DEEP),
         }
@@ -160,6 +166,19 @@ impl Assigner<'_, '_> {
         }
     }
 
+    /// Places one part of a value whose parts may be in different places on the stack, where `rule` is for it.
+    #[cold]
+    pub(super) fn split_off(
+        &mut self,
+        part: &Part,
+        ty: Option<PartType>,
+        align: u32,
+        rule: &Rule,
+    ) -> Result<PlacedPart, NoPlace> {
+        let slot = Slot::of(rule).ok_or(TOO_DEEP)?;
+        self.part_on_stack(part, ty.unwrap_or(part.ty), align, slot)
+    }
+
     /// Places one part of a value aligned to `align` in a slot of its own, as `ty`.
     #[inline(never)]
     pub(super) fn part_on_stack(
@@ -193,9 +212,9 @@ impl Assigner<'_, '_> {
 
     /// Takes `bytes` bytes of the area, aligned to `align`.
     fn stack(&mut self, bytes: u64, slot: Slot, align: u32) -> Result<u64, NoPlace> {
-        if check_align(align.max(1)).is_err() {
+        if !is_align(align.max(1)) {
             return Err(NoPlace(
-                "an alignment that is no power of two, or greater than any type may ask for",
+                &"an alignment that is no power of two, or greater than any type may ask for",
             ));
         }
         slot.shadow.iter().for_each(|reg| self.state.take(*reg));
@@ -251,7 +270,7 @@ impl Assigner<'_, '_> {
     /// Gives each lane a register, all that are left of `regs`, then a slot.
     fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         if slot == 0 {
-            return Err(NoPlace("a rule gives its lanes slots of no bytes"));
+            return Err(NoPlace(&"a rule gives its lanes slots of no bytes"));
         }
         let last = regs.iter().rposition(|reg| !self.state.is_free(*reg));
         let regs = regs
@@ -305,4 +324,13 @@ pub(super) fn pointer_group(ty: PartType) -> Group {
     let mut group = Group::new(GroupKind::Registers, u64::from(bytes), u32::from(bytes));
     group.parts.push(Part::int(ty, Extension::None));
     group
+}
+
+/// Puts what was found in `place`.
+fn found(place: &mut Place, found: Option<Place>) -> bool {
+    let is_found = found.is_some();
+    if let Some(found) = found {
+        *place = found;
+    }
+    is_found
 }

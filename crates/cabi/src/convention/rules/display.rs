@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{ArgFlags, PartType, Rule};
+use super::{ArgFlags, PartType, PartTypes, Rule};
 use crate::convention::registers::Reg;
 
 /// How many guards are written: a static rule may guard itself.
@@ -71,7 +71,7 @@ impl Rule {
         for _ in 0..MAX_GUARDS {
             action = match action {
                 Self::IfType(list, then) => {
-                    types = format!(" for {}", of_types(list));
+                    types = format!(" for {}", of_types(*list));
                     then
                 }
                 // What it wants is what a step before this one says.
@@ -157,7 +157,7 @@ impl Rule {
 }
 
 /// What parts of `types` are: integers, or floating point and vectors where all of a kind are among them.
-fn of_types(types: &[PartType]) -> String {
+fn of_types(types: PartTypes) -> String {
     use PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
     let kinds = [
         ("integers", &[I8, I16, I32, I64][..]),
@@ -165,10 +165,10 @@ fn of_types(types: &[PartType]) -> String {
         ("vectors", &[V128, V256, V512]),
         ("x87 numbers", &[F80]),
     ];
-    let mut rest = types.to_vec();
+    let mut rest: Vec<PartType> = types.iter().collect();
     let mut words: Vec<String> = Vec::new();
     for (word, kind) in kinds {
-        if kind.iter().all(|ty| types.contains(ty)) {
+        if kind.iter().all(|ty| types.has(*ty)) {
             rest.retain(|ty| !kind.contains(ty));
             words.push(word.to_string());
         }

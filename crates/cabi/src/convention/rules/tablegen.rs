@@ -1,8 +1,9 @@
 //! Rules as LLVM's TableGen files spell them, to be compared with those by a person. What LLVM has no word for is spelled in its manner.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use super::{ArgFlags, PartType, Rule, Want};
+use super::{ArgFlags, PartType, PartTypes, Rule, Want};
 use crate::convention::registers::Reg;
 
 /// How deep rules are written: a static rule may contain itself.
@@ -35,8 +36,9 @@ fn upper(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         .try_for_each(|c| f.write_char(c.to_ascii_uppercase()))
 }
 
-fn types(f: &mut fmt::Formatter<'_>, list: &[PartType]) -> fmt::Result {
-    List(list).write(f, ty)
+fn types(f: &mut fmt::Formatter<'_>, set: PartTypes) -> fmt::Result {
+    let list: Vec<PartType> = set.iter().collect();
+    List(&list).write(f, ty)
 }
 
 fn ty(f: &mut fmt::Formatter<'_>, ty: PartType) -> fmt::Result {
@@ -57,7 +59,7 @@ impl Rule {
         let then = match self {
             Self::IfType(list, then) => {
                 f.write_str("CCIfType<")?;
-                types(f, list)?;
+                types(f, *list)?;
                 f.write_str(", ")?;
                 then
             }

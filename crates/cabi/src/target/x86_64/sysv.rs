@@ -16,12 +16,12 @@ use super::registers::{
 };
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{
-    ArgFlags, Convention, Frame, PartType, Rule, Rules, VaField, VaList, Want,
+    ArgFlags, Convention, Frame, PartTypes, Rule, Rules, VaField, VaList, Want,
 };
 use crate::types::Type;
 
-const INTS: &[PartType] = &[I64, I32, I8, I16];
-const FLOATS: &[PartType] = &[F64, F32, F16, V128, V256, V512];
+const INTS: PartTypes = PartTypes::of(&[I64, I32, I8, I16]);
+const FLOATS: PartTypes = PartTypes::of(&[F64, F32, F16, V128, V256, V512]);
 
 /// The members of `va_list` (psABI 3.5.7).
 static VA_LIST: [VaField; 4] = [
@@ -54,7 +54,7 @@ pub const X86_64_SYSV: Convention = Convention {
             Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
             // xmm2 and xmm3: vectors wider than their registers, where a policy splits them.
             Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0, XMM1, XMM2, XMM3])),
-            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0, ST1])),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0, ST1])),
         ],
         choose: None,
         return_fits: None,

@@ -14,15 +14,15 @@ use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{
     ArgFlags, Bank, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, Reg, Role, Rule, Rules, VaList, Want,
+    PartType, PartTypes, Reg, Role, Rule, Rules, VaList, Want,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
-const INTS: &[PartType] = &[I8, I16, I32, I64];
-const FLOATS: &[PartType] = &[F16, F32, F64, V128];
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 const GPRS: &[Reg] = &[RCX, RDX, R8, R9];
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3];
 const FLOAT128_VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
@@ -39,9 +39,9 @@ pub const X86_64_WIN64: Convention = Convention {
             Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
             // `__float128`, where it is passed in a register at all: LLVM takes it for one of System V, and the integer register of its position
             // stays free.
-            Rule::IfType(&[V128], &Rule::AssignToReg(FLOAT128_VECTORS)),
+            Rule::IfType(PartTypes::of(&[V128]), &Rule::AssignToReg(FLOAT128_VECTORS)),
             Rule::IfType(
-                &[V128],
+                PartTypes::of(&[V128]),
                 &Rule::AssignToStack {
                     size: 16,
                     align: 16,
@@ -62,8 +62,8 @@ pub const X86_64_WIN64: Convention = Convention {
             // rdx: the upper half of a vector of one `__int128`, where that is two integers.
             Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
             Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(&[V256, V512], &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0])),
+            Rule::IfType(PartTypes::of(&[V256, V512]), &Rule::AssignToReg(&[XMM0])),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
         ],
         choose: None,
         return_fits: None,

@@ -14,7 +14,7 @@ use super::registers::{
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
 use crate::convention::{
-    Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, Reg, Rule,
+    Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Reg, Rule,
     Rules,
 };
 use crate::leaves::{LeafKind, leaves};
@@ -26,8 +26,8 @@ use alloc::string::ToString;
 const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 const X87: &[Reg] = &[ST0, ST1, ST2, ST3, ST4, ST5, ST6];
-const INTS: &[PartType] = &[I8, I16, I32, I64];
-const FLOATS: &[PartType] = &[F16, F32, F64, V128, V256];
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128, V256]);
 
 /// The widest vector that is passed in a register, in bytes, also where the machine has wider ones.
 const WIDEST: u32 = 32;
@@ -57,13 +57,13 @@ pub const AUTO: Convention = Convention {
         &[
             Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
             Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             OWN_SLOT,
         ],
         &[
             Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
             Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(&[F80], &Rule::AssignToReg(&[ST0])),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
         ],
     ),
     frame: Frame {
@@ -85,7 +85,7 @@ pub const AUTO_TRACED: Convention = Convention {
                 &Rule::AssignToReg(&[RAX, RDX, RBX, RCX, RSI, RDI, R8]),
             ),
             Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
-            Rule::IfType(&[F80], &Rule::AssignToReg(X87)),
+            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
             OWN_SLOT,
         ],
         ..AUTO.rules

@@ -240,7 +240,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// What classifying a value gives.
+/// What a compiler makes of a value as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     /// Registers, if enough are free.

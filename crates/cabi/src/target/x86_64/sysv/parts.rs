@@ -5,7 +5,7 @@ use super::class::class_of;
 use super::classes::{Classes, Shape};
 use super::{psabi, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
-use crate::convention::{Classify, Extension, Group, GroupKind, Part, PartType, Role};
+use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::scalar::Scalar;
 use crate::types::Type;
 use crate::types::error::Error;
@@ -21,16 +21,21 @@ pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Er
     }
     let passed = as_passed(ty, cx.role);
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
-    let shape = match quirks::value(passed, cx)? {
-        Some(shape) => shape,
-        None => psabi::shape(passed, cx)?,
+    let mut classes = Classes::none(passed.size());
+    let in_parts = match quirks::value(passed, cx)? {
+        None => psabi::classes_of(passed, &mut classes, cx)?,
+        Some(Shape::Classes(all)) => {
+            classes = all;
+            true
+        }
+        Some(Shape::Memory) => false,
+        Some(Shape::PerElement { lanes }) => {
+            group.kind = GroupKind::PerElement { lanes };
+            false
+        }
     };
-    match &shape {
-        Shape::Classes(classes) => add_parts(&mut group, classes, cx),
-        Shape::Memory => {}
-        Shape::PerElement { lanes } => group.kind = GroupKind::PerElement { lanes: *lanes },
-    }
-    quirks::group(ty, passed, &mut group, cx)?;
+    let wide = in_parts && add_parts(&mut group, &classes, cx);
+    quirks::group(ty, passed, wide, &mut group, cx)?;
     Ok(group)
 }
 
@@ -45,15 +50,15 @@ fn as_passed(ty: &Type, role: Role) -> &Type {
     }
 }
 
-/// Adds the parts that `classes` make of a value (Passing; Returning of Values).
-fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) {
+/// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of them is more than an eightbyte.
+fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
     let all = classes.as_slice();
     cx.tracer.classes(all.iter().copied());
     // What has classes has at most 64 bytes.
     let size = u8::try_from(group.size).unwrap_or(u8::MAX);
     let widest = u8::try_from(cx.vectors.bytes() / 8).unwrap_or(2);
     let at = |i: u8| all.get(usize::from(i)).copied();
-    let mut i = 0;
+    let (mut i, mut wide) = (0, false);
     while let Some(class) = at(i) {
         let offset = 8 * i;
         // An array of no elements has a class here and there, and no bytes.
@@ -62,22 +67,24 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) {
             .min(size.saturating_sub(offset))
             .max(1);
         let mut n = 1_u8;
-        let (ty, bytes) = match class {
-            Integer => (I64, used),
+        let (bank, ty, bytes) = match class {
+            Integer => (Bank::Int, I64, used),
             // An `SseUp` that starts a part: a vector wider than its registers goes on in the next one.
             Sse | SseUp => {
                 while n < widest && at(i + n) == Some(SseUp) {
                     n += 1;
                 }
-                in_vector_register(n, used)
+                let (ty, bytes) = in_vector_register(n, used);
+                (Bank::Vector, ty, bytes)
             }
-            X87 => (F80, 10),
-            ComplexX87 if i % 2 == 0 => (F80, 10),
-            ComplexX87 | X87Up | NoClass | Memory => (F80, 0),
+            X87 => (Bank::X87, F80, 10),
+            ComplexX87 if i % 2 == 0 => (Bank::X87, F80, 10),
+            ComplexX87 | X87Up | NoClass | Memory => (Bank::X87, F80, 0),
         };
+        wide |= bytes > 8;
         if bytes > 0 {
             group.parts.push(Part {
-                bank: class.bank(),
+                bank,
                 ty,
                 offset,
                 size: bytes,
@@ -91,6 +98,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) {
     } else {
         GroupKind::Registers
     };
+    wide
 }
 
 /// How a vector of `n` eightbytes sits in its register, or what is used of a single one; and how many bytes it has.

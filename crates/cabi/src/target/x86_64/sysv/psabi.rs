@@ -6,7 +6,7 @@
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::class::{MAX_EIGHTBYTES, class_of, class_of_vector, natural_classes};
-use super::classes::{Classes, Shape, Stop};
+use super::classes::{Classes, Stop};
 use super::quirks;
 use crate::convention::Classify;
 use crate::leaves::{Leaf, Leaves, Step, leaf_of_scalar, leaves, runs};
@@ -15,18 +15,21 @@ use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
 
-/// The class of each eightbyte of `ty`, or memory.
+/// Gives each eightbyte of `ty` its class; `false` if the whole of it is memory.
 #[inline]
-pub(super) fn shape(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Shape, Error> {
-    let mut classes = Classes::none(ty.size());
-    match classify(ty, &mut classes, cx) {
-        Ok(()) => Ok(Shape::Classes(classes)),
-        Err(Stop::Memory) => Ok(Shape::Memory),
+pub(super) fn classes_of(
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<bool, Error> {
+    match classify(ty, classes, cx) {
+        Ok(()) => Ok(true),
+        Err(Stop::Memory) => Ok(false),
         Err(Stop::Refused(error)) => Err(*error),
     }
 }
 
-/// Gives each eightbyte of `ty` its class. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
+/// The same. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
 #[inline]
 fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     let size = ty.size();
@@ -115,11 +118,14 @@ pub(super) fn merge(a: Class, b: Class) -> Class {
 /// Rule 5, the post-merger cleanup, of `ty` or a record inside it.
 #[inline]
 fn cleanup(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
-    quirks::merged(ty, classes, cx)?;
-    let all = classes.as_mut_slice();
-    if let [NoClass | Integer | Sse] | [NoClass | Integer | Sse, NoClass | Integer | Sse] = all {
+    // What most values have, and nothing changes.
+    if let [NoClass | Integer | Sse] | [NoClass | Integer | Sse, NoClass | Integer | Sse] =
+        classes.as_slice()
+    {
         return Ok(());
     }
+    quirks::merged(ty, classes, cx)?;
+    let all = classes.as_mut_slice();
     let lone_x87_up = |i: usize| all[i] == X87Up && (i == 0 || all[i - 1] != X87);
     let why = if all.contains(&Memory) {
         "5(a): one eightbyte is Memory, so the whole value is"

@@ -228,7 +228,8 @@ fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool
     bytes > 16 && int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
 }
 
-/// The merged classes of `ty`, a value or a record inside one, before the cleanup.
+/// The merged classes of `ty`, a value or a record inside one, before the cleanup; not asked of one or two eightbytes that are `Integer`, `Sse` or
+/// nothing.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.
@@ -238,13 +239,8 @@ pub(super) fn merged(
     classes: &mut Classes,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Stop> {
-    let all = classes.as_slice();
-    if all.len() > 2 {
-        clang::extend_first_vector(ty, classes, cx)?;
-    }
-    if classes.as_slice().contains(&Class::X87Up) {
-        clang::keep_lone_x87up(classes, cx);
-    }
+    clang::extend_first_vector(ty, classes, cx)?;
+    clang::keep_lone_x87up(classes, cx);
     Ok(())
 }
 
@@ -257,7 +253,7 @@ pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     clang::leave_atomic_uncounted(ty, group, cx);
 }
 
-/// What the value `declared` asks for, which is passed as `ty`.
+/// What the value `declared` asks for, which is passed as `ty`; `wide` is whether a part of it is more than an eightbyte.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.
@@ -265,10 +261,11 @@ pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
 pub(super) fn group(
     declared: &Type,
     ty: &Type,
+    wide: bool,
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Error> {
-    if has_wide_leaf(ty) || group.parts.iter().any(|part| part.size > 8) {
+    if wide || has_wide_leaf(ty) {
         wide_group(ty, group, cx)?;
     }
     if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
