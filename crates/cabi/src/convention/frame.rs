@@ -29,6 +29,9 @@ pub struct Frame {
     /// A register that holds an address of the program's own at every call and is left as it is by every callee: no argument is passed in it, and a
     /// caller without that address makes one (Zig: the error return trace).
     pub carried: Option<Reg>,
+    /// A register that holds the same for all functions of a program, or of a thread, until one of them changes it: no argument is in it, and it stays
+    /// live across calls.
+    pub context: Option<Reg>,
     /// The register in which a callee returns the sret pointer.
     pub sret_returned_in: Option<Reg>,
     /// The register in which the caller of a variadic function counts the vector registers used.
@@ -46,6 +49,11 @@ pub enum FrameKind {
     Unix,
     /// As x64 Windows has it.
     Win64,
+    /// Callees pop their arguments, so that a call at the end of a function can take the place of its frame, and the function's results are in all
+    /// registers that a result can be in. Between functions of one compiler.
+    Tail,
+    /// Callees preserve the registers that hold arguments too (clang's `preserve_all`).
+    PreserveAll,
 }
 
 /// What of the argument area a callee pops.
@@ -92,6 +100,7 @@ impl Frame {
             callee_pops: CalleePops::Nothing,
             callee_saved: &[],
             carried: None,
+            context: None,
             sret_returned_in: None,
             variadic_count: None,
             va_list: VaList::Unknown,

@@ -85,6 +85,9 @@ fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
     if !saved.is_empty() {
         writeln!(f, "// callee-saved: {}", saved.join(" "))?;
     }
+    if let Some(reg) = frame.context {
+        writeln!(f, "// a context is in {reg}, and stays there across calls")?;
+    }
     if let Some(reg) = frame.sret_returned_in {
         writeln!(f, "// a hidden result pointer is returned in {reg}")?;
     }

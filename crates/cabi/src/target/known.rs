@@ -51,6 +51,13 @@ const ALL: &[KnownConvention] = &[
     known("zig", &x86_64::zig::AUTO, LINUX),
     known("zig-traced", &x86_64::zig::AUTO_TRACED, LINUX),
     known("zig-naked", &x86_64::zig::NAKED, LINUX),
+    known("lang", &x86_64::lang::X86_64_LANG, LINUX),
+    known("lang-context", &x86_64::lang::X86_64_LANG_CONTEXT, LINUX),
+    known(
+        "preserve-all",
+        &x86_64::preserve_all::X86_64_PRESERVE_ALL,
+        LINUX,
+    ),
     known("xcore", &xcore::XCORE, "xcore"),
     known("xcore-values", &xcore::XCORE_VALUES, "xcore"),
 ];
