@@ -227,8 +227,11 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
             "a widened part is not lowered"
         }
         (_, Loc::Reg(_) | Loc::Both(..)) => return None,
-        (PartType::I64, Loc::Stack(_)) => return None,
-        _ => "only words of a value that is split are lowered on the stack",
+        (PartType::F80 | PartType::V256 | PartType::V512, Loc::Stack(_)) => {
+            "a part of a value that is split is at most 16 bytes of a scalar or vector on the stack"
+        }
+        (_, Loc::Stack(_)) => return None,
+        _ => "this kind of location is not lowered",
     };
     Some(NotLowered::Convention(why))
 }

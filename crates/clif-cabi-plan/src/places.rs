@@ -140,10 +140,12 @@ pub enum CheckError {
         /// The convention of the signature.
         call_conv: CallConv,
     },
-    /// An argument area beyond Cranelift's limit of [`MAX_STACK_BYTES`].
+    /// An argument area beyond Cranelift's limit: [`MAX_STACK_BYTES`], or what a callee that pops its arguments can pop.
     AreaTooLarge {
         /// The parameter that exceeds it.
         at: Position,
+        /// The limit, in bytes.
+        most: u32,
     },
 }
 
@@ -188,8 +190,8 @@ impl fmt::Display for CheckError {
                 f,
                 "{at}: no register is left for a `{ty}` under `{call_conv}`"
             ),
-            Self::AreaTooLarge { at } => {
-                write!(f, "{at}: the argument area exceeds {MAX_STACK_BYTES} bytes")
+            Self::AreaTooLarge { at, most } => {
+                write!(f, "{at}: the argument area exceeds {most} bytes")
             }
         }
     }

@@ -88,6 +88,8 @@ pub enum CallConv {
     PreserveAll,
     /// `windows_fastcall`
     WindowsFastcall,
+    /// `tail`
+    Tail,
 }
 
 impl CallConv {
@@ -97,12 +99,19 @@ impl CallConv {
         Self::Fast,
         Self::PreserveAll,
         Self::WindowsFastcall,
+        Self::Tail,
     ];
 
     /// Whether Cranelift has `try_call` and `try_call_indirect` of such functions; of the others they are errors of its verifier.
     #[must_use]
     pub const fn has_try_call(self) -> bool {
-        matches!(self, Self::SystemV | Self::PreserveAll)
+        matches!(self, Self::SystemV | Self::PreserveAll | Self::Tail)
+    }
+
+    /// Whether it has `return_call` and `return_call_indirect`, from functions of it to functions of it.
+    #[must_use]
+    pub const fn has_tail_call(self) -> bool {
+        matches!(self, Self::Tail)
     }
 }
 
@@ -113,6 +122,7 @@ impl fmt::Display for CallConv {
             Self::Fast => "fast",
             Self::PreserveAll => "preserve_all",
             Self::WindowsFastcall => "windows_fastcall",
+            Self::Tail => "tail",
         })
     }
 }

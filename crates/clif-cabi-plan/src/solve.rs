@@ -52,7 +52,7 @@ impl Wanted {
     }
 
     /// Its first byte in the argument area, and the first one after it. `None` for one in a register.
-    fn in_area(&self) -> Option<(u32, u32)> {
+    pub(crate) fn in_area(&self) -> Option<(u32, u32)> {
         match self.place {
             ClifPlace::Reg(_) => None,
             ClifPlace::Stack { offset } => {

@@ -9,6 +9,7 @@ mod forms;
 mod lanes;
 mod memory;
 mod ret;
+mod tail;
 pub(crate) mod variadic;
 
 pub(crate) use call::CallSite;
@@ -30,4 +31,10 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
         types::F64 => builder.ins().f64const(0.0),
         ty => builder.ins().iconst(ty, 0),
     }
+}
+
+/// The address of a stack slot for a value of `ty`.
+pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Value {
+    let slot = memory::slot(builder, ty.size(), ty.align());
+    slot.value(builder)
 }

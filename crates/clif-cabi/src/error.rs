@@ -98,6 +98,11 @@ pub enum LowerError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A tail call that the two functions cannot make.
+    TailCall {
+        /// Why.
+        why: String,
+    },
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
     /// The stubs cannot do this.
@@ -231,6 +236,7 @@ impl fmt::Display for LowerError {
                 write!(f, "the call takes the values {expected}, found {found}")
             }
             Self::Function { why } => write!(f, "the function being built: {why}"),
+            Self::TailCall { why } => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Stub { why } => f.write_str(why),
         }

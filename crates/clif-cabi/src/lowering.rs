@@ -2,6 +2,7 @@
 
 mod declare;
 mod own_signature;
+mod tail;
 mod variadic;
 
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 
-use cabi::{FnSig, Target};
+use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{Machine, VaArgPlan};
 use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
@@ -17,7 +18,7 @@ use cranelift_frontend::FunctionBuilder;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, check};
+use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, Values, check};
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
@@ -29,6 +30,9 @@ pub use own_signature::VariadicFunction;
 pub struct Lowering {
     target: Target,
     config: TargetFrontendConfig,
+    /// Whether the flags allow tail calls, and a context register.
+    has_tail_calls: bool,
+    has_context: bool,
     calls: Cache<FnSig, CallPlan>,
     entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
@@ -74,6 +78,8 @@ impl Lowering {
         Ok(Self {
             target,
             config,
+            has_tail_calls: isa.flags().preserve_frame_pointers(),
+            has_context: isa.flags().enable_pinned_reg(),
             calls: Cache::default(),
             entries: Cache::default(),
             va_args: Cache::default(),
@@ -92,7 +98,11 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        cached(&self.calls, sig, || CallPlan::new(sig, &self.target))
+        cached(&self.calls, sig, || {
+            let plan = CallPlan::new(sig, &self.target)?;
+            self.lowered(plan.abi())?;
+            Ok(plan)
+        })
     }
 
     /// The plan of the entry of a function of `sig`.
@@ -100,7 +110,19 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        cached(&self.entries, sig, || EntryPlan::new(sig, &self.target))
+        cached(&self.entries, sig, || {
+            let plan = EntryPlan::new(sig, &self.target)?;
+            self.lowered(plan.abi())?;
+            Ok(plan)
+        })
+    }
+
+    /// Refuses what the flags do not allow.
+    fn lowered(&self, abi: &FnAbi) -> Result<(), LowerError> {
+        match abi.convention.frame.context {
+            Some(_) => self.check_context(),
+            None => Ok(()),
+        }
     }
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
@@ -201,6 +223,7 @@ impl Lowering {
             plan,
             builder,
             config,
+            forwarded: Values::new(),
         }
     }
 

@@ -2,8 +2,8 @@
 //! ([`Machine::places`](clif_cabi_plan::Machine::places)) for signatures in this Cranelift's types.
 //!
 //! It refuses more than Cranelift does: whatever Cranelift panics on, places differently from every C compiler
-//! (`i128`), or passes in a way the signature does not spell out (a hidden copy). `Tail` and `Winch` are left out: no C
-//! function has them. `tests/replay.rs` compares the model with compiled code.
+//! (`i128`), or passes in a way the signature does not spell out (a hidden copy). `Winch` is left out: no function
+//! that we make has it. `tests/replay.rs` compares the model with compiled code.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub use clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Places as Replayed, Positio
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// A convention that no C function has, or not on x86-64.
+    /// A convention that no function we make has, or not on x86-64.
     Convention(CallConv),
     /// A type that no C value is passed as.
     Type {
@@ -47,7 +47,10 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Convention(call_conv) => {
-                write!(f, "`{call_conv}` is not a C calling convention of x86-64")
+                write!(
+                    f,
+                    "`{call_conv}` is not a convention that is lowered on x86-64"
+                )
             }
             Self::Type { at, ty, call_conv } => write!(
                 f,

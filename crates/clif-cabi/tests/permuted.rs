@@ -1,4 +1,4 @@
-//! Conventions that give registers out in another order than Cranelift, skip some, or put a value in two: calls and entries under them, run,
+//! Conventions that give registers out in another order than Cranelift, skip some, put a value in two, or are no C compiler's: calls and entries under them, run,
 //! with images of the registers and the stack on the other side. Where each value is, is told by `FnAbi` and by nothing of the lowering.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
@@ -13,10 +13,11 @@ mod probe;
 use std::cell::Cell;
 use std::ops::Range;
 
-use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
+use cabi::convention::{CalleePops, Convention, FrameKind, PartType, PartTypes, Rule, Rules};
 use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
 use cabi::{
-    DataModel, FnAbi, FnSig, Loc, Place, PlacedPart, RecordBuilder, Reg, Type, X86_64_SYSV,
+    DataModel, FnAbi, FnSig, Loc, Place, PlacedPart, RecordBuilder, Reg, Target, Type, X86_64_LANG,
+    X86_64_SYSV,
 };
 use clif_cabi::{Arg, Ret, SysVAggregateLowering, value_type};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
@@ -25,7 +26,7 @@ use cranelift_codegen::{settings, settings::Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
-use probe::{Probe, Rng, State, call_in, dump};
+use probe::{Probe, Rng, State, call_in, dump, dump_popping};
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
@@ -106,7 +107,63 @@ static SWAPPED: Convention = Convention {
 /// As System V, as a control of these tests themselves.
 static PLAIN: Convention = X86_64_SYSV;
 
-static ALL: [&Convention; 5] = [&PERMUTED, &LAST_FIRST, &BOTH, &SWAPPED, &PLAIN];
+static ALL: [&Convention; 6] = [&PERMUTED, &LAST_FIRST, &BOTH, &SWAPPED, &PLAIN, &LANG];
+
+static LANG: Convention = X86_64_LANG;
+
+/// A language's own convention with a mistake: code of it must not pass for the right one.
+const fn mistaken(rules: Rules) -> Convention {
+    let name = "mistaken";
+    Convention {
+        name,
+        rules,
+        ..LANG
+    }
+}
+
+static MISTAKEN: [(&str, Convention); 4] = [
+    (
+        "the second integer argument first",
+        mistaken(Rules {
+            args: &[
+                Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RDI])),
+                Rule::DelegateTo(X86_64_LANG.rules.args),
+            ],
+            ..LANG.rules
+        }),
+    ),
+    (
+        "System V's second result register",
+        mistaken(Rules {
+            results: &[
+                Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX, RCX])),
+                Rule::DelegateTo(X86_64_LANG.rules.results),
+            ],
+            ..LANG.rules
+        }),
+    ),
+    (
+        "records in words",
+        mistaken(Rules {
+            classify: |ty, cx| match ty.as_record() {
+                Some(_) => (X86_64_SYSV.rules.classify)(ty, cx),
+                None => (LANG.rules.classify)(ty, cx),
+            },
+            ..LANG.rules
+        }),
+    ),
+    (
+        "values are not split",
+        mistaken(Rules {
+            classify: |ty, cx| {
+                let mut group = (LANG.rules.classify)(ty, cx)?;
+                group.may_split = false;
+                Ok(group)
+            },
+            ..LANG.rules
+        }),
+    ),
+];
 
 fn record(name: &str, fields: &[Type]) -> Type {
     let builder = RecordBuilder::structure(name);
@@ -121,9 +178,9 @@ fn bytes(n: u64) -> Type {
     record("bytes", &[Type::array(&Type::U8, n).unwrap()])
 }
 
-/// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies.
-fn types() -> Vec<Type> {
-    vec![
+/// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies; records that are split where they are.
+fn types(convention: &Convention) -> Vec<Type> {
+    let mut types = vec![
         Type::I64,
         Type::F64,
         Type::I32,
@@ -138,15 +195,41 @@ fn types() -> Vec<Type> {
         bytes(13),
         bytes(24),
         bytes(75),
-    ]
+    ];
+    if convention.frame.kind == FrameKind::Tail {
+        let eight = |ty: &Type| vec![ty.clone(); 8];
+        let vector = |n| Type::vector(&Type::F32, n).unwrap();
+        types.extend([
+            record(
+                "small",
+                &[
+                    Type::I8,
+                    Type::U8,
+                    Type::I16,
+                    Type::F32,
+                    Type::F16,
+                    Type::I16,
+                ],
+            ),
+            record("mixed", &[Type::F64, Type::I64, Type::F32, Type::I32]),
+            record("results", &[eight(&Type::I64), eight(&Type::F64)].concat()),
+            record("vectors", &[vector(4), Type::I64, Type::F64, vector(8)]),
+            record("quad", &[Type::F128, Type::I128]),
+            Type::F16,
+            vector(2),
+            vector(4),
+            bytes(129),
+        ]);
+    }
+    types
 }
 
 fn signatures() -> Vec<FnSig> {
-    let types = types();
-    let pick = |rng: &mut Rng| types[rng.below(types.len())].clone();
     let mut rng = Rng::new(1);
     let mut sigs = Vec::new();
     for convention in ALL {
+        let types = types(convention);
+        let pick = |rng: &mut Rng| types[rng.below(types.len())].clone();
         // Each type alone, as argument and as result.
         let alone = types.iter().map(|ty| FnSig::new([ty.clone()], ty.clone()));
         sigs.extend(alone.map(|sig| sig.convention(convention)));
@@ -158,19 +241,35 @@ fn signatures() -> Vec<FnSig> {
     sigs
 }
 
-/// Each register of `parts`, and the bytes of an object in it.
-fn in_registers(parts: &[PlacedPart]) -> Vec<(Reg, Range<usize>)> {
+/// Each location of `parts`, and the bytes of an object in it.
+fn one_by_one(parts: &[PlacedPart]) -> Vec<(Loc, Range<usize>)> {
     let each = |placed: &PlacedPart| {
         let start = usize::from(placed.part.offset);
         let bytes = start..start + usize::from(placed.part.size);
-        let regs = match placed.loc {
-            Loc::Reg(reg) => vec![reg],
-            Loc::Both(&[first, second]) => vec![first, second],
-            other => panic!("{other:?}"),
+        let locs = match placed.loc {
+            Loc::Both(&[first, second]) => vec![Loc::Reg(first), Loc::Reg(second)],
+            loc => vec![loc],
         };
-        regs.into_iter().map(move |reg| (reg, bytes.clone()))
+        locs.into_iter().map(move |loc| (loc, bytes.clone()))
     };
     parts.iter().flat_map(each).collect()
+}
+
+/// The `n` bytes of `state` at `loc`.
+fn at(state: &State, loc: Loc, n: usize) -> Vec<u8> {
+    match loc {
+        Loc::Reg(reg) => state.register(reg)[..n].to_vec(),
+        Loc::Stack(offset) => state.stack[offset as usize..][..n].to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn set(state: &mut State, loc: Loc, bytes: &[u8]) {
+    match loc {
+        Loc::Reg(reg) => state.set(reg, bytes),
+        Loc::Stack(offset) => state.stack[offset as usize..][..bytes.len()].copy_from_slice(bytes),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Whether `state` has `object` at `place`; what is wrong.
@@ -180,31 +279,41 @@ fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
         false => Err(format!("{at}: {found:x?}, not {expected:x?}")),
     };
     match place {
-        Place::Parts(parts) => in_registers(parts)
-            .into_iter()
-            .try_for_each(|(reg, bytes)| {
-                let found = &state.register(reg)[..bytes.len()];
-                same(found, &object[bytes], reg.name())
-            }),
+        Place::Parts(parts) => (one_by_one(parts).into_iter()).try_for_each(|(loc, bytes)| {
+            same(
+                &at(state, loc, bytes.len()),
+                &object[bytes],
+                &format!("{loc:?}"),
+            )
+        }),
         Place::Stack { offset, .. } => {
-            let found = &state.stack[*offset as usize..][..object.len()];
-            same(found, object, &format!("stack {offset}"))
+            let found = at(state, Loc::Stack(*offset), object.len());
+            same(&found, object, &format!("stack {offset}"))
+        }
+        // The copy is in the caller's frame, which the image of the stack shows as far as it goes.
+        Place::Indirect { pointer, .. } => {
+            let pointer = u64::from_le_bytes(at(state, *pointer, 8).try_into().unwrap());
+            let start = pointer.wrapping_sub(state.area_address()) as usize;
+            match state.stack.get(start..start.saturating_add(object.len())) {
+                Some(found) => same(found, object, "copy"),
+                None if start < 1 << 16 => Ok(()),
+                None => Err(format!("a copy {start} bytes after the argument area")),
+            }
         }
         other => panic!("{other:?}"),
     }
 }
 
-/// Puts `object` at `place`.
-fn put(state: &mut State, place: &Place, object: &[u8]) {
+/// Puts `object`, which is at `address`, at `place`.
+fn put(state: &mut State, place: &Place, object: &[u8], address: i64) {
     match place {
         Place::Parts(parts) => {
-            for (reg, bytes) in in_registers(parts) {
-                state.set(reg, &object[bytes]);
+            for (loc, bytes) in one_by_one(parts) {
+                set(state, loc, &object[bytes]);
             }
         }
-        Place::Stack { offset, .. } => {
-            state.stack[*offset as usize..][..object.len()].copy_from_slice(object);
-        }
+        Place::Stack { offset, .. } => set(state, Loc::Stack(*offset), object),
+        Place::Indirect { pointer, .. } => set(state, *pointer, &address.to_le_bytes()),
         other => panic!("{other:?}"),
     }
 }
@@ -277,6 +386,8 @@ impl Jit {
                 .map(|(i, param)| object(builder, &param.ty, objects.address(i), values))
                 .collect();
             let to = constant(builder, objects.address(objects.result()));
+            let pops = sig_pops(sig);
+            let dump = if pops { dump_popping } else { dump };
             let callee = constant(builder, (dump as *const () as u64).cast_signed());
             let form = match value_type(sig.result()) {
                 Some(_) if values => Ret::Value,
@@ -310,6 +421,12 @@ impl Jit {
     }
 }
 
+/// Whether callees of `sig` pop their arguments.
+fn sig_pops(sig: &FnSig) -> bool {
+    let abi = FnAbi::new(sig, &Target::X86_64_LINUX).unwrap();
+    abi.convention.frame.callee_pops == CalleePops::Everything
+}
+
 /// The object at `address`, as one SSA value if it can be one and is to be.
 fn object(builder: &mut FunctionBuilder<'_>, ty: &Type, address: i64, value: bool) -> Arg {
     let address = constant(builder, address);
@@ -341,28 +458,80 @@ fn registers_in_any_order() {
         let forms = [false, true].into_iter();
         let sigs = forms.flat_map(|values| signatures().into_iter().map(move |sig| (sig, values)));
         let cases: Vec<Case> = sigs
-            .map(|(sig, values)| {
-                let given = Objects::of(&sig, |n| rng.bytes(n));
-                let received = Objects::of(&sig, |n| rng.bytes(n));
-                let caller = jit.caller(&sig, &given, values);
-                let callee = jit.callee(&sig, &received, values);
-                Case {
-                    sig,
-                    given,
-                    received,
-                    caller,
-                    callee,
-                }
-            })
+            .map(|(sig, values)| Case::new(&mut jit, &mut rng, sig, values))
             .collect();
         jit.module.finalize_definitions().unwrap();
         for case in &cases {
             let abi = FnAbi::new(&case.sig, jit.lower.target()).unwrap();
-            n_values += call(&jit, case, &abi, &mut rng);
-            n_values += enter(&jit, case, &abi, &mut rng);
+            n_values += call(&jit, case, &abi, &mut rng).unwrap();
+            n_values += enter(&jit, case, &abi, &mut rng).unwrap();
         }
     }
     assert!(n_values > 20_000, "{n_values} values");
+}
+
+/// Code of another convention is not taken for the right one: with each mistake, a call and an entry are noticed.
+#[test]
+fn mistakes_are_noticed() {
+    let right = signatures().into_iter();
+    let right: Vec<FnSig> = right.filter(sig_pops).collect();
+    for (mistake, convention) in &MISTAKEN {
+        let mut jit = Jit::new("none");
+        let mut rng = Rng::new(3);
+        // Some are refused, which is noticed too.
+        let lowered =
+            |sig: &FnSig| jit.lower.call_plan(sig).is_ok() && jit.lower.entry_plan(sig).is_ok();
+        let told = right
+            .iter()
+            .map(|right| (right, right.clone().convention(convention)));
+        let told: Vec<(&FnSig, FnSig)> = told.filter(|(_, sig)| lowered(sig)).collect();
+        let cases: Vec<(&FnSig, Case)> = (told.into_iter())
+            .map(|(right, sig)| (right, Case::new(&mut jit, &mut rng, sig, false)))
+            .collect();
+        jit.module.finalize_definitions().unwrap();
+        let mut noticed = [0, 0];
+        for (right, case) in &cases {
+            let abi = FnAbi::new(right, jit.lower.target()).unwrap();
+            let own = FnAbi::new(&case.sig, jit.lower.target()).unwrap();
+            // With another area than the callee pops, or a pointer that is none, there is nothing to look at.
+            let is_indirect = |place: &Place| matches!(place, Place::Indirect { .. });
+            let places = |abi: &FnAbi| -> Vec<bool> {
+                let all = abi
+                    .args
+                    .iter()
+                    .map(|arg| &arg.place)
+                    .chain([&abi.ret.place]);
+                all.map(is_indirect).collect()
+            };
+            if places(&own).contains(&true) || places(&abi).contains(&true) {
+                continue;
+            }
+            if own.area_bytes.next_multiple_of(16) == abi.area_bytes.next_multiple_of(16) {
+                noticed[0] += usize::from(call(&jit, case, &abi, &mut rng).is_err());
+                noticed[1] += usize::from(enter(&jit, case, &abi, &mut rng).is_err());
+            } else {
+                noticed = noticed.map(|n| n + 1);
+            }
+        }
+        println!("{mistake}: {noticed:?} of {}", cases.len());
+        assert!(noticed.iter().all(|n| *n > 5), "{mistake}: {noticed:?}");
+    }
+}
+
+impl Case {
+    fn new(jit: &mut Jit, rng: &mut Rng, sig: FnSig, values: bool) -> Self {
+        let given = Objects::of(&sig, |n| rng.bytes(n));
+        let received = Objects::of(&sig, |n| rng.bytes(n));
+        let caller = jit.caller(&sig, &given, values);
+        let callee = jit.callee(&sig, &received, values);
+        Self {
+            sig,
+            given,
+            received,
+            caller,
+            callee,
+        }
+    }
 }
 
 /// The register in which the pointer to the result is passed, if there is one.
@@ -377,19 +546,23 @@ fn sret(abi: &FnAbi) -> Option<Reg> {
 }
 
 /// We call the dump: it must find the arguments, and its answer must be the result.
-fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
+fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, String> {
     let mut answer = rng.state();
     let result = rng.bytes(case.sig.result().size() as usize);
     if sret(abi).is_none() {
-        put(&mut answer, &abi.ret.place, &result);
+        put(&mut answer, &abi.ret.place, &result, 0);
     }
+    let popped = match sig_pops(&case.sig) {
+        true => abi.area_bytes.next_multiple_of(16),
+        false => 0,
+    };
     let code = jit.module.get_finalized_function(case.caller);
     // SAFETY: `code` is a function without parameters that calls the dump once and keeps System V's callee-saved registers. The objects whose
     // addresses are in it live on in `case`.
-    let (_, dumped) = unsafe { Probe::lock().call_out(code, &answer) };
-    let told = |why: String| panic!("call of {} ({}): {why}", case.sig, abi.convention.name);
+    let (_, dumped) = unsafe { Probe::lock().call_out(code, &answer, popped) };
+    let told = |why: String| format!("call of {} ({}): {why}", case.sig, abi.convention.name);
     for (i, arg) in abi.args.iter().enumerate() {
-        check(&dumped, &arg.place, &case.given.bytes(i)).unwrap_or_else(told);
+        check(&dumped, &arg.place, &case.given.bytes(i)).map_err(told)?;
     }
     let to = case.given.result();
     match sret(abi) {
@@ -397,18 +570,18 @@ fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
             let address = case.given.address(to).to_le_bytes();
             assert_eq!(dumped.register(reg), address, "{}", case.sig);
         }
-        None if case.given.bytes(to) != result => told(format!("result {result:x?}")),
+        None if case.given.bytes(to) != result => return Err(told(format!("result {result:x?}"))),
         None => {}
     }
-    abi.args.len() + 1
+    Ok(abi.args.len() + 1)
 }
 
 /// We are called with registers and a stack: the function must find the arguments there, and leave its result.
-fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
+fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, String> {
     let mut state = rng.state();
     let passed = Objects::of(&case.sig, |n| rng.bytes(n));
     for (i, arg) in abi.args.iter().enumerate() {
-        put(&mut state, &arg.place, &passed.bytes(i));
+        put(&mut state, &arg.place, &passed.bytes(i), passed.address(i));
     }
     let last = passed.result();
     if let Some(reg) = sret(abi) {
@@ -416,22 +589,24 @@ fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> usize {
     }
     let code = jit.module.get_finalized_function(case.callee);
     // SAFETY: `code` keeps System V's callee-saved registers; it uses its arguments' registers and stack, the objects in `case` and, through
-    // the pointer to its result, the last one of `passed`, which all are live.
+    // pointers to them, those of `passed`, which all are live.
     let returned = unsafe { call_in(code, &state) };
-    let told = |why: String| panic!("entry of {} ({}): {why}", case.sig, abi.convention.name);
+    let told = |why: String| format!("entry of {} ({}): {why}", case.sig, abi.convention.name);
     for i in 0..last {
         let (found, expected) = (case.received.bytes(i), passed.bytes(i));
         if found != expected {
-            told(format!("argument {i}: {found:x?}, not {expected:x?}"));
+            return Err(told(format!("argument {i}: {found:x?}, not {expected:x?}")));
         }
     }
     let result = &case.received.bytes(last);
     match sret(abi) {
-        Some(_) if passed.bytes(last) != *result => told(format!("result, not {result:x?}")),
+        Some(_) if passed.bytes(last) != *result => {
+            return Err(told(format!("result, not {result:x?}")));
+        }
         Some(_) => assert_eq!(returned.gpr[0].cast_signed(), passed.address(last)),
-        None => check(&returned, &abi.ret.place, result).unwrap_or_else(told),
+        None => check(&returned, &abi.ret.place, result).map_err(told)?,
     }
-    abi.args.len() + 1
+    Ok(abi.args.len() + 1)
 }
 
 /// What these tests look at can be wrong: another place is noticed.
@@ -441,7 +616,7 @@ fn a_value_elsewhere_is_noticed() {
     let sig = FnSig::new([Type::I64, Type::F64], Type::VOID).convention(&PERMUTED);
     let abi = FnAbi::new(&sig, jit.lower.target()).unwrap();
     let (object, mut state) = ([1, 2, 3, 4, 5, 6, 7, 8], State::ZERO);
-    put(&mut state, &abi.args[0].place, &object);
+    put(&mut state, &abi.args[0].place, &object, 0);
     assert_eq!(state.register(RSI), object);
     assert!(check(&state, &abi.args[0].place, &object).is_ok());
     assert!(check(&state, &abi.args[1].place, &object).is_err());

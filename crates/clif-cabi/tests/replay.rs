@@ -23,9 +23,11 @@ mod wrong_models;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use cabi::x86_64;
 use clif_cabi::replay::{ClifPlace, Replayed, replay};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
+use cranelift_codegen::isa::CallConv;
 use generate::{Rng, signature};
 use probe::State;
 
@@ -143,6 +145,10 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
             &seen.returned.register(register)[..8],
         )?;
     }
+    // The stack pointer after the call: what the callee popped, less the return address.
+    let popped = seen.returned.register(x86_64::RBP);
+    let wanted = seen.returned.area_address() + popped_of(sig, places);
+    equal("what the callee pops", &wanted.to_le_bytes(), &popped)?;
     let area_bytes = seen.area_end - seen.dumped.area_address();
     let wanted = u64::from(places.stack_bytes);
     equal(
@@ -150,6 +156,14 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
         &wanted.to_le_bytes(),
         &area_bytes.to_le_bytes(),
     )
+}
+
+/// What a callee pops, as the model has it.
+fn popped_of(sig: &Signature, places: &Replayed) -> u64 {
+    match sig.call_conv {
+        CallConv::Tail => places.stack_bytes.into(),
+        _ => 0,
+    }
 }
 
 fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {

@@ -137,6 +137,7 @@ fn clif_signature(signature: &plan::Signature) -> Signature {
             plan::CallConv::Fast => CallConv::Fast,
             plan::CallConv::PreserveAll => CallConv::PreserveAll,
             plan::CallConv::WindowsFastcall => CallConv::WindowsFastcall,
+            plan::CallConv::Tail => CallConv::Tail,
         },
     }
 }

@@ -24,10 +24,14 @@ pub struct Machine {
     pub(super) callee_saved: &'static [Reg],
     /// What of the argument area they pop.
     pub(super) callee_pops: CalleePops,
+    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change r11.
+    pub(crate) has_stubs: bool,
+    /// What functions of it are called by, if that is another machine.
+    pub(crate) calls: Option<&'static Machine>,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
-    /// The same machine with the counting of functions of another convention.
-    pub(crate) under: fn(&Convention) -> &'static Machine,
+    /// The same machine with the counting of functions of another convention, if it has frames of its kind.
+    pub(super) under: fn(&Convention) -> Option<&'static Machine>,
     /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
     /// too few registers.
     pub(crate) wide_calls: Option<&'static Machine>,
@@ -69,6 +73,8 @@ pub(crate) struct Counting {
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
     pub(crate) stack_align: u32,
+    /// Most bytes of an argument area.
+    pub(crate) most_stack_bytes: u32,
 }
 
 /// The registers that parameters or results take, each class in the order in which Cranelift gives them out.

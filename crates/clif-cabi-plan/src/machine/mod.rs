@@ -5,9 +5,9 @@ mod aarch64;
 mod description;
 mod x86_64;
 
-use cabi::Target;
+use cabi::{Convention, Target};
 
-use crate::error::PlanError;
+use crate::error::{NotLowered, PlanError};
 use crate::places::{CheckError, Places};
 use crate::signature::Signature;
 use description::Selected;
@@ -48,6 +48,18 @@ impl Machine {
         }
         let target = target.name().to_string();
         Err(PlanError::Target { target, why })
+    }
+
+    /// That of `target` for functions of `convention`.
+    pub(crate) fn under(
+        target: &Target,
+        convention: &Convention,
+    ) -> Result<&'static Self, PlanError> {
+        (Self::of(target)?.under)(convention).ok_or_else(|| {
+            let what = format!("the convention {}", convention.name);
+            let why = NotLowered::Convention("frames of its kind are not lowered");
+            PlanError::unsupported(what, why, target)
+        })
     }
 
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering

@@ -44,12 +44,15 @@ impl Begun {
             sig = sig.at_call_unpromoted([])?;
         }
         let abi = FnAbi::new(&sig, target)?;
-        let mut machine = (Machine::of(target)?.under)(abi.convention);
+        let mut machine = Machine::under(target, abi.convention)?;
         check_args(machine, &sig, &abi, target)?;
         if let (Side::Caller, Some(wide_calls)) = (side, machine.wide_calls)
             && abi.args.iter().any(|arg| has_16_bytes(&arg.place))
         {
             machine = wide_calls;
+        }
+        if side == Side::Caller {
+            machine = machine.calls.unwrap_or(machine);
         }
         if side == Side::Callee && sig.is_variadic() {
             check_va_list(machine, abi.convention, target)?;
@@ -91,6 +94,16 @@ pub(super) fn check_va_list(
     }
     let what = format!("the convention {}", convention.name);
     Err(PlanError::unsupported(what, NotLowered::VaList, target))
+}
+
+/// Refuses steps of a stub where no stub can stand before the function.
+pub(super) fn check_stub(machine: &Machine, has_steps: bool) -> Result<(), NotLowered> {
+    match has_steps && !machine.has_stubs {
+        true => Err(NotLowered::Convention(
+            "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Refuses what no plan can be made for.

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, SignaturePlan};
+use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ResultPlan, Side};
 use super::value::in_area;
 use crate::error::{NotLowered, PlanError};
@@ -164,6 +164,7 @@ impl CallPlan {
             ..
         } = contents;
         before.extend(frame(solver.machine, &abi, &after));
+        check_stub(solver.machine, !before.is_empty()).map_err(refuse)?;
         let indirect = match before[..] {
             [] => None,
             _ => Some(with_callee(solver, area_bytes, refuse)?),

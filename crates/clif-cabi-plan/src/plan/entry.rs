@@ -7,7 +7,7 @@ use std::ops::Deref;
 use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, SignaturePlan};
+use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ParamIndexes, ResultPlan, Side};
 use super::variadic::VariadicEntry;
 use crate::error::PlanError;
@@ -136,6 +136,7 @@ impl EntryPlan {
             PlanError::unsupported(what, why, target)
         };
         let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret);
+        check_stub(solver.machine, !opening.steps.is_empty()).map_err(refuse)?;
         let area_bytes = asked.area(solver.machine, &sig, &abi, opening.frame);
         let indexes = solver.params(&asked.wanted, area_bytes).map_err(refuse)?;
         let pointers = asked.found(&indexes);

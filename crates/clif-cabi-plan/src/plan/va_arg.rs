@@ -106,7 +106,7 @@ impl VaArgPlan {
     /// ```
     pub fn new(sig: &FnSig, ty: &Type, target: &Target) -> Result<Self, PlanError> {
         let convention = FnAbi::convention_of(sig, target)?;
-        let machine = (Machine::of(target)?.under)(convention);
+        let machine = Machine::under(target, convention)?;
         check_va_list(machine, convention, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
         let group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;

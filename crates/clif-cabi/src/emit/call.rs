@@ -26,6 +26,8 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) plan: &'a CallPlan,
     pub(crate) builder: &'b mut FunctionBuilder<'f>,
     pub(crate) config: TargetFrontendConfig,
+    /// Addresses of copies that are the function's own, and that the callee is given as they are.
+    pub(crate) forwarded: Values,
 }
 
 /// The values of one argument.
@@ -71,7 +73,7 @@ impl CallSite<'_, '_, '_> {
         self.results_out(pop, &results, ret)
     }
 
-    fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
+    pub(super) fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
@@ -104,7 +106,11 @@ impl CallSite<'_, '_, '_> {
         })
     }
 
-    fn values(&mut self, args: &[Arg], ret: Ret) -> Result<SmallVec<[Value; 16]>, LowerError> {
+    pub(super) fn values(
+        &mut self,
+        args: &[Arg],
+        ret: Ret,
+    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
         let mut ready: SmallVec<[ArgValues; 8]> = SmallVec::new();
         for (i, arg) in args.iter().enumerate() {
@@ -168,6 +174,9 @@ impl CallSite<'_, '_, '_> {
                     }
                     Passing::Object(_) => ArgValues::Block(from.value(self.builder), Values::new()),
                     Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
+                    Passing::Reference { .. } if self.is_forwarded(arg) => {
+                        ArgValues::Values(Values::from_slice(&[*base]))
+                    }
                     Passing::Reference { size, align } => {
                         let copy = memory::slot(self.builder, *size, *align);
                         memory::copy(self.config, self.builder, *size, from, copy);
@@ -194,6 +203,11 @@ impl CallSite<'_, '_, '_> {
             (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
             (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
         })
+    }
+
+    /// Whether `arg` is an object that is given as it is.
+    pub(super) fn is_forwarded(&self, arg: &Arg) -> bool {
+        matches!(arg, Arg::Memory { base, offset: 0 } if self.forwarded.contains(base))
     }
 
     /// The parts of one value. What no instruction takes apart goes through memory.

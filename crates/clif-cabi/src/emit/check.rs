@@ -88,7 +88,7 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
 }
 
 /// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.
-pub(super) fn address(
+pub(crate) fn address(
     dfg: &DataFlowGraph,
     value: Value,
     what: &str,

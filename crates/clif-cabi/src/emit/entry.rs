@@ -405,6 +405,16 @@ impl Entry {
         self.word(builder, offset)
     }
 
+    /// The addresses of the copies that arguments are.
+    pub(super) fn copies(&self) -> Values {
+        let args = self.plan.inner.args.iter();
+        args.filter_map(|arg| match arg {
+            Arrival::Reference { param, .. } => self.params.get((*param)?).copied(),
+            _ => None,
+        })
+        .collect()
+    }
+
     /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
     fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
         self.after(self.plan.inner.area, offset)

@@ -55,20 +55,24 @@ fn refused<const N: usize>(cases: [(Signature, &str); N]) {
 fn conventions_and_types_are_refused() {
     refused([
         (
-            sig(Tail, [], []),
-            "`tail` is not a C calling convention of x86-64",
+            sig(Tail, [normal(I128)], []),
+            "parameter 0: Cranelift does not place an `i128` as C does; split it into two `i64`",
+        ),
+        (
+            sig(Tail, [sarg(0xfff0), normal(I64), sarg(8)], []),
+            "parameter 2: the argument area exceeds 65520 bytes",
         ),
         (
             sig(Winch, [], []),
-            "`winch` is not a C calling convention of x86-64",
+            "`winch` is not a convention that is lowered on x86-64",
         ),
         (
             sig(Probestack, [], []),
-            "`probestack` is not a C calling convention of x86-64",
+            "`probestack` is not a convention that is lowered on x86-64",
         ),
         (
             sig(AppleAarch64, [], []),
-            "`apple_aarch64` is not a C calling convention of x86-64",
+            "`apple_aarch64` is not a convention that is lowered on x86-64",
         ),
         (
             sig(Fast, [normal(I64), normal(I128)], []),

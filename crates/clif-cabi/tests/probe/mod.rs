@@ -20,7 +20,7 @@ pub(crate) const STACK_BYTES: usize = 1024;
 #[derive(Clone)]
 #[repr(C, align(16))]
 pub(crate) struct State {
-    /// By hardware encoding: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15. Of rbx, rbp and r11 to r15 nothing is known.
+    /// By hardware encoding: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15. Of rbx and r11 to r15 nothing is known, and in place of rbp is rsp after the call.
     pub(crate) gpr: [u64; 16],
     /// xmm0 to xmm7.
     pub(crate) xmm: [[u8; 16]; 8],
@@ -117,6 +117,8 @@ impl Rng {
 static mut RECORDED: State = State::ZERO;
 /// The result registers that [`dump`] returns with.
 static mut ANSWER: State = State::ZERO;
+/// What [`dump_popping`] pops: bytes of its argument area.
+static mut POPPED: u64 = 0;
 static LOCK: Mutex<()> = Mutex::new(());
 
 /// The right to run code that calls [`dump`]: its records are static, because no register is free to point to them.
@@ -133,14 +135,22 @@ impl Probe {
     }
 
     /// Calls `code`, a function without parameters that calls [`dump`] or [`dump_only`] once. Returns its result and what
-    /// the dump recorded. `answer` holds the result registers of the dump.
+    /// the dump recorded. `answer` holds the result registers of the dump, and `popped` says what it pops of its arguments, if it is [`dump_popping`].
     ///
     /// # Safety
     ///
     /// `code` is the address of such a function, with System V's callee-saved registers.
-    pub(crate) unsafe fn call_out(&mut self, code: *const u8, answer: &State) -> (u64, State) {
+    pub(crate) unsafe fn call_out(
+        &mut self,
+        code: *const u8,
+        answer: &State,
+        popped: u64,
+    ) -> (u64, State) {
         // SAFETY: `self` is the only access to the records, by `LOCK`, and nothing of the previous run is on the stack any more.
-        unsafe { (&raw mut ANSWER).write(answer.clone()) };
+        unsafe {
+            (&raw mut ANSWER).write(answer.clone());
+            (&raw mut POPPED).write(popped);
+        }
         let mut returned = State::ZERO;
         // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
         unsafe { enter(code, &State::ZERO, &mut returned) };
@@ -206,12 +216,20 @@ unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: 
         "mov [r13], rax",
         "mov [r13 + 8], rcx",
         "mov [r13 + 16], rdx",
+        "mov [r13 + 40], rsp",
         "mov [r13 + 48], rsi",
         "mov [r13 + 56], rdi",
+        "mov [r13 + 64], r8",
+        "mov [r13 + 72], r9",
+        "mov [r13 + 80], r10",
         "movups [r13 + 128], xmm0",
         "movups [r13 + 144], xmm1",
         "movups [r13 + 160], xmm2",
         "movups [r13 + 176], xmm3",
+        "movups [r13 + 192], xmm4",
+        "movups [r13 + 208], xmm5",
+        "movups [r13 + 224], xmm6",
+        "movups [r13 + 240], xmm7",
         "lea rsp, [rbp - 32]",
         "pop r14",
         "pop r13",
@@ -287,4 +305,33 @@ pub(crate) unsafe extern "sysv64" fn dump() {
 #[unsafe(naked)]
 pub(crate) unsafe extern "sysv64" fn dump_only() {
     record!(;)
+}
+
+/// [`dump`] with an answer in every register that a result of `tail` can be in, and without its arguments when it returns.
+#[unsafe(naked)]
+pub(crate) unsafe extern "sysv64" fn dump_popping() {
+    record!(
+        "lea r11, [rip + {answer}]",
+        "mov rax, [r11]",
+        "mov rcx, [r11 + 8]",
+        "mov rdx, [r11 + 16]",
+        "mov rsi, [r11 + 48]",
+        "mov rdi, [r11 + 56]",
+        "mov r8, [r11 + 64]",
+        "mov r9, [r11 + 72]",
+        "mov r10, [r11 + 80]",
+        "movups xmm0, [r11 + 128]",
+        "movups xmm1, [r11 + 144]",
+        "movups xmm2, [r11 + 160]",
+        "movups xmm3, [r11 + 176]",
+        "movups xmm4, [r11 + 192]",
+        "movups xmm5, [r11 + 208]",
+        "movups xmm6, [r11 + 224]",
+        "movups xmm7, [r11 + 240]",
+        "pop r11",
+        "add rsp, [rip + {popped}]",
+        "push r11";
+        answer = sym ANSWER,
+        popped = sym POPPED,
+    )
 }

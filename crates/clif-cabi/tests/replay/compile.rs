@@ -5,6 +5,7 @@
 
 use std::mem::offset_of;
 
+use clif_cabi::replay::replay;
 use cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
     UserFuncName, Value, types,
@@ -15,15 +16,15 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 
-use super::generate::{MAX_AREA, MAX_PARAMS, Rng};
-use super::probe::{Probe, State, call_in, dump, dump_only};
+use super::generate::{MAX_AREA, MAX_PARAMS, MAX_RESULTS, Rng};
+use super::probe::{Probe, State, call_in, dump, dump_only, dump_popping};
 
 /// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
 #[derive(Clone)]
 #[repr(C, align(16))]
 pub(crate) struct Exchange {
     pub(crate) params: [[u8; 16]; MAX_PARAMS],
-    pub(crate) results: [[u8; 16]; 4],
+    pub(crate) results: [[u8; 16]; MAX_RESULTS],
     /// What a caller's `sarg` of the same index points to.
     pub(crate) areas: [[u8; MAX_AREA as usize]; MAX_PARAMS],
 }
@@ -31,7 +32,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     const ZERO: Self = Self {
         params: [[0; 16]; MAX_PARAMS],
-        results: [[0; 16]; 4],
+        results: [[0; 16]; MAX_RESULTS],
         areas: [[0; MAX_AREA as usize]; MAX_PARAMS],
     };
 
@@ -117,11 +118,12 @@ pub(crate) fn observe(
         let (answer, given) = (rng.state(), rng.state());
 
         // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the arrays: a generated
-        // signature has no more than MAX_PARAMS parameters, 4 results and MAX_AREA bytes in an area. `caller` has the
+        // signature has no more than MAX_PARAMS parameters, MAX_RESULTS results and MAX_AREA bytes in an area. `caller` has the
         // shape that `call_out` asks for, both are finalized, and the module lives on.
         let observed = unsafe {
             memory.write(for_caller);
-            let (area_end, dumped) = probe.call_out(module.get_finalized_function(caller), &answer);
+            let caller = module.get_finalized_function(caller);
+            let (area_end, dumped) = probe.call_out(caller, &answer, popped(&sigs[index]));
             let caller = memory.read();
             memory.write(for_callee);
             let returned = call_in(module.get_finalized_function(callee), &given);
@@ -143,6 +145,14 @@ pub(crate) fn observe(
     unsafe {
         module.free_memory();
         drop(Box::from_raw(memory));
+    }
+}
+
+/// What a callee of `sig` pops. Were it wrong, the caller's frame would not be where it was after the call, and neither would `area_end`.
+pub(crate) fn popped(sig: &Signature) -> u64 {
+    match (sig.call_conv, replay(sig)) {
+        (CallConv::Tail, Ok(places)) => places.stack_bytes.into(),
+        _ => 0,
     }
 }
 
@@ -199,10 +209,10 @@ fn caller(
 ) -> Result<FuncId, Box<ModuleError>> {
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
-    let dump = if sig.call_conv == CallConv::PreserveAll {
-        dump_only
-    } else {
-        dump
+    let dump = match sig.call_conv {
+        CallConv::PreserveAll => dump_only,
+        CallConv::Tail => dump_popping,
+        _ => dump,
     };
     define(module, own, |builder| {
         let base = address(builder, memory);

@@ -7,6 +7,8 @@ use super::probe::STACK_BYTES;
 
 /// The most parameters of a generated signature.
 pub(crate) const MAX_PARAMS: usize = 22;
+/// The most results.
+pub(crate) const MAX_RESULTS: usize = 16;
 /// The most bytes of a generated `sarg`.
 pub(crate) const MAX_AREA: u32 = 40;
 
@@ -37,10 +39,11 @@ pub(crate) use super::probe::Rng;
 
 /// A signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {
-    let call_conv = match rng.below(16) {
+    let call_conv = match rng.below(19) {
         0..=7 => CallConv::SystemV,
         8 => CallConv::Fast,
         9 => CallConv::PreserveAll,
+        10..=12 => CallConv::Tail,
         _ => CallConv::WindowsFastcall,
     };
     let mut sig = Signature::new(call_conv);
@@ -71,15 +74,17 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
         sig.params[index] = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
         return sig;
     }
-    let (mut n_int, mut n_vector) = (
-        2,
-        if call_conv == CallConv::WindowsFastcall {
-            1
-        } else {
-            2
-        },
-    );
-    for _ in 0..rng.below(5) {
+    let (mut n_int, mut n_vector) = match call_conv {
+        CallConv::Tail => (8, 8),
+        CallConv::WindowsFastcall => (2, 1),
+        _ => (2, 2),
+    };
+    let most = if call_conv == CallConv::Tail {
+        MAX_RESULTS
+    } else {
+        4
+    };
+    for _ in 0..rng.below(most + 1) {
         let result = value(rng, call_conv, int_share, true);
         let n_left = if result.value_type.is_int() {
             &mut n_int

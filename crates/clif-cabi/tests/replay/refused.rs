@@ -58,6 +58,9 @@ fn what_cranelift_refuses_is_refused() {
         types(WindowsFastcall, &[], &[I64, I64, I64]),
         types(WindowsFastcall, &[], &[F32, F32, F32]),
         types(PreserveAll, &[], &[I64]),
+        types(Tail, &[], &[I64; 9]),
+        types(Tail, &[], &[F32; 9]),
+        sig(Tail, &[sarg(0x10000)], &[]),
         sig(SystemV, &[sarg(12)], &[]),
         sig(SystemV, &[sarg(MAX_STACK_BYTES), sarg(8)], &[]),
         sig(SystemV, &[SRET], &[AbiParam::new(I64)]),
@@ -79,6 +82,14 @@ fn what_cranelift_refuses_is_refused() {
         types(WindowsFastcall, &[I64, F32], &[I64, I64, F64]),
         types(WindowsFastcall, &[], &[F32, F64]),
         types(PreserveAll, &[I64], &[]),
+        types(
+            Tail,
+            &[I64; 9],
+            &[
+                I64, I64, I64, I64, I64, I64, I64, I64, F64, F64, F64, F64, F64, F64, F64, F64,
+            ],
+        ),
+        sig(Tail, &[sarg(0xfff0)], &[]),
         sig(SystemV, &[SRET, sarg(16)], &[]),
     ];
     for sig in both_accept {
@@ -87,7 +98,8 @@ fn what_cranelift_refuses_is_refused() {
     }
     // Refused though Cranelift compiles them: it does not do what C does, or does more than the signature says.
     let only_replay_refuses = [
-        types(Tail, &[I64], &[]),
+        types(Tail, &[I128], &[]),
+        types(Winch, &[I64], &[]),
         types(WindowsFastcall, &[I8X16], &[]),
         sig(PreserveAll, &[sarg(8)], &[]),
         sig(

@@ -13,7 +13,7 @@ use super::{BATCH, check, signatures};
 #[test]
 fn wrong_models_are_caught() {
     type Model = fn(&Signature) -> Option<Replayed>;
-    let wrong: [(&str, Model); 12] = [
+    let wrong: [(&str, Model); 14] = [
         ("parameters shifted by one integer", |sig| {
             with_params_before(sig, types::I64)
         }),
@@ -40,6 +40,17 @@ fn wrong_models_are_caught() {
             places.stack_bytes = end_of(&places)?;
             Some(places)
         }),
+        ("results of `tail` one register further", |sig| {
+            let mut places = replay(sig).ok()?;
+            let several = sig.call_conv == CallConv::Tail && places.results.len() > 1;
+            several.then(|| places.results.rotate_left(1))?;
+            Some(places)
+        }),
+        ("a callee of `tail` pops a word more", |sig| {
+            let mut places = replay(sig).ok()?;
+            (sig.call_conv == CallConv::Tail).then(|| places.stack_bytes += 8)?;
+            Some(places)
+        }),
         ("result registers swapped", |sig| {
             let mut places = replay(sig).ok()?;
             places.results.reverse();
@@ -51,7 +62,7 @@ fn wrong_models_are_caught() {
             Some(places)
         }),
     ];
-    let (mut n_different, mut n_caught) = ([0; 12], [0; 12]);
+    let (mut n_different, mut n_caught) = ([0; 14], [0; 14]);
     for first in (0..1500).step_by(BATCH) {
         let sigs = signatures(2, first..first + BATCH);
         let settings = SETTINGS[first / BATCH % SETTINGS.len()];

@@ -10,14 +10,16 @@ use super::registers::{
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::convention::{
     CalleePops, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, Reg, Rule, Rules, Want,
+    PartType, PartTypes, Reg, Rule, Rules, Want,
 };
 use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::Type;
 use crate::types::error::Error;
 
-const INTS: &[PartType] = &[I8, I16, I32, I64];
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const VECTOR: PartTypes = PartTypes::of(&[V128]);
+const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 
 /// Most bytes of a value that is passed in parts: a record of eight words and eight doubles.
@@ -34,9 +36,9 @@ pub const X86_64_LANG: Convention = Convention {
         &[
             Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
             Rule::IfType(INTS, &Rule::AssignToReg(&[RDI, RSI, RDX, RCX, R8, R9])),
-            Rule::IfType(&[F16, F32, F64, V128], &Rule::AssignToReg(VECTORS)),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
             Rule::IfType(
-                &[V128],
+                VECTOR,
                 &Rule::AssignToStack {
                     size: 16,
                     align: 16,
@@ -49,7 +51,7 @@ pub const X86_64_LANG: Convention = Convention {
                 INTS,
                 &Rule::AssignToReg(&[RAX, RCX, RDX, RSI, RDI, R8, R9, R10]),
             ),
-            Rule::IfType(&[F16, F32, F64, V128], &Rule::AssignToReg(VECTORS)),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
         ],
     ),
     frame: Frame {

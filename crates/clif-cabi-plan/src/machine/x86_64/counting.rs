@@ -2,7 +2,7 @@
 //! (`compute_arg_locs` of the x64 backend, Cranelift 0.137), against which every planned signature is checked.
 //!
 //! This counts *Cranelift's* registers, not C's: it knows nothing of C types, and C's conventions are computed in
-//! `cabi`. For the `SystemV`, `Fast`, `PreserveAll` and `WindowsFastcall` conventions it answers exactly as Cranelift does, or it refuses.
+//! `cabi`. For the `SystemV`, `Fast`, `PreserveAll`, `WindowsFastcall` and `Tail` conventions it answers exactly as Cranelift does, or it refuses.
 //! The tests of `clif-cabi` compare the model with compiled code.
 
 use cabi::{Reg, x86_64};
@@ -41,6 +41,7 @@ pub(super) const SYSTEM_V: Counting = Counting {
     positional: false,
     shadow_bytes: 0,
     stack_align: 16,
+    most_stack_bytes: MAX_STACK_BYTES,
 };
 
 const FAST: Counting = Counting {
@@ -48,7 +49,7 @@ const FAST: Counting = Counting {
     ..SYSTEM_V
 };
 
-const PRESERVE_ALL: Counting = Counting {
+pub(super) const PRESERVE_ALL: Counting = Counting {
     call_conv: CallConv::PreserveAll,
     results: Registers {
         int: &[],
@@ -69,12 +70,33 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
     ..SYSTEM_V
 };
 
+/// Cranelift's own: results in more registers than any C function has them in, and callees pop their arguments, at most what `ret imm16` pops.
+pub(super) const TAIL: Counting = Counting {
+    call_conv: CallConv::Tail,
+    results: Registers {
+        int: &[
+            x86_64::RAX,
+            x86_64::RCX,
+            x86_64::RDX,
+            x86_64::RSI,
+            x86_64::RDI,
+            x86_64::R8,
+            x86_64::R9,
+            x86_64::R10,
+        ],
+        vector: SYSTEM_V.params.vector,
+    },
+    most_stack_bytes: 0xfff0,
+    ..SYSTEM_V
+};
+
 fn counting_of(call_conv: CallConv) -> &'static Counting {
     match call_conv {
         CallConv::SystemV => &SYSTEM_V,
         CallConv::Fast => &FAST,
         CallConv::PreserveAll => &PRESERVE_ALL,
         CallConv::WindowsFastcall => &WINDOWS_FASTCALL,
+        CallConv::Tail => &TAIL,
     }
 }
 
@@ -205,7 +227,7 @@ impl Count {
             Purpose::StructReturn => {}
             Purpose::StructArgument(size) if counting.call_conv != CallConv::PreserveAll => {
                 // It takes no register, and does not count as a position either.
-                return self.area(at, size);
+                return self.area(counting, at, size);
             }
             Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
         }
@@ -223,32 +245,43 @@ impl Count {
                 Ok(ClifPlace::Reg(register))
             }
             None => Ok(ClifPlace::Stack {
-                offset: self.stack(at, slot_bytes, slot_bytes)?,
+                offset: self.stack(counting, at, (slot_bytes, slot_bytes))?,
             }),
         }
     }
 
-    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
+    fn area(
+        &mut self,
+        counting: &Counting,
+        at: Position,
+        size: u32,
+    ) -> Result<ClifPlace, CheckError> {
         if !size.is_multiple_of(8) {
             return Err(CheckError::StructArgumentSize { at, size });
         }
         // Never aligned to more than 8, whatever the struct is.
         Ok(ClifPlace::Area {
-            offset: self.stack(at, size, 8)?,
+            offset: self.stack(counting, at, (size, 8))?,
             size,
         })
     }
 
     /// The offset of the next `size` bytes aligned to `align`, now taken.
-    fn stack(&mut self, at: Position, size: u32, align: u32) -> Result<u32, CheckError> {
+    fn stack(
+        &mut self,
+        counting: &Counting,
+        at: Position,
+        (size, align): (u32, u32),
+    ) -> Result<u32, CheckError> {
+        let most = counting.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
         let offset = self.next_offset.next_multiple_of(align);
         match offset.checked_add(size) {
-            Some(end) if end <= MAX_STACK_BYTES => {
+            Some(end) if end <= most => {
                 self.next_offset = end;
                 Ok(offset)
             }
-            _ => Err(CheckError::AreaTooLarge { at }),
+            _ => Err(CheckError::AreaTooLarge { at, most }),
         }
     }
 

@@ -6,8 +6,8 @@ pub(super) mod stub;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, X86_64_SYSV, X86_64_WIN64,
-    x86_64,
+    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, X86_64_LANG,
+    X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
 use super::description::{
@@ -15,8 +15,11 @@ use super::description::{
 };
 use crate::error::NotLowered;
 use crate::parts::{is_wide, x87_parts};
-use counting::{SYSTEM_V, WINDOWS_FASTCALL};
+use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 use stub::{Stub, VectorMove, VectorWidth};
+
+/// What CLIF's `get_pinned_reg` and `set_pinned_reg` are about.
+const CONTEXT: Reg = x86_64::R15;
 
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
@@ -31,11 +34,15 @@ pub(super) fn select(target: &Target) -> Selected {
     }
 }
 
-pub(super) static MACHINE: Machine = Machine {
+pub(super) static MACHINE: Machine = UNIX;
+
+const UNIX: Machine = Machine {
     counting: &SYSTEM_V,
     places: counting::places,
     callee_saved: X86_64_SYSV.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
+    has_stubs: true,
+    calls: None,
     convention_objection,
     chain: x86_64::R10,
     under,
@@ -57,6 +64,8 @@ static WIN64: Machine = Machine {
     places: counting::places,
     callee_saved: X86_64_WIN64.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
+    has_stubs: true,
+    calls: None,
     convention_objection,
     chain: x86_64::R10,
     under,
@@ -70,11 +79,31 @@ static WIN64: Machine = Machine {
     vector_moves,
 };
 
+static LANG: Machine = Machine {
+    counting: &TAIL,
+    callee_saved: X86_64_LANG.frame.callee_saved,
+    callee_pops: CalleePops::Everything,
+    has_stubs: false,
+    ..UNIX
+};
+
+/// Functions of it preserve r11 as well. C's do not, so a call of one is like any other C function's.
+static PRESERVE_ALL: Machine = Machine {
+    counting: &counting::PRESERVE_ALL,
+    callee_saved: X86_64_PRESERVE_ALL.frame.callee_saved,
+    has_stubs: false,
+    calls: Some(&MACHINE),
+    ..UNIX
+};
+
 /// Each refuses what of a convention is not its own.
-fn under(convention: &Convention) -> &'static Machine {
+fn under(convention: &Convention) -> Option<&'static Machine> {
     match convention.frame.kind {
-        FrameKind::Win64 => &WIN64,
-        _ => &MACHINE,
+        FrameKind::Unix => Some(&MACHINE),
+        FrameKind::Win64 => Some(&WIN64),
+        FrameKind::Tail => Some(&LANG),
+        FrameKind::PreserveAll => Some(&PRESERVE_ALL),
+        _ => None,
     }
 }
 
@@ -85,7 +114,10 @@ fn convention_objection(machine: &Machine, convention: &Convention) -> Option<No
         let why = "callees preserve other registers than Cranelift's functions do";
         Some(NotLowered::Convention(why))
     } else if convention.frame.callee_pops != machine.callee_pops {
-        let why = "no Cranelift callee pops its arguments";
+        let why = "callees pop other arguments than Cranelift's functions do";
+        Some(NotLowered::Convention(why))
+    } else if !matches!(convention.frame.context, None | Some(CONTEXT)) {
+        let why = "its context is in another register than CLIF's pinned one";
         Some(NotLowered::Convention(why))
     } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
         let why = "Cranelift carries no register through calls, and aligns the stack to 16 bytes";

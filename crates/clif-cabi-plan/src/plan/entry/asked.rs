@@ -1,6 +1,6 @@
 //! What a function asks for when it is entered: a parameter for each part, before the solver puts them in order, and whose it is.
 
-use cabi::{FnAbi, FnSig, Loc, Place};
+use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
 use smallvec::SmallVec;
 
 use super::{Arrival, PartPlace};
@@ -248,6 +248,17 @@ fn stack_offsets(place: &Place) -> SmallVec<[u64; 2]> {
     }
 }
 
+/// Whether the parts on the stack of a value at `place` are words.
+fn in_words(place: &Place) -> bool {
+    let is_word = |placed: &PlacedPart| {
+        placed.part.ty == PartType::I64 || !matches!(placed.loc, Loc::Stack(_))
+    };
+    match place {
+        Place::Parts(parts) => parts.iter().all(is_word),
+        _ => true,
+    }
+}
+
 /// Where an argument of type `ty` at `place` is, but for the indexes of its parameters.
 fn arrival(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Arrival {
     let in_area = |offset| after_shadow(machine, in_area(offset));
@@ -299,7 +310,7 @@ fn own_types(
     };
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         for offset in stack_offsets(&arg.place) {
-            if !is_exhausted(machine, Class::Int, abi) {
+            if !is_exhausted(machine, Class::Int, abi) || !in_words(&arg.place) {
                 return None;
             }
             push(i, ClifPart::word(0, 8), offset)?;

@@ -1,0 +1,112 @@
+//! Tail calls: a call that takes the place of the function's frame (CLIF's `return_call` and `return_call_indirect`).
+
+use clif_cabi_plan::{CallConv, Passing, ResultPlan};
+use cranelift_codegen::ir::{InstBuilder, Type};
+
+use super::call::CallSite;
+use super::callable::Code;
+use super::entry::Entry;
+use super::forms::{Arg, Callee, Ret};
+use crate::clif_types::plan_call_conv;
+use crate::error::LowerError;
+use crate::plan::{CallPlan, EntryPlan};
+use crate::stubs::Stubs;
+
+impl CallSite<'_, '_, '_> {
+    /// Emits the call, which ends the function of `entry`. What can be refused is looked at before the first instruction.
+    pub(crate) fn tail(
+        &mut self,
+        stubs: &mut dyn Stubs,
+        entry: &Entry,
+        callee: Callee,
+        args: &[Arg],
+    ) -> Result<(), LowerError> {
+        entry.check(self.builder)?;
+        check_conventions(&entry.plan, self.plan)?;
+        check_results(&entry.plan, self.plan)?;
+        let ret = match entry.sret() {
+            Some(to) => Ret::Memory(to),
+            None => Ret::Ignore,
+        };
+        self.check(args, ret)?;
+        self.forwarded = entry.copies();
+        self.check_copies(args)?;
+        let callable = self.callee(stubs, callee)?;
+        let values = callable.args(&self.values(args, ret)?);
+        match callable.code {
+            Code::Function(func) => self.builder.ins().return_call(func, &values),
+            Code::Address(to) => {
+                let signature = callable.signature;
+                (self.builder.ins()).return_call_indirect(signature, to, &values)
+            }
+        };
+        Ok(())
+    }
+
+    /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
+    fn check_copies(&self, args: &[Arg]) -> Result<(), LowerError> {
+        let passed = args.iter().zip(&self.plan.inner.args);
+        for (i, (arg, passing)) in passed.enumerate() {
+            if !matches!(passing, Passing::Reference { .. }) {
+                continue;
+            }
+            let why = match self.is_forwarded(arg) {
+                true if !args.get(..i).is_some_and(|before| before.contains(arg)) => continue,
+                true => "the copy it is passed by is another argument's as well",
+                false => {
+                    "it is passed by the address of a copy, which would be in the frame that is given up"
+                }
+            };
+            let param = self.plan.sig().params().get(i);
+            let ty = param.map_or(&cabi::Type::VOID, |param| &param.ty);
+            return refuse(format!("argument {i}, {ty}: {why}"));
+        }
+        Ok(())
+    }
+}
+
+fn refuse(why: String) -> Result<(), LowerError> {
+    Err(LowerError::TailCall { why })
+}
+
+/// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
+fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
+    let has_tail_call = |conv| plan_call_conv(conv).is_some_and(CallConv::has_tail_call);
+    if !has_tail_call(entry.signature().call_conv) {
+        let own = entry.abi().convention.name;
+        return refuse(format!(
+            "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
+        ));
+    }
+    if !has_tail_call(call.signature().call_conv) {
+        let own = call.abi().convention.name;
+        return refuse(format!(
+            "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"
+        ));
+    }
+    if entry.abi().convention.frame.context != call.abi().convention.frame.context {
+        return refuse("the two functions have their contexts in different registers".into());
+    }
+    Ok(())
+}
+
+/// Refuses a callee that returns something else, or elsewhere, than the function's own caller expects.
+fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
+    let types = |signature: &cranelift_codegen::ir::Signature| -> Vec<Type> {
+        let returns = signature.returns.iter();
+        returns.map(|result| result.value_type).collect()
+    };
+    let (own, other) = (entry.sig().result(), call.sig().result());
+    let alike = entry.result() == call.result()
+        && types(entry.signature()) == types(call.signature())
+        && match entry.result() {
+            ResultPlan::Sret => (own.size(), own.align()) == (other.size(), other.align()),
+            _ => true,
+        };
+    if alike {
+        return Ok(());
+    }
+    refuse(format!(
+        "the result of what is called, {other}, is not returned as that of the function being built is, {own}"
+    ))
+}
