@@ -148,12 +148,12 @@ fn refused(lower: &SysVAggregateLowering) -> Result<()> {
     };
     let sig = FnSig::new([Type::I32], Type::VOID).convention(&POPS);
     let Err(error) = lower.call_plan(&sig) else {
-        return Err("no function of Cranelift's pops its arguments".into());
+        return Err("no System V function of Cranelift's pops its arguments".into());
     };
     assert!(matches!(error.cause(), LowerError::Unsupported { .. }));
     assert_eq!(
         error.to_string(),
-        "the convention pops: no Cranelift callee pops its arguments (x86_64-unknown-linux-gnu)"
+        "the convention pops: callees pop other arguments than Cranelift's functions do (x86_64-unknown-linux-gnu)"
     );
     Ok(())
 }

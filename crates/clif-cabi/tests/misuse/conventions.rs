@@ -196,7 +196,7 @@ fn conventions_of_a_users_own() {
         (
             no_args(),
             &CARRIES,
-            "the convention carries: Cranelift carries no register through calls, and aligns the stack to 16 bytes",
+            "the convention carries: Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes",
         ),
         (
             of(Type::F64),

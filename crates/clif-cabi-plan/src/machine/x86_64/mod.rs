@@ -120,7 +120,8 @@ fn convention_objection(machine: &Machine, convention: &Convention) -> Option<No
         let why = "its context is in another register than CLIF's pinned one";
         Some(NotLowered::Convention(why))
     } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
-        let why = "Cranelift carries no register through calls, and aligns the stack to 16 bytes";
+        let why =
+            "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes";
         Some(NotLowered::Convention(why))
     } else if convention.frame.big_endian {
         let why = "x86-64 is little-endian";
