@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use clif_cabi_plan::{Arrival, PartPlace};
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
@@ -157,7 +157,7 @@ impl Entry {
         let clif = value_type(ty).ok_or_else(refuse)?;
         match self.arrival(index)? {
             Arrival::Parts { places, .. } => {
-                let values = self.values_at(builder, places)?;
+                let values = self.values_at(builder, index, places)?;
                 if let Some(value) = convert::join(builder, &values, self.plan.parts(index), clif) {
                     return Ok(value);
                 }
@@ -207,7 +207,7 @@ impl Entry {
         self.check(builder)?;
         match self.arrival(index)? {
             Arrival::Nothing => Ok(Values::new()),
-            Arrival::Parts { places, .. } => self.values_at(builder, places),
+            Arrival::Parts { places, .. } => self.values_at(builder, index, places),
             Arrival::Area {
                 offset,
                 parts: Some(_),
@@ -305,7 +305,7 @@ impl Entry {
         match self.arrival(index)? {
             Arrival::Nothing => {}
             Arrival::Parts { places, .. } => {
-                let values = self.values_at(builder, places)?;
+                let values = self.values_at(builder, index, places)?;
                 for (part, value) in self.plan.parts(index).iter().zip(values) {
                     memory::store(builder, part, value, to);
                 }
@@ -369,27 +369,36 @@ impl Entry {
         params.iter().filter_map(value).collect()
     }
 
-    /// The values at these places.
+    /// The parts of argument `index`, which are at these places.
     fn values_at(
         &self,
         builder: &mut FunctionBuilder<'_>,
+        index: usize,
         places: &[PartPlace],
     ) -> Result<Values, LowerError> {
-        let params = places.iter().map(|place| match *place {
+        let parts = self.plan.parts(index).iter();
+        let values = parts.zip(places).map(|(part, place)| match *place {
             PartPlace::Param(index) => Ok(self.params.get(index).copied()),
-            PartPlace::Area(offset) => self.word(builder, offset).map(Some),
+            PartPlace::Area(offset) => self.load(builder, part.ty, offset).map(Some),
         });
-        params.filter_map(Result::transpose).collect()
+        values.filter_map(Result::transpose).collect()
     }
 
     /// The word that is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
     fn word(&self, builder: &mut FunctionBuilder<'_>, offset: u32) -> Result<Value, LowerError> {
+        self.load(builder, types::I64, offset)
+    }
+
+    /// The value of type `ty` there.
+    fn load(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        ty: Type,
+        offset: u32,
+    ) -> Result<Value, LowerError> {
         let from = self.in_area(offset)?;
         let flags = MemFlagsData::new();
-        let word = builder
-            .ins()
-            .load(types::I64, flags, from.base, from.offset);
-        Ok(word)
+        Ok(builder.ins().load(ty, flags, from.base, from.offset))
     }
 
     /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
