@@ -13,6 +13,23 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
+/// The files below `folder` whose names end in `extension`.
+///
+/// # Errors
+/// The system's.
+pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path, extension)?);
+        } else if path.extension().is_some_and(|other| other == extension) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// The known failures.
 #[must_use]
 pub fn expected() -> PathBuf {

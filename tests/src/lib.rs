@@ -6,6 +6,7 @@
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`random`], [`invariants`], [`replayed`], [`roundtrip`]: random signatures, and what is checked of each.
 //! - [`libffi`]: the same calls and closures by libffi.
+//! - [`said`]: drawn types that C has words for.
 //! - [`shims`]: the signatures that performance is measured with.
 
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -23,6 +24,7 @@ pub mod random;
 pub mod replayed;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod roundtrip;
+pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
 mod suite;

@@ -172,7 +172,8 @@ static SWAP: Convention = changed!("eightbytes swapped", |group, _ty, _role| {
     }
 });
 
-static RDX_FIRST: Convention = Convention {
+/// Results in rdx before rax.
+pub(crate) static RDX_FIRST: Convention = Convention {
     name: "rdx before rax",
     rules: Rules {
         results: &[

@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use cabi_tests::corpus::files;
+
 #[path = "../examples/front_end/main.rs"]
 mod front_end;
 
@@ -46,25 +48,13 @@ fn the_page_quotes_the_program() {
     assert_eq!(strangers(&altered).len(), 1);
 }
 
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, files);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
-            files.push(path);
-        }
-    }
+fn sources(folder: &str) -> Vec<PathBuf> {
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "rs").unwrap()
 }
 
 fn read(folder: &str) -> Vec<String> {
-    let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
-        &mut files,
-    );
     let read = |path| std::fs::read_to_string(path).unwrap();
-    files.into_iter().map(read).collect()
+    sources(folder).into_iter().map(read).collect()
 }
 
 /// Code of documentation comments.
@@ -129,9 +119,7 @@ fn packages_include_nothing_outside() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../crates")
             .join(package);
-        let mut files = Vec::new();
-        sources(&folder.join("src"), &mut files);
-        for file in files {
+        for file in sources(&format!("../crates/{package}/src")) {
             let text = std::fs::read_to_string(&file).unwrap();
             for included in text.split("include_str!(\"").skip(1) {
                 let path = file

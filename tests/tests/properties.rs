@@ -90,7 +90,7 @@ fn placed(sig: &FnSig, target: &Target) -> Result<Result<FnAbi, Held>, TestCaseE
 }
 
 /// Whether an explanation of `sig` says what is done, and each byte of a call is in one place.
-fn is_sound(sig: &FnSig, target: &Target) -> Result<Held, TestCaseError> {
+fn keeps_invariants(sig: &FnSig, target: &Target) -> Result<Held, TestCaseError> {
     let told = |why: String| TestCaseError::fail(format!("{}\n{why}", random::c_text(sig)));
     let explained = invariants::explanation(sig, target, &FnAbi::new(sig, target));
     explained.map_err(told)?;
@@ -103,11 +103,11 @@ fn is_sound(sig: &FnSig, target: &Target) -> Result<Held, TestCaseError> {
 }
 
 #[test]
-fn signatures_are_sound() {
+fn signatures_keep_the_invariants() {
     let values = (random::signature(), any::<bool>());
     let most = MOST_UNPLACED;
     let held = hold("signatures", 2000, most, &values, |(sig, win64)| {
-        is_sound(&sig, &target(win64))
+        keeps_invariants(&sig, &target(win64))
     });
     held.unwrap();
 }
@@ -125,7 +125,7 @@ fn what_is_refused_does_not_hold() {
     let nowhere = Target::X86_64_LINUX.with_convention(&NO_RULES);
     let values = random::signature();
     let all = hold("no rules", 100, MOST_UNPLACED, &values, |sig| {
-        is_sound(&sig, &nowhere)
+        keeps_invariants(&sig, &nowhere)
     });
     let why = all.unwrap_err();
     assert!(why.contains("refused without need: "), "{why}");
@@ -164,7 +164,7 @@ fn a_further_argument_moves_no_earlier_one() {
 }
 
 #[test]
-fn variadic_calls_are_sound() {
+fn variadic_calls_keep_the_invariants() {
     let values = (random::signature(), random::passed(), any::<bool>());
     let most = MOST_UNPLACED_IN_VARIADIC;
     let held = hold("variadic calls", 2000, most, &values, |value| {
@@ -172,7 +172,7 @@ fn variadic_calls_are_sound() {
         unnamed.truncate(5);
         let call = sig.variadic().at_call(unnamed).unwrap();
         // Both of a Win64 variadic float are one argument.
-        is_sound(&call, &target(win64))
+        keeps_invariants(&call, &target(win64))
     });
     held.unwrap();
 }
@@ -181,7 +181,7 @@ proptest! {
     #![proptest_config(config(2000))]
 
     #[test]
-    fn layouts_are_sound(types in random::objects()) {
+    fn layouts_keep_the_invariants(types in random::objects()) {
         for ty in &types {
             let checked = invariants::record(ty).and_then(|()| invariants::leaves_inside(ty, usize::MAX));
             checked.map_err(TestCaseError::fail)?;

@@ -8,105 +8,12 @@
 
 use cabi::{BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Type};
 use cabi_header::{Emitter, Header, HeaderError, Options, parse};
+use cabi_tests::said::{ALL, Said, typed};
 use cabi_verify::build::{Installed, Reference};
-use cabi_verify::generate::{
-    CRecord, CType, Dialect, Form, Random, Signature, signature, smallest,
-};
+use cabi_verify::case::Subject;
+use cabi_verify::check::layout::assertions;
+use cabi_verify::generate::{Dialect, Random, Signature, smallest};
 use cabi_verify::report::missing;
-
-/// What can be said for one data model.
-#[derive(Clone, Copy)]
-struct Said {
-    model: DataModel,
-    dialect: Dialect,
-    /// Starts of names that are not known there.
-    unknown: &'static [&'static str],
-    /// Bytes of the largest vector, and of the largest atomic record.
-    largest_vector: u32,
-    largest_atomic: u64,
-    /// Bits of the widest `_BitInt`.
-    widest: u16,
-    /// `packed`, `aligned` and pragmas.
-    attributes: bool,
-}
-
-/// Everything that libclang reads.
-const ALL: Said = Said {
-    model: DataModel::LP64,
-    dialect: Dialect::EVERYTHING,
-    unknown: &[],
-    largest_vector: 64,
-    largest_atomic: 16,
-    widest: 300,
-    attributes: true,
-};
-
-impl Said {
-    fn name(&self, name: &str) -> bool {
-        let name = name.strip_prefix("_Complex ").unwrap_or(name);
-        let name = name.strip_prefix("unsigned ").unwrap_or(name);
-        !self.unknown.contains(&name)
-    }
-
-    /// Whether all of `ty` can be said. A value of an enumeration that no `int` has is of another type elsewhere than on LP64.
-    fn admits(&self, ty: &CType) -> bool {
-        match ty {
-            CType::Name(name) => self.name(name),
-            CType::Function => true,
-            CType::ComplexFloat128 => self.name("__float128"),
-            CType::Enum(value) => self.model.long().size() == 8 || *value == "-1",
-            CType::BitInt { bits, .. } => *bits <= self.widest,
-            CType::Vector { lane, bytes } => *bytes <= self.largest_vector && self.name(lane),
-            CType::ExtVector { lane, .. } => self.largest_vector >= 32 && self.name(lane),
-            CType::Atomic(inner) => {
-                let size = typed(inner, &self.model).map(|ty| ty.size());
-                let is_small = size.is_some_and(|size| size <= self.largest_atomic);
-                (is_small || !matches!(**inner, CType::Record(_))) && self.admits(inner)
-            }
-            CType::Aligned(inner, _) => self.attributes && self.admits(inner),
-            CType::Record(record) => self.admits_record(record),
-            _ => false,
-        }
-    }
-
-    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where it is aligned to more, and mingw's gives a union a
-    /// byte for a bit-field of no bits: neither is asked about there.
-    fn admits_record(&self, record: &CRecord) -> bool {
-        let is_microsoft = self.model.empty_record != 0;
-        let plain = !record.packed && record.aligned.is_none() && record.pack.is_none();
-        (plain || self.attributes)
-            && record.members.iter().all(|member| {
-                let plain = !member.packed && member.aligned.is_none();
-                (plain || self.attributes)
-                    && match &member.form {
-                        Form::Plain { lengths, .. } if is_microsoft && lengths.contains(&0) => {
-                            false
-                        }
-                        Form::Bits { width: 0, .. } if is_microsoft && record.is_union => false,
-                        Form::Plain { ty, .. } | Form::Flexible(ty) | Form::Bits { ty, .. } => {
-                            self.admits(ty)
-                        }
-                        Form::Anonymous(record) => self.admits_record(record),
-                        _ => false,
-                    }
-            })
-    }
-
-    /// Types that can be said, drawn one after the other.
-    fn drawn(self) -> impl Iterator<Item = (CType, Type)> {
-        let all = (0..).flat_map(move |i| {
-            let drawn = signature(1, i, self.dialect);
-            drawn.ret.into_iter().chain(drawn.params)
-        });
-        let said = all.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
-        said.filter_map(move |ty| typed(&ty, &self.model).map(|built| (ty, built)))
-    }
-}
-
-fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
-    let typed = Signature::returning(ty).declared("", model).typed;
-    typed.ok().map(|typed| typed.ret)
-}
 
 /// How many types are tried.
 fn n_cases() -> usize {
@@ -398,33 +305,24 @@ fn layouts_of_another_data_model_are_spelled_out() {
     }
 }
 
-/// `types` in one file, with everything asserted that C can state about them.
-fn asserted(types: impl Iterator<Item = Type>) -> String {
+/// `types` as C writes them, to be asked about.
+fn subject(types: &[Type]) -> Subject {
     let mut emitter = Emitter::new(&DataModel::LP64);
-    let mut text = String::new();
-    for (i, ty) in types.enumerate() {
-        let spelled = emitter.spelling(&ty).expect("C has words for it");
-        // gcc's `_Alignof` stops at the largest alignment of the registers it may use; an offset says what layout follows.
-        text += &format!(
-            "_Static_assert(sizeof({spelled}) == {}, \"size of type {i}\");\n\
-             _Static_assert(__builtin_offsetof(struct {{ char before; {spelled} it; }}, it) == {}, \"alignment of type {i}\");\n",
-            ty.size(),
-            ty.align()
-        );
-        for field in ty
-            .as_record()
-            .into_iter()
-            .flat_map(|record| record.fields())
-        {
-            if let (Some(member), None) = (field.name(), field.bit_field()) {
-                text += &format!(
-                    "_Static_assert(__builtin_offsetof({spelled}, {member}) == {}, \"type {i}.{member}\");\n",
-                    field.offset()
-                );
-            }
-        }
-    }
-    format!("{}{text}", emitter.definitions())
+    let named = types.iter().map(|ty| {
+        let spelled = emitter.spelling(ty).expect("C has words for it");
+        (spelled, ty.clone())
+    });
+    let named = named.collect();
+    let code = emitter.definitions().to_owned();
+    Subject::of_cases("drawn", code, named, &[], Vec::new())
+}
+
+/// What `reference` says to `types` whose sizes, alignments and offsets are told it with `off` added.
+fn objections(reference: &Reference, types: &[Type], off: u64) -> Vec<String> {
+    let unlimited = (reference.name() == "clang").then_some("-ferror-limit=0");
+    let flags: Vec<&str> = SILENT.into_iter().chain(unlimited).collect();
+    let asked = assertions(reference, &flags, &[&subject(types)], off);
+    asked.unwrap_or_else(|why| vec![why.to_string()])
 }
 
 const SILENT: [&str; 2] = ["-Wno-psabi", "-Wno-attributes"];
@@ -451,18 +349,18 @@ fn compilers_agree_on_random_types() {
         let types: Vec<Type> = said.drawn().map(|(_, ty)| ty).take(600).collect();
         let placed: Vec<Type> = placed(said).take(600).collect();
         for types in [types, placed] {
-            if reference
-                .check(&asserted(types.iter().cloned()), &SILENT)
-                .is_ok()
-            {
+            if objections(&reference, &types, 0).is_empty() {
                 continue;
             }
             // The first that fails alone.
-            for ty in types {
-                let text = asserted([ty].into_iter());
-                if let Err(why) = reference.check(&text, &SILENT) {
-                    panic!("{why}\n{text}");
-                }
+            for ty in &types {
+                let alone = std::slice::from_ref(ty);
+                let failed = objections(&reference, alone, 0);
+                assert!(
+                    failed.is_empty(),
+                    "{failed:?}\n{}",
+                    subject(alone).block.code
+                );
             }
             panic!("{reference}: all types fail together, and none alone");
         }
@@ -472,14 +370,10 @@ fn compilers_agree_on_random_types() {
 #[test]
 fn a_wrong_assertion_is_noticed() {
     for (reference, said) in references() {
-        let types = said.drawn().map(|(_, ty)| ty).take(20);
-        let text = asserted(types).replacen(" == ", " == 1 + ", 1);
-        let why = reference.check(&text, &SILENT).expect_err("it is wrong");
-        assert!(
-            why.messages()
-                .is_some_and(|why| why.contains("size of type 0")),
-            "{why}"
-        );
+        let types: Vec<Type> = said.drawn().map(|(_, ty)| ty).take(20).collect();
+        let failed = objections(&reference, &types, 1);
+        assert!(failed.len() >= 40, "{failed:?}");
+        assert!(failed[0].contains("sizeof("), "{failed:?}");
     }
 }
 

@@ -138,7 +138,7 @@ impl Exhaustive {
         })
     }
 
-    /// Drives it.
+    /// Runs it.
     ///
     /// # Errors
     /// [`VerifyError`]: no processes or memory, an interrupt.

@@ -205,7 +205,7 @@ impl Asked<'_> {
         let cases: Vec<&Case> = cases.iter().collect();
         let vectors = cases.first().ok_or("it declares no function")?.vectors;
         let made = zig.build(frame, mode, vectors, &cases)?;
-        let missing = |i| Direction::ALL.map(|half| made.has(i, half).err().map(str::to_owned));
+        let missing = |i| Direction::ALL.map(|of| made.has(i, of).err().map(str::to_owned));
         Ok(Made {
             entries: entries.to_vec(),
             level,

@@ -117,7 +117,8 @@ pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     Ok(out)
 }
 
-fn one_line(subject: &Subject) -> String {
+/// The declarations of a block in one line, with its unnamed arguments and vector levels.
+pub(super) fn one_line(subject: &Subject) -> String {
     let block = &subject.block;
     let mut line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some(unnamed) = &block.unnamed {

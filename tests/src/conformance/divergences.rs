@@ -10,6 +10,7 @@ use cabi_verify::corpus::DEFAULT_TARGET;
 use cabi_verify::report::Report;
 
 use super::asked::{Asked, Made, Maker};
+use super::bugs::one_line;
 use super::{check_places, passes};
 use crate::corpus::Corpus;
 use crate::suite::Result;
@@ -233,17 +234,9 @@ fn example(
 ) -> Result<Option<Example>> {
     let places = asked.iter().map(|one| one.shown(bit, i, case));
     let places = places.collect::<Result<Vec<_>, _>>()?;
-    let words = subject.block.code.split_whitespace().collect::<Vec<_>>();
-    let mut code = words.join(" ");
-    if let Some(unnamed) = &subject.block.unnamed {
-        code.push_str(&format!(" /* ... = {unnamed} */"));
-    }
-    for feature in &subject.block.features {
-        code.push_str(&format!(" /* {feature} */"));
-    }
     Ok(places.iter().any(Option::is_some).then(|| Example {
         case: case.name.clone(),
-        code,
+        code: one_line(subject),
         places,
     }))
 }

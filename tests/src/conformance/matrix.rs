@@ -60,7 +60,7 @@ pub enum Outcome {
     OneSided,
     /// Not lowered in some direction; the compiler puts every byte where `cabi` says, and what is lowered is right.
     NotLowered,
-    /// The compiler has not got the type, or refuses it there, or this machine cannot run it.
+    /// The compiler lacks the type, or refuses it there, or this machine cannot run it.
     Lacks,
     /// `cabi` has no place for it, or the header reader does not know the type.
     Refused,
@@ -101,7 +101,7 @@ struct Stats {
 struct Wrong {
     why: String,
     /// Whether the compiler's own caller and callee disagree too.
-    against_itself: bool,
+    self_inconsistent: bool,
     /// The bug of Zig's that it comes from, if it is known.
     bug: Option<String>,
 }
@@ -186,7 +186,7 @@ fn call(
     };
     let n_cases = Direction::ALL.map(|_| made.entries.len());
     let outcomes = child::run(&n_cases, at_once, one)?;
-    let itself = against_itself(asked, made, &outcomes, &buffers)?;
+    let inconsistent = self_inconsistent(asked, made, &outcomes, &buffers)?;
     let mut n_calls = 0;
     for (job, outcomes) in outcomes.into_iter().enumerate() {
         let direction = Direction::ALL[job];
@@ -207,7 +207,7 @@ fn call(
                     let bug = mode.and_then(|m| known.explanation(case, policy, m, direction));
                     stats.failed.push(Wrong {
                         why: format!("{}, {}: {why}", made.level, direction.name()),
-                        against_itself: itself.contains(&i),
+                        self_inconsistent: inconsistent.contains(&i),
                         bug: bug.map(|bug| bug.name.clone()),
                     });
                 }
@@ -218,7 +218,7 @@ fn call(
 }
 
 /// The cases that failed in which the compiler's own caller and callee disagree too.
-fn against_itself(
+fn self_inconsistent(
     asked: &Asked<'_>,
     made: &Made<'_>,
     outcomes: &[Vec<child::Outcome>],
@@ -367,7 +367,8 @@ impl Stats {
             let bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
             // Where the probe looked, caller and callee did not meet.
             let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
-            let outcome = match by_calls || self.failed.iter().any(|wrong| wrong.against_itself) {
+            let outcome = match by_calls || self.failed.iter().any(|wrong| wrong.self_inconsistent)
+            {
                 true => Outcome::SelfInconsistent,
                 false => Outcome::OwnWay,
             };

@@ -129,9 +129,10 @@ fn control(name: &str, asked: &[Asked<'_>], report: &mut Report) {
 /// Has clang check the numbers as static assertions for a target that does not run here.
 fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report: &mut Report) {
     let engine = format!("layout {} {target}", reference.name());
+    let flags = [&*format!("--target={target}"), "-ferror-limit=0"];
     for subject in group {
         let (name, one) = (&subject.block.name, [*subject]);
-        let outcome = match assertions(reference, target, &one, 0) {
+        let outcome = match assertions(reference, &flags, &one, 0) {
             Ok(failed) if failed.is_empty() => Ok(()),
             Ok(failed) => Err(failed.join("; ")),
             Err(error) => Err(error.to_string()),
@@ -140,7 +141,7 @@ fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report
         let facts = facts(&one);
         let bytes = |fact: &&Fact| matches!(fact.ours, Answer::Bytes(_));
         let asked = facts.iter().filter(bytes).count();
-        let noticed = assertions(reference, target, &one, 1).map_or(0, |failed| failed.len());
+        let noticed = assertions(reference, &flags, &one, 1).map_or(0, |failed| failed.len());
         let caught = match noticed == asked {
             true => Ok(()),
             false => Err(format!("{asked} wrong numbers, {noticed} noticed")),

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cabi::convention::{Convention, Rule, Rules};
-use cabi::{FnAbi, FnSig, Policy, X86_64_SYSV, explain, x86_64};
+use cabi::{FnAbi, FnSig, Policy, explain};
 use cabi_verify::case::Case;
 use cabi_verify::check::calls::admitted;
 use cabi_verify::check::registers::Probe;
@@ -17,19 +16,8 @@ use cabi_verify::run::child::Outcome;
 
 use crate::compiled::{Compiled, compile, in_children};
 use crate::conformance::LEVELS;
-use crate::suite::{Result, Suite, is_blessed};
-
-static RDX_FIRST: Convention = Convention {
-    name: "rdx before rax",
-    rules: Rules {
-        results: &[
-            Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX]),
-            Rule::DelegateTo(X86_64_SYSV.rules.results),
-        ],
-        ..X86_64_SYSV.rules
-    },
-    ..X86_64_SYSV
-};
+use crate::mutants::RDX_FIRST;
+use crate::suite::{Result, Suite, is_blessed, same_text};
 
 /// What one compiler passes.
 #[derive(Default)]
@@ -203,17 +191,8 @@ fn compare(page: &str, suite: &mut Suite) -> Result<()> {
         std::fs::write(&path, page)?;
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    let differing = page
-        .lines()
-        .zip(committed.lines())
-        .find(|(new, old)| new != old);
-    let outcome = match differing {
-        None if page.len() == committed.len() => Ok(()),
-        None => Err("the page has more or fewer lines than was measured".to_owned()),
-        Some((new, old)) => Err(format!("measured: {new}; the page says: {old}")),
-    };
     suite
         .report
-        .outcome("psabi page", "psabi-table.md", outcome);
+        .outcome("psabi page", "psabi-table.md", same_text(&committed, page));
     Ok(())
 }

@@ -115,11 +115,11 @@ impl<'u> Walk<'u> {
         if kind == CXCursor_FunctionDecl {
             let symbol = self.reader.facts.cxx.then(|| self.reader.symbol(cursor));
             self.note(cursor, DeclaredKind::Function { symbol });
-            let read = self.sound(cursor, error, |reader| reader.prototype(cursor));
+            let read = self.unless_wrong(cursor, error, |reader| reader.prototype(cursor));
             self.add_function(cursor, read);
         } else if TYPEDEFS.contains(&kind) {
             self.note_type(cursor, cursor.underlying(), error.as_ref());
-            let read = self.sound(cursor, error, |reader| reader.ty(cursor.ty()));
+            let read = self.unless_wrong(cursor, error, |reader| reader.ty(cursor.ty()));
             let written = self.reader.written(cursor.underlying());
             self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
         } else if is_type(kind) {
@@ -135,7 +135,7 @@ impl<'u> Walk<'u> {
             } else if let Some(reason) = error {
                 // Another definition, which contradicts the first.
                 let (name, none) = (cursor.ty().canonical().spelling(), Written::Void);
-                let read = self.sound(cursor, Some(reason), |_| Ok(Type::VOID));
+                let read = self.unless_wrong(cursor, Some(reason), |_| Ok(Type::VOID));
                 self.add_type(cursor, name, read, none, Vec::new());
             }
         } else {
@@ -157,7 +157,7 @@ impl<'u> Walk<'u> {
     }
 
     /// What `read` makes of the declaration, unless there is an `error` in it.
-    fn sound<T>(
+    fn unless_wrong<T>(
         &mut self,
         cursor: Cursor<'u>,
         error: Option<Reason>,
@@ -243,7 +243,7 @@ impl<'u> Walk<'u> {
             self.add_constants(cursor, name.as_deref().unwrap_or(""), error.as_ref());
         }
         let Some(name) = name else { return };
-        let read = self.sound(cursor, error, |reader| reader.ty(ty));
+        let read = self.unless_wrong(cursor, error, |reader| reader.ty(ty));
         let (written, members) = if kind == CXCursor_EnumDecl {
             (self.reader.written(cursor.integer_type()), Vec::new())
         } else {

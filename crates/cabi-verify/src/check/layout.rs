@@ -132,14 +132,14 @@ pub fn ask(
     Ok(read_answers(&output, &facts(subjects)))
 }
 
-/// Has `reference` check the facts of `subjects` for their target, without running anything: what it says to those it objects to. With `off` every
-/// number is wrong by so many bytes: the negative control.
+/// Has `reference` check the facts of `subjects` for the target that `flags` name, without running anything: what it says to those it objects to. With
+/// `off` every number is wrong by so many bytes: the negative control.
 ///
 /// # Errors
 /// [`ReferenceError`] if it refuses the text for another reason.
 pub fn assertions(
     reference: &Reference,
-    target: &str,
+    flags: &[&str],
     subjects: &[&Subject],
     off: u64,
 ) -> Result<Vec<String>, ReferenceError> {
@@ -170,8 +170,7 @@ pub fn assertions(
         }
         text.push_str(&scoped(subject, &format!("c{i}_"), &body));
     }
-    let flag = format!("--target={target}");
-    match reference.check(&text, &[&flag, "-ferror-limit=0"]) {
+    match reference.check(&text, flags) {
         Ok(_) => Ok(Vec::new()),
         Err(error) => failed_assertions(error),
     }

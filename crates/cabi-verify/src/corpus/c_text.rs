@@ -1,7 +1,7 @@
 //! C text cut into declarations: which names it declares, and the parts of each prototype.
 //!
-//! The reference compiler's own text is what a compiler must be asked with, so prototypes are not printed anew from types. To put many blocks into one C
-//! half, the names each declares are renamed by macros ([`CText::declared`]); to declare variables for the arguments, the text of each
+//! The reference compiler's own text is what a compiler must be asked with, so prototypes are not printed anew from types. To put many blocks into one
+//! file, the names each declares are renamed by macros ([`CText::declared`]); to declare variables for the arguments, the text of each
 //! parameter is needed ([`Function::params`]). That takes C's brackets and a few keywords, not its grammar; what types mean, libclang says.
 
 #[cfg(test)]

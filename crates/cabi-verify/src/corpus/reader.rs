@@ -103,12 +103,12 @@ impl BlockReader<'_> {
                 text.push(' ');
                 text.push_str(line.trim());
             } else if key_of(line).is_some() {
-                for piece in pieces(line) {
-                    let key = key_of(piece).unwrap_or_default();
+                for entry in entries(line) {
+                    let key = key_of(entry).unwrap_or_default();
                     let Some(known) = KEYS.iter().find(|known| **known == key) else {
                         return self.wrong(self.at, format!("unknown key `{key}`"));
                     };
-                    let text = piece
+                    let text = entry
                         .get(key.len() + 1..)
                         .unwrap_or_default()
                         .trim()
@@ -244,7 +244,7 @@ fn key_of(text: &str) -> Option<&str> {
 }
 
 /// A line of keys cut before each known key that two spaces or more precede.
-fn pieces(line: &str) -> Vec<&str> {
+fn entries(line: &str) -> Vec<&str> {
     let mut cuts = vec![0];
     for (i, _) in line.match_indices("  ") {
         let text = line.get(i + 2..).unwrap_or_default();

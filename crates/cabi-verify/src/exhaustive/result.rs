@@ -112,7 +112,7 @@ impl<'a> ExhaustiveRun<'a> {
         }
     }
 
-    /// Drives `transitions`, each with the types of its shape in turn until one can be checked.
+    /// Runs `transitions`, each with the types of its shape in turn until one can be checked.
     pub(super) fn run_all(
         &mut self,
         transitions: Vec<Transition>,

@@ -21,10 +21,10 @@ use crate::verify::{Compiler, MOST, Mistake, OtherSide};
 /// Signatures that share one file of C.
 const PER_UNIT: u64 = 256;
 
-/// Sheets that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
+/// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const UNITS_EACH: usize = 2;
 
-/// Rounds of making one difference smaller.
+/// Rounds of minimizing one difference.
 const SHRINKS: usize = 80;
 
 /// A fuzz run for so few is not for finding something but for looking at it: each signature is tried in every variant.
@@ -43,11 +43,11 @@ pub struct Campaign {
     pub way: OtherSide,
     /// Processes at once.
     pub at_once: usize,
-    /// How many differences of each compiler are made smaller.
+    /// How many differences of each compiler are minimized.
     pub shrinks: usize,
 }
 
-/// Hunts. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
+/// Runs it. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
 /// found until then, and how many signatures the round had.
 ///
 /// # Errors

@@ -92,7 +92,7 @@ pub struct Found {
     pub number: u64,
     /// What differs.
     pub why: String,
-    /// The signature as a block of the corpus, made smaller.
+    /// The signature as a block of the corpus, minimized.
     pub block: String,
 }
 

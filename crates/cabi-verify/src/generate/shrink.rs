@@ -31,7 +31,7 @@ pub fn smallest<E>(
     Ok((found, words))
 }
 
-/// The first word of a difference, which stays the same while the signature is made smaller.
+/// The first word of a difference, which stays the same while the signature is minimized.
 fn kind(why: &str) -> &str {
     why.split([' ', ':']).next().unwrap_or(why)
 }

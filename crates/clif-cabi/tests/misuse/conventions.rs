@@ -163,14 +163,30 @@ fn answer(sig: &FnSig) -> String {
     }
 }
 
+/// A signature, a convention, and what is said of it.
+type Case = (FnSig, &'static Convention, &'static str);
+
+fn answered(cases: impl IntoIterator<Item = Case>) {
+    for (sig, convention, expected) in cases {
+        assert_eq!(answer(&sig.convention(convention)), expected);
+    }
+}
+
+fn of(ty: Type) -> FnSig {
+    FnSig::new([ty], Type::VOID)
+}
+
+fn no_args() -> FnSig {
+    FnSig::new([], Type::VOID)
+}
+
+fn in_memory() -> FnSig {
+    FnSig::new([], bytes(40))
+}
+
 #[test]
-fn conventions_of_a_users_own() {
-    let of = |ty: Type| FnSig::new([ty], Type::VOID);
-    let no_args = || FnSig::new([], Type::VOID);
-    let in_memory = || FnSig::new([], bytes(40));
-    let bools = || Type::bool_vector(100, BoolVector::Zig).unwrap();
-    let chain = of(bytes(40)).flags(0, ArgFlags::NEST);
-    let cases = [
+fn frames_of_a_users_own() {
+    answered([
         // A copy of the table is as good as the table.
         (of(Type::F64), &WIN64, "lowered"),
         (
@@ -216,6 +232,13 @@ fn conventions_of_a_users_own() {
         ),
         // Entered through a stub that aligns the stack.
         (no_args(), &LOW, "lowered"),
+    ]);
+}
+
+#[test]
+fn places_of_a_users_own() {
+    let bools = || Type::bool_vector(100, BoolVector::Zig).unwrap();
+    answered([
         (
             in_memory(),
             &SRET_IN_R11,
@@ -251,7 +274,18 @@ fn conventions_of_a_users_own() {
             &LANES,
             "argument 0, @Vector(100, bool): lanes in slots of other than 8 bytes are not lowered",
         ),
-        // Refused by `cabi` already, which does not count arguments.
+        (
+            of(bytes(40)).flags(0, ArgFlags::NEST),
+            &SYSV,
+            "argument 0, struct bytes: a static chain elsewhere than in its register is not lowered",
+        ),
+    ]);
+}
+
+/// Refused by `cabi` already, which does not count arguments.
+#[test]
+fn places_that_there_are_not() {
+    answered([
         (
             of(Type::I64),
             &FAR,
@@ -272,13 +306,5 @@ fn conventions_of_a_users_own() {
             &MORE,
             "argument 0, long long: more registers than lanes",
         ),
-        (
-            chain,
-            &SYSV,
-            "argument 0, struct bytes: a static chain elsewhere than in its register is not lowered",
-        ),
-    ];
-    for (sig, convention, expected) in cases {
-        assert_eq!(answer(&sig.convention(convention)), expected);
-    }
+    ]);
 }

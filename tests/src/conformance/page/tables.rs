@@ -29,7 +29,7 @@ const LEGEND: [(Outcome, &str, &str); 8] = [
     (
         Outcome::Lacks,
         "–",
-        "the compiler has not got the type, or refuses it there: its words stand below the table",
+        "the compiler lacks the type, or refuses it there: its words stand below the table",
     ),
     (
         Outcome::Refused,

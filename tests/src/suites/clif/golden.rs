@@ -17,7 +17,7 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, LowerError, Lowering, Ret, Stub, Stubs, value_type};
 use clif_cabi_jit::{Engine, Settings};
 
-use crate::suite::{self, is_blessed};
+use crate::suite::{self, is_blessed, same_text};
 
 /// The blocks of the corpus whose CLIF is kept.
 const CHOSEN: &[&str] = &[
@@ -66,23 +66,11 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
                 let written = std::fs::write(&path, text);
                 written.map_err(|error| format!("{}: {error}", path.display()))
             }
-            Some(text) => compare(&std::fs::read_to_string(&path).unwrap_or_default(), text),
+            Some(text) => same_text(&std::fs::read_to_string(&path).unwrap_or_default(), text),
         };
         report.outcome("clif golden", name, outcome);
     }
     Ok(())
-}
-
-fn compare(expected: &str, got: &str) -> Result<(), String> {
-    if expected == got {
-        return Ok(());
-    }
-    let mut text = String::from("the text differs; CABI_BLESS=1 rewrites it");
-    let differing = expected.lines().zip(got.lines()).find(|(a, b)| a != b);
-    if let Some((expected, got)) = differing {
-        let _ = write!(text, "\n  - {expected}\n  + {got}");
-    }
-    Err(text)
 }
 
 /// The text of the chosen blocks. Of all blocks it is looked at for `memcpy`.

@@ -6,6 +6,7 @@ use cabi::{BitFieldStyle, DataModel, Error, Member, RecordBuilder, RecordRules, 
 use cabi_verify::case::Subject;
 
 /// A record of the grid.
+#[derive(Default)]
 pub(crate) struct Record {
     /// Its tag, and the name of its case.
     pub(crate) tag: String,

@@ -121,7 +121,6 @@ fn record(tag: String, mut members: Vec<Spec>, variant: usize) -> Record {
     }
     Record {
         tag,
-        is_union: false,
         packed: variant == 4 || variant == 9,
         pack: match variant {
             5 => Some(1),
@@ -129,8 +128,8 @@ fn record(tag: String, mut members: Vec<Spec>, variant: usize) -> Record {
             _ => None,
         },
         align: (variant == 7).then_some(8),
-        ms_struct: false,
         members,
+        ..Record::default()
     }
 }
 
@@ -189,8 +188,8 @@ fn declarators() -> Vec<Record> {
                     packed: shape == 2,
                     pack: (shape == 3).then_some(2),
                     align: (shape == 4).then_some(16),
-                    ms_struct: false,
                     members: vec![first, member],
+                    ..Record::default()
                 });
             }
         }

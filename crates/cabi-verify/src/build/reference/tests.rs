@@ -30,7 +30,7 @@ fn more_flags_stand_after_the_commands_own() {
 }
 
 #[test]
-fn a_refused_half_shows_the_compilers_words() {
+fn a_refused_side_shows_the_compilers_words() {
     for reference in Installed::find().references {
         let error = reference
             .build("int f(void) { return wrong; }", &[])

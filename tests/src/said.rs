@@ -1,0 +1,104 @@
+//! Drawn types that C has words for under a data model, as `tests/tests/round_trip.rs` sends them through C.
+
+use cabi::{DataModel, Type};
+use cabi_verify::generate::{CRecord, CType, Dialect, Form, Signature, signature};
+
+/// What can be said for one data model.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// The data model.
+    pub model: DataModel,
+    /// What there is of C.
+    pub dialect: Dialect,
+    /// Starts of names that are not known there.
+    pub unknown: &'static [&'static str],
+    /// Bytes of the largest vector.
+    pub largest_vector: u32,
+    /// Bytes of the largest atomic record.
+    pub largest_atomic: u64,
+    /// Bits of the widest `_BitInt`.
+    pub widest: u16,
+    /// `packed`, `aligned` and pragmas.
+    pub attributes: bool,
+}
+
+/// Everything that libclang reads.
+pub const ALL: Said = Said {
+    model: DataModel::LP64,
+    dialect: Dialect::EVERYTHING,
+    unknown: &[],
+    largest_vector: 64,
+    largest_atomic: 16,
+    widest: 300,
+    attributes: true,
+};
+
+impl Said {
+    fn name(&self, name: &str) -> bool {
+        let name = name.strip_prefix("_Complex ").unwrap_or(name);
+        let name = name.strip_prefix("unsigned ").unwrap_or(name);
+        !self.unknown.contains(&name)
+    }
+
+    /// Whether all of `ty` can be said. A value of an enumeration that no `int` has is of another type elsewhere than on LP64.
+    #[must_use]
+    pub fn admits(&self, ty: &CType) -> bool {
+        match ty {
+            CType::Name(name) => self.name(name),
+            CType::Function => true,
+            CType::ComplexFloat128 => self.name("__float128"),
+            CType::Enum(value) => self.model.long().size() == 8 || *value == "-1",
+            CType::BitInt { bits, .. } => *bits <= self.widest,
+            CType::Vector { lane, bytes } => *bytes <= self.largest_vector && self.name(lane),
+            CType::ExtVector { lane, .. } => self.largest_vector >= 32 && self.name(lane),
+            CType::Atomic(inner) => {
+                let size = typed(inner, &self.model).map(|ty| ty.size());
+                let is_small = size.is_some_and(|size| size <= self.largest_atomic);
+                (is_small || !matches!(**inner, CType::Record(_))) && self.admits(inner)
+            }
+            CType::Aligned(inner, _) => self.attributes && self.admits(inner),
+            CType::Record(record) => self.admits_record(record),
+            _ => false,
+        }
+    }
+
+    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where it is aligned to more, and mingw's gives a union a
+    /// byte for a bit-field of no bits: neither is asked about there.
+    fn admits_record(&self, record: &CRecord) -> bool {
+        let is_microsoft = self.model.empty_record != 0;
+        let plain = !record.packed && record.aligned.is_none() && record.pack.is_none();
+        (plain || self.attributes)
+            && record.members.iter().all(|member| {
+                let plain = !member.packed && member.aligned.is_none();
+                (plain || self.attributes)
+                    && match &member.form {
+                        Form::Plain { lengths, .. } if is_microsoft && lengths.contains(&0) => {
+                            false
+                        }
+                        Form::Bits { width: 0, .. } if is_microsoft && record.is_union => false,
+                        Form::Plain { ty, .. } | Form::Flexible(ty) | Form::Bits { ty, .. } => {
+                            self.admits(ty)
+                        }
+                        Form::Anonymous(record) => self.admits_record(record),
+                        _ => false,
+                    }
+            })
+    }
+
+    /// Types that can be said, drawn one after the other.
+    pub fn drawn(self) -> impl Iterator<Item = (CType, Type)> {
+        let all = (0..).flat_map(move |i| {
+            let drawn = signature(1, i, self.dialect);
+            drawn.ret.into_iter().chain(drawn.params)
+        });
+        let said = all.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
+        said.filter_map(move |ty| typed(&ty, &self.model).map(|built| (ty, built)))
+    }
+}
+
+/// `ty` as `cabi` builds it under `model`; none if it is refused.
+#[must_use]
+pub fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
+    let typed = Signature::returning(ty).declared("", model).typed;
+    typed.ok().map(|typed| typed.ret)
+}
