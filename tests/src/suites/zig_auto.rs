@@ -1,6 +1,6 @@
 //! Zig's own convention, `auto`, against Zig's own back end: functions that it compiles are called with every register and the stack from an image made of
 //! the places that `FnAbi` says, and they call a callee of assembly that writes all of them down and returns from an image. Without error
-//! tracing and with it, at each vector level.
+//! tracing and with it, at each vector level. `i128` in its `x86_64_win` is looked at the same way.
 //!
 //! The signatures are each kind of value after each number of registers taken, as argument and as result, and random ones: `CABI_RANDOM_COUNT` of them
 //! (usually 200) from `CABI_RANDOM_SEED`. Controls: a convention with one line changed must be noticed, each.
@@ -10,7 +10,7 @@ mod mutants;
 
 use std::collections::BTreeMap;
 
-use cabi::{Convention, FnAbi, VectorLevel, zig};
+use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
 use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::build::{Capability, Reference};
 use cabi_verify::case::{Case, Direction};
@@ -28,7 +28,7 @@ struct Setup {
     convention: &'static Convention,
 }
 
-const SETUPS: [Setup; 4] = [
+const SETUPS: [Setup; 5] = [
     Setup {
         level: VectorLevel::Baseline,
         convention: &zig::AUTO,
@@ -44,6 +44,11 @@ const SETUPS: [Setup; 4] = [
     Setup {
         level: VectorLevel::Avx512,
         convention: &zig::AUTO,
+    },
+    // Its `x86_64_win`, for what it has rules of its own for there: `i128`.
+    Setup {
+        level: VectorLevel::Baseline,
+        convention: &X86_64_WIN64,
     },
 ];
 
@@ -73,6 +78,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         number("CABI_RANDOM_COUNT", 200)?,
     ));
     asked.retain(|case| suite.wants(&case.name));
+    let mut of_win64 = cases::of_win64();
+    of_win64.retain(|case| suite.wants(&case.name));
     for setup in SETUPS {
         let needed = match setup.level {
             VectorLevel::Avx => frame.has(Capability::Avx),
@@ -80,7 +87,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             VectorLevel::Baseline => Ok(()),
         };
         match needed {
-            Ok(()) => Batch::build(&zig, frame, setup, &asked, suite)?.run(suite)?,
+            Ok(()) => {
+                let asked = match *setup.convention == X86_64_WIN64 {
+                    true => &of_win64,
+                    false => &asked,
+                };
+                Batch::build(&zig, frame, setup, asked, suite)?.run(suite)?;
+            }
             Err(why) => suite.report.not_run(&setup.name(), "all", why),
         }
     }

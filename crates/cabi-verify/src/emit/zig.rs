@@ -93,8 +93,13 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
             }
         },
     };
-    for ty in &types {
-        words.params.push(speller.value(ty)?);
+    for (i, ty) in types.iter().enumerate() {
+        let word = speller.value(ty)?;
+        // An optional slice is passed as a slice: every second one is optional.
+        words.params.push(match ty.kind() {
+            Kind::Slice if i % 2 == 1 => format!("?{word}"),
+            _ => word,
+        });
     }
     let mut all = types.iter().chain([&prototype.ret]);
     let of_c = convention == Spelled::C;

@@ -145,6 +145,23 @@ pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
     cases
 }
 
+/// `i128` where Win64 passes it: in each position, and as a result.
+pub(super) fn of_win64() -> Vec<Case> {
+    let mut asked = Vec::new();
+    for before in 0..=5 {
+        let mut params = vec![Type::I64; before];
+        params.extend([Type::I128, Type::F64, Type::I32, Type::U128]);
+        asked.push(case(format!("win-i128-after-{before}"), params, Type::I64));
+        let params = vec![Type::F64; before];
+        asked.push(case(
+            format!("win-i128-returned-{before}"),
+            params,
+            Type::U128,
+        ));
+    }
+    asked
+}
+
 fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
     let function = Function {
         name: "f".to_owned(),

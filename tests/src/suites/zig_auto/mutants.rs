@@ -1,11 +1,9 @@
-//! Zig's `auto` with one line changed: each must be noticed.
+//! Zig's conventions with one line changed: each must be noticed.
 
-use PartType::*;
-use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Rule};
-use cabi::convention::{Classify, Frame, Rules};
+use cabi::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
+use cabi::convention::{ArgFlags, Classify, Frame, Group, GroupKind, PartTypes, Rule, Rules, Want};
 use cabi::x86_64::*;
-use cabi::{Convention, PartType, Reg, VectorLevel, zig};
-use cabi::{Error, Type};
+use cabi::{Convention, Error, PartType, Reg, Type, VectorLevel, X86_64_WIN64, zig};
 
 const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128, V256]);
@@ -19,6 +17,9 @@ pub(super) fn of(
     convention: &Convention,
     level: VectorLevel,
 ) -> Vec<(&'static str, &'static Convention)> {
+    if *convention == X86_64_WIN64 {
+        return OF_WIN64.to_vec();
+    }
     if *convention == zig::AUTO_TRACED {
         return TRACED.to_vec();
     }
@@ -273,6 +274,35 @@ const TRACED: &[(&str, &Convention)] = &[
                 ..zig::AUTO.frame
             },
             ..zig::AUTO_TRACED
+        },
+    ),
+];
+
+const OF_WIN64: &[(&str, &Convention)] = &[
+    (
+        "i128-returned-in-xmm1",
+        &Convention {
+            rules: Rules {
+                results: &[
+                    Rule::IfType(PartTypes::of(&[V128]), &Rule::AssignToReg(&[XMM1])),
+                    Rule::DelegateTo(X86_64_WIN64.rules.results),
+                ],
+                ..X86_64_WIN64.rules
+            },
+            ..X86_64_WIN64
+        },
+    ),
+    (
+        "i128-on-the-stack",
+        &Convention {
+            rules: Rules {
+                args: &[
+                    Rule::IfWants(Want::Memory, &Rule::PassByVal { size: 8, align: 8 }),
+                    Rule::DelegateTo(X86_64_WIN64.rules.args),
+                ],
+                ..X86_64_WIN64.rules
+            },
+            ..X86_64_WIN64
         },
     ),
 ];
