@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use cabi::{Explanation, FnSig, Policy, Target};
+use cabi::{Explanation, FnSig, KnownConvention, Policy, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Options, Prototype};
 use clap::Args;
 
 use crate::output;
 use crate::reading::{self, Reading};
+use crate::rules;
 use crate::svg::Picture;
 
 const EXAMPLES: &str = "\
@@ -18,6 +19,7 @@ Examples:
   cabi explain --unnamed double --unnamed 'long double' -i stdio.h printf
   cabi explain --json 'long double f(long double _Complex z);'
   cabi explain --svg div.svg -i stdlib.h div
+  cabi explain --convention zig-auto 'long double f(char, short, struct { double x; });'
   cabi explain 'long f(long a, double b);' -- --target=x86_64-linux-gnu -mavx";
 
 /// Explains where each argument and the result of a function are passed, and the steps that led there.
@@ -36,6 +38,9 @@ pub(crate) struct Explain {
     /// names another.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
+    /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target the types are those of the target that it is for.
+    #[arg(long, value_name = "NAME", value_parser = rules::named)]
+    convention: Option<&'static KnownConvention>,
     /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas.
     #[arg(long, default_value = "gcc", value_parser = reading::policy)]
     policy: Policy,
@@ -105,7 +110,8 @@ impl Explain {
     /// The target that `--target` names.
     fn wanted(&self) -> Result<Option<Target>, String> {
         let Some(triple) = &self.target else {
-            return Ok(None);
+            let known = self.convention.map(|known| Target::named(known.target));
+            return known.transpose().map_err(|e| e.to_string());
         };
         let triple = triple
             .parse()
@@ -184,6 +190,16 @@ impl Explain {
 
     fn signature(&self, prototype: &Prototype, header: &Header) -> Result<FnSig, String> {
         let sig = prototype.signature().policy(self.policy);
+        let sig = match (self.convention, prototype.convention) {
+            (Some(known), Some(own)) if *known.convention != *own => {
+                let (asked, name, own) = (known.name, &prototype.name, own.name);
+                return Err(format!(
+                    "--convention {asked}: {name} is declared with another one, {own}"
+                ));
+            }
+            (Some(known), _) => sig.convention(known.convention),
+            (None, _) => sig,
+        };
         if self.unnamed.is_empty() {
             return Ok(sig);
         }

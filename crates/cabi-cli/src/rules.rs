@@ -23,6 +23,14 @@ pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
     conventions().iter().find(is_it)
 }
 
+/// The same for an option.
+///
+/// # Errors
+/// The names there are.
+pub(crate) fn named(name: &str) -> Result<&'static KnownConvention, String> {
+    known(name).ok_or_else(|| format!("known are {}", names()))
+}
+
 /// The names of all conventions.
 pub(crate) fn names() -> String {
     let names: Vec<&str> = conventions().iter().map(|known| known.name).collect();

@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::convention::Place;
 use crate::convention::trace::{Log, Step, Tracer};
+use crate::convention::{Place, Reg};
 use crate::fn_abi::{FnAbi, Returns};
 use crate::policy::Policy;
 use crate::sig::FnSig;
@@ -60,6 +60,8 @@ pub struct Explanation {
     pub n_sse: u8,
     /// The register that holds `n_sse` at the call, if it is one of a variadic function.
     pub variadic_count: Option<&'static str>,
+    /// The register that holds an address of the language's through the call ([`Frame::carried`](crate::convention::Frame::carried)), if one does.
+    pub carried: Option<&'static str>,
 }
 
 /// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as are known.
@@ -127,6 +129,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
             crate::x86_64::RAX => "al",
             reg => reg.name(),
         }),
+        carried: abi.convention.frame.carried.map(Reg::name),
     };
     words::spell_longs(&mut explanation, target.data_model());
     Ok(explanation)
@@ -204,6 +207,9 @@ impl fmt::Display for Explanation {
         )?;
         if let Some(reg) = self.variadic_count {
             write!(f, ", {reg} = {}", self.n_sse)?;
+        }
+        if let Some(reg) = self.carried {
+            write!(f, "; {reg} holds an address of the language's")?;
         }
         for (bit, set) in &self.deciding {
             let is = if *set {

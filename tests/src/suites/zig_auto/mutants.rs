@@ -3,7 +3,7 @@
 use cabi::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
 use cabi::convention::{ArgFlags, Classify, Frame, Group, GroupKind, PartTypes, Rule, Rules, Want};
 use cabi::x86_64::*;
-use cabi::{Convention, Error, PartType, Reg, Type, VectorLevel, X86_64_WIN64, zig};
+use cabi::{Convention, Error, Reg, Type, VectorLevel, X86_64_WIN64, zig};
 
 const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128, V256]);

@@ -125,6 +125,9 @@ impl Rule {
                 f.write_str(", and also in ")?;
                 regs(f, &half(1))
             }
+            Self::AssignToStack { size: 0, align: 0 } => {
+                f.write_str("stack slot of its own size and alignment")
+            }
             Self::AssignToStack { size, align } => write!(f, "stack slot of {size}, align {align}"),
             Self::AssignToStackWithShadow {
                 size,
