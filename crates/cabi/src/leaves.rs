@@ -4,7 +4,6 @@
 //! around a leaf is not copied into it: [`Leaves`] knows the path that led to it, for the few that ask.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
@@ -59,18 +58,18 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
 /// eight bytes at multiples of their sizes.
 pub(crate) fn to_runs(ty: &Type) -> Option<Box<[Run]>> {
     const MAX: usize = 16;
-    if ty.size() > 16 || leaves(ty).nth(MAX).is_some() {
+    if ty.size() > 16 {
         return None;
     }
-    let mut runs: Vec<Run> = Vec::new();
-    for leaf in leaves(ty) {
-        let run = Run::of(&leaf)?;
+    let mut runs: SmallVec<[Run; 4]> = SmallVec::new();
+    for (i, leaf) in leaves(ty).enumerate() {
+        let run = Run::of(&leaf).filter(|_| i < MAX)?;
         match runs.last_mut() {
             Some(last) if last.goes_on_with(&run) => last.bytes.end = run.bytes.end,
             _ => runs.push(run),
         }
     }
-    Some(runs.into())
+    Some(runs.as_slice().into())
 }
 
 /// The [`leaves`] of `ty` as it keeps them, if it does.

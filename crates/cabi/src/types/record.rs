@@ -257,7 +257,7 @@ pub(crate) fn is_all_padding(ty: &Type) -> bool {
     }
 }
 
-/// FNV-1a over what equality compares.
+/// FNV-1a over what equality compares, of integers a word at a time.
 fn hash_of(record: &Record) -> u64 {
     struct Fnv(u64);
     impl Hasher for Fnv {
@@ -266,8 +266,21 @@ fn hash_of(record: &Record) -> u64 {
         }
         fn write(&mut self, bytes: &[u8]) {
             for byte in bytes {
-                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+                self.write_u64(u64::from(*byte));
             }
+        }
+        fn write_u8(&mut self, n: u8) {
+            self.write_u64(u64::from(n));
+        }
+        fn write_u32(&mut self, n: u32) {
+            self.write_u64(u64::from(n));
+        }
+        fn write_u64(&mut self, n: u64) {
+            // A product's low bits never hear of the high ones.
+            self.0 = (self.0 ^ n).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
+        }
+        fn write_usize(&mut self, n: usize) {
+            self.write_u64(n as u64);
         }
     }
     let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
