@@ -13,7 +13,7 @@ use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, Place, Reg, Role, Rule,
 };
-use crate::sig::{FnSig, Param};
+use crate::sig::{FnSig, Param, passed};
 use crate::target::Target;
 use crate::types::error::Error;
 use crate::types::{Kind, Type, check_align};
@@ -123,7 +123,7 @@ impl FnAbi {
         let convention = Self::convention_of(sig, target)?;
         target.check(ty)?;
         let model = target.data_model();
-        let other = passed(ty, role, target);
+        let other = passed(ty, role, model);
         let ty = other.as_ref().unwrap_or(ty);
         if !ty.is_object() || matches!(ty.kind(), Kind::Array(_)) {
             return Err(Error::Unsupported {
@@ -148,19 +148,6 @@ impl FnAbi {
         };
         let place = Self::new(&only_result, target)?.ret.place;
         Ok(!matches!(place, Place::Indirect { .. }))
-    }
-}
-
-/// The type that a value is passed as, where it is another than its own: an array or a function decays to a pointer as an argument; an argument
-/// without a parameter is a value, and no value is atomic.
-#[inline]
-fn passed(ty: &Type, role: Role, target: &Target) -> Option<Type> {
-    match (role, ty.kind()) {
-        (Role::Named | Role::Unnamed, Kind::Array(_) | Kind::Function) => {
-            Some(target.data_model().decay(ty))
-        }
-        (Role::Unnamed, _) if ty.is_atomic() => Some(ty.non_atomic()),
-        _ => None,
     }
 }
 
@@ -424,7 +411,7 @@ impl Walk<'_, '_, '_> {
         } else {
             Role::Unnamed
         };
-        match passed(&param.ty, role, self.target) {
+        match passed(&param.ty, role, self.target.data_model()) {
             None => self.passed(&param.ty, (role, param.flags), &mut arg.place),
             Some(other) => self.passed(&other, (role, param.flags), &mut arg.place),
         }

@@ -189,12 +189,18 @@ impl FnSig {
         Ok(call)
     }
 
-    /// The same signature, with arrays and functions among the parameters replaced by the pointers they decay to (C17 6.7.6.3).
+    /// The same signature, with each parameter of the type that it is passed as: arrays and functions are the pointers they decay to (C17 6.7.6.3),
+    /// unnamed arguments are not `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {
-        for param in &mut self.params {
-            if matches!(param.ty.kind(), Kind::Array(_) | Kind::Function) {
-                param.ty = model.decay(&param.ty);
+        for (i, param) in self.params.iter_mut().enumerate() {
+            let role = if i < self.n_named {
+                Role::Named
+            } else {
+                Role::Unnamed
+            };
+            if let Some(other) = passed(&param.ty, role, model) {
+                param.ty = other;
             }
         }
         self
@@ -247,6 +253,17 @@ impl FnSig {
     #[must_use]
     pub fn is_noreturn(&self) -> bool {
         self.noreturn
+    }
+}
+
+/// The type that a value is passed as, where it is another than its own: an array or a function decays to a pointer as an argument; an argument
+/// without a parameter is a value, and no value is atomic.
+#[inline]
+pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
+    match (role, ty.kind()) {
+        (Role::Named | Role::Unnamed, Kind::Array(_) | Kind::Function) => Some(model.decay(ty)),
+        (Role::Unnamed, _) if ty.is_atomic() => Some(ty.non_atomic()),
+        _ => None,
     }
 }
 

@@ -49,7 +49,8 @@ fn sse_type(ty: &Type, at: u64) -> SseType {
 }
 
 /// The float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in the LLVM type it has for it. Padding that LLVM's own layout makes
-/// belongs to the element before it, and an array goes on there.
+/// belongs to the element before it, and an array goes on there. This is no fold over leaves: of a union LLVM has one member, and in padding the last
+/// element, so what is found need not be a leaf that starts there.
 fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     match ty.kind() {
         Kind::Scalar(scalar) if at == 0 => known_float(*scalar),
