@@ -234,7 +234,7 @@ impl Type {
 
     /// Bytes that `sizeof` counts. 0 for `void`, functions and incomplete arrays.
     #[must_use]
-    pub fn size(&self) -> u64 {
+    pub const fn size(&self) -> u64 {
         self.size
     }
 

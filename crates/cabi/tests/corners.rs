@@ -5,7 +5,9 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
-use cabi::{DataModel, Error, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type};
+use cabi::{
+    DataModel, Error, FnAbi, FnSig, Kind, Member, Policy, RecordBuilder, Target, Type, X86_64_SYSV,
+};
 
 /// Systems that look like one we know and are none: their `long double`, `long` or convention is another.
 #[test]
@@ -164,4 +166,19 @@ fn no_part_is_longer_than_its_value() -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn the_members_of_a_va_list_are_where_its_type_has_them() {
+    let target = Target::X86_64_LINUX;
+    let (list, tag) = (X86_64_SYSV.frame.va_list, target.va_list().unwrap());
+    let Kind::Array(array) = tag.kind() else {
+        panic!("{tag}");
+    };
+    let fields = array.elem.as_record().unwrap().fields();
+    let offsets = fields.iter().map(|field| field.offset());
+    let all: Vec<u64> = offsets.chain([array.elem.size()]).collect();
+    let ours: Vec<u64> = (0..all.len()).map(|n| list.offset(n)).collect();
+    assert_eq!(ours, all);
+    assert_eq!(all, [0, 4, 8, 16, 24]);
 }

@@ -81,6 +81,34 @@ pub enum VaList {
     Array(&'static str, &'static [VaField]),
 }
 
+impl VaList {
+    /// Bytes from the start of a structure to member `n`, each member aligned to its size; for as many as it has members, the bytes of all. 0 for a
+    /// pointer.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::X86_64_SYSV;
+    /// assert_eq!(X86_64_SYSV.frame.va_list.offset(2), 8);
+    /// ```
+    #[must_use]
+    pub const fn offset(&self, n: usize) -> u64 {
+        let (Self::Structure(_, mut fields) | Self::Array(_, mut fields)) = *self else {
+            return 0;
+        };
+        let (mut left, mut end, mut greatest) = (n, 0_u64, 1);
+        while let [(_, ty), rest @ ..] = fields {
+            let size = ty.size();
+            end = end.next_multiple_of(size);
+            if left == 0 {
+                return end;
+            }
+            (left, end, fields) = (left - 1, end + size, rest);
+            greatest = if size > greatest { size } else { greatest };
+        }
+        end.next_multiple_of(greatest)
+    }
+}
+
 /// A member of a `va_list`: its name and its type.
 pub type VaField = (&'static str, Type);
 

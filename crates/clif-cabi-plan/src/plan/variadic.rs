@@ -1,7 +1,7 @@
 //! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
 //! convention (Microsoft), Varargs).
 
-use cabi::FnAbi;
+use cabi::{FnAbi, X86_64_SYSV};
 use smallvec::SmallVec;
 
 use super::value::{in_area, is_chain};
@@ -56,7 +56,7 @@ pub struct SavedRegister {
     pub offset: i32,
 }
 
-/// A member of a `va_list` of System V, and where it is.
+/// A member of a `va_list` of System V, in their order there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum VaListField {
     /// 4 bytes: where in the register save area the next integer register is.
@@ -71,17 +71,21 @@ pub enum VaListField {
 
 impl VaListField {
     /// Bytes of a `va_list`.
-    pub const BYTES: u32 = 24;
+    pub const BYTES: u32 = Self::at(Self::SaveArea as usize + 1) as u32;
 
     /// Bytes from the start of the `va_list`.
     #[must_use]
     pub const fn offset(self) -> u8 {
-        match self {
-            Self::GpOffset => 0,
-            Self::FpOffset => 4,
-            Self::Overflow => 8,
-            Self::SaveArea => 16,
-        }
+        Self::at(self as usize)
+    }
+
+    /// Where member `n` of System V's `va_list` is, by its convention.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "four members of at most eight bytes"
+    )]
+    const fn at(n: usize) -> u8 {
+        X86_64_SYSV.frame.va_list.offset(n) as u8
     }
 }
 
