@@ -44,6 +44,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "over-read-tail": convention(&OVER_READ), "no byte outside the object is read";
     "value-hook-off": convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
     "leaf-hook-off": convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
+    "merged-hook-off": convention(&NO_MERGED_HOOK), "quirks::merged: clang looks at two eightbytes of a union only";
     "merged-hook-of-darwin": convention(&MERGED_HOOK_OF_DARWIN), "quirks::merged: on Linux no compiler keeps X87Up without X87";
     "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
     "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
@@ -147,6 +148,8 @@ static NO_LEAF_HOOK: Convention = without!(
     UNNAMED_BIT_FIELDS_COUNT ZERO_LENGTH_ARRAYS_COUNT ARRAYS_GO_BY_FIRST_ELEMENT
         ATOMIC_MEMBERS_IN_MEMORY MEMBERS_MUST_BE_ALIGNED
 );
+static NO_MERGED_HOOK: Convention =
+    without!("no hook for merged classes", UNIONS_GO_BY_FIRST_EIGHTBYTES);
 static MERGED_HOOK_OF_DARWIN: Convention = Convention {
     name: "merged classes as on Darwin",
     rules: Rules {

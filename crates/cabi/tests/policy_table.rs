@@ -88,21 +88,53 @@ fn place(bit: &str, policy: Policy) -> String {
 
 /// The signature of a row's example.
 fn example(bit: &str) -> Result<FnSig, cabi::Error> {
+    for examples in [whole_values, structures, unions_and_bit_fields, on_win64] {
+        if let Some(sig) = examples(bit)? {
+            return Ok(sig);
+        }
+    }
+    panic!("{bit}: write an example for this bit, and its row in docs/policy.md")
+}
+
+/// Scalars and vectors that are in no record.
+fn whole_values(bit: &str) -> Result<Option<FnSig>, cabi::Error> {
     let argument = |ty: Type| FnSig::new([ty], Type::VOID);
     let result = |ty: Type| FnSig::new([], ty);
+    let v8f = Type::vector(&Type::F32, 8)?;
+    Ok(Some(match bit {
+        "WIDE_VECTOR_RESULTS_SPLIT" => result(v8f),
+        "HALF_PAIRS_IN_SSE" => argument(Type::vector(&Type::F16, 2)?),
+        "DOUBLE_VECTOR_RESULT_IN_SSE" => result(Type::vector(&Type::F64, 1)?),
+        "INT128_USES_UP_INTEGER_REGISTERS" => {
+            let mut params = vec![Type::I64; 5];
+            params.extend([Type::I128, Type::I64]);
+            FnSig::new(params, Type::VOID)
+        }
+        "INTEGER_VECTORS_IN_GPR" => argument(Type::vector(&Type::I64, 1)?),
+        "NARROW_RESULTS_EXTENDED" => result(Type::I8),
+        "WIDE_INT128_VECTORS_IN_MEMORY" => {
+            argument(Type::vector(&Type::I128, 2)?).features(VectorLevel::Avx)
+        }
+        "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => {
+            argument(v8f).variadic().features(VectorLevel::Avx)
+        }
+        "ONE_FLOAT_VECTORS_IN_MEMORY" => argument(Type::vector(&Type::F32, 1)?),
+        _ => return Ok(None),
+    }))
+}
+
+/// Structures.
+fn structures(bit: &str) -> Result<Option<FnSig>, cabi::Error> {
+    let argument = |ty: Type| FnSig::new([ty], Type::VOID);
     let structure = || RecordBuilder::structure("s");
     let build = |record: RecordBuilder| record.build(&DataModel::LP64);
-    let (v8f, v2i) = (Type::vector(&Type::F32, 8)?, Type::vector(&Type::I32, 2)?);
-    Ok(match bit {
+    let v8f = Type::vector(&Type::F32, 8)?;
+    Ok(Some(match bit {
         "FLEXIBLE_ARRAY_IN_MEMORY" => {
             let rest = Type::flexible_array(&Type::I8)?;
             argument(build(
                 structure().field("n", Type::I64).field("rest", rest),
             )?)
-        }
-        "UNNAMED_BIT_FIELDS_COUNT" => {
-            let unnamed = Member::unnamed_bit_field(Type::I64, 64);
-            argument(build(structure().member(unnamed).field("a", Type::I64))?)
         }
         "MEMBERS_MUST_BE_ALIGNED" => {
             let inner = RecordBuilder::structure("in")
@@ -113,42 +145,11 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
                 structure().field("a", Type::I8).field("b", inner).packed(),
             )?)
         }
-        "WIDE_VECTOR_RESULTS_SPLIT" => result(v8f),
-        "HALF_PAIRS_IN_SSE" => argument(Type::vector(&Type::F16, 2)?),
-        "DOUBLE_VECTOR_RESULT_IN_SSE" => result(Type::vector(&Type::F64, 1)?),
         "ATOMIC_MEMBERS_IN_MEMORY" => argument(build(structure().field("n", Type::I32.atomic()?))?),
-        "INT128_USES_UP_INTEGER_REGISTERS" => {
-            let mut params = vec![Type::I64; 5];
-            params.extend([Type::I128, Type::I64]);
-            FnSig::new(params, Type::VOID)
-        }
-        "INTEGER_VECTORS_IN_GPR" => argument(Type::vector(&Type::I64, 1)?),
-        "NARROW_RESULTS_EXTENDED" => result(Type::I8),
-        "LONE_X87UP_KEPT" => {
-            let union = RecordBuilder::union("u")
-                .field("x", Type::F80)
-                .field("n", Type::I32);
-            argument(build(union)?)
-        }
-        "WIDE_INT128_VECTORS_IN_MEMORY" => {
-            argument(Type::vector(&Type::I128, 2)?).features(VectorLevel::Avx)
-        }
         "EMPTY_MEMBERS_BAR_WIDE_VECTORS" => {
             let none = build(RecordBuilder::structure("none"))?;
             let s = build(structure().field("n", none).field("v", v8f))?;
             argument(s).features(VectorLevel::Avx)
-        }
-        "WIN64_SMALL_VECTORS_BY_REFERENCE" => argument(v2i).convention(&X86_64_WIN64),
-        "WIN64_FLOAT128_IN_SSE" => result(Type::F128).convention(&X86_64_WIN64),
-        "WIN64_HALF_IN_SSE" => argument(Type::F16).convention(&X86_64_WIN64),
-        "WIDE_VECTORS_OF_VARIADICS_IN_MEMORY" => {
-            argument(v8f).variadic().features(VectorLevel::Avx)
-        }
-        "WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS" => {
-            let union = RecordBuilder::union("u")
-                .field("v", v8f)
-                .field("x", Type::array(&Type::F32, 8)?);
-            argument(build(union)?).features(VectorLevel::Avx)
         }
         "ARRAYS_GO_BY_FIRST_ELEMENT" => {
             let inner = RecordBuilder::structure("in")
@@ -160,35 +161,6 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
         "ZERO_LENGTH_ARRAYS_COUNT" => {
             let none = Type::array(&Type::I32, 0)?;
             argument(build(structure().field("x", Type::F32).field("n", none))?)
-        }
-        "UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT" => {
-            let unnamed = Member::unnamed_bit_field(Type::I32, 5);
-            let union = RecordBuilder::union("u")
-                .field("x", Type::F32)
-                .member(unnamed);
-            argument(build(union)?)
-        }
-        "WIN64_EMPTY_RESULTS_IN_MEMORY" => {
-            result(build(RecordBuilder::structure("none"))?).convention(&X86_64_WIN64)
-        }
-        "ONE_FLOAT_VECTORS_IN_MEMORY" => argument(Type::vector(&Type::F32, 1)?),
-        "WHOLE_BIT_FIELDS_MUST_BE_ALIGNED" => {
-            let inner = structure().member(Member::bit_field("n", Type::I32, 32));
-            let inner = build(inner)?;
-            argument(build(
-                structure().field("c", Type::I8).field("in", inner).packed(),
-            )?)
-        }
-        "UNIONS_GO_BY_FIRST_EIGHTBYTES" => {
-            let wide = Type::vector(&Type::F32, 4)?.with_align(32)?;
-            let union = build(RecordBuilder::union("u").field("v", wide))?;
-            argument(union).features(VectorLevel::Avx)
-        }
-        "ODD_PAIRS_START_IN_GPR" => {
-            let union = RecordBuilder::union("u")
-                .field("q", Type::F128)
-                .field("d", Type::array(&Type::F64, 2)?);
-            argument(build(union)?)
         }
         "ARRAYS_ARE_INTEGER" => {
             let xy = Type::array(&Type::F32, 2)?;
@@ -204,19 +176,89 @@ fn example(bit: &str) -> Result<FnSig, cabi::Error> {
             let s = structure().field("c", Type::I8).field("z", z);
             argument(build(s.aligned(16))?)
         }
+        _ => return Ok(None),
+    }))
+}
+
+/// Unions, and structures with bit-fields.
+fn unions_and_bit_fields(bit: &str) -> Result<Option<FnSig>, cabi::Error> {
+    let argument = |ty: Type| FnSig::new([ty], Type::VOID);
+    let structure = || RecordBuilder::structure("s");
+    let build = |record: RecordBuilder| record.build(&DataModel::LP64);
+    let v8f = Type::vector(&Type::F32, 8)?;
+    Ok(Some(match bit {
+        "UNNAMED_BIT_FIELDS_COUNT" => {
+            let unnamed = Member::unnamed_bit_field(Type::I64, 64);
+            argument(build(structure().member(unnamed).field("a", Type::I64))?)
+        }
+        "WHOLE_BIT_FIELDS_MUST_BE_ALIGNED" => {
+            let inner = structure().member(Member::bit_field("n", Type::I32, 32));
+            let inner = build(inner)?;
+            argument(build(
+                structure().field("c", Type::I8).field("in", inner).packed(),
+            )?)
+        }
+        "LONE_X87UP_KEPT" => {
+            let union = RecordBuilder::union("u")
+                .field("x", Type::F80)
+                .field("n", Type::I32);
+            argument(build(union)?)
+        }
+        "WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS" => {
+            let union = RecordBuilder::union("u")
+                .field("v", v8f)
+                .field("x", Type::array(&Type::F32, 8)?);
+            argument(build(union)?).features(VectorLevel::Avx)
+        }
+        "UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT" => {
+            let unnamed = Member::unnamed_bit_field(Type::I32, 5);
+            let union = RecordBuilder::union("u")
+                .field("x", Type::F32)
+                .member(unnamed);
+            argument(build(union)?)
+        }
+        "UNIONS_GO_BY_FIRST_EIGHTBYTES" => {
+            let wide = Type::vector(&Type::F32, 4)?.with_align(32)?;
+            let union = build(RecordBuilder::union("u").field("v", wide))?;
+            argument(union).features(VectorLevel::Avx)
+        }
+        "ODD_PAIRS_START_IN_GPR" => {
+            let union = RecordBuilder::union("u")
+                .field("q", Type::F128)
+                .field("d", Type::array(&Type::F64, 2)?);
+            argument(build(union)?)
+        }
         "INT128_VECTOR_MEMBERS_LOSE_HALF" => {
             let union = RecordBuilder::union("u")
                 .field("n", Type::I32)
                 .field("v", Type::vector(&Type::I128, 1)?);
             argument(build(union)?)
         }
+        _ => return Ok(None),
+    }))
+}
+
+/// Functions of Win64.
+fn on_win64(bit: &str) -> Result<Option<FnSig>, cabi::Error> {
+    let argument = |ty: Type| FnSig::new([ty], Type::VOID);
+    let result = |ty: Type| FnSig::new([], ty);
+    let build = |record: RecordBuilder| record.build(&DataModel::LP64);
+    Ok(Some(match bit {
+        "WIN64_SMALL_VECTORS_BY_REFERENCE" => {
+            argument(Type::vector(&Type::I32, 2)?).convention(&X86_64_WIN64)
+        }
+        "WIN64_FLOAT128_IN_SSE" => result(Type::F128).convention(&X86_64_WIN64),
+        "WIN64_HALF_IN_SSE" => argument(Type::F16).convention(&X86_64_WIN64),
+        "WIN64_EMPTY_RESULTS_IN_MEMORY" => {
+            result(build(RecordBuilder::structure("none"))?).convention(&X86_64_WIN64)
+        }
         "WIN64_ONE_LANE_VECTORS_AS_LANES" => {
             argument(Type::vector(&Type::F64, 1)?).convention(&X86_64_WIN64)
         }
         "WIN64_NAMED_FLOATS_IN_BOTH" => argument(Type::F64).variadic().convention(&X86_64_WIN64),
         "WIN64_X87_RESULT_IN_ST0" => result(Type::F80).convention(&X86_64_WIN64),
-        other => panic!("{other}: write an example for this bit, and its row in docs/policy.md"),
-    })
+        _ => return Ok(None),
+    }))
 }
 
 fn page() -> String {
