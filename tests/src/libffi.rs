@@ -2,8 +2,7 @@
 //! `clif-cabi-jit`, each against C of a reference compiler.
 //!
 //! The suite `libffi` compares bytes; `examples/libffi.rs` counts instructions. Each signature has four functions of C: `callee_N` writes down its
-//! arguments, and returns given bytes; `caller_N` calls a function with given bytes; `light_N` returns given bytes; `measured_closure_N` is a loop
-//! of calls.
+//! arguments, and returns given bytes; `caller_N` calls a function with given bytes; `light_N` returns given bytes; a [`Loop`] makes many calls.
 
 mod bindings;
 mod signatures;
@@ -70,6 +69,26 @@ pub enum By {
 impl By {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Ours, Self::Libffi];
+}
+
+/// What is made many times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loop {
+    /// Calls of C through an invoker or `ffi_call`.
+    Calls,
+    /// C's calls of a closure.
+    CallBacks,
+}
+
+impl Loop {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Calls, Self::CallBacks];
+
+    /// The C function that has the loop for signature `index`.
+    #[must_use]
+    pub fn name(self, by: By, index: usize) -> String {
+        format!("loop_{self:?}_{by:?}_{index}")
+    }
 }
 
 impl Program {
@@ -237,12 +256,12 @@ impl<'a> Pair<'a> {
         let [seen, given] = self.program.buffers()?;
         let size = |i: usize| self.arguments.get(i).map_or(0, |own| own.bytes.len());
         let offsets = self.images.offsets.iter().copied().enumerate();
-        self.cif.closure(bindings::Moves {
+        self.cif.closure(Some(bindings::Moves {
             seen,
             given,
             args: offsets.map(|(i, offset)| (offset, size(i))).collect(),
             result: self.result.bytes.len(),
-        })
+        }))
     }
 
     /// Nothing has been seen, nothing has come back.
@@ -274,11 +293,20 @@ impl<'a> Pair<'a> {
         Ok(right.map_err(|why| format!("result: {why}"))?)
     }
 
-    /// Calls C `n` times, in a loop that callgrind knows by its name.
+    /// Makes `n` calls in the loop of this name.
     ///
     /// # Errors
-    /// What is not found.
-    pub fn repeat_calls(&mut self, by: By, n: c_long) -> Result<()> {
+    /// What is not found or not made.
+    pub fn repeat(&mut self, what: Loop, by: By, closures: &Closures, n: c_long) -> Result<()> {
+        let name = what.name(by, self.index);
+        match what {
+            Loop::Calls => self.repeat_calls(&name, by, n),
+            Loop::CallBacks => self.repeat_call_backs(&name, by, closures, n),
+        }
+    }
+
+    /// Calls C.
+    fn repeat_calls(&mut self, name: &str, by: By, n: c_long) -> Result<()> {
         type Ours = extern "C" fn(*const c_void, *mut c_void, *const *mut c_void, *mut u8, c_long);
         type Theirs = extern "C" fn(
             *const c_void,
@@ -299,12 +327,12 @@ impl<'a> Pair<'a> {
         unsafe {
             match by {
                 By::Ours => {
-                    let repeat: Ours = self.program.function("measured_invoker")?;
+                    let repeat: Ours = self.program.function(name)?;
                     let code = self.invoker.code();
                     repeat(code.as_ptr(), light, args, ret, n);
                 }
                 By::Libffi => {
-                    let repeat: Theirs = self.program.function("measured_ffi_call")?;
+                    let repeat: Theirs = self.program.function(name)?;
                     // libffi writes to the table of addresses where an argument is a large record.
                     let n_restored = match self.arguments.iter().any(|own| own.bytes.len() > 16) {
                         true => n_args,
@@ -318,44 +346,32 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Has C call a closure that sets its result `n` times, in a loop that callgrind knows by its name.
-    ///
-    /// # Errors
-    /// What is not found or not made.
-    pub fn repeat_call_backs(&mut self, by: By, closures: &Closures, n: c_long) -> Result<()> {
+    /// Has C call a closure that does nothing.
+    fn repeat_call_backs(
+        &mut self,
+        name: &str,
+        by: By,
+        closures: &Closures,
+        n: c_long,
+    ) -> Result<()> {
         type Caller = unsafe extern "C" fn(*const c_void, *const u8, *mut u8, c_long);
-        let [_, given] = self.program.buffers()?;
-        let from = given as usize;
         let ret = self.returned.0.as_mut_ptr();
         let ours;
         let theirs;
         let code = match by {
             By::Ours => {
                 let interface = closures.interface(self.told)?;
-                ours = interface.closure("measured", move |_, result| {
-                    let result = result.bytes();
-                    // SAFETY: as in `closure`.
-                    unsafe {
-                        let from = from as *const u8;
-                        from.copy_to_nonoverlapping(result.as_mut_ptr(), result.len());
-                    }
-                })?;
+                ours = interface.closure("nothing", |_, _| {})?;
                 ours.code()
             }
             By::Libffi => {
-                theirs = self.cif.closure(bindings::Moves {
-                    seen: given,
-                    given,
-                    args: Vec::new(),
-                    result: self.result.bytes.len(),
-                })?;
+                theirs = self.cif.closure(None)?;
                 theirs.code()
             }
         };
         // SAFETY: as in `call_back`.
         unsafe {
-            let name = format!("measured_closure_{}", self.index);
-            let caller: Caller = self.program.function(&name)?;
+            let caller: Caller = self.program.function(name)?;
             caller(code, self.sent.0.as_ptr(), ret, n);
         }
         Ok(())

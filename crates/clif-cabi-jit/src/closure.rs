@@ -36,15 +36,15 @@ use crate::settings::Settings;
 use crate::shape::ByShape;
 
 /// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
-type Handler = unsafe extern "C" fn(*const Context, *const *const u8, *mut u8);
+type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
 
-/// What a slot of the pool points to. Compiled code reads the first word.
+/// What a slot of the pool points to. Compiled code reads the first word, and calls [`enter`] for this type of closure.
 #[repr(C)]
-struct Context {
+struct Context<F: ?Sized> {
     handler: Handler,
-    sig: Arc<FnSig>,
+    interface: ClosureInterface,
     name: Box<str>,
-    closure: Box<Called>,
+    closure: F,
 }
 
 type Called = dyn Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync;
@@ -87,8 +87,16 @@ pub struct Closures {
 struct Compiler {
     engine: Engine,
     lower: SysVAggregateLowering,
-    compiled: HashMap<ByShape<EntryPlan>, Code>,
+    compiled: HashMap<ByShape<EntryPlan>, Entered>,
     va_args: HashMap<VaArgPlan, VaArg>,
+}
+
+/// What stubs of one shape jump to.
+#[derive(Clone)]
+struct Entered {
+    code: Code,
+    /// Bytes of the result that it sets to zero: none in the caller's memory, where signatures of one shape have results of any size.
+    n_zeroed: usize,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.
@@ -97,14 +105,18 @@ pub struct ClosureInterface {
     sig: Arc<FnSig>,
     entry: Code,
     pool: Arc<Pool>,
+    /// How many addresses compiled code writes: of the arguments, then of the `va_list`.
+    n_pointers: usize,
+    /// Bytes of the result, and how many of them [`enter`] sets to zero: all, unless compiled code has.
+    result_bytes: usize,
+    n_to_zero: usize,
 }
 
 /// A C function pointer and the Rust closure that it calls. Dropping it frees both.
 pub struct Closure {
     slot: Slot,
-    context: Box<Context>,
-    // Code and pool live as long as the closure.
-    interface: ClosureInterface,
+    // Its interface has code and pool, which live as long as the closure.
+    context: Box<Context<Called>>,
 }
 
 /// The arguments of one call of a closure.
@@ -115,7 +127,7 @@ pub struct ClosureArgs<'a> {
 
 /// The result of one call of a closure: zero bytes until it is set.
 pub struct ClosureResult<'a> {
-    ty: &'a Type,
+    sig: &'a FnSig,
     bytes: &'a mut [u8],
 }
 
@@ -145,10 +157,20 @@ impl Closures {
     /// [`Error::Lowering`] for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entered { code, n_zeroed } = compiler.entry(sig)?;
+        // A signature that is lowered has a result of at most 2 GiB.
+        let result_bytes = usize::try_from(sig.result().size()).unwrap_or(0);
         Ok(ClosureInterface {
             sig: Arc::new(sig.clone()),
-            entry: compiler.entry(sig)?,
+            entry: code,
             pool: Arc::clone(&self.pool),
+            n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
+            result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
+            n_to_zero: if result_bytes <= n_zeroed {
+                0
+            } else {
+                result_bytes
+            },
         })
     }
 
@@ -172,19 +194,15 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
     {
         let context = Box::new(Context {
-            handler: enter,
-            sig: Arc::clone(&self.sig),
+            handler: enter::<F>,
+            interface: self.clone(),
             name: name.into(),
-            closure: Box::new(closure),
+            closure,
         });
-        // SAFETY: only passed on to be jumped to, and kept alive by `interface`.
+        // SAFETY: only passed on to be jumped to, and kept alive by the context.
         let entry = unsafe { self.entry.as_ptr() };
         let slot = self.pool.take((&raw const *context).cast(), entry)?;
-        Ok(Closure {
-            slot,
-            context,
-            interface: self.clone(),
-        })
+        Ok(Closure { slot, context })
     }
 
     /// The same with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
@@ -196,7 +214,7 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
         R: CValue + Send + Sync + 'static,
     {
-        check::<R>("the result", self.sig.result())?;
+        check::<R>(&"the result", self.sig.result())?;
         let message = name.to_owned();
         self.closure(name, move |args, result| {
             let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
@@ -219,7 +237,7 @@ impl Closure {
 
 impl Drop for Closure {
     fn drop(&mut self) {
-        self.interface.pool.give_back(self.slot);
+        self.context.interface.pool.give_back(self.slot);
     }
 }
 
@@ -229,9 +247,8 @@ impl ClosureArgs<'_> {
     /// # Errors
     /// [`Error::Value`] if there is no such argument, or if it is of another kind or size.
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
-        let what = format!("argument {index}");
         let (ty, pointer) = self.at(index)?;
-        check::<T>(&what, ty)?;
+        check::<T>(&format_args!("argument {index}"), ty)?;
         // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its address is as aligned as its type is in C.
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
@@ -266,7 +283,7 @@ impl ClosureResult<'_> {
     /// # Errors
     /// [`Error::Value`] if it is of another kind or size.
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
-        check::<R>("the result", self.ty)?;
+        check::<R>(&"the result", self.sig.result())?;
         // SAFETY: as many bytes as `R` has; the address is aligned as C aligns the type.
         unsafe { self.bytes.as_mut_ptr().cast::<R>().write_unaligned(value) };
         Ok(())
@@ -278,13 +295,13 @@ impl ClosureResult<'_> {
     }
 }
 
-/// Refuses a Rust type that does not stand for `ty`.
-fn check<T: CValue>(what: &str, ty: &Type) -> Result<()> {
+/// Refuses a Rust type that does not stand for `ty`, which is that of `what`.
+fn check<T: CValue>(what: &dyn fmt::Display, ty: &Type) -> Result<()> {
     if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
         return Ok(());
     }
     Err(Error::Value {
-        what: what.to_owned(),
+        what: what.to_string(),
         ty: ty.to_string(),
         why: format!("{} cannot stand for it", core::any::type_name::<T>()),
     })
@@ -293,38 +310,45 @@ fn check<T: CValue>(what: &str, ty: &Type) -> Result<()> {
 /// Calls the Rust closure of `context`.
 ///
 /// # Safety
-/// Called by compiled code only, with the context of a closure that lives, the addresses of its arguments, and memory for the result, or null
-/// where there is none.
-unsafe extern "C" fn enter(context: *const Context, args: *const *const u8, ret: *mut u8) {
+/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
+/// result: as many bytes as its type has, of which the interface tells how many are not set to zero yet.
+unsafe extern "C" fn enter<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
     // SAFETY: as above; a closure that is dropped while it is called breaks the promise of its user.
-    let context = unsafe { &*context };
-    let n_args = context.sig.params().len() + usize::from(context.sig.is_variadic());
-    // SAFETY: compiled code has written as many addresses: of the arguments, then of the `va_list`.
-    let pointers = unsafe { core::slice::from_raw_parts(args, n_args) };
-    let ty = context.sig.result();
-    let bytes: &mut [u8] = match usize::try_from(ty.size()) {
-        Ok(len @ 1..) if !ret.is_null() => {
-            // SAFETY: the memory for the result has as many bytes, and nobody else looks at it now.
-            unsafe {
-                ret.write_bytes(0, len);
-                core::slice::from_raw_parts_mut(ret, len)
+    let context = unsafe { &*context.cast::<Context<F>>() };
+    let interface = &context.interface;
+    let sig = &*interface.sig;
+    // SAFETY: compiled code has written as many addresses.
+    let pointers = unsafe { core::slice::from_raw_parts(args, interface.n_pointers) };
+    let bytes: &mut [u8] = match interface.result_bytes {
+        0 => &mut [],
+        // SAFETY: the memory for the result has as many bytes, and nobody else looks at it now.
+        len => unsafe {
+            if interface.n_to_zero > 0 {
+                ret.write_bytes(0, interface.n_to_zero);
             }
-        }
-        _ => &mut [],
+            core::slice::from_raw_parts_mut(ret, len)
+        },
     };
-    let sig = &context.sig;
     let called = catch_unwind(AssertUnwindSafe(|| {
-        let mut result = ClosureResult { ty, bytes };
+        let mut result = ClosureResult { sig, bytes };
         (context.closure)(&ClosureArgs { sig, pointers }, &mut result);
     }));
     if let Err(panic) = called {
-        eprintln!(
-            "closure {} panicked: {}; it was called by C, so the process ends",
-            context.name,
-            words(&*panic)
-        );
-        std::process::abort();
+        end(&context.name, &*panic);
     }
+}
+
+/// Ends the process after a panic, which C could not be told of.
+#[cold]
+fn end(name: &str, panic: &(dyn Any + Send)) -> ! {
+    eprintln!(
+        "closure {name} panicked: {}; it was called by C, so the process ends",
+        words(panic)
+    );
+    std::process::abort()
 }
 
 /// The message of a panic.
@@ -336,25 +360,26 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 impl Compiler {
     /// What the stub of a closure of `sig` jumps to.
-    fn entry(&mut self, sig: &FnSig) -> Result<Code> {
+    fn entry(&mut self, sig: &FnSig) -> Result<Entered> {
         let with_chain = sig.clone().static_chain();
         let plan = self.lower.entry_plan(&with_chain)?;
         let shape = ByShape(Arc::clone(&plan));
-        if let Some(code) = self.compiled.get(&shape) {
-            return Ok(code.clone());
+        if let Some(entered) = self.compiled.get(&shape) {
+            return Ok(entered.clone());
         }
         let body = self.engine.declare_local(plan.signature())?;
-        self.define(body, &with_chain)?;
+        let n_zeroed = self.define(body, &with_chain)?;
         let function = Function::new(body, "closure", with_chain);
         let entry = self.lower.entry_point(&mut self.engine, &function)?;
         self.engine.finalize()?;
         let code = self.engine.code(entry)?;
-        self.compiled.insert(shape, code.clone());
-        Ok(code)
+        let entered = Entered { code, n_zeroed };
+        self.compiled.insert(shape, entered.clone());
+        Ok(entered)
     }
 
-    /// Puts the arguments but the last, the context, into memory, and calls its handler.
-    fn define(&mut self, body: FuncId, sig: &FnSig) -> Result<()> {
+    /// Puts the arguments but the last, the context, into memory, and calls its handler. Returns how many bytes of the result it sets to zero.
+    fn define(&mut self, body: FuncId, sig: &FnSig) -> Result<usize> {
         let (engine, lower) = (&mut self.engine, &self.lower);
         let mut ctx = engine.make_context();
         let mut fn_ctx = FunctionBuilderContext::new();
@@ -380,11 +405,18 @@ impl Compiler {
             builder.ins().stack_store(I64, address, pointers, offset);
         }
         let has_result = sig.result().size() > 0 && !sig.is_noreturn();
+        let mut n_zeroed = 0;
         let result = match entry.sret() {
             Some(sret) => sret,
             None if has_result => {
                 let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, MAX_RESULT, 4);
                 let slot = builder.create_sized_stack_slot(slot);
+                let zero = builder.ins().iconst(I64, 0);
+                while n_zeroed < MAX_RESULT && u64::from(n_zeroed) < sig.result().size() {
+                    let offset = n_zeroed.cast_signed();
+                    builder.ins().stack_store(I64, zero, slot, offset);
+                    n_zeroed += 8;
+                }
                 builder.ins().stack_addr(I64, slot, 0)
             }
             None => builder.ins().iconst(I64, 0),
@@ -398,7 +430,8 @@ impl Compiler {
         entry.ret(engine, &mut builder, result.as_ref())?;
         builder.seal_all_blocks();
         builder.finalize(engine.target_config());
-        engine.define(body, &mut ctx)
+        engine.define(body, &mut ctx)?;
+        Ok(n_zeroed as usize)
     }
 }
 

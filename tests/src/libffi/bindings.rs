@@ -84,7 +84,7 @@ pub struct FfiClosure<'a> {
     libffi: &'a Libffi,
     closure: *mut c_void,
     code: *mut c_void,
-    _moves: Box<Moves>,
+    _moves: Option<Box<Moves>>,
 }
 
 /// What a closure does: it copies its arguments to `seen`, and the result from `given`.
@@ -271,9 +271,11 @@ impl Cif<'_> {
         (call.unwrap_or(ptr::null()), cif)
     }
 
-    /// A function pointer that does `moves`.
-    pub(super) fn closure(&self, moves: Moves) -> Result<FfiClosure<'_>> {
-        let moves = Box::new(moves);
+    /// A function pointer that does `moves`, or nothing.
+    pub(super) fn closure(&self, moves: Option<Moves>) -> Result<FfiClosure<'_>> {
+        let moves = moves.map(Box::new);
+        let handler: Handler = if moves.is_some() { handle } else { ignore };
+        let user_data = moves.as_deref().map_or(ptr::null(), ptr::from_ref);
         let mut code = ptr::null_mut();
         let cif = (&raw const *self.raw).cast_mut();
         // SAFETY: these are the types of the functions in `ffi.h`; interface and moves live as long as the closure.
@@ -281,7 +283,7 @@ impl Cif<'_> {
             let allocate: Allocate = self.libffi.function("ffi_closure_alloc")?;
             let prepare: PrepareClosure = self.libffi.function("ffi_prep_closure_loc")?;
             let closure = allocate(CLOSURE_BYTES, &raw mut code);
-            let status = prepare(closure, cif, handle, &raw const *moves, code);
+            let status = prepare(closure, cif, handler, user_data, code);
             let own = FfiClosure {
                 libffi: self.libffi,
                 closure,
@@ -315,6 +317,12 @@ unsafe extern "C" fn handle(
         moves.given.copy_to_nonoverlapping(ret, moves.result);
     }
 }
+
+/// The same of a closure that does nothing.
+///
+/// # Safety
+/// None is needed.
+unsafe extern "C" fn ignore(_: *mut RawCif, _: *mut u8, _: *const *const u8, _: *const Moves) {}
 
 impl FfiClosure<'_> {
     pub(super) fn code(&self) -> *const c_void {

@@ -6,24 +6,29 @@ use cabi::DataModel;
 use cabi_header::Emitter;
 use cabi_verify::emit::c::Images;
 
-use super::{BUFFER, Compared, Result};
+use super::{BUFFER, By, Compared, Loop, Result};
 
-/// What all signatures share: the buffers, and the loops that callgrind counts in.
+/// What all signatures share. Each loop zeroes the counts of callgrind, if that runs the program, and afterwards has it write a file with the name
+/// of the loop. `ffi_call` exchanges its stack, after which callgrind no longer knows what called what: so no counts by function.
 const SHARED: &str = "
 #include <stdarg.h>
 #include <string.h>
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name)
+#endif
+#define LOOP(name, n, ...) CALLGRIND_ZERO_STATS; for (long i = 0; i < n; i++) { __VA_ARGS__ } CALLGRIND_DUMP_STATS_AT(name);
 typedef void invoker(void *target, void *const *args, void *ret);
 typedef void ffi_call(void *cif, void *target, void *ret, void **args);
-void measured_invoker(invoker *call, void *target, void *const *args, void *ret, long n) {
-  for (long i = 0; i < n; i++) call(target, args, ret);
+#define INVOKER(name) void name(invoker *call, void *target, void *const *args, void *ret, long n) { \\
+  LOOP(#name, n, call(target, args, ret);) \\
 }
-void measured_ffi_call(ffi_call *call, void *cif, void *target, void *const *args, unsigned long n_restored, void *ret, long n) {
-  void *own[16];
-  for (int i = 0; i < 16; i++) own[i] = args[i];
-  for (long i = 0; i < n; i++) {
-    for (unsigned long j = 0; j < n_restored; j++) own[j] = args[j];
-    call(cif, target, ret, own);
-  }
+#define FFI_CALL(name) void name(ffi_call *call, void *cif, void *target, void *const *args, unsigned long n_restored, void *ret, long n) { \\
+  void *own[16]; \\
+  for (int i = 0; i < 16; i++) own[i] = args[i]; \\
+  LOOP(#name, n, for (unsigned long j = 0; j < n_restored; j++) own[j] = args[j]; call(cif, target, ret, own);) \\
 }
 ";
 
@@ -94,9 +99,13 @@ fn one(text: &mut String, emitter: &mut Emitter, i: usize, compared: &Compared) 
         text,
         "void caller_{i}(void *f, const unsigned char *args, void *ret) {{ {call} }}"
     )?;
-    writeln!(
-        text,
-        "void measured_closure_{i}(void *f, const unsigned char *args, void *ret, long n) {{ for (long i = 0; i < n; i++) {{ {call} }} }}"
-    )?;
+    let [ours, theirs] = By::ALL.map(|by| Loop::Calls.name(by, i));
+    writeln!(text, "INVOKER({ours}) FFI_CALL({theirs})")?;
+    for name in By::ALL.map(|by| Loop::CallBacks.name(by, i)) {
+        writeln!(
+            text,
+            "void {name}(void *f, const unsigned char *args, void *ret, long n) {{ LOOP(\"{name}\", n, {call}) }}"
+        )?;
+    }
     Ok(())
 }

@@ -128,7 +128,7 @@ impl VaList<'_> {
     /// The caller of the closure has passed one more argument, of the type of `va_arg`, which was made for this signature. Nothing else tells how
     /// many there are.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
-        check::<T>("an unnamed argument", &va_arg.ty)?;
+        check::<T>(&"an unnamed argument", &va_arg.ty)?;
         let mut value = MaybeUninit::<T>::zeroed();
         // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.
         unsafe {
