@@ -4,7 +4,7 @@
 //! A stub with a frame calls the function instead of jumping to it. The function's own argument area has what the stub pushed: the address of C's
 //! argument area, which stays where it is, that of the vectors, and the static chain.
 
-use cabi::{FnAbi, Reg};
+use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
@@ -47,6 +47,13 @@ impl SavedVectors {
         start
     }
 
+    /// Whether one of them is in `reg` when the stub is entered.
+    fn is_in(&self, reg: Reg) -> bool {
+        let number = usize::from(reg.index());
+        let mut moves = self.moves.iter();
+        reg.bank() == Bank::Vector && moves.any(|own| usize::from(own.register) == number)
+    }
+
     /// The steps that make the object and store the registers; its address is in r11.
     fn steps(&self) -> impl Iterator<Item = Step> {
         let first = [
@@ -86,7 +93,7 @@ impl Opening {
         let chain = places().position(|place| is_chain(machine, place));
         let word = ClifPart::word(0, 8);
         let register = chain.and_then(|arg| {
-            let (reg, step) = free_register(machine, wanted)?;
+            let (reg, step) = free_register(machine, wanted, saved)?;
             let part = word.in_bank(reg.bank());
             opening.steps.push(step);
             Some((arg, part, Wanted::part(&part, ClifPlace::Reg(reg))))
@@ -142,17 +149,23 @@ impl Opening {
     }
 }
 
-/// A register of parameters that nothing `wanted` is in, and how the static chain gets there: an integer register if there is one.
-fn free_register(machine: &Machine, wanted: &[Wanted]) -> Option<(Reg, Step)> {
+/// A register of parameters that no argument is in, neither one that is `wanted` nor one that is `saved` after the chain has been moved, and how
+/// the static chain gets there: an integer register if there is one.
+fn free_register(
+    machine: &Machine,
+    wanted: &[Wanted],
+    saved: &SavedVectors,
+) -> Option<(Reg, Step)> {
     let (params, positional) = (&machine.counting.params, machine.counting.positional);
     let is_wanted = |reg: &Reg| wanted.iter().any(|own| own.place == ClifPlace::Reg(*reg));
+    let is_taken = |reg: &Reg| is_wanted(reg) || saved.is_in(*reg);
     let free = |class| {
         // By position, nothing may be in the register of the other class either.
         let taken = |position| {
             let mut classes = Class::ALL
                 .into_iter()
                 .filter(|own| *own == class || positional);
-            classes.any(|own| params.of(own).get(position).is_some_and(is_wanted))
+            classes.any(|own| params.of(own).get(position).is_some_and(is_taken))
         };
         let mut regs = params.of(class).iter().enumerate();
         let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
