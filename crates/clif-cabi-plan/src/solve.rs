@@ -18,8 +18,9 @@ use crate::parts::{ClifPart, WORD};
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{Param, Purpose, Signature, ValueType};
 
-/// Padding arguments fill a gap between stack arguments word by word. Before an argument that is aligned to a page there are so many bytes at most.
-const MAX_GAP_BYTES: u32 = 4096;
+/// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
+/// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
+const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
 
