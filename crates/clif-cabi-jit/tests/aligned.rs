@@ -13,12 +13,11 @@ use core::ffi::c_void;
 use clif_cabi_jit::clif_cabi::cabi::{
     Convention, DataModel, FnSig, Policy, RecordBuilder, Type, X86_64_SYSV,
 };
-use clif_cabi_jit::clif_cabi::{Arg, LowerError, Ret, Step, Stub, Stubs, SysVAggregateLowering};
-use clif_cabi_jit::cranelift_codegen::ir::{self, FuncRef, InstBuilder, MemFlagsData, types::I64};
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::clif_cabi::{Arg, Ret, Step, SysVAggregateLowering};
+use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
+use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Closures, Engine, Library, Settings};
-use common::{all_settings, build_library_by, reference_compilers};
+use common::{aligned, all_settings, build_library_by, caller, lowered, reference_compilers};
 
 /// `take` answers the sum of what it is passed, or which argument is misplaced; `give` calls a function alike. Both do so at a phase of the stack.
 const C: &str = r#"
@@ -86,17 +85,12 @@ __asm__(".pushsection .text\n.globl give8, rsp_phase\n"
 
 fn words(n: u64, align: u32) -> Type {
     let array = Type::array(&Type::I64, n).unwrap();
-    of(array, align)
-}
-
-fn of(ty: Type, align: u32) -> Type {
-    let record = RecordBuilder::structure("s").field("x", ty);
-    record.aligned(align).build(&DataModel::LP64).unwrap()
+    aligned(array, align)
 }
 
 /// What `take` is passed.
 fn named() -> [Type; 7] {
-    let (a, b, c) = (words(4, 32), of(Type::F64, 64), words(40, 256));
+    let (a, b, c) = (words(4, 32), aligned(Type::F64, 64), words(40, 256));
     [Type::I32, a, Type::F80, b, Type::F64, c, words(1, 4096)]
 }
 
@@ -112,74 +106,6 @@ fn policy(cc: &str) -> Policy {
         "gcc" => Policy::GCC,
         _ => Policy::CLANG,
     }
-}
-
-/// An engine whose stubs lack a kind of step.
-struct Without<'a>(&'a mut Engine, fn(&Step) -> bool);
-
-impl Stubs for Without<'_> {
-    fn stub(
-        &mut self,
-        stub: Stub,
-        signature: ir::SigRef,
-        func: &mut ir::Function,
-    ) -> Result<FuncRef, LowerError> {
-        let steps: Vec<Step> = (stub.steps().iter().copied())
-            .filter(|step| !(self.1)(step))
-            .collect();
-        self.0.stub(Stub::new(&steps).unwrap(), signature, func)
-    }
-
-    fn function(
-        &mut self,
-        id: FuncId,
-        signature: ir::SigRef,
-        func: &mut ir::Function,
-    ) -> Result<FuncRef, LowerError> {
-        self.0.function(id, signature, func)
-    }
-}
-
-/// `void f(void *const *data)`: calls `callee` as `sig`, with the arguments at the addresses from `data[1]` on, and the result to `data[0]`.
-fn caller(
-    engine: &mut Engine,
-    callee: *const c_void,
-    sig: &FnSig,
-    without: fn(&Step) -> bool,
-) -> extern "C" fn(*const *const u8) {
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-    let own = FnSig::new([Type::PTR], Type::VOID);
-    let id = engine
-        .declare_local(lower.entry_plan(&own).unwrap().signature())
-        .unwrap();
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &own).unwrap();
-    let data = entry.value(&mut builder, 0).unwrap();
-    let mut load = |i: usize| {
-        let offset = i32::try_from(8 * i).unwrap();
-        builder.ins().load(I64, MemFlagsData::new(), data, offset)
-    };
-    let result = load(0);
-    let args: Vec<Arg> = (1..=sig.params().len())
-        .map(|i| Arg::memory(load(i)))
-        .collect();
-    let callee = builder
-        .ins()
-        .iconst(I64, callee.addr().cast_signed() as i64);
-    let mut stubs = Without(engine, without);
-    let ret = Ret::memory(result);
-    lower
-        .call_sig(&mut stubs, &mut builder, callee, sig, &args, ret)
-        .unwrap();
-    entry.ret(engine, &mut builder, None).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(id, &mut ctx).unwrap();
-    engine.finalize().unwrap();
-    // SAFETY: compiled so; the engine lives as long as the test.
-    unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
 }
 
 /// The bytes of objects, each in its own allocation, which is as aligned as any.
@@ -234,12 +160,12 @@ fn longs(at: &[(usize, i64)]) -> Vec<u8> {
 }
 
 /// How many of the calls of `take` were right.
-fn takes(cc: &str, settings: &Settings, without: fn(&Step) -> bool) -> (usize, usize) {
+fn takes(cc: &str, settings: &Settings, steps: fn(Step) -> Vec<Step>) -> (usize, usize) {
     let library = library(cc, "take");
     let mut engine = Engine::new(settings).unwrap();
     let sig = FnSig::new(named(), Type::F80).policy(policy(cc));
     let take = library.symbol("take").unwrap();
-    let callee = caller(&mut engine, take.cast(), &sig, without);
+    let callee = caller(&mut engine, take.cast(), &sig, steps);
     let values = [
         &1_i32.to_le_bytes()[..],
         &longs(&[(0, 2), (3, 3)]),
@@ -258,12 +184,13 @@ fn takes(cc: &str, settings: &Settings, without: fn(&Step) -> bool) -> (usize, u
 fn ours_call_c_at_every_phase() {
     for cc in reference_compilers() {
         for settings in all_settings() {
-            let (right, made) = takes(cc, &settings, |_| false);
+            let (right, made) = takes(cc, &settings, |step| vec![step]);
             assert_eq!(right, made, "{cc}");
         }
         // Of the phases modulo 4096 these are 20: without the mask the last argument is never at a page but by chance.
-        let (right, _) = takes(cc, &Settings::default(), |step| {
-            matches!(step, Step::Align(_))
+        let (right, _) = takes(cc, &Settings::default(), |step| match step {
+            Step::Align(_) => vec![],
+            _ => vec![step],
         });
         assert!(right <= 1, "{cc}: {right}");
     }
@@ -281,7 +208,7 @@ fn ours_call_variadic_functions_of_c_at_every_phase() {
             Type::F64,
             words(4, 32),
             Type::I32,
-            of(Type::F64, 64),
+            aligned(Type::F64, 64),
             Type::I64,
         ];
         let sig = FnSig::new([Type::I32], pair.clone()).variadic();
@@ -297,7 +224,7 @@ fn ours_call_variadic_functions_of_c_at_every_phase() {
         for settings in all_settings() {
             let mut engine = Engine::new(&settings).unwrap();
             let take = library.symbol("take_unnamed").unwrap();
-            let callee = caller(&mut engine, take.cast(), &sig, |_| false);
+            let callee = caller(&mut engine, take.cast(), &sig, |step| vec![step]);
             for result in at_phases(&library, callee, &objects(&sig, &values)) {
                 assert_eq!(result[..8], 8.75_f64.to_le_bytes(), "{cc}");
                 assert_eq!(result[8..], 77_i64.to_le_bytes(), "{cc}");
@@ -364,28 +291,29 @@ fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
     let sig = sig.incoming_stack_align(align);
     let sig = if chain { sig.static_chain() } else { sig };
     let function = lower.declare_export(&mut engine, "low", &sig).unwrap();
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
-    let mut sum = entry.value(&mut builder, 0).unwrap();
-    let at = entry.address(&mut builder, 1).unwrap();
-    for i in 0..5 {
-        let word = builder.ins().load(I64, MemFlagsData::new(), at, 8 * i);
-        sum = builder.ins().iadd(sum, word);
-    }
-    if chain {
-        let chain = entry.value(&mut builder, 2).unwrap();
-        sum = builder.ins().iadd(sum, chain);
-    }
-    let phase = lower.call(&mut engine, &mut builder, &rsp_phase, &[], Ret::Value);
-    let phase = phase.unwrap().value().unwrap();
-    let phase = builder.ins().imul_imm_s(phase, 1000);
-    let sum = Arg::value(builder.ins().iadd(sum, phase));
-    entry.ret(&mut engine, &mut builder, Some(&sum)).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(function.body, &mut ctx).unwrap();
+    lowered(
+        &mut engine,
+        &lower,
+        function.body,
+        &sig,
+        |engine, builder, entry| {
+            let mut sum = entry.value(builder, 0).unwrap();
+            let at = entry.address(builder, 1).unwrap();
+            for i in 0..5 {
+                let word = builder.ins().load(I64, MemFlagsData::new(), at, 8 * i);
+                sum = builder.ins().iadd(sum, word);
+            }
+            if chain {
+                let chain = entry.value(builder, 2).unwrap();
+                sum = builder.ins().iadd(sum, chain);
+            }
+            let phase = lower.call(engine, builder, &rsp_phase, &[], Ret::Value);
+            let phase = phase.unwrap().value().unwrap();
+            let phase = builder.ins().imul_imm_s(phase, 1000);
+            let sum = Arg::value(builder.ins().iadd(sum, phase));
+            entry.ret(engine, builder, Some(&sum)).unwrap();
+        },
+    );
     assert_eq!(function.body == function.id, align == 16 && !chain);
     engine.finalize().unwrap();
     let code = engine.code(function.id).unwrap();

@@ -11,14 +11,11 @@ use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
-use clif_cabi_jit::clif_cabi::{
-    Arg, Function, LowerError, Ret, Returned, Step, Stub, Stubs, SysVAggregateLowering,
-};
-use clif_cabi_jit::cranelift_codegen::ir::{self, FuncRef, InstBuilder};
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregateLowering};
+use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
+use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{all_settings, build_library_with, reference_compilers};
+use common::{Changed, all_settings, build_library_with, lowered, reference_compilers};
 
 /// `call` calls a function of the JIT; `twice` is called by one.
 const C: &str = r#"
@@ -49,31 +46,6 @@ fn upper_in_use() -> bool {
     bits & 4 != 0
 }
 
-/// An engine whose stubs may be changed.
-struct Changed<'a>(&'a mut Engine, fn(Step) -> bool);
-
-impl Stubs for Changed<'_> {
-    fn stub(
-        &mut self,
-        stub: Stub,
-        signature: ir::SigRef,
-        func: &mut ir::Function,
-    ) -> Result<FuncRef, LowerError> {
-        let steps = stub.steps().iter().copied();
-        let steps: Vec<Step> = steps.filter(|step| (self.1)(*step)).collect();
-        self.0.stub(Stub::new(&steps).unwrap(), signature, func)
-    }
-
-    fn function(
-        &mut self,
-        id: FuncId,
-        signature: ir::SigRef,
-        func: &mut ir::Function,
-    ) -> Result<FuncRef, LowerError> {
-        self.0.function(id, signature, func)
-    }
-}
-
 fn v4() -> Type {
     Type::vector(&Type::F64, 4).unwrap()
 }
@@ -88,8 +60,12 @@ fn library(cc: &str, name: &str) -> Library {
     unsafe { Library::open(path.to_str().unwrap()).unwrap() }
 }
 
-/// What `twice` makes of a vector, and whether the upper halves are in use after the call. Steps of the stub stay if `keep` says so.
-fn doubled(settings: &Settings, library: &Library, keep: fn(Step) -> bool) -> ([f64; 4], bool) {
+/// What `twice` makes of a vector, and whether the upper halves are in use after the call. Instead of each step the stub has those that `steps` gives.
+fn doubled(
+    settings: &Settings,
+    library: &Library,
+    steps: fn(Step) -> Vec<Step>,
+) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(library);
     let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
@@ -97,20 +73,21 @@ fn doubled(settings: &Settings, library: &Library, keep: fn(Step) -> bool) -> ([
     // void shim(const v4 *, v4 *)
     let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
     let shim = lower.declare_export(&mut engine, "shim", &own).unwrap();
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &own).unwrap();
-    let [from, to] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
-    let x = builder.ins().f64const(0.25);
-    let args = [Arg::memory(from), Arg::value(x)];
-    let mut stubs = Changed(&mut engine, keep);
-    let made = lower.call(&mut stubs, &mut builder, &twice, &args, Ret::memory(to));
-    made.unwrap();
-    entry.ret(&mut stubs, &mut builder, None).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(shim.body, &mut ctx).unwrap();
+    lowered(
+        &mut engine,
+        &lower,
+        shim.body,
+        &own,
+        |engine, builder, entry| {
+            let [from, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
+            let x = builder.ins().f64const(0.25);
+            let args = [Arg::memory(from), Arg::value(x)];
+            let mut stubs = Changed(engine, steps);
+            let made = lower.call(&mut stubs, builder, &twice, &args, Ret::memory(to));
+            made.unwrap();
+            entry.ret(&mut stubs, builder, None).unwrap();
+        },
+    );
     engine.finalize().unwrap();
     let code = engine.code(shim.id).unwrap();
     // SAFETY: `void shim(const v4 *, v4 *)`, and the engine is alive.
@@ -131,8 +108,15 @@ fn no_upper_half_is_in_use_after_a_call() {
         let library = library(cc, "upper");
         for settings in all_settings() {
             let right = ([2.25, 4.25, 6.25, 8.25], false);
-            assert_eq!(doubled(&settings, &library, |_| true), right, "{cc}");
-            let (result, in_use) = doubled(&settings, &library, |step| step != Step::ZeroUpper);
+            assert_eq!(
+                doubled(&settings, &library, |step| vec![step]),
+                right,
+                "{cc}"
+            );
+            let (result, in_use) = doubled(&settings, &library, |step| match step {
+                Step::ZeroUpper => vec![],
+                _ => vec![step],
+            });
             assert_eq!((result, in_use), (right.0, true), "{cc}");
         }
     }
@@ -178,22 +162,23 @@ fn forwards(
     function: &Function,
     through: &[&Function],
 ) {
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &sig()).unwrap();
-    let mut parts = Arg::parts(&entry.parts(&mut builder, 0).unwrap());
-    let x = entry.value(&mut builder, 1).unwrap();
-    for callee in through {
-        let args = [parts, Arg::value(x)];
-        let made = lower.call(engine, &mut builder, callee, &args, Ret::Parts);
-        parts = match made.unwrap() {
-            Returned::Parts(values) => Arg::parts(&values),
-            other => Arg::memory(other.value().unwrap()),
-        };
-    }
-    entry.ret(engine, &mut builder, Some(&parts)).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(function.body, &mut ctx).unwrap();
+    lowered(
+        engine,
+        lower,
+        function.body,
+        &sig(),
+        |engine, builder, entry| {
+            let mut parts = Arg::parts(&entry.parts(builder, 0).unwrap());
+            let x = entry.value(builder, 1).unwrap();
+            for callee in through {
+                let args = [parts, Arg::value(x)];
+                let made = lower.call(engine, builder, callee, &args, Ret::Parts);
+                parts = match made.unwrap() {
+                    Returned::Parts(values) => Arg::parts(&values),
+                    other => Arg::memory(other.value().unwrap()),
+                };
+            }
+            entry.ret(engine, builder, Some(&parts)).unwrap();
+        },
+    );
 }

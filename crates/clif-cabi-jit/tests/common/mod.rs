@@ -2,11 +2,19 @@
 //! object with id N.
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
+use core::ffi::c_void;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clif_cabi_jit::cranelift_codegen::ir::{Function, Signature};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::{
+    Arg, Entry, LowerError, Ret, Step, Stub, Stubs, SysVAggregateLowering,
+};
+use clif_cabi_jit::cranelift_codegen::ir::{
+    FuncRef, Function, InstBuilder, MemFlagsData, SigRef, Signature, types::I64,
+};
+use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Result, Settings};
 
@@ -63,6 +71,91 @@ pub fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
 
 pub fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
     engine.declare_import(name, &signature(sig)).unwrap()
+}
+
+/// Defines the function `id` of `sig`, as `emit` says after its parameters have been received.
+pub fn lowered(
+    engine: &mut Engine,
+    lower: &SysVAggregateLowering,
+    id: FuncId,
+    sig: &FnSig,
+    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
+) {
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, sig).unwrap();
+    emit(engine, &mut builder, entry);
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(id, &mut ctx).unwrap();
+}
+
+/// An engine whose stubs have other steps.
+pub struct Changed<'a>(pub &'a mut Engine, pub fn(Step) -> Vec<Step>);
+
+impl Stubs for Changed<'_> {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> core::result::Result<FuncRef, LowerError> {
+        let steps: Vec<Step> = stub.steps().iter().copied().flat_map(self.1).collect();
+        self.0.stub(Stub::new(&steps).unwrap(), signature, func)
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> core::result::Result<FuncRef, LowerError> {
+        self.0.function(id, signature, func)
+    }
+}
+
+/// `void f(void *const *data)`: calls `callee` as `sig`, with the arguments at the addresses from `data[1]` on, and the result to `data[0]`.
+pub fn caller(
+    engine: &mut Engine,
+    callee: *const c_void,
+    sig: &FnSig,
+    steps: fn(Step) -> Vec<Step>,
+) -> extern "C" fn(*const *const u8) {
+    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let own = FnSig::new([Type::PTR], Type::VOID);
+    let signature = lower.entry_plan(&own).unwrap();
+    let id = engine.declare_local(signature.signature()).unwrap();
+    lowered(engine, &lower, id, &own, |engine, builder, entry| {
+        let data = entry.value(builder, 0).unwrap();
+        let mut load = |i: usize| {
+            let offset = i32::try_from(8 * i).unwrap();
+            builder.ins().load(I64, MemFlagsData::new(), data, offset)
+        };
+        let result = load(0);
+        let args = (1..=sig.params().len()).map(|i| Arg::memory(load(i)));
+        let args: Vec<Arg> = args.collect();
+        let callee = builder
+            .ins()
+            .iconst(I64, callee.addr().cast_signed() as i64);
+        let ret = match sig.result().size() {
+            0 => Ret::Ignore,
+            _ => Ret::memory(result),
+        };
+        let mut stubs = Changed(engine, steps);
+        let made = lower.call_sig(&mut stubs, builder, callee, sig, &args, ret);
+        made.unwrap();
+        entry.ret(engine, builder, None).unwrap();
+    });
+    engine.finalize().unwrap();
+    // SAFETY: compiled so; the engine lives as long as the test.
+    unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
+}
+
+/// A structure of one member, aligned to so many bytes.
+pub fn aligned(ty: Type, align: u32) -> Type {
+    let record = RecordBuilder::structure("s").field("x", ty);
+    record.aligned(align).build(&DataModel::LP64).unwrap()
 }
 
 /// gcc, and clang 19 where it is. That it is not here is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.

@@ -142,43 +142,15 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     let is_clang = cc.starts_with("clang");
     let policy = if is_clang { Policy::CLANG } else { Policy::GCC };
     let mut random = Random(seed);
-    let mut calls = Vec::new();
-    for _ in 0..n {
-        let call = Call::random(&mut random, kinds.len());
-        let unnamed = call.unnamed.iter().map(|kind| kinds[*kind].ty.clone());
-        let sig = call.sig(&kinds, policy).at_call(unnamed).unwrap();
-        // clang takes some records apart where no rule says so.
-        if FnAbi::new(&sig, &Target::X86_64_LINUX).is_ok() {
-            calls.push(call);
-        }
-    }
-    let mut text = TYPEDEFS.to_owned();
-    for (i, kind) in kinds.iter().enumerate() {
-        let c = kind.c;
-        writeln!(text, "void read{i}(va_list ap, u8 *to) {{ {c} v = va_arg(ap, {c}); memcpy(to, &v, sizeof v); }}").unwrap();
-    }
-    for (i, call) in calls.iter().enumerate() {
-        c_text(&mut text, i, call, &kinds);
-    }
-    let path = build_library_by(cc, &format!("variadic_{cc}_{seed}_{wrong:?}"), &text);
-    // SAFETY: it has no routines of its own to run.
-    let library = unsafe { Library::open(path) }.unwrap();
+    let calls = calls(&mut random, &kinds, policy, n);
+    let name = format!("variadic_{cc}_{seed}_{wrong:?}");
+    let library = library(cc, &name, &calls, &kinds);
     let settings = all_settings();
     let settings = &settings[usize::try_from(seed).unwrap() % settings.len()];
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
     let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-    let reader = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let readers = kinds.iter().enumerate().map(|(i, kind)| {
-        let name = format!("read{i}");
-        let id = lower
-            .declare_import(&mut engine, &name, &reader)
-            .unwrap()
-            .id;
-        // clang passes an `__int128` otherwise than its own `va_arg` reads it.
-        (!is_clang || kind.c != "i128").then_some(id)
-    });
-    let readers = readers.collect();
+    let readers = readers(&mut engine, &lower, &kinds, is_clang);
     let emit = Emit {
         lower: &lower,
         kinds: &kinds,
@@ -206,12 +178,9 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
             n_made += 1;
             n_right += usize::from(right);
             if !right && wrong == Wrong::Nothing {
+                let (sig, mode) = (call.sig(&kinds, policy), call.mode);
                 let names: Vec<&str> = call.unnamed.iter().map(|kind| kinds[*kind].c).collect();
-                eprintln!(
-                    "{cc}, seed {seed}, call {i}: {what} {:?}, {} ... {names:?}",
-                    call.mode,
-                    call.sig(&kinds, policy)
-                );
+                eprintln!("{cc}, seed {seed}, call {i}: {what} {mode:?}, {sig} ... {names:?}");
             }
         };
         let code = engine.code(id).unwrap();
@@ -230,6 +199,48 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     }
     println!("{cc}, seed {seed}: {n_own} by own signatures");
     (n_made, n_right)
+}
+
+/// Random calls, of those that a rule says something of: clang takes some records apart where none does.
+fn calls(random: &mut Random, kinds: &[Kind], policy: Policy, n: usize) -> Vec<Call> {
+    let drawn = (0..n).map(|_| Call::random(random, kinds.len()));
+    let has_rule = |call: &Call| {
+        let unnamed = call.unnamed.iter().map(|kind| kinds[*kind].ty.clone());
+        let sig = call.sig(kinds, policy).at_call(unnamed).unwrap();
+        FnAbi::new(&sig, &Target::X86_64_LINUX).is_ok()
+    };
+    drawn.filter(has_rule).collect()
+}
+
+/// The C of all calls, and of a function for each kind that reads one from a list.
+fn library(cc: &str, name: &str, calls: &[Call], kinds: &[Kind]) -> Library {
+    let mut text = TYPEDEFS.to_owned();
+    for (i, kind) in kinds.iter().enumerate() {
+        let c = kind.c;
+        writeln!(text, "void read{i}(va_list ap, u8 *to) {{ {c} v = va_arg(ap, {c}); memcpy(to, &v, sizeof v); }}").unwrap();
+    }
+    for (i, call) in calls.iter().enumerate() {
+        c_text(&mut text, i, call, kinds);
+    }
+    let path = build_library_by(cc, name, &text);
+    // SAFETY: it has no routines of its own to run.
+    unsafe { Library::open(path) }.unwrap()
+}
+
+/// The functions of C that read each kind; clang passes an `__int128` otherwise than its own `va_arg` reads it.
+fn readers(
+    engine: &mut Engine,
+    lower: &SysVAggregateLowering,
+    kinds: &[Kind],
+    is_clang: bool,
+) -> Vec<Option<FuncId>> {
+    let reader = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let mut declare = |name: &str| lower.declare_import(engine, name, &reader).unwrap().id;
+    let readers = kinds.iter().enumerate().map(|(i, kind)| {
+        let id = declare(&format!("read{i}"));
+        (!is_clang || kind.c != "i128").then_some(id)
+    });
+    readers.collect()
 }
 
 /// Makes the call with random bytes, and looks at what was seen of them.
