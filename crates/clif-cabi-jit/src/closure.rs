@@ -13,13 +13,15 @@ use core::ffi::c_void;
 use core::fmt;
 use std::any::Any;
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clif_cabi::cabi::{FnSig, Target, Type};
+use clif_cabi::cabi::{Convention, FnSig, Target, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types::I64,
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value,
+    types::{I8, I16, I32, I64},
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
@@ -27,8 +29,9 @@ use clif_cabi::{Arg, Entry, EntryPlan, Function, LowerError, Ret, SysVAggregateL
 
 pub use self::bound::BoundFunction;
 use self::pool::{Pool, Slot};
+use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
-use crate::code::Code;
+use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interface::CValue;
@@ -49,7 +52,8 @@ struct Context<F: ?Sized> {
 
 type Called = dyn Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync;
 
-/// Bytes of a result that is not built in the caller's memory: at most as many as registers return.
+/// Bytes of a result that is not built in the caller's memory: at most as many as registers return. Compiled code sets results of so many bytes
+/// to zero, wherever they are.
 const MAX_RESULT: u32 = 64;
 
 /// Makes closures: compiles what C enters, and has the pool of stubs. Shared freely between threads.
@@ -87,16 +91,9 @@ pub struct Closures {
 struct Compiler {
     engine: Engine,
     lower: SysVAggregateLowering,
-    compiled: HashMap<ByShape<EntryPlan>, Entered>,
-    va_args: HashMap<VaArgPlan, VaArg>,
-}
-
-/// What stubs of one shape jump to.
-#[derive(Clone)]
-struct Entered {
-    code: Code,
-    /// Bytes of the result that it sets to zero: none in the caller's memory, where signatures of one shape have results of any size.
-    n_zeroed: usize,
+    /// By what the entry looks like, and how the unnamed arguments are fetched that all callers pass.
+    compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
+    va_args: HashMap<VaArgPlan, TypedCode<Read>>,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.
@@ -105,6 +102,7 @@ pub struct ClosureInterface {
     sig: Arc<FnSig>,
     entry: Code,
     pool: Arc<Pool>,
+    convention: &'static Convention,
     /// How many addresses compiled code writes: of the arguments, then of the `va_list`.
     n_pointers: usize,
     /// Bytes of the result, and how many of them [`enter`] sets to zero: all, unless compiled code has.
@@ -121,7 +119,7 @@ pub struct Closure {
 
 /// The arguments of one call of a closure.
 pub struct ClosureArgs<'a> {
-    sig: &'a FnSig,
+    interface: &'a ClosureInterface,
     pointers: &'a [*const u8],
 }
 
@@ -150,27 +148,29 @@ impl Closures {
         })
     }
 
-    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before. Closures of a variadic one read their
-    /// unnamed arguments from a [`VaList`].
+    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before.
+    ///
+    /// Closures of a variadic one read their unnamed arguments from a [`VaList`]. If all callers pass the same, `sig` may be that of a call
+    /// ([`FnSig::at_call`]): then these unnamed arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after them.
     ///
     /// # Errors
     /// [`Error::Lowering`] for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
-        let Entered { code, n_zeroed } = compiler.entry(sig)?;
+        // The pointers that arrays are passed as.
+        let sig = sig.clone().decayed(compiler.lower.target().data_model());
+        let (entry, convention) = compiler.entry(&sig)?;
         // A signature that is lowered has a result of at most 2 GiB.
         let result_bytes = usize::try_from(sig.result().size()).unwrap_or(0);
+        let is_zeroed = result_bytes <= MAX_RESULT as usize;
         Ok(ClosureInterface {
-            sig: Arc::new(sig.clone()),
-            entry: code,
+            entry,
             pool: Arc::clone(&self.pool),
+            convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
-            n_to_zero: if result_bytes <= n_zeroed {
-                0
-            } else {
-                result_bytes
-            },
+            n_to_zero: if is_zeroed { 0 } else { result_bytes },
+            sig: Arc::new(sig),
         })
     }
 
@@ -185,7 +185,8 @@ impl Closures {
 impl ClosureInterface {
     /// A C function that calls `closure`. `name` is for the message when it panics.
     ///
-    /// A panic of `closure` does not unwind into C: the process is aborted with a message that names it.
+    /// A panic of `closure` does not unwind into C: the process is aborted with a message that names it. So it is if the closure of a function that
+    /// never returns does.
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
@@ -194,7 +195,10 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
     {
         let context = Box::new(Context {
-            handler: enter::<F>,
+            handler: match self.sig.is_noreturn() {
+                true => enter_noreturn::<F>,
+                false => enter::<F>,
+            },
             interface: self.clone(),
             name: name.into(),
             closure,
@@ -219,7 +223,8 @@ impl ClosureInterface {
         self.closure(name, move |args, result| {
             let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
             if let Err(panic) = called {
-                eprintln!("closure {message} panicked: {}", words(&*panic));
+                let panic = words(&*panic);
+                let _ = writeln!(std::io::stderr(), "closure {message} panicked: {panic}");
                 // Of the kind and size that was checked.
                 let _ = result.set(otherwise);
             }
@@ -265,13 +270,14 @@ impl ClosureArgs<'_> {
     }
 
     fn at(&self, index: usize) -> Result<(&Type, *const u8)> {
-        let param = self.sig.params().get(index);
+        let sig = &self.interface.sig;
+        let param = sig.params().get(index);
         let found = param
             .map(|param| &param.ty)
             .zip(self.pointers.get(index).copied());
         found.ok_or_else(|| Error::Value {
             what: format!("argument {index}"),
-            ty: self.sig.to_string(),
+            ty: sig.to_string(),
             why: "it has no such argument".to_owned(),
         })
     }
@@ -334,19 +340,44 @@ where
     };
     let called = catch_unwind(AssertUnwindSafe(|| {
         let mut result = ClosureResult { sig, bytes };
-        (context.closure)(&ClosureArgs { sig, pointers }, &mut result);
+        let args = ClosureArgs {
+            interface,
+            pointers,
+        };
+        (context.closure)(&args, &mut result);
     }));
     if let Err(panic) = called {
-        end(&context.name, &*panic);
+        let what = format!("panicked: {}; it was called by C", words(&*panic));
+        end(&context.name, &what);
     }
 }
 
-/// Ends the process after a panic, which C could not be told of.
+/// The same for a function that must not return.
+///
+/// # Safety
+/// As [`enter`].
+unsafe extern "C" fn enter_noreturn<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    // SAFETY: as the caller says.
+    let context = unsafe {
+        enter::<F>(context, args, ret);
+        &*context.cast::<Context<F>>()
+    };
+    end(
+        &context.name,
+        "returned to C, which was told that it never does",
+    );
+}
+
+/// Ends the process after what C could not be told of.
 #[cold]
-fn end(name: &str, panic: &(dyn Any + Send)) -> ! {
-    eprintln!(
-        "closure {name} panicked: {}; it was called by C, so the process ends",
-        words(panic)
+fn end(name: &str, what: &str) -> ! {
+    // There may be nobody who reads it.
+    let _ = writeln!(
+        std::io::stderr(),
+        "closure {name} {what}, so the process ends"
     );
     std::process::abort()
 }
@@ -359,79 +390,104 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 }
 
 impl Compiler {
-    /// What the stub of a closure of `sig` jumps to.
-    fn entry(&mut self, sig: &FnSig) -> Result<Entered> {
+    /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
+    fn entry(&mut self, sig: &FnSig) -> Result<(Code, &'static Convention)> {
         let with_chain = sig.clone().static_chain();
         let plan = self.lower.entry_plan(&with_chain)?;
-        let shape = ByShape(Arc::clone(&plan));
-        if let Some(entered) = self.compiled.get(&shape) {
-            return Ok(entered.clone());
+        let unnamed = sig.params().iter().skip(sig.n_named());
+        let unnamed = unnamed.map(|param| VaArgPlan::new(sig, &param.ty, self.lower.target()));
+        let unnamed: Result<Vec<VaArgPlan>, _> = unnamed.collect();
+        let shape = (
+            ByShape(Arc::clone(&plan)),
+            unnamed.map_err(LowerError::from)?,
+        );
+        let convention = plan.abi().convention;
+        if let Some(code) = self.compiled.get(&shape) {
+            return Ok((code.clone(), convention));
         }
         let body = self.engine.declare_local(plan.signature())?;
-        let n_zeroed = self.define(body, &with_chain)?;
+        self.define(body, &with_chain, &shape.1)?;
         let function = Function::new(body, "closure", with_chain);
         let entry = self.lower.entry_point(&mut self.engine, &function)?;
         self.engine.finalize()?;
         let code = self.engine.code(entry)?;
-        let entered = Entered { code, n_zeroed };
-        self.compiled.insert(shape, entered.clone());
-        Ok(entered)
+        self.compiled.insert(shape, code.clone());
+        Ok((code, convention))
     }
 
-    /// Puts the arguments but the last, the context, into memory, and calls its handler. Returns how many bytes of the result it sets to zero.
-    fn define(&mut self, body: FuncId, sig: &FnSig) -> Result<usize> {
+    /// Puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
+    fn define(&mut self, body: FuncId, sig: &FnSig, unnamed: &[VaArgPlan]) -> Result<()> {
         let (engine, lower) = (&mut self.engine, &self.lower);
         let mut ctx = engine.make_context();
         let mut fn_ctx = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
         let (_, entry) = lower.begin(&mut builder, sig)?;
-        let n_args = sig.params().len().saturating_sub(1);
-        let context = entry.value(&mut builder, n_args)?;
+        let n_named = sig.n_named().saturating_sub(1);
+        let context = entry.value(&mut builder, n_named)?;
         let flags = MemFlagsData::trusted();
-        let list = match sig.is_variadic() {
-            true => Some(va_list(&mut builder, &entry, lower.target())?),
-            false => None,
-        };
-        // The bytes of 2^28 pointers are more than any frame has.
-        let bytes = u32::try_from(8 * (n_args + 1)).unwrap_or(u32::MAX);
-        let pointers = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
-        let pointers = builder.create_sized_stack_slot(pointers);
-        for i in 0..n_args + usize::from(list.is_some()) {
-            let address = match list {
-                Some(list) if i == n_args => list,
-                _ => entry.address(&mut builder, i)?,
-            };
-            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
-            builder.ins().stack_store(I64, address, pointers, offset);
+        let mut addresses = Vec::with_capacity(n_named + unnamed.len() + 1);
+        for i in 0..n_named {
+            addresses.push(entry.address(&mut builder, i)?);
         }
-        let has_result = sig.result().size() > 0 && !sig.is_noreturn();
-        let mut n_zeroed = 0;
+        if sig.is_variadic() {
+            let list = va_list(&mut builder, &entry, lower.target())?;
+            for plan in unnamed {
+                addresses.push(lower.va_arg_planned(&mut builder, list, plan)?);
+            }
+            addresses.push(list);
+        }
+        // The bytes of 2^28 pointers are more than any frame has.
+        let bytes = u32::try_from(8 * addresses.len()).unwrap_or(u32::MAX);
+        let pointers = slot(&mut builder, bytes, 3);
+        for (i, address) in addresses.into_iter().enumerate() {
+            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+            builder.ins().store(flags, address, pointers, offset);
+        }
+        // One of no bytes may be in the caller's memory too, whose address is returned.
+        let bytes = sig.result().size();
+        let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
         let result = match entry.sret() {
             Some(sret) => sret,
-            None if has_result => {
-                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, MAX_RESULT, 4);
-                let slot = builder.create_sized_stack_slot(slot);
-                let zero = builder.ins().iconst(I64, 0);
-                while n_zeroed < MAX_RESULT && u64::from(n_zeroed) < sig.result().size() {
-                    let offset = n_zeroed.cast_signed();
-                    builder.ins().stack_store(I64, zero, slot, offset);
-                    n_zeroed += 8;
-                }
-                builder.ins().stack_addr(I64, slot, 0)
-            }
+            None if has_result => slot(&mut builder, MAX_RESULT, 4),
             None => builder.ins().iconst(I64, 0),
         };
+        if has_result && bytes <= MAX_RESULT.into() {
+            set_to_zero(&mut builder, result, bytes);
+        }
         let handler = builder.ins().load(I64, flags, context, 0);
-        let pointers = builder.ins().stack_addr(I64, pointers, 0);
         let args = [context, pointers, result].map(Arg::value);
         let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
         lower.call_sig(engine, &mut builder, handler, &call, &args, Ret::Ignore)?;
-        let result = has_result.then(|| Arg::memory(result));
-        entry.ret(engine, &mut builder, result.as_ref())?;
+        if sig.is_noreturn() {
+            // The handler has ended the process.
+            builder.ins().trap(TrapCode::unwrap_user(1));
+        } else {
+            let result = has_result.then(|| Arg::memory(result));
+            entry.ret(engine, &mut builder, result.as_ref())?;
+        }
         builder.seal_all_blocks();
         builder.finalize(engine.target_config());
-        engine.define(body, &mut ctx)?;
-        Ok(n_zeroed as usize)
+        engine.define(body, &mut ctx)
+    }
+}
+
+/// The address of so many bytes of the frame, aligned to `1 << align_shift`.
+fn slot(builder: &mut FunctionBuilder<'_>, bytes: u32, align_shift: u8) -> Value {
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align_shift);
+    let slot = builder.create_sized_stack_slot(slot);
+    builder.ins().stack_addr(I64, slot, 0)
+}
+
+/// Sets the `bytes` from `to` on to zero, and none after them.
+fn set_to_zero(builder: &mut FunctionBuilder<'_>, to: Value, bytes: u64) {
+    let (mut at, bytes) = (0, i32::try_from(bytes).unwrap_or(0));
+    for ty in [I64, I32, I16, I8] {
+        let zero = builder.ins().iconst(ty, 0);
+        let size = i32::try_from(ty.bytes()).unwrap_or(1);
+        while at + size <= bytes {
+            builder.ins().store(MemFlagsData::new(), zero, to, at);
+            at += size;
+        }
     }
 }
 
@@ -439,9 +495,7 @@ impl Compiler {
 fn va_list(builder: &mut FunctionBuilder<'_>, entry: &Entry, target: &Target) -> Result<Value> {
     let list = target.va_list().map_err(LowerError::from)?;
     let bytes = u32::try_from(list.size()).unwrap_or(u32::MAX);
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
-    let slot = builder.create_sized_stack_slot(slot);
-    let list = builder.ins().stack_addr(I64, slot, 0);
+    let list = slot(builder, bytes, 3);
     entry.va_start(builder, list)?;
     Ok(list)
 }

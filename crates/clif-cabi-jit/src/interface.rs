@@ -9,6 +9,8 @@ use core::mem::MaybeUninit;
 
 use clif_cabi::cabi::{FnSig, Kind, Scalar, Type};
 
+use smallvec::SmallVec;
+
 use crate::error::{Error, Result};
 use crate::invoke::{Invoker, Invokers};
 
@@ -120,7 +122,8 @@ impl CallInterface {
     /// As [`Invokers::get`].
     pub fn new(invokers: &mut Invokers, sig: &FnSig) -> Result<Self> {
         Ok(Self {
-            sig: sig.clone(),
+            // The pointers that arrays are passed as.
+            sig: sig.clone().decayed(invokers.data_model()),
             invoker: invokers.get(sig)?,
         })
     }
@@ -195,7 +198,7 @@ impl CallInterface {
                 why: format!("{} arguments, and {} are given", params.len(), args.len()),
             });
         }
-        let mut pointers = Vec::with_capacity(args.len());
+        let mut pointers = SmallVec::<[*const u8; 16]>::with_capacity(args.len());
         for (i, (arg, param)) in args.iter().zip(params).enumerate() {
             arg.check(i, &param.ty)?;
             pointers.push(arg.bytes);

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use core::fmt;
 use std::collections::HashMap;
 
-use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
@@ -84,6 +84,11 @@ impl Invokers {
     /// The same, to add libraries to.
     pub fn engine_mut(&mut self) -> &mut Engine {
         &mut self.engine
+    }
+
+    /// The data model of the types that are passed.
+    pub(crate) fn data_model(&self) -> &DataModel {
+        self.lower.target().data_model()
     }
 
     /// How many shapes are compiled.

@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Error, Invokers, Settings};
+use clif_cabi_jit::{
+    CallArg, CallInterface, Closure, ClosureArgs, ClosureResult, Closures, Error, Invokers,
+    Settings,
+};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -30,8 +33,7 @@ fn adder(closures: &Closures, by: i64) -> Closure {
     let interface = closures
         .interface(&FnSig::new([Type::I64], Type::I64))
         .unwrap();
-    let add = move |args: &clif_cabi_jit::ClosureArgs<'_>,
-                    result: &mut clif_cabi_jit::ClosureResult<'_>| {
+    let add = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
         result.set(args.get::<i64>(0).unwrap() + by).unwrap();
     };
     interface.closure("adder", add).unwrap()
@@ -49,8 +51,14 @@ fn each_closure_has_its_own_context() {
     // More than one block of the pool.
     let all: Vec<Closure> = (0..10_000).map(|by| adder(&closures, by)).collect();
     assert_eq!(closures.n_compiled(), 1);
-    for (by, closure) in (0..).zip(&all).step_by(7) {
-        assert_eq!(call(closure, 1000), 1000 + by);
+    // Knuth's MMIX: each of them, in no order.
+    let mut random = 1_u64;
+    for _ in 0..100_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let by = usize::try_from(random >> 32).unwrap() % all.len();
+        assert_eq!(call(&all[by], 1000), 1000 + i64::try_from(by).unwrap());
     }
 }
 
@@ -61,7 +69,7 @@ fn many_threads_make_call_and_drop() {
         .map(|thread| {
             let closures = Arc::clone(&closures);
             thread::spawn(move || {
-                for i in 0..2000 {
+                for i in 0..100_000 {
                     let closure = adder(&closures, thread * i);
                     assert_eq!(call(&closure, 5), thread * i + 5);
                 }
@@ -213,39 +221,49 @@ fn a_panic_gives_the_value_chosen_for_it() {
     assert!(matches!(wrong, Error::Value { .. }));
 }
 
-/// Set in a process that a test starts, which a panic is to end.
-const CHILD: &str = "CLIF_CABI_JIT_PANIC";
+/// Set in a process that a test starts, which a closure is to end.
+const CHILD: &str = "CLIF_CABI_JIT_ENDS";
 
 /// The test runs itself again as a child.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_panic_ends_the_process_and_names_the_closure() {
+fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
     use std::os::unix::process::ExitStatusExt;
     const SIGABRT: i32 = 6;
-    if std::env::var_os(CHILD).is_some() {
-        let interface = closures().interface(&FnSig::new([], Type::I32)).unwrap();
-        let closure = interface
-            .closure("comparator", |_, _| panic!("no order"))
-            .unwrap();
+    if let Some(what) = std::env::var_os(CHILD) {
+        let panics = what == "panics";
+        let sig = FnSig::new([], Type::I32);
+        let sig = if panics { sig } else { sig.noreturn() };
+        let interface = closures().interface(&sig).unwrap();
+        let ends = move |_: &ClosureArgs<'_>, _: &mut ClosureResult<'_>| {
+            assert!(!panics, "no order");
+        };
+        let closure = interface.closure("comparator", ends).unwrap();
         // SAFETY: `int f(void)`.
         let code: extern "C" fn() -> i32 = unsafe { core::mem::transmute(closure.code()) };
         println!("came back with {}", code());
         return;
     }
-    let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_panic_ends_the_process_and_names_the_closure",
-            "--nocapture",
-        ])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    let [text, error] = [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
-    assert_eq!(child.status.signal(), Some(SIGABRT), "{text}{error}");
-    assert!(!text.contains("came back"), "{text}");
-    let message = "closure comparator panicked: no order; it was called by C, so the process ends";
-    assert!(error.contains(message), "{error}");
+    for (what, message) in [
+        ("panics", "panicked: no order; it was called by C"),
+        (
+            "returns",
+            "returned to C, which was told that it never does",
+        ),
+    ] {
+        let name = "what_c_cannot_be_told_ends_the_process_and_names_the_closure";
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, what)
+            .output()
+            .unwrap();
+        let [text, error] =
+            [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
+        assert_eq!(child.status.signal(), Some(SIGABRT), "{text}{error}");
+        assert!(!text.contains("came back"), "{text}");
+        let message = format!("closure comparator {message}, so the process ends");
+        assert!(error.contains(&message), "{error}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use std::sync::PoisonError;
 
 use clif_cabi::LowerError;
-use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::cranelift_codegen::ir::MemFlagsData;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -19,16 +19,24 @@ use crate::error::{Error, Result};
 use crate::interface::CValue;
 
 /// Copies the next argument of the `va_list` to an address.
-type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
+pub(super) type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
 
 /// How unnamed arguments of one type are fetched: `va_arg`, compiled. Made by [`Closures::va_arg`] before a closure needs it; clones are cheap.
 #[derive(Clone)]
 pub struct VaArg {
     ty: Type,
+    convention: &'static Convention,
     read: TypedCode<Read>,
 }
 
 /// The `va_list` of one call of a variadic closure.
+///
+/// What can be checked is: that the Rust type stands for the C type, that the bytes have its size, and that the list is of the convention for which the
+/// [`VaArg`] was made. What the caller has passed is written down nowhere, so to read one argument more than that, or one of another type, is to read
+/// registers and stack that may hold anything. That is why [`next`](Self::next) is `unsafe`, as `core::ffi::VaList`'s is: who writes it
+/// answers for what the callers pass, as C's `va_arg` does. Where all callers pass the same there is a way without `unsafe`: the interface of that
+/// call ([`Closures::interface`] of [`FnSig::at_call`]), whose unnamed arguments [`ClosureArgs::get`] checks like any other. It is the only way
+/// that libffi has, whose interfaces (and those of `libffi::middle`) are of one call.
 ///
 /// # Example
 /// ```
@@ -58,6 +66,7 @@ pub struct VaArg {
 /// ```
 pub struct VaList<'a> {
     list: *mut c_void,
+    convention: &'static Convention,
     call: PhantomData<&'a ()>,
 }
 
@@ -78,8 +87,14 @@ impl Compiler {
     fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let (engine, lower) = (&mut self.engine, &self.lower);
         let plan = VaArgPlan::new(sig, ty, lower.target()).map_err(LowerError::from)?;
-        if let Some(known) = self.va_args.get(&plan) {
-            return Ok(known.clone());
+        let convention = lower.entry_plan(sig)?.abi().convention;
+        let va_arg = |read| VaArg {
+            ty: ty.clone(),
+            convention,
+            read,
+        };
+        if let Some(read) = self.va_args.get(&plan) {
+            return Ok(va_arg(read.clone()));
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
         let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
@@ -96,23 +111,23 @@ impl Compiler {
         builder.finalize(config);
         engine.define(id, &mut ctx)?;
         engine.finalize()?;
-        let va_arg = VaArg {
-            ty: ty.clone(),
-            // SAFETY: it has been compiled as such.
-            read: unsafe { engine.code(id)?.typed::<Read>() },
-        };
-        self.va_args.insert(plan, va_arg.clone());
-        Ok(va_arg)
+        // SAFETY: it has been compiled as such.
+        let read = unsafe { engine.code(id)?.typed::<Read>() };
+        self.va_args.insert(plan, read.clone());
+        Ok(va_arg(read))
     }
 }
 
 impl ClosureArgs<'_> {
-    /// The unnamed arguments, from the first one on. `None` if the signature is not variadic.
+    /// The unnamed arguments, from the first one on that the signature does not have. `None` if it is not variadic.
+    ///
+    /// There is one list: who asks again goes on where it was left.
     #[must_use]
     pub fn va_list(&self) -> Option<VaList<'_>> {
-        let list = self.pointers.get(self.sig.params().len())?;
+        let list = self.pointers.get(self.interface.sig.params().len())?;
         Some(VaList {
             list: list.cast_mut().cast(),
+            convention: self.interface.convention,
             call: PhantomData,
         })
     }
@@ -122,13 +137,13 @@ impl VaList<'_> {
     /// The next argument.
     ///
     /// # Errors
-    /// [`Error::Value`] if `T` does not stand for its type. The list has not gone on then.
+    /// [`Error::Value`] if `T` does not stand for its type, or `va_arg` is of another convention. The list has not gone on then.
     ///
     /// # Safety
-    /// The caller of the closure has passed one more argument, of the type of `va_arg`, which was made for this signature. Nothing else tells how
-    /// many there are.
+    /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing else tells how many there are.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
         check::<T>(&"an unnamed argument", &va_arg.ty)?;
+        self.check_convention(va_arg)?;
         let mut value = MaybeUninit::<T>::zeroed();
         // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.
         unsafe {
@@ -140,25 +155,33 @@ impl VaList<'_> {
     /// The bytes of the next argument, whatever its type is.
     ///
     /// # Errors
-    /// [`Error::Value`] if `to` has another number of bytes than the type. The list has not gone on then.
+    /// [`Error::Value`] if `to` has another number of bytes than the type, or `va_arg` is of another convention. The list has not gone on then.
     ///
     /// # Safety
     /// As [`VaList::next`].
     pub unsafe fn next_bytes(&mut self, va_arg: &VaArg, to: &mut [u8]) -> Result<()> {
-        if to.len() as u64 != va_arg.ty.size() {
-            return Err(Error::Value {
-                what: "an unnamed argument".to_owned(),
-                ty: va_arg.ty.to_string(),
-                why: format!(
-                    "it has {} bytes, and {} are given",
-                    va_arg.ty.size(),
-                    to.len()
-                ),
-            });
+        let size = va_arg.ty.size();
+        if to.len() as u64 != size {
+            let why = format!("it has {size} bytes, and {} are given", to.len());
+            return Err(wrong(va_arg, why));
         }
+        self.check_convention(va_arg)?;
         // SAFETY: as the caller says; `to` has as many bytes as the type.
         unsafe { (*va_arg.read)(self.list, to.as_mut_ptr()) };
         Ok(())
+    }
+
+    /// Refuses what was made for lists of another kind.
+    fn check_convention(&self, va_arg: &VaArg) -> Result<()> {
+        let (own, other) = (self.convention, va_arg.convention);
+        if core::ptr::eq(own, other) || own == other {
+            return Ok(());
+        }
+        let why = format!(
+            "it is fetched as in {}, the list is of {}",
+            other.name, own.name
+        );
+        Err(wrong(va_arg, why))
     }
 
     /// What a C function that takes a `va_list` is passed. It is valid until the closure returns; after the call it goes on as C says of a list
@@ -166,6 +189,14 @@ impl VaList<'_> {
     #[must_use]
     pub fn as_ptr(&mut self) -> *mut c_void {
         self.list
+    }
+}
+
+fn wrong(va_arg: &VaArg, why: String) -> Error {
+    Error::Value {
+        what: "an unnamed argument".to_owned(),
+        ty: va_arg.ty.to_string(),
+        why,
     }
 }
 

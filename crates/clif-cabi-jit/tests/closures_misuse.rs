@@ -1,0 +1,234 @@
+//! Closures and invokers in the hands of who means no good, or does not read: errors, and what is documented; nothing outside an object is read.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+mod common;
+
+use core::ffi::c_void;
+use std::sync::{Arc, Mutex};
+
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type, X86_64_WIN64};
+use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Invokers, Settings};
+use common::build_library;
+
+fn closures() -> Closures {
+    Closures::new(&Settings::default()).unwrap()
+}
+
+/// Unnamed arguments that all callers pass are arguments like the others, whoever was compiled before.
+#[test]
+fn the_unnamed_arguments_of_one_call() {
+    let closures = closures();
+    let sum = FnSig::new([Type::I32], Type::F64).variadic();
+    let plain = closures.interface(&sum).unwrap();
+    let unnamed = [Type::F64, Type::I64, Type::F32];
+    let interface = closures.interface(&sum.at_call(unnamed).unwrap()).unwrap();
+    // Another call of the same function is another entry.
+    let swapped = closures.interface(&sum.at_call([Type::I64, Type::F64]).unwrap());
+    assert_eq!(closures.n_compiled(), 3);
+    let int = closures.va_arg(&sum, &Type::I32).unwrap();
+    let closure = interface.closure("sum", move |args, result| {
+        let (a, b): (f64, i64) = (args.get(1).unwrap(), args.get(2).unwrap());
+        assert!(args.get::<f32>(3).is_err() && args.get::<f64>(4).is_err());
+        // What follows them is in the list.
+        // SAFETY: callers pass an integer there.
+        let last: i32 = unsafe { args.va_list().unwrap().next(&int).unwrap() };
+        let c: f64 = args.get(3).unwrap();
+        result
+            .set(f64::from(args.get::<i32>(0).unwrap()) + a + b as f64 + c + f64::from(last))
+            .unwrap();
+    });
+    let closure = closure.unwrap();
+    let nothing = |interface: &clif_cabi_jit::ClosureInterface| {
+        let closure = interface.closure("nothing", |args, _| {
+            assert!(args.get::<f64>(1).is_err());
+            assert!(args.va_list().is_some());
+        });
+        closure.unwrap()
+    };
+    let others = [nothing(&plain), nothing(&swapped.unwrap())];
+    type Sum = unsafe extern "C" fn(i32, ...) -> f64;
+    // SAFETY: closures of this signature, which are passed what they read.
+    unsafe {
+        let code: Sum = core::mem::transmute(closure.code());
+        assert_eq!(code(1, 0.5_f64, 20_i64, 0.25_f64, 300_i32), 321.75);
+        for other in &others {
+            let code: Sum = core::mem::transmute(other.code());
+            assert_eq!(code(1, 20_i64, 0.5_f64), 0.0);
+        }
+    }
+}
+
+/// A list of one convention is not read as one of another.
+#[test]
+fn a_list_of_another_convention() {
+    let closures = closures();
+    let sysv = FnSig::new([Type::I32], Type::I32).variadic();
+    let win64 = sysv.clone().convention(&X86_64_WIN64);
+    let [here, there] = [&sysv, &win64].map(|sig| closures.va_arg(sig, &Type::I64).unwrap());
+    let interface = closures.interface(&sysv).unwrap();
+    let closure = interface.closure("one", move |args, result| {
+        let mut list = args.va_list().unwrap();
+        // SAFETY: callers pass one `long`.
+        let [wrong, right] = unsafe { [list.next::<i64>(&there), list.next::<i64>(&here)] };
+        let wrong = wrong.unwrap_err().to_string();
+        assert!(wrong.contains("the list is of"), "{wrong}");
+        result.set(i32::try_from(right.unwrap()).unwrap()).unwrap();
+    });
+    let closure = closure.unwrap();
+    // SAFETY: `int f(int, ...)`.
+    let code: unsafe extern "C" fn(i32, ...) -> i32 =
+        unsafe { core::mem::transmute(closure.code()) };
+    // SAFETY: it reads one `long`.
+    assert_eq!(unsafe { code(1, 77_i64) }, 77);
+}
+
+/// An array among the parameters is a pointer: the bytes of the argument are eight.
+#[test]
+fn arrays_are_passed_as_pointers() {
+    let array = Type::array(&Type::I32, 100).unwrap();
+    let sig = FnSig::new([array], Type::I32);
+    let interface = closures().interface(&sig).unwrap();
+    let closure = interface.closure("third", |args, result| {
+        assert_eq!(args.bytes(0).unwrap().len(), 8);
+        let numbers: *const i32 = args.get(0).unwrap();
+        // SAFETY: callers pass an array of three numbers at least.
+        result.set(unsafe { numbers.add(2).read() }).unwrap();
+    });
+    let closure = closure.unwrap();
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let call = CallInterface::new(&mut invokers, &sig).unwrap();
+    let numbers = [7_i32, 8, 9];
+    let pointer = numbers.as_ptr();
+    // SAFETY: a function of this signature.
+    let third: i32 = unsafe {
+        call.call(closure.code(), &[CallArg::new(&pointer)])
+            .unwrap()
+    };
+    assert_eq!(third, 9);
+    // SAFETY: nothing is called.
+    let wrong = unsafe { call.call::<i32>(closure.code(), &[CallArg::bytes(&[0; 400])]) };
+    assert!(wrong.is_err());
+}
+
+/// Code is compiled while other code of the same engine is running, and after that returns to it.
+#[test]
+fn a_closure_that_compiles() {
+    let closures = Arc::new(closures());
+    let made: Arc<Mutex<Vec<Closure>>> = Arc::default();
+    let sig = FnSig::new([Type::I32], Type::I32);
+    let interface = closures.interface(&sig).unwrap();
+    let (inside, kept) = (Arc::clone(&closures), Arc::clone(&made));
+    let closure = interface.closure("compiles", move |args, result| {
+        let n: i32 = args.get(0).unwrap();
+        let types = vec![Type::F64; usize::try_from(n).unwrap()];
+        let other = inside.interface(&FnSig::new(types, Type::I64)).unwrap();
+        kept.lock().unwrap().push(
+            other
+                .closure("other", |_, result| result.set(3_i64).unwrap())
+                .unwrap(),
+        );
+        result.set(n + 1).unwrap();
+    });
+    let closure = closure.unwrap();
+    // SAFETY: `int f(int)`.
+    let code: extern "C" fn(i32) -> i32 = unsafe { core::mem::transmute(closure.code()) };
+    for n in 0..40 {
+        assert_eq!(code(n), n + 1);
+    }
+    // SAFETY: `long f(void)`.
+    let first: extern "C" fn() -> i64 =
+        unsafe { core::mem::transmute(made.lock().unwrap()[0].code()) };
+    assert_eq!(first(), 3);
+}
+
+/// Nothing of no bytes is passed, and nothing of no bytes comes back.
+#[test]
+fn objects_without_bytes() {
+    let empty = RecordBuilder::structure("empty")
+        .build(&DataModel::LP64)
+        .unwrap();
+    let sig = FnSig::new([empty.clone(), Type::I32, empty.clone()], empty);
+    let interface = closures().interface(&sig).unwrap();
+    let seen = Arc::new(Mutex::new(0));
+    let keep = Arc::clone(&seen);
+    let closure = interface.closure("empty", move |args, result| {
+        assert!(args.bytes(0).unwrap().is_empty() && args.bytes(2).unwrap().is_empty());
+        assert!(result.bytes().is_empty());
+        *keep.lock().unwrap() = args.get::<i32>(1).unwrap();
+    });
+    let closure = closure.unwrap();
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let call = CallInterface::new(&mut invokers, &sig).unwrap();
+    let args = [
+        CallArg::bytes(&[]),
+        CallArg::new(&5_i32),
+        CallArg::bytes(&[]),
+    ];
+    // SAFETY: a function of this signature.
+    unsafe { call.call_bytes(closure.code(), &args, &mut []).unwrap() };
+    assert_eq!(*seen.lock().unwrap(), 5);
+}
+
+/// What is refused, and what is too large for any frame.
+#[test]
+fn signatures_that_nobody_can_enter() {
+    let closures = closures();
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let huge = Type::array(&Type::I64, 1 << 40).unwrap();
+    let huge = RecordBuilder::structure("huge")
+        .field("x", huge)
+        .build(&DataModel::LP64)
+        .unwrap();
+    let function = FnSig::new([Type::PTR], Type::VOID);
+    for sig in [
+        FnSig::new([huge.clone()], Type::VOID),
+        FnSig::new([Type::VOID], Type::VOID),
+        FnSig::new([], Type::array(&Type::I32, 2).unwrap()),
+        function.clone().static_chain(),
+        function.clone().variadic().static_chain(),
+    ] {
+        assert!(closures.interface(&sig).is_err(), "{sig}");
+        let _ = invokers.get(&sig).map(|_| ());
+    }
+    // Large objects, in memory of the caller's.
+    let large = Type::array(&Type::I64, 1 << 27).unwrap();
+    let large = RecordBuilder::structure("large")
+        .field("x", large)
+        .build(&DataModel::LP64)
+        .unwrap();
+    for sig in [
+        FnSig::new([large.clone()], Type::VOID),
+        FnSig::new([], large.clone()),
+        FnSig::new([Type::I32], Type::VOID)
+            .variadic()
+            .at_call([large])
+            .unwrap(),
+    ] {
+        let _ = closures.interface(&sig).map(|_| ());
+        let _ = invokers.get(&sig).map(|_| ());
+    }
+    // The engine goes on.
+    closures.interface(&function).unwrap();
+    invokers.get(&function).unwrap();
+}
+
+/// A library that is closed stays where it is as long as a closure or an engine may enter it.
+#[test]
+fn a_function_of_a_library_that_is_closed() {
+    let path = build_library("closures_misuse", "int seven(void) { return 7; }\n");
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    // SAFETY: nothing runs when it is loaded.
+    let library = unsafe { clif_cabi_jit::Library::open(&path).unwrap() };
+    invokers.engine_mut().add_library(&library);
+    let seven = invokers.engine().symbol("seven").unwrap();
+    drop(library);
+    assert!(invokers.engine().symbol("eight").is_err());
+    let call = CallInterface::new(&mut invokers, &FnSig::new([], Type::I32)).unwrap();
+    let code: *const c_void = seven.cast();
+    // SAFETY: `int seven(void)`; the engine has the library.
+    assert_eq!(unsafe { call.call::<i32>(code, &[]).unwrap() }, 7);
+}
