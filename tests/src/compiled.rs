@@ -65,15 +65,37 @@ impl Compiled<'_> {
         index: usize,
         mistake: &Mistake,
     ) -> std::result::Result<usize, Fault> {
-        let told = |sig: FnSig| match mistake.convention {
-            Some(convention) => sig.convention(convention),
-            None => sig,
-        };
-        let harness = self.harness(buffers, settings);
+        let (case, sig) = self.case(index)?;
+        let (harness, told) = (self.harness(buffers, settings), |sig| mistake.told(sig));
+        calls::observe(
+            &harness,
+            case,
+            sig,
+            index,
+            direction,
+            told,
+            mistake.mutation,
+        )
+    }
+
+    /// The same by an invoker or a closure alone.
+    pub(crate) fn call_at_run_time(
+        &self,
+        buffers: &GuardedBuffers,
+        settings: &Settings,
+        direction: Direction,
+        index: usize,
+        mistake: &Mistake,
+    ) -> std::result::Result<usize, Fault> {
+        let (case, sig) = self.case(index)?;
+        let (harness, told) = (self.harness(buffers, settings), |sig| mistake.told(sig));
+        calls::observe_at_run_time(&harness, case, sig, index, direction, told)
+    }
+
+    fn case(&self, index: usize) -> std::result::Result<(&Case, FnSig), Fault> {
         let (case, profile) = (self.entries[index].1, self.reference.profile());
-        let mutation = mistake.mutation;
         let sig = case.sig(profile).map_err(|error| error.to_string())?;
-        calls::observe(&harness, case, sig, index, direction, told, mutation)
+        Ok((case, sig))
     }
 
     /// The first of the levels, to be called with these settings.

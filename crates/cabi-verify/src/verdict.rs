@@ -163,7 +163,10 @@ impl From<LowerError> for Fault {
 
 impl From<clif_cabi_jit::Error> for Fault {
     fn from(error: clif_cabi_jit::Error) -> Self {
-        Self::Failed(error.to_string().into())
+        match error {
+            clif_cabi_jit::Error::Lowering(error) => Self::from(*error),
+            error => Self::Failed(error.to_string().into()),
+        }
     }
 }
 

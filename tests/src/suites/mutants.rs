@@ -147,7 +147,15 @@ fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: us
     }
     let settings = Settings::default().memory(1 << 20);
     let mistake = mutant.map_or_else(Mistake::default, |mutant| mutant.mistake);
-    match batch.call(buffers, &settings, *direction, index, &mistake) {
+    let mut found = batch.call(buffers, &settings, *direction, index, &mistake);
+    if mistake.convention.is_some() && matches!(found, Err(Fault::Failed(_))) {
+        // Invokers and closures must notice it too, where there are any.
+        match batch.call_at_run_time(buffers, &settings, *direction, index, &mistake) {
+            Ok(0) => {}
+            alone => found = alone,
+        }
+    }
+    match found {
         Ok(calls) => Outcome::Passed(calls),
         Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
         Err(Fault::Failed(why)) => Outcome::Failed(why.to_string()),

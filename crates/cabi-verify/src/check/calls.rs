@@ -11,18 +11,19 @@ use crate::case::{Case, Subject};
 use crate::emit::c::{Images, is_widened};
 use crate::pattern::{Pattern, Values, images};
 use cabi::{FnAbi, FnSig, Type};
-use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Lowering, NotLowered};
 use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
-use crate::emit::cranelift::{Mutation, VARIANTS, keeps_result};
+use crate::emit::cranelift::{Mutation, VARIANTS};
 use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{BUFFER, LoadedCode, Promise};
 
 mod cranelift_side;
 mod engine_settings;
 mod registers_at_call;
+mod run_time;
 mod shared_engine;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,9 @@ pub struct Harness<'a> {
     /// Objects of shims.
     pub buffers: &'a GuardedBuffers,
 }
+
+/// How many ways there are to make a call: the variants of what is compiled for one signature, and by what is made at run time for any.
+pub const WAYS: usize = VARIANTS + 1;
 
 /// The buffers that any case needs: its arguments, and the result.
 pub const N_BUFFERS: usize = 64;
@@ -111,7 +115,42 @@ pub fn observe(
     let mut engine = Engine::new(harness.settings)?;
     let lower = Lowering::new(engine.isa())?;
     let made = every_variant(harness, &plan, &mut engine, &lower, direction, mutation);
-    made.map_err(|fault| needed(fault, &plan, direction))
+    let made = made.map_err(|fault| needed(fault, &plan, direction))?;
+    if mutation.stub.is_some() || mutation.func.is_some() {
+        return Ok(made);
+    }
+    Ok(made + at_run_time(harness, &plan, direction)?)
+}
+
+/// The same by an invoker or a closure alone; no calls where that is no function of the signature.
+///
+/// # Errors
+/// [`Fault`].
+pub fn observe_at_run_time(
+    harness: &Harness<'_>,
+    case: &Case,
+    sig: FnSig,
+    index: usize,
+    direction: Direction,
+    tell: impl FnOnce(FnSig) -> FnSig,
+) -> Result<usize, Fault> {
+    at_run_time(harness, &CallCase::new(case, sig, tell, index)?, direction)
+}
+
+fn at_run_time(
+    harness: &Harness<'_>,
+    plan: &CallCase,
+    direction: Direction,
+) -> Result<usize, Fault> {
+    let made = run_time::Maker::new(harness, direction)?.code(harness, plan);
+    let Some(code) = made.map_err(|fault| needed(fault, plan, direction))? else {
+        return Ok(0);
+    };
+    let rounds = rounds(plan);
+    for round in &rounds {
+        code.execute(harness, plan, round)?;
+    }
+    Ok(rounds.len())
 }
 
 /// Builds the code of each variant, and executes all of them in each round.
@@ -193,6 +232,16 @@ pub fn reference_agrees(
     Ok(())
 }
 
+impl Round {
+    /// Where its objects are, in words.
+    fn side(&self) -> &'static str {
+        match self.side {
+            Side::End => "objects end at a guard page",
+            Side::Start => "objects start after a guard page",
+        }
+    }
+}
+
 pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
     [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
         let ret = plan.told.result();
@@ -203,13 +252,13 @@ pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
     })
 }
 
+/// Calls the C callee by `run`, which is given the addresses of the arguments, that of the result, and what to call.
 fn call(
     harness: &Harness<'_>,
     plan: &CallCase,
-    engine: &Engine,
-    shim: FuncId,
-    variant: usize,
+    keeps_result: bool,
     round: &Round,
+    run: impl FnOnce(*const u8, *const u8, *const u8),
 ) -> Result<(), Difference> {
     let (loaded, buffers) = (harness.loaded, harness.buffers);
     let mut pointers = Vec::new();
@@ -229,9 +278,7 @@ fn call(
         .callee(plan.index)
         .ok_or("the C code has no callee")?;
     let through = loaded.through(callee, Promise::of(&plan.abi));
-    let code = engine.code(shim).map_err(|error| error.to_string())?;
-    // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
-    unsafe { loaded.run(code.as_ptr().cast(), pointers.as_ptr().cast(), ret, through) };
+    run(pointers.as_ptr().cast(), ret, through);
     loaded.check_promises("our caller", "the C callee")?;
     loaded.check_x87()?;
     let seen = |at, len| loaded.seen_bytes(at, len);
@@ -242,7 +289,7 @@ fn call(
                 .map_err(|why| format!("argument {i} in C: {why}"))?;
         }
     }
-    if plan.has_result && keeps_result(variant) {
+    if keeps_result {
         let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
         Difference::check(&round.values.result, &got, Value::Result, "from C")?;
     }
@@ -267,16 +314,13 @@ fn is_whole(pattern: &Pattern) -> bool {
     !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
 }
 
-fn callee(
+/// Lets C call our function at `address`.
+fn from_c_to(
     harness: &Harness<'_>,
     plan: &CallCase,
-    engine: &Engine,
-    function: FuncId,
+    address: *const u8,
     round: &Round,
 ) -> Result<(), Difference> {
-    let code = engine.code(function).map_err(|error| error.to_string())?;
-    // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
-    let address = unsafe { code.as_ptr() }.cast();
     let promise = Promise::of(&plan.abi);
     from_c(harness, plan, address, promise, round)?;
     if plan.told.is_noreturn() {

@@ -95,7 +95,8 @@ pub struct Mistake {
 
 impl Mistake {
     /// What Cranelift, or an image, is told of a function of `sig`.
-    pub(super) fn told(&self, sig: FnSig) -> FnSig {
+    #[must_use]
+    pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
             None => sig,

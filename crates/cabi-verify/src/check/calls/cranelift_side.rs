@@ -4,9 +4,8 @@ use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi_jit::Engine;
 
-use super::{CallCase, Difference, Direction, Fault, Harness, Round, call, callee};
-use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation};
-use crate::run::guard::Side;
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, call, from_c_to};
+use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, keeps_result};
 
 /// A function of Cranelift's.
 #[derive(Clone, Copy, Debug)]
@@ -99,15 +98,21 @@ impl Code {
                     CallVia::Pointer => "called through a pointer",
                     CallVia::OwnPointer => "called by the caller's own instruction",
                 };
-                let side = match round.side {
-                    Side::End => "objects end at a guard page",
-                    Side::Start => "objects start after a guard page",
+                let code = engine.code(id).map_err(|error| error.to_string())?;
+                // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
+                let run = |args, ret, callee| unsafe {
+                    (harness.loaded).run(code.as_ptr().cast(), args, ret, callee);
                 };
-                let found = call(harness, plan, engine, id, variant, round);
+                let keeps_result = plan.has_result && keeps_result(variant);
+                let found = call(harness, plan, keeps_result, round, run);
+                let side = round.side();
                 found.map_err(|found| found.inside(&format!("{how}, forms {variant}, {side}")))
             }
             Self::Callee { variant, id } => {
-                let found = callee(harness, plan, engine, id, round);
+                let code = engine.code(id).map_err(|error| error.to_string())?;
+                // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
+                let address = unsafe { code.as_ptr() }.cast();
+                let found = from_c_to(harness, plan, address, round);
                 found.map_err(|found| found.inside(&format!("forms {variant}")))
             }
         }

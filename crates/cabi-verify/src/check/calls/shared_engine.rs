@@ -1,4 +1,4 @@
-//! Many cases in one engine, each in one variant and one round: what long fuzz runs run, where [`observe`](super::observe) would compile every
+//! Many cases in one engine, each in one way and one round: what long fuzz runs run, where [`observe`](super::observe) would compile every
 //! case four times in an engine of its own.
 //!
 //! Which variant, which way of calling and which side of the guard page depend on the case's number, so that many cases meet all.
@@ -9,14 +9,21 @@ use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
 use super::cranelift_side::{Code, Import};
-use super::{CallCase, Difference, Direction, Fault, Harness, needed, rounds};
+use super::run_time::{self, Maker};
+use super::{CallCase, Difference, Direction, Fault, Harness, WAYS, needed, rounds};
 use crate::case::Case;
 use crate::emit::cranelift::{Mutation, VARIANTS};
+
+/// Which of the [`WAYS`] a case is called in.
+enum Way {
+    Compiled(Code),
+    AtRunTime(run_time::Code),
+}
 
 /// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct SharedEngine {
     engine: Engine,
-    cases: Vec<Result<(CallCase, Code), Fault>>,
+    cases: Vec<Result<(CallCase, Way), Fault>>,
 }
 
 impl SharedEngine {
@@ -32,16 +39,27 @@ impl SharedEngine {
     ) -> Result<Self, Fault> {
         let mut engine = Engine::new(harness.settings)?;
         let lower = Lowering::new(engine.isa())?;
+        let mut maker = None;
         let mut one = |(index, (case, sig)): (usize, (&Case, Result<FnSig, cabi::Error>))| {
             let sig = sig.map_err(clif_cabi::LowerError::from)?;
             let plan = CallCase::new(case, sig, |sig| sig, index)?;
-            let variant = (index + turn) % VARIANTS;
-            let right = Mutation::default();
-            let code = Import::declare(harness, &plan, &mut engine, &lower, direction)
-                .and_then(|import| {
-                    Code::build(harness, &plan, &mut engine, &lower, import, variant, right)
-                })
-                .map_err(|fault| needed(fault, &plan, direction))?;
+            let way = (index + turn) % WAYS;
+            let mut code = || {
+                if way == VARIANTS {
+                    let maker = match &mut maker {
+                        Some(maker) => maker,
+                        none => none.insert(Maker::new(harness, direction)?),
+                    };
+                    if let Some(code) = maker.code(harness, &plan)? {
+                        return Ok(Way::AtRunTime(code));
+                    }
+                }
+                let (variant, right) = (way % VARIANTS, Mutation::default());
+                let import = Import::declare(harness, &plan, &mut engine, &lower, direction)?;
+                Code::build(harness, &plan, &mut engine, &lower, import, variant, right)
+                    .map(Way::Compiled)
+            };
+            let code = code().map_err(|fault| needed(fault, &plan, direction))?;
             Ok((plan, code))
         };
         let cases = cases.into_iter().enumerate().map(&mut one).collect();
@@ -59,6 +77,11 @@ impl SharedEngine {
             Some(Err(fault)) => return Err(fault.clone()),
             None => return Err(Difference::from("no such case").into()),
         };
-        Ok(code.execute(harness, plan, &self.engine, &rounds(plan)[index % 2])?)
+        let round = &rounds(plan)[index % 2];
+        match code {
+            Way::Compiled(code) => code.execute(harness, plan, &self.engine, round)?,
+            Way::AtRunTime(code) => code.execute(harness, plan, round)?,
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,6 @@ use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
 use crate::check::registers::Probe;
-use crate::emit::cranelift::VARIANTS;
 use crate::run::child::{self, Outcome};
 use crate::run::guard::GuardedBuffers;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
@@ -89,8 +88,8 @@ impl Job<'_> {
             Direction::Callee => n / 2,
         };
         let at = if calls.shared_engine || self.loaded.one_setting {
-            // After the variants, which turn too.
-            self.loaded.turn / VARIANTS
+            // After the ways, which turn too.
+            self.loaded.turn / calls::WAYS
         } else {
             index + index / n
         };
