@@ -74,8 +74,8 @@ fn merge_leaves(
                 Some(adds) => classes.merge_adds(&adds, &leaf, cx),
                 None => merge_leaf(&leaf, classes, cx)?,
             },
-            // Leaf by leaf it is the same where rule 5 changes nothing.
-            Step::Enter(record, offset) if record.size() > 16 || has_wide_leaf(record) => {
+            // Leaf by leaf it is the same where rule 5 changes nothing, and no X87 meets an Sse before the Integer that wins over both.
+            Step::Enter(record, offset) if record.size() > 16 || has_wide_leaf(ty) => {
                 let mut all = Classes::none(ty.size());
                 merge_leaves(walk, ty, &mut all, cx)?;
                 let mut own = all.part(offset, record.size());
