@@ -14,6 +14,10 @@ use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
 use clif_cabi::{Step, Stub, VectorMove, VectorWidth};
 
+mod win64;
+
+pub use win64::WIN64;
+
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
@@ -25,13 +29,28 @@ pub struct Mutant {
     pub breaks: &'static str,
 }
 
+impl Mutant {
+    /// Whether it shows in vectors of more than 16 bytes only.
+    #[must_use]
+    pub fn needs_wide_vectors(&self) -> bool {
+        self.name.starts_with("wide-") || self.name == "upper-zeroed-early"
+    }
+}
+
 macro_rules! mutants {
     ($($name:literal: $mistake:expr, $breaks:literal;)*) => {
         &[$(Mutant { name: $name, mistake: $mistake, breaks: $breaks }),*]
     };
 }
 
-/// All mistakes. A new one is a line here, the convention or function it names, and its name in the `kills:` of a block.
+pub(crate) use mutants;
+
+/// All mistakes.
+pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
+    MUTANTS.iter().chain(WIN64)
+}
+
+/// Those of System V. A new one is a line here, the convention or function it names, and its name in the `kills:` of a block.
 pub const MUTANTS: &[Mutant] = mutants! {
     "swap-eightbytes": convention(&SWAP), "psABI 3.2.3, Passing: eightbytes are assigned in order";
     "rdx-before-rax": convention(&RDX_FIRST), "psABI 3.2.3, Returning: the next of rax, rdx is used";
@@ -427,22 +446,22 @@ fn not_pushed(stub: Stub) -> Stub {
 
 /// Of equal arguments, which are padding, the first is left out.
 fn padding_lost(func: &mut ir::Function) {
-    change_call(func, |args, params, pool| {
+    change_call(func, CallConv::SystemV, |args, signature, pool| {
         let equal = args
             .as_slice(pool)
             .windows(2)
             .position(|two| two[0] == two[1]);
         if let Some(i) = equal {
             args.remove(i, pool);
-            params.remove(i);
+            signature.params.remove(i);
         }
     });
 }
 
 /// The first two words change places.
 fn registers_swapped(func: &mut ir::Function) {
-    change_call(func, |args, params, pool| {
-        let words = params.iter().enumerate();
+    change_call(func, CallConv::SystemV, |args, signature, pool| {
+        let words = signature.params.iter().enumerate();
         let words = words.filter(|(_, param)| param.value_type == ir::types::I64);
         let words: Vec<usize> = words.map(|(i, _)| i).collect();
         if let [first, second, ..] = words[..] {
@@ -451,10 +470,11 @@ fn registers_swapped(func: &mut ir::Function) {
     });
 }
 
-/// Changes the arguments of each call of a C function, and the parameters of its signature.
+/// Changes the arguments of each call of a C function of `call_conv`, and its signature.
 fn change_call(
     func: &mut ir::Function,
-    change: fn(&mut ir::ValueList, &mut Vec<ir::AbiParam>, &mut ir::ValueListPool),
+    call_conv: CallConv,
+    change: impl Fn(&mut ir::ValueList, &mut ir::Signature, &mut ir::ValueListPool),
 ) {
     let insts: Vec<ir::Inst> = (func.layout.blocks())
         .flat_map(|block| func.layout.block_insts(block))
@@ -465,16 +485,16 @@ fn change_call(
             continue;
         };
         let (signature, pool) = (&mut dfg.signatures[sig], &mut dfg.value_lists);
-        if signature.call_conv != CallConv::SystemV {
+        if signature.call_conv != call_conv {
             continue;
         }
         match &mut dfg.insts[inst] {
-            InstructionData::Call { args, .. } => change(args, &mut signature.params, pool),
+            InstructionData::Call { args, .. } => change(args, signature, pool),
             InstructionData::CallIndirect { args, .. } => {
                 // The first argument is the callee.
                 let callee = args.first(pool);
                 args.remove(0, pool);
-                change(args, &mut signature.params, pool);
+                change(args, signature, pool);
                 if let Some(callee) = callee {
                     args.insert(0, callee, pool);
                 }

@@ -7,21 +7,6 @@ use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
 use clif_cabi::cranelift_codegen::ir::Signature;
 use clif_cabi::replay::{ClifPlace, replay};
 
-/// Whether parameters and results of `abi` are all CLIF's: stubs move vectors of more than 16 bytes, and results in xmm2 and xmm3, between memory and their
-/// registers, which a CLIF signature does not show (docs/stubs.md).
-#[must_use]
-pub fn is_all_in_clif(abi: &FnAbi) -> bool {
-    let parts = |place: &Place| match place {
-        Place::Parts(parts) => registers_and_bytes(parts),
-        _ => Vec::new(),
-    };
-    let narrow = |(_, bytes): &(Reg, u8)| *bytes <= 16;
-    let beyond = |(reg, _): &(Reg, u8)| [x86_64::XMM2, x86_64::XMM3].contains(reg);
-    let ret = parts(&abi.ret.place);
-    let mut args = abi.args.iter().flat_map(|arg| parts(&arg.place));
-    args.all(|part| narrow(&part)) && ret.iter().all(|part| narrow(part) && !beyond(part))
-}
-
 /// Whether Cranelift's places for `signature` are those of `abi`.
 ///
 /// # Errors
@@ -92,13 +77,8 @@ fn covered(bytes: &Range<u64>, slots: &[Range<u64>]) -> bool {
 }
 
 fn registers(parts: &[PlacedPart]) -> Vec<Reg> {
-    let all = registers_and_bytes(parts);
-    all.into_iter().map(|(reg, _)| reg).collect()
-}
-
-fn registers_and_bytes(parts: &[PlacedPart]) -> Vec<(Reg, u8)> {
     let reg = |placed: &PlacedPart| match placed.loc {
-        Loc::Reg(reg) => Some((reg, placed.part.ty.bytes())),
+        Loc::Reg(reg) => Some(reg),
         _ => None,
     };
     parts.iter().filter_map(reg).collect()

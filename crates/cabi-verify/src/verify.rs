@@ -70,7 +70,7 @@ pub struct Read {
 }
 
 /// A compiler and how it is checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Compiler {
     /// The compiler.
     pub reference: Reference,

@@ -101,6 +101,12 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
 }
 
 impl CallPlan {
+    /// Whether a stub moves vectors between memory and registers that [`Planned::signature`] does not show.
+    #[must_use]
+    pub fn moves_vectors(&self) -> bool {
+        self.inner.moves_vectors()
+    }
+
     /// What the call looks like, whatever its C types are.
     #[must_use]
     pub fn shape(&self) -> CallShape<'_> {
@@ -122,6 +128,12 @@ impl CallPlan {
 }
 
 impl EntryPlan {
+    /// Whether stubs move vectors between memory and registers that [`Planned::signature`] does not show.
+    #[must_use]
+    pub fn moves_vectors(&self) -> bool {
+        self.inner.moves_vectors()
+    }
+
     /// Whether C enters the function by a stub.
     #[must_use]
     pub fn is_entered_by_stub(&self) -> bool {

@@ -49,3 +49,8 @@ union exact_or_count either(union exact_or_count of);
 /* Aligned to more than the stack is. */
 struct __attribute__((aligned(32))) over { long a; char b; };
 long aligned(long first, struct over moved, double factor);
+#ifdef __AVX__
+/* A whole ymm register, also for the result. */
+typedef float eight_floats __attribute__((vector_size(32)));
+eight_floats turn(eight_floats by, eight_floats what, long n);
+#endif

@@ -1,12 +1,18 @@
 //! Objects against a page that cannot be touched, on either side: nothing reads or writes a byte outside them.
 //!
 //! Records of every size from 1 to 80 bytes, of elements of 1 to 8 bytes, integers and floats, are passed as arguments in registers and on the
-//! stack, and as results. The argument, the copy the callee makes of it, the result's source and its destination all lie against a guard
+//! stack, and as results; over-aligned ones and wide vectors too. Those of up to 24 bytes are passed in each position of Win64 as well. The argument, the copy the callee makes of it, the result's source and its destination all lie against a guard
 //! page; what lies on their other side is compared too. Both sides of the call are Cranelift's, so this needs no C compiler.
 //!
 //! Negative controls: a load and a store of one byte too many, which must kill their child.
 
-use cabi::{DataModel, Error, FnSig, RecordBuilder, Type};
+use std::arch::is_x86_feature_detected;
+use std::io::Write as _;
+
+use cabi::{
+    Convention, DataModel, Error, FnSig, Policy, RecordBuilder, Type, VectorLevel, X86_64_SYSV,
+    X86_64_WIN64,
+};
 use cabi_verify::check::calls::{N_BUFFERS, all_settings};
 use cabi_verify::emit::cranelift::VARIANTS;
 use cabi_verify::run::child::{self, Outcome};
@@ -21,11 +27,40 @@ use crate::suite::{Result, Suite};
 /// The extremes: what is optimized most, and what moves most through memory.
 const SETTINGS: [&str; 2] = ["backtracking speed host", "single_pass none sse2"];
 
-/// A type, and how many integer and float arguments stand before it.
+/// A type, and what arguments stand before it.
 struct Case {
     name: String,
     ty: Type,
-    before: usize,
+    before: Vec<Type>,
+    convention: &'static Convention,
+    policy: Policy,
+    level: VectorLevel,
+}
+
+impl Case {
+    /// After `n` integers and as many floats.
+    fn of_sysv(name: &str, ty: &Type, n: usize) -> Self {
+        let before = (0..n).flat_map(|_| [Type::I64, Type::F64]);
+        Self {
+            name: format!("{name}, {n} arguments before"),
+            ty: ty.clone(),
+            before: before.collect(),
+            convention: &X86_64_SYSV,
+            policy: Policy::default(),
+            level: VectorLevel::Baseline,
+        }
+    }
+
+    /// In position `n`, counted from 0, less one where a pointer to the result takes the first; the fifth is on the stack.
+    fn of_win64(name: &str, ty: &Type, n: usize) -> Self {
+        let before = [Type::I64, Type::F64].into_iter().cycle().take(n);
+        Self {
+            name: format!("{name}, position {n} of Win64"),
+            before: before.collect(),
+            convention: &X86_64_WIN64,
+            ..Self::of_sysv(name, ty, 0)
+        }
+    }
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -87,13 +122,50 @@ fn cases() -> Result<Vec<Case>, Error> {
             types.push((format!("packed {name} and char[{n}]"), record));
         }
     }
+    for align in [16_u32, 32, 64] {
+        for n in [1, align - 1, align + 1] {
+            let array = Type::array(&Type::I8, n.into())?;
+            let record = record("a", array).aligned(align);
+            types.push((format!("char[{n}] aligned to {align}"), record));
+        }
+    }
     let mut cases = Vec::new();
     for (name, record) in types {
         let ty = record.build(&DataModel::LP64)?;
-        cases.extend([0, 8].map(|before| Case {
-            name: format!("{name}, {before} arguments before"),
-            ty: ty.clone(),
-            before,
+        cases.extend([0, 8].map(|n| Case::of_sysv(&name, &ty, n)));
+        if ty.size() <= 24 || ty.align() > 8 {
+            cases.extend((0..5).map(|n| Case::of_win64(&name, &ty, n)));
+        }
+    }
+    cases.extend((0..9).map(|n| Case {
+        policy: Policy::CLANG,
+        ..Case::of_win64("__float128", &Type::F128, n)
+    }));
+    cases.extend(wide_vectors()?);
+    Ok(cases)
+}
+
+/// Vectors in whole ymm and zmm registers, and on the stack, as far as this machine has them.
+fn wide_vectors() -> Result<Vec<Case>, Error> {
+    let mut cases = Vec::new();
+    let levels = [
+        (is_x86_feature_detected!("avx"), VectorLevel::Avx, 4),
+        (is_x86_feature_detected!("avx512f"), VectorLevel::Avx512, 8),
+    ];
+    for (is_here, level, lanes) in levels {
+        if !is_here {
+            let why = "this machine does not have them";
+            let _ = writeln!(
+                std::io::stderr(),
+                "not run: guard: vectors of {lanes} doubles: {why}"
+            );
+            continue;
+        }
+        let vector = Type::vector(&Type::F64, lanes)?;
+        let name = format!("vector of {lanes} doubles");
+        cases.extend([0, 8].map(|n| Case {
+            level,
+            ..Case::of_sysv(&name, &vector, n)
         }));
     }
     Ok(cases)
@@ -101,9 +173,9 @@ fn cases() -> Result<Vec<Case>, Error> {
 
 /// Calls from Cranelift to Cranelift with the object after `before` arguments of each kind, in every form, on both sides of the page.
 fn one(case: &Case, settings: &Settings, buffers: &GuardedBuffers) -> Result<usize, Fault> {
-    let before = (0..case.before).flat_map(|_| [Type::I64, Type::F64]);
-    let params = before.chain([case.ty.clone()]);
-    let sig = FnSig::new(params, case.ty.clone());
+    let params = case.before.iter().chain([&case.ty]).cloned();
+    let sig = FnSig::new(params, case.ty.clone()).convention(case.convention);
+    let sig = sig.policy(case.policy).features(case.level);
     let variants = [Side::Start, Side::End].map(|side| {
         (0..VARIANTS).map(move |callee| Variant {
             caller: callee + 1,

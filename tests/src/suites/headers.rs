@@ -17,7 +17,7 @@ use cabi_verify::verify::{
     may_be_skipped,
 };
 
-use crate::mutants::{MUTANTS, Mutant};
+use crate::mutants::MUTANTS;
 use crate::suite::{Result, Suite};
 
 /// A header that is verified, and the package that has it.
@@ -72,14 +72,35 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         system_headers(&run, &mut suite.report);
         suite.report.note(run.coverage().to_string());
     }
-    if let Some(ours) = ours(&mut suite.report)?
-        && !plan.compilers.is_empty()
-    {
-        let plan = Verification::new(vec![ours], plan.compilers, flags.clone());
-        mutants(&plan.prepare(&|_, _, _| {})?, suite)?;
-        needless(plan.compilers, flags, suite)?;
+    if plan.compilers.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // With wide vectors, if this machine has them.
+    let wide = with_avx(&plan.compilers)?;
+    let has_avx = wide.is_some();
+    let avx = has_avx.then(|| AVX.to_owned());
+    let flags_of_ours: Vec<String> = flags.iter().cloned().chain(avx).collect();
+    if let Some(ours) = ours(&flags_of_ours, &mut suite.report)? {
+        let compilers = wide.unwrap_or_else(|| plan.compilers.clone());
+        let plan = Verification::new(vec![ours], compilers, flags_of_ours);
+        mutants(&plan.prepare(&|_, _, _| {})?, has_avx, suite)?;
+    }
+    needless(plan.compilers, flags, suite)
+}
+
+const AVX: &str = "-mavx";
+
+/// The compilers with AVX. `None` if this machine does not have it.
+fn with_avx(compilers: &[Compiler]) -> Result<Option<Vec<Compiler>>, VerifyError> {
+    let mut wide = Vec::new();
+    for own in compilers {
+        match Compiler::new(own.reference.with_flags(&[AVX]), Some(own.policy)) {
+            Ok(compiler) => wide.push(compiler),
+            Err(VerifyError::Machine { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(wide))
 }
 
 /// The header, if it is installed.
@@ -92,7 +113,8 @@ fn read(system: &System, report: &mut Report) -> Result<Option<Read>> {
     } = system;
     let engine = format!("headers {package}");
     let text = format!("{before}#include <{header}>\n");
-    let Some(read) = read_text(header, &text, &engine, report)? else {
+    let flags = [STANDARD.to_owned()];
+    let Some(read) = read_text(header, &text, &flags, &engine, report)? else {
         return Ok(None);
     };
     let is = |ty: &Type| matches!(ty.kind(), Kind::Record(_) | Kind::Complex(_));
@@ -112,14 +134,23 @@ fn read(system: &System, report: &mut Report) -> Result<Option<Read>> {
 }
 
 /// `text` read; `None`, and a note, if the header is not installed.
-fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Result<Option<Read>> {
+fn read_text(
+    name: &str,
+    text: &str,
+    flags: &[String],
+    engine: &str,
+    report: &mut Report,
+) -> Result<Option<Read>> {
     let is_absent = |error: &HeaderError| match error {
         HeaderError::Source { errors } => errors
             .iter()
             .any(|error| error.message.contains("file not found")),
         _ => false,
     };
-    match Read::text(name, text, &Options::new().arg(STANDARD), true, |_, _| true) {
+    let options = flags
+        .iter()
+        .fold(Options::new(), |options, flag| options.arg(flag));
+    match Read::text(name, text, &options, true, |_, _| true) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));
@@ -186,12 +217,12 @@ fn first_difference(part: &Part) -> Option<String> {
 }
 
 /// The header in which each mutant shows.
-fn ours(report: &mut Report) -> Result<Option<Read>> {
+fn ours(flags: &[String], report: &mut Report) -> Result<Option<Read>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = folder.join("corpus/headers/aggregates.h");
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
-    read_text("aggregates.h", &text, "headers mutants", report)
+    read_text("aggregates.h", &text, flags, "headers mutants", report)
 }
 
 /// A convention that no function of x86-64 is lowered under.
@@ -211,7 +242,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
     let report = &mut suite.report;
     let text = "struct over { long x __attribute__((aligned(32))); };\n\
                 int plain(int n);\nint takes(struct over o);\nint print(const char *format, ...);\n";
-    let Some(read) = read_text("refusals.h", text, ENGINE, report)? else {
+    let Some(read) = read_text("refusals.h", text, &flags, ENGINE, report)? else {
         return Ok(());
     };
     let plan = Verification::new(vec![read], compilers, flags);
@@ -245,7 +276,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
 }
 
 /// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not mind narrow arguments that nobody extended.
-fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
+fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
     let report = &mut suite.report;
@@ -253,10 +284,11 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     for part in &right.parts {
         report.outcome(ENGINE, "no mistake", is_clean(&right, part));
     }
-    // The header is read without -mavx: no stub of its functions moves wide registers.
-    let shown =
-        |mutant: &&Mutant| !mutant.name.starts_with("wide-") && mutant.name != "upper-zeroed-early";
-    for mutant in MUTANTS.iter().filter(shown) {
+    for mutant in MUTANTS {
+        if mutant.needs_wide_vectors() && !has_avx {
+            report.not_run(ENGINE, mutant.name, "this machine does not have AVX");
+            continue;
+        }
         let run = prepared.run(mutant.mistake, &|_, _, _| {})?;
         // That the callee of a variadic function is not lowered under any other convention shows nothing of this one.
         let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);

@@ -14,7 +14,7 @@ use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{Compiled, buffers, compile, in_children, outcome};
-use crate::mutants::{MUTANTS, Mutant};
+use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
 /// Compiled cases in one direction, right or with a mistake.
@@ -24,7 +24,7 @@ type Job<'a> = (&'a Compiled<'a>, Direction, Option<&'static Mutant>);
 type Seen = BTreeMap<String, Option<String>>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let mut subjects = suite.corpus(&["x86-64-sysv"])?;
+    let mut subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
     if subjects.is_empty() {
         return Ok(());
     }
@@ -42,13 +42,15 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     let seen = run_all(&batches)?;
-    for mutant in MUTANTS {
+    for mutant in mutants::all() {
         verdict(&subjects, mutant, &seen, suite);
     }
     let survivors = suite.report.failures().len();
-    let note = format!("{} mutants, {survivors} failures", MUTANTS.len());
-    suite.report.note(note);
-    suite.n_passed = Some(MUTANTS.len().saturating_sub(survivors));
+    let n = mutants::all().count();
+    suite
+        .report
+        .note(format!("{n} mutants, {survivors} failures"));
+    suite.n_passed = Some(n.saturating_sub(survivors));
     Ok(())
 }
 
@@ -59,13 +61,13 @@ fn names(subject: &Subject, mutant: &Mutant) -> bool {
 fn check_names(subjects: &[Subject], suite: &mut Suite) {
     for subject in subjects {
         for name in &subject.block.kills {
-            if !MUTANTS.iter().any(|mutant| mutant.name == name) {
+            if !mutants::all().any(|mutant| mutant.name == name) {
                 let why = format!("kills: {name}, which is no mutant");
                 (suite.report).outcome("mutants", &subject.block.name, Err(why));
             }
         }
     }
-    for mutant in MUTANTS {
+    for mutant in mutants::all() {
         if !subjects.iter().any(|subject| names(subject, mutant)) {
             let why = "no block of the corpus kills it".to_owned();
             suite.report.outcome("mutants", mutant.name, Err(why));
@@ -78,7 +80,7 @@ fn run_all<'a>(batches: &'a [Compiled<'a>]) -> Result<BTreeMap<(Option<&'a str>,
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for batch in batches {
         for direction in Direction::ALL {
-            let all = std::iter::once(None).chain(MUTANTS.iter().map(Some));
+            let all = std::iter::once(None).chain(mutants::all().map(Some));
             jobs.extend(all.map(|mutant| (batch, direction, mutant)));
         }
     }

@@ -289,11 +289,23 @@ fn call(
                 .map_err(|why| format!("argument {i} in C: {why}"))?;
         }
     }
+    objects_are_as_before(round, buffers)?;
     if keeps_result {
         let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
         Difference::check(&round.values.result, &got, Value::Result, "from C")?;
     }
     Ok(check_call(plan, loaded)?)
+}
+
+/// Whether the caller's objects hold what they held: a callee has its own copies, and writes to them.
+fn objects_are_as_before(round: &Round, buffers: &GuardedBuffers) -> Result<(), Difference> {
+    for (i, pattern) in round.values.promoted.iter().enumerate() {
+        if buffers.get(i + 1, pattern.bytes.len(), round.side).as_ref() != Some(&pattern.bytes) {
+            let why = format!("argument {i}: the callee's writes to it change its caller's object");
+            return Err(why.into());
+        }
+    }
+    Ok(())
 }
 
 /// Compares what a callee has written down of its arguments, which `seen` reads at an offset and in a length; `place` says in words where that was.

@@ -10,7 +10,7 @@ use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
 
 use crate::case::Case;
 use crate::check::calls::{Difference, Value, check_seen};
-use crate::emit::c::Images;
+use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::pattern::{self, Pattern, Values, hex};
 use crate::run::loaded::{LoadedCode, Promise};
 
@@ -123,11 +123,13 @@ impl<'h> Probe<'h> {
         let types = case.argument_types();
         let image = RegisterFile::of_call(abi, &types, &values.promoted, result);
         let read = image.is_some();
-        let image = match image {
-            Some(image) => image,
-            None => self.unread(abi, result),
-        };
-        let mut image = image;
+        let images = Images::of(&types);
+        // What arguments by reference point to is the callee's: it may write to it.
+        let mut pointed = vec![0_u8; images.size + 2 * IMAGE_ALIGN];
+        let pointed = pointed
+            .as_mut_ptr()
+            .wrapping_add(pointed.as_ptr().align_offset(IMAGE_ALIGN));
+        let mut image = image.unwrap_or_else(|| unread(abi, result, pointed as u64));
         // A trace without room for an address: a callee may write its first word.
         let mut trace = [0_u64; 8];
         if let Some(reg) = abi.convention.frame.carried {
@@ -137,7 +139,6 @@ impl<'h> Probe<'h> {
             .loaded
             .callee(index)
             .ok_or("the C code has no callee")?;
-        let images = Images::of(&types);
         self.loaded.prepare(&values.result.bytes, images.size);
         let thunk = self.loaded.through(callee, Promise::of(abi).unfilled());
         let load = Load {
@@ -177,16 +178,16 @@ impl<'h> Probe<'h> {
         let memory = memory.get(at..).unwrap_or_default();
         check_result(abi, &values.result, &dump, (result, memory))
     }
+}
 
-    /// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to
-    /// a buffer, but for the registers in which the address for a result may be.
-    fn unread(&self, abi: &FnAbi, result: u64) -> RegisterFile {
-        let mut image = RegisterFile::full_of(self.loaded.given() as u64, abi.area_bytes);
-        if let Place::Indirect { pointer, .. } = abi.ret.place {
-            image.put_word(pointer, result);
-        }
-        image
+/// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to `pointed`, but
+/// for the registers in which the address for a result may be.
+fn unread(abi: &FnAbi, result: u64, pointed: u64) -> RegisterFile {
+    let mut image = RegisterFile::full_of(pointed, abi.area_bytes);
+    if let Place::Indirect { pointer, .. } = abi.ret.place {
+        image.put_word(pointer, result);
     }
+    image
 }
 
 /// How many x87 registers a value at `place` is in.

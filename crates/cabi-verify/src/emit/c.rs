@@ -167,6 +167,8 @@ CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); _
    find a value by chance. */
 static volatile unsigned long cabi_gap_bytes = 256;
 #define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
+/* What is passed by reference is a copy of the callee's own: it may write to it. */
+#define CABI_OVERWRITE(x) do { __builtin_memset((void *)&x, 0x5b, sizeof x); __asm__ volatile("" : : "r"(&x) : "memory"); } while (0)
 /* Fills the stack below its caller, where the caller's next callee has its frame: what nobody passes is not there by chance. */
 static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];

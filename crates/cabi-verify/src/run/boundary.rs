@@ -17,6 +17,8 @@ use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod assembly;
+#[cfg(test)]
+mod tests;
 
 use assembly::{enter, escape, nothing, thunk};
 use cabi::convention::Frame;

@@ -186,6 +186,13 @@ impl CallPlan {
         })
     }
 
+    /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
+    #[must_use]
+    pub fn moves_vectors(&self) -> bool {
+        let is_object = |passing: &Passing| matches!(passing, Passing::Object(_));
+        self.args.iter().any(is_object) || self.result.is_in_vectors()
+    }
+
     /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
     /// be [`CallPlan::indirect_stub`]: on its way through a PLT a static chain would be lost.
     #[must_use]

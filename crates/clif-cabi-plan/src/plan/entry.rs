@@ -165,6 +165,12 @@ impl EntryPlan {
         })
     }
 
+    /// Whether stubs move vectors between memory and registers that the CLIF signature does not show.
+    #[must_use]
+    pub fn moves_vectors(&self) -> bool {
+        self.saved.is_some() || self.result.is_in_vectors()
+    }
+
     /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, wide vectors
     /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
     #[must_use]

@@ -110,6 +110,11 @@ impl ResultPlan {
         })
     }
 
+    /// Whether it is in vector registers that CLIF cannot say.
+    pub(super) fn is_in_vectors(&self) -> bool {
+        matches!(self, Self::Vectors { .. })
+    }
+
     /// The parts of the result, where it has some.
     #[must_use]
     pub fn parts(&self) -> &[ClifPart] {

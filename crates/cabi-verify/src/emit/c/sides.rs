@@ -55,6 +55,10 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
         if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
             let _ = writeln!(body, "  cabi_wide_values[{i}] = (long long){last};");
         }
+        // Other sizes are by reference.
+        if case.prototype.convention.is_some() && !matches!(ty.size(), 0 | 1 | 2 | 4 | 8) {
+            let _ = writeln!(body, "  CABI_OVERWRITE({last});");
+        }
     }
     if case.prototype.variadic {
         list.push("...".to_owned());

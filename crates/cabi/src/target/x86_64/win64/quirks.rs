@@ -51,6 +51,10 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     }
     let flexible = has_flexible_array(ty);
     if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
+        if cx.role == Role::Unnamed && int_of(ty.size()).is_some() {
+            let why = "clang's callers pass an unnamed record with a flexible array by reference, and its va_arg by its size";
+            return Err(unsupported(ty, why));
+        }
         cx.tracer.memory("a flexible array member");
         return Ok(Some(memory()));
     }

@@ -21,8 +21,8 @@ const WHY: &str = "clang counts other registers than it uses, here or for what s
 /// How the count of clang's front end differs from the registers in use.
 #[derive(Clone, Copy)]
 struct Count {
-    /// Whether it counts a vector register where an integer register is used.
-    counted_as_sse: bool,
+    /// How many vector registers it counts where integer registers are used.
+    counted_as_sse: u8,
     /// Integer and vector registers that are used, and that it counts as free.
     uncounted: [u8; 2],
 }
@@ -35,7 +35,8 @@ pub(in super::super::super) fn check(
     place: &Place,
 ) -> Result<u32, &'static str> {
     let count = Count::of(memory);
-    let counted_as_sse = count.counted_as_sse | has(group, COUNTED_AS_SSE);
+    let own = u8::from(has(group, COUNTED_AS_SSE));
+    let counted_as_sse = count.counted_as_sse.saturating_add(own);
     if group.kind != GroupKind::Registers || group.parts.is_empty() {
         return Ok(Count {
             counted_as_sse,
@@ -56,16 +57,16 @@ pub(in super::super::super) fn check(
 
 impl Count {
     fn of(word: u32) -> Self {
-        let [flags, ints, vectors, _] = word.to_le_bytes();
+        let [counted_as_sse, ints, vectors, _] = word.to_le_bytes();
         Self {
-            counted_as_sse: u32::from(flags) & COUNTED_AS_SSE != 0,
+            counted_as_sse,
             uncounted: [ints, vectors],
         }
     }
 
     fn word(self) -> u32 {
         let [ints, vectors] = self.uncounted;
-        u32::from_le_bytes([u8::from(self.counted_as_sse), ints, vectors, 0])
+        u32::from_le_bytes([self.counted_as_sse, ints, vectors, 0])
     }
 
     /// A value whose parts have found registers.
@@ -76,11 +77,13 @@ impl Count {
         placed: &[PlacedPart],
     ) -> Result<Self, &'static str> {
         let is_vector = |part: &Part| part.bank == Bank::Vector;
-        if self.counted_as_sse && group.parts.iter().any(is_vector) {
-            // The front end has counted one more: whoever takes the last register found none by that count.
+        let own = has(group, COUNTED_AS_SSE);
+        if own || group.parts.iter().any(is_vector) {
+            // By the front end's count there are fewer registers than are free, and the value needs as many as it has Sse eightbytes.
             let takes = |reg: &&Reg| placed.iter().any(|part| part.loc == Loc::Reg(**reg));
             let taken = ARG_VECTORS.iter().filter(takes).count();
-            if free(before, ARG_VECTORS) <= taken {
+            let needed = taken + usize::from(own) + usize::from(self.counted_as_sse);
+            if free(before, ARG_VECTORS) < needed {
                 return Err(WHY);
             }
         }
@@ -96,7 +99,7 @@ impl Count {
     /// A value that is on the stack because registers were not enough for all of its parts.
     fn on_stack(mut self, before: &State, group: &Group) -> Result<Self, &'static str> {
         let several = group.parts.len() > 1;
-        if has(group, COUNTED_AS_SSE) || (self.counted_as_sse && several) {
+        if has(group, COUNTED_AS_SSE) || (self.counted_as_sse > 0 && several) {
             return Err(WHY);
         }
         let suffice = !has(group, UNCOUNTED) && self.suffices(before, group)?;

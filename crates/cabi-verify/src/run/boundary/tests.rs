@@ -1,0 +1,68 @@
+//! A callee that changes a register which is its caller's is named, for each such register of System V and of Win64.
+
+use std::arch::global_asm;
+
+use cabi::{X86_64_SYSV, X86_64_WIN64};
+
+use super::*;
+
+/// A function for each register that changes it.
+macro_rules! changers {
+    ($($register:literal $function:ident: $instruction:literal;)*) => {
+        $(global_asm!(concat!(stringify!($function), ":"), $instruction, "ret");)*
+        unsafe extern "C" {
+            $(fn $function();)*
+        }
+        fn changers() -> Vec<(&'static str, unsafe extern "C" fn())> {
+            vec![$(($register, $function)),*]
+        }
+    };
+}
+
+changers! {
+    "rax" cabi_changes_rax: "not rax";
+    "rbx" cabi_changes_rbx: "not rbx";
+    "rbp" cabi_changes_rbp: "not rbp";
+    "rdi" cabi_changes_rdi: "not rdi";
+    "rsi" cabi_changes_rsi: "not rsi";
+    "r12" cabi_changes_r12: "not r12";
+    "r13" cabi_changes_r13: "not r13";
+    "r14" cabi_changes_r14: "not r14";
+    "r15" cabi_changes_r15: "not r15";
+    "xmm5" cabi_changes_xmm5: "pcmpeqb xmm5, xmm5";
+    "xmm6" cabi_changes_xmm6: "pcmpeqb xmm6, xmm6";
+    "xmm7" cabi_changes_xmm7: "pcmpeqb xmm7, xmm7";
+    "xmm8" cabi_changes_xmm8: "pcmpeqb xmm8, xmm8";
+    "xmm9" cabi_changes_xmm9: "pcmpeqb xmm9, xmm9";
+    "xmm10" cabi_changes_xmm10: "pcmpeqb xmm10, xmm10";
+    "xmm11" cabi_changes_xmm11: "pcmpeqb xmm11, xmm11";
+    "xmm12" cabi_changes_xmm12: "pcmpeqb xmm12, xmm12";
+    "xmm13" cabi_changes_xmm13: "pcmpeqb xmm13, xmm13";
+    "xmm14" cabi_changes_xmm14: "pcmpeqb xmm14, xmm14";
+    "xmm15" cabi_changes_xmm15: "pcmpeqb xmm15, xmm15";
+}
+
+#[test]
+fn a_changed_register_is_named_where_it_is_the_callers() {
+    for convention in [&X86_64_SYSV, &X86_64_WIN64] {
+        let promise = Promise::without_result(convention);
+        for (name, function) in changers() {
+            set_target(function as *const u8, promise);
+            let null = std::ptr::null();
+            // SAFETY: the function takes nothing, and the thunk brings back what it changes.
+            let crossing = unsafe { call(thunk_address(), null, null, null, promise) };
+            let is_callers = convention
+                .frame
+                .callee_saved
+                .iter()
+                .any(|reg| reg.name() == name);
+            match crossing.check("the caller", "the callee") {
+                Ok(()) => assert!(!is_callers, "{}: {name} is not seen", convention.name),
+                Err(why) => {
+                    let expected = format!("the callee changes {name}, which is its caller's");
+                    assert!(is_callers && why.starts_with(&expected), "{why}");
+                }
+            }
+        }
+    }
+}
