@@ -320,10 +320,8 @@ impl Rule {
 /// A pointer as a value: to a copy of an argument, or to the object of a result.
 #[inline]
 pub(super) fn pointer_group(ty: PartType) -> Group {
-    let bytes = ty.bytes();
-    let mut group = Group::new(GroupKind::Registers, u64::from(bytes), u32::from(bytes));
-    group.parts.push(Part::int(ty, Extension::None));
-    group
+    let part = Part::int(ty, Extension::None);
+    Group::new(GroupKind::Registers, part.size.into(), part.size.into()).with(part)
 }
 
 /// Puts what was found in `place`.
