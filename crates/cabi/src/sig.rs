@@ -108,6 +108,12 @@ impl FnSig {
         self
     }
 
+    /// What [`features`](Self::features) said.
+    #[must_use]
+    pub fn assumed(&self) -> Features {
+        self.features
+    }
+
     /// The alignment of the stack at calls, in bytes, where it is greater than the convention's. Less is an error of [`FnAbi::new`](crate::FnAbi::new).
     #[must_use]
     pub fn incoming_stack_align(mut self, align: u32) -> Self {

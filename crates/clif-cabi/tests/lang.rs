@@ -10,7 +10,8 @@
 use std::arch::asm;
 
 use clif_cabi::cabi::{
-    DataModel, FnSig, RecordBuilder, Type, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_PRESERVE_ALL,
+    DataModel, FnSig, RecordBuilder, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT,
+    X86_64_PRESERVE_ALL,
 };
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
@@ -490,4 +491,9 @@ fn refused_functions() {
     let sig = FnSig::new([Type::I64], Type::I64).convention(&PRESERVE_ALL);
     let no_result = "Cranelift cannot be told this signature: result 0: no register is left for a `i64` under `preserve_all`";
     assert_eq!(words(&sig), ["a call", no_result]);
+    let sig = FnSig::new([Type::I64], Type::VOID).convention(&PRESERVE_ALL);
+    assert_eq!(words(&sig), ["a call", "an entry"]);
+    let [call, entry] = words(&sig.features(VectorLevel::Avx));
+    assert_eq!(call, "a call");
+    assert!(entry.contains("preserve the lower 16 bytes of a vector register"));
 }

@@ -1,7 +1,7 @@
 //! What there is to know of one machine.
 
 use cabi::convention::CalleePops;
-use cabi::{Convention, Loc, PlacedPart, Reg};
+use cabi::{Convention, Loc, PlacedPart, Reg, VectorLevel};
 
 use smallvec::SmallVec;
 
@@ -22,6 +22,8 @@ pub struct Machine {
     pub(crate) convention_objection: fn(&Machine, &Convention) -> Option<NotLowered>,
     /// The registers that Cranelift's functions of this counting leave as they were, and which its callers rely on.
     pub(super) callee_saved: &'static [Reg],
+    /// The widest vectors that they preserve whole, where they preserve all vector registers.
+    pub(crate) preserved_vectors: Option<VectorLevel>,
     /// What of the argument area they pop.
     pub(super) callee_pops: CalleePops,
     /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change r11.

@@ -51,6 +51,17 @@ impl Begun {
         {
             machine = wide_calls;
         }
+        if side == Side::Callee
+            && (machine.preserved_vectors).is_some_and(|most| sig.assumed().vectors > most)
+        {
+            let what = format!("the convention {}", abi.convention.name);
+            let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
+            return Err(PlanError::unsupported(
+                what,
+                NotLowered::Convention(why),
+                target,
+            ));
+        }
         if side == Side::Caller {
             machine = machine.calls.unwrap_or(machine);
         }

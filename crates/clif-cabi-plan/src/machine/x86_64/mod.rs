@@ -6,7 +6,7 @@ pub(super) mod stub;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, X86_64_LANG,
+    Bank, Convention, DataModel, Loc, PartType, PlacedPart, Reg, Target, VectorLevel, X86_64_LANG,
     X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
@@ -41,6 +41,7 @@ const UNIX: Machine = Machine {
     places: counting::places,
     callee_saved: X86_64_SYSV.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
     has_stubs: true,
     calls: None,
     convention_objection,
@@ -64,6 +65,7 @@ static WIN64: Machine = Machine {
     places: counting::places,
     callee_saved: X86_64_WIN64.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
     has_stubs: true,
     calls: None,
     convention_objection,
@@ -91,6 +93,7 @@ static LANG: Machine = Machine {
 static PRESERVE_ALL: Machine = Machine {
     counting: &counting::PRESERVE_ALL,
     callee_saved: X86_64_PRESERVE_ALL.frame.callee_saved,
+    preserved_vectors: Some(VectorLevel::Baseline),
     has_stubs: false,
     calls: Some(&MACHINE),
     ..UNIX
