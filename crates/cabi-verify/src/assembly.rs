@@ -5,11 +5,14 @@
 //! calls with globals as arguments says where it puts them. An instruction that is not known makes its result of all its operands: it can hide a
 //! difference only by naming the right place.
 
+mod csky;
 mod places;
+mod riscv;
 mod state;
 mod xcore;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 pub use places::Question;
 pub use state::{Address, Base, Source, Sources, State};
@@ -42,6 +45,10 @@ enum Flow {
 impl Isa {
     /// XCore.
     pub const XCORE: Self = xcore::ISA;
+    /// C-SKY.
+    pub const CSKY: Self = csky::ISA;
+    /// RISC-V, both widths.
+    pub const RISCV: Self = riscv::ISA;
 }
 
 /// What is known of a function.
@@ -57,6 +64,7 @@ pub struct Function {
 #[must_use]
 pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     let mut all = HashMap::new();
+    let pool = Rc::new(constants(text));
     let mut current: Option<(String, State, Option<State>)> = None;
     for line in text.lines() {
         let line = line.split(isa.comment).next().unwrap_or_default();
@@ -64,7 +72,7 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
             if let Some(label) = line.trim_end().strip_suffix(':')
                 && !label.starts_with('.')
             {
-                let state = State::at_entry(isa);
+                let state = State::at_entry(isa, &pool);
                 current = Some((label.trim_start_matches('_').to_owned(), state, None));
             }
             continue;
@@ -95,6 +103,19 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
                 all.insert(name.clone(), function);
                 current = None;
             }
+        }
+    }
+    all
+}
+
+/// The addresses that data have under labels: `.LCPI0_1: .long global`.
+fn constants(text: &str) -> HashMap<String, Address> {
+    let mut lines = text.lines().map(str::trim).peekable();
+    let mut all = HashMap::new();
+    while let Some(line) = lines.next() {
+        let word = lines.peek().and_then(|next| next.strip_prefix(".long"));
+        if let (Some(label), Some(address)) = (line.strip_suffix(':'), word.and_then(symbol)) {
+            all.insert(label.to_owned(), address);
         }
     }
     all

@@ -1,8 +1,10 @@
 //! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
 
+pub mod csky;
 pub(crate) mod known;
 mod machine_registers;
 mod parts;
+pub mod riscv;
 pub(crate) mod x86_64;
 pub mod xcore;
 
@@ -17,6 +19,31 @@ use crate::types::Type;
 use crate::types::data_model::{DataModel, LongDouble};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
+
+/// The ABI that compilers take for the extensions in a triple; where it names none, that is a matter of the distribution.
+fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
+    use target_lexicon::Riscv64Architecture::{Riscv64a23, Riscv64gc, Riscv64imac};
+    match triple.architecture {
+        Architecture::Riscv64(Riscv64gc | Riscv64a23) => Some(&riscv::LP64D),
+        Architecture::Riscv64(Riscv64imac) => Some(&riscv::LP64),
+        _ => None,
+    }
+}
+
+/// The same, of 32 bits.
+fn riscv32_convention(triple: &Triple) -> Option<&'static Convention> {
+    use target_lexicon::Riscv32Architecture::{
+        Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
+    };
+    match triple.architecture {
+        Architecture::Riscv32(Riscv32gc) => Some(&riscv::ILP32D),
+        Architecture::Riscv32(Riscv32imafc) => Some(&riscv::ILP32F),
+        Architecture::Riscv32(Riscv32i | Riscv32im | Riscv32ima | Riscv32imac | Riscv32imc) => {
+            Some(&riscv::ILP32)
+        }
+        _ => None,
+    }
+}
 
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,6 +73,20 @@ impl Target {
     /// XCore, as clang has it. target-lexicon has no triple for it.
     pub const XCORE: Self = Self::constant("xcore", DataModel::XCORE, &xcore::XCORE);
 
+    /// C-SKY Linux with soft floats. target-lexicon has no triple for it.
+    pub const CSKY_LINUX: Self = Self::constant(
+        "csky-unknown-linux-gnuabiv2",
+        DataModel::CSKY,
+        &csky::CSKY_SOFT,
+    );
+
+    /// C-SKY Linux with hard floats, those of a signature's features.
+    pub const CSKY_LINUX_HF: Self = Self::constant(
+        "csky-unknown-linux-gnuabiv2hf",
+        DataModel::CSKY,
+        &csky::CSKY,
+    );
+
     const fn constant(
         name: &'static str,
         data_model: DataModel,
@@ -74,6 +115,8 @@ impl Target {
     pub fn named(name: &str) -> Result<Self, Error> {
         match name {
             "xcore" | "xcore-unknown-unknown" => Ok(Self::XCORE),
+            "csky" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
+            "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
             _ => match name.parse() {
                 Ok(triple) => Self::new(&triple),
                 Err(_) => Err(Error::UnknownTarget {
@@ -128,7 +171,8 @@ impl Target {
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
             Architecture::Aarch64(_) if unix && !apple => (DataModel::AARCH64, None),
-            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, None),
+            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv64_convention(triple)),
+            Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv32_convention(triple)),
             _ => {
                 return Err(Error::UnknownTarget {
                     target: triple.to_string(),

@@ -13,7 +13,11 @@ use cabi::{Convention, conventions};
 const START: &str = "```tablegen\n";
 
 /// A page, and the name of the convention whose tables it has.
-const PAGES: &[(&str, &str)] = &[("xcore.md", "xcore")];
+const PAGES: &[(&str, &str)] = &[
+    ("csky.md", "csky"),
+    ("riscv.md", "lp64d"),
+    ("xcore.md", "xcore"),
+];
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/conventions")

@@ -212,6 +212,8 @@ impl Compiler {
         for command in self.command.split('|') {
             let mut words = command.split_whitespace();
             let program = words.next().unwrap_or_default();
+            let llc = (program == "@llc").then(llc).transpose()?;
+            let program = llc.as_deref().unwrap_or(program);
             let words = words.map(|word| {
                 word.replace("@c", &file("a.c"))
                     .replace("@l", &file("a.ll"))
@@ -228,5 +230,19 @@ impl Compiler {
             }
         }
         std::fs::read_to_string(file("a.s")).map_err(|e| e.to_string())
+    }
+}
+
+/// `llc` of rustc's own LLVM: the component `llvm-tools`.
+fn llc() -> Result<String, String> {
+    let rustc = Command::new("rustc")
+        .args(["--print", "target-libdir"])
+        .output();
+    let rustc = rustc.map_err(|e| format!("rustc: {e}"))?;
+    let libraries = String::from_utf8_lossy(&rustc.stdout).trim().to_owned();
+    let llc = std::path::Path::new(&libraries).join("../bin/llc");
+    match llc.is_file() {
+        true => Ok(llc.display().to_string()),
+        false => Err("rustc's component llvm-tools, which has llc, is not installed".to_owned()),
     }
 }

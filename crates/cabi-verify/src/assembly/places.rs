@@ -214,7 +214,8 @@ fn first_of(loc: &Loc) -> Source {
 fn in_location(found: &Sources, loc: &Loc, within: u64, size: u64) -> Result<(), String> {
     match loc {
         Loc::Stack(offset) => {
-            let slot = signed(*offset)..signed(offset + size);
+            // The word around a short part may have been read at once.
+            let slot = signed(*offset)..signed(offset + size.next_multiple_of(8));
             is_from(
                 found,
                 &Source::Slot(signed(offset + within)),
@@ -232,7 +233,7 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
             Place::Parts(parts) => {
                 let placed = part_of(parts, byte)?;
                 let from = u64::from(placed.part.offset);
-                let part = from..from + u64::from(placed.part.size);
+                let part = from..from + u64::from(placed.part.size).next_multiple_of(8);
                 let found = match &placed.loc {
                     Loc::Stack(offset) => state.byte(&state.outgoing(offset + byte - from)),
                     loc => state.register(&name(loc)),
@@ -293,7 +294,7 @@ fn returns(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), 
                     }
                     loc => state.register(&name(loc)),
                 };
-                let to = from + u64::from(placed.part.size);
+                let to = from + u64::from(placed.part.size).next_multiple_of(8);
                 of_global(&found, global, byte, from, to)?;
             }
             Place::Indirect { pointer, .. } => {

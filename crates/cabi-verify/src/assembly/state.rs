@@ -1,6 +1,7 @@
 //! What registers and memory hold, by its sources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::{Isa, number};
 
@@ -92,6 +93,14 @@ impl Value {
         self.bytes.iter().flatten().cloned().collect()
     }
 
+    /// What is four bytes up.
+    pub(super) fn high(&self) -> Self {
+        Self {
+            bytes: self.bytes.iter().skip(4).cloned().collect(),
+            ..Self::default()
+        }
+    }
+
     /// The low-order `bytes` bytes.
     fn low(&self, bytes: usize) -> Self {
         let mut low = self.clone();
@@ -105,17 +114,19 @@ impl Value {
 pub struct State {
     registers: BTreeMap<String, Value>,
     memory: BTreeMap<(Base, i64), Sources>,
-    /// Addresses in memory: frames hold pointers.
-    pointers: BTreeMap<(Base, i64), Value>,
+    /// Addresses in memory, with the bytes they take: frames hold pointers.
+    pointers: BTreeMap<(Base, i64), (usize, Value)>,
     /// The stack pointer.
     stack: i64,
     /// Whether something was called.
     called: bool,
     isa: Isa,
+    /// Addresses in pools of constants, by their labels.
+    pool: Rc<HashMap<String, Address>>,
 }
 
 impl State {
-    pub(super) fn at_entry(isa: &Isa) -> Self {
+    pub(super) fn at_entry(isa: &Isa, pool: &Rc<HashMap<String, Address>>) -> Self {
         Self {
             registers: BTreeMap::new(),
             memory: BTreeMap::new(),
@@ -123,7 +134,13 @@ impl State {
             stack: -isa.area,
             called: false,
             isa: *isa,
+            pool: Rc::clone(pool),
         }
+    }
+
+    /// The address at `label`.
+    pub(super) fn constant(&self, label: &str) -> Option<Address> {
+        self.pool.get(label).cloned()
     }
 
     pub(super) fn get(&self, register: &str) -> Value {
@@ -169,6 +186,19 @@ impl State {
         }
     }
 
+    /// Makes `register` of the low-order four bytes of `low`, and of what `high` is where it is another register; else of its own upper bytes.
+    pub(super) fn join(&mut self, register: &str, low: &str, high: &str) {
+        let upper = match high == register {
+            true => self.get(high).high(),
+            false => self.get(high).low(4),
+        };
+        let mut value = self.get(low).low(4);
+        value.address = None;
+        value.bytes.resize(4, Sources::new());
+        value.bytes.extend(upper.bytes);
+        self.set(register, value);
+    }
+
     pub(super) fn move_stack(&mut self, bytes: i64) {
         self.stack += bytes;
     }
@@ -204,8 +234,9 @@ impl State {
         let Some(at) = at else {
             return Value::default();
         };
-        if let Some(value) = self.pointers.get(&(at.base.clone(), at.offset)) {
-            return value.clone();
+        match self.pointers.get(&(at.base.clone(), at.offset)) {
+            Some((stored, value)) if *stored == bytes => return value.clone(),
+            _ => {}
         }
         let offsets = (0..).take(bytes);
         let mut loaded: Vec<Sources> = offsets.map(|i| self.byte(&at.plus(i))).collect();
@@ -241,7 +272,7 @@ impl State {
         }
         if value.address.is_some() {
             let key = (at.base.clone(), at.offset);
-            self.pointers.insert(key, value.low(bytes));
+            self.pointers.insert(key, (bytes, value.low(bytes)));
         }
     }
 
@@ -299,6 +330,7 @@ impl State {
     pub fn pointer_at(&self, at: &Address) -> Option<Address> {
         self.pointers
             .get(&(at.base.clone(), at.offset))?
+            .1
             .address
             .clone()
     }

@@ -34,12 +34,33 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
     let drawn_params: Vec<CType> = all(drawn.params).collect();
     let kept = drawn_params.len().saturating_sub(5);
     params.extend(drawn_params.into_iter().skip(kept));
+    let mut unnamed: Option<Vec<CType>> =
+        (drawn.unnamed).map(|unnamed| all(unnamed).map(promoted).collect());
+    if unnamed.is_some() || random.chance(15) {
+        // Two words at each parity of the registers left.
+        for name in [
+            "int",
+            "long long",
+            "__int128",
+            "long double",
+            "int",
+            "double",
+        ] {
+            if random.chance(50) {
+                let own = unnamed.get_or_insert_default();
+                own.push(CType::Name(absent.name(name)));
+            }
+        }
+        params.truncate(usize::try_from(1 + random.below(12)).unwrap_or(1));
+    }
+    let scalars = ["float", "double", "long long", "char", "unsigned short"];
+    let scalar = random
+        .chance(25)
+        .then(|| CType::Name(random.one_or(&scalars, "int")));
     Signature {
-        ret: drawn.ret.map(value),
+        ret: scalar.or(drawn.ret.map(value)),
         params,
-        unnamed: drawn
-            .unnamed
-            .map(|unnamed| all(unnamed).map(promoted).collect()),
+        unnamed,
         ms_abi: false,
     }
 }

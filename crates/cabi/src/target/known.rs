@@ -1,6 +1,6 @@
 //! The conventions that have names: for commands and tests that are asked for one.
 
-use super::{x86_64, xcore};
+use super::{csky, riscv, x86_64, xcore};
 use crate::convention::Convention;
 
 /// A convention with a short name.
@@ -58,6 +58,15 @@ const ALL: &[KnownConvention] = &[
         &x86_64::preserve_all::X86_64_PRESERVE_ALL,
         LINUX,
     ),
+    known("csky", &csky::CSKY, "csky-unknown-linux-gnuabiv2hf"),
+    known("csky-soft", &csky::CSKY_SOFT, "csky-unknown-linux-gnuabiv2"),
+    known("ilp32", &riscv::ILP32, "riscv32-unknown-linux-gnu"),
+    known("ilp32f", &riscv::ILP32F, "riscv32-unknown-linux-gnu"),
+    known("ilp32d", &riscv::ILP32D, "riscv32gc-unknown-linux-gnu"),
+    known("ilp32e", &riscv::ILP32E, "riscv32-unknown-linux-gnu"),
+    known("lp64", &riscv::LP64, "riscv64-unknown-linux-gnu"),
+    known("lp64f", &riscv::LP64F, "riscv64-unknown-linux-gnu"),
+    known("lp64d", &riscv::LP64D, "riscv64gc-unknown-linux-gnu"),
     known("xcore", &xcore::XCORE, "xcore"),
     known("xcore-values", &xcore::XCORE_VALUES, "xcore"),
 ];

@@ -283,27 +283,3 @@ fn place_of(place: &Place, offset: u64) -> Option<String> {
         _ => None,
     }
 }
-
-/// For each function of `c`, the register whose value at its entry each register has at its end, where it is another one: of functions that only move
-/// registers about. `None` if there is no compiler.
-pub(crate) fn moves(c: &str, options: &[&str]) -> Option<HashMap<String, HashMap<String, String>>> {
-    let text = run(c, options, &["-O2", "-S", "-xc"])?;
-    let (mut all, mut function) = (
-        HashMap::<String, HashMap<String, String>>::new(),
-        String::new(),
-    );
-    for line in text.lines() {
-        if let Some((label, _)) = line
-            .split_once(':')
-            .filter(|_| line.starts_with(char::is_alphabetic))
-        {
-            label.clone_into(&mut function);
-        } else if let Some(operands) = line.trim().strip_prefix("mv\t") {
-            let (to, from) = operands.split_once(", ").unwrap();
-            let held = all.entry(function.clone()).or_default();
-            let from = held.get(from).cloned().unwrap_or_else(|| from.to_owned());
-            held.insert(to.to_owned(), from);
-        }
-    }
-    Some(all)
-}

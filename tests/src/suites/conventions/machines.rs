@@ -1,5 +1,8 @@
 //! The conventions that are compared, and their compilers.
 
+mod csky;
+mod riscv;
+
 use cabi::convention::{Convention, Features};
 use cabi::{Error, Target, xcore};
 use cabi_verify::assembly::{Isa, Question};
@@ -98,7 +101,10 @@ pub(super) fn all() -> Vec<Machine> {
         ],
         ..xcore()
     };
-    vec![xcore(), values]
+    let mut all = vec![xcore(), values];
+    all.extend(csky::all());
+    all.extend(riscv::all());
+    all
 }
 
 /// Guards of the one type that parts have.

@@ -96,7 +96,10 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
         }
         Rule::AssignToRegPair(regs) => {
             let unpaired = ("without pairs", Rule::AssignToReg(regs));
-            let swapped = swapped(regs).map(Rule::AssignToRegPair);
+            // An unnamed argument is not the first: the second pair.
+            let mut other = regs.to_vec();
+            (other.len() > 3).then(|| other.swap(2, 3));
+            let swapped = Some(Rule::AssignToRegPair(other.leak()));
             let swapped = swapped.map(|rule| ("with registers swapped", rule));
             swapped.into_iter().chain([unpaired]).collect()
         }

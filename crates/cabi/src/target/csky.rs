@@ -1,0 +1,206 @@
+//! C-SKY ABIv2: LLVM's `CSKYCallingConv.td` and `CSKYTargetLowering::CCAssignFnForCall`, and what clang makes of C (`CSKYABIInfo`): one list for soft
+//! floats and variadic functions, another for hard floats.
+//!
+//! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
+
+use super::machine_registers::registers;
+use super::parts::{extension, int, one, refuse, words};
+use crate::Reg;
+use crate::convention::{
+    Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
+    PartType, PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
+};
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::record::RecordKind;
+use crate::types::{Kind, Type};
+
+registers! {
+    Int 32: R0 "r0" 0 R1 "r1" 1 R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6 R7 "r7" 7 R8 "r8" 8 R9 "r9" 9 R10 "r10" 10 R11 "r11" 11
+        R15 "r15" 15 R16 "r16" 16 R17 "r17" 17 R28 "r28" 28;
+    Vector 64: VR0 "vr0" 0 VR1 "vr1" 1 VR2 "vr2" 2 VR3 "vr3" 3 VR8 "vr8" 8 VR9 "vr9" 9 VR10 "vr10" 10 VR11 "vr11" 11 VR12 "vr12" 12
+        VR13 "vr13" 13 VR14 "vr14" 14 VR15 "vr15" 15;
+}
+
+const R: &[Reg] = &[R0, R1, R2, R3];
+const VR: &[Reg] = &[VR0, VR1, VR2, VR3];
+
+/// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
+const NARROW: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::I8, PartType::I16]),
+    &Rule::Promote(PartType::I32),
+);
+/// `CCIfType<[f32], CCBitConvertToType<i32>>`.
+const BITS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32]),
+    &Rule::BitConvert(PartType::I32),
+);
+/// `CCIfType<[f64], CCCustom<"CC_CSKY_ABIV2_SOFT_64">>`.
+const SOFT_64: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F64]),
+    &Rule::Custom("CC_CSKY_ABIV2_SOFT_64", two_words),
+);
+/// `CCIfType<[i32], CCAssignToReg<[R0, R1, R2, R3]>>`.
+const WORDS: Rule = Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(R));
+/// `CCIfType<[i32, f32], CCAssignToStack<4, 4>>`.
+const SLOT: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::I32, PartType::F32]),
+    &Rule::AssignToStack { size: 4, align: 4 },
+);
+/// `CCIfType<[f64], CCAssignToStack<8, 4>>`.
+const DOUBLES: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F64]),
+    &Rule::AssignToStack { size: 8, align: 4 },
+);
+/// `CCIfType<[f32, f64], CCAssignToReg<[F0, F1, F2, F3]>>`.
+const FLOATS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(VR),
+);
+const WORD_RESULTS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::I32]),
+    &Rule::AssignToReg(&[R0, R1]),
+);
+const FLOAT_RESULTS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(&[VR0]),
+);
+
+/// `CC_CSKY_ABIV2_SOFT`, `RetCC_CSKY_ABIV2_SOFT`.
+const SOFT: Lists = Lists {
+    args: &[NARROW, BITS, WORDS, SLOT, SOFT_64],
+    results: &[NARROW, BITS, WORD_RESULTS, SOFT_64],
+};
+
+/// `CC_CSKY_ABIV2_FP`, `RetCC_CSKY_ABIV2_FP`.
+const HARD: Lists = Lists {
+    args: &[NARROW, WORDS, FLOATS, SLOT, DOUBLES],
+    results: &[NARROW, WORD_RESULTS, FLOAT_RESULTS],
+};
+
+/// ABIv2 with the floats of the signature's [`Features`](crate::convention::Features): none, `float` (`fpuv2_sf`, `fpuv3_sf`), or `double` too
+/// (`fpuv2_df`, `fpuv3_df`) in floating-point registers.
+pub const CSKY: Convention = Convention {
+    name: "C-SKY ABIv2",
+    rules: Rules {
+        choose: Some(|features, variadic| match features.floats {
+            FloatLevel::Soft => SOFT,
+            _ if variadic => SOFT,
+            _ => HARD,
+        }),
+        ..Rules::new(classify, HARD.args, HARD.results)
+    },
+    frame: Frame {
+        callee_saved: &[
+            R4, R5, R6, R7, R8, R9, R10, R11, R15, R16, R17, R28, VR8, VR9, VR10, VR11, VR12, VR13,
+            VR14, VR15,
+        ],
+        va_list: VaList::Pointer,
+        ..Frame::new(4, 4)
+    },
+};
+
+/// ABIv2 with soft floats whatever a signature's features are: that of `csky-unknown-linux-gnuabiv2`.
+pub const CSKY_SOFT: Convention = Convention {
+    name: "C-SKY ABIv2, soft floats",
+    rules: Rules::new(classify_soft, SOFT.args, SOFT.results),
+    frame: Frame {
+        callee_saved: &[R4, R5, R6, R7, R8, R9, R10, R11, R15, R16, R17, R28],
+        ..CSKY.frame
+    },
+};
+
+/// The halves of a `double` in the next two words, of registers first: both, one and a slot, or two slots.
+fn two_words(group: &Group, state: &mut State) -> Option<Place> {
+    let mut placed = Placed::new();
+    for at in [0, 4] {
+        let at = group.parts.first()?.offset.checked_add(at)?;
+        let loc = match R.iter().find(|reg| state.is_free(**reg)) {
+            Some(reg) => {
+                state.take(*reg);
+                Loc::Reg(*reg)
+            }
+            None => Loc::Stack(state.take_stack(4, 4, 4)?),
+        };
+        let part = Part::int(PartType::I32, Extension::None).at(at);
+        placed.push(PlacedPart { part, loc });
+    }
+    Some(Place::Parts(placed))
+}
+
+fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    cx.floats = FloatLevel::Soft;
+    classify(ty, cx)
+}
+
+/// A scalar, or a record of one element as that element; other values in words, some in registers and others on the stack. A result has two words at
+/// most.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let refused = |why| Err(refuse(ty, why, CSKY.name));
+    let group = match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
+        Kind::Vector(_) => return refused("no rule for vectors is known"),
+        _ if leaves(ty).all(|leaf| leaf.width_bits == 0 || leaf.unnamed) => {
+            return Ok(Group::ignore());
+        }
+        _ if cx.role == Role::Result && ty.size() > 8 => {
+            return Ok(Group::new(GroupKind::Memory, ty.size(), 4));
+        }
+        _ => match single_element(ty) {
+            Some(scalar @ (Scalar::F32 | Scalar::F64)) => scalar_part(scalar, ty, cx),
+            _ if ty.size() > 252 => return refused("a value has at most 252 bytes"),
+            _ => words(ty, 4),
+        },
+    };
+    Ok(Group { align: 4, ..group })
+}
+
+fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
+    match scalar {
+        Scalar::Bool
+        | Scalar::Int { bits: ..=64, .. }
+        | Scalar::Ptr
+        | Scalar::FnPtr
+        | Scalar::F32
+        | Scalar::F64 => Ok(Group {
+            align: 4,
+            ..scalar_part(scalar, ty, cx)
+        }),
+        _ => {
+            let why = "clang has no such type on this machine";
+            Err(refuse(ty, why, CSKY.name))
+        }
+    }
+}
+
+/// A scalar in the registers that the features have for it.
+fn scalar_part(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
+    match scalar {
+        Scalar::F32 => one(ty, Part::float(PartType::F32)),
+        Scalar::F64 if cx.floats == FloatLevel::Double => one(ty, Part::float(PartType::F64)),
+        Scalar::F64 => words(ty, 4),
+        _ if ty.size() <= 4 => {
+            // At most 4.
+            let part = int(u8::try_from(ty.size()).unwrap_or(4), extension(scalar));
+            one(ty, part)
+        }
+        _ => words(ty, 4),
+    }
+}
+
+/// The scalar that a structure consists of, through structures and arrays of one element.
+fn single_element(ty: &Type) -> Option<Scalar> {
+    match ty.kind() {
+        Kind::Scalar(scalar) => Some(*scalar),
+        Kind::Array(array) if array.len == Some(1) => single_element(&array.elem),
+        Kind::Record(record) if record.kind() == RecordKind::Struct => {
+            let is_empty = |ty: &Type| leaves(ty).all(|leaf| leaf.kind == LeafKind::Empty);
+            let mut fields = record.fields().iter().filter(|field| !is_empty(field.ty()));
+            let field = fields.next()?;
+            let alone = fields.next().is_none() && field.ty().size() == ty.size();
+            (alone && field.bit_field().is_none()).then(|| single_element(field.ty()))?
+        }
+        _ => None,
+    }
+}

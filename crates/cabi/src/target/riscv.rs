@@ -1,0 +1,277 @@
+//! RISC-V: the psABI's integer and hardware floating-point calling conventions, `ilp32` to `lp64d`, and `ilp32e`.
+//!
+//! Not here: `lp64e`, `_BitInt`, floats of two bytes, vectors: errors.
+
+use alloc::string::ToString;
+
+use super::machine_registers::registers;
+use super::parts::{align_of, extension, int, memory, one, refuse, words};
+use crate::Reg;
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
+    PartTypes, Role, Rule, Rules, VaList, Want,
+};
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::record::RecordKind;
+use crate::types::{Kind, Type};
+
+registers! {
+    Int 64: RA "ra" 1 SP "sp" 2 T0 "t0" 5 T1 "t1" 6 T2 "t2" 7 S0 "s0" 8 S1 "s1" 9
+        A0 "a0" 10 A1 "a1" 11 A2 "a2" 12 A3 "a3" 13 A4 "a4" 14 A5 "a5" 15 A6 "a6" 16 A7 "a7" 17
+        S2 "s2" 18 S3 "s3" 19 S4 "s4" 20 S5 "s5" 21 S6 "s6" 22 S7 "s7" 23 S8 "s8" 24 S9 "s9" 25 S10 "s10" 26 S11 "s11" 27;
+    Vector 64: FS0 "fs0" 8 FS1 "fs1" 9
+        FA0 "fa0" 10 FA1 "fa1" 11 FA2 "fa2" 12 FA3 "fa3" 13 FA4 "fa4" 14 FA5 "fa5" 15 FA6 "fa6" 16 FA7 "fa7" 17
+        FS2 "fs2" 18 FS3 "fs3" 19 FS4 "fs4" 20 FS5 "fs5" 21 FS6 "fs6" 22 FS7 "fs7" 23 FS8 "fs8" 24 FS9 "fs9" 25 FS10 "fs10" 26 FS11 "fs11" 27;
+}
+
+const A: &[Reg] = &[A0, A1, A2, A3, A4, A5, A6, A7];
+const A_E: &[Reg] = &[A0, A1, A2, A3, A4, A5];
+const FA: &[Reg] = &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const SAVED: &[Reg] = &[S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11];
+const SAVED_F: &[Reg] = &[
+    S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, FS0, FS1, FS2, FS3, FS4, FS5, FS6, FS7, FS8,
+    FS9, FS10, FS11,
+];
+
+const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 1 });
+/// LLVM's `CCIfNest<T2>`.
+const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[T2]));
+const FLOATS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(FA),
+);
+const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A));
+const FLOAT_RESULTS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(&[FA0, FA1]),
+);
+const WORD_RESULTS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(&[A0, A1]));
+
+const fn slot(word: u32) -> Rule {
+    Rule::AssignToStack {
+        size: word,
+        align: word,
+    }
+}
+
+/// "Variadic arguments with 2×XLEN-bit alignment and size at most 2×XLEN bits are passed in an aligned register pair".
+const PAIRS: Rule = Rule::IfUnnamed(&Rule::If(
+    ALIGNED,
+    is_pair,
+    &Rule::IfType(INTS, &Rule::AssignToRegPair(A)),
+));
+const ALIGNED: &str = "aligned to two words";
+
+/// Two words of an aligned value.
+fn is_pair(given: &Given<'_>) -> bool {
+    let word = given.group.parts.first().map_or(0, |part| part.ty.bytes());
+    given.group.parts.len() == 2 && given.group.align >= 2 * u32::from(word)
+}
+
+/// Where no pair is left: on the stack, and no later argument finds the last register.
+const fn no_pair(word: u32) -> Rule {
+    Rule::AssignToStackWithShadow {
+        size: word,
+        align: word,
+        shadow: &[A7],
+    }
+}
+const NO_PAIR_4: Rule = Rule::IfUnnamed(&Rule::If(ALIGNED, is_pair, &const { no_pair(4) }));
+const NO_PAIR_8: Rule = Rule::IfUnnamed(&Rule::If(ALIGNED, is_pair, &const { no_pair(8) }));
+
+/// A convention with words of `word` bytes, which are those of `args`.
+const fn standard(
+    name: &'static str,
+    classify: crate::convention::Classifier,
+    args: &'static [Rule],
+    word: u32,
+    saved: &'static [Reg],
+) -> Convention {
+    Convention {
+        name,
+        rules: Rules::new(classify, args, &[FLOAT_RESULTS, WORD_RESULTS]),
+        frame: Frame {
+            callee_saved: saved,
+            va_list: VaList::Pointer,
+            ..Frame::new(word, 16)
+        },
+    }
+}
+
+const ARGS_4: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_4, FLOATS, WORDS, slot(4)];
+const ARGS_8: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_8, FLOATS, WORDS, slot(8)];
+const SOFT_4: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_4, WORDS, slot(4)];
+const SOFT_8: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_8, WORDS, slot(8)];
+
+/// 32 bits, all in integer registers.
+pub const ILP32: Convention = soft(standard("RISC-V ilp32", classify::<0>, SOFT_4, 4, SAVED));
+/// 32 bits, `float` in floating-point registers.
+pub const ILP32F: Convention = standard("RISC-V ilp32f", classify::<4>, ARGS_4, 4, SAVED_F);
+/// 32 bits, `float` and `double` in floating-point registers.
+pub const ILP32D: Convention = standard("RISC-V ilp32d", classify::<8>, ARGS_4, 4, SAVED_F);
+/// 64 bits, all in integer registers.
+pub const LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8, 8, SAVED));
+/// 64 bits, `float` in floating-point registers.
+pub const LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F);
+/// 64 bits, `float` and `double` in floating-point registers.
+pub const LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
+/// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more than a word.
+pub const ILP32E: Convention = soft(Convention {
+    frame: Frame {
+        callee_saved: &[S0, S1],
+        va_list: VaList::Pointer,
+        ..Frame::new(4, 4)
+    },
+    ..standard(
+        "RISC-V ilp32e",
+        classify_e,
+        &[
+            LARGE,
+            NEST,
+            Rule::IfType(INTS, &Rule::AssignToReg(A_E)),
+            slot(4),
+        ],
+        4,
+        SAVED,
+    )
+});
+
+const fn soft(convention: Convention) -> Convention {
+    Convention {
+        rules: Rules {
+            results: &[WORD_RESULTS],
+            ..convention.rules
+        },
+        ..convention
+    }
+}
+
+fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let mut group = classify::<0>(ty, cx)?;
+    if group.kind == GroupKind::Registers {
+        group.align = group.align.min(4);
+    }
+    Ok(group)
+}
+
+/// What `ty` asks for, where floats of up to `FLEN` bytes have registers of their own.
+fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let word = cx.model.pointer;
+    let integers = match ty.kind() {
+        _ if ty.size() > 2 * u64::from(word) => memory(ty),
+        Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", "RISC-V")),
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, word)?,
+        _ if ty.size() == 0 => return Ok(Group::ignore()),
+        _ => words(ty, word),
+    };
+    if FLEN == 0 || cx.role == Role::Unnamed {
+        return Ok(integers);
+    }
+    match flattened(ty, u64::from(word), FLEN) {
+        Some(_) if is_disputed(ty, word) => Err(Error::NoKnownRule {
+            ty: ty.to_string(),
+            why: "gcc and clang do not agree on whether its members without bytes count as fields",
+            target: "RISC-V".into(),
+        }),
+        Some(group) => Ok(group.or(integers)),
+        None => Ok(integers),
+    }
+}
+
+/// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".
+fn scalar_words(scalar: Scalar, ty: &Type, word: u8) -> Result<Group, Error> {
+    let size = match scalar {
+        Scalar::F32 | Scalar::F64 | Scalar::F128 => return Ok(words(ty, word)),
+        Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr => ty.size(),
+        _ => {
+            let why = "its place is compared with no compiler yet";
+            return Err(refuse(ty, why, "RISC-V"));
+        }
+    };
+    if size > u64::from(word) {
+        return Ok(words(ty, word));
+    }
+    let extension = match size {
+        4 if word == 8 => Extension::Sign,
+        size if size == u64::from(word) => Extension::None,
+        _ => extension(scalar),
+    };
+    // At most 8.
+    let mut group = one(ty, int(u8::try_from(size).unwrap_or(word), extension));
+    group.may_split = true;
+    Ok(group)
+}
+
+/// One or two floats, or a float and an integer, of any size: "the struct is flattened", arrays too, and empty members do not count.
+fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
+    if has_union(ty) {
+        return None;
+    }
+    let mut group = Group::new(GroupKind::Registers, ty.size(), align_of(ty));
+    for leaf in leaves(ty) {
+        let scalar = match leaf.kind {
+            LeafKind::Empty => continue,
+            LeafKind::Scalar(_) if leaf.width_bits == 0 => continue,
+            LeafKind::Scalar(scalar) => scalar,
+            LeafKind::Vector(_) | LeafKind::FlexibleArray => return None,
+        };
+        let bytes = leaf.bytes();
+        let (at, size) = (u8::try_from(bytes.start).ok()?, bytes.end - bytes.start);
+        let part = match scalar {
+            Scalar::F32 if flen >= 4 => Part::float(PartType::F32),
+            Scalar::F64 if flen >= 8 => Part::float(PartType::F64),
+            // A pointer is no integer here, and in this gcc and clang agree.
+            Scalar::Bool | Scalar::Int { .. } if size <= word => {
+                let whole = int(u8::try_from(word).ok()?, Extension::None);
+                Part {
+                    size: u8::try_from(size).ok()?,
+                    ..whole
+                }
+            }
+            _ => return None,
+        };
+        if group.parts.len() == 2 {
+            return None;
+        }
+        group = group.with(part.at(at));
+    }
+    let n_floats = group.parts.iter().filter(|part| !part.ty.is_int()).count();
+    // Two at most: one of them is no integer.
+    (n_floats > 0).then_some(group)
+}
+
+/// Whether one of two floats and an integer is there for one compiler only: arrays of no elements and bit-fields of no bits are fields to one of them,
+/// and so is a bit-field of a type that is wider than a register.
+fn is_disputed(ty: &Type, word: u8) -> bool {
+    let wide = 8 * word;
+    leaves(ty).any(|leaf| {
+        let is_wide =
+            matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits, .. }) if bits > wide);
+        leaf.bit_field && (leaf.width_bits == 0 || is_wide)
+    }) || has_empty_array(ty)
+}
+
+fn has_empty_array(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Record(record) => record
+            .fields()
+            .iter()
+            .any(|field| has_empty_array(field.ty())),
+        Kind::Array(array) => array.len == Some(0) || has_empty_array(&array.elem),
+        _ => false,
+    }
+}
+
+fn has_union(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Record(record) => {
+            record.kind() == RecordKind::Union
+                || record.fields().iter().any(|field| has_union(field.ty()))
+        }
+        Kind::Array(array) => has_union(&array.elem),
+        _ => false,
+    }
+}
