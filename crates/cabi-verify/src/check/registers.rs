@@ -164,14 +164,7 @@ impl<'h> Probe<'h> {
             let seen = |at, len| self.loaded.seen_bytes(at, len);
             check_seen(&values, &images.offsets, seen, "as the callee reads it")?;
         }
-        let n_x87 = arg_n_x87(&abi.ret.place);
-        if dump.n_x87() as u64 != n_x87 && !case.prototype.noreturn {
-            return Err(format!(
-                "{} registers of the x87 stack are in use after it, expected {n_x87}",
-                dump.n_x87()
-            )
-            .into());
-        }
+        check_x87(case, abi, &dump)?;
         if !case.has_result() {
             return Ok(());
         }
@@ -188,6 +181,16 @@ fn unread(abi: &FnAbi, result: u64, pointed: u64) -> RegisterFile {
         image.put_word(pointer, result);
     }
     image
+}
+
+/// Whether a callee left its result on the x87 stack, and nothing else.
+fn check_x87(case: &Case, abi: &FnAbi, dump: &RegisterFile) -> Result<(), Difference> {
+    let (used, expected) = (dump.n_x87() as u64, arg_n_x87(&abi.ret.place));
+    if used == expected || case.prototype.noreturn {
+        return Ok(());
+    }
+    let why = format!("{used} registers of the x87 stack are in use after it, expected {expected}");
+    Err(why.into())
 }
 
 /// How many x87 registers a value at `place` is in.

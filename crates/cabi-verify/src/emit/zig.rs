@@ -101,17 +101,8 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
             _ => word,
         });
     }
-    let mut all = types.iter().chain([&prototype.ret]);
-    let of_c = convention == Spelled::C;
-    if backend == Backend::Own && of_c && all.any(|ty| ty.is_object() && ty.size() == 0) {
-        // It may also live on and spoil another function of the file.
-        return not_expressible(
-            "a record without bytes: Zig's own back end reads memory that is not its own",
-        );
-    }
-    let mut all = types.iter().chain([&prototype.ret]);
-    if backend == Backend::Own && of_c && all.any(is_union_of_two) {
-        return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
+    if backend == Backend::Own && convention == Spelled::C {
+        dies_of(types.iter().chain([&prototype.ret]))?;
     }
     let mut layout = Vec::new();
     for (ty, name) in &speller.declared {
@@ -129,6 +120,21 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
         layout,
         prefix,
     })
+}
+
+/// Refuses what Zig's own back end cannot pass by C's convention.
+fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotExpressible> {
+    if types.clone().any(|ty| ty.is_object() && ty.size() == 0) {
+        // It may also live on and spoil another function of the file.
+        return not_expressible(
+            "a record without bytes: Zig's own back end reads memory that is not its own",
+        );
+    }
+    let mut types = types;
+    if types.any(is_union_of_two) {
+        return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
+    }
+    Ok(())
 }
 
 /// Whether it is a union that may be in two registers.
@@ -251,11 +257,8 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         }
         if words.convention == Spelled::Auto && ty.align() > 8 && size > 0 {
             // Where it is, or is put, is aligned if the stack was.
-            let _ = writeln!(
-                body,
-                "    if (@intFromPtr(&{own}) % {} != 0) @trap();",
-                ty.align()
-            );
+            let align = ty.align();
+            let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
         }
         copy(
             &mut body,
@@ -272,6 +275,36 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
             let _ = writeln!(body, "    wide[{i}] = {value};");
         }
     }
+    let head = head(case, &body);
+    if case.prototype.variadic {
+        list.push("...".to_owned());
+    }
+    let name = &case.function.name;
+    let (export, address) = exported(name, words.convention);
+    Ok(format!(
+        "{export}fn {name}({}) {} {} {{\n{head}{body}{}}}\n{address}",
+        list.join(", "),
+        words.convention,
+        words.result,
+        end(case, words),
+    ))
+}
+
+/// What stands before and after function `name`: Zig exports none of its own convention, but its address.
+fn exported(name: &str, convention: Spelled) -> (&'static str, String) {
+    match convention {
+        Spelled::Auto => (
+            "",
+            format!(
+                "export fn {name}_address() callconv(.c) *const anyopaque {{\n    return @ptrCast(&{name});\n}}\n"
+            ),
+        ),
+        _ => ("export ", String::new()),
+    }
+}
+
+/// How a callee begins whose other statements are `body`.
+fn head(case: &Case, body: &str) -> String {
     let mut head = String::new();
     if body.contains("seen[") {
         head.push_str("    const seen = cabi_seen();\n");
@@ -280,30 +313,12 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         head.push_str("    const wide = cabi_wide();\n");
     }
     if case.prototype.variadic {
-        list.push("...".to_owned());
         head.push_str("    var list = @cVaStart();\n    defer @cVaEnd(&list);\n");
         if case.unnamed.is_empty() {
             head.push_str("    _ = &list;\n");
         }
     }
-    let name = &case.function.name;
-    // Zig exports no function of its own convention, but its address.
-    let (export, address) = match words.convention {
-        Spelled::Auto => (
-            "",
-            format!(
-                "export fn {name}_address() callconv(.c) *const anyopaque {{\n    return @ptrCast(&{name});\n}}\n"
-            ),
-        ),
-        _ => ("export ", String::new()),
-    };
-    Ok(format!(
-        "{export}fn {name}({}) {} {} {{\n{head}{body}{}}}\n{address}",
-        list.join(", "),
-        words.convention,
-        words.result,
-        end(case, words),
-    ))
+    head
 }
 
 /// How a callee ends.

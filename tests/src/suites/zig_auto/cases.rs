@@ -9,32 +9,13 @@ use crate::suites::zig::cases as of_c;
 
 /// Kinds of values with names.
 fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
-    let model = DataModel::LP64;
-    let record = |members: &[Type], align: u32| {
-        let all = members.iter().enumerate();
-        let record = all.fold(RecordBuilder::structure("s"), |record, (i, ty)| {
-            record.field(&format!("m{i}"), ty.clone())
-        });
-        let record = if align > 0 {
-            record.aligned(align)
-        } else {
-            record
-        };
-        record.build(&model)
-    };
-    let bytes = |n: u64| Type::array(&Type::U8, n);
-    // What C has not, as records of the same size and alignment.
-    let own = |text: &str, members: &[Type], align: u32| {
-        let all = members.iter().enumerate();
-        let record = RecordBuilder::structure(&format!("zig {text}")).aligned(align);
-        let record = all.fold(record, |record, (i, ty)| {
-            record.field(&format!("m{i}"), ty.clone())
-        });
-        record.build(&model)
-    };
-    let union = RecordBuilder::union("u")
-        .field("x", Type::F64)
-        .field("c", bytes(3)?);
+    let mut kinds = scalars()?;
+    kinds.extend(records()?);
+    kinds.extend(of_zig()?);
+    Ok(kinds)
+}
+
+fn scalars() -> Result<Vec<(&'static str, Type)>, Error> {
     Ok(vec![
         ("bool", Type::BOOL),
         ("i8", Type::I8),
@@ -42,7 +23,7 @@ fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
         ("i32", Type::I32),
         ("i64", Type::I64),
         ("pointer", Type::PTR),
-        ("slice", model.slice()),
+        ("slice", DataModel::LP64.slice()),
         ("i128", Type::I128),
         ("f16", Type::F16),
         ("f32", Type::F32),
@@ -56,6 +37,32 @@ fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
         ("bools8", Type::bool_vector(8, BoolVector::Zig)?),
         ("bools64", Type::bool_vector(64, BoolVector::Zig)?),
         ("bools128", Type::bool_vector(128, BoolVector::Zig)?),
+    ])
+}
+
+/// A structure of `members`, aligned to `align` where that is more than 0.
+fn record(tag: &str, members: &[Type], align: u32) -> Result<Type, Error> {
+    let all = members.iter().enumerate();
+    let record = all.fold(RecordBuilder::structure(tag), |record, (i, ty)| {
+        record.field(&format!("m{i}"), ty.clone())
+    });
+    let record = match align {
+        0 => record,
+        _ => record.aligned(align),
+    };
+    record.build(&DataModel::LP64)
+}
+
+fn bytes(n: u64) -> Result<Type, Error> {
+    Type::array(&Type::U8, n)
+}
+
+fn records() -> Result<Vec<(&'static str, Type)>, Error> {
+    let record = |members: &[Type], align| record("s", members, align);
+    let union = RecordBuilder::union("u")
+        .field("x", Type::F64)
+        .field("c", bytes(3)?);
+    Ok(vec![
         ("nothing", record(&[], 0)?),
         ("bytes3", record(&[bytes(3)?], 0)?),
         ("float", record(&[Type::F32], 0)?),
@@ -69,7 +76,14 @@ fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
         ("large", record(&[Type::F64, Type::I32, bytes(20)?], 0)?),
         ("aligned32", record(&[Type::I64], 32)?),
         ("aligned64", record(&[Type::I8], 64)?),
-        ("union", union.build(&model)?),
+        ("union", union.build(&DataModel::LP64)?),
+    ])
+}
+
+/// What C has not, as records of the same size and alignment.
+fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
+    let own = |text: &str, members: &[Type], align| record(&format!("zig {text}"), members, align);
+    Ok(vec![
         ("u256", own("u256", &[Type::U128, Type::U128], 16)?),
         ("optional", own("?u32", &[Type::U32, Type::BOOL], 4)?),
         ("optional-word", own("?u64", &[Type::U64, Type::BOOL], 8)?),
