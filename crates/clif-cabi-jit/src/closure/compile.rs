@@ -1,0 +1,129 @@
+//! The code that C enters: one function for all signatures that are entered alike, and the stub that moves the context to a parameter.
+
+use std::sync::Arc;
+
+use clif_cabi::cabi::{Convention, FnSig, Target, Type};
+use clif_cabi::clif_cabi_plan::VaArgPlan;
+use clif_cabi::cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value,
+    types::{I8, I16, I32, I64},
+};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Arg, Entry, Function, LowerError, Ret};
+
+use super::{Compiler, MAX_RESULT};
+use crate::code::Code;
+use crate::error::Result;
+use crate::shape::ByShape;
+
+impl Compiler {
+    /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
+    pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, &'static Convention)> {
+        let with_chain = sig.clone().static_chain();
+        let plan = self.lower.entry_plan(&with_chain)?;
+        let unnamed = sig.params().iter().skip(sig.n_named());
+        let unnamed = unnamed.map(|param| VaArgPlan::new(sig, &param.ty, self.lower.target()));
+        let unnamed: Result<Vec<VaArgPlan>, _> = unnamed.collect();
+        let shape = (
+            ByShape(Arc::clone(&plan)),
+            unnamed.map_err(LowerError::from)?,
+        );
+        let convention = plan.abi().convention;
+        if let Some(code) = self.compiled.get(&shape) {
+            return Ok((code.clone(), convention));
+        }
+        let body = self.engine.declare_local(plan.signature())?;
+        self.define(body, &with_chain, &shape.1)?;
+        let function = Function::new(body, "closure", with_chain);
+        let entry = self.lower.entry_point(&mut self.engine, &function)?;
+        self.engine.finalize()?;
+        let code = self.engine.code(entry)?;
+        self.compiled.insert(shape, code.clone());
+        Ok((code, convention))
+    }
+
+    /// Puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
+    fn define(&mut self, body: FuncId, sig: &FnSig, unnamed: &[VaArgPlan]) -> Result<()> {
+        let (engine, lower) = (&mut self.engine, &self.lower);
+        let mut ctx = engine.make_context();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        let (_, entry) = lower.begin(&mut builder, sig)?;
+        let n_named = sig.n_named().saturating_sub(1);
+        let context = entry.value(&mut builder, n_named)?;
+        let flags = MemFlagsData::trusted();
+        let mut addresses = Vec::with_capacity(n_named + unnamed.len() + 1);
+        for i in 0..n_named {
+            addresses.push(entry.address(&mut builder, i)?);
+        }
+        if sig.is_variadic() {
+            let list = va_list(&mut builder, &entry, lower.target())?;
+            for plan in unnamed {
+                addresses.push(lower.va_arg_planned(&mut builder, list, plan)?);
+            }
+            addresses.push(list);
+        }
+        // The bytes of 2^28 pointers are more than any frame has.
+        let bytes = u32::try_from(8 * addresses.len()).unwrap_or(u32::MAX);
+        let pointers = slot(&mut builder, bytes, 3);
+        for (i, address) in addresses.into_iter().enumerate() {
+            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+            builder.ins().store(flags, address, pointers, offset);
+        }
+        // One of no bytes may be in the caller's memory too, whose address is returned.
+        let bytes = sig.result().size();
+        let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
+        let result = match entry.sret() {
+            Some(sret) => sret,
+            None if has_result => slot(&mut builder, MAX_RESULT, 4),
+            None => builder.ins().iconst(I64, 0),
+        };
+        if has_result && bytes <= MAX_RESULT.into() {
+            set_to_zero(&mut builder, result, bytes);
+        }
+        let handler = builder.ins().load(I64, flags, context, 0);
+        let args = [context, pointers, result].map(Arg::value);
+        let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
+        lower.call_sig(engine, &mut builder, handler, &call, &args, Ret::Ignore)?;
+        if sig.is_noreturn() {
+            // The handler has ended the process.
+            builder.ins().trap(TrapCode::unwrap_user(1));
+        } else {
+            let result = has_result.then(|| Arg::memory(result));
+            entry.ret(engine, &mut builder, result.as_ref())?;
+        }
+        builder.seal_all_blocks();
+        builder.finalize(engine.target_config());
+        engine.define(body, &mut ctx)
+    }
+}
+
+/// The address of so many bytes of the frame, aligned to `1 << align_shift`.
+fn slot(builder: &mut FunctionBuilder<'_>, bytes: u32, align_shift: u8) -> Value {
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align_shift);
+    let slot = builder.create_sized_stack_slot(slot);
+    builder.ins().stack_addr(I64, slot, 0)
+}
+
+/// Sets the `bytes` from `to` on to zero, and none after them.
+fn set_to_zero(builder: &mut FunctionBuilder<'_>, to: Value, bytes: u64) {
+    let (mut at, bytes) = (0, i32::try_from(bytes).unwrap_or(0));
+    for ty in [I64, I32, I16, I8] {
+        let zero = builder.ins().iconst(ty, 0);
+        let size = i32::try_from(ty.bytes()).unwrap_or(1);
+        while at + size <= bytes {
+            builder.ins().store(MemFlagsData::new(), zero, to, at);
+            at += size;
+        }
+    }
+}
+
+/// The address of a `va_list` that starts at the first unnamed argument.
+fn va_list(builder: &mut FunctionBuilder<'_>, entry: &Entry, target: &Target) -> Result<Value> {
+    let list = target.va_list().map_err(LowerError::from)?;
+    let bytes = u32::try_from(list.size()).unwrap_or(u32::MAX);
+    let list = slot(builder, bytes, 3);
+    entry.va_start(builder, list)?;
+    Ok(list)
+}
