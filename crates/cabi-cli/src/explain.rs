@@ -113,10 +113,7 @@ impl Explain {
             let known = self.convention.map(|known| Target::named(known.target));
             return known.transpose().map_err(|e| e.to_string());
         };
-        let triple = triple
-            .parse()
-            .map_err(|e| format!("--target {triple}: {e}"))?;
-        let target = Target::new(&triple).map_err(|e| e.to_string())?;
+        let target = Target::named(triple).map_err(|e| format!("--target {triple}: {e}"))?;
         Ok(Some(target))
     }
 
@@ -141,7 +138,7 @@ impl Explain {
             text += &format!("void {UNNAMED}{i}({ty});\n");
         }
         let mut args = self.reading.flags();
-        args.extend(wanted.map(|target| format!("--target={}", target.name())));
+        args.extend(wanted.map(|target| format!("--target={}", reading::clang_name(target))));
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());
         let options = Options::new().name(name).args(&args);

@@ -4,7 +4,7 @@ pub(crate) mod check;
 
 use std::path::Path;
 
-use cabi::{DataModel, Policy, RecordRules, Target};
+use cabi::{DataModel, LongDouble, Policy, RecordRules, Target};
 use cabi_header::{Header, Options, Prototype};
 use clap::Args;
 
@@ -76,6 +76,18 @@ fn place(header: &Header, name: &str) -> String {
     skipped.map_or_else(String::new, |skipped| format!("{}: ", skipped.location))
 }
 
+/// What clang calls `target`: names of RISC-V say nothing of extensions there, and those of C-SKY nothing of an ABI.
+pub(crate) fn clang_name(target: &Target) -> String {
+    let name = target.name();
+    let machines = ["riscv32", "riscv64", "csky"];
+    let machine = machines.iter().find(|machine| name.starts_with(*machine));
+    match (machine, name.split_once('-')) {
+        (Some(&"csky"), _) => "csky".into(),
+        (Some(machine), Some((_, system))) => format!("{machine}-{system}"),
+        _ => name.into(),
+    }
+}
+
 /// The target whose types were read.
 ///
 /// # Errors
@@ -85,12 +97,15 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     let unversioned = header
         .target
         .trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-    let triple = header.target.parse().or_else(|e| match unversioned {
-        name if name.ends_with("-msvc") => name.parse(),
-        _ => Err(e),
-    });
-    let triple = triple.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
-    let read = Target::new(&triple).map_err(|e| e.to_string())?;
+    let name = match unversioned {
+        name if name.ends_with("-msvc") => name,
+        _ => &header.target,
+    };
+    let read = match wanted.filter(|wanted| clang_name(wanted) == name) {
+        Some(wanted) => Ok(wanted.clone()),
+        None => Target::named(name),
+    };
+    let read = read.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
     let target = wanted.unwrap_or(&read);
     let mut model = header.model;
     // What these are is part of each type; it changes no place of another.
@@ -99,6 +114,11 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     model.long_double = target.data_model().long_double;
     model.bit_fields = target.data_model().bit_fields;
     model.records = target.data_model().records;
+    model.big_bit_int_align = target.data_model().big_bit_int_align;
+    // Without a scalar of 16 bytes clang cannot say how one is aligned.
+    if model.pointer == 4 && model.long_double == LongDouble::F64 {
+        model.max_align_16 = target.data_model().max_align_16;
+    }
     let same_convention = read.convention() == target.convention();
     if model == *target.data_model() && same_convention {
         return Ok(target.clone());
