@@ -41,6 +41,12 @@ const IN_REGISTERS: Rule = Rule::IfFlag(
 );
 const ON_STACK: Rule = Rule::PassByVal { size: 4, align: 4 };
 
+/// `RetCC_X86Common`, as far as it is of use here.
+const COMMON_RESULTS: &[Rule] = &[Rule::IfType(
+    PartTypes::of(&[PartType::I32]),
+    &Rule::AssignToReg(&[EAX, EDX]),
+)];
+
 const I386: Convention = Convention {
     name: "i386 System V",
     rules: Rules::new(
@@ -48,13 +54,10 @@ const I386: Convention = Convention {
         &[Rule::IfNotVariadic(&IN_REGISTERS), ON_STACK],
         &[
             Rule::IfType(
-                PartTypes::of(&[PartType::I32]),
-                &Rule::AssignToReg(&[EAX, EDX]),
-            ),
-            Rule::IfType(
                 PartTypes::of(&[PartType::F32, PartType::F64]),
                 &Rule::AssignToReg(&[ST0]),
             ),
+            Rule::DelegateTo(COMMON_RESULTS),
         ],
     ),
     frame: Frame {
@@ -124,6 +127,19 @@ fn arguments_on_the_stack() {
         ..I386
     };
     machine().prove(&[("slots of 4", &WIDE_SLOTS), ("regparm", &NO_REGPARM)]);
+}
+
+#[test]
+fn results_of_another_list() {
+    static ALONE: Convention = Convention {
+        name: "floats alone",
+        rules: Rules {
+            results: &[I386.rules.results[0]],
+            ..I386.rules
+        },
+        ..I386
+    };
+    machine().prove(&[("the list of common results", &ALONE)]);
 }
 
 /// `regparm` does not count for a variadic function: the guard that says so sends its arguments to the stack.

@@ -12,6 +12,7 @@
 mod aarch64;
 mod assembly;
 mod i386;
+mod page;
 mod s390x;
 mod values;
 

@@ -1,0 +1,165 @@
+//! The page `docs/rules.md` names every rule, and the conventions it names contain the rules that it says they do.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cabi::convention::{Features, FloatLevel, Rule};
+use cabi::{Convention, conventions};
+
+use crate::{aarch64, i386, s390x};
+
+/// The name of a rule's variant; empty for one that this test does not know.
+fn name(rule: &Rule) -> &'static str {
+    match rule {
+        Rule::IfType(..) => "IfType",
+        Rule::IfWants(..) => "IfWants",
+        Rule::If(..) => "If",
+        Rule::IfFlag(..) => "IfFlag",
+        Rule::IfNotVariadic(_) => "IfNotVariadic",
+        Rule::IfUnnamed(_) => "IfUnnamed",
+        Rule::Promote(_) => "Promote",
+        Rule::BitConvert(_) => "BitConvert",
+        Rule::AssignToReg(_) => "AssignToReg",
+        Rule::AssignToRegWithShadow(..) => "AssignToRegWithShadow",
+        Rule::AssignToBoth(_) => "AssignToBoth",
+        Rule::AssignToRegPair(_) => "AssignToRegPair",
+        Rule::AssignToStack { .. } => "AssignToStack",
+        Rule::AssignToStackWithShadow { .. } => "AssignToStackWithShadow",
+        Rule::PassByVal { .. } => "PassByVal",
+        Rule::PassIndirect { .. } => "PassIndirect",
+        Rule::DelegateTo(_) => "DelegateTo",
+        Rule::AssignLanes { .. } => "AssignLanes",
+        Rule::Custom(..) => "Custom",
+        _ => "",
+    }
+}
+
+/// The rules of a list, those inside others too, as their names and, of a flag's guard, LLVM's word for it.
+fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
+    for rule in list {
+        found.insert(name(rule).to_owned());
+        match rule {
+            Rule::IfType(_, then)
+            | Rule::IfWants(_, then)
+            | Rule::If(_, _, then)
+            | Rule::IfNotVariadic(then)
+            | Rule::IfUnnamed(then) => walk(std::slice::from_ref(*then), found),
+            Rule::IfFlag(_, then) => {
+                let text = format!("{rule:#}");
+                found.insert(text.split('<').next().unwrap().to_owned());
+                walk(std::slice::from_ref(*then), found);
+            }
+            Rule::DelegateTo(list) => walk(list, found),
+            _ => {}
+        }
+    }
+}
+
+/// The rules of all lists a convention has.
+fn rules(convention: &Convention) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    walk(convention.rules.args, &mut found);
+    walk(convention.rules.results, &mut found);
+    let floats = [FloatLevel::Soft, FloatLevel::Single, FloatLevel::Double];
+    let choose = convention.rules.choose;
+    for (floats, variadic) in floats
+        .iter()
+        .flat_map(|floats| [(*floats, false), (*floats, true)])
+    {
+        if let Some(lists) = choose.map(|choose| choose(Features::from(floats), variadic)) {
+            walk(lists.args, &mut found);
+            walk(lists.results, &mut found);
+        }
+    }
+    found
+}
+
+/// A convention by the name that the page has for it.
+fn named(name: &str) -> Option<&'static Convention> {
+    match name {
+        "aarch64" => Some(aarch64::machine().convention),
+        "i386" => Some(i386::machine().convention),
+        "s390x" => Some(s390x::machine().convention),
+        name => {
+            let known = conventions().iter().find(|known| known.name == name);
+            known.map(|known| known.convention)
+        }
+    }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// What is wrong with the page, and the rules it names.
+fn judge(page: &str) -> (Vec<String>, BTreeSet<String>) {
+    let (mut wrong, mut named_rules) = (Vec::new(), BTreeSet::new());
+    let table = page.split_once("|---|---|---|---|\n").unwrap().1;
+    for line in table.lines().take_while(|line| line.starts_with('|')) {
+        let line = line.replace("\\|", "");
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, llvm, ours, _, uses, _] = cells[..] else {
+            wrong.push(format!("cells of {line}"));
+            continue;
+        };
+        let rule = ours.trim_matches('`').split('(').next().unwrap();
+        named_rules.insert(rule.to_owned());
+        // A guard on a flag has the flag's word.
+        let word = if rule == "IfFlag" {
+            llvm.trim_matches('`')
+        } else {
+            rule
+        };
+        let names: Vec<&str> = uses.split('`').skip(1).step_by(2).collect();
+        if uses.starts_with("none: ") {
+            let all = conventions().iter();
+            let has = all.filter(|known| rules(known.convention).contains(word));
+            wrong.extend(has.map(|known| format!("{word} is in {}", known.name)));
+            continue;
+        }
+        if names.is_empty() {
+            wrong.push(format!("nothing has {rule}"));
+        }
+        for name in names {
+            match named(name) {
+                Some(convention) if rules(convention).contains(word) => {}
+                Some(_) => wrong.push(format!("{name} does not contain {word}")),
+                None => wrong.push(format!("there is no {name}")),
+            }
+        }
+    }
+    (wrong, named_rules)
+}
+
+/// The variants of `Rule`, as its source declares them.
+fn variants() -> BTreeSet<String> {
+    let source = read("src/convention/rules.rs");
+    let body = source.split_once("pub enum Rule {").unwrap().1;
+    let body = body.split_once("\n}").unwrap().0;
+    let declared = body.lines().filter_map(|line| line.strip_prefix("    "));
+    declared
+        .filter(|line| line.starts_with(char::is_uppercase))
+        .map(|line| line.chars().take_while(|c| c.is_alphanumeric()).collect())
+        .collect()
+}
+
+#[test]
+fn every_rule_has_its_line_and_its_conventions() {
+    let page = read("../../docs/rules.md");
+    let (wrong, named_rules) = judge(&page);
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(named_rules, variants());
+    // Controls: a convention without the rule, a line that is missing, a rule that is somewhere after all.
+    for (from, to) in [
+        ("| `win64` |", "| `sysv` |"),
+        ("| `i386` |", "| `i387` |"),
+        ("| `sysv`, `xcore`, `lp64d` |", "| none: of it |"),
+    ] {
+        assert!(!judge(&page.replacen(from, to, 1)).0.is_empty(), "{from}");
+    }
+    let without = page
+        .lines()
+        .filter(|line| !line.contains("| `DelegateTo` |"));
+    let without: Vec<&str> = without.collect();
+    assert_ne!(judge(&without.join("\n")).1, variants());
+}
