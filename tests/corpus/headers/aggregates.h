@@ -53,4 +53,8 @@ long aligned(long first, struct over moved, double factor);
 /* A whole ymm register, also for the result. */
 typedef float eight_floats __attribute__((vector_size(32)));
 eight_floats turn(eight_floats by, eight_floats what, long n);
+/* Rule 5(c), of a union: clang looks at two eightbytes only. */
+typedef float padded_floats __attribute__((vector_size(16), aligned(32)));
+union padded { padded_floats floats; };
+union padded lengthen(union padded of, double by);
 #endif
