@@ -32,15 +32,15 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,
+    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VaListField, VectorMove,
+    VectorWidth,
 };
 pub use parts::{ClifPart, ClifParts, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
     ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot,
-    VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-    VariadicSignature,
+    VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
 };
 pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

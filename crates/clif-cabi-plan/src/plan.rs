@@ -26,4 +26,4 @@ pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};
 pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
-pub use variadic::{SavedRegister, VaListField, VaStart, VariadicEntry};
+pub use variadic::{SavedRegister, VaStart, VariadicEntry};

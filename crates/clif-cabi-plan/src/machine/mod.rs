@@ -18,6 +18,7 @@ pub(crate) use x86_64::stub::Callee;
 pub use x86_64::stub::{
     Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,
 };
+pub use x86_64::va_list::VaListField;
 
 const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
 

@@ -6,9 +6,9 @@ use cabi::{Bank, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
 use super::begin::check_va_list;
-use super::variadic::{VaListField, end};
+use super::variadic::end;
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Counting, Machine, SaveArea};
+use crate::machine::{Class, Counting, Machine, SaveArea, VaListField};
 use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 use crate::signature::ValueType;
 

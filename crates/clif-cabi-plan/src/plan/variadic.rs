@@ -1,7 +1,7 @@
 //! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
 //! convention (Microsoft), Varargs).
 
-use cabi::{FnAbi, X86_64_SYSV};
+use cabi::FnAbi;
 use smallvec::SmallVec;
 
 use super::value::{in_area, is_chain};
@@ -54,39 +54,6 @@ pub struct SavedRegister {
     pub param: usize,
     /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) points.
     pub offset: i32,
-}
-
-/// A member of a `va_list` of System V, in their order there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum VaListField {
-    /// 4 bytes: where in the register save area the next integer register is.
-    GpOffset,
-    /// 4 bytes: where in it the next vector register is.
-    FpOffset,
-    /// 8 bytes: the address of the next argument in the argument area.
-    Overflow,
-    /// 8 bytes: the address of the register save area.
-    SaveArea,
-}
-
-impl VaListField {
-    /// Bytes of a `va_list`.
-    pub const BYTES: u32 = Self::at(Self::SaveArea as usize + 1) as u32;
-
-    /// Bytes from the start of the `va_list`.
-    #[must_use]
-    pub const fn offset(self) -> u8 {
-        Self::at(self as usize)
-    }
-
-    /// Where member `n` of System V's `va_list` is, by its convention.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "four members of at most eight bytes"
-    )]
-    const fn at(n: usize) -> u8 {
-        X86_64_SYSV.frame.va_list.offset(n) as u8
-    }
 }
 
 impl VariadicEntry {

@@ -3,6 +3,7 @@
 
 mod counting;
 pub(super) mod stub;
+pub(super) mod va_list;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
