@@ -62,8 +62,8 @@ const KNOWN: [(&str, Meets); 17] = [
             .any(|ty| contains(ty, &is_no_integer))
     }),
     ("gcc-ms-va-arg-by-reference", |signature| {
-        let is_word = |ty: &Type| matches!(ty.size(), 1 | 2 | 4 | 8);
-        signature.ms_abi && !signature.unnamed().iter().all(is_word)
+        let by_reference = |arg: &ArgAbi| matches!(arg.place, Place::Indirect { .. });
+        signature.ms_abi && signature.unnamed_places().any(by_reference)
     }),
     ("gcc-padding-record-of-variadic", |signature| {
         signature.variadic && signature.named().iter().any(is_padding)
@@ -149,6 +149,12 @@ impl SignatureTypes {
         self.types.get(self.n_named..).unwrap_or_default()
     }
 
+    /// Where the unnamed arguments are.
+    fn unnamed_places(&self) -> impl Iterator<Item = &ArgAbi> {
+        let args = self.abi.iter().flat_map(|abi| &abi.args);
+        args.skip(self.n_named)
+    }
+
     /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the register save area are not.
     fn in_misaligned_slots(&self) -> impl Iterator<Item = &Type> {
         let is_in_them = |placed: &ArgAbi| match &placed.place {
@@ -159,11 +165,7 @@ impl SignatureTypes {
             ),
             _ => false,
         };
-        let placed = self
-            .abi
-            .iter()
-            .flat_map(|abi| abi.args.iter().skip(self.n_named));
-        let unnamed = self.unnamed().iter().zip(placed);
+        let unnamed = self.unnamed().iter().zip(self.unnamed_places());
         let misaligned = unnamed.filter(move |(ty, placed)| ty.align() >= 16 && is_in_them(placed));
         misaligned
             .map(|(ty, _)| ty)
