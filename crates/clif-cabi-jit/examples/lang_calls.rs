@@ -24,9 +24,12 @@ static C: Convention = X86_64_SYSV;
 static LANG: Convention = X86_64_LANG;
 
 fn main() -> Result<()> {
-    let n = std::env::args()
-        .nth(1)
-        .map_or(Ok(1_000_000), |text| text.parse())?;
+    let n = std::env::args().nth(1);
+    count(n.map_or(Ok(1_000_000), |text| text.parse())?).map(|_| ())
+}
+
+/// What the last of `n` calls of each kind returned, the `x`; prints how fast they were.
+pub(crate) fn count(n: i64) -> Result<Vec<f64>> {
     let mut engine = Engine::new(&Settings::default())?;
     let lower = Lowering::new(engine.isa())?;
     let record = RecordBuilder::structure("s").field("x", Type::F64);
@@ -55,15 +58,15 @@ fn main() -> Result<()> {
         runs.push((name, run));
     }
     engine.finalize()?;
-    let mut first = None;
+    let (mut first, mut sums) = (None, Vec::new());
     for (name, run) in runs {
         // SAFETY: compiled as a C function of this signature; the engine lives on.
         let run: extern "C" fn(i64) -> f64 =
             unsafe { std::mem::transmute(engine.code(run.id)?.as_ptr()) };
         run(n / 10);
         let start = Instant::now();
-        // Of three sums, one is left.
         let sum = run(n);
+        sums.push(sum);
         let per_second = n as f64 / start.elapsed().as_secs_f64();
         let ratio = per_second / *first.get_or_insert(per_second);
         println!(
@@ -71,7 +74,7 @@ fn main() -> Result<()> {
             per_second / 1e6
         );
     }
-    Ok(())
+    Ok(sums)
 }
 
 fn define(
