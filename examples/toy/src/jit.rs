@@ -37,6 +37,12 @@ impl From<LowerError> for RunError {
     }
 }
 
+/// An engine in which functions can end by calls that take their place.
+fn engine(settings: &Settings) -> Result<Engine, RunError> {
+    let settings = settings.clone().flag("preserve_frame_pointers", "true");
+    Engine::new(&settings).map_err(RunError::host)
+}
+
 /// Compiles the program and calls its `main`; the result is `main`'s. `args` are the program's, its own
 /// name first; libraries are looked for in `directories` first. `lines` are the
 /// program's.
@@ -48,7 +54,7 @@ pub(crate) fn run(
     settings: &Settings,
     lines: &Lines,
 ) -> Result<i32, RunError> {
-    let mut engine = Engine::new(settings).map_err(RunError::host)?;
+    let mut engine = engine(settings)?;
     // Each function is defined as soon as it is lowered; what the signal handler needs of its code is kept.
     let mut main_func = None;
     let mut recorded = Vec::new();
@@ -159,7 +165,7 @@ fn bind_imports(
 
 /// The CLIF of the program's functions, as it is given to the engine.
 pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
-    let mut engine = Engine::new(&Settings::default()).map_err(RunError::host)?;
+    let mut engine = engine(&Settings::default())?;
     let mut text = String::new();
     lower(checked, &mut engine, None, |engine, mut compiled| {
         let function = &checked.functions[compiled.id.0];

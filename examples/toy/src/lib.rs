@@ -1,4 +1,4 @@
-//! toy, a small language whose functions are C functions, as a library: a [`Text`] is checked, shown and run. README.md describes the
+//! toy, a small language that calls C and is called by it, as a library: a [`Text`] is checked, shown and run. README.md describes the
 //! language on a page; the command `toy` is `main.rs`.
 
 mod abi;

@@ -1,5 +1,5 @@
-//! From the typed program to CLIF. Functions are C functions: how they are called is in `lower/call.rs`, how they take their arguments and
-//! return in `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
+//! From the typed program to CLIF. Functions are C functions, or of the language's own convention where C has no pointer to them: how they are called
+//! is in `lower/call.rs`, how they take their arguments and return in `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
 //! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, and lives in memory
 //! otherwise. A variable of the first kind is a Cranelift variable unless something points to it.

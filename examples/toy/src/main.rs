@@ -1,4 +1,4 @@
-//! `toy`: a small language whose functions are C functions. README.md describes it on a page.
+//! `toy`: a small language that calls C and is called by it. README.md describes it on a page.
 //!
 //! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run; `toy run` ends with
 //! what the program's `main` returns.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toy::{Failure, Text};
 
-/// A small language whose functions are C functions.
+/// A small language that calls C and is called by it.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {

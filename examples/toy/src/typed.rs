@@ -34,6 +34,8 @@ pub(crate) struct Function {
     pub(crate) ty: Ty,
     pub(crate) origin: Origin,
     pub(crate) param_names: Vec<Rc<str>>,
+    /// How often it is a value, and not just called: C may call it then.
+    pub(crate) n_pointers: usize,
 }
 
 pub(crate) enum Origin {
@@ -52,6 +54,8 @@ pub(crate) struct Body {
     pub(crate) params: Vec<LocalId>,
     /// Whether it stands in another function, and is called with a static chain.
     pub(crate) is_nested: bool,
+    /// Whether something may point into its frame.
+    pub(crate) has_pointers: bool,
     /// The variables of the function around that it uses, each with its own name for it.
     pub(crate) captures: Vec<(LocalId, LocalId)>,
     pub(crate) stmts: Vec<Stmt>,

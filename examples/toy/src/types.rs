@@ -11,7 +11,7 @@ use scalar::{SCALARS, scalar_layout, scalar_name};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The data model of every toy program. Its functions are C functions of x86-64 Linux.
+/// The data model of every toy program: that of x86-64 Linux.
 pub(crate) const MODEL: DataModel = DataModel::LP64;
 
 /// How deep types may nest, also through aliases.

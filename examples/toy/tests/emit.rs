@@ -18,6 +18,8 @@ fn pair(a: i64, p: Pair, f: fn(Pair) -> i64) -> i64 { return a + f(p); }
 fn words(w: Words) -> Words { let copy = w; copy.words[1] = 2; return copy; }
 fn calls(w: Words) -> i64 { return words(words(w)).words[7]; }
 fn more(m: More) -> More { let copy = m; return copy; }
+fn own(v: Vec2, p: Pair, by: i32) -> More { return own(v, p, by - 1); }
+fn passed() -> fn(Vec2, i32) -> Vec2 { return translate; }
 fn print(x: f32, y: f80) { printf(\"%g %Lg\", x, y); }
 ";
 
@@ -60,6 +62,16 @@ fn clif_is_that_of_the_registers() {
         "{translate}"
     );
     assert!(translate.contains("-> f64, f64 system_v"), "{translate}");
+    let own = part(&text, "; fn own(", "\n; fn ");
+    assert!(
+        own.contains("function %own(i64 sret, f64, f64, f64, i64, i32) tail"),
+        "{own}"
+    );
+    assert!(
+        own.contains("return_call fn0(") && own.contains("fn0 is toy.own"),
+        "{own}"
+    );
+    assert!(!translate.contains("return_call"), "{translate}");
     let print = part(&text, "; fn print(", "\n; fn ");
     assert!(print.contains("is __clif_cabi_al1_jump"), "{print}");
 }
@@ -80,7 +92,7 @@ fn abi_names_the_place_of_each_piece() {
         "{pair}"
     );
     let print = part(&text, "\nfn print(", "\nfn ");
-    let call = part(print, "line 12: call of printf", "line ");
+    let call = part(print, "line 14: call of printf", "line ");
     for words in ["xmm0", "stack 0..16", "al 1"] {
         assert!(call.contains(words), "{words}: {call}");
     }

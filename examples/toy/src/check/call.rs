@@ -29,7 +29,11 @@ impl<'p> Checker<'p> {
             return fail(callee.span, message);
         }
         let callee = match function.kind {
-            ExprKind::Function(id) => Callee::Direct(id),
+            ExprKind::Function(id) => {
+                // No value after all.
+                self.functions[id.0].n_pointers -= 1;
+                Callee::Direct(id)
+            }
             _ => Callee::Indirect(Box::new(function)),
         };
         self.call_of(callee, ty, args, span)

@@ -53,6 +53,7 @@ impl<'p> Checker<'p> {
             ty: Ty::ERROR,
             origin,
             param_names: params.map(|(param, _)| Rc::clone(&param.name)).collect(),
+            n_pointers: 0,
         });
         FnId(self.functions.len() - 1)
     }
@@ -135,9 +136,10 @@ impl<'p> Checker<'p> {
     }
 
     pub(super) fn check_main(&mut self) {
-        let Some(function) = self.main.map(|id| &self.functions[id.0]) else {
-            return;
-        };
+        let Some(id) = self.main else { return };
+        // It is called from outside.
+        self.functions[id.0].n_pointers += 1;
+        let function = &self.functions[id.0];
         let Some(ty) = self.types.as_fn(function.ty) else {
             return;
         };
@@ -176,6 +178,8 @@ impl<'p> Checker<'p> {
     }
 
     fn new_nested(&mut self, decl: &'p FnDecl) -> Check<FnId> {
+        // What it captures is in this frame.
+        self.frame.body.has_pointers = true;
         let name = format!("{}.{}", self.frame.name, decl.name.name);
         let ty = self.declared_ty(decl)?;
         let id = self.new_function(decl, name.into(), Origin::Toy(Body::default()));

@@ -213,6 +213,7 @@ impl<'p> Checker<'p> {
                 symbol: prototype.symbol.as_str().into(),
             },
             param_names,
+            n_pointers: 0,
         });
         self.taken.functions.insert(name, id);
         id

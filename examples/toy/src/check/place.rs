@@ -208,9 +208,12 @@ impl<'p> Checker<'p> {
     }
 
     fn mark_addressed(&mut self, place: &Place) {
-        if let PlaceKind::Local(id) = place.root().kind {
-            self.frame.body.locals[id.0].addressed = true;
+        let body = &mut self.frame.body;
+        let root = &place.root().kind;
+        if let PlaceKind::Local(id) = root {
+            body.locals[id.0].addressed = true;
         }
+        body.has_pointers |= !matches!(root, PlaceKind::Deref(_));
     }
 
     /// Refuses places inside values that nothing else refers to.
@@ -249,7 +252,9 @@ impl<'p> Checker<'p> {
         match self.find_value(name, span)? {
             Some(Meaning::CConstant(ty, value)) => return Ok(self.c_constant(ty, value, want)),
             Some(Meaning::Function(id)) => {
-                let ty = self.functions[id.0].ty;
+                let function = &mut self.functions[id.0];
+                function.n_pointers += 1;
+                let ty = function.ty;
                 return Ok(Expr::new(ty, span, ExprKind::Function(id)));
             }
             Some(Meaning::Lazy(at)) => {

@@ -9,14 +9,21 @@ use crate::ast::Convention;
 use crate::diag::Span;
 use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
 use crate::types::{FnTy, Ty, Types};
-use cabi::{FnSig, Type, VectorLevel, X86_64_WIN64};
+use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
 use clif_cabi::{Arg, Ret};
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value};
 use cranelift_module::{FuncId, Linkage, Module};
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// The C signature of a function. That of a nested function has the static chain after the other named parameters.
+/// The convention of functions that only this compiler calls.
+static LANG: cabi::Convention = X86_64_LANG;
+
+/// More parameters than that, of at most 128 bytes each, could be more on the stack than a callee can pop.
+const MAX_LANG_PARAMS: usize = 256;
+
+/// The signature of a function: C's, or the language's own where nobody else calls it. That of a nested function has the static chain after the
+/// other named parameters.
 pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
     let Some(ty) = types.as_fn(function.ty) else {
         let message = format!("`{}` is no function", function.name);
@@ -25,11 +32,23 @@ pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
     let sig = fn_signature(types, &ty)?;
     Ok(match &function.origin {
         Origin::Toy(body) if body.is_nested => sig.static_chain(),
+        Origin::Toy(_) if function.n_pointers == 0 && is_for_lang(&ty, &sig) => {
+            sig.convention(&LANG)
+        }
         _ => sig,
     })
 }
 
-/// The C signature of one call. That of a variadic function has the arguments after the named ones too: their types decide where they are
+/// Whether a function that C has no pointer to can be of the language's own convention, which is not variadic and aligns nothing to more than 16 bytes.
+fn is_for_lang(ty: &FnTy, sig: &FnSig) -> bool {
+    let params = sig.params().iter().map(|param| &param.ty);
+    ty.convention == Convention::C
+        && !ty.variadic
+        && sig.params().len() <= MAX_LANG_PARAMS
+        && params.chain([sig.result()]).all(|ty| ty.align() <= 16)
+}
+
+/// The signature of one call. That of a variadic function has the arguments after the named ones too: their types decide where they are
 /// passed, and the declaration does not know them.
 pub(crate) fn call_signature(checked: &Checked, callee: &Callee, args: &[Expr]) -> Lower<FnSig> {
     let types = &checked.types;
@@ -133,6 +152,21 @@ impl Declared {
     }
 }
 
+/// What a call needs.
+struct Prepared {
+    target: clif_cabi::Callee,
+    sig: FnSig,
+    given: Vec<Arg>,
+}
+
+/// Whether it is about the tail call alone.
+fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
+    match error {
+        clif_cabi::LowerError::In { error, .. } => is_tail_call(error),
+        error => matches!(error, clif_cabi::LowerError::TailCall { .. }),
+    }
+}
+
 impl<M: Module> FnLowerer<'_, '_, M> {
     /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
     pub(super) fn entry_point(&mut self, id: FnId, span: Span) -> Lower<FuncId> {
@@ -158,6 +192,43 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         to: Option<Value>,
         span: Span,
     ) -> Lower<Val> {
+        let prepared = self.prepare(callee, (args, first), span)?;
+        self.finish(&prepared, result, to, span)
+    }
+
+    /// `return` of what the call `expr` returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
+    pub(super) fn call_and_leave(
+        &mut self,
+        expr: &Expr,
+        (callee, args): (&Callee, &[Expr]),
+    ) -> Lower<()> {
+        let span = expr.span;
+        self.builder.set_srcloc(SourceLoc::new(span.start));
+        let prepared = self.prepare(callee, (args, None), span)?;
+        if let Some(entry) = &self.entry
+            && !self.body.has_pointers
+            && !prepared.sig.is_noreturn()
+        {
+            let Prepared { target, sig, given } = &prepared;
+            let (lowering, module) = (&self.declared.lowering, &mut *self.module);
+            match lowering.tail_call(module, &mut self.builder, entry, *target, sig, given) {
+                Ok(()) => return Ok(()),
+                // C's convention, or a copy in this frame: an ordinary call does it.
+                Err(error) if is_tail_call(&error) => {}
+                Err(error) => return Err(LowerError::at(span, error)),
+            }
+        }
+        let value = self.finish(&prepared, expr.ty, None, span)?;
+        self.leave(value)
+    }
+
+    /// What comes before a call: the arguments' values.
+    fn prepare(
+        &mut self,
+        callee: &Callee,
+        (args, first): (&[Expr], Option<Val>),
+        span: Span,
+    ) -> Lower<Prepared> {
         let sig = call_signature(self.checked, callee, args).map_err(|error| error.or_at(span))?;
         // A function of the module by its id, or any address.
         let (mut pointer, mut chain) = (None, None);
@@ -181,6 +252,17 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             // Where the program is once it has jumped to nowhere can no longer be told.
             self.ins().trapz(pointer, NULL_CALL);
         }
+        Ok(Prepared { target, sig, given })
+    }
+
+    /// The call, and its result.
+    fn finish(
+        &mut self,
+        Prepared { target, sig, given }: &Prepared,
+        result: Ty,
+        to: Option<Value>,
+        span: Span,
+    ) -> Lower<Val> {
         // The result is asked for in the form it is needed in, wherever the ABI returns it.
         let (ret, in_memory) = if matches!(result, Ty::VOID | Ty::NEVER) {
             (Ret::Ignore, Val::None)
@@ -195,7 +277,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         };
         let lowering = &self.declared.lowering;
         let returned = lowering
-            .call_sig(self.module, &mut self.builder, target, &sig, &given, ret)
+            .call_sig(self.module, &mut self.builder, *target, sig, given, ret)
             .map_err(|error| LowerError::at(span, error))?;
         if result == Ty::NEVER {
             self.unreachable();

@@ -49,7 +49,7 @@ pub(super) struct FnLowerer<'a, 'f, M: Module> {
     pub(super) loops: Vec<(Block, Block)>,
     /// What an updated place held before.
     pub(super) old: Option<Val>,
-    entry: Option<clif_cabi::Entry>,
+    pub(super) entry: Option<clif_cabi::Entry>,
 }
 
 impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {

@@ -37,11 +37,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 body,
             } => self.for_stmt(*var, (low, high), *signed, body),
             StmtKind::Return(value) => {
-                let value = match value {
-                    Some(value) => self.expr(value)?,
-                    None => Val::None,
-                };
-                self.leave(value)?;
+                match value {
+                    Some(expr) => self.return_value(expr)?,
+                    None => self.leave(Val::None)?,
+                }
                 self.unreachable();
                 Ok(())
             }
@@ -59,6 +58,14 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             }
             StmtKind::Block(stmts) => self.stmts(stmts),
         }
+    }
+
+    fn return_value(&mut self, expr: &Expr) -> Lower<()> {
+        if let ExprKind::Call(callee, args) = &expr.kind {
+            return self.call_and_leave(expr, (callee, args));
+        }
+        let value = self.expr(expr)?;
+        self.leave(value)
     }
 
     /// Ends a block that leads to `target`, if control gets so far.
