@@ -5,6 +5,7 @@
 //! calls with globals as arguments says where it puts them. An instruction that is not known makes its result of all its operands: it can hide a
 //! difference only by naming the right place.
 
+mod aarch64;
 mod csky;
 mod places;
 mod riscv;
@@ -43,6 +44,8 @@ enum Flow {
 }
 
 impl Isa {
+    /// AArch64.
+    pub const AARCH64: Self = aarch64::ISA;
     /// XCore.
     pub const XCORE: Self = xcore::ISA;
     /// C-SKY.

@@ -1,5 +1,6 @@
 //! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
 
+pub mod aarch64;
 pub mod csky;
 pub(crate) mod known;
 mod machine_registers;
@@ -20,7 +21,7 @@ use crate::types::data_model::{DataModel, LongDouble};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
 
-/// The ABI that compilers take for the extensions in a triple; where it names none, that is a matter of the distribution.
+/// RISC-V: the ABI that compilers take for the extensions in a triple; where it names none, that is a matter of the distribution.
 fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Riscv64Architecture::{Riscv64a23, Riscv64gc, Riscv64imac};
     match triple.architecture {
@@ -30,7 +31,16 @@ fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
     }
 }
 
-/// The same, of 32 bits.
+/// AAPCS64 where its places are compared: little-endian Linux with pointers of 8 bytes.
+fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
+    use target_lexicon::Aarch64Architecture::Aarch64;
+    let is_linux = triple.operating_system == OperatingSystem::Linux;
+    let is_lp64 = triple.environment != Environment::GnuIlp32;
+    let is_little = triple.architecture == Architecture::Aarch64(Aarch64);
+    (is_linux && is_lp64 && is_little).then_some(&aarch64::AAPCS64)
+}
+
+/// RISC-V's of 32 bits.
 fn riscv32_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Riscv32Architecture::{
         Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
@@ -170,7 +180,9 @@ impl Target {
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
-            Architecture::Aarch64(_) if unix && !apple => (DataModel::AARCH64, None),
+            Architecture::Aarch64(_) if unix && !apple => {
+                (DataModel::AARCH64, aarch64_convention(triple))
+            }
             Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv64_convention(triple)),
             Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv32_convention(triple)),
             _ => {

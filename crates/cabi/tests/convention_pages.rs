@@ -14,6 +14,7 @@ const START: &str = "```tablegen\n";
 
 /// A page, and the name of the convention whose tables it has.
 const PAGES: &[(&str, &str)] = &[
+    ("aarch64.md", "aapcs64"),
     ("csky.md", "csky"),
     ("riscv.md", "lp64d"),
     ("xcore.md", "xcore"),

@@ -339,6 +339,37 @@ fn parts_that_clang_places_by_no_rule() {
 }
 
 #[test]
+fn values_of_aarch64() {
+    let target = Target::new(&"aarch64-unknown-linux-gnu".parse().unwrap()).unwrap();
+    let model = target.data_model();
+    let wide = RecordBuilder::structure("wide").packed();
+    let wide = wide
+        .member(Member::bit_field("n", Type::I128, 40))
+        .build(model)
+        .unwrap();
+    let unnamed =
+        RecordBuilder::structure("unnamed").member(Member::unnamed_bit_field(Type::I32, 8));
+    let unnamed = unnamed.build(model).unwrap();
+    let none = Type::array(&Type::I32, 0).unwrap();
+    let hfa = RecordBuilder::structure("hfa").field("x", Type::F32);
+    let hfa = hfa.field("none", none).build(model).unwrap();
+    let vector = Type::vector(&Type::F32, 4).unwrap();
+    let half = RecordBuilder::structure("half").field("x", Type::F16);
+    let half = half.build(model).unwrap();
+    for (ty, why) in [
+        (wide, "the alignment of its bit-field of 16 bytes"),
+        (unnamed, "a record without named bits"),
+        (hfa, "its members without bytes"),
+        (vector, "is compared with no compiler yet"),
+        (half, "is compared with no compiler yet"),
+    ] {
+        let sig = FnSig::new([ty.clone()], Type::VOID);
+        let error = FnAbi::new(&sig, &target).unwrap_err().to_string();
+        assert!(error.contains(why), "{ty}: {error}");
+    }
+}
+
+#[test]
 fn targets() {
     let target = |triple: &str| Target::new(&triple.parse().unwrap());
     let unknown = "no C calling convention is known for it";
@@ -353,12 +384,12 @@ fn targets() {
         );
     }
     // Its layout is known, its convention is not.
-    let arm = target("aarch64-unknown-linux-gnu").unwrap();
+    let arm = target("aarch64_be-unknown-linux-gnu").unwrap();
     let sig = FnSig::new([Type::I32], Type::I32);
     let error = FnAbi::new(&sig, &arm).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("aarch64-unknown-linux-gnu: {unknown}")
+        format!("aarch64_be-unknown-linux-gnu: {unknown}")
     );
     assert!(FnAbi::new(&sig.clone().convention(&X86_64_SYSV), &arm).is_ok());
     assert!(FnAbi::new(&sig.convention(&X86_64_WIN64), &arm).is_ok());

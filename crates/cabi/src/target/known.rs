@@ -1,6 +1,6 @@
 //! The conventions that have names: for commands and tests that are asked for one.
 
-use super::{csky, riscv, x86_64, xcore};
+use super::{aarch64, csky, riscv, x86_64, xcore};
 use crate::convention::Convention;
 
 /// A convention with a short name.
@@ -58,6 +58,7 @@ const ALL: &[KnownConvention] = &[
         &x86_64::preserve_all::X86_64_PRESERVE_ALL,
         LINUX,
     ),
+    known("aapcs64", &aarch64::AAPCS64, "aarch64-unknown-linux-gnu"),
     known("csky", &csky::CSKY, "csky-unknown-linux-gnuabiv2hf"),
     known("csky-soft", &csky::CSKY_SOFT, "csky-unknown-linux-gnuabiv2"),
     known("ilp32", &riscv::ILP32, "riscv32-unknown-linux-gnu"),

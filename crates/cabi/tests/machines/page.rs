@@ -6,7 +6,7 @@ use std::path::Path;
 use cabi::convention::{Features, FloatLevel, Rule};
 use cabi::{Convention, conventions};
 
-use crate::{aarch64, i386, s390x};
+use crate::{i386, s390x};
 
 /// The name of a rule's variant; empty for one that this test does not know.
 fn name(rule: &Rule) -> &'static str {
@@ -77,7 +77,6 @@ fn rules(convention: &Convention) -> BTreeSet<String> {
 /// A convention by the name that the page has for it.
 fn named(name: &str) -> Option<&'static Convention> {
     match name {
-        "aarch64" => Some(aarch64::machine().convention),
         "i386" => Some(i386::machine().convention),
         "s390x" => Some(s390x::machine().convention),
         name => {

@@ -1,5 +1,6 @@
 //! The conventions that are compared, and their compilers.
 
+mod aarch64;
 mod csky;
 mod riscv;
 
@@ -101,7 +102,7 @@ pub(super) fn all() -> Vec<Machine> {
         ],
         ..xcore()
     };
-    let mut all = vec![xcore(), values];
+    let mut all = vec![xcore(), values, aarch64::machine()];
     all.extend(csky::all());
     all.extend(riscv::all());
     all

@@ -1,0 +1,254 @@
+//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it.
+//!
+//! Not here: big-endian machines, ILP32, vectors, `_BitInt`, floats of two bytes: errors.
+
+use alloc::string::ToString;
+
+use super::machine_registers::registers;
+
+use super::parts::{align_of, int, memory, one, refuse, words};
+use crate::Reg;
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
+    Parts, Rule, Rules, VaList, Want,
+};
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::record::{Attributes, Field};
+use crate::types::{Kind, Type};
+
+registers! {
+    Int 64: X0 "x0" 0 X1 "x1" 1 X2 "x2" 2 X3 "x3" 3 X4 "x4" 4 X5 "x5" 5 X6 "x6" 6 X7 "x7" 7 X8 "x8" 8 X18 "x18" 18
+        X19 "x19" 19 X20 "x20" 20 X21 "x21" 21 X22 "x22" 22 X23 "x23" 23 X24 "x24" 24 X25 "x25" 25 X26 "x26" 26 X27 "x27" 27
+        X28 "x28" 28 X29 "x29" 29;
+    Vector 128: V0 "v0" 0 V1 "v1" 1 V2 "v2" 2 V3 "v3" 3 V4 "v4" 4 V5 "v5" 5 V6 "v6" 6 V7 "v7" 7 V8 "v8" 8 V9 "v9" 9 V10 "v10" 10
+        V11 "v11" 11 V12 "v12" 12 V13 "v13" 13 V14 "v14" 14 V15 "v15" 15;
+}
+
+const X: &[Reg] = &[X0, X1, X2, X3, X4, X5, X6, X7];
+const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
+
+/// The result register: `CCIfSRet<CCIfType<[i64], CCAssignToReg<[X8]>>>`.
+const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
+const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X18]));
+/// B.4.
+const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
+/// C.10: the next register is even where the alignment is 16.
+const PAIRS: Rule = Rule::IfFlag(ArgFlags::SPLIT, &Rule::AssignToRegPair(X));
+/// C.9, C.12.
+const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(X));
+/// C.1, C.2.
+const VECTORS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(V));
+/// C.3, C.13: what does not fit leaves no register to later arguments.
+const LAST_WORDS: Rule = Rule::IfType(
+    INTS,
+    &Rule::AssignToStackWithShadow {
+        size: 8,
+        align: 8,
+        shadow: X,
+    },
+);
+const LAST_VECTORS: Rule = Rule::IfType(
+    FLOATS,
+    &Rule::AssignToStackWithShadow {
+        size: 8,
+        align: 8,
+        shadow: V,
+    },
+);
+
+/// AAPCS64 on Linux. Of v8 to v15 functions preserve the low-order 8 bytes.
+pub const AAPCS64: Convention = Convention {
+    name: "AAPCS64",
+    rules: Rules::new(
+        classify,
+        &[
+            SRET,
+            NEST,
+            LARGE,
+            PAIRS,
+            WORDS,
+            VECTORS,
+            LAST_WORDS,
+            LAST_VECTORS,
+        ],
+        &[
+            Rule::IfType(INTS, &Rule::AssignToReg(&[X0, X1])),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(&[V0, V1, V2, V3])),
+        ],
+    ),
+    frame: Frame {
+        callee_saved: &[
+            X19, X20, X21, X22, X23, X24, X25, X26, X27, X28, X29, V8, V9, V10, V11, V12, V13, V14,
+            V15,
+        ],
+        va_list: VaList::Structure(
+            "__va_list",
+            &[
+                ("__stack", Type::PTR),
+                ("__gr_top", Type::PTR),
+                ("__vr_top", Type::PTR),
+                ("__gr_offs", Type::I32),
+                ("__vr_offs", Type::I32),
+            ],
+        ),
+        ..Frame::new(8, 16)
+    },
+};
+
+const NOT_COMPARED: &str = "its place is compared with no compiler yet";
+
+/// What `ty` asks for (stage B).
+fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
+        return Err(refuse(ty, NOT_COMPARED, AAPCS64.name));
+    }
+    if let Kind::Scalar(scalar) | Kind::Enum(scalar) = ty.kind() {
+        return Ok(scalar_group(*scalar, ty));
+    }
+    if ty.size() > 0 && leaves(ty).all(|leaf| leaf.width_bits == 0 || leaf.unnamed) {
+        let why = "gcc and clang do not agree on whether a record without named bits is passed";
+        return Err(disputed(ty, why));
+    }
+    if let Some(group) = homogeneous(ty)? {
+        return Ok(group);
+    }
+    if ty.size() <= 16 && has_packed_wide_bit_field(ty) {
+        let why = "gcc and clang do not agree on the alignment of its bit-field of 16 bytes";
+        return Err(disputed(ty, why));
+    }
+    Ok(match ty.size() {
+        0 => Group::ignore(),
+        1..=16 => all_words(ty, argument_align(ty)),
+        _ => memory(ty),
+    })
+}
+
+fn is_compared(kind: LeafKind) -> bool {
+    match kind {
+        LeafKind::Scalar(scalar) => matches!(
+            scalar,
+            Scalar::Bool
+                | Scalar::Int { .. }
+                | Scalar::Ptr
+                | Scalar::FnPtr
+                | Scalar::F32
+                | Scalar::F64
+                | Scalar::F128
+        ),
+        LeafKind::Vector(_) => false,
+        LeafKind::Empty | LeafKind::FlexibleArray => true,
+    }
+}
+
+#[cold]
+fn disputed(ty: &Type, why: &'static str) -> Error {
+    Error::NoKnownRule {
+        ty: ty.to_string(),
+        why,
+        target: AAPCS64.name.into(),
+    }
+}
+
+/// gcc takes such a bit-field's alignment for the record's, packed or not.
+fn has_packed_wide_bit_field(ty: &Type) -> bool {
+    ty.as_record().is_some_and(|record| {
+        let Attributes { packed, pack, .. } = record.attributes();
+        record.fields().iter().any(|field| {
+            let is_packed = packed || pack.is_some() || field.is_packed();
+            is_packed && field.bit_field().is_some() && field.ty().align() >= 16
+        })
+    })
+}
+
+/// A value in words, all of them in registers or none.
+fn all_words(ty: &Type, align: u32) -> Group {
+    let mut group = words(ty, 8);
+    group.may_split = false;
+    group.align = align;
+    if align == 16 {
+        group.flags = ArgFlags::SPLIT;
+    }
+    group
+}
+
+fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
+    match (float(scalar), ty.size()) {
+        (Some(part), _) => one(ty, part),
+        (None, 16) => all_words(ty, 16),
+        // At most 8. What is above a narrow integer is anything.
+        (None, size) => one(ty, int(u8::try_from(size).unwrap_or(8), Extension::None)),
+    }
+}
+
+fn float(scalar: Scalar) -> Option<Part> {
+    Some(Part::float(match scalar {
+        Scalar::F32 => PartType::F32,
+        Scalar::F64 => PartType::F64,
+        Scalar::F128 => PartType::V128,
+        _ => return None,
+    }))
+}
+
+/// One to four floats of one format and nothing else: an HFA ("Homogeneous Aggregates"). Members of a union count once where they overlap.
+fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
+    let mut parts = Parts::new();
+    let mut is_disputed = false;
+    for leaf in leaves(ty) {
+        let float = match leaf.kind {
+            LeafKind::Empty => {
+                is_disputed = true;
+                continue;
+            }
+            _ if leaf.bit_field && leaf.width_bits == 0 => {
+                is_disputed = true;
+                continue;
+            }
+            LeafKind::Scalar(scalar) => float(scalar),
+            _ => None,
+        };
+        let (Some(part), Ok(at)) = (float, u8::try_from(leaf.offset_bits / 8)) else {
+            return Ok(None);
+        };
+        match parts.iter().find(|other| other.offset == at) {
+            Some(other) if other.ty == part.ty => {}
+            None if parts.len() < 4 && parts.iter().all(|other| other.ty == part.ty) => {
+                parts.push(part.at(at));
+            }
+            _ => return Ok(None),
+        }
+    }
+    let bytes: u64 = parts.iter().map(|part| u64::from(part.size)).sum();
+    if parts.is_empty() || bytes != ty.size() {
+        return Ok(None);
+    }
+    if is_disputed {
+        let why = "compilers do not agree on whether its members without bytes count as members";
+        return Err(disputed(ty, why));
+    }
+    let group = Group::new(GroupKind::Registers, ty.size(), argument_align(ty));
+    Ok(Some(parts.into_iter().fold(group, Group::with)))
+}
+
+/// The alignment of an argument, 8 or 16: that of its members, to which an attribute on the record itself adds nothing ("natural alignment").
+fn argument_align(ty: &Type) -> u32 {
+    let natural = match ty.kind() {
+        Kind::Record(record) => {
+            let fields = record.fields().iter();
+            let fields = fields.map(|field| field_align(field, record.attributes()));
+            fields.max().unwrap_or(1).min(record.align())
+        }
+        _ => align_of(ty),
+    };
+    if natural >= 16 { 16 } else { 8 }
+}
+
+fn field_align(field: &Field, record: Attributes) -> u32 {
+    let packed = field.is_packed() || record.packed;
+    let own = if packed { 1 } else { field.ty().align() };
+    let align = own.max(field.asked_align().unwrap_or(1));
+    align.min(record.pack.unwrap_or(align))
+}

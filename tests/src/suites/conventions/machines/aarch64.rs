@@ -1,0 +1,61 @@
+//! AArch64: clang.
+
+use cabi::convention::Features;
+use cabi::{Target, aarch64};
+use cabi_verify::assembly::{Isa, Question};
+use cabi_verify::generate::{Absent, CType, signature_for_machine};
+
+use super::{Compiler, Machine};
+
+/// Signatures of C. Every eighth has a float after an HFA at each boundary of the registers: there is none for it where the HFA found too few.
+fn draw(absent: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
+    let mut signature = signature_for_machine(seed, index, absent);
+    let n = usize::try_from(index).ok()?;
+    if n.is_multiple_of(8) {
+        signature.params = vec![CType::Name("double"); n / 8 % 9];
+        let last = ["_Complex double", "float", "int"].map(CType::Name);
+        signature.params.extend(last);
+    }
+    Question::new(
+        n,
+        &signature.declared(&format!("p{n}_"), target.data_model()),
+    )
+}
+
+pub(super) fn machine() -> Machine {
+    Machine {
+        name: "aapcs64",
+        convention: &aarch64::AAPCS64,
+        target: || Target::named("aarch64-unknown-linux-gnu"),
+        features: Features::default(),
+        draw,
+        absent: Absent {
+            names: &[
+                ("__float128", "long double"),
+                ("_Float16", "short"),
+                ("_Complex _Float16", "_Complex float"),
+                ("_Complex __float128", "_Complex long double"),
+            ],
+            vectors: true,
+            align: 16,
+            fill: 9,
+        },
+        isa: Isa::AARCH64,
+        compilers: &[Compiler {
+            name: "clang",
+            command: "clang-19 --target=aarch64-linux-gnu -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
+                          -fno-optimize-sibling-calls -o @s @c",
+        }],
+        equivalent: &[
+            ("`if nest: ", "C has no static chain there"),
+            (
+                "taking also v0 v1 v2 v3 v4 v5 v6 v7` without its guard",
+                "the rule before it places integers",
+            ),
+            (
+                "results, `if type in [F32, F64, V128]: first free of v0 v1 v2 v3` without its guard",
+                "the same",
+            ),
+        ],
+    }
+}
