@@ -103,15 +103,19 @@ const NOT_COMPARED: &str = "its place is compared with no compiler yet";
 
 /// What `ty` asks for (stage B).
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if ty.size() > 0 && ty.as_record().is_some_and(|record| record.all_padding) {
+        let why = "gcc and clang do not agree on whether a record without named bits is passed";
+        return Err(disputed(ty, why));
+    }
+    // No HFA is larger, and no walk over an array is longer.
+    if ty.size() > 64 {
+        return Ok(memory(ty));
+    }
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
         return Err(refuse(ty, NOT_COMPARED, AAPCS64.name));
     }
     if let Kind::Scalar(scalar) | Kind::Enum(scalar) = ty.kind() {
         return Ok(scalar_group(*scalar, ty));
-    }
-    if ty.size() > 0 && leaves(ty).all(|leaf| leaf.width_bits == 0 || leaf.unnamed) {
-        let why = "gcc and clang do not agree on whether a record without named bits is passed";
-        return Err(disputed(ty, why));
     }
     if let Some(group) = homogeneous(ty)? {
         return Ok(group);
