@@ -114,6 +114,18 @@ impl Explain {
             return known.transpose().map_err(|e| e.to_string());
         };
         let target = Target::named(triple).map_err(|e| format!("--target {triple}: {e}"))?;
+        if let Some(known) = self.convention {
+            let own = Target::named(known.target).map_err(|e| e.to_string())?;
+            let pointer = |target: &Target| target.data_model().pointer;
+            if reading::machine(&own) != reading::machine(&target)
+                || pointer(&own) != pointer(&target)
+            {
+                let (asked, own) = (known.name, own.name());
+                return Err(format!(
+                    "--convention {asked} --target {triple}: the convention is one of {own}"
+                ));
+            }
+        }
         Ok(Some(target))
     }
 
@@ -130,6 +142,12 @@ impl Explain {
                 (DECLARATION, text.to_owned() + ";\n")
             }
         };
+        // clang would only define other macros.
+        if let Some(arg) = self.clang.iter().find(|arg| arg.starts_with("-mabi")) {
+            return Err(format!(
+                "{arg}: the convention is what --convention names, or that of the target; clang's arguments do not choose it"
+            ));
+        }
         let n_lines = text.lines().count();
         for (i, ty) in self.unnamed.iter().enumerate() {
             if ty.contains('\n') {

@@ -88,6 +88,12 @@ pub(crate) fn clang_name(target: &Target) -> String {
     }
 }
 
+/// The machine in clang's name for `target`.
+pub(crate) fn machine(target: &Target) -> String {
+    let name = clang_name(target);
+    name.split('-').next().unwrap_or(&name).into()
+}
+
 /// The target whose types were read.
 ///
 /// # Errors

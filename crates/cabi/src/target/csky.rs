@@ -141,6 +141,10 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
         Kind::Vector(_) => return refused("no rule for vectors is known"),
+        // As long as a walk is short; what is larger is refused, or a result in memory.
+        _ if ty.size() <= 252 && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
+            return refused("a member is of a type that no rule is known for");
+        }
         _ if leaves(ty).all(|leaf| leaf.width_bits == 0 || leaf.unnamed) => {
             return Ok(Group::ignore());
         }
@@ -154,6 +158,22 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         },
     };
     Ok(Group { align: 4, ..group })
+}
+
+/// Whether clang has such members on this machine, and they are no vectors.
+fn is_known(kind: LeafKind) -> bool {
+    matches!(
+        kind,
+        LeafKind::Empty
+            | LeafKind::Scalar(
+                Scalar::Bool
+                    | Scalar::Int { bits: ..=64, .. }
+                    | Scalar::Ptr
+                    | Scalar::FnPtr
+                    | Scalar::F32
+                    | Scalar::F64
+            )
+    )
 }
 
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {

@@ -157,12 +157,34 @@ fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
+const NOT_COMPARED: &str = "its place, or that of a member, is compared with no compiler yet";
+
+/// Whether values of such leaves are among those that the judges were asked about.
+fn is_compared(kind: LeafKind) -> bool {
+    matches!(
+        kind,
+        LeafKind::Empty
+            | LeafKind::Scalar(
+                Scalar::F32
+                    | Scalar::F64
+                    | Scalar::F128
+                    | Scalar::Bool
+                    | Scalar::Int { .. }
+                    | Scalar::Ptr
+                    | Scalar::FnPtr
+            )
+    )
+}
+
 /// What `ty` asks for, where floats of up to `FLEN` bytes have registers of their own.
 fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let word = cx.model.pointer;
     let integers = match ty.kind() {
-        _ if ty.size() > 2 * u64::from(word) => memory(ty),
         Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", "RISC-V")),
+        _ if ty.size() > 2 * u64::from(word) => memory(ty),
+        _ if ty.size() > 0 && leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
+            return Err(refuse(ty, NOT_COMPARED, "RISC-V"));
+        }
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, word)?,
         _ if ty.size() == 0 => return Ok(Group::ignore()),
         _ => words(ty, word),
@@ -186,10 +208,7 @@ fn scalar_words(scalar: Scalar, ty: &Type, word: u8) -> Result<Group, Error> {
     let size = match scalar {
         Scalar::F32 | Scalar::F64 | Scalar::F128 => return Ok(words(ty, word)),
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr => ty.size(),
-        _ => {
-            let why = "its place is compared with no compiler yet";
-            return Err(refuse(ty, why, "RISC-V"));
-        }
+        _ => return Err(refuse(ty, NOT_COMPARED, "RISC-V")),
     };
     if size > u64::from(word) {
         return Ok(words(ty, word));

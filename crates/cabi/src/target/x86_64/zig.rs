@@ -195,7 +195,9 @@ fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
         }) => return Some("a vector of `long double`"),
         _ => {}
     }
-    leaves(ty).find_map(|leaf| match leaf.kind {
+    // What has more leaves is in memory, whatever they are.
+    let mut first = leaves(ty).take(1 << 12);
+    first.find_map(|leaf| match leaf.kind {
         LeafKind::Scalar(Scalar::BitInt { .. }) => Some(
             "Zig extends integers of other widths and aligns large ones otherwise than C's `_BitInt`: a record of the same size and alignment is \
              passed as they are",
