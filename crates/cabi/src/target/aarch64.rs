@@ -10,7 +10,7 @@ use super::parts::{align_of, int, memory, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
-    Parts, Rule, Rules, VaList, Want,
+    Parts, Rule, Rules, VaField, VaList, Want,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
@@ -60,6 +60,14 @@ const LAST_VECTORS: Rule = Rule::IfType(
     },
 );
 
+static VA_LIST: [VaField; 5] = [
+    ("__stack", Type::PTR),
+    ("__gr_top", Type::PTR),
+    ("__vr_top", Type::PTR),
+    ("__gr_offs", Type::I32),
+    ("__vr_offs", Type::I32),
+];
+
 /// AAPCS64 on Linux. Of v8 to v15 functions preserve the low-order 8 bytes.
 pub const AAPCS64: Convention = Convention {
     name: "AAPCS64",
@@ -85,16 +93,7 @@ pub const AAPCS64: Convention = Convention {
             X19, X20, X21, X22, X23, X24, X25, X26, X27, X28, X29, V8, V9, V10, V11, V12, V13, V14,
             V15,
         ],
-        va_list: VaList::Structure(
-            "__va_list",
-            &[
-                ("__stack", Type::PTR),
-                ("__gr_top", Type::PTR),
-                ("__vr_top", Type::PTR),
-                ("__gr_offs", Type::I32),
-                ("__vr_offs", Type::I32),
-            ],
-        ),
+        va_list: VaList::Structure("__va_list", &VA_LIST),
         ..Frame::new(8, 16)
     },
 };
