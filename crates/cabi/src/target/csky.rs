@@ -165,6 +165,7 @@ fn is_known(kind: LeafKind) -> bool {
     matches!(
         kind,
         LeafKind::Empty
+            | LeafKind::FlexibleArray
             | LeafKind::Scalar(
                 Scalar::Bool
                     | Scalar::Int { bits: ..=64, .. }

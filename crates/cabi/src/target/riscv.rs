@@ -164,6 +164,7 @@ fn is_compared(kind: LeafKind) -> bool {
     matches!(
         kind,
         LeafKind::Empty
+            | LeafKind::FlexibleArray
             | LeafKind::Scalar(
                 Scalar::F32
                     | Scalar::F64
