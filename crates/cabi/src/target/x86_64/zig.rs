@@ -195,7 +195,7 @@ fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
         }) => return Some("a vector of `long double`"),
         _ => {}
     }
-    // What has more leaves is in memory, whatever they are.
+    // A value with more leaves that have bytes is in memory, whatever they are.
     let mut first = leaves(ty).take(1 << 12);
     first.find_map(|leaf| match leaf.kind {
         LeafKind::Scalar(Scalar::BitInt { .. }) => Some(
