@@ -74,6 +74,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
     "x87-not-popped": stub(not_popped), "psABI 3.2.1: the x87 stack is empty between calls";
     "al-unset": stub(al_unset), "a stub of a variadic call sets al before it jumps";
+    "address-in-next-register": stub(address_in_next), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": stub(half_popped), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
@@ -338,6 +339,13 @@ fn al_zero(stub: Stub) -> Stub {
 
 fn al_one_less(stub: Stub) -> Stub {
     with_count(stub, |n| n.saturating_sub(1))
+}
+
+fn address_in_next(stub: Stub) -> Stub {
+    with_steps(stub, |step| match step {
+        Step::JumpInt(n) => Step::JumpInt((n + 1) % 6),
+        other => other,
+    })
 }
 
 fn al_unset(stub: Stub) -> Stub {

@@ -190,6 +190,19 @@ impl Solver {
         Ok(())
     }
 
+    /// The integer register that the next parameter of its class takes, if one is left.
+    pub(crate) fn next_int(&self) -> Option<Reg> {
+        let ints = self.machine.counting.params.of(Class::Int);
+        ints.get(self.n_int).copied()
+    }
+
+    /// Appends a word that is in [`Solver::next_int`].
+    pub(crate) fn push_next_int(&mut self) {
+        let place = self.next_int().map(ClifPlace::Reg);
+        self.take(Class::Int);
+        self.push(Param::new(WORD), place);
+    }
+
     /// Appends a word that is the first one after the argument area of `area_bytes`.
     pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), NotLowered> {
         let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;

@@ -91,11 +91,10 @@ pub struct CallPlan {
     before: SmallVec<[Step; 4]>,
     /// What a stub does after the function has returned to it.
     after: SmallVec<[Step; 4]>,
-    /// Bytes of the argument area with the words for the stub, but for that of the address.
-    stub_area: u32,
 }
 
-/// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last word.
+/// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last parameter: in the next integer
+/// register that the arguments leave free, otherwise in the word after the argument area.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct IndirectCall {
@@ -103,6 +102,8 @@ pub struct IndirectCall {
     pub signature: Signature,
     /// How many padding arguments stand before the address.
     pub padding: usize,
+    /// Where the stub goes.
+    callee: Callee,
 }
 
 /// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
@@ -158,16 +159,13 @@ impl CallPlan {
         solver.check()?;
         let signature = solver.signature.clone();
         let Contents {
-            args,
-            mut before,
-            stub_area,
-            ..
+            args, mut before, ..
         } = contents;
         before.extend(frame(solver.machine, &abi, &after));
         check_stub(solver.machine, !before.is_empty()).map_err(refuse)?;
         let indirect = match before[..] {
             [] => None,
-            _ => Some(with_callee(solver, area_bytes, refuse)?),
+            _ => Some(with_callee(solver, area_bytes, &before, refuse)?),
         };
         let plan = SignaturePlan {
             sig,
@@ -182,7 +180,6 @@ impl CallPlan {
             indirect,
             before,
             after,
-            stub_area,
         })
     }
 
@@ -205,7 +202,7 @@ impl CallPlan {
     /// The stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
-        Stub::to(&self.before, Callee::After(self.stub_area), &self.after)
+        Stub::to(&self.before, self.indirect.as_ref()?.callee, &self.after)
     }
 }
 
@@ -228,19 +225,33 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
     steps.into_iter().flatten().collect()
 }
 
-/// The signature with the callee's address as the first word after the argument area.
+/// The signature with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
+/// area, for which padding arguments use up the registers that are left. After a frame is opened it is in that word.
 fn with_callee(
     mut solver: Solver,
     area_bytes: u64,
+    before: &[Step],
     refuse: impl Fn(NotLowered) -> PlanError,
 ) -> Result<IndirectCall, PlanError> {
-    let before = solver.signature.params.len();
-    solver.push_after(area_bytes).map_err(refuse)?;
+    let n_params = solver.signature.params.len();
+    let free = solver.next_int();
+    let in_register = free.and_then(Callee::in_register);
+    let callee = match in_register.filter(|_| !before.contains(&Step::Frame)) {
+        Some(callee) => {
+            solver.push_next_int();
+            callee
+        }
+        None => {
+            solver.push_after(area_bytes).map_err(refuse)?;
+            Callee::After(in_area(area_bytes))
+        }
+    };
     solver.check()?;
-    let padding = solver.signature.params.len() - before - 1;
+    let padding = solver.signature.params.len() - n_params - 1;
     Ok(IndirectCall {
         signature: solver.signature,
         padding,
+        callee,
     })
 }
 

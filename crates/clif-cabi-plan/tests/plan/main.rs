@@ -401,8 +401,9 @@ fn stubs_are_named() {
     let direct = plan.direct_stub(3).unwrap();
     assert_eq!(direct.steps(), [Step::SetAl(1), Step::Jump(3)]);
     let indirect = plan.indirect_stub().unwrap();
-    assert_eq!(indirect.steps(), [Step::SetAl(1), Step::JumpAfter(0)]);
-    assert_eq!(plan.indirect.as_ref().unwrap().padding, 5);
+    // The format is in rdi, so the address of the function is in rsi.
+    assert_eq!(indirect.steps(), [Step::SetAl(1), Step::JumpInt(1)]);
+    assert_eq!(plan.indirect.as_ref().unwrap().padding, 0);
     let ResultPlan::Stub { pop, push, .. } = &plan.result else {
         panic!("{:?}", plan.result);
     };
@@ -411,7 +412,7 @@ fn stubs_are_named() {
     let names = [direct, indirect, pop.clone(), push.clone()].map(|stub| stub.name());
     let expected = [
         "__clif_cabi_al1_jump3",
-        "__clif_cabi_al1_jumpafter0",
+        "__clif_cabi_al1_jumpint1",
         "__clif_cabi_pop_ret",
         "__clif_cabi_push_ret",
     ];

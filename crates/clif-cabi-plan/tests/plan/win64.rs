@@ -89,6 +89,11 @@ fn win64_variadic_on_linux() {
         through.steps(),
         [Step::VectorsToInts(2), Step::JumpAfter(40)]
     );
+    // The third position has no argument, so the address is in r8: the fifth integer register of System V's.
+    let short = printf.clone().at_call([Type::F64]).unwrap();
+    let short = CallPlan::new(&short, &LINUX).unwrap();
+    let through = short.indirect_stub().unwrap();
+    assert_eq!(through.steps(), [Step::VectorsToInts(2), Step::JumpInt(4)]);
 
     let entry = EntryPlan::new(&printf, &LINUX).unwrap();
     assert_eq!(

@@ -8,6 +8,9 @@ use clif_cabi_plan::{RelocKind, Step, Stub, StubCode, VectorMove, VectorWidth};
 
 use super::{NUMBERS, framed, in_frame, stubs};
 
+/// The integer registers of System V's parameters.
+const INTS: [&str; 6] = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
+
 /// The instructions of a step, as the docs of [`Step`] state them. `None`: it cannot be encoded.
 fn assembly(step: Step, pic: bool) -> Option<String> {
     let x87 = |name: &str, i: u8| format!("{name} tbyte ptr [rdi + {}]\n", 16 * i);
@@ -48,10 +51,8 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
         ),
         Step::ZeroUpper => "vzeroupper\n".to_string(),
         Step::ReturnAddress => "mov rax, r11\n".to_string(),
-        Step::ChainToInt(n) => {
-            let reg = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"][usize::from(n)];
-            format!("mov {reg}, r10\n")
-        }
+        Step::ChainToInt(n) => format!("mov {}, r10\n", INTS[usize::from(n)]),
+        Step::JumpInt(n) => format!("jmp {}\n", INTS[usize::from(n)]),
         Step::ChainToVector(n) => format!("movq xmm{n}, r10\n"),
         Step::Return => "ret\n".to_string(),
         step => of_frame(step).or_else(|| of_vector(step))?,
@@ -204,6 +205,7 @@ pub(crate) fn encodable() -> Vec<Stub> {
         steps.extend(areas.filter(|step| assembly(*step, true).is_some()));
     }
     steps.extend((0..6).map(Step::ChainToInt));
+    steps.extend((0..6).map(Step::JumpInt));
     steps.extend((0..8).map(Step::ChainToVector));
     steps.push(Step::Return);
     [stubs(&steps), framed(&in_frame())].concat()

@@ -97,6 +97,7 @@ fn all_steps() -> Vec<Step> {
     steps.extend(vector_moves());
     steps.push(Step::ZeroUpper);
     steps.extend((0..6).map(Step::ChainToInt));
+    steps.extend((0..6).map(Step::JumpInt));
     steps.extend((0..8).map(Step::ChainToVector));
     steps.push(Step::Return);
     steps

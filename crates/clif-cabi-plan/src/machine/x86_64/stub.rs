@@ -15,6 +15,7 @@ use cabi::{Reg, x86_64};
 use smallvec::SmallVec;
 
 use crate::error::PlanError;
+use crate::machine::description::Class;
 use crate::parts::WORD;
 use crate::signature::{CallConv, Param, Signature};
 
@@ -22,12 +23,24 @@ pub use step::Step;
 pub use vector::{VectorMove, VectorWidth};
 
 /// Where a stub goes after its steps.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Callee {
     /// To a function, by the emitter's id.
     Function(u32),
     /// To the address in the word after an argument area of so many bytes.
     After(u32),
+    /// To the address in the n-th integer register of System V's parameters. Not from a frame.
+    In(u8),
+}
+
+impl Callee {
+    /// To the address in `reg`, if that is an integer register of parameters.
+    pub(crate) fn in_register(reg: Reg) -> Option<Self> {
+        match step::position(reg)? {
+            (Class::Int, n) => Some(Self::In(n)),
+            (Class::Vector, _) => None,
+        }
+    }
 }
 
 /// A stub: its steps, on which alone its bytes and its name depend.
@@ -89,6 +102,8 @@ impl Stub {
             (Callee::Function(id), true) => Step::Call(id),
             (Callee::After(area), false) => Step::JumpAfter(area),
             (Callee::After(area), true) => Step::CallAfter(area),
+            (Callee::In(_), true) => return None,
+            (Callee::In(n), false) => Step::JumpInt(n),
         };
         let leave = is_framed.then_some(Step::Leave);
         let rest = after.iter().copied().chain(leave);

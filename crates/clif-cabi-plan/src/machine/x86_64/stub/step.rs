@@ -74,6 +74,8 @@ pub enum Step {
     Jump(u32),
     /// Jumps to the address in the word after an argument area of so many bytes.
     JumpAfter(u32),
+    /// Jumps to the address in the n-th integer register of System V's parameters, counted from 0.
+    JumpInt(u8),
     /// Returns to the caller.
     Return,
 }
@@ -81,8 +83,7 @@ pub enum Step {
 impl Step {
     /// Moves the static chain to `reg`, if that is one of System V's registers of parameters.
     pub(crate) fn chain_to(reg: Reg) -> Option<Self> {
-        let (class, n) = SYSTEM_V.params.position(reg)?;
-        let n = u8::try_from(n).ok()?;
+        let (class, n) = position(reg)?;
         Some(match class {
             Class::Int => Self::ChainToInt(n),
             Class::Vector => Self::ChainToVector(n),
@@ -94,7 +95,7 @@ impl Step {
     pub fn is_last(self) -> bool {
         matches!(
             self,
-            Self::Jump(_) | Self::JumpAfter(_) | Self::Return | Self::Leave
+            Self::Jump(_) | Self::JumpAfter(_) | Self::JumpInt(_) | Self::Return | Self::Leave
         )
     }
 
@@ -116,6 +117,7 @@ impl Step {
             | Self::LoadChain(_)
             | Self::Jump(_)
             | Self::JumpAfter(_)
+            | Self::JumpInt(_)
             | Self::Return => Some(false),
             Self::Align(_)
             | Self::Skip(_)
@@ -171,6 +173,7 @@ impl Step {
             Self::Leave => ("leave", None),
             Self::Jump(callee) => ("jump", Some(callee)),
             Self::JumpAfter(area) => ("jumpafter", Some(area)),
+            Self::JumpInt(n) => ("jumpint", Some(n.into())),
             Self::Return => ("ret", None),
         }
     }
@@ -241,6 +244,7 @@ impl Step {
             "leave" => Self::Leave,
             "jump" => Self::Jump(number?),
             "jumpafter" => Self::JumpAfter(number?),
+            "jumpint" => Self::JumpInt(u8::try_from(number?).ok()?),
             "ret" => Self::Return,
             _ => return None,
         })
@@ -253,7 +257,7 @@ impl Step {
                 let end = 1 << WINDOWS_FASTCALL.params.of(Class::Int).len();
                 (1..end).contains(&positions)
             }
-            Self::ChainToInt(n) => usize::from(n) < SYSTEM_V.params.of(Class::Int).len(),
+            Self::ChainToInt(n) | Self::JumpInt(n) => int(n).is_some(),
             Self::ChainToVector(n) => is_vector(n),
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
                 is_vector(own.register) && i32::try_from(own.offset).is_ok()
@@ -290,8 +294,7 @@ impl Step {
             Self::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
             Self::ChainToInt(n) => {
                 // mov reg, r10
-                let reg = SYSTEM_V.params.of(Class::Int).get(usize::from(n));
-                let number = reg.map_or(0, |reg| encoding(*reg));
+                let number = int(n).map_or(0, encoding);
                 let rex = 0x4c | (number >> 3);
                 code.bytes.extend([rex, 0x89, 0xd0 | (number & 7)]);
             }
@@ -331,11 +334,30 @@ impl Step {
             Self::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
             // jmp [rsp + 8 + area]
             Self::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
+            // jmp reg
+            Self::JumpInt(n) => {
+                let number = int(n).map_or(0, encoding);
+                let rex = (number >> 3 == 1).then_some(0x41);
+                code.bytes.extend(rex);
+                code.bytes.extend([0xff, 0xe0 | (number & 7)]);
+            }
             // ret
             Self::Return => code.bytes.push(0xc3),
         }
         Ok(())
     }
+}
+
+/// Which register of System V's parameters `reg` is.
+pub(super) fn position(reg: Reg) -> Option<(Class, u8)> {
+    let (class, n) = SYSTEM_V.params.position(reg)?;
+    Some((class, u8::try_from(n).ok()?))
+}
+
+/// The n-th integer register of System V's parameters.
+fn int(n: u8) -> Option<Reg> {
+    let ints = SYSTEM_V.params.of(Class::Int);
+    ints.get(usize::from(n)).copied()
 }
 
 /// Whether there is an n-th vector register of parameters.
