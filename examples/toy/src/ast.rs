@@ -35,7 +35,8 @@ pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     pub(crate) params: Vec<(Ident, TypeExpr)>,
     pub(crate) variadic: bool,
-    pub(crate) convention: Convention,
+    /// None where it is not said: C's, or the language's own.
+    pub(crate) convention: Option<Convention>,
     pub(crate) result: Option<TypeExpr>,
     pub(crate) body: Option<Block>,
 }
@@ -56,7 +57,8 @@ pub(crate) enum Convention {
 
 impl Convention {
     /// As programs name them.
-    pub(crate) const NAMED: [(&str, Convention); 3] = [
+    pub(crate) const NAMED: [(&str, Convention); 4] = [
+        ("C", Convention::C),
         ("win64", Convention::Win64),
         ("avx", Convention::Avx),
         ("avx512", Convention::Avx512),

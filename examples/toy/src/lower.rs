@@ -1,13 +1,14 @@
 //! From the typed program to CLIF. Functions are C functions, or of the language's own convention where C has no pointer to them: how they are called
 //! is in `lower/call.rs`, how they take their arguments and return in `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
-//! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, and lives in memory
-//! otherwise. A variable of the first kind is a Cranelift variable unless something points to it.
+//! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of them if it is an aggregate of a few of these (`lower/fields.rs`),
+//! and lives in memory otherwise. A variable of the first two kinds is Cranelift variables unless something points to it.
 
 mod arith;
 mod bits;
 mod call;
 mod expr;
+mod fields;
 mod function;
 mod memory;
 mod place;
@@ -26,6 +27,7 @@ use cranelift_codegen::ir::{self, TrapCode};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use cranelift_module::{DataDescription, DataId, FuncId, Module};
+use fields::Field;
 use function::FnLowerer;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -100,6 +102,7 @@ pub(crate) fn lower<M: Module>(
         functions: HashMap::new(),
         imports: HashMap::new(),
         strings: HashMap::new(),
+        fields: HashMap::new(),
         wanted: HashSet::new(),
         newly_wanted: Vec::new(),
     };
@@ -137,6 +140,8 @@ pub(crate) struct Declared {
     /// By symbol: two declarations of one function are one import. The first one's place, if it is the program's.
     imports: HashMap<Rc<str>, (FuncId, FnSig, Option<Span>)>,
     strings: HashMap<Rc<[u8]>, DataId>,
+    /// What `fields::fields` says of a type.
+    fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// Functions of the prelude and of the program that are compiled or will be.
     wanted: HashSet<FnId>,
     newly_wanted: Vec<FnId>,

@@ -1,7 +1,7 @@
 //! The program after checking: every name resolved, every type known, every conversion explicit. What
 //! stands here can be lowered without another question, except where the ABI itself refuses.
 
-use crate::ast::BinaryOp;
+use crate::ast::{BinaryOp, Convention};
 use crate::diag::Span;
 use crate::types::{Ty, Types};
 use std::rc::Rc;
@@ -65,7 +65,7 @@ pub(crate) struct Body {
 #[derive(Clone, Copy)]
 pub(crate) struct Local {
     pub(crate) ty: Ty,
-    /// Whether something points to it, so that it has to live in memory.
+    /// Whether something points to it, or it is indexed by what is no constant, so that it has to live in memory.
     pub(crate) addressed: bool,
     /// The nested function whose static chain it holds.
     pub(crate) function: Option<FnId>,
@@ -114,7 +114,7 @@ macro_rules! first_operand {
             | ExprKind::BitNot(first)
             | ExprKind::Convert(first)
             | ExprKind::NonZero(first)
-            | ExprKind::VaArg(first)
+            | ExprKind::VaArg(first, _)
             | ExprKind::Arith(_, first, _)
             | ExprKind::Compare(_, first, _)
             | ExprKind::Logic(_, first, _)
@@ -221,8 +221,8 @@ pub(crate) enum ExprKind {
     /// A static chain for the nested function: the addresses of what it captures, in the frame.
     Captures(FnId),
     VaStart,
-    /// The next argument of the `va_list` that is pointed to.
-    VaArg(Box<Expr>),
+    /// The next argument of the `va_list` that is pointed to, one of this convention's.
+    VaArg(Box<Expr>, Convention),
     Load(Box<Place>),
     /// What an updated place held before.
     Old,

@@ -304,7 +304,7 @@ impl Types {
                     params.push("...".to_string());
                 }
                 let mut name = format!("fn({})", params.join(", "));
-                let mut named = Convention::NAMED.iter();
+                let mut named = Convention::NAMED.iter().skip(1);
                 if let Some((own, _)) = named.find(|(_, own)| *own == function.convention) {
                     name = format!("extern \"{own}\" {name}");
                 }

@@ -21,7 +21,7 @@ struct Case {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-static CASES: [Case; 7] = [
+static CASES: [Case; 8] = [
     Case {
         name: "shapes",
         changes: &[
@@ -61,11 +61,16 @@ static CASES: [Case; 7] = [
                 "struct Small { a: i32, b: f32 }",
                 "struct Small { b: f32, a: i32 }",
             ),
+            ("toy", "va_arg(list, Small).b", "va_arg(list, f64)"),
         ],
     },
     Case {
         name: "avx",
         changes: &[("toy", "extern \"avx\" fn sums", "fn sums")],
+    },
+    Case {
+        name: "avx512",
+        changes: &[("toy", "extern \"avx512\" fn sums", "fn sums")],
     },
     Case {
         name: "callers",
@@ -90,11 +95,18 @@ static CASES: [Case; 7] = [
 /// The cases that this processor has the registers for.
 fn cases() -> impl Iterator<Item = &'static Case> {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let has_avx = processor.contains(" avx ");
-    if !has_avx {
-        eprintln!("not run: avx, which this processor does not have");
-    }
-    (CASES.iter()).filter(move |case| has_avx || case.name != "avx")
+    CASES.iter().filter(move |Case { name, .. }| {
+        let feature = match *name {
+            "avx" => " avx ",
+            "avx512" => " avx512f ",
+            _ => return true,
+        };
+        let is_there = processor.contains(feature);
+        if !is_there {
+            eprintln!("not run: {name}, which this processor does not have");
+        }
+        is_there
+    })
 }
 
 impl Case {
@@ -112,14 +124,26 @@ impl Case {
 
     /// Builds the library, copies the program, and returns what it is to print.
     fn prepare(&self, compiler: &str, directory: &Path) -> String {
-        let source = common::root().join("tests/interop").join(self.name);
+        // One program for both sizes of wide vectors.
+        let files = self.name.trim_end_matches("512");
+        let source = common::root().join("tests/interop").join(files);
         let library = directory.join(format!("lib{}.so", self.name));
         let c = source.with_extension("c");
-        let avx = if self.name == "avx" { "-mavx" } else { "-g0" };
-        compile(compiler, &c, &library, &["-shared", "-fPIC", avx]);
+        let lanes: &[&str] = match self.name {
+            "avx" => &["-mavx", "-DLANES=4"],
+            "avx512" => &["-mavx512f", "-DLANES=8"],
+            _ => &[],
+        };
+        let flags = [&["-shared", "-fPIC"], lanes].concat();
+        compile(compiler, &c, &library, &flags);
         for extension in ["toy", "h"] {
             let to = directory.join(self.name).with_extension(extension);
-            if let Ok(text) = fs::read(source.with_extension(extension)) {
+            if let Ok(mut text) = fs::read_to_string(source.with_extension(extension)) {
+                if self.name == "avx512" {
+                    text = text
+                        .replace("avx", "avx512")
+                        .replace("LANES: i32 = 4", "LANES: i32 = 8");
+                }
                 fs::write(to, text).unwrap();
             }
         }

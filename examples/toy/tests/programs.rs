@@ -88,6 +88,24 @@ fn c_reference_programs_print_the_same() {
     }
 }
 
+/// In C's convention too, where the language's own is not the only one that does it without a stack.
+#[test]
+fn c_functions_print_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    for program in programs() {
+        let text = fs::read_to_string(&program).unwrap();
+        let changed = directory.path().join(program.file_name().unwrap());
+        fs::write(&changed, text.replace("\nfn ", "\nextern \"C\" fn ")).unwrap();
+        if program.file_stem().is_some_and(|stem| stem == "tail") {
+            continue;
+        }
+        let Some(printed) = output(&[], &changed) else {
+            break;
+        };
+        common::compare(&program.with_extension("out"), &printed);
+    }
+}
+
 /// The negative control of the comparison: a program that computes something else prints something else.
 #[test]
 fn a_changed_program_prints_something_else() {

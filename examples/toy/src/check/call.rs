@@ -2,7 +2,7 @@
 
 use super::place::error_expr;
 use super::{Check, Checker};
-use crate::ast;
+use crate::ast::{self, Convention};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Callee, Expr, ExprKind};
 use crate::types::{FnTy, Ty, TyKind};
@@ -93,11 +93,11 @@ impl<'p> Checker<'p> {
 
     /// `va_start()`: a list of the arguments after the named ones.
     pub(super) fn va_start(&mut self, span: Span) -> Check<Expr> {
-        if !self.frame.is_variadic {
+        let Some(convention) = self.frame.variadic else {
             let message = "`va_start` in a function that takes no `...`";
             return fail(span, message);
-        }
-        let list = self.va_list(span)?;
+        };
+        let list = self.va_list(convention, span)?;
         Ok(Expr::new(list, span, ExprKind::VaStart))
     }
 
@@ -108,18 +108,7 @@ impl<'p> Checker<'p> {
         ty: &'p ast::TypeExpr,
         span: Span,
     ) -> Check<Expr> {
-        let list = self.expr(list, None)?;
-        let list = self.decay(list)?;
-        let whole = self.va_list(span)?;
-        let is_list = match (self.types.pointee(list.ty), self.types.kind(whole)) {
-            (Some(to), TyKind::Array(element, _)) => to == *element,
-            _ => list.ty == Ty::ERROR,
-        };
-        if !is_list {
-            let name = self.types.name(list.ty);
-            let message = format!("`va_arg` needs a `va_list`, not `{name}`");
-            return fail(list.span, message);
-        }
+        let (list, convention) = self.list(list, span)?;
         let name_span = ty.span;
         let ty = self.object_ty(ty)?;
         self.holdable(ty, name_span)?;
@@ -133,7 +122,32 @@ impl<'p> Checker<'p> {
             return Err(Diagnostic::new(name_span, message)
                 .note(format!("it is passed as `{passed}`, as in C")));
         }
-        Ok(Expr::new(ty, span, ExprKind::VaArg(Box::new(list))))
+        let kind = ExprKind::VaArg(Box::new(list), convention);
+        Ok(Expr::new(ty, span, kind))
+    }
+
+    /// A pointer to what `va_arg` reads, and whose arguments those are.
+    fn list(&mut self, list: &'p ast::Expr, span: Span) -> Check<(Expr, Convention)> {
+        let place = self.place(list)?;
+        let own = place.ty;
+        if own == self.va_list(Convention::Win64, span)? {
+            self.writable(&place, list.span, "advanced")?;
+            let pointer = self.point(place, own, list.span)?;
+            return Ok((pointer, Convention::Win64));
+        }
+        let list = self.load(place, list.span)?;
+        let list = self.decay(list)?;
+        let whole = self.va_list(Convention::C, span)?;
+        let is_list = match (self.types.pointee(list.ty), self.types.kind(whole)) {
+            (Some(to), TyKind::Array(element, _)) => to == *element,
+            _ => list.ty == Ty::ERROR,
+        };
+        if is_list {
+            return Ok((list, Convention::C));
+        }
+        let name = self.types.name(list.ty);
+        let message = format!("`va_arg` needs a `va_list`, not `{name}`");
+        fail(list.span, message)
     }
 
     /// The type after C's default argument promotions (C 6.5.2.2).

@@ -182,6 +182,7 @@ impl<'p> Checker<'p> {
         let lane = match *self.types.kind(ty) {
             TyKind::Vector(lane, ..) => lane,
             TyKind::Scalar(scalar) => scalar,
+            TyKind::Complex(part @ (Scalar::F32 | Scalar::F64)) if op == UnaryOp::Neg => part,
             TyKind::Complex(_) if op == UnaryOp::Neg => {
                 return self.runtime_unary("neg", value, span);
             }

@@ -15,7 +15,8 @@ pub(super) struct Frame {
     pub(super) body: Body,
     pub(super) scopes: Vec<HashMap<Rc<str>, LocalId>>,
     pub(super) result: Ty,
-    pub(super) is_variadic: bool,
+    /// If it takes `...`.
+    pub(super) variadic: Option<Convention>,
     pub(super) loops: u32,
     name: Rc<str>,
 }
@@ -53,7 +54,7 @@ impl<'p> Checker<'p> {
             ty: Ty::ERROR,
             origin,
             param_names: params.map(|(param, _)| Rc::clone(&param.name)).collect(),
-            n_pointers: 0,
+            n_pointers: usize::from(decl.convention == Some(Convention::C)),
         });
         FnId(self.functions.len() - 1)
     }
@@ -66,11 +67,6 @@ impl<'p> Checker<'p> {
     }
 
     fn declared_ty(&mut self, decl: &'p FnDecl) -> Check<Ty> {
-        if decl.convention == Convention::Win64 && decl.variadic && decl.body.is_some() {
-            let message = "a `win64` function with a body cannot take `...`";
-            return Err(Diagnostic::new(decl.name.span, message)
-                .note("`va_list` is that of Linux; such functions can be declared and called"));
-        }
         let mut params = Vec::new();
         let mut seen = HashSet::new();
         for (name, ty) in &decl.params {
@@ -83,7 +79,7 @@ impl<'p> Checker<'p> {
         let function = FnTy {
             params,
             variadic: decl.variadic,
-            convention: decl.convention,
+            convention: decl.convention.unwrap_or_default(),
             result: self.result_ty(decl.result.as_ref())?,
         };
         self.types.function(function).at(decl.name.span)
@@ -106,13 +102,13 @@ impl<'p> Checker<'p> {
         };
         self.frame.name = Rc::clone(&self.functions[id.0].name);
         self.frame.result = function.result;
-        self.frame.is_variadic = function.variadic;
+        self.frame.variadic = function.variadic.then_some(function.convention);
         self.frame.scopes = vec![HashMap::new()];
         for ((name, _), ty) in decl.params.iter().zip(&function.params) {
             let param = self.add_local(name, *ty);
             self.frame.body.params.push(param);
         }
-        let stmts = self.block(block);
+        let mut stmts = self.block(block);
         if function.result != Ty::VOID && !stmt::ends(&stmts) && self.diagnostics.is_empty() {
             let ends = if function.result == Ty::NEVER {
                 "returns"
@@ -122,6 +118,9 @@ impl<'p> Checker<'p> {
             let (called, promise) = (&decl.name.name, self.promise(function.result));
             let message = format!("`{called}` promises {promise} and {ends}");
             self.report(Diagnostic::new(block.end, message).label("the end is reached"));
+        }
+        if function.result == Ty::VOID {
+            stmt::end_by_call(&mut stmts);
         }
         let mut body = std::mem::take(&mut self.frame.body);
         body.stmts = stmts;
@@ -153,7 +152,7 @@ impl<'p> Checker<'p> {
         };
         let plain = !ty.variadic && ty.convention == Convention::C;
         if !(params && plain && matches!(ty.result, Ty::I32 | Ty::VOID)) {
-            let span = function.span.unwrap_or(Span { start: 0, end: 0 });
+            let span = function.span.unwrap_or_default();
             self.report(
                 Diagnostic::new(span, "`main` has another signature than a program's")
                     .note("it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`"),

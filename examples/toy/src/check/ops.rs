@@ -217,7 +217,10 @@ impl<'p> Checker<'p> {
         let ty = left.ty;
         let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
         match *self.types.kind(ty) {
-            TyKind::Complex(part) if equality && part.is_float() => {
+            TyKind::Complex(Scalar::F32 | Scalar::F64) if equality => {
+                Ok(Expr::compare(op, left, right, span))
+            }
+            TyKind::Complex(Scalar::F80) if equality => {
                 self.runtime_compare(op, (left, right), span)
             }
             TyKind::Scalar(Scalar::F16 | Scalar::BF16) => {
@@ -263,6 +266,7 @@ impl<'p> Checker<'p> {
             TyKind::Scalar(Scalar::F80 | Scalar::F128) if !bitwise && op != Rem => {
                 return self.runtime_binary(op, (left, right), span);
             }
+            TyKind::Complex(Scalar::F32 | Scalar::F64) if !bitwise && !division => true,
             TyKind::Complex(part) if part.is_float() && !bitwise && op != Rem => {
                 return self.runtime_binary(op, (left, right), span);
             }

@@ -84,6 +84,9 @@ impl<'p> Checker<'p> {
                 if let Some(len) = len {
                     self.in_range(&index, len, "the array has")?;
                 }
+                if !matches!(index.kind, ExprKind::Bits(_)) {
+                    self.keep_in_memory(&base_place);
+                }
                 let kind = PlaceKind::Element(Box::new(base_place), Box::new(index));
                 Ok(Place::new(element, kind))
             }
@@ -202,18 +205,16 @@ impl<'p> Checker<'p> {
 
     /// A pointer to `target` at `place`.
     pub(super) fn point(&mut self, place: Place, target: Ty, span: Span) -> Check<Expr> {
-        self.mark_addressed(&place);
+        self.keep_in_memory(&place);
+        self.frame.body.has_pointers |= !matches!(place.root().kind, PlaceKind::Deref(_));
         let ty = self.types.pointer(target).at(span)?;
         Ok(Expr::new(ty, span, ExprKind::AddressOf(Box::new(place))))
     }
 
-    fn mark_addressed(&mut self, place: &Place) {
-        let body = &mut self.frame.body;
-        let root = &place.root().kind;
-        if let PlaceKind::Local(id) = root {
-            body.locals[id.0].addressed = true;
+    fn keep_in_memory(&mut self, place: &Place) {
+        if let PlaceKind::Local(id) = place.root().kind {
+            self.frame.body.locals[id.0].addressed = true;
         }
-        body.has_pointers |= !matches!(root, PlaceKind::Deref(_));
     }
 
     /// Refuses places inside values that nothing else refers to.

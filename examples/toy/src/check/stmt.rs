@@ -242,3 +242,31 @@ fn breaks(stmts: &[Stmt]) -> bool {
         _ => false,
     })
 }
+
+/// Makes a call that nothing comes after, in a function without a result, the call of a `return`.
+pub(super) fn end_by_call(stmts: &mut Vec<Stmt>) {
+    if matches!(stmts.last(), Some(stmt) if matches!(stmt.kind, StmtKind::Return(None))) {
+        stmts.pop();
+    }
+    match stmts.pop() {
+        Some(Stmt {
+            span,
+            kind: StmtKind::Expr(expr),
+        }) if expr.ty == Ty::VOID => stmts.push(Stmt {
+            span,
+            kind: StmtKind::Return(Some(expr)),
+        }),
+        Some(mut last) => {
+            match &mut last.kind {
+                StmtKind::If(arms, otherwise) => {
+                    arms.iter_mut().for_each(|(_, then)| end_by_call(then));
+                    end_by_call(otherwise);
+                }
+                StmtKind::Block(stmts) => end_by_call(stmts),
+                _ => {}
+            }
+            stmts.push(last);
+        }
+        None => {}
+    }
+}

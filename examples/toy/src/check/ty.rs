@@ -8,7 +8,7 @@ use cabi::{BoolVector, Scalar};
 
 /// Whether `name` is a type's without any declaration.
 pub(super) fn is_builtin(name: &str) -> bool {
-    matches!(name, "void" | "va_list")
+    matches!(name, "void" | "va_list" | "win64_va_list")
         || scalar_named(name).is_some()
         || vector_named(name).is_some()
 }
@@ -203,7 +203,10 @@ impl<'p> Checker<'p> {
             return Ok(Ty::VOID);
         }
         if name == "va_list" {
-            return self.va_list(span);
+            return self.va_list(Convention::C, span);
+        }
+        if name == "win64_va_list" {
+            return self.va_list(Convention::Win64, span);
         }
         if let Some(scalar) = scalar_named(name) {
             return self.types.scalar(scalar).map_err(unknown);
@@ -227,15 +230,20 @@ impl<'p> Checker<'p> {
         }
     }
 
-    /// `va_list`: as in C an array of one struct, so that it is passed by its address.
-    pub(super) fn va_list(&mut self, span: Span) -> Check<Ty> {
-        match self.prelude("__va_list_tag") {
-            Some(Meaning::Record(id)) => {
-                self.lay_out(id)?;
-                let tag = self.types.record(id);
-                self.types.array(tag, Some(1)).at(span)
-            }
-            _ => Ok(Ty::ERROR),
+    /// `va_list`: as in C an array of one struct, so that it is passed by its address. That of Windows, which is a pointer, is passed as it is.
+    pub(super) fn va_list(&mut self, convention: Convention, span: Span) -> Check<Ty> {
+        let name = match convention {
+            Convention::Win64 => "__win64_va_list",
+            _ => "__va_list_tag",
+        };
+        let Some(Meaning::Record(id)) = self.prelude(name) else {
+            return Ok(Ty::ERROR);
+        };
+        self.lay_out(id)?;
+        let tag = self.types.record(id);
+        match convention {
+            Convention::Win64 => Ok(tag),
+            _ => self.types.array(tag, Some(1)).at(span),
         }
     }
 

@@ -17,6 +17,14 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn unary(&mut self, kind: &ExprKind, value: Val, operand: &Expr) -> Lower<Val> {
         let ty = operand.ty;
         let negative = matches!(kind, ExprKind::Neg(_));
+        if let TyKind::Complex(part) = *self.types.kind(ty) {
+            let part = self.types.scalar_ty(part);
+            let parts = self.scalars(value, ty)?;
+            let parts = parts
+                .iter()
+                .map(|&part_of| self.unary_ssa(negative, part_of, part));
+            return Ok(Val::Fields(parts.collect()));
+        }
         if !matches!(self.types.kind(ty), TyKind::Vector(..)) {
             let value = self.ssa(value, operand.span)?;
             return Ok(Val::Ssa(self.unary_ssa(negative, value, ty)));
@@ -68,6 +76,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         right: &Expr,
     ) -> Lower<Val> {
         let ty = left.ty;
+        if let TyKind::Complex(_) = self.types.kind(ty) {
+            let a = self.scalars(left_value, ty)?;
+            let right_value = self.expr(right)?;
+            let b = self.scalars(right_value, ty)?;
+            return self.complex(op, [a[0], a[1]], [b[0], b[1]]);
+        }
         if !matches!(self.types.kind(ty), TyKind::Vector(..)) {
             let a = self.ssa(left_value, left.span)?;
             let b = self.expr_ssa(right)?;
@@ -84,6 +98,21 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.lane_by_lane(ty, [a, b], |own, lane, [a, b]| {
             own.arithmetic_ssa(op, a, b, lane)
         })
+    }
+
+    /// By the plain formulas: no care is taken of infinite parts (C, annex G).
+    fn complex(&mut self, op: BinaryOp, a: [Value; 2], b: [Value; 2]) -> Lower<Val> {
+        let parts = match op {
+            BinaryOp::Add => [0, 1].map(|i| self.ins().fadd(a[i], b[i])),
+            BinaryOp::Sub => [0, 1].map(|i| self.ins().fsub(a[i], b[i])),
+            BinaryOp::Mul => {
+                let mut product = |i: usize, j: usize| self.ins().fmul(a[i], b[j]);
+                let [rr, ii, ri, ir] = [product(0, 0), product(1, 1), product(0, 1), product(1, 0)];
+                [self.ins().fsub(rr, ii), self.ins().fadd(ri, ir)]
+            }
+            _ => return Err(LowerError::new("no arithmetic of complex numbers")),
+        };
+        Ok(Val::Fields(parts.into()))
     }
 
     /// A shift's right side may be of any width; what counts is far below 64.
@@ -147,8 +176,29 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.shift_right(top, unused, signed)
     }
 
-    pub(super) fn compare(&mut self, op: BinaryOp, ty: Ty, a: Value, right: &Expr) -> Lower<Value> {
-        let b = self.expr_ssa(right)?;
+    /// The left side comes with its value.
+    pub(super) fn compare(
+        &mut self,
+        op: BinaryOp,
+        (left, left_value): (&Expr, Val),
+        right: &Expr,
+    ) -> Lower<Value> {
+        let ty = left.ty;
+        let a = self.scalars(left_value, ty)?;
+        let right_value = self.expr(right)?;
+        let b = self.scalars(right_value, ty)?;
+        let TyKind::Complex(part) = *self.types.kind(ty) else {
+            return Ok(self.compare_ssa(op, ty, a[0], b[0]));
+        };
+        let part = self.types.scalar_ty(part);
+        let [re, im] = [0, 1].map(|i| self.compare_ssa(op, part, a[i], b[i]));
+        Ok(match op {
+            BinaryOp::Eq => self.ins().band(re, im),
+            _ => self.ins().bor(re, im),
+        })
+    }
+
+    fn compare_ssa(&mut self, op: BinaryOp, ty: Ty, a: Value, b: Value) -> Value {
         if self.types.as_float(ty).is_some() {
             let cc = match op {
                 BinaryOp::Eq => FloatCC::Equal,
@@ -158,7 +208,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 BinaryOp::Gt => FloatCC::GreaterThan,
                 _ => FloatCC::GreaterThanOrEqual,
             };
-            return Ok(self.ins().fcmp(cc, a, b));
+            return self.ins().fcmp(cc, a, b);
         }
         let cc = match op {
             BinaryOp::Eq => IntCC::Equal,
@@ -173,7 +223,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         } else {
             cc.unsigned()
         };
-        Ok(self.ins().icmp(cc, a, b))
+        self.ins().icmp(cc, a, b)
     }
 
     /// Between SSA values: integers and pointers are cut or extended, floats rounded; a float that is too

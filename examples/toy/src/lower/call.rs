@@ -10,11 +10,12 @@ use crate::diag::Span;
 use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
 use crate::types::{FnTy, Ty, Types};
 use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
-use clif_cabi::{Arg, Ret};
+use clif_cabi::{Arg, CallPlan, Entry, Ret, Returned};
 use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value};
 use cranelift_module::{FuncId, Linkage, Module};
 use std::fmt::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
@@ -83,13 +84,17 @@ fn fn_signature(types: &Types, ty: &FnTy) -> Lower<FnSig> {
         Ty::NEVER => FnSig::new(params, Type::VOID).noreturn(),
         result => FnSig::new(params, object(result)?),
     };
-    let sig = match ty.convention {
+    let sig = of_convention(sig, ty.convention);
+    Ok(if ty.variadic { sig.variadic() } else { sig })
+}
+
+pub(super) fn of_convention(sig: FnSig, convention: Convention) -> FnSig {
+    match convention {
         Convention::C => sig,
         Convention::Win64 => sig.convention(&X86_64_WIN64),
         Convention::Avx => sig.features(VectorLevel::Avx),
         Convention::Avx512 => sig.features(VectorLevel::Avx512),
-    };
-    Ok(if ty.variadic { sig.variadic() } else { sig })
+    }
 }
 
 impl Declared {
@@ -155,7 +160,7 @@ impl Declared {
 /// What a call needs.
 struct Prepared {
     target: clif_cabi::Callee,
-    sig: FnSig,
+    plan: Arc<CallPlan>,
     given: Vec<Arg>,
 }
 
@@ -207,18 +212,23 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let prepared = self.prepare(callee, (args, None), span)?;
         if let Some(entry) = &self.entry
             && !self.body.has_pointers
-            && !prepared.sig.is_noreturn()
+            && !prepared.plan.sig().is_noreturn()
         {
-            let Prepared { target, sig, given } = &prepared;
+            let Prepared {
+                target,
+                plan,
+                given,
+            } = &prepared;
             let (lowering, module) = (&self.declared.lowering, &mut *self.module);
-            match lowering.tail_call(module, &mut self.builder, entry, *target, sig, given) {
+            match lowering.tail_call(module, &mut self.builder, entry, *target, plan.sig(), given) {
                 Ok(()) => return Ok(()),
                 // C's convention, or a copy in this frame: an ordinary call does it.
                 Err(error) if is_tail_call(&error) => {}
                 Err(error) => return Err(LowerError::at(span, error)),
             }
         }
-        let value = self.finish(&prepared, expr.ty, None, span)?;
+        let to = self.entry.as_ref().and_then(Entry::sret);
+        let value = self.finish(&prepared, expr.ty, to, span)?;
         self.leave(value)
     }
 
@@ -230,12 +240,14 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         span: Span,
     ) -> Lower<Prepared> {
         let sig = call_signature(self.checked, callee, args).map_err(|error| error.or_at(span))?;
+        let plan = self.declared.lowering.call_plan(&sig);
+        let plan = plan.map_err(|error| LowerError::at(span, error))?;
         // A function of the module by its id, or any address.
         let (mut pointer, mut chain) = (None, None);
         let target: clif_cabi::Callee = match callee {
             Callee::Direct(id) => self.entry_point(*id, span)?.into(),
             Callee::Nested(id, value) => {
-                chain = Some(self.expr_ssa(value)?);
+                chain = Some((sig.n_named() - 1, Arg::value(self.expr_ssa(value)?)));
                 self.entry_point(*id, span)?.into()
             }
             Callee::Indirect(function) => {
@@ -244,21 +256,26 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 function.into()
             }
         };
-        let mut given = self.arguments(args, first)?;
-        if let Some(chain) = chain {
-            given.insert(sig.n_named() - 1, Arg::value(chain));
-        }
+        let given = self.arguments(args, first, chain, &plan)?;
         if let Some(pointer) = pointer {
             // Where the program is once it has jumped to nowhere can no longer be told.
             self.ins().trapz(pointer, NULL_CALL);
         }
-        Ok(Prepared { target, sig, given })
+        Ok(Prepared {
+            target,
+            plan,
+            given,
+        })
     }
 
     /// The call, and its result.
     fn finish(
         &mut self,
-        Prepared { target, sig, given }: &Prepared,
+        Prepared {
+            target,
+            plan,
+            given,
+        }: &Prepared,
         result: Ty,
         to: Option<Value>,
         span: Span,
@@ -268,6 +285,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             (Ret::Ignore, Val::None)
         } else if self.is_ssa(result) {
             (Ret::Value, Val::None)
+        } else if to.is_none() && self.is_in_parts(result, plan.result_parts()) {
+            (Ret::Parts, Val::None)
         } else {
             let address = match to {
                 Some(address) => address,
@@ -277,29 +296,52 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         };
         let lowering = &self.declared.lowering;
         let returned = lowering
-            .call_sig(self.module, &mut self.builder, *target, sig, given, ret)
+            .call_sig(
+                self.module,
+                &mut self.builder,
+                *target,
+                plan.sig(),
+                given,
+                ret,
+            )
             .map_err(|error| LowerError::at(span, error))?;
         if result == Ty::NEVER {
             self.unreachable();
         }
-        match returned.value() {
+        match returned {
             // The ABI leaves the unused bits of a `_BitInt` undefined, in results too.
-            Some(value) => Ok(Val::Ssa(self.normalize(value, result))),
-            None => Ok(in_memory),
+            Returned::Value(value) => Ok(Val::Ssa(self.normalize(value, result))),
+            Returned::Parts(values) => self.scalars_of_parts(&values, result, plan.result_parts()),
+            _ => Ok(in_memory),
         }
     }
 
-    /// The arguments as clif-cabi takes them. A struct may also be given as its parts (`Arg::parts`); this compiler keeps structs in memory.
-    fn arguments(&mut self, args: &[Expr], mut first: Option<Val>) -> Lower<Vec<Arg>> {
-        let mut given = Vec::with_capacity(args.len());
+    /// The arguments as clif-cabi takes them, with the static chain at its index.
+    fn arguments(
+        &mut self,
+        args: &[Expr],
+        mut first: Option<Val>,
+        mut chain: Option<(usize, Arg)>,
+        plan: &CallPlan,
+    ) -> Lower<Vec<Arg>> {
+        let mut given = Vec::with_capacity(args.len() + 1);
         for arg in args {
+            given.extend(
+                chain
+                    .take_if(|(at, _)| *at == given.len())
+                    .map(|(_, chain)| chain),
+            );
             let value = match first.take() {
                 Some(value) => value,
                 None => self.expr(arg)?,
             };
-            let value = value.arg();
-            given.push(value.ok_or_else(|| LowerError::at(arg.span, "this has no value to pass"))?);
+            let parts = plan.parts(given.len());
+            given.push(
+                self.arg(value, arg.ty, parts)
+                    .map_err(|error| error.or_at(arg.span))?,
+            );
         }
+        given.extend(chain.map(|(_, chain)| chain));
         Ok(given)
     }
 }

@@ -42,12 +42,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             ExprKind::Function(id) => self.function_address(*id, span),
             ExprKind::Load(place) => {
                 let target = self.place(place)?;
-                self.touch(place, target)?;
-                self.read(target, expr.ty)
+                self.touch(place, &target)?;
+                self.read(&target, expr.ty)
             }
-            ExprKind::Old => self
-                .old
-                .ok_or_else(|| LowerError::at(span, "nothing is updated here")),
+            ExprKind::Old => {
+                (self.old.clone()).ok_or_else(|| LowerError::at(span, "nothing is updated here"))
+            }
             ExprKind::AddressOf(place) => {
                 let address = self.memory_place(place)?;
                 Ok(Val::Ssa(self.address(address)))
@@ -57,22 +57,27 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 self.call(callee, (args, first), expr.ty, None, span)
             }
             ExprKind::Captures(id) => self.captures(*id).map(Val::Ssa),
-            ExprKind::VaArg(_) => {
+            ExprKind::VaArg(_, convention) => {
                 let list = self.ssa(first, span)?;
-                self.va_arg(list, expr.ty, span)
+                self.va_arg(list, *convention, expr.ty, span)
             }
-            ExprKind::VaStart
-            | ExprKind::Bits(_)
+            ExprKind::Bits(0)
             | ExprKind::Complex(..)
             | ExprKind::Record(_)
             | ExprKind::Elements(_)
-            | ExprKind::Repeat(..) => {
-                let address = self.temporary(expr.ty)?;
-                self.expr_into(expr, address.into())?;
-                Ok(Val::Memory(address))
-            }
+            | ExprKind::Repeat(..) => match self.fields(expr.ty) {
+                Some(fields) => self.build(expr, &fields),
+                None => self.build_in_memory(expr),
+            },
+            ExprKind::VaStart | ExprKind::Bits(_) => self.build_in_memory(expr),
             _ => self.operator(expr, first),
         }
+    }
+
+    fn build_in_memory(&mut self, expr: &Expr) -> Lower<Val> {
+        let address = self.temporary(expr.ty)?;
+        self.expr_into(expr, address.into())?;
+        Ok(Val::Memory(address))
     }
 
     /// An operator whose first operand has the value `first`.
@@ -89,12 +94,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let is_not_zero = self.ins().icmp_imm_s(IntCC::NotEqual, value, 0);
                 let code = TrapCode::INTEGER_DIVISION_BY_ZERO;
                 self.ins().trapz(is_not_zero, code);
-                Ok(first)
+                Ok(Val::Ssa(value))
             }
             ExprKind::Arith(op, left, right) => self.arithmetic(*op, (left, first), right),
             ExprKind::Compare(op, left, right) => {
-                let left_value = self.ssa(first, left.span)?;
-                self.compare(*op, left.ty, left_value, right).map(Val::Ssa)
+                self.compare(*op, (left, first), right).map(Val::Ssa)
             }
             ExprKind::Logic(op, left, right) => {
                 let left = self.ssa(first, left.span)?;
@@ -123,9 +127,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
 
     /// Reads a byte of what a pointer points to, where only the address of it is taken here: a null pointer ends the program in this line,
     /// not in the function that copies the value.
-    fn touch(&mut self, place: &Place, target: Target) -> Lower<()> {
-        if let Target::Memory(address) = target
+    fn touch(&mut self, place: &Place, target: &Target) -> Lower<()> {
+        if let Target::Memory(address) = *target
             && !self.is_ssa(place.ty)
+            && self.fields(place.ty).is_none()
             && self.types.size(place.ty) > 0
             && matches!(place.root().kind, PlaceKind::Deref(_))
         {
@@ -173,11 +178,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 }
                 for (path, value) in members {
                     let ty = value.ty;
-                    match self.member(expr.ty, path, address)? {
+                    let record = (expr.ty, Target::Memory(address));
+                    match self.member(record, path, ty)? {
                         Target::Memory(address) => self.expr_into(value, address)?,
                         target => {
                             let value = self.expr(value)?;
-                            self.write(target, value, ty)?;
+                            self.write(&target, value, ty)?;
                         }
                     }
                 }
@@ -268,7 +274,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let size = self.types.size(element.ty);
         if count <= MAX_UNROLLED {
             for at in 0..count {
-                self.store(value, address.plus(at * size), element.ty)?;
+                self.store(value.clone(), address.plus(at * size), element.ty)?;
             }
             return Ok(());
         }

@@ -1,36 +1,29 @@
 //! How clif-cabi is used, second part: a function that C may call. [`FnLowerer::lower`] begins it, takes its parameters and ends it;
 //! [`FnLowerer::leave`] returns. The first part is `call.rs`, the third `jit.rs`.
 
+use super::call::of_convention;
 use super::variable::Home;
 use super::{Declared, Lower, LowerError, StackReserve, signature};
+use crate::ast::Convention;
 use crate::diag::Span;
 use crate::typed::{Body, Checked, Function, LocalId};
 use crate::types::{Ty, Types};
-use cabi::{FnSig, Type};
-use clif_cabi::Arg;
+use cabi::{FnSig, Place, Type};
+use clif_cabi::Entry;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, TrapCode, Value, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder};
 use cranelift_module::Module;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-/// A value: in SSA form, or at an address; or none, of type `void`.
-#[derive(Clone, Copy)]
+/// A value: in SSA form, an aggregate's scalars in SSA form, or at an address; or none, of type `void`.
+#[derive(Clone)]
 pub(super) enum Val {
     None,
     Ssa(Value),
+    Fields(Rc<[Value]>),
     Memory(Value),
-}
-
-impl Val {
-    /// As clif-cabi takes it.
-    pub(super) fn arg(self) -> Option<Arg> {
-        match self {
-            Val::None => None,
-            Val::Ssa(value) => Some(Arg::value(value)),
-            Val::Memory(address) => Some(Arg::memory(address)),
-        }
-    }
 }
 
 /// One function, and the state that all of its lowering shares.
@@ -49,7 +42,7 @@ pub(super) struct FnLowerer<'a, 'f, M: Module> {
     pub(super) loops: Vec<(Block, Block)>,
     /// What an updated place held before.
     pub(super) old: Option<Val>,
-    pub(super) entry: Option<clif_cabi::Entry>,
+    pub(super) entry: Option<Entry>,
 }
 
 impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
@@ -90,22 +83,12 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
             .lowering
             .begin(&mut self.builder, &sig)
             .map_err(wrong)?;
-        // A parameter is taken as it is needed, however it arrives: a struct in two registers is put together in memory.
-        let ty = self.types.as_fn(self.function.ty);
-        let tys = ty.iter().flat_map(|ty| &ty.params);
-        let mut params = Vec::with_capacity(sig.params().len());
-        for (index, &ty) in tys.enumerate() {
-            params.push(if self.is_ssa(ty) {
-                let value = entry.value(&mut self.builder, index).map_err(wrong)?;
-                Val::Ssa(self.normalize(value, ty))
-            } else {
-                Val::Memory(entry.address(&mut self.builder, index).map_err(wrong)?)
-            });
-        }
+        let n = self.body.params.len();
+        let params: Vec<Val> = (0..n)
+            .map(|i| self.param(&entry, i))
+            .collect::<Lower<_>>()?;
         if self.body.is_nested {
-            let chain = entry
-                .value(&mut self.builder, params.len())
-                .map_err(wrong)?;
+            let chain = entry.value(&mut self.builder, n).map_err(wrong)?;
             self.bind_captures(chain);
         }
         self.entry = Some(entry);
@@ -124,6 +107,29 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         Ok(())
     }
 
+    /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken apart, unless something points to it: then it is put together
+    /// in memory.
+    fn param(&mut self, entry: &Entry, index: usize) -> Lower<Val> {
+        let span = self.function.span;
+        let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
+        let id = self.body.params[index];
+        let ty = self.local_ty(id);
+        if self.is_ssa(ty) {
+            let value = entry.value(&mut self.builder, index).map_err(wrong)?;
+            return Ok(Val::Ssa(self.normalize(value, ty)));
+        }
+        let parts = entry.plan().parts(index);
+        if !self.body.locals[id.0].addressed
+            && matches!(entry.plan().abi().args[index].place, Place::Parts(_))
+            && self.is_in_parts(ty, parts)
+        {
+            let values = entry.parts(&mut self.builder, index).map_err(wrong)?;
+            return self.scalars_of_parts(&values, ty, parts);
+        }
+        let address = entry.address(&mut self.builder, index);
+        address.map(Val::Memory).map_err(wrong)
+    }
+
     /// `va_start`: writes the `va_list` of the arguments after the named ones.
     pub(super) fn va_start(&mut self, to: Value, span: Span) -> Lower<()> {
         let Some(entry) = &self.entry else {
@@ -134,9 +140,15 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
     }
 
     /// `va_arg`: the next argument of the `va_list` at `list`, which may be C's. Of a signature only the convention matters here.
-    pub(super) fn va_arg(&mut self, list: Value, ty: Ty, span: Span) -> Lower<Val> {
+    pub(super) fn va_arg(
+        &mut self,
+        list: Value,
+        convention: Convention,
+        ty: Ty,
+        span: Span,
+    ) -> Lower<Val> {
         let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
-        let sig = FnSig::new([Type::PTR], Type::VOID).variadic();
+        let sig = of_convention(FnSig::new([Type::PTR], Type::VOID).variadic(), convention);
         let lowering = &self.declared.lowering;
         let address = lowering.va_arg(&mut self.builder, list, &sig, &layout);
         let address = address.map_err(|error| LowerError::at(span, error))?;
@@ -145,10 +157,15 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
 
     /// Returns `value`, and ends the block.
     pub(super) fn leave(&mut self, value: Val) -> Lower<()> {
-        let Some(entry) = &self.entry else {
+        let Some(entry) = self.entry.clone() else {
             return Err(LowerError::new("a function is left that was not entered"));
         };
-        let returned = entry.ret(self.module, &mut self.builder, value.arg().as_ref());
+        let result = self.types.as_fn(self.function.ty).map(|ty| ty.result);
+        let value = match (value, result) {
+            (Val::None, _) | (_, None) => None,
+            (value, Some(ty)) => Some(self.arg(value, ty, entry.plan().result_parts())?),
+        };
+        let returned = entry.ret(self.module, &mut self.builder, value.as_ref());
         returned.map_err(|error| LowerError::at(self.function.span, error))
     }
 
@@ -181,7 +198,7 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
     pub(super) fn ssa(&self, value: Val, span: Span) -> Lower<Value> {
         match value {
             Val::Ssa(value) => Ok(value),
-            Val::None | Val::Memory(_) => {
+            Val::None | Val::Fields(_) | Val::Memory(_) => {
                 Err(LowerError::at(span, "this value is not a register's"))
             }
         }

@@ -56,6 +56,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         match value {
             Val::Ssa(value) => self.store_ssa(value, address),
             Val::Memory(from) => self.copy(from.into(), address, self.types.size(ty))?,
+            Val::Fields(values) => {
+                let fields = self.fields(ty).unwrap_or_default();
+                for (field, value) in fields.iter().zip(&*values) {
+                    self.store_ssa(*value, address.plus(field.offset));
+                }
+            }
             Val::None => return Err(LowerError::new("a value of no type is stored")),
         }
         Ok(())
@@ -127,7 +133,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn in_memory(&mut self, value: Val, ty: Ty) -> Lower<Value> {
         match value {
             Val::Memory(address) => Ok(address),
-            Val::Ssa(_) => {
+            Val::Ssa(_) | Val::Fields(_) => {
                 let address = self.temporary(ty)?;
                 self.store(value, address.into(), ty)?;
                 Ok(address)

@@ -7,18 +7,24 @@ use super::variable::Home;
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
 use crate::types::{Ty, TyKind};
-use cabi::Scalar;
+use cabi::{BitField, Field, Scalar};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
+use std::rc::Rc;
 
 /// Offsets that are known stay below, so that adding a size to them cannot overflow.
 const MAX_OFFSET: u64 = 1 << 62;
 
+/// Bytes from the start of a record to a member. Of a bit-field: to the record that it is in, with that one's size.
+type Inside = (u64, Option<(u64, Field, BitField)>);
+
 /// A place, evaluated.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Target {
     Variable(Variable),
+    /// The scalars of an aggregate.
+    Fields(Rc<[Variable]>),
     Memory(Address),
     /// A bit-field, or a lane of a vector of bools.
     Bits(BitsPlace),
@@ -41,20 +47,46 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             PlaceKind::Temporary(value) => {
                 let ty = value.ty;
                 let value = self.expr(value)?;
+                if let (Val::Fields(_), Some(fields)) = (&value, self.fields(ty)) {
+                    let target = Target::Fields(self.variables(&fields));
+                    self.write(&target, value, ty)?;
+                    return Ok(target);
+                }
                 let address = self.in_memory(value, ty)?;
                 Ok(Target::at(address))
             }
-            PlaceKind::Member(base, path) => self.member_place(base, path),
-            PlaceKind::Element(base, index) => self.element(base, index, self.types.size(place.ty)),
+            PlaceKind::Member(base, path) => {
+                let target = self.place(base)?;
+                self.member((base.ty, target), path, place.ty)
+            }
+            PlaceKind::Element(base, index) => self.element(base, index, place.ty),
             PlaceKind::Lane(base, index) => match self.types.kind(base.ty) {
                 TyKind::Vector(Scalar::Bool, ..) => self.bool_lane(base, index),
-                _ => self.element(base, index, self.types.size(place.ty)),
+                _ => self.element(base, index, place.ty),
             },
-            PlaceKind::Real(base) => self.memory_place(base).map(Target::Memory),
-            PlaceKind::Imaginary(base) => {
-                let address = self.memory_place(base)?;
-                Ok(Target::Memory(address.plus(self.types.size(place.ty))))
+            PlaceKind::Real(base) => {
+                let target = self.place(base)?;
+                self.part((base.ty, target), 0, place.ty)
             }
+            PlaceKind::Imaginary(base) => {
+                let target = self.place(base)?;
+                self.part((base.ty, target), self.types.size(place.ty), place.ty)
+            }
+        }
+    }
+
+    /// The part of type `ty` that is `offset` bytes inside an aggregate and its place.
+    fn part(&mut self, (whole, target): (Ty, Target), offset: u64, ty: Ty) -> Lower<Target> {
+        match (target, self.fields(whole)) {
+            (Target::Memory(address), _) => Ok(Target::Memory(address.plus(offset))),
+            (Target::Fields(variables), Some(fields)) => {
+                let own = &variables[self.fields_at(&fields, offset, ty)?];
+                Ok(match own {
+                    [own] if self.is_ssa(ty) => Target::Variable(*own),
+                    _ => Target::Fields(own.into()),
+                })
+            }
+            _ => Err(LowerError::new("a place without parts")),
         }
     }
 
@@ -62,62 +94,84 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn variable(&mut self, id: LocalId) -> Lower<Target> {
         Ok(match self.declare(id)? {
             Home::Variable(variable) => Target::Variable(variable),
+            Home::Fields(variables) => Target::Fields(variables),
             home => Target::at(self.home_address(home)?),
         })
     }
 
     /// The address of a place that is an aggregate's.
     pub(super) fn memory_place(&mut self, place: &Place) -> Lower<Address> {
-        match self.place(place)? {
+        let target = self.place(place)?;
+        self.in_memory_place(place, target)
+    }
+
+    fn in_memory_place(&mut self, place: &Place, target: Target) -> Lower<Address> {
+        match target {
             Target::Memory(address) => Ok(address),
-            Target::Variable(_) | Target::Bits(_) => {
-                Err(LowerError::new("a place without an address is pointed to"))
+            // A variable that is pointed to, or indexed by a variable, is in memory.
+            target @ Target::Fields(_) if matches!(place.root().kind, PlaceKind::Temporary(_)) => {
+                let value = self.read(&target, place.ty)?;
+                Ok(self.in_memory(value, place.ty)?.into())
             }
+            _ => Err(LowerError::new("a place without an address is pointed to")),
         }
     }
 
-    fn member_place(&mut self, base: &Place, path: &[usize]) -> Lower<Target> {
-        let address = self.memory_place(base)?;
-        self.member(base.ty, path, address)
-    }
-
-    /// The member at `path` of the record at `address`.
+    /// The member of type `ty` at `path` of a record and its place.
     pub(super) fn member(
         &mut self,
-        record: Ty,
+        (record, target): (Ty, Target),
         path: &[usize],
-        mut address: Address,
+        ty: Ty,
     ) -> Lower<Target> {
-        let missing = || LowerError::new("a member that does not exist");
-        let mut layout = self.types.layout(record).ok_or_else(missing)?.clone();
-        for &at in path {
-            let size = layout.size();
-            let field = layout
-                .as_record()
-                .and_then(|record| record.fields().get(at))
-                .ok_or_else(missing)?
-                .clone();
-            if let Some(bits) = field.bit_field() {
-                return Ok(Target::Bits(BitsPlace::Field(FieldBits::new(
-                    address, size, &field, bits,
-                ))));
+        match (self.member_offset(record, path)?, target) {
+            ((offset, Some((size, field, bits))), Target::Memory(address)) => {
+                let bits = FieldBits::new(address.plus(offset), size, &field, bits);
+                Ok(Target::Bits(BitsPlace::Field(bits)))
             }
-            address = address.plus(field.offset());
-            layout = field.ty().clone();
+            ((offset, _), target) => self.part((record, target), offset, ty),
         }
-        Ok(Target::Memory(address))
     }
 
-    fn element(&mut self, base: &Place, index: &Expr, size: u64) -> Lower<Target> {
-        let address = self.memory_place(base)?;
+    /// Where the member at `path` is.
+    pub(super) fn member_offset(&self, record: Ty, path: &[usize]) -> Lower<Inside> {
+        let missing = || LowerError::new("a member that does not exist");
+        let mut layout = self.types.layout(record).ok_or_else(missing)?;
+        let mut offset = 0;
+        for &at in path {
+            let fields = layout.as_record().ok_or_else(missing)?.fields();
+            let field = fields.get(at).ok_or_else(missing)?;
+            if let Some(bits) = field.bit_field() {
+                return Ok((offset, Some((layout.size(), field.clone(), bits))));
+            }
+            offset += field.offset();
+            layout = field.ty();
+        }
+        Ok((offset, None))
+    }
+
+    fn element(&mut self, base: &Place, index: &Expr, ty: Ty) -> Lower<Target> {
+        let size = self.types.size(ty);
+        let target = self.place(base)?;
         if let ExprKind::Bits(constant) = index.kind {
+            let inside = if let Target::Memory(Address { offset, .. }) = target {
+                offset
+            } else {
+                0
+            };
             let index = u64::try_from(constant).ok();
-            let moved = index.and_then(|at| at.checked_mul(size)?.checked_add(address.offset));
+            let moved = index.and_then(|at| at.checked_mul(size));
             // After a flexible array anything can be asked for; what is far out is computed like a variable index.
-            if let Some(offset) = moved.filter(|&offset| offset <= MAX_OFFSET) {
-                return Ok(Target::Memory(Address { offset, ..address }));
+            let is_near = |offset: &u64| {
+                offset
+                    .checked_add(inside)
+                    .is_some_and(|all| all <= MAX_OFFSET)
+            };
+            if let Some(offset) = moved.filter(is_near) {
+                return self.part((base.ty, target), offset, ty);
             }
         }
+        let address = self.in_memory_place(base, target)?;
         let address = self.address(address);
         let address = self.offset(address, index, size, false)?;
         Ok(Target::at(address))
@@ -158,22 +212,33 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         Ok(Target::Bits(BitsPlace::Lane(address, bit)))
     }
 
-    pub(super) fn read(&mut self, target: Target, ty: Ty) -> Lower<Val> {
+    pub(super) fn read(&mut self, target: &Target, ty: Ty) -> Lower<Val> {
         match target {
-            Target::Variable(variable) => Ok(Val::Ssa(self.builder.use_var(variable))),
-            Target::Memory(address) => self.load(address, ty),
-            Target::Bits(bits) => self.read_bits(bits, ty).map(Val::Ssa),
+            Target::Variable(variable) => Ok(Val::Ssa(self.builder.use_var(*variable))),
+            Target::Fields(variables) => {
+                let read = |variable: &Variable| self.builder.use_var(*variable);
+                Ok(Val::Fields(variables.iter().map(read).collect()))
+            }
+            Target::Memory(address) => self.load(*address, ty),
+            Target::Bits(bits) => self.read_bits(*bits, ty).map(Val::Ssa),
         }
     }
 
-    pub(super) fn write(&mut self, target: Target, value: Val, ty: Ty) -> Lower<()> {
+    pub(super) fn write(&mut self, target: &Target, value: Val, ty: Ty) -> Lower<()> {
         match (target, value) {
             (Target::Variable(variable), Val::Ssa(value)) => {
-                self.builder.def_var(variable, value);
+                self.builder.def_var(*variable, value);
                 Ok(())
             }
-            (Target::Memory(address), value) => self.store(value, address, ty),
-            (Target::Bits(bits), Val::Ssa(value)) => self.write_bits(bits, value, ty),
+            (Target::Fields(variables), value) => {
+                let values = self.scalars(value, ty)?;
+                for (variable, value) in variables.iter().zip(&*values) {
+                    self.builder.def_var(*variable, *value);
+                }
+                Ok(())
+            }
+            (Target::Memory(address), value) => self.store(value, *address, ty),
+            (Target::Bits(bits), Val::Ssa(value)) => self.write_bits(*bits, value, ty),
             (Target::Variable(_) | Target::Bits(_), _) => Err(LowerError::new(format!(
                 "`{}` is written where it does not fit",
                 self.types.name(ty)

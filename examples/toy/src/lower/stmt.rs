@@ -4,6 +4,7 @@ use super::function::{FnLowerer, Val};
 use super::place::Target;
 use super::{Lower, UNREACHABLE};
 use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
+use clif_cabi::Entry;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
 use cranelift_module::Module;
@@ -64,8 +65,17 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if let ExprKind::Call(callee, args) = &expr.kind {
             return self.call_and_leave(expr, (callee, args));
         }
-        let value = self.expr(expr)?;
-        self.leave(value)
+        match self.entry.as_ref().and_then(Entry::sret) {
+            // Built where the caller wants it: nothing in the expression can read that.
+            Some(to) if !self.is_ssa(expr.ty) => {
+                self.expr_into(expr, to.into())?;
+                self.leave(Val::Memory(to))
+            }
+            _ => {
+                let value = self.expr(expr)?;
+                self.leave(value)
+            }
+        }
     }
 
     /// Ends a block that leads to `target`, if control gets so far.
@@ -99,11 +109,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             (Target::Memory(address), None) => self.zero(address, self.types.size(ty)),
             (target, Some(init)) => {
                 let value = self.expr(init)?;
-                self.write(target, value, ty)
+                self.write(&target, value, ty)
             }
             (target, None) => {
-                let zero = self.constant(0, ty)?;
-                self.write(target, Val::Ssa(zero), ty)
+                let zero = self.expr(&Expr::zero(ty, self.function.span.unwrap_or_default()))?;
+                self.write(&target, zero, ty)
             }
         }
     }
@@ -113,17 +123,17 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let value_ty = value.ty;
         let value = self.expr(value)?;
         let target = self.place(place)?;
-        self.write(target, value, value_ty)
+        self.write(&target, value, value_ty)
     }
 
     fn update(&mut self, place: &Place, value: &Expr) -> Lower<()> {
         let target = self.place(place)?;
-        let old = self.read(target, place.ty)?;
+        let old = self.read(&target, place.ty)?;
         let outer = self.old.replace(old);
         let new = self.expr(value);
         self.old = outer;
         let new = new?;
-        self.write(target, new, value.ty)
+        self.write(&target, new, value.ty)
     }
 
     fn if_stmt(&mut self, arms: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt]) -> Lower<()> {
@@ -184,7 +194,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
         let target = self.variable(var)?;
-        let counter = self.read(target, ty)?;
+        let counter = self.read(&target, ty)?;
         let counter = self.ssa(counter, low.span)?;
         let less = if signed {
             IntCC::SignedLessThan
@@ -199,11 +209,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        let counter = self.read(target, ty)?;
+        let counter = self.read(&target, ty)?;
         let counter = self.ssa(counter, low.span)?;
         let counted = self.ins().iadd_imm_s(counter, 1);
         let counted = self.normalize(counted, ty);
-        self.write(target, Val::Ssa(counted), ty)?;
+        self.write(&target, Val::Ssa(counted), ty)?;
         self.ins().jump(head, &[]);
         self.builder.seal_block(head);
         self.begin(after);

@@ -1,5 +1,6 @@
 //! Variables and temporaries: where they live, and the frame's memory for them.
 
+use super::fields::Field;
 use super::function::{FnLowerer, Val};
 use super::memory::Address;
 use super::{Lower, LowerError, ssa_type};
@@ -10,6 +11,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
+use std::rc::Rc;
 
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
 const MAX_FRAME: u64 = 4 << 20;
@@ -18,9 +20,11 @@ const MAX_FRAME: u64 = 4 << 20;
 const MAX_SLOT_ALIGN: u32 = 16;
 
 /// Where a variable lives.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Home {
     Variable(Variable),
+    /// The scalars of an aggregate.
+    Fields(Rc<[Variable]>),
     Slot(Slot),
     /// Where the caller has put it.
     Pointer(Value),
@@ -41,17 +45,23 @@ impl<M: Module> FnLowerer<'_, '_, M> {
 
     /// Gives a variable its home, when its statement is reached.
     pub(super) fn declare(&mut self, id: LocalId) -> Lower<Home> {
-        if let Some(&home) = self.homes.get(&id) {
-            return Ok(home);
+        if let Some(home) = self.homes.get(&id) {
+            return Ok(home.clone());
         }
         let ty = self.local_ty(id);
         let addressed = self.body.locals[id.0].addressed;
-        let home = match ssa_type(self.types, ty) {
-            Some(ssa) if !addressed => Home::Variable(self.builder.declare_var(ssa)),
+        let home = match (ssa_type(self.types, ty), self.fields(ty)) {
+            (Some(ssa), _) if !addressed => Home::Variable(self.builder.declare_var(ssa)),
+            (None, Some(fields)) if !addressed => Home::Fields(self.variables(&fields)),
             _ => Home::Slot(self.slot(ty)?),
         };
-        self.homes.insert(id, home);
+        self.homes.insert(id, home.clone());
         Ok(home)
+    }
+
+    pub(super) fn variables(&mut self, fields: &[Field]) -> Rc<[Variable]> {
+        let declare = |field: &Field| self.builder.declare_var(field.ssa);
+        fields.iter().map(declare).collect()
     }
 
     /// A parameter as it arrived becomes a variable.
@@ -62,7 +72,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             return Ok(());
         }
         let target = self.variable(id)?;
-        self.write(target, value, self.local_ty(id))
+        self.write(&target, value, self.local_ty(id))
     }
 
     /// The variables that a nested function captures: their addresses are at `chain`.
@@ -139,7 +149,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         match home {
             Home::Slot(slot) => Ok(self.slot_address(slot)),
             Home::Pointer(address) => Ok(address),
-            Home::Variable(_) => Err(LowerError::new(
+            Home::Variable(_) | Home::Fields(_) => Err(LowerError::new(
                 "a variable without an address is pointed to",
             )),
         }

@@ -17,7 +17,7 @@ impl Parser<'_> {
     pub(super) fn closure(&mut self) -> Parsed<FnDecl> {
         let span = self.expect(Token::Fn, "`fn`")?;
         let name = "closure".into();
-        let mut closure = self.signature(Ident { name, span }, Convention::C)?;
+        let mut closure = self.signature(Ident { name, span }, None)?;
         closure.body = Some(self.block()?);
         Ok(closure)
     }
@@ -37,24 +37,25 @@ impl Parser<'_> {
     }
 
     /// The calling convention before `fn`, if there is one.
-    pub(super) fn convention(&mut self) -> Parsed<Convention> {
+    pub(super) fn convention(&mut self) -> Parsed<Option<Convention>> {
         if !self.has_convention() {
-            return Ok(Convention::C);
+            return Ok(None);
         }
         self.next();
         let (name, span) = self.string()?;
         let mut named = Convention::NAMED.iter();
         match named.find(|(own, _)| own.as_bytes() == name) {
-            Some((_, convention)) => Ok(*convention),
+            Some((_, convention)) => Ok(Some(*convention)),
             None => {
                 let name = name.escape_ascii();
                 let message = format!("there is no calling convention `{name}`");
-                Err(Diagnostic::new(span, message).note("there are `win64`, `avx` and `avx512`"))
+                Err(Diagnostic::new(span, message)
+                    .note("there are `C`, `win64`, `avx` and `avx512`"))
             }
         }
     }
 
-    fn signature(&mut self, name: Ident, convention: Convention) -> Parsed<FnDecl> {
+    fn signature(&mut self, name: Ident, convention: Option<Convention>) -> Parsed<FnDecl> {
         self.expect(Token::LParen, "`(`")?;
         let (params, variadic) = self.params(|parser| {
             let param = parser.ident("a parameter, `...` or `)`")?;

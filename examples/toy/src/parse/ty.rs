@@ -80,7 +80,7 @@ impl Parser<'_> {
         Ok(TypeKind::Fn {
             params,
             variadic,
-            convention,
+            convention: convention.unwrap_or_default(),
             result,
         })
     }

@@ -56,3 +56,13 @@ WIN64 double preserved(double(WIN64 *f)(double), long n)
     }
     return sum + a + b + c + d;
 }
+
+/* A list of toy's, and toy's functions with unnamed arguments. */
+WIN64 double sum(int count, __builtin_ms_va_list list)
+{
+    double total = 0;
+    for (int i = 0; i < count; i++)
+        total += __builtin_va_arg(list, int) + __builtin_va_arg(list, struct small).b;
+    return total;
+}
+double call_sum(double(WIN64 *f)(int, ...)) { return f(2, 1, (struct small){0, 0.25f}, 4, (struct small){0, 0.5f}); }
