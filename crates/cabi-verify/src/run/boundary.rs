@@ -10,7 +10,9 @@
 //! and the direction flag, which is clear at every call and return. Both then bring these registers back, so that
 //! code which spoils them is reported and does not spoil what runs next.
 //!
-//! After the call `thunk` fills every register that the callee may change and that holds no result. So a caller that keeps a value there loses it.
+//! Before the call `thunk` fills every register that could hold an argument and holds none, with bits that are the opposite ones at the next call: a
+//! callee that reads another register than its caller wrote finds nothing there by chance. After the call it fills every register that the callee
+//! may change and that holds no result: a caller that keeps a value there loses it.
 //! Nothing here is made by a compiler under test. The state is one for the process: a lock is held during a call.
 
 use std::cell::UnsafeCell;
@@ -50,6 +52,9 @@ pub(super) struct Image {
 struct State {
     /// What the thunk calls.
     target: *const u8,
+    /// Which registers the thunk fills before the call, and with what.
+    unpassed: u64,
+    unpassed_filling: [u64; 2],
     /// Which registers the thunk fills after the call: bit `n` for the general register of encoding `n`, bit `16 + n` for `xmmn`.
     fill: u64,
     /// What it fills them with, by encoding.
@@ -98,6 +103,8 @@ unsafe impl Sync for Shared {}
 
 static STATE: Shared = Shared(UnsafeCell::new(State {
     target: std::ptr::null(),
+    unpassed: 0,
+    unpassed_filling: [0x5b5b_5b5b_5b5b_5b5b; 2],
     fill: 0,
     filling: [0; 16],
     rsp: 0,
@@ -144,6 +151,8 @@ fn filling(n: usize) -> u64 {
 pub struct Promise {
     /// The registers it leaves as they are, as the bits of [`bit`].
     kept: u64,
+    /// Those that could hold an argument, hold none, and are not kept.
+    unpassed: u64,
     /// Those it may change.
     fill: u64,
 }
@@ -164,6 +173,7 @@ impl Promise {
         let kept = kept.fold(0, |kept, reg| kept | bit(reg));
         Self {
             kept,
+            unpassed: 0,
             fill: ALL_FILL & !kept,
         }
     }
@@ -172,16 +182,19 @@ impl Promise {
     #[must_use]
     pub fn of(abi: &FnAbi) -> Self {
         let mut promise = Self::without_result(abi.convention);
-        let mut keep = |reg: Reg| promise.fill &= !bit(reg);
-        match &abi.ret.place {
-            Place::Parts(parts) => parts.iter().for_each(|placed| match placed.loc {
-                Loc::Reg(reg) => keep(reg),
-                Loc::Both(&[one, other]) => [one, other].into_iter().for_each(&mut keep),
-                _ => {}
-            }),
-            Place::Indirect { .. } => abi.ret.sret_returned_in.into_iter().for_each(keep),
-            _ => {}
-        }
+        promise.fill &= !match &abi.ret.place {
+            Place::Indirect { .. } => abi.ret.sret_returned_in.map_or(0, bit),
+            place => registers(place),
+        };
+        let args = abi
+            .args
+            .iter()
+            .fold(0, |held, arg| held | registers(&arg.place));
+        let sret = match abi.ret.place {
+            Place::Indirect { pointer, .. } => location(pointer),
+            _ => 0,
+        };
+        promise.unpassed = MAY_HOLD_ARGUMENTS & !(args | sret | promise.kept);
         promise
     }
 
@@ -191,6 +204,27 @@ impl Promise {
         Self { fill: 0, ..self }
     }
 }
+
+/// The registers that `place` needs.
+fn registers(place: &Place) -> u64 {
+    match place {
+        Place::Parts(parts) => (parts.iter()).fold(0, |held, placed| held | location(placed.loc)),
+        Place::Indirect { pointer, .. } => location(*pointer),
+        Place::PerElement { regs, .. } => regs.iter().fold(0, |held, reg| held | bit(*reg)),
+        _ => 0,
+    }
+}
+
+fn location(loc: Loc) -> u64 {
+    match loc {
+        Loc::Reg(reg) => bit(reg),
+        Loc::Both(&[one, other]) => bit(one) | bit(other),
+        _ => 0,
+    }
+}
+
+/// `rcx rdx rsi rdi r8 r9`, `xmm0` to `xmm7`.
+const MAY_HOLD_ARGUMENTS: u64 = bits(1, 3) | bits(6, 10) | bits(16, 24);
 
 /// All but `rsp`.
 const ALL_FILL: u64 = bits(0, 4) | bits(5, 32);
@@ -214,7 +248,8 @@ pub(super) fn set_target(target: *const u8, promise: Promise) {
     // SAFETY: the lock is held, so no call is being made.
     unsafe {
         let state = &mut *STATE.0.get();
-        (state.target, state.fill) = (target, promise.fill);
+        (state.target, state.unpassed, state.fill) = (target, promise.unpassed, promise.fill);
+        state.unpassed_filling = state.unpassed_filling.map(|bits| !bits);
         state.filling = std::array::from_fn(filling);
     }
 }

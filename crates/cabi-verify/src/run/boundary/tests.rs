@@ -1,6 +1,7 @@
 //! A callee that changes a register which is its caller's is named, for each such register of System V and of Win64.
 
-use std::arch::global_asm;
+use std::arch::{global_asm, naked_asm};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use cabi::{X86_64_SYSV, X86_64_WIN64};
 
@@ -65,4 +66,33 @@ fn a_changed_register_is_named_where_it_is_the_callers() {
             }
         }
     }
+}
+
+static FIRST_TWO: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+#[unsafe(naked)]
+unsafe extern "C" fn stores_first_two() {
+    naked_asm!(
+        "mov [rip + {two}], rdi",
+        "mov [rip + {two} + 8], rsi",
+        "ret",
+        two = sym FIRST_TWO,
+    )
+}
+
+#[test]
+fn a_register_without_an_argument_holds_other_bits_at_each_call() {
+    let sig = cabi::FnSig::new([cabi::Type::I64], cabi::Type::VOID);
+    let abi = FnAbi::new(&sig, &cabi::Target::X86_64_LINUX).unwrap();
+    let seen = [(); 2].map(|()| {
+        let promise = Promise::of(&abi);
+        set_target(stores_first_two as *const u8, promise);
+        let [one, two] = [0x11, 0x22].map(std::ptr::without_provenance);
+        // SAFETY: the function stores two registers.
+        unsafe { call(thunk_address(), one, two, std::ptr::null(), promise) };
+        FIRST_TWO.each_ref().map(|seen| seen.load(Relaxed))
+    });
+    let [[first, second], [first_again, second_again]] = seen;
+    assert_eq!([first, first_again], [0x11; 2]);
+    assert_eq!(second, !second_again);
 }
