@@ -43,11 +43,12 @@ impl Question {
         Self { number, text, sig }
     }
 
-    /// Compares the places of `abi` with those that the code of both functions names.
+    /// Compares the places of `abi` with those that the code of both functions names: how many values with bytes were compared, on each side by
+    /// itself.
     ///
     /// # Errors
     /// The first difference.
-    pub fn check(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<(), String> {
+    pub fn check(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<usize, String> {
         let n = self.number;
         let function = |letter: char| {
             let found = code.get(&format!("{letter}{n}"));
@@ -68,20 +69,24 @@ impl Question {
         }
         returned(at_call, &caller.at_return, &result)
             .map_err(|why| format!("caller, result in {}: {why}", result.1))?;
+        let has_bytes = |(ty, ..): &&(&Type, &Place, String)| bytes(ty).next().is_some();
+        let mut compared = args.iter().chain([&result]).filter(has_bytes).count();
         if !self.sig.is_variadic() {
             let callee = &function('d')?.at_return;
             // What a callee finds in the register of the static chain, a trampoline may have saved elsewhere.
             let asked = args.iter().zip(self.sig.params());
             let asked = asked.filter(|(_, param)| !param.flags.has(ArgFlags::NEST));
-            for ((ty, place, global), _) in asked {
+            for (arg @ (ty, place, global), _) in asked {
                 let wrong = |why| format!("callee, {ty} {global} in {place}: {why}");
                 taken(callee, ty, place, global).map_err(wrong)?;
+                compared += usize::from(has_bytes(&arg));
             }
             let (ty, place, global) = &result;
             returns(callee, ty, place, global)
                 .map_err(|why| format!("callee, result in {place}: {why}"))?;
+            compared += usize::from(has_bytes(&&result));
         }
-        Ok(())
+        Ok(compared)
     }
 }
 

@@ -110,9 +110,18 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
             };
             vec![("with wider slots", wide)]
         }
-        Rule::AssignToStackWithShadow { size, align, .. } => {
+        Rule::AssignToStackWithShadow {
+            size,
+            align,
+            shadow,
+        } => {
             let plain = Rule::AssignToStack { size, align };
-            vec![("without its shadow", plain)]
+            let wide = Rule::AssignToStackWithShadow {
+                size: 2 * size.max(8),
+                align: 2 * align.max(8),
+                shadow,
+            };
+            vec![("without its shadow", plain), ("with wider slots", wide)]
         }
         Rule::PassByVal { size, align } => {
             let wide = Rule::PassByVal {
