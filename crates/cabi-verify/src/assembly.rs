@@ -9,6 +9,7 @@ mod aarch64;
 mod csky;
 mod places;
 mod riscv;
+mod s390x;
 mod state;
 mod xcore;
 
@@ -25,6 +26,8 @@ pub struct Isa {
     comment: &'static str,
     /// Whether the low-order byte of a register is the last one in memory.
     big_endian: bool,
+    /// Where a byte of a part of so many bytes is in a register, counted from the low-order one.
+    position: fn(&str, u64, u64) -> u64,
     /// Bytes from the stack pointer to the argument area, at a function's entry and at a call.
     area: i64,
     /// The registers of the first three integer arguments, for calls of `memcpy`.
@@ -52,6 +55,8 @@ impl Isa {
     pub const CSKY: Self = csky::ISA;
     /// RISC-V, both widths.
     pub const RISCV: Self = riscv::ISA;
+    /// s390x.
+    pub const S390X: Self = s390x::ISA;
 }
 
 /// What is known of a function.
@@ -111,12 +116,20 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     all
 }
 
+/// Byte `n` of a part on a little-endian machine.
+const fn from_the_low_end(_: &str, _: u64, byte: u64) -> u64 {
+    byte
+}
+
 /// The addresses that data have under labels: `.LCPI0_1: .long global`.
 fn constants(text: &str) -> HashMap<String, Address> {
     let mut lines = text.lines().map(str::trim).peekable();
     let mut all = HashMap::new();
     while let Some(line) = lines.next() {
-        let word = lines.peek().and_then(|next| next.strip_prefix(".long"));
+        let word = lines.peek().and_then(|next| {
+            next.strip_prefix(".long")
+                .or_else(|| next.strip_prefix(".quad"))
+        });
         if let (Some(label), Some(address)) = (line.strip_suffix(':'), word.and_then(symbol)) {
             all.insert(label.to_owned(), address);
         }

@@ -54,6 +54,21 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
     }
 }
 
+/// Whether `ty` is a union or holds one, however deep, as the elements of an array of none too.
+pub(crate) fn has_union(ty: &Type) -> bool {
+    let mut walk = leaves(ty);
+    while walk.next().is_some() {
+        let absent = match walk.own.kind() {
+            Kind::Array(array) => has_union(&array.elem),
+            _ => false,
+        };
+        if absent || walk.is_in_union() {
+            return true;
+        }
+    }
+    false
+}
+
 /// The leaves of a small record, joined to runs, for a type to keep: then a fold over them need not walk. `None` where they are more than scalars of at most
 /// eight bytes at multiples of their sizes.
 pub(crate) fn to_runs(ty: &Type) -> Option<Box<[Run]>> {
@@ -135,6 +150,15 @@ impl<'a> Leaves<'a> {
     /// The records and arrays around the last leaf, the outermost first.
     pub(crate) fn path(&self) -> &[Frame<'a>] {
         &self.path
+    }
+
+    /// Whether a union is around the last leaf, however far out, or the leaf is an empty one.
+    fn is_in_union(&self) -> bool {
+        let is_union = |ty: &Type| {
+            ty.as_record()
+                .is_some_and(|record| record.kind() == RecordKind::Union)
+        };
+        is_union(self.own) || self.path.iter().any(|frame| is_union(frame.ty))
     }
 
     /// The type of the last leaf: of a half, the complex number's.

@@ -6,6 +6,7 @@ pub(crate) mod known;
 mod machine_registers;
 mod parts;
 pub mod riscv;
+pub mod s390x;
 pub(crate) mod x86_64;
 pub mod xcore;
 
@@ -182,6 +183,9 @@ impl Target {
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
             Architecture::Aarch64(_) if unix && !apple => {
                 (DataModel::AARCH64, aarch64_convention(triple))
+            }
+            Architecture::S390x if os == OperatingSystem::Linux => {
+                (DataModel::S390X, Some(&s390x::S390X))
             }
             Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv64_convention(triple)),
             Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv32_convention(triple)),

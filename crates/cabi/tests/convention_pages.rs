@@ -17,6 +17,7 @@ const PAGES: &[(&str, &str)] = &[
     ("aarch64.md", "aapcs64"),
     ("csky.md", "csky"),
     ("riscv.md", "lp64d"),
+    ("s390x.md", "s390x"),
     ("xcore.md", "xcore"),
 ];
 

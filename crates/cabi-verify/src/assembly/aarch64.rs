@@ -1,11 +1,12 @@
 //! AArch64, as gcc and clang write it for Linux.
 
 use super::state::{Address, State, Value};
-use super::{Flow, Isa, number, symbol};
+use super::{Flow, Isa, from_the_low_end, number, symbol};
 
 pub(super) const ISA: Isa = Isa {
     comment: "//",
     big_endian: false,
+    position: from_the_low_end,
     area: 0,
     arguments: ["x0", "x1", "x2"],
     preserved: |name| {

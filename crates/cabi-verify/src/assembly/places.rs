@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use cabi::convention::{Extension, Part};
 use cabi::{ArgFlags, FnAbi, FnSig, LeafKind, Loc, Place, PlacedPart, Type, leaves};
 
 use super::{Address, Base, Function, Source, Sources, State};
@@ -184,14 +185,17 @@ fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
         match place {
             Place::Parts(parts) => {
                 let placed = part_of(parts, byte)?;
-                let within = byte - u64::from(placed.part.offset);
-                let size = u64::from(placed.part.size);
-                in_location(&found, &placed.loc, within, size)?;
+                in_location(state, &found, &placed.loc, Within::of(&placed.part, byte))?;
             }
             Place::Stack { offset, .. } => {
                 // A word of it may have been read at once.
                 let word = byte & !7;
-                in_location(&found, &Loc::Stack(offset + word), byte - word, 8)?;
+                let within = Within {
+                    byte: byte - word,
+                    size: 8,
+                    width: 8,
+                };
+                in_location(state, &found, &Loc::Stack(offset + word), within)?;
             }
             Place::Indirect { pointer, .. } => {
                 let behind = |byte| Source::Behind(Box::new(first_of(pointer)), byte);
@@ -207,27 +211,75 @@ fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
     Ok(())
 }
 
+/// Where a byte is in a part.
+#[derive(Clone, Copy)]
+struct Within {
+    byte: u64,
+    /// Bytes of the value that the part holds.
+    size: u64,
+    /// Bytes of its type.
+    width: u64,
+}
+
+impl Within {
+    /// Of byte `byte` of the value.
+    fn of(part: &Part, byte: u64) -> Self {
+        Self {
+            byte: byte - u64::from(part.offset),
+            size: part.size.into(),
+            width: part.ty.bytes().into(),
+        }
+    }
+
+    fn in_slot(self, state: &State) -> u64 {
+        state.start_in_slot(self.size, self.width) + self.byte
+    }
+
+    /// A caller has extended a number to the whole of what it has on the stack.
+    fn is_filled(self, state: &State, part: &Part, offset: u64) -> Result<(), String> {
+        let is_left = |at: &u64| !state.is_written(&state.outgoing(offset + at));
+        match (0..self.width).find(is_left) {
+            Some(at) if part.extension != Extension::None => {
+                Err(format!("byte {at} of the slot is not written"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn in_register(self, state: &State, name: &str) -> usize {
+        state.position(name, self.size, self.byte)
+    }
+}
+
 /// What an argument's location is to a callee.
 fn first_of(loc: &Loc) -> Source {
     match loc {
-        Loc::Reg(reg) | Loc::Both([reg, _]) => Source::Register(reg.name().to_owned()),
+        Loc::Reg(reg) | Loc::Both([reg, _]) => Source::Register(reg.name().to_owned(), 0),
         Loc::Stack(offset) => Source::Slot(signed(*offset)),
         _ => Source::Slot(i64::MIN),
     }
 }
 
-fn in_location(found: &Sources, loc: &Loc, within: u64, size: u64) -> Result<(), String> {
+fn in_location(state: &State, found: &Sources, loc: &Loc, within: Within) -> Result<(), String> {
     match loc {
         Loc::Stack(offset) => {
             // The word around a short part may have been read at once.
-            let slot = signed(*offset)..signed(offset + size.next_multiple_of(8));
+            let slot = signed(*offset)..signed(offset + within.width.next_multiple_of(8));
             is_from(
                 found,
-                &Source::Slot(signed(offset + within)),
+                &Source::Slot(signed(offset + within.in_slot(state))),
                 |source| matches!(source, Source::Slot(at) if slot.contains(at)),
             )
         }
-        loc => is_from(found, &first_of(loc), |source| *source == first_of(loc)),
+        loc => {
+            let register = name(loc);
+            let at = within.in_register(state, &register);
+            is_from(
+                found,
+                &Source::Register(register.clone(), at),
+                |source| matches!(source, Source::Register(name, _) if *name == register),
+            )
+        }
     }
 }
 
@@ -239,9 +291,13 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
                 let placed = part_of(parts, byte)?;
                 let from = u64::from(placed.part.offset);
                 let part = from..from + u64::from(placed.part.size).next_multiple_of(8);
+                let within = Within::of(&placed.part, byte);
                 let found = match &placed.loc {
-                    Loc::Stack(offset) => state.byte(&state.outgoing(offset + byte - from)),
-                    loc => state.register(&name(loc)),
+                    Loc::Stack(offset) => {
+                        within.is_filled(state, &placed.part, *offset)?;
+                        state.byte(&state.outgoing(offset + within.in_slot(state)))
+                    }
+                    loc => in_register(state, loc, within),
                 };
                 of_global(&found, global, byte, part.start, part.end)?;
             }
@@ -260,6 +316,11 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
         }
     }
     Ok(())
+}
+
+fn in_register(state: &State, loc: &Loc, within: Within) -> Sources {
+    let name = name(loc);
+    state.register(&name, within.in_register(state, &name))
 }
 
 fn name(loc: &Loc) -> String {
@@ -292,12 +353,13 @@ fn returns(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), 
             Place::Parts(parts) => {
                 let placed = part_of(parts, byte)?;
                 let from = u64::from(placed.part.offset);
+                let within = Within::of(&placed.part, byte);
                 let found = match &placed.loc {
                     Loc::Stack(offset) => {
-                        let at = signed(offset + byte - from);
+                        let at = signed(offset + within.in_slot(state));
                         state.byte(&Address::new(Base::Frame, at))
                     }
-                    loc => state.register(&name(loc)),
+                    loc => in_register(state, loc, within),
                 };
                 let to = from + u64::from(placed.part.size).next_multiple_of(8);
                 of_global(&found, global, byte, from, to)?;
@@ -333,13 +395,19 @@ fn returned(
             return Err("no place for a value with bytes".to_owned());
         };
         let placed = part_of(parts, byte)?;
+        let within = Within::of(&placed.part, byte);
         let Loc::Stack(offset) = placed.loc else {
-            let wanted = Source::Result(name(&placed.loc));
-            is_from(&at_return.byte(&at), &wanted, |source| *source == wanted)?;
+            let register = name(&placed.loc);
+            let wanted = Source::Result(register.clone(), within.in_register(at_call, &register));
+            is_from(
+                &at_return.byte(&at),
+                &wanted,
+                |source| matches!(source, Source::Result(name, _) if *name == register),
+            )?;
             continue;
         };
         // After the arguments, whose slots belong to the caller.
-        let slot = at_call.outgoing(offset + byte - u64::from(placed.part.offset));
+        let slot = at_call.outgoing(offset + within.in_slot(at_call));
         let found = at_return.byte(&at);
         if found != at_return.byte(&slot) {
             return Err(format!("the code has {found:?}"));

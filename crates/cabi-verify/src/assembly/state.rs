@@ -8,10 +8,10 @@ use super::{Isa, number};
 /// What a byte was made of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Source {
-    /// A register at the function's entry.
-    Register(String),
-    /// A register after the last call.
-    Result(String),
+    /// This byte of a register at the function's entry, counted from the low-order one.
+    Register(String, usize),
+    /// This byte of a register after the last call.
+    Result(String, usize),
     /// This byte of the argument area.
     Slot(i64),
     /// This byte of a global.
@@ -81,10 +81,11 @@ impl Value {
         }
     }
 
-    fn source(source: Source) -> Self {
+    /// What is in a register that nothing has changed.
+    fn unchanged(byte: impl Fn(usize) -> Source) -> Self {
         Self {
-            bytes: vec![Sources::from([source.clone()]); WIDEST],
-            address: Some(Address::new(Base::Pointer(source), 0)),
+            bytes: (0..WIDEST).map(|i| Sources::from([byte(i)])).collect(),
+            address: Some(Address::new(Base::Pointer(byte(0)), 0)),
             number: None,
         }
     }
@@ -97,6 +98,24 @@ impl Value {
     pub(super) fn high(&self) -> Self {
         Self {
             bytes: self.bytes.iter().skip(4).cloned().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same four bytes up, over nothing.
+    pub(super) fn raised(&self) -> Self {
+        let nothing = std::iter::repeat_n(Sources::new(), 4);
+        Self {
+            bytes: nothing.chain(self.bytes.iter().cloned()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The low-order `bytes` bytes of this, and the others of `old`.
+    pub(super) fn over(&self, old: &Self, bytes: usize) -> Self {
+        let low = self.bytes.iter().take(bytes);
+        Self {
+            bytes: low.chain(old.bytes.iter().skip(bytes)).cloned().collect(),
             ..Self::default()
         }
     }
@@ -147,9 +166,9 @@ impl State {
         match self.registers.get(register) {
             Some(value) => value.clone(),
             None if self.called && !(self.isa.preserved)(register) => {
-                Value::source(Source::Result(register.to_owned()))
+                Value::unchanged(|i| Source::Result(register.to_owned(), i))
             }
-            None => Value::source(Source::Register(register.to_owned())),
+            None => Value::unchanged(|i| Source::Register(register.to_owned(), i)),
         }
     }
 
@@ -228,6 +247,11 @@ impl State {
             Base::Global(name) => Source::Global(name.clone(), at.offset),
             Base::Pointer(source) => Source::Behind(Box::new(source.clone()), at.offset),
         }])
+    }
+
+    /// Whether something was stored to a byte of memory.
+    pub(super) fn is_written(&self, at: &Address) -> bool {
+        self.memory.contains_key(&(at.base.clone(), at.offset))
     }
 
     pub(super) fn load(&self, at: Option<&Address>, bytes: usize) -> Value {
@@ -313,10 +337,25 @@ impl State {
         self.called = true;
     }
 
-    /// The sources of what a register holds.
+    /// The sources of byte `at` of what a register holds, counted from the low-order one.
     #[must_use]
-    pub fn register(&self, name: &str) -> Sources {
-        self.get(name).all()
+    pub fn register(&self, name: &str, at: usize) -> Sources {
+        self.get(name).bytes.get(at).cloned().unwrap_or_default()
+    }
+
+    /// Where `byte` of a part of `size` bytes is in a register.
+    pub(super) fn position(&self, register: &str, size: u64, byte: u64) -> usize {
+        (self.isa.position)(register, size, byte)
+            .try_into()
+            .unwrap_or(usize::MAX)
+    }
+
+    /// Where the first of `size` bytes is in a slot's `width`.
+    pub(super) fn start_in_slot(&self, size: u64, width: u64) -> u64 {
+        match self.isa.big_endian {
+            true => width.saturating_sub(size),
+            false => 0,
+        }
     }
 
     /// The address that a register holds.

@@ -2,11 +2,10 @@
 //!
 //! Not here: big-endian machines, ILP32, vectors, `_BitInt`, floats of two bytes: errors.
 
-use alloc::string::ToString;
-
 use super::machine_registers::registers;
-
-use super::parts::{align_of, int, memory, one, refuse, words};
+use super::parts::{
+    NOT_COMPARED, align_of, disputed, int, is_compared, memory, one, refuse, words,
+};
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
@@ -98,13 +97,11 @@ pub const AAPCS64: Convention = Convention {
     },
 };
 
-const NOT_COMPARED: &str = "its place is compared with no compiler yet";
-
 /// What `ty` asks for (stage B).
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 0 && ty.as_record().is_some_and(|record| record.all_padding) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
-        return Err(disputed(ty, why));
+        return Err(disputed(ty, why, AAPCS64.name));
     }
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
@@ -121,39 +118,13 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     if ty.size() <= 16 && has_packed_wide_bit_field(ty) {
         let why = "gcc and clang do not agree on the alignment of its bit-field of 16 bytes";
-        return Err(disputed(ty, why));
+        return Err(disputed(ty, why, AAPCS64.name));
     }
     Ok(match ty.size() {
         0 => Group::ignore(),
         1..=16 => all_words(ty, argument_align(ty)),
         _ => memory(ty),
     })
-}
-
-fn is_compared(kind: LeafKind) -> bool {
-    match kind {
-        LeafKind::Scalar(scalar) => matches!(
-            scalar,
-            Scalar::Bool
-                | Scalar::Int { .. }
-                | Scalar::Ptr
-                | Scalar::FnPtr
-                | Scalar::F32
-                | Scalar::F64
-                | Scalar::F128
-        ),
-        LeafKind::Vector(_) => false,
-        LeafKind::Empty | LeafKind::FlexibleArray => true,
-    }
-}
-
-#[cold]
-fn disputed(ty: &Type, why: &'static str) -> Error {
-    Error::NoKnownRule {
-        ty: ty.to_string(),
-        why,
-        target: AAPCS64.name.into(),
-    }
 }
 
 /// gcc takes such a bit-field's alignment for the record's, packed or not.
@@ -230,7 +201,7 @@ fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
     }
     if is_disputed {
         let why = "compilers do not agree on whether its members without bytes count as members";
-        return Err(disputed(ty, why));
+        return Err(disputed(ty, why, AAPCS64.name));
     }
     let group = Group::new(GroupKind::Registers, ty.size(), argument_align(ty));
     Ok(Some(parts.into_iter().fold(group, Group::with)))

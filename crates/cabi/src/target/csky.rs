@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, int, one, refuse, words};
+use super::parts::{extension, int, is_compared, one, only_scalar, refuse, words};
 use crate::Reg;
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
@@ -13,7 +13,6 @@ use crate::convention::{
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
 use crate::types::{Kind, Type};
 
 registers! {
@@ -151,8 +150,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         _ if cx.role == Role::Result && ty.size() > 8 => {
             return Ok(Group::new(GroupKind::Memory, ty.size(), 4));
         }
-        _ => match single_element(ty) {
-            Some(scalar @ (Scalar::F32 | Scalar::F64)) => scalar_part(scalar, ty, cx),
+        _ => match only_scalar(ty).filter(|(_, leaf)| leaf.bytes() == (0..ty.size())) {
+            Some((scalar @ (Scalar::F32 | Scalar::F64), _)) => scalar_part(scalar, ty, cx),
             _ if ty.size() > 252 => return refused("a value has at most 252 bytes"),
             _ => words(ty, 4),
         },
@@ -162,37 +161,20 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Whether clang has such members on this machine, and they are no vectors.
 fn is_known(kind: LeafKind) -> bool {
-    matches!(
-        kind,
-        LeafKind::Empty
-            | LeafKind::FlexibleArray
-            | LeafKind::Scalar(
-                Scalar::Bool
-                    | Scalar::Int { bits: ..=64, .. }
-                    | Scalar::Ptr
-                    | Scalar::FnPtr
-                    | Scalar::F32
-                    | Scalar::F64
-            )
-    )
+    let is_wide = |scalar| match scalar {
+        Scalar::Int { bits, .. } => bits > 64,
+        scalar => scalar == Scalar::F128,
+    };
+    is_compared(kind) && !matches!(kind, LeafKind::Scalar(scalar) if is_wide(scalar))
 }
 
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
-    match scalar {
-        Scalar::Bool
-        | Scalar::Int { bits: ..=64, .. }
-        | Scalar::Ptr
-        | Scalar::FnPtr
-        | Scalar::F32
-        | Scalar::F64 => Ok(Group {
-            align: 4,
-            ..scalar_part(scalar, ty, cx)
-        }),
-        _ => {
-            let why = "clang has no such type on this machine";
-            Err(refuse(ty, why, CSKY.name))
-        }
+    if !is_known(LeafKind::Scalar(scalar)) {
+        let why = "clang has no such type on this machine";
+        return Err(refuse(ty, why, CSKY.name));
     }
+    let group = scalar_part(scalar, ty, cx);
+    Ok(Group { align: 4, ..group })
 }
 
 /// A scalar in the registers that the features have for it.
@@ -207,21 +189,5 @@ fn scalar_part(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
             one(ty, part)
         }
         _ => words(ty, 4),
-    }
-}
-
-/// The scalar that a structure consists of, through structures and arrays of one element.
-fn single_element(ty: &Type) -> Option<Scalar> {
-    match ty.kind() {
-        Kind::Scalar(scalar) => Some(*scalar),
-        Kind::Array(array) if array.len == Some(1) => single_element(&array.elem),
-        Kind::Record(record) if record.kind() == RecordKind::Struct => {
-            let is_empty = |ty: &Type| leaves(ty).all(|leaf| leaf.kind == LeafKind::Empty);
-            let mut fields = record.fields().iter().filter(|field| !is_empty(field.ty()));
-            let field = fields.next()?;
-            let alone = fields.next().is_none() && field.ty().size() == ty.size();
-            (alone && field.bit_field().is_none()).then(|| single_element(field.ty()))?
-        }
-        _ => None,
     }
 }

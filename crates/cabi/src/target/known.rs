@@ -1,6 +1,6 @@
 //! The conventions that have names: for commands and tests that are asked for one.
 
-use super::{aarch64, csky, riscv, x86_64, xcore};
+use super::{aarch64, csky, riscv, s390x, x86_64, xcore};
 use crate::convention::Convention;
 
 /// A convention with a short name.
@@ -68,6 +68,8 @@ const ALL: &[KnownConvention] = &[
     known("lp64", &riscv::LP64, "riscv64-unknown-linux-gnu"),
     known("lp64f", &riscv::LP64F, "riscv64-unknown-linux-gnu"),
     known("lp64d", &riscv::LP64D, "riscv64gc-unknown-linux-gnu"),
+    known("riscv-fast", &riscv::FAST_64, "riscv64gc-unknown-linux-gnu"),
+    known("s390x", &s390x::S390X, "s390x-unknown-linux-gnu"),
     known("xcore", &xcore::XCORE, "xcore"),
     known("xcore-values", &xcore::XCORE_VALUES, "xcore"),
 ];

@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 
 use crate::convention::{Extension, Group, GroupKind, Part, PartType};
+use crate::leaves::{Leaf, LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -58,6 +59,39 @@ pub(super) fn memory(ty: &Type) -> Group {
     Group::new(GroupKind::Memory, ty.size(), align_of(ty))
 }
 
+/// Whether values of such leaves are among those that compilers of these machines are asked about.
+pub(super) fn is_compared(kind: LeafKind) -> bool {
+    match kind {
+        LeafKind::Scalar(scalar) => matches!(
+            scalar,
+            Scalar::Bool
+                | Scalar::Int { .. }
+                | Scalar::Ptr
+                | Scalar::FnPtr
+                | Scalar::F32
+                | Scalar::F64
+                | Scalar::F128
+        ),
+        LeafKind::Vector(_) => false,
+        LeafKind::Empty | LeafKind::FlexibleArray => true,
+    }
+}
+
+/// The scalar that `ty` consists of, if that is its only leaf with bytes or bits, is no bit-field, and is in no union.
+pub(super) fn only_scalar(ty: &Type) -> Option<(Scalar, Leaf)> {
+    let mut all = leaves(ty).filter(|leaf| leaf.kind != LeafKind::Empty);
+    let leaf = all.next()?;
+    let LeafKind::Scalar(scalar) = leaf.kind else {
+        return None;
+    };
+    let alone = all.next().is_none() && !leaf.bit_field && !has_union(ty);
+    alone.then_some((scalar, leaf))
+}
+
+/// What a convention says of a type whose place no compiler was asked about.
+pub(super) const NOT_COMPARED: &str =
+    "its place, or that of a member, is compared with no compiler yet";
+
 /// How compilers fill what is above an integer.
 pub(super) fn extension(scalar: Scalar) -> Extension {
     if scalar.is_signed() {
@@ -71,6 +105,16 @@ pub(super) fn extension(scalar: Scalar) -> Extension {
 #[cold]
 pub(super) fn refuse(ty: &Type, why: &'static str, convention: &'static str) -> Error {
     Error::Unsupported {
+        ty: ty.to_string(),
+        why,
+        target: convention.into(),
+    }
+}
+
+/// A value that compilers place in different ways.
+#[cold]
+pub(super) fn disputed(ty: &Type, why: &'static str, convention: &'static str) -> Error {
+    Error::NoKnownRule {
         ty: ty.to_string(),
         why,
         target: convention.into(),

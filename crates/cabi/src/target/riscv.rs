@@ -2,26 +2,27 @@
 //!
 //! Not here: `lp64e`, `_BitInt`, floats of two bytes, vectors: errors.
 
-use alloc::string::ToString;
-
 use super::machine_registers::registers;
-use super::parts::{align_of, extension, int, memory, one, refuse, words};
+use super::parts::{
+    NOT_COMPARED, align_of, disputed, extension, int, is_compared, memory, one, refuse, words,
+};
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
-    PartTypes, Role, Rule, Rules, VaList, Want,
+    PartTypes, Place, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
 use crate::types::{Kind, Type};
 
 registers! {
     Int 64: RA "ra" 1 SP "sp" 2 T0 "t0" 5 T1 "t1" 6 T2 "t2" 7 S0 "s0" 8 S1 "s1" 9
         A0 "a0" 10 A1 "a1" 11 A2 "a2" 12 A3 "a3" 13 A4 "a4" 14 A5 "a5" 15 A6 "a6" 16 A7 "a7" 17
+        T3 "t3" 28 T4 "t4" 29 T5 "t5" 30 T6 "t6" 31
         S2 "s2" 18 S3 "s3" 19 S4 "s4" 20 S5 "s5" 21 S6 "s6" 22 S7 "s7" 23 S8 "s8" 24 S9 "s9" 25 S10 "s10" 26 S11 "s11" 27;
-    Vector 64: FS0 "fs0" 8 FS1 "fs1" 9
+    Vector 64: FT0 "ft0" 0 FT1 "ft1" 1 FT2 "ft2" 2 FT3 "ft3" 3 FT4 "ft4" 4 FT5 "ft5" 5 FT6 "ft6" 6 FT7 "ft7" 7
+        FT8 "ft8" 28 FT9 "ft9" 29 FT10 "ft10" 30 FT11 "ft11" 31 FS0 "fs0" 8 FS1 "fs1" 9
         FA0 "fa0" 10 FA1 "fa1" 11 FA2 "fa2" 12 FA3 "fa3" 13 FA4 "fa4" 14 FA5 "fa5" 15 FA6 "fa6" 16 FA7 "fa7" 17
         FS2 "fs2" 18 FS3 "fs3" 19 FS4 "fs4" 20 FS5 "fs5" 21 FS6 "fs6" 22 FS7 "fs7" 23 FS8 "fs8" 24 FS9 "fs9" 25 FS10 "fs10" 26 FS11 "fs11" 27;
 }
@@ -139,6 +140,39 @@ pub const ILP32E: Convention = soft(Convention {
     )
 });
 
+/// LLVM's `fastcc` on 64 bits with `float` and `double` in registers (`CC_RISCV_FastCC`; results as in C), over the values of LLVM IR, where a structure is its
+/// scalars: between functions of one compiler. Nothing is split, and no float is in an integer register.
+pub const FAST_64: Convention = Convention {
+    name: "RISC-V fastcc",
+    rules: Rules {
+        // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
+        return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
+        ..Rules::new(
+            classify_values,
+            &[
+                Rule::IfType(
+                    INTS,
+                    &Rule::AssignToReg(&[A0, A1, A2, A3, A4, A5, A6, A7, T3, T4, T5, T6]),
+                ),
+                Rule::IfType(
+                    PartTypes::of(&[PartType::F32, PartType::F64]),
+                    &Rule::AssignToReg(&[
+                        FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, FT0, FT1, FT2, FT3, FT4, FT5, FT6,
+                        FT7, FT8, FT9, FT10, FT11,
+                    ]),
+                ),
+                Rule::IfType(
+                    PartTypes::of(&[PartType::F32]),
+                    &Rule::AssignToStack { size: 4, align: 4 },
+                ),
+                slot(8),
+            ],
+            &[FLOAT_RESULTS, WORD_RESULTS],
+        )
+    },
+    ..LP64D
+};
+
 const fn soft(convention: Convention) -> Convention {
     Convention {
         rules: Rules {
@@ -155,26 +189,6 @@ fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         group.align = group.align.min(4);
     }
     Ok(group)
-}
-
-const NOT_COMPARED: &str = "its place, or that of a member, is compared with no compiler yet";
-
-/// Whether values of such leaves are among those that the judges were asked about.
-fn is_compared(kind: LeafKind) -> bool {
-    matches!(
-        kind,
-        LeafKind::Empty
-            | LeafKind::FlexibleArray
-            | LeafKind::Scalar(
-                Scalar::F32
-                    | Scalar::F64
-                    | Scalar::F128
-                    | Scalar::Bool
-                    | Scalar::Int { .. }
-                    | Scalar::Ptr
-                    | Scalar::FnPtr
-            )
-    )
 }
 
 /// What `ty` asks for, where floats of up to `FLEN` bytes have registers of their own.
@@ -194,11 +208,11 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         return Ok(integers);
     }
     match flattened(ty, u64::from(word), FLEN) {
-        Some(_) if is_disputed(ty, word) => Err(Error::NoKnownRule {
-            ty: ty.to_string(),
-            why: "gcc and clang do not agree on whether its members without bytes count as fields",
-            target: "RISC-V".into(),
-        }),
+        Some(_) if is_disputed(ty, word) => {
+            let why =
+                "gcc and clang do not agree on whether its members without bytes count as fields";
+            Err(disputed(ty, why, "RISC-V"))
+        }
         Some(group) => Ok(group.or(integers)),
         None => Ok(integers),
     }
@@ -275,23 +289,42 @@ fn is_disputed(ty: &Type, word: u8) -> bool {
 }
 
 fn has_empty_array(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Record(record) => record
-            .fields()
-            .iter()
-            .any(|field| has_empty_array(field.ty())),
-        Kind::Array(array) => array.len == Some(0) || has_empty_array(&array.elem),
-        _ => false,
+    let mut walk = leaves(ty);
+    while let Some(leaf) = walk.next() {
+        if leaf.kind == LeafKind::Empty && matches!(walk.own_type().kind(), Kind::Array(_)) {
+            return true;
+        }
     }
+    false
 }
 
-fn has_union(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Record(record) => {
-            record.kind() == RecordKind::Union
-                || record.fields().iter().any(|field| has_union(field.ty()))
-        }
-        Kind::Array(array) => has_union(&array.elem),
-        _ => false,
+/// Each scalar of a value by itself: what LLVM makes of a structure in its IR.
+fn classify_values(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let refused = |why| Err(refuse(ty, why, FAST_64.name));
+    if ty.size() > 252 {
+        return refused("a value has at most 252 bytes");
     }
+    let mut group = Group::new(GroupKind::Registers, ty.size(), align_of(ty));
+    group.may_split = true;
+    for leaf in leaves(ty) {
+        let part = match leaf.kind {
+            LeafKind::Empty => continue,
+            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
+            LeafKind::Scalar(Scalar::F32) => Part::float(PartType::F32),
+            LeafKind::Scalar(Scalar::F64) => Part::float(PartType::F64),
+            // At most 8.
+            kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => int(
+                u8::try_from(leaf.width_bits.div_ceil(8)).unwrap_or(8),
+                Extension::None,
+            ),
+            _ => return refused(NOT_COMPARED),
+        };
+        // Less than 252.
+        let at = u8::try_from(leaf.offset_bits / 8).unwrap_or(u8::MAX);
+        group = group.with(part.at(at));
+    }
+    if group.parts.is_empty() {
+        return Ok(Group::ignore());
+    }
+    Ok(group)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use cabi::convention::{Features, FloatLevel, Rule};
 use cabi::{Convention, conventions};
 
-use crate::{i386, s390x};
+use crate::i386;
 
 /// The name of a rule's variant; empty for one that this test does not know.
 fn name(rule: &Rule) -> &'static str {
@@ -78,7 +78,6 @@ fn rules(convention: &Convention) -> BTreeSet<String> {
 fn named(name: &str) -> Option<&'static Convention> {
     match name {
         "i386" => Some(i386::machine().convention),
-        "s390x" => Some(s390x::machine().convention),
         name => {
             let known = conventions().iter().find(|known| known.name == name);
             known.map(|known| known.convention)

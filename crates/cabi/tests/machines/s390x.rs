@@ -1,90 +1,17 @@
-//! s390x: the ELF ABI supplement, Parameter Passing. Big-endian: integers are extended to a doubleword, and what is smaller than its slot of the
-//! argument area is at the end of it.
+//! s390x: the shipped table. Big-endian: integers are extended to a doubleword, and what is smaller than its slot of the argument area is at the end
+//! of it.
 
-use cabi::convention::{
-    Classify, Extension, FloatLevel, Frame, Group, GroupKind, PartType, PartTypes, Role, Rule,
-    Rules, VaList, Want,
-};
-use cabi::{Convention, Error, Reg, Target, Type};
+use cabi::convention::{FloatLevel, Frame, Rule, Rules};
+use cabi::s390x::S390X;
+use cabi::{Convention, Target};
 
 use crate::assembly::Assembly;
-use crate::values::{floats, int, memory};
-use crate::{Case, Machine, registers};
-
-registers! {
-    Int 64: R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6;
-    Vector 64: F0 "f0" 0 F2 "f2" 2 F4 "f4" 4 F6 "f6" 6;
-}
-const R: &[Reg] = &[R2, R3, R4, R5, R6];
-const F: &[Reg] = &[F0, F2, F4, F6];
-const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
-const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
-
-/// Scalars, and records that hold one float or are as large as an integer; others by address. Results that are records are in memory.
-fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let is_record = ty.as_record().is_some();
-    if !matches!(ty.size(), 1 | 2 | 4 | 8) || (is_record && cx.role == Role::Result) {
-        return Ok(memory(ty));
-    }
-    let extension = if is_record {
-        Extension::None
-    } else {
-        Extension::Sign
-    };
-    let part = match floats(ty)[..] {
-        [(_, Some(float))] => float,
-        _ => int(ty.size(), extension),
-    };
-    Ok(Group::new(GroupKind::Registers, ty.size(), ty.align()).with(part))
-}
-
-const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
-const EXTENDED: Rule = Rule::If(
-    "an integer that is no record",
-    |given| {
-        given
-            .group
-            .parts
-            .iter()
-            .all(|part| part.extension != Extension::None)
-    },
-    &Rule::IfType(INTS, &Rule::Promote(PartType::I64)),
-);
-const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(R));
-const NUMBERS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(F));
-const SLOT: Rule = Rule::AssignToStack { size: 8, align: 8 };
-
-const S390X: Convention = Convention {
-    name: "s390x",
-    rules: Rules::new(
-        classify,
-        &[LARGE, EXTENDED, WORDS, NUMBERS, SLOT],
-        &[
-            Rule::IfType(INTS, &Rule::AssignToReg(&[R2])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0])),
-        ],
-    ),
-    frame: Frame {
-        big_endian: true,
-        va_list: VaList::Array(
-            "__va_list_tag",
-            &[
-                ("__gpr", Type::I64),
-                ("__fpr", Type::I64),
-                ("__overflow_arg_area", Type::PTR),
-                ("__reg_save_area", Type::PTR),
-            ],
-        ),
-        ..Frame::new(8, 8)
-    },
-};
+use crate::{Case, Machine};
 
 pub(crate) fn machine() -> Machine {
-    static CONVENTION: Convention = S390X;
     Machine {
-        // No type here is laid out otherwise than on x86-64.
-        target: Target::X86_64_LINUX,
-        convention: &CONVENTION,
+        target: Target::named("s390x-unknown-linux-gnu").unwrap(),
+        convention: &S390X,
         floats: FloatLevel::Double,
         compiler: Some((
             &["--target=s390x-linux-gnu"],
@@ -94,13 +21,11 @@ pub(crate) fn machine() -> Machine {
                 calls: &["brasl"],
                 register: |word| {
                     let name = word.strip_prefix('%')?;
-                    let all = R.iter().chain(F);
-                    all.into_iter()
-                        .find(|reg| reg.name() == name)
-                        .map(|reg| reg.to_string())
+                    let all = ["r2", "r3", "r4", "r5", "r6", "f0", "f2", "f4", "f6"];
+                    all.contains(&name).then(|| name.to_owned())
                 },
                 slot: ("", "(%r15)", 1),
-                area: 160,
+                area: 0,
                 results: ["r2", "f0", "f0"],
             },
         )),
@@ -108,19 +33,19 @@ pub(crate) fn machine() -> Machine {
             Case("void int long float double", "r2, r3, f0, f2, void"),
             Case(
                 "void float float float float float",
-                "f0, f2, f4, f6, stack 4..8 align 4, void",
+                "f0, f2, f4, f6, stack 164..168 align 4, void",
             ),
             Case(
                 "void double double double double double float long",
-                "f0, f2, f4, f6, stack 0..8 align 8, stack 12..16 align 4, r2, void",
+                "f0, f2, f4, f6, stack 160..168 align 8, stack 172..176 align 4, r2, void",
             ),
             Case(
                 "void long long long long long int char long",
-                "r2, r3, r4, r5, r6, stack 0, stack 8, stack 16..24 align 8, void",
+                "r2, r3, r4, r5, r6, stack 160, stack 168, stack 176..184 align 8, void",
             ),
             Case(
                 "void long long long long long narrow",
-                "r2, r3, r4, r5, r6, stack 6..8 align 2, void",
+                "r2, r3, r4, r5, r6, stack 166..168 align 2, void",
             ),
             Case(
                 "void large single pair",
@@ -143,10 +68,12 @@ fn big_endian_slots() {
         },
         ..S390X
     };
+    const ARGS: &[Rule] = S390X.rules.args;
+    const WITHOUT_PROMOTION: [Rule; 4] = [ARGS[0], ARGS[2], ARGS[3], ARGS[4]];
     static NOT_PROMOTED: Convention = Convention {
         name: "integers as they are",
         rules: Rules {
-            args: &[LARGE, WORDS, NUMBERS, SLOT],
+            args: const { &WITHOUT_PROMOTION },
             ..S390X.rules
         },
         ..S390X

@@ -3,6 +3,7 @@
 mod aarch64;
 mod csky;
 mod riscv;
+mod s390x;
 
 use cabi::convention::{Convention, Features};
 use cabi::{Error, Target, xcore};
@@ -102,7 +103,7 @@ pub(super) fn all() -> Vec<Machine> {
         ],
         ..xcore()
     };
-    let mut all = vec![xcore(), values, aarch64::machine()];
+    let mut all = vec![xcore(), values, aarch64::machine(), s390x::machine()];
     all.extend(csky::all());
     all.extend(riscv::all());
     all
@@ -120,4 +121,12 @@ const USUAL_ABSENT: &[(&str, &str)] = &[
     ("_Float16", "short"),
     ("_Complex _Float16", "_Complex float"),
     ("_Complex __float128", "_Complex double"),
+];
+
+/// The same where there are integers of 16 bytes.
+const ABSENT_64: &[(&str, &str)] = &[
+    ("__float128", "long double"),
+    ("_Float16", "short"),
+    ("_Complex _Float16", "_Complex float"),
+    ("_Complex __float128", "_Complex long double"),
 ];

@@ -5,7 +5,7 @@ use cabi::{Target, aarch64};
 use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::generate::{Absent, CType, signature_for_machine};
 
-use super::{Compiler, Machine};
+use super::{ABSENT_64, Compiler, Machine};
 
 /// Signatures of C. Every eighth has a float after an HFA at each boundary of the registers: there is none for it where the HFA found too few.
 fn draw(absent: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
@@ -30,12 +30,7 @@ pub(super) fn machine() -> Machine {
         features: Features::default(),
         draw,
         absent: Absent {
-            names: &[
-                ("__float128", "long double"),
-                ("_Float16", "short"),
-                ("_Complex _Float16", "_Complex float"),
-                ("_Complex __float128", "_Complex long double"),
-            ],
+            names: ABSENT_64,
             vectors: true,
             align: 16,
             fill: 9,

@@ -1,20 +1,13 @@
-//! RISC-V: clang for each ABI, gcc for lp64d.
+//! RISC-V: clang and gcc for each ABI; LLVM's `fastcc` by clang.
 
 use cabi::Target;
 use cabi::convention::{Convention, Features};
-use cabi::riscv::{ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
+use cabi::riscv::{FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
 use cabi_verify::assembly::Isa;
 use cabi_verify::generate::Absent;
 
-use super::{Compiler, Machine, USUAL_ABSENT, c};
-
-/// What C has on 64 bits as well.
-const ABSENT_64: &[(&str, &str)] = &[
-    ("__float128", "long double"),
-    ("_Float16", "short"),
-    ("_Complex _Float16", "_Complex float"),
-    ("_Complex __float128", "_Complex long double"),
-];
+use super::super::ir;
+use super::{ABSENT_64, Compiler, Machine, USUAL_ABSENT, c};
 
 const HARD: &[(&str, &str)] = &[
     ("`if nest: ", "C has no static chain there"),
@@ -54,11 +47,21 @@ macro_rules! clang {
     };
 }
 
-const GCC: Compiler = Compiler {
-    name: "gcc",
-    command: "riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -Os -S -w -fno-pic -mcmodel=medlow -msmall-data-limit=0 -fno-section-anchors \
-              -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c",
-};
+macro_rules! gcc {
+    ($arch:literal, $abi:literal) => {
+        Compiler {
+            name: "gcc",
+            command: concat!(
+                "riscv64-linux-gnu-gcc -march=",
+                $arch,
+                " -mabi=",
+                $abi,
+                " -Os -S -w -fno-pic -mcmodel=medlow -msmall-data-limit=0 ",
+                "-fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
+            ),
+        }
+    };
+}
 
 fn machine(
     name: &'static str,
@@ -89,58 +92,118 @@ fn machine(
     }
 }
 
+/// LLVM's `fastcc`, between functions of LLVM IR: no C function has it.
+fn fast() -> Machine {
+    Machine {
+        name: "riscv64-fastcc",
+        convention: &FAST_64,
+        draw: ir::fast,
+        compilers: const {
+            &[Compiler {
+                name: "clang",
+                command: "clang-19 --target=riscv64-linux-gnu -march=rv64gc -mabi=lp64d -O2 -S -w -fno-crash-diagnostics -fno-pic \
+                          -fomit-frame-pointer -fno-optimize-sibling-calls -o @s -x ir @c",
+            }]
+        },
+        equivalent: &HARD[2..],
+        ..machine(
+            "lp64d",
+            &LP64D,
+            || Target::named("riscv64gc-unknown-linux-gnu"),
+            ABSENT_64,
+            &[],
+        )
+    }
+}
+
 pub(super) fn all() -> Vec<Machine> {
     let wide = || Target::named("riscv64gc-unknown-linux-gnu");
     let narrow = || Target::named("riscv32gc-unknown-linux-gnu");
     vec![
+        fast(),
         machine(
             "lp64d",
             &LP64D,
             wide,
             ABSENT_64,
-            const { &[clang!("riscv64-linux-gnu", "rv64gc", "lp64d"), GCC] },
+            const {
+                &[
+                    clang!("riscv64-linux-gnu", "rv64gc", "lp64d"),
+                    gcc!("rv64gc", "lp64d"),
+                ]
+            },
         ),
         machine(
             "lp64f",
             &LP64F,
             wide,
             ABSENT_64,
-            const { &[clang!("riscv64-linux-gnu", "rv64imafc", "lp64f")] },
+            const {
+                &[
+                    clang!("riscv64-linux-gnu", "rv64imafc", "lp64f"),
+                    gcc!("rv64imafc", "lp64f"),
+                ]
+            },
         ),
         machine(
             "lp64",
             &LP64,
             wide,
             ABSENT_64,
-            const { &[clang!("riscv64-linux-gnu", "rv64imac", "lp64")] },
+            const {
+                &[
+                    clang!("riscv64-linux-gnu", "rv64imac", "lp64"),
+                    gcc!("rv64imac", "lp64"),
+                ]
+            },
         ),
         machine(
             "ilp32d",
             &ILP32D,
             narrow,
             USUAL_ABSENT,
-            const { &[clang!("riscv32-linux-gnu", "rv32gc", "ilp32d")] },
+            const {
+                &[
+                    clang!("riscv32-linux-gnu", "rv32gc", "ilp32d"),
+                    gcc!("rv32gc", "ilp32d"),
+                ]
+            },
         ),
         machine(
             "ilp32f",
             &ILP32F,
             narrow,
             USUAL_ABSENT,
-            const { &[clang!("riscv32-linux-gnu", "rv32imafc", "ilp32f")] },
+            const {
+                &[
+                    clang!("riscv32-linux-gnu", "rv32imafc", "ilp32f"),
+                    gcc!("rv32imafc", "ilp32f"),
+                ]
+            },
         ),
         machine(
             "ilp32",
             &ILP32,
             narrow,
             USUAL_ABSENT,
-            const { &[clang!("riscv32-linux-gnu", "rv32imac", "ilp32")] },
+            const {
+                &[
+                    clang!("riscv32-linux-gnu", "rv32imac", "ilp32"),
+                    gcc!("rv32imac", "ilp32"),
+                ]
+            },
         ),
         machine(
             "ilp32e",
             &ILP32E,
             narrow,
             USUAL_ABSENT,
-            const { &[clang!("riscv32-unknown-elf", "rv32emac", "ilp32e")] },
+            const {
+                &[
+                    clang!("riscv32-unknown-elf", "rv32emac", "ilp32e"),
+                    gcc!("rv32emac", "ilp32e"),
+                ]
+            },
         ),
     ]
 }

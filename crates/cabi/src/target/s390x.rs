@@ -1,0 +1,134 @@
+//! s390x: the "zSeries ELF Application Binary Interface Supplement", Parameter Passing and Return Values, as Linux has it. Big-endian: what is smaller than
+//! its slot of the argument area is at the end of it.
+//!
+//! Not here: vectors (with and without the vector facility they have different places), `_BitInt`, floats of two bytes: errors.
+
+use super::machine_registers::registers;
+use super::parts::{
+    NOT_COMPARED, disputed, extension, int, is_compared, memory, one, only_scalar, refuse,
+};
+use crate::convention::{
+    Classify, Convention, Extension, Frame, Given, Group, Part, PartType, PartTypes, Role, Rule,
+    Rules, VaField, VaList, Want,
+};
+use crate::leaf::Around;
+use crate::leaves::{LeafKind, leaves};
+use crate::scalar::Scalar;
+use crate::types::error::Error;
+use crate::types::{Kind, Type};
+
+registers! {
+    Int 64: R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6 R7 "r7" 7 R8 "r8" 8 R9 "r9" 9 R10 "r10" 10 R11 "r11" 11 R12 "r12" 12
+        R13 "r13" 13 R15 "r15" 15;
+    Vector 64: F0 "f0" 0 F2 "f2" 2 F4 "f4" 4 F6 "f6" 6 F8 "f8" 8 F9 "f9" 9 F10 "f10" 10 F11 "f11" 11 F12 "f12" 12 F13 "f13" 13
+        F14 "f14" 14 F15 "f15" 15;
+}
+
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
+
+/// What is no integer or float of up to eight bytes: the address of a copy.
+const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
+/// Integers are extended to a doubleword by the caller, on the stack too: `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. What is above a record is
+/// anything.
+const EXTENDED: Rule = Rule::If(
+    "extended",
+    is_extended,
+    &Rule::IfType(
+        PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32]),
+        &Rule::Promote(PartType::I64),
+    ),
+);
+const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(&[R2, R3, R4, R5, R6]));
+const NUMBERS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0, F2, F4, F6]));
+
+fn is_extended(given: &Given<'_>) -> bool {
+    let mut parts = given.group.parts.iter();
+    parts.all(|part| part.extension != Extension::None)
+}
+
+static VA_LIST: [VaField; 4] = [
+    ("__gpr", Type::I64),
+    ("__fpr", Type::I64),
+    ("__overflow_arg_area", Type::PTR),
+    ("__reg_save_area", Type::PTR),
+];
+
+/// The ELF ABI. The first 160 bytes above the stack pointer belong to the callee, which saves registers there.
+pub const S390X: Convention = Convention {
+    name: "s390x ELF",
+    rules: Rules::new(
+        classify,
+        &[
+            LARGE,
+            EXTENDED,
+            WORDS,
+            NUMBERS,
+            Rule::AssignToStack { size: 8, align: 8 },
+        ],
+        &[
+            Rule::IfType(INTS, &Rule::AssignToReg(&[R2])),
+            Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0])),
+        ],
+    ),
+    frame: Frame {
+        big_endian: true,
+        shadow_space: 160,
+        callee_saved: &[
+            R6, R7, R8, R9, R10, R11, R12, R13, R15, F8, F9, F10, F11, F12, F13, F14, F15,
+        ],
+        va_list: VaList::Array("__va_list_tag", &VA_LIST),
+        ..Frame::new(8, 8)
+    },
+};
+
+/// Scalars in a register each; a record as large as an integer in one, or as the float that it consists of; all else by its address.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let refused = || Err(refuse(ty, NOT_COMPARED, S390X.name));
+    let size = match ty.size() {
+        1 => 1,
+        2 => 2,
+        4 => 4,
+        8 => 8,
+        _ if matches!(ty.kind(), Kind::Vector(_)) => return refused(),
+        _ => return by_address(ty),
+    };
+    if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
+        return refused();
+    }
+    if leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray) && cx.role != Role::Result {
+        let why = "gcc passes its bytes before the flexible array member, clang its address";
+        return Err(disputed(ty, why, S390X.name));
+    }
+    match ty.kind() {
+        Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(PartType::F32))),
+        Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(PartType::F64))),
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => Ok(one(ty, int(size, extension(*scalar)))),
+        Kind::Record(_) if cx.role != Role::Result => {
+            let part = float_of(ty).unwrap_or(int(size, Extension::None));
+            Ok(one(ty, part))
+        }
+        _ => Ok(memory(ty)),
+    }
+}
+
+fn by_address(ty: &Type) -> Result<Group, Error> {
+    let is_known = |scalar: &Scalar| matches!(scalar, Scalar::Int { .. } | Scalar::F128);
+    match ty.kind() {
+        Kind::Scalar(scalar) if !is_known(scalar) => Err(refuse(ty, NOT_COMPARED, S390X.name)),
+        _ => Ok(memory(ty)),
+    }
+}
+
+/// The float that a record consists of, through records of one member.
+fn float_of(ty: &Type) -> Option<Part> {
+    let (scalar, leaf) = only_scalar(ty)?;
+    let alone = leaves(ty).count() == 1 && !leaf.around.any(Around::IN_ARRAY);
+    let part = match (scalar, ty.size()) {
+        (Scalar::F32, 4) => PartType::F32,
+        // A `float` aligned to eight bytes is the left half of the register, as it is of the record.
+        (Scalar::F32 | Scalar::F64, 8) => PartType::F64,
+        _ => return None,
+    };
+    alone.then(|| Part::float(part))
+}

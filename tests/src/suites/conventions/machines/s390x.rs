@@ -1,0 +1,48 @@
+//! s390x: gcc and clang, without the vector facility.
+
+use cabi::convention::Features;
+use cabi::{Target, s390x};
+use cabi_verify::assembly::Isa;
+use cabi_verify::generate::Absent;
+
+use super::{ABSENT_64, Compiler, Machine, c};
+
+pub(super) fn machine() -> Machine {
+    Machine {
+        name: "s390x",
+        convention: &s390x::S390X,
+        target: || Target::named("s390x-unknown-linux-gnu"),
+        features: Features::default(),
+        draw: c,
+        absent: Absent {
+            names: ABSENT_64,
+            vectors: true,
+            // Beyond it clang's copies are on a stack of unknown alignment.
+            align: 8,
+            fill: 6,
+        },
+        isa: Isa::S390X,
+        compilers: &[
+            Compiler {
+                name: "gcc",
+                command: "s390x-linux-gnu-gcc -march=zEC12 -O2 -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer \
+                          -fno-optimize-sibling-calls -o @s @c",
+            },
+            Compiler {
+                name: "clang",
+                command: "clang-19 --target=s390x-linux-gnu -march=zEC12 -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
+                          -fno-optimize-sibling-calls -o @s @c",
+            },
+        ],
+        equivalent: &[
+            (
+                "promote to I64`",
+                "the bytes of a value are at the same place; what is above a number cabi's test `machines` asks clang",
+            ),
+            (
+                "results, `if type in [F32, F64]: first free of f0` without its guard",
+                "the rule before it places integers",
+            ),
+        ],
+    }
+}
