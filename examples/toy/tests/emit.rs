@@ -21,6 +21,7 @@ fn more(m: More) -> More { let copy = m; return copy; }
 fn own(v: Vec2, p: Pair, by: i32) -> More { return own(v, p, by - 1); }
 fn passed() -> fn(Vec2, i32) -> Vec2 { return translate; }
 fn print(x: f32, y: f80) { printf(\"%g %Lg\", x, y); }
+fn narrow(n: *i8) -> i64 { return *n as i64; }
 ";
 
 fn emit(form: &str) -> Option<String> {
@@ -75,6 +76,10 @@ fn clif_is_that_of_the_registers() {
         "{own}"
     );
     assert!(!translate.contains("return_call"), "{translate}");
+    assert!(
+        part(&text, "; fn narrow(", "\n; fn ").contains("sload8.i64"),
+        "{text}"
+    );
     let print = part(&text, "; fn print(", "\n; fn ");
     assert!(print.contains("is __clif_cabi_al1_jump"), "{print}");
 }

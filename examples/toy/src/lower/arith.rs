@@ -226,11 +226,12 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         self.ins().icmp(cc, a, b)
     }
 
-    /// Between SSA values: integers and pointers are cut or extended, floats rounded; a float that is too
+    /// Between SSA values, a narrow integer perhaps extended already: integers and pointers are cut or extended, floats rounded; a float that is too
     /// great for an integer becomes its greatest.
     pub(super) fn convert(&mut self, value: Value, from: Ty, to: Ty) -> Lower<Value> {
         let unknown = || LowerError::new("a conversion of what is no number");
-        let source = ssa_type(self.types, from).ok_or_else(unknown)?;
+        let declared = ssa_type(self.types, from).ok_or_else(unknown)?;
+        let source = self.builder.func.dfg.value_type(value);
         let target = ssa_type(self.types, to).ok_or_else(unknown)?;
         let signed = self.is_signed(from);
         Ok(match (source.is_float(), target.is_float()) {
@@ -250,7 +251,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             }
             (false, true) => {
                 let wide = self.fit(value, source, types::I64, signed);
-                if signed || source != types::I64 {
+                if signed || declared != types::I64 {
                     self.ins().fcvt_from_sint(target, wide)
                 } else {
                     self.ins().fcvt_from_uint(target, wide)

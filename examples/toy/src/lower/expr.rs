@@ -10,7 +10,9 @@ use crate::typed::{Expr, ExprKind, FnId, Place, PlaceKind};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, SourceLoc, TrapCode, Value, types};
+use cranelift_codegen::ir::{
+    BlockArg, InstBuilder, MemFlagsData, SourceLoc, TrapCode, Value, types,
+};
 use cranelift_module::Module;
 use std::rc::Rc;
 
@@ -23,9 +25,16 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Lower<Val> {
         let around = self.builder.srcloc();
         let mut first = Val::None;
-        for expr in expr.chain().into_iter().rev() {
+        let chain = expr.chain();
+        for (at, expr) in chain.iter().enumerate().rev() {
             self.builder.set_srcloc(SourceLoc::new(expr.span.start));
-            first = self.one(expr, first)?;
+            let outer = at.checked_sub(1).map(|at| &chain[at].kind);
+            first = match (&expr.kind, outer) {
+                (ExprKind::Load(place), Some(ExprKind::Convert(_))) => {
+                    self.load_to_convert(place, chain[at - 1].ty)?
+                }
+                _ => self.one(expr, first)?,
+            };
         }
         self.builder.set_srcloc(around);
         Ok(first)
@@ -72,6 +81,30 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             ExprKind::VaStart | ExprKind::Bits(_) => self.build_in_memory(expr),
             _ => self.operator(expr, first),
         }
+    }
+
+    /// What a place holds, for a conversion to `to`: an integer in memory is extended as it is loaded.
+    fn load_to_convert(&mut self, place: &Place, to: Ty) -> Lower<Val> {
+        let target = self.place(place)?;
+        let (Target::Memory(address), Some(int)) = (&target, self.types.as_int(place.ty)) else {
+            return self.read(&target, place.ty);
+        };
+        let wide = match ssa_type(self.types, to) {
+            Some(to @ (types::I32 | types::I64)) if u32::from(int.bits) < to.bits() => to,
+            Some(types::F32 | types::F64) if int.bits < 64 => types::I64,
+            _ => return self.read(&target, place.ty),
+        };
+        let (base, offset) = self.reach(*address);
+        let (ins, flags) = (self.ins(), MemFlagsData::new());
+        Ok(Val::Ssa(match (int.bits, int.signed) {
+            (8, true) => ins.sload8(wide, flags, base, offset),
+            (8, false) => ins.uload8(wide, flags, base, offset),
+            (16, true) => ins.sload16(wide, flags, base, offset),
+            (16, false) => ins.uload16(wide, flags, base, offset),
+            (32, true) => ins.sload32(flags, base, offset),
+            (32, false) => ins.uload32(flags, base, offset),
+            _ => return self.load(*address, place.ty),
+        }))
     }
 
     fn build_in_memory(&mut self, expr: &Expr) -> Lower<Val> {

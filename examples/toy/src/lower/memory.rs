@@ -75,7 +75,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     /// An address and an offset that fits an instruction.
-    fn reach(&mut self, address: Address) -> (Value, i32) {
+    pub(super) fn reach(&mut self, address: Address) -> (Value, i32) {
         match i32::try_from(address.offset) {
             Ok(offset) => (address.base, offset),
             Err(_) => (self.address(address), 0),
