@@ -10,12 +10,16 @@ use crate::typed::{Body, Checked, Function, LocalId};
 use crate::types::{Ty, Types};
 use cabi::{FnSig, Place, Type};
 use clif_cabi::Entry;
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, TrapCode, Value, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder};
 use cranelift_module::Module;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// Bytes of variables that the stack reserve has room for in a function that calls none.
+const SMALL_FRAME: u64 = 4096;
 
 /// A value: in SSA form, an aggregate's scalars in SSA form, or at an address; or none, of type `void`.
 #[derive(Clone)]
@@ -73,12 +77,15 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
     pub(super) fn lower(mut self) -> Lower<()> {
         let span = self.function.span;
         let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
+        // Cranelift keeps locations as distances from this one, and takes -1 for none: no location comes before the text's first byte.
+        let params = &mut self.builder.func.params;
+        params.ensure_base_srcloc(SourceLoc::new(0));
         if let Some(span) = span {
             self.builder.set_srcloc(SourceLoc::new(span.start));
         }
         // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
         let sig = signature(self.types, self.function)?;
-        let (_, entry) = self
+        let (block, entry) = self
             .declared
             .lowering
             .begin(&mut self.builder, &sig)
@@ -92,7 +99,6 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
             self.bind_captures(chain);
         }
         self.entry = Some(entry);
-        self.check_stack();
         for (&id, param) in self.body.params.iter().zip(params) {
             self.bind_param(id, param)?;
         }
@@ -102,6 +108,7 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         } else {
             self.leave(Val::None)?;
         }
+        self.check_stack(block);
         self.builder.seal_all_blocks();
         self.builder.finalize(self.module.target_config());
         Ok(())
@@ -169,18 +176,29 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         returned.map_err(|error| LowerError::at(self.function.span, error))
     }
 
-    /// Ends the program if the stack is nearly used up. Other threads have stacks elsewhere, which are not checked.
-    fn check_stack(&mut self) {
+    /// Ends the program, in the function's first block, if the stack is nearly used up. Other threads have stacks elsewhere, which are not checked. A function that
+    /// calls none, with a small frame, has the reserve.
+    fn check_stack(&mut self, first: Block) {
+        let func = &mut *self.builder.func;
+        let mut insts = (func.layout.blocks()).flat_map(|block| func.layout.block_insts(block));
+        let makes_calls = insts.any(|inst| func.dfg.insts[inst].opcode().is_call());
+        if !makes_calls && self.frame <= SMALL_FRAME {
+            return;
+        }
         let Some(StackReserve { start, size }) = self.declared.reserve else {
             return;
         };
         let (Ok(start), Ok(size)) = (i64::try_from(start), i64::try_from(size)) else {
             return;
         };
-        let stack = self.ins().get_stack_pointer(types::I64);
-        let left = self.ins().iadd_imm_s(stack, -start);
-        let overflow = self.ins().icmp_imm_s(IntCC::UnsignedLessThan, left, size);
-        self.ins().trapnz(overflow, TrapCode::STACK_OVERFLOW);
+        let mut at = FuncCursor::new(func).at_first_insertion_point(first);
+        if let Some(span) = self.function.span {
+            at.set_srcloc(SourceLoc::new(span.start));
+        }
+        let stack = at.ins().get_stack_pointer(types::I64);
+        let left = at.ins().iadd_imm_s(stack, -start);
+        let overflow = at.ins().icmp_imm_s(IntCC::UnsignedLessThan, left, size);
+        at.ins().trapnz(overflow, TrapCode::STACK_OVERFLOW);
     }
 
     /// Where the next instruction goes.
