@@ -85,6 +85,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "wide-store-halved": stub(wide_store_halved), "a stub stores all bytes of a wide result or argument";
     "wide-result-halved": stub(wide_result_halved), "all bytes of a wide result are loaded before the return";
     "upper-zeroed-early": stub(upper_zeroed_early), "vzeroupper follows the last wide store";
+    "pair-in-one-lane": function(pair_in_one_lane), "a vector of two words has the first one first";
     "x87-not-pushed": stub(not_pushed), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
@@ -478,15 +479,20 @@ fn registers_swapped(func: &mut ir::Function) {
     });
 }
 
+fn insts(func: &ir::Function) -> Vec<ir::Inst> {
+    let blocks = func.layout.blocks();
+    blocks
+        .flat_map(|block| func.layout.block_insts(block))
+        .collect()
+}
+
 /// Changes the arguments of each call of a C function of `call_conv`, and its signature.
 fn change_call(
     func: &mut ir::Function,
     call_conv: CallConv,
     change: impl Fn(&mut ir::ValueList, &mut ir::Signature, &mut ir::ValueListPool),
 ) {
-    let insts: Vec<ir::Inst> = (func.layout.blocks())
-        .flat_map(|block| func.layout.block_insts(block))
-        .collect();
+    let insts = insts(func);
     let dfg = &mut func.stencil.dfg;
     for inst in insts {
         let Some(sig) = dfg.call_signature(inst) else {
@@ -508,6 +514,17 @@ fn change_call(
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// The second word of a vector replaces the first.
+fn pair_in_one_lane(func: &mut ir::Function) {
+    for inst in insts(func) {
+        if let InstructionData::TernaryImm8 { opcode, imm, .. } = &mut func.dfg.insts[inst]
+            && *opcode == ir::Opcode::Insertlane
+        {
+            *imm = 0;
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum Hand {
 }
 
 const BY_HAND: &str = "as by hand";
-const IN_MEMORY: &str = "words, no memcpy";
+const IN_MEMORY: &str = "pairs of words, no memcpy";
 
 macro_rules! measured {
     ($($name:literal: $sig:expr, $hand:expr, $most:literal $why:expr;)*) => {
@@ -81,8 +81,8 @@ pub fn measured() -> Result<Vec<Measured>, Error> {
         "cplx": one(&T::complex(&T::F64)?), moves("f64@0 f64@8 -> f64@0 f64@8"), 16 BY_HAND;
         "cplxf": one(&T::complex(&T::F32)?), moves("f64@0 -> f64@0"), 15 BY_HAND;
         "i128": two(&T::I128), moves("i64@0 i64@8 i64@16 i64@24 -> i64@0 i64@8"), 20 BY_HAND;
-        "s_c17": one(&many(T::I8, 17)?), None, 21 IN_MEMORY;
-        "s_l4": one(&many(T::I64, 4)?), None, 23 IN_MEMORY;
+        "s_c17": one(&many(T::I8, 17)?), None, 24 IN_MEMORY;
+        "s_l4": one(&many(T::I64, 4)?), None, 26 IN_MEMORY;
         "ld_2": two(&T::F80), None, 32 "words, and a pop of 2";
         "s_ld": one(&s(&[T::F80])?), None, 28 "words, and a pop of 2";
         "cplxl": one(&T::complex(&T::F80)?), None, 37 "words, and a pop of 3";

@@ -1,5 +1,6 @@
 //! Emits calls, entries and returns: what the plans say, as CLIF.
 
+mod arguments;
 mod call;
 mod callable;
 pub(crate) mod check;

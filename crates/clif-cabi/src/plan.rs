@@ -132,11 +132,11 @@ impl CallPlan {
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
         let args = inner.args.iter().map(|passing| match passing {
-            Passing::Parts(own) | Passing::Object(own) => parts(own),
-            Passing::Nothing
-            | Passing::Block(_)
-            | Passing::Lanes(_)
-            | Passing::Reference { .. } => Parts::new(),
+            Passing::Parts(own)
+            | Passing::Vectors(own)
+            | Passing::Block { parts: own, .. }
+            | Passing::Object(own) => parts(own),
+            Passing::Nothing | Passing::Lanes(_) | Passing::Reference { .. } => Parts::new(),
         });
         let args = args.collect();
         Ok(Self::of(inner, args))

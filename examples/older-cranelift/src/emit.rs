@@ -33,10 +33,17 @@ pub fn call(
             Slot::Sret | Slot::Result | Slot::Padding => Ok(result),
             Slot::Block { arg } | Slot::Address { arg } => Ok(args[arg]),
             Slot::Part { arg, part } => match &plan.args[arg] {
-                Passing::Parts(parts) | Passing::Block(parts) => {
+                Passing::Parts(parts) | Passing::Block { tail: parts, .. } => {
                     Ok(load(builder, &parts[part], args[arg]))
                 }
                 other => Err(format!("{other:?} has no parts").into()),
+            },
+            Slot::Vector { arg, part } => match &plan.args[arg] {
+                Passing::Vectors(parts) => {
+                    let ty = clif_type(param.ty);
+                    Ok(vector(builder, &parts[part..], ty, args[arg]))
+                }
+                other => Err(format!("{other:?} has no vectors").into()),
             },
             Slot::Lane { arg, lane } => {
                 let byte = i32::from(lane / 8);
@@ -112,6 +119,21 @@ fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Value) -> Valu
         word = builder.ins().bor(shifted, byte);
     }
     word
+}
+
+/// Loads the first word of `words`, or the first two, as the vector or float `ty`.
+fn vector(builder: &mut FunctionBuilder<'_>, words: &[ClifPart], ty: Type, from: Value) -> Value {
+    let flags = MemFlags::new();
+    let mut word = |i: usize| {
+        let word = load(builder, &words[i], from);
+        builder.ins().bitcast(types::F64, flags, word)
+    };
+    if !ty.is_vector() {
+        return word(0);
+    }
+    let (low, high) = (word(0), word(1));
+    let low = builder.ins().scalar_to_vector(ty, low);
+    builder.ins().insertlane(low, high, 1)
 }
 
 /// Stores one part of the object at `to`, and no byte after its end.

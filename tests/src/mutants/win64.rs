@@ -160,7 +160,15 @@ fn originals(func: &ir::Function) -> Vec<(ir::Value, ir::Value)> {
             else {
                 return None;
             };
-            match made_by(value)? {
+            // A vector of two words begins with the first one.
+            let first = match made_by(value)? {
+                InstructionData::TernaryImm8 { args, .. } => match made_by(args[0])? {
+                    InstructionData::Unary { arg, .. } => made_by(*arg)?,
+                    _ => return None,
+                },
+                own => own,
+            };
+            match first {
                 InstructionData::Load { arg: from, .. }
                     if is_slot(to) && i32::from(offset) == 0 =>
                 {

@@ -30,6 +30,8 @@ pub struct Machine {
     pub(crate) has_stubs: bool,
     /// What functions of it are called by, if that is another machine.
     pub(crate) calls: Option<&'static Machine>,
+    /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
+    pub(crate) reads_wide: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
     /// The same machine with the counting of functions of another convention, if it has frames of its kind.

@@ -1,6 +1,7 @@
 //! The plan of a call.
 
 mod contents;
+mod records;
 
 use std::ops::Deref;
 
@@ -24,6 +25,13 @@ pub enum Slot {
     Sret,
     /// Part `part` of argument `arg`.
     Part {
+        /// The argument.
+        arg: usize,
+        /// The part.
+        part: usize,
+    },
+    /// Part `part` of argument `arg`, a word, as the parameter's vector type; it is followed by the next one if that has 16 bytes.
+    Vector {
         /// The argument.
         arg: usize,
         /// The part.
@@ -60,8 +68,15 @@ pub enum Passing {
     Nothing,
     /// Part by part.
     Parts(ClifParts),
-    /// The first bytes are copied by Cranelift, the rest are parts.
-    Block(ClifParts),
+    /// Part by part, which are words, in [`Slot::Vector`]s.
+    Vectors(ClifParts),
+    /// Whole words are copied by Cranelift, the rest are parts.
+    Block {
+        /// The rest, where there is one.
+        tail: ClifParts,
+        /// It can be given in these parts, if it is not too large.
+        parts: ClifParts,
+    },
     /// By its address. It can be given in these parts.
     Object(ClifParts),
     /// Lane by lane.

@@ -102,7 +102,7 @@ pub(super) fn in_area(offset: u64) -> u32 {
 }
 
 /// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
-const MAX_WORDS_BYTES: u64 = 64;
+pub(super) const MAX_WORDS_BYTES: u64 = 64;
 
 /// The parts of a stack argument of `size` bytes, the same for caller and callee: its own type or its words. `None` for a large one, which
 /// is in memory only.

@@ -25,16 +25,79 @@ fn words(n: u64) -> Type {
 
 #[test]
 fn a_word_on_the_stack_is_after_all_integer_registers() {
-    let plan = CallPlan::new(&FnSig::new([Type::I32, words(3)], Type::VOID), &LINUX).unwrap();
-    let text = "(i32, i64, i64, i64, i64, i64, i64, i64, i64) system_v";
+    let plan = CallPlan::new(&FnSig::new([Type::I32, Type::F80], Type::VOID), &LINUX).unwrap();
+    let text = "(i32, i64, i64, i64, i64, i64, i64, i64) system_v";
     assert_eq!(plan.signature.to_string(), text);
     let part = |arg, part| Slot::Part { arg, part };
     let slots = [
         &[part(0, 0)][..],
         &[Slot::Padding; 5],
-        &[part(1, 0), part(1, 1), part(1, 2)],
+        &[part(1, 0), part(1, 1)],
     ];
     assert_eq!(plan.slots, slots.concat());
+}
+
+/// `(parameters, CLIF parameters of a call, what is in them)`
+#[test]
+fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
+    let vectors = "f64, f64, f64, f64, f64, f64, f64, f64";
+    let cases = [
+        (
+            vec![Type::I32, words(3)],
+            format!("i32, {vectors}, f64x2, f64"),
+            "0.0 _ _ _ _ _ _ _ _ vector 1.0 vector 1.2",
+        ),
+        (
+            vec![Type::F64, words(4)],
+            "f64, f64, f64, f64, f64, f64, f64, f64, f64x2, f64x2".into(),
+            "0.0 _ _ _ _ _ _ _ vector 1.0 vector 1.2",
+        ),
+        // The second one starts at 24: no vector would be one that a callee reads.
+        (
+            vec![words(3), words(4)],
+            format!("{vectors}, f64x2, f64, f64, f64, f64, f64"),
+            "_ _ _ _ _ _ _ _ vector 0.0 vector 0.2 vector 1.0 vector 1.1 vector 1.2 vector 1.3",
+        ),
+        // No record starts at a multiple of 16.
+        (
+            [vec![Type::I64; 7], vec![words(3)]].concat(),
+            "i64, i64, i64, i64, i64, i64, i64, i64, i64, i64".into(),
+            "0.0 1.0 2.0 3.0 4.0 5.0 6.0 7.0 7.1 7.2",
+        ),
+        // 16 bytes are read word by word.
+        (
+            [vec![Type::I64; 6], vec![words(2)]].concat(),
+            "i64, i64, i64, i64, i64, i64, i64, i64".into(),
+            "0.0 1.0 2.0 3.0 4.0 5.0 6.0 6.1",
+        ),
+    ];
+    for (params, signature, slots) in cases {
+        let plan = CallPlan::new(&FnSig::new(params, Type::VOID), &LINUX).unwrap();
+        assert_eq!(
+            plan.signature.to_string(),
+            format!("({signature}) system_v")
+        );
+        assert_eq!(contents(&plan), slots, "{signature}");
+    }
+}
+
+#[test]
+fn words_beyond_64_of_a_call_are_blocks() {
+    let plan = |n| CallPlan::new(&FnSig::new(vec![words(4); n], Type::VOID), &LINUX).unwrap();
+    let is_block = |passing: &Passing| matches!(passing, Passing::Block { .. });
+    assert!(!plan(16).args.iter().any(is_block));
+    let plan = plan(1000);
+    assert!(!plan.args[..16].iter().any(is_block));
+    assert!(plan.args[16..].iter().all(is_block));
+    // Such a block can still be given in parts.
+    let Passing::Block { tail, parts } = &plan.args[16] else {
+        panic!("{:?}", plan.args[16]);
+    };
+    assert_eq!((tail.len(), parts.len()), (0, 4));
+    // Values of one parameter are as many as there are.
+    let longs = FnSig::new(vec![Type::I64; 1000], Type::VOID);
+    let longs = CallPlan::new(&longs, &LINUX).unwrap();
+    assert!(!longs.args.iter().any(is_block));
 }
 
 const fn convention(name: &'static str, args: &'static [Rule]) -> Convention {
@@ -76,6 +139,7 @@ fn contents(plan: &CallPlan) -> String {
         Slot::Sret => "sret".to_string(),
         Slot::Part { arg, part } => format!("{arg}.{part}"),
         Slot::Padding => "_".to_string(),
+        Slot::Vector { arg, part } => format!("vector {arg}.{part}"),
         Slot::Block { arg } => format!("block {arg}"),
         Slot::Address { arg } => format!("address {arg}"),
         Slot::Result => "result".to_string(),
@@ -387,7 +451,7 @@ fn a_large_object_is_copied_by_cranelift() {
         "(i64 sret, i64 sarg(72)) system_v"
     );
     assert_eq!(call.slots, [Slot::Sret, Slot::Block { arg: 0 }]);
-    assert!(matches!(&call.args[0], Passing::Block(tail) if tail.is_empty()));
+    assert!(matches!(&call.args[0], Passing::Block { tail, .. } if tail.is_empty()));
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
     assert_eq!(entry.area, Some(1));
     let (offset, parts) = (0, None);

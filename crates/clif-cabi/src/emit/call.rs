@@ -1,9 +1,7 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
-use clif_cabi_plan::{Passing, ResultPlan, Slot};
-use cranelift_codegen::ir::{
-    FuncRef, InstBuilder, MemFlagsData, SigRef, TrapCode, Type, Value, types,
-};
+use clif_cabi_plan::ResultPlan;
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
@@ -11,10 +9,10 @@ use smallvec::SmallVec;
 use super::callable::{Callable, Code};
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, check, convert, lanes, zero};
+use super::{Values, check, convert};
 use crate::clif_types::clif_signature;
 use crate::error::LowerError;
-use crate::parts::{Part, parts, value_type};
+use crate::parts::{Part, value_type};
 use crate::plan::CallPlan;
 use crate::stubs::{Stubs, address_signature};
 
@@ -28,14 +26,6 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) config: TargetFrontendConfig,
     /// Addresses of copies that are the function's own, and that the callee is given as they are.
     pub(crate) forwarded: Values,
-}
-
-/// The values of one argument.
-enum ArgValues {
-    Nothing,
-    Values(Values),
-    /// The address of the object, and the values of what is not passed by it.
-    Block(Value, Values),
 }
 
 /// How a call is made.
@@ -88,164 +78,6 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         self.check(args, ret)?;
         self.values(args, ret)
-    }
-
-    /// The address the callee, or the stub of the call, writes the result to, if one does: the caller's, or a slot.
-    fn result_address(&mut self, ret: Ret) -> Option<Value> {
-        let (size, align) = match self.plan.result() {
-            ResultPlan::Sret => {
-                let ty = self.plan.sig().result();
-                (ty.size(), ty.align())
-            }
-            ResultPlan::Vectors { bytes, .. } => (u64::from(*bytes), 16),
-            _ => return None,
-        };
-        Some(match ret {
-            Ret::Memory(address) => address,
-            _ => memory::slot(self.builder, size, align).base,
-        })
-    }
-
-    pub(super) fn values(
-        &mut self,
-        args: &[Arg],
-        ret: Ret,
-    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let result = self.result_address(ret);
-        let mut ready: SmallVec<[ArgValues; 8]> = SmallVec::new();
-        for (i, arg) in args.iter().enumerate() {
-            ready.push(self.argument(i, arg)?);
-        }
-        let plan = self.plan;
-        let slots = plan.inner.slots.iter().zip(&plan.signature().params);
-        let mut padding: SmallVec<[(Type, Value); 2]> = SmallVec::new();
-        for (_, param) in slots.clone().filter(|(slot, _)| **slot == Slot::Padding) {
-            let ty = param.value_type;
-            if !padding.iter().any(|(own, _)| *own == ty) {
-                padding.push((ty, self.padding(ty, result, args, &ready)));
-            }
-        }
-        let value_of = |slot: &Slot, ty: Type| match *slot {
-            Slot::Sret | Slot::Result => result,
-            Slot::Padding => {
-                let mut padding = padding.iter();
-                padding.find_map(|(own, value)| (*own == ty).then_some(*value))
-            }
-            Slot::Part { arg, part } => match ready.get(arg) {
-                Some(ArgValues::Values(values) | ArgValues::Block(_, values)) => {
-                    values.get(part).copied()
-                }
-                _ => None,
-            },
-            Slot::Lane { arg, lane } => match ready.get(arg) {
-                Some(ArgValues::Values(values)) => values.get(usize::from(lane)).copied(),
-                _ => None,
-            },
-            Slot::Block { arg } | Slot::Address { arg } => match ready.get(arg) {
-                Some(ArgValues::Block(address, _)) => Some(*address),
-                _ => None,
-            },
-        };
-        slots
-            .map(|(slot, param)| {
-                value_of(slot, param.value_type).ok_or(LowerError::Stub {
-                    why: "a slot without value",
-                })
-            })
-            .collect()
-    }
-
-    fn argument(&mut self, i: usize, arg: &Arg) -> Result<ArgValues, LowerError> {
-        let Some(passing) = self.plan.inner.args.get(i) else {
-            return Ok(ArgValues::Nothing);
-        };
-        Ok(match (arg, passing) {
-            (_, Passing::Nothing) => ArgValues::Nothing,
-            (Arg::Memory { base, offset }, passing) => {
-                let size = self.plan.sig().params().get(i).map_or(0, |p| p.ty.size());
-                let from = Address::of_object(self.builder, *base, *offset, size);
-                match passing {
-                    Passing::Parts(_) => {
-                        ArgValues::Values(memory::load_all(self.builder, self.plan.parts(i), from))
-                    }
-                    Passing::Block(tail) => {
-                        let tail = memory::load_all(self.builder, &parts(tail), from);
-                        ArgValues::Block(from.value(self.builder), tail)
-                    }
-                    Passing::Object(_) => ArgValues::Block(from.value(self.builder), Values::new()),
-                    Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
-                    Passing::Reference { .. } if self.is_forwarded(arg) => {
-                        ArgValues::Values(Values::from_slice(&[*base]))
-                    }
-                    Passing::Reference { size, align } => {
-                        let copy = memory::slot(self.builder, *size, *align);
-                        memory::copy(self.config, self.builder, *size, from, copy);
-                        ArgValues::Values(Values::from_slice(&[copy.base]))
-                    }
-                    Passing::Nothing => ArgValues::Nothing,
-                }
-            }
-            (Arg::Value(value), Passing::Reference { size, align }) => {
-                let copy = memory::slot(self.builder, *size, *align);
-                let flags = MemFlagsData::new();
-                (self.builder.ins()).store(flags, *value, copy.base, copy.offset);
-                ArgValues::Values(Values::from_slice(&[copy.base]))
-            }
-            (Arg::Value(value), Passing::Parts(_)) => {
-                ArgValues::Values(self.split(i, *value, self.plan.parts(i))?)
-            }
-            (Arg::Parts(values), Passing::Object(_)) => {
-                let size = self.plan.sig().params().get(i).map_or(0, |p| p.ty.size());
-                let to = memory::slot(self.builder, size, 16);
-                memory::store_all(self.builder, self.plan.parts(i), values, to);
-                ArgValues::Block(to.base, Values::new())
-            }
-            (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
-            (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
-        })
-    }
-
-    /// Whether `arg` is an object that is given as it is.
-    pub(super) fn is_forwarded(&self, arg: &Arg) -> bool {
-        matches!(arg, Arg::Memory { base, offset: 0 } if self.forwarded.contains(base))
-    }
-
-    /// The parts of one value. What no instruction takes apart goes through memory.
-    fn split(&mut self, i: usize, value: Value, parts: &[Part]) -> Result<Values, LowerError> {
-        if let Some(values) = convert::split(self.builder, value, parts) {
-            return Ok(values);
-        }
-        if let Some(values) = convert::split_in_memory(self.builder, value, parts) {
-            return Ok(values);
-        }
-        let param = self.plan.sig().params().get(i);
-        Err(LowerError::value(
-            format!("argument {i}"),
-            param.map_or(&cabi::Type::VOID, |param| &param.ty),
-            "its parts".into(),
-            self.builder.func.dfg.value_type(value),
-        ))
-    }
-
-    /// Any value of type `ty` at hand: one in a register costs a move, a constant one instruction more.
-    fn padding(
-        &mut self,
-        ty: Type,
-        result: Option<Value>,
-        args: &[Arg],
-        ready: &[ArgValues],
-    ) -> Value {
-        let fits = |value: &Value| self.builder.func.dfg.value_type(*value) == ty;
-        let values = ready.iter().flat_map(|arg| match arg {
-            ArgValues::Values(values) => values.as_slice(),
-            _ => &[],
-        });
-        let bases = args.iter().filter_map(|arg| match arg {
-            Arg::Memory { base, .. } => Some(base),
-            _ => None,
-        });
-        let at_hand = result.iter().chain(bases).chain(values).copied().find(fits);
-        at_hand.unwrap_or_else(|| zero(self.builder, ty))
     }
 
     /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.

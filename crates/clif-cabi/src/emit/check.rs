@@ -222,17 +222,18 @@ fn argument(
                 None => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
             }
         }
-        (Arg::Parts(values), Passing::Parts(_) | Passing::Object(_))
-            if are_parts(dfg, values, parts) =>
-        {
-            Ok(())
+        (Arg::Value(_), _) => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
+        (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => {
+            refuse("Arg::Memory".into(), "Arg::Parts".into())
         }
-        (Arg::Parts(values), Passing::Parts(_) | Passing::Object(_)) => refuse(
+        (Arg::Parts(_), Passing::Block { .. }) if parts.is_empty() => {
+            refuse("Arg::Memory".into(), "Arg::Parts".into())
+        }
+        (Arg::Parts(values), _) if are_parts(dfg, values, parts) => Ok(()),
+        (Arg::Parts(values), _) => refuse(
             format!("the parts [{}]", names(parts)),
             types_of(dfg, values),
         ),
-        (Arg::Value(_), _) => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
-        (Arg::Parts(_), _) => refuse("Arg::Memory".into(), "Arg::Parts".into()),
     }
 }
 

@@ -93,6 +93,13 @@ pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
     None
 }
 
+/// The vector `f64x2` of the words `low` and `high`.
+pub(crate) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
+    let low = builder.ins().scalar_to_vector(types::I64X2, low);
+    let both = builder.ins().insertlane(low, high, 1);
+    builder.ins().bitcast(types::F64X2, flags(), both)
+}
+
 /// The bits of `value`, of type `from`, as an integer.
 fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option<Value> {
     let int = Type::int(u16::try_from(from.bits()).ok()?)?;

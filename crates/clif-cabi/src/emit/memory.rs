@@ -78,6 +78,31 @@ pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address
     from_word(builder, word, part.ty)
 }
 
+/// Loads the 16 bytes that are `at` bytes into the object at `from`, as the vector `f64x2` of two words, and the second word as a float. Each word is
+/// loaded by itself: the object may just have been written field by field, and a load of 16 bytes would have to wait until both stores are done.
+/// The first word is loaded last, right before its only use, so that both may be one instruction.
+pub(crate) fn load_pair(
+    builder: &mut FunctionBuilder<'_>,
+    at: u32,
+    from: Address,
+) -> (Value, Value) {
+    let mut load = |at| (builder.ins()).load(types::F64, flags(), from.base, from.plus(at));
+    let (high, low) = (load(at.saturating_add(8)), load(at));
+    // One instruction; `scalar_to_vector` would also clear the upper lane.
+    let low = builder.ins().splat(types::F64X2, low);
+    (builder.ins().insertlane(low, high, 1), high)
+}
+
+/// Loads one word of the object at `from`, all or less of 8 bytes, as a float.
+pub(crate) fn load_float(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
+    if u32::from(part.size) == types::F64.bytes() {
+        let offset = from.plus(part.offset);
+        return builder.ins().load(types::F64, flags(), from.base, offset);
+    }
+    let word = load(builder, part, from);
+    builder.ins().bitcast(types::F64, flags(), word)
+}
+
 /// `bytes` bytes (1, 2, 4 or 8), zero-extended.
 fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, base: Value, offset: i32) -> Value {
     match bytes {
@@ -196,7 +221,8 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     }
 }
 
-/// Copies `size` bytes between objects that do not overlap: word by word up to 64 bytes, by `memcpy` above.
+/// Copies `size` bytes between objects that do not overlap, by `memcpy` above 64 bytes. Up to there it reads 8 bytes at a time and writes 16: whoever has
+/// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
 pub(crate) fn copy(
     config: TargetFrontendConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -214,7 +240,13 @@ pub(crate) fn copy(
     }
     let mut at = 0_u32;
     let mut left = size;
-    for ty in [types::I8X16, types::I64, types::I32, types::I16, types::I8] {
+    while left >= 16 {
+        let (pair, _) = load_pair(builder, at, from);
+        builder.ins().store(flags(), pair, to.base, to.plus(at));
+        at += 16;
+        left -= 16;
+    }
+    for ty in [types::I64, types::I32, types::I16, types::I8] {
         while left >= u64::from(ty.bytes()) {
             let value = builder.ins().load(ty, flags(), from.base, from.plus(at));
             builder.ins().store(flags(), value, to.base, to.plus(at));

@@ -45,6 +45,7 @@ const UNIX: Machine = Machine {
     preserved_vectors: None,
     has_stubs: true,
     calls: None,
+    reads_wide: true,
     convention_objection,
     chain: x86_64::R10,
     under,
@@ -69,6 +70,8 @@ static WIN64: Machine = Machine {
     preserved_vectors: None,
     has_stubs: true,
     calls: None,
+    // Records of more than 8 bytes are passed by reference.
+    reads_wide: false,
     convention_objection,
     chain: x86_64::R10,
     under,
@@ -87,6 +90,7 @@ static LANG: Machine = Machine {
     callee_saved: X86_64_LANG.frame.callee_saved,
     callee_pops: CalleePops::Everything,
     has_stubs: false,
+    reads_wide: false,
     ..UNIX
 };
 

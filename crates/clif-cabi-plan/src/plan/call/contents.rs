@@ -3,12 +3,13 @@
 use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
 
+use super::records::{self, Records};
 use super::{Passing, Slot};
 use crate::machine::{Machine, Step, VectorMove, VectorWidth};
-use crate::parts::{ClifPart, ClifParts, WORD};
+use crate::parts::WORD;
 use crate::places::ClifPlace;
 use crate::plan::result::ResultPlan;
-use crate::plan::value::{in_area, is_chain, one_by_one, parts_of, stack_parts, wide_moves};
+use crate::plan::value::{in_area, is_chain, one_by_one, parts_of, wide_moves};
 use crate::signature::{Param, Purpose};
 use crate::solve::Wanted;
 
@@ -42,8 +43,9 @@ impl Contents {
             contents.push(Slot::Sret, sret);
         }
         let mut in_both = 0;
+        let mut records = Records::of(machine, sig, abi);
         for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
-            let passing = passing(machine, &param.ty, &arg.place, abi);
+            let passing = passing(machine, &param.ty, &arg.place, abi, &mut records);
             if is_chain(machine, &arg.place) {
                 let offset = contents.word(Slot::Part { arg: i, part: 0 });
                 contents.before.push(Step::LoadChain(offset));
@@ -102,12 +104,23 @@ impl Contents {
     /// The parameters of argument `arg`.
     fn argument(&mut self, machine: &Machine, arg: usize, place: &Place, passing: &Passing) {
         let parts = match passing {
-            Passing::Parts(parts) | Passing::Block(parts) => parts.as_slice(),
+            Passing::Parts(parts)
+            | Passing::Vectors(parts)
+            | Passing::Block { tail: parts, .. } => parts.as_slice(),
             _ => &[],
         };
         match place {
+            Place::Stack { offset, .. } if matches!(passing, Passing::Vectors(_)) => {
+                for (part, ty) in records::in_vectors(*offset, parts) {
+                    let at = parts.get(part).map_or(0, |part| part.offset);
+                    let offset = in_area(offset + u64::from(at));
+                    let place = ClifPlace::Stack { offset };
+                    let param = Param::new(ty);
+                    self.push(Slot::Vector { arg, part }, Wanted { param, place });
+                }
+            }
             Place::Stack { offset, size, .. } => {
-                if matches!(passing, Passing::Block(_)) {
+                if matches!(passing, Passing::Block { .. }) {
                     let whole = in_area(size - size % WORD_BYTES);
                     self.push(Slot::Block { arg }, block(in_area(*offset), whole));
                 }
@@ -155,21 +168,17 @@ fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
 }
 
 /// How a value at `place` gets into slots.
-fn passing(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Passing {
+fn passing(
+    machine: &Machine,
+    ty: &cabi::Type,
+    place: &Place,
+    abi: &FnAbi,
+    records: &mut Records,
+) -> Passing {
     match place {
         Place::Ignore => Passing::Nothing,
         Place::PerElement { lanes, .. } => Passing::Lanes(*lanes),
-        Place::Stack { size, .. } => {
-            if let Some(parts) = stack_parts(machine, ty, place, *size, abi) {
-                return Passing::Parts(parts);
-            }
-            let mut tail = ClifParts::new();
-            let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
-            if rest > 0 {
-                tail.push(ClifPart::word(in_area(size - u64::from(rest)), rest));
-            }
-            Passing::Block(tail)
-        }
+        Place::Stack { size, .. } => records.passing(machine, ty, place, *size, abi),
         Place::Indirect { size, align, .. } => Passing::Reference {
             size: *size,
             align: *align,

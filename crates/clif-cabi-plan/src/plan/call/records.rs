@@ -1,0 +1,108 @@
+//! How records in the argument area get there: as words, two of them in one vector where that can be, or as blocks.
+//!
+//! Compilers read a record that is passed in memory 16 bytes at a time, where they copy it or calculate with vectors. A load of 16 bytes over two
+//! stores of 8 has to wait until both have left the store buffer, some 15 cycles; a load of 8 over a store of 16 does not. So two words of a
+//! record are one parameter of 16 bytes, as long as Cranelift, which aligns such a parameter to 16, places it where it has to be. That takes padding
+//! arguments in the vector registers, instead of those that words take in the integer registers.
+
+use cabi::{FnAbi, FnSig, Place};
+
+use crate::machine::Machine;
+use crate::parts::{ClifPart, ClifParts, WORD};
+use crate::plan::value::{MAX_WORDS_BYTES, in_area, stack_parts};
+use crate::signature::ValueType;
+
+use super::Passing;
+
+/// So many words of one call at most are those of values without a CLIF type of their own; what is beyond them is copied by Cranelift. All words of a
+/// call are alive at the same time, and the time that Cranelift takes for them grows with their square.
+const MAX_WORDS: usize = 64;
+
+/// A vector of two words.
+const PAIR: ValueType = ValueType::F64X2;
+const PAIR_BYTES: u64 = PAIR.bytes() as u64;
+const WORD_BYTES: u64 = WORD.bytes() as u64;
+
+/// What is known of a call's records before and while they are placed.
+pub(super) struct Records {
+    /// Whether some record has words in vectors. Then all have: their words would need padding arguments in the integer registers as well.
+    has_vectors: bool,
+    n_words: usize,
+}
+
+impl Records {
+    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi) -> Self {
+        let args = sig.params().iter().zip(&abi.args);
+        let starts_a_pair = |ty: &cabi::Type, place: &Place| {
+            let start = |offset: u64| offset.is_multiple_of(PAIR_BYTES);
+            matches!(place, Place::Stack { offset, size, .. } if is_split(ty, *size) && start(*offset))
+        };
+        let mut args = args.map(|(param, arg)| starts_a_pair(&param.ty, &arg.place));
+        Self {
+            has_vectors: machine.reads_wide && args.any(|starts| starts),
+            n_words: 0,
+        }
+    }
+
+    /// How a value of `ty` with `size` bytes in the argument area gets there.
+    pub(super) fn passing(
+        &mut self,
+        machine: &Machine,
+        ty: &cabi::Type,
+        place: &Place,
+        size: u64,
+        abi: &FnAbi,
+    ) -> Passing {
+        let parts = stack_parts(machine, ty, place, size, abi);
+        let is_value = crate::value_type(ty).is_some();
+        match parts {
+            Some(parts) if is_value => Passing::Parts(parts),
+            Some(parts) if self.n_words + parts.len() <= MAX_WORDS => {
+                self.n_words += parts.len();
+                match self.has_vectors && is_split(ty, size) {
+                    true => Passing::Vectors(parts),
+                    false => Passing::Parts(parts),
+                }
+            }
+            parts => Passing::Block {
+                tail: tail(size),
+                parts: parts.unwrap_or_default(),
+            },
+        }
+    }
+}
+
+/// Whether the words of a value may be in vectors. Smaller ones are read word by word, and the parts of x87 values as such.
+fn is_split(ty: &cabi::Type, size: u64) -> bool {
+    ty.as_record().is_some() && size > PAIR_BYTES && size <= MAX_WORDS_BYTES
+}
+
+/// What of `size` bytes is no whole word.
+fn tail(size: u64) -> ClifParts {
+    let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
+    let at = in_area(size - u64::from(rest));
+    let tail = (rest > 0).then(|| ClifPart::word(at, rest));
+    tail.into_iter().collect()
+}
+
+/// The parameters of a record with the words `parts` at `offset` of the argument area: the first word of each, and its type.
+pub(super) fn in_vectors(
+    offset: u64,
+    parts: &[ClifPart],
+) -> impl Iterator<Item = (usize, ValueType)> {
+    let starts_a_pair = move |i: usize| {
+        let is_word = |i: usize| {
+            parts
+                .get(i)
+                .is_some_and(|part| u64::from(part.size) == WORD_BYTES)
+        };
+        offset.is_multiple_of(PAIR_BYTES) && i.is_multiple_of(2) && is_word(i) && is_word(i + 1)
+    };
+    (0..parts.len()).filter_map(move |i| {
+        if starts_a_pair(i) {
+            return Some((i, PAIR));
+        }
+        let is_second = i.checked_sub(1).is_some_and(starts_a_pair);
+        (!is_second).then_some((i, ValueType::F64))
+    })
+}
