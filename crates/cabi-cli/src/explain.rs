@@ -143,7 +143,8 @@ impl Explain {
             }
         };
         // clang would only define other macros.
-        if let Some(arg) = self.clang.iter().find(|arg| arg.starts_with("-mabi")) {
+        let is_convention = |arg: &&String| CONVENTIONS.iter().any(|name| arg.starts_with(name));
+        if let Some(arg) = self.clang.iter().find(is_convention) {
             return Err(format!(
                 "{arg}: the convention is what --convention names, or that of the target; clang's arguments do not choose it"
             ));
@@ -258,3 +259,13 @@ fn function<'h>(header: &'h Header, declared: &'h Declared) -> Result<&'h Protot
 const DECLARATION: &str = "<declaration>";
 
 const UNNAMED: &str = "cabi_unnamed_";
+
+/// Arguments of clang that choose another convention for functions that name none.
+const CONVENTIONS: [&str; 6] = [
+    "-mabi",
+    "-mfloat-abi",
+    "-mhard-float",
+    "-msoft-float",
+    "-mregparm",
+    "-mrtd",
+];

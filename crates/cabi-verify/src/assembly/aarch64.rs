@@ -75,35 +75,45 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
         (op, [text, memory @ ..])
             if is_access(op) && memory.first().is_some_and(|first| first.starts_with('[')) =>
         {
-            let bytes = match op
-                .trim_start_matches("ld")
-                .trim_start_matches("st")
-                .trim_start_matches(['u', 'r'])
-            {
-                "b" | "sb" => 1,
-                "h" | "sh" => 2,
-                "sw" => 4,
-                _ => register(text).map_or(8, |(_, bytes)| bytes),
-            };
+            let bytes = width(op, text);
             let at = address(state, memory);
             access(state, stored, text, bytes, at.as_ref());
         }
+        (op, operands) => moves(state, op, operands),
+    }
+    Flow::Next
+}
+
+/// Bytes of an access of memory.
+fn width(op: &str, text: &str) -> usize {
+    match op
+        .trim_start_matches("ld")
+        .trim_start_matches("st")
+        .trim_start_matches(['u', 'r'])
+    {
+        "b" | "sb" => 1,
+        "h" | "sh" => 2,
+        "sw" => 4,
+        _ => register(text).map_or(8, |(_, bytes)| bytes),
+    }
+}
+
+/// What makes one register of a constant, an address or other registers.
+fn moves(state: &mut State, op: &str, operands: &[&str]) {
+    match (op, operands) {
         ("adrp", [to, from]) => set(state, to, symbol(from).map(Value::address)),
         ("add", [to, _, from]) if low_part(from).is_some() => {
-            let at = low_part(from);
+            set(state, to, low_part(from).map(Value::address));
+        }
+        ("add" | "sub" | "orr", [to, "sp", n]) => {
+            let bytes = number(n).map(|n| if op == "sub" { -n } else { n });
+            let at = bytes.map(|bytes| state.on_stack(bytes));
             set(state, to, at.map(Value::address));
         }
         ("add" | "sub" | "orr", [to, from, n]) => {
-            let sign = if op == "sub" { -1 } else { 1 };
-            let bytes = number(n).map(|n| sign * n);
-            if *from == "sp" {
-                let at = bytes.map(|bytes| state.on_stack(bytes));
-                set(state, to, at.map(Value::address));
-            } else if let (Some((to, _)), Some((from, _))) = (register(to), register(from)) {
-                let names: Vec<String> = operands
-                    .iter()
-                    .map(|text| register(text).map_or_else(|| (*text).to_owned(), |(name, _)| name))
-                    .collect();
+            let bytes = number(n).map(|n| if op == "sub" { -n } else { n });
+            if let (Some((to, _)), Some((from, _))) = (register(to), register(from)) {
+                let names = names(operands);
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 state.offset(&to, &from, bytes, &names);
             }
@@ -126,19 +136,20 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
         }
         (op, [to, rest @ ..]) => {
             let keeps = to.contains('[') || matches!(op, "bfi" | "bfxil" | "ins" | "movk");
-            let own = keeps.then_some(to).into_iter();
-            let names: Vec<String> = rest
-                .iter()
-                .chain(own)
-                .filter_map(|text| Some(register(text)?.0))
-                .collect();
+            let mut names = names(rest);
             if let Some((to, _)) = register(to) {
+                names.extend(keeps.then(|| to.clone()));
                 state.combine(&to, names.iter().map(String::as_str));
             }
         }
         _ => {}
     }
-    Flow::Next
+}
+
+/// The registers among operands.
+fn names(operands: &[&str]) -> Vec<String> {
+    let registers = operands.iter().filter_map(|text| register(text));
+    registers.map(|(name, _)| name).collect()
 }
 
 fn is_access(op: &str) -> bool {

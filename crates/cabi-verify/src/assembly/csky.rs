@@ -55,61 +55,9 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
             let bytes = number(n).unwrap_or(0);
             state.move_stack(if op == "addi" { bytes } else { -bytes });
         }
-        ("lrw", [to, from]) => {
-            let value = match (pooled(state, from), number(from)) {
-                (Some(at), _) => Value::address(at),
-                (None, Some(n)) => Value::number(n),
-                (None, None) => Value::default(),
-            };
-            state.set(&register(to), value);
-        }
-        ("movi", [to, n]) => {
-            state.set(
-                &register(to),
-                number(n).map_or_else(Value::default, Value::number),
-            );
-        }
-        ("addi", [to, "sp", n]) => {
-            let at = state.on_stack(number(n).unwrap_or(0));
-            state.set(&register(to), Value::address(at));
-        }
-        ("addu", [to, "sp"]) => {
-            let at = state.number_in(&register(to)).map(|n| state.on_stack(n));
-            state.set(
-                &register(to),
-                at.map_or_else(Value::default, Value::address),
-            );
-        }
-        ("mov", [to, "sp"]) => {
-            let at = state.on_stack(0);
-            state.set(&register(to), Value::address(at));
-        }
-        ("addi" | "ori", [to, from, n]) => {
+        ("addi" | "ori", [to, from, n]) if *from != "sp" => {
             let (to, from) = (register(to), register(from));
             state.offset(&to, &from, number(n), &[&to, &from]);
-        }
-        // The upper bits alone change.
-        (
-            "mov" | "sextb" | "sexth" | "zextb" | "zexth" | "sextb.w" | "fmovs" | "fmovd"
-            | "fmov.32" | "fmov.64" | "fmfvrl" | "fmfvr.32.1" | "fmtvr.32.1",
-            [to, from],
-        ) => {
-            let value = state.get(&register(from));
-            state.set(&register(to), value);
-        }
-        ("fmtvrl", [to, from]) => state.join(&register(to), &register(from), &register(to)),
-        ("fmtvrh", [to, from]) => state.join(&register(to), &register(to), &register(from)),
-        ("fmtvr.64", [to, low, high]) => {
-            state.join(&register(to), &register(low), &register(high));
-        }
-        ("fmfvrh", [to, from]) => {
-            let high = state.get(&register(from)).high();
-            state.set(&register(to), high);
-        }
-        ("fmfvr.64", [low, high, from]) => {
-            let value = state.get(&register(from));
-            state.set(&register(high), value.high());
-            state.set(&register(low), value);
         }
         (op, [text, memory]) if width(op).is_some() => {
             let (bytes, stored) = width(op).unwrap_or((4, false));
@@ -123,6 +71,41 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
                 state.set(&name, value);
             }
         }
+        (op, operands) => moves(state, op, operands),
+    }
+    Flow::Next
+}
+
+/// What makes one register, or a pair, of a constant, an address or other registers.
+fn moves(state: &mut State, op: &str, operands: &[&str]) {
+    match (op, operands) {
+        ("lrw" | "movi", [to, from]) => {
+            let value = match (pooled(state, from), number(from)) {
+                (Some(at), _) => Value::address(at),
+                (None, n) => n.map_or_else(Value::default, Value::number),
+            };
+            state.set(&register(to), value);
+        }
+        ("addi", [to, "sp", n]) => on_stack(state, to, number(n)),
+        ("addu", [to, "sp"]) => on_stack(state, to, state.number_in(&register(to))),
+        ("mov", [to, "sp"]) => on_stack(state, to, Some(0)),
+        // The upper bits alone change.
+        (
+            "mov" | "sextb" | "sexth" | "zextb" | "zexth" | "sextb.w" | "fmovs" | "fmovd"
+            | "fmov.32" | "fmov.64" | "fmfvrl" | "fmfvr.32.1" | "fmtvr.32.1",
+            [to, from],
+        ) => state.set(&register(to), state.get(&register(from))),
+        ("fmtvrl", [to, from]) => state.join(&register(to), &register(from), &register(to)),
+        ("fmtvrh", [to, from]) => state.join(&register(to), &register(to), &register(from)),
+        ("fmtvr.64", [to, low, high]) => {
+            state.join(&register(to), &register(low), &register(high));
+        }
+        ("fmfvrh", [to, from]) => state.set(&register(to), state.get(&register(from)).high()),
+        ("fmfvr.64", [low, high, from]) => {
+            let value = state.get(&register(from));
+            state.set(&register(high), value.high());
+            state.set(&register(low), value);
+        }
         (_, [to, rest @ ..]) => {
             let names: Vec<String> = rest.iter().map(|text| register(text)).collect();
             // `op a0, a1` is of both.
@@ -132,7 +115,15 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
         }
         _ => {}
     }
-    Flow::Next
+}
+
+/// The address of what is so many bytes from the stack pointer.
+fn on_stack(state: &mut State, to: &str, bytes: Option<i64>) {
+    let at = bytes.map(|bytes| state.on_stack(bytes));
+    state.set(
+        &register(to),
+        at.map_or_else(Value::default, Value::address),
+    );
 }
 
 /// Bytes of an access of memory, and whether it is a store.
