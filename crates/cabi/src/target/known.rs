@@ -70,7 +70,11 @@ const ALL: &[KnownConvention] = &[
     known("lp64d", &riscv::LP64D, "riscv64gc-unknown-linux-gnu"),
     // The ABI that Linux distributions have.
     known("riscv64", &riscv::LP64D, "riscv64gc-unknown-linux-gnu"),
-    known("riscv64-fast", &riscv::FAST_64, "riscv64gc-unknown-linux-gnu"),
+    known(
+        "riscv64-fast",
+        &riscv::FAST_64,
+        "riscv64gc-unknown-linux-gnu",
+    ),
     known("s390x", &s390x::S390X, "s390x-unknown-linux-gnu"),
     known("xcore", &xcore::XCORE, "xcore"),
     known("xcore-values", &xcore::XCORE_VALUES, "xcore"),
