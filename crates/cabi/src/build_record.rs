@@ -9,6 +9,7 @@ use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, Language};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
+use crate::types::names::Names;
 use crate::types::record::{Attributes, Field, Record};
 use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
 
@@ -66,10 +67,10 @@ impl RecordBuilder {
                 align: m.align,
             })
             .collect();
+        let runs = to_runs(self.kind, &fields, placed.size);
         let record = Record {
             kind: self.kind,
             tag: self.tag,
-            fields,
             size: placed.size,
             align: placed.align,
             transparent: self.transparent,
@@ -83,16 +84,16 @@ impl RecordBuilder {
             depth: depth + 1,
             nodes,
             hash: 0,
+            names: Names::of(&fields),
+            fields,
             wide_leaf: false,
             all_padding: false,
-            runs: None,
+            runs,
         }
         .sealed();
         let (size, align) = (record.size, record.align);
         let kind = Kind::Record(Arc::new(record));
-        let ty = Type::new(kind, size, align, facts);
-        let runs = to_runs(&ty);
-        Ok(ty.keeping(runs))
+        Ok(Type::new(kind, size, align, facts))
     }
 
     /// What of a data model the layout depends on, by the rules of `model` unless it was given.

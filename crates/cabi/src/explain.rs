@@ -4,6 +4,7 @@ mod words;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::fmt;
 
 use crate::convention::trace::{Log, Step, Tracer};
@@ -84,8 +85,9 @@ pub struct Explanation {
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
-    let mut log = Log::default();
-    let abi = FnAbi::traced(sig, target, &mut Tracer::on(&mut log))?;
+    let log = RefCell::new(Log::default());
+    let abi = FnAbi::traced(sig, target, Tracer::on(&log))?;
+    let log = log.into_inner();
     let touched = log.touched();
     let args = sig
         .params()

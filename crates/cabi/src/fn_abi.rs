@@ -1,17 +1,21 @@
 //! A signature in, the place of every part out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use smallvec::SmallVec;
 
 pub use self::values::{ArgAbi, RetAbi, Returns};
-use crate::convention::assign::{Assigner, NoPlace, TOO_MUCH_STACK};
+use crate::convention::assign::{Assigner, NoPlace};
 use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
-    ArgFlags, Bank, CalleePops, Convention, Group, GroupKind, Lists, Loc, Place, Reg, Role, Rule,
+    ArgFlags, Bank, CalleePops, Classify, Convention, Group, GroupKind, Lists, Loc, Place, Reg,
+    Role, Rule,
 };
 use crate::sig::{FnSig, Param, passed};
 use crate::target::Target;
@@ -43,7 +47,8 @@ pub struct FnAbi {
 }
 
 impl FnAbi {
-    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments.
+    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments, if a convention
+    /// makes at most two parts of each.
     ///
     /// # Errors
     /// [`Error::DataModel`] for a type that was laid out for another data model than the target's and would be laid out otherwise for it,
@@ -65,14 +70,10 @@ impl FnAbi {
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, Error> {
-        Self::traced(sig, target, &mut Tracer::off())
+        Self::traced(sig, target, Tracer::OFF)
     }
 
-    pub(crate) fn traced(
-        sig: &FnSig,
-        target: &Target,
-        tracer: &mut Tracer<'_>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn traced(sig: &FnSig, target: &Target, tracer: Tracer<'_>) -> Result<Self, Error> {
         let convention = Self::convention_of(sig, target)?;
         let stack_align = stack_align(sig, convention)?;
         let (frame, rules) = (&convention.frame, &convention.rules);
@@ -83,6 +84,7 @@ impl FnAbi {
             target,
             convention,
             lists: rules.lists(features, variadic),
+            given: sig.classify(target.data_model(), Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
@@ -132,8 +134,7 @@ impl FnAbi {
                 target: target.name().into(),
             });
         }
-        let mut tracer = Tracer::off();
-        (convention.rules.classify)(ty, &mut sig.classify(model, role, &mut tracer))
+        (convention.rules.classify)(ty, &mut sig.classify(model, role, Tracer::OFF))
     }
 
     /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
@@ -177,19 +178,21 @@ fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
 }
 
 /// One signature on its way through its convention.
-struct Walk<'a, 't, 'v> {
+struct Walk<'a, 't> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
     lists: Lists,
-    assigner: Assigner<'t, 'v>,
+    assigner: Assigner<'t>,
+    /// What a classifier is given, but for the value's role.
+    given: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
     /// What the convention's check remembers.
     memory: u32,
 }
 
-impl Walk<'_, '_, '_> {
+impl Walk<'_, '_> {
     /// Places the result and all arguments.
     fn run(mut self) -> Result<FnAbi, Error> {
         let frame = &self.convention.frame;
@@ -243,9 +246,8 @@ impl Walk<'_, '_, '_> {
         (role, flags): (Role, ArgFlags),
         rules: &'static [Rule],
         place: &mut Place,
-    ) -> Result<bool, Error> {
-        let model = self.target.data_model();
-        let mut cx = self.sig.classify(model, role, self.assigner.tracer);
+    ) -> Result<bool, Box<Error>> {
+        let mut cx = Classify { role, ..self.given };
         // By reference: a group is too large to move about.
         match (self.convention.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
@@ -255,13 +257,13 @@ impl Walk<'_, '_, '_> {
                     group.kind = GroupKind::Memory;
                 }
                 let found = self.assigner.place(rules, group, role, place);
-                let found = found.map_err(|why| self.no_place(ty, &why))?;
+                let found = found.map_err(|why| Box::new(self.no_place(ty, why)))?;
                 if group.word | self.memory != 0 {
                     self.check(ty, role, group, found.then_some(place))?;
                 }
                 Ok(found)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -273,7 +275,7 @@ impl Walk<'_, '_, '_> {
         role: Role,
         group: &Group,
         place: Option<&mut Place>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Box<Error>> {
         match (role, place, self.convention.rules.check) {
             // A hidden pointer will be passed.
             (Role::Result, None | Some(Place::Indirect { .. }), _) => self.memory = group.word,
@@ -291,8 +293,8 @@ impl Walk<'_, '_, '_> {
     }
 
     #[cold]
-    fn no_place(&self, ty: &Type, why: &NoPlace) -> Error {
-        self.unsupported(ty, why.0)
+    fn no_place(&self, ty: &Type, why: NoPlace) -> Error {
+        self.unsupported(ty, why.why())
     }
 
     #[cold]
@@ -319,7 +321,9 @@ impl Walk<'_, '_, '_> {
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
         let what = (Role::Result, ArgFlags::NONE);
-        let found = self.place(ty, what, self.lists.results, place)?;
+        let found = self
+            .place(ty, what, self.lists.results, place)
+            .map_err(|error| *error)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
         let fits = self.convention.rules.return_fits;
@@ -347,7 +351,7 @@ impl Walk<'_, '_, '_> {
             .note("no registers for the result: the caller passes a pointer (sret)");
         let ty = &self.sig.result;
         let place = self.assigner.place_sret(self.lists.args);
-        match place.map_err(|why| self.no_place(ty, &why))? {
+        match place.map_err(|why| self.no_place(ty, why))? {
             Some(pointer) => Ok(Place::Indirect {
                 pointer,
                 size: ty.size(),
@@ -376,7 +380,7 @@ impl Walk<'_, '_, '_> {
         // What has no bytes asks for no alignment of an area without bytes.
         if bytes > 0 {
             if bytes > MAX_AREA.max(u64::from(frame.shadow_space)) {
-                return Err(self.unsupported(&self.sig.result, TOO_MUCH_STACK));
+                return Err(self.unsupported(&self.sig.result, NoPlace::TooMuchStack.why()));
             }
             let unit = match frame.vector_align {
                 Some(_) => slot.max(align.into()),
@@ -403,7 +407,7 @@ impl Walk<'_, '_, '_> {
     fn argument(&mut self, param: &Param, arg: &mut ArgAbi) -> Result<(), Error> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
-        if *param.ty.kind() == Kind::Void {
+        if matches!(param.ty.kind(), Kind::Void) {
             return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
         }
         let role = if arg.named {
@@ -425,7 +429,10 @@ impl Walk<'_, '_, '_> {
         what: (Role, ArgFlags),
         place: &mut Place,
     ) -> Result<(), Error> {
-        if self.place(ty, what, self.lists.args, place)? {
+        if self
+            .place(ty, what, self.lists.args, place)
+            .map_err(|error| *error)?
+        {
             Ok(())
         } else {
             Err(self.unsupported(ty, "no rule of the convention has a place for it"))

@@ -69,22 +69,32 @@ pub(crate) fn has_union(ty: &Type) -> bool {
     false
 }
 
-/// The leaves of a small record, joined to runs, for a type to keep: then a fold over them need not walk. `None` where they are more than scalars of at most
-/// eight bytes at multiples of their sizes.
-pub(crate) fn to_runs(ty: &Type) -> Option<Box<[Run]>> {
+/// The leaves of a small record of `fields`, joined to runs, for it to keep: then a fold over them need not walk. `None` where they are more than scalars of at most
+/// eight bytes at multiples of their sizes. What a member at offset 0 keeps is taken as it is, so that a type costs no more to build the deeper it nests: there
+/// nothing of this record is around its leaves.
+pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<Box<[Run]>> {
     const MAX: usize = 16;
-    if ty.size() > 16 {
+    if size > 16 || fields.is_empty() {
         return None;
     }
-    let mut runs: SmallVec<[Run; 4]> = SmallVec::new();
-    for (i, leaf) in leaves(ty).enumerate() {
-        let run = Run::of(&leaf).filter(|_| i < MAX)?;
-        match runs.last_mut() {
+    let mut all: SmallVec<[Run; 4]> = SmallVec::new();
+    let mut add = |run: Run| {
+        match all.last_mut() {
             Some(last) if last.goes_on_with(&run) => last.bytes.end = run.bytes.end,
-            _ => runs.push(run),
+            _ => all.push(run),
+        }
+        (all.len() <= MAX).then_some(())
+    };
+    for field in fields {
+        if field.ty.as_record().is_some() && field.offset_bits == 0 {
+            runs(&field.ty)?.iter().cloned().try_for_each(&mut add)?;
+            continue;
+        }
+        for leaf in leaves_of_member(kind, field) {
+            add(Run::of(&leaf)?)?;
         }
     }
-    Some(runs.as_slice().into())
+    Some(all.as_slice().into())
 }
 
 /// The [`leaves`] of `ty` as it keeps them, if it does.
@@ -95,11 +105,16 @@ pub(crate) fn runs(ty: &Type) -> Option<&[Run]> {
     runs.filter(|_| !ty.is_atomic())
 }
 
-/// The only one of the [`leaves`] of a scalar.
-#[inline]
-pub(crate) fn leaf_of_scalar(ty: &Type) -> Option<Leaf> {
-    let around = Around::NOTHING.with(Around::ATOMIC, ty.is_atomic());
-    scalar_leaf(ty.as_scalar()?, ty.size(), 0, around).leaf()
+/// The leaves of one member of a record that is nothing else's.
+fn leaves_of_member(kind: RecordKind, field: &Field) -> impl Iterator<Item = Leaf> {
+    let is_union = kind == RecordKind::Union;
+    let around = Around::NOTHING.with(Around::IN_UNION, is_union);
+    let own = field.bits.and_then(|_| bit_field(field, 0, around)?.leaf());
+    let inside = field.bits.is_none().then(|| Leaves {
+        start: Some((field.offset(), around)),
+        ..leaves(&field.ty)
+    });
+    own.into_iter().chain(inside.into_iter().flatten())
 }
 
 /// Iterator over the [`leaves`] of a type.

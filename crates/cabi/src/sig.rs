@@ -218,7 +218,7 @@ impl FnSig {
         &self,
         model: &'a DataModel,
         role: Role,
-        tracer: &'a mut Tracer<'t>,
+        tracer: Tracer<'t>,
     ) -> Classify<'a, 't> {
         Classify {
             policy: self.policy,

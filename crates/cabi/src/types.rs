@@ -10,15 +10,15 @@
 mod build;
 pub(crate) mod data_model;
 pub(crate) mod error;
+mod field;
 pub(crate) mod model_facts;
+pub(crate) mod names;
 pub(crate) mod record;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
 pub(crate) use self::build::{check_align, is_align};
-use crate::leaf::Run;
 use crate::scalar::{Scalar, Vector};
 use crate::types::data_model::DataModel;
 use crate::types::model_facts::ModelFacts;
@@ -208,16 +208,6 @@ impl Type {
             atomic: false,
             facts,
         }
-    }
-
-    /// A record that keeps `runs`, which a walk over it has found.
-    pub(crate) fn keeping(mut self, runs: Option<Box<[Run]>>) -> Self {
-        if let Kind::Record(record) = &mut self.kind
-            && let Some(record) = Arc::get_mut(record)
-        {
-            record.runs = runs;
-        }
-        self
     }
 
     /// What of a data model the layout depends on.

@@ -9,7 +9,7 @@ use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 
 /// A value on its way into a convention's classifier.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Classify<'a, 't> {
     /// Choices where compilers disagree.
@@ -25,7 +25,7 @@ pub struct Classify<'a, 't> {
     /// The target's data model.
     pub model: &'a DataModel,
     /// Hears of each step.
-    pub(crate) tracer: &'a mut Tracer<'t>,
+    pub(crate) tracer: Tracer<'t>,
 }
 
 impl Classify<'_, '_> {

@@ -250,6 +250,23 @@ impl Group {
         }
     }
 
+    /// A value that is `part`, aligned to its size.
+    #[inline(always)]
+    pub(crate) fn of_part(part: Part) -> Self {
+        const NOTHING: Part = Part::int(PartType::I8, Extension::None);
+        Self {
+            kind: GroupKind::Registers,
+            parts: Parts::from_buf_and_len([part, NOTHING, NOTHING, NOTHING], 1),
+            size: part.size.into(),
+            align: part.size.into(),
+            flags: ArgFlags::NONE,
+            may_split: false,
+            exhausts: &[],
+            otherwise: None,
+            word: 0,
+        }
+    }
+
     /// With what the value asks for where not every part finds a register.
     #[must_use]
     pub fn or(mut self, otherwise: Self) -> Self {

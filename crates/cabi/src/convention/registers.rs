@@ -104,8 +104,8 @@ impl RegSet {
     /// Whether `reg` is in the set. A register whose index is out of bounds is in every set: it is never free.
     #[inline]
     pub(crate) fn contains(&self, reg: Reg) -> bool {
-        let bank = self.banks[reg.0.bank as usize];
-        !matches!(1_u32.checked_shl(u32::from(reg.0.index)), Some(bit) if bank & bit == 0)
+        let index = u32::from(reg.0.index);
+        self.banks[reg.0.bank as usize] & 1_u32.wrapping_shl(index) != 0 || index >= u32::BITS
     }
 
     /// Adds `reg`.

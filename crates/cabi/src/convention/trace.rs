@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::fmt;
 
 use super::group::{Group, GroupKind};
@@ -158,6 +159,20 @@ pub(crate) struct Entry {
 const MAX_LEAF_STEPS: usize = 256;
 
 impl Entry {
+    /// The classes of a value that `group` asks for, where no classifier has named them.
+    fn name_classes(&mut self, group: &Group) {
+        self.classes = match group.kind {
+            GroupKind::Ignore => "NoClass".to_string(),
+            GroupKind::Memory => "Memory".to_string(),
+            GroupKind::PerElement { .. } => "PerElement".to_string(),
+            GroupKind::Registers if !self.classes.is_empty() => return,
+            GroupKind::Registers => {
+                let banks = group.parts.iter().map(|part| format!("{:?}", part.bank));
+                banks.collect::<Vec<_>>().join(" ")
+            }
+        };
+    }
+
     fn push(&mut self, step: Step) {
         let is_new = match step {
             Step::Merge { .. } => false,
@@ -176,124 +191,88 @@ impl Entry {
 }
 
 /// Hears of each step; off, it costs one test.
-#[derive(Debug)]
-pub(crate) struct Tracer<'t>(Option<&'t mut Log>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tracer<'t>(Option<&'t RefCell<Log>>);
 
 impl<'t> Tracer<'t> {
     /// Writes nothing down.
-    pub(crate) fn off() -> Self {
-        Self(None)
-    }
+    pub(crate) const OFF: Self = Self(None);
 
     /// Writes into `log`.
-    pub(crate) fn on(log: &'t mut Log) -> Self {
+    pub(crate) fn on(log: &'t RefCell<Log>) -> Self {
         Self(Some(log))
-    }
-
-    /// Takes the log away: until [`resume`](Self::resume) nothing is written down.
-    pub(crate) fn pause(&mut self) -> Self {
-        Self(self.0.take())
-    }
-
-    /// Goes on with the log of `paused`.
-    pub(crate) fn resume(&mut self, paused: Self) {
-        *self = paused;
     }
 
     /// Whether steps are written down.
     #[inline]
-    pub(crate) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.0.is_some()
     }
 
     #[inline]
-    pub(crate) fn begin_result(&mut self) {
-        if let Some(log) = &mut self.0 {
-            log.in_result = true;
-        }
+    pub(crate) fn begin_result(self) {
+        self.in_log(|log| log.in_result = true);
     }
 
     #[inline]
-    pub(crate) fn begin_arg(&mut self) {
-        if let Some(log) = &mut self.0 {
+    pub(crate) fn begin_arg(self) {
+        self.in_log(|log| {
             log.in_result = false;
             log.args.push(Entry::default());
-        }
+        });
     }
 
-    fn entry(&mut self) -> Option<&mut Entry> {
-        let log = self.0.as_mut()?;
-        if log.in_result {
-            Some(&mut log.result)
-        } else {
-            log.args.last_mut()
+    #[inline]
+    fn in_log(self, write: impl FnOnce(&mut Log)) {
+        if let Some(log) = self.0 {
+            write_in(log, write);
         }
     }
 
     #[inline]
-    fn push(&mut self, step: impl FnOnce() -> Step) {
-        if self.is_on() {
-            self.write(step);
-        }
+    fn in_entry(self, write: impl FnOnce(&mut Entry)) {
+        self.in_log(|log| {
+            let entry = if log.in_result {
+                Some(&mut log.result)
+            } else {
+                log.args.last_mut()
+            };
+            if let Some(entry) = entry {
+                write(entry);
+            }
+        });
     }
 
-    /// Out of line, so that the walk is short where nothing is written.
-    #[cold]
-    #[inline(never)]
-    fn write(&mut self, step: impl FnOnce() -> Step) {
-        if let Some(entry) = self.entry() {
-            entry.push(step());
-        }
+    #[inline]
+    fn push(self, step: impl FnOnce() -> Step) {
+        self.in_entry(|entry| entry.push(step()));
     }
 
     /// The classes of a value that may ask for registers.
     #[inline]
-    pub(crate) fn classes(&mut self, classes: impl IntoIterator<Item: Into<&'static str>>) {
-        if self.is_on()
-            && let Some(entry) = self.entry()
-        {
+    pub(crate) fn classes(self, classes: impl IntoIterator<Item: Into<&'static str>>) {
+        self.in_entry(|entry| {
             let names: Vec<&str> = classes.into_iter().map(Into::into).collect();
             entry.classes = names.join(" ");
-        }
+        });
     }
 
     /// What the classifier made of the value.
     #[inline]
-    pub(crate) fn group(&mut self, group: &Group) {
-        if self.is_on() {
-            self.write_group(group);
-        }
-    }
-
-    #[cold]
-    fn write_group(&mut self, group: &Group) {
-        let Some(entry) = self.entry() else {
-            return;
-        };
-        entry.classes = match group.kind {
-            GroupKind::Ignore => "NoClass".to_string(),
-            GroupKind::Memory => "Memory".to_string(),
-            GroupKind::PerElement { .. } => "PerElement".to_string(),
-            GroupKind::Registers if !entry.classes.is_empty() => return,
-            GroupKind::Registers => {
-                let banks = group.parts.iter().map(|part| format!("{:?}", part.bank));
-                banks.collect::<Vec<_>>().join(" ")
-            }
-        };
+    pub(crate) fn group(self, group: &Group) {
+        self.in_entry(|entry| entry.name_classes(group));
     }
 
     #[inline]
-    pub(crate) fn whole(&mut self, class: impl Into<&'static str>) {
-        if self.is_on() {
-            let class = class.into();
-            self.write(|| Step::Whole { class });
-            self.classes([class]);
-        }
+    pub(crate) fn whole(self, class: impl Into<&'static str>) {
+        let class = class.into();
+        self.push(|| Step::Whole { class });
+        self.classes([class]);
     }
 
     #[inline]
     pub(crate) fn merge(
-        &mut self,
+        self,
         leaf: &Leaf,
         eightbyte: usize,
         before: impl Into<&'static str>,
@@ -316,12 +295,12 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    pub(crate) fn memory(&mut self, why: &'static str) {
+    pub(crate) fn memory(self, why: &'static str) {
         self.push(|| Step::Memory { why });
     }
 
     #[inline]
-    pub(crate) fn cleanup(&mut self, rule: impl Into<&'static str>, eightbyte: Option<usize>) {
+    pub(crate) fn cleanup(self, rule: impl Into<&'static str>, eightbyte: Option<usize>) {
         self.push(|| Step::Cleanup {
             rule: rule.into(),
             eightbyte,
@@ -329,7 +308,7 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    pub(crate) fn rule(&mut self, rule: &Rule, taken: bool) {
+    pub(crate) fn rule(self, rule: &Rule, taken: bool) {
         self.push(|| Step::Rule {
             rule: rule.sentence(),
             taken,
@@ -337,7 +316,7 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    pub(crate) fn policy(&mut self, bit: Policy, set: bool) {
+    pub(crate) fn policy(self, bit: Policy, set: bool) {
         self.push(|| Step::Policy {
             bit: bit.names().next().unwrap_or_default(),
             set,
@@ -345,7 +324,16 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    pub(crate) fn note(&mut self, text: &'static str) {
+    pub(crate) fn note(self, text: &'static str) {
         self.push(|| Step::Note { text });
+    }
+}
+
+/// Out of line, so that the walk is short where nothing is written.
+#[cold]
+#[inline(never)]
+fn write_in(log: &RefCell<Log>, write: impl FnOnce(&mut Log)) {
+    if let Ok(mut log) = log.try_borrow_mut() {
+        write(&mut log);
     }
 }

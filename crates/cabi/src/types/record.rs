@@ -7,6 +7,8 @@ use core::hash::{Hash, Hasher};
 
 use crate::leaf::Run;
 use crate::types::data_model::Language;
+pub use crate::types::field::{BitField, Field};
+use crate::types::names::Names;
 use crate::types::{Kind, Type};
 
 /// Whether members follow each other or share their place.
@@ -17,73 +19,6 @@ pub enum RecordKind {
     Struct,
     /// `union`.
     Union,
-}
-
-/// A bit-field's place inside its container.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct BitField {
-    /// Width in bits; 0 closes a container.
-    pub width: u16,
-    /// First byte of the container: the aligned unit of the declared type that holds the first bit.
-    pub container: u64,
-    /// First bit, counted from the container's first byte, least significant bit first.
-    pub shift: u32,
-}
-
-/// A member with its place.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Field {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) ty: Type,
-    pub(crate) offset_bits: u64,
-    pub(crate) bits: Option<BitField>,
-    pub(crate) packed: bool,
-    pub(crate) align: Option<u32>,
-}
-
-impl Field {
-    /// The member's name; `None` for anonymous members and unnamed bit-fields.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// The declared type; of a bit-field, the type before the colon.
-    #[must_use]
-    pub fn ty(&self) -> &Type {
-        &self.ty
-    }
-
-    /// Where the member starts, in bytes from the start of the record. Of a bit-field, the byte its first bit is in.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        self.offset_bits / 8
-    }
-
-    /// Where the member starts, in bits.
-    #[must_use]
-    pub fn offset_bits(&self) -> u64 {
-        self.offset_bits
-    }
-
-    /// The bit-field's place, if this is one.
-    #[must_use]
-    pub fn bit_field(&self) -> Option<BitField> {
-        self.bits
-    }
-
-    /// Whether the member itself was declared `packed`.
-    #[must_use]
-    pub fn is_packed(&self) -> bool {
-        self.packed
-    }
-
-    /// The alignment the member's own declaration asked for, in bytes.
-    #[must_use]
-    pub fn asked_align(&self) -> Option<u32> {
-        self.align
-    }
 }
 
 /// What a record's declaration says besides its members. The layout already follows it; printing C needs to know it.
@@ -115,6 +50,7 @@ pub struct Record {
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
     pub(crate) hash: u64,
+    pub(crate) names: Names,
     /// Whether a leaf has more than 64 bits.
     pub(crate) wide_leaf: bool,
     /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
@@ -145,15 +81,15 @@ impl Record {
     /// The member called `name`, also inside anonymous members; with its offset in bits from the start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
-        self.fields
-            .iter()
-            .find_map(|field| match (field.name(), field.ty.as_record()) {
+        self.names.candidates(&self.fields, name).find_map(|field| {
+            match (field.name(), field.ty.as_record()) {
                 (Some(own), _) => (own == name).then_some((field, field.offset_bits)),
                 (None, Some(inner)) if field.bits.is_none() => inner
                     .field(name)
                     .map(|(found, at)| (found, field.offset_bits + at)),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// Whether arguments of this union are passed as its first member (`transparent_union`).

@@ -1,6 +1,6 @@
 //! Actions for values as a whole, and slots of the argument area.
 
-use super::{Assigner, NoPlace, Outcome, TOO_DEEP, TOO_MUCH_STACK, Value};
+use super::{Assigner, NoPlace, Outcome, Value};
 use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType};
 use crate::convention::place::{Loc, Place, Placed, PlacedPart};
 use crate::convention::registers::Reg;
@@ -49,14 +49,14 @@ fn align_at(offset: u64, align: u32) -> u32 {
     }
 }
 
-impl Assigner<'_, '_> {
+impl Assigner<'_> {
     /// Does what a rule for the whole value says, in `place`; `false` if there is none.
     #[inline(never)]
     pub(super) fn whole(
         &mut self,
         rules: &'static [Rule],
         outcome: Outcome<'_>,
-        value: Value<'_>,
+        value: &Value<'_>,
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
         let (rule, rest, ty) = match outcome {
@@ -82,7 +82,7 @@ impl Assigner<'_, '_> {
                 Ok(true)
             }
             // `run` stops at no guard.
-            _ => Err(TOO_DEEP),
+            _ => Err(NoPlace::TooDeep),
         }
     }
 
@@ -115,7 +115,7 @@ impl Assigner<'_, '_> {
     fn converted(
         &mut self,
         rules: &'static [Rule],
-        value: Value<'_>,
+        value: &Value<'_>,
         slot: Slot,
         ty: Option<PartType>,
     ) -> Result<Option<Placed>, NoPlace> {
@@ -148,7 +148,7 @@ impl Assigner<'_, '_> {
     fn way_to_stack(
         &mut self,
         rules: &'static [Rule],
-        value: Value<'_>,
+        value: &Value<'_>,
         part: &Part,
         (slot, ty): (Slot, Option<PartType>),
     ) -> Result<(Slot, PartType), NoPlace> {
@@ -175,7 +175,7 @@ impl Assigner<'_, '_> {
         align: u32,
         rule: &Rule,
     ) -> Result<PlacedPart, NoPlace> {
-        let slot = Slot::of(rule).ok_or(TOO_DEEP)?;
+        let slot = Slot::of(rule).ok_or(NoPlace::TooDeep)?;
         self.part_on_stack(part, ty.unwrap_or(part.ty), align, slot)
     }
 
@@ -213,14 +213,12 @@ impl Assigner<'_, '_> {
     /// Takes `bytes` bytes of the area, aligned to `align`.
     fn stack(&mut self, bytes: u64, slot: Slot, align: u32) -> Result<u64, NoPlace> {
         if !is_align(align.max(1)) {
-            return Err(NoPlace(
-                &"an alignment that is no power of two, or greater than any type may ask for",
-            ));
+            return Err(NoPlace::NoAlignment);
         }
         slot.shadow.iter().for_each(|reg| self.state.take(*reg));
         self.state
             .take_stack(bytes, slot.size, align)
-            .ok_or(NoPlace(TOO_MUCH_STACK))
+            .ok_or(NoPlace::TooMuchStack)
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
@@ -228,7 +226,7 @@ impl Assigner<'_, '_> {
     fn indirect(
         &mut self,
         rest: &[Rule],
-        value: Value<'_>,
+        value: &Value<'_>,
         align: u32,
     ) -> Result<Option<Place>, NoPlace> {
         let align = value.group.align.max(align);
@@ -238,13 +236,9 @@ impl Assigner<'_, '_> {
         for flag in kept.into_iter().filter(|flag| value.group.flags.has(*flag)) {
             pointer.flags = pointer.flags.and(flag);
         }
-        let stand_in = Value {
-            group: &pointer,
-            role: value.role,
-            index: 0,
-        };
+        let stand_in = Value::new(&pointer, value.role);
         self.before = self.state;
-        let loc = match self.run(rest, stand_in, Some(self.pointer), 0) {
+        let loc = match self.run(rest, &stand_in, Some(self.pointer), 0) {
             Outcome::Located(loc, _) => loc,
             Outcome::Whole(rule, _, ty) => match (Slot::of(rule), &pointer.parts[..]) {
                 (Some(slot), [part]) => {
@@ -270,7 +264,7 @@ impl Assigner<'_, '_> {
     /// Gives each lane a register, all that are left of `regs`, then a slot.
     fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         if slot == 0 {
-            return Err(NoPlace(&"a rule gives its lanes slots of no bytes"));
+            return Err(NoPlace::EmptySlot);
         }
         let last = regs.iter().rposition(|reg| !self.state.is_free(*reg));
         let regs = regs
@@ -300,7 +294,7 @@ impl Rule {
     /// Whether this may change the type of a part, or lead to a rule that does.
     fn may_convert(&self) -> bool {
         let mut rule = self;
-        // One that guards itself ends in `TOO_DEEP`.
+        // One that guards itself ends in [`NoPlace::TooDeep`].
         for _ in 0..16 {
             rule = match rule {
                 Self::IfType(_, then)

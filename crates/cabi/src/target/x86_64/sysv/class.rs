@@ -52,15 +52,6 @@ impl Class {
         }
     }
 
-    /// The registers of a part that starts with an eightbyte of this class.
-    pub(crate) const fn bank(self) -> Bank {
-        match self {
-            Self::Sse | Self::SseUp => Bank::Vector,
-            Self::X87 | Self::X87Up | Self::ComplexX87 => Bank::X87,
-            Self::NoClass | Self::Integer | Self::Memory => Bank::Int,
-        }
-    }
-
     /// Its name, as the psABI spells it but for capitals.
     pub(crate) const fn name(self) -> &'static str {
         match self {

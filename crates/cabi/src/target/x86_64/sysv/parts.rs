@@ -12,13 +12,52 @@ use crate::types::error::Error;
 
 /// What `ty` asks for.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if let Some(part) = small_scalar(ty, cx.role) {
-        cx.tracer.whole(Class::of(part.bank));
-        let align = u32::from(part.size);
-        let mut group = Group::new(GroupKind::Registers, ty.size(), align).with(part);
-        quirks::scalar(ty, &mut group, cx);
-        return Ok(group);
+    let is_explained = cx.tracer.is_on();
+    match small_scalar(ty, cx.role) {
+        Some(part) if is_explained || quirks::has_say_of_scalar(ty, cx) => Ok(scalar(ty, part, cx)),
+        Some(part) => Ok(Group::of_part(part)),
+        // An explanation shows its eightbytes.
+        None => match ty.as_scalar() {
+            Some(scalar) if ty.size() <= 16 && !is_explained => Ok(wide_scalar(ty, scalar, cx)),
+            _ => classify_other(ty, cx),
+        },
     }
+}
+
+/// What a scalar asks for that is `part`, where a compiler has a say, or an explanation is written.
+#[inline(never)]
+fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
+    cx.tracer.whole(Class::of(part.bank));
+    let mut group = Group::of_part(part);
+    quirks::scalar(ty, &mut group, cx);
+    group
+}
+
+/// What a scalar of two eightbytes asks for: with its natural classes nothing merges, and rule 5 changes none of them.
+#[inline(never)]
+fn wide_scalar(ty: &Type, scalar: Scalar, cx: &mut Classify<'_, '_>) -> Group {
+    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
+    let first = Part::int(I64, Extension::None);
+    match class_of(scalar) {
+        X87 => group.parts.push(X87_PART),
+        Sse => group.parts.push(Part::float(V128)),
+        _ => {
+            let bytes = scalar.value_bits(ty.size()).div_ceil(8);
+            let size = u8::try_from(bytes).unwrap_or(16).saturating_sub(8);
+            group.parts.push(first);
+            group.parts.push(Part {
+                size,
+                ..first.at(8)
+            });
+        }
+    }
+    quirks::wide_scalar(ty, &mut group, cx);
+    group
+}
+
+/// What any other value asks for.
+#[inline(never)]
+fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
     let mut classes = Classes::none(passed.size());
@@ -38,6 +77,15 @@ pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Er
     quirks::group(ty, passed, wide, &mut group, cx)?;
     Ok(group)
 }
+
+/// An x87 value.
+const X87_PART: Part = Part {
+    bank: Bank::X87,
+    ty: F80,
+    offset: 0,
+    size: 10,
+    extension: Extension::None,
+};
 
 /// A transparent union is passed as its first member; other values, and results, as what they are.
 fn as_passed(ty: &Type, role: Role) -> &Type {
@@ -62,10 +110,8 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     while let Some(class) = at(i) {
         let offset = 8 * i;
         // An array of no elements has a class here and there, and no bytes.
-        let used = classes
-            .used(usize::from(i))
-            .min(size.saturating_sub(offset))
-            .max(1);
+        let used = classes.used(usize::from(i));
+        let used = used.min(size.saturating_sub(offset)).max(1);
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),
@@ -114,28 +160,27 @@ fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
 }
 
 /// The part of a scalar that is one eightbyte or less. Narrow integers are extended by the caller: gcc's callees extend them again, clang's rely on it.
-pub(super) fn small_scalar(ty: &Type, role: Role) -> Option<Part> {
+#[inline(always)]
+fn small_scalar(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;
-    let in_register = match (scalar, ty.size()) {
-        (Scalar::F16 | Scalar::BF16, _) => F16,
-        (Scalar::F32 | Scalar::Dec32, _) => F32,
-        (Scalar::F64 | Scalar::Dec64, _) => F64,
-        (_, 1) => I8,
-        (_, 2) => I16,
-        (_, 4) => I32,
-        (_, 8) => I64,
+    let narrow = |ty| {
+        let is_result = role == Role::Result;
+        let extension = if is_result {
+            Extension::None
+        } else {
+            extension(scalar)
+        };
+        Part::int(ty, extension)
+    };
+    Some(match (scalar, ty.size()) {
+        (Scalar::F64 | Scalar::Dec64, _) => Part::float(F64),
+        (Scalar::F32 | Scalar::Dec32, _) => Part::float(F32),
+        (Scalar::F16 | Scalar::BF16, _) => Part::float(F16),
+        (_, 8) => Part::int(I64, Extension::None),
+        (_, 4) => Part::int(I32, Extension::None),
+        (_, 2) => narrow(I16),
+        (_, 1) => narrow(I8),
         _ => return None,
-    };
-    let extension = match in_register {
-        I8 | I16 if role != Role::Result => extension(scalar),
-        _ => Extension::None,
-    };
-    Some(Part {
-        bank: class_of(scalar).bank(),
-        ty: in_register,
-        offset: 0,
-        size: in_register.bytes(),
-        extension,
     })
 }
 

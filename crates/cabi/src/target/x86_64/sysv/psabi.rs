@@ -9,7 +9,7 @@ use super::class::{MAX_EIGHTBYTES, class_of, class_of_vector, natural_classes};
 use super::classes::{Classes, Stop};
 use super::quirks;
 use crate::convention::Classify;
-use crate::leaves::{Leaf, Leaves, Step, leaf_of_scalar, leaves, runs};
+use crate::leaves::{Leaf, Leaves, Step, leaves, runs};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
@@ -45,9 +45,8 @@ fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Resu
         // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
         _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
         _ => {
-            match (leaf_of_scalar(ty), runs(ty)) {
-                (Some(leaf), _) if size <= 16 => return merge_leaf(&leaf, classes, cx),
-                (_, Some(runs)) if quirks::are_ordinary(runs, cx) => {
+            match runs(ty) {
+                Some(runs) if quirks::are_ordinary(runs, cx) => {
                     for run in runs {
                         classes.merge_run(class_of(run.scalar), &run.bytes);
                     }

@@ -244,11 +244,26 @@ pub(super) fn merged(
     Ok(())
 }
 
+/// Whether [`scalar`] may change what a scalar in one register asks for.
+#[inline(always)]
+pub(super) fn has_say_of_scalar(ty: &Type, cx: &Classify<'_, '_>) -> bool {
+    ty.is_atomic() || (cx.role == Role::Result && cx.policy.has(Policy::NARROW_RESULTS_EXTENDED))
+}
+
 /// A scalar in one register.
-#[inline]
+#[inline(never)]
 pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if cx.role == Role::Result {
         clang::extend_narrow_result(ty, group, cx);
+    }
+    clang::leave_atomic_uncounted(ty, group, cx);
+}
+
+/// A scalar of two eightbytes.
+#[inline]
+pub(super) fn wide_scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+    if cx.role != Role::Result {
+        clang::exhaust_registers(ty, group, cx);
     }
     clang::leave_atomic_uncounted(ty, group, cx);
 }
@@ -271,7 +286,7 @@ pub(super) fn group(
     if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
         clang::start_odd_pair_in_gpr(ty, group, cx);
     }
-    if is_all_padding(ty) || ty.size() == 0 {
+    if ty.size() == 0 || is_all_padding(ty) {
         gcc::place_flexible_array(ty, group, cx)?;
         gcc::count_padding(ty, group, cx);
     }

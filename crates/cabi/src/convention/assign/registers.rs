@@ -1,0 +1,114 @@
+//! Actions that give a part registers.
+
+use super::{Assigner, NoPlace, Outcome};
+use crate::convention::group::{ArgFlags, Part, PartType};
+use crate::convention::place::{Loc, PlacedPart};
+use crate::convention::registers::Reg;
+use crate::convention::rules::Rule;
+
+impl Assigner<'_> {
+    /// A part in the register that it finds by the first rule that is for its type and asks for nothing else: where most parts are. Where this is not
+    /// how it finds its place, rules have to be run.
+    #[inline(always)]
+    pub(super) fn first_register(
+        &mut self,
+        mut rules: &'static [Rule],
+        flags: ArgFlags,
+        part: &Part,
+    ) -> Option<PlacedPart> {
+        while let [rule, rest @ ..] = rules {
+            match rule {
+                Rule::IfType(types, Rule::AssignToReg(list)) if types.has(part.ty) => {
+                    let reg = *list.iter().find(|reg| self.state.is_free(**reg))?;
+                    if !is_wide_enough(reg, part.ty) || self.tracer.is_on() {
+                        return None;
+                    }
+                    self.state.take(reg);
+                    let (part, loc) = (*part, Loc::Reg(reg));
+                    return Some(PlacedPart { part, loc });
+                }
+                Rule::IfType(types, _) if types.has(part.ty) => return None,
+                Rule::IfFlag(flag, _) if flags.has(*flag) => return None,
+                Rule::IfType(..) | Rule::IfFlag(..) => rules = rest,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// The first free register of `list`, for a part; the one at its position in `shadow` is used up with it.
+    #[inline]
+    pub(super) fn register<'r>(
+        &mut self,
+        list: &[Reg],
+        shadow: &[Reg],
+        ty: Option<PartType>,
+    ) -> Outcome<'r> {
+        let Some((i, reg, ty)) = self.first_free(list, ty) else {
+            return Outcome::Nowhere;
+        };
+        if let Some(shadowed) = shadow.get(i) {
+            self.state.take(*shadowed);
+        }
+        located(Loc::Reg(reg), reg, ty)
+    }
+
+    /// The first of `pairs` of which both registers are free, for a part.
+    pub(super) fn both<'r>(
+        &mut self,
+        pairs: &'static [[Reg; 2]],
+        ty: Option<PartType>,
+    ) -> Outcome<'r> {
+        let is_free = |pair: &&[Reg; 2]| pair.iter().all(|reg| self.state.is_free(*reg));
+        let (Some(pair), Some(ty)) = (pairs.iter().find(is_free), ty) else {
+            return Outcome::Nowhere;
+        };
+        pair.iter().for_each(|reg| self.state.take(*reg));
+        located(Loc::Both(pair), pair[0], ty)
+    }
+
+    /// The first free register of `list`, now taken, with its position; none for a value without parts.
+    #[inline]
+    fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
+        let ty = ty?;
+        let mut all = list.iter().enumerate();
+        let (i, reg) = all.find(|(_, reg)| self.state.is_free(**reg))?;
+        self.state.take(*reg);
+        Some((i, *reg, ty))
+    }
+
+    /// A register of `list` for part `index` of a value whose parts are in aligned pairs.
+    #[cold]
+    pub(super) fn pair<'r>(
+        &mut self,
+        list: &[Reg],
+        index: usize,
+        ty: Option<PartType>,
+    ) -> Outcome<'r> {
+        if index.is_multiple_of(2) {
+            let used = list.iter().rposition(|reg| !self.state.is_free(*reg));
+            let start = used.map_or(0, |used| used + 1).next_multiple_of(2);
+            // Both of the pair.
+            if start + 1 >= list.len() {
+                return Outcome::Nowhere;
+            }
+            let skipped = list.get(..start).unwrap_or_default();
+            skipped.iter().for_each(|reg| self.state.take(*reg));
+        }
+        self.register(list, &[], ty)
+    }
+}
+
+/// A part of type `ty` at `loc`, which is or starts with `reg`.
+#[inline]
+fn located<'r>(loc: Loc, reg: Reg, ty: PartType) -> Outcome<'r> {
+    if is_wide_enough(reg, ty) {
+        Outcome::Located(loc, ty)
+    } else {
+        Outcome::Refused(NoPlace::NarrowRegister)
+    }
+}
+
+fn is_wide_enough(reg: Reg, ty: PartType) -> bool {
+    8 * u16::from(ty.bytes()) <= reg.bits()
+}
