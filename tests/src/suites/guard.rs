@@ -8,6 +8,7 @@
 
 use std::arch::is_x86_feature_detected;
 use std::io::Write as _;
+use std::time::Duration;
 
 use cabi::{
     Convention, DataModel, Error, FnSig, Policy, RecordBuilder, Type, VectorLevel, X86_64_SYSV,
@@ -15,7 +16,7 @@ use cabi::{
 };
 use cabi_verify::check::calls::{N_BUFFERS, all_settings};
 use cabi_verify::emit::cranelift::VARIANTS;
-use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::child::{self, Limits, Outcome};
 use cabi_verify::run::guard::{GuardedBuffers, Side};
 use cabi_verify::verdict::Fault;
 use clif_cabi_jit::Settings;
@@ -229,10 +230,34 @@ fn children(suite: &mut Suite) {
 
     for (name, found) in [
         ("a case ends its process early", ends_early),
+        ("processor time is limited, not time on the clock", hangs()),
         ("a child of somebody else's is left to him", is_left),
         ("several threads are refused", is_refused),
     ] {
         suite.report.outcome("guard child", name, found);
+    }
+}
+
+/// Two seconds on the clock without work pass, one second of work does not.
+fn hangs() -> std::result::Result<(), String> {
+    let limits = Limits {
+        processor: 1,
+        clock: 600,
+    };
+    let case = |_, index| {
+        match index {
+            0 => std::thread::sleep(Duration::from_secs(2)),
+            _ => loop {
+                std::hint::spin_loop();
+            },
+        }
+        Outcome::Passed(1)
+    };
+    let found = child::run_telling(&[2], 1, limits, case, |_| {});
+    let hung = Outcome::Crashed("hangs: more than 1 seconds of work".to_owned());
+    match found {
+        Ok(found) if found == [[Outcome::Passed(1), hung]] => Ok(()),
+        other => Err(format!("{other:?}")),
     }
 }
 

@@ -8,8 +8,8 @@ use super::reference::{Reference, ReferenceError, scratch, write};
 use crate::process;
 use crate::scratch::Scratch;
 
-/// A program that makes calls ends sooner, unless one goes wrong.
-const LIMIT: Duration = Duration::from_secs(20);
+/// A program that makes calls ends sooner, unless one waits for something: work is limited by processor time.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A file of a program.
 #[derive(Clone, Debug)]

@@ -49,8 +49,23 @@ impl From<Outcome> for Verdict {
     }
 }
 
-/// Seconds after which a case hangs.
-const SECONDS: u32 = 20;
+/// How long a case may take; what takes longer hangs.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Seconds of processor time: on a machine with other work, the clock says nothing.
+    pub processor: u32,
+    /// Seconds on the clock, for a case that waits for something and does no work.
+    pub clock: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            processor: 20,
+            clock: 600,
+        }
+    }
+}
 
 /// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job: one for each
 /// of its cases.
@@ -62,16 +77,17 @@ pub fn run(
     at_once: usize,
     case: impl Fn(usize, usize) -> Outcome,
 ) -> io::Result<Vec<Vec<Outcome>>> {
-    run_telling(jobs, at_once, case, |_| {})
+    run_telling(jobs, at_once, Limits::default(), case, |_| {})
 }
 
-/// As [`run`]; tells `progress` how many cases are done since it was last told.
+/// As [`run`], with `limits` of its own; tells `progress` how many cases are done since it was last told.
 ///
 /// # Errors
 /// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`](crate::process::watch_signals) watches, when no child is left.
 pub fn run_telling(
     jobs: &[usize],
     at_once: usize,
+    limits: Limits,
     case: impl Fn(usize, usize) -> Outcome,
     mut progress: impl FnMut(usize),
 ) -> io::Result<Vec<Vec<Outcome>>> {
@@ -89,12 +105,12 @@ pub fn run_telling(
             && let Some(job) = waiting.pop_front()
         {
             let cases = outcomes[job].len()..jobs[job];
-            running.0.push(start(job, cases, &case)?);
+            running.0.push(start(job, cases, limits, &case)?);
         }
         if running.0.is_empty() {
             return Ok(outcomes);
         }
-        let Some((job, found)) = running.wait()? else {
+        let Some((job, found)) = running.wait(limits)? else {
             continue;
         };
         progress(found.len());
@@ -153,6 +169,7 @@ fn shared_file() -> io::Result<File> {
 fn start(
     job: usize,
     cases: std::ops::Range<usize>,
+    limits: Limits,
     case: &impl Fn(usize, usize) -> Outcome,
 ) -> io::Result<Child> {
     let mut file = shared_file()?;
@@ -164,11 +181,10 @@ fn start(
         0 => {
             set_signals(&SIGNALS, libc::SIG_DFL);
             // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
-            set_signals(&[libc::SIGSEGV, libc::SIGBUS], libc::SIG_DFL);
+            set_signals(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGPROF], libc::SIG_DFL);
             die_with(parent);
             for index in cases {
-                // SAFETY: both only set a timer of this process, or end it.
-                unsafe { libc::alarm(SECONDS) };
+                limits.start();
                 let outcome =
                     catch_unwind(AssertUnwindSafe(|| case(job, index))).unwrap_or_else(|cause| {
                         let text = cause
@@ -193,6 +209,25 @@ fn start(
     }
 }
 
+impl Limits {
+    /// Ends this process when one of them is reached from now on.
+    fn start(self) {
+        let seconds = |n: u32| libc::timeval {
+            tv_sec: n.into(),
+            tv_usec: 0,
+        };
+        let limit = libc::itimerval {
+            it_interval: seconds(0),
+            it_value: seconds(self.processor),
+        };
+        // SAFETY: both only set a timer of this process, whose signal ends it.
+        unsafe {
+            libc::setitimer(libc::ITIMER_PROF, &raw const limit, std::ptr::null_mut());
+            libc::alarm(self.clock);
+        }
+    }
+}
+
 /// The children at work, which are ended with it.
 struct Running(Vec<Child>);
 
@@ -213,7 +248,7 @@ impl Drop for Running {
 
 impl Running {
     /// Waits for the next of them to end. `None` if a signal came first.
-    fn wait(&mut self) -> io::Result<Option<(usize, Vec<Outcome>)>> {
+    fn wait(&mut self, limits: Limits) -> io::Result<Option<(usize, Vec<Outcome>)>> {
         let (at, status) = loop {
             // SAFETY: waits without reaping, and says only whether to look; null is no place for more.
             let waited = unsafe {
@@ -243,7 +278,7 @@ impl Running {
         let mut outcomes: Vec<Outcome> =
             text.lines().filter_map(read).take(child.n_cases).collect();
         if outcomes.len() < child.n_cases {
-            outcomes.push(Outcome::Crashed(ending(status)));
+            outcomes.push(Outcome::Crashed(ending(status, limits)));
         }
         Ok(Some((child.job, outcomes)))
     }
@@ -264,7 +299,7 @@ impl Running {
 }
 
 /// How a child ended that has not done all of its cases.
-fn ending(status: libc::c_int) -> String {
+fn ending(status: libc::c_int, limits: Limits) -> String {
     if libc::WIFSIGNALED(status) {
         match libc::WTERMSIG(status) {
             libc::SIGSEGV => "SIGSEGV".to_owned(),
@@ -272,7 +307,8 @@ fn ending(status: libc::c_int) -> String {
             libc::SIGILL => "SIGILL".to_owned(),
             libc::SIGABRT => "SIGABRT".to_owned(),
             libc::SIGFPE => "SIGFPE".to_owned(),
-            libc::SIGALRM => format!("hangs: more than {SECONDS} seconds"),
+            libc::SIGPROF => format!("hangs: more than {} seconds of work", limits.processor),
+            libc::SIGALRM => format!("hangs: more than {} seconds", limits.clock),
             other => format!("signal {other}"),
         }
     } else {

@@ -11,7 +11,7 @@ use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
 use crate::check::registers::Probe;
-use crate::run::child::{self, Outcome};
+use crate::run::child::{self, Limits, Outcome};
 use crate::run::guard::GuardedBuffers;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
@@ -42,7 +42,7 @@ pub(super) fn in_children(
         progress(Step::Call, done, all);
     };
     let one = |job: usize, index: usize| one(&jobs[job], index);
-    let outcomes = child::run_telling(&sizes, at_once, one, told);
+    let outcomes = child::run_telling(&sizes, at_once, Limits::default(), one, told);
     check_interrupt()?;
     let outcomes = outcomes.map_err(VerifyError::System)?;
     let mut verdicts: Vec<Vec<Verdict>> = outcomes
