@@ -60,7 +60,9 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
                 io::Error::new(io::ErrorKind::Interrupted, "interrupted")
             });
         }
-        std::thread::sleep(Duration::from_millis(1));
+        // A large file is waited for in longer steps: a thousand looks a second are work too.
+        let step = start.elapsed() / 16;
+        std::thread::sleep(step.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     };
     let read = |file: &mut std::fs::File| -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -1,6 +1,8 @@
 //! Data in the shared objects that compilers make, read from the file: nothing is loaded, so no code of theirs runs.
 
-use object::{Object, ObjectSection, ObjectSymbol};
+use std::collections::HashMap;
+
+use object::{Object, ObjectSection, ObjectSymbol, Symbol};
 
 use super::Built;
 use crate::emit::c::TABLE;
@@ -16,27 +18,37 @@ pub(crate) fn read_table(
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), String> {
     let file = std::fs::read(&built.object).map_err(|error| error.to_string())?;
     let file = object::File::parse(&*file).map_err(|error| error.to_string())?;
-    let numbers = bytes(&file, TABLE, n.saturating_mul(8))?;
+    // Looked up once for all: a table has thousands of objects. A compiler may have been told to hide its symbols: then they are dynamic only.
+    let symbols = file.dynamic_symbols().chain(file.symbols());
+    let symbols = symbols.filter(|symbol| !symbol.is_undefined());
+    let symbols: Symbols<'_, '_> = symbols
+        .filter_map(|symbol| Some((symbol.name().ok()?, symbol)))
+        .collect();
+    let numbers = bytes(&file, &symbols, TABLE, n.saturating_mul(8))?;
     let numbers = numbers.chunks_exact(8).map(|word| {
         word.iter()
             .rev()
             .fold(0, |number, byte| number << 8 | u64::from(*byte))
     });
-    let objects = objects.iter().map(|(name, size)| bytes(&file, name, *size));
+    let objects = objects
+        .iter()
+        .map(|(name, size)| bytes(&file, &symbols, name, *size));
     Ok((numbers.collect(), objects.collect::<Result<_, _>>()?))
 }
 
+/// Symbols by their names.
+type Symbols<'data, 'file> = HashMap<&'data str, Symbol<'data, 'file>>;
+
 /// The `size` bytes at symbol `name`.
-fn bytes(file: &object::File<'_>, name: &str, size: usize) -> Result<Vec<u8>, String> {
+fn bytes(
+    file: &object::File<'_>,
+    symbols: &Symbols<'_, '_>,
+    name: &str,
+    size: usize,
+) -> Result<Vec<u8>, String> {
     let missing = |what: &str| format!("{what} {name}");
-    // A compiler may have been told to hide its symbols.
-    let symbol = file
-        .symbol_by_name(name)
-        .or_else(|| {
-            file.dynamic_symbols()
-                .find(|symbol| symbol.name() == Ok(name))
-        })
-        .ok_or_else(|| missing("there is no symbol"))?;
+    let symbol = symbols.get(name);
+    let symbol = symbol.ok_or_else(|| missing("there is no symbol"))?;
     let section = symbol
         .section_index()
         .and_then(|at| file.section_by_index(at).ok());

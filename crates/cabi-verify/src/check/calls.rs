@@ -32,6 +32,7 @@ pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Refusal, Value, Verdict};
 use cranelift_side::{Code, Import};
 pub use engine_settings::all_settings;
+pub(crate) use engine_settings::settings_without_verifier;
 use registers_at_call::{check_call, check_return, check_widened};
 pub use shared_engine::SharedEngine;
 

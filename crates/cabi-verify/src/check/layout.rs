@@ -61,6 +61,8 @@ struct Question {
     /// The type in messages.
     spelled: String,
     ty: Type,
+    /// Types whose own members are asked about elsewhere: of a member of such a type only the place is.
+    known: Vec<Type>,
 }
 
 /// A fact with the C expressions that answer it.
@@ -220,6 +222,7 @@ fn questions(subject: &Subject) -> Vec<Question> {
                 variable,
                 spelled: spelled.to_owned(),
                 ty: ty.clone(),
+                known: Vec::new(),
             });
         }
     };
@@ -277,7 +280,7 @@ fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
         ),
     ];
     let mut members = Vec::new();
-    walk(ty, "", 0, &mut members);
+    walk(ty, "", 0, &question.known, &mut members);
     for Member {
         path,
         offset_bits,
@@ -317,8 +320,8 @@ struct Member {
     ty: Type,
 }
 
-/// The named members of `ty`, which stands at `path`, members of members and of first and last elements included.
-fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
+/// The named members of `ty`, which stands at `path`, members of members and of first and last elements included, unless they are of `known` types.
+fn walk(ty: &Type, path: &str, offset_bits: u64, known: &[Type], out: &mut Vec<Member>) {
     match ty.kind() {
         // Members of an atomic record cannot be named.
         Kind::Record(record) if !ty.is_atomic() => {
@@ -326,7 +329,7 @@ fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
                 let at = offset_bits + field.offset_bits();
                 let Some(name) = field.name() else {
                     if field.bit_field().is_none() {
-                        walk(field.ty(), path, at, out);
+                        walk(field.ty(), path, at, known, out);
                     }
                     continue;
                 };
@@ -339,8 +342,8 @@ fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
                     width,
                     ty: field.ty().clone(),
                 });
-                if width.is_none() {
-                    walk(field.ty(), &path, at, out);
+                if width.is_none() && !known.contains(field.ty()) {
+                    walk(field.ty(), &path, at, known, out);
                 }
             }
         }
@@ -357,7 +360,9 @@ fn walk(ty: &Type, path: &str, offset_bits: u64, out: &mut Vec<Member>) {
                     width: None,
                     ty: array.elem.clone(),
                 });
-                walk(&array.elem, &path, at, out);
+                if !known.contains(&array.elem) {
+                    walk(&array.elem, &path, at, known, out);
+                }
             }
         }
         _ => {}

@@ -135,10 +135,8 @@ impl<'h> Probe<'h> {
         if let Some(reg) = abi.convention.frame.carried {
             image.put_word(Loc::Reg(reg), trace.as_mut_ptr() as u64);
         }
-        let callee = self
-            .loaded
-            .callee(index)
-            .ok_or("the C code has no callee")?;
+        let callee = self.loaded.callee(index);
+        let callee = callee.ok_or("the C code has no callee")?;
         self.loaded.prepare(&values.result.bytes, images.size);
         let thunk = self.loaded.through(callee, Promise::of(abi).unfilled());
         let load = Load {

@@ -37,7 +37,7 @@ pub(crate) const TABLE: &str = "cabi_table";
 pub enum Values {
     /// Through a variable of the type, by `memcpy`: for any type that a header may have.
     ThroughVariables,
-    /// As an lvalue of the type in the buffer: what a compiler makes of a call costs most of a fuzz run's time. Not for types that are qualified.
+    /// As an lvalue of the type in the frame's own buffer: what a compiler makes of a call costs most of a fuzz run's time. Not for types that are qualified.
     ThroughLvalues,
 }
 

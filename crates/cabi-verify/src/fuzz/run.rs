@@ -10,7 +10,7 @@ use clif_cabi_jit::Settings;
 use super::Compared;
 use super::run_cases::{Compiled, Mode, compile, run_cases};
 use super::stats::{Found, KEPT, Results, Stats};
-use crate::check::calls::all_settings;
+use crate::check::calls::settings_without_verifier;
 use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::process;
 use crate::threads::in_threads;
@@ -58,7 +58,7 @@ pub fn run(
     mut told: impl FnMut(&Results, u64) -> Result<(), String>,
 ) -> Result<Results, String> {
     let start = Instant::now();
-    let (settings, numbers) = (all_settings(), &plan.numbers);
+    let (settings, numbers) = (settings_without_verifier(), &plan.numbers);
     let mut results = Results::new(plan.seed, numbers.start, references);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
     let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);

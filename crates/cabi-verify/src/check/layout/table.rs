@@ -164,7 +164,7 @@ impl Asking<'_> {
 /// What an object's bytes are when one of its members, a number of several bytes, is 1: a compiler may store members in the other order.
 fn ones(block: &str, question: &Question) -> Vec<Probe> {
     let mut members = Vec::new();
-    walk(&question.ty, "", 0, &mut members);
+    walk(&question.ty, "", 0, &question.known, &mut members);
     let one = |member: Member| {
         let value = one_in_bytes(&member.ty).filter(|_| member.width.is_none())?;
         let size = usize::try_from(question.ty.size()).ok()?;
@@ -204,7 +204,7 @@ fn one_in_bytes(ty: &Type) -> Option<Vec<u8>> {
 fn without_macros(questions: &[&Question]) -> String {
     let mut members = Vec::new();
     for question in questions {
-        walk(&question.ty, "", 0, &mut members);
+        walk(&question.ty, "", 0, &question.known, &mut members);
     }
     let names: BTreeSet<&str> = members
         .iter()
@@ -228,16 +228,21 @@ pub struct Table {
 }
 
 impl Table {
-    /// The facts of `subjects`, whose declarations stand before the table's text in one file.
+    /// The facts of `subjects`, whose declarations stand before the table's text in one file: a type is asked about once, also where it is a member's.
     #[must_use]
     pub fn of(subjects: &[&Subject]) -> Self {
-        let mut table = Self::default();
+        let (mut table, mut asked) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {
             let own = |text: &str| text.replace(VARIABLE, &format!("{VARIABLE}{i}_"));
             // What a compiler has to say about these lines, it says about this block.
             let marker = format!("# 1 {:?}", subject.block.name);
             let _ = writeln!(table.declarations, "{marker}");
-            for question in questions(subject) {
+            let records = || subject.header.records.iter().map(|named| named.ty.clone());
+            for mut question in questions(subject) {
+                if !asked.insert(question.spelled.clone()) {
+                    continue;
+                }
+                question.known = records().filter(|ty| *ty != question.ty).collect();
                 table.declare(&own(&question.declaration));
                 let mut probes = ask_about(&subject.block.name, &question);
                 probes.extend(ones(&subject.block.name, &question));

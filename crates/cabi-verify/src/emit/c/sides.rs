@@ -14,6 +14,8 @@
 //! void f_call(..)                { *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64)); }
 //! ```
 //!
+//! There a caller uses the frame's own buffers, which are what it is given: an address that the compiler knows is one instruction less a value.
+//!
 //! Both use registers that their own callers want back (`CABI_SPOIL`).
 
 use std::fmt::Write as _;
@@ -137,7 +139,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
         variables(case).into_iter().zip(texts).zip(offsets)
     {
         if values == Values::ThroughLvalues {
-            args.push(object(text, "cabi_image", at));
+            args.push(object(text, "cabi_image_bytes", at));
             continue;
         }
         let _ = writeln!(
@@ -158,16 +160,18 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
             "  {result} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);"
         ),
         (true, Values::ThroughLvalues) => {
-            writeln!(body, "  {} = {call};", object(result, "cabi_out", 0))
+            writeln!(body, "  {} = {call};", object(result, "cabi_got_bytes", 0))
         }
     };
-    // Lvalues of types that are not const.
-    let image = match values {
-        Values::ThroughVariables => "const unsigned char *cabi_image",
-        Values::ThroughLvalues => "unsigned char *cabi_image",
+    let (rest, used) = match values {
+        Values::ThroughVariables => (
+            ", const unsigned char *cabi_image, unsigned char *cabi_out",
+            "  (void)cabi_out;\n  (void)cabi_image;\n",
+        ),
+        Values::ThroughLvalues => ("", ""),
     };
     format!(
-        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void), {image}, unsigned char *cabi_out) {{\n  (void)cabi_out;\n  (void)cabi_image;\n{body}  CABI_SPOIL;\n}}\n"
+        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void){rest}) {{\n{used}{body}  CABI_SPOIL;\n}}\n"
     )
 }
 
