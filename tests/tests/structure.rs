@@ -1,4 +1,4 @@
-//! The structure that docs/architecture.md states: no circle of modules in a crate, and every path that a page names exists.
+//! The structure that docs/architecture.md states: no circle of modules in a crate, short files and functions, and every path that a page names exists.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -210,4 +210,121 @@ fn paths_in_pages_exist() {
         missing(moved, &root, &bases),
         ["no-such-page.md", "cabi/src/no_such_file.rs"]
     );
+}
+
+/// Lines that a file may have, and a function.
+const FILE: usize = 450;
+const FUNCTION: usize = 60;
+
+/// What is longer, and is to be cut where a subject ends: only shorter may this list become.
+const TOO_LONG: &[&str] = &[
+    "crates/cabi-verify/src/assembly/aarch64.rs: step",
+    "crates/cabi-verify/src/assembly/csky.rs: step",
+    "crates/cabi-verify/src/emit/cranelift.rs: function",
+    "crates/cabi-verify/src/emit/cranelift.rs: shim",
+    "crates/cabi/src/convention/rules/display.rs: write_action",
+    "crates/clif-cabi-jit/examples/gsl.rs: main",
+    "crates/clif-cabi-jit/tests/variadic/random.rs: run",
+    "crates/clif-cabi-plan/src/machine/x86_64/stub/step.rs: emit",
+    "crates/clif-cabi-plan/src/plan/opening.rs: of",
+    "crates/clif-cabi-plan/src/plan/own_signature.rs: new",
+    "crates/clif-cabi-plan/tests/plan/main.rs: parameters_are_in_cranelifts_order",
+    "crates/clif-cabi/examples/own_call.rs: main",
+    "crates/clif-cabi/examples/own_stubs.rs: main",
+    "crates/clif-cabi/src/emit/call.rs",
+    "crates/clif-cabi/src/emit/entry.rs",
+    "crates/clif-cabi/src/emit/variadic.rs: va_arg",
+    "crates/clif-cabi/tests/lang.rs",
+    "crates/clif-cabi/tests/lang.rs: refused_tail_calls",
+    "crates/clif-cabi/tests/misuse/calls.rs: calls_refused_emit_nothing",
+    "crates/clif-cabi/tests/permuted.rs",
+    "crates/clif-cabi/tests/replay.rs: check",
+    "crates/clif-cabi/tests/replay/refused.rs: any_signature_is_answered",
+    "crates/clif-cabi/tests/replay/refused.rs: what_cranelift_refuses_is_refused",
+    "crates/clif-cabi/tests/replay/wrong_models.rs: wrong_models_are_caught",
+    "tests/src/libffi/signatures.rs: compared",
+    "tests/src/libffi/text.rs: one",
+    "tests/src/suites/conventions/machines.rs: all",
+];
+
+/// The name of the function that begins in `line`.
+fn function(line: &str) -> Option<&str> {
+    const BEFORE: [&str; 7] = [
+        "pub",
+        "pub(crate)",
+        "pub(super)",
+        "const",
+        "unsafe",
+        "extern",
+        "\"C\"",
+    ];
+    let (before, rest) = line.trim_start().split_once("fn ")?;
+    let is_head = before.split_whitespace().all(|word| BEFORE.contains(&word));
+    is_head
+        .then(|| first_word(rest))
+        .filter(|name| !name.is_empty())
+}
+
+/// The functions of `text`, as rustfmt prints it, each with its number of lines.
+fn functions(text: &str) -> Vec<(&str, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = function(line) else { continue };
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut is_open = false;
+        let end = lines[at..].iter().position(|line| {
+            is_open |= line.ends_with('{');
+            let is_closed = line.strip_prefix(indent) == Some("}");
+            is_closed || !is_open && line.ends_with([';', '}'])
+        });
+        found.push((name, end.map_or(0, |end| end + 1)));
+    }
+    found
+}
+
+/// The file called `name`, and its functions, as far as they are too long.
+fn too_long(name: &str, text: &str) -> Vec<String> {
+    let long = functions(text).into_iter().filter(|(_, n)| *n > FUNCTION);
+    let mut all: Vec<String> = long
+        .map(|(function, _)| format!("{name}: {function}"))
+        .collect();
+    all.extend((text.lines().count() > FILE).then(|| name.to_owned()));
+    all
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let root = root().canonicalize().unwrap();
+    let mut found = BTreeSet::new();
+    for folder in ["crates", "tests", "examples"] {
+        for path in files(&root.join(folder), "rs") {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            if !name.contains("/target/") {
+                found.extend(too_long(name, &fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let known: BTreeSet<String> = TOO_LONG.iter().map(|&name| name.to_owned()).collect();
+    let new: Vec<&String> = found.difference(&known).collect();
+    assert!(
+        new.is_empty(),
+        "more than {FILE} lines, or {FUNCTION} of a function: {new:#?}"
+    );
+    let gone: Vec<&String> = known.difference(&found).collect();
+    assert!(
+        gone.is_empty(),
+        "no longer too long, so not on the list: {gone:#?}"
+    );
+    // A function of one line too many is seen, and a file; a declaration has no body.
+    let body = |n: usize| {
+        format!(
+            "trait T {{\n    fn none(\n    );\n    pub fn f() {{\n{}    }}\n}}\n",
+            "        g();\n".repeat(n)
+        )
+    };
+    assert_eq!(functions(&body(58)), [("none", 2), ("f", 60)]);
+    assert!(too_long("a.rs", &body(58)).is_empty());
+    assert_eq!(too_long("a.rs", &body(59)), ["a.rs: f"]);
+    assert_eq!(too_long("a.rs", &"\n".repeat(451)), ["a.rs"]);
 }

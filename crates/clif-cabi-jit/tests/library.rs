@@ -10,7 +10,7 @@ mod common;
 use std::ffi::c_int;
 use std::path::Path;
 
-use clif_cabi_jit::Library;
+use clif_cabi_jit::{Engine, Library};
 use common::{add, build_library, engine, import};
 
 const C: &str = "
@@ -35,33 +35,7 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     drop(library);
     import(&mut engine, "apply", "(i64, i32) -> i32 system_v");
     import(&mut engine, "at_close", "(i64) system_v");
-    let counter = Box::leak(Box::new(0));
-    engine.bind("counter", (&raw mut *counter).cast()).unwrap();
-    let counter_id = {
-        use clif_cabi_jit::cranelift_module::{Linkage, Module};
-        engine
-            .declare_data("counter", Linkage::Import, true, false)
-            .unwrap()
-    };
-    // int twice(int x) { counter += 1; return x + x; }
-    add(
-        &mut engine,
-        "twice",
-        &format!(
-            "function %twice(i32) -> i32 system_v {{
-                gv0 = symbol u1:{}
-            block0(v0: i32):
-                v1 = symbol_value.i64 gv0
-                v2 = load.i32 v1
-                v3 = iconst.i32 1
-                v4 = iadd v2, v3
-                store v4, v1
-                v5 = iadd v0, v0
-                return v5
-            }}",
-            counter_id.as_u32()
-        ),
-    );
+    let counter = twice(&mut engine);
     // int through(int x) { at_close(twice); return apply(twice, x); }
     let through = add(
         &mut engine,
@@ -91,7 +65,6 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     drop(engine);
     assert_eq!(through(20), 41);
     assert!(is_open(&path));
-    let counter: *const c_int = counter;
     // SAFETY: leaked above; written by compiled code only.
     assert_eq!(unsafe { counter.read_volatile() }, 1);
     drop(through);
@@ -100,6 +73,38 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     assert_eq!(unsafe { counter.read_volatile() }, 2);
 
     missing_at_once();
+}
+
+/// Adds a function `twice` that counts its calls. Returns the counter, which is leaked.
+fn twice(engine: &mut Engine) -> *const c_int {
+    let counter = Box::leak(Box::new(0));
+    engine.bind("counter", (&raw mut *counter).cast()).unwrap();
+    let counter_id = {
+        use clif_cabi_jit::cranelift_module::{Linkage, Module};
+        engine
+            .declare_data("counter", Linkage::Import, true, false)
+            .unwrap()
+    };
+    // int twice(int x) { counter += 1; return x + x; }
+    add(
+        engine,
+        "twice",
+        &format!(
+            "function %twice(i32) -> i32 system_v {{
+                gv0 = symbol u1:{}
+            block0(v0: i32):
+                v1 = symbol_value.i64 gv0
+                v2 = load.i32 v1
+                v3 = iconst.i32 1
+                v4 = iadd v2, v3
+                store v4, v1
+                v5 = iadd v0, v0
+                return v5
+            }}",
+            counter_id.as_u32()
+        ),
+    );
+    counter
 }
 
 /// A library that lacks a symbol is refused when it is opened, not at its first call.

@@ -82,7 +82,12 @@ fn code_lives_as_long_as_its_last_owner() {
     drop(second);
     assert!(!is_executable(at));
 
-    // Code that is called by another engine's code.
+    code_of_another_engine();
+    threads();
+}
+
+/// Code that is called by another engine's code lives as long as that.
+fn code_of_another_engine() {
     let mut callee = engine();
     let mut caller = engine();
     let (seven, own) = (adder(&mut callee, 7), adder(&mut caller, 8));
@@ -117,8 +122,6 @@ fn code_lives_as_long_as_its_last_owner() {
     let caller_at = address(&fifteen);
     drop(fifteen);
     assert!(!is_executable(at) && !is_executable(caller_at));
-
-    threads();
 }
 
 /// Engines made on one thread and used on another; code called by many at once while its engine goes on; the last

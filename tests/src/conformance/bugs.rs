@@ -187,13 +187,11 @@ fn look(
     buffers: &GuardedBuffers,
 ) -> Result<Look> {
     if bug.shows == Shows::Initializer {
-        return match asked.maker {
-            Maker::C(reference) => Ok(Look::of(
-                shows_in_initializer(reference, level, subject)?,
-                None,
-            )),
-            Maker::Zig(..) => Ok(Look::Hidden),
+        let Maker::C(reference) = asked.maker else {
+            return Ok(Look::Hidden);
         };
+        let shows = shows_in_initializer(reference, level, subject)?;
+        return Ok(Look::of(shows, None));
     }
     // All of its functions: one may be spoiled by another.
     let entries: Vec<Entry<'_>> = subject.cases.iter().map(|case| (subject, case)).collect();

@@ -49,35 +49,7 @@ impl Run<'_> {
         let read = &self.plan.headers[part.header];
         let (command, found) = (asked.reference.command(), &read.found);
         let (n, n_differ) = (part.called.len(), part.differences().count());
-        let mut items = Vec::new();
-        let prototypes = part
-            .prototypes
-            .iter()
-            .map(|one| (one, "prototype_mismatches"));
-        let layouts = part.layouts.iter().map(|one| (one, "layout_mismatches"));
-        items.extend(
-            prototypes
-                .chain(layouts)
-                .map(|(one, list)| differing(one, list, &command)),
-        );
-        items.extend(
-            part.itself
-                .iter()
-                .enumerate()
-                .map(|(i, one)| itself(one, i == 0, &command)),
-        );
-        items.extend(part.called.iter().map(|called| result(asked, called)));
-        items.extend(self.skipped(part).map(left_out));
-        // A difference in bytes says more than a crash.
-        let mut differ: Vec<_> = part.differences().collect();
-        differ.sort_by_key(|(_, difference)| difference.value.is_none());
-        for (called, difference) in differ.iter().take(IN_FULL) {
-            let name = name(called);
-            if let Some(item) = items.iter_mut().find(|item| item.name == name) {
-                item.detail = in_full(asked, called, difference);
-            }
-        }
-        items.sort_by_key(|item| item.list == "results" && item.detail.is_empty());
+        let items = self.items(part, asked);
         Section {
             name: format!("{} {command}", read.name),
             head: vec![
@@ -107,6 +79,41 @@ impl Run<'_> {
             })),
             ..Section::default()
         }
+    }
+
+    /// Everything that is said about `part`.
+    fn items(&self, part: &Part, asked: &Compiler) -> Vec<Item> {
+        let command = asked.reference.command();
+        let mut items = Vec::new();
+        let prototypes = part
+            .prototypes
+            .iter()
+            .map(|one| (one, "prototype_mismatches"));
+        let layouts = part.layouts.iter().map(|one| (one, "layout_mismatches"));
+        items.extend(
+            prototypes
+                .chain(layouts)
+                .map(|(one, list)| differing(one, list, &command)),
+        );
+        items.extend(
+            part.itself
+                .iter()
+                .enumerate()
+                .map(|(i, one)| itself(one, i == 0, &command)),
+        );
+        items.extend(part.called.iter().map(|called| result(asked, called)));
+        items.extend(self.skipped(part).map(left_out));
+        // A difference in bytes says more than a crash.
+        let mut differ: Vec<_> = part.differences().collect();
+        differ.sort_by_key(|(_, difference)| difference.value.is_none());
+        for (called, difference) in differ.iter().take(IN_FULL) {
+            let name = name(called);
+            if let Some(item) = items.iter_mut().find(|item| item.name == name) {
+                item.detail = in_full(asked, called, difference);
+            }
+        }
+        items.sort_by_key(|item| item.list == "results" && item.detail.is_empty());
+        items
     }
 }
 

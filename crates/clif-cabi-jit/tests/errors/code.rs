@@ -54,64 +54,66 @@ fn signatures_that_cranelift_asserts_against_are_refused() {
     works(&mut engine);
 }
 
+/// CLIF, and how the error of each begins.
+const NOT_COMPILED: [(&str, &str); 5] = [
+    // Not even valid.
+    (
+        "function %f() system_v {
+        block0:
+            v0 = iconst.i32 1
+            v1 = iconst.i64 1
+            v2 = iadd v0, v1
+            return
+        }",
+        "cannot compile function f:\n",
+    ),
+    // Valid, not supported.
+    (
+        "function %f(i64, i64) -> i64, i64, i64 system_v {
+        block0(v0: i64, v1: i64):
+            return v0, v1, v0
+        }",
+        "cannot compile function f: ",
+    ),
+    // Valid, and Cranelift panics for want of a lowering.
+    (
+        "function %f(i64) system_v {
+        block0(v0: i64):
+            v1 = load.i8x8 v0
+            v2 = iadd v1, v1
+            store v2, v0
+            return
+        }",
+        "Cranelift panicked on function f: ",
+    ),
+    // A call of a name that no module knows.
+    (
+        "function %f() system_v {
+            fn0 = %elsewhere() system_v
+        block0:
+            call fn0()
+            return
+        }",
+        "relocation at byte ",
+    ),
+    // Thread-local storage.
+    (
+        "function %f() -> i64 system_v {
+            gv0 = symbol tls u1:0
+        block0:
+            v0 = tls_value.i64 gv0
+            return v0
+        }",
+        "",
+    ),
+];
+
 #[test]
 fn functions_that_cranelift_cannot_compile_are_errors() {
     let mut engine = engine();
     let sig = signature("() system_v");
     let id = engine.declare_export("f", &sig).unwrap();
-    let cases = [
-        // Not even valid.
-        (
-            "function %f() system_v {
-            block0:
-                v0 = iconst.i32 1
-                v1 = iconst.i64 1
-                v2 = iadd v0, v1
-                return
-            }",
-            "cannot compile function f:\n",
-        ),
-        // Valid, not supported.
-        (
-            "function %f(i64, i64) -> i64, i64, i64 system_v {
-            block0(v0: i64, v1: i64):
-                return v0, v1, v0
-            }",
-            "cannot compile function f: ",
-        ),
-        // Valid, and Cranelift panics for want of a lowering.
-        (
-            "function %f(i64) system_v {
-            block0(v0: i64):
-                v1 = load.i8x8 v0
-                v2 = iadd v1, v1
-                store v2, v0
-                return
-            }",
-            "Cranelift panicked on function f: ",
-        ),
-        // A call of a name that no module knows.
-        (
-            "function %f() system_v {
-                fn0 = %elsewhere() system_v
-            block0:
-                call fn0()
-                return
-            }",
-            "relocation at byte ",
-        ),
-        // Thread-local storage.
-        (
-            "function %f() -> i64 system_v {
-                gv0 = symbol tls u1:0
-            block0:
-                v0 = tls_value.i64 gv0
-                return v0
-            }",
-            "",
-        ),
-    ];
-    for (clif, expected) in cases {
+    for (clif, expected) in NOT_COMPILED {
         let text = message(define(&mut engine, id, clif));
         assert!(text.starts_with(expected), "{text}");
     }

@@ -44,18 +44,6 @@ typedef struct { } s_0;
 ";
 
 pub(crate) fn kinds() -> Vec<Kind> {
-    let record = |fields: &[Type]| {
-        let mut builder = RecordBuilder::structure("s");
-        for (i, ty) in fields.iter().enumerate() {
-            builder = builder.field(&format!("f{i}"), ty.clone());
-        }
-        builder.build(&DataModel::LP64).unwrap()
-    };
-    let aligned = |align, ty: &Type| {
-        let field = Member::named("a", ty.clone()).aligned(align);
-        let builder = RecordBuilder::structure("s").member(field);
-        builder.build(&DataModel::LP64).unwrap()
-    };
     let array = |ty: &Type, n| Type::array(ty, n).unwrap();
     let complex = |ty: &Type| Type::complex(ty).unwrap();
     let vector = || Type::vector(&Type::F32, 4).unwrap();
@@ -104,4 +92,18 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind("s_mem64", aligned(64, &array(&Type::I64, 7)), &[(0, 56)]),
         kind("s_0", record(&[]), &[]),
     ]
+}
+
+fn record(fields: &[Type]) -> Type {
+    let mut builder = RecordBuilder::structure("s");
+    for (i, ty) in fields.iter().enumerate() {
+        builder = builder.field(&format!("f{i}"), ty.clone());
+    }
+    builder.build(&DataModel::LP64).unwrap()
+}
+
+fn aligned(align: u32, ty: &Type) -> Type {
+    let field = Member::named("a", ty.clone()).aligned(align);
+    let builder = RecordBuilder::structure("s").member(field);
+    builder.build(&DataModel::LP64).unwrap()
 }

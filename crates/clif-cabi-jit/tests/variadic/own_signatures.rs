@@ -59,24 +59,7 @@ pub(crate) fn function(
     }
     let plans = call.unnamed.iter().map(|kind| plan(&lower, &kinds[*kind]));
     let plans: Vec<Option<VaArgPlan>> = plans.collect();
-    let mut named = Signature::new(CallConv::SystemV);
-    named.params.push(AbiParam::new(types::I64));
-    let mut taken = NamedArguments {
-        int_registers: 1,
-        ..NamedArguments::default()
-    };
-    for kind in &call.named {
-        let (ty, n, all) = match kinds[*kind].c {
-            "int" => (types::I32, &mut taken.int_registers, 6),
-            "double" => (types::F64, &mut taken.vector_registers, 8),
-            _ => return None,
-        };
-        named.params.push(AbiParam::new(ty));
-        match *n < all {
-            true => *n += 1,
-            false => taken.area_bytes += 8,
-        }
-    }
+    let (named, mut taken) = named(call, kinds)?;
     if wrong == Wrong::GpOffset {
         taken.int_registers += 1;
     }
@@ -112,6 +95,29 @@ pub(crate) fn function(
     builder.finalize(engine.target_config());
     engine.define(id, &mut ctx).unwrap();
     Some(id)
+}
+
+/// The parameters before the unnamed ones, and what they take.
+fn named(call: &Call, kinds: &[Kind]) -> Option<(Signature, NamedArguments)> {
+    let mut named = Signature::new(CallConv::SystemV);
+    named.params.push(AbiParam::new(types::I64));
+    let mut taken = NamedArguments {
+        int_registers: 1,
+        ..NamedArguments::default()
+    };
+    for kind in &call.named {
+        let (ty, n, all) = match kinds[*kind].c {
+            "int" => (types::I32, &mut taken.int_registers, 6),
+            "double" => (types::F64, &mut taken.vector_registers, 8),
+            _ => return None,
+        };
+        named.params.push(AbiParam::new(ty));
+        match *n < all {
+            true => *n += 1,
+            false => taken.area_bytes += 8,
+        }
+    }
+    Some((named, taken))
 }
 
 /// `double f(void)` calls gcc's `sum(2, 1.5, 2.25)` by a stub that sets AL to `n`.

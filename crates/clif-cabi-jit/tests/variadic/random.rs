@@ -143,8 +143,12 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     let policy = if is_clang { Policy::CLANG } else { Policy::GCC };
     let mut random = Random(seed);
     let calls = calls(&mut random, &kinds, policy, n);
-    let name = format!("variadic_{cc}_{seed}_{wrong:?}");
-    let library = library(cc, &name, &calls, &kinds);
+    let library = library(
+        cc,
+        &format!("variadic_{cc}_{seed}_{wrong:?}"),
+        &calls,
+        &kinds,
+    );
     let settings = all_settings();
     let settings = &settings[usize::try_from(seed).unwrap() % settings.len()];
     let mut engine = Engine::new(settings).unwrap();
@@ -162,12 +166,10 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
         .map(|(i, call)| emit.function(&mut engine, call, i))
         .collect();
     // The classes of clang's callers are not those of the psABI.
-    let own: Vec<Option<FuncId>> = (calls.iter().enumerate())
-        .map(|(i, call)| {
-            let know = !is_clang && matches!(wrong, Wrong::Nothing | Wrong::GpOffset);
-            know.then(|| own_signatures::function(&mut engine, call, &kinds, i, wrong))?
-        })
-        .collect();
+    let know = !is_clang && matches!(wrong, Wrong::Nothing | Wrong::GpOffset);
+    let mut own =
+        |(i, call)| know.then(|| own_signatures::function(&mut engine, call, &kinds, i, wrong))?;
+    let own: Vec<Option<FuncId>> = calls.iter().enumerate().map(&mut own).collect();
     engine.finalize().unwrap();
     let closures = Closures::new(settings).unwrap();
     let (mut n_made, mut n_right, mut n_own) = (0, 0, 0);

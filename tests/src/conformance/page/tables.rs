@@ -76,6 +76,34 @@ on the list of compiler bugs.
 |---|---|
 ",
     );
+    how_many(measured, out);
+    let (zig, c): (Vec<usize>, Vec<usize>) =
+        (0..measured.compilers.len()).partition(|i| is_zig(measured, *i));
+    out.push_str(
+        "
+## gcc and clang
+
+One sign in a cell: the same with every compiler that has the type.
+",
+    );
+    for table in &measured.tables {
+        self::table(table, &c, false, measured, out);
+    }
+    out.push_str(
+        "
+## Zig
+
+The same types by Zig's own back end (`zig own`) and by LLVM's (`zig llvm`). Zig is no compiler of C: each type is said in Zig, with `extern struct`,
+`extern union` and `@Vector`, and neither C text nor a C compiler has part in the calls.
+",
+    );
+    for table in &measured.tables {
+        self::table(table, &zig, true, measured, out);
+    }
+}
+
+/// The signs that stand in cells, and how often for each compiler.
+fn how_many(measured: &Measured, out: &mut String) {
     let counts: Vec<_> = (0..measured.compilers.len())
         .map(|compiler| count(measured, compiler))
         .collect();
@@ -104,29 +132,6 @@ on the list of compiler bugs.
             let _ = write!(out, " {} |", counts.get(outcome).copied().unwrap_or(0));
         }
         out.push('\n');
-    }
-    let (zig, c): (Vec<usize>, Vec<usize>) =
-        (0..measured.compilers.len()).partition(|i| is_zig(measured, *i));
-    out.push_str(
-        "
-## gcc and clang
-
-One sign in a cell: the same with every compiler that has the type.
-",
-    );
-    for table in &measured.tables {
-        self::table(table, &c, false, measured, out);
-    }
-    out.push_str(
-        "
-## Zig
-
-The same types by Zig's own back end (`zig own`) and by LLVM's (`zig llvm`). Zig is no compiler of C: each type is said in Zig, with `extern struct`,
-`extern union` and `@Vector`, and neither C text nor a C compiler has part in the calls.
-",
-    );
-    for table in &measured.tables {
-        self::table(table, &zig, true, measured, out);
     }
 }
 
