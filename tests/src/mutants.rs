@@ -45,6 +45,19 @@ macro_rules! mutants {
 
 pub(crate) use mutants;
 
+/// A stub with other steps in place of those that match.
+macro_rules! step {
+    ($($from:pat => [$($to:expr),*]),+ $(,)?) => {
+        stub(|stub| {
+            with_steps(stub, |step| match step {
+                $($from => vec![$($to),*],)+
+                other => vec![other],
+            })
+        })
+    };
+}
+pub(crate) use step;
+
 /// All mistakes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     MUTANTS.iter().chain(WIN64)
@@ -68,25 +81,29 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
     "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
     "no-area-alignment": convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
-    "garbage-al": stub(garbage_al), "psABI 3.2.3: al is an upper bound of the vector registers used";
-    "al-zero": stub(al_zero), "psABI 3.2.3: a callee saves no vector register if al is 0";
-    "al-one-less": stub(al_one_less), "al counts each vector register";
+    "garbage-al": step!(Step::SetAl(n) => [Step::SetAl(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
+    "al-zero": step!(Step::SetAl(_) => [Step::SetAl(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
+    "al-one-less": step!(Step::SetAl(n) => [Step::SetAl(n.saturating_sub(1))]), "al counts each vector register";
     "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
-    "x87-not-popped": stub(not_popped), "psABI 3.2.1: the x87 stack is empty between calls";
-    "al-unset": stub(al_unset), "a stub of a variadic call sets al before it jumps";
-    "address-in-next-register": stub(address_in_next), "the address of a variadic function is in the first integer register without an argument";
-    "x87-half-popped": stub(half_popped), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
+    "x87-not-popped": step!(Step::Pop(n) => [Step::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
+    "al-unset": step!(Step::SetAl(_) => []), "a stub of a variadic call sets al before it jumps";
+    "address-in-next-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 1) % 6)]), "the address of a variadic function is in the first integer register without an argument";
+    "x87-half-popped": step!(Step::Pop(2) => [Step::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
-    "realigned-wrongly": stub(realigned_wrongly), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
-    "area-copied-short": stub(copied_short), "a stub that aligns the argument area copies all of it";
-    "wide-registers-swapped": stub(wide_swapped), "psABI 3.2.3, Passing: the next vector register is used";
-    "wide-load-halved": stub(wide_load_halved), "a stub loads all bytes of a wide argument";
-    "wide-store-halved": stub(wide_store_halved), "a stub stores all bytes of a wide result or argument";
-    "wide-result-halved": stub(wide_result_halved), "all bytes of a wide result are loaded before the return";
-    "upper-zeroed-early": stub(upper_zeroed_early), "vzeroupper follows the last wide store";
+    "realigned-wrongly": step!(Step::Align(n) => [Step::Align(n), Step::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
+    "area-copied-short": step!(Step::Copy(area @ 16..) => [Step::Copy(area - 8), Step::Skip(8)]), "a stub that aligns the argument area copies all of it";
+    "wide-registers-swapped": step!(
+        Step::Load(own) => [Step::Load(swapped(own))],
+        Step::Store(own) => [Step::Store(swapped(own))],
+        Step::LoadResult(own) => [Step::LoadResult(swapped(own))],
+    ), "psABI 3.2.3, Passing: the next vector register is used";
+    "wide-load-halved": step!(Step::Load(own) => [Step::Load(halved(own))]), "a stub loads all bytes of a wide argument";
+    "wide-store-halved": step!(Step::Store(own) => [Step::Store(halved(own))]), "a stub stores all bytes of a wide result or argument";
+    "wide-result-halved": step!(Step::LoadResult(own) => [Step::LoadResult(halved(own))]), "all bytes of a wide result are loaded before the return";
+    "upper-zeroed-early": step!(Step::Store(own) => [Step::ZeroUpper, Step::Store(own)]), "vzeroupper follows the last wide store";
     "pair-in-one-lane": function(pair_in_one_lane), "a vector of two words has the first one first";
-    "x87-not-pushed": stub(not_pushed), "psABI 3.2.3, Returning: class X87 is in st0";
+    "x87-not-pushed": step!(Step::Push(n) => [Step::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
 const NO_MUTATION: Mutation = Mutation {
@@ -124,24 +141,25 @@ const fn function(func: fn(&mut ir::Function)) -> Mistake {
     }
 }
 
-/// System V whose classifier's groups are changed.
+/// A convention whose classifier's groups are changed.
 macro_rules! changed {
-    ($name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
+    ($base:ident, $name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
         Convention {
             name: $name,
             rules: Rules {
                 classify: |$ty, cx| {
-                    let mut $group = (X86_64_SYSV.rules.classify)($ty, cx)?;
+                    let mut $group = ($base.rules.classify)($ty, cx)?;
                     let $role = cx.role;
                     $change
                     Ok($group)
                 },
-                ..X86_64_SYSV.rules
+                ..$base.rules
             },
-            ..X86_64_SYSV
+            ..$base
         }
     };
 }
+pub(crate) use changed;
 
 /// System V whose hooks do not see some bits of the policy.
 macro_rules! without {
@@ -187,7 +205,7 @@ static NO_GROUP_HOOK: Convention = without!(
     ODD_PAIRS_START_IN_GPR INT128_USES_UP_INTEGER_REGISTERS
 );
 
-static SWAP: Convention = changed!("eightbytes swapped", |group, _ty, _role| {
+static SWAP: Convention = changed!(X86_64_SYSV, "eightbytes swapped", |group, _ty, _role| {
     if let [a, b] = group.parts.as_mut_slice()
         && a.ty != PartType::F80
     {
@@ -217,7 +235,7 @@ const ALL: &[Reg] = {
     ]
 };
 
-static NO_ROLLBACK: Convention = changed!("no rollback", |group, _ty, role| {
+static NO_ROLLBACK: Convention = changed!(X86_64_SYSV, "no rollback", |group, _ty, role| {
     if group.parts.len() > 1 && role != Role::Result {
         // What it had taken stays taken: of each class it has parts of.
         let has = |bank| group.parts.iter().any(|part| part.bank == bank);
@@ -230,11 +248,11 @@ static NO_ROLLBACK: Convention = changed!("no rollback", |group, _ty, role| {
     }
 });
 
-static SPLIT: Convention = changed!("groups split", |group, _ty, _role| {
+static SPLIT: Convention = changed!(X86_64_SYSV, "groups split", |group, _ty, _role| {
     group.may_split = true;
 });
 
-static MERGE_TO_SSE: Convention = changed!("Sse wins", |group, ty, _role| {
+static MERGE_TO_SSE: Convention = changed!(X86_64_SYSV, "Sse wins", |group, ty, _role| {
     if ty.as_record().is_some() {
         for part in &mut group.parts {
             let mixed = part.bank == Bank::Int && has_float(ty, part.offset);
@@ -253,18 +271,22 @@ fn has_float(ty: &Type, offset: u8) -> bool {
     })
 }
 
-static NO_CLEANUP: Convention = changed!("no cleanup", |group, ty, role| {
+static NO_CLEANUP: Convention = changed!(X86_64_SYSV, "no cleanup", |group, ty, role| {
     let cleaned = (17..=32).contains(&ty.size()) && ty.as_record().is_some();
     if group.kind == GroupKind::Memory && cleaned && role != Role::Result {
         group = in_registers(ty, &group);
     }
 });
 
-static UNALIGNED: Convention = changed!("unaligned fields ignored", |group, ty, _role| {
-    if group.kind == GroupKind::Memory && ty.size() <= 16 && ty.as_record().is_some() {
-        group = in_registers(ty, &group);
+static UNALIGNED: Convention = changed!(
+    X86_64_SYSV,
+    "unaligned fields ignored",
+    |group, ty, _role| {
+        if group.kind == GroupKind::Memory && ty.size() <= 16 && ty.as_record().is_some() {
+            group = in_registers(ty, &group);
+        }
     }
-});
+);
 
 /// One integer part per eightbyte.
 fn in_registers(ty: &Type, memory: &Group) -> Group {
@@ -281,7 +303,7 @@ fn in_registers(ty: &Type, memory: &Group) -> Group {
     group
 }
 
-static ARRAYS: Convention = changed!("arrays are integers", |group, ty, _role| {
+static ARRAYS: Convention = changed!(X86_64_SYSV, "arrays are integers", |group, ty, _role| {
     let arrays = ty.as_record().is_some_and(|record| {
         let mut fields = record.fields().iter();
         fields.any(|field| matches!(field.ty().kind(), cabi::Kind::Array(_)))
@@ -293,7 +315,7 @@ static ARRAYS: Convention = changed!("arrays are integers", |group, ty, _role| {
     }
 });
 
-static OVER_READ: Convention = changed!("tails over-read", |group, ty, _role| {
+static OVER_READ: Convention = changed!(X86_64_SYSV, "tails over-read", |group, ty, _role| {
     if ty.as_record().is_some() {
         for part in &mut group.parts {
             match part.bank {
@@ -306,94 +328,27 @@ static OVER_READ: Convention = changed!("tails over-read", |group, ty, _role| {
     }
 });
 
-static NO_EXTENSION: Convention = changed!("no extension", |group, _ty, _role| {
+static NO_EXTENSION: Convention = changed!(X86_64_SYSV, "no extension", |group, _ty, _role| {
     for part in &mut group.parts {
         part.extension = Extension::None;
     }
 });
 
-static UNALIGNED_AREA: Convention = changed!("area unaligned", |group, _ty, _role| {
+static UNALIGNED_AREA: Convention = changed!(X86_64_SYSV, "area unaligned", |group, _ty, _role| {
     group.align = group.align.min(8);
 });
 
-/// `stub` with another count of vector registers.
-fn with_count(stub: Stub, count: fn(u8) -> u8) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::SetAl(n) => Step::SetAl(count(n)),
-        other => other,
-    })
-}
-
-/// `stub` with other steps.
-fn with_steps(stub: Stub, change: impl FnMut(Step) -> Step) -> Stub {
-    let steps: Vec<Step> = stub.steps().iter().copied().map(change).collect();
+/// `stub` with other steps in place of each of its own.
+fn with_steps(stub: Stub, change: impl Fn(Step) -> Vec<Step>) -> Stub {
+    let steps: Vec<Step> = stub.steps().iter().copied().flat_map(change).collect();
     Stub::new(&steps).unwrap_or(stub)
 }
 
-fn garbage_al(stub: Stub) -> Stub {
-    with_count(stub, |n| n ^ 0xa5)
-}
-
-fn al_zero(stub: Stub) -> Stub {
-    with_count(stub, |_| 0)
-}
-
-fn al_one_less(stub: Stub) -> Stub {
-    with_count(stub, |n| n.saturating_sub(1))
-}
-
-fn address_in_next(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::JumpInt(n) => Step::JumpInt((n + 1) % 6),
-        other => other,
-    })
-}
-
-fn al_unset(stub: Stub) -> Stub {
-    let steps = stub.steps().iter().copied();
-    let left: Vec<Step> = steps.filter(|s| !matches!(s, Step::SetAl(_))).collect();
-    Stub::new(&left).unwrap_or(stub)
-}
-
-/// `stub` with another step after each that `extra` answers.
-fn with_extra(stub: Stub, extra: impl Fn(Step) -> Option<(Step, Step)>) -> Stub {
-    let steps = stub.steps().iter().flat_map(|step| match extra(*step) {
-        Some((step, after)) => vec![step, after],
-        None => vec![*step],
-    });
-    Stub::new(&steps.collect::<Vec<_>>()).unwrap_or(stub)
-}
-
-fn realigned_wrongly(stub: Stub) -> Stub {
-    with_extra(stub, |step| match step {
-        Step::Align(_) => Some((step, Step::Skip(16))),
-        _ => None,
-    })
-}
-
-/// The last word is left out, and all others are one slot further.
-fn copied_short(stub: Stub) -> Stub {
-    with_extra(stub, |step| match step {
-        Step::Copy(area @ 16..) => Some((Step::Copy(area - 8), Step::Skip(8))),
-        _ => None,
-    })
-}
-
-/// `stub` with other moves of vector registers.
-fn with_moves(stub: Stub, change: impl Fn(VectorMove) -> VectorMove) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Load(own) => Step::Load(change(own)),
-        Step::Store(own) => Step::Store(change(own)),
-        Step::LoadResult(own) => Step::LoadResult(change(own)),
-        other => other,
-    })
-}
-
-fn wide_swapped(stub: Stub) -> Stub {
-    with_moves(stub, |own| VectorMove {
+fn swapped(own: VectorMove) -> VectorMove {
+    VectorMove {
         register: own.register ^ 1,
         ..own
-    })
+    }
 }
 
 fn halved(own: VectorMove) -> VectorMove {
@@ -402,55 +357,6 @@ fn halved(own: VectorMove) -> VectorMove {
         _ => VectorWidth::Xmm,
     };
     VectorMove { width, ..own }
-}
-
-fn wide_load_halved(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Load(own) => Step::Load(halved(own)),
-        other => other,
-    })
-}
-
-fn wide_store_halved(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Store(own) => Step::Store(halved(own)),
-        other => other,
-    })
-}
-
-fn wide_result_halved(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::LoadResult(own) => Step::LoadResult(halved(own)),
-        other => other,
-    })
-}
-
-fn upper_zeroed_early(stub: Stub) -> Stub {
-    with_extra(stub, |step| match step {
-        Step::Store(_) => Some((Step::ZeroUpper, step)),
-        _ => None,
-    })
-}
-
-fn half_popped(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Pop(2) => Step::Pop(1),
-        other => other,
-    })
-}
-
-fn not_popped(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Pop(n) => Step::Push(n),
-        other => other,
-    })
-}
-
-fn not_pushed(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Push(n) => Step::Pop(n),
-        other => other,
-    })
 }
 
 /// Of equal arguments, which are padding, the first is left out.

@@ -3,16 +3,16 @@
 
 use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Role, Rule, Rules, Want};
 use cabi::{Bank, Convention, PartType, Reg, X86_64_WIN64, x86_64};
+use clif_cabi::Step;
 use clif_cabi::cranelift_codegen::ir::{self, InstructionData, Opcode};
 use clif_cabi::cranelift_codegen::isa::CallConv;
-use clif_cabi::{Step, Stub};
 
 use super::{
-    Mutant, change_call, convention, function, has_float, in_registers, mutants, stub, with_extra,
-    with_steps,
+    Mutant, change_call, changed, convention, function, has_float, in_registers, mutants, step,
+    stub, with_steps,
 };
 
-/// All of them.
+/// All of them. A stub that stores vectors moves r10 to a register as well where one is changed.
 pub const WIN64: &[Mutant] = mutants! {
     "win64-registers-swapped": convention(&SWAPPED), "x64 calling convention (Microsoft), Parameter passing: rcx, rdx, r8, r9 in this order";
     "win64-slots-of-16": convention(&WIDE_SLOTS), "Parameter passing: a slot of 8 bytes for each argument on the stack";
@@ -23,11 +23,11 @@ pub const WIN64: &[Mutant] = mutants! {
     "win64-float-once": convention(&FLOAT_ONCE), "Varargs: a float is in both registers of its position";
     "win64-copy-left-out": function(copy_left_out), "Parameter passing: the callee is given a copy of its own";
     "win64-no-shadow": function(no_shadow), "Stack allocation: the 32 bytes after the return address are the callee's";
-    "win64-no-shadow-of-body": stub(no_shadow_of_body), "a stub calls a function of Win64 with shadow space";
-    "win64-rdi-changed": stub(rdi_changed), "Caller/callee saved registers: rdi is the caller's";
-    "win64-rsi-changed": stub(rsi_changed), "Caller/callee saved registers: rsi is the caller's";
-    "win64-xmm6-changed": stub(xmm6_changed), "Caller/callee saved registers: xmm6 is the caller's";
-    "win64-xmm7-changed": stub(xmm7_changed), "Caller/callee saved registers: xmm7 is the caller's";
+    "win64-no-shadow-of-body": step!(Step::Skip(32) => [Step::Skip(16)]), "a stub calls a function of Win64 with shadow space";
+    "win64-rdi-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToInt(0)]), "Caller/callee saved registers: rdi is the caller's";
+    "win64-rsi-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToInt(1)]), "Caller/callee saved registers: rsi is the caller's";
+    "win64-xmm6-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToVector(6)]), "Caller/callee saved registers: xmm6 is the caller's";
+    "win64-xmm7-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToVector(7)]), "Caller/callee saved registers: xmm7 is the caller's";
 };
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
@@ -43,25 +43,6 @@ const fn args(name: &'static str, args: &'static [Rule]) -> Convention {
         },
         ..X86_64_WIN64
     }
-}
-
-/// Win64 whose classifier's groups are changed.
-macro_rules! changed {
-    ($name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
-        Convention {
-            name: $name,
-            rules: Rules {
-                classify: |$ty, cx| {
-                    let mut $group = (X86_64_WIN64.rules.classify)($ty, cx)?;
-                    let $role = cx.role;
-                    $change
-                    Ok($group)
-                },
-                ..X86_64_WIN64.rules
-            },
-            ..X86_64_WIN64
-        }
-    };
 }
 
 static SWAPPED: Convention = args(
@@ -96,37 +77,51 @@ static WIDE_SLOTS: Convention = args(
     ],
 );
 
-static WORD_BY_REFERENCE: Convention = changed!("Win64, words by reference", |group, ty, role| {
-    if ty.as_record().is_some() && ty.size() == 8 && role != Role::Result {
-        group = Group::new(GroupKind::Memory, group.size, group.align);
+static WORD_BY_REFERENCE: Convention = changed!(
+    X86_64_WIN64,
+    "Win64, words by reference",
+    |group, ty, role| {
+        if ty.as_record().is_some() && ty.size() == 8 && role != Role::Result {
+            group = Group::new(GroupKind::Memory, group.size, group.align);
+        }
     }
-});
+);
 
-static ODD_BY_VALUE: Convention = changed!("Win64, 3 bytes by value", |group, ty, role| {
-    if ty.as_record().is_some() && matches!(ty.size(), 3 | 5..=7) && role != Role::Result {
-        group = in_registers(ty, &group);
+static ODD_BY_VALUE: Convention = changed!(
+    X86_64_WIN64,
+    "Win64, 3 bytes by value",
+    |group, ty, role| {
+        if ty.as_record().is_some() && matches!(ty.size(), 3 | 5..=7) && role != Role::Result {
+            group = in_registers(ty, &group);
+        }
     }
-});
+);
 
-static RECORD_IN_VECTOR: Convention = changed!("Win64, floats in vectors", |group, ty, _role| {
-    if ty.as_record().is_some() && has_float(ty, 0) {
-        for part in &mut group.parts {
-            if part.ty == PartType::I64 {
-                (part.bank, part.ty) = (Bank::Vector, PartType::F64);
+static RECORD_IN_VECTOR: Convention = changed!(
+    X86_64_WIN64,
+    "Win64, floats in vectors",
+    |group, ty, _role| {
+        if ty.as_record().is_some() && has_float(ty, 0) {
+            for part in &mut group.parts {
+                if part.ty == PartType::I64 {
+                    (part.bank, part.ty) = (Bank::Vector, PartType::F64);
+                }
             }
         }
     }
-});
+);
 
-static RESULT_IN_TWO: Convention = changed!("Win64, rax and rdx", |group, ty, role| {
-    if ty.as_record().is_some() && ty.size() == 16 && role == Role::Result {
-        group = in_registers(ty, &group);
-    }
-});
+static RESULT_IN_TWO: Convention =
+    changed!(X86_64_WIN64, "Win64, rax and rdx", |group, ty, role| {
+        if ty.as_record().is_some() && ty.size() == 16 && role == Role::Result {
+            group = in_registers(ty, &group);
+        }
+    });
 
-static FLOAT_ONCE: Convention = changed!("Win64, floats once", |group, _ty, _role| {
-    group.flags = ArgFlags::NONE;
-});
+static FLOAT_ONCE: Convention =
+    changed!(X86_64_WIN64, "Win64, floats once", |group, _ty, _role| {
+        group.flags = ArgFlags::NONE;
+    });
 
 /// The callee is given the address of what its caller has copied, not of the copy.
 fn copy_left_out(func: &mut ir::Function) {
@@ -198,36 +193,4 @@ fn no_shadow(func: &mut ir::Function) {
         signature.params = order.iter().map(|i| signature.params[*i]).collect();
         signature.call_conv = CallConv::SystemV;
     });
-}
-
-/// The last thing that such a stub does before its call is to leave room.
-fn no_shadow_of_body(stub: Stub) -> Stub {
-    with_steps(stub, |step| match step {
-        Step::Skip(32) => Step::Skip(16),
-        other => other,
-    })
-}
-
-/// A stub that stores vectors moves r10 to a register as well.
-fn changed(stub: Stub, register: Step) -> Stub {
-    with_extra(stub, |step| match step {
-        Step::Store(_) => Some((step, register)),
-        _ => None,
-    })
-}
-
-fn rdi_changed(stub: Stub) -> Stub {
-    changed(stub, Step::ChainToInt(0))
-}
-
-fn rsi_changed(stub: Stub) -> Stub {
-    changed(stub, Step::ChainToInt(1))
-}
-
-fn xmm6_changed(stub: Stub) -> Stub {
-    changed(stub, Step::ChainToVector(6))
-}
-
-fn xmm7_changed(stub: Stub) -> Stub {
-    changed(stub, Step::ChainToVector(7))
 }
