@@ -1,20 +1,18 @@
 //! Cases compiled many to a file, and run in child processes.
 
 use cabi::FnSig;
-use cabi_verify::build::{Reference, ReferenceError, Unit};
+use cabi_verify::build::{CompiledUnit, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
 use cabi_verify::run::child::{self, Outcome};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Fault;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
 use crate::suite::Result;
-
-/// Child processes at once.
-const AT_ONCE: usize = 2;
 
 /// Cases of one vector level with what a reference compiler made of them: a caller and a callee each.
 pub(crate) struct Compiled<'a> {
@@ -24,35 +22,69 @@ pub(crate) struct Compiled<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
 }
 
-/// Has `reference` compile `entries` at each of these levels of optimization, all in one file a level. What it refuses at any of them is left out, and
-/// `refused` is told; `None` if nothing is left.
-pub(crate) fn compile<'a>(
-    reference: &'a Reference,
-    optimize: &[&str],
-    mut entries: Vec<Entry<'a>>,
-    refused: &mut dyn FnMut(&Case, &ReferenceError),
-) -> Result<Option<Compiled<'a>>> {
-    let mut levels = Vec::new();
-    while let (Some(level), false) = (optimize.get(levels.len()), entries.is_empty()) {
-        let unit = Unit::of_entries(reference, level, &entries);
-        let loaded = LoadedCode::load(&unit, unit.compile()?)?;
-        levels.extend(loaded.code);
-        for one in &loaded.refused {
-            for at in &one.cases {
-                refused(entries[*at].1, &one.why);
+/// Entries that a reference compiler is to compile at each of some levels of optimization, all in one file a level.
+pub(crate) struct ToCompile<'a> {
+    pub(crate) reference: &'a Reference,
+    pub(crate) optimize: &'static [&'static str],
+    pub(crate) entries: Vec<Entry<'a>>,
+}
+
+/// Compiles all of them, as many at once as this machine has processors. What is refused at any level is left out, and `refused` is told; nothing
+/// comes back of one of which nothing is left.
+pub(crate) fn compile_all<'a>(
+    all: Vec<ToCompile<'a>>,
+    mut refused: impl FnMut(&Reference, &Case, &ReferenceError),
+) -> Result<Vec<Compiled<'a>>> {
+    let files: Vec<(&ToCompile<'a>, &str)> = all
+        .iter()
+        .flat_map(|one| one.optimize.iter().map(move |level| (one, *level)))
+        .collect();
+    let compile = |(one, level): &(&ToCompile<'a>, &str)| {
+        Unit::of_entries(one.reference, level, &one.entries).compile()
+    };
+    let mut first = in_threads(&files, at_once(), compile, |_| {}).into_iter();
+    let mut compiled = Vec::new();
+    for one in &all {
+        let own = first.by_ref().take(one.optimize.len()).collect();
+        compiled.extend(one.load(own, &mut refused)?);
+    }
+    Ok(compiled)
+}
+
+impl<'a> ToCompile<'a> {
+    /// Loads what was compiled of each level. A level is compiled again without what another one refuses.
+    fn load(
+        &self,
+        compiled: Vec<std::result::Result<CompiledUnit, ReferenceError>>,
+        refused: &mut impl FnMut(&Reference, &Case, &ReferenceError),
+    ) -> Result<Option<Compiled<'a>>> {
+        let (mut entries, mut levels) = (self.entries.clone(), Vec::new());
+        let mut compiled: Vec<_> = compiled.into_iter().map(Some).collect();
+        while let (Some(level), false) = (self.optimize.get(levels.len()), entries.is_empty()) {
+            let unit = Unit::of_entries(self.reference, level, &entries);
+            let first = match entries.len() == self.entries.len() {
+                true => compiled[levels.len()].take(),
+                false => None,
+            };
+            let loaded = LoadedCode::load(&unit, first.unwrap_or_else(|| unit.compile())?)?;
+            levels.extend(loaded.code);
+            for one in &loaded.refused {
+                for at in &one.cases {
+                    refused(self.reference, entries[*at].1, &one.why);
+                }
+            }
+            if loaded.cases.len() < entries.len() {
+                entries = loaded.cases.iter().map(|at| entries[*at]).collect();
+                // The levels before have the cases under other indices.
+                levels.truncate(usize::from(levels.len() == 1));
             }
         }
-        if loaded.cases.len() < entries.len() {
-            entries = loaded.cases.iter().map(|at| entries[*at]).collect();
-            // The levels before have the cases under other indices.
-            levels.truncate(usize::from(levels.len() == 1));
-        }
+        Ok((!entries.is_empty()).then_some(Compiled {
+            reference: self.reference,
+            levels,
+            entries,
+        }))
     }
-    Ok((!entries.is_empty()).then_some(Compiled {
-        reference,
-        levels,
-        entries,
-    }))
 }
 
 impl Compiled<'_> {
@@ -117,14 +149,30 @@ pub(crate) fn buffers() -> Result<GuardedBuffers> {
     Ok(GuardedBuffers::new(N_BUFFERS, 1 << 16)?)
 }
 
+/// Cases that one child runs at most: a long job keeps all processors busy too.
+const CHUNK: usize = 128;
+
 /// Runs `case(job, index)` in child processes, for as many cases as each job has.
 pub(crate) fn in_children<J>(
     jobs: &[J],
     n_cases: impl Fn(&J) -> usize,
     case: impl Fn(&J, usize) -> Outcome,
 ) -> Result<Vec<Vec<Outcome>>> {
-    let sizes: Vec<usize> = jobs.iter().map(n_cases).collect();
-    Ok(child::run(&sizes, AT_ONCE, |job, i| case(&jobs[job], i))?)
+    let (mut chunks, mut sizes) = (Vec::new(), Vec::new());
+    for (at, job) in jobs.iter().enumerate() {
+        let n = n_cases(job);
+        chunks.extend((0..n).step_by(CHUNK).map(|first| (at, first)));
+        sizes.extend((0..n).step_by(CHUNK).map(|first| CHUNK.min(n - first)));
+    }
+    let one = |chunk: usize, i: usize| {
+        let (at, first) = chunks[chunk];
+        case(&jobs[at], first + i)
+    };
+    let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
+    for ((at, _), found) in chunks.iter().zip(child::run(&sizes, at_once(), one)?) {
+        outcomes[*at].extend(found);
+    }
+    Ok(outcomes)
 }
 
 /// What a report says of an outcome.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::report::references_required;
+use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
 use clap::Args;
 
@@ -78,8 +79,6 @@ impl Compilers {
 
     /// Processes at once.
     pub(crate) fn at_once(&self) -> usize {
-        let processors = std::thread::available_parallelism();
-        let usual = processors.map_or(1, usize::from);
-        self.jobs.map_or(usual, usize::from)
+        self.jobs.map_or_else(at_once, usize::from)
     }
 }

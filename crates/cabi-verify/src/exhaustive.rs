@@ -19,6 +19,7 @@ use clif_cabi_jit::Settings;
 use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
 use crate::states::{Shape, Transition};
+use crate::threads::at_once;
 use crate::verify::units::Mistake;
 use crate::verify::{Compiler, Progress, VerifyError};
 
@@ -68,13 +69,12 @@ impl Exhaustive {
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
-        let processors = std::thread::available_parallelism();
         let mut plan = Self {
             own: Level::new(compiler),
             wider: Vec::new(),
             absent: Vec::new(),
             stride: 1,
-            at_once: processors.map_or(1, usize::from),
+            at_once: at_once(),
             settings: all_settings(),
             mistake: Mistake::default(),
         };

@@ -41,7 +41,7 @@ pub mod run;
 mod scratch;
 pub mod states;
 #[cfg(all(target_arch = "x86_64", unix))]
-mod threads;
+pub mod threads;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod verdict;
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// How many threads or processes keep this machine busy.
+#[must_use]
+pub fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Does `work` for each of `items`, in up to `at_once` threads; `told` how many are done. The results stand in the order of the items.
-pub(crate) fn in_threads<T: Sync, R: Send>(
+pub fn in_threads<T: Sync, R: Send>(
     items: &[T],
     at_once: usize,
     work: impl Fn(&T) -> R + Sync,

@@ -19,6 +19,7 @@ use crate::header::{self, FromHeader, Omitted};
 use crate::process;
 use crate::run::loaded::LoadedCode;
 use crate::states::Coverage;
+use crate::threads::at_once;
 
 mod error;
 mod known_bugs;
@@ -108,12 +109,11 @@ impl Verification {
     /// headers were read with.
     #[must_use]
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
-        let processors = std::thread::available_parallelism();
         Self {
             headers,
             compilers,
             flags,
-            at_once: processors.map_or(1, usize::from),
+            at_once: at_once(),
             settings: all_settings(),
         }
     }

@@ -11,7 +11,7 @@ use cabi_verify::run::loaded::LoadedCode;
 use clif_cabi_jit::Settings;
 
 use super::LEVELS;
-use crate::compiled::compile;
+use crate::compiled::{ToCompile, compile_all};
 use crate::suite::Result;
 
 /// A compiler that is asked.
@@ -168,14 +168,19 @@ impl Asked<'_> {
             return levels.map(|level| self.build(level, &entries)).collect();
         };
         let n = entries.len();
-        let mut tell = |case: &Case, error: &ReferenceError| {
+        let tell = |_: &Reference, case: &Case, error: &ReferenceError| {
             let why = error.messages().map(first_error);
             refused(
                 case,
                 in_own_words(&why.unwrap_or_else(|| error.to_string()), n),
             );
         };
-        let Some(compiled) = compile(reference, &LEVELS, entries, &mut tell)? else {
+        let file = ToCompile {
+            reference,
+            optimize: &LEVELS,
+            entries,
+        };
+        let Some(compiled) = compile_all(vec![file], tell)?.pop() else {
             return Ok(Vec::new());
         };
         let made = |(code, level)| Made::of_c(code, level, compiled.entries.clone());

@@ -13,6 +13,7 @@ use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::run::child;
 use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::threads::at_once;
 use clif_cabi_jit::Settings;
 
 use super::asked::{Asked, Made};
@@ -174,7 +175,6 @@ fn call(
     stats: &mut Outcomes,
 ) -> Result<usize> {
     let (buffers, settings, policy) = (buffers()?, all_settings(), asked.policy);
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let one = |job: usize, i: usize| {
         // Cases come in groups of eight positions, and there are eight settings.
         let (_, settings) = &settings[(i + i / settings.len() + job) % settings.len()];
@@ -185,7 +185,7 @@ fn call(
         }
     };
     let n_cases = Direction::ALL.map(|_| made.entries.len());
-    let outcomes = child::run(&n_cases, at_once, one)?;
+    let outcomes = child::run(&n_cases, at_once(), one)?;
     let inconsistent = self_inconsistent(asked, made, &outcomes, &buffers)?;
     let mut n_calls = 0;
     for (job, outcomes) in outcomes.into_iter().enumerate() {

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use cabi::{DataModel, VectorLevel};
-use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::case::{Case, Subject};
+use cabi_verify::build::Reference;
+use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{Direction, Fault, admitted, all_settings, reference_agrees};
 use cabi_verify::corpus::c_text;
 use cabi_verify::generate::{Dialect, signature};
@@ -19,7 +19,7 @@ use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, buffers, compile, in_children};
+use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
 use crate::suite::{Result, Suite, number};
 
 /// The reason of cases that a reference compiler contradicts itself about.
@@ -73,7 +73,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
     let references = suite.references();
     let drawn = references.iter().map(drawn).collect::<Result<Vec<_>>>()?;
-    let mut batches = Vec::new();
+    let mut files = Vec::new();
     for (reference, drawn) in references.iter().zip(&drawn) {
         let engine = suite.engine(reference.name());
         let report = &mut suite.report;
@@ -83,14 +83,20 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         levels.extend(admitted(drawn, reference, |_, _| {}));
         for mut entries in levels {
             entries.retain(|(_, case)| suite.wants(&case.name));
-            let report = &mut suite.report;
-            let mut refused = |case: &Case, error: &ReferenceError| match is_random(&case.name) {
-                true => report.not_run(&engine, &case.name, &error.to_string()),
-                false => report.outcome(&engine, &case.name, Err(error.to_string())),
-            };
-            batches.extend(compile(reference, &["-O1"], entries, &mut refused)?);
+            files.push(ToCompile {
+                reference,
+                optimize: &["-O1"],
+                entries,
+            });
         }
     }
+    let batches = compile_all(files, |reference, case, error| {
+        let engine = suite.engine(reference.name());
+        match is_random(&case.name) {
+            true => (suite.report).not_run(&engine, &case.name, &error.to_string()),
+            false => (suite.report).outcome(&engine, &case.name, Err(error.to_string())),
+        }
+    })?;
     let settings = all_settings();
     let counts = run_all(&batches, &settings, suite)?;
     let n_drawn: usize = drawn.iter().map(Vec::len).sum();

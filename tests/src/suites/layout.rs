@@ -10,6 +10,7 @@ use cabi_verify::case::Subject;
 use cabi_verify::check::layout::{Answer, Fact, ask, assertions, facts};
 use cabi_verify::corpus::DEFAULT_TARGET;
 use cabi_verify::report::Report;
+use cabi_verify::threads::{at_once, in_threads};
 
 use crate::suite::{Result, Suite};
 
@@ -37,9 +38,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     if complete {
         if RUNS_HERE {
-            for reference in &references {
-                grid::check_reference(reference, report);
-            }
+            grid::check_references(&references, report);
         }
         grid::check_read(report);
     }
@@ -130,14 +129,13 @@ fn control(name: &str, asked: &[Asked<'_>], report: &mut Report) {
 fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report: &mut Report) {
     let engine = format!("layout {} {target}", reference.name());
     let flags = [&*format!("--target={target}"), "-ferror-limit=0"];
-    for subject in group {
-        let (name, one) = (&subject.block.name, [*subject]);
-        let outcome = match assertions(reference, &flags, &one, 0) {
+    let check = |subject: &&Subject| {
+        let one = [*subject];
+        let right = match assertions(reference, &flags, &one, 0) {
             Ok(failed) if failed.is_empty() => Ok(()),
             Ok(failed) => Err(failed.join("; ")),
             Err(error) => Err(error.to_string()),
         };
-        report.outcome(&engine, name, outcome);
         let facts = facts(&one);
         let bytes = |fact: &&Fact| matches!(fact.ours, Answer::Bytes(_));
         let asked = facts.iter().filter(bytes).count();
@@ -146,6 +144,12 @@ fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report
             true => Ok(()),
             false => Err(format!("{asked} wrong numbers, {noticed} noticed")),
         };
+        (right, caught)
+    };
+    let checked = in_threads(group, at_once(), check, |_| {});
+    for (subject, (right, caught)) in group.iter().zip(checked) {
+        let name = &subject.block.name;
+        report.outcome(&engine, name, right);
         report.outcome("layout control", name, caught);
     }
 }

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cabi_verify::build::ReferenceError;
-use cabi_verify::case::{Case, Subject};
+use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{Direction, admitted};
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
@@ -13,7 +12,7 @@ use cabi_verify::verdict::Fault;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, buffers, compile, in_children, outcome};
+use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children, outcome};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
@@ -31,16 +30,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     check_names(&subjects, suite);
     subjects.retain(|subject| !subject.block.kills.is_empty());
     let references = suite.references();
-    let mut batches = Vec::new();
+    let mut files = Vec::new();
     for reference in &references {
-        for entries in admitted(&subjects, reference, |_, _| {}) {
-            let report = &mut suite.report;
-            let mut refused = |case: &Case, error: &ReferenceError| {
-                report.outcome("mutants", &case.name, Err(error.to_string()));
-            };
-            batches.extend(compile(reference, &["-O1"], entries, &mut refused)?);
-        }
+        let levels = admitted(&subjects, reference, |_, _| {}).into_iter();
+        files.extend(levels.map(|entries| ToCompile {
+            reference,
+            optimize: &["-O1"],
+            entries,
+        }));
     }
+    let batches = compile_all(files, |_, case, error| {
+        (suite.report).outcome("mutants", &case.name, Err(error.to_string()));
+    })?;
     let seen = run_all(&batches)?;
     for mutant in mutants::all() {
         verdict(&subjects, mutant, &seen, suite);

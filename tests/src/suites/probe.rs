@@ -3,24 +3,26 @@
 //! claims to see.
 
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Type, x86_64};
-use cabi_verify::build::{Reference, ReferenceError, count_warnings};
+use cabi_verify::build::{Reference, count_warnings};
 use cabi_verify::case::Case;
-use cabi_verify::check::calls::admitted;
+use cabi_verify::check::calls::{Direction, admitted};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::pattern::Painter;
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::loaded::LoadedCode;
 
-use crate::compiled::{Compiled, compile, in_children, outcome};
+use crate::compiled::{Compiled, ToCompile, compile_all, in_children, outcome};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
-    for reference in suite.references() {
+    let references = suite.references();
+    let mut files = Vec::new();
+    for reference in &references {
         let engine = suite.engine(reference.name());
         let report = &mut suite.report;
-        let levels = admitted(&subjects, &reference, |case, why| {
+        let levels = admitted(&subjects, reference, |case, why| {
             report.not_run(&engine, case, why);
         });
         for mut entries in levels {
@@ -31,25 +33,28 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 }
                 !subject.expects_refusal() && suite.wants(&case.name)
             });
-            let report = &mut suite.report;
-            let mut refused = |case: &Case, error: &ReferenceError| {
-                report.outcome(&engine, &case.name, Err(error.to_string()));
-            };
-            if let Some(compiled) = compile(&reference, &LEVELS, entries, &mut refused)? {
-                check(&compiled, &engine, suite)?;
-            }
+            files.push(ToCompile {
+                reference,
+                optimize: &LEVELS,
+                entries,
+            });
         }
     }
-    Ok(())
+    let compiled = compile_all(files, |reference, case, error| {
+        let engine = suite.engine(reference.name());
+        (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
+    })?;
+    compiled.iter().try_for_each(|one| check(one, suite))
 }
 
-/// Both directions of all cases, in a child: a callee that a compiler makes wrong may die.
-fn check(compiled: &Compiled<'_>, engine: &str, suite: &mut Suite) -> Result<()> {
+/// Both directions of all cases, and their controls, in children: a callee that a compiler makes wrong may die.
+fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
     let Compiled {
         reference,
         levels,
         entries,
     } = compiled;
+    let engine = suite.engine(reference.name());
     let warnings: Vec<&str> = levels.iter().map(LoadedCode::warnings).collect();
     let warnings = count_warnings(&warnings.concat());
     let note = format!("{engine}: {} cases, {warnings}", entries.len());
@@ -67,21 +72,19 @@ fn check(compiled: &Compiled<'_>, engine: &str, suite: &mut Suite) -> Result<()>
         }
     };
     let outcomes = in_children(&[()], |()| entries.len(), one)?.concat();
+    let mut all = Vec::new();
     for (index, (found, (_, case))) in outcomes.into_iter().zip(entries).enumerate() {
         let found = outcome(found).map(drop);
-        if let (Ok(()), Some(loaded)) = (&found, levels.last())
-            && let Ok(abi) = placed(reference, case)
-        {
-            let probe = Probe::new(loaded, case.vectors);
-            let probed = Probed {
-                probe,
-                index,
-                case,
-                abi,
-            };
-            probed.controls(suite);
+        if let (Ok(()), Ok(abi)) = (&found, placed(reference, case)) {
+            all.extend(controls(index, case, &abi));
         }
-        suite.report.outcome(engine, &case.name, found);
+        suite.report.outcome(&engine, &case.name, found);
+    }
+    let noticed = in_children(&[()], |()| all.len(), |(), i| all[i].run(levels))?.concat();
+    for (control, found) in all.iter().zip(noticed) {
+        let engine = format!("probe control {}", control.what);
+        let found = outcome(found).map(drop);
+        suite.report.outcome(&engine, &control.case.name, found);
     }
     Ok(())
 }
@@ -92,70 +95,82 @@ fn placed(reference: &Reference, case: &Case) -> Result<FnAbi, String> {
     abi.map_err(|error| error.to_string())
 }
 
-/// A case that the probe has seen where `abi` says.
-struct Probed<'a> {
-    probe: Probe<'a>,
+/// Wrong places for a case that the probe has seen in the right ones. It must see it: code that copies a value leaves its bytes in places of its own, so of
+/// several wrong places one may hold the right bytes by chance, but not all.
+struct Control<'a> {
     index: usize,
     case: &'a Case,
-    abi: FnAbi,
+    what: &'static str,
+    direction: Direction,
+    wrong: Vec<FnAbi>,
 }
 
-impl Probed<'_> {
-    /// Moves an argument, and the result, to other places: the probe must see it. Code that copies a value leaves its bytes in places of its
-    /// own, so of several wrong places one may hold the right bytes by chance, but not all.
-    fn controls(&self, suite: &mut Suite) {
-        let mut check = |what: &str, wrong: &[FnAbi], fails: &dyn Fn(&FnAbi) -> bool| {
-            let outcome = match wrong.iter().any(fails) {
-                true => Ok(()),
-                false => Err("a part in the wrong place was not noticed".to_owned()),
-            };
-            let engine = format!("probe control {what}");
-            suite.report.outcome(&engine, &self.case.name, outcome);
+impl Control<'_> {
+    fn run(&self, levels: &[LoadedCode]) -> Outcome {
+        let Some(loaded) = levels.last() else {
+            return Outcome::Failed("there is no code".to_owned());
         };
-        let Self {
-            probe,
-            index,
-            case,
-            abi,
-        } = self;
-        let by_caller = |wrong: &FnAbi| probe.check_caller(*index, case, wrong).is_err();
-        let by_callee = |wrong: &FnAbi| probe.check_callee(*index, case, wrong).is_err();
-        let types = case.argument_types();
-        if let Some(at) = types.iter().position(is_recognized) {
-            let wrong = self.five_times(|wrong, n| moved(&mut wrong.args[at].place, n));
-            if !wrong.is_empty() {
-                check("argument", &wrong, &by_caller);
-            }
-            if !wrong.is_empty() && !by_reference(abi) {
-                check("parameter", &wrong, &by_callee);
-            }
-        }
-        if abi.variadic_count.is_some() {
-            let mut wrong = abi.clone();
-            wrong.n_sse += 1;
-            check("al", &[wrong], &by_caller);
-        }
-        if case.has_result() && is_recognized(&case.prototype.ret) {
-            let wrong = self.five_times(|wrong, n| {
-                match &mut wrong.ret.place {
-                    Place::Parts(parts) => move_parts(parts, n),
-                    Place::Indirect { .. } => wrong.ret.sret_returned_in = Some(x86_64::RDX),
-                    _ => {}
-                }
-                true
-            });
-            check("result", &wrong, &by_callee);
+        let probe = Probe::new(loaded, self.case.vectors);
+        let fails = |wrong: &FnAbi| match self.direction {
+            Direction::Call => probe.check_callee(self.index, self.case, wrong).is_err(),
+            Direction::Callee => probe.check_caller(self.index, self.case, wrong).is_err(),
+        };
+        match self.wrong.iter().any(fails) {
+            true => Outcome::Passed(1),
+            false => Outcome::Failed("a part in the wrong place was not noticed".to_owned()),
         }
     }
+}
 
-    /// The places with each of five changes, if there are such.
-    fn five_times(&self, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi> {
-        let changed = |n| {
-            let mut wrong = self.abi.clone();
-            change(&mut wrong, n).then_some(wrong)
-        };
-        (1..6).filter_map(changed).collect()
+/// An argument, and the result, in other places.
+fn controls<'a>(index: usize, case: &'a Case, abi: &FnAbi) -> Vec<Control<'a>> {
+    use Direction::{Call, Callee};
+    let mut all = Vec::new();
+    let mut add = |what, direction, wrong: Vec<FnAbi>| {
+        if !wrong.is_empty() {
+            all.push(Control {
+                index,
+                case,
+                what,
+                direction,
+                wrong,
+            });
+        }
+    };
+    let types = case.argument_types();
+    if let Some(at) = types.iter().position(is_recognized) {
+        let wrong = five_times(abi, |wrong, n| moved(&mut wrong.args[at].place, n));
+        if !by_reference(abi) {
+            add("parameter", Call, wrong.clone());
+        }
+        add("argument", Callee, wrong);
     }
+    if abi.variadic_count.is_some() {
+        let mut wrong = abi.clone();
+        wrong.n_sse += 1;
+        add("al", Callee, vec![wrong]);
+    }
+    if case.has_result() && is_recognized(&case.prototype.ret) {
+        let wrong = five_times(abi, |wrong, n| {
+            match &mut wrong.ret.place {
+                Place::Parts(parts) => move_parts(parts, n),
+                Place::Indirect { .. } => wrong.ret.sret_returned_in = Some(x86_64::RDX),
+                _ => {}
+            }
+            true
+        });
+        add("result", Call, wrong);
+    }
+    all
+}
+
+/// `abi` with each of five changes, if there are such.
+fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi> {
+    let changed = |n| {
+        let mut wrong = abi.clone();
+        change(&mut wrong, n).then_some(wrong)
+    };
+    (1..6).filter_map(changed).collect()
 }
 
 /// Whether values have so many bits that they are not found in five wrong places by chance.

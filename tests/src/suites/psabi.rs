@@ -14,7 +14,7 @@ use cabi_verify::check::calls::admitted;
 use cabi_verify::check::registers::Probe;
 use cabi_verify::run::child::Outcome;
 
-use crate::compiled::{Compiled, compile, in_children};
+use crate::compiled::{Compiled, ToCompile, compile_all, in_children};
 use crate::conformance::LEVELS;
 use crate::mutants::RDX_FIRST;
 use crate::suite::{Result, Suite, is_blessed, same_text};
@@ -39,11 +39,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut all = Vec::new();
     for reference in suite.references() {
         let mut stats = Stats::default();
-        for mut entries in admitted(&subjects, &reference, |_, _| ()) {
+        let mut levels = admitted(&subjects, &reference, |_, _| ());
+        for entries in &mut levels {
             entries.retain(|(subject, _)| !subject.expects_refusal());
-            if let Some(compiled) = compile(&reference, &LEVELS, entries, &mut |_, _| ())? {
-                measure(&compiled, &mut stats)?;
-            }
+        }
+        let file = |entries| ToCompile {
+            reference: &reference,
+            optimize: &LEVELS,
+            entries,
+        };
+        let files = levels.into_iter().map(file).collect();
+        for compiled in compile_all(files, |_, _, _| ())? {
+            measure(&compiled, &mut stats)?;
         }
         let engine = suite.engine(reference.name());
         control(&stats, &engine, suite);

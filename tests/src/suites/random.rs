@@ -16,6 +16,7 @@
 use cabi::Policy;
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::fuzz::{self, Campaign, Found, Results};
+use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, OtherSide, VerifyError};
 
 use crate::conformance::LEVELS;
@@ -42,8 +43,7 @@ fn plan(seed: u64, numbers: std::ops::Range<u64>, at_once: usize) -> Campaign {
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let first = number("CABI_RANDOM_FIRST", 0)?;
     let numbers = first..first.saturating_add(number("CABI_RANDOM_COUNT", 60)?);
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let plan = plan(number("CABI_RANDOM_SEED", 1)?, numbers, at_once);
+    let plan = plan(number("CABI_RANDOM_SEED", 1)?, numbers, at_once());
     let references = suite.references();
     for features in VECTORS {
         for optimize in LEVELS {

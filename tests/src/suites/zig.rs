@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use cabi::{Policy, VectorLevel};
-use cabi_verify::build::zig::{Fact, Mode, Zig};
-use cabi_verify::build::{Capability, Reference};
+use cabi_verify::build::zig::{CompiledZig, Fact, Mode, Zig};
+use cabi_verify::build::{Capability, Reference, ReferenceError};
 use cabi_verify::case::Case;
 use cabi_verify::check::calls::{Direction, Harness};
 use cabi_verify::report::expected::Expected;
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::zig::ZigCode;
+use cabi_verify::threads::{at_once, in_threads};
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{buffers, in_children};
@@ -38,25 +39,33 @@ struct Batch<'a> {
     loaded: ZigCode,
 }
 
-impl<'a> Batch<'a> {
-    fn build(zig: &Zig, frame: &Reference, mode: Mode, asked: &[&'a ZigCase]) -> Result<Self> {
+/// Cases of one vector level that one back end is to compile.
+struct ToCompile<'a> {
+    mode: Mode,
+    level: VectorLevel,
+    asked: Vec<&'a ZigCase>,
+    /// Under names that differ.
+    cases: Vec<Case>,
+}
+
+impl<'a> ToCompile<'a> {
+    fn new(mode: Mode, level: VectorLevel, asked: Vec<&'a ZigCase>) -> Self {
         let numbered = asked.iter().enumerate().map(|(i, one)| {
             let mut case = one.case.clone();
             case.function.name = format!("c{i}_{}", case.function.name);
             case
         });
-        let cases: Vec<Case> = numbered.collect();
-        let level = cases
-            .first()
-            .map_or(VectorLevel::Baseline, |case| case.vectors);
-        let all: Vec<&Case> = cases.iter().collect();
-        let loaded = zig.build(frame, mode, level, &all)?;
-        Ok(Self {
+        Self {
             mode,
-            asked: asked.to_vec(),
-            cases,
-            loaded,
-        })
+            level,
+            cases: numbered.collect(),
+            asked,
+        }
+    }
+
+    fn compile(&self, zig: &Zig, frame: &Reference) -> Result<CompiledZig, ReferenceError> {
+        let all: Vec<&Case> = self.cases.iter().collect();
+        zig.compile(frame, self.mode, self.level, &all)
     }
 }
 
@@ -115,7 +124,7 @@ fn build_all<'a>(
     for one in asked {
         levels.entry(one.case.vectors).or_default().push(one);
     }
-    let mut batches = Vec::new();
+    let mut files = Vec::new();
     for (level, asked) in levels {
         let needed = match level {
             VectorLevel::Avx => frame.has(Capability::Avx),
@@ -128,15 +137,25 @@ fn build_all<'a>(
             }
             continue;
         }
-        for mode in Mode::ALL {
-            let start = Instant::now();
-            batches.push(Batch::build(zig, frame, mode, &asked)?);
-            let n = asked.len();
-            report.note(format!(
-                "{n} cases by zig {mode}, {level:?}: {:.1?}",
-                start.elapsed()
-            ));
-        }
+        let by = |mode| ToCompile::new(mode, level, asked.clone());
+        files.extend(Mode::ALL.map(by));
+    }
+    let compile = |file: &ToCompile<'_>| {
+        let start = Instant::now();
+        (file.compile(zig, frame), start.elapsed())
+    };
+    let compiled = in_threads(&files, at_once(), compile, |_| {});
+    let mut batches = Vec::new();
+    for (file, (compiled, time)) in files.into_iter().zip(compiled) {
+        let (n, mode, level) = (file.asked.len(), file.mode, file.level);
+        report.note(format!("{n} cases by zig {mode}, {level:?}: {time:.1?}"));
+        let all: Vec<&Case> = file.cases.iter().collect();
+        batches.push(Batch {
+            loaded: ZigCode::load(compiled?, &all)?,
+            mode,
+            asked: file.asked,
+            cases: file.cases,
+        });
     }
     Ok(batches)
 }

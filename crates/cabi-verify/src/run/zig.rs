@@ -22,6 +22,24 @@ pub struct ZigCode {
 }
 
 impl ZigCode {
+    /// Loads the code of `compiled`, which was made of `cases`.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Unloadable`].
+    pub fn load(compiled: CompiledZig, cases: &[&Case]) -> Result<Self, ReferenceError> {
+        let CompiledZig {
+            built,
+            missing,
+            layout,
+        } = compiled;
+        Ok(Self {
+            loaded: LoadedCode::of_built(&built, cases)?,
+            missing,
+            layout,
+            n_cases: cases.len(),
+        })
+    }
+
     /// Whether the half that `direction` needs is there.
     ///
     /// # Errors
@@ -51,16 +69,6 @@ impl Zig {
         level: VectorLevel,
         cases: &[&Case],
     ) -> Result<ZigCode, ReferenceError> {
-        let CompiledZig {
-            built,
-            missing,
-            layout,
-        } = self.compile(frame, mode, level, cases)?;
-        Ok(ZigCode {
-            loaded: LoadedCode::of_built(&built, cases)?,
-            missing,
-            layout,
-            n_cases: cases.len(),
-        })
+        ZigCode::load(self.compile(frame, mode, level, cases)?, cases)
     }
 }

@@ -8,8 +8,9 @@ use cabi::{RecordRules, Type};
 use cabi_header::{Header, HeaderError, Options, parse};
 use cabi_verify::build::Reference;
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{ask, facts};
+use cabi_verify::check::layout::{Answer, Fact, ask, facts};
 use cabi_verify::report::Report;
+use cabi_verify::threads::{at_once, in_threads};
 
 use super::declare::{Place, Record, Spec};
 use super::{Asked, compare};
@@ -133,11 +134,11 @@ fn record(tag: String, mut members: Vec<Spec>, variant: usize) -> Record {
     }
 }
 
-/// Attributes at every place of a declarator.
-fn declarators() -> Vec<Record> {
+/// Declarators of a member, with the place of an attribute (`@`) in them.
+fn declarator_forms() -> Vec<(&'static str, Place, Type)> {
     use Place::{Member, Pointee, Type as OfType};
     let array = |elem: &Type| Type::array(elem, 2).expect("a small array");
-    let forms = [
+    vec![
         ("@ void *a", Member, Type::PTR),
         ("void @ *a", Member, Type::PTR),
         ("void *a @", Member, Type::PTR),
@@ -164,9 +165,13 @@ fn declarators() -> Vec<Record> {
         ("int (*a)(int *, char) @", Member, Type::FN_PTR),
         ("struct { int *x; } *@ a", OfType, Type::PTR),
         ("__typeof__(int *) @ a", Member, Type::PTR),
-    ];
+    ]
+}
+
+/// Attributes at every place of a declarator.
+fn declarators() -> Vec<Record> {
     let mut records = Vec::new();
-    for (i, (text, place, ty)) in forms.into_iter().enumerate() {
+    for (i, (text, place, ty)) in declarator_forms().into_iter().enumerate() {
         for align in [Some(1), Some(2), Some(4), Some(16), None] {
             // An element may not be aligned to more than its size.
             if text.ends_with("a[2]") && align == Some(16) {
@@ -205,69 +210,88 @@ fn all() -> Vec<Record> {
 }
 
 /// By the rules of each compiler that is there, the facts are the compiler's; by the other one's rules they are not.
-pub(crate) fn check_reference(reference: &Reference, report: &mut Report) {
-    let (rules, other) = match reference.name() {
-        "gcc" => (RecordRules::Gcc, RecordRules::Clang),
-        _ => (RecordRules::Clang, RecordRules::Gcc),
-    };
-    let engine = format!("layout grid {}", reference.name());
-    let records = all();
-    let n_records = records.len();
-    let built = |record: Record| Some((record.subject(rules).ok()?, record));
-    let records: Vec<(Subject, Record)> = records.into_iter().filter_map(built).collect();
-    let mut subjects: Vec<&Subject> = records.iter().map(|(ours, _)| ours).collect();
-    let declared = Subject::of_cases("preamble", preamble(), Vec::new(), &[], Vec::new());
-    subjects.insert(0, &declared);
-    let answers = match ask(reference, &subjects) {
-        Ok(answers) => answers,
-        Err(error) => {
-            report.outcome(&engine, "all", Err(error.to_string()));
-            return;
-        }
-    };
-    let asked = facts(&subjects);
-    let mut asked_of: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
-    for (fact, answer) in asked.iter().zip(&answers) {
-        let of_block = asked_of.entry(&fact.block).or_default();
-        of_block.push((fact, answer));
-    }
-    let mut differ = 0;
-    for (ours, record) in &records {
-        let asked = asked_of
-            .get(record.tag.as_str())
-            .map_or(&[][..], Vec::as_slice);
-        let outcome = compare(asked).map_err(|why| format!("{why}\n{}", record.text()));
-        report.outcome(&engine, &record.tag, outcome);
-        let Ok(theirs) = record.subject(other) else {
-            continue;
+pub(crate) fn check_references(references: &[Reference], report: &mut Report) {
+    let grids = in_threads(references, at_once(), Grid::ask, |_| {});
+    grids.iter().for_each(|grid| grid.check(report));
+}
+
+/// The records as one compiler's rules lay them out, with what the compiler says.
+struct Grid {
+    engine: String,
+    /// The other compiler's rules.
+    other: RecordRules,
+    records: Vec<(Subject, Record)>,
+    n_refused: usize,
+    asked: Result<(Vec<Fact>, Vec<Option<Answer>>), String>,
+}
+
+impl Grid {
+    fn ask(reference: &Reference) -> Self {
+        let (rules, other) = match reference.name() {
+            "gcc" => (RecordRules::Gcc, RecordRules::Clang),
+            _ => (RecordRules::Clang, RecordRules::Gcc),
         };
-        if same_layout(&ours.header.records[0].ty, &theirs.header.records[0].ty) {
-            continue;
+        let records = all();
+        let n_records = records.len();
+        let built = |record: Record| Some((record.subject(rules).ok()?, record));
+        let records: Vec<(Subject, Record)> = records.into_iter().filter_map(built).collect();
+        let mut subjects: Vec<&Subject> = records.iter().map(|(ours, _)| ours).collect();
+        let declared = Subject::of_cases("preamble", preamble(), Vec::new(), &[], Vec::new());
+        subjects.insert(0, &declared);
+        let answers = ask(reference, &subjects).map_err(|error| error.to_string());
+        Self {
+            engine: format!("layout grid {}", reference.name()),
+            other,
+            n_refused: n_records - records.len(),
+            asked: answers.map(|answers| (facts(&subjects), answers)),
+            records,
         }
-        differ += 1;
-        let wrong = facts(&[&theirs]);
-        let answers = asked.iter().map(|(_, answer)| *answer);
-        let noticed = match compare(&wrong.iter().zip(answers).collect::<Vec<_>>()) {
-            Err(_) => Ok(()),
-            Ok(()) => Err(format!(
-                "{other:?}'s rules were not noticed\n{}",
-                record.text()
-            )),
-        };
-        report.outcome("layout grid control", &record.tag, noticed);
     }
-    let n_refused = n_records - records.len();
-    let found = format!(
-        "{} records, {differ} otherwise by the other compiler's rules, {n_refused} refused",
-        records.len()
-    );
-    let enough = differ >= 300 && records.len() >= 1000 && n_refused <= 20;
-    report.note(format!("{engine}: {found}"));
-    report.outcome(
-        "layout grid control",
-        &engine,
-        enough.then_some(()).ok_or(found),
-    );
+
+    fn check(&self, report: &mut Report) {
+        let (asked, answers) = match &self.asked {
+            Ok(asked) => asked,
+            Err(why) => return report.outcome(&self.engine, "all", Err(why.clone())),
+        };
+        let mut asked_of: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
+        for (fact, answer) in asked.iter().zip(answers) {
+            let of_block = asked_of.entry(&fact.block).or_default();
+            of_block.push((fact, answer));
+        }
+        let mut differ = 0;
+        for (ours, record) in &self.records {
+            let asked = asked_of.get(record.tag.as_str());
+            let asked = asked.map_or(&[][..], Vec::as_slice);
+            let with_text = |why| format!("{why}\n{}", record.text());
+            let outcome = compare(asked).map_err(with_text);
+            report.outcome(&self.engine, &record.tag, outcome);
+            let Ok(theirs) = record.subject(self.other) else {
+                continue;
+            };
+            if same_layout(&ours.header.records[0].ty, &theirs.header.records[0].ty) {
+                continue;
+            }
+            differ += 1;
+            let wrong = facts(&[&theirs]);
+            let answers = asked.iter().map(|(_, answer)| *answer);
+            let noticed = match compare(&wrong.iter().zip(answers).collect::<Vec<_>>()) {
+                Err(_) => Ok(()),
+                Ok(()) => Err(with_text(format!(
+                    "{:?}'s rules were not noticed",
+                    self.other
+                ))),
+            };
+            report.outcome("layout grid control", &record.tag, noticed);
+        }
+        let (n, n_refused) = (self.records.len(), self.n_refused);
+        let found = format!(
+            "{n} records, {differ} otherwise by the other compiler's rules, {n_refused} refused"
+        );
+        let enough = differ >= 300 && n >= 1000 && n_refused <= 20;
+        report.note(format!("{}: {found}", self.engine));
+        let enough = enough.then_some(()).ok_or(found);
+        report.outcome("layout grid control", &self.engine, enough);
+    }
 }
 
 /// The same records through libclang: by either compiler's rules as they are built, and without any only those that both lay out alike.
