@@ -12,6 +12,18 @@ macro_rules! at {
     };
 }
 
+/// Fills each of the registers whose number's bit is set in the field `$mask`, from the field `$at` and so many bytes times its number.
+macro_rules! fill {
+    ($mask:literal, $at:literal + $step:literal, $($register:literal $number:literal),+) => {
+        concat!($(
+            "test dword ptr [rip + {state} + {", $mask, "}], 1 << ", $number, "\n",
+            "je 9f\n",
+            "mov ", $register, ", [rip + {state} + {", $at, "} + ", $step, " * ", $number, "]\n",
+            "9:\n",
+        )+)
+    };
+}
+
 /// Writes an [`Image`] down, changing nothing but memory below rsp; then clears the direction flag.
 #[rustfmt::skip]
 macro_rules! write_down {
@@ -127,19 +139,7 @@ pub(super) unsafe extern "C" fn thunk() {
         write_down!("call"),
         "inc qword ptr [rip + {state} + {calls}]",
         // What nobody passes.
-        ".macro cabi_unpassed register, number",
-        "test dword ptr [rip + {state} + {unpassed}], 1 << \\number",
-        "je 9f",
-        "mov \\register, [rip + {state} + {unpassed_filling}]",
-        "9:",
-        ".endm",
-        "cabi_unpassed rcx, 1",
-        "cabi_unpassed rdx, 2",
-        "cabi_unpassed rsi, 6",
-        "cabi_unpassed rdi, 7",
-        "cabi_unpassed r8, 8",
-        "cabi_unpassed r9, 9",
-        ".purgem cabi_unpassed",
+        fill!("unpassed", "unpassed_filling" + 0, "rcx" 1, "rdx" 2, "rsi" 6, "rdi" 7, "r8" 8, "r9" 9),
         ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
         "test dword ptr [rip + {state} + {unpassed}], 1 << (16 + \\i)",
         "je 9f",
@@ -167,22 +167,8 @@ pub(super) unsafe extern "C" fn thunk() {
         "fldcw word ptr [rip + {state} + {call} + 92]",
         "ldmxcsr dword ptr [rip + {state} + {call} + 88]",
         // What it may change.
-        ".macro cabi_fill register, number",
-        "test dword ptr [rip + {state} + {fill}], 1 << \\number",
-        "je 9f",
-        "mov \\register, [rip + {state} + {filling} + 8 * \\number]",
-        "9:",
-        ".endm",
-        "cabi_fill rax, 0",
-        "cabi_fill rcx, 1",
-        "cabi_fill rdx, 2",
-        "cabi_fill rbx, 3",
-        "cabi_fill rsi, 6",
-        "cabi_fill rdi, 7",
-        ".irp i, 8, 9, 10, 11",
-        "cabi_fill r\\i, \\i",
-        ".endr",
-        ".purgem cabi_fill",
+        fill!("fill", "filling" + 8, "rax" 0, "rcx" 1, "rdx" 2, "rbx" 3, "rsi" 6, "rdi" 7),
+        fill!("fill", "filling" + 8, "r8" 8, "r9" 9, "r10" 10, "r11" 11),
         ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "test dword ptr [rip + {state} + {fill}], 1 << (16 + \\i)",
         "je 9f",
