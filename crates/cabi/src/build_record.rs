@@ -49,7 +49,8 @@ impl RecordBuilder {
             depth = depth.max(d);
             nodes = nodes.saturating_add(n);
         }
-        if depth >= MAX_DEPTH || nodes > MAX_NODES {
+        // The record is no member of itself.
+        if depth >= MAX_DEPTH || nodes - 1 > MAX_NODES {
             return Err(Error::TooComplex {
                 ty: self.spelling(),
             });

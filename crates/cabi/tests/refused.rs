@@ -270,6 +270,12 @@ fn size_and_depth() {
         }
     };
     assert_eq!(error.to_string(), format!("union u: {limits}"));
+    let of_members = |n: u32| {
+        let members = (0..n).fold(structure(), |record, _| record.field("m", Type::I8));
+        members.build(&LP64)
+    };
+    assert_eq!(of_members(65_536).map(|ty| ty.size()), Ok(65_536));
+    refused(of_members(65_537), &format!("struct s: {limits}"));
 }
 
 /// Refused as a signature, and by the explanation, with these words.
