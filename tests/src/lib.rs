@@ -7,7 +7,8 @@
 //! - [`fuzzing`], [`random`], [`invariants`], [`replayed`], [`roundtrip`]: random signatures, and what is checked of each.
 //! - [`libffi`]: the same calls and closures by libffi.
 //! - [`said`]: drawn types that C has words for.
-//! - [`shims`]: the signatures that performance is measured with.
+//! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
+//! - [`measure`]: instructions and time of these calls, of closures, and of what prepares them.
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod compiled;
@@ -15,9 +16,15 @@ mod compiled;
 pub mod conformance;
 pub mod corpus;
 pub mod fuzzing;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod hand;
 pub mod invariants;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod libffi;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod measure;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod measured;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod mutants;
 pub mod random;

@@ -1,23 +1,23 @@
 //! libffi side by side: calls of functions whose signature is known at run time, and function pointers made of closures, by libffi and by
 //! `clif-cabi-jit`, each against C of a reference compiler.
 //!
-//! The suite `libffi` compares bytes; `examples/libffi.rs` counts instructions. Each signature has four functions of C: `callee_N` writes down its
-//! arguments, and returns given bytes; `caller_N` calls a function with given bytes; `light_N` returns given bytes; a [`Loop`] makes many calls.
+//! The suite `libffi` compares bytes; [`measure`](crate::measure) counts instructions and takes the time of the same calls in loops of C.
 
 mod bindings;
-mod signatures;
+mod repeat;
 mod text;
 
-use std::ffi::{c_long, c_void};
+use std::ffi::c_void;
+use std::path::Path;
 
 use cabi::FnSig;
 use cabi_verify::build::{Built, Reference};
-use cabi_verify::emit::c::Images;
 use cabi_verify::pattern::{Painter, Pattern};
 use clif_cabi_jit::{Closure, Closures, Invoker, Invokers, Settings};
 
+use crate::measured::Measured;
+
 pub use bindings::{Cif, FfiClosure, Libffi};
-pub use signatures::{Compared, compared};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -28,7 +28,7 @@ const BUFFER: usize = 4096;
 #[derive(Debug)]
 pub struct Program {
     library: libloading::Library,
-    _built: Built,
+    built: Option<Built>,
 }
 
 /// One signature by both: what makes its calls, and what is called.
@@ -37,8 +37,8 @@ pub struct Pair<'a> {
     program: &'a Program,
     index: usize,
     told: &'a FnSig,
-    images: Images,
-    cif: Cif<'a>,
+    offsets: Vec<usize>,
+    cif: Result<Cif<'a>>,
     invoker: Invoker,
     arguments: Vec<Pattern>,
     result: Pattern,
@@ -71,39 +71,35 @@ impl By {
     pub const ALL: [Self; 2] = [Self::Ours, Self::Libffi];
 }
 
-/// What is made many times.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Loop {
-    /// Calls of C through an invoker or `ffi_call`.
-    Calls,
-    /// C's calls of a closure.
-    CallBacks,
-}
-
-impl Loop {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Calls, Self::CallBacks];
-
-    /// The C function that has the loop for signature `index`.
-    #[must_use]
-    pub fn name(self, by: By, index: usize) -> String {
-        format!("loop_{self:?}_{by:?}_{index}")
-    }
-}
-
 impl Program {
     /// The C of `all`, built by `reference` and loaded.
     ///
     /// # Errors
     /// What the compiler or the loader says.
-    pub fn new(reference: &Reference, all: &[Compared]) -> Result<Self> {
+    pub fn new(reference: &Reference, all: &[Measured]) -> Result<Self> {
         let built = reference.build(&text::source(all)?, &["-O2"])?;
+        let mut program = Self::open(&built.object)?;
+        program.built = Some(built);
+        Ok(program)
+    }
+
+    /// The library of another process's program.
+    ///
+    /// # Errors
+    /// What the loader says.
+    pub fn open(library: &Path) -> Result<Self> {
         // SAFETY: the text has no routines that run when it is loaded.
-        let library = unsafe { libloading::Library::new(&built.object)? };
+        let library = unsafe { libloading::Library::new(library)? };
         Ok(Self {
             library,
-            _built: built,
+            built: None,
         })
+    }
+
+    /// The file of its library.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.built.as_ref().map(|built| built.object.as_path())
     }
 
     /// The address of `name`.
@@ -119,6 +115,15 @@ impl Program {
     unsafe fn function<F: Copy>(&self, name: &str) -> Result<F> {
         // SAFETY: as the caller says.
         Ok(unsafe { *self.library.get::<F>(name.as_bytes())? })
+    }
+
+    /// The bytes that a result is taken from where no argument has its type.
+    ///
+    /// # Errors
+    /// That this is another program.
+    pub fn given(&self) -> Result<*const u8> {
+        let [_, given] = self.buffers()?;
+        Ok(given.cast_const())
     }
 
     /// What `callee_N` writes to, and takes the result from.
@@ -140,16 +145,16 @@ impl<'a> Pair<'a> {
         libffi: &'a Libffi,
         invokers: &mut Invokers,
         index: usize,
-        compared: &'a Compared,
+        measured: &'a Measured,
         told: &'a FnSig,
     ) -> Result<Self> {
-        let sig = &compared.sig;
-        let types: Vec<_> = sig.params().iter().map(|param| param.ty.clone()).collect();
+        let sig = &measured.sig;
         let mut painter = Painter::starting_at(u8::try_from(index % 16)?);
-        let images = Images::of(&types);
-        let arguments: Vec<Pattern> = types.iter().map(|ty| painter.paint(ty)).collect();
+        let offsets = measured.offsets();
+        let paint = |param: &cabi::Param| painter.paint(&param.ty);
+        let arguments: Vec<Pattern> = sig.params().iter().map(paint).collect();
         let mut sent = Buffer::new();
-        for (offset, argument) in images.offsets.iter().zip(&arguments) {
+        for (offset, argument) in offsets.iter().zip(&arguments) {
             let to = sent.0.get_mut(*offset..*offset + argument.bytes.len());
             to.ok_or("the arguments are too large")?
                 .copy_from_slice(&argument.bytes);
@@ -158,11 +163,11 @@ impl<'a> Pair<'a> {
             program,
             index,
             told,
-            cif: libffi.prepare(sig, compared.n_named)?,
+            cif: libffi.prepare(sig, measured.n_named()),
             invoker: invokers.get(told)?,
             result: painter.paint(sig.result()),
             arguments,
-            images,
+            offsets,
             sent,
             returned: Buffer::new(),
         })
@@ -172,7 +177,12 @@ impl<'a> Pair<'a> {
     fn pointers(&self) -> Vec<*mut c_void> {
         let start = self.sent.0.as_ptr();
         let at = |offset: &usize| start.wrapping_add(*offset).cast_mut().cast();
-        self.images.offsets.iter().map(at).collect()
+        self.offsets.iter().map(at).collect()
+    }
+
+    /// What libffi has prepared.
+    fn cif(&self) -> Result<&Cif<'a>> {
+        self.cif.as_ref().map_err(|why| why.to_string().into())
     }
 
     fn own(&self, what: &str) -> Result<*mut c_void> {
@@ -195,7 +205,7 @@ impl<'a> Pair<'a> {
                 self.invoker.call(callee, &args, ret);
             },
             // SAFETY: as above.
-            By::Libffi => unsafe { self.cif.call(callee, ret, &mut pointers) },
+            By::Libffi => unsafe { self.cif()?.call(callee, ret, &mut pointers) },
         }
         self.compare()
     }
@@ -219,12 +229,12 @@ impl<'a> Pair<'a> {
                 theirs.code()
             }
         };
-        type Caller = unsafe extern "C" fn(*const c_void, *const u8, *mut u8);
+        type Caller = unsafe extern "C" fn(*const u8, *mut u8, *const c_void);
         // SAFETY: `caller_N` is of this type, and calls a function of the signature, which the closure is; the buffers are larger than
         // anything it moves.
         unsafe {
             let caller: Caller = self.program.function(&format!("caller_{}", self.index))?;
-            caller(code, self.sent.0.as_ptr(), ret);
+            caller(self.sent.0.as_ptr(), ret, code);
         }
         self.compare()
     }
@@ -232,7 +242,7 @@ impl<'a> Pair<'a> {
     /// A closure of ours that writes its arguments down, and returns the given bytes.
     fn closure(&self, closures: &Closures) -> Result<Closure> {
         let [seen, given] = self.program.buffers()?.map(|at| at as usize);
-        let offsets = self.images.offsets.clone();
+        let offsets = self.offsets.clone();
         let interface = closures.interface(self.told)?;
         Ok(interface.closure("compared", move |args, result| {
             for (i, offset) in offsets.iter().enumerate() {
@@ -255,8 +265,8 @@ impl<'a> Pair<'a> {
     fn ffi_closure(&self) -> Result<FfiClosure<'_>> {
         let [seen, given] = self.program.buffers()?;
         let size = |i: usize| self.arguments.get(i).map_or(0, |own| own.bytes.len());
-        let offsets = self.images.offsets.iter().copied().enumerate();
-        self.cif.closure(Some(bindings::Moves {
+        let offsets = self.offsets.iter().copied().enumerate();
+        self.cif()?.closure(Some(bindings::Moves {
             seen,
             given,
             args: offsets.map(|(i, offset)| (offset, size(i))).collect(),
@@ -281,7 +291,7 @@ impl<'a> Pair<'a> {
         let [seen, _] = self.program.buffers()?;
         // SAFETY: as many bytes, which nobody writes now.
         let seen = unsafe { std::slice::from_raw_parts(seen, BUFFER) };
-        for (i, (offset, argument)) in self.images.offsets.iter().zip(&self.arguments).enumerate() {
+        for (i, (offset, argument)) in self.offsets.iter().zip(&self.arguments).enumerate() {
             let found = seen.get(*offset..).unwrap_or(&[]);
             let found = found.get(..argument.bytes.len()).unwrap_or(&[]);
             argument
@@ -291,90 +301,6 @@ impl<'a> Pair<'a> {
         let found = self.returned.0.get(..self.result.bytes.len());
         let right = self.result.check_all(found.unwrap_or(&[]));
         Ok(right.map_err(|why| format!("result: {why}"))?)
-    }
-
-    /// Makes `n` calls in the loop of this name.
-    ///
-    /// # Errors
-    /// What is not found or not made.
-    pub fn repeat(&mut self, what: Loop, by: By, closures: &Closures, n: c_long) -> Result<()> {
-        let name = what.name(by, self.index);
-        match what {
-            Loop::Calls => self.repeat_calls(&name, by, n),
-            Loop::CallBacks => self.repeat_call_backs(&name, by, closures, n),
-        }
-    }
-
-    /// Calls C.
-    fn repeat_calls(&mut self, name: &str, by: By, n: c_long) -> Result<()> {
-        type Ours = extern "C" fn(*const c_void, *mut c_void, *const *mut c_void, *mut u8, c_long);
-        type Theirs = extern "C" fn(
-            *const c_void,
-            *mut c_void,
-            *mut c_void,
-            *const *mut c_void,
-            usize,
-            *mut u8,
-            c_long,
-        );
-        let light = self.own("light")?;
-        let mut pointers = self.pointers();
-        let n_args = pointers.len();
-        // The loop of C copies as many.
-        pointers.resize(16, std::ptr::null_mut());
-        let (args, ret) = (pointers.as_ptr(), self.returned.0.as_mut_ptr());
-        // SAFETY: `light_N` has this signature; otherwise as in `call`.
-        unsafe {
-            match by {
-                By::Ours => {
-                    let repeat: Ours = self.program.function(name)?;
-                    let code = self.invoker.code();
-                    repeat(code.as_ptr(), light, args, ret, n);
-                }
-                By::Libffi => {
-                    let repeat: Theirs = self.program.function(name)?;
-                    // libffi writes to the table of addresses where an argument is a large record.
-                    let n_restored = match self.arguments.iter().any(|own| own.bytes.len() > 16) {
-                        true => n_args,
-                        false => 0,
-                    };
-                    let (call, cif) = self.cif.raw();
-                    repeat(call, cif, light, args, n_restored, ret, n);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Has C call a closure that does nothing.
-    fn repeat_call_backs(
-        &mut self,
-        name: &str,
-        by: By,
-        closures: &Closures,
-        n: c_long,
-    ) -> Result<()> {
-        type Caller = unsafe extern "C" fn(*const c_void, *const u8, *mut u8, c_long);
-        let ret = self.returned.0.as_mut_ptr();
-        let ours;
-        let theirs;
-        let code = match by {
-            By::Ours => {
-                let interface = closures.interface(self.told)?;
-                ours = interface.closure("nothing", |_, _| {})?;
-                ours.code()
-            }
-            By::Libffi => {
-                theirs = self.cif.closure(None)?;
-                theirs.code()
-            }
-        };
-        // SAFETY: as in `call_back`.
-        unsafe {
-            let caller: Caller = self.program.function(name)?;
-            caller(code, self.sent.0.as_ptr(), ret, n);
-        }
-        Ok(())
     }
 }
 

@@ -21,6 +21,8 @@ mod layout;
 mod libffi;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod mutants;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod preparation;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod probe;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -53,6 +55,8 @@ const HERE: &[(&str, Body)] = &[
     #[cfg(target_os = "linux")]
     ("libffi", libffi::run),
     ("mutants", mutants::run),
+    #[cfg(target_os = "linux")]
+    ("preparation", preparation::run),
     ("probe", probe::run),
     ("psabi", psabi::run),
     ("random", random::run),

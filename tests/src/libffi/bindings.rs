@@ -61,6 +61,8 @@ type PrepareClosure =
 /// libffi.
 pub struct Libffi {
     library: libloading::Library,
+    prepare: Prepare,
+    prepare_variadic: PrepareVariadic,
 }
 
 /// A signature that is prepared: libffi's call interface.
@@ -69,6 +71,7 @@ pub struct Cif<'a> {
     raw: Box<RawCif>,
     // What the interface points to.
     types: Types<'a>,
+    n_named: Option<c_uint>,
 }
 
 /// The descriptions of types.
@@ -107,7 +110,18 @@ impl Libffi {
         let open = |name: &&str| unsafe { libloading::Library::new(*name) }.ok();
         let library = names.iter().find_map(open);
         let library = library.ok_or("libffi is not installed (Debian: libffi-dev)")?;
-        Ok(Self { library })
+        // SAFETY: these are the types of the functions in `ffi.h`, which stay where they are with the library.
+        unsafe {
+            let (prepare, prepare_variadic) = (
+                *library.get::<Prepare>(b"ffi_prep_cif")?,
+                *library.get::<PrepareVariadic>(b"ffi_prep_cif_var")?,
+            );
+            Ok(Self {
+                library,
+                prepare,
+                prepare_variadic,
+            })
+        }
     }
 
     /// # Safety
@@ -153,8 +167,10 @@ impl Libffi {
             libffi: self,
             raw,
             types,
+            n_named: None,
         };
-        match cif.prepare(n_named, 1)? {
+        cif.n_named = n_named.map(c_uint::try_from).transpose()?;
+        match cif.prepare() {
             0 => Ok(cif),
             status => Err(format!("libffi refuses {sig}: status {status}").into()),
         }
@@ -219,35 +235,25 @@ fn float(scalar: Scalar) -> Result<&'static str> {
 }
 
 impl Cif<'_> {
-    /// Prepares the interface `times` times, as one of a variadic function with so many named arguments if there is a number; libffi lays the structures
-    /// out each time. Returns its last status.
-    ///
-    /// # Errors
-    /// A library that is not libffi.
-    pub fn prepare(&mut self, n_named: Option<usize>, times: u64) -> Result<c_int> {
-        let (mut status, raw) = (0, &raw mut *self.raw);
-        let RawCif {
-            n_args: n,
-            args,
-            result,
+    /// Prepares the interface, and lays the structures out. Returns libffi's status.
+    pub fn prepare(&mut self) -> c_int {
+        for structure in &mut self.types.own {
+            (structure.size, structure.alignment) = (0, 0);
+        }
+        let raw = &raw mut *self.raw;
+        let (n, args, result) = (self.raw.n_args, self.raw.args, self.raw.result);
+        let Libffi {
+            prepare,
+            prepare_variadic,
             ..
-        } = *self.raw;
-        // SAFETY: these are the types of the functions in `ffi.h`; the descriptions live as long as the interface.
+        } = self.libffi;
+        // SAFETY: the descriptions live as long as the interface.
         unsafe {
-            let plain: Prepare = self.libffi.function("ffi_prep_cif")?;
-            let variadic: PrepareVariadic = self.libffi.function("ffi_prep_cif_var")?;
-            let named = n_named.map(c_uint::try_from).transpose()?;
-            for _ in 0..times {
-                for structure in &mut self.types.own {
-                    (structure.size, structure.alignment) = (0, 0);
-                }
-                status = match named {
-                    None => plain(raw, ABI, n, result, args),
-                    Some(named) => variadic(raw, ABI, named, n, result, args),
-                };
+            match self.n_named {
+                None => prepare(raw, ABI, n, result, args),
+                Some(named) => prepare_variadic(raw, ABI, named, n, result, args),
             }
         }
-        Ok(status)
     }
 
     /// `ffi_call`.

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use cabi::DataModel;
+use cabi::{DataModel, Kind, Type};
 use cabi_header::Emitter;
-use cabi_verify::emit::c::Images;
 
-use super::{BUFFER, By, Compared, Loop, Result};
+use super::{BUFFER, Result};
+use crate::measured::Measured;
+use crate::shims::first_like_result;
 
-/// What all signatures share. Each loop zeroes the counts of callgrind, if that runs the program, and afterwards has it write a file with the name
-/// of the loop. `ffi_call` exchanges its stack, after which callgrind no longer knows what called what: so no counts by function.
+/// What all signatures share: the loops. Each makes a call, zeroes the counts of callgrind, if that runs the program, and after `n` more calls has it
+/// write a file with its `name`. `ffi_call` exchanges its stack, after which callgrind no longer knows what called what: so no counts by function.
 const SHARED: &str = "
 #include <stdarg.h>
 #include <string.h>
@@ -19,25 +20,31 @@ const SHARED: &str = "
 #define CALLGRIND_ZERO_STATS
 #define CALLGRIND_DUMP_STATS_AT(name)
 #endif
-#define LOOP(name, n, ...) CALLGRIND_ZERO_STATS; for (long i = 0; i < n; i++) { __VA_ARGS__ } CALLGRIND_DUMP_STATS_AT(name);
-typedef void invoker(void *target, void *const *args, void *ret);
-typedef void ffi_call(void *cif, void *target, void *ret, void **args);
-#define INVOKER(name) void name(invoker *call, void *target, void *const *args, void *ret, long n) { \\
-  LOOP(#name, n, call(target, args, ret);) \\
+#define LOOP(...) { \\
+  { __VA_ARGS__ } \\
+  CALLGRIND_ZERO_STATS; \\
+  for (long i = 0; i < n; i++) { __VA_ARGS__ } \\
+  CALLGRIND_DUMP_STATS_AT(name); \\
 }
-#define FFI_CALL(name) void name(ffi_call *call, void *cif, void *target, void *const *args, unsigned long n_restored, void *ret, long n) { \\
-  void *own[16]; \\
-  for (int i = 0; i < 16; i++) own[i] = args[i]; \\
-  LOOP(#name, n, for (unsigned long j = 0; j < n_restored; j++) own[j] = args[j]; call(cif, target, ret, own);) \\
+void repeat_any(const char *name, long n, void (*f)(void *), void *context) LOOP(f(context);)
+typedef void shim(const void *args, void *ret, void *target);
+void repeat_shim(const char *name, long n, shim *call, const void *args, void *ret, void *target) LOOP(call(args, ret, target);)
+typedef void invoker(void *target, void *const *args, void *ret);
+void repeat_invoker(const char *name, long n, invoker *call, void *target, void *const *args, void *ret) LOOP(call(target, args, ret);)
+typedef void ffi_call(void *cif, void *target, void *ret, void **args);
+void repeat_ffi_call(const char *name, long n, ffi_call *call, void *cif, void *target, void *const *args, long n_restored, void *ret) {
+  void *own[16];
+  for (int i = 0; i < 16; i++) own[i] = args[i];
+  LOOP(for (long j = 0; j < n_restored; j++) own[j] = args[j]; call(cif, target, ret, own);)
 }
 ";
 
 /// The whole text.
-pub(super) fn source(all: &[Compared]) -> Result<String> {
+pub(super) fn source(all: &[Measured]) -> Result<String> {
     let mut emitter = Emitter::new(&DataModel::LP64);
     let mut functions = String::new();
-    for (i, compared) in all.iter().enumerate() {
-        one(&mut functions, &mut emitter, i, compared)?;
+    for (i, measured) in all.iter().enumerate() {
+        one(&mut functions, &mut emitter, i, measured)?;
     }
     let buffers = format!("_Alignas(64) unsigned char cabi_seen[{BUFFER}], cabi_given[{BUFFER}];");
     Ok(format!(
@@ -46,66 +53,89 @@ pub(super) fn source(all: &[Compared]) -> Result<String> {
     ))
 }
 
-fn one(text: &mut String, emitter: &mut Emitter, i: usize, compared: &Compared) -> Result<()> {
-    let sig = &compared.sig;
+/// The functions of signature `i`: `callee_N` writes its arguments down and returns the given bytes; `used_N` returns what takes all its arguments to
+/// know, as far as C can say that in a line; `same_N` returns its first argument of the result's type; `caller_N` is a shim; `repeat_N` makes that call in
+/// a loop.
+fn one(text: &mut String, emitter: &mut Emitter, i: usize, measured: &Measured) -> Result<()> {
+    let sig = &measured.sig;
     let mut types = Vec::new();
-    let mut tys = Vec::new();
     for param in sig.params() {
         types.push(emitter.spelling(&param.ty)?);
-        tys.push(param.ty.clone());
     }
-    let offsets = Images::of(&tys).offsets;
     let result = emitter.spelling(sig.result())?;
-    let n_named = compared.n_named.unwrap_or(types.len());
-    let named: Vec<_> = types.iter().take(n_named).enumerate().collect();
-    let mut params: Vec<String> = named.iter().map(|(j, ty)| format!("{ty} a{j}")).collect();
-    let is_variadic = compared.n_named.is_some();
-    if is_variadic {
+    let n_named = measured.n_named().unwrap_or(types.len());
+    let named = types.iter().take(n_named).enumerate();
+    let mut params: Vec<String> = named.map(|(j, ty)| format!("{ty} a{j}")).collect();
+    let mut taken = String::new();
+    if measured.n_named().is_some() {
         params.push("...".to_owned());
+        write!(taken, "va_list list; va_start(list, a{}); ", n_named - 1)?;
     } else if params.is_empty() {
         params.push("void".to_owned());
     }
+    for (j, ty) in types.iter().enumerate().skip(n_named) {
+        write!(taken, "{ty} a{j} = va_arg(list, {ty}); ")?;
+    }
     let params = params.join(", ");
+    let mut seen = String::new();
+    for (j, offset) in measured.offsets().iter().enumerate() {
+        write!(seen, "memcpy(cabi_seen + {offset}, &a{j}, sizeof a{j}); ")?;
+    }
     let has_result = sig.result().size() > 0;
-
-    writeln!(text, "{result} callee_{i}({params}) {{")?;
-    if is_variadic {
-        writeln!(text, "  va_list list; va_start(list, a{});", n_named - 1)?;
-    }
-    for (j, (ty, offset)) in types.iter().zip(&offsets).enumerate() {
-        if j >= n_named {
-            write!(text, "  {ty} a{j} = va_arg(list, {ty});")?;
-        }
-        writeln!(text, "  memcpy(cabi_seen + {offset}, &a{j}, sizeof a{j});")?;
-    }
-    let returned = match has_result {
+    let given = match has_result {
         true => format!("{result} r; memcpy(&r, cabi_given, sizeof r); return r;"),
         false => String::new(),
     };
-    writeln!(
-        text,
-        "  {returned}\n}}\n{result} light_{i}({params}) {{ {returned} }}"
-    )?;
-
-    let values: Vec<String> = (types.iter().zip(&offsets))
-        .map(|(ty, offset)| format!("*(const {ty} *)(args + {offset})"))
-        .collect();
-    let call = format!("(({result} (*)({params}))f)({})", values.join(", "));
-    let call = match has_result {
-        true => format!("{result} r = {call}; memcpy(ret, &r, sizeof r);"),
-        false => format!("{call};"),
+    let first = first_like_result(sig).map(|j| format!("return a{j};"));
+    let same = first.unwrap_or_else(|| given.clone());
+    let used = match sum(measured) {
+        Some(sum) => format!("return ({result})({sum});"),
+        None => same.clone(),
     };
     writeln!(
         text,
-        "void caller_{i}(void *f, const unsigned char *args, void *ret) {{ {call} }}"
+        "{result} callee_{i}({params}) {{ {taken}{seen}{given} }}"
     )?;
-    let [ours, theirs] = By::ALL.map(|by| Loop::Calls.name(by, i));
-    writeln!(text, "INVOKER({ours}) FFI_CALL({theirs})")?;
-    for name in By::ALL.map(|by| Loop::CallBacks.name(by, i)) {
-        writeln!(
-            text,
-            "void {name}(void *f, const unsigned char *args, void *ret, long n) {{ LOOP(\"{name}\", n, {call}) }}"
-        )?;
-    }
+    writeln!(text, "{result} used_{i}({params}) {{ {taken}{used} }}")?;
+    writeln!(text, "{result} same_{i}({params}) {{ {taken}{same} }}")?;
+
+    let values = types.iter().zip(measured.offsets());
+    let values: Vec<String> = values
+        .map(|(ty, offset)| format!("*(const {ty} *)(args + {offset})"))
+        .collect();
+    let call = format!("(({result} (*)({params}))target)({})", values.join(", "));
+    let call = match has_result {
+        true => format!("*({result} *)ret = {call};"),
+        false => format!("{call};"),
+    };
+    let at = "const unsigned char *args, void *ret, void *target";
+    writeln!(text, "void caller_{i}({at}) {{ {call} }}")?;
+    writeln!(
+        text,
+        "void repeat_{i}(const char *name, long n, {at}) LOOP({call})"
+    )?;
     Ok(())
+}
+
+/// The sum of all numbers in all arguments, if the result is a number: what takes all of them to know.
+fn sum(measured: &Measured) -> Option<String> {
+    let is_number = |ty: &Type| match ty.kind() {
+        Kind::Scalar(scalar) => !matches!(scalar, cabi::Scalar::Ptr),
+        Kind::Complex(_) => true,
+        _ => false,
+    };
+    let mut terms = Vec::new();
+    for (j, param) in measured.sig.params().iter().enumerate() {
+        match param.ty.as_record() {
+            Some(record) => terms.extend(
+                (record.fields().iter())
+                    .filter(|field| is_number(field.ty()))
+                    .filter_map(|field| Some(format!("a{j}.{}", field.name()?))),
+            ),
+            None if is_number(&param.ty) => terms.push(format!("a{j}")),
+            None => {}
+        }
+    }
+    let is_one = is_number(measured.sig.result()) && !terms.is_empty();
+    is_one.then(|| terms.join(" + "))
 }

@@ -6,7 +6,8 @@
 use cabi_verify::build::Reference;
 use clif_cabi_jit::{Closures, Invokers};
 
-use crate::libffi::{By, Compared, Libffi, Pair, Program, compared, settings};
+use crate::libffi::{By, Libffi, Pair, Program, settings};
+use crate::measured::{InLibffi, Measured, measured};
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -17,36 +18,40 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             return Ok(());
         }
     };
-    let all = compared()?;
+    let all = measured()?;
     for reference in suite.references() {
         one(suite, &libffi, &reference, &all)?;
     }
     Ok(())
 }
 
-fn one(suite: &mut Suite, libffi: &Libffi, reference: &Reference, all: &[Compared]) -> Result<()> {
+fn one(suite: &mut Suite, libffi: &Libffi, reference: &Reference, all: &[Measured]) -> Result<()> {
     let program = Program::new(reference, all)?;
     let mut invokers = Invokers::new(&settings())?;
     let closures = Closures::new(&settings())?;
     let mut pair =
-        |index, compared, told| Pair::new(&program, libffi, &mut invokers, index, compared, told);
-    for (i, compared) in all.iter().enumerate() {
-        if !suite.wants(compared.name) {
+        |index, measured, told| Pair::new(&program, libffi, &mut invokers, index, measured, told);
+    for (i, measured) in all.iter().enumerate() {
+        if !suite.wants(measured.name) {
             continue;
         }
-        let mut pair = pair(i, compared, &compared.sig)?;
+        let mut pair = pair(i, measured, &measured.sig)?;
         for by in By::ALL {
-            let call = match compared.ffi_call_is_wrong {
-                Some(why) if by == By::Libffi => is_noticed(pair.call(by), why),
+            let call = match measured.libffi {
+                InLibffi::Absent(why) if by == By::Libffi => {
+                    is_noticed(pair.call(by), why)?;
+                    continue;
+                }
+                InLibffi::Wrong(why) if by == By::Libffi => is_noticed(pair.call(by), why),
                 _ => pair.call(by),
             };
             // A variadic closure is no libffi's: `clif-cabi-jit/tests/variadic` has those.
-            let call_back = (compared.n_named.is_none()).then(|| pair.call_back(by, &closures));
+            let call_back = (measured.n_named().is_none()).then(|| pair.call_back(by, &closures));
             for (what, found) in [("calls", Some(call)), ("closures", call_back)] {
                 let Some(found) = found else { continue };
                 let engine = format!("{} {by:?} {what}", reference.name());
                 let found = found.map_err(|why| why.to_string());
-                suite.report.outcome(&engine, compared.name, found);
+                suite.report.outcome(&engine, measured.name, found);
             }
         }
     }
@@ -54,7 +59,7 @@ fn one(suite: &mut Suite, libffi: &Libffi, reference: &Reference, all: &[Compare
         let position = all.iter().position(|own| own.name == name);
         position.ok_or("a control is no signature")
     };
-    let (right, wrong) = (named("s_dl")?, named("s_ld")?);
+    let (right, wrong) = (named("s_dl")?, named("s_i64_f64")?);
     let mut pair = pair(right, &all[right], &all[wrong].sig)?;
     is_noticed(pair.call(By::Ours), "a call of exchanged members")?;
     let call_back = pair.call_back(By::Ours, &closures);

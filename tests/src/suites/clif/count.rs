@@ -1,72 +1,185 @@
-//! How many instructions a shim has, lowered and by hand.
+//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a failure that shows both.
+//!
+//! Negative controls: shims with a padding argument, with values that are kept across the call, and with a copy by `memcpy`, where the kept one has none.
 
-use crate::shims::{self, Measured};
-use cabi_verify::emit::cranelift::shim_signature;
+use std::fs;
+use std::path::PathBuf;
+
 use cabi_verify::report::Report;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::Function;
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_codegen::isa::TargetIsa;
 use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::{Cpu, Engine, Settings};
-use iced_x86::{Decoder, DecoderOptions};
+use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
-use crate::suite::Result;
+use crate::corpus::folder;
+use crate::hand::Hand;
+use crate::measured::{Measured, measured};
+use crate::shims;
+use crate::suite::{Result, is_blessed};
 
-/// The table, and a failure for each shim that is longer than it may be.
+/// The signature whose shim may be longer than the one by hand: a record in memory, which Cranelift by hand copies with `memcpy`, is shorter as text and
+/// longer to run.
+const COPIED_BY_HAND: &str = "s_l4";
+
+/// A shim that is worse than the lowered one of a signature, and in what.
+const WORSE: [(&str, &str, &str); 3] = [
+    ("i32_2", "a padding argument", "i32@0 i32@4 i64@8 -> i32@0"),
+    (
+        "i32_2",
+        "two values kept across the call",
+        "
+    sig0 = (i32, i32) -> i32 system_v
+block0(v0: i64, v1: i64, v2: i64):
+    v3 = load.i32 v0
+    v4 = load.i32 v0+4
+    v5 = call_indirect sig0, v2(v3, v4)
+    v6 = iadd v5, v3
+    v7 = iadd v6, v4
+    store v7, v1
+    return
+",
+    ),
+    (
+        "mix10",
+        "records copied by memcpy",
+        "i32@0 f64@8 f64@16 i64@24 i64@32 f32@40 i8+sext@44 i16+sext@46 sarg(16)@48 sarg(16)@64 i32@80 -> f64@0",
+    ),
+];
+
+/// The table, and a failure for each shim that is not what is kept.
 pub(crate) fn run(report: &mut Report) -> Result<()> {
-    // Not this machine's own instructions: the counts are the same everywhere.
+    // Not this machine's own instructions: the code is the same everywhere.
     let settings = Settings::default().memory(1 << 20).cpu(Cpu::Baseline);
     let mut engine = Engine::new(&settings)?;
     let lower = Lowering::new(engine.isa())?;
-    let mut table = String::from("instructions of a shim:   lowered  by hand  at most");
-    for measured in shims::measured()? {
-        let lowered = lowered(&mut engine, &lower, &measured)?;
-        let by_hand = match measured.hand {
-            Some(hand) => Some(by_hand(&engine, &hand.clif())?),
+    let config = engine.isa().frontend_config();
+    let mut table = String::from("instructions of a shim:   lowered  by hand");
+    let all = measured()?;
+    for measured in &all {
+        let func = shims::shim(&mut engine, &lower, config, &measured.sig)?;
+        let now = disassembly(engine.isa(), func)?;
+        let by_hand = match &measured.hand {
+            Some(hand) => Some(disassembly(engine.isa(), hand.function(config)?)?),
             None => None,
         };
-        let (most, why) = measured.most;
-        let hand = by_hand.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        table.push_str(&format!(
-            "\n  {:<23} {lowered:>7} {hand:>8} {most:>8}  {why}",
-            measured.name
-        ));
-        let outcome = match by_hand {
-            Some(by_hand) if lowered > by_hand => {
-                Err(format!("{lowered} instructions, {by_hand} by hand"))
-            }
-            _ if lowered > most => Err(format!("{lowered} instructions, at most {most}: {why}")),
-            _ => Ok(()),
-        };
-        report.outcome("clif count", measured.name, outcome);
+        let (n, n_by_hand) = (count(&now), by_hand.as_deref().map(count));
+        let hand = n_by_hand.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        table.push_str(&format!("\n  {:<23} {n:>7} {hand:>8}", measured.name));
+        let kept = held(measured, &now);
+        report.outcome("clif shim", measured.name, kept);
+        if let Some(by_hand) = by_hand.filter(|_| measured.name != COPIED_BY_HAND) {
+            let outcome = no_longer(&by_hand, &now, "by hand");
+            report.outcome("clif by hand", measured.name, outcome);
+        }
     }
     report.note(table);
+    controls(report, &engine)
+}
+
+/// Where the code of a shim is kept.
+fn path(measured: &Measured) -> PathBuf {
+    let name = format!("{}.asm", measured.name);
+    folder().join("clif/shims").join(name)
+}
+
+/// Whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
+fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
+    let path = path(measured);
+    let now = format!("; {}\n; {} instructions\n{now}", measured.sig, count(now));
+    if is_blessed() {
+        let written = fs::write(&path, now);
+        return written.map_err(|error| format!("{}: {error}", path.display()));
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    no_longer(&kept, &now, "in the text that is kept")?;
+    match kept == now {
+        true => Ok(()),
+        false => Err(format!(
+            "is not longer, but other code than is kept; CABI_BLESS=1 rewrites it\n{}",
+            difference(&kept, &now)
+        )),
+    }
+}
+
+/// An error with both texts if `now` has more instructions than `before`.
+fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), String> {
+    match (count(before), count(now)) {
+        (most, n) if n > most => Err(format!(
+            "{n} instructions, {most} {which}\n{}",
+            difference(before, now)
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is worse must be noticed, as longer than the text that is kept.
+fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
+    if is_blessed() {
+        return Ok(());
+    }
+    let all = measured()?;
+    for (name, worse, text) in WORSE {
+        let of_name = all.iter().find(|measured| measured.name == name);
+        let measured = of_name.ok_or("a control of no signature")?;
+        let hand = Hand::of(text).ok_or("a control without a call")?;
+        let func = hand.function(engine.isa().frontend_config())?;
+        let now = disassembly(engine.isa(), func)?;
+        let noticed = match held(measured, &now) {
+            Err(why) if why.contains("in the text that is kept") && why.contains("\n+ ") => Ok(()),
+            other => Err(format!("not noticed: {worse}: {other:?}")),
+        };
+        report.outcome("clif shim controls", worse, noticed);
+    }
     Ok(())
 }
 
-fn lowered(engine: &mut Engine, lower: &Lowering, measured: &Measured) -> Result<usize> {
-    let mut ctx = Context::new();
-    ctx.func.signature = shim_signature();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    shims::emit(engine, lower, &mut builder, &measured.sig)?;
-    builder.finalize(engine.isa().frontend_config());
-    count(engine, ctx)
-}
-
-fn by_hand(engine: &Engine, text: &str) -> Result<usize> {
-    let parsed =
-        cranelift_reader::parse_functions(text).map_err(|error| format!("{error}\n{text}"))?;
-    let func: Function = parsed.into_iter().next().ok_or("no function")?;
-    count(engine, Context::for_function(func))
-}
-
-/// The instructions of the compiled function: all before the constants after its end, of which these functions have none.
-fn count(engine: &Engine, mut ctx: Context) -> Result<usize> {
+/// The instructions of the compiled function, a line each: all before the constants after its end, of which these functions have none.
+fn disassembly(isa: &dyn TargetIsa, func: Function) -> Result<String> {
+    let mut ctx = Context::for_function(func);
     let code = ctx
-        .compile(engine.isa(), &mut Default::default())
+        .compile(isa, &mut Default::default())
         .map_err(|error| format!("{:?}", error.inner))?;
-    let decoder = Decoder::new(64, code.code_buffer(), DecoderOptions::NONE);
-    Ok(decoder.into_iter().count())
+    let mut formatter = IntelFormatter::new();
+    let mut text = String::new();
+    for instruction in Decoder::new(64, code.code_buffer(), DecoderOptions::NONE) {
+        formatter.format(&instruction, &mut text);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn count(text: &str) -> usize {
+    text.lines().filter(|line| !line.starts_with(';')).count()
+}
+
+/// Both texts in one: lines of `before` alone after `-`, of `now` alone after `+`.
+fn difference(before: &str, now: &str) -> String {
+    let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
+    // How many lines are common from here to both ends.
+    let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
+    for (i, old) in before.iter().enumerate().rev() {
+        for (j, new) in now.iter().enumerate().rev() {
+            common[i][j] = match old == new {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut text) = (0, 0, String::new());
+    while i < before.len() || j < now.len() {
+        let is_same = i < before.len() && before.get(i) == now.get(j);
+        let is_old = j == now.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]);
+        let (sign, line) = match (is_same, is_old) {
+            (true, _) => (' ', before[i]),
+            (false, true) => ('-', before[i]),
+            (false, false) => ('+', now[j]),
+        };
+        text.push_str(&format!("{sign} {line}\n"));
+        i += usize::from(is_same || is_old);
+        j += usize::from(is_same || !is_old);
+    }
+    text
 }

@@ -1,0 +1,195 @@
+//! What is measured, and the file in which it is kept between runs.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cabi_tests::libffi::Program;
+use cabi_tests::measure::{
+    Costs, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
+};
+use cabi_tests::measured::Measured;
+use cabi_verify::build::Installed;
+use criterion::Criterion;
+
+use crate::programs;
+
+pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Calls of one loop, where instructions are counted.
+const COUNTED: u32 = 1000;
+
+/// All that the page says in numbers.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// Instructions.
+    pub(crate) counts: Costs,
+    /// Nanoseconds.
+    pub(crate) times: Costs,
+    /// Processor and compilers, a line each.
+    pub(crate) machine: Vec<String>,
+}
+
+/// What callgrind looks at.
+pub(crate) fn make_loops() -> Result<()> {
+    each_call(&mut |_, _, repeat| repeat(COUNTED))?;
+    each_step(&program()?, &Step::ALL, &mut |_, step, repeat| {
+        repeat(step.most())
+    })
+}
+
+/// The loops that all signatures share.
+fn program() -> Result<Program> {
+    let installed = Installed::find();
+    let reference = installed.references.first().ok_or("no C compiler")?;
+    Program::new(reference, &[])
+}
+
+impl Figures {
+    /// Measures all, and keeps it.
+    pub(crate) fn measure() -> Result<Self> {
+        let mut figures = Self {
+            counts: count_in_child(None)?,
+            times: Costs::default(),
+            machine: machine()?,
+        };
+        for (name, [abi, plan]) in n_allocations()? {
+            for (what, n) in [("AbiAllocations", abi), ("PlanAllocations", plan)] {
+                let n = f64::from(u32::try_from(n)?);
+                figures.counts.least(format_args!("{what}"), name, n);
+            }
+        }
+        figures.keep()?;
+        figures.times = times()?;
+        figures.keep()?;
+        programs::measure(&mut figures.counts, &mut figures.times)?;
+        figures.keep()?;
+        Ok(figures)
+    }
+
+    fn keep(&self) -> Result<()> {
+        Ok(fs::write(path(), self.written())?)
+    }
+
+    /// What was measured last.
+    pub(crate) fn kept() -> Result<Self> {
+        let path = path();
+        let text = fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}: nothing was measured yet", path.display()))?;
+        let mut figures = Self {
+            counts: Costs::default(),
+            times: Costs::default(),
+            machine: Vec::new(),
+        };
+        for line in text.lines() {
+            let (kind, rest) = line.split_once(' ').ok_or("a line without a kind")?;
+            let costs = match kind {
+                "machine" => {
+                    figures.machine.push(rest.to_owned());
+                    continue;
+                }
+                "counts" => &mut figures.counts,
+                _ => &mut figures.times,
+            };
+            let (name, cost) = rest.rsplit_once(' ').ok_or("a line without a number")?;
+            let (way, name) = name.split_once(' ').ok_or("a line without a name")?;
+            costs.least(format_args!("{way}"), name, cost.parse()?);
+        }
+        Ok(figures)
+    }
+
+    fn written(&self) -> String {
+        let mut text = String::new();
+        for line in &self.machine {
+            text += &format!("machine {line}\n");
+        }
+        for (kind, costs) in [("counts", &self.counts), ("times", &self.times)] {
+            for (name, cost) in costs.all() {
+                text += &format!("{kind} {name} {cost}\n");
+            }
+        }
+        text
+    }
+}
+
+/// The file is one of cargo's folder for what it builds.
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("performance.txt")
+}
+
+/// The least nanoseconds of one call in each loop: criterion chooses how many calls are made, and prints what it makes of them.
+fn times() -> Result<Costs> {
+    let mut costs = Costs::default();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(10))
+        .measurement_time(Duration::from_millis(60))
+        .sample_size(10)
+        .nresamples(1001)
+        .without_plots();
+    let mut time =
+        |measured: &Measured, way: &str, most: u32, repeat: &mut dyn FnMut(u32) -> Result<()>| {
+            let mut failed = None;
+            criterion.bench_function(&format!("{} {way}", measured.name), |bencher| {
+                bencher.iter_custom(|n| {
+                    // One loop makes no more than `most`.
+                    let rounds = n.div_ceil(u64::from(most)).max(1);
+                    let each = u32::try_from(n.div_ceil(rounds)).unwrap_or(most).max(1);
+                    let mut all = Duration::ZERO;
+                    for _ in 0..rounds {
+                        match timed(each, repeat) {
+                            Ok(one) => all += one,
+                            Err(why) => failed = Some(why),
+                        }
+                    }
+                    let calls =
+                        f64::from(each) * f64::from(u32::try_from(rounds).unwrap_or(u32::MAX));
+                    costs.least(
+                        format_args!("{way}"),
+                        measured.name,
+                        all.as_secs_f64() * 1e9 / calls,
+                    );
+                    all.max(Duration::from_nanos(1))
+                });
+            });
+            failed.map_or(Ok(()), Err)
+        };
+    each_call(&mut |measured, way, repeat| time(measured, &format!("{way:?}"), u32::MAX, repeat))?;
+    Ok(costs)
+}
+
+fn timed(n: u32, repeat: &mut dyn FnMut(u32) -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    repeat(n)?;
+    Ok(start.elapsed())
+}
+
+/// Processor, compilers, libffi, valgrind.
+fn machine() -> Result<Vec<String>> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.unwrap_or("").trim_start_matches([' ', '\t', ':']);
+    let mut lines = vec![format!("processor: {model}")];
+    for reference in &Installed::find().references {
+        lines.push(reference.version().to_owned());
+    }
+    let libffi = first_line("pkg-config", &["--modversion", "libffi"]);
+    lines.push(format!(
+        "libffi {}",
+        libffi.as_deref().unwrap_or("of unknown version")
+    ));
+    lines.push(first_line("rustc", &["--version"]).unwrap_or_default());
+    lines.push(format!(
+        "Cranelift {}",
+        clif_cabi::cranelift_codegen::VERSION
+    ));
+    lines.push(valgrind()?);
+    Ok(lines)
+}
+
+fn first_line(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().next().map(str::to_owned)
+}

@@ -1,0 +1,18 @@
+; _Complex double (_Complex double)
+; 16 instructions
+push rbp
+mov rbp,rsp
+sub rsp,10h
+mov [rsp],r12
+mov r12,rsi
+movsd xmm0,[rdi]
+movsd xmm1,[rdi+8]
+call rdx
+mov rsi,r12
+movsd [rsi],xmm0
+movsd [rsi+8],xmm1
+mov r12,[rsp]
+add rsp,10h
+mov rsp,rbp
+pop rbp
+ret

@@ -1,0 +1,19 @@
+; struct s (struct s)
+; 17 instructions
+push rbp
+mov rbp,rsp
+sub rsp,10h
+mov [rsp],r12
+mov r12,rsi
+mov r8,[rdi]
+movzx rsi,byte ptr [rdi+8]
+mov rdi,r8
+call rdx
+mov rsi,r12
+mov [rsi],rax
+mov [rsi+8],dl
+mov r12,[rsp]
+add rsp,10h
+mov rsp,rbp
+pop rbp
+ret

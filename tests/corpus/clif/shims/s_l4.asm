@@ -1,0 +1,24 @@
+; struct s (struct s)
+; 22 instructions
+push rbp
+mov rbp,rsp
+sub rsp,20h
+mov rax,rdx
+mov r11,[rdi]
+mov r8,[rdi+8]
+mov r9,[rdi+10h]
+mov r10,[rdi+18h]
+mov [rsp],r11
+mov [rsp+8],r8
+mov [rsp+10h],r9
+mov [rsp+18h],r10
+mov r9,rsi
+mov rcx,r9
+mov rdx,r9
+mov rdi,r9
+mov r8,r9
+call rax
+add rsp,20h
+mov rsp,rbp
+pop rbp
+ret

@@ -1,0 +1,129 @@
+//! Calls written by hand: the shim of a signature, and one call in a function, as a front end emits them that knows where C passes each part.
+
+use clif_cabi::cranelift_codegen::ir::{
+    AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+};
+use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+/// The shim `void shim(const void *args, void *ret, void *callee)` of a signature.
+#[derive(Clone, Debug)]
+pub enum Hand {
+    /// Loads, a call, stores.
+    Moves(Moves),
+    /// What stands between the braces of the function.
+    Body(&'static str),
+}
+
+/// `f64@0 i8+sext@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sret` is the address of the result,
+/// `sarg(16)@48` a record that Cranelift copies to the stack.
+#[derive(Clone, Debug)]
+pub struct Moves {
+    /// What the callee takes, and how many bytes after the arguments' start it is.
+    params: Vec<(AbiParam, i32)>,
+    returns: Vec<(AbiParam, i32)>,
+}
+
+impl Hand {
+    /// The call that `text` describes, if it is not empty.
+    pub(crate) fn of(text: &'static str) -> Option<Self> {
+        match text.split_once("->") {
+            _ if text.contains("block0") => Some(Self::Body(text)),
+            Some((params, returns)) => Some(Self::Moves(Moves {
+                params: params.split_whitespace().map(part).collect(),
+                returns: returns.split_whitespace().map(part).collect(),
+            })),
+            None => None,
+        }
+    }
+
+    /// The shim's function.
+    ///
+    /// # Errors
+    /// What the parser says about a body.
+    pub fn function(&self, config: TargetFrontendConfig) -> Result<Function, String> {
+        let moves = match self {
+            Self::Body(body) => {
+                let text = format!("function %by_hand(i64, i64, i64) system_v {{{body}}}\n");
+                let parsed = cranelift_reader::parse_functions(&text);
+                let mut parsed = parsed.map_err(|error| format!("{error}\n{text}"))?;
+                return parsed.pop().ok_or_else(|| "no function".to_owned());
+            }
+            Self::Moves(moves) => moves,
+        };
+        let mut func = Function::new();
+        func.signature = cabi_verify::emit::cranelift::shim_signature();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
+        let at = begin(&mut builder);
+        let sig = builder.import_signature(moves.signature());
+        moves.emit(&mut builder, sig, at);
+        builder.ins().return_(&[]);
+        builder.seal_all_blocks();
+        builder.finalize(config);
+        Ok(func)
+    }
+}
+
+/// The first block of a shim, and its parameters: arguments, result, callee.
+pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
+    let block = builder.create_block();
+    builder.switch_to_block(block);
+    [(); 3].map(|()| builder.append_block_param(block, types::I64))
+}
+
+/// `f64@0`, `i8+sext@8`, `sarg(16)@48` or `sret`.
+fn part(word: &str) -> (AbiParam, i32) {
+    let (what, offset) = word.split_once('@').unwrap_or((word, "0"));
+    let offset = offset.parse().unwrap_or(0);
+    let (name, extension) = what.split_once('+').unwrap_or((what, ""));
+    let copied = name.strip_prefix("sarg(").and_then(|n| n.strip_suffix(')'));
+    let ty = match name {
+        "i8" => types::I8,
+        "i16" => types::I16,
+        "i32" => types::I32,
+        "f32" => types::F32,
+        "f64" => types::F64,
+        _ => types::I64,
+    };
+    let param = match (copied.and_then(|n| n.parse().ok()), extension) {
+        (Some(n), _) => AbiParam::special(ty, ArgumentPurpose::StructArgument(n)),
+        (_, _) if name == "sret" => AbiParam::special(ty, ArgumentPurpose::StructReturn),
+        (_, "sext") => AbiParam::new(ty).sext(),
+        (_, "uext") => AbiParam::new(ty).uext(),
+        _ => AbiParam::new(ty),
+    };
+    (param, offset)
+}
+
+impl Moves {
+    /// The signature of the callee.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let only = |parts: &[(AbiParam, i32)]| parts.iter().map(|part| part.0).collect();
+        let mut sig = Signature::new(CallConv::SystemV);
+        (sig.params, sig.returns) = (only(&self.params), only(&self.returns));
+        sig
+    }
+
+    /// Emits one call: loads from `from`, a call of `callee`, stores to `to`. `sig` is [`Self::signature`], imported once.
+    pub fn emit(&self, builder: &mut FunctionBuilder<'_>, sig: SigRef, at: [Value; 3]) {
+        let ([from, to, callee], flags) = (at, MemFlagsData::new());
+        let mut args = Vec::with_capacity(self.params.len());
+        for (param, offset) in &self.params {
+            args.push(match param.purpose {
+                ArgumentPurpose::StructReturn => to,
+                ArgumentPurpose::StructArgument(_) if *offset == 0 => from,
+                ArgumentPurpose::StructArgument(_) => {
+                    builder.ins().iadd_imm_s(from, i64::from(*offset))
+                }
+                _ => builder.ins().load(param.value_type, flags, from, *offset),
+            });
+        }
+        let call = builder.ins().call_indirect(sig, callee, &args);
+        for (i, (_, offset)) in self.returns.iter().enumerate() {
+            let value = builder.inst_results(call)[i];
+            builder.ins().store(flags, value, to, *offset);
+        }
+    }
+}

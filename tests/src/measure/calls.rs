@@ -1,0 +1,220 @@
+//! Calls from C, from Cranelift and through libffi of the same functions, and C's calls of functions made by all of them.
+
+use std::ffi::c_long;
+
+use cabi_verify::build::Installed;
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_codegen::ir::Function;
+use clif_cabi::cranelift_module::Module;
+use clif_cabi_jit::{Closures, Code, Engine, Invokers};
+
+use super::{Repeat, label};
+use crate::libffi::{By, Libffi, Pair, Program, settings};
+use crate::measured::{InLibffi, Measured, measured};
+use crate::shims;
+use crate::suite::Result;
+
+/// A way of making a call, or what C calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Of a function that C has the address of, in the loop itself.
+    GccInline,
+    /// By a shim.
+    GccShim,
+    /// As gcc.
+    ClangInline,
+    /// As gcc.
+    ClangShim,
+    /// A shim that is lowered.
+    Lowered,
+    /// A shim that is written by hand as CLIF.
+    ByHand,
+    /// `clif_cabi_jit::Invoker`.
+    Invoker,
+    /// `ffi_call`.
+    FfiCall,
+    /// C calls a function of gcc's.
+    Function,
+    /// C calls one that is lowered and does the same.
+    Entry,
+    /// C calls `clif_cabi_jit::Closure`.
+    Closure,
+    /// C calls a closure of libffi's.
+    FfiClosure,
+}
+
+impl Way {
+    /// How one function is called.
+    pub const CALLS: [Self; 8] = [
+        Self::GccInline,
+        Self::GccShim,
+        Self::ClangInline,
+        Self::ClangShim,
+        Self::Lowered,
+        Self::ByHand,
+        Self::Invoker,
+        Self::FfiCall,
+    ];
+    /// What gcc's code calls.
+    pub const ENTERED: [Self; 4] = [Self::Function, Self::Entry, Self::Closure, Self::FfiClosure];
+
+    /// What a table calls it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::GccInline => "gcc inline",
+            Self::GccShim => "gcc shim",
+            Self::ClangInline => "clang inline",
+            Self::ClangShim => "clang shim",
+            Self::Lowered => "lowered",
+            Self::ByHand => "by hand",
+            Self::Invoker => "invoker",
+            Self::FfiCall => "ffi_call",
+            Self::Function => "gcc function",
+            Self::Entry => "lowered entry",
+            Self::Closure => "closure",
+            Self::FfiClosure => "libffi closure",
+        }
+    }
+}
+
+/// One signature by all ways.
+struct Ways<'a> {
+    programs: &'a [Program; 2],
+    closures: &'a Closures,
+    pair: Pair<'a>,
+    lowered: Code,
+    by_hand: Option<Code>,
+    entry: Option<Code>,
+    measured: &'a Measured,
+}
+
+/// Has `measure` make the loop of each signature and way. The loop is named by both.
+///
+/// # Errors
+/// What is not installed.
+pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<()>) -> Result<()> {
+    let all = measured()?;
+    let libffi = Libffi::load()?;
+    let [gcc, clang] = <[_; 2]>::try_from(Installed::find().references)
+        .map_err(|found| format!("of gcc and clang only {found:?} is installed"))?;
+    let programs = [Program::new(&gcc, &all)?, Program::new(&clang, &all)?];
+    let mut invokers = Invokers::new(&settings())?;
+    let closures = Closures::new(&settings())?;
+    let mut engine = Engine::new(&settings())?;
+    let lower = Lowering::new(engine.isa())?;
+    for (i, measured) in all.iter().enumerate() {
+        let [program, _] = &programs;
+        let pair = Pair::new(program, &libffi, &mut invokers, i, measured, &measured.sig)?;
+        let mut ways = Ways {
+            programs: &programs,
+            closures: &closures,
+            pair,
+            lowered: lowered(&mut engine, &lower, measured)?,
+            by_hand: by_hand(&mut engine, measured)?,
+            entry: entry(&mut engine, &lower, measured, program.given()?)?,
+            measured,
+        };
+        for way in Way::CALLS.into_iter().chain(Way::ENTERED) {
+            if ways.has(way) {
+                let mut repeat = |n| ways.repeat(way, n);
+                measure(measured, way, &mut repeat)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lowered(engine: &mut Engine, lower: &Lowering, measured: &Measured) -> Result<Code> {
+    let config = engine.isa().frontend_config();
+    let func = shims::shim(engine, lower, config, &measured.sig)?;
+    code(engine, func)
+}
+
+fn by_hand(engine: &mut Engine, measured: &Measured) -> Result<Option<Code>> {
+    let Some(hand) = &measured.hand else {
+        return Ok(None);
+    };
+    let func = hand.function(engine.isa().frontend_config())?;
+    code(engine, func).map(Some)
+}
+
+/// Of a variadic function there is none: its arguments are read by `va_arg`.
+fn entry(
+    engine: &mut Engine,
+    lower: &Lowering,
+    measured: &Measured,
+    given: *const u8,
+) -> Result<Option<Code>> {
+    if measured.n_named().is_some() {
+        return Ok(None);
+    }
+    let config = engine.isa().frontend_config();
+    let func = shims::entry(engine, lower, config, &measured.sig, given)?;
+    code(engine, func).map(Some)
+}
+
+fn code(engine: &mut Engine, func: Function) -> Result<Code> {
+    let id = engine.declare_local(&func.signature)?;
+    engine.define(id, &mut Context::for_function(func))?;
+    engine.finalize()?;
+    Ok(engine.code(id)?)
+}
+
+impl Ways<'_> {
+    /// Whether there is this way for this signature.
+    fn has(&self, way: Way) -> bool {
+        let in_libffi = !matches!(self.measured.libffi, InLibffi::Absent(_));
+        let is_variadic = self.measured.n_named().is_some();
+        match way {
+            Way::ByHand => self.by_hand.is_some(),
+            Way::FfiCall => in_libffi,
+            // What is called with some arguments behind the named ones: libffi has no closure of it.
+            Way::Function | Way::Entry | Way::Closure => !is_variadic,
+            Way::FfiClosure => in_libffi && !is_variadic,
+            _ => true,
+        }
+    }
+
+    fn repeat(&mut self, way: Way, n: u32) -> Result<()> {
+        let label = label(way, self.measured.name, n);
+        let what = (label.as_str(), c_long::from(n));
+        let [gcc, clang] = self.programs;
+        let none = "no code";
+        // SAFETY: each shim and each function is one of this signature, and what is compiled lives as long as the loop.
+        unsafe {
+            let lowered = self.lowered.as_ptr();
+            let code = |code: &Option<Code>| code.as_ref().map(|code| code.as_ptr());
+            match way {
+                Way::GccInline | Way::ClangInline => {
+                    let program = if way == Way::GccInline { gcc } else { clang };
+                    let used = self.pair.c_function("used")?;
+                    self.pair.repeat_inline(program, what, used)
+                }
+                Way::GccShim | Way::ClangShim => {
+                    let program = if way == Way::GccShim { gcc } else { clang };
+                    let shim = self.pair.c_shim(program)?;
+                    self.pair.repeat_shim(what, shim)
+                }
+                Way::Lowered => self.pair.repeat_shim(what, lowered),
+                Way::ByHand => {
+                    let shim = code(&self.by_hand).ok_or(none)?;
+                    self.pair.repeat_shim(what, shim)
+                }
+                Way::Invoker => self.pair.repeat_dynamic(what, By::Ours),
+                Way::FfiCall => self.pair.repeat_dynamic(what, By::Libffi),
+                Way::Function => {
+                    let same = self.pair.c_function("same")?;
+                    self.pair.repeat_inline(gcc, what, same)
+                }
+                Way::Entry => {
+                    let entry = code(&self.entry).ok_or(none)?;
+                    self.pair.repeat_inline(gcc, what, entry)
+                }
+                Way::Closure => self.pair.repeat_closure(what, By::Ours, self.closures),
+                Way::FfiClosure => self.pair.repeat_closure(what, By::Libffi, self.closures),
+            }
+        }
+    }
+}

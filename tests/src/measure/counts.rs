@@ -1,0 +1,105 @@
+//! Instructions of loops, counted by callgrind in a child process.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::suite::Result;
+
+/// What the child is called with.
+const COUNTED: &str = "counted";
+
+/// What one call of each loop costs.
+#[derive(Clone, Default, Debug)]
+pub struct Costs(HashMap<String, f64>);
+
+impl Costs {
+    /// What one call of the loop `way` of `signature` costs, if there is one.
+    #[must_use]
+    pub fn of(&self, way: impl Debug, signature: &str) -> Option<f64> {
+        self.0.get(&format!("{way:?} {signature}")).copied()
+    }
+
+    /// Takes note of a cost that is the least so far.
+    pub fn least(&mut self, way: impl Debug, signature: &str, cost: f64) {
+        let least = self.0.entry(format!("{way:?} {signature}"));
+        let least = least.or_insert(f64::INFINITY);
+        *least = least.min(cost);
+    }
+
+    /// All of them: `way signature`, and the cost.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&str, f64)> {
+        let costs = self.0.iter().map(|(name, cost)| (name.as_str(), *cost));
+        let mut all: Vec<_> = costs.collect();
+        all.sort_by_key(|(name, _)| *name);
+        all
+    }
+
+    /// Reads the files of callgrind in `folder`: one for each loop, which names it.
+    fn read(folder: &Path) -> Result<Self> {
+        let mut costs = Self::default();
+        for entry in fs::read_dir(folder)? {
+            let text = fs::read_to_string(entry?.path())?;
+            let after = |prefix| text.lines().find_map(|line| line.strip_prefix(prefix));
+            // The last one has another reason.
+            let Some(name) = after("desc: Trigger: Client Request: ") else {
+                continue;
+            };
+            let total: f64 = after("totals: ").ok_or("no totals")?.trim().parse()?;
+            let (name, n) = name.rsplit_once(' ').ok_or("a loop without a number")?;
+            costs.0.insert(name.to_owned(), total / n.parse::<f64>()?);
+        }
+        match costs.0.is_empty() {
+            true => Err("callgrind counted nothing: is valgrind/callgrind.h installed?".into()),
+            false => Ok(costs),
+        }
+    }
+}
+
+/// Whether this process is the child: it is to make the loops.
+#[must_use]
+pub fn is_counted() -> bool {
+    std::env::args().nth(1).is_some_and(|arg| arg == COUNTED)
+}
+
+/// The library of loops that the child was given.
+#[must_use]
+pub fn counted_library() -> Option<PathBuf> {
+    std::env::args().nth(2).map(PathBuf::from)
+}
+
+/// The version of valgrind.
+///
+/// # Errors
+/// That it is not installed.
+pub fn valgrind() -> Result<String, String> {
+    let output = Command::new("valgrind").arg("--version").output();
+    let output = output.map_err(|error| format!("valgrind: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Instructions per call in each loop that this program makes when [`is_counted`], with all that is called in it. The child is given `library`, so that it
+/// need not look for compilers.
+///
+/// # Errors
+/// That valgrind is not there, and what it says.
+pub fn count_in_child(library: Option<&Path>) -> Result<Costs> {
+    let folder = tempfile::tempdir()?;
+    let counts = folder.path().join("counts");
+    let output = Command::new("valgrind")
+        .args(["-q", "--tool=callgrind"])
+        .arg(format!("--callgrind-out-file={}", counts.display()))
+        .arg(std::env::current_exe()?)
+        .arg(COUNTED)
+        .args(library)
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(format!("valgrind: {}\n{said}", output.status).into());
+    }
+    Costs::read(folder.path())
+}

@@ -1,0 +1,221 @@
+//! What comes before a call: an `FnAbi`, a plan, the emission of the call, its compilation; and what others have in their place.
+
+use std::cell::Cell;
+use std::hint::black_box;
+
+use cabi::{FnAbi, FnSig, Target};
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_codegen::ir::Function;
+use clif_cabi::cranelift_codegen::isa::TargetIsa;
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::Module;
+use clif_cabi_jit::Engine;
+
+use super::{Repeat, allocations, label};
+use crate::hand::{Hand, begin};
+use crate::libffi::{Libffi, Program, settings};
+use crate::measured::{Measured, measured};
+use crate::shims;
+use crate::suite::Result;
+
+/// The signatures that goals are stated for.
+pub const PREPARED: [&str; 7] = ["i32_2", "s_dd", "s_c9", "s_l4", "ld_2", "mix10", "vsum4"];
+
+/// A step of preparation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Step {
+    /// libffi's `ffi_prep_cif`, with structures laid out each time.
+    FfiPrepCif,
+    /// `FnAbi::new`.
+    FnAbi,
+    /// `Lowering::call_plan` of a signature that it has not seen.
+    FirstPlan,
+    /// The same of one that it has.
+    CachedPlan,
+    /// `Lowering::call_sig` with loads of its arguments and a store of its result.
+    Site,
+    /// The same instructions emitted one by one, with a signature that is imported once.
+    SiteByHand,
+    /// Cranelift compiles a shim at `speed`.
+    Compile,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::FfiPrepCif,
+        Self::FnAbi,
+        Self::FirstPlan,
+        Self::CachedPlan,
+        Self::Site,
+        Self::SiteByHand,
+        Self::Compile,
+    ];
+    /// Those that are held to a number.
+    pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
+
+    /// What a table calls it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::FfiPrepCif => "ffi_prep_cif",
+            Self::FnAbi => "FnAbi::new",
+            Self::FirstPlan => "first plan",
+            Self::CachedPlan => "cached plan",
+            Self::Site => "site",
+            Self::SiteByHand => "site by hand",
+            Self::Compile => "compile",
+        }
+    }
+
+    /// The most that one loop may make.
+    #[must_use]
+    pub fn most(self) -> u32 {
+        match self {
+            Self::FfiPrepCif | Self::FnAbi | Self::CachedPlan => 1000,
+            Self::FirstPlan | Self::Site | Self::SiteByHand => 200,
+            Self::Compile => 20,
+        }
+    }
+}
+
+/// The signatures of [`PREPARED`].
+fn prepared() -> Result<Vec<Measured>> {
+    let mut all = measured()?;
+    all.retain(|measured| PREPARED.contains(&measured.name));
+    Ok(all)
+}
+
+/// Has `measure` make the loop of each of these signatures and steps. The loop is named by both, and makes no more than [`Step::most`].
+///
+/// # Errors
+/// What is not installed: libffi is needed for its own step only.
+pub fn each_step(
+    program: &Program,
+    steps: &[Step],
+    measure: &mut dyn FnMut(&Measured, Step, Repeat<'_>) -> Result<()>,
+) -> Result<()> {
+    for measured in prepared()? {
+        for &step in steps {
+            if step == Step::SiteByHand && moves(&measured).is_none() {
+                continue;
+            }
+            let mut repeat = |n: u32| repeat(program, &measured, step, n);
+            measure(&measured, step, &mut repeat)?;
+        }
+    }
+    Ok(())
+}
+
+/// How often an `FnAbi` of each signature allocates, and a first plan.
+///
+/// # Errors
+/// That this program does not count allocations.
+pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 2])>> {
+    let engine = Engine::new(&settings())?;
+    let mut counts = Vec::new();
+    for Measured { name, sig, .. } in prepared()? {
+        let lower = Lowering::new(engine.isa())?;
+        // The table in which plans are kept.
+        lower.call_plan(&FnSig::new([], cabi::Type::VOID))?;
+        let abi = allocations::during(|| FnAbi::new(&sig, &Target::X86_64_LINUX))?;
+        let plan = allocations::during(|| lower.call_plan(&sig))?;
+        counts.push((name, [abi, plan]));
+    }
+    Ok(counts)
+}
+
+fn moves(measured: &Measured) -> Option<&crate::hand::Moves> {
+    match &measured.hand {
+        Some(Hand::Moves(moves)) => Some(moves),
+        _ => None,
+    }
+}
+
+fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<()> {
+    let label = label(step, measured.name, n);
+    let sig = &measured.sig;
+    let mut engine = Engine::new(&settings())?;
+    let lower = Lowering::new(engine.isa())?;
+    let mut repeat = |body: &mut dyn FnMut()| program.repeat(&label, n.into(), body);
+    match step {
+        Step::FfiPrepCif => {
+            let libffi = Libffi::load()?;
+            let mut cif = libffi.prepare(sig, measured.n_named())?;
+            repeat(&mut || _ = black_box(cif.prepare()))
+        }
+        Step::FnAbi => {
+            let target = Target::X86_64_LINUX;
+            repeat(&mut || _ = black_box(FnAbi::new(black_box(sig), black_box(&target))))
+        }
+        Step::FirstPlan => {
+            // The loop makes one call more.
+            let fresh = (0..=n).map(|_| Lowering::new(engine.isa()));
+            let fresh = fresh.collect::<std::result::Result<Vec<_>, _>>()?;
+            let mut fresh = fresh.iter();
+            repeat(&mut || _ = black_box(fresh.next().map(|lower| lower.call_plan(sig))))
+        }
+        Step::CachedPlan => repeat(&mut || _ = black_box(lower.call_plan(black_box(sig)))),
+        Step::Site | Step::SiteByHand => {
+            let by_hand = moves(measured).filter(|_| step == Step::SiteByHand);
+            sites(&mut engine, &lower, measured, by_hand, &mut repeat)
+        }
+        Step::Compile => {
+            let config = engine.isa().frontend_config();
+            let func = shims::shim(&mut engine, &lower, config, sig)?;
+            compile(engine.isa(), &func, n, &mut repeat)
+        }
+    }
+}
+
+/// Emits call after call into one function.
+fn sites(
+    engine: &mut Engine,
+    lower: &Lowering,
+    measured: &Measured,
+    by_hand: Option<&crate::hand::Moves>,
+    repeat: &mut dyn FnMut(&mut dyn FnMut()) -> Result<()>,
+) -> Result<()> {
+    let (sig, offsets) = (&measured.sig, measured.offsets());
+    let mut func = Function::new();
+    func.signature = cabi_verify::emit::cranelift::shim_signature();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
+    let at = begin(&mut builder);
+    match by_hand {
+        Some(moves) => {
+            let imported = builder.import_signature(moves.signature());
+            repeat(&mut || moves.emit(&mut builder, imported, at))
+        }
+        None => {
+            let mut emitted = Ok(());
+            repeat(&mut || emitted = shims::call(engine, lower, &mut builder, sig, &offsets, at))?;
+            Ok(emitted?)
+        }
+    }
+}
+
+/// Compiles the same function again and again.
+fn compile(
+    isa: &dyn TargetIsa,
+    func: &Function,
+    n: u32,
+    repeat: &mut dyn FnMut(&mut dyn FnMut()) -> Result<()>,
+) -> Result<()> {
+    // The loop makes one call more.
+    let mut contexts: Vec<_> = (0..=n)
+        .map(|_| Context::for_function(func.clone()))
+        .collect();
+    let (mut contexts, failed) = (contexts.iter_mut(), Cell::new(false));
+    repeat(&mut || {
+        let compiled = contexts
+            .next()
+            .map(|ctx| ctx.compile(isa, &mut Default::default()));
+        failed.set(!matches!(black_box(compiled), Some(Ok(_))));
+    })?;
+    match failed.get() {
+        true => Err("a shim does not compile".into()),
+        false => Ok(()),
+    }
+}
