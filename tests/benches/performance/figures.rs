@@ -185,6 +185,11 @@ fn machine() -> Result<Vec<String>> {
         clif_cabi::cranelift_codegen::VERSION
     ));
     lines.push(valgrind()?);
+    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
+    lines.push(format!(
+        "clif-cabi as of {}",
+        commit.as_deref().unwrap_or("no commit")
+    ));
     Ok(lines)
 }
 
