@@ -1,21 +1,25 @@
 ; struct s (struct s)
-; 20 instructions
+; 24 instructions
 push rbp
 mov rbp,rsp
 sub rsp,20h
-mov rax,rdx
-mov r10,[rdi]
-mov r8,[rdi+8]
+movsd xmm7,[rdi+8]
+movsd xmm0,[rdi]
 movzx r9,byte ptr [rdi+10h]
-mov [rsp],r10
-mov [rsp+8],r8
-mov [rsp+10h],r9
-mov r9,rsi
-mov rcx,r9
-mov rdx,r9
-mov rdi,r9
-mov r8,r9
-call rax
+pshufd xmm0,xmm0,44h
+movlhps xmm0,xmm7
+movq xmm1,r9
+movdqu [rsp],xmm0
+movsd [rsp+10h],xmm1
+mov rdi,rsi
+movdqa xmm0,xmm7
+movdqa xmm1,xmm7
+movdqa xmm2,xmm7
+movdqa xmm3,xmm7
+movdqa xmm4,xmm7
+movdqa xmm5,xmm7
+movdqa xmm6,xmm7
+call rdx
 add rsp,20h
 mov rsp,rbp
 pop rbp
