@@ -21,6 +21,9 @@ pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// Calls of one loop, where instructions are counted.
 const COUNTED: u32 = 1000;
 
+/// Calls of one loop at least, where time is taken: what begins a loop, a closure above all, is then nothing.
+const FEWEST: u32 = 10_000;
+
 /// All that the page says in numbers.
 #[derive(Debug)]
 pub(crate) struct Figures {
@@ -135,7 +138,7 @@ fn times() -> Result<Costs> {
                 bencher.iter_custom(|n| {
                     // One loop makes no more than `most`.
                     let rounds = n.div_ceil(u64::from(most)).max(1);
-                    let each = u32::try_from(n.div_ceil(rounds)).unwrap_or(most).max(1);
+                    let each = u32::try_from(n.div_ceil(rounds)).unwrap_or(most).max(FEWEST);
                     let mut all = Duration::ZERO;
                     for _ in 0..rounds {
                         match timed(each, repeat) {
@@ -145,12 +148,9 @@ fn times() -> Result<Costs> {
                     }
                     let calls =
                         f64::from(each) * f64::from(u32::try_from(rounds).unwrap_or(u32::MAX));
-                    costs.least(
-                        format_args!("{way}"),
-                        measured.name,
-                        all.as_secs_f64() * 1e9 / calls,
-                    );
-                    all.max(Duration::from_nanos(1))
+                    let ns = all.as_secs_f64() * 1e9 / calls;
+                    costs.least(format_args!("{way}"), measured.name, ns);
+                    Duration::from_secs_f64((ns * 1e-9 * n as f64).max(1e-9))
                 });
             });
             failed.map_or(Ok(()), Err)
