@@ -138,7 +138,9 @@ fn times() -> Result<Costs> {
                 bencher.iter_custom(|n| {
                     // One loop makes no more than `most`.
                     let rounds = n.div_ceil(u64::from(most)).max(1);
-                    let each = u32::try_from(n.div_ceil(rounds)).unwrap_or(most).max(FEWEST);
+                    let each = u32::try_from(n.div_ceil(rounds))
+                        .unwrap_or(most)
+                        .max(FEWEST);
                     let mut all = Duration::ZERO;
                     for _ in 0..rounds {
                         match timed(each, repeat) {
