@@ -69,9 +69,28 @@ pub fn passed() -> BoxedStrategy<Vec<Type>> {
 
 /// A signature under any policy at any vector level.
 pub fn signature() -> BoxedStrategy<FnSig> {
-    use VectorLevel::{Avx, Avx512, Baseline};
-    let level = prop::sample::select(vec![Baseline, Baseline, Avx, Avx512]);
-    let values = (passed(), policy(), level, any::<u8>());
+    signature_at(&[VectorLevel::Avx, VectorLevel::Avx512])
+}
+
+/// A signature whose calls this machine can run. What it has not is printed.
+pub fn signature_run_here() -> BoxedStrategy<FnSig> {
+    let mut levels = Vec::new();
+    for (level, has) in [
+        (VectorLevel::Avx, is_x86_feature_detected!("avx")),
+        (VectorLevel::Avx512, is_x86_feature_detected!("avx512f")),
+    ] {
+        match has {
+            true => levels.push(level),
+            false => eprintln!("not run: {level:?}, which this machine has not"),
+        }
+    }
+    signature_at(&levels)
+}
+
+/// A signature at the baseline or one of `levels`.
+fn signature_at(levels: &[VectorLevel]) -> BoxedStrategy<FnSig> {
+    let levels = [&[VectorLevel::Baseline; 2], levels].concat();
+    let values = (passed(), policy(), prop::sample::select(levels), any::<u8>());
     let signature = values.prop_map(|(mut types, policy, level, void)| {
         let result = match types.is_empty() || void < 40 {
             true => Type::VOID,

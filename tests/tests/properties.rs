@@ -264,7 +264,7 @@ mod lowered {
     /// What a caller sends arrives, and what the callee returns comes back, bit for bit, in all forms.
     #[test]
     fn values_arrive() {
-        let values = (random::signature(), 0_usize..16, 0_usize..8);
+        let values = (random::signature_run_here(), 0_usize..16, 0_usize..8);
         let held = hold(
             "values",
             1500,
