@@ -76,8 +76,11 @@ pub fn signature() -> BoxedStrategy<FnSig> {
 pub fn signature_run_here() -> BoxedStrategy<FnSig> {
     let mut levels = Vec::new();
     for (level, has) in [
-        (VectorLevel::Avx, is_x86_feature_detected!("avx")),
-        (VectorLevel::Avx512, is_x86_feature_detected!("avx512f")),
+        (VectorLevel::Avx, std::arch::is_x86_feature_detected!("avx")),
+        (
+            VectorLevel::Avx512,
+            std::arch::is_x86_feature_detected!("avx512f"),
+        ),
     ] {
         match has {
             true => levels.push(level),
@@ -90,7 +93,12 @@ pub fn signature_run_here() -> BoxedStrategy<FnSig> {
 /// A signature at the baseline or one of `levels`.
 fn signature_at(levels: &[VectorLevel]) -> BoxedStrategy<FnSig> {
     let levels = [&[VectorLevel::Baseline; 2], levels].concat();
-    let values = (passed(), policy(), prop::sample::select(levels), any::<u8>());
+    let values = (
+        passed(),
+        policy(),
+        prop::sample::select(levels),
+        any::<u8>(),
+    );
     let signature = values.prop_map(|(mut types, policy, level, void)| {
         let result = match types.is_empty() || void < 40 {
             true => Type::VOID,
