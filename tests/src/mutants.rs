@@ -90,6 +90,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "address-in-next-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 1) % 6)]), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": step!(Step::Pop(2) => [Step::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
+    "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
     "realigned-wrongly": step!(Step::Align(n) => [Step::Align(n), Step::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
     "area-copied-short": step!(Step::Copy(area @ 16..) => [Step::Copy(area - 8), Step::Skip(8)]), "a stub that aligns the argument area copies all of it";
@@ -390,6 +391,29 @@ fn insts(func: &ir::Function) -> Vec<ir::Inst> {
     blocks
         .flat_map(|block| func.layout.block_insts(block))
         .collect()
+}
+
+/// What belongs in the upper half of a word is put 16 bits too low.
+fn fields_misplaced(func: &mut ir::Function) {
+    let insts = insts(func);
+    let dfg = &mut func.stencil.dfg;
+    for inst in insts {
+        let InstructionData::Binary {
+            opcode: ir::Opcode::Ishl,
+            args: [_, by],
+        } = dfg.insts[inst]
+        else {
+            continue;
+        };
+        let Some(by) = dfg.value_def(by).inst() else {
+            continue;
+        };
+        if let InstructionData::UnaryImm { imm, .. } = &mut dfg.insts[by]
+            && imm.bits() == 32
+        {
+            *imm = 16.into();
+        }
+    }
 }
 
 /// Changes the arguments of each call of a C function of `call_conv`, and its signature.

@@ -1,6 +1,7 @@
 //! Where the convention has the parameters and results of a CLIF signature, compared with where Cranelift has them.
 
 use cabi::Reg;
+use smallvec::SmallVec;
 
 use crate::error::PlanError;
 use crate::machine::Machine;
@@ -11,8 +12,8 @@ use crate::signature::Signature;
 #[derive(Default)]
 pub(crate) struct Expect {
     /// `None`: it does not matter.
-    pub(crate) params: Vec<Option<ClifPlace>>,
-    pub(crate) results: Vec<Option<Reg>>,
+    pub(crate) params: SmallVec<[Option<ClifPlace>; 16]>,
+    pub(crate) results: SmallVec<[Option<Reg>; 4]>,
     /// Where a function that is entered returns the pointer to its result.
     pub(crate) sret_returned_in: Option<Reg>,
     /// Bytes of the argument area that a caller must reserve.

@@ -35,13 +35,13 @@ pub use machine::{
     Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VaListField, VectorMove,
     VectorWidth,
 };
-pub use parts::{ClifPart, ClifParts, value_type};
+pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
     ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot,
     VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
 };
-pub use signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
+pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 
 pub use cabi;

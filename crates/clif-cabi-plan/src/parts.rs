@@ -1,6 +1,6 @@
 //! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
-use cabi::{Bank, Kind, Loc, PartType, PlacedPart, Scalar};
+use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::SmallVec;
 
 use crate::error::NotLowered;
@@ -94,6 +94,32 @@ pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
             if array { None } else { value_type(first) }
         }
         _ => None,
+    }
+}
+
+/// The CLIF type that one leaf of a value has as an SSA value; a bit-field has that of its declared type. `None` for x87's format, and for vectors that
+/// are none of CLIF's or of bools.
+#[must_use]
+pub fn leaf_type(leaf: &Leaf) -> Option<ValueType> {
+    let bits = match leaf.kind {
+        LeafKind::Scalar(Scalar::Int { bits, .. }) => u64::from(bits),
+        LeafKind::Scalar(Scalar::BitInt { bits, .. }) => u64::from(bits),
+        LeafKind::Scalar(Scalar::Bool) => 8,
+        _ => leaf.width_bits,
+    };
+    let size = bits.div_ceil(8).next_power_of_two();
+    match leaf.kind {
+        LeafKind::Scalar(scalar) => scalar_type(scalar, size),
+        LeafKind::Vector(vector) if vector.bools.is_none() => vector_type(vector.lane, size),
+        _ => None,
+    }
+}
+
+fn vector_type(lane: Scalar, size: u64) -> Option<ValueType> {
+    match size {
+        16 => Some(lanes_type(lane)),
+        8 => Some(ValueType::F64),
+        size => int_type(size).filter(|ty| ty.bytes() < 8),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 macro_rules! value_types {
     ($($name:ident $text:literal $kind:ident $bytes:literal,)*) => {
         /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not compile.
@@ -204,13 +206,16 @@ impl fmt::Display for Param {
     }
 }
 
+/// The parameters or results of a signature. Those of eight words and the padding before them are not allocated.
+pub type Params = SmallVec<[Param; 16]>;
+
 /// A CLIF signature. `Display` writes it as CLIF text does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Signature {
     /// The parameters, in order.
-    pub params: Vec<Param>,
+    pub params: Params,
     /// The results, in order.
-    pub returns: Vec<Param>,
+    pub returns: Params,
     /// The convention.
     pub call_conv: CallConv,
 }
@@ -218,10 +223,10 @@ pub struct Signature {
 impl Signature {
     /// No parameters and no results under `call_conv`.
     #[must_use]
-    pub const fn new(call_conv: CallConv) -> Self {
+    pub fn new(call_conv: CallConv) -> Self {
         Self {
-            params: Vec::new(),
-            returns: Vec::new(),
+            params: Params::new(),
+            returns: Params::new(),
             call_conv,
         }
     }

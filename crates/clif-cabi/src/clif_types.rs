@@ -64,6 +64,17 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     }
 }
 
+/// Whether `signature` is `planned`.
+pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
+    let alike = |own: &[AbiParam], planned: &[plan::Param]| {
+        own.len() == planned.len()
+            && (own.iter().zip(planned)).all(|(own, p)| *own == clif_param(p))
+    };
+    signature.call_conv == clif_call_conv(planned.call_conv)
+        && alike(&signature.params, &planned.params)
+        && alike(&signature.returns, &planned.returns)
+}
+
 fn clif_param(param: &plan::Param) -> AbiParam {
     AbiParam {
         value_type: clif_type(param.ty),

@@ -6,17 +6,20 @@ mod callable;
 pub(crate) mod check;
 mod convert;
 mod entry;
+mod fields;
 mod forms;
 mod lanes;
 mod memory;
 mod ret;
 mod tail;
 pub(crate) mod variadic;
+mod via;
 
 pub(crate) use call::CallSite;
 
 pub use callable::{Callable, Code};
 pub use entry::Entry;
+pub use fields::{FieldValue, Fields, fields};
 pub use forms::{Arg, Callee, Ret, Returned};
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};

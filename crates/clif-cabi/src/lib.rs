@@ -16,6 +16,7 @@
 mod clif_types;
 mod emit;
 mod error;
+mod import;
 mod lowering;
 mod parts;
 mod plan;
@@ -23,7 +24,9 @@ pub mod replay;
 mod stubs;
 mod sysv;
 
-pub use emit::{Arg, Callable, Callee, Code, Entry, Ret, Returned, Values};
+pub use emit::{
+    Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
+};
 pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering, VariadicFunction};
 pub use parts::{Part, Parts, value_type};

@@ -4,13 +4,13 @@ use std::ops::Deref;
 
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{Arrival, CallShape, EntryShape, Passing, ResultPlan, SignaturePlan, Stub};
-use cranelift_codegen::ir::Signature;
+use cranelift_codegen::ir::{Signature, Type};
 use cranelift_module::FuncId;
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;
 use crate::error::LowerError;
-use crate::parts::{Part, Parts, parts};
+use crate::parts::{Part, Parts, parts, value_type};
 
 /// A plan of `clif-cabi-plan`, with its signature and parts in this Cranelift's types: a [`CallPlan`] or an [`EntryPlan`].
 #[derive(Clone, Debug)]
@@ -19,6 +19,9 @@ pub struct Planned<P> {
     signature: Signature,
     args: SmallVec<[Parts; 8]>,
     result: Parts,
+    /// The types that the arguments and the result have as one value each.
+    values: SmallVec<[Option<Type>; 8]>,
+    value: Option<Type>,
 }
 
 /// What a call of a signature looks like in CLIF. Made by [`Lowering::call_plan`](crate::Lowering::call_plan).
@@ -58,6 +61,10 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
             signature: clif_signature(&inner.signature),
             args,
             result: parts(inner.result.parts()),
+            values: (inner.sig.params().iter())
+                .map(|param| value_type(&param.ty))
+                .collect(),
+            value: value_type(inner.sig.result()),
             inner,
         }
     }
@@ -87,6 +94,16 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     #[must_use]
     pub fn parts(&self, arg: usize) -> &[Part] {
         self.args.get(arg).map_or(&[], |parts| parts)
+    }
+
+    /// The type of argument `arg` as one value, if it has one.
+    pub(crate) fn value_type(&self, arg: usize) -> Option<Type> {
+        self.values.get(arg).copied().flatten()
+    }
+
+    /// The type of the result as one value, if it has one.
+    pub(crate) fn result_value_type(&self) -> Option<Type> {
+        self.value
     }
 
     /// The parts of the result, in the order of [`Returned::Parts`](crate::Returned::Parts).

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use clif_cabi_plan::{CheckError, Machine, Param, Purpose};
+use clif_cabi_plan::{CheckError, Machine, Param, Params, Purpose};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
 use cranelift_codegen::isa::CallConv;
 
@@ -128,11 +128,10 @@ pub fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
 /// `sig` in the plan's words, if it has them.
 pub(crate) fn plan_signature(sig: &Signature) -> Result<clif_cabi_plan::Signature, ReplayError> {
     let call_conv = plan_call_conv(sig.call_conv).ok_or(ReplayError::Convention(sig.call_conv))?;
-    let words =
-        |params: &[AbiParam], at: fn(usize) -> Position| -> Result<Vec<Param>, ReplayError> {
-            let word = |(i, param)| word(at(i), param, sig.call_conv);
-            params.iter().enumerate().map(word).collect()
-        };
+    let words = |params: &[AbiParam], at: fn(usize) -> Position| -> Result<Params, ReplayError> {
+        let word = |(i, param)| word(at(i), param, sig.call_conv);
+        params.iter().enumerate().map(word).collect()
+    };
     Ok(clif_cabi_plan::Signature {
         returns: words(&sig.returns, Position::Result)?,
         params: words(&sig.params, Position::Param)?,

@@ -4,18 +4,13 @@
 
 use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
 use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::ir::{self, ExtFuncData, ExternalName, FuncRef, SigRef, Signature};
+use cranelift_codegen::ir::{self, FuncRef, SigRef};
 use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 
-use crate::clif_types::clif_signature;
 use crate::error::LowerError;
+use crate::import;
 
 pub use clif_cabi_plan::{Step, Stub, StubCode, VectorMove, VectorWidth};
-
-/// The CLIF signature of the stubs that take one address.
-pub(crate) fn address_signature() -> Signature {
-    clif_signature(&Stub::address_signature())
-}
 
 /// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
 pub trait Stubs {
@@ -61,17 +56,8 @@ impl<M: Module + ?Sized> Stubs for M {
     ) -> Result<FuncRef, LowerError> {
         check_id(self, id)?;
         let colocated = self.declarations().get_function_decl(id).linkage.is_final();
-        let name = ir::UserExternalName {
-            namespace: 0,
-            index: id.as_u32(),
-        };
-        let name = ExternalName::user(func.declare_imported_user_function(name));
-        Ok(func.import_function(ExtFuncData {
-            name,
-            signature,
-            colocated,
-            patchable: false,
-        }))
+        let name = ir::UserExternalName::new(0, id.as_u32());
+        Ok(import::function(func, &name, signature, colocated))
     }
 }
 

@@ -137,6 +137,55 @@ pub(crate) fn run_apply() -> Result<()> {
     Ok(())
 }
 
+/// struct point swap(struct point (*f)(struct point), struct point p) { return f((struct point){p.y, p.x}); }
+fn swap(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+    // struct point { float x, y; };
+    let point = RecordBuilder::structure("point")
+        .field("x", Type::F32)
+        .field("y", Type::F32)
+        .build(lower.target().data_model())?;
+    let f = FnSig::new([point.clone()], point.clone());
+    let sig = FnSig::new([Type::FN_PTR, point.clone()], point);
+    define(module, lower, ("swap", &sig), |module, builder, entry| {
+        let callee = entry.value(builder, 0)?;
+        // Both floats are passed in xmm0; here each is a value.
+        let p = entry.fields(builder, 1)?;
+        let swapped = [Arg::fields(&[p[1], p[0]])];
+        let r = lower.call_sig(module, builder, callee, &f, &swapped, Ret::Fields)?;
+        let Returned::Fields(r) = r else {
+            return Err("struct point has two fields".into());
+        };
+        entry.ret(module, builder, Some(&Arg::Fields(r)))?;
+        Ok(())
+    })
+}
+
+#[repr(C)]
+#[derive(Debug, PartialEq)]
+struct Point {
+    x: f32,
+    y: f32,
+}
+
+extern "C" fn double_x(p: Point) -> Point {
+    let Point { x, y } = p;
+    Point { x: 2.0 * x, y }
+}
+
+pub(crate) fn run_swap() -> Result<()> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = swap(&mut engine, &lower)?;
+    engine.finalize()?;
+    type Swap = unsafe extern "C" fn(extern "C" fn(Point) -> Point, Point) -> Point;
+    // SAFETY: compiled as `struct point swap(struct point (*)(struct point), struct point)`.
+    let swap = unsafe { engine.code(id)?.typed::<Swap>() };
+    // SAFETY: the function takes and returns what `swap` calls it with.
+    let swapped = unsafe { swap(double_x, Point { x: 0.5, y: -1.5 }) };
+    assert_eq!(swapped, Point { x: -3.0, y: 0.5 });
+    Ok(())
+}
+
 /// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
 fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();

@@ -17,7 +17,7 @@ use clif_cabi_jit::{Engine, Settings};
 mod calls;
 mod dynamic;
 mod objects;
-use calls::{run_apply, run_call, run_layouts, run_ratio, run_rotate, run_show};
+use calls::{run_apply, run_call, run_layouts, run_ratio, run_rotate, run_show, run_swap};
 use dynamic::{run_dynamic, run_note};
 use objects::{run_object, run_refused, run_twice};
 
@@ -157,6 +157,7 @@ pub(crate) fn main() -> Result<()> {
     run_show()?;
     run_note()?;
     run_apply()?;
+    run_swap()?;
     run_call()?;
     run_ratio()?;
     run_rotate()?;

@@ -5,8 +5,8 @@
 //! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the object at an address
 //! ```
 //!
-//! A value has several forms: an object in memory, one SSA value, parts. The number of a variant turns them, so that four variants use every
-//! form of every argument. Parts are taken apart and put together here byte by byte, by nothing of what is tested.
+//! A value has several forms: an object in memory, one SSA value, parts, fields. The number of a variant turns them, so that four variants use every
+//! form of every argument. Parts and fields are taken apart and put together here byte by byte, by nothing of what is tested.
 
 use cabi::{FnSig, Place};
 use clif_cabi::cranelift_codegen::ir::{
@@ -15,12 +15,14 @@ use clif_cabi::cranelift_codegen::ir::{
 use clif_cabi::cranelift_codegen::isa::CallConv;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
-use clif_cabi::{Arg, Callee, LowerError, Lowering, Ret, Stub, Stubs, Values, stub_id, value_type};
+use clif_cabi::{
+    Arg, Callee, LowerError, Lowering, Ret, Stub, Stubs, Values, fields, stub_id, value_type,
+};
 
 use crate::verdict::Fault;
 
 mod forms;
-use forms::{argument, constant, copy, keep, load_parts, write_down};
+use forms::{argument, constant, copy, keep, load_fields, load_parts, write_down};
 
 /// How many forms an argument or a result has, so how many variants use them all.
 pub const VARIANTS: usize = 4;
@@ -165,6 +167,7 @@ pub fn shim(
             let parts = plan.result_parts().to_vec();
             let wanted = match variant % VARIANTS {
                 1 if value_type(sig.result()).is_some() && !parts.is_empty() => Ret::Value,
+                1 if !parts.is_empty() && fields(sig.result()).is_ok() => Ret::Fields,
                 2 if !parts.is_empty() => Ret::Parts,
                 3 => Ret::Ignore,
                 _ => Ret::memory(ret),
@@ -185,7 +188,7 @@ pub fn shim(
             } else {
                 lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
             };
-            keep(builder, returned, &parts, ret);
+            keep(builder, returned, &parts, sig.result(), ret);
             if !sig.is_noreturn() {
                 builder.ins().return_(&[]);
             }
@@ -342,6 +345,9 @@ pub fn function(
                 _ if ty.size() == 0 => Arg::memory(given),
                 (1, Some(ty), _) => {
                     Arg::value(builder.ins().load(ty, MemFlagsData::new(), given, 0))
+                }
+                (1, ..) if fields(ty).is_ok() && (sret.is_some() || !parts.is_empty()) => {
+                    Arg::Fields(load_fields(builder, ty, given))
                 }
                 (2, ..) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, given)),
                 // Built where it goes.

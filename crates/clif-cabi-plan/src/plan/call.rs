@@ -97,7 +97,7 @@ pub struct CallPlan {
     /// What it shares with an entry's plan.
     pub plan: SignaturePlan,
     /// What goes into each parameter of the CLIF signature.
-    pub slots: Vec<Slot>,
+    pub slots: SmallVec<[Slot; 16]>,
     /// How each argument is passed.
     pub args: SmallVec<[Passing; 8]>,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
@@ -172,15 +172,18 @@ impl CallPlan {
         let slots = contents.in_order(&indexes, solver.signature.params.len());
         solver.expect.area_bytes = area_bytes;
         solver.check()?;
-        let signature = solver.signature.clone();
         let Contents {
             args, mut before, ..
         } = contents;
         before.extend(frame(solver.machine, &abi, &after));
         check_stub(solver.machine, !before.is_empty()).map_err(refuse)?;
-        let indirect = match before[..] {
-            [] => None,
-            _ => Some(with_callee(solver, area_bytes, &before, refuse)?),
+        let (signature, indirect) = match before[..] {
+            [] => (solver.signature, None),
+            _ => {
+                let signature = solver.signature.clone();
+                let indirect = with_callee(solver, area_bytes, &before, refuse)?;
+                (signature, Some(indirect))
+            }
         };
         let plan = SignaturePlan {
             sig,

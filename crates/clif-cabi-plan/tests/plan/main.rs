@@ -34,7 +34,7 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
         &[Slot::Padding; 5],
         &[part(1, 0), part(1, 1)],
     ];
-    assert_eq!(plan.slots, slots.concat());
+    assert_eq!(plan.slots.to_vec(), slots.concat());
 }
 
 /// `(parameters, CLIF parameters of a call, what is in them)`
@@ -450,7 +450,7 @@ fn a_large_object_is_copied_by_cranelift() {
         call.signature.to_string(),
         "(i64 sret, i64 sarg(72)) system_v"
     );
-    assert_eq!(call.slots, [Slot::Sret, Slot::Block { arg: 0 }]);
+    assert_eq!(call.slots.to_vec(), [Slot::Sret, Slot::Block { arg: 0 }]);
     assert!(matches!(&call.args[0], Passing::Block { tail, .. } if tail.is_empty()));
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
     assert_eq!(entry.area, Some(1));

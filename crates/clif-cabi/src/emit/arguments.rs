@@ -4,10 +4,10 @@ use clif_cabi_plan::{Passing, ResultPlan, Slot};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use smallvec::SmallVec;
 
-use super::call::CallSite;
+use super::call::{CallSite, NO_FIELDS};
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address};
-use super::{Values, convert, lanes, zero};
+use super::{Values, convert, fields, lanes, zero};
 use crate::error::LowerError;
 use crate::parts::{Part, parts};
 
@@ -91,7 +91,7 @@ impl CallSite<'_, '_, '_> {
         };
         slots
             .map(|(slot, param)| {
-                value_of(slot, param.value_type).ok_or(LowerError::Stub {
+                value_of(slot, param.value_type).ok_or_else(|| LowerError::Stub {
                     why: "a slot without value",
                 })
             })
@@ -125,8 +125,36 @@ impl CallSite<'_, '_, '_> {
                 memory::store_all(self.builder, self.plan.parts(i), values, to);
                 self.object(i, passing, to)
             }
+            (Arg::Fields(values), passing) => self.fields(i, values, passing)?,
             (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
             (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
+        })
+    }
+
+    /// Argument `i` by its fields.
+    fn fields(
+        &mut self,
+        i: usize,
+        values: &[Value],
+        passing: &Passing,
+    ) -> Result<ArgValues, LowerError> {
+        let param = self.plan.sig().params().get(i);
+        let ty = param.map_or(&cabi::Type::VOID, |param| &param.ty);
+        let fields = fields::fields(ty)?;
+        let align = match passing {
+            Passing::Parts(_) | Passing::Vectors(_) => {
+                let parts = self.plan.parts(i);
+                let parts = fields::to_parts(self.builder, &fields, values, parts);
+                return Ok(ArgValues::Values(parts.ok_or(NO_FIELDS)?));
+            }
+            Passing::Reference { align, .. } => *align,
+            _ => 16,
+        };
+        let to = memory::slot(self.builder, ty.size(), align);
+        fields::store(self.builder, &fields, values, (ty.size(), to)).ok_or(NO_FIELDS)?;
+        Ok(match passing {
+            Passing::Reference { .. } => ArgValues::Values(Values::from_slice(&[to.base])),
+            passing => self.object(i, passing, to),
         })
     }
 

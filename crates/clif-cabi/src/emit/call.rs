@@ -1,23 +1,27 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
-use clif_cabi_plan::ResultPlan;
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, TrapCode, Value, types};
+use clif_cabi_plan::{ResultPlan, Stub};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, TrapCode, Value};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
-use super::callable::{Callable, Code};
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, check, convert};
-use crate::clif_types::clif_signature;
+use super::{Values, check, convert, fields};
 use crate::error::LowerError;
-use crate::parts::{Part, value_type};
+use crate::import;
+use crate::parts::Part;
 use crate::plan::CallPlan;
-use crate::stubs::{Stubs, address_signature};
+use crate::stubs::Stubs;
 
 /// The trap after a call that does not come back.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
+
+/// Fields of types that were checked are put together in any case.
+pub(super) const NO_FIELDS: LowerError = LowerError::Stub {
+    why: "fields that no instruction takes apart",
+};
 
 /// A call at the position of a builder.
 pub(crate) struct CallSite<'a, 'b, 'f> {
@@ -26,23 +30,6 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) config: TargetFrontendConfig,
     /// Addresses of copies that are the function's own, and that the callee is given as they are.
     pub(crate) forwarded: Values,
-}
-
-/// How a call is made.
-enum Via {
-    /// By `call`: of the function itself, or of a stub to it.
-    Function(FuncRef),
-    /// By `call_indirect`.
-    Address(SigRef, Source),
-    /// By `call` of a stub, which finds the address after the argument area and so many padding arguments before that.
-    Stub(FuncRef, Source, usize),
-}
-
-/// Where the address of a callee comes from.
-#[derive(Clone, Copy)]
-enum Source {
-    Value(Value),
-    Function(FuncRef),
 }
 
 impl CallSite<'_, '_, '_> {
@@ -58,7 +45,7 @@ impl CallSite<'_, '_, '_> {
         let via = self.via(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
         let values = self.values(args, ret)?;
-        let inst = self.callable(via)?.call(self.builder, &values)?;
+        let inst = self.callable(via)?.emit(self.builder, &values);
         let results = Values::from_slice(self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }
@@ -78,101 +65,6 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         self.check(args, ret)?;
         self.values(args, ret)
-    }
-
-    /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
-    fn via(&mut self, stubs: &mut dyn Stubs, callee: Callee) -> Result<Via, LowerError> {
-        let signature = self.plan.signature();
-        let stub = self.plan.inner.indirect_stub();
-        let by_stub = self.plan.inner.indirect.as_ref().zip(stub);
-        let code = match callee {
-            Callee::Function(id) => {
-                let signature = self.builder.import_signature(signature.clone());
-                let direct = self.plan.inner.direct_stub(id.as_u32());
-                let is_direct = direct.is_some() || by_stub.is_none();
-                let func = match direct {
-                    None => stubs.function(id, signature, self.builder.func)?,
-                    Some(stub) => stubs.stub(stub, signature, self.builder.func)?,
-                };
-                check::are_imported(&self.builder.func.dfg, func, signature)?;
-                if is_direct {
-                    return Ok(Via::Function(func));
-                }
-                Source::Function(func)
-            }
-            Callee::Ref(func) => {
-                let imported = check::imported(&self.builder.func.dfg, func)?;
-                if by_stub.is_none() && imported == signature {
-                    return Ok(Via::Function(func));
-                }
-                Source::Function(func)
-            }
-            Callee::Address(address) => {
-                check::address(
-                    &self.builder.func.dfg,
-                    address,
-                    "callee",
-                    &cabi::Type::FN_PTR,
-                )?;
-                Source::Value(address)
-            }
-        };
-        let Some((indirect, stub)) = by_stub else {
-            let signature = self.builder.import_signature(signature.clone());
-            return Ok(Via::Address(signature, code));
-        };
-        let signature = clif_signature(&indirect.signature);
-        let signature = self.builder.import_signature(signature);
-        let func = stubs.stub(stub, signature, self.builder.func)?;
-        check::are_imported(&self.builder.func.dfg, func, signature)?;
-        Ok(Via::Stub(func, code, indirect.padding))
-    }
-
-    /// What a call instruction of one's own names and needs.
-    pub(crate) fn callee(
-        &mut self,
-        stubs: &mut dyn Stubs,
-        callee: Callee,
-    ) -> Result<Callable, LowerError> {
-        check::position(self.builder)?;
-        let via = self.via(stubs, callee)?;
-        self.callable(via)
-    }
-
-    fn callable(&mut self, via: Via) -> Result<Callable, LowerError> {
-        let (code, signature, extra) = match via {
-            Via::Address(signature, code) => {
-                let code = Code::Address(self.address(code));
-                return Ok(Callable {
-                    code,
-                    signature,
-                    extra: Values::new(),
-                });
-            }
-            Via::Function(func) => (Code::Function(func), func, Values::new()),
-            Via::Stub(func, code, padding) => {
-                let address = self.address(code);
-                let extra = std::iter::repeat_n(address, padding + 1).collect();
-                (Code::Function(func), func, extra)
-            }
-        };
-        let import = self.builder.func.dfg.ext_funcs.get(signature);
-        let signature = import.map(|import| import.signature);
-        let missing = LowerError::Stub {
-            why: "the function of a stub was not imported",
-        };
-        Ok(Callable {
-            code,
-            signature: signature.ok_or(missing)?,
-            extra,
-        })
-    }
-
-    fn address(&mut self, code: Source) -> Value {
-        match code {
-            Source::Value(address) => address,
-            Source::Function(func) => self.builder.ins().func_addr(types::I64, func),
-        }
     }
 
     /// The result of a call whose CLIF results are `results`.
@@ -208,7 +100,7 @@ impl CallSite<'_, '_, '_> {
                 self.parts_out(self.plan.result_parts(), &results, ret)
             }
             (ResultPlan::Vectors { .. }, _) => {
-                let (Ret::Parts, Some(base)) = (ret, results.first()) else {
+                let (Ret::Parts | Ret::Fields, Some(base)) = (ret, results.first()) else {
                     return Ok(Returned::Nothing);
                 };
                 let from = Address {
@@ -216,7 +108,8 @@ impl CallSite<'_, '_, '_> {
                     offset: 0,
                 };
                 let parts = self.plan.result_parts();
-                Ok(Returned::Parts(memory::load_all(self.builder, parts, from)))
+                let values = memory::load_all(self.builder, parts, from);
+                self.parts_out(parts, &values, ret)
             }
             (ResultPlan::Stub { bytes, .. }, Some(pop)) => Ok(self.pop(pop, *bytes, ret)),
             _ => Ok(Returned::Nothing),
@@ -232,6 +125,12 @@ impl CallSite<'_, '_, '_> {
         match ret {
             Ret::Ignore => Ok(Returned::Nothing),
             Ret::Parts => Ok(Returned::Parts(Values::from_slice(results))),
+            Ret::Fields => {
+                let ty = self.plan.sig().result();
+                let fields = fields::fields(ty)?;
+                let values = fields::from_parts(self.builder, parts, results, &fields);
+                Ok(Returned::Fields(values.ok_or(NO_FIELDS)?))
+            }
             Ret::Memory(address) => {
                 let to = Address {
                     base: address,
@@ -242,7 +141,7 @@ impl CallSite<'_, '_, '_> {
             }
             Ret::Value => {
                 let ty = self.plan.sig().result();
-                let joined = value_type(ty).and_then(|clif| {
+                let joined = self.plan.result_value_type().and_then(|clif| {
                     convert::join(self.builder, results, parts, clif)
                         .or_else(|| convert::join_in_memory(self.builder, results, parts, clif))
                 });
@@ -263,7 +162,7 @@ impl CallSite<'_, '_, '_> {
         let ResultPlan::Stub { pop, .. } = self.plan.result() else {
             return Ok(None);
         };
-        let signature = self.builder.import_signature(address_signature());
+        let signature = import::planned_signature(self.builder.func, &Stub::address_signature());
         let func = stubs.stub(pop.clone(), signature, self.builder.func)?;
         check::are_imported(&self.builder.func.dfg, func, signature)?;
         Ok(Some(func))

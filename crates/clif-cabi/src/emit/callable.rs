@@ -54,10 +54,22 @@ impl Callable {
         check::position(builder)?;
         let args = self.args(values);
         self.check(&builder.func.dfg, &args)?;
-        Ok(match self.code {
-            Code::Function(func) => builder.ins().call(func, &args),
-            Code::Address(address) => builder.ins().call_indirect(self.signature, address, &args),
-        })
+        Ok(self.insert(builder, &args))
+    }
+
+    /// The same for `values` that are those of the plan.
+    pub(super) fn emit(&self, builder: &mut FunctionBuilder<'_>, values: &[Value]) -> Inst {
+        match self.extra.is_empty() {
+            true => self.insert(builder, values),
+            false => self.insert(builder, &self.args(values)),
+        }
+    }
+
+    fn insert(&self, builder: &mut FunctionBuilder<'_>, args: &[Value]) -> Inst {
+        match self.code {
+            Code::Function(func) => builder.ins().call(func, args),
+            Code::Address(address) => builder.ins().call_indirect(self.signature, address, args),
+        }
     }
 
     /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table` is of [`Callable::signature`].

@@ -5,9 +5,10 @@ use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Ty
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
+use super::fields::{self, FieldValue};
 use super::forms::{Arg, Ret};
 use crate::error::LowerError;
-use crate::parts::{Part, value_type};
+use crate::parts::Part;
 use crate::plan::CallPlan;
 use crate::replay::MAX_STACK_BYTES;
 
@@ -109,6 +110,20 @@ pub(super) fn are_parts(dfg: &DataFlowGraph, values: &[Value], parts: &[Part]) -
     values.len() == parts.len() && values.iter().zip(parts).all(alike)
 }
 
+/// Whether `values` have the types of the fields of `ty`. If not: what would be right, if there are any, and what was given.
+pub(super) fn are_fields(
+    dfg: &DataFlowGraph,
+    values: &[Value],
+    ty: &cabi::Type,
+) -> Result<(), (Option<String>, String)> {
+    let fields = fields::fields_of(ty).map_err(|why| (None, format!("Arg::Fields of {why}")))?;
+    let alike = |(value, field): (&Value, &FieldValue)| type_of(dfg, *value) == field.ty;
+    if values.len() == fields.len() && values.iter().zip(&fields).all(alike) {
+        return Ok(());
+    }
+    Err((Some(fields::names(&fields)), types_of(dfg, values)))
+}
+
 /// The types of `parts`, for messages.
 pub(super) fn names(parts: &[Part]) -> String {
     let names: Vec<String> = parts.iter().map(|part| part.ty.to_string()).collect();
@@ -176,7 +191,14 @@ pub(super) fn arguments(
     let params = plan.sig().params().iter().zip(&plan.inner.args);
     for (i, (arg, (param, passing))) in args.iter().zip(params).enumerate() {
         let what = format_args!("argument {i}");
-        argument(dfg, &what, &param.ty, (passing, plan.parts(i)), arg)?;
+        let whole = plan.value_type(i);
+        argument(
+            dfg,
+            &what,
+            (&param.ty, whole),
+            (passing, plan.parts(i)),
+            arg,
+        )?;
     }
     Ok(())
 }
@@ -184,7 +206,7 @@ pub(super) fn arguments(
 fn argument(
     dfg: &DataFlowGraph,
     what: &std::fmt::Arguments<'_>,
-    ty: &cabi::Type,
+    (ty, whole): (&cabi::Type, Option<Type>),
     (passing, parts): (&Passing, &[Part]),
     arg: &Arg,
 ) -> Result<(), LowerError> {
@@ -213,7 +235,7 @@ fn argument(
         },
         (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. }) => {
             let found = type_of(dfg, *value);
-            match value_type(ty) {
+            match whole {
                 Some(clif) if clif.bits() == found.bits() => Ok(()),
                 Some(clif) => {
                     let expected = clif.to_string();
@@ -234,6 +256,11 @@ fn argument(
             format!("the parts [{}]", names(parts)),
             types_of(dfg, values),
         ),
+        (Arg::Fields(_), Passing::Lanes(_)) => refuse("Arg::Memory".into(), "Arg::Fields".into()),
+        (Arg::Fields(values), _) => are_fields(dfg, values, ty).or_else(|(expected, found)| {
+            let expected = expected.unwrap_or_else(|| memory_or(parts, "Arg"));
+            refuse(expected, found)
+        }),
     }
 }
 
@@ -257,7 +284,10 @@ pub(super) fn result_form(
             fits_a_frame(ty.size(), ty.align())
         }
         (Ret::Ignore, _) => true,
-        (Ret::Value, ResultPlan::Parts { .. }) => value_type(ty).is_some(),
+        (Ret::Value, ResultPlan::Parts { .. }) => plan.result_value_type().is_some(),
+        (Ret::Fields, ResultPlan::Parts { .. } | ResultPlan::Vectors { .. }) => {
+            fields::fields_of(ty).is_ok_and(|own| fields::are_in(&own, plan.result_parts()))
+        }
         (
             Ret::Parts,
             ResultPlan::Parts { .. } | ResultPlan::Stub { .. } | ResultPlan::Vectors { .. },

@@ -7,7 +7,7 @@ use super::{Values, memory};
 use crate::parts::Part;
 
 /// Reinterpret: lane order as in memory.
-fn flags() -> MemFlagsData {
+pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
@@ -22,13 +22,20 @@ pub(crate) fn split(
         return None;
     }
     match parts {
-        [part] => reshape(builder, value, part.ty).map(|v| Values::from_slice(&[v])),
+        [part] => reshape(builder, value, part.ty).map(one),
         [low, high] if are_halves(low, high) && ty.bits() == 128 => {
             let (low, high) = halves(builder, value, ty)?;
             Some(Values::from_slice(&[low, high]))
         }
         _ => None,
     }
+}
+
+/// One value. Copying it from a slice costs more, and most values are one.
+fn one(value: Value) -> Values {
+    let mut values = Values::from_buf([value; 4]);
+    values.truncate(1);
+    values
 }
 
 /// The same by way of memory, for what no instruction takes apart. `None` if the value has too few bytes.
@@ -58,7 +65,11 @@ fn are_halves(low: &Part, high: &Part) -> bool {
     [low.ty, high.ty] == [types::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
-fn halves(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<(Value, Value)> {
+pub(super) fn halves(
+    builder: &mut FunctionBuilder<'_>,
+    value: Value,
+    ty: Type,
+) -> Option<(Value, Value)> {
     if ty == types::I128 {
         return Some(builder.ins().isplit(value));
     }
@@ -143,7 +154,12 @@ pub(crate) fn join_in_memory(
 }
 
 /// A part of type `from` as the value `ty` whose bits are its low ones.
-fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, from: Type, ty: Type) -> Option<Value> {
+pub(super) fn narrow(
+    builder: &mut FunctionBuilder<'_>,
+    value: Value,
+    from: Type,
+    ty: Type,
+) -> Option<Value> {
     if from.bits() == ty.bits() {
         return reshape(builder, value, ty);
     }

@@ -1,20 +1,21 @@
 //! Entries: the arguments of the function being built, in whichever form they are asked for.
 
+mod places;
+
 use std::fmt;
 use std::sync::Arc;
 
-use clif_cabi_plan::{Arrival, PartPlace};
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, types};
+use clif_cabi_plan::{Arrival, SAVED_ALIGN};
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::memory::{self, Address};
-use super::{Values, check, convert, lanes};
+use super::{Values, check, convert, fields, lanes};
 use crate::error::LowerError;
 use crate::parts::value_type;
 use crate::plan::EntryPlan;
-use clif_cabi_plan::SAVED_ALIGN;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
@@ -230,6 +231,47 @@ impl Entry {
         }
     }
 
+    /// The fields of argument `index`, those of [`fields`](crate::fields), taken out of its parts in registers. A caller may give the argument by the
+    /// same fields.
+    ///
+    /// # Errors
+    /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`] for a type that has no fields.
+    pub fn fields(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Values, LowerError> {
+        self.about(self.fields_of(builder, index))
+    }
+
+    fn fields_of(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+    ) -> Result<Values, LowerError> {
+        self.check(builder)?;
+        let ty = self.ty(index)?;
+        let fields = fields::fields(ty)?;
+        let values = if let Arrival::Reference { param, offset } = self.arrival(index)? {
+            let base = self.reference(builder, *param, *offset)?;
+            let words = fields::words(ty.size());
+            let values = memory::load_all(builder, &words, Address { base, offset: 0 });
+            fields::from_parts(builder, &words, &values, &fields)
+        } else {
+            let (parts, values) = (self.plan.parts(index), self.parts_of(builder, index)?);
+            match fields::are_in(&fields, parts) {
+                true => fields::from_parts(builder, parts, &values, &fields),
+                false => None,
+            }
+        };
+        values.ok_or_else(|| LowerError::Value {
+            what: format!("argument {index}"),
+            ty: ty.to_string(),
+            expected: "Entry::address or Entry::store".into(),
+            found: "Entry::fields of what is not passed as a whole".into(),
+        })
+    }
+
     /// The address of argument `index`. An argument that is passed in memory or by reference stays there (C lets the callee write to it); one that is passed in
     /// registers is stored to a slot first.
     ///
@@ -352,102 +394,5 @@ impl Entry {
             found: index.saturating_add(1),
         };
         params.get(index).map(|param| &param.ty).ok_or(missing)
-    }
-
-    fn arrival(&self, index: usize) -> Result<&Arrival, LowerError> {
-        let expected = self.plan.inner.args.len();
-        let missing = LowerError::ArgumentCount {
-            expected,
-            found: index.saturating_add(1),
-        };
-        self.plan.inner.args.get(index).ok_or(missing)
-    }
-
-    /// The values of the parameters with these indexes.
-    fn values_of(&self, params: &[usize]) -> Values {
-        let value = |index: &usize| self.params.get(*index).copied();
-        params.iter().filter_map(value).collect()
-    }
-
-    /// The parts of argument `index`, which are at these places.
-    fn values_at(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        index: usize,
-        places: &[PartPlace],
-    ) -> Result<Values, LowerError> {
-        let parts = self.plan.parts(index).iter();
-        let values = parts.zip(places).map(|(part, place)| match *place {
-            PartPlace::Param(index) => Ok(self.params.get(index).copied()),
-            PartPlace::Area(offset) => self.load(builder, part.ty, offset).map(Some),
-        });
-        values.filter_map(Result::transpose).collect()
-    }
-
-    /// The word that is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
-    fn word(&self, builder: &mut FunctionBuilder<'_>, offset: u32) -> Result<Value, LowerError> {
-        self.load(builder, types::I64, offset)
-    }
-
-    /// The value of type `ty` there.
-    fn load(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        ty: Type,
-        offset: u32,
-    ) -> Result<Value, LowerError> {
-        let from = self.in_area(offset)?;
-        let flags = MemFlagsData::new();
-        Ok(builder.ins().load(ty, flags, from.base, from.offset))
-    }
-
-    /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
-    fn reference(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        param: Option<usize>,
-        offset: u32,
-    ) -> Result<Value, LowerError> {
-        if let Some(address) = param.and_then(|i| self.params.get(i)) {
-            return Ok(*address);
-        }
-        self.word(builder, offset)
-    }
-
-    /// The addresses of the copies that arguments are.
-    pub(super) fn copies(&self) -> Values {
-        let args = self.plan.inner.args.iter();
-        args.filter_map(|arg| match arg {
-            Arrival::Reference { param, .. } => self.params.get((*param)?).copied(),
-            _ => None,
-        })
-        .collect()
-    }
-
-    /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
-    fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
-        self.after(self.plan.inner.area, offset)
-    }
-
-    /// What [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
-    pub(super) fn area(&self) -> Result<Value, LowerError> {
-        Ok(self.in_area(0)?.base)
-    }
-
-    /// What is `offset` bytes after the start of the vectors that a stub has stored.
-    fn in_saved(&self, offset: u32) -> Result<Address, LowerError> {
-        self.after(self.plan.inner.saved, offset)
-    }
-
-    /// What is `offset` bytes after the address in a parameter.
-    fn after(&self, param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
-        let base = param.and_then(|i| self.params.get(i));
-        let missing = LowerError::Stub {
-            why: "the function has no argument area",
-        };
-        Ok(Address {
-            base: *base.ok_or(missing)?,
-            offset: i32::try_from(offset).unwrap_or(i32::MAX),
-        })
     }
 }

@@ -20,6 +20,8 @@ pub enum Arg {
     },
     /// Already in parts, those of [`CallPlan::parts`](crate::CallPlan::parts).
     Parts(Values),
+    /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in registers.
+    Fields(Values),
 }
 
 impl Arg {
@@ -49,6 +51,12 @@ impl Arg {
     pub fn parts(values: &[Value]) -> Self {
         Self::Parts(Values::from_slice(values))
     }
+
+    /// Fields in their order.
+    #[must_use]
+    pub fn fields(values: &[Value]) -> Self {
+        Self::Fields(Values::from_slice(values))
+    }
 }
 
 /// Where a result is wanted.
@@ -61,6 +69,8 @@ pub enum Ret {
     Value,
     /// As parts, those of [`CallPlan::result_parts`](crate::CallPlan::result_parts).
     Parts,
+    /// As fields, those of [`fields`](crate::fields).
+    Fields,
     /// In memory, at this address. For a result that is not passed in registers the callee writes there itself.
     Memory(Value),
 }
@@ -83,6 +93,8 @@ pub enum Returned {
     Value(Value),
     /// Parts.
     Parts(Values),
+    /// Fields.
+    Fields(Values),
 }
 
 impl Returned {

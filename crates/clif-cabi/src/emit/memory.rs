@@ -36,7 +36,7 @@ impl Address {
     }
 
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
-    fn plus(self, bytes: u32) -> i32 {
+    pub(super) fn plus(self, bytes: u32) -> i32 {
         self.offset
             .saturating_add(i32::try_from(bytes).unwrap_or(i32::MAX))
     }
@@ -166,7 +166,7 @@ fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
 }
 
 /// An integer of 64 bits as a part of type `ty`, at most 8 bytes.
-fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
+pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
     let int =
         Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
     let narrow = if int == types::I64 {

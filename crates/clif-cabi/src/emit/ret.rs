@@ -5,12 +5,14 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 
 use super::entry::Entry;
+use super::fields::{self, Fields};
 use super::forms::Arg;
 use super::memory::{self, Address};
 use super::{Values, check, convert, zero};
 use crate::error::LowerError;
+use crate::import;
 use crate::parts::{Part, value_type};
-use crate::stubs::{Stubs, address_signature};
+use crate::stubs::Stubs;
 
 impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
@@ -88,6 +90,11 @@ impl Entry {
                     Err(self.bad_result(format!("the parts {found}")))
                 }
             }
+            Arg::Fields(values) => {
+                let fields = self.result_fields(builder, values)?;
+                let parts = fields::to_parts(builder, &fields, values, parts);
+                parts.ok_or_else(|| self.bad_result("Arg::Fields".into()))
+            }
             Arg::Value(value) => {
                 let found = check::type_of(&builder.func.dfg, *value);
                 let fits = value_type(self.plan.sig().result())
@@ -101,6 +108,27 @@ impl Entry {
                 split.ok_or_else(|| self.bad_value(found))
             }
         }
+    }
+
+    /// The fields of the result, if `values` are them.
+    fn result_fields(
+        &self,
+        builder: &FunctionBuilder<'_>,
+        values: &[Value],
+    ) -> Result<Fields, LowerError> {
+        let ty = self.plan.sig().result();
+        if let Err((expected, found)) = check::are_fields(&builder.func.dfg, values, ty) {
+            return Err(match expected {
+                Some(expected) => LowerError::Value {
+                    what: "result".into(),
+                    ty: ty.to_string(),
+                    expected,
+                    found,
+                },
+                None => self.bad_result(found),
+            });
+        }
+        fields::fields(ty)
     }
 
     /// The CLIF results that have `parts` at the indexes `results`, and zeros elsewhere.
@@ -132,6 +160,7 @@ impl Entry {
         let fits = match value {
             Arg::Memory { .. } => true,
             Arg::Parts(values) => check::are_parts(&builder.func.dfg, values, parts),
+            Arg::Fields(values) => !self.result_fields(builder, values)?.is_empty(),
             Arg::Value(_) => false,
         };
         if !fits {
@@ -143,7 +172,7 @@ impl Entry {
                 _ => self.bad_result("Arg::Value".into()),
             });
         }
-        let signature = builder.import_signature(address_signature());
+        let signature = import::planned_signature(builder.func, &Stub::address_signature());
         let func = stubs.stub(push.clone(), signature, builder.func)?;
         check::are_imported(&builder.func.dfg, func, signature)?;
         let from = match value {
@@ -151,10 +180,16 @@ impl Entry {
                 base: *base,
                 offset: *offset,
             },
-            Arg::Value(_) | Arg::Parts(_) => memory::slot(builder, u64::from(bytes), 16),
+            _ => memory::slot(builder, u64::from(bytes), 16),
         };
-        if let Arg::Parts(values) = value {
-            memory::store_all(builder, parts, values, from);
+        match value {
+            Arg::Parts(values) => memory::store_all(builder, parts, values, from),
+            Arg::Fields(values) => {
+                let fields = self.result_fields(builder, values)?;
+                fields::store(builder, &fields, values, (u64::from(bytes), from))
+                    .ok_or_else(|| self.bad_result("Arg::Fields".into()))?;
+            }
+            _ => {}
         }
         let from = from.value(builder);
         builder.ins().call(func, &[from]);
@@ -191,6 +226,15 @@ impl Entry {
                     return Err(self.bad_value(found));
                 }
                 builder.ins().store(MemFlagsData::new(), *value, to, 0);
+            }
+            Arg::Fields(values) => {
+                let fields = self.result_fields(builder, values)?;
+                let to = Address {
+                    base: to,
+                    offset: 0,
+                };
+                fields::store(builder, &fields, values, (ty.size(), to))
+                    .ok_or_else(|| self.bad_result("Arg::Fields".into()))?;
             }
             Arg::Parts(_) => return Err(self.bad_result("Arg::Parts".into())),
         }

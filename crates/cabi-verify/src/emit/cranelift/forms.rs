@@ -1,19 +1,22 @@
 //! Values in each of their forms, taken apart and put together byte by byte, by nothing of what is tested.
 
-use cabi::{Place, Type};
+use cabi::{Leaf, LeafKind, Place, Type, leaves};
+use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
-use clif_cabi::{Arg, Entry, LowerError, Part, Returned, Values, value_type};
+use clif_cabi::{Arg, Entry, FieldValue, LowerError, Part, Returned, Values, fields, value_type};
 
 /// Stores a result that is not in memory yet.
 pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
     returned: Returned,
     parts: &[Part],
+    ty: &Type,
     to: Value,
 ) {
     match returned {
+        Returned::Fields(values) => store_fields(builder, ty, &values, to),
         Returned::Value(value) => {
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
@@ -26,7 +29,7 @@ pub(super) fn keep(
     }
 }
 
-/// A value in one of its forms: memory, one value, parts, one value of another type of the same width.
+/// A value in one of its forms: memory, one value, parts, one value of another type of the same width or fields.
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
     ty: &Type,
@@ -40,6 +43,7 @@ pub(super) fn argument(
         (1, Some(ty)) => Arg::value(load(builder, ty)),
         (3, Some(ty)) => Arg::value(load(builder, other_type(ty))),
         (2, _) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, at)),
+        (3, None) if fields(ty).is_ok() => Arg::Fields(load_fields(builder, ty, at)),
         _ => Arg::memory(at),
     }
 }
@@ -114,6 +118,99 @@ fn store_part(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value, to: 
     }
 }
 
+/// What has a value in an object of `ty`, by the layout.
+struct LeafValue {
+    first_bit: i32,
+    n_bits: i32,
+    is_signed: bool,
+    /// The CLIF type of the value.
+    ty: ir::Type,
+}
+
+impl LeafValue {
+    /// All of `ty`, which has fields.
+    fn all(ty: &Type) -> Vec<Self> {
+        let valued = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
+        // None of more than 64 bytes is given so.
+        let bits = |n: u64| i32::try_from(n).unwrap_or(0);
+        let own = |(leaf, own): (Leaf, FieldValue)| Self {
+            first_bit: bits(leaf.offset_bits),
+            n_bits: match leaf.bit_field {
+                true => bits(leaf.width_bits),
+                false => own.ty.bits().cast_signed(),
+            },
+            is_signed: matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed()),
+            ty: own.ty,
+        };
+        valued
+            .zip(fields(ty).unwrap_or_default())
+            .map(own)
+            .collect()
+    }
+
+    /// Its first byte, if it is whole bytes.
+    fn offset(&self) -> Option<i32> {
+        let is_whole = self.first_bit % 8 == 0 && self.n_bits == self.ty.bits().cast_signed();
+        is_whole.then_some(self.first_bit / 8)
+    }
+}
+
+/// The fields of the object at `at`, bit by bit where they are not whole bytes, with garbage above a bit-field.
+pub(super) fn load_fields(builder: &mut FunctionBuilder<'_>, ty: &Type, at: Value) -> Values {
+    let flags = MemFlagsData::new();
+    let load = |own: LeafValue| {
+        if let Some(offset) = own.offset() {
+            return builder.ins().load(own.ty, flags, at, offset);
+        }
+        let mut value = builder.ins().iconst(types::I64, -1);
+        for bit in (own.first_bit..own.first_bit + own.n_bits).rev() {
+            let byte = builder.ins().uload8(types::I64, flags, at, bit / 8);
+            let byte = builder.ins().ushr_imm_u(byte, i64::from(bit % 8));
+            let bit = builder.ins().band_imm_u(byte, 1);
+            value = builder.ins().ishl_imm_u(value, 1);
+            value = builder.ins().bor(value, bit);
+        }
+        match own.ty {
+            types::I64 => value,
+            ty => builder.ins().ireduce(ty, value),
+        }
+    };
+    LeafValue::all(ty).into_iter().map(load).collect()
+}
+
+/// Writes the bits of fields at `to`, and a bit-field's neighbors not. A bit-field that is not extended by its sign or by zeros is written inverted.
+fn store_fields(builder: &mut FunctionBuilder<'_>, ty: &Type, values: &[Value], to: Value) {
+    let flags = MemFlagsData::new();
+    for (own, value) in LeafValue::all(ty).into_iter().zip(values) {
+        if let Some(offset) = own.offset() {
+            builder.ins().store(flags, *value, to, offset);
+            continue;
+        }
+        let unused = i64::from(own.ty.bits().cast_signed() - own.n_bits);
+        let high = builder.ins().ishl_imm_u(*value, unused);
+        let extended = match own.is_signed {
+            true => builder.ins().sshr_imm_u(high, unused),
+            false => builder.ins().ushr_imm_u(high, unused),
+        };
+        let is_right = builder.ins().icmp(IntCC::Equal, extended, *value);
+        let inverted = builder.ins().bnot(*value);
+        let value = builder.ins().select(is_right, *value, inverted);
+        let mut bits = match own.ty {
+            types::I64 => value,
+            _ => builder.ins().uextend(types::I64, value),
+        };
+        for bit in own.first_bit..own.first_bit + own.n_bits {
+            let byte = builder.ins().uload8(types::I64, flags, to, bit / 8);
+            let others = builder.ins().band_imm_u(byte, 0xff ^ 1 << (bit % 8));
+            let one = builder.ins().band_imm_u(bits, 1);
+            let one = builder.ins().ishl_imm_u(one, i64::from(bit % 8));
+            let byte = builder.ins().bor(others, one);
+            builder.ins().istore8(flags, byte, to, bit / 8);
+            bits = builder.ins().ushr_imm_u(bits, 1);
+        }
+    }
+}
+
 fn int_of(ty: ir::Type) -> ir::Type {
     ir::Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64)
 }
@@ -147,6 +244,10 @@ pub(super) fn write_down(
         (1, Some(_)) if !lanes => {
             let value = entry.value(builder, i)?;
             builder.ins().store(MemFlagsData::new(), value, to, 0);
+        }
+        (1, None) if fields(ty).is_ok() && !parts.is_empty() => {
+            let values = entry.fields(builder, i)?;
+            store_fields(builder, ty, &values, to);
         }
         (2, _) if !parts.is_empty() => {
             let values = entry.parts(builder, i)?;

@@ -78,8 +78,8 @@ impl Contents {
     }
 
     /// What goes into each of `n_params` parameters, of which those that were asked for are at `indexes`.
-    pub(super) fn in_order(&self, indexes: &[usize], n_params: usize) -> Vec<Slot> {
-        let mut slots = vec![Slot::Padding; n_params];
+    pub(super) fn in_order(&self, indexes: &[usize], n_params: usize) -> SmallVec<[Slot; 16]> {
+        let mut slots = SmallVec::from_elem(Slot::Padding, n_params);
         for (slot, index) in self.slots.iter().zip(indexes) {
             if let Some(padding) = slots.get_mut(*index) {
                 *padding = *slot;

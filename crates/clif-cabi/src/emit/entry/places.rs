@@ -1,0 +1,113 @@
+//! Where the arguments of the function being built are: in its parameters, in the argument area, or where a stub has stored them.
+
+use clif_cabi_plan::{Arrival, PartPlace};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
+
+use super::Entry;
+use crate::emit::Values;
+use crate::emit::memory::Address;
+use crate::error::LowerError;
+
+impl Entry {
+    pub(super) fn arrival(&self, index: usize) -> Result<&Arrival, LowerError> {
+        let expected = self.plan.inner.args.len();
+        let missing = LowerError::ArgumentCount {
+            expected,
+            found: index.saturating_add(1),
+        };
+        self.plan.inner.args.get(index).ok_or(missing)
+    }
+
+    /// The values of the parameters with these indexes.
+    pub(super) fn values_of(&self, params: &[usize]) -> Values {
+        let value = |index: &usize| self.params.get(*index).copied();
+        params.iter().filter_map(value).collect()
+    }
+
+    /// The parts of argument `index`, which are at these places.
+    pub(super) fn values_at(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        index: usize,
+        places: &[PartPlace],
+    ) -> Result<Values, LowerError> {
+        let parts = self.plan.parts(index).iter();
+        let values = parts.zip(places).map(|(part, place)| match *place {
+            PartPlace::Param(index) => Ok(self.params.get(index).copied()),
+            PartPlace::Area(offset) => self.load(builder, part.ty, offset).map(Some),
+        });
+        values.filter_map(Result::transpose).collect()
+    }
+
+    /// The word that is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
+    pub(super) fn word(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        offset: u32,
+    ) -> Result<Value, LowerError> {
+        self.load(builder, types::I64, offset)
+    }
+
+    /// The value of type `ty` there.
+    fn load(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        ty: Type,
+        offset: u32,
+    ) -> Result<Value, LowerError> {
+        let from = self.in_area(offset)?;
+        let flags = MemFlagsData::new();
+        Ok(builder.ins().load(ty, flags, from.base, from.offset))
+    }
+
+    /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
+    pub(super) fn reference(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        param: Option<usize>,
+        offset: u32,
+    ) -> Result<Value, LowerError> {
+        if let Some(address) = param.and_then(|i| self.params.get(i)) {
+            return Ok(*address);
+        }
+        self.word(builder, offset)
+    }
+
+    /// The addresses of the copies that arguments are.
+    pub(in crate::emit) fn copies(&self) -> Values {
+        let args = self.plan.inner.args.iter();
+        args.filter_map(|arg| match arg {
+            Arrival::Reference { param, .. } => self.params.get((*param)?).copied(),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
+    pub(super) fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
+        self.after(self.plan.inner.area, offset)
+    }
+
+    /// What [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
+    pub(in crate::emit) fn area(&self) -> Result<Value, LowerError> {
+        Ok(self.in_area(0)?.base)
+    }
+
+    /// What is `offset` bytes after the start of the vectors that a stub has stored.
+    pub(super) fn in_saved(&self, offset: u32) -> Result<Address, LowerError> {
+        self.after(self.plan.inner.saved, offset)
+    }
+
+    /// What is `offset` bytes after the address in a parameter.
+    fn after(&self, param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
+        let base = param.and_then(|i| self.params.get(i));
+        let missing = LowerError::Stub {
+            why: "the function has no argument area",
+        };
+        Ok(Address {
+            base: *base.ok_or(missing)?,
+            offset: i32::try_from(offset).unwrap_or(i32::MAX),
+        })
+    }
+}

@@ -1,0 +1,359 @@
+//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to parts and taken out of them in registers. Bits are
+//! counted as little-endian machines do: bit 0 is the lowest of the first byte.
+
+use cabi::leaves;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
+use smallvec::SmallVec;
+
+use super::memory::{self, Address};
+use super::{Values, convert};
+use crate::clif_types::clif_type;
+use crate::error::LowerError;
+use crate::parts::{Part, Parts};
+
+/// One scalar or vector of a type, as [`Arg::Fields`](crate::Arg::Fields) takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct FieldValue {
+    /// Bits from the start of the object.
+    pub offset_bits: u32,
+    /// Its bits in the object: those of its type, or the width of a bit-field.
+    pub width_bits: u32,
+    /// The CLIF type of its value; of a bit-field that of its declared type.
+    pub ty: Type,
+    /// Whether a bit-field that is taken out is extended by its sign.
+    pub is_signed: bool,
+}
+
+impl FieldValue {
+    fn is_narrow(&self) -> bool {
+        self.width_bits < self.ty.bits()
+    }
+}
+
+/// The fields of a type, in the order of their declaration.
+pub type Fields = SmallVec<[FieldValue; 8]>;
+
+/// Most bytes of a value that is given by its fields, as of one that is passed as words.
+const MAX_BYTES: u64 = 64;
+
+/// The fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields)) and taken: its scalars and vectors however deep, halves of
+/// complex numbers, bit-fields that have a name.
+///
+/// # Errors
+/// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
+/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`).
+///
+/// # Example
+/// ```
+/// use clif_cabi::cabi::{DataModel, RecordBuilder, Type};
+/// use clif_cabi::cranelift_codegen::ir::types;
+///
+/// // struct event { int kind; float at[2]; };
+/// let event = RecordBuilder::structure("event").field("kind", Type::I32).field("at", Type::array(&Type::F32, 2)?);
+/// let event = event.build(&DataModel::LP64)?;
+/// let fields = clif_cabi::fields(&event)?;
+/// let fields: Vec<_> = fields.iter().map(|field| (field.ty, field.offset_bits)).collect();
+/// assert_eq!(fields, [(types::I32, 0), (types::F32, 32), (types::F32, 64)]);
+///
+/// let word = RecordBuilder::union("word").field("n", Type::I32).field("x", Type::F32);
+/// let error = clif_cabi::fields(&word.build(&DataModel::LP64)?).unwrap_err();
+/// assert_eq!(error.to_string(), "fields, union word: expected an object in memory, found members that overlap, as a union's do");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
+    fields_of(ty).map_err(|why| LowerError::Value {
+        what: "fields".into(),
+        ty: ty.to_string(),
+        expected: "an object in memory".into(),
+        found: why.into(),
+    })
+}
+
+/// The same, or why there are none.
+pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
+    if ty.size() > MAX_BYTES {
+        return Err("more than 64 bytes");
+    }
+    let mut taken = [0_u64; 8];
+    let mut fields = Fields::new();
+    for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed) {
+        let own = clif_cabi_plan::leaf_type(&leaf).map(clif_type);
+        let own = own.ok_or("a member that is no CLIF value")?;
+        if leaf.bit_field && own.bits() > 64 {
+            return Err("a bit-field of a type of more than 8 bytes");
+        }
+        let offset_bits = u32::try_from(leaf.offset_bits).unwrap_or(u32::MAX);
+        let width_bits = match leaf.bit_field {
+            true => u32::try_from(leaf.width_bits).unwrap_or(u32::MAX),
+            false => own.bits(),
+        };
+        for bit in offset_bits..offset_bits.saturating_add(width_bits) {
+            let word = taken.get_mut(bit as usize / 64);
+            let word = word.ok_or("a member that is not inside of it")?;
+            let mask = 1 << (bit % 64);
+            if *word & mask != 0 {
+                return Err("members that overlap, as a union's do");
+            }
+            *word |= mask;
+        }
+        fields.push(FieldValue {
+            offset_bits,
+            width_bits,
+            ty: own,
+            is_signed: leaf_is_signed(&leaf),
+        });
+    }
+    Ok(fields)
+}
+
+fn leaf_is_signed(leaf: &cabi::Leaf) -> bool {
+    matches!(leaf.kind, cabi::LeafKind::Scalar(scalar) if scalar.is_signed())
+}
+
+/// The types of `fields`, for messages.
+pub(super) fn names(fields: &[FieldValue]) -> String {
+    let names: Vec<String> = fields.iter().map(|field| field.ty.to_string()).collect();
+    format!("the fields [{}]", names.join(", "))
+}
+
+/// The `parts` of a value whose `fields` are `values`. `None` if a field is no integer, float or vector.
+pub(super) fn to_parts(
+    builder: &mut FunctionBuilder<'_>,
+    fields: &[FieldValue],
+    values: &[Value],
+    parts: &[Part],
+) -> Option<Values> {
+    let pieces = fields.iter().zip(values).map(|(field, value)| Piece {
+        value: *value,
+        first: field.offset_bits,
+        bits: field.width_bits,
+    });
+    let pieces: SmallVec<[Piece; 8]> = pieces.collect();
+    let part = |part: &Part| {
+        let (first, bits) = (8 * part.offset, 8 * u32::from(part.size));
+        let own = overlapping(&pieces, first, bits);
+        match own[..] {
+            [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
+                if let Some(value) = convert::reshape(builder, one.value, part.ty) {
+                    return Some(value);
+                }
+            }
+            [low, high] if part.ty == types::F64 && high.first == first + 32 => {
+                let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
+                if types == [types::F32; 2] {
+                    return Some(two_floats(builder, low.value, high.value));
+                }
+            }
+            _ => {}
+        }
+        bits_as(builder, &own, (first, bits), part.ty)
+    };
+    parts.iter().map(part).collect()
+}
+
+/// The `fields` of a value whose `parts` are `values`. `None` if a part is no integer, float or vector.
+pub(super) fn from_parts(
+    builder: &mut FunctionBuilder<'_>,
+    parts: &[Part],
+    values: &[Value],
+    fields: &[FieldValue],
+) -> Option<Values> {
+    let pieces = parts.iter().zip(values).map(|(part, value)| Piece {
+        value: *value,
+        first: 8 * part.offset,
+        bits: 8 * u32::from(part.size),
+    });
+    let pieces: SmallVec<[Piece; 8]> = pieces.collect();
+    let field = |field: &FieldValue| {
+        let (first, bits) = (field.offset_bits, field.width_bits);
+        let own = overlapping(&pieces, first, bits);
+        if let ([one], false) = (&own[..], field.is_narrow()) {
+            let ty = builder.func.dfg.value_type(one.value);
+            if (ty, field.ty, first) == (types::F64, types::F32, one.first + 32) {
+                return Some(second_float(builder, one.value));
+            }
+            if one.first == first
+                && let Some(value) = convert::narrow(builder, one.value, ty, field.ty)
+            {
+                return Some(value);
+            }
+        }
+        if !field.is_narrow() {
+            return bits_as(builder, &own, (first, bits), field.ty);
+        }
+        let word = word(builder, &own, (first, bits))?;
+        let unused = i64::from(64_u32.saturating_sub(bits));
+        let high = builder.ins().ishl_imm_u(word, unused);
+        let low = match field.is_signed {
+            true => builder.ins().sshr_imm_u(high, unused),
+            false => builder.ins().ushr_imm_u(high, unused),
+        };
+        Some(memory::from_word(builder, low, field.ty))
+    };
+    fields.iter().map(field).collect()
+}
+
+/// Whether each bit of `fields` is in one of `parts`: what is not passed cannot be taken.
+pub(super) fn are_in(fields: &[FieldValue], parts: &[Part]) -> bool {
+    let in_part = |field: &FieldValue, part: &Part| {
+        let first = field.offset_bits.max(8 * part.offset);
+        let end = 8 * (part.offset + u32::from(part.size));
+        end.min(field.offset_bits + field.width_bits)
+            .saturating_sub(first)
+    };
+    fields.iter().all(|field| {
+        let passed = parts.iter().map(|part| in_part(field, part));
+        passed.sum::<u32>() == field.width_bits
+    })
+}
+
+/// Stores a value of `size` bytes whose `fields` are `values` to the object at `to`.
+pub(super) fn store(
+    builder: &mut FunctionBuilder<'_>,
+    fields: &[FieldValue],
+    values: &[Value],
+    (size, to): (u64, Address),
+) -> Option<()> {
+    let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
+    if !fields.iter().all(is_whole) {
+        let parts = words(size);
+        let words = to_parts(builder, fields, values, &parts)?;
+        memory::store_all(builder, &parts, &words, to);
+        return Some(());
+    }
+    for (field, value) in fields.iter().zip(values) {
+        let at = to.plus(field.offset_bits / 8);
+        builder
+            .ins()
+            .store(MemFlagsData::new(), *value, to.base, at);
+    }
+    Some(())
+}
+
+/// The words of an object of `size` bytes.
+pub(super) fn words(size: u64) -> Parts {
+    let offsets = (0..u32::try_from(size).unwrap_or(0)).step_by(8);
+    let word = |offset| Part {
+        offset,
+        size: u8::try_from((size - u64::from(offset)).min(8)).unwrap_or(8),
+        ty: types::I64,
+        extension: cranelift_codegen::ir::ArgumentExtension::None,
+    };
+    offsets.map(word).collect()
+}
+
+/// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
+#[derive(Clone, Copy)]
+struct Piece {
+    value: Value,
+    /// The bit of the object that is its lowest.
+    first: u32,
+    bits: u32,
+}
+
+/// Those of `pieces` that have some of the `bits` from `first` on.
+fn overlapping(pieces: &[Piece], first: u32, bits: u32) -> SmallVec<[Piece; 4]> {
+    let overlaps = |own: &&Piece| own.first < first + bits && first < own.first + own.bits;
+    pieces.iter().filter(overlaps).copied().collect()
+}
+
+fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
+    builder.func.dfg.value_type(value).bits()
+}
+
+/// The bits of an object from `first` on as a value of type `ty`.
+fn bits_as(
+    builder: &mut FunctionBuilder<'_>,
+    pieces: &[Piece],
+    (first, bits): (u32, u32),
+    ty: Type,
+) -> Option<Value> {
+    if ty.bits() <= 64 {
+        let word = word(builder, pieces, (first, bits))?;
+        return Some(memory::from_word(builder, word, ty));
+    }
+    let low = word(builder, pieces, (first, 64))?;
+    let high = word(builder, pieces, (first + 64, bits.saturating_sub(64)))?;
+    let whole = builder.ins().iconcat(low, high);
+    Some(match ty {
+        types::I128 => whole,
+        ty => builder.ins().bitcast(ty, convert::flags(), whole),
+    })
+}
+
+/// At most 64 bits of an object, from `first` on. What is above them is unspecified.
+fn word(
+    builder: &mut FunctionBuilder<'_>,
+    pieces: &[Piece],
+    (first, bits): (u32, u32),
+) -> Option<Value> {
+    let mut word = None;
+    for own in overlapping(&halved(builder, pieces)?, first, bits) {
+        let mut placed = memory::to_word(builder, own.value);
+        let is_below = own.first + own.bits < first + bits;
+        if is_below && own.bits < bits_of(builder, own.value) {
+            // Fewer than 64 bits.
+            let mask = i64::MAX >> 63_u32.saturating_sub(own.bits);
+            placed = builder.ins().band_imm_u(placed, mask);
+        }
+        placed = match own.first.checked_sub(first) {
+            Some(0) => placed,
+            Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),
+            None => (builder.ins()).ushr_imm_u(placed, i64::from(first - own.first)),
+        };
+        word = Some(match word {
+            Some(word) => builder.ins().bor(word, placed),
+            None => placed,
+        });
+    }
+    Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
+}
+
+/// The same pieces, those of 16 bytes in two.
+fn halved(builder: &mut FunctionBuilder<'_>, pieces: &[Piece]) -> Option<SmallVec<[Piece; 8]>> {
+    let mut all = SmallVec::new();
+    for own in pieces {
+        let ty = builder.func.dfg.value_type(own.value);
+        if ty.bits() <= 64 {
+            all.push(*own);
+            continue;
+        }
+        let whole = match ty {
+            types::F128 => (builder.ins()).bitcast(types::I64X2, convert::flags(), own.value),
+            _ => own.value,
+        };
+        let ty = builder.func.dfg.value_type(whole);
+        let (low, high) = convert::halves(builder, whole, ty)?;
+        let [first, bits] = [own.first, own.bits];
+        all.extend([
+            Piece {
+                value: low,
+                first,
+                bits: bits.min(64),
+            },
+            Piece {
+                value: high,
+                first: first + 64,
+                bits: bits.saturating_sub(64),
+            },
+        ]);
+    }
+    Some(all)
+}
+
+/// Two floats as the one value that a register has them in, without a way through integer registers.
+fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
+    let lanes = builder.ins().scalar_to_vector(types::F32X4, low);
+    let lanes = builder.ins().insertlane(lanes, high, 1);
+    let lanes = (builder.ins()).bitcast(types::F64X2, convert::flags(), lanes);
+    builder.ins().extractlane(lanes, 0)
+}
+
+/// The second of two floats.
+fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
+    let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
+    let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(), lanes);
+    builder.ins().extractlane(lanes, 1)
+}

@@ -1,0 +1,59 @@
+//! What a function refers to: signatures and other functions. What it has imported a short while ago is not imported again, so that the calls of one
+//! callee share them. Nothing is remembered beside the function: what is found there is compared as a whole.
+
+use clif_cabi_plan as plan;
+use cranelift_codegen::ir::{
+    ExtFuncData, ExternalName, FuncRef, Function, SigRef, Signature, UserExternalName,
+};
+
+use crate::clif_types::{clif_signature, is_planned};
+
+/// How many of the last imports are looked at. To import one more costs as much as to look at some twenty of another length.
+const LOOKED_AT: usize = 16;
+
+/// `signature` in `func`.
+pub(crate) fn signature(func: &mut Function, signature: &Signature) -> SigRef {
+    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
+    let known = last.find(|(_, known)| *known == signature);
+    match known.map(|(at, _)| at) {
+        Some(known) => known,
+        None => func.import_signature(signature.clone()),
+    }
+}
+
+/// A `signature` of a plan in `func`.
+pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
+    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
+    let known = last.find(|(_, known)| is_planned(known, signature));
+    match known.map(|(at, _)| at) {
+        Some(known) => known,
+        None => func.import_signature(clif_signature(signature)),
+    }
+}
+
+/// The function `name` in `func`, called with `signature`.
+pub(crate) fn function(
+    func: &mut Function,
+    name: &UserExternalName,
+    signature: SigRef,
+    colocated: bool,
+) -> FuncRef {
+    let names = func.params.user_named_funcs();
+    let is_it = |known: &ExtFuncData| {
+        known.signature == signature
+            && known.colocated == colocated
+            && !known.patchable
+            && matches!(known.name, ExternalName::User(own) if names.get(own) == Some(name))
+    };
+    let mut last = func.dfg.ext_funcs.iter().rev().take(LOOKED_AT);
+    if let Some(known) = last.find(|(_, known)| is_it(known)).map(|(at, _)| at) {
+        return known;
+    }
+    let name = ExternalName::user(func.declare_imported_user_function(name.clone()));
+    func.import_function(ExtFuncData {
+        name,
+        signature,
+        colocated,
+        patchable: false,
+    })
+}
