@@ -256,7 +256,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 function.into()
             }
         };
-        let given = self.arguments(args, first, chain, &plan)?;
+        let given = self.arguments(args, first, chain)?;
         if let Some(pointer) = pointer {
             // Where the program is once it has jumped to nowhere can no longer be told.
             self.ins().trapz(pointer, NULL_CALL);
@@ -285,8 +285,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             (Ret::Ignore, Val::None)
         } else if self.is_ssa(result) {
             (Ret::Value, Val::None)
-        } else if to.is_none() && self.is_in_parts(result, plan.result_parts()) {
-            (Ret::Parts, Val::None)
+        } else if to.is_none() && self.fields(result).is_some() && !plan.result_parts().is_empty() {
+            (Ret::Fields, Val::None)
         } else {
             let address = match to {
                 Some(address) => address,
@@ -311,7 +311,10 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         match returned {
             // The ABI leaves the unused bits of a `_BitInt` undefined, in results too.
             Returned::Value(value) => Ok(Val::Ssa(self.normalize(value, result))),
-            Returned::Parts(values) => self.scalars_of_parts(&values, result, plan.result_parts()),
+            Returned::Fields(values) => {
+                let fields = self.fields(result).unwrap_or_default();
+                Ok(self.normalized(&values, &fields))
+            }
             _ => Ok(in_memory),
         }
     }
@@ -322,7 +325,6 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         args: &[Expr],
         mut first: Option<Val>,
         mut chain: Option<(usize, Arg)>,
-        plan: &CallPlan,
     ) -> Lower<Vec<Arg>> {
         let mut given = Vec::with_capacity(args.len() + 1);
         for arg in args {
@@ -335,11 +337,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 Some(value) => value,
                 None => self.expr(arg)?,
             };
-            let parts = plan.parts(given.len());
-            given.push(
-                self.arg(value, arg.ty, parts)
-                    .map_err(|error| error.or_at(arg.span))?,
-            );
+            let value = value.arg();
+            given.push(value.ok_or_else(|| LowerError::at(arg.span, "this has no value to pass"))?);
         }
         given.extend(chain.map(|(_, chain)| chain));
         Ok(given)

@@ -5,13 +5,16 @@ use super::memory::Address;
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{Ty, TyKind, Types};
-use clif_cabi::{Arg, Part};
-use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value};
+use clif_cabi::Arg;
+use cranelift_codegen::ir::{self, Value};
 use cranelift_module::Module;
 use std::rc::Rc;
 
 /// What has more scalars is in memory.
 const MAX_FIELDS: usize = 16;
+
+/// What has more bytes is not given to clif-cabi by its fields.
+const MAX_BYTES: u64 = 64;
 
 /// A scalar inside an aggregate.
 #[derive(Clone, Copy)]
@@ -31,7 +34,8 @@ impl Field {
 pub(super) fn fields(types: &Types, ty: Ty) -> Option<Rc<[Field]>> {
     let mut found = Vec::new();
     let is_apart = |pair: &[Field]| pair[0].end() <= pair[1].offset;
-    let whole = ssa_type(types, ty).is_none() && collect(types, ty, 0, &mut found).is_some();
+    let is_small = ssa_type(types, ty).is_none() && types.size(ty) <= MAX_BYTES;
+    let whole = is_small && collect(types, ty, 0, &mut found).is_some();
     // The members of a union are in one place.
     (whole && found.windows(2).all(is_apart)).then(|| found.into())
 }
@@ -103,6 +107,15 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         }
     }
 
+    /// Scalars as clif-cabi gives them.
+    pub(super) fn normalized(&mut self, values: &[Value], fields: &[Field]) -> Val {
+        let own = values.iter().zip(fields);
+        Val::Fields(
+            own.map(|(value, field)| self.normalize(*value, field.ty))
+                .collect(),
+        )
+    }
+
     /// The scalars of what an expression of type `ty` makes of parts; what is left out is zero.
     pub(super) fn build(&mut self, expr: &Expr, fields: &[Field]) -> Lower<Val> {
         let mut values: Vec<Option<Value>> = vec![None; fields.len()];
@@ -146,95 +159,16 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let all = values.into_iter().zip(fields).map(scalar);
         Ok(Val::Fields(all.collect::<Lower<_>>()?))
     }
-
-    /// A value as clif-cabi takes it: an aggregate's scalars in the parts that it is passed in.
-    pub(super) fn arg(&mut self, value: Val, ty: Ty, parts: &[Part]) -> Lower<Arg> {
-        match value {
-            Val::None => Err(LowerError::new("this has no value to pass")),
-            Val::Ssa(value) => Ok(Arg::value(value)),
-            Val::Memory(address) => Ok(Arg::memory(address)),
-            Val::Fields(ref values) => {
-                let fields = self.fields(ty).unwrap_or_default();
-                if !are_in_parts(&fields, parts) {
-                    return Ok(Arg::memory(self.in_memory(value, ty)?));
-                }
-                let part = |part: &Part| self.part_of(&fields, values, part);
-                let parts: Vec<Value> = parts.iter().map(part).collect();
-                Ok(Arg::parts(&parts))
-            }
-        }
-    }
-
-    /// Whether an aggregate is taken from the parts it is passed in.
-    pub(super) fn is_in_parts(&mut self, ty: Ty, parts: &[Part]) -> bool {
-        let fields = self.fields(ty);
-        fields.is_some_and(|fields| are_in_parts(&fields, parts))
-    }
-
-    fn part_of(&mut self, fields: &[Field], values: &[Value], part: &Part) -> Value {
-        let word = part.ty.as_int();
-        let mut all = None;
-        for (field, value) in fields.iter().zip(values) {
-            let Some(at) = offset_in(field, part) else {
-                continue;
-            };
-            if field.ssa.bytes() == part.ty.bytes() {
-                return self.bits(*value, part.ty);
-            }
-            let int = self.bits(*value, field.ssa.as_int());
-            let wide = self.fit(int, field.ssa.as_int(), word, false);
-            let moved = self.shift_left(wide, at * 8);
-            all = Some(all.map_or(moved, |all| self.ins().bor(all, moved)));
-        }
-        let all = all.unwrap_or_else(|| self.ins().iconst(word, 0));
-        self.bits(all, part.ty)
-    }
-
-    /// An aggregate of type `ty` from the parts it is passed in.
-    pub(super) fn scalars_of_parts(
-        &mut self,
-        values: &[Value],
-        ty: Ty,
-        parts: &[Part],
-    ) -> Lower<Val> {
-        let fields = self.fields(ty).unwrap_or_default();
-        let mut scalar = |field: &Field| {
-            let mut own = parts.iter().zip(values);
-            let found = own.find_map(|(part, value)| Some((offset_in(field, part)?, *value)));
-            let (at, value) = found.ok_or_else(|| LowerError::new("a scalar is in no part"))?;
-            let from = self.builder.func.dfg.value_type(value);
-            if from.bytes() == field.ssa.bytes() {
-                let value = self.bits(value, field.ssa);
-                return Ok(self.normalize(value, field.ty));
-            }
-            let int = self.bits(value, from.as_int());
-            let moved = self.shift_right(int, at * 8, false);
-            let cut = self.fit(moved, from.as_int(), field.ssa.as_int(), false);
-            let value = self.bits(cut, field.ssa);
-            Ok(self.normalize(value, field.ty))
-        };
-        let scalars = fields.iter().map(&mut scalar);
-        Ok(Val::Fields(scalars.collect::<Lower<_>>()?))
-    }
-
-    /// The bits of a value as another type of the same size.
-    fn bits(&mut self, value: Value, ty: ir::Type) -> Value {
-        if self.builder.func.dfg.value_type(value) == ty {
-            return value;
-        }
-        self.ins().bitcast(ty, MemFlagsData::new(), value)
-    }
 }
 
-/// Whether each scalar is inside of one part, of at most 8 bytes.
-fn are_in_parts(fields: &[Field], parts: &[Part]) -> bool {
-    let is_in = |field: &Field| parts.iter().any(|part| offset_in(field, part).is_some());
-    parts.iter().all(|part| part.ty.bytes() <= 8) && fields.iter().all(is_in)
-}
-
-/// Bytes from the start of the part to the scalar, if it is in there.
-fn offset_in(field: &Field, part: &Part) -> Option<i64> {
-    let start = u64::from(part.offset);
-    let is_in = start <= field.offset && field.end() <= start + u64::from(part.size);
-    (is_in).then(|| (field.offset - start).cast_signed())
+impl Val {
+    /// As clif-cabi takes it: an aggregate's scalars are the leaves that it knows.
+    pub(super) fn arg(&self) -> Option<Arg> {
+        match self {
+            Val::None => None,
+            Val::Ssa(value) => Some(Arg::value(*value)),
+            Val::Fields(values) => Some(Arg::fields(values)),
+            Val::Memory(address) => Some(Arg::memory(*address)),
+        }
+    }
 }

@@ -125,13 +125,12 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
             let value = entry.value(&mut self.builder, index).map_err(wrong)?;
             return Ok(Val::Ssa(self.normalize(value, ty)));
         }
-        let parts = entry.plan().parts(index);
         if !self.body.locals[id.0].addressed
             && matches!(entry.plan().abi().args[index].place, Place::Parts(_))
-            && self.is_in_parts(ty, parts)
+            && let Some(fields) = self.fields(ty)
         {
-            let values = entry.parts(&mut self.builder, index).map_err(wrong)?;
-            return self.scalars_of_parts(&values, ty, parts);
+            let values = entry.fields(&mut self.builder, index).map_err(wrong)?;
+            return Ok(self.normalized(&values, &fields));
         }
         let address = entry.address(&mut self.builder, index);
         address.map(Val::Memory).map_err(wrong)
@@ -164,15 +163,10 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
 
     /// Returns `value`, and ends the block.
     pub(super) fn leave(&mut self, value: Val) -> Lower<()> {
-        let Some(entry) = self.entry.clone() else {
+        let Some(entry) = &self.entry else {
             return Err(LowerError::new("a function is left that was not entered"));
         };
-        let result = self.types.as_fn(self.function.ty).map(|ty| ty.result);
-        let value = match (value, result) {
-            (Val::None, _) | (_, None) => None,
-            (value, Some(ty)) => Some(self.arg(value, ty, entry.plan().result_parts())?),
-        };
-        let returned = entry.ret(self.module, &mut self.builder, value.as_ref());
+        let returned = entry.ret(self.module, &mut self.builder, value.arg().as_ref());
         returned.map_err(|error| LowerError::at(self.function.span, error))
     }
 
