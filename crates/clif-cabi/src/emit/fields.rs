@@ -43,7 +43,7 @@ const MAX_BYTES: u64 = 64;
 ///
 /// # Errors
 /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
-/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`).
+/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`; a `_BitInt` whose width no CLIF type has).
 ///
 /// # Example
 /// ```
@@ -83,6 +83,13 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         let own = own.ok_or("a member that is no CLIF value")?;
         if leaf.bit_field && own.bits() > 64 {
             return Err("a bit-field of a type of more than 8 bytes");
+        }
+        let is_bit_int = matches!(
+            leaf.kind,
+            cabi::LeafKind::Scalar(cabi::Scalar::BitInt { .. })
+        );
+        if is_bit_int && !leaf.bit_field && leaf.width_bits != u64::from(own.bits()) {
+            return Err("a _BitInt of a width that no CLIF type has");
         }
         let offset_bits = u32::try_from(leaf.offset_bits).unwrap_or(u32::MAX);
         let width_bits = match leaf.bit_field {

@@ -155,6 +155,20 @@ impl LeafValue {
     }
 }
 
+/// Whether some part has each byte of `fields`: what a compiler does not pass of a value cannot be taken.
+fn are_in(fields: &[FieldValue], parts: &[Part]) -> bool {
+    fields.iter().all(|field| {
+        let (first, end) = (
+            field.offset_bits / 8,
+            (field.offset_bits + field.width_bits).div_ceil(8),
+        );
+        (first..end).all(|byte| {
+            let mut parts = parts.iter();
+            parts.any(|part| (part.offset..part.offset + u32::from(part.size)).contains(&byte))
+        })
+    })
+}
+
 /// The fields of the object at `at`, bit by bit where they are not whole bytes, with garbage above a bit-field.
 pub(super) fn load_fields(builder: &mut FunctionBuilder<'_>, ty: &Type, at: Value) -> Values {
     let flags = MemFlagsData::new();
@@ -245,7 +259,7 @@ pub(super) fn write_down(
             let value = entry.value(builder, i)?;
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
-        (1, None) if fields(ty).is_ok() && !parts.is_empty() => {
+        (1, None) if fields(ty).is_ok_and(|fields| are_in(&fields, &parts)) => {
             let values = entry.fields(builder, i)?;
             store_fields(builder, ty, &values, to);
         }
