@@ -198,10 +198,14 @@ impl Promise {
         promise
     }
 
-    /// The same without filling anything: for a caller that is to be believed.
+    /// The same without filling anything: for a caller that is to be believed, and whose arguments may be in other registers than ours.
     #[must_use]
     pub fn unfilled(self) -> Self {
-        Self { fill: 0, ..self }
+        Self {
+            fill: 0,
+            unpassed: 0,
+            ..self
+        }
     }
 }
 

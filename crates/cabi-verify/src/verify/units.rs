@@ -268,12 +268,19 @@ fn settle(
     let shown = show_all(&loaded.reference, &flags, called, left.get(), at_once)?;
     left.set(left.get().saturating_sub(shown.len()));
     for one in called {
-        if let Verdict::SelfInconsistent(difference) = &mut one.verdict {
-            one.shown = shown.get(&one.case.function.name).cloned();
-            if one.shown.is_none() {
+        let own = shown.get(&one.case.function.name).cloned();
+        match (&mut one.verdict, &own) {
+            (Verdict::SelfInconsistent(difference), None) => {
                 difference.why.push_str(NOT_SHOWN);
                 one.verdict = Verdict::Differs(std::mem::take(difference));
             }
+            (Verdict::Differs(difference), Some(_)) => {
+                one.verdict = Verdict::SelfInconsistent(std::mem::take(difference));
+            }
+            _ => {}
+        }
+        if matches!(one.verdict, Verdict::SelfInconsistent(_)) {
+            one.shown = own;
         }
     }
     Ok(())
