@@ -93,7 +93,6 @@ impl Signatures {
         // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
         let flags = [
             "-w",
-            "-pipe",
             "-fno-asynchronous-unwind-tables",
             "-Wno-psabi",
             "-fno-strict-aliasing",
