@@ -75,7 +75,7 @@ impl Machine {
     /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, Param, Signature, ValueType, cabi::x86_64};
     ///
     /// let mut sig = Signature::new(CallConv::SystemV);
-    /// sig.params = [ValueType::F64, ValueType::I64].map(Param::new).to_vec();
+    /// sig.params = [ValueType::F64, ValueType::I64].map(Param::new).into_iter().collect();
     /// let places = Machine::X86_64.places(&sig)?;
     /// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
     ///
