@@ -10,12 +10,16 @@ use cabi::{
 };
 use cabi_verify::emit::cranelift::Mutation;
 use cabi_verify::verify::units::Mistake;
-use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
-use clif_cabi::cranelift_codegen::isa::CallConv;
-use clif_cabi::{Step, Stub, VectorMove, VectorWidth};
+use clif_cabi::cranelift_codegen::ir;
+use clif_cabi::{Step, Stub};
 
+mod compiled;
 mod win64;
 
+use compiled::{
+    change_call, fields_misplaced, halved, padding_lost, pair_in_one_lane, registers_swapped,
+    sret_not_returned, swapped, with_steps,
+};
 pub use win64::WIN64;
 
 /// One mistake.
@@ -87,7 +91,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
     "x87-not-popped": step!(Step::Pop(n) => [Step::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
     "al-unset": step!(Step::SetAl(_) => []), "a stub of a variadic call sets al before it jumps";
-    "address-in-next-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 1) % 6)]), "the address of a variadic function is in the first integer register without an argument";
+    "address-in-other-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": step!(Step::Pop(2) => [Step::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
@@ -338,132 +342,3 @@ static NO_EXTENSION: Convention = changed!(X86_64_SYSV, "no extension", |group, 
 static UNALIGNED_AREA: Convention = changed!(X86_64_SYSV, "area unaligned", |group, _ty, _role| {
     group.align = group.align.min(8);
 });
-
-/// `stub` with other steps in place of each of its own.
-fn with_steps(stub: Stub, change: impl Fn(Step) -> Vec<Step>) -> Stub {
-    let steps: Vec<Step> = stub.steps().iter().copied().flat_map(change).collect();
-    Stub::new(&steps).unwrap_or(stub)
-}
-
-fn swapped(own: VectorMove) -> VectorMove {
-    VectorMove {
-        register: own.register ^ 1,
-        ..own
-    }
-}
-
-fn halved(own: VectorMove) -> VectorMove {
-    let width = match own.width {
-        VectorWidth::Zmm => VectorWidth::Ymm,
-        _ => VectorWidth::Xmm,
-    };
-    VectorMove { width, ..own }
-}
-
-/// Of equal arguments, which are padding, the first is left out.
-fn padding_lost(func: &mut ir::Function) {
-    change_call(func, CallConv::SystemV, |args, signature, pool| {
-        let equal = args
-            .as_slice(pool)
-            .windows(2)
-            .position(|two| two[0] == two[1]);
-        if let Some(i) = equal {
-            args.remove(i, pool);
-            signature.params.remove(i);
-        }
-    });
-}
-
-/// The first two words change places.
-fn registers_swapped(func: &mut ir::Function) {
-    change_call(func, CallConv::SystemV, |args, signature, pool| {
-        let words = signature.params.iter().enumerate();
-        let words = words.filter(|(_, param)| param.value_type == ir::types::I64);
-        let words: Vec<usize> = words.map(|(i, _)| i).collect();
-        if let [first, second, ..] = words[..] {
-            args.as_mut_slice(pool).swap(first, second);
-        }
-    });
-}
-
-fn insts(func: &ir::Function) -> Vec<ir::Inst> {
-    let blocks = func.layout.blocks();
-    blocks
-        .flat_map(|block| func.layout.block_insts(block))
-        .collect()
-}
-
-/// What belongs in the upper half of a word is put 16 bits too low.
-fn fields_misplaced(func: &mut ir::Function) {
-    let insts = insts(func);
-    let dfg = &mut func.stencil.dfg;
-    for inst in insts {
-        let InstructionData::Binary {
-            opcode: ir::Opcode::Ishl,
-            args: [_, by],
-        } = dfg.insts[inst]
-        else {
-            continue;
-        };
-        let Some(by) = dfg.value_def(by).inst() else {
-            continue;
-        };
-        if let InstructionData::UnaryImm { imm, .. } = &mut dfg.insts[by]
-            && imm.bits() == 32
-        {
-            *imm = 16.into();
-        }
-    }
-}
-
-/// Changes the arguments of each call of a C function of `call_conv`, and its signature.
-fn change_call(
-    func: &mut ir::Function,
-    call_conv: CallConv,
-    change: impl Fn(&mut ir::ValueList, &mut ir::Signature, &mut ir::ValueListPool),
-) {
-    let insts = insts(func);
-    let dfg = &mut func.stencil.dfg;
-    for inst in insts {
-        let Some(sig) = dfg.call_signature(inst) else {
-            continue;
-        };
-        let (signature, pool) = (&mut dfg.signatures[sig], &mut dfg.value_lists);
-        if signature.call_conv != call_conv {
-            continue;
-        }
-        match &mut dfg.insts[inst] {
-            InstructionData::Call { args, .. } => change(args, signature, pool),
-            InstructionData::CallIndirect { args, .. } => {
-                // The first argument is the callee.
-                let callee = args.first(pool);
-                args.remove(0, pool);
-                change(args, signature, pool);
-                if let Some(callee) = callee {
-                    args.insert(0, callee, pool);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The second word of a vector replaces the first.
-fn pair_in_one_lane(func: &mut ir::Function) {
-    for inst in insts(func) {
-        if let InstructionData::TernaryImm8 { opcode, imm, .. } = &mut func.dfg.insts[inst]
-            && *opcode == ir::Opcode::Insertlane
-        {
-            *imm = 0;
-        }
-    }
-}
-
-/// The address of the result becomes an argument like any other, which nobody hands back.
-fn sret_not_returned(func: &mut ir::Function) {
-    for param in &mut func.signature.params {
-        if param.purpose == ArgumentPurpose::StructReturn {
-            param.purpose = ArgumentPurpose::Normal;
-        }
-    }
-}
