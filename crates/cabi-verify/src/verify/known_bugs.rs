@@ -55,8 +55,9 @@ const KNOWN: [(&str, Meets); 17] = [
             .any(|ty| has_union(ty) && leaves(ty).any(x87))
     }),
     ("gcc-aligned-record-va-arg", |signature| {
-        // A record all of whose members have the size of an integer is one itself to gcc, and read as one.
-        let is_no_integer = |ty: &Type| !matches!(ty.size(), 1 | 2 | 4 | 8 | 16);
+        // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
+        let is_packed = |ty: &Type| ty.as_record().is_some_and(|own| own.attributes().packed);
+        let is_no_integer = |ty: &Type| !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed(ty);
         signature
             .in_misaligned_slots()
             .any(|ty| contains(ty, &is_no_integer))
