@@ -43,7 +43,8 @@ const MAX_BYTES: u64 = 64;
 ///
 /// # Errors
 /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
-/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`; a `_BitInt` whose width no CLIF type has).
+/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`; a `_BitInt` or vector
+/// whose width no CLIF type has).
 ///
 /// # Example
 /// ```
@@ -84,12 +85,10 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         if leaf.bit_field && own.bits() > 64 {
             return Err("a bit-field of a type of more than 8 bytes");
         }
-        let is_bit_int = matches!(
-            leaf.kind,
-            cabi::LeafKind::Scalar(cabi::Scalar::BitInt { .. })
-        );
-        if is_bit_int && !leaf.bit_field && leaf.width_bits != u64::from(own.bits()) {
-            return Err("a _BitInt of a width that no CLIF type has");
+        // A _Bool has one bit that counts, and is a byte to CLIF as to C.
+        let is_bool = matches!(leaf.kind, cabi::LeafKind::Scalar(cabi::Scalar::Bool));
+        if !leaf.bit_field && !is_bool && leaf.width_bits != u64::from(own.bits()) {
+            return Err("a _BitInt or vector of a width that no CLIF type has");
         }
         let offset_bits = u32::try_from(leaf.offset_bits).unwrap_or(u32::MAX);
         let width_bits = match leaf.bit_field {
