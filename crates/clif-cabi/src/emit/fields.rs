@@ -131,15 +131,15 @@ pub(super) fn to_parts(
     values: &[Value],
     parts: &[Part],
 ) -> Option<Values> {
-    let pieces = fields.iter().zip(values).map(|(field, value)| Piece {
+    let slices = fields.iter().zip(values).map(|(field, value)| Slice {
         value: *value,
         first: field.offset_bits,
         bits: field.width_bits,
     });
-    let pieces: SmallVec<[Piece; 8]> = pieces.collect();
+    let slices: SmallVec<[Slice; 8]> = slices.collect();
     let part = |part: &Part| {
         let (first, bits) = (8 * part.offset, 8 * u32::from(part.size));
-        let own = overlapping(&pieces, first, bits);
+        let own = overlapping(&slices, first, bits);
         match own[..] {
             [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
                 if let Some(value) = convert::reshape(builder, one.value, part.ty) {
@@ -166,15 +166,15 @@ pub(super) fn from_parts(
     values: &[Value],
     fields: &[FieldValue],
 ) -> Option<Values> {
-    let pieces = parts.iter().zip(values).map(|(part, value)| Piece {
+    let slices = parts.iter().zip(values).map(|(part, value)| Slice {
         value: *value,
         first: 8 * part.offset,
         bits: 8 * u32::from(part.size),
     });
-    let pieces: SmallVec<[Piece; 8]> = pieces.collect();
+    let slices: SmallVec<[Slice; 8]> = slices.collect();
     let field = |field: &FieldValue| {
         let (first, bits) = (field.offset_bits, field.width_bits);
-        let own = overlapping(&pieces, first, bits);
+        let own = overlapping(&slices, first, bits);
         if let ([one], false) = (&own[..], field.is_narrow()) {
             let ty = builder.func.dfg.value_type(one.value);
             if (ty, field.ty, first) == (types::F64, types::F32, one.first + 32) {
@@ -252,17 +252,17 @@ pub(super) fn words(size: u64) -> Parts {
 
 /// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
 #[derive(Clone, Copy)]
-struct Piece {
+struct Slice {
     value: Value,
     /// The bit of the object that is its lowest.
     first: u32,
     bits: u32,
 }
 
-/// Those of `pieces` that have some of the `bits` from `first` on.
-fn overlapping(pieces: &[Piece], first: u32, bits: u32) -> SmallVec<[Piece; 4]> {
-    let overlaps = |own: &&Piece| own.first < first + bits && first < own.first + own.bits;
-    pieces.iter().filter(overlaps).copied().collect()
+/// Those of `slices` that have some of the `bits` from `first` on.
+fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> {
+    let overlaps = |own: &&Slice| own.first < first + bits && first < own.first + own.bits;
+    slices.iter().filter(overlaps).copied().collect()
 }
 
 fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
@@ -272,16 +272,16 @@ fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
 /// The bits of an object from `first` on as a value of type `ty`.
 fn bits_as(
     builder: &mut FunctionBuilder<'_>,
-    pieces: &[Piece],
+    slices: &[Slice],
     (first, bits): (u32, u32),
     ty: Type,
 ) -> Option<Value> {
     if ty.bits() <= 64 {
-        let word = word(builder, pieces, (first, bits))?;
+        let word = word(builder, slices, (first, bits))?;
         return Some(memory::from_word(builder, word, ty));
     }
-    let low = word(builder, pieces, (first, 64))?;
-    let high = word(builder, pieces, (first + 64, bits.saturating_sub(64)))?;
+    let low = word(builder, slices, (first, 64))?;
+    let high = word(builder, slices, (first + 64, bits.saturating_sub(64)))?;
     let whole = builder.ins().iconcat(low, high);
     Some(match ty {
         types::I128 => whole,
@@ -292,11 +292,11 @@ fn bits_as(
 /// At most 64 bits of an object, from `first` on. What is above them is unspecified.
 fn word(
     builder: &mut FunctionBuilder<'_>,
-    pieces: &[Piece],
+    slices: &[Slice],
     (first, bits): (u32, u32),
 ) -> Option<Value> {
     let mut word = None;
-    for own in overlapping(&halved(builder, pieces)?, first, bits) {
+    for own in overlapping(&halved(builder, slices)?, first, bits) {
         let mut placed = memory::to_word(builder, own.value);
         let is_below = own.first + own.bits < first + bits;
         if is_below && own.bits < bits_of(builder, own.value) {
@@ -317,10 +317,10 @@ fn word(
     Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
 }
 
-/// The same pieces, those of 16 bytes in two.
-fn halved(builder: &mut FunctionBuilder<'_>, pieces: &[Piece]) -> Option<SmallVec<[Piece; 8]>> {
+/// The same slices, those of 16 bytes in two.
+fn halved(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
     let mut all = SmallVec::new();
-    for own in pieces {
+    for own in slices {
         let ty = builder.func.dfg.value_type(own.value);
         if ty.bits() <= 64 {
             all.push(*own);
@@ -334,12 +334,12 @@ fn halved(builder: &mut FunctionBuilder<'_>, pieces: &[Piece]) -> Option<SmallVe
         let (low, high) = convert::halves(builder, whole, ty)?;
         let [first, bits] = [own.first, own.bits];
         all.extend([
-            Piece {
+            Slice {
                 value: low,
                 first,
                 bits: bits.min(64),
             },
-            Piece {
+            Slice {
                 value: high,
                 first: first + 64,
                 bits: bits.saturating_sub(64),
