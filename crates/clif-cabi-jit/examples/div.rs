@@ -36,13 +36,9 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // div_t divide(int a, int b) { return div(a, b); }
     let divide = lower.declare_export(&mut engine, "divide", &sig)?;
     let mut ctx = engine.make_context();
-    ctx.func.signature = lower.entry_plan(&sig)?.signature().clone();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    let entry = lower.enter(&builder, block, &sig)?;
+    let (_, entry) = lower.begin(&mut builder, &sig)?;
     let a = Arg::value(entry.value(&mut builder, 0)?);
     let b = Arg::value(entry.value(&mut builder, 1)?);
     // Both ints are passed in rax: as one part the structure never visits memory.

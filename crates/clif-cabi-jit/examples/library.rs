@@ -39,13 +39,9 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let sig = FnSig::new([Type::F64, Type::F64], Type::F64);
     let f = lower.declare_export(&mut engine, "f", &sig)?;
     let mut ctx = engine.make_context();
-    ctx.func.signature = lower.entry_plan(&sig)?.signature().clone();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    let entry = lower.enter(&builder, block, &sig)?;
+    let (_, entry) = lower.begin(&mut builder, &sig)?;
     let re = entry.value(&mut builder, 0)?;
     let im = entry.value(&mut builder, 1)?;
     let two = builder.ins().f64const(2.0);

@@ -10,14 +10,12 @@ mod common;
 
 use core::ffi::c_void;
 
-use clif_cabi_jit::clif_cabi::cabi::{
-    Convention, DataModel, FnSig, Policy, RecordBuilder, Type, X86_64_SYSV,
-};
+use clif_cabi_jit::clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi_jit::clif_cabi::{Arg, Ret, Step, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Closures, Engine, Library, Settings};
-use common::{aligned, all_settings, build_library_by, caller, lowered, reference_compilers};
+use common::{aligned, all_settings, caller, lowered, pair, policy, reference_compilers};
 
 /// `take` answers the sum of what it is passed, or which argument is misplaced; `give` calls a function alike. Both do so at a phase of the stack.
 const C: &str = r#"
@@ -96,16 +94,7 @@ fn named() -> [Type; 7] {
 
 /// Tests run at the same time, so each has its own.
 fn library(cc: &str, test: &str) -> Library {
-    let path = build_library_by(cc, &format!("aligned_{test}_{cc}"), C);
-    // SAFETY: nothing runs when it is loaded.
-    unsafe { Library::open(path.to_str().unwrap()).unwrap() }
-}
-
-fn policy(cc: &str) -> Policy {
-    match cc {
-        "gcc" => Policy::GCC,
-        _ => Policy::CLANG,
-    }
+    common::library(cc, &[], &format!("aligned_{test}"), C)
 }
 
 /// The bytes of objects, each in its own allocation, which is as aligned as any.
@@ -198,10 +187,6 @@ fn ours_call_c_at_every_phase() {
 
 #[test]
 fn ours_call_variadic_functions_of_c_at_every_phase() {
-    let pair = RecordBuilder::structure("pair")
-        .field("x", Type::F64)
-        .field("n", Type::I64);
-    let pair = pair.build(&DataModel::LP64).unwrap();
     for cc in reference_compilers() {
         let library = library(cc, "unnamed");
         let unnamed = [
@@ -211,7 +196,7 @@ fn ours_call_variadic_functions_of_c_at_every_phase() {
             aligned(Type::F64, 64),
             Type::I64,
         ];
-        let sig = FnSig::new([Type::I32], pair.clone()).variadic();
+        let sig = FnSig::new([Type::I32], pair()).variadic();
         let sig = sig.policy(policy(cc)).at_call(unnamed).unwrap();
         let values = [
             &1_i32.to_le_bytes()[..],

@@ -6,50 +6,38 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]; panics are what one is about"
 )]
 
+mod common;
+
 use core::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{
-    CallArg, CallInterface, Closure, ClosureArgs, ClosureResult, Closures, Error, Invokers,
-    Settings,
+    CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Error,
+    Invokers, Settings,
 };
+use common::{adder, again, call_adder, mappings, pair};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
 }
 
-fn pair() -> Type {
-    let pair = RecordBuilder::structure("pair")
-        .field("x", Type::F64)
-        .field("n", Type::I64);
-    pair.build(&DataModel::LP64).unwrap()
-}
-
-/// `long f(long)` that adds `by`.
-fn adder(closures: &Closures, by: i64) -> Closure {
-    let interface = closures
+/// That of [`adder`].
+fn of_long(closures: &Closures) -> ClosureInterface {
+    closures
         .interface(&FnSig::new([Type::I64], Type::I64))
-        .unwrap();
-    let add = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
-        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
-    };
-    interface.closure("adder", add).unwrap()
-}
-
-fn call(closure: &Closure, n: i64) -> i64 {
-    // SAFETY: closures of `adder` have this signature.
-    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
-    code(n)
+        .unwrap()
 }
 
 #[test]
 fn each_closure_has_its_own_context() {
     let closures = closures();
     // More than one block of the pool.
-    let all: Vec<Closure> = (0..10_000).map(|by| adder(&closures, by)).collect();
+    let all: Vec<Closure> = (0..10_000)
+        .map(|by| adder(&of_long(&closures), by))
+        .collect();
     assert_eq!(closures.n_compiled(), 1);
     // Knuth's MMIX: each of them, in no order.
     let mut random = 1_u64;
@@ -58,7 +46,10 @@ fn each_closure_has_its_own_context() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let by = usize::try_from(random >> 32).unwrap() % all.len();
-        assert_eq!(call(&all[by], 1000), 1000 + i64::try_from(by).unwrap());
+        assert_eq!(
+            call_adder(&all[by], 1000),
+            1000 + i64::try_from(by).unwrap()
+        );
     }
 }
 
@@ -70,8 +61,8 @@ fn many_threads_make_call_and_drop() {
             let closures = Arc::clone(&closures);
             thread::spawn(move || {
                 for i in 0..100_000 {
-                    let closure = adder(&closures, thread * i);
-                    assert_eq!(call(&closure, 5), thread * i + 5);
+                    let closure = adder(&of_long(&closures), thread * i);
+                    assert_eq!(call_adder(&closure, 5), thread * i + 5);
                 }
             })
         })
@@ -252,17 +243,13 @@ fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
         ),
     ] {
         let name = "what_c_cannot_be_told_ends_the_process_and_names_the_closure";
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(CHILD, what)
-            .output()
-            .unwrap();
-        let [text, error] =
-            [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
-        assert_eq!(child.status.signal(), Some(SIGABRT), "{text}{error}");
-        assert!(!text.contains("came back"), "{text}");
+        let (child, text) = again(name, CHILD, what);
+        assert_eq!(child.status.signal(), Some(SIGABRT), "{text}");
         let message = format!("closure comparator {message}, so the process ends");
-        assert!(error.contains(&message), "{error}");
+        assert!(
+            text.contains(&message) && !text.contains("came back"),
+            "{text}"
+        );
     }
 }
 
@@ -270,17 +257,13 @@ fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
 #[cfg(target_os = "linux")]
 fn no_memory_is_writable_and_executable() {
     let closures = closures();
-    let kept: Vec<Closure> = (0..600).map(|by| adder(&closures, by)).collect();
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let kept: Vec<Closure> = (0..600).map(|by| adder(&of_long(&closures), by)).collect();
     let stub = kept[0].code().addr();
     let mut holds_stub = false;
-    for line in maps.lines() {
-        let (range, rest) = line.split_once(' ').unwrap();
-        let (start, end) = range.split_once('-').unwrap();
-        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
-        let is_executable = rest.as_bytes()[2] == b'x';
-        assert!(!(is_executable && rest.as_bytes()[1] == b'w'), "{line}");
-        holds_stub |= is_executable && (start..end).contains(&stub);
+    for (range, permissions) in mappings() {
+        let is_executable = permissions.contains('x');
+        assert!(!(is_executable && permissions.contains('w')), "{range:x?}");
+        holds_stub |= is_executable && range.contains(&stub);
     }
     assert!(
         holds_stub,

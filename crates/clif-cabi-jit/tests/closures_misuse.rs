@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Invokers, Settings};
-use common::build_library;
+use common::cc;
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -219,10 +219,13 @@ fn signatures_that_nobody_can_enter() {
 /// A library that is closed stays where it is as long as a closure or an engine may enter it.
 #[test]
 fn a_function_of_a_library_that_is_closed() {
-    let path = build_library("closures_misuse", "int seven(void) { return 7; }\n");
     let mut invokers = Invokers::new(&Settings::default()).unwrap();
-    // SAFETY: nothing runs when it is loaded.
-    let library = unsafe { clif_cabi_jit::Library::open(&path).unwrap() };
+    let library = common::library(
+        &cc(),
+        &[],
+        "closures_misuse",
+        "int seven(void) { return 7; }\n",
+    );
     invokers.engine_mut().add_library(&library);
     let seven = invokers.engine().symbol("seven").unwrap();
     drop(library);

@@ -13,7 +13,7 @@ use clif_cabi_jit::clif_cabi::{Step, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{aligned, all_settings, build_library, caller, lowered};
+use common::{aligned, all_settings, caller, cc, function, library, lowered};
 
 /// `at_end` calls a function on a thread whose stack has a guard page of 4096 bytes below it, and below that memory that can be written, after so
 /// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
@@ -126,12 +126,8 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     });
     engine.finalize().unwrap();
     // SAFETY: `void large(void *)`; the engine lives until it has returned.
-    let function = unsafe {
-        core::mem::transmute::<*const core::ffi::c_void, Function>(
-            engine.code(id).unwrap().as_ptr().cast(),
-        )
-    };
-    answers(library, function, &[])
+    let function = unsafe { function::<Function>(&engine, id) };
+    answers(library, *function, &[])
 }
 
 /// All came back or faulted in the guard page, and some did each.
@@ -147,9 +143,7 @@ fn faults_there(answers: &[i32]) {
 #[test]
 fn nothing_steps_over_the_guard_page() {
     // Without stack clash protection, whatever the compiler's default is.
-    let path = build_library("guard_page", C);
-    // SAFETY: nothing runs when it is loaded.
-    let library = unsafe { Library::open(path.to_str().unwrap()).unwrap() };
+    let library = library(&cc(), &[], "guard_page", C);
     for settings in all_settings() {
         faults_there(&aligned_call(&library, &settings, |step| vec![step]));
         faults_there(&large_frame(&library, &settings));

@@ -6,10 +6,8 @@
 
 mod common;
 
-use std::process::Command;
-
 use clif_cabi_jit::Error;
-use common::{add, engine};
+use common::{add, again, engine};
 
 const CHILD: &str = "CLIF_CABI_JIT_HARDENED";
 
@@ -24,22 +22,9 @@ fn memory_that_may_not_be_executable_is_an_error() {
     if std::env::var_os(CHILD).is_some() {
         return child();
     }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "memory_that_may_not_be_executable_is_an_error",
-            "--nocapture",
-        ])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&child.stdout);
+    let (child, text) = again("memory_that_may_not_be_executable_is_an_error", CHILD, "1");
     print!("{text}");
-    assert!(
-        child.status.success(),
-        "{}",
-        String::from_utf8_lossy(&child.stderr)
-    );
+    assert!(child.status.success(), "{text}");
     assert!(text.contains("refused as expected") || text.contains("skipped:"));
 }
 

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
+mod common;
+
+use core::ops::Range;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -11,6 +14,7 @@ use std::thread;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{Closure, ClosureInterface, Closures, Invokers, Settings};
+use common::{adder, call_adder, is_executable, mappings};
 
 /// The system's allocator; what it has given out and not got back is counted.
 struct Counting;
@@ -47,20 +51,17 @@ struct Held {
     blocks: isize,
     bytes: isize,
     /// The mappings of executable memory, and the bytes of all mappings.
-    executable: Vec<(usize, usize)>,
+    executable: Vec<Range<usize>>,
     mapped: usize,
 }
 
 fn held() -> Held {
     let [blocks, bytes] = [&BLOCKS, &BYTES].map(|count| count.load(Ordering::SeqCst));
     let (mut executable, mut mapped) = (Vec::new(), 0);
-    for line in std::fs::read_to_string("/proc/self/maps").unwrap().lines() {
-        let (range, rest) = line.split_once(' ').unwrap();
-        let (start, end) = range.split_once('-').unwrap();
-        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
-        mapped += end - start;
-        if rest.as_bytes()[2] == b'x' {
-            executable.push((start, end));
+    for (range, permissions) in mappings() {
+        mapped += range.len();
+        if permissions.contains('x') {
+            executable.push(range);
         }
     }
     Held {
@@ -69,27 +70,6 @@ fn held() -> Held {
         executable,
         mapped,
     }
-}
-
-impl Held {
-    fn executes(&self, address: usize) -> bool {
-        (self.executable.iter()).any(|(start, end)| (*start..*end).contains(&address))
-    }
-}
-
-/// `long f(long)` that adds `by`.
-fn adder(interface: &ClosureInterface, by: i64) -> Closure {
-    let add = move |args: &clif_cabi_jit::ClosureArgs<'_>,
-                    result: &mut clif_cabi_jit::ClosureResult<'_>| {
-        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
-    };
-    interface.closure("adder", add).unwrap()
-}
-
-fn call(closure: &Closure, n: i64) -> i64 {
-    // SAFETY: closures of `adder` have this signature.
-    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
-    code(n)
 }
 
 /// 8 threads at a time make, call and drop so many closures each.
@@ -101,7 +81,7 @@ fn churn(interface: &ClosureInterface, n: i64) {
             if i == 0 {
                 all_run.wait();
             }
-            assert_eq!(call(&closure, 5), thread * i + 5);
+            assert_eq!(call_adder(&closure, 5), thread * i + 5);
         }
     };
     thread::scope(|scope| {
@@ -128,7 +108,7 @@ fn nothing_is_left_of_closures_and_invokers() {
     let mut before = held();
     // Its own list.
     before.blocks += 1;
-    before.bytes += (before.executable.capacity() * size_of::<(usize, usize)>()).cast_signed();
+    before.bytes += (before.executable.capacity() * size_of::<Range<usize>>()).cast_signed();
     churn(&interface, 100_000);
     let after = held();
     println!("before: {before:?}\nafter: {after:?}");
@@ -147,20 +127,20 @@ fn nothing_is_left_of_closures_and_invokers() {
     let leaking = held();
     assert!(leaking.blocks >= after.blocks + 600 && leaking.executable != after.executable);
     let stub = leaked[0].code().addr();
-    assert!(leaking.executes(stub));
+    assert!(is_executable(stub));
 
     // The pool goes with the last closure, the code of invokers with the last invoker.
     drop((closures, interface));
-    assert_eq!(call(&leaked[7], 1), 8);
+    assert_eq!(call_adder(&leaked[7], 1), 8);
     drop(leaked);
-    assert!(!held().executes(stub));
+    assert!(!is_executable(stub));
 
     let mut invokers = Invokers::new(&Settings::default()).unwrap();
     let invoker = invokers.get(&sig).unwrap();
     // SAFETY: only looked at.
     let code = unsafe { invoker.code().as_ptr() }.addr();
     drop(invokers);
-    assert!(held().executes(code));
+    assert!(is_executable(code));
     drop(invoker);
-    assert!(!held().executes(code));
+    assert!(!is_executable(code));
 }

@@ -11,7 +11,7 @@ use std::ffi::c_int;
 use std::path::Path;
 
 use clif_cabi_jit::{Engine, Library};
-use common::{add, build_library, engine, import};
+use common::{add, build_library, cc, engine, function, import};
 
 const C: &str = "
 static int (*last_word)(int);
@@ -27,7 +27,7 @@ fn is_open(library: &Path) -> bool {
 
 #[test]
 fn a_library_stays_open_as_long_as_code_may_call_it() {
-    let path = build_library("callbacks", C);
+    let path = build_library(&cc(), &[], "callbacks", C);
     let mut engine = engine();
     // SAFETY: its destructor calls what `at_close` was given, which is still alive then.
     let library = unsafe { Library::open(&path) }.unwrap();
@@ -56,12 +56,7 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     );
     engine.finalize().unwrap();
     // SAFETY: an `int(int)`.
-    let through = unsafe {
-        engine
-            .code(through)
-            .unwrap()
-            .typed::<extern "C" fn(c_int) -> c_int>()
-    };
+    let through = unsafe { function::<extern "C" fn(c_int) -> c_int>(&engine, through) };
     drop(engine);
     assert_eq!(through(20), 41);
     assert!(is_open(&path));
@@ -111,7 +106,7 @@ fn twice(engine: &mut Engine) -> *const c_int {
 fn missing_at_once() {
     let text =
         "extern int nowhere_to_be_found(int); int f(int x) { return nowhere_to_be_found(x); }";
-    let path = build_library("incomplete", text);
+    let path = build_library(&cc(), &[], "incomplete", text);
     // SAFETY: it has no routines of its own to run.
     let error = unsafe { Library::open(&path) }.unwrap_err().to_string();
     assert!(

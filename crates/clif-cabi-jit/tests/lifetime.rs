@@ -11,19 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use clif_cabi_jit::{Code, Engine};
-use common::{add, engine, import};
-
-/// Whether code at this address could be executed.
-fn is_executable(address: usize) -> bool {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        let (range, permissions) = (words.next().unwrap(), words.next().unwrap());
-        let (start, end) = range.split_once('-').unwrap();
-        let bounds = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
-        (bounds[0]..bounds[1]).contains(&address) && permissions.contains('x')
-    })
-}
+use common::{add, engine, import, is_executable};
 
 fn address(code: &Code) -> usize {
     // SAFETY: only looked at.

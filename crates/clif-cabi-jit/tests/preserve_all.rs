@@ -10,15 +10,12 @@ mod common;
 use std::arch::asm;
 use std::arch::x86_64::__m128i;
 
-use clif_cabi_jit::clif_cabi::cabi::{
-    Convention, DataModel, FnSig, RecordBuilder, Type, X86_64_PRESERVE_ALL,
-};
+use clif_cabi_jit::Engine;
+use clif_cabi_jit::clif_cabi::cabi::{Convention, FnSig, Type, X86_64_PRESERVE_ALL};
 use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::Module;
-use clif_cabi_jit::{Engine, Library};
-use common::{all_settings, build_library_by, reference_compilers};
+use common::{all_settings, library, lowered, pair, reference_compilers};
 
 static PRESERVE_ALL: Convention = X86_64_PRESERVE_ALL;
 
@@ -53,11 +50,7 @@ double keep(PRESERVE void (*ours)(double *, pair, int, float), const double *v, 
 "#;
 
 fn signature() -> FnSig {
-    let pair = RecordBuilder::structure("pair")
-        .field("x", Type::F64)
-        .field("n", Type::I64);
-    let pair = pair.build(&DataModel::LP64).unwrap();
-    FnSig::new([Type::PTR, pair, Type::I32, Type::F32], Type::VOID)
+    FnSig::new([Type::PTR, pair(), Type::I32, Type::F32], Type::VOID)
 }
 
 /// A function of `own` that passes what it is passed to the function at `callee`, of `sig`, then calls `wreck`.
@@ -70,35 +63,36 @@ fn hand_on(
 ) -> *const u8 {
     let lower = Lowering::new(engine.isa()).unwrap();
     let function = lower.declare_export(engine, "hand_on", own).unwrap();
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, own).unwrap();
-    let mut args = Vec::new();
-    for i in 0..own.params().len() {
-        let parts = entry.parts(&mut builder, i).unwrap();
-        args.push(Arg::parts(&parts));
-    }
-    let address = |at: *const u8| at.addr().cast_signed() as i64;
-    let to = builder.ins().iconst(I64, address(callee));
-    lower
-        .call_sig(engine, &mut builder, to, sig, &args, Ret::Ignore)
-        .unwrap();
-    let to = builder.ins().iconst(I64, address(wreck));
-    let nothing = FnSig::new([], Type::VOID);
-    lower
-        .call_sig(engine, &mut builder, to, &nothing, &[], Ret::Ignore)
-        .unwrap();
-    // A value that lives across both calls.
-    let Arg::Parts(first) = &args[0] else {
-        unreachable!()
-    };
-    let word = builder.ins().load(I64, MemFlagsData::new(), first[0], 0);
-    builder.ins().store(MemFlagsData::new(), word, first[0], 0);
-    entry.ret(engine, &mut builder, None).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(function.body, &mut ctx).unwrap();
+    lowered(
+        engine,
+        &lower,
+        function.body,
+        own,
+        |engine, builder, entry| {
+            let mut args = Vec::new();
+            for i in 0..own.params().len() {
+                let parts = entry.parts(builder, i).unwrap();
+                args.push(Arg::parts(&parts));
+            }
+            let address = |at: *const u8| at.addr().cast_signed() as i64;
+            let to = builder.ins().iconst(I64, address(callee));
+            lower
+                .call_sig(engine, builder, to, sig, &args, Ret::Ignore)
+                .unwrap();
+            let to = builder.ins().iconst(I64, address(wreck));
+            let nothing = FnSig::new([], Type::VOID);
+            lower
+                .call_sig(engine, builder, to, &nothing, &[], Ret::Ignore)
+                .unwrap();
+            // A value that lives across both calls.
+            let Arg::Parts(first) = &args[0] else {
+                unreachable!()
+            };
+            let word = builder.ins().load(I64, MemFlagsData::new(), first[0], 0);
+            builder.ins().store(MemFlagsData::new(), word, first[0], 0);
+            entry.ret(engine, builder, None).unwrap();
+        },
+    );
     engine.finalize().unwrap();
     // SAFETY: the engine lives as long as the test.
     unsafe { engine.code(function.id).unwrap().as_ptr().cast() }
@@ -158,9 +152,7 @@ fn clang_calls_ours_and_is_called() {
         .into_iter()
         .filter(|cc| cc.starts_with("clang"))
     {
-        let path = build_library_by(cc, "preserve_all", C);
-        // SAFETY: nothing runs when it is loaded.
-        let library = unsafe { Library::open(path.to_str().unwrap()).unwrap() };
+        let library = library(cc, &[], "preserve_all", C);
         let [theirs, keep, wreck] =
             ["theirs", "keep", "wreck"].map(|name| library.symbol(name).unwrap());
         let own = signature().convention(&PRESERVE_ALL);

@@ -9,19 +9,18 @@
 mod common;
 
 use core::ffi::c_void;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use clif_cabi_jit::clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Entry, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value,
     types::{F64, I64},
 };
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{CallArg, CallInterface, Engine, Invokers, Library, Settings};
-use common::{all_settings, build_library};
+use common::{all_settings, cc, lowered, pair, record};
 
 /// Each function of ours returns its chain plus what it is told to; each of C's does the same.
 const C: &str = r#"
@@ -81,68 +80,63 @@ long nested_sum(with_nested *call) {
 #endif
 "#;
 
-fn types(lower: &SysVAggregateLowering) -> (Type, Type) {
-    let model = lower.target().data_model();
-    let pair = RecordBuilder::structure("pair")
-        .field("x", Type::F64)
-        .field("n", Type::I64);
-    let big = RecordBuilder::structure("big").field("a", Type::array(&Type::I64, 5).unwrap());
-    (pair.build(model).unwrap(), big.build(model).unwrap())
+/// `struct { long a[5]; }`
+fn big() -> Type {
+    record(&[Type::array(&Type::I64, 5).unwrap()])
 }
 
-fn library() -> Library {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(|| build_library("static_chain", C));
-    // SAFETY: nothing runs when it is loaded.
-    unsafe { Library::open(path.to_str().unwrap()).unwrap() }
+fn library() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| common::library(&cc(), &[], "static_chain", C))
 }
 
 /// A function of `sig`, whose last argument is the chain; `body` gives its result from the chain.
 fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *const c_void {
     let name = format!("ours {sig}");
     let function = lower.declare_export(engine, &name, sig).unwrap();
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, sig).unwrap();
-    let chain = entry.value(&mut builder, sig.n_named() - 1).unwrap();
-    let result = match sig.result() {
-        ty if *ty == Type::F80 => {
-            // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
-            let top = builder.ins().iconst(I64, i64::MIN);
-            let exponent = builder.ins().iconst(I64, 0x3fff);
-            let exponent = builder.ins().iadd(exponent, chain);
-            Arg::parts(&[top, exponent])
-        }
-        ty if ty.as_record().is_some() => {
-            let from = entry.address(&mut builder, 1).unwrap();
-            let flags = MemFlagsData::new();
-            let x = builder.ins().load(F64, flags, from, 0);
-            let one = builder.ins().f64const(1.0);
-            let x = builder.ins().fadd(x, one);
-            let n = builder.ins().load(I64, flags, from, 8);
-            let n = builder.ins().iadd(n, chain);
-            Arg::parts(&[x, n])
-        }
-        _ => {
-            let first = entry.value(&mut builder, 0).unwrap();
-            let sum = builder.ins().iadd(first, chain);
-            let rest = match (sig.is_variadic(), sig.params().len()) {
-                (true, _) => unnamed(lower, &entry, &mut builder, sig),
-                // The last word of the record after 14 numbers.
-                (false, 16) => {
-                    let big = entry.address(&mut builder, 14).unwrap();
-                    builder.ins().load(I64, MemFlagsData::new(), big, 32)
+    lowered(
+        engine,
+        lower,
+        function.body,
+        sig,
+        |engine, builder, entry| {
+            let chain = entry.value(builder, sig.n_named() - 1).unwrap();
+            let result = match sig.result() {
+                ty if *ty == Type::F80 => {
+                    // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
+                    let top = builder.ins().iconst(I64, i64::MIN);
+                    let exponent = builder.ins().iconst(I64, 0x3fff);
+                    let exponent = builder.ins().iadd(exponent, chain);
+                    Arg::parts(&[top, exponent])
                 }
-                _ => builder.ins().iconst(I64, 0),
+                ty if ty.as_record().is_some() => {
+                    let from = entry.address(builder, 1).unwrap();
+                    let flags = MemFlagsData::new();
+                    let x = builder.ins().load(F64, flags, from, 0);
+                    let one = builder.ins().f64const(1.0);
+                    let x = builder.ins().fadd(x, one);
+                    let n = builder.ins().load(I64, flags, from, 8);
+                    let n = builder.ins().iadd(n, chain);
+                    Arg::parts(&[x, n])
+                }
+                _ => {
+                    let first = entry.value(builder, 0).unwrap();
+                    let sum = builder.ins().iadd(first, chain);
+                    let rest = match (sig.is_variadic(), sig.params().len()) {
+                        (true, _) => unnamed(lower, &entry, builder, sig),
+                        // The last word of the record after 14 numbers.
+                        (false, 16) => {
+                            let big = entry.address(builder, 14).unwrap();
+                            builder.ins().load(I64, MemFlagsData::new(), big, 32)
+                        }
+                        _ => builder.ins().iconst(I64, 0),
+                    };
+                    Arg::value(builder.ins().iadd(sum, rest))
+                }
             };
-            Arg::value(builder.ins().iadd(sum, rest))
-        }
-    };
-    entry.ret(engine, &mut builder, Some(&result)).unwrap();
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(function.body, &mut ctx).unwrap();
+            entry.ret(engine, builder, Some(&result)).unwrap();
+        },
+    );
     assert_ne!(function.body, function.id);
     engine.finalize().unwrap();
     // SAFETY: the engine lives as long as the test.
@@ -156,7 +150,7 @@ fn unnamed(
     builder: &mut FunctionBuilder<'_>,
     sig: &FnSig,
 ) -> Value {
-    let (long, double, big) = (Type::I64, Type::F64, types(lower).1);
+    let (long, double, big) = (Type::I64, Type::F64, big());
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
     let slot = builder.create_sized_stack_slot(slot);
     let list = builder.ins().stack_addr(I64, slot, 0);
@@ -183,12 +177,11 @@ fn unnamed(
 
 #[test]
 fn c_calls_ours_with_a_chain() {
-    let library = library();
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
-        engine.add_library(&library);
+        engine.add_library(library());
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-        let (pair, big) = types(&lower);
+        let (pair, big) = (pair(), big());
         let floats = vec![Type::F64; 8].into_iter().chain([Type::I64]);
         let all = [vec![Type::I64; 6], vec![Type::F64; 8], vec![big.clone()]].concat();
         let cases = [
@@ -225,10 +218,9 @@ fn c_calls_ours_with_a_chain() {
 /// C's callers of a bound function know nothing of its chain. The slot of one that is dropped is used again.
 #[test]
 fn bound_functions_bring_their_chain() {
-    let library = library();
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
-        engine.add_library(&library);
+        engine.add_library(library());
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
         let sig = FnSig::new([Type::I64], Type::I64).static_chain();
         let ours = entered(&mut engine, &lower, &sig);
@@ -252,10 +244,9 @@ fn bound_functions_bring_their_chain() {
 
 #[test]
 fn ours_call_c_with_a_chain() {
-    let library = library();
     for settings in all_settings() {
         let mut invokers = Invokers::new(&settings).unwrap();
-        invokers.engine_mut().add_library(&library);
+        invokers.engine_mut().add_library(library());
         let reader = |invokers: &Invokers, name: &str| {
             let reader = invokers.engine().symbol(name).unwrap();
             // SAFETY: `void *reader(void)` of the library.
@@ -294,14 +285,12 @@ fn ours_call_c_with_a_chain() {
 #[test]
 fn ours_call_nested_functions_of_gnu_c() {
     let mut invokers = Invokers::new(&Settings::default()).unwrap();
-    invokers.engine_mut().add_library(&library());
+    invokers.engine_mut().add_library(library());
     let Ok(nested_sum) = invokers.engine().symbol("nested_sum") else {
         println!("not run: this C compiler has no nested functions");
         return;
     };
-    let lower = SysVAggregateLowering::new(invokers.engine().isa()).unwrap();
-    let (pair, big) = types(&lower);
-    let sig = FnSig::new([Type::I64, pair, big], Type::I64).static_chain();
+    let sig = FnSig::new([Type::I64, pair(), big()], Type::I64).static_chain();
     let call = CallInterface::new(&mut invokers, &sig).unwrap();
     let closures = clif_cabi_jit::Closures::new(&Settings::default()).unwrap();
     let interface = closures

@@ -9,9 +9,8 @@ mod common;
 
 use std::os::unix::process::ExitStatusExt;
 use std::panic::catch_unwind;
-use std::process::Command;
 
-use common::{add, engine, import};
+use common::{add, again, engine, function, import};
 
 const CHILD: &str = "CLIF_CABI_JIT_UNWIND";
 const SIGABRT: i32 = 6;
@@ -34,31 +33,20 @@ fn a_panic_does_not_pass_through_jit_code() {
         // Were it `caught`, unwinding would work, and the documentation had to say so.
         ("panics", Some(SIGABRT), ""),
     ] {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "a_panic_does_not_pass_through_jit_code",
-                "--nocapture",
-            ])
-            .env(CHILD, what)
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&child.stdout);
-        let error = String::from_utf8_lossy(&child.stderr);
-        assert_eq!(child.status.signal(), signal, "{what}: {text}{error}");
-        assert!(error.contains("a callback panics"), "{what}: {error}");
-        assert!(
-            text.contains(printed) && !text.contains("caught"),
-            "{what}: {text}"
-        );
+        let (child, text) = again("a_panic_does_not_pass_through_jit_code", CHILD, what);
+        assert_eq!(child.status.signal(), signal, "{what}: {text}");
+        let printed = ["a callback panics", printed]
+            .iter()
+            .all(|one| text.contains(one));
+        assert!(printed && !text.contains("caught"), "{what}: {text}");
     }
 }
 
 fn child(panic: bool) {
     let mut engine = engine();
     let callback = import(&mut engine, "callback", "() system_v");
-    let function = if panic { panics } else { catches } as extern "C-unwind" fn();
-    engine.bind("callback", function as *const u8).unwrap();
+    let called = if panic { panics } else { catches } as extern "C-unwind" fn();
+    engine.bind("callback", called as *const u8).unwrap();
     let id = add(
         &mut engine,
         "calls",
@@ -69,7 +57,7 @@ fn child(panic: bool) {
     );
     engine.finalize().unwrap();
     // SAFETY: compiled as `void calls(void)` just above.
-    let calls = unsafe { engine.code(id).unwrap().typed::<extern "C-unwind" fn()>() };
+    let calls = unsafe { function::<extern "C-unwind" fn()>(&engine, id) };
     match catch_unwind(|| calls()) {
         Ok(()) => println!("came back"),
         Err(_) => println!("caught"),

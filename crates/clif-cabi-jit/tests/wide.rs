@@ -15,7 +15,7 @@ use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregate
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{Changed, all_settings, build_library_with, lowered, reference_compilers};
+use common::{Changed, all_settings, lowered, reference_compilers};
 
 /// `call` calls a function of the JIT; `twice` is called by one.
 const C: &str = r#"
@@ -55,9 +55,7 @@ fn sig() -> FnSig {
 }
 
 fn library(cc: &str, name: &str) -> Library {
-    let path = build_library_with(cc, &["-mavx"], &format!("wide_{name}_{cc}"), C);
-    // SAFETY: nothing runs when it is loaded.
-    unsafe { Library::open(path.to_str().unwrap()).unwrap() }
+    common::library(cc, &["-mavx"], &format!("wide_{name}"), C)
 }
 
 /// What `twice` makes of a vector, and whether the upper halves are in use after the call. Instead of each step the stub has those that `steps` gives.

@@ -2,7 +2,7 @@
 
 use clif_cabi_jit::cranelift_module::{DataDescription, Linkage, Module};
 
-use super::common::{add, define, engine, import, signature};
+use super::common::{add, define, engine, function, import, signature};
 
 /// `long f(long n)`: counts the call, and returns `other(n - 1)`, or `at_zero`.
 fn counting(calls: u32, other: u32, at_zero: i64) -> String {
@@ -82,12 +82,7 @@ fn mutual_recursion_and_data_cross_the_definitions() {
     #[repr(C)]
     struct Answer(i64, *const i64);
     // SAFETY: two integer results are passed as this struct does.
-    let apply = unsafe {
-        engine
-            .code(apply)
-            .unwrap()
-            .typed::<extern "C" fn(i64, i64) -> Answer>()
-    };
+    let apply = unsafe { function::<extern "C" fn(i64, i64) -> Answer>(&engine, apply) };
     assert_eq!(apply(0, 10).0, 1);
     assert_eq!(apply(0, 7).0, 0);
     assert_eq!(apply(1, -7).0, 7);

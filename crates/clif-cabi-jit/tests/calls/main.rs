@@ -14,7 +14,7 @@ use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 
 use clif_cabi_jit::Engine;
-use common::{add, all_settings, define, engine, import, parse, signature};
+use common::{add, all_settings, define, engine, function, import, parse, signature};
 
 #[test]
 fn direct_indirect_and_extern_calls_agree() {
@@ -55,12 +55,7 @@ fn direct_indirect_and_extern_calls_agree() {
         #[repr(C)]
         struct Pair(i64, i64);
         // SAFETY: two integer results are passed as this struct does.
-        let by_both = unsafe {
-            engine
-                .code(by_both)
-                .unwrap()
-                .typed::<extern "C" fn(i64) -> Pair>()
-        };
+        let by_both = unsafe { function::<extern "C" fn(i64) -> Pair>(&engine, by_both) };
         let Pair(a, b) = by_both(-21);
         assert_eq!((a, b), (42, 42));
     }
@@ -103,12 +98,7 @@ fn c_calls_back_into_the_engine() {
         );
         engine.finalize().unwrap();
         // SAFETY: the function sorts that many ints.
-        let sort = unsafe {
-            engine
-                .code(sort)
-                .unwrap()
-                .typed::<unsafe extern "C" fn(*mut c_int, usize)>()
-        };
+        let sort = unsafe { function::<unsafe extern "C" fn(*mut c_int, usize)>(&engine, sort) };
         let mut numbers = [3, -1, 4, 1, -5, 9, -2, 6];
         // SAFETY: as above.
         unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
@@ -147,12 +137,7 @@ fn further_rounds_leave_earlier_code_where_it_is() {
     // SAFETY: as above.
     assert_eq!(unsafe { engine.code(one).unwrap().as_ptr() }, first);
     // SAFETY: an `int(void)`.
-    let last = unsafe {
-        engine
-            .code(last)
-            .unwrap()
-            .typed::<extern "C" fn() -> c_int>()
-    };
+    let last = unsafe { function::<extern "C" fn() -> c_int>(&engine, last) };
     assert_eq!(last(), 201);
 }
 
@@ -200,12 +185,8 @@ fn stubs_reach_c_and_the_engine() {
     .unwrap();
     engine.finalize().unwrap();
     // SAFETY: both are `int(int)`.
-    let [to_abs, to_near] = [to_abs, to_near].map(|id| unsafe {
-        engine
-            .code(id)
-            .unwrap()
-            .typed::<extern "C" fn(c_int) -> c_int>()
-    });
+    let [to_abs, to_near] = [to_abs, to_near]
+        .map(|id| unsafe { function::<extern "C" fn(c_int) -> c_int>(&engine, id) });
     // SAFETY: only looked at.
     assert_eq!(unsafe { to_abs.code().as_ptr() }.addr() % 16, 0);
     assert_eq!(to_abs(-7), 7);
@@ -218,8 +199,8 @@ fn bound_names_come_first() {
         42
     }
     let mut engine = engine();
-    let function = forty_two as extern "C" fn(c_int) -> c_int;
-    engine.bind("abs", function as *const u8).unwrap();
+    let address = forty_two as extern "C" fn(c_int) -> c_int;
+    engine.bind("abs", address as *const u8).unwrap();
     import(&mut engine, "abs", "(i32) -> i32 system_v");
     let ask = add(
         &mut engine,
@@ -234,12 +215,7 @@ fn bound_names_come_first() {
     );
     engine.finalize().unwrap();
     // SAFETY: an `int(int)`.
-    let ask = unsafe {
-        engine
-            .code(ask)
-            .unwrap()
-            .typed::<extern "C" fn(c_int) -> c_int>()
-    };
+    let ask = unsafe { function::<extern "C" fn(c_int) -> c_int>(&engine, ask) };
     assert_eq!(ask(-1), 42);
 }
 
@@ -274,12 +250,7 @@ fn large_frames_are_probed() {
     }
     engine.finalize().unwrap();
     // SAFETY: a `long(long)`.
-    let large = unsafe {
-        engine
-            .code(id)
-            .unwrap()
-            .typed::<extern "C" fn(i64) -> i64>()
-    };
+    let large = unsafe { function::<extern "C" fn(i64) -> i64>(&engine, id) };
     assert_eq!(large(17), 17);
 }
 
@@ -319,12 +290,7 @@ fn weak_imports_may_be_missing() {
     );
     engine.finalize().unwrap();
     // SAFETY: it writes three pointers.
-    let addresses = unsafe {
-        engine
-            .code(addresses)
-            .unwrap()
-            .typed::<unsafe extern "C" fn(*mut usize)>()
-    };
+    let addresses = unsafe { function::<unsafe extern "C" fn(*mut usize)>(&engine, addresses) };
     let mut found = [1; 3];
     // SAFETY: three pointers fit.
     unsafe { addresses(found.as_mut_ptr()) };

@@ -3,20 +3,21 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
 use core::ffi::c_void;
-use std::ffi::OsStr;
+use core::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi_jit::clif_cabi::{
-    Arg, Entry, LowerError, Ret, Step, Stub, Stubs, SysVAggregateLowering,
-};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Policy, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::{Arg, Entry, LowerError, Lowering, Ret, Step, Stub, Stubs};
 use clif_cabi_jit::cranelift_codegen::ir::{
     FuncRef, Function, InstBuilder, MemFlagsData, SigRef, Signature, types::I64,
 };
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
-use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Result, Settings};
+use clif_cabi_jit::{
+    Closure, ClosureArgs, ClosureInterface, ClosureResult, Cpu, Engine, Library, OptLevel,
+    RegisterAllocator, Result, Settings, TypedCode,
+};
 
 pub fn engine() -> Engine {
     Engine::new(&Settings::default()).unwrap()
@@ -73,10 +74,19 @@ pub fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
     engine.declare_import(name, &signature(sig)).unwrap()
 }
 
+/// The code of `id`.
+///
+/// # Safety
+/// It was compiled as an `F`.
+pub unsafe fn function<F: Copy>(engine: &Engine, id: FuncId) -> TypedCode<F> {
+    // SAFETY: the caller's.
+    unsafe { engine.code(id).unwrap().typed() }
+}
+
 /// Defines the function `id` of `sig`, as `emit` says after its parameters have been received.
 pub fn lowered(
     engine: &mut Engine,
-    lower: &SysVAggregateLowering,
+    lower: &Lowering,
     id: FuncId,
     sig: &FnSig,
     emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
@@ -122,7 +132,7 @@ pub fn caller(
     sig: &FnSig,
     steps: fn(Step) -> Vec<Step>,
 ) -> extern "C" fn(*const *const u8) {
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     let own = FnSig::new([Type::PTR], Type::VOID);
     let signature = lower.entry_plan(&own).unwrap();
     let id = engine.declare_local(signature.signature()).unwrap();
@@ -152,6 +162,20 @@ pub fn caller(
     unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
 }
 
+/// A structure of members of these types.
+pub fn record(members: &[Type]) -> Type {
+    let mut builder = RecordBuilder::structure("s");
+    for (i, ty) in members.iter().enumerate() {
+        builder = builder.field(&format!("m{i}"), ty.clone());
+    }
+    builder.build(&DataModel::LP64).unwrap()
+}
+
+/// `struct { double x; long n; }`
+pub fn pair() -> Type {
+    record(&[Type::F64, Type::I64])
+}
+
 /// A structure of one member, aligned to so many bytes.
 pub fn aligned(ty: Type, align: u32) -> Type {
     let record = RecordBuilder::structure("s").field("x", ty);
@@ -172,25 +196,22 @@ pub fn reference_compilers() -> Vec<&'static str> {
     here
 }
 
+/// The choices of a reference compiler.
+pub fn policy(cc: &str) -> Policy {
+    match cc {
+        "gcc" => Policy::GCC,
+        _ => Policy::CLANG,
+    }
+}
+
+/// `CC`, or else `cc`.
+pub fn cc() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+}
+
 /// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
 /// same tests run twice at a time.
-pub fn build_library(name: &str, text: &str) -> PathBuf {
-    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    build_library_by(cc, name, text)
-}
-
-/// The same by the compiler `cc`.
-pub fn build_library_by(cc: impl AsRef<OsStr>, name: &str, text: &str) -> PathBuf {
-    build_library_with(cc, &[], name, text)
-}
-
-/// The same by a compiler with flags of its own.
-pub fn build_library_with(
-    cc: impl AsRef<OsStr>,
-    flags: &[&str],
-    name: &str,
-    text: &str,
-) -> PathBuf {
+pub fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let own = std::process::id();
     let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
@@ -207,4 +228,58 @@ pub fn build_library_with(
     std::fs::rename(built, &library).unwrap();
     std::fs::remove_file(source).unwrap();
     library
+}
+
+/// The same, opened: nothing runs when it is loaded. Tests run at the same time, so that each has a name of its own.
+pub fn library(cc: &str, flags: &[&str], name: &str, text: &str) -> Library {
+    let name = format!("{name}_{}", cc.replace(|c: char| !c.is_alphanumeric(), "_"));
+    // SAFETY: no text of these tests has a constructor or destructor.
+    unsafe { Library::open(build_library(cc, flags, &name, text)) }.unwrap()
+}
+
+/// `long f(long)` that adds `by`.
+pub fn adder(interface: &ClosureInterface, by: i64) -> Closure {
+    let add = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
+        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
+    };
+    interface.closure("adder", add).unwrap()
+}
+
+/// Calls an [`adder`].
+pub fn call_adder(closure: &Closure, n: i64) -> i64 {
+    // SAFETY: it has this signature.
+    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
+    code(n)
+}
+
+/// The mappings of this process, each with its permissions.
+pub fn mappings() -> Vec<(Range<usize>, String)> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let mapping = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (start, end) = words.next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+        (start..end, words.next().unwrap().to_owned())
+    };
+    maps.lines().map(mapping).collect()
+}
+
+/// Whether code at this address could be executed.
+pub fn is_executable(address: usize) -> bool {
+    let is = |(range, permissions): &(Range<usize>, String)| {
+        range.contains(&address) && permissions.contains('x')
+    };
+    mappings().iter().any(is)
+}
+
+/// Runs `test` of this program again as a child, in which the variable `name` is `value`: its signal or its exit code, and what it printed.
+pub fn again(test: &str, name: &str, value: &str) -> (Output, String) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(name, value)
+        .output()
+        .unwrap();
+    let [text, error] = [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
+    let all = format!("{text}{error}");
+    (child, all)
 }

@@ -11,7 +11,7 @@ mod relocations;
 mod symbols;
 
 use clif_cabi_jit::{Engine, Result, Settings};
-use common::{define, signature};
+use common::{define, function, signature};
 
 fn message<T>(result: Result<T>) -> String {
     result.err().expect("refused").to_string()
@@ -29,7 +29,7 @@ fn works(engine: &mut Engine) {
     .unwrap();
     engine.finalize().unwrap();
     // SAFETY: an `int(void)`.
-    let seven = unsafe { engine.code(id).unwrap().typed::<extern "C" fn() -> i32>() };
+    let seven = unsafe { function::<extern "C" fn() -> i32>(engine, id) };
     assert_eq!(seven(), 7);
 }
 

@@ -1,15 +1,16 @@
 //! The functions that C calls: they write down all arguments.
 
 use clif_cabi_jit::Engine;
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Policy, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Policy, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::FuncId;
 
+use super::common::{lowered, record};
 use super::kinds::Kind;
 use super::random::{Call, Mode, STEP};
-use super::{build, va_list};
+use super::va_list;
 
 /// What is made wrong on purpose.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -47,7 +48,7 @@ impl Emit<'_> {
             .declare_export(engine, &format!("own{i}"), &own)
             .unwrap()
             .id;
-        build(engine, self.lower, id, &own, |engine, builder, _, entry| {
+        lowered(engine, self.lower, id, &own, |engine, builder, entry| {
             let seen = entry.value(builder, 0).unwrap();
             let list = if call.mode == Mode::Received {
                 entry.value(builder, 1).unwrap()
@@ -92,11 +93,7 @@ impl Emit<'_> {
         to: Value,
     ) {
         let kind = &self.kinds[kind];
-        let unaligned = || {
-            let array = Type::array(&Type::I64, 4).unwrap();
-            let builder = RecordBuilder::structure("s").field("a", array);
-            builder.build(&DataModel::LP64).unwrap()
-        };
+        let unaligned = || record(&[Type::array(&Type::I64, 4).unwrap()]);
         let ty = match kind.c {
             "s_mem16" if self.wrong == Wrong::Alignment => unaligned(),
             _ => kind.ty.clone(),

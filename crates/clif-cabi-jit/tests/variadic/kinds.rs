@@ -2,6 +2,8 @@
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, Member, RecordBuilder, Type};
 
+use super::common::record;
+
 /// A type of unnamed arguments: how C spells each, and which bytes of an object count.
 pub(crate) struct Kind {
     pub(crate) c: &'static str,
@@ -92,14 +94,6 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind("s_mem64", aligned(64, &array(&Type::I64, 7)), &[(0, 56)]),
         kind("s_0", record(&[]), &[]),
     ]
-}
-
-fn record(fields: &[Type]) -> Type {
-    let mut builder = RecordBuilder::structure("s");
-    for (i, ty) in fields.iter().enumerate() {
-        builder = builder.field(&format!("f{i}"), ty.clone());
-    }
-    builder.build(&DataModel::LP64).unwrap()
 }
 
 fn aligned(align: u32, ty: &Type) -> Type {

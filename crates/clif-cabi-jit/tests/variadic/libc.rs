@@ -1,14 +1,14 @@
 //! The C library reads the `va_list` of functions compiled here, they read C's, and both take turns.
 
+use clif_cabi_jit::Engine;
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
-use clif_cabi_jit::{Engine, Library};
 
-use super::common::{all_settings, build_library_by, reference_compilers};
-use super::{build, call_with, va_list};
+use super::common::{all_settings, library, lowered, reference_compilers};
+use super::{call_with, va_list};
 
 /// What C makes of each function. Every `check_` is 1 if it did what the C library does.
 const C: &str = r#"
@@ -107,7 +107,7 @@ fn formats(
     let sig = FnSig::new(named.iter().cloned(), Type::I32).variadic();
     let own = format!("own_{name}_{is_spoiled}");
     let id = lower.declare_export(engine, &own, &sig).unwrap().id;
-    build(engine, lower, id, &sig, |engine, builder, _, entry| {
+    lowered(engine, lower, id, &sig, |engine, builder, entry| {
         let list = va_list(builder);
         entry.va_start(builder, list).unwrap();
         if is_spoiled {
@@ -133,7 +133,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
     };
     let own = format!("turns_{is_received}");
     let id = lower.declare_export(engine, &own, &sig).unwrap().id;
-    build(engine, lower, id, &sig, |engine, builder, _, entry| {
+    lowered(engine, lower, id, &sig, |engine, builder, entry| {
         let list = if is_received {
             entry.value(builder, 3).unwrap()
         } else {
@@ -168,9 +168,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
 #[test]
 fn the_c_library_and_compiled_functions_read_one_list() {
     for cc in reference_compilers() {
-        let path = build_library_by(cc, &format!("variadic_libc_{cc}"), C);
-        // SAFETY: it has no routines of its own to run.
-        let library = unsafe { Library::open(path) }.unwrap();
+        let library = library(cc, &[], "variadic_libc", C);
         for settings in all_settings() {
             let mut engine = Engine::new(&settings).unwrap();
             let lower = &SysVAggregateLowering::new(engine.isa()).unwrap();

@@ -15,33 +15,15 @@ mod random;
 use std::ffi::{c_int, c_void};
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Entry, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi_jit::cranelift_codegen::ir::{
-    Block, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
-use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
+use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library};
-use common::{all_settings, build_library};
-
-/// Builds the function `id` of `sig`.
-pub(crate) fn build(
-    engine: &mut Engine,
-    lower: &SysVAggregateLowering,
-    id: FuncId,
-    sig: &FnSig,
-    body: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Block, &Entry),
-) {
-    let mut ctx = engine.make_context();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (block, entry) = lower.begin(&mut builder, sig).unwrap();
-    body(engine, &mut builder, block, &entry);
-    builder.seal_all_blocks();
-    builder.finalize(engine.target_config());
-    engine.define(id, &mut ctx).unwrap();
-}
+use common::{all_settings, cc, library, lowered};
 
 /// Room for a `va_list`.
 pub(crate) fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
@@ -62,7 +44,9 @@ pub(crate) fn call_with(library: &Library, name: &str, code: *const c_void) -> c
 /// `long sum(int n, ...)`, with a loop around its `va_arg`.
 #[test]
 fn a_loop_sums_its_arguments() {
-    let library = build_library(
+    let library = library(
+        &cc(),
+        &[],
         "variadic_sum",
         r"
         int call_sum(long (*sum)(int, ...))
@@ -72,19 +56,17 @@ fn a_loop_sums_its_arguments() {
         }
         ",
     );
-    // SAFETY: it has no routines of its own to run.
-    let library = unsafe { Library::open(library) }.unwrap();
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
         let sig = FnSig::new([Type::I32], Type::I64).variadic();
         let sum = lower.declare_export(&mut engine, "sum", &sig).unwrap();
-        build(
+        lowered(
             &mut engine,
             &lower,
             sum.id,
             &sig,
-            |engine, builder, _, entry| {
+            |engine, builder, entry| {
                 let list = va_list(builder);
                 entry.va_start(builder, list).unwrap();
                 let n = entry.value(builder, 0).unwrap();

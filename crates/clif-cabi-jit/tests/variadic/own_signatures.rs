@@ -1,15 +1,15 @@
 //! A front end that has signatures and classes of its own, and no C types: from a CLIF signature and the counts of registers it defines variadic
 //! functions that gcc calls, and calls one of gcc's.
 
+use clif_cabi_jit::Engine;
 use clif_cabi_jit::clif_cabi::clif_cabi_plan::{NamedArguments, VaArgPlan, ValueType};
 use clif_cabi_jit::clif_cabi::{Lowering, Step, Stub, Stubs};
 use clif_cabi_jit::cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, types};
 use clif_cabi_jit::cranelift_codegen::isa::CallConv;
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module};
-use clif_cabi_jit::{Engine, Library};
 
-use super::common::{all_settings, build_library_by};
+use super::common::{all_settings, function, library};
 use super::emit::{Wrong, at, copy};
 use super::kinds::Kind;
 use super::random::{Call, Mode};
@@ -46,7 +46,7 @@ fn plan(lower: &Lowering, kind: &Kind) -> Option<VaArgPlan> {
 }
 
 /// What `call` calls, as this front end compiles it: it counts integers and doubles itself. `None` for a call that it does not know.
-pub(crate) fn function(
+pub(crate) fn by_hand(
     engine: &mut Engine,
     call: &Call,
     kinds: &[Kind],
@@ -153,8 +153,9 @@ fn calls_sum(engine: &mut Engine, n: u8) -> FuncId {
 
 #[test]
 fn a_call_by_hand_sets_al() {
-    let path = build_library_by(
+    let library = library(
         "gcc",
+        &[],
         "variadic_al",
         r"
         #include <stdarg.h>
@@ -170,8 +171,6 @@ fn a_call_by_hand_sets_al() {
         }
         ",
     );
-    // SAFETY: it has no routines of its own to run.
-    let library = unsafe { Library::open(path) }.unwrap();
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
         engine.add_library(&library);
@@ -180,7 +179,7 @@ fn a_call_by_hand_sets_al() {
         engine.finalize().unwrap();
         let [right, wrong] = ids.map(|id| {
             // SAFETY: compiled as `double f(void)`.
-            let f = unsafe { engine.code(id).unwrap().typed::<extern "C" fn() -> f64>() };
+            let f = unsafe { function::<extern "C" fn() -> f64>(&engine, id) };
             f().to_bits()
         });
         assert_eq!(right, 3.75_f64.to_bits());

@@ -9,7 +9,7 @@ use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Closures, Engine, Library};
 
 use super::closures::closure;
-use super::common::{all_settings, build_library_by, reference_compilers};
+use super::common::{self, all_settings, reference_compilers};
 use super::emit::{Emit, Wrong};
 use super::kinds::{Kind, TYPEDEFS, kinds};
 use super::own_signatures;
@@ -140,15 +140,10 @@ fn c_text(text: &mut String, i: usize, call: &Call, kinds: &[Kind]) {
 fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     let kinds = kinds();
     let is_clang = cc.starts_with("clang");
-    let policy = if is_clang { Policy::CLANG } else { Policy::GCC };
+    let policy = common::policy(cc);
     let mut random = Random(seed);
     let calls = calls(&mut random, &kinds, policy, n);
-    let library = library(
-        cc,
-        &format!("variadic_{cc}_{seed}_{wrong:?}"),
-        &calls,
-        &kinds,
-    );
+    let library = library(cc, &format!("variadic_{seed}_{wrong:?}"), &calls, &kinds);
     let settings = all_settings();
     let settings = &settings[usize::try_from(seed).unwrap() % settings.len()];
     let mut engine = Engine::new(settings).unwrap();
@@ -168,7 +163,7 @@ fn run(cc: &str, seed: u64, n: usize, wrong: Wrong) -> (usize, usize) {
     // The classes of clang's callers are not those of the psABI.
     let know = !is_clang && matches!(wrong, Wrong::Nothing | Wrong::GpOffset);
     let mut own =
-        |(i, call)| know.then(|| own_signatures::function(&mut engine, call, &kinds, i, wrong))?;
+        |(i, call)| know.then(|| own_signatures::by_hand(&mut engine, call, &kinds, i, wrong))?;
     let own: Vec<Option<FuncId>> = calls.iter().enumerate().map(&mut own).collect();
     engine.finalize().unwrap();
     let closures = Closures::new(settings).unwrap();
@@ -224,9 +219,7 @@ fn library(cc: &str, name: &str, calls: &[Call], kinds: &[Kind]) -> Library {
     for (i, call) in calls.iter().enumerate() {
         c_text(&mut text, i, call, kinds);
     }
-    let path = build_library_by(cc, name, &text);
-    // SAFETY: it has no routines of its own to run.
-    unsafe { Library::open(path) }.unwrap()
+    common::library(cc, &[], name, &text)
 }
 
 /// The functions of C that read each kind; clang passes an `__int128` otherwise than its own `va_arg` reads it.
