@@ -48,15 +48,15 @@ fn a_row_that_is_missing_or_of_nothing_is_noticed() {
 #[test]
 fn a_check_notices_an_altered_cell_and_tells_versions_apart() {
     let page = page();
-    assert_eq!(compare(&page, &page).lines, Vec::<String>::new());
-    assert_eq!(compare(&page, &page).versions, Vec::<String>::new());
+    assert_eq!(compare(&page, &page, &[]).lines, Vec::<String>::new());
+    assert_eq!(compare(&page, &page, &[]).versions, Vec::<String>::new());
 
     let row = page
         .lines()
         .find(|line| line.starts_with("| `long`<br>"))
         .unwrap();
     let altered = page.replace(row, &row.replacen("✓", "○", 1));
-    let lines = compare(&altered, &page).lines;
+    let lines = compare(&altered, &page, &[]).lines;
     assert_eq!(
         lines,
         [
@@ -72,8 +72,20 @@ fn a_check_notices_an_altered_cell_and_tells_versions_apart() {
     let version = clang.rsplit(' ').find(|word| word.contains('.')).unwrap();
     let newer = page.replace(version, "99.1.0");
     assert_ne!(newer, page);
-    let comparison = compare(&page, &newer);
+    let comparison = compare(&page, &newer, &[]);
     assert_eq!(comparison.lines, Vec::<String>::new());
     assert_eq!(comparison.versions.len(), 1);
     assert!(comparison.versions[0].contains("99.1.0"));
+}
+
+#[test]
+fn what_a_machine_lacks_is_left_out_of_both_pages() {
+    let page = page();
+    let row = page.lines().find(|line| line.contains("-mavx512f"));
+    let altered = page.replace(row.unwrap(), "| of another machine | – |");
+    let altered = altered.replace("| gcc | 1063 |", "| gcc | 1047 |");
+    let comparison = compare(&page, &altered, &["avx512f"]);
+    assert_eq!(comparison.lines, ["+ | of another machine | – |"]);
+    assert!(comparison.n_left_out > 4, "{}", comparison.n_left_out);
+    assert_eq!(compare(&page, &altered, &[]).lines.len(), 4);
 }

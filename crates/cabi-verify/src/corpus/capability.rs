@@ -77,6 +77,12 @@ impl Capability {
             .map_or("", |row| row.name)
     }
 
+    /// The names of the vector levels that this machine lacks.
+    pub fn lacking_here() -> impl Iterator<Item = &'static str> {
+        let all = TRAITS.iter().filter(|row| !row.capability.runs_here());
+        all.map(|row| row.name)
+    }
+
     /// Whether this machine can run what needs the capability.
     pub(crate) fn runs_here(self) -> bool {
         #[cfg(target_arch = "x86_64")]

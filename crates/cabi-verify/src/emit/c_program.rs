@@ -168,7 +168,10 @@ impl Program<'_> {
         let mut text = String::new();
         for (i, arriving) in self.values.promoted.iter().enumerate() {
             let size = arriving.bytes.len() + 64;
-            let _ = writeln!(text, "unsigned char seen{i}[{size}];");
+            let _ = writeln!(
+                text,
+                "unsigned char seen{i}[{size}] __attribute__((aligned(4096)));"
+            );
         }
         let _ = writeln!(text, "{head} {{");
         for i in 0..n_named {
@@ -187,7 +190,7 @@ impl Program<'_> {
             for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
                 let _ = writeln!(
                     text,
-                    "  {{ {ty} v = __builtin_va_arg(list, {ty}); copy(seen{i}, &v, sizeof v); }}"
+                    "  {{ typedef {ty} t; *(t *)seen{i} = __builtin_va_arg(list, t); }}"
                 );
             }
             let _ = writeln!(text, "  __builtin_{own}va_end(list);");

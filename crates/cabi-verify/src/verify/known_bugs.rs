@@ -14,7 +14,7 @@ use crate::case::Case;
 type Meets = fn(&SignatureTypes) -> bool;
 
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, Meets); 17] = [
+const KNOWN: [(&str, Meets); 18] = [
     ("clang-int128-leftover-va-arg", |signature| {
         signature.unnamed().iter().any(has_int128)
     }),
@@ -26,6 +26,12 @@ const KNOWN: [(&str, Meets); 17] = [
             .unnamed()
             .iter()
             .any(|ty| is_union(ty) && has_vector(ty, 16))
+    }),
+    ("clang-short-union-va-arg", |signature| {
+        signature
+            .unnamed()
+            .iter()
+            .any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member))
     }),
     ("clang-half-after-padding", |signature| {
         signature
@@ -210,6 +216,12 @@ fn contains(ty: &Type, is: &dyn Fn(&Type) -> bool) -> bool {
 
 fn has_union(ty: &Type) -> bool {
     contains(ty, &is_union)
+}
+
+/// A union that clang may store as a member other than the one that fills it: one of unnamed bits, or an aligned one that a packed union cuts.
+fn stands_for_another_member(ty: &Type) -> bool {
+    let is_packed = |own: &cabi::Record| own.attributes().packed;
+    is_union(ty) && (has_unnamed(ty) || ty.as_record().is_some_and(is_packed))
 }
 
 fn has_vector(ty: &Type, size: u64) -> bool {

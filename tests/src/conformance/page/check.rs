@@ -15,13 +15,25 @@ pub struct Comparison {
     pub versions: Vec<String>,
     /// Lines that differ, as a diff has them.
     pub lines: Vec<String>,
+    /// How many lines of the page were not compared, because this machine lacks what they are about.
+    pub n_left_out: usize,
 }
 
-/// Compares a page that was committed with one that was made now. Other versions of compilers are told apart from other results.
+/// Compares a page that was committed with one that was made now. Other versions of compilers are told apart from other results, and lines about
+/// vectors that this machine lacks, by the names of `lacking` capabilities, are not compared.
 #[must_use]
-pub fn compare(committed: &str, now: &str) -> Comparison {
+pub fn compare(committed: &str, now: &str, lacking: &[&str]) -> Comparison {
     let (then, today) = (versions(committed), versions(now));
     let mut out = Comparison::default();
+    let mut left_out = 0;
+    let mut of_here = |page: &str| -> String {
+        let is_of_here = |line: &&str| !lacking.iter().any(|one| is_about(line, one));
+        let (kept, gone): (Vec<&str>, Vec<&str>) = page.lines().partition(is_of_here);
+        left_out = left_out.max(gone.len());
+        kept.join("\n")
+    };
+    let (committed, now) = (&of_here(committed), &of_here(now));
+    out.n_left_out = left_out;
     for Compiler { name, version } in &today {
         let before = then.iter().find(|compiler| compiler.name == *name);
         let before = before.map_or("none", |compiler| compiler.version.as_str());
@@ -45,6 +57,22 @@ pub fn compare(committed: &str, now: &str) -> Comparison {
         .extend(gone.iter().map(|line| format!("- {line}")));
     out.lines.extend(new.iter().map(|line| format!("+ {line}")));
     out
+}
+
+/// Whether a line is about what needs the capability, or counts it among others.
+fn is_about(line: &str, capability: &str) -> bool {
+    let names = [
+        format!("-m{capability}"),
+        format!("this machine has no {capability}"),
+    ];
+    names.iter().any(|name| line.contains(name)) || is_sum(line)
+}
+
+/// Whether a line is a row of the table that counts what passes.
+fn is_sum(line: &str) -> bool {
+    let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+    let is_number = |cell: &&str| cell.trim().parse::<u32>().is_ok();
+    matches!(cells[..], [_, ref counts @ ..] if !counts.is_empty() && counts.iter().all(is_number))
 }
 
 /// The compilers that a page was made with.

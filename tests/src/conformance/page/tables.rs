@@ -118,9 +118,8 @@ fn how_many(measured: &Measured, out: &mut String) {
     let n_types: usize = measured.tables.iter().map(|table| table.rows.len()).sum();
     let _ = write!(
         out,
-        "\n{n_types} types in {} positions; {} calls were right.\n\n| compiler |",
-        measured.positions.len(),
-        measured.n_calls
+        "\n{n_types} types in {} positions.\n\n| compiler |",
+        measured.positions.len()
     );
     for (_, sign, _) in &lines {
         let _ = write!(out, " {sign} |");
