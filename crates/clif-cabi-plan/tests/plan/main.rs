@@ -23,6 +23,11 @@ fn words(n: u64) -> Type {
     record.build(LINUX.data_model()).unwrap()
 }
 
+/// The steps of a stub, as its name has them.
+fn steps(stub: Option<Stub>) -> String {
+    stub.map_or_else(String::new, |stub| stub.name().replace("__clif_cabi_", ""))
+}
+
 #[test]
 fn a_word_on_the_stack_is_after_all_integer_registers() {
     let plan = CallPlan::new(&FnSig::new([Type::I32, Type::F80], Type::VOID), &LINUX).unwrap();
@@ -41,44 +46,38 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
 #[test]
 fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
     let vectors = "f64, f64, f64, f64, f64, f64, f64, f64";
-    let cases = [
-        (
-            vec![Type::I32, words(3)],
-            format!("i32, {vectors}, f64x2, f64"),
-            "0.0 _ _ _ _ _ _ _ _ vector 1.0 vector 1.2",
-        ),
-        (
-            vec![Type::F64, words(4)],
-            "f64, f64, f64, f64, f64, f64, f64, f64, f64x2, f64x2".into(),
-            "0.0 _ _ _ _ _ _ _ vector 1.0 vector 1.2",
-        ),
-        // The second one starts at 24: no vector would be one that a callee reads.
-        (
-            vec![words(3), words(4)],
-            format!("{vectors}, f64x2, f64, f64, f64, f64, f64"),
-            "_ _ _ _ _ _ _ _ vector 0.0 vector 0.2 vector 1.0 vector 1.1 vector 1.2 vector 1.3",
-        ),
-        // No record starts at a multiple of 16.
-        (
-            [vec![Type::I64; 7], vec![words(3)]].concat(),
-            "i64, i64, i64, i64, i64, i64, i64, i64, i64, i64".into(),
-            "0.0 1.0 2.0 3.0 4.0 5.0 6.0 7.0 7.1 7.2",
-        ),
-        // 16 bytes are read word by word.
-        (
-            [vec![Type::I64; 6], vec![words(2)]].concat(),
-            "i64, i64, i64, i64, i64, i64, i64, i64".into(),
-            "0.0 1.0 2.0 3.0 4.0 5.0 6.0 6.1",
-        ),
-    ];
-    for (params, signature, slots) in cases {
+    let check = |params: Vec<Type>, signature: &str, slots: &str| {
         let plan = CallPlan::new(&FnSig::new(params, Type::VOID), &LINUX).unwrap();
-        assert_eq!(
-            plan.signature.to_string(),
-            format!("({signature}) system_v")
-        );
+        let found = plan.signature.to_string();
+        assert_eq!(found, format!("({signature}) system_v"));
         assert_eq!(contents(&plan), slots, "{signature}");
-    }
+    };
+    let own = format!("i32, {vectors}, f64x2, f64");
+    check(
+        vec![Type::I32, words(3)],
+        &own,
+        "0.0 _ _ _ _ _ _ _ _ vector 1.0 vector 1.2",
+    );
+    let own = format!("{vectors}, f64x2, f64x2");
+    check(
+        vec![Type::F64, words(4)],
+        &own,
+        "0.0 _ _ _ _ _ _ _ vector 1.0 vector 1.2",
+    );
+    // The second one starts at 24: no vector would be one that a callee reads.
+    let own = format!("{vectors}, f64x2, f64, f64, f64, f64, f64");
+    let slots = "_ _ _ _ _ _ _ _ vector 0.0 vector 0.2 vector 1.0 vector 1.1 vector 1.2 vector 1.3";
+    check(vec![words(3), words(4)], &own, slots);
+    // No record starts at a multiple of 16.
+    let longs = |n, last| [vec![Type::I64; n], vec![words(last)]].concat();
+    let eight = "i64, i64, i64, i64, i64, i64, i64, i64";
+    check(
+        longs(7, 3),
+        &format!("{eight}, i64, i64"),
+        "0.0 1.0 2.0 3.0 4.0 5.0 6.0 7.0 7.1 7.2",
+    );
+    // 16 bytes are read word by word.
+    check(longs(6, 2), eight, "0.0 1.0 2.0 3.0 4.0 5.0 6.0 6.1");
 }
 
 #[test]
@@ -154,68 +153,48 @@ fn contents(plan: &CallPlan) -> String {
 #[test]
 fn parameters_are_in_cranelifts_order() {
     let long = || Type::I64;
-    let cases = [
-        (
-            &PERMUTED,
-            vec![long(), long(), long()],
-            "i64, i64, i64, i64",
-            "1.0 0.0 _ 2.0",
-            "i64, i64, i64, i64",
-        ),
-        (
-            &PERMUTED,
-            vec![long(), Type::F64],
-            "i64, i64, f64, f64",
-            "_ 0.0 _ 1.0",
-            "i64, i64, f64, f64",
-        ),
-        (
-            &PERMUTED,
-            vec![words(2), words(2)],
-            "i64, i64, i64, i64, i64, i64, i64, i64",
-            "0.1 0.0 _ _ _ _ 1.0 1.1",
-            "i64, i64, i64 sarg(16)",
-        ),
-        // One part is two CLIF parameters.
-        (
-            &BOTH,
-            vec![Type::F64],
-            "f64, i64, i64, i64",
-            "0.0 _ _ 0.1",
-            "f64, i64, i64, i64",
-        ),
-        // A value without parts in registers is one for each word, or one for all, the whole argument area at an entry.
-        (
-            &X86_64_SYSV_NAMED,
-            vec![Type::F80],
-            "i64, i64, i64, i64, i64, i64, i64, i64",
-            "_ _ _ _ _ _ 0.0 0.1",
-            "i64 sarg(16)",
-        ),
-        (
-            &X86_64_SYSV_NAMED,
-            vec![words(9)],
-            "i64 sarg(72)",
-            "block 0",
-            "i64 sarg(72)",
-        ),
-        // Two parts are two, two eightbytes of one vector are one.
-        (
-            &X86_64_SYSV_NAMED,
-            vec![Type::I128, Type::vector(&Type::F32, 4).unwrap()],
-            "i64, i64, f32x4",
-            "0.0 0.1 1.0",
-            "i64, i64, f32x4",
-        ),
-    ];
-    for (convention, params, call, slots, entry) in cases {
-        let sig = FnSig::new(params, Type::VOID).convention(convention);
+    let eight = "i64, i64, i64, i64, i64, i64, i64, i64";
+    let vector = Type::vector(&Type::F32, 4).unwrap();
+    let four = "i64, i64, i64, i64";
+    let check = |convention, params: &[Type], [call, slots, entry]: [&str; 3]| {
+        let sig = FnSig::new(params.iter().cloned(), Type::VOID).convention(convention);
         let plan = CallPlan::new(&sig, &LINUX).unwrap();
         let expected = (format!("({call}) system_v"), slots.to_string());
         assert_eq!((plan.signature.to_string(), contents(&plan)), expected);
         let plan = EntryPlan::new(&sig, &LINUX).unwrap();
         assert_eq!(plan.signature.to_string(), format!("({entry}) system_v"));
-    }
+    };
+    check(
+        &PERMUTED,
+        &[long(), long(), long()],
+        [four, "1.0 0.0 _ 2.0", four],
+    );
+    let mixed = "i64, i64, f64, f64";
+    check(
+        &PERMUTED,
+        &[long(), Type::F64],
+        [mixed, "_ 0.0 _ 1.0", mixed],
+    );
+    let pairs = [eight, "0.1 0.0 _ _ _ _ 1.0 1.1", "i64, i64, i64 sarg(16)"];
+    check(&PERMUTED, &[words(2), words(2)], pairs);
+    // One part is two CLIF parameters.
+    let both = "f64, i64, i64, i64";
+    check(&BOTH, &[Type::F64], [both, "0.0 _ _ 0.1", both]);
+    // A value without parts in registers is one for each word, or one for all, the whole argument area at an entry.
+    let sysv = &X86_64_SYSV_NAMED;
+    check(
+        sysv,
+        &[Type::F80],
+        [eight, "_ _ _ _ _ _ 0.0 0.1", "i64 sarg(16)"],
+    );
+    check(
+        sysv,
+        &[words(9)],
+        ["i64 sarg(72)", "block 0", "i64 sarg(72)"],
+    );
+    // Two parts are two, two eightbytes of one vector are one.
+    let parts = "i64, i64, f32x4";
+    check(sysv, &[Type::I128, vector], [parts, "0.0 0.1 1.0", parts]);
 }
 
 static X86_64_SYSV_NAMED: Convention = X86_64_SYSV;
@@ -263,47 +242,27 @@ fn what_cranelift_cannot_place_is_refused() {
 fn a_static_chain_is_moved_by_a_stub() {
     // In the next free register of parameters, in a vector register, nowhere.
     let ints = |n| FnSig::new(vec![Type::I64; n], Type::VOID).static_chain();
-    for (sig, call, entry, steps) in [
-        (
-            ints(0),
-            "i64, i64, i64, i64, i64, i64, i64",
-            "i64",
-            Some([Step::ChainToInt(0), Step::Jump(9)]),
-        ),
-        (
-            ints(2),
-            "i64, i64, i64, i64, i64, i64, i64",
-            "i64, i64, i64",
-            Some([Step::ChainToInt(2), Step::Jump(9)]),
-        ),
+    let call = "(i64, i64, i64, i64, i64, i64, i64) system_v";
+    for (sig, entry, expected) in [
+        (ints(0), "i64", "chainint0_jump9"),
+        (ints(2), "i64, i64, i64", "chainint2_jump9"),
         (
             ints(6),
-            "i64, i64, i64, i64, i64, i64, i64",
             "i64, i64, i64, i64, i64, i64, f64",
-            Some([Step::ChainToVector(0), Step::Jump(9)]),
+            "chainvector0_jump9",
         ),
     ] {
         let plan = CallPlan::new(&sig, &LINUX).unwrap();
-        assert_eq!(plan.signature.to_string(), format!("({call}) system_v"));
-        let area = 0;
-        let steps_of_call = [Step::LoadChain(area), Step::JumpAfter(area + 8)];
-        assert_eq!(plan.indirect_stub().unwrap().steps(), steps_of_call);
+        assert_eq!(plan.signature.to_string(), call);
+        assert_eq!(steps(plan.indirect_stub()), "chain0_jumpafter8");
         // Not on a way through a PLT, which may change r10.
         assert_eq!(plan.direct_stub(9), None);
         let plan = EntryPlan::new(&sig, &LINUX).unwrap();
         assert_eq!(plan.signature.to_string(), format!("({entry}) system_v"));
-        let stub = plan.entry_stub(9);
-        assert_eq!(
-            stub.as_ref().map(Stub::steps),
-            steps.as_ref().map(|steps| &steps[..])
-        );
+        assert_eq!(steps(plan.entry_stub(9)), expected);
     }
-    assert_eq!(
-        EntryPlan::new(&FnSig::new([], Type::VOID), &LINUX)
-            .unwrap()
-            .entry_stub(9),
-        None
-    );
+    let plain = EntryPlan::new(&FnSig::new([], Type::VOID), &LINUX).unwrap();
+    assert_eq!(plain.entry_stub(9), None);
 }
 
 /// Not in the vector register of a wide argument, which the stub stores after it has moved the chain.
@@ -313,15 +272,17 @@ fn a_static_chain_is_in_no_register_of_an_argument() {
     let params = [vec![Type::I64; 6], vec![wide]].concat();
     let sig = FnSig::new(params, Type::VOID).static_chain();
     let (_, _, steps) = opened(&sig.features(VectorLevel::Avx));
-    assert_eq!(steps[..2], [Step::ChainToVector(1), Step::Frame]);
+    assert!(steps.starts_with("chainvector1_frame_"), "{steps}");
 }
 
 /// CLIF parameters, the index of that with the address of the argument area, and the steps of the stub that C enters.
-fn opened(sig: &FnSig) -> (String, Option<usize>, Vec<Step>) {
+fn opened(sig: &FnSig) -> (String, Option<usize>, String) {
     let plan = EntryPlan::new(sig, &LINUX).unwrap();
-    let stub = plan.entry_stub(9);
-    let steps = stub.as_ref().map_or(&[][..], Stub::steps);
-    (plan.signature.to_string(), plan.area, steps.to_vec())
+    (
+        plan.signature.to_string(),
+        plan.area,
+        steps(plan.entry_stub(9)),
+    )
 }
 
 #[test]
@@ -329,31 +290,22 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
     let all = || vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
     let params = "i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64";
     let sig = FnSig::new(all(), Type::VOID).static_chain();
-    let steps = [Step::Frame, Step::Skip(8), Step::PushChain, Step::Call(9)];
-    let expected = (format!("({params}, i64) system_v"), None);
-    let (text, area, found) = opened(&sig);
-    assert_eq!((text, area), expected);
-    assert_eq!(found, [&steps[..], &[Step::Leave]].concat());
+    let text = format!("({params}, i64) system_v");
+    let pushed = "frame_skip8_pushchain_call9_leave".to_owned();
+    assert_eq!(opened(&sig), (text, None, pushed));
 
     // C's argument area stays where it is: the function is told its address.
     let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain();
-    let with_area = [
-        Step::Frame,
-        Step::PushChain,
-        Step::PushArea(0),
-        Step::Call(9),
-        Step::Leave,
-    ];
-    let (text, area, found) = opened(&sig);
-    assert_eq!(text, format!("({params}, i64, i64) system_v"));
-    assert_eq!((area, &found[..]), (Some(14), &with_area[..]));
+    let with_area = "frame_pushchain_pusharea_call9_leave".to_owned();
+    let text = format!("({params}, i64, i64) system_v");
+    assert_eq!(opened(&sig), (text, Some(14), with_area.clone()));
 
     // All registers are saved for `va_arg`, and unnamed arguments may be in the area.
     let sig = FnSig::new([Type::I32], Type::VOID)
         .static_chain()
         .variadic();
     let (_, area, found) = opened(&sig);
-    assert_eq!((area, &found[..]), (Some(14), &with_area[..]));
+    assert_eq!((area, found), (Some(14), with_area));
     // The chain's own register is none of them.
     let variadic = EntryPlan::new(&sig, &LINUX).unwrap().variadic.unwrap();
     let VaStart::Registers { gp_offset, .. } = variadic.start else {
@@ -373,16 +325,14 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
         let sig = FnSig::new(params, Type::VOID).convention(&LOW);
         sig.incoming_stack_align(8)
     };
-    let (text, _, steps) = opened(&low(vec![Type::I64]));
+    let (text, _, found) = opened(&low(vec![Type::I64]));
     assert_eq!(text, "(i64) system_v");
-    let frame = [Step::Frame, Step::Align(16)];
-    assert_eq!(steps, [&frame[..], &[Step::Call(9), Step::Leave]].concat());
+    assert_eq!(found, "frame_align16_call9_leave");
 
-    let (text, area, steps) = opened(&low(vec![words(3)]).static_chain());
+    let (text, area, found) = opened(&low(vec![words(3)]).static_chain());
     assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
     assert_eq!(area, Some(6));
-    let rest = [Step::Skip(8), Step::PushArea(0), Step::Call(9), Step::Leave];
-    assert_eq!(steps, [&[Step::ChainToInt(0)], &frame[..], &rest].concat());
+    assert_eq!(found, "chainint0_frame_align16_skip8_pusharea_call9_leave");
 
     // A call aligns the stack to more than that anyway.
     let call = CallPlan::new(&low(vec![Type::I64]), &LINUX).unwrap();
@@ -398,30 +348,20 @@ fn an_over_aligned_area_is_copied_by_a_stub() {
         let record = RecordBuilder::structure("aligned").field("words", array);
         record.aligned(align).build(LINUX.data_model()).unwrap()
     };
-    let frame = |steps: &[Step]| [&[Step::Frame], steps].concat();
+    let of = |params: &[Type], result| FnSig::new(params.iter().cloned(), result);
+    // Nothing is copied where only the stack is to be aligned.
+    let only_stack = of(&[], Type::VOID).incoming_stack_align(32);
+    let with_x87 = of(&[aligned(64, 8), Type::F80], Type::F80);
     for (sig, direct) in [
         (
-            FnSig::new([aligned(32, 4)], Type::VOID),
-            frame(&[Step::Align(32), Step::Copy(32), Step::Call(9), Step::Leave]),
+            of(&[aligned(32, 4)], Type::VOID),
+            "frame_align32_copy32_call9_leave",
         ),
-        (
-            FnSig::new([aligned(64, 8), Type::F80], Type::F80),
-            frame(&[
-                Step::Align(64),
-                Step::Skip(48),
-                Step::Copy(80),
-                Step::Call(9),
-                Step::Leave,
-            ]),
-        ),
-        // Nothing is copied where only the stack is to be aligned.
-        (
-            FnSig::new([], Type::VOID).incoming_stack_align(32),
-            frame(&[Step::Align(32), Step::Call(9), Step::Leave]),
-        ),
+        (with_x87, "frame_align64_skip48_copy80_call9_leave"),
+        (only_stack, "frame_align32_call9_leave"),
     ] {
         let plan = CallPlan::new(&sig, &LINUX).unwrap();
-        assert_eq!(plan.direct_stub(9).unwrap().steps(), direct);
+        assert_eq!(steps(plan.direct_stub(9)), direct);
         // C enters the function itself: callers have aligned the area.
         assert_eq!(EntryPlan::new(&sig, &LINUX).unwrap().entry_stub(9), None);
     }
@@ -429,16 +369,8 @@ fn an_over_aligned_area_is_copied_by_a_stub() {
         .static_chain()
         .variadic();
     let call = CallPlan::new(&chained.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
-    let indirect = [
-        Step::LoadChain(32),
-        Step::SetAl(1),
-        Step::Frame,
-        Step::Align(32),
-        Step::Copy(32),
-        Step::CallAfter(40),
-        Step::Leave,
-    ];
-    assert_eq!(call.indirect_stub().unwrap().steps(), indirect);
+    let indirect = "chain32_al1_frame_align32_copy32_callafter40_leave";
+    assert_eq!(steps(call.indirect_stub()), indirect);
     assert_eq!(call.direct_stub(9), None);
 }
 
