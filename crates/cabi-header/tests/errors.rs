@@ -14,125 +14,37 @@ use support::{Compiler, header_of, header_with, needs_libclang, read, read_with}
 /// A text with an error, what must be left out, what must stay, and the text without the error.
 struct Case {
     text: &'static str,
-    lost: &'static [&'static str],
-    kept: &'static [&'static str],
+    lost: Vec<&'static str>,
+    kept: Vec<&'static str>,
     right: &'static str,
 }
 
-const CASES: [Case; 18] = [
-    // clang 19 reads the member as `_Complex double _Float32`.
-    Case {
-        text: "struct s { _Complex _Float32 y; }; void f(struct s x); void g(struct s *x);",
-        lost: &["struct s", "f"],
-        kept: &["g"],
-        right: "struct s { _Complex float y; }; void f(struct s x); void g(struct s *x);",
-    },
-    Case {
-        text: "struct s { int x; int z y; int w; }; struct s f(void); typedef struct s t; union u { t x; }; int g(int);",
-        lost: &["struct s", "f", "t", "union u"],
-        kept: &["g"],
-        right: "struct s { int x; int y; int w; }; struct s f(void); typedef struct s t; union u { t x; }; int g(int);",
-    },
-    // What clang skips has no declaration, and is named all the same.
-    Case {
-        text: "_Complex _Float64 f(int); int g(int);",
-        lost: &["f", "_Float64"],
-        kept: &["g"],
-        right: "_Complex double f(int); int g(int);",
-    },
-    Case {
-        text: "typedef _Complex _Float64 *t; int g(int);",
-        lost: &["t"],
-        kept: &["g"],
-        right: "typedef _Complex double *t; int g(int);",
-    },
-    Case {
-        text: "int g(double); foo_t f(int);",
-        lost: &["f"],
-        kept: &["g"],
-        right: "int g(double); int f(int);",
-    },
-    Case {
-        text: "int f(foo_t x); int g(int);",
-        lost: &["f"],
-        kept: &["g"],
-        right: "int f(int x); int g(int);",
-    },
-    Case {
-        text: "typedef struct { int z y; } t; int f(t); int g(t *);",
-        lost: &["t", "f"],
-        kept: &["g"],
-        right: "typedef struct { int y; } t; int f(t); int g(t *);",
-    },
-    Case {
-        text: "struct o { int a; struct { int z y; } in; }; int f(struct o); int g(int);",
-        lost: &["struct o", "f"],
-        kept: &["g"],
-        right: "struct o { int a; struct { int y; } in; }; int f(struct o); int g(int);",
-    },
-    // clang gives such a constant a value all the same, and the size of an array goes by it.
-    Case {
-        text: "enum e { A = nowhere, B }; struct s { char c[B]; }; int f(struct s); int g(int);",
-        lost: &["enum e", "A", "B", "struct s", "f"],
-        kept: &["g"],
-        right: "enum e { A = 7, B }; struct s { char c[B]; }; int f(struct s); int g(int);",
-    },
-    Case {
-        text: "enum { A = nowhere }; enum { C = A + 2 }; typedef char t[C]; struct s { t x; };",
-        lost: &["A", "C", "t", "struct s"],
-        kept: &[],
-        right: "enum { A = 7 }; enum { C = A + 2 }; typedef char t[C]; struct s { t x; };",
-    },
-    Case {
-        text: "enum { A = nowhere };\n#define N (A + 1)\n#define M 3\nint g(int);",
-        lost: &["A", "N"],
-        kept: &["g", "M"],
-        right: "enum { A = 7 };\n#define N (A + 1)\n#define M 3\nint g(int);",
-    },
-    Case {
-        text: "enum { A = nowhere }; struct s { int x __attribute__((aligned(A + 8))); }; int g(int);",
-        lost: &["A", "struct s"],
-        kept: &["g"],
-        right: "enum { A = 8 }; struct s { int x __attribute__((aligned(A + 8))); }; int g(int);",
-    },
-    Case {
-        text: "struct s { int z y; }; struct t { char c[sizeof(struct s)]; }; int g(int);",
-        lost: &["struct s", "struct t"],
-        kept: &["g"],
-        right: "struct s { int y; }; struct t { char c[sizeof(struct s)]; }; int g(int);",
-    },
-    // Two declarations that contradict each other.
-    Case {
-        text: "typedef int t; typedef long t; int g(int);",
-        lost: &["t"],
-        kept: &["g"],
-        right: "typedef int t; typedef int t; int g(int);",
-    },
-    Case {
-        text: "int f(int); long f(int); int g(int);",
-        lost: &["f"],
-        kept: &["g"],
-        right: "int f(int); int f(int); int g(int);",
-    },
-    Case {
-        text: "int table[-1]; int g(int);",
-        lost: &["table"],
-        kept: &["g"],
-        right: "int table[1]; int g(int);",
-    },
-    Case {
-        text: "int f(int a; int b); int g(int);",
-        lost: &["f"],
-        kept: &["g"],
-        right: "int f(int a, int b); int g(int);",
-    },
-    Case {
-        text: "#define DECLARE(t) typedef t made; made f(made);\nDECLARE(foo_t)\nint g(int);",
-        lost: &["made", "f"],
-        kept: &["g"],
-        right: "#define DECLARE(t) typedef t made; made f(made);\nDECLARE(int)\nint g(int);",
-    },
-];
+/// The cases of `errors.txt`, which says how it is to be read.
+fn cases() -> Vec<Case> {
+    let names = |list: &'static str| {
+        let names = list.split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    let case = |block: &'static str| {
+        let text = block.trim_start_matches('\n');
+        let text = match text.strip_prefix("# ") {
+            Some(comment) => comment.split_once('\n')?.1,
+            None => text,
+        };
+        let (text, rest) = text.split_once("\n- ")?;
+        let (lost, rest) = rest.split_once("\n+")?;
+        let (kept, right) = rest.split_once("\n= ")?;
+        let (lost, kept) = (names(lost), names(kept));
+        Some(Case {
+            text,
+            lost,
+            kept,
+            right: right.trim_end(),
+        })
+    };
+    let all = include_str!("errors.txt").split("\n\n").skip(1);
+    all.map(|block| case(block).expect(block)).collect()
+}
 
 fn is_kept(header: &Header, name: &str) -> bool {
     header.prototype(name).is_some() || header.ty(name).is_some() || header.constant(name).is_some()
@@ -141,17 +53,19 @@ fn is_kept(header: &Header, name: &str) -> bool {
 #[test]
 fn an_error_costs_its_declaration_and_what_depends_on_it() {
     needs_libclang!();
-    for case in CASES {
+    let cases = cases();
+    assert_eq!(cases.len(), 18);
+    for case in cases {
         let wrong = header_of(case.text);
         let right = read(case.right).unwrap();
-        for name in case.lost {
+        for name in &case.lost {
             assert!(!is_kept(&wrong, name), "{name}: {}", case.text);
             assert!(wrong.reason(name).is_some(), "{name}: {}", case.text);
             // Without the error it is there, unless it is what clang made of the error.
             let is_made = *name == "_Float64" || *name == "table";
             assert!(is_made || is_kept(&right, name), "{name}: {}", case.right);
         }
-        for name in case.kept {
+        for name in &case.kept {
             assert!(is_kept(&wrong, name), "{name}: {}", case.text);
         }
         assert!(right.skipped.is_empty(), "{:?}", right.skipped);
