@@ -15,40 +15,17 @@ fn signatures_that_cranelift_asserts_against_are_refused() {
         let (_, reason) = text.split_once(": ").unwrap();
         reason.to_owned()
     };
-    for (sig, expected) in [
-        (
-            "(i128) system_v",
-            "parameter i128: an i128 must be passed as two i64",
-        ),
-        (
-            "() -> i128 system_v",
-            "result i128: an i128 must be passed as two i64",
-        ),
-        (
-            "(i64 sarg(12)) system_v",
-            "parameter i64 sarg(12): the size of a struct argument must be a multiple of 8",
-        ),
-        (
-            "(i64 sret) -> i64 system_v",
-            "parameter i64 sret: sret does not go together with results",
-        ),
-        (
-            "() -> i64 sret system_v",
-            "result i64 sret: sret is a parameter, never a result",
-        ),
-        (
-            "(f64 uext) system_v",
-            "parameter f64 uext: only integers can be extended",
-        ),
-        (
-            "(f128) windows_fastcall",
-            "parameter f128: windows_fastcall has no place for f16 and f128",
-        ),
-        (
-            "() probestack",
-            "calling convention probestack is not available on x86-64",
-        ),
-    ] {
+    let table = "
+        (i128) system_v > parameter i128: an i128 must be passed as two i64
+        () -> i128 system_v > result i128: an i128 must be passed as two i64
+        (i64 sarg(12)) system_v > parameter i64 sarg(12): the size of a struct argument must be a multiple of 8
+        (i64 sret) -> i64 system_v > parameter i64 sret: sret does not go together with results
+        () -> i64 sret system_v > result i64 sret: sret is a parameter, never a result
+        (f64 uext) system_v > parameter f64 uext: only integers can be extended
+        (f128) windows_fastcall > parameter f128: windows_fastcall has no place for f16 and f128
+        () probestack > calling convention probestack is not available on x86-64";
+    for row in table.trim().lines() {
+        let (sig, expected) = row.trim().rsplit_once(" > ").unwrap();
         assert_eq!(refused(&mut engine, sig), expected);
     }
     works(&mut engine);

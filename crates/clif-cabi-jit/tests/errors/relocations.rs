@@ -30,50 +30,34 @@ fn relocations_of_stubs_must_be_possible() {
     let f = engine.declare_local(&sig).unwrap();
     engine.declare_import("abs", &sig).unwrap();
     let known = ModuleRelocTarget::KnownSymbol(KnownSymbol::ElfGlobalOffsetTable);
-    let cases = [
-        (
-            reloc(0, Reloc::X86CallPLTRel4, user(0, 1)),
-            "relocation at byte 0 of .Lfn0: X86CallPLTRel4 has no meaning in JIT code (Abs8 reaches everything)",
-        ),
-        (
-            reloc(5, Reloc::Abs8, user(0, 1)),
-            "relocation at byte 5 of .Lfn0: its 8 bytes do not lie within the 12 bytes",
-        ),
-        (
-            reloc(u32::MAX, Reloc::Abs4, user(0, 1)),
-            "relocation at byte 4294967295 of .Lfn0: its 4 bytes do not lie within the 12 bytes",
-        ),
-        (
-            reloc(0, Reloc::Abs8, known),
-            "relocation at byte 0 of .Lfn0: there is no ElfGlobalOffsetTable in JIT code",
-        ),
-        (
-            reloc(0, Reloc::Abs8, user(0, 7)),
-            "u0:7 was not declared by this engine",
-        ),
-        (
-            reloc(0, Reloc::Abs8, user(0, u32::MAX)),
-            "u0:4294967295 was not declared by this engine",
-        ),
-        (
-            reloc(0, Reloc::Abs8, user(1, 0)),
-            "u1:0 was not declared by this engine",
-        ),
-        (
-            reloc(0, Reloc::Abs8, user(2, 0)),
-            "u2:0 was not declared by this engine",
-        ),
-        (
-            reloc(
-                0,
-                Reloc::Abs8,
-                ModuleRelocTarget::FunctionOffset(FuncId::from_u32(7), 0),
-            ),
-            "funcid7+0 was not declared by this engine",
-        ),
-    ];
-    for (reloc, expected) in cases {
+    let inside = ModuleRelocTarget::FunctionOffset(FuncId::from_u32(7), 0);
+    let mut refused = |offset, kind, name, expected: &str| {
+        let reloc = reloc(offset, kind, name);
         assert_eq!(message(engine.define_bytes(f, &BYTES, &[reloc])), expected);
+    };
+    let plt = "relocation at byte 0 of .Lfn0: X86CallPLTRel4 has no meaning in JIT code (Abs8 reaches everything)";
+    refused(0, Reloc::X86CallPLTRel4, user(0, 1), plt);
+    let outside = "of .Lfn0: its 8 bytes do not lie within the 12 bytes";
+    refused(
+        5,
+        Reloc::Abs8,
+        user(0, 1),
+        &format!("relocation at byte 5 {outside}"),
+    );
+    let outside =
+        "relocation at byte 4294967295 of .Lfn0: its 4 bytes do not lie within the 12 bytes";
+    refused(u32::MAX, Reloc::Abs4, user(0, 1), outside);
+    let table = "relocation at byte 0 of .Lfn0: there is no ElfGlobalOffsetTable in JIT code";
+    refused(0, Reloc::Abs8, known, table);
+    for (name, shown) in [
+        (user(0, 7), "u0:7"),
+        (user(0, u32::MAX), "u0:4294967295"),
+        (user(1, 0), "u1:0"),
+        (user(2, 0), "u2:0"),
+        (inside, "funcid7+0"),
+    ] {
+        let expected = format!("{shown} was not declared by this engine");
+        refused(0, Reloc::Abs8, name, &expected);
     }
     assert_eq!(
         message(engine.define_bytes(f, &[], &[])),
