@@ -69,18 +69,29 @@ impl<'a> ToCompile<'a> {
     }
 }
 
+/// Zig, and the C compiler that builds the frame around its functions. Where one is missing, the report says so.
+pub(super) fn found(suite: &mut Suite) -> Option<(Zig, Reference)> {
+    let why = match (Zig::find(), suite.references().into_iter().next()) {
+        (Ok(zig), Some(frame)) => return Some((zig, frame)),
+        (Err(why), _) => why,
+        (_, None) => "no C compiler for the frame".to_owned(),
+    };
+    suite.report.absent("zig", &why);
+    None
+}
+
+/// Whether the machine and the frame's compiler have vectors of `level`; why not.
+pub(super) fn has_level(frame: &Reference, level: VectorLevel) -> Result<(), &str> {
+    match level {
+        VectorLevel::Avx => frame.has(Capability::Avx),
+        VectorLevel::Avx512 => frame.has(Capability::Avx512f),
+        VectorLevel::Baseline => Ok(()),
+    }
+}
+
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let references = suite.references();
-    let (zig, frame) = match (Zig::find(), references.first()) {
-        (Ok(zig), Some(frame)) => (zig, frame),
-        (Err(why), _) => {
-            suite.report.absent("zig", &why);
-            return Ok(());
-        }
-        (_, None) => {
-            suite.report.absent("zig", "no C compiler for the frame");
-            return Ok(());
-        }
+    let Some((zig, frame)) = found(suite) else {
+        return Ok(());
     };
     let note = format!("reference: zig {}, frame: {frame}", zig.version());
     suite.report.note(note);
@@ -104,7 +115,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         ));
     }
     asked.retain(|one| suite.wants(&one.case.name));
-    let batches = build_all(&zig, frame, &asked, suite)?;
+    let batches = build_all(&zig, &frame, &asked, suite)?;
     for batch in &batches {
         layouts(batch, suite);
     }
@@ -126,12 +137,7 @@ fn build_all<'a>(
     }
     let mut files = Vec::new();
     for (level, asked) in levels {
-        let needed = match level {
-            VectorLevel::Avx => frame.has(Capability::Avx),
-            VectorLevel::Avx512 => frame.has(Capability::Avx512f),
-            _ => Ok(()),
-        };
-        if let Err(why) = needed {
+        if let Err(why) = has_level(frame, level) {
             for one in asked {
                 report.not_run("zig", &one.case.name, why);
             }

@@ -11,8 +11,8 @@ mod mutants;
 use std::collections::BTreeMap;
 
 use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
+use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Backend, Mode, Zig};
-use cabi_verify::build::{Capability, Reference};
 use cabi_verify::case::{Case, Direction};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::run::child::Outcome;
@@ -20,6 +20,7 @@ use cabi_verify::run::zig::ZigCode;
 
 use crate::compiled::{in_children, outcome};
 use crate::suite::{Result, Suite, number};
+use crate::suites::zig::{found, has_level};
 
 /// A compilation by Zig's own back end, and the convention that it has.
 #[derive(Clone, Copy)]
@@ -28,28 +29,17 @@ struct Setup {
     convention: &'static Convention,
 }
 
+const fn setup(level: VectorLevel, convention: &'static Convention) -> Setup {
+    Setup { level, convention }
+}
+
 const SETUPS: [Setup; 5] = [
-    Setup {
-        level: VectorLevel::Baseline,
-        convention: &zig::AUTO,
-    },
-    Setup {
-        level: VectorLevel::Baseline,
-        convention: &zig::AUTO_TRACED,
-    },
-    Setup {
-        level: VectorLevel::Avx,
-        convention: &zig::AUTO,
-    },
-    Setup {
-        level: VectorLevel::Avx512,
-        convention: &zig::AUTO,
-    },
+    setup(VectorLevel::Baseline, &zig::AUTO),
+    setup(VectorLevel::Baseline, &zig::AUTO_TRACED),
+    setup(VectorLevel::Avx, &zig::AUTO),
+    setup(VectorLevel::Avx512, &zig::AUTO),
     // Its `x86_64_win`, for what it has rules of its own for there: `i128`.
-    Setup {
-        level: VectorLevel::Baseline,
-        convention: &X86_64_WIN64,
-    },
+    setup(VectorLevel::Baseline, &X86_64_WIN64),
 ];
 
 /// Cases with their sides by Zig.
@@ -60,17 +50,8 @@ struct Batch {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let references = suite.references();
-    let (zig, frame) = match (Zig::find(), references.first()) {
-        (Ok(zig), Some(frame)) => (zig, frame),
-        (Err(why), _) => {
-            suite.report.absent("zig", &why);
-            return Ok(());
-        }
-        (_, None) => {
-            suite.report.absent("zig", "no C compiler for the frame");
-            return Ok(());
-        }
+    let Some((zig, frame)) = found(suite) else {
+        return Ok(());
     };
     let mut asked = cases::at_boundaries()?;
     asked.extend(cases::random(
@@ -81,18 +62,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut of_win64 = cases::of_win64();
     of_win64.retain(|case| suite.wants(&case.name));
     for setup in SETUPS {
-        let needed = match setup.level {
-            VectorLevel::Avx => frame.has(Capability::Avx),
-            VectorLevel::Avx512 => frame.has(Capability::Avx512f),
-            VectorLevel::Baseline => Ok(()),
-        };
-        match needed {
+        match has_level(&frame, setup.level) {
             Ok(()) => {
                 let asked = match *setup.convention == X86_64_WIN64 {
                     true => &of_win64,
                     false => &asked,
                 };
-                Batch::build(&zig, frame, setup, asked, suite)?.run(suite)?;
+                Batch::build(&zig, &frame, setup, asked, suite)?.run(suite)?;
             }
             Err(why) => suite.report.not_run(&setup.name(), "all", why),
         }
