@@ -13,92 +13,35 @@ use crate::case::Case;
 /// Whether a signature meets a bug.
 type Meets = fn(&SignatureTypes) -> bool;
 
+macro_rules! known {
+    ($sig:ident: $($name:literal $meets:expr;)*) => {
+        &[$(($name, |$sig| $meets)),*]
+    };
+}
+
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
-const KNOWN: [(&str, Meets); 18] = [
-    ("clang-int128-leftover-va-arg", |signature| {
-        signature.unnamed().iter().any(has_int128)
-    }),
-    ("clang-padding-before-integer-va-arg", |signature| {
-        signature.unnamed().iter().any(begins_with_padding)
-    }),
-    ("clang-unnamed-padded-union", |signature| {
-        signature
-            .unnamed()
-            .iter()
-            .any(|ty| is_union(ty) && has_vector(ty, 16))
-    }),
-    ("clang-short-union-va-arg", |signature| {
-        signature
-            .unnamed()
-            .iter()
-            .any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member))
-    }),
-    ("clang-half-after-padding", |signature| {
-        signature
-            .values()
-            .any(|ty| shares_with_float(ty) && has_unnamed(ty))
-    }),
-    ("clang-lone-float", |signature| {
-        signature
-            .values()
-            .any(|ty| shares_with_float(ty) && has_union(ty))
-    }),
-    ("clang-wide-bit-field-initializer", |signature| {
-        signature
-            .values()
-            .any(|ty| leaves(ty).any(|leaf| leaf.bit_field && leaf.width_bits > 64))
-    }),
-    ("gcc-wide-union-va-arg", |signature| {
-        signature
-            .unnamed()
-            .iter()
-            .any(|ty| is_union(ty) && has_vector(ty, 32))
-    }),
-    ("gcc-x87-union-va-arg", |signature| {
-        let x87 = |leaf: Leaf| leaf.kind == LeafKind::Scalar(Scalar::F80);
-        signature
-            .in_misaligned_slots()
-            .any(|ty| has_union(ty) && leaves(ty).any(x87))
-    }),
-    ("gcc-aligned-record-va-arg", |signature| {
-        // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
-        let is_packed = |ty: &Type| ty.as_record().is_some_and(|own| own.attributes().packed);
-        let is_no_integer = |ty: &Type| !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed(ty);
-        signature
-            .in_misaligned_slots()
-            .any(|ty| contains(ty, &is_no_integer))
-    }),
-    ("gcc-ms-va-arg-by-reference", |signature| {
-        let by_reference = |arg: &ArgAbi| matches!(arg.place, Place::Indirect { .. });
-        signature.ms_abi && signature.unnamed_places().any(by_reference)
-    }),
-    ("gcc-padding-record-of-variadic", |signature| {
-        signature.variadic && signature.named().iter().any(is_padding)
-    }),
-    ("gcc-int128-vector-in-record", |signature| {
-        signature
-            .values()
-            .any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector))
-    }),
-    ("gcc-vzeroupper-after-result", |signature| {
-        has_union(&signature.ret) && has_vector(&signature.ret, 32)
-    }),
-    ("gcc-over-aligned-typedef", |signature| {
-        signature.has_misaligned_store()
-    }),
-    ("gcc-complex-halves-after-bits", |signature| {
-        signature
-            .values()
-            .any(|ty| has_halves_and(ty, |leaf| leaf.bit_field))
-    }),
-    ("gcc-halves-after-shorts", |signature| {
-        let is_integer = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { .. }));
-        signature.values().any(|ty| has_halves_and(ty, is_integer))
-    }),
-    ("gcc-halves-array-off-eightbyte", |signature| {
-        signature.values().any(|ty| has_array_off_eightbyte(ty, 0))
-    }),
-];
+const KNOWN: &[(&str, Meets)] = known! {
+    sig:
+    "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
+    "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
+    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 16));
+    "clang-short-union-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member));
+    "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
+    "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
+    "clang-wide-bit-field-initializer" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field && leaf.width_bits > 64));
+    "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 32));
+    "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
+    // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
+    "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| contains(ty, &is_no_integer));
+    "gcc-ms-va-arg-by-reference" sig.ms_abi && sig.unnamed_places().any(|arg| matches!(arg.place, Place::Indirect { .. }));
+    "gcc-padding-record-of-variadic" sig.variadic && sig.named().iter().any(is_padding);
+    "gcc-int128-vector-in-record" sig.values().any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector));
+    "gcc-vzeroupper-after-result" has_union(&sig.ret) && has_vector(&sig.ret, 32);
+    "gcc-over-aligned-typedef" sig.has_misaligned_store();
+    "gcc-complex-halves-after-bits" sig.values().any(|ty| has_halves_and(ty, |leaf| leaf.bit_field));
+    "gcc-halves-after-shorts" sig.values().any(|ty| has_halves_and(ty, is_integer));
+    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array_off_eightbyte(ty, 0));
+};
 
 /// The names of all known bugs, for the test that compares them with the list of samples.
 pub fn known_bugs() -> impl Iterator<Item = &'static str> {
@@ -197,6 +140,19 @@ impl SignatureTypes {
     fn values(&self) -> impl Iterator<Item = &Type> {
         self.types.iter().chain([&self.ret])
     }
+}
+
+fn is_x87(leaf: Leaf) -> bool {
+    leaf.kind == LeafKind::Scalar(Scalar::F80)
+}
+
+fn is_integer(leaf: &Leaf) -> bool {
+    matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { .. }))
+}
+
+fn is_no_integer(ty: &Type) -> bool {
+    let is_packed = ty.as_record().is_some_and(|own| own.attributes().packed);
+    !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed
 }
 
 fn is_union(ty: &Type) -> bool {
