@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Compared;
-use super::signatures::{Drawn, Signatures, signature_of};
+use super::signatures::{Signatures, signature_of};
 use crate::build::{Built, ReferenceError, Refused, first_error, needs};
 use crate::case::{Case, Subject};
 use crate::check::layout::{Answer, Table, ask, facts};
@@ -23,12 +23,6 @@ pub(super) struct Mode {
     pub(super) turn: usize,
 }
 
-impl Mode {
-    fn flags(self) -> Vec<&'static str> {
-        self.optimize.into_iter().collect()
-    }
-}
-
 /// Signatures whose C sides are compiled.
 pub(super) struct Compiled<'a> {
     compiler: &'a Compiler,
@@ -43,18 +37,13 @@ impl Compiled<'_> {
         let Some(built) = &self.built else {
             return Ok(None);
         };
-        let cases: Vec<&Case> = self.signatures.left().map(|(_, one)| one.case()).collect();
+        let left = self.signatures.left();
+        let cases: Vec<&Case> = left.flat_map(|(_, one)| &one.cases).collect();
         let code = LoadedCode::of_built(built, &cases)?;
         let cases = cases.into_iter().cloned().collect();
-        let flags = self.mode.flags();
-        let turn = self.mode.turn;
-        Ok(Some(Loaded::of_code(
-            self.compiler,
-            &flags,
-            turn,
-            cases,
-            code,
-        )))
+        let flags: Vec<&str> = self.mode.optimize.into_iter().collect();
+        let (compiler, turn) = (self.compiler, self.mode.turn);
+        Ok(Some(Loaded::of_code(compiler, &flags, turn, cases, code)))
     }
 }
 
@@ -70,7 +59,7 @@ pub(super) fn compile<'a>(
     let mut signatures = Signatures::build(signatures, compiler.policy, compiler.level);
     let table = |signatures: &Signatures, chosen: &[usize]| {
         let chosen = signatures.chosen(chosen).into_iter();
-        let subjects: Vec<&Subject> = chosen.map(|(_, one)| one.subject()).collect();
+        let subjects: Vec<&Subject> = chosen.map(|(_, one)| one).collect();
         Table::of(&subjects)
     };
     let layouts = |chosen: &[usize]| table(&signatures, chosen).text();
@@ -79,7 +68,7 @@ pub(super) fn compile<'a>(
     let mut verdicts = Vec::new();
     for Refused { cases, why } in &compiled.refused {
         for (i, one) in signatures.chosen(cases) {
-            verdicts.push((i, refused(compiler, one.subject(), why)));
+            verdicts.push((i, refused(compiler, one, why)));
         }
     }
     if let Some(built) = &compiled.built {
@@ -142,12 +131,12 @@ fn layouts_differ(
             wrong.entry(i).or_insert_with(why);
         }
     }
-    let verdict = |(i, one): (usize, &Drawn)| {
+    let verdict = |(i, one): (usize, &Subject)| {
         let why = wrong.remove(&i)?;
         let is_bit_field = why.starts_with("layout: bits of ");
-        let verdict = if is_bit_field && agrees_when_run(compiler, one.subject()) {
+        let verdict = if is_bit_field && agrees_when_run(compiler, one) {
             let why = format!("its initializers and its assignments differ: {why}");
-            theirs(compiler, one.subject(), why)
+            theirs(compiler, one, why)
         } else {
             Verdict::Differs(why.into()).into()
         };
@@ -206,17 +195,15 @@ pub(super) fn run_cases(
 fn compared(signatures: Signatures, called: &[units::Called]) -> Vec<Compared> {
     let (calls, callees) = called.split_at(called.len() / 2);
     let mut both = calls.iter().zip(callees);
-    let one = |one: Result<Drawn, Box<Compared>>| {
-        one.map_or_else(
-            |decided| *decided,
-            |drawn| match both.next() {
-                Some((call, callee)) => Compared {
-                    case: Some(drawn.case().clone()),
-                    ..of_both([call, callee])
-                },
-                None => Verdict::Differs("nothing became of it".into()).into(),
+    let one = |one: Result<Subject, Box<Compared>>| match one {
+        Err(decided) => *decided,
+        Ok(mut subject) => match both.next() {
+            Some((call, callee)) => Compared {
+                case: subject.cases.pop(),
+                ..of_both([call, callee])
             },
-        )
+            None => Verdict::Differs("nothing became of it".into()).into(),
+        },
     };
     signatures.0.into_iter().map(one).collect()
 }

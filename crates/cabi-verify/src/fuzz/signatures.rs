@@ -7,62 +7,48 @@ use std::panic::catch_unwind;
 use cabi::{DataModel, Error, FnAbi, Policy, VectorLevel};
 
 use super::Compared;
-use crate::build::{Reference, Unit, UnitCase};
-use crate::case::{Case, Subject};
+use crate::build::{Reference, Unit};
+use crate::case::{Entry, Subject};
 use crate::emit::c::Values;
 use crate::generate::Signature;
 use crate::verdict::Verdict;
 
-/// A signature that was understood: its types and its case, as layouts are asked.
-pub(super) struct Drawn(Subject);
-
-impl Drawn {
-    fn new(
-        index: usize,
-        signature: &Signature,
-        policy: Policy,
-        level: VectorLevel,
-    ) -> Result<Self, Verdict> {
-        let name = format!("r{index}");
-        let declared = signature.declared(&format!("{name}_"), &DataModel::LP64);
-        let case = declared.case(&name, level);
-        let placed = case.and_then(|case| {
-            FnAbi::new(&case.sig_under(policy)?, &case.target)?;
-            Ok(case)
-        });
-        let case = placed.map_err(|error| by_cabi(&error))?;
-        let code = declared.types.clone() + &declared.prototype();
-        let subject = Subject::of_cases(&name, code, declared.named, &[], vec![case]);
-        Ok(Self(subject))
-    }
-
-    pub(super) fn case(&self) -> &Case {
-        &self.0.cases[0]
-    }
-
-    pub(super) fn subject(&self) -> &Subject {
-        &self.0
-    }
+/// The types and the case of a signature.
+fn subject(
+    index: usize,
+    signature: &Signature,
+    policy: Policy,
+    level: VectorLevel,
+) -> Result<Subject, Verdict> {
+    let name = format!("r{index}");
+    let declared = signature.declared(&format!("{name}_"), &DataModel::LP64);
+    let placed = declared.case(&name, level).and_then(|case| {
+        FnAbi::new(&case.sig_under(policy)?, &case.target)?;
+        Ok(case)
+    });
+    let case = placed.map_err(|error| by_cabi(&error))?;
+    let code = declared.types.clone() + &declared.prototype();
+    let (named, cases) = (declared.named, vec![case]);
+    Ok(Subject::of_cases(&name, code, named, &[], cases))
 }
 
-/// Signatures of a unit: those that are still to be tried, and what became of the others.
-pub(super) struct Signatures(pub(super) Vec<Result<Drawn, Box<Compared>>>);
+/// Signatures of a unit, each with one case: those that are still to be tried, and what became of the others.
+pub(super) struct Signatures(pub(super) Vec<Result<Subject, Box<Compared>>>);
 
 impl Signatures {
     /// Builds the types of `signatures`, for a compiler of this policy whose vectors are passed as `level` says.
     pub(super) fn build(signatures: &[Signature], policy: Policy, level: VectorLevel) -> Self {
         let one = |(i, signature): (usize, &Signature)| {
-            let drawn = catch_unwind(|| Drawn::new(i, signature, policy, level));
             let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
-            drawn
-                .unwrap_or_else(panicked)
-                .map_err(|verdict| Box::new(verdict.into()))
+            let built = catch_unwind(|| subject(i, signature, policy, level));
+            let built = built.unwrap_or_else(panicked);
+            built.map_err(|verdict| Box::new(verdict.into()))
         };
         Self(signatures.iter().enumerate().map(one).collect())
     }
 
     /// Those that are still to be tried, with their places among all.
-    pub(super) fn left(&self) -> impl Iterator<Item = (usize, &Drawn)> {
+    pub(super) fn left(&self) -> impl Iterator<Item = (usize, &Subject)> {
         let all = self.0.iter().enumerate();
         all.filter_map(|(i, one)| Some((i, one.as_ref().ok()?)))
     }
@@ -75,12 +61,10 @@ impl Signatures {
     }
 
     /// Those with these places among the ones left.
-    pub(super) fn chosen(&self, places: &[usize]) -> Vec<(usize, &Drawn)> {
+    pub(super) fn chosen(&self, places: &[usize]) -> Vec<(usize, &Subject)> {
         let left: Vec<_> = self.left().collect();
-        places
-            .iter()
-            .filter_map(|at| left.get(*at).copied())
-            .collect()
+        let chosen = places.iter().filter_map(|at| left.get(*at));
+        chosen.copied().collect()
     }
 
     /// Both sides of every one that is left, and `layouts`, a text about the types of those that are in the file.
@@ -90,25 +74,19 @@ impl Signatures {
         optimize: Option<&'a str>,
         layouts: &'a (dyn Fn(&[usize]) -> String + Sync),
     ) -> Unit<'a> {
+        let entry = |(_, one): (usize, &'a Subject)| Some((one, one.cases.first()?));
+        let entries: Vec<Entry<'a>> = self.left().filter_map(entry).collect();
+        let mut unit = Unit::of_entries(reference, "-w", &entries);
         // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
         let flags = [
-            "-w",
             "-fno-asynchronous-unwind-tables",
             "-Wno-psabi",
             "-fno-strict-aliasing",
         ];
-        let cases = self.left().map(|(_, drawn)| UnitCase {
-            case: drawn.case(),
-            own: Some(drawn.subject()),
-        });
-        Unit {
-            reference,
-            flags: flags.into_iter().chain(optimize).collect(),
-            declarations: "",
-            cases: cases.collect(),
-            values: Values::ThroughLvalues,
-            more: Some(layouts),
-        }
+        unit.flags.extend(flags.into_iter().chain(optimize));
+        unit.values = Values::ThroughLvalues;
+        unit.more = Some(layouts);
+        unit
     }
 }
 
