@@ -10,8 +10,7 @@
 
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::{
-    AbiParam, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, Function, InstBuilder,
-    TrapCode, types,
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, Function, InstBuilder, TrapCode,
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Module, default_libcall_names};
@@ -34,19 +33,12 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // void f(struct mixed *in, struct mixed *out): the result, or a trap if `may_throw` throws.
     let mut func = Function::new();
-    func.signature.call_conv = module.isa().default_call_conv();
-    func.signature
-        .params
-        .extend([types::I64; 2].map(AbiParam::new));
     let mut context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    let (from, to) = (
-        builder.block_params(block)[0],
-        builder.block_params(block)[1],
-    );
+    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let (_, entry) = lower.begin(&mut builder, &own)?;
+    let from = entry.value(&mut builder, 0)?;
+    let to = entry.value(&mut builder, 1)?;
 
     let values = lower.values_in(&mut builder, &plan, &[Arg::memory(from)], Ret::memory(to))?;
 
@@ -73,7 +65,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(|param| builder.append_block_param(returned, param.value_type))
         .collect();
     lower.values_out(&mut module, &mut builder, &plan, &results, Ret::memory(to))?;
-    builder.ins().return_(&[]);
+    entry.ret(&mut module, &mut builder, None)?;
     builder.seal_all_blocks();
     builder.finalize(module.target_config());
     println!("{func}");

@@ -11,7 +11,7 @@
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::control::ControlPlane;
 use clif_cabi::cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName, UserFuncName,
+    ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName,
 };
 use clif_cabi::cranelift_codegen::{Context, isa, settings};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -36,14 +36,8 @@ impl Stubs for Unit {
             self.stubs.push(stub);
             self.stubs.len() - 1
         });
-        let name = UserExternalName::new(1, u32::try_from(index).unwrap_or(u32::MAX));
-        let name = ExternalName::user(func.declare_imported_user_function(name));
-        Ok(func.import_function(ExtFuncData {
-            name,
-            signature,
-            colocated: true,
-            patchable: false,
-        }))
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        Ok(import(func, UserExternalName::new(1, index), signature))
     }
 
     fn function(
@@ -53,14 +47,20 @@ impl Stubs for Unit {
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
         let name = UserExternalName::new(0, id.as_u32());
-        let name = ExternalName::user(func.declare_imported_user_function(name));
-        Ok(func.import_function(ExtFuncData {
-            name,
-            signature,
-            colocated: false,
-            patchable: false,
-        }))
+        Ok(import(func, name, signature))
     }
+}
+
+/// Stubs are made with the unit; functions may be further away than a call instruction reaches.
+fn import(func: &mut Function, name: UserExternalName, signature: SigRef) -> FuncRef {
+    let colocated = name.namespace == 1;
+    let name = ExternalName::user(func.declare_imported_user_function(name));
+    func.import_function(ExtFuncData {
+        name,
+        signature,
+        colocated,
+        patchable: false,
+    })
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -73,52 +73,30 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // { printf(text, x); return root(y); }
     let params = [Type::FN_PTR, Type::PTR, Type::F64, Type::FN_PTR, Type::F80];
     let sig = FnSig::new(params, Type::F80);
-    let mut func = Function::with_name_signature(
-        UserFuncName::default(),
-        lower.entry_plan(&sig)?.signature().clone(),
-    );
+    let mut func = Function::new();
     let mut context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    builder.seal_block(block);
-    let entry = lower.enter(&builder, block, &sig)?;
+    let b = &mut builder;
+    let (_, entry) = lower.begin(b, &sig)?;
 
-    let printf = FnSig::new([Type::PTR], Type::I32)
-        .variadic()
-        .at_call([Type::F64])?;
-    let (callee, text, x) = (
-        entry.value(&mut builder, 0)?,
-        entry.value(&mut builder, 1)?,
-        entry.value(&mut builder, 2)?,
-    );
-    lower.call_sig(
-        &mut unit,
-        &mut builder,
-        callee,
-        &printf,
-        &[Arg::value(text), Arg::value(x)],
-        Ret::Ignore,
-    )?;
+    let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+    let printf = printf.at_call([Type::F64])?;
+    let callee = entry.value(b, 0)?;
+    let args = [
+        Arg::value(entry.value(b, 1)?),
+        Arg::value(entry.value(b, 2)?),
+    ];
+    lower.call_sig(&mut unit, b, callee, &printf, &args, Ret::Ignore)?;
 
     let root = FnSig::new([Type::F80], Type::F80);
-    let (callee, y) = (
-        entry.value(&mut builder, 3)?,
-        entry.address(&mut builder, 4)?,
-    );
-    let out = lower.call_sig(
-        &mut unit,
-        &mut builder,
-        callee,
-        &root,
-        &[Arg::memory(y)],
-        Ret::Parts,
-    )?;
+    let callee = entry.value(b, 3)?;
+    let args = [Arg::memory(entry.address(b, 4)?)];
+    let out = lower.call_sig(&mut unit, b, callee, &root, &args, Ret::Parts)?;
     let clif_cabi::Returned::Parts(parts) = out else {
         return Err("two words".into());
     };
-    entry.ret(&mut unit, &mut builder, Some(&Arg::parts(&parts)))?;
+    entry.ret(&mut unit, b, Some(&Arg::parts(&parts)))?;
+    builder.seal_all_blocks();
     builder.finalize(isa.frontend_config());
     println!("{func}");
 
@@ -126,16 +104,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .compile(&*isa, &mut ControlPlane::default())
         .map_err(|e| e.inner)?
         .code_info();
-    println!(
-        "{} bytes of code, and the stubs it jumps through:",
-        code.total_size
-    );
+    let size = code.total_size;
+    println!("{size} bytes of code, and the stubs it jumps through:");
     for stub in &unit.stubs {
-        println!(
-            "{}: {:02x?}",
-            stub.name(),
-            stub.code(isa.flags().is_pic())?.bytes
-        );
+        let code = stub.code(isa.flags().is_pic())?;
+        println!("{}: {:02x?}", stub.name(), code.bytes);
     }
     assert_eq!(unit.stubs.len(), 3);
     Ok(())
