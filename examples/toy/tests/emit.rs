@@ -25,10 +25,7 @@ fn narrow(n: *i8) -> i64 { return *n as i64; }
 ";
 
 fn emit(form: &str) -> Option<String> {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("p.toy");
-    std::fs::write(&program, PROGRAM).unwrap();
-    common::output(&["emit", form], &program)
+    Some(common::toy_text(&["emit", form], PROGRAM)?.output(form))
 }
 
 /// The part of the text that is about one function.
@@ -85,7 +82,7 @@ fn clif_is_that_of_the_registers() {
 }
 
 #[test]
-fn abi_names_the_place_of_each_piece() {
+fn abi_names_the_place_of_each_part() {
     let Some(text) = emit("abi") else { return };
     let translate = part(&text, "\nfn translate(", "\nfn ");
     for line in [

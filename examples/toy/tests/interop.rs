@@ -14,89 +14,31 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// A program `name.toy` with the library `name.c`.
+/// A program `name.toy` with the library `name.c`, and what goes wrong: in which of its files, what is replaced by what.
 struct Case {
-    name: &'static str,
-    /// What goes wrong: in which of the case's files, what is replaced by what.
-    changes: &'static [(&'static str, &'static str, &'static str)],
+    name: String,
+    changes: Vec<[String; 3]>,
 }
 
-static CASES: [Case; 8] = [
-    Case {
-        name: "shapes",
-        changes: &[
-            (
-                "toy",
-                "struct Pair { x: f64, n: i64 }",
-                "struct Pair { n: i64, x: f64 }",
-            ),
-            ("toy", "c: f32 }", "c: f32, d: i32 }"),
-            ("toy", "#[packed] struct Loose", "struct Loose"),
-            ("toy", "b: i32 : 7", "b: i32 : 8"),
-            ("toy", "text: [u8; 7] }", "text: [u8; 7], more: [u8; 10] }"),
-        ],
-    },
-    Case {
-        name: "scalars",
-        changes: &[("toy", "Green = -4", "Green = 4")],
-    },
-    Case {
-        name: "parts",
-        changes: &[
-            ("h", "pack(push, 2)", "pack(push, 4)"),
-            ("h", "short low, high;", "signed char low, high;"),
-            ("h", "long count : 40;", "long count : 41;"),
-        ],
-    },
-    Case {
-        name: "char",
-        changes: &[("toy", "as i32 + kind", "as i32 - kind")],
-    },
-    Case {
-        name: "win64",
-        changes: &[
-            ("toy", "extern \"win64\" fn mixed", "fn mixed"),
-            (
-                "toy",
-                "struct Small { a: i32, b: f32 }",
-                "struct Small { b: f32, a: i32 }",
-            ),
-            ("toy", "va_arg(list, Small).b", "va_arg(list, f64)"),
-        ],
-    },
-    Case {
-        name: "avx",
-        changes: &[("toy", "extern \"avx\" fn sums", "fn sums")],
-    },
-    Case {
-        name: "avx512",
-        changes: &[("toy", "extern \"avx512\" fn sums", "fn sums")],
-    },
-    Case {
-        name: "callers",
-        changes: &[
-            ("toy", "n: i64, x: f64 }", "x: f64, n: i64 }"),
-            ("toy", "va_arg(list, i128) >> 64", "va_arg(list, i64)"),
-            (
-                "toy",
-                "'v' { value = va_arg(list, f32x4)[2]",
-                "'v' { value = va_arg(list, Three).c",
-            ),
-            ("toy", "return n + by;", "return n;"),
-            (
-                "toy",
-                "own_list(letters, va_start())",
-                "list_of(\"\", va_start())",
-            ),
-        ],
-    },
-];
-
 /// The cases that this processor has the registers for.
-fn cases() -> impl Iterator<Item = &'static Case> {
+fn cases() -> Vec<Case> {
+    let text = fs::read_to_string(common::root().join("tests/interop/changes.txt")).unwrap();
+    let mut cases: Vec<Case> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (file, change) = line.split_once(": ").unwrap();
+        let (name, extension) = file.split_once('.').unwrap();
+        let (from, to) = change.split_once(" => ").unwrap();
+        if cases.last().is_none_or(|last| last.name != name) {
+            let (name, changes) = (name.to_string(), Vec::new());
+            cases.push(Case { name, changes });
+        }
+        let change = [extension, from, to].map(str::to_string);
+        cases.last_mut().unwrap().changes.push(change);
+    }
+    assert_eq!(cases.len(), 8);
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    CASES.iter().filter(move |Case { name, .. }| {
-        let feature = match *name {
+    cases.retain(|Case { name, .. }| {
+        let feature = match name.as_str() {
             "avx" => " avx ",
             "avx512" => " avx512f ",
             _ => return true,
@@ -106,20 +48,19 @@ fn cases() -> impl Iterator<Item = &'static Case> {
             eprintln!("not run: {name}, which this processor does not have");
         }
         is_there
-    })
+    });
+    cases
 }
 
 impl Case {
     /// What the program in `directory` prints, with the library that is there.
     fn output(&self, machine: &[&str], directory: &Path) -> Option<String> {
-        let program = directory.join(self.name).with_extension("toy");
+        let program = directory.join(&self.name).with_extension("toy");
         let program = program.display().to_string();
         let directory = directory.display().to_string();
         let args = [&["-L", &directory], machine, &[&program]].concat();
         let ran = common::toy_args("run", &args)?;
-        let said = (ran.code, ran.stderr.as_str());
-        assert_eq!(said, (0, ""), "{} {machine:?}", self.name);
-        Some(ran.stdout)
+        Some(ran.output(&format!("{} {machine:?}", self.name)))
     }
 
     /// Builds the library, copies the program, and returns what it is to print.
@@ -129,7 +70,7 @@ impl Case {
         let source = common::root().join("tests/interop").join(files);
         let library = directory.join(format!("lib{}.so", self.name));
         let c = source.with_extension("c");
-        let lanes: &[&str] = match self.name {
+        let lanes: &[&str] = match self.name.as_str() {
             "avx" => &["-mavx", "-DLANES=4"],
             "avx512" => &["-mavx512f", "-DLANES=8"],
             _ => &[],
@@ -137,7 +78,7 @@ impl Case {
         let flags = [&["-shared", "-fPIC"], lanes].concat();
         compile(compiler, &c, &library, &flags);
         for extension in ["toy", "h"] {
-            let to = directory.join(self.name).with_extension(extension);
+            let to = directory.join(&self.name).with_extension(extension);
             if let Ok(mut text) = fs::read_to_string(source.with_extension(extension)) {
                 if self.name == "avx512" {
                     text = text
@@ -189,8 +130,8 @@ fn what_is_declared_otherwise_goes_wrong() {
     for case in cases() {
         let directory = tempfile::tempdir().unwrap();
         let expected = case.prepare(&compiler, directory.path());
-        for (extension, from, to) in case.changes {
-            let changed = directory.path().join(case.name).with_extension(extension);
+        for [extension, from, to] in &case.changes {
+            let changed = directory.path().join(&case.name).with_extension(extension);
             let text = fs::read_to_string(&changed).unwrap();
             assert!(text.contains(from), "{from}");
             fs::write(&changed, text.replace(from, to)).unwrap();

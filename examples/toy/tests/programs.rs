@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{compile, skip, toy};
+use common::{compile, skip, toy, toy_text};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,20 +58,13 @@ fn c_reference_programs_print_the_same() {
     let mut compared = 0;
     for compiler in common::compilers() {
         for reference in common::files("tests/c", "c") {
-            let name = reference
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned();
-            if compiler.contains("clang") && ONLY_GCC.contains(&name.as_str()) {
+            let name = reference.file_stem().unwrap().to_string_lossy();
+            if compiler.contains("clang") && ONLY_GCC.contains(&&*name) {
                 eprintln!("not in {compiler}: {name}");
                 continue;
             }
-            let program = common::root()
-                .join("programs")
-                .join(&name)
-                .with_extension("toy");
-            let built = directory.path().join(&name);
+            let program = common::root().join(format!("programs/{name}.toy"));
+            let built = directory.path().join(&*name);
             compile(&compiler, &reference, &built, &["-lm"]);
             let Some(printed) = output(&[], &program) else {
                 continue;
@@ -91,17 +84,16 @@ fn c_reference_programs_print_the_same() {
 /// In C's convention too, where the language's own is not the only one that does it without a stack.
 #[test]
 fn c_functions_print_the_same() {
-    let directory = tempfile::tempdir().unwrap();
     for program in programs() {
         let text = fs::read_to_string(&program).unwrap();
-        let changed = directory.path().join(program.file_name().unwrap());
-        fs::write(&changed, text.replace("\nfn ", "\nextern \"C\" fn ")).unwrap();
+        let text = text.replace("\nfn ", "\nextern \"C\" fn ");
         if program.file_stem().is_some_and(|stem| stem == "tail") {
             continue;
         }
-        let Some(printed) = output(&[], &changed) else {
+        let Some(ran) = toy_text(&["run"], text) else {
             break;
         };
+        let printed = ran.output(&program.display().to_string());
         common::compare(&program.with_extension("out"), &printed);
     }
 }
@@ -111,7 +103,6 @@ fn c_functions_print_the_same() {
 fn a_changed_program_prints_something_else() {
     let text = fs::read_to_string(common::root().join("programs/tour.toy")).unwrap();
     let expected = fs::read_to_string(common::root().join("programs/tour.out")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
     let changes = [
         ("div(-17, 5)", "div(-17, 6)"),
         ("large.quot, large.rem", "large.rem, large.quot"),
@@ -127,12 +118,10 @@ fn a_changed_program_prints_something_else() {
     ];
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
-        let changed = directory.path().join("changed.toy");
-        fs::write(&changed, text.replace(from, to)).unwrap();
-        let Some(printed) = output(&[], &changed) else {
+        let Some(ran) = toy_text(&["run"], text.replace(from, to)) else {
             return;
         };
-        assert_ne!(printed, expected, "{from} -> {to}");
+        assert_ne!(ran.output(to), expected, "{from} -> {to}");
     }
 }
 
@@ -188,15 +177,9 @@ fn constants_are_what_the_program_computes() {
     let main: String = calls
         .map(|f| format!("r = {f}(); if r != 0 {{ return r; }}\n"))
         .collect();
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("constants.toy");
-    fs::write(
-        &program,
-        format!("{text}fn main() -> i32 {{ let r = 0;\n{main}return 0; }}"),
-    )
-    .unwrap();
-    if let Some(printed) = output(&[], &program) {
-        assert_eq!(printed, "");
+    let text = format!("{text}fn main() -> i32 {{ let r = 0;\n{main}return 0; }}");
+    if let Some(ran) = toy_text(&["run"], text) {
+        assert_eq!(ran.output("constants"), "");
     }
 }
 
@@ -249,17 +232,14 @@ fn chains(n: usize) -> Vec<(String, usize)> {
 #[test]
 fn chains_are_as_long_as_they_like() {
     let n = 5_000;
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("chain.toy");
     let constant = format!("const N: i32 = 1{};", "+1".repeat(n));
     for (body, expected) in chains(n) {
         let text = format!(
             "{constant}\nfn main() -> i32 {{ let y = 1; {body} if N == {} {{ return x & 255; }} return 1; }}",
             n + 1
         );
-        fs::write(&program, text).unwrap();
         for subcommand in ["run", "check"] {
-            let Some(ran) = toy(&[subcommand], &program) else {
+            let Some(ran) = toy_text(&[subcommand], &text) else {
                 return;
             };
             let start = body.get(..40).unwrap_or(&body);
@@ -267,7 +247,7 @@ fn chains_are_as_long_as_they_like() {
             let code = usize::try_from(ran.code).unwrap();
             assert_eq!(code, expected, "{subcommand} {start}..: {}", ran.stderr);
         }
-        let Some(ran) = toy(&["emit", "abi"], &program) else {
+        let Some(ran) = toy_text(&["emit", "abi"], &text) else {
             return;
         };
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -276,8 +256,6 @@ fn chains_are_as_long_as_they_like() {
 
 #[test]
 fn what_cannot_run_says_so_in_one_line() {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("p.toy");
     let cases = [
         (
             "extern \"libnothere.so.9\" { fn f(); } fn main() { f(); }",
@@ -293,8 +271,7 @@ fn what_cannot_run_says_so_in_one_line() {
         ),
     ];
     for (text, mentioned) in cases {
-        fs::write(&program, text).unwrap();
-        let Some(ran) = toy(&["run"], &program) else {
+        let Some(ran) = toy_text(&["run"], text) else {
             return;
         };
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
@@ -305,7 +282,7 @@ fn what_cannot_run_says_so_in_one_line() {
         );
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     }
-    let absent = toy(&["run"], &directory.path().join("absent.toy"));
+    let absent = toy(&["run"], &common::root().join("absent.toy"));
     assert!(
         absent.is_none_or(|ran| ran.code == 2),
         "a file that is not there"
@@ -331,8 +308,6 @@ fn only_headers_need_libclang() {
 #[test]
 fn the_examples_of_the_readme_run() {
     let text = fs::read_to_string(common::root().join("README.md")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("readme.toy");
     for (before, printed) in [
         (
             "## The language\n\n```rust\n",
@@ -341,9 +316,8 @@ fn the_examples_of_the_readme_run() {
         ("## C headers\n\n```\n", "2i, hour 23, EOF -1\n"),
     ] {
         let (_, example) = text.split_once(before).unwrap();
-        fs::write(&program, example.split("```").next().unwrap()).unwrap();
-        if let Some(found) = output(&[], &program) {
-            assert_eq!(found, printed);
+        if let Some(ran) = toy_text(&["run"], example.split("```").next().unwrap()) {
+            assert_eq!(ran.output(before), printed);
         }
     }
 }

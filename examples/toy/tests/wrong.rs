@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::toy;
+use common::{toy, toy_text};
 use std::fs;
 
 #[test]
@@ -106,11 +106,8 @@ fn extreme_programs_are_refused() {
     programs.push(format!("{structs}struct S5000 {{ x: i32 }}"));
     let constants = many(5000, |i| format!("const C{i}: i32 = C{} + 1;\n", i + 1));
     programs.push(format!("{constants}const C5000: i32 = 0;"));
-    let directory = tempfile::tempdir().unwrap();
     for text in programs {
-        let program = directory.path().join("extreme.toy");
-        fs::write(&program, &text).unwrap();
-        let Some(ran) = toy(&["emit", "clif"], &program) else {
+        let Some(ran) = toy_text(&["emit", "clif"], &text) else {
             return;
         };
         let start = text.get(..60).unwrap_or(&text);
@@ -123,11 +120,9 @@ fn extreme_programs_are_refused() {
 /// clang would read a device for ever.
 #[test]
 fn a_header_that_is_no_file_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("device.toy");
     for header in ["/dev/zero", "."] {
-        fs::write(&program, format!("use c \"{header}\";\nfn main() {{}}\n")).unwrap();
-        let Some(ran) = toy(&["check"], &program) else {
+        let text = format!("use c \"{header}\";\nfn main() {{}}\n");
+        let Some(ran) = toy_text(&["check"], text) else {
             return;
         };
         let message = format!("Error: the C header `{header}` is no file");
@@ -138,15 +133,12 @@ fn a_header_that_is_no_file_is_refused() {
 
 #[test]
 fn what_is_no_text_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("bytes.toy");
-    fs::write(&program, b"fn main() { \xff }").unwrap();
-    let Some(ran) = toy(&["check"], &program) else {
+    let Some(ran) = toy_text(&["check"], b"fn main() { \xff }") else {
         return;
     };
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
-        (1, "bytes.toy: this is not UTF-8 text, from byte 12 on\n")
+        (1, "p.toy: this is not UTF-8 text, from byte 12 on\n")
     );
 }
 
@@ -154,8 +146,6 @@ fn what_is_no_text_is_refused() {
 #[test]
 fn mutilated_programs_do_not_crash() {
     let text = fs::read_to_string(common::root().join("programs/records.toy")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("part.toy");
     let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
     let step = (words.len() / 60).max(1);
     for at in (0..words.len()).step_by(step) {
@@ -166,8 +156,7 @@ fn mutilated_programs_do_not_crash() {
             .map(|(_, word)| *word)
             .collect();
         for part in [words[..at].concat(), without] {
-            fs::write(&program, part).unwrap();
-            let Some(ran) = toy(&["check"], &program) else {
+            let Some(ran) = toy_text(&["check"], part) else {
                 return;
             };
             assert!(matches!(ran.code, 0 | 1), "word {at}: {}", ran.stderr);

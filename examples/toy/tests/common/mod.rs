@@ -50,6 +50,14 @@ pub(crate) fn toy(args: &[&str], file: &Path) -> Option<Ran> {
     outcome(&mut command)
 }
 
+/// The same for a file `p.toy` of this text, alone in its directory.
+pub(crate) fn toy_text(args: &[&str], text: impl AsRef<[u8]>) -> Option<Ran> {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("p.toy");
+    fs::write(&program, text).unwrap();
+    toy(args, &program)
+}
+
 pub(crate) fn toy_args(subcommand: &str, args: &[&str]) -> Option<Ran> {
     outcome(
         Command::new(env!("CARGO_BIN_EXE_toy"))
@@ -88,10 +96,16 @@ fn outcome(command: &mut Command) -> Option<Ran> {
 
 /// What a program prints, which must be all that happens.
 pub(crate) fn output(args: &[&str], program: &Path) -> Option<String> {
-    let ran = toy(args, program)?;
-    let said = (ran.code, ran.stderr.as_str());
-    assert_eq!(said, (0, ""), "{} {args:?}", program.display());
-    Some(ran.stdout)
+    Some(toy(args, program)?.output(&program.display().to_string()))
+}
+
+impl Ran {
+    /// What it printed, which must be all that happened.
+    pub(crate) fn output(self, what: &str) -> String {
+        let said = (self.code, self.stderr.as_str());
+        assert_eq!(said, (0, ""), "{what}");
+        self.stdout
+    }
 }
 
 /// Prints once what cannot run; fails where oracles are required.
