@@ -1,5 +1,5 @@
 //! A language's own convention, run: tail calls, results in many registers, a context register, and C on either side of it. Where each value is, is
-//! looked at in `permuted.rs`, with images of registers and stack.
+//! looked at in `permuted`, with images of registers and stack.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
     clippy::panic,
@@ -7,19 +7,22 @@
     reason = "a test stops at an unexpected error"
 )]
 
+mod common;
+
 use std::arch::asm;
 
 use clif_cabi::cabi::{
-    DataModel, FnSig, RecordBuilder, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT,
-    X86_64_PRESERVE_ALL,
+    FnSig, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_PRESERVE_ALL,
 };
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
-use clif_cabi::cranelift_codegen::settings::{self, Configurable};
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{Module, default_libcall_names};
-use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, Ret};
-use cranelift_jit::{JITBuilder, JITModule};
+use clif_cabi::cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value, types,
+};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::cranelift_module::Module;
+use clif_cabi::{Arg, Callee, Entry, Function, LowerError, Lowering, Ret};
+use common::{Jit, record};
+use cranelift_jit::JITModule;
 
 static LANG: clif_cabi::cabi::Convention = X86_64_LANG;
 static CONTEXT: clif_cabi::cabi::Convention = X86_64_LANG_CONTEXT;
@@ -27,83 +30,31 @@ static PRESERVE_ALL: clif_cabi::cabi::Convention = X86_64_PRESERVE_ALL;
 
 const FLAGS: MemFlagsData = MemFlagsData::new();
 
-struct Jit {
-    module: JITModule,
-    lower: Lowering,
-}
-
-impl Jit {
-    fn new(opt_level: &str, settings: &[&str]) -> Self {
-        let mut flags = settings::builder();
-        flags.set("opt_level", opt_level).unwrap();
-        flags.set("use_colocated_libcalls", "false").unwrap();
-        for setting in settings {
-            flags.set(setting, "true").unwrap();
-        }
-        let isa = cranelift_native::builder().unwrap();
-        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
-        let lower = Lowering::new(module.isa()).unwrap();
-        Self { module, lower }
-    }
-
-    fn declare(&mut self, name: &str, sig: &FnSig) -> Function {
-        (self.lower)
-            .declare_export(&mut self.module, name, sig)
-            .unwrap()
-    }
-
-    /// Defines `function`, whose whole body `build` makes.
-    fn body(
-        &mut self,
-        function: &Function,
-        build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>),
-    ) {
-        let mut context = self.module.make_context();
-        let mut frontend = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
-        build(&self.lower, &mut self.module, &mut builder);
-        builder.seal_all_blocks();
-        builder.finalize(self.module.isa().frontend_config());
-        self.module
-            .define_function(function.body, &mut context)
-            .unwrap();
-    }
-
-    /// Defines `function`, which is entered.
-    fn define(
-        &mut self,
-        function: &Function,
-        build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>, &Entry),
-    ) {
-        self.body(function, |lower, module, builder| {
-            let (_, entry) = lower.begin(builder, &function.sig).unwrap();
-            build(lower, module, builder, &entry);
-        });
-    }
-
-    /// A C function that does what `function` does.
-    fn for_c(&mut self, name: &str, sig: &FnSig, function: &Function) -> Function {
-        let own = self.declare(name, sig);
-        self.body(&own, |lower, module, builder| {
-            lower.forward(module, builder, sig, function).unwrap();
-        });
-        own
-    }
-
-    fn address(&mut self, function: &Function) -> *const u8 {
-        self.module.finalize_definitions().unwrap();
-        self.module.get_finalized_function(function.id)
-    }
-}
-
-fn record(name: &str, fields: &[Type]) -> Type {
-    let builder = RecordBuilder::structure(name);
-    let fields = fields.iter().enumerate();
-    let builder = fields.fold(builder, |builder, (i, ty)| {
-        builder.field(&format!("f{i}"), ty.clone())
+/// Defines `function`, which is entered.
+fn define(
+    jit: &mut Jit,
+    function: &Function,
+    build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>, &Entry),
+) {
+    jit.body(Some(function.body), |lower, module, builder| {
+        let (_, entry) = lower.begin(builder, &function.sig).unwrap();
+        build(lower, module, builder, &entry);
     });
-    builder.build(&DataModel::LP64).unwrap()
+}
+
+/// The code of a C function that does what `function` does.
+fn for_c(jit: &mut Jit, sig: &FnSig, function: &Function) -> *const u8 {
+    let own = jit.declare("for_c", sig);
+    jit.body(Some(own.body), |lower, module, builder| {
+        lower.forward(module, builder, sig, function).unwrap();
+    });
+    jit.code(own.id)
+}
+
+/// Returns the object at `from`.
+fn back(entry: &Entry, module: &mut JITModule, builder: &mut FunctionBuilder<'_>, from: Value) {
+    let object = Arg::memory(from);
+    entry.ret(module, builder, Some(&object)).unwrap();
 }
 
 /// `struct { double sum; long n; int step, sign; }`: four parts.
@@ -122,7 +73,7 @@ struct State {
 
 /// `struct state even(struct state s, long words[n_words] as values)`, which calls `other` at its end.
 fn step(jit: &mut Jit, own: &Function, other: &Function, indirect: bool) {
-    jit.define(own, |lower, module, builder, entry| {
+    define(jit, own, |lower, module, builder, entry| {
         let parts = entry.parts(builder, 0).unwrap();
         let &[sum, n, step, sign] = parts.as_slice() else {
             panic!("{parts:?}");
@@ -131,9 +82,8 @@ fn step(jit: &mut Jit, own: &Function, other: &Function, indirect: bool) {
         let is_zero = builder.ins().icmp_imm_s(IntCC::Equal, n, 0);
         builder.ins().brif(is_zero, done, &[], next, &[]);
         builder.switch_to_block(done);
-        entry
-            .ret(module, builder, Some(&Arg::parts(&parts)))
-            .unwrap();
+        let all = Arg::parts(&parts);
+        entry.ret(module, builder, Some(&all)).unwrap();
         builder.switch_to_block(next);
         let add = builder.ins().fcvt_from_sint(types::F64, step);
         let sum = builder.ins().fadd(sum, add);
@@ -149,22 +99,18 @@ fn step(jit: &mut Jit, own: &Function, other: &Function, indirect: bool) {
             let word = entry.value(builder, i).unwrap();
             let i = i64::try_from(i).unwrap();
             let right = builder.ins().icmp_imm_s(IntCC::Equal, word, i);
-            let trap = clif_cabi::cranelift_codegen::ir::TrapCode::unwrap_user(1);
+            let trap = TrapCode::unwrap_user(1);
             builder.ins().trapz(right, trap);
         }
+        let mut to = Callee::from(other.id);
         if indirect {
-            let signature = lower.call_plan(&other.sig).unwrap().signature().clone();
-            assert!(signature.call_conv.supports_tail_calls());
+            let plan = lower.call_plan(&other.sig).unwrap();
+            assert!(plan.signature().call_conv.supports_tail_calls());
             let func = module.declare_func_in_func(other.id, builder.func);
-            let address = builder.ins().func_addr(types::I64, func);
-            lower
-                .tail_call(module, builder, entry, address, &other.sig, &args)
-                .unwrap();
-        } else {
-            lower
-                .tail_call(module, builder, entry, other.id, &other.sig, &args)
-                .unwrap();
+            to = builder.ins().func_addr(types::I64, func).into();
         }
+        let jump = lower.tail_call(module, builder, entry, to, &other.sig, &args);
+        jump.unwrap();
     });
 }
 
@@ -182,8 +128,7 @@ fn tail_calls_take_no_stack() {
             let odd = jit.declare("odd", &with_words(n_words).convention(&LANG));
             step(&mut jit, &even, &odd, indirect);
             step(&mut jit, &odd, &even, indirect);
-            let c = jit.for_c("c_even", &with_words(0), &even);
-            let code = jit.address(&c) as usize;
+            let code = for_c(&mut jit, &with_words(0), &even) as usize;
             let run = move || {
                 // SAFETY: the function is of this C signature, and the module lives on.
                 let even: extern "C" fn(State) -> State = unsafe { std::mem::transmute(code) };
@@ -224,26 +169,22 @@ fn results_of_tail_calls() {
             let lang = sig.clone().convention(&LANG);
             let inner = jit.declare("inner", &lang);
             let outer = jit.declare("outer", &lang);
-            jit.define(&inner, |_, module, builder, entry| {
+            define(&mut jit, &inner, |_, module, builder, entry| {
                 let from = entry.value(builder, 0).unwrap();
-                entry
-                    .ret(module, builder, Some(&Arg::memory(from)))
-                    .unwrap();
+                back(entry, module, builder, from);
             });
-            jit.define(&outer, |lower, module, builder, entry| {
+            define(&mut jit, &outer, |lower, module, builder, entry| {
                 let from = entry.value(builder, 0).unwrap();
                 let args = [Arg::value(from)];
-                lower
-                    .tail_call(module, builder, entry, inner.id, &lang, &args)
-                    .unwrap();
+                let jump = lower.tail_call(module, builder, entry, inner.id, &lang, &args);
+                jump.unwrap();
             });
             let plan = jit.lower.call_plan(&lang).unwrap();
             let is_sret = plan.abi().ret.to_string().starts_with("sret");
             assert_eq!(is_sret, n > 16);
-            let c = jit.for_c("c_outer", &sig, &outer);
             let words: Vec<u64> = (1..=n).map(|i| i * 0x0101_0101).collect();
             let mut found = vec![0u64; words.len()];
-            let code = jit.address(&c);
+            let code = for_c(&mut jit, &sig, &outer);
             // SAFETY: both types are returned through a pointer in C: rdi, and the argument in rsi.
             let outer: extern "C" fn(*mut u64, *const u64) = unsafe { std::mem::transmute(code) };
             outer(found.as_mut_ptr(), words.as_ptr());
@@ -260,27 +201,26 @@ fn copies_are_handed_on() {
     let sig = FnSig::new([large], Type::I64);
     let lang = sig.clone().convention(&LANG);
     let (last, first) = (jit.declare("last", &lang), jit.declare("first", &lang));
-    jit.define(&last, |_, module, builder, entry| {
+    define(&mut jit, &last, |_, module, builder, entry| {
         let at = entry.address(builder, 0).unwrap();
         let word = builder.ins().load(types::I64, FLAGS, at, 152);
         builder.ins().store(FLAGS, word, at, 0);
         entry.ret(module, builder, Some(&Arg::value(word))).unwrap();
     });
-    jit.define(&first, |lower, module, builder, entry| {
+    define(&mut jit, &first, |lower, module, builder, entry| {
         let at = entry.address(builder, 0).unwrap();
         let args = [Arg::memory(at)];
-        lower
-            .tail_call(module, builder, entry, last.id, &lang, &args)
-            .unwrap();
+        let jump = lower.tail_call(module, builder, entry, last.id, &lang, &args);
+        jump.unwrap();
     });
-    let c = jit.for_c("c_first", &sig, &first);
     #[repr(C)]
     #[derive(Clone, Copy)]
     struct Large([i64; 20]);
     let mut object = Large([7; 20]);
     object.0[19] = 41;
     // SAFETY: the function is of this C signature.
-    let code: extern "C" fn(Large) -> i64 = unsafe { std::mem::transmute(jit.address(&c)) };
+    let code: extern "C" fn(Large) -> i64 =
+        unsafe { std::mem::transmute(for_c(&mut jit, &sig, &first)) };
     assert_eq!(code(object), 41);
     assert_eq!(object.0[0], 7);
 }
@@ -297,7 +237,7 @@ fn a_context_lives_across_calls() {
         let in_c = jit.declare("in_c", &sig);
         let outer = jit.declare("outer", &lang);
         // Adds its argument to what the context points to, and moves the context 8 bytes on.
-        jit.define(&inner, |lower, module, builder, entry| {
+        define(&mut jit, &inner, |lower, module, builder, entry| {
             let n = entry.value(builder, 0).unwrap();
             let context = lower.context(builder).unwrap();
             let word = builder.ins().load(types::I64, FLAGS, context, 0);
@@ -307,26 +247,23 @@ fn a_context_lives_across_calls() {
             lower.set_context(builder, next).unwrap();
             entry.ret(module, builder, Some(&Arg::value(sum))).unwrap();
         });
-        jit.define(&in_c, |_, module, builder, entry| {
+        define(&mut jit, &in_c, |_, module, builder, entry| {
             let n = entry.value(builder, 0).unwrap();
             let n = builder.ins().imul_imm_s(n, 10);
             entry.ret(module, builder, Some(&Arg::value(n))).unwrap();
         });
-        jit.define(&outer, |lower, module, builder, entry| {
+        define(&mut jit, &outer, |lower, module, builder, entry| {
             let n = entry.value(builder, 0).unwrap();
+            let args = [Arg::value(n)];
             for function in [&inner, &in_c, &inner] {
-                let args = [Arg::value(n)];
-                lower
-                    .call(module, builder, function, &args, Ret::Value)
-                    .unwrap();
+                let call = lower.call(module, builder, function, &args, Ret::Value);
+                call.unwrap();
             }
-            lower
-                .tail_call(module, builder, entry, inner.id, &lang, &[Arg::value(n)])
-                .unwrap();
+            let jump = lower.tail_call(module, builder, entry, inner.id, &lang, &args);
+            jump.unwrap();
         });
         let c_sig = FnSig::new([Type::PTR, Type::I64], Type::I64);
-        let c = jit.for_c("c_outer", &c_sig, &outer);
-        let code = jit.address(&c);
+        let code = for_c(&mut jit, &c_sig, &outer);
         let mut words = [100_u64, 200, 300, 400];
         let (found, r15): (u64, u64);
         // SAFETY: the function is of C's `long (void *, long)`; what else it changes is declared.
@@ -362,30 +299,23 @@ fn c_calls_and_is_called() {
         let sig = FnSig::new([small.clone(), Type::I64], small.clone());
         let lang = sig.clone().convention(&LANG);
         let function = jit.declare("f", &lang);
-        jit.define(&function, |lower, module, builder, entry| {
+        define(&mut jit, &function, |lower, module, builder, entry| {
             let parts = entry.parts(builder, 0).unwrap();
             assert_eq!(parts.len(), 4);
             let more = entry.value(builder, 1).unwrap();
             let turn = turn as extern "C" fn(Small, i64) -> Small as usize as i64;
             let turn = builder.ins().iconst(types::I64, turn);
-            let to = clif_cabi::cranelift_codegen::ir::StackSlotData::new(
-                clif_cabi::cranelift_codegen::ir::StackSlotKind::ExplicitSlot,
-                16,
-                4,
-            );
+            let to = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4);
             let slot = builder.create_sized_stack_slot(to);
             let from = builder.ins().stack_addr(types::I64, slot, 0);
             entry.store(builder, 0, from).unwrap();
             let args = [Arg::memory(from), Arg::value(more)];
-            lower
-                .call_sig(module, builder, turn, &sig, &args, Ret::memory(from))
-                .unwrap();
-            entry
-                .ret(module, builder, Some(&Arg::memory(from)))
-                .unwrap();
+            let to = Ret::memory(from);
+            let call = lower.call_sig(module, builder, turn, &sig, &args, to);
+            call.unwrap();
+            back(entry, module, builder, from);
         });
-        let c = jit.for_c("c_f", &sig, &function);
-        let code = jit.address(&c);
+        let code = for_c(&mut jit, &sig, &function);
         // SAFETY: the function is of this C signature.
         let f: extern "C" fn(Small, i64) -> Small = unsafe { std::mem::transmute(code) };
         let found = f(Small(-3, 200, 1000, 1.5), 77);
@@ -405,7 +335,7 @@ fn refused_tail_calls() {
         let mut jit = Jit::new("none", settings);
         let function = jit.declare("f", caller);
         let mut words = String::new();
-        jit.define(&function, |lower, module, builder, entry| {
+        define(&mut jit, &function, |lower, module, builder, entry| {
             let to = builder.ins().iconst(types::I64, 0);
             let own = match caller.params().len() {
                 0 => to,
@@ -428,34 +358,23 @@ fn refused_tail_calls() {
         words
     };
     let with = &["preserve_frame_pointers"][..];
-    for (found, expected) in [
-        (
-            refused(&[], &lang(&[], Type::I64), &lang(&[], Type::I64), 0),
-            "x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers",
-        ),
-        (
-            refused(with, &c, &lang(&[], Type::I64), 0),
-            "a tail call: the function being built is of the convention x86-64 System V, whose callers pop the arguments: its frame cannot become another function's",
-        ),
-        (
-            refused(with, &lang(&[], Type::I64), &c, 0),
-            "a tail call: what is called is of the convention x86-64 System V, which leaves its arguments to its caller, so that one has to stay",
-        ),
-        (
-            refused(with, &lang(&[], Type::I64), &lang(&[], Type::F64), 0),
-            "a tail call: the result of what is called, double, is not returned as that of the function being built is, long",
-        ),
-        (
-            refused(with, &own, &lang(&[large()], Type::I64), 0),
-            "a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up",
-        ),
-        (
-            refused(with, &own, &own, 2),
-            "a tail call: argument 1, struct large: the copy it is passed by is another argument's as well",
-        ),
-    ] {
-        assert_eq!(found.replace("long long", "long"), expected);
-    }
+    let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
+    let found = [
+        refused(&[], &none, &none, 0),
+        refused(with, &c, &none, 0),
+        refused(with, &none, &c, 0),
+        refused(with, &none, &float, 0),
+        refused(with, &own, &lang(&[large()], Type::I64), 0),
+        refused(with, &own, &own, 2),
+    ];
+    let expected = "\
+x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers
+a tail call: the function being built is of the convention x86-64 System V, whose callers pop the arguments: its frame cannot become another function's
+a tail call: what is called is of the convention x86-64 System V, which leaves its arguments to its caller, so that one has to stay
+a tail call: the result of what is called, double, is not returned as that of the function being built is, long long
+a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
+a tail call: argument 1, struct large: the copy it is passed by is another argument's as well";
+    assert_eq!(found.join("\n"), expected);
 }
 
 #[test]

@@ -94,68 +94,49 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
         let what = |side| format!("{side}, parameter {index}, {place:?}");
         let (sent, received) = (&seen.caller.params[index], &seen.callee.params[index]);
         if let ClifPlace::Area { offset, size } = place {
-            let size = size as usize;
-            equal(
-                &what("caller"),
-                &seen.caller.areas[index][..size],
-                &stack(&seen.dumped, offset, size)?,
-            )?;
+            let found = stack(&seen.dumped, offset, size as usize)?;
+            let sent = &seen.caller.areas[index][..size as usize];
+            equal(&what("caller"), sent, &found)?;
             let address = seen.returned.area_address() + u64::from(offset);
-            equal(&what("callee"), &address.to_le_bytes()[..], &received[..8])?;
+            equal(&what("callee"), &address.to_le_bytes(), &received[..8])?;
             continue;
         }
         let sent = extended(param, sent);
-        equal(
-            &what("caller"),
-            &sent[..],
-            &at(place, &seen.dumped, sent.len())?,
-        )?;
+        let found = at(place, &seen.dumped, sent.len())?;
+        equal(&what("caller"), &sent, &found)?;
         let size = param.value_type.bytes() as usize;
-        equal(
-            &what("callee"),
-            &at(place, &seen.given, size)?,
-            &received[..size],
-        )?;
+        let given = at(place, &seen.given, size)?;
+        equal(&what("callee"), &given, &received[..size])?;
     }
     for (index, result) in sig.returns.iter().enumerate() {
         let place = ClifPlace::Reg(places.results[index]);
         let what = |side| format!("{side}, result {index}, {place:?}");
         let size = result.value_type.bytes() as usize;
+        let answer = at(place, &seen.answer, size)?;
         equal(
             &what("caller"),
-            &at(place, &seen.answer, size)?,
+            &answer,
             &seen.caller.results[index][..size],
         )?;
         let sent = extended(result, &seen.callee.results[index]);
-        equal(
-            &what("callee"),
-            &sent[..],
-            &at(place, &seen.returned, sent.len())?,
-        )?;
+        let found = at(place, &seen.returned, sent.len())?;
+        equal(&what("callee"), &sent, &found)?;
     }
     if let Some(register) = places.sret_returned_in {
-        let index = sig
-            .params
-            .iter()
-            .position(|param| param.purpose == ArgumentPurpose::StructReturn);
-        let pointer = &seen.callee.params[index.unwrap()][..8];
-        equal(
-            "callee, returned sret",
-            pointer,
-            &seen.returned.register(register)[..8],
-        )?;
+        let is_sret = |param: &AbiParam| param.purpose == ArgumentPurpose::StructReturn;
+        let index = sig.params.iter().position(is_sret).unwrap();
+        let pointer = &seen.callee.params[index][..8];
+        let returned = &seen.returned.register(register)[..8];
+        equal("callee, returned sret", pointer, returned)?;
     }
     // The stack pointer after the call: what the callee popped, less the return address.
     let popped = seen.returned.register(x86_64::RBP);
     let wanted = seen.returned.area_address() + popped_of(sig, places);
     equal("what the callee pops", &wanted.to_le_bytes(), &popped)?;
     let area_bytes = seen.area_end - seen.dumped.area_address();
-    let wanted = u64::from(places.stack_bytes);
-    equal(
-        "bytes of the argument area",
-        &wanted.to_le_bytes(),
-        &area_bytes.to_le_bytes(),
-    )
+    let wanted = u64::from(places.stack_bytes).to_le_bytes();
+    let found = area_bytes.to_le_bytes();
+    equal("bytes of the argument area", &wanted, &found)
 }
 
 /// What a callee pops, as the model has it.

@@ -16,6 +16,13 @@ fn refused(stubs: bool, sig: &FnSig, args: &[Arg], ret: Ret, message: &str) {
     assert_eq!(n, 0, "instructions before: {message}");
 }
 
+/// A signature, arguments, where the result is wanted, and why that is refused, in each row.
+macro_rules! refusals {
+    ($($sig:expr, $args:expr, $ret:expr => $message:expr;)*) => {
+        $(refused(true, &$sig, $args, $ret, $message);)*
+    };
+}
+
 #[test]
 fn calls_refused_emit_nothing() {
     let none = || FnSig::new([], Type::I32);
@@ -28,58 +35,17 @@ fn calls_refused_emit_nothing() {
     let (at, at_none) = (Arg::memory(address), Arg::memory(nowhere()));
     let parts = Arg::parts(&[nowhere()]);
     let ignore = Ret::Ignore;
-    let cases = [
-        (
-            FnSig::new([Type::I32], bytes(40)),
-            vec![],
-            ignore,
-            "the signature has 1 parameter, and 0 arguments are given",
-        ),
-        (
-            int(),
-            vec![good.clone(), bad.clone()],
-            ignore,
-            "argument 0, int: expected i32, found i64",
-        ),
-        (
-            int(),
-            vec![bad.clone(), bad],
-            ignore,
-            "argument 0, int: expected i32, found no value",
-        ),
-        (
-            int(),
-            vec![at_none.clone(), at_none],
-            ignore,
-            "argument 0, int: expected an address, found no value",
-        ),
-        (
-            int(),
-            vec![parts, good],
-            ignore,
-            "argument 0, int: expected the parts [i32], found [no value]",
-        ),
-        (
-            none(),
-            vec![],
-            Ret::memory(double),
-            "result, int: expected an address, found f64",
-        ),
-        (
-            none(),
-            vec![],
-            Ret::memory(nowhere()),
-            "result, int: expected an address, found no value",
-        ),
-        (
-            FnSig::new([], bytes(1 << 40)),
-            vec![],
-            ignore,
-            "result, struct bytes: expected Ret::Memory, as no stack frame has room for it, found Ret::Ignore",
-        ),
-    ];
-    for (sig, args, ret, message) in cases {
-        refused(true, &sig, &args, ret, message);
+    let given = FnSig::new([Type::I32], bytes(40));
+    let huge = FnSig::new([], bytes(1 << 40));
+    refusals! {
+        given, &[], ignore => "the signature has 1 parameter, and 0 arguments are given";
+        int(), &[good.clone(), bad.clone()], ignore => "argument 0, int: expected i32, found i64";
+        int(), &[bad.clone(), bad], ignore => "argument 0, int: expected i32, found no value";
+        int(), &[at_none.clone(), at_none], ignore => "argument 0, int: expected an address, found no value";
+        int(), &[parts, good], ignore => "argument 0, int: expected the parts [i32], found [no value]";
+        none(), &[], Ret::memory(double) => "result, int: expected an address, found f64";
+        none(), &[], Ret::memory(nowhere()) => "result, int: expected an address, found no value";
+        huge, &[], ignore => "result, struct bytes: expected Ret::Memory, as no stack frame has room for it, found Ret::Ignore";
     }
     for sig in [x87(), variadic()] {
         refused(false, &sig, std::slice::from_ref(&at), ignore, "no stubs");
@@ -176,33 +142,11 @@ fn what_would_work_instead() {
     let one = [Arg::value(Value::from_u32(0))];
     let of = |ty: Type| FnSig::new([ty], Type::VOID);
     let returning = |ty: Type| FnSig::new([], ty);
-    for (sig, args, ret, message) in [
-        (
-            returning(pair.clone()),
-            &[][..],
-            Ret::Value,
-            "result, struct pair: expected Ret::Memory, or Ret::Parts of [f64, i64], found Ret::Value",
-        ),
-        (
-            returning(bytes(40)),
-            &[],
-            Ret::Value,
-            "result, struct bytes: expected Ret::Memory, found Ret::Value",
-        ),
-        (
-            of(pair.clone()),
-            &one,
-            Ret::Ignore,
-            "argument 0, struct pair: expected Arg::Memory, or Arg::Parts of [f64, i64], found Arg::Value",
-        ),
-        (
-            of(bytes(65)),
-            &one,
-            Ret::Ignore,
-            "argument 0, struct bytes: expected Arg::Memory, found Arg::Value",
-        ),
-    ] {
-        refused(true, &sig, args, ret, message);
+    refusals! {
+        returning(pair.clone()), &[], Ret::Value => "result, struct pair: expected Ret::Memory, or Ret::Parts of [f64, i64], found Ret::Value";
+        returning(bytes(40)), &[], Ret::Value => "result, struct bytes: expected Ret::Memory, found Ret::Value";
+        of(pair.clone()), &one, Ret::Ignore => "argument 0, struct pair: expected Arg::Memory, or Arg::Parts of [f64, i64], found Arg::Value";
+        of(bytes(65)), &one, Ret::Ignore => "argument 0, struct bytes: expected Arg::Memory, found Arg::Value";
     }
 
     let sig = FnSig::new([pair.clone(), bytes(65)], pair);

@@ -9,66 +9,64 @@ use cranelift_codegen::isa::CallConv;
 use super::compile::{SETTINGS, observe};
 use super::{BATCH, check, signatures};
 
+type Model = fn(&Signature) -> Option<Replayed>;
+
+const WRONG: [(&str, Model); 14] = [
+    ("parameters shifted by one integer", |sig| {
+        with_params_before(sig, types::I64)
+    }),
+    ("parameters shifted by one vector", |sig| {
+        with_params_before(sig, types::F64)
+    }),
+    ("Windows counted by class", |sig| {
+        of_convention(sig, CallConv::WindowsFastcall, CallConv::SystemV)
+    }),
+    ("System V counted by position", |sig| {
+        of_convention(sig, CallConv::SystemV, CallConv::WindowsFastcall)
+    }),
+    ("a 16-byte value burns an integer register", burning),
+    ("`sarg` takes an integer register", sarg_in_register),
+    ("16-byte values 8-aligned", |sig| {
+        restacked(sig, |bytes| (bytes.max(8), 8))
+    }),
+    ("no shadow space", without_shadow),
+    ("small values packed on the stack", |sig| {
+        restacked(sig, |bytes| (bytes, bytes))
+    }),
+    ("argument area not rounded to 16", |sig| {
+        edited(sig, |places| {
+            places.stack_bytes = end_of(places).unwrap_or(places.stack_bytes)
+        })
+    }),
+    ("results of `tail` one register further", |sig| {
+        let further = |places: &mut Replayed| places.results[..].rotate_left(1);
+        let several = sig.call_conv == CallConv::Tail && sig.returns.len() > 1;
+        several.then(|| edited(sig, further))?
+    }),
+    ("a callee of `tail` pops a word more", |sig| {
+        let is_tail = sig.call_conv == CallConv::Tail;
+        is_tail.then(|| edited(sig, |places| places.stack_bytes += 8))?
+    }),
+    ("result registers swapped", |sig| {
+        edited(sig, |places| places.results.reverse())
+    }),
+    ("`sret` returned in xmm0", |sig| {
+        edited(sig, |places| {
+            places.sret_returned_in = places.sret_returned_in.map(|_| x86_64::XMM0);
+        })
+    }),
+];
+
 /// Wrong models, each checked by the very comparison above: it must object wherever they differ from the right one.
 #[test]
 fn wrong_models_are_caught() {
-    type Model = fn(&Signature) -> Option<Replayed>;
-    let wrong: [(&str, Model); 14] = [
-        ("parameters shifted by one integer", |sig| {
-            with_params_before(sig, types::I64)
-        }),
-        ("parameters shifted by one vector", |sig| {
-            with_params_before(sig, types::F64)
-        }),
-        ("Windows counted by class", |sig| {
-            of_convention(sig, CallConv::WindowsFastcall, CallConv::SystemV)
-        }),
-        ("System V counted by position", |sig| {
-            of_convention(sig, CallConv::SystemV, CallConv::WindowsFastcall)
-        }),
-        ("a 16-byte value burns an integer register", burning),
-        ("`sarg` takes an integer register", sarg_in_register),
-        ("16-byte values 8-aligned", |sig| {
-            restacked(sig, |bytes| (bytes.max(8), 8))
-        }),
-        ("no shadow space", without_shadow),
-        ("small values packed on the stack", |sig| {
-            restacked(sig, |bytes| (bytes, bytes))
-        }),
-        ("argument area not rounded to 16", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.stack_bytes = end_of(&places)?;
-            Some(places)
-        }),
-        ("results of `tail` one register further", |sig| {
-            let mut places = replay(sig).ok()?;
-            let several = sig.call_conv == CallConv::Tail && places.results.len() > 1;
-            several.then(|| places.results.rotate_left(1))?;
-            Some(places)
-        }),
-        ("a callee of `tail` pops a word more", |sig| {
-            let mut places = replay(sig).ok()?;
-            (sig.call_conv == CallConv::Tail).then(|| places.stack_bytes += 8)?;
-            Some(places)
-        }),
-        ("result registers swapped", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.results.reverse();
-            Some(places)
-        }),
-        ("`sret` returned in xmm0", |sig| {
-            let mut places = replay(sig).ok()?;
-            places.sret_returned_in = places.sret_returned_in.map(|_| x86_64::XMM0);
-            Some(places)
-        }),
-    ];
     let (mut n_different, mut n_caught) = ([0; 14], [0; 14]);
     for first in (0..1500).step_by(BATCH) {
         let sigs = signatures(2, first..first + BATCH);
         let settings = SETTINGS[first / BATCH % SETTINGS.len()];
         observe(settings, &sigs, first as u64, |index, seen| {
             let sig = &sigs[index];
-            for (model, (_, places)) in wrong.iter().enumerate() {
+            for (model, (_, places)) in WRONG.iter().enumerate() {
                 if let Some(places) =
                     places(sig).filter(|places| Ok(places) != replay(sig).as_ref())
                 {
@@ -78,7 +76,7 @@ fn wrong_models_are_caught() {
             }
         });
     }
-    for (model, (name, _)) in wrong.iter().enumerate() {
+    for (model, (name, _)) in WRONG.iter().enumerate() {
         let (different, caught) = (n_different[model], n_caught[model]);
         println!("{name}: {caught} caught of {different} that differ");
         assert!(different >= 20, "{name}: too few signatures tell");
@@ -88,6 +86,13 @@ fn wrong_models_are_caught() {
             "{name}: {caught} caught of {different}"
         );
     }
+}
+
+/// As if places of the right model were others.
+fn edited(sig: &Signature, edit: impl FnOnce(&mut Replayed)) -> Option<Replayed> {
+    let mut places = replay(sig).ok()?;
+    edit(&mut places);
+    Some(places)
 }
 
 /// As if another parameter stood before all.
@@ -128,15 +133,9 @@ fn with_extra_params(
 }
 
 fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Replayed> {
-    let is_meant = sig.call_conv == of;
-    is_meant
-        .then(|| {
-            replay(&Signature {
-                call_conv: other,
-                ..sig.clone()
-            })
-        })?
-        .ok()
+    let mut changed = sig.clone();
+    changed.call_conv = other;
+    (sig.call_conv == of).then(|| replay(&changed).ok())?
 }
 
 /// As if stack slots had another size and alignment, both made from the bytes of a value by `slot`.
@@ -161,16 +160,18 @@ fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
 }
 
 fn without_shadow(sig: &Signature) -> Option<Replayed> {
-    let mut places = replay(sig).ok()?;
-    if sig.call_conv == CallConv::WindowsFastcall {
-        places.params.iter_mut().for_each(|place| match *place {
-            ClifPlace::Reg(_) => {}
-            ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => {
-                move_to(place, offset - 32)
+    edited(sig, |places| {
+        for place in &mut places.params {
+            match *place {
+                ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. }
+                    if sig.call_conv == CallConv::WindowsFastcall =>
+                {
+                    move_to(place, offset - 32);
+                }
+                _ => {}
             }
-        });
-    }
-    Some(places)
+        }
+    })
 }
 
 fn move_to(place: &mut ClifPlace, to: u32) {
@@ -181,11 +182,10 @@ fn move_to(place: &mut ClifPlace, to: u32) {
 
 /// Where the last parameter on the stack ends, were all slots 8 bytes.
 fn end_of(places: &Replayed) -> Option<u32> {
-    (places.params.iter())
-        .filter_map(|place| match *place {
-            ClifPlace::Reg(_) => None,
-            ClifPlace::Stack { offset } => Some(offset + 8),
-            ClifPlace::Area { offset, size } => Some(offset + size),
-        })
-        .max()
+    let ends = places.params.iter().filter_map(|place| match *place {
+        ClifPlace::Reg(_) => None,
+        ClifPlace::Stack { offset } => Some(offset + 8),
+        ClifPlace::Area { offset, size } => Some(offset + size),
+    });
+    ends.max()
 }

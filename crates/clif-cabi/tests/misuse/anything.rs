@@ -1,26 +1,17 @@
 //! Whatever lowering is given, in whatever order: results and errors, no panic, and no instruction after an error. What it accepts in one
 //! block passes Cranelift's verifier. Nothing is compiled or run.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
-)]
-
-use std::cell::RefCell;
-use std::sync::Arc;
 
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi::cranelift_codegen::ir::{
-    self, Block, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, SigRef,
-    UserExternalName, Value,
-};
-use clif_cabi::cranelift_codegen::{isa, settings, verify_function};
+use clif_cabi::cranelift_codegen::ir::{self, Block, FuncRef, Function, InstBuilder, Value};
+use clif_cabi::cranelift_codegen::{isa::TargetIsa, verify_function};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{
-    Arg, Callable, Callee, Entry, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering,
-};
+use clif_cabi::{Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::cell::RefCell;
+
+use super::{Any, bytes, isa, lowering};
 
 /// One use of a lowering. Values, blocks and functions are small numbers, so that they often exist, and sometimes do not.
 #[derive(Clone, Debug)]
@@ -44,11 +35,6 @@ enum Use {
 
 /// Signatures with every way to pass an argument and to return a result.
 fn signatures() -> Vec<FnSig> {
-    let bytes = |n| {
-        let array = Type::array(&Type::U8, n).unwrap();
-        let record = RecordBuilder::structure("bytes").field("b", array);
-        record.build(&DataModel::LP64).unwrap()
-    };
     let empty = RecordBuilder::structure("empty").build(&DataModel::LP64);
     let empty = empty.unwrap();
     vec![
@@ -121,44 +107,9 @@ fn one_use() -> impl Strategy<Value = Use> {
     ]
 }
 
-/// Imports one name for everything.
-struct Any;
-
-impl Stubs for Any {
-    fn stub(
-        &mut self,
-        _: Stub,
-        signature: SigRef,
-        func: &mut Function,
-    ) -> Result<FuncRef, LowerError> {
-        self.function(FuncId::from_u32(0), signature, func)
-    }
-
-    fn function(
-        &mut self,
-        _: FuncId,
-        signature: SigRef,
-        func: &mut Function,
-    ) -> Result<FuncRef, LowerError> {
-        let name = func.declare_imported_user_function(UserExternalName::new(0, 0));
-        Ok(func.import_function(ExtFuncData {
-            name: ExternalName::user(name),
-            signature,
-            colocated: false,
-            patchable: false,
-        }))
-    }
-}
-
-fn isa() -> Arc<dyn isa::TargetIsa> {
-    let flags = settings::Flags::new(settings::builder());
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
-    isa.finish(flags).unwrap()
-}
-
 /// What a sequence of uses has so far.
 struct Building<'a> {
-    lower: &'a SysVAggregateLowering,
+    lower: &'a Lowering,
     sigs: Vec<FnSig>,
     entry: Option<Entry>,
     callable: Option<Callable>,
@@ -181,17 +132,17 @@ impl Building<'_> {
             Use::Block | Use::SwitchTo(_) | Use::Trap => self.move_on(builder, what),
             Use::Call(sig, to, args, ret) => {
                 let sig = &self.sigs[*sig];
-                let done = lower.call_sig(&mut Any, builder, *to, sig, args, *ret)?;
+                let done = lower.call_sig(&mut Any(true), builder, *to, sig, args, *ret)?;
                 assert!(*ret != Ret::Ignore || done == Returned::Nothing);
             }
             Use::ValuesIn(sig, args, ret) => {
                 lower.values_in(builder, &*plan(*sig)?, args, *ret)?;
             }
             Use::ValuesOut(sig, values, ret) => {
-                lower.values_out(&mut Any, builder, &*plan(*sig)?, values, *ret)?;
+                lower.values_out(&mut Any(true), builder, &*plan(*sig)?, values, *ret)?;
             }
             Use::Callee(sig, to) => {
-                self.callable = Some(lower.callee(&mut Any, builder, &*plan(*sig)?, *to)?);
+                self.callable = Some(lower.callee(&mut Any(true), builder, &*plan(*sig)?, *to)?);
             }
             Use::Issue(values) => {
                 if let Some(callable) = &self.callable {
@@ -242,7 +193,7 @@ impl Building<'_> {
             Use::EntryParts(i) => entry.parts(builder, *i).map(drop),
             Use::EntryAddress(i) => entry.address(builder, *i).map(drop),
             Use::EntryStore(i, to) => entry.store(builder, *i, *to),
-            Use::Return(value) => entry.ret(&mut Any, builder, value.as_ref()),
+            Use::Return(value) => entry.ret(&mut Any(true), builder, value.as_ref()),
             _ => Ok(()),
         }
     }
@@ -260,8 +211,8 @@ thread_local! {
     static COUNTS: RefCell<(usize, usize)> = const { RefCell::new((0, 0)) };
 }
 
-fn run(isa: &dyn isa::TargetIsa, uses: &[Use]) -> Result<(), TestCaseError> {
-    let lower = SysVAggregateLowering::new(isa).unwrap();
+fn run(isa: &dyn TargetIsa, uses: &[Use]) -> Result<(), TestCaseError> {
+    let lower = lowering();
     let mut func = Function::new();
     let mut context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut func, &mut context);

@@ -8,175 +8,26 @@
     reason = "a test stops at an unexpected error; objects are small"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod conventions;
+#[path = "../probe/mod.rs"]
 mod probe;
 
 use std::cell::Cell;
 use std::ops::Range;
 
-use cabi::convention::{CalleePops, Convention, FrameKind, PartType, PartTypes, Rule, Rules};
-use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
-use cabi::{
-    DataModel, FnAbi, FnSig, Loc, Place, PlacedPart, RecordBuilder, Reg, Target, Type, X86_64_LANG,
-    X86_64_SYSV,
-};
-use clif_cabi::{Arg, Ret, SysVAggregateLowering, value_type};
+use cabi::convention::{CalleePops, Convention, FrameKind};
+use cabi::x86_64::RSI;
+use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Reg, Target, Type};
+use clif_cabi::{Arg, Ret, value_type};
+use common::{Jit, bytes, record};
+use conventions::{ALL, MISTAKEN, PERMUTED};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
-use cranelift_codegen::{settings, settings::Configurable};
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{FuncId, Module, default_libcall_names};
+use cranelift_frontend::FunctionBuilder;
+use cranelift_module::FuncId;
 use probe::{Probe, Rng, State, call_in, dump, dump_popping};
-
-const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
-const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
-const SCALAR_FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
-
-const fn convention(
-    name: &'static str,
-    args: &'static [Rule],
-    results: &'static [Rule],
-) -> Convention {
-    Convention {
-        name,
-        rules: Rules {
-            args,
-            results,
-            ..X86_64_SYSV.rules
-        },
-        ..X86_64_SYSV
-    }
-}
-
-const MEMORY: Rule = Rule::PassByVal { size: 8, align: 8 };
-const RESULTS: &[Rule] = &[
-    Rule::IfType(INTS, &Rule::AssignToReg(&[RDX, RAX])),
-    Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM1, XMM0])),
-];
-
-/// Another order in both classes, rdx and xmm2 skipped, r9 never used.
-static PERMUTED: Convention = convention(
-    "permuted",
-    &[
-        Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RDI, R8, RCX])),
-        Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM1, XMM0, XMM5, XMM3])),
-        MEMORY,
-    ],
-    RESULTS,
-);
-
-/// The last register first: all before it are skipped by a function of one argument.
-static LAST_FIRST: Convention = convention(
-    "last first",
-    &[
-        Rule::IfType(INTS, &Rule::AssignToReg(&[R9, R8, RCX, RDX, RSI, RDI])),
-        Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM7, XMM5])),
-        MEMORY,
-    ],
-    RESULTS,
-);
-
-/// A float is in a register of each class, as Win64 passes unnamed ones.
-static BOTH: Convention = convention(
-    "both",
-    &[
-        Rule::IfType(
-            SCALAR_FLOATS,
-            &Rule::AssignToBoth(&[[XMM1, RDI], [XMM0, R8], [XMM3, RDX]]),
-        ),
-        Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RCX])),
-        MEMORY,
-    ],
-    X86_64_SYSV.rules.results,
-);
-
-/// The first part of a value is its second eightbyte.
-static SWAPPED: Convention = Convention {
-    name: "swapped",
-    rules: Rules {
-        classify: |ty, cx| {
-            let mut group = (X86_64_SYSV.rules.classify)(ty, cx)?;
-            group.parts.reverse();
-            Ok(group)
-        },
-        ..X86_64_SYSV.rules
-    },
-    ..X86_64_SYSV
-};
-
-/// As System V, as a control of these tests themselves.
-static PLAIN: Convention = X86_64_SYSV;
-
-static ALL: [&Convention; 6] = [&PERMUTED, &LAST_FIRST, &BOTH, &SWAPPED, &PLAIN, &LANG];
-
-static LANG: Convention = X86_64_LANG;
-
-/// A language's own convention with a mistake: code of it must not pass for the right one.
-const fn mistaken(rules: Rules) -> Convention {
-    let name = "mistaken";
-    Convention {
-        name,
-        rules,
-        ..LANG
-    }
-}
-
-static MISTAKEN: [(&str, Convention); 4] = [
-    (
-        "the second integer argument first",
-        mistaken(Rules {
-            args: &[
-                Rule::IfType(INTS, &Rule::AssignToReg(&[RSI, RDI])),
-                Rule::DelegateTo(X86_64_LANG.rules.args),
-            ],
-            ..LANG.rules
-        }),
-    ),
-    (
-        "System V's second result register",
-        mistaken(Rules {
-            results: &[
-                Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX, RCX])),
-                Rule::DelegateTo(X86_64_LANG.rules.results),
-            ],
-            ..LANG.rules
-        }),
-    ),
-    (
-        "records in words",
-        mistaken(Rules {
-            classify: |ty, cx| match ty.as_record() {
-                Some(_) => (X86_64_SYSV.rules.classify)(ty, cx),
-                None => (LANG.rules.classify)(ty, cx),
-            },
-            ..LANG.rules
-        }),
-    ),
-    (
-        "values are not split",
-        mistaken(Rules {
-            classify: |ty, cx| {
-                let mut group = (LANG.rules.classify)(ty, cx)?;
-                group.may_split = false;
-                Ok(group)
-            },
-            ..LANG.rules
-        }),
-    ),
-];
-
-fn record(name: &str, fields: &[Type]) -> Type {
-    let builder = RecordBuilder::structure(name);
-    let fields = fields.iter().enumerate();
-    let builder = fields.fold(builder, |builder, (i, ty)| {
-        builder.field(&format!("f{i}"), ty.clone())
-    });
-    builder.build(&DataModel::LP64).unwrap()
-}
-
-fn bytes(n: u64) -> Type {
-    record("bytes", &[Type::array(&Type::U8, n).unwrap()])
-}
 
 /// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies; records that are split where they are.
 fn types(convention: &Convention) -> Vec<Type> {
@@ -342,83 +193,49 @@ impl Objects {
     }
 }
 
-struct Jit {
-    module: JITModule,
-    lower: SysVAggregateLowering,
+/// Calls the dump with `objects`; the result goes to the last one. What can be one SSA value is one, if `values`.
+fn caller(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+    jit.body(None, |lower, module, builder| {
+        builder.func.signature = Signature::new(CallConv::SystemV);
+        let block = builder.create_block();
+        builder.switch_to_block(block);
+        let params = sig.params().iter().enumerate();
+        let args: Vec<Arg> = params
+            .map(|(i, param)| object(builder, &param.ty, objects.address(i), values))
+            .collect();
+        let to = constant(builder, objects.address(objects.result()));
+        let pops = sig_pops(sig);
+        let dump = if pops { dump_popping } else { dump };
+        let callee = constant(builder, (dump as *const () as u64).cast_signed());
+        let form = match value_type(sig.result()) {
+            Some(_) if values => Ret::Value,
+            _ => Ret::memory(to),
+        };
+        let result = lower.call_sig(module, builder, callee, sig, &args, form);
+        if let Some(value) = result.unwrap().value() {
+            builder.ins().store(MemFlagsData::new(), value, to, 0);
+        }
+        builder.ins().return_(&[]);
+    })
 }
 
-impl Jit {
-    fn new(opt_level: &str) -> Self {
-        let mut flags = settings::builder();
-        flags.set("opt_level", opt_level).unwrap();
-        flags.set("use_colocated_libcalls", "false").unwrap();
-        let isa = cranelift_native::builder().unwrap();
-        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
-        let lower = SysVAggregateLowering::new(module.isa()).unwrap();
-        Self { module, lower }
-    }
-
-    fn define(
-        &mut self,
-        build: impl FnOnce(&mut JITModule, &SysVAggregateLowering, &mut FunctionBuilder<'_>),
-    ) -> FuncId {
-        let mut context = self.module.make_context();
-        let mut frontend = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
-        build(&mut self.module, &self.lower, &mut builder);
-        builder.seal_all_blocks();
-        builder.finalize(self.module.isa().frontend_config());
-        let signature = &context.func.signature;
-        let id = self.module.declare_anonymous_function(signature).unwrap();
-        self.module.define_function(id, &mut context).unwrap();
-        id
-    }
-
-    /// Calls the dump with `objects`; the result goes to the last one. What can be one SSA value is one, if `values`.
-    fn caller(&mut self, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
-        self.define(|module, lower, builder| {
-            builder.func.signature = Signature::new(CallConv::SystemV);
-            let block = builder.create_block();
-            builder.switch_to_block(block);
-            let params = sig.params().iter().enumerate();
-            let args: Vec<Arg> = params
-                .map(|(i, param)| object(builder, &param.ty, objects.address(i), values))
-                .collect();
-            let to = constant(builder, objects.address(objects.result()));
-            let pops = sig_pops(sig);
-            let dump = if pops { dump_popping } else { dump };
-            let callee = constant(builder, (dump as *const () as u64).cast_signed());
-            let form = match value_type(sig.result()) {
-                Some(_) if values => Ret::Value,
-                _ => Ret::memory(to),
-            };
-            let result = lower.call_sig(module, builder, callee, sig, &args, form);
-            if let Some(value) = result.unwrap().value() {
+/// A function of `sig` that stores its arguments to `objects` and returns the last one.
+fn callee(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+    jit.body(None, |lower, module, builder| {
+        let (_, entry) = lower.begin(builder, sig).unwrap();
+        for (i, param) in sig.params().iter().enumerate() {
+            let to = constant(builder, objects.address(i));
+            if values && value_type(&param.ty).is_some() {
+                let value = entry.value(builder, i).unwrap();
                 builder.ins().store(MemFlagsData::new(), value, to, 0);
+            } else {
+                entry.store(builder, i, to).unwrap();
             }
-            builder.ins().return_(&[]);
-        })
-    }
-
-    /// A function of `sig` that stores its arguments to `objects` and returns the last one.
-    fn callee(&mut self, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
-        self.define(|module, lower, builder| {
-            let (_, entry) = lower.begin(builder, sig).unwrap();
-            for (i, param) in sig.params().iter().enumerate() {
-                let to = constant(builder, objects.address(i));
-                if values && value_type(&param.ty).is_some() {
-                    let value = entry.value(builder, i).unwrap();
-                    builder.ins().store(MemFlagsData::new(), value, to, 0);
-                } else {
-                    entry.store(builder, i, to).unwrap();
-                }
-            }
-            let from = objects.address(objects.result());
-            let result = object(builder, sig.result(), from, values);
-            entry.ret(module, builder, Some(&result)).unwrap();
-        })
-    }
+        }
+        let from = objects.address(objects.result());
+        let result = object(builder, sig.result(), from, values);
+        entry.ret(module, builder, Some(&result)).unwrap();
+    })
 }
 
 /// Whether callees of `sig` pop their arguments.
@@ -453,7 +270,7 @@ struct Case {
 fn registers_in_any_order() {
     let mut n_values = 0;
     for opt_level in ["none", "speed"] {
-        let mut jit = Jit::new(opt_level);
+        let mut jit = Jit::new(opt_level, &[]);
         let mut rng = Rng::new(2);
         let forms = [false, true].into_iter();
         let sigs = forms.flat_map(|values| signatures().into_iter().map(move |sig| (sig, values)));
@@ -476,7 +293,7 @@ fn mistakes_are_noticed() {
     let right = signatures().into_iter();
     let right: Vec<FnSig> = right.filter(sig_pops).collect();
     for (mistake, convention) in &MISTAKEN {
-        let mut jit = Jit::new("none");
+        let mut jit = Jit::new("none", &[]);
         let mut rng = Rng::new(3);
         // Some are refused, which is noticed too.
         let lowered =
@@ -522,8 +339,8 @@ impl Case {
     fn new(jit: &mut Jit, rng: &mut Rng, sig: FnSig, values: bool) -> Self {
         let given = Objects::of(&sig, |n| rng.bytes(n));
         let received = Objects::of(&sig, |n| rng.bytes(n));
-        let caller = jit.caller(&sig, &given, values);
-        let callee = jit.callee(&sig, &received, values);
+        let caller = caller(jit, &sig, &given, values);
+        let callee = callee(jit, &sig, &received, values);
         Self {
             sig,
             given,
@@ -612,7 +429,7 @@ fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, St
 /// What these tests look at can be wrong: another place is noticed.
 #[test]
 fn a_value_elsewhere_is_noticed() {
-    let jit = Jit::new("none");
+    let jit = Jit::new("none", &[]);
     let sig = FnSig::new([Type::I64, Type::F64], Type::VOID).convention(&PERMUTED);
     let abi = FnAbi::new(&sig, jit.lower.target()).unwrap();
     let (object, mut state) = ([1, 2, 3, 4, 5, 6, 7, 8], State::ZERO);

@@ -1,0 +1,72 @@
+//! Functions lowered, compiled and run in this process.
+#![allow(dead_code, unreachable_pub)] // each test file uses some of it
+
+use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::settings::{self, Configurable};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
+use clif_cabi::{Function, Lowering};
+use cranelift_jit::{JITBuilder, JITModule};
+
+pub struct Jit {
+    pub module: JITModule,
+    pub lower: Lowering,
+}
+
+impl Jit {
+    /// With these settings on.
+    pub fn new(opt_level: &str, settings: &[&str]) -> Self {
+        let mut flags = settings::builder();
+        flags.set("opt_level", opt_level).unwrap();
+        flags.set("use_colocated_libcalls", "false").unwrap();
+        for setting in settings {
+            flags.set(setting, "true").unwrap();
+        }
+        let isa = cranelift_native::builder().unwrap();
+        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let lower = Lowering::new(module.isa()).unwrap();
+        Self { module, lower }
+    }
+
+    pub fn declare(&mut self, name: &str, sig: &FnSig) -> Function {
+        let declared = (self.lower).declare_export(&mut self.module, name, sig);
+        declared.unwrap()
+    }
+
+    /// Defines the function `id`, or one without a name, of which `build` makes everything.
+    pub fn body(
+        &mut self,
+        id: Option<FuncId>,
+        build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>),
+    ) -> FuncId {
+        let mut context = self.module.make_context();
+        let mut frontend = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        build(&self.lower, &mut self.module, &mut builder);
+        builder.seal_all_blocks();
+        builder.finalize(self.module.isa().frontend_config());
+        let signature = &context.func.signature;
+        let id = id.unwrap_or_else(|| self.module.declare_anonymous_function(signature).unwrap());
+        self.module.define_function(id, &mut context).unwrap();
+        id
+    }
+
+    pub fn code(&mut self, id: FuncId) -> *const u8 {
+        self.module.finalize_definitions().unwrap();
+        self.module.get_finalized_function(id)
+    }
+}
+
+pub fn record(name: &str, fields: &[Type]) -> Type {
+    let mut builder = RecordBuilder::structure(name);
+    for (i, ty) in fields.iter().enumerate() {
+        builder = builder.field(&format!("f{i}"), ty.clone());
+    }
+    builder.build(&DataModel::LP64).unwrap()
+}
+
+/// A structure of `n` bytes.
+pub fn bytes(n: u64) -> Type {
+    record("bytes", &[Type::array(&Type::U8, n).unwrap()])
+}
