@@ -27,7 +27,7 @@ use crate::types::{Kind, Type, check_align};
 #[non_exhaustive]
 pub struct FnAbi {
     /// One per parameter.
-    pub args: SmallVec<[ArgAbi; 8]>,
+    pub args: SmallVec<[ArgAbi; 10]>,
     /// The result.
     pub ret: RetAbi,
     /// Bytes of the argument area, shadow space and a result on the stack included; a multiple of the slot.
@@ -47,7 +47,7 @@ pub struct FnAbi {
 }
 
 impl FnAbi {
-    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to eight arguments, if a convention
+    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to ten arguments, if a convention
     /// makes at most two parts of each.
     ///
     /// # Errors
@@ -83,13 +83,12 @@ impl FnAbi {
             sig,
             target,
             convention,
-            lists: rules.lists(features, variadic),
             given: sig.classify(target.data_model(), Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
         };
-        walk.run()
+        walk.run(rules.lists(features, variadic))
     }
 
     /// The convention of `sig`: its own, or the target's.
@@ -182,7 +181,6 @@ struct Walk<'a, 't> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
-    lists: Lists,
     assigner: Assigner<'t>,
     /// What a classifier is given, but for the value's role.
     given: Classify<'a, 't>,
@@ -194,8 +192,8 @@ struct Walk<'a, 't> {
 
 impl Walk<'_, '_> {
     /// Places the result and all arguments.
-    fn run(mut self) -> Result<FnAbi, Error> {
-        let frame = &self.convention.frame;
+    #[inline(always)]
+    fn run(mut self, lists: Lists) -> Result<FnAbi, Error> {
         // Written where it is returned: it is too large to move about.
         let mut abi = Ok(FnAbi {
             args: SmallVec::new(),
@@ -213,33 +211,34 @@ impl Walk<'_, '_> {
             callee_pops: 0,
             n_gp: 0,
             n_sse: 0,
-            variadic_count: frame.variadic_count.filter(|_| self.sig.variadic),
+            variadic_count: None,
             convention: self.convention,
         });
         if let Ok(unfilled) = &mut abi
-            && let Err(error) = self.fill(unfilled)
+            && let Err(error) = self.fill(lists, unfilled)
         {
-            abi = Err(error);
+            abi = Err(*error);
         }
         abi
     }
 
     #[inline(always)]
-    fn fill(&mut self, abi: &mut FnAbi) -> Result<(), Error> {
-        self.result(&mut abi.ret.place)?;
-        let sig = self.sig;
-        abi.args.reserve_exact(sig.params.len());
-        for i in 0..sig.params.len() {
-            let (named, place) = (i < sig.n_named, Place::Ignore);
+    fn fill(&mut self, lists: Lists, abi: &mut FnAbi) -> Result<(), Box<Error>> {
+        self.result(lists, &mut abi.ret.place)?;
+        let (params, n_named) = (&self.sig.params, self.sig.n_named);
+        abi.args.reserve_exact(params.len());
+        for i in 0..params.len() {
+            let (named, place) = (i < n_named, Place::Ignore);
             abi.args.push(ArgAbi { place, named });
         }
-        for (param, arg) in sig.params.iter().zip(&mut abi.args) {
-            self.argument(param, arg)?;
+        for (param, arg) in params.iter().zip(&mut abi.args) {
+            self.argument(param, lists.args, arg)?;
         }
         self.close(abi)
     }
 
     /// Classifies a value and places it by `rules`, in `place`; `false` if none of them has a place for it.
+    #[inline(always)]
     fn place(
         &mut self,
         ty: &Type,
@@ -247,7 +246,8 @@ impl Walk<'_, '_> {
         rules: &'static [Rule],
         place: &mut Place,
     ) -> Result<bool, Box<Error>> {
-        let mut cx = Classify { role, ..self.given };
+        let mut cx = self.given;
+        cx.role = role;
         // By reference: a group is too large to move about.
         match (self.convention.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
@@ -257,7 +257,7 @@ impl Walk<'_, '_> {
                     group.kind = GroupKind::Memory;
                 }
                 let found = self.assigner.place(rules, group, role, place);
-                let found = found.map_err(|why| Box::new(self.no_place(ty, why)))?;
+                let found = found.map_err(|why| self.unsupported(ty, why.why()))?;
                 if group.word | self.memory != 0 {
                     self.check(ty, role, group, found.then_some(place))?;
                 }
@@ -265,6 +265,18 @@ impl Walk<'_, '_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same, out of line: most values are arguments of their own type.
+    #[inline(never)]
+    fn place_apart(
+        &mut self,
+        ty: &Type,
+        what: (Role, ArgFlags),
+        rules: &'static [Rule],
+        place: &mut Place,
+    ) -> Result<bool, Box<Error>> {
+        self.place(ty, what, rules, place)
     }
 
     /// Asks the convention whether its rules describe where a value is.
@@ -293,21 +305,17 @@ impl Walk<'_, '_> {
     }
 
     #[cold]
-    fn no_place(&self, ty: &Type, why: NoPlace) -> Error {
-        self.unsupported(ty, why.why())
-    }
-
-    #[cold]
-    fn unsupported(&self, ty: &Type, why: &'static str) -> Error {
-        Error::Unsupported {
+    fn unsupported(&self, ty: &Type, why: &'static str) -> Box<Error> {
+        Box::new(Error::Unsupported {
             ty: ty.to_string(),
             why,
             target: self.target.name().into(),
-        }
+        })
     }
 
     /// Puts the result in `place`. A hidden pointer takes its register before any argument does.
-    fn result(&mut self, place: &mut Place) -> Result<(), Error> {
+    #[inline(always)]
+    fn result(&mut self, lists: Lists, place: &mut Place) -> Result<(), Box<Error>> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
         self.target.check(ty)?;
@@ -321,22 +329,20 @@ impl Walk<'_, '_> {
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
         let what = (Role::Result, ArgFlags::NONE);
-        let found = self
-            .place(ty, what, self.lists.results, place)
-            .map_err(|error| *error)?;
+        let found = self.place_apart(ty, what, lists.results, place)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
         let fits = self.convention.rules.return_fits;
         match place {
-            _ if !found => *place = self.sret()?,
+            _ if !found => *place = self.sret(lists.args)?,
             place if fits.is_some_and(|fits| !fits(place, self.sig.variadic)) => {
-                *place = self.sret()?;
+                *place = self.sret(lists.args)?;
             }
             Place::PerElement { .. } => {
                 let why = "no rule says how a result is returned lane by lane";
                 return Err(self.unsupported(ty, why));
             }
-            Place::Indirect { .. } => *place = self.sret()?,
+            Place::Indirect { .. } => *place = self.sret(lists.args)?,
             Place::Ignore => {}
             _ if self.sig.noreturn => *place = Place::Ignore,
             _ => self.result_area = after.area(),
@@ -345,13 +351,13 @@ impl Walk<'_, '_> {
     }
 
     /// The place of the hidden pointer to a result that finds no registers.
-    fn sret(&mut self) -> Result<Place, Error> {
+    fn sret(&mut self, rules: &'static [Rule]) -> Result<Place, Box<Error>> {
         self.assigner
             .tracer
             .note("no registers for the result: the caller passes a pointer (sret)");
         let ty = &self.sig.result;
-        let place = self.assigner.place_sret(self.lists.args);
-        match place.map_err(|why| self.no_place(ty, why))? {
+        let place = self.assigner.place_sret(rules);
+        match place.map_err(|why| self.unsupported(ty, why.why()))? {
             Some(pointer) => Ok(Place::Indirect {
                 pointer,
                 size: ty.size(),
@@ -365,8 +371,9 @@ impl Walk<'_, '_> {
     }
 
     /// What `abi` says of all places together. What of the result is on the stack is moved to where it lies, after the arguments.
-    fn close(&self, abi: &mut FnAbi) -> Result<(), Error> {
-        let frame = &abi.convention.frame;
+    #[inline(always)]
+    fn close(&self, abi: &mut FnAbi) -> Result<(), Box<Error>> {
+        let frame = &self.convention.frame;
         let state = &self.assigner.state;
         let (mut bytes, mut align) = state.area();
         let (result_bytes, result_align) = self.result_area;
@@ -397,45 +404,39 @@ impl Walk<'_, '_> {
                 abi.callee_pops = self.assigner.pointer_bytes();
             }
         }
-        if frame.callee_pops == CalleePops::Everything && !self.sig.variadic {
+        if self.sig.variadic {
+            abi.variadic_count = frame.variadic_count;
+        } else if frame.callee_pops == CalleePops::Everything {
             abi.callee_pops = abi.area_bytes;
         }
         Ok(())
     }
 
     /// Places the next argument.
-    fn argument(&mut self, param: &Param, arg: &mut ArgAbi) -> Result<(), Error> {
+    #[inline(always)]
+    fn argument(
+        &mut self,
+        param: &Param,
+        rules: &'static [Rule],
+        arg: &mut ArgAbi,
+    ) -> Result<(), Box<Error>> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
         if matches!(param.ty.kind(), Kind::Void) {
-            return Err(self.unsupported(&param.ty, "an argument needs a complete object type"));
+            let why = "an argument needs a complete object type";
+            return Err(self.unsupported(&param.ty, why));
         }
         let role = if arg.named {
             Role::Named
         } else {
             Role::Unnamed
         };
+        let (what, place) = ((role, param.flags), &mut arg.place);
         match passed(&param.ty, role, self.target.data_model()) {
-            None => self.passed(&param.ty, (role, param.flags), &mut arg.place),
-            Some(other) => self.passed(&other, (role, param.flags), &mut arg.place),
-        }
-    }
-
-    /// Places an argument that is passed as a `ty`.
-    #[inline(always)]
-    fn passed(
-        &mut self,
-        ty: &Type,
-        what: (Role, ArgFlags),
-        place: &mut Place,
-    ) -> Result<(), Error> {
-        if self
-            .place(ty, what, self.lists.args, place)
-            .map_err(|error| *error)?
-        {
-            Ok(())
-        } else {
-            Err(self.unsupported(ty, "no rule of the convention has a place for it"))
+            None if self.place(&param.ty, what, rules, place)? => Ok(()),
+            None => Err(self.unsupported(&param.ty, NoPlace::NoRule.why())),
+            Some(other) if self.place_apart(&other, what, rules, place)? => Ok(()),
+            Some(other) => Err(self.unsupported(&other, NoPlace::NoRule.why())),
         }
     }
 }

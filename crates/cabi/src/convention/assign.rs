@@ -26,7 +26,7 @@ pub(crate) struct Assigner<'t> {
     pub(crate) tracer: Tracer<'t>,
     variadic: bool,
     features: Features,
-    big_endian: bool,
+    frame: &'static Frame,
     /// A pointer of the target, as a part.
     pointer: PartType,
     /// The state in which the value that is being placed found it: where a group that does not fit goes back to.
@@ -72,7 +72,7 @@ enum Outcome<'r> {
 
 impl<'t> Assigner<'t> {
     pub(crate) fn new(
-        frame: &Frame,
+        frame: &'static Frame,
         stack_align: u32,
         features: Features,
         variadic: bool,
@@ -89,7 +89,7 @@ impl<'t> Assigner<'t> {
             tracer,
             variadic,
             features,
-            big_endian: frame.big_endian,
+            frame,
             pointer,
             before: state,
             custom: None,
@@ -129,48 +129,36 @@ impl<'t> Assigner<'t> {
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
         self.before = self.state;
+        self.delegations = 0;
         match (group.kind, &group.otherwise) {
-            (GroupKind::Registers, None) => {}
-            (GroupKind::Memory, None) => return self.place_whole(rules, group, role, place),
-            _ => return self.place_otherwise(rules, group, role, place),
+            (GroupKind::Registers, None) => self.place_parts(rules, group, role, place),
+            (GroupKind::Memory, None) => self.place_whole(rules, group, role, place),
+            _ => self.place_otherwise(rules, group, role, place),
         }
-        // Written where the value's place is: moving them there costs more than finding them.
-        *place = Place::Parts(Placed::new());
-        if let Place::Parts(placed) = place {
-            for part in &group.parts {
-                let Some(part) = self.first_register(rules, group.flags, part) else {
-                    return self.place_by_rules(rules, group, role, place);
-                };
-                placed.push(part);
-            }
-            if !placed.is_empty() {
-                return Ok(true);
-            }
-        }
-        self.place_by_rules(rules, group, role, place)
     }
 
-    /// Places a value that asks for registers, part by part, from the first one on that is not in `place`.
-    #[inline(never)]
-    fn place_by_rules(
+    /// Places a value that asks for registers, part by part.
+    #[inline(always)]
+    fn place_parts(
         &mut self,
-        rules: &'static [Rule],
+        all: &'static [Rule],
         group: &Group,
         role: Role,
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
-        self.delegations = 0;
-        let mut value = Value::new(group, role);
+        // Written where the value's place is: moving them there costs more than finding them.
+        *place = Place::Parts(Placed::new());
         let Place::Parts(placed) = place else {
             return Ok(false);
         };
-        if group.parts.is_empty() {
-            *place = Place::Ignore;
-            return self.place_whole(rules, group, role, place);
-        }
-        for (index, part) in group.parts.iter().enumerate().skip(placed.len()) {
-            value.index = index;
-            match self.run_here(rules, &value, Some(part.ty), 0) {
+        for (index, part) in group.parts.iter().enumerate() {
+            let rules = first_for(all, part.ty, group.flags);
+            if let Some(loc) = self.first_register(rules, part.ty) {
+                placed.push(PlacedPart { part: *part, loc });
+                continue;
+            }
+            let value = Value { group, role, index };
+            match self.run(rules, &value, Some(part.ty), 0) {
                 Outcome::Located(loc, ty) => {
                     let part = Part { ty, ..*part };
                     placed.push(PlacedPart { part, loc });
@@ -178,18 +166,29 @@ impl<'t> Assigner<'t> {
                 Outcome::Whole(rule, _, ty) if group.may_split && Slot::of(rule).is_some() => {
                     placed.push(self.split_off(part, ty, group.align, rule)?);
                 }
-                outcome => {
-                    let took_some = !placed.is_empty();
-                    *place = Place::Ignore;
-                    // A function was given the state as it was before the group, and what it made of it stands.
-                    if !matches!(outcome, Outcome::Custom) {
-                        self.revert(group, took_some);
-                    }
-                    return self.whole(rules, outcome, &value, place);
-                }
+                outcome => return self.place_instead(all, outcome, &value, place),
             }
         }
+        if group.parts.is_empty() {
+            return self.place_whole(all, group, role, place);
+        }
         Ok(true)
+    }
+
+    /// Places a value as a whole that asks for registers, of which one part has found none.
+    fn place_instead(
+        &mut self,
+        rules: &'static [Rule],
+        outcome: Outcome<'_>,
+        value: &Value<'_>,
+        place: &mut Place,
+    ) -> Result<bool, NoPlace> {
+        *place = Place::Ignore;
+        // A function was given the state as it was before the group, and what it made of it stands.
+        if !matches!(outcome, Outcome::Custom) {
+            self.revert(value.group, value.index > 0);
+        }
+        self.whole(rules, outcome, value, place)
     }
 
     /// Places a value that does not ask for registers, or for something else where it finds none.
@@ -201,7 +200,6 @@ impl<'t> Assigner<'t> {
         role: Role,
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
-        self.delegations = 0;
         while let Some(otherwise) = &group.otherwise {
             if self.fits(rules, group, role) {
                 break;
@@ -210,10 +208,7 @@ impl<'t> Assigner<'t> {
         }
         match group.kind {
             GroupKind::Ignore => Ok(true),
-            GroupKind::Registers => {
-                *place = Place::Parts(Placed::new());
-                self.place_by_rules(rules, group, role, place)
-            }
+            GroupKind::Registers => self.place_parts(rules, group, role, place),
             _ => self.place_whole(rules, group, role, place),
         }
     }
@@ -227,7 +222,7 @@ impl<'t> Assigner<'t> {
         role: Role,
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
-        self.delegations = 0;
+        *place = Place::Ignore;
         let value = Value::new(group, role);
         let outcome = self.run_here(rules, &value, None, 0);
         self.whole(rules, outcome, &value, place)
@@ -303,12 +298,6 @@ impl<'t> Assigner<'t> {
     ) -> Outcome<'r> {
         'rules: while let [rule, rest @ ..] = rules {
             rules = rest;
-            // The first guard of most rules.
-            if let Rule::IfType(types, _) = rule
-                && !ty.is_some_and(|ty| types.has(ty))
-            {
-                continue;
-            }
             let (mut action, mut guards) = (rule, 0);
             let outcome = loop {
                 let (holds, then) = match action {
@@ -401,4 +390,17 @@ impl<'t> Assigner<'t> {
             features: self.features,
         })
     }
+}
+
+/// `rules` without the first ones that are not for a part of type `ty` of a value with `flags`: by these two most rules of most conventions begin.
+#[inline(always)]
+fn first_for(mut rules: &[Rule], ty: PartType, flags: ArgFlags) -> &[Rule] {
+    while let [rule, rest @ ..] = rules {
+        match rule {
+            Rule::IfType(types, _) if !types.has(ty) => rules = rest,
+            Rule::IfFlag(flag, _) if !flags.has(*flag) => rules = rest,
+            _ => break,
+        }
+    }
+    rules
 }

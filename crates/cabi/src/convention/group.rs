@@ -253,7 +253,10 @@ impl Group {
     /// A value that is `part`, aligned to its size.
     #[inline(always)]
     pub(crate) fn of_part(part: Part) -> Self {
-        const NOTHING: Part = Part::int(PartType::I8, Extension::None);
+        const NOTHING: Part = Part {
+            size: 0,
+            ..Part::int(PartType::I8, Extension::None)
+        };
         Self {
             kind: GroupKind::Registers,
             parts: Parts::from_buf_and_len([part, NOTHING, NOTHING, NOTHING], 1),

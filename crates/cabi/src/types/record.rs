@@ -164,6 +164,9 @@ impl fmt::Display for Record {
 /// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
 #[inline]
 pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
+    if let Kind::Record(record) = ty.kind() {
+        return record.wide_leaf;
+    }
     let mut ty = ty;
     while let Kind::Array(array) = ty.kind() {
         if matches!(array.len, None | Some(0)) {

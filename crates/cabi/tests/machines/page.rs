@@ -90,7 +90,7 @@ fn read(path: &str) -> String {
 }
 
 /// What is wrong with the page, and the rules it names.
-fn judge(page: &str) -> (Vec<String>, BTreeSet<String>) {
+fn compare(page: &str) -> (Vec<String>, BTreeSet<String>) {
     let (mut wrong, mut named_rules) = (Vec::new(), BTreeSet::new());
     let table = page.split_once("|---|---|---|---|\n").unwrap().1;
     for line in table.lines().take_while(|line| line.starts_with('|')) {
@@ -144,7 +144,7 @@ fn variants() -> BTreeSet<String> {
 #[test]
 fn every_rule_has_its_line_and_its_conventions() {
     let page = read("../../docs/rules.md");
-    let (wrong, named_rules) = judge(&page);
+    let (wrong, named_rules) = compare(&page);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(named_rules, variants());
     // Controls: a convention without the rule, a line that is missing, a rule that is somewhere after all.
@@ -153,11 +153,11 @@ fn every_rule_has_its_line_and_its_conventions() {
         ("| `i386` |", "| `i387` |"),
         ("| `sysv`, `xcore`, `lp64d` |", "| none: of it |"),
     ] {
-        assert!(!judge(&page.replacen(from, to, 1)).0.is_empty(), "{from}");
+        assert!(!compare(&page.replacen(from, to, 1)).0.is_empty(), "{from}");
     }
     let without = page
         .lines()
         .filter(|line| !line.contains("| `DelegateTo` |"));
     let without: Vec<&str> = without.collect();
-    assert_ne!(judge(&without.join("\n")).1, variants());
+    assert_ne!(compare(&without.join("\n")).1, variants());
 }

@@ -3,6 +3,7 @@
 /// Why a value cannot be placed: the rules have no place for it, or cannot be run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NoPlace {
+    NoRule,
     TooMuchStack,
     TooDeep,
     NarrowRegister,
@@ -15,6 +16,7 @@ impl NoPlace {
     /// The reason in words.
     pub(crate) const fn why(self) -> &'static str {
         match self {
+            Self::NoRule => "no rule of the convention has a place for it",
             // `MAX_AREA` in words.
             Self::TooMuchStack => "the arguments take more than 2 GiB of stack",
             Self::TooDeep => {

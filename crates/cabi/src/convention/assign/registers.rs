@@ -1,39 +1,24 @@
 //! Actions that give a part registers.
 
 use super::{Assigner, NoPlace, Outcome};
-use crate::convention::group::{ArgFlags, Part, PartType};
-use crate::convention::place::{Loc, PlacedPart};
+use crate::convention::group::PartType;
+use crate::convention::place::Loc;
 use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
 
 impl Assigner<'_> {
-    /// A part in the register that it finds by the first rule that is for its type and asks for nothing else: where most parts are. Where this is not
-    /// how it finds its place, rules have to be run.
+    /// The register of a part of type `ty`, whose type the first rule is for: where most parts are. `None` is no answer: rules have to be run.
     #[inline(always)]
-    pub(super) fn first_register(
-        &mut self,
-        mut rules: &'static [Rule],
-        flags: ArgFlags,
-        part: &Part,
-    ) -> Option<PlacedPart> {
-        while let [rule, rest @ ..] = rules {
-            match rule {
-                Rule::IfType(types, Rule::AssignToReg(list)) if types.has(part.ty) => {
-                    let reg = *list.iter().find(|reg| self.state.is_free(**reg))?;
-                    if !is_wide_enough(reg, part.ty) || self.tracer.is_on() {
-                        return None;
-                    }
-                    self.state.take(reg);
-                    let (part, loc) = (*part, Loc::Reg(reg));
-                    return Some(PlacedPart { part, loc });
-                }
-                Rule::IfType(types, _) if types.has(part.ty) => return None,
-                Rule::IfFlag(flag, _) if flags.has(*flag) => return None,
-                Rule::IfType(..) | Rule::IfFlag(..) => rules = rest,
-                _ => return None,
-            }
+    pub(super) fn first_register(&mut self, rules: &[Rule], ty: PartType) -> Option<Loc> {
+        let [Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
+            return None;
+        };
+        let reg = *list.iter().find(|reg| self.state.is_free(**reg))?;
+        if !is_wide_enough(reg, ty) || self.tracer.is_on() {
+            return None;
         }
-        None
+        self.state.take(reg);
+        Some(Loc::Reg(reg))
     }
 
     /// The first free register of `list`, for a part; the one at its position in `shadow` is used up with it.

@@ -203,7 +203,7 @@ impl Assigner<'_> {
 
     /// How many bytes of a slot are before a scalar of `bytes` bytes in it.
     fn slot_padding(&self, bytes: u64, slot: Slot) -> u64 {
-        if self.big_endian {
+        if self.frame.big_endian {
             bytes.next_multiple_of(slot.size.max(1).into()) - bytes
         } else {
             0

@@ -1,7 +1,6 @@
 //! From a type to parts: what its classes make of a value (psABI 3.2.3, Passing; Returning of Values), and the parts of scalars.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::class_of;
 use super::classes::{Classes, Shape};
 use super::{psabi, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
@@ -12,15 +11,13 @@ use crate::types::error::Error;
 
 /// What `ty` asks for.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let is_explained = cx.tracer.is_on();
-    match small_scalar(ty, cx.role) {
-        Some(part) if is_explained || quirks::has_say_of_scalar(ty, cx) => Ok(scalar(ty, part, cx)),
-        Some(part) => Ok(Group::of_part(part)),
-        // An explanation shows its eightbytes.
-        None => match ty.as_scalar() {
-            Some(scalar) if ty.size() <= 16 && !is_explained => Ok(wide_scalar(ty, scalar, cx)),
-            _ => classify_other(ty, cx),
-        },
+    match one_part(ty, cx.role) {
+        Some(part) if !cx.tracer.is_on() && !quirks::has_say_of_scalar(ty, cx) => {
+            Ok(alone(ty, part))
+        }
+        // An explanation shows the eightbytes of what has two.
+        Some(part) if part.size <= 8 || !cx.tracer.is_on() => Ok(scalar(ty, part, cx)),
+        _ => classify_other(ty, cx),
     }
 }
 
@@ -28,30 +25,8 @@ pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Er
 #[inline(never)]
 fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
     cx.tracer.whole(Class::of(part.bank));
-    let mut group = Group::of_part(part);
+    let mut group = alone(ty, part);
     quirks::scalar(ty, &mut group, cx);
-    group
-}
-
-/// What a scalar of two eightbytes asks for: with its natural classes nothing merges, and rule 5 changes none of them.
-#[inline(never)]
-fn wide_scalar(ty: &Type, scalar: Scalar, cx: &mut Classify<'_, '_>) -> Group {
-    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
-    let first = Part::int(I64, Extension::None);
-    match class_of(scalar) {
-        X87 => group.parts.push(X87_PART),
-        Sse => group.parts.push(Part::float(V128)),
-        _ => {
-            let bytes = scalar.value_bits(ty.size()).div_ceil(8);
-            let size = u8::try_from(bytes).unwrap_or(16).saturating_sub(8);
-            group.parts.push(first);
-            group.parts.push(Part {
-                size,
-                ..first.at(8)
-            });
-        }
-    }
-    quirks::wide_scalar(ty, &mut group, cx);
     group
 }
 
@@ -77,15 +52,6 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
     quirks::group(ty, passed, wide, &mut group, cx)?;
     Ok(group)
 }
-
-/// An x87 value.
-const X87_PART: Part = Part {
-    bank: Bank::X87,
-    ty: F80,
-    offset: 0,
-    size: 10,
-    extension: Extension::None,
-};
 
 /// A transparent union is passed as its first member; other values, and results, as what they are.
 fn as_passed(ty: &Type, role: Role) -> &Type {
@@ -159,29 +125,41 @@ fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
     }
 }
 
-/// The part of a scalar that is one eightbyte or less. Narrow integers are extended by the caller: gcc's callees extend them again, clang's rely on it.
+/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. Narrow integers are extended by the caller: gcc's callees extend them
+/// again, clang's rely on it.
 #[inline(always)]
-fn small_scalar(ty: &Type, role: Role) -> Option<Part> {
+fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;
-    let narrow = |ty| {
-        let is_result = role == Role::Result;
-        let extension = if is_result {
-            Extension::None
-        } else {
-            extension(scalar)
-        };
-        Part::int(ty, extension)
-    };
-    Some(match (scalar, ty.size()) {
-        (Scalar::F64 | Scalar::Dec64, _) => Part::float(F64),
-        (Scalar::F32 | Scalar::Dec32, _) => Part::float(F32),
-        (Scalar::F16 | Scalar::BF16, _) => Part::float(F16),
-        (_, 8) => Part::int(I64, Extension::None),
-        (_, 4) => Part::int(I32, Extension::None),
-        (_, 2) => narrow(I16),
-        (_, 1) => narrow(I8),
+    Some(match scalar {
+        Scalar::F64 | Scalar::Dec64 => Part::float(F64),
+        Scalar::F32 | Scalar::Dec32 => Part::float(F32),
+        Scalar::F16 | Scalar::BF16 => Part::float(F16),
+        Scalar::F128 | Scalar::Dec128 => Part::float(V128),
+        Scalar::F80 => Part {
+            bank: Bank::X87,
+            ..Part::float(F80)
+        },
+        _ if ty.size() <= 8 => {
+            let log2 = ty.size().trailing_zeros() as usize;
+            let extension = if log2 < 2 && role != Role::Result {
+                extension(scalar)
+            } else {
+                Extension::None
+            };
+            Part::int(*[I8, I16, I32, I64].get(log2)?, extension)
+        }
         _ => return None,
     })
+}
+
+/// What a scalar `ty` asks for that is `part`. Size and alignment of a `long double` are the data model's.
+#[inline(always)]
+fn alone(ty: &Type, part: Part) -> Group {
+    let mut group = Group::of_part(part);
+    if part.ty == F80 {
+        (group.size, group.align) = (ty.size(), ty.canonical_align());
+    }
+    group
 }
 
 /// How a narrow integer is extended. The unused bits of a `_BitInt` are unspecified, and its container is extended all the same.

@@ -244,26 +244,17 @@ pub(super) fn merged(
     Ok(())
 }
 
-/// Whether [`scalar`] may change what a scalar in one register asks for.
+/// Whether [`scalar`] may change what a scalar of one part asks for.
 #[inline(always)]
 pub(super) fn has_say_of_scalar(ty: &Type, cx: &Classify<'_, '_>) -> bool {
     ty.is_atomic() || (cx.role == Role::Result && cx.policy.has(Policy::NARROW_RESULTS_EXTENDED))
 }
 
-/// A scalar in one register.
+/// A scalar of one part.
 #[inline(never)]
 pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if cx.role == Role::Result {
         clang::extend_narrow_result(ty, group, cx);
-    }
-    clang::leave_atomic_uncounted(ty, group, cx);
-}
-
-/// A scalar of two eightbytes.
-#[inline]
-pub(super) fn wide_scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
-    if cx.role != Role::Result {
-        clang::exhaust_registers(ty, group, cx);
     }
     clang::leave_atomic_uncounted(ty, group, cx);
 }
