@@ -2,7 +2,7 @@
 
 use alloc::string::ToString;
 
-use crate::convention::{Extension, Group, GroupKind, Part, PartType};
+use crate::convention::{Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaves::{Leaf, LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -20,6 +20,28 @@ pub(super) const fn int(size: u8, extension: Extension) -> Part {
         size,
         ..Part::int(ty, extension)
     }
+}
+
+/// The integer of exactly `size` bytes.
+pub(super) fn int_of(size: u64) -> Option<PartType> {
+    match size {
+        1 => Some(PartType::I8),
+        2 => Some(PartType::I16),
+        4 => Some(PartType::I32),
+        8 => Some(PartType::I64),
+        _ => None,
+    }
+}
+
+/// A scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits, functions their results not.
+#[inline(always)]
+pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
+    let extension = if size < 4 && role != Role::Result {
+        extension(scalar)
+    } else {
+        Extension::None
+    };
+    Some(Part::int(int_of(size)?, extension))
 }
 
 /// The alignment of a value of `ty`: a typedef's attribute is about objects.
@@ -92,7 +114,7 @@ pub(super) fn only_scalar(ty: &Type) -> Option<(Scalar, Leaf)> {
 pub(super) const NOT_COMPARED: &str =
     "its place, or that of a member, is compared with no compiler yet";
 
-/// How compilers fill what is above an integer.
+/// How compilers fill what is above an integer. The unused bits of a `_BitInt` are unspecified, and its container is extended all the same.
 pub(super) fn extension(scalar: Scalar) -> Extension {
     if scalar.is_signed() {
         Extension::Sign

@@ -13,11 +13,12 @@ use super::registers::{
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{
-    ArgFlags, Bank, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, PartTypes, Reg, Role, Rule, Rules, VaList, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part, PartTypes,
+    Reg, Role, Rule, Rules, VaList, Want,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
+use crate::target::parts::{int_of, scalar_int};
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
@@ -116,48 +117,20 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// The integer of `size` bytes, if one register holds it.
-fn int_of(size: u64) -> Option<PartType> {
-    match size {
-        1 => Some(I8),
-        2 => Some(I16),
-        4 => Some(I32),
-        8 => Some(I64),
-        _ => None,
-    }
-}
-
-const fn float(ty: PartType) -> Part {
-    Part {
-        bank: Bank::Vector,
-        ty,
-        offset: 0,
-        size: ty.bytes(),
-        extension: Extension::None,
-    }
-}
-
 /// The part of a scalar; `None` sends it to memory.
 fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
     match scalar {
-        Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => Some(float(F16)),
+        Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => {
+            Some(Part::float(F16))
+        }
         Scalar::F16 | Scalar::BF16 => Some(Part::int(I16, Extension::None)),
-        Scalar::F32 => Some(float(F32)),
-        Scalar::F64 => Some(float(F64)),
-        Scalar::Int { bits: 128, .. } if result => Some(float(V128)),
-        Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(float(V128)),
+        Scalar::F32 => Some(Part::float(F32)),
+        Scalar::F64 => Some(Part::float(F64)),
+        Scalar::Int { bits: 128, .. } if result => Some(Part::float(V128)),
+        Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(Part::float(V128)),
         Scalar::F80 | Scalar::F128 | Scalar::Dec128 => None,
         // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
-        _ => int_of(size).map(|int| Part::int(int, extension(scalar, int, result))),
-    }
-}
-
-fn extension(scalar: Scalar, ty: PartType, result: bool) -> Extension {
-    match ty {
-        I8 | I16 if result => Extension::None,
-        I8 | I16 if scalar.is_signed() => Extension::Sign,
-        I8 | I16 => Extension::Zero,
-        _ => Extension::None,
+        _ => scalar_int(scalar, size, cx.role),
     }
 }
 
@@ -167,7 +140,7 @@ fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_
         return quirks::one_lane_part(vector.lane, size, result, cx);
     }
     match size {
-        16 if result => Some(float(V128)),
+        16 if result => Some(Part::float(V128)),
         2 | 4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
             result.then_some(float_of(size))
         }
@@ -180,7 +153,7 @@ fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_
 
 /// The float or vector of `size` bytes.
 fn float_of(size: u64) -> Part {
-    float(match size {
+    Part::float(match size {
         ..=2 => F16,
         3..=4 => F32,
         5..=8 => F64,

@@ -19,9 +19,9 @@ use crate::convention::{
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::target::parts;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
-use alloc::string::ToString;
 
 const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
@@ -109,7 +109,7 @@ const OWN_SLOT: Rule = Rule::AssignToStack { size: 0, align: 0 };
 /// What `ty` asks for in `auto`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if let Some(why) = other_type(ty, cx) {
-        return Err(unsupported(ty, why, AUTO.name));
+        return Err(parts::refuse(ty, why, AUTO.name));
     }
     if ty.size() == 0 {
         return Ok(Group::ignore());
@@ -229,13 +229,5 @@ fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'s
 /// The classifier of `naked`.
 fn refuse(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let why = "a function of Zig's `naked` takes no arguments and returns nothing";
-    Err(unsupported(ty, why, NAKED.name))
-}
-
-fn unsupported(ty: &Type, why: &'static str, convention: &str) -> Error {
-    Error::Unsupported {
-        ty: ty.to_string(),
-        why,
-        target: convention.to_string(),
-    }
+    Err(parts::refuse(ty, why, NAKED.name))
 }

@@ -3,9 +3,10 @@
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::classes::{Classes, Shape};
 use super::{psabi, quirks};
-use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::scalar::Scalar;
+use crate::target::parts::scalar_int;
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -125,8 +126,8 @@ fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
     }
 }
 
-/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. Narrow integers are extended by the caller: gcc's callees extend them
-/// again, clang's rely on it.
+/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. gcc's callees extend narrow integers again, clang's rely on the
+/// caller.
 #[inline(always)]
 fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;
@@ -139,16 +140,7 @@ fn one_part(ty: &Type, role: Role) -> Option<Part> {
             bank: Bank::X87,
             ..Part::float(F80)
         },
-        _ if ty.size() <= 8 => {
-            let log2 = ty.size().trailing_zeros() as usize;
-            let extension = if log2 < 2 && role != Role::Result {
-                extension(scalar)
-            } else {
-                Extension::None
-            };
-            Part::int(*[I8, I16, I32, I64].get(log2)?, extension)
-        }
-        _ => return None,
+        _ => return scalar_int(scalar, ty.size(), role),
     })
 }
 
@@ -160,13 +152,4 @@ fn alone(ty: &Type, part: Part) -> Group {
         (group.size, group.align) = (ty.size(), ty.canonical_align());
     }
     group
-}
-
-/// How a narrow integer is extended. The unused bits of a `_BitInt` are unspecified, and its container is extended all the same.
-pub(super) fn extension(scalar: Scalar) -> Extension {
-    if scalar.is_signed() {
-        Extension::Sign
-    } else {
-        Extension::Zero
-    }
 }

@@ -6,14 +6,13 @@ pub(super) mod clang;
 mod gcc;
 mod zig;
 
-use alloc::string::ToString;
-
 use super::class::{Class, natural_classes};
 use super::classes::{Adds, Classes, Shape, Stop};
 use crate::convention::{Classify, Group, Part, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves, Run};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
+use crate::target::parts::disputed;
 use crate::types::error::Error;
 use crate::types::record::{has_wide_leaf, is_all_padding};
 use crate::types::{Kind, Type};
@@ -304,9 +303,5 @@ fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result
 }
 
 fn unsupported(ty: &Type, why: &'static str) -> Error {
-    Error::NoKnownRule {
-        ty: ty.to_string(),
-        why,
-        target: CONVENTION.to_string(),
-    }
+    disputed(ty, why, CONVENTION)
 }

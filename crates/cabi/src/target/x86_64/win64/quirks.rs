@@ -1,13 +1,12 @@
 //! What gcc and clang do on Win64 with types that Microsoft's compiler does not have, and where clang leaves the convention.
 
-use alloc::string::ToString;
-
-use super::{X86_64_WIN64, float, float_of, int_of, scalar_part};
+use super::{X86_64_WIN64, float_of, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
 use crate::leaves::{Around, LeafKind, leaves_of_one_element};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
+use crate::target::parts::{disputed, int_of};
 use crate::target::x86_64::sysv::Class;
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
@@ -36,7 +35,7 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     {
         let part = Part {
             bank: Bank::X87,
-            ..float(F80)
+            ..Part::float(F80)
         };
         cx.tracer.whole(Class::X87);
         return Ok(Some(
@@ -115,7 +114,7 @@ pub(super) fn one_lane_part(
         lane if lane.is_float() && as_lane => scalar_part(lane, size, result, cx),
         // gcc has no vector registers for one float, and no mode but that of its bytes.
         lane if lane.is_float() && !result => None,
-        Scalar::Int { bits: 128, .. } => result.then_some(float(V128)),
+        Scalar::Int { bits: 128, .. } => result.then_some(Part::float(V128)),
         _ => int(),
     }
 }
@@ -205,9 +204,5 @@ fn refuse_atomic(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
 }
 
 fn unsupported(ty: &Type, why: &'static str) -> Error {
-    Error::NoKnownRule {
-        ty: ty.to_string(),
-        why,
-        target: X86_64_WIN64.name.to_string(),
-    }
+    disputed(ty, why, X86_64_WIN64.name)
 }
