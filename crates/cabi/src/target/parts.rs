@@ -2,7 +2,7 @@
 
 use alloc::string::ToString;
 
-use crate::convention::{Extension, Group, GroupKind, Part, PartType, Role};
+use crate::convention::{Bank, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaves::{Leaf, LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -31,6 +31,22 @@ pub(super) fn int_of(size: u64) -> Option<PartType> {
         8 => Some(PartType::I64),
         _ => None,
     }
+}
+
+/// A floating-point number as one part, on x86-64.
+#[inline(always)]
+pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
+    Some(match scalar {
+        Scalar::F16 | Scalar::BF16 => Part::float(PartType::F16),
+        Scalar::F32 | Scalar::Dec32 => Part::float(PartType::F32),
+        Scalar::F64 | Scalar::Dec64 => Part::float(PartType::F64),
+        Scalar::F128 | Scalar::Dec128 => Part::float(PartType::V128),
+        Scalar::F80 => Part {
+            bank: Bank::X87,
+            ..Part::float(PartType::F80)
+        },
+        _ => return None,
+    })
 }
 
 /// A scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits, functions their results not.

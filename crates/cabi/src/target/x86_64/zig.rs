@@ -14,8 +14,7 @@ use super::registers::{
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
 use crate::convention::{
-    Bank, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Reg, Rule,
-    Rules,
+    Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Reg, Rule, Rules,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -122,7 +121,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
             let word = Part::int(I64, Extension::None);
             return Ok(group.with(word).with(word.at(8)));
         }
-        Kind::Scalar(scalar) if scalar.is_float() => Some(float(*scalar, ty.size())),
+        Kind::Scalar(scalar) if scalar.is_float() => parts::scalar_float(*scalar),
         Kind::Vector(vector) if vector.bools.is_none() => vector_part(ty.size()),
         _ => general(ty.size()),
     };
@@ -141,29 +140,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// What is no integer register's by its type, in one if it is not larger than that: records, enumerations and vectors of bools too.
 fn general(size: u64) -> Option<Part> {
-    let ty = match size {
-        1 => I8,
-        2 => I16,
-        3..=4 => I32,
-        5..=8 => I64,
-        _ => return None,
-    };
-    Some(sized(Part::int(ty, Extension::None), size))
-}
-
-fn float(scalar: Scalar, size: u64) -> Part {
-    match scalar {
-        Scalar::F80 => Part {
-            bank: Bank::X87,
-            ..Part::int(F80, Extension::None)
-        },
-        _ => Part::float(match size {
-            2 => F16,
-            4 => F32,
-            8 => F64,
-            _ => V128,
-        }),
-    }
+    let size = u8::try_from(size).ok().filter(|size| *size <= 8)?;
+    Some(parts::int(size, Extension::None))
 }
 
 fn vector_part(size: u64) -> Option<Part> {

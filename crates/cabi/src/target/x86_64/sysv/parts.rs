@@ -5,8 +5,7 @@ use super::classes::{Classes, Shape};
 use super::{psabi, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
-use crate::scalar::Scalar;
-use crate::target::parts::scalar_int;
+use crate::target::parts::{scalar_float, scalar_int};
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -131,17 +130,10 @@ fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
 #[inline(always)]
 fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;
-    Some(match scalar {
-        Scalar::F64 | Scalar::Dec64 => Part::float(F64),
-        Scalar::F32 | Scalar::Dec32 => Part::float(F32),
-        Scalar::F16 | Scalar::BF16 => Part::float(F16),
-        Scalar::F128 | Scalar::Dec128 => Part::float(V128),
-        Scalar::F80 => Part {
-            bank: Bank::X87,
-            ..Part::float(F80)
-        },
-        _ => return scalar_int(scalar, ty.size(), role),
-    })
+    match scalar_float(scalar) {
+        None => scalar_int(scalar, ty.size(), role),
+        float => float,
+    }
 }
 
 /// What a scalar `ty` asks for that is `part`. Size and alignment of a `long double` are the data model's.
