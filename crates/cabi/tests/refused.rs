@@ -383,12 +383,22 @@ fn targets() {
         "wasm32-unknown-unknown",
         "m68k-unknown-linux-gnu",
         "aarch64-apple-darwin",
+        // Systems that look like one that is known: their `long double`, `long` or convention is another.
+        "x86_64-unknown-uefi",
+        "x86_64-pc-cygwin",
+        "aarch64-unknown-uefi",
+        "aarch64-apple-tvos",
+        "aarch64-apple-visionos",
+        "i686-apple-darwin",
+        "i686-linux-android",
     ] {
         assert_eq!(
             target(triple).unwrap_err().to_string(),
             format!("{triple}: {unknown}")
         );
     }
+    let android = target("x86_64-linux-android").unwrap();
+    assert_eq!(android.data_model().long_double(), Type::F128);
     // Its layout is known, its convention is not.
     let arm = target("aarch64_be-unknown-linux-gnu").unwrap();
     let sig = FnSig::new([Type::I32], Type::I32);
