@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use cabi_tests::conformance::page::filled;
 use cabi_tests::measure::{Costs, PREPARED, Step, Way};
 use cabi_tests::measured::measured;
 
@@ -36,12 +37,8 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
         ("closures", calls(figures, &Way::ENTERED)?),
         ("preparation", preparation(figures)),
         ("programs", of_programs(figures)),
-    ]
-    .iter()
-    .fold(PAGE.to_owned(), |page, (name, text)| {
-        page.replace(&format!("{{{name}}}\n"), &format!("{}\n", text.trim_end()))
-    });
-    fs::write(docs.join("performance.md"), page)?;
+    ];
+    fs::write(docs.join("performance.md"), filled(PAGE, &page))?;
     let folder = docs.join("performance");
     fs::create_dir_all(&folder)?;
     for (name, svg) in charts(figures) {

@@ -12,47 +12,43 @@ use super::{Compiler, Measured};
 pub mod check;
 pub mod tables;
 
+const PAGE: &str = include_str!("page.md");
+
 /// The whole page.
 #[must_use]
 pub fn text(measured: &Measured) -> String {
-    let mut out = String::from(HEAD);
-    compilers(&measured.compilers, &mut out);
-    tables::passes(measured, &mut out);
-    divergences(measured, &mut out);
-    bugs(measured, &mut out);
-    out
+    let [c, zig] = tables::passes(measured);
+    let parts = [
+        ("compilers", compilers(&measured.compilers)),
+        ("signs", tables::signs_and_counts(measured)),
+        ("c", c),
+        ("zig", zig),
+        ("divergences", divergences(measured)),
+        ("bugs", bugs(measured)),
+        ("others", others(measured)),
+    ];
+    filled(PAGE, &parts)
 }
 
-const HEAD: &str = "\
-# Conformance
-
-What passes against which compiler on x86-64 System V, where compilers disagree, and which of their bugs are known. Everything here was
-measured: `cargo run -p cabi-tests --example conformance` writes this page, and with `-- --check` says what of it no longer holds.
-How it is measured: [testing.md](testing.md).
-
-";
-
-fn compilers(compilers: &[Compiler], out: &mut String) {
-    out.push_str("## Compilers\n\n| compiler | version |\n|---|---|\n");
-    for Compiler { name, version } in compilers {
-        let _ = writeln!(out, "| {name} | {version} |");
-    }
+/// `page` with a text for each line `{name}`: nothing, or lines.
+#[must_use]
+pub fn filled(page: &str, parts: &[(&str, String)]) -> String {
+    parts.iter().fold(page.to_owned(), |page, (name, text)| {
+        let lines = match text.trim() {
+            "" => String::new(),
+            text => format!("{text}\n"),
+        };
+        page.replace(&format!("{{{name}}}\n"), &lines)
+    })
 }
 
-fn divergences(measured: &Measured, out: &mut String) {
-    out.push_str(
-        "
-## Where compilers disagree
+fn compilers(compilers: &[Compiler]) -> String {
+    let row = |Compiler { name, version }: &Compiler| format!("| {name} | {version} |\n");
+    compilers.iter().map(row).collect()
+}
 
-Each row is a bit of `cabi::Policy`; [policy.md](policy.md) says what it decides. The example is a block of the corpus. The last column says where
-each compiler puts what the bit moves. That was measured: the register-dump probe passes under the compiler's own profile, optimized or not, and
-fails with this one bit the other way round. A compiler that is not named does not show it with this example: it lacks the type, or the bit moves
-nothing under its profile.
-
-| bit | set by | example | where its values are |
-|---|---|---|---|
-",
-    );
+fn divergences(measured: &Measured) -> String {
+    let mut out = String::new();
     for Divergence { bit, example } in &measured.divergences {
         let _ = write!(out, "| `{bit}` | {} |", set_by(bit));
         let Some(example) = example else {
@@ -63,6 +59,7 @@ nothing under its profile.
         let places = places(&example.places, measured);
         let _ = writeln!(out, " `{}`: `{code}` | {places} |", example.case);
     }
+    out
 }
 
 /// Where each compiler puts what a bit moves, those that agree together.
@@ -101,20 +98,8 @@ fn set_by(name: &str) -> String {
     }
 }
 
-fn bugs(measured: &Measured, out: &mut String) {
-    out.push_str(
-        "
-## Compiler bugs
-
-Cases in which a compiler disagrees with itself, or follows neither the psABI nor a bit of `Policy`; `cabi` follows none of them. Each was looked at
-again when this page was written, with the declaration that stands here: *calls*, the compiler's own caller called its own callee, and a byte was lost or
-one of them crashed; *placement*, its caller or callee has a value in another place; *compilation*, it stops with an error of its own;
-*initializer*, a member that is initialized has other bits than one that is assigned. gcc and clang were asked about all of it, and only the one that is
-named shows it.
-
-Where caller and callee *agree with each other* at every level, the compiler has a convention of its own there: wrong only for who calls from, or into, C.
-",
-    );
+fn bugs(measured: &Measured) -> String {
+    let mut out = String::new();
     let is_of = |seen: &Seen, name: &str| seen.bug.compiler.split(' ').next() == Some(name);
     for (title, name) in [("clang", "clang"), ("gcc", "gcc"), ("Zig", "zig")] {
         let _ = writeln!(
@@ -133,7 +118,7 @@ Where caller and callee *agree with each other* at every level, the compiler has
             );
         }
     }
-    others(measured, out);
+    out
 }
 
 /// How the row of the bug at `i` begins.
@@ -168,20 +153,11 @@ fn signature(seen: &Seen, measured: &Measured) -> String {
     text
 }
 
-fn others(measured: &Measured, out: &mut String) {
-    out.push_str(
-        "
-## Other known failures
-
-Cases of the corpus that fail with a compiler and are no bug of that list (`tests/corpus/expected.toml`).
-
-| case | engine | why |
-|---|---|---|
-",
-    );
-    for (case, engines, why) in &measured.others {
-        let _ = writeln!(out, "| `{case}` | {engines} | {} |", escape(why));
-    }
+fn others(measured: &Measured) -> String {
+    let row = |(case, engines, why): &(String, String, String)| {
+        format!("| `{case}` | {engines} | {} |\n", escape(why))
+    };
+    measured.others.iter().map(row).collect()
 }
 
 /// `text` in a cell.

@@ -60,50 +60,23 @@ impl Cell {
     }
 }
 
-/// What passes, of all compilers.
-pub(super) fn passes(measured: &Measured, out: &mut String) {
-    out.push_str(
-        "
-## What passes
-
-A cell is a type in a position. It stands for calls in both directions, with code of the compiler's that is not optimized and that is (`-O0`,
-`-O2`; `-ODebug`, `-OReleaseFast` of Zig's LLVM): of its function, direct, through a pointer and by the caller's own instruction, and of a Cranelift
-function by it, through a pointer, as a callback is. Every byte that arrives is compared; objects lie against pages that cannot be touched.
-gcc and clang are held against their own profiles, Zig's functions of C's calling convention against `zig`. What a compiler does otherwise must be
-on the list of compiler bugs.
-
-| sign | meaning |
-|---|---|
-",
-    );
-    how_many(measured, out);
-    let (zig, c): (Vec<usize>, Vec<usize>) =
-        (0..measured.compilers.len()).partition(|i| is_zig(measured, *i));
-    out.push_str(
-        "
-## gcc and clang
-
-One sign in a cell: the same with every compiler that has the type.
-",
-    );
-    for table in &measured.tables {
-        self::table(table, &c, false, measured, out);
-    }
-    out.push_str(
-        "
-## Zig
-
-The same types by Zig's own back end (`zig own`) and by LLVM's (`zig llvm`). Zig is no compiler of C: each type is said in Zig, with `extern struct`,
-`extern union` and `@Vector`, and neither C text nor a C compiler has part in the calls.
-",
-    );
-    for table in &measured.tables {
-        self::table(table, &zig, true, measured, out);
-    }
+/// What passes by gcc and clang, and by Zig's back ends.
+pub(super) fn passes(measured: &Measured) -> [String; 2] {
+    [false, true].map(|of_zig| {
+        let compilers = 0..measured.compilers.len();
+        let compilers = compilers.filter(|i| is_zig(measured, *i) == of_zig);
+        let compilers: Vec<usize> = compilers.collect();
+        let mut out = String::new();
+        for table in &measured.tables {
+            self::table(table, &compilers, of_zig, measured, &mut out);
+        }
+        out
+    })
 }
 
 /// The signs that stand in cells, and how often for each compiler.
-fn how_many(measured: &Measured, out: &mut String) {
+pub(super) fn signs_and_counts(measured: &Measured) -> String {
+    let mut out = String::new();
     let counts: Vec<_> = (0..measured.compilers.len())
         .map(|compiler| count(measured, compiler))
         .collect();
@@ -132,6 +105,7 @@ fn how_many(measured: &Measured, out: &mut String) {
         }
         out.push('\n');
     }
+    out
 }
 
 fn is_zig(measured: &Measured, compiler: usize) -> bool {
