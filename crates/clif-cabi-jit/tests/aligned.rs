@@ -15,7 +15,7 @@ use clif_cabi_jit::clif_cabi::{Arg, Ret, Step, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Closures, Engine, Library, Settings};
-use common::{aligned, all_settings, caller, lowered, pair, policy, reference_compilers};
+use common::{aligned, all_settings, caller, exported, pair, policy, reference_compilers};
 
 /// `take` answers the sum of what it is passed, or which argument is misplaced; `give` calls a function alike. Both do so at a phase of the stack.
 const C: &str = r#"
@@ -275,11 +275,10 @@ fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
     let sig = FnSig::new([Type::I64, words(5, 8)], Type::I64).convention(&LOW);
     let sig = sig.incoming_stack_align(align);
     let sig = if chain { sig.static_chain() } else { sig };
-    let function = lower.declare_export(&mut engine, "low", &sig).unwrap();
-    lowered(
+    let function = exported(
         &mut engine,
         &lower,
-        function.body,
+        "low",
         &sig,
         |engine, builder, entry| {
             let mut sum = entry.value(builder, 0).unwrap();

@@ -10,9 +10,9 @@ mod common;
 use core::ffi::c_void;
 use std::sync::{Arc, Mutex};
 
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type, X86_64_WIN64};
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, X86_64_WIN64};
 use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Invokers, Settings};
-use common::cc;
+use common::{cc, record};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -126,11 +126,8 @@ fn a_closure_that_compiles() {
         let n: i32 = args.get(0).unwrap();
         let types = vec![Type::F64; usize::try_from(n).unwrap()];
         let other = inside.interface(&FnSig::new(types, Type::I64)).unwrap();
-        kept.lock().unwrap().push(
-            other
-                .closure("other", |_, result| result.set(3_i64).unwrap())
-                .unwrap(),
-        );
+        let other = other.closure("other", |_, result| result.set(3_i64).unwrap());
+        kept.lock().unwrap().push(other.unwrap());
         result.set(n + 1).unwrap();
     });
     let closure = closure.unwrap();
@@ -148,9 +145,7 @@ fn a_closure_that_compiles() {
 /// Nothing of no bytes is passed, and nothing of no bytes comes back.
 #[test]
 fn objects_without_bytes() {
-    let empty = RecordBuilder::structure("empty")
-        .build(&DataModel::LP64)
-        .unwrap();
+    let empty = record(&[]);
     let sig = FnSig::new([empty.clone(), Type::I32, empty.clone()], empty);
     let interface = closures().interface(&sig).unwrap();
     let seen = Arc::new(Mutex::new(0));
@@ -179,10 +174,7 @@ fn signatures_that_nobody_can_enter() {
     let closures = closures();
     let mut invokers = Invokers::new(&Settings::default()).unwrap();
     let huge = Type::array(&Type::I64, 1 << 40).unwrap();
-    let huge = RecordBuilder::structure("huge")
-        .field("x", huge)
-        .build(&DataModel::LP64)
-        .unwrap();
+    let huge = record(&[huge]);
     let function = FnSig::new([Type::PTR], Type::VOID);
     for sig in [
         FnSig::new([huge.clone()], Type::VOID),
@@ -196,10 +188,7 @@ fn signatures_that_nobody_can_enter() {
     }
     // Large objects, in memory of the caller's.
     let large = Type::array(&Type::I64, 1 << 27).unwrap();
-    let large = RecordBuilder::structure("large")
-        .field("x", large)
-        .build(&DataModel::LP64)
-        .unwrap();
+    let large = record(&[large]);
     for sig in [
         FnSig::new([large.clone()], Type::VOID),
         FnSig::new([], large.clone()),

@@ -13,7 +13,7 @@ use clif_cabi_jit::clif_cabi::{Step, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{aligned, all_settings, caller, cc, function, library, lowered};
+use common::{aligned, all_settings, caller, cc, exported, function, library};
 
 /// `at_end` calls a function on a thread whose stack has a guard page of 4096 bytes below it, and below that memory that can be written, after so
 /// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
@@ -116,17 +116,22 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
     let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
     let sig = FnSig::new([Type::PTR], Type::VOID);
-    let id = lower.declare_export(&mut engine, "large", &sig).unwrap().id;
-    lowered(&mut engine, &lower, id, &sig, |engine, builder, entry| {
-        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 3 * 4096 + 100, 4);
-        let slot = builder.create_sized_stack_slot(slot);
-        let one = builder.ins().iconst(I64, 1);
-        builder.ins().stack_store(I64, one, slot, 0);
-        entry.ret(engine, builder, None).unwrap();
-    });
+    let large = exported(
+        &mut engine,
+        &lower,
+        "large",
+        &sig,
+        |engine, builder, entry| {
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 3 * 4096 + 100, 4);
+            let slot = builder.create_sized_stack_slot(slot);
+            let one = builder.ins().iconst(I64, 1);
+            builder.ins().stack_store(I64, one, slot, 0);
+            entry.ret(engine, builder, None).unwrap();
+        },
+    );
     engine.finalize().unwrap();
     // SAFETY: `void large(void *)`; the engine lives until it has returned.
-    let function = unsafe { function::<Function>(&engine, id) };
+    let function = unsafe { function::<Function>(&engine, large.id) };
     answers(library, *function, &[])
 }
 

@@ -15,7 +15,7 @@ use clif_cabi_jit::clif_cabi::cabi::{Convention, FnSig, Type, X86_64_PRESERVE_AL
 use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
-use common::{all_settings, library, lowered, pair, reference_compilers};
+use common::{all_settings, exported, library, pair, reference_compilers};
 
 static PRESERVE_ALL: Convention = X86_64_PRESERVE_ALL;
 
@@ -62,37 +62,30 @@ fn hand_on(
     wreck: *const u8,
 ) -> *const u8 {
     let lower = Lowering::new(engine.isa()).unwrap();
-    let function = lower.declare_export(engine, "hand_on", own).unwrap();
-    lowered(
-        engine,
-        &lower,
-        function.body,
-        own,
-        |engine, builder, entry| {
-            let mut args = Vec::new();
-            for i in 0..own.params().len() {
-                let parts = entry.parts(builder, i).unwrap();
-                args.push(Arg::parts(&parts));
-            }
-            let address = |at: *const u8| at.addr().cast_signed() as i64;
-            let to = builder.ins().iconst(I64, address(callee));
-            lower
-                .call_sig(engine, builder, to, sig, &args, Ret::Ignore)
-                .unwrap();
-            let to = builder.ins().iconst(I64, address(wreck));
-            let nothing = FnSig::new([], Type::VOID);
-            lower
-                .call_sig(engine, builder, to, &nothing, &[], Ret::Ignore)
-                .unwrap();
-            // A value that lives across both calls.
-            let Arg::Parts(first) = &args[0] else {
-                unreachable!()
-            };
-            let word = builder.ins().load(I64, MemFlagsData::new(), first[0], 0);
-            builder.ins().store(MemFlagsData::new(), word, first[0], 0);
-            entry.ret(engine, builder, None).unwrap();
-        },
-    );
+    let function = exported(engine, &lower, "hand_on", own, |engine, builder, entry| {
+        let mut args = Vec::new();
+        for i in 0..own.params().len() {
+            let parts = entry.parts(builder, i).unwrap();
+            args.push(Arg::parts(&parts));
+        }
+        let address = |at: *const u8| at.addr().cast_signed() as i64;
+        let to = builder.ins().iconst(I64, address(callee));
+        lower
+            .call_sig(engine, builder, to, sig, &args, Ret::Ignore)
+            .unwrap();
+        let to = builder.ins().iconst(I64, address(wreck));
+        let nothing = FnSig::new([], Type::VOID);
+        lower
+            .call_sig(engine, builder, to, &nothing, &[], Ret::Ignore)
+            .unwrap();
+        // A value that lives across both calls.
+        let Arg::Parts(first) = &args[0] else {
+            unreachable!()
+        };
+        let word = builder.ins().load(I64, MemFlagsData::new(), first[0], 0);
+        builder.ins().store(MemFlagsData::new(), word, first[0], 0);
+        entry.ret(engine, builder, None).unwrap();
+    });
     engine.finalize().unwrap();
     // SAFETY: the engine lives as long as the test.
     unsafe { engine.code(function.id).unwrap().as_ptr().cast() }

@@ -20,7 +20,7 @@ use clif_cabi_jit::cranelift_codegen::ir::{
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{CallArg, CallInterface, Engine, Invokers, Library, Settings};
-use common::{all_settings, cc, lowered, pair, record};
+use common::{all_settings, cc, exported, pair, record};
 
 /// Each function of ours returns its chain plus what it is told to; each of C's does the same.
 const C: &str = r#"
@@ -93,50 +93,43 @@ fn library() -> &'static Library {
 /// A function of `sig`, whose last argument is the chain; `body` gives its result from the chain.
 fn entered(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> *const c_void {
     let name = format!("ours {sig}");
-    let function = lower.declare_export(engine, &name, sig).unwrap();
-    lowered(
-        engine,
-        lower,
-        function.body,
-        sig,
-        |engine, builder, entry| {
-            let chain = entry.value(builder, sig.n_named() - 1).unwrap();
-            let result = match sig.result() {
-                ty if *ty == Type::F80 => {
-                    // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
-                    let top = builder.ins().iconst(I64, i64::MIN);
-                    let exponent = builder.ins().iconst(I64, 0x3fff);
-                    let exponent = builder.ins().iadd(exponent, chain);
-                    Arg::parts(&[top, exponent])
-                }
-                ty if ty.as_record().is_some() => {
-                    let from = entry.address(builder, 1).unwrap();
-                    let flags = MemFlagsData::new();
-                    let x = builder.ins().load(F64, flags, from, 0);
-                    let one = builder.ins().f64const(1.0);
-                    let x = builder.ins().fadd(x, one);
-                    let n = builder.ins().load(I64, flags, from, 8);
-                    let n = builder.ins().iadd(n, chain);
-                    Arg::parts(&[x, n])
-                }
-                _ => {
-                    let first = entry.value(builder, 0).unwrap();
-                    let sum = builder.ins().iadd(first, chain);
-                    let rest = match (sig.is_variadic(), sig.params().len()) {
-                        (true, _) => unnamed(lower, &entry, builder, sig),
-                        // The last word of the record after 14 numbers.
-                        (false, 16) => {
-                            let big = entry.address(builder, 14).unwrap();
-                            builder.ins().load(I64, MemFlagsData::new(), big, 32)
-                        }
-                        _ => builder.ins().iconst(I64, 0),
-                    };
-                    Arg::value(builder.ins().iadd(sum, rest))
-                }
-            };
-            entry.ret(engine, builder, Some(&result)).unwrap();
-        },
-    );
+    let function = exported(engine, lower, &name, sig, |engine, builder, entry| {
+        let chain = entry.value(builder, sig.n_named() - 1).unwrap();
+        let result = match sig.result() {
+            ty if *ty == Type::F80 => {
+                // The first eight bytes of a long double are its mantissa: (1 << 63) with the exponent of 2^12 is 4096.
+                let top = builder.ins().iconst(I64, i64::MIN);
+                let exponent = builder.ins().iconst(I64, 0x3fff);
+                let exponent = builder.ins().iadd(exponent, chain);
+                Arg::parts(&[top, exponent])
+            }
+            ty if ty.as_record().is_some() => {
+                let from = entry.address(builder, 1).unwrap();
+                let flags = MemFlagsData::new();
+                let x = builder.ins().load(F64, flags, from, 0);
+                let one = builder.ins().f64const(1.0);
+                let x = builder.ins().fadd(x, one);
+                let n = builder.ins().load(I64, flags, from, 8);
+                let n = builder.ins().iadd(n, chain);
+                Arg::parts(&[x, n])
+            }
+            _ => {
+                let first = entry.value(builder, 0).unwrap();
+                let sum = builder.ins().iadd(first, chain);
+                let rest = match (sig.is_variadic(), sig.params().len()) {
+                    (true, _) => unnamed(lower, &entry, builder, sig),
+                    // The last word of the record after 14 numbers.
+                    (false, 16) => {
+                        let big = entry.address(builder, 14).unwrap();
+                        builder.ins().load(I64, MemFlagsData::new(), big, 32)
+                    }
+                    _ => builder.ins().iconst(I64, 0),
+                };
+                Arg::value(builder.ins().iadd(sum, rest))
+            }
+        };
+        entry.ret(engine, builder, Some(&result)).unwrap();
+    });
     assert_ne!(function.body, function.id);
     engine.finalize().unwrap();
     // SAFETY: the engine lives as long as the test.

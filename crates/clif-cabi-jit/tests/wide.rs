@@ -15,7 +15,7 @@ use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregate
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{Changed, all_settings, lowered, reference_compilers};
+use common::{Changed, all_settings, exported, lowered, reference_compilers};
 
 /// `call` calls a function of the JIT; `twice` is called by one.
 const C: &str = r#"
@@ -70,11 +70,10 @@ fn doubled(
     let twice = lower.declare_import(&mut engine, "twice", &sig()).unwrap();
     // void shim(const v4 *, v4 *)
     let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let shim = lower.declare_export(&mut engine, "shim", &own).unwrap();
-    lowered(
+    let shim = exported(
         &mut engine,
         &lower,
-        shim.body,
+        "shim",
         &own,
         |engine, builder, entry| {
             let [from, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
@@ -160,23 +159,18 @@ fn forwards(
     function: &Function,
     through: &[&Function],
 ) {
-    lowered(
-        engine,
-        lower,
-        function.body,
-        &sig(),
-        |engine, builder, entry| {
-            let mut parts = Arg::parts(&entry.parts(builder, 0).unwrap());
-            let x = entry.value(builder, 1).unwrap();
-            for callee in through {
-                let args = [parts, Arg::value(x)];
-                let made = lower.call(engine, builder, callee, &args, Ret::Parts);
-                parts = match made.unwrap() {
-                    Returned::Parts(values) => Arg::parts(&values),
-                    other => Arg::memory(other.value().unwrap()),
-                };
-            }
-            entry.ret(engine, builder, Some(&parts)).unwrap();
-        },
-    );
+    let (id, sig) = (function.body, sig());
+    lowered(engine, lower, id, &sig, |engine, builder, entry| {
+        let mut parts = Arg::parts(&entry.parts(builder, 0).unwrap());
+        let x = entry.value(builder, 1).unwrap();
+        for callee in through {
+            let args = [parts, Arg::value(x)];
+            let made = lower.call(engine, builder, callee, &args, Ret::Parts);
+            parts = match made.unwrap() {
+                Returned::Parts(values) => Arg::parts(&values),
+                other => Arg::memory(other.value().unwrap()),
+            };
+        }
+        entry.ret(engine, builder, Some(&parts)).unwrap();
+    });
 }

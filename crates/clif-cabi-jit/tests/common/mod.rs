@@ -101,6 +101,19 @@ pub fn lowered(
     engine.define(id, &mut ctx).unwrap();
 }
 
+/// The exported function `name` of `sig`, defined so.
+pub fn exported(
+    engine: &mut Engine,
+    lower: &Lowering,
+    name: &str,
+    sig: &FnSig,
+    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
+) -> clif_cabi_jit::clif_cabi::Function {
+    let function = lower.declare_export(engine, name, sig).unwrap();
+    lowered(engine, lower, function.body, sig, emit);
+    function
+}
+
 /// An engine whose stubs have other steps.
 pub struct Changed<'a>(pub &'a mut Engine, pub fn(Step) -> Vec<Step>);
 

@@ -1,8 +1,6 @@
 //! Declarations and definitions that do not agree.
 
 use clif_cabi_jit::Engine;
-use clif_cabi_jit::clif_cabi::SysVAggregateLowering;
-use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::cranelift_codegen::ir::{self};
 use clif_cabi_jit::cranelift_module::{
     DataDescription, DataId, FuncId, Init, Linkage, Module, ModuleError,
@@ -41,30 +39,6 @@ fn what_is_used_must_be_defined() {
     // Declared and neither defined nor used: no harm.
     engine.declare_export("never", &sig).unwrap();
     works(&mut engine);
-}
-
-/// Through the lowering, the two C signatures are shown.
-#[test]
-fn c_declarations_must_agree() {
-    let mut engine = engine();
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-    let first = FnSig::new([Type::F64, Type::I32], Type::F64);
-    let now = FnSig::new([Type::F64], Type::F64);
-    lower.declare_import(&mut engine, "ldexp", &first).unwrap();
-    let again = lower
-        .declare_import(&mut engine, "ldexp", &now)
-        .unwrap_err();
-    assert_eq!(
-        again.to_string(),
-        "ldexp is declared as double (double, int), and now as double (double)"
-    );
-    let other = lower.declare_import(&mut engine, "a\0b", &now).unwrap_err();
-    assert!(
-        other
-            .to_string()
-            .starts_with("a\0b, double (double): module: "),
-        "{other}"
-    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Symbols that are missing, or cannot be.
 
 use clif_cabi_jit::Library;
+use clif_cabi_jit::clif_cabi::Lowering;
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::cranelift_module::{Linkage, Module};
 
 use super::common::{add, define, engine, import, signature};
@@ -72,6 +74,11 @@ fn names_with_nul_are_no_symbols() {
     );
     // SAFETY: nothing is opened.
     assert!(unsafe { Library::open("a\0b") }.is_err());
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let sig = FnSig::new([Type::F64], Type::F64);
+    let error = lower.declare_import(&mut engine, "a\0b", &sig);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("a\0b, double (double): module: "));
     works(&mut engine);
 }
 

@@ -7,7 +7,7 @@ use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, typ
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::FuncId;
 
-use super::common::{lowered, record};
+use super::common::{exported, record};
 use super::kinds::Kind;
 use super::random::{Call, Mode, STEP};
 use super::va_list;
@@ -43,12 +43,8 @@ impl Emit<'_> {
             Mode::Received => FnSig::new([Type::PTR, Type::PTR], Type::VOID),
             _ => sig.clone(),
         };
-        let id = self
-            .lower
-            .declare_export(engine, &format!("own{i}"), &own)
-            .unwrap()
-            .id;
-        lowered(engine, self.lower, id, &own, |engine, builder, entry| {
+        let name = format!("own{i}");
+        let own = exported(engine, self.lower, &name, &own, |engine, builder, entry| {
             let seen = entry.value(builder, 0).unwrap();
             let list = if call.mode == Mode::Received {
                 entry.value(builder, 1).unwrap()
@@ -81,7 +77,7 @@ impl Emit<'_> {
             let result = call.sret.then(|| Arg::memory(seen));
             entry.ret(engine, builder, result.as_ref()).unwrap();
         });
-        id
+        own.id
     }
 
     fn read(

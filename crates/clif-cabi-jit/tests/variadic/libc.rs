@@ -7,7 +7,7 @@ use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, typ
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 
-use super::common::{all_settings, library, lowered, reference_compilers};
+use super::common::{all_settings, exported, library, reference_compilers};
 use super::{call_with, va_list};
 
 /// What C makes of each function. Every `check_` is 1 if it did what the C library does.
@@ -106,8 +106,7 @@ fn formats(
     let named = &FORMAT[if name == "vprintf" { 2 } else { 0 }..];
     let sig = FnSig::new(named.iter().cloned(), Type::I32).variadic();
     let own = format!("own_{name}_{is_spoiled}");
-    let id = lower.declare_export(engine, &own, &sig).unwrap().id;
-    lowered(engine, lower, id, &sig, |engine, builder, entry| {
+    let own = exported(engine, lower, &own, &sig, |engine, builder, entry| {
         let list = va_list(builder);
         entry.va_start(builder, list).unwrap();
         if is_spoiled {
@@ -120,7 +119,7 @@ fn formats(
         let n = call(lower, engine, builder, name, &args);
         entry.ret(engine, builder, Some(&Arg::value(n))).unwrap();
     });
-    id
+    own.id
 }
 
 /// `long own(char *to, size_t n, const char *format, ...)`, or with C's `va_list` as its last argument: reads an `int`, has `vsnprintf` read what
@@ -132,8 +131,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
         false => variadic.clone(),
     };
     let own = format!("turns_{is_received}");
-    let id = lower.declare_export(engine, &own, &sig).unwrap().id;
-    lowered(engine, lower, id, &sig, |engine, builder, entry| {
+    let own = exported(engine, lower, &own, &sig, |engine, builder, entry| {
         let list = if is_received {
             entry.value(builder, 3).unwrap()
         } else {
@@ -162,7 +160,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
         let both = builder.ins().iadd(first, last);
         entry.ret(engine, builder, Some(&Arg::value(both))).unwrap();
     });
-    id
+    own.id
 }
 
 #[test]

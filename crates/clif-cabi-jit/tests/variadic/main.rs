@@ -23,7 +23,7 @@ use clif_cabi_jit::cranelift_codegen::ir::{
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library};
-use common::{all_settings, cc, library, lowered};
+use common::{all_settings, cc, exported, library};
 
 /// Room for a `va_list`.
 pub(crate) fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
@@ -60,11 +60,10 @@ fn a_loop_sums_its_arguments() {
         let mut engine = Engine::new(&settings).unwrap();
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
         let sig = FnSig::new([Type::I32], Type::I64).variadic();
-        let sum = lower.declare_export(&mut engine, "sum", &sig).unwrap();
-        lowered(
+        let sum = exported(
             &mut engine,
             &lower,
-            sum.id,
+            "sum",
             &sig,
             |engine, builder, entry| {
                 let list = va_list(builder);
