@@ -170,7 +170,7 @@ impl Ways<'_> {
         match way {
             Way::ByHand => self.by_hand.is_some(),
             Way::FfiCall => in_libffi,
-            // What is called with some arguments behind the named ones: libffi has no closure of it.
+            // What is called with some arguments after the named ones: libffi has no closure of it.
             Way::Function | Way::Entry | Way::Closure => !is_variadic,
             Way::FfiClosure => in_libffi && !is_variadic,
             _ => true,

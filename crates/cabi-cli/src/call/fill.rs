@@ -27,13 +27,13 @@ pub(crate) fn fill(
     // Nothing sensible is larger, and it must fit on the stack.
     let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
     let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
-    let mut filler = Filler {
+    let mut writer = Writer {
         bytes: vec![0; size],
         answers,
         memory,
     };
-    filler.object(ty, 0, init)?;
-    Ok(filler.bytes)
+    writer.object(ty, 0, init)?;
+    Ok(writer.bytes)
 }
 
 /// Why an initialiser does not fit, in words that follow the name of what it is for.
@@ -42,13 +42,13 @@ type Filled = Result<(), String>;
 /// Items that are still to find their place.
 type Items<'i> = Peekable<Iter<'i, Item>>;
 
-struct Filler<'a> {
+struct Writer<'a> {
     bytes: Vec<u8>,
     answers: &'a Answers,
     memory: &'a mut Memory,
 }
 
-impl Filler<'_> {
+impl Writer<'_> {
     /// The object of type `ty` that starts at bit `at`, from an initialiser of its own.
     fn object(&mut self, ty: &Type, at: u64, init: &Init) -> Filled {
         match init {

@@ -198,11 +198,11 @@ fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
                 in_location(state, &found, &Loc::Stack(offset + word), within)?;
             }
             Place::Indirect { pointer, .. } => {
-                let behind = |byte| Source::Behind(Box::new(first_of(pointer)), byte);
+                let pointed_to = |byte| Source::PointedTo(Box::new(first_of(pointer)), byte);
                 is_from(
                     &found,
-                    &behind(signed(byte)),
-                    |source| matches!(source, Source::Behind(base, _) if **base == first_of(pointer)),
+                    &pointed_to(signed(byte)),
+                    |source| matches!(source, Source::PointedTo(base, _) if **base == first_of(pointer)),
                 )?;
             }
             _ => return Err("no place for a value with bytes".to_owned()),

@@ -17,7 +17,7 @@ pub enum Source {
     /// This byte of a global.
     Global(String, i64),
     /// This byte of what the address in another source points to.
-    Behind(Box<Source>, i64),
+    PointedTo(Box<Source>, i64),
 }
 
 /// All that a byte was made of.
@@ -245,7 +245,7 @@ impl State {
             Base::Frame if at.offset >= 0 => Source::Slot(at.offset),
             Base::Frame => return Sources::new(),
             Base::Global(name) => Source::Global(name.clone(), at.offset),
-            Base::Pointer(source) => Source::Behind(Box::new(source.clone()), at.offset),
+            Base::Pointer(source) => Source::PointedTo(Box::new(source.clone()), at.offset),
         }])
     }
 

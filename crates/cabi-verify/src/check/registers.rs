@@ -285,8 +285,8 @@ fn gathered(place: &Place, size: usize, dump: &RegisterFile) -> Vec<u8> {
             for PlacedPart { part, loc } in parts {
                 let held = dump.location(*loc, usize::from(part.size));
                 let to = bytes.iter_mut().skip(usize::from(part.offset));
-                let pieces = to.zip(held).take(usize::from(part.size));
-                pieces.for_each(|(to, from)| *to = *from);
+                let bytes = to.zip(held).take(usize::from(part.size));
+                bytes.for_each(|(to, from)| *to = *from);
             }
         }
         Place::Stack { offset, .. } => {

@@ -40,7 +40,7 @@ impl ZigCode {
         })
     }
 
-    /// Whether the half that `direction` needs is there.
+    /// Whether the side that `direction` needs is there.
     ///
     /// # Errors
     /// Why not: Zig has no words for it, or its compiler's message.
