@@ -77,59 +77,35 @@ fn free_functions() {
     );
 }
 
-/// One line per class: its text, and whether it is passed by invisible reference. A compiler is asked the same below.
-const CLASSES: [(&str, &str, bool); 14] = [
-    ("Plain", "struct Plain { long a, b; };", false),
-    (
-        "Methods",
-        "class Methods { long a; public: Methods(int); int get() const; static int n; };",
-        false,
-    ),
-    (
-        "Destroyed",
-        "struct Destroyed { long a; ~Destroyed(); };",
-        true,
-    ),
-    (
-        "Copied",
-        "struct Copied { long a; Copied(const Copied &); };",
-        true,
-    ),
-    ("Moved", "struct Moved { long a; Moved(Moved &&); };", true),
-    (
-        "Assigned",
-        "struct Assigned { long a; Assigned &operator=(const Assigned &); };",
-        false,
-    ),
-    (
-        "Defaulted",
-        "struct Defaulted { long a; Defaulted(const Defaulted &) = default; ~Defaulted() = default; };",
-        false,
-    ),
-    ("Holder", "struct Holder { Destroyed d; };", true),
-    (
-        "Base",
-        "struct Base { long a; }; struct Derived : Base { double b; };",
-        false,
-    ),
-    ("Derived", "", false),
-    ("Virtual", "struct Virtual { virtual void f(); };", true),
-    (
-        "MoveOnly",
-        "struct MoveOnly { long a; MoveOnly(const MoveOnly &) = delete; MoveOnly(MoveOnly &&) = default; };",
-        false,
-    ),
-    (
-        "Fixed",
-        "struct Fixed { long a; Fixed(const Fixed &) = delete; Fixed(Fixed &&) = delete; Fixed &operator=(const Fixed &) = default; };",
-        true,
-    ),
-    ("Empty", "struct Empty {};", false),
-];
+/// One line per class: how it is passed, by value or by invisible reference, its name, and its text. A compiler is asked the same below.
+const CLASSES: &str = "\
+value Plain: struct Plain { long a, b; };
+value Methods: class Methods { long a; public: Methods(int); int get() const; static int n; };
+reference Destroyed: struct Destroyed { long a; ~Destroyed(); };
+reference Copied: struct Copied { long a; Copied(const Copied &); };
+reference Moved: struct Moved { long a; Moved(Moved &&); };
+value Assigned: struct Assigned { long a; Assigned &operator=(const Assigned &); };
+value Defaulted: struct Defaulted { long a; Defaulted(const Defaulted &) = default; ~Defaulted() = default; };
+reference Holder: struct Holder { Destroyed d; };
+value Base: struct Base { long a; }; struct Derived : Base { double b; };
+value Derived:
+reference Virtual: struct Virtual { virtual void f(); };
+value MoveOnly: struct MoveOnly { long a; MoveOnly(const MoveOnly &) = delete; MoveOnly(MoveOnly &&) = default; };
+reference Fixed: struct Fixed { long a; Fixed(const Fixed &) = delete; Fixed(Fixed &&) = delete; Fixed &operator=(const Fixed &) = default; };
+value Empty: struct Empty {};";
+
+/// Name, text, and whether it is passed by reference.
+fn classes() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    CLASSES.lines().map(|line| {
+        let (head, class) = line.split_once(':').unwrap();
+        let (how, name) = head.split_once(' ').unwrap();
+        (name, class, how == "reference")
+    })
+}
 
 fn classes_text() -> String {
     let mut text = String::new();
-    for (name, class, _) in CLASSES {
+    for (name, class, _) in classes() {
         text += &format!("{class}\n");
         text += &format!("{name} make_{name}(int); void take_{name}(int, {name} x);\n");
     }
@@ -142,7 +118,7 @@ fn by_value_and_by_reference() {
     let Some(header) = cxx(&classes_text()) else {
         return;
     };
-    for (name, _, by_reference) in CLASSES {
+    for (name, _, by_reference) in classes() {
         let (take, make) = (
             function(&header, &format!("take_{name}")),
             function(&header, &format!("make_{name}")),
@@ -181,7 +157,7 @@ fn compilers_agree_about_references() {
         std::fs::create_dir_all(&dir).unwrap();
         let mut text = String::from("extern \"C\" int puts(const char *); void *seen;\n");
         let mut main = String::from("int main() { int wrong = 0; void *at = &at;\n");
-        for (name, class, by_reference) in CLASSES {
+        for (name, class, by_reference) in classes() {
             text += &format!("{class}\n");
             // The function is called as one that takes a pointer there; what is passed by value sees no such address.
             text += &format!(
