@@ -8,15 +8,16 @@
 //! A value has several forms: an object in memory, one SSA value, parts, fields. The number of a variant turns them, so that four variants use every
 //! form of every argument. Parts and fields are taken apart and put together here byte by byte, by nothing of what is tested.
 
-use cabi::{FnSig, Place};
+use cabi::{FnSig, Place, Type};
 use clif_cabi::cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types,
 };
-use clif_cabi::cranelift_codegen::isa::CallConv;
+use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, LowerError, Lowering, Ret, Stub, Stubs, Values, fields, stub_id, value_type,
+    Arg, Callee, Entry, LowerError, Lowering, Part, Ret, Stub, Stubs, Values, fields, stub_id,
+    value_type,
 };
 
 use crate::verdict::Fault;
@@ -104,16 +105,16 @@ fn anonymous(module: &mut dyn Module, signature: &Signature) -> Result<FuncId, F
     Ok(id.map_err(LowerError::from)?)
 }
 
-/// Builds the function `id` in `module`.
+/// Builds the function `id`, which `module` has declared.
 fn define(
     module: &mut dyn Module,
     id: FuncId,
-    signature: &Signature,
     mutation: Mutation,
     build: impl FnOnce(&mut dyn Module, &mut FunctionBuilder<'_>, ir::Block) -> Result<(), LowerError>,
 ) -> Result<(), Fault> {
     let mut ctx = module.make_context();
-    ctx.func.signature = signature.clone();
+    let declared = module.declarations().get_function_decl(id);
+    ctx.func.signature = declared.signature.clone();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
     let block = builder.create_block();
@@ -145,57 +146,56 @@ pub fn shim(
     // First, so that a refusal leaves nothing half built.
     let plan = lower.call_plan(sig)?;
     let id = anonymous(module, &shim_signature())?;
-    define(
-        module,
-        id,
-        &shim_signature(),
-        mutation,
-        |module, builder, block| {
-            let [array, ret, callee] = *builder.block_params(block) else {
-                return Ok(());
-            };
-            let mut args = Vec::new();
-            for (i, param) in sig.params().iter().enumerate() {
-                let offset = i32::try_from(8 * i).unwrap_or(0);
-                let at = builder
-                    .ins()
-                    .load(types::I64, MemFlagsData::new(), array, offset);
-                let lanes = matches!(plan.abi().args[i].place, Place::PerElement { .. });
-                let form = if lanes { 0 } else { (i + variant) % VARIANTS };
-                args.push(argument(builder, &param.ty, plan.parts(i), at, form));
-            }
-            let parts = plan.result_parts().to_vec();
-            let wanted = match variant % VARIANTS {
-                1 if value_type(sig.result()).is_some() && !parts.is_empty() => Ret::Value,
-                1 if !parts.is_empty() && fields(sig.result()).is_ok() => Ret::Fields,
-                2 if !parts.is_empty() => Ret::Parts,
-                3 => Ret::Ignore,
-                _ => Ret::memory(ret),
-            };
-            let own = target == CallVia::OwnPointer;
-            let target = match target {
-                CallVia::Function(id) => Callee::from(id),
-                CallVia::Ref(id) => Callee::from(module.declare_func_in_func(id, builder.func)),
-                CallVia::Pointer | CallVia::OwnPointer => Callee::from(callee),
-            };
-            let mut stubs = Mutated { module, mutation };
-            let returned = if own {
-                let callable = lower.callee(&mut stubs, builder, &plan, target)?;
-                let values = lower.values_in(builder, &plan, &args, wanted)?;
-                let call = callable.call(builder, &values)?;
-                let results = Values::from_slice(builder.inst_results(call));
-                lower.values_out(&mut stubs, builder, &plan, &results, wanted)?
-            } else {
-                lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
-            };
-            keep(builder, returned, &parts, sig.result(), ret);
-            if !sig.is_noreturn() {
-                builder.ins().return_(&[]);
-            }
-            Ok(())
-        },
-    )?;
+    define(module, id, mutation, |module, builder, block| {
+        let [array, ret, callee] = *builder.block_params(block) else {
+            return Ok(());
+        };
+        let mut args = Vec::new();
+        for (i, param) in sig.params().iter().enumerate() {
+            let offset = i32::try_from(8 * i).unwrap_or(0);
+            let at = builder
+                .ins()
+                .load(types::I64, MemFlagsData::new(), array, offset);
+            let lanes = matches!(plan.abi().args[i].place, Place::PerElement { .. });
+            let form = if lanes { 0 } else { (i + variant) % VARIANTS };
+            args.push(argument(builder, &param.ty, plan.parts(i), at, form));
+        }
+        let parts = plan.result_parts().to_vec();
+        let wanted = wanted_result(sig.result(), &parts, ret, variant);
+        let own = target == CallVia::OwnPointer;
+        let target = match target {
+            CallVia::Function(id) => Callee::from(id),
+            CallVia::Ref(id) => Callee::from(module.declare_func_in_func(id, builder.func)),
+            CallVia::Pointer | CallVia::OwnPointer => Callee::from(callee),
+        };
+        let mut stubs = Mutated { module, mutation };
+        let returned = if own {
+            let callable = lower.callee(&mut stubs, builder, &plan, target)?;
+            let values = lower.values_in(builder, &plan, &args, wanted)?;
+            let call = callable.call(builder, &values)?;
+            let results = Values::from_slice(builder.inst_results(call));
+            lower.values_out(&mut stubs, builder, &plan, &results, wanted)?
+        } else {
+            lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
+        };
+        keep(builder, returned, &parts, sig.result(), ret);
+        if !sig.is_noreturn() {
+            builder.ins().return_(&[]);
+        }
+        Ok(())
+    })?;
     Ok(id)
+}
+
+/// How the result of `ty` is asked for.
+fn wanted_result(ty: &Type, parts: &[Part], ret: Value, variant: usize) -> Ret {
+    match variant % VARIANTS {
+        1 if value_type(ty).is_some() && !parts.is_empty() => Ret::Value,
+        1 if !parts.is_empty() && fields(ty).is_ok() => Ret::Fields,
+        2 if !parts.is_empty() => Ret::Parts,
+        3 => Ret::Ignore,
+        _ => Ret::memory(ret),
+    }
 }
 
 /// Whether variant `variant` of a shim leaves the result where it was told to.
@@ -216,32 +216,26 @@ pub fn caller(
     offsets: &[usize],
 ) -> Result<FuncId, Fault> {
     let id = module.declare_function(name, Linkage::Export, &shim_signature());
-    let id = id.map_err(LowerError::from)?;
-    define(
-        module,
-        id,
-        &shim_signature(),
-        Mutation::default(),
-        |module, builder, block| {
-            let [callee, images, ret] = *builder.block_params(block) else {
-                return Ok(());
-            };
-            let size = u32::try_from(8 * offsets.len().max(1)).unwrap_or(u32::MAX);
-            let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
-            let slot = builder.create_sized_stack_slot(slot);
-            for (i, offset) in offsets.iter().enumerate() {
-                let at = i64::try_from(*offset).unwrap_or(0);
-                let at = builder.ins().iadd_imm_s(images, at);
-                let to = i32::try_from(8 * i).unwrap_or(0);
-                builder.ins().stack_store(types::I64, at, slot, to);
-            }
-            let array = builder.ins().stack_addr(types::I64, slot, 0);
-            let shim = module.declare_func_in_func(shim, builder.func);
-            builder.ins().call(shim, &[array, ret, callee]);
-            builder.ins().return_(&[]);
-            Ok(())
-        },
-    )?;
+    let (id, right) = (id.map_err(LowerError::from)?, Mutation::default());
+    define(module, id, right, |module, builder, block| {
+        let [callee, images, ret] = *builder.block_params(block) else {
+            return Ok(());
+        };
+        let size = u32::try_from(8 * offsets.len().max(1)).unwrap_or(u32::MAX);
+        let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
+        let slot = builder.create_sized_stack_slot(slot);
+        for (i, offset) in offsets.iter().enumerate() {
+            let at = i64::try_from(*offset).unwrap_or(0);
+            let at = builder.ins().iadd_imm_s(images, at);
+            let to = i32::try_from(8 * i).unwrap_or(0);
+            builder.ins().stack_store(types::I64, at, slot, to);
+        }
+        let array = builder.ins().stack_addr(types::I64, slot, 0);
+        let shim = module.declare_func_in_func(shim, builder.func);
+        builder.ins().call(shim, &[array, ret, callee]);
+        builder.ins().return_(&[]);
+        Ok(())
+    })?;
     Ok(id)
 }
 
@@ -307,64 +301,67 @@ pub fn function(
         Some(name) => lower.declare_export(module, name, sig)?.body,
         None => anonymous(module, plan.signature())?,
     };
-    define(
-        module,
-        body,
-        plan.signature(),
-        mutation,
-        |module, builder, block| {
-            let entry = lower.enter(builder, block, sig)?;
-            let [seen, given, escape] = places.values(module, builder);
-            let list = va_list(builder);
-            if sig.is_variadic() {
-                entry.va_start(builder, list)?;
+    define(module, body, mutation, |module, builder, block| {
+        let entry = lower.enter(builder, block, sig)?;
+        let [seen, given, escape] = places.values(module, builder);
+        let list = va_list(builder);
+        if sig.is_variadic() {
+            entry.va_start(builder, list)?;
+        }
+        for (i, (param, offset)) in sig.params().iter().zip(offsets).enumerate() {
+            let to = builder
+                .ins()
+                .iadd_imm_s(seen, i64::try_from(*offset).unwrap_or(0));
+            if i >= sig.n_named() {
+                // Promoted already, where C promotes it.
+                let from = lower.va_arg_unpromoted(builder, list, sig, &param.ty)?;
+                copy(builder, config, param.ty.size(), from, to);
+                continue;
             }
-            for (i, (param, offset)) in sig.params().iter().zip(offsets).enumerate() {
-                let to = builder
-                    .ins()
-                    .iadd_imm_s(seen, i64::try_from(*offset).unwrap_or(0));
-                if i >= sig.n_named() {
-                    // Promoted already, where C promotes it.
-                    let from = lower.va_arg_unpromoted(builder, list, sig, &param.ty)?;
-                    copy(builder, config, param.ty.size(), from, to);
-                    continue;
-                }
-                let form = (i + variant) % VARIANTS;
-                write_down(builder, config, &entry, i, &param.ty, to, form)?;
-            }
-            if sig.is_noreturn() {
-                let nothing = builder.import_signature(Signature::new(CallConv::SystemV));
-                builder.ins().call_indirect(nothing, escape, &[]);
-                builder.ins().trap(ir::TrapCode::unwrap_user(1));
-                return Ok(());
-            }
-            let ty = sig.result();
-            let parts = plan.result_parts();
-            let sret = entry.sret();
-            let value = match (variant % VARIANTS, value_type(ty), sret) {
-                _ if ty.size() == 0 => Arg::memory(given),
-                (1, Some(ty), _) => {
-                    Arg::value(builder.ins().load(ty, MemFlagsData::new(), given, 0))
-                }
-                (1, ..) if fields(ty).is_ok() && (sret.is_some() || !parts.is_empty()) => {
-                    Arg::Fields(load_fields(builder, ty, given))
-                }
-                (2, ..) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, given)),
-                // Built where it goes.
-                (3, _, Some(sret)) => {
-                    copy(builder, config, ty.size(), given, sret);
-                    Arg::memory(sret)
-                }
-                _ => Arg::memory(given),
-            };
-            let mut stubs = Mutated { module, mutation };
-            entry.ret(&mut stubs, builder, Some(&value))
-        },
-    )?;
+            let form = (i + variant) % VARIANTS;
+            write_down(builder, config, &entry, i, &param.ty, to, form)?;
+        }
+        if sig.is_noreturn() {
+            let nothing = builder.import_signature(Signature::new(CallConv::SystemV));
+            builder.ins().call_indirect(nothing, escape, &[]);
+            builder.ins().trap(ir::TrapCode::unwrap_user(1));
+            return Ok(());
+        }
+        let value = given_result(builder, config, &entry, sig.result(), given, variant);
+        let mut stubs = Mutated { module, mutation };
+        entry.ret(&mut stubs, builder, Some(&value))
+    })?;
     // What C calls.
     match plan.entry_stub(body) {
         Some(stub) if name.is_none() => Ok(stub_id(module, mutated(mutation, stub))?),
         _ => Ok(body),
+    }
+}
+
+/// The object of `ty` at `given`, to be returned in one of its forms.
+fn given_result(
+    builder: &mut FunctionBuilder<'_>,
+    config: TargetFrontendConfig,
+    entry: &Entry,
+    ty: &Type,
+    given: Value,
+    variant: usize,
+) -> Arg {
+    let parts = entry.plan().result_parts();
+    let sret = entry.sret();
+    match (variant % VARIANTS, value_type(ty), sret) {
+        _ if ty.size() == 0 => Arg::memory(given),
+        (1, Some(ty), _) => Arg::value(builder.ins().load(ty, MemFlagsData::new(), given, 0)),
+        (1, ..) if fields(ty).is_ok() && (sret.is_some() || !parts.is_empty()) => {
+            Arg::Fields(load_fields(builder, ty, given))
+        }
+        (2, ..) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, given)),
+        // Built where it goes.
+        (3, _, Some(sret)) => {
+            copy(builder, config, ty.size(), given, sret);
+            Arg::memory(sret)
+        }
+        _ => Arg::memory(given),
     }
 }
 
