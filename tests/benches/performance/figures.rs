@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cabi_tests::libffi::Program;
+use cabi_tests::libffi::{Libffi, Program};
 use cabi_tests::measure::{
     Costs, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
 };
@@ -176,7 +176,8 @@ fn machine() -> Result<Vec<String>> {
     for reference in &Installed::find().references {
         lines.push(reference.version().to_owned());
     }
-    let libffi = first_line("pkg-config", &["--modversion", "libffi"]);
+    let installed = || first_line("pkg-config", &["--modversion", "libffi"]);
+    let libffi = Libffi::load()?.version().or_else(installed);
     lines.push(format!(
         "libffi {}",
         libffi.as_deref().unwrap_or("of unknown version")

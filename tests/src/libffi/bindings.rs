@@ -1,6 +1,6 @@
-//! libffi as it is installed, loaded at run time: `ffi.h` of version 3.4 on x86-64 System V.
+//! libffi, loaded at run time: `ffi.h` of versions 3.4 to 3.6 on x86-64 System V.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
 use std::fmt;
 use std::ptr;
 
@@ -100,16 +100,22 @@ pub(super) struct Moves {
 }
 
 impl Libffi {
-    /// The installed one.
+    /// The file that `CABI_LIBFFI` names, else the installed one.
     ///
     /// # Errors
     /// That it is not there.
     pub fn load() -> Result<Self> {
-        let names = ["libffi.so.8", "libffi.so", "libffi.so.7"];
         // SAFETY: libffi's own routines are made to be run when it is loaded.
-        let open = |name: &&str| unsafe { libloading::Library::new(*name) }.ok();
-        let library = names.iter().find_map(open);
-        let library = library.ok_or("libffi is not installed (Debian: libffi-dev)")?;
+        let open = |name: &OsStr| unsafe { libloading::Library::new(name) };
+        let library = match std::env::var_os("CABI_LIBFFI") {
+            Some(file) => open(&file)
+                .map_err(|why| format!("CABI_LIBFFI={} does not load: {why:?}", file.display()))?,
+            None => {
+                let names = ["libffi.so.8", "libffi.so", "libffi.so.7"].map(OsStr::new);
+                let library = names.into_iter().find_map(|name| open(name).ok());
+                library.ok_or("libffi is not installed (Debian: libffi-dev)")?
+            }
+        };
         // SAFETY: these are the types of the functions in `ffi.h`, which stay where they are with the library.
         unsafe {
             let (prepare, prepare_variadic) = (
@@ -121,6 +127,17 @@ impl Libffi {
                 prepare,
                 prepare_variadic,
             })
+        }
+    }
+
+    /// Its version, if it is one that can say it: 3.5 or newer.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        type Version = unsafe extern "C" fn() -> *const c_char;
+        // SAFETY: this is the function's type in `ffi.h`, and what it returns is a constant.
+        unsafe {
+            let version = self.function::<Version>("ffi_get_version").ok()?;
+            Some(CStr::from_ptr(version()).to_string_lossy().into_owned())
         }
     }
 
