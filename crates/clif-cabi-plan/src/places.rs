@@ -47,7 +47,7 @@ impl fmt::Display for ClifPlace {
 #[non_exhaustive]
 pub struct Places {
     /// One place for each parameter of the signature, in their order.
-    pub params: SmallVec<[ClifPlace; 8]>,
+    pub params: SmallVec<[ClifPlace; 16]>,
     /// One register for each result of the signature, in their order.
     pub results: SmallVec<[Reg; 4]>,
     /// The register in which the function returns its [`StructReturn`](Purpose::StructReturn) parameter, where

@@ -66,7 +66,7 @@ impl Wanted {
 }
 
 /// The index of each wanted parameter in the signature, in the order in which they were asked for.
-pub(crate) type Indexes = SmallVec<[usize; 8]>;
+pub(crate) type Indexes = SmallVec<[usize; 16]>;
 
 /// A CLIF signature while its parameters and results are put in order.
 pub(crate) struct Solver {
@@ -128,7 +128,7 @@ impl Solver {
             ClifPlace::Reg(reg) => Some(reg),
             _ => None,
         };
-        let regs: SmallVec<[_; 8]> = wanted.iter().map(reg).collect();
+        let regs: SmallVec<[_; 16]> = wanted.iter().map(reg).collect();
         let counting = self.machine.counting;
         let turns = match counting.positional {
             true => by_position(&counting.params, &regs),

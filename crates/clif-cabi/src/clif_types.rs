@@ -67,22 +67,31 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
 /// Whether `signature` is `planned`.
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
     let alike = |own: &[AbiParam], planned: &[plan::Param]| {
-        own.len() == planned.len()
-            && (own.iter().zip(planned)).all(|(own, p)| *own == clif_param(p))
+        own.len() == planned.len() && (own.iter().zip(planned)).all(|(own, p)| is_param(own, p))
     };
     signature.call_conv == clif_call_conv(planned.call_conv)
         && alike(&signature.params, &planned.params)
         && alike(&signature.returns, &planned.returns)
 }
 
+fn is_param(own: &AbiParam, param: &plan::Param) -> bool {
+    own.value_type == clif_type(param.ty)
+        && own.purpose == clif_purpose(param.purpose)
+        && own.extension == clif_extension(param.extension)
+}
+
 fn clif_param(param: &plan::Param) -> AbiParam {
     AbiParam {
         value_type: clif_type(param.ty),
-        purpose: match param.purpose {
-            plan::Purpose::Normal => ArgumentPurpose::Normal,
-            plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
-            plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
-        },
+        purpose: clif_purpose(param.purpose),
         extension: clif_extension(param.extension),
+    }
+}
+
+fn clif_purpose(purpose: plan::Purpose) -> ArgumentPurpose {
+    match purpose {
+        plan::Purpose::Normal => ArgumentPurpose::Normal,
+        plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
+        plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
     }
 }

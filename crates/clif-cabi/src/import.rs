@@ -2,6 +2,7 @@
 //! callee share them. Nothing is remembered beside the function: what is found there is compared as a whole.
 
 use clif_cabi_plan as plan;
+use cranelift_codegen::entity::EntityRef;
 use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Function, SigRef, Signature, UserExternalName,
 };
@@ -11,24 +12,19 @@ use crate::clif_types::{clif_signature, is_planned};
 /// How many of the last imports are looked at. To import one more costs as much as to look at some twenty of another length.
 const LOOKED_AT: usize = 16;
 
-/// `signature` in `func`.
-pub(crate) fn signature(func: &mut Function, signature: &Signature) -> SigRef {
-    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
-    let known = last.find(|(_, known)| *known == signature);
-    match known.map(|(at, _)| at) {
-        Some(known) => known,
-        None => func.import_signature(signature.clone()),
-    }
-}
-
 /// A `signature` of a plan in `func`.
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
-    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
-    let known = last.find(|(_, known)| is_planned(known, signature));
-    match known.map(|(at, _)| at) {
+    match last(func, |known| is_planned(known, signature)) {
         Some(known) => known,
         None => func.import_signature(clif_signature(signature)),
     }
+}
+
+/// The last of the signatures of `func` for which `is_it` holds, among those that are looked at.
+fn last(func: &Function, is_it: impl Fn(&Signature) -> bool) -> Option<SigRef> {
+    let known = &func.dfg.signatures;
+    let mut last = (0..known.len()).rev().take(LOOKED_AT).map(SigRef::new);
+    last.find(|at| known.get(*at).is_some_and(&is_it))
 }
 
 /// The function `name` in `func`, called with `signature`.

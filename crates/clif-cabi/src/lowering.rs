@@ -7,20 +7,20 @@ mod variadic;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use cabi::{FnAbi, FnSig, Target};
-use clif_cabi_plan::{Machine, VaArgPlan};
+use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
 use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, Values, check};
 use crate::error::LowerError;
-use crate::plan::{CallPlan, EntryPlan};
+use crate::plan::{BySig, CallPlan, EntryPlan, Planned};
 use crate::stubs::Stubs;
 
 pub use declare::Function;
@@ -33,15 +33,15 @@ pub struct Lowering {
     /// Whether the flags allow tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
-    calls: Cache<FnSig, CallPlan>,
-    entries: Cache<FnSig, EntryPlan>,
+    calls: Cache<clif_cabi_plan::CallPlan>,
+    entries: Cache<clif_cabi_plan::EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
-    va_args: Cache<(FnSig, cabi::Type), VaArgPlan>,
+    va_args: RwLock<FxHashMap<(FnSig, cabi::Type), Arc<VaArgPlan>>>,
     /// What was declared, by name: for the message when another signature is declared for it.
     declared: RwLock<HashMap<String, FnSig>>,
 }
 
-type Cache<K, T> = RwLock<FxHashMap<K, Arc<T>>>;
+type Cache<P> = RwLock<FxHashSet<BySig<P>>>;
 
 impl fmt::Debug for Lowering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,9 +80,9 @@ impl Lowering {
             config,
             has_tail_calls: isa.flags().preserve_frame_pointers(),
             has_context: isa.flags().enable_pinned_reg(),
-            calls: Cache::default(),
-            entries: Cache::default(),
-            va_args: Cache::default(),
+            calls: RwLock::default(),
+            entries: RwLock::default(),
+            va_args: RwLock::default(),
             declared: RwLock::default(),
         })
     }
@@ -98,7 +98,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        cached(&self.calls, sig, || {
+        planned(&self.calls, sig, || {
             let plan = CallPlan::new(sig, &self.target)?;
             self.lowered(plan.abi())?;
             Ok(plan)
@@ -110,7 +110,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        cached(&self.entries, sig, || {
+        planned(&self.entries, sig, || {
             let plan = EntryPlan::new(sig, &self.target)?;
             self.lowered(plan.abi())?;
             Ok(plan)
@@ -143,6 +143,25 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         self.emit_call(stubs, builder, callee.into(), sig, args, ret)
             .map_err(|error| error.of(None, sig))
+    }
+
+    /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for who
+    /// calls functions of one signature again and again.
+    ///
+    /// # Errors
+    /// [`LowerError`] for arguments that do not fit the signature.
+    pub fn call_planned(
+        &self,
+        stubs: &mut dyn Stubs,
+        builder: &mut FunctionBuilder<'_>,
+        callee: impl Into<Callee>,
+        plan: &CallPlan,
+        args: &[Arg],
+        ret: Ret,
+    ) -> Result<Returned, LowerError> {
+        self.site(plan, builder)
+            .emit(stubs, callee.into(), args, ret)
+            .map_err(|error| error.of(None, plan.sig()))
     }
 
     fn emit_call(
@@ -390,16 +409,21 @@ fn at_call(
     Ok(sig.at_call(unnamed)?)
 }
 
-fn cached<K: Clone + Eq + Hash, T>(
-    cache: &Cache<K, T>,
-    key: &K,
-    plan: impl FnOnce() -> Result<T, LowerError>,
-) -> Result<Arc<T>, LowerError> {
+/// The plan of `sig`, made when it is asked for the first time.
+fn planned<P: Deref<Target = SignaturePlan>>(
+    cache: &Cache<P>,
+    sig: &FnSig,
+    plan: impl FnOnce() -> Result<Planned<P>, LowerError>,
+) -> Result<Arc<Planned<P>>, LowerError> {
     // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
-    if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
+    if let Some(BySig(plan)) = cache.read().unwrap_or_else(|e| e.into_inner()).get(sig) {
         return Ok(Arc::clone(plan));
     }
     let plan = Arc::new(plan()?);
     let mut cache = cache.write().unwrap_or_else(|e| e.into_inner());
-    Ok(Arc::clone(cache.entry(key.clone()).or_insert(plan)))
+    if let Some(BySig(plan)) = cache.get(sig) {
+        return Ok(Arc::clone(plan));
+    }
+    cache.insert(BySig(Arc::clone(&plan)));
+    Ok(plan)
 }

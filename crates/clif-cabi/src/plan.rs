@@ -1,28 +1,71 @@
 //! Plans of `clif-cabi-plan`, with the signatures and parts in this Cranelift's types.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use cabi::{FnAbi, FnSig, Target};
-use clif_cabi_plan::{Arrival, CallShape, EntryShape, Passing, ResultPlan, SignaturePlan, Stub};
+use clif_cabi_plan::{
+    Arrival, CallShape, ClifPart, EntryShape, Passing, ResultPlan, SignaturePlan, Stub,
+};
 use cranelift_codegen::ir::{Signature, Type};
 use cranelift_module::FuncId;
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;
 use crate::error::LowerError;
-use crate::parts::{Part, Parts, parts, value_type};
+use crate::parts::{Part, Parts, part, parts, value_type};
 
 /// A plan of `clif-cabi-plan`, with its signature and parts in this Cranelift's types: a [`CallPlan`] or an [`EntryPlan`].
 #[derive(Clone, Debug)]
 pub struct Planned<P> {
     pub(crate) inner: P,
-    signature: Signature,
-    args: SmallVec<[Parts; 8]>,
+    /// Made when it is asked for: calls import the one of `inner`.
+    signature: OnceLock<Signature>,
+    /// The parts of one argument after the other.
+    parts: SmallVec<[Part; 16]>,
+    args: SmallVec<[PlannedArg; 10]>,
     result: Parts,
-    /// The types that the arguments and the result have as one value each.
-    values: SmallVec<[Option<Type>; 8]>,
+    /// The type that the result has as one value.
+    value: Option<Type>,
+    /// The signature that was asked for, if it is not that of `inner`.
+    asked: Option<FnSig>,
+}
+
+/// An argument of a [`Planned`].
+#[derive(Clone, Copy, Debug)]
+struct PlannedArg {
+    /// Its parts among all.
+    start: usize,
+    end: usize,
+    /// The type that it has as one value.
     value: Option<Type>,
 }
+
+/// A plan in a table, found by the signature it was asked for.
+pub(crate) struct BySig<P>(pub(crate) Arc<Planned<P>>);
+
+impl<P: Deref<Target = SignaturePlan>> Borrow<FnSig> for BySig<P> {
+    fn borrow(&self) -> &FnSig {
+        let Planned { asked, inner, .. } = &*self.0;
+        asked.as_ref().unwrap_or(&inner.sig)
+    }
+}
+
+impl<P: Deref<Target = SignaturePlan>> Hash for BySig<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<FnSig>::borrow(self).hash(state);
+    }
+}
+
+impl<P: Deref<Target = SignaturePlan>> PartialEq for BySig<P> {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<FnSig>::borrow(self) == other.borrow()
+    }
+}
+
+impl<P: Deref<Target = SignaturePlan>> Eq for BySig<P> {}
 
 /// What a call of a signature looks like in CLIF. Made by [`Lowering::call_plan`](crate::Lowering::call_plan).
 ///
@@ -55,16 +98,26 @@ pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
 pub type EntryPlan = Planned<clif_cabi_plan::EntryPlan>;
 
 impl<P: Deref<Target = SignaturePlan>> Planned<P> {
-    /// `inner`, whose arguments have the parts `args`.
-    fn of(inner: P, args: SmallVec<[Parts; 8]>) -> Self {
+    /// `inner`, the plan of `sig`; argument `i` has the parts `parts_of(inner, i)`.
+    fn of(inner: P, sig: &FnSig, parts_of: fn(&P, usize) -> &[ClifPart]) -> Self {
+        let mut parts = SmallVec::new();
+        let mut args = SmallVec::new();
+        for (i, param) in inner.sig.params().iter().enumerate() {
+            let start = parts.len();
+            parts.extend(parts_of(&inner, i).iter().map(part));
+            args.push(PlannedArg {
+                start,
+                end: parts.len(),
+                value: value_type(&param.ty),
+            });
+        }
         Self {
-            signature: clif_signature(&inner.signature),
+            signature: OnceLock::new(),
+            parts,
             args,
-            result: parts(inner.result.parts()),
-            values: (inner.sig.params().iter())
-                .map(|param| value_type(&param.ty))
-                .collect(),
+            result: self::parts(inner.result.parts()),
             value: value_type(inner.sig.result()),
+            asked: (*sig != inner.sig).then(|| sig.clone()),
             inner,
         }
     }
@@ -85,7 +138,8 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) see to.
     #[must_use]
     pub fn signature(&self) -> &Signature {
-        &self.signature
+        let own = || clif_signature(&self.inner.signature);
+        self.signature.get_or_init(own)
     }
 
     /// The parts that argument `arg` can be given in to a call ([`Arg::Parts`](crate::Arg::Parts)) and taken in at an entry
@@ -93,12 +147,14 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     /// that is passed by reference, and for a vector of bools that is passed lane by lane.
     #[must_use]
     pub fn parts(&self, arg: usize) -> &[Part] {
-        self.args.get(arg).map_or(&[], |parts| parts)
+        let own = self.args.get(arg);
+        own.and_then(|own| self.parts.get(own.start..own.end))
+            .unwrap_or_default()
     }
 
     /// The type of argument `arg` as one value, if it has one.
     pub(crate) fn value_type(&self, arg: usize) -> Option<Type> {
-        self.values.get(arg).copied().flatten()
+        self.args.get(arg)?.value
     }
 
     /// The type of the result as one value, if it has one.
@@ -148,15 +204,15 @@ impl CallPlan {
 
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
-        let args = inner.args.iter().map(|passing| match passing {
-            Passing::Parts(own)
-            | Passing::Vectors(own)
-            | Passing::Block { parts: own, .. }
-            | Passing::Object(own) => parts(own),
-            Passing::Nothing | Passing::Lanes(_) | Passing::Reference { .. } => Parts::new(),
-        });
-        let args = args.collect();
-        Ok(Self::of(inner, args))
+        Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
+            Some(
+                Passing::Parts(own)
+                | Passing::Vectors(own)
+                | Passing::Block { parts: own, .. }
+                | Passing::Object(own),
+            ) => own,
+            Some(Passing::Nothing | Passing::Lanes(_) | Passing::Reference { .. }) | None => &[],
+        }))
     }
 }
 
@@ -204,18 +260,21 @@ impl EntryPlan {
 
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::EntryPlan::new(sig, target)?;
-        let args = inner.args.iter().map(|arrival| match arrival {
-            Arrival::Parts { parts: own, .. }
-            | Arrival::Saved { parts: own, .. }
-            | Arrival::Area {
-                parts: Some(own), ..
-            } => parts(own),
-            Arrival::Nothing
-            | Arrival::Area { .. }
-            | Arrival::Lanes { .. }
-            | Arrival::Reference { .. } => Parts::new(),
-        });
-        let args = args.collect();
-        Ok(Self::of(inner, args))
+        Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
+            Some(
+                Arrival::Parts { parts: own, .. }
+                | Arrival::Saved { parts: own, .. }
+                | Arrival::Area {
+                    parts: Some(own), ..
+                },
+            ) => own,
+            Some(
+                Arrival::Nothing
+                | Arrival::Area { .. }
+                | Arrival::Lanes { .. }
+                | Arrival::Reference { .. },
+            )
+            | None => &[],
+        }))
     }
 }

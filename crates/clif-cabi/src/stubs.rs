@@ -2,10 +2,13 @@
 //!
 //! `clif-cabi-plan` says what each stub does, and has its bytes.
 
+use std::fmt;
+
 use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, FuncRef, SigRef};
 use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
+use smallvec::SmallVec;
 
 use crate::error::LowerError;
 use crate::import;
@@ -69,16 +72,35 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     if let Some(callee) = stub.callee() {
         check_id(module, FuncId::from_u32(callee))?;
     }
-    let name = stub.name();
-    if let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(&name) {
+    let mut name = Name::default();
+    stub.write_name(&mut name).unwrap_or_default();
+    let name = name.as_str();
+    if let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(name) {
         return Ok(id);
     }
     // Before anything is declared.
     stub.code(module.isa().flags().is_pic())?;
     let declared = module.make_signature();
-    let id = module.declare_function(&name, Linkage::Local, &declared)?;
+    let id = module.declare_function(name, Linkage::Local, &declared)?;
     define_stub(module, id, &stub)?;
     Ok(id)
+}
+
+/// The name of a stub, which is asked for at each call by it: without the heap unless it is long.
+#[derive(Default)]
+struct Name(SmallVec<[u8; 64]>);
+
+impl Name {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Name {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// Defines the function `id` of `module` as `stub`.

@@ -98,8 +98,11 @@ pub struct CallPlan {
     pub plan: SignaturePlan,
     /// What goes into each parameter of the CLIF signature.
     pub slots: SmallVec<[Slot; 16]>,
+    /// Whether the slots are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the other,
+    /// are those of the call.
+    pub is_in_order: bool,
     /// How each argument is passed.
-    pub args: SmallVec<[Passing; 8]>,
+    pub args: SmallVec<[Passing; 10]>,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
     /// What a stub does before it goes to the function.
@@ -117,8 +120,8 @@ pub struct IndirectCall {
     pub signature: Signature,
     /// How many padding arguments stand before the address.
     pub padding: usize,
-    /// Where the stub goes.
-    callee: Callee,
+    /// The stub.
+    stub: Stub,
 }
 
 /// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
@@ -181,7 +184,7 @@ impl CallPlan {
             [] => (solver.signature, None),
             _ => {
                 let signature = solver.signature.clone();
-                let indirect = with_callee(solver, area_bytes, &before, refuse)?;
+                let indirect = with_callee(solver, area_bytes, (&before, &after), refuse)?;
                 (signature, Some(indirect))
             }
         };
@@ -193,6 +196,7 @@ impl CallPlan {
         };
         Ok(Self {
             plan,
+            is_in_order: is_in_order(&slots),
             slots,
             args,
             indirect,
@@ -220,8 +224,17 @@ impl CallPlan {
     /// The stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
-        Stub::to(&self.before, self.indirect.as_ref()?.callee, &self.after)
+        self.indirect.as_ref().map(|indirect| indirect.stub.clone())
     }
+}
+
+/// Whether `slots` are parts, of one argument after the other and in their order.
+fn is_in_order(slots: &[Slot]) -> bool {
+    let place = |slot: &Slot| match *slot {
+        Slot::Part { arg, part } => Some((arg, part)),
+        _ => None,
+    };
+    slots.iter().all(|slot| place(slot).is_some()) && slots.is_sorted_by_key(place)
 }
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
@@ -243,12 +256,12 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
     steps.into_iter().flatten().collect()
 }
 
-/// The signature with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
+/// The signature with the address of the function for a stub of the steps `before` and `after` the call: in an integer register, or as the first word after the argument
 /// area, for which padding arguments use up the registers that are left. After a frame is opened it is in that word.
 fn with_callee(
     mut solver: Solver,
     area_bytes: u64,
-    before: &[Step],
+    (before, after): (&[Step], &[Step]),
     refuse: impl Fn(NotLowered) -> PlanError,
 ) -> Result<IndirectCall, PlanError> {
     let n_params = solver.signature.params.len();
@@ -260,16 +273,17 @@ fn with_callee(
             callee
         }
         None => {
-            solver.push_after(area_bytes).map_err(refuse)?;
+            solver.push_after(area_bytes).map_err(&refuse)?;
             Callee::After(in_area(area_bytes))
         }
     };
     solver.check()?;
     let padding = solver.signature.params.len() - n_params - 1;
+    let why = NotLowered::Convention("no stub does what a call needs in this order");
     Ok(IndirectCall {
         signature: solver.signature,
         padding,
-        callee,
+        stub: Stub::to(before, callee, after).ok_or_else(|| refuse(why))?,
     })
 }
 

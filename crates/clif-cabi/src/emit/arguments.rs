@@ -1,24 +1,42 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
-use clif_cabi_plan::{Passing, ResultPlan, Slot};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use clif_cabi_plan::{Passing, ResultPlan, Slot, ValueType};
+use cranelift_codegen::ir::{Type, Value, types};
 use smallvec::SmallVec;
 
 use super::call::{CallSite, NO_FIELDS};
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address};
 use super::{Values, convert, fields, lanes, zero};
+use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::parts::{Part, parts};
+use crate::parts::{Part, part};
 
-/// The values of one argument.
-enum ArgValues {
-    Nothing,
-    Values(Values),
-    /// The address of the object, and the values of what is not passed by it.
-    Block(Value, Values),
-    /// Where the object is. Its words are loaded into vectors.
-    Object(Address),
+/// The values of the arguments so far.
+#[derive(Default)]
+struct Ready {
+    /// Those of one argument after the other: of its parts in their order, then the address of an object that it is.
+    values: SmallVec<[Value; 16]>,
+    /// The first value of each argument.
+    starts: SmallVec<[usize; 16]>,
+    /// Where the objects are whose words are loaded into vectors, by their arguments.
+    objects: SmallVec<[(usize, Address); 2]>,
+}
+
+impl Ready {
+    /// The values of argument `arg`.
+    fn of(&self, arg: usize) -> &[Value] {
+        let start = self.starts.get(arg).copied().unwrap_or(0);
+        let end = self.starts.get(arg + 1).copied();
+        let own = self.values.get(start..end.unwrap_or(self.values.len()));
+        own.unwrap_or_default()
+    }
+
+    /// Where argument `arg` is, if its words are loaded into vectors.
+    fn object(&self, arg: usize) -> Option<Address> {
+        let mut objects = self.objects.iter();
+        objects.find_map(|(own, from)| (*own == arg).then_some(*from))
+    }
 }
 
 impl CallSite<'_, '_, '_> {
@@ -44,91 +62,88 @@ impl CallSite<'_, '_, '_> {
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
-        let mut ready: SmallVec<[ArgValues; 8]> = SmallVec::new();
+        let mut ready = Ready::default();
         for (i, arg) in args.iter().enumerate() {
-            ready.push(self.argument(i, arg)?);
+            ready.starts.push(ready.values.len());
+            self.argument(i, arg, &mut ready)?;
         }
         let plan = self.plan;
-        let slots = plan.inner.slots.iter().zip(&plan.signature().params);
+        if plan.inner.is_in_order && ready.values.len() == plan.inner.slots.len() {
+            return Ok(ready.values);
+        }
+        let slots = (plan.inner.slots.iter()).zip(&plan.inner.signature.params);
         let mut vectors = SmallVec::<[Value; 8]>::new();
         let mut float = None;
         for (slot, param) in slots.clone() {
-            if let Slot::Vector { arg, part } = *slot
-                && let Some(values) = ready.get(arg)
-            {
-                vectors.extend(self.vector(values, (arg, part), param.value_type, &mut float));
+            if let Slot::Vector { arg, part } = *slot {
+                vectors.extend(self.vector(&ready, (arg, part), param.ty, &mut float));
             }
         }
-        let mut padding: SmallVec<[(Type, Value); 2]> = SmallVec::new();
-        for (_, param) in slots.clone().filter(|(slot, _)| **slot == Slot::Padding) {
-            let ty = param.value_type;
-            if !padding.iter().any(|(own, _)| *own == ty) {
-                padding.push((ty, self.padding(ty, result, args, (&ready, float))));
+        let mut padding: SmallVec<[(ValueType, Value); 2]> = SmallVec::new();
+        for (slot, param) in slots.clone() {
+            if *slot == Slot::Padding && padding.iter().all(|(own, _)| *own != param.ty) {
+                let at_hand = self.padding(clif_type(param.ty), result, args, (&ready, float));
+                padding.push((param.ty, at_hand));
             }
         }
         let mut vectors = vectors.into_iter();
-        let mut value_of = |slot: &Slot, ty: Type| match *slot {
-            Slot::Sret | Slot::Result => result,
-            Slot::Padding => {
-                let mut padding = padding.iter();
-                padding.find_map(|(own, value)| (*own == ty).then_some(*value))
-            }
-            Slot::Part { arg, part } => match ready.get(arg) {
-                Some(ArgValues::Values(values) | ArgValues::Block(_, values)) => {
-                    values.get(part).copied()
+        let mut values = SmallVec::new();
+        for (slot, param) in slots {
+            let value = match *slot {
+                Slot::Sret | Slot::Result => result,
+                Slot::Padding => {
+                    let mut padding = padding.iter();
+                    padding.find_map(|(own, value)| (*own == param.ty).then_some(*value))
                 }
-                _ => None,
-            },
-            Slot::Vector { .. } => vectors.next(),
-            Slot::Lane { arg, lane } => match ready.get(arg) {
-                Some(ArgValues::Values(values)) => values.get(usize::from(lane)).copied(),
-                _ => None,
-            },
-            Slot::Block { arg } | Slot::Address { arg } => match ready.get(arg) {
-                Some(ArgValues::Block(address, _)) => Some(*address),
-                _ => None,
-            },
-        };
-        slots
-            .map(|(slot, param)| {
-                value_of(slot, param.value_type).ok_or_else(|| LowerError::Stub {
-                    why: "a slot without value",
-                })
-            })
-            .collect()
+                Slot::Part { arg, part } => ready.of(arg).get(part).copied(),
+                Slot::Lane { arg, lane } => ready.of(arg).get(usize::from(lane)).copied(),
+                Slot::Vector { .. } => vectors.next(),
+                Slot::Block { arg } | Slot::Address { arg } => ready.of(arg).last().copied(),
+            };
+            let Some(value) = value else {
+                let why = "a slot without value";
+                return Err(LowerError::Stub { why });
+            };
+            values.push(value);
+        }
+        Ok(values)
     }
 
-    fn argument(&mut self, i: usize, arg: &Arg) -> Result<ArgValues, LowerError> {
+    /// The values of argument `i`.
+    fn argument(&mut self, i: usize, arg: &Arg, ready: &mut Ready) -> Result<(), LowerError> {
         let Some(passing) = self.plan.inner.args.get(i) else {
-            return Ok(ArgValues::Nothing);
+            return Ok(());
         };
-        Ok(match (arg, passing) {
-            (_, Passing::Nothing) => ArgValues::Nothing,
+        match (arg, passing) {
+            (_, Passing::Nothing) => {}
+            (Arg::Value(value), Passing::Parts(_)) => match self.plan.parts(i) {
+                [part] if part.ty == self.builder.func.dfg.value_type(*value) => {
+                    ready.values.push(*value);
+                }
+                parts => ready.values.extend(self.split(i, *value, parts)?),
+            },
             (Arg::Memory { base, .. }, Passing::Reference { .. }) if self.is_forwarded(arg) => {
-                ArgValues::Values(Values::from_slice(&[*base]))
+                ready.values.push(*base);
             }
             (Arg::Memory { base, offset }, passing) => {
                 let from = Address::of_object(self.builder, *base, *offset, self.size(i));
-                self.object(i, passing, from)
+                self.object(i, passing, from, ready);
             }
             (Arg::Value(value), Passing::Reference { size, align }) => {
                 let copy = memory::slot(self.builder, *size, *align);
-                let flags = MemFlagsData::new();
-                (self.builder.ins()).store(flags, *value, copy.base, copy.offset);
-                ArgValues::Values(Values::from_slice(&[copy.base]))
-            }
-            (Arg::Value(value), Passing::Parts(_)) => {
-                ArgValues::Values(self.split(i, *value, self.plan.parts(i))?)
+                memory::write(self.builder, *value, copy.base, copy.offset);
+                ready.values.push(copy.base);
             }
             (Arg::Parts(values), Passing::Object(_) | Passing::Block { .. }) => {
                 let to = memory::slot(self.builder, self.size(i), 16);
                 memory::store_all(self.builder, self.plan.parts(i), values, to);
-                self.object(i, passing, to)
+                self.object(i, passing, to, ready);
             }
-            (Arg::Fields(values), passing) => self.fields(i, values, passing)?,
-            (Arg::Parts(values), _) => ArgValues::Values(values.clone()),
-            (Arg::Value(_), _) => ArgValues::Nothing, // refused by `check::arguments`
-        })
+            (Arg::Fields(values), passing) => self.fields(i, values, passing, ready)?,
+            (Arg::Parts(values), _) => ready.values.extend_from_slice(values),
+            (Arg::Value(_), _) => {} // refused by `check::arguments`
+        }
+        Ok(())
     }
 
     /// Argument `i` by its fields.
@@ -137,7 +152,8 @@ impl CallSite<'_, '_, '_> {
         i: usize,
         values: &[Value],
         passing: &Passing,
-    ) -> Result<ArgValues, LowerError> {
+        ready: &mut Ready,
+    ) -> Result<(), LowerError> {
         let param = self.plan.sig().params().get(i);
         let ty = param.map_or(&cabi::Type::VOID, |param| &param.ty);
         let fields = fields::fields(ty)?;
@@ -145,36 +161,42 @@ impl CallSite<'_, '_, '_> {
             Passing::Parts(_) | Passing::Vectors(_) => {
                 let parts = self.plan.parts(i);
                 let parts = fields::to_parts(self.builder, &fields, values, parts);
-                return Ok(ArgValues::Values(parts.ok_or(NO_FIELDS)?));
+                ready.values.extend(parts.ok_or(NO_FIELDS)?);
+                return Ok(());
             }
             Passing::Reference { align, .. } => *align,
             _ => 16,
         };
         let to = memory::slot(self.builder, ty.size(), align);
         fields::store(self.builder, &fields, values, (ty.size(), to)).ok_or(NO_FIELDS)?;
-        Ok(match passing {
-            Passing::Reference { .. } => ArgValues::Values(Values::from_slice(&[to.base])),
-            passing => self.object(i, passing, to),
-        })
+        match passing {
+            Passing::Reference { .. } => ready.values.push(to.base),
+            passing => self.object(i, passing, to, ready),
+        }
+        Ok(())
     }
 
     /// The values of argument `i`, which is the object at `from`.
-    fn object(&mut self, i: usize, passing: &Passing, from: Address) -> ArgValues {
-        let parts = self.plan.parts(i);
+    fn object(&mut self, i: usize, passing: &Passing, from: Address, ready: &mut Ready) {
+        let values = &mut ready.values;
         match passing {
-            Passing::Nothing => ArgValues::Nothing,
-            Passing::Parts(_) => ArgValues::Values(memory::load_all(self.builder, parts, from)),
-            Passing::Vectors(_) => ArgValues::Object(from),
-            Passing::Block { tail, .. } => {
-                let tail = memory::load_all(self.builder, &self::parts(tail), from);
-                ArgValues::Block(from.value(self.builder), tail)
+            Passing::Nothing => {}
+            Passing::Parts(_) => {
+                let parts = self.plan.parts(i).iter();
+                values.extend(parts.map(|part| memory::load(self.builder, part, from)));
             }
-            Passing::Object(_) => ArgValues::Block(from.value(self.builder), Values::new()),
-            Passing::Lanes(n) => ArgValues::Values(lanes::spread(self.builder, from, *n)),
+            Passing::Vectors(_) => ready.objects.push((i, from)),
+            Passing::Block { tail, .. } => {
+                let tail = tail.iter().map(part);
+                values.extend(tail.map(|part| memory::load(self.builder, &part, from)));
+                values.push(from.value(self.builder));
+            }
+            Passing::Object(_) => values.push(from.value(self.builder)),
+            Passing::Lanes(n) => values.extend(lanes::spread(self.builder, from, *n)),
             Passing::Reference { size, align } => {
                 let copy = memory::slot(self.builder, *size, *align);
                 memory::copy(self.config, self.builder, *size, from, copy);
-                ArgValues::Values(Values::from_slice(&[copy.base]))
+                values.push(copy.base);
             }
         }
     }
@@ -182,30 +204,27 @@ impl CallSite<'_, '_, '_> {
     /// The words of argument `arg` from part `part` on that a parameter of type `ty` holds. A `float` that is loaded for it is at hand for padding.
     fn vector(
         &mut self,
-        values: &ArgValues,
+        ready: &Ready,
         (arg, part): (usize, usize),
-        ty: Type,
+        ty: ValueType,
         float: &mut Option<Value>,
     ) -> Option<Value> {
-        let is_pair = ty != types::F64;
-        match values {
-            ArgValues::Object(from) => {
-                let parts = self.plan.parts(arg).get(part..)?;
-                match parts.first()? {
-                    low if is_pair => {
-                        let (pair, high) = memory::load_pair(self.builder, low.offset, *from);
-                        *float = Some(high);
-                        Some(pair)
-                    }
-                    own => Some(memory::load_float(self.builder, own, *from)),
+        let is_pair = ty != ValueType::F64;
+        if let Some(from) = ready.object(arg) {
+            let parts = self.plan.parts(arg).get(part..)?;
+            return match parts.first()? {
+                low if is_pair => {
+                    let (pair, high) = memory::load_pair(self.builder, low.offset, from);
+                    *float = Some(high);
+                    Some(pair)
                 }
-            }
-            ArgValues::Values(values) => match values.get(part..)? {
-                [low, high, ..] if is_pair => Some(convert::pair(self.builder, *low, *high)),
-                [own, ..] => convert::reshape(self.builder, *own, types::F64),
-                [] => None,
-            },
-            _ => None,
+                own => Some(memory::load_float(self.builder, own, from)),
+            };
+        }
+        match ready.of(arg).get(part..)? {
+            [low, high, ..] if is_pair => Some(convert::pair(self.builder, *low, *high)),
+            [own, ..] => convert::reshape(self.builder, *own, types::F64),
+            [] => None,
         }
     }
 
@@ -243,13 +262,9 @@ impl CallSite<'_, '_, '_> {
         ty: Type,
         result: Option<Value>,
         args: &[Arg],
-        (ready, float): (&[ArgValues], Option<Value>),
+        (ready, float): (&Ready, Option<Value>),
     ) -> Value {
         let fits = |value: &Value| self.builder.func.dfg.value_type(*value) == ty;
-        let values = ready.iter().flat_map(|arg| match arg {
-            ArgValues::Values(values) => values.as_slice(),
-            _ => &[],
-        });
         let bases = args.iter().filter_map(|arg| match arg {
             Arg::Memory { base, .. } => Some(base),
             _ => None,
@@ -257,7 +272,7 @@ impl CallSite<'_, '_, '_> {
         let at_hand = result
             .iter()
             .chain(bases)
-            .chain(values)
+            .chain(&ready.values)
             .chain(&float)
             .copied()
             .find(fits);

@@ -46,7 +46,7 @@ impl CallSite<'_, '_, '_> {
         let pop = self.pop_stub(stubs)?;
         let values = self.values(args, ret)?;
         let inst = self.callable(via)?.emit(self.builder, &values);
-        let results = Values::from_slice(self.builder.inst_results(inst));
+        let results = self.own_results(self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }
 
@@ -79,7 +79,21 @@ impl CallSite<'_, '_, '_> {
         check::result_form(dfg, self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
         let pop = self.pop_stub(stubs)?;
-        self.results_out(pop, results, ret)
+        self.results_out(pop, &self.own_results(results), ret)
+    }
+
+    /// Those of the CLIF `results` that are the C result's, in the order of its parts.
+    fn own_results(&self, results: &[Value]) -> Values {
+        match self.plan.result() {
+            ResultPlan::Parts { results: own, .. } => {
+                let mut values = Values::new();
+                for value in own.iter().filter_map(|i| results.get(*i)) {
+                    values.push(*value);
+                }
+                values
+            }
+            _ => Values::from_slice(results),
+        }
     }
 
     fn results_out(
@@ -93,12 +107,7 @@ impl CallSite<'_, '_, '_> {
             return Ok(Returned::Nothing);
         }
         match (self.plan.result(), pop) {
-            (ResultPlan::Parts { results: own, .. }, _) => {
-                let results: Values = (own.iter())
-                    .filter_map(|i| results.get(*i).copied())
-                    .collect();
-                self.parts_out(self.plan.result_parts(), &results, ret)
-            }
+            (ResultPlan::Parts { .. }, _) => self.parts_out(self.plan.result_parts(), results, ret),
             (ResultPlan::Vectors { .. }, _) => {
                 let (Ret::Parts | Ret::Fields, Some(base)) = (ret, results.first()) else {
                     return Ok(Returned::Nothing);

@@ -104,7 +104,7 @@ impl Callable {
         let signature = match self.code {
             Code::Function(func) => Some(check::imported(dfg, func)?),
             Code::Address(to) => {
-                check::address(dfg, to, "callee", &cabi::Type::FN_PTR)?;
+                check::callee(dfg, to)?;
                 dfg.signatures.get(self.signature)
             }
         };

@@ -104,6 +104,15 @@ pub(crate) fn address(
     }
 }
 
+/// Refuses what is not the address of a function.
+pub(super) fn callee(dfg: &DataFlowGraph, value: Value) -> Result<(), LowerError> {
+    // A type is made in some instructions, which most calls need not.
+    match type_of(dfg, value) {
+        types::I64 => Ok(()),
+        _ => address(dfg, value, "callee", &cabi::Type::FN_PTR),
+    }
+}
+
 /// Whether `values` have the types of `parts`.
 pub(super) fn are_parts(dfg: &DataFlowGraph, values: &[Value], parts: &[Part]) -> bool {
     let alike = |(value, part): (&Value, &Part)| type_of(dfg, *value) == part.ty;
@@ -188,79 +197,93 @@ pub(super) fn arguments(
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
-    let params = plan.sig().params().iter().zip(&plan.inner.args);
-    for (i, (arg, (param, passing))) in args.iter().zip(params).enumerate() {
-        let what = format_args!("argument {i}");
-        let whole = plan.value_type(i);
-        argument(
-            dfg,
-            &what,
-            (&param.ty, whole),
-            (passing, plan.parts(i)),
-            arg,
-        )?;
+    for (i, (arg, passing)) in args.iter().zip(&plan.inner.args).enumerate() {
+        argument(dfg, plan, (i, passing), arg)?;
     }
     Ok(())
 }
 
+/// Refuses argument `i`, unless it can be passed as it is given.
 fn argument(
     dfg: &DataFlowGraph,
-    what: &std::fmt::Arguments<'_>,
-    (ty, whole): (&cabi::Type, Option<Type>),
-    (passing, parts): (&Passing, &[Part]),
+    plan: &CallPlan,
+    (i, passing): (usize, &Passing),
     arg: &Arg,
 ) -> Result<(), LowerError> {
-    let refuse = |expected: String, found: String| {
-        Err(LowerError::Value {
-            what: what.to_string(),
-            ty: ty.to_string(),
-            expected,
-            found,
-        })
+    let fits = match (arg, passing) {
+        (_, Passing::Nothing) => true,
+        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => false,
+        (Arg::Memory { base, .. }, _) => type_of(dfg, *base) == types::I64,
+        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. }) => {
+            let (whole, found) = (plan.value_type(i), type_of(dfg, *value));
+            whole == Some(found) || whole.is_some_and(|whole| whole.bits() == found.bits())
+        }
+        (Arg::Value(_), _) => false,
+        (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => false,
+        (Arg::Parts(values), Passing::Block { .. }) if values.is_empty() => false,
+        (Arg::Parts(values), _) => are_parts(dfg, values, plan.parts(i)),
+        (Arg::Fields(_), Passing::Lanes(_)) => false,
+        (Arg::Fields(values), _) => {
+            let ty = plan.sig().params().get(i).map(|param| &param.ty);
+            ty.is_some_and(|ty| are_fields(dfg, values, ty).is_ok())
+        }
     };
-    match (arg, passing) {
-        (_, Passing::Nothing) => Ok(()),
-        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => refuse(
+    match fits {
+        true => Ok(()),
+        false => Err(refused(dfg, plan, (i, passing), arg)),
+    }
+}
+
+/// Why [`argument`] refuses it.
+#[cold]
+fn refused(
+    dfg: &DataFlowGraph,
+    plan: &CallPlan,
+    (i, passing): (usize, &Passing),
+    arg: &Arg,
+) -> LowerError {
+    let ty = match plan.sig().params().get(i) {
+        Some(param) => &param.ty,
+        None => &cabi::Type::VOID,
+    };
+    let parts = plan.parts(i);
+    let what = format!("argument {i}");
+    let (expected, found) = match (arg, passing) {
+        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => (
             "an object that a stack frame has room for a copy of".into(),
             format!("{size} bytes aligned to {align}"),
         ),
-        (Arg::Memory { base, .. }, _) => match type_of(dfg, *base) {
-            types::I64 => Ok(()),
-            found => Err(LowerError::value(
-                what.to_string(),
-                ty,
-                "an address".into(),
-                found,
-            )),
-        },
-        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. }) => {
-            let found = type_of(dfg, *value);
-            match whole {
-                Some(clif) if clif.bits() == found.bits() => Ok(()),
-                Some(clif) => {
-                    let expected = clif.to_string();
-                    Err(LowerError::value(what.to_string(), ty, expected, found))
-                }
-                None => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
-            }
+        (Arg::Memory { base, .. }, _) => {
+            return LowerError::value(what, ty, "an address".into(), type_of(dfg, *base));
         }
-        (Arg::Value(_), _) => refuse(memory_or(parts, "Arg"), "Arg::Value".into()),
+        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. })
+            if let Some(whole) = plan.value_type(i) =>
+        {
+            return LowerError::value(what, ty, whole.to_string(), type_of(dfg, *value));
+        }
+        (Arg::Value(_), _) => (memory_or(parts, "Arg"), "Arg::Value".into()),
         (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => {
-            refuse("Arg::Memory".into(), "Arg::Parts".into())
+            ("Arg::Memory".into(), "Arg::Parts".into())
         }
         (Arg::Parts(_), Passing::Block { .. }) if parts.is_empty() => {
-            refuse("Arg::Memory".into(), "Arg::Parts".into())
+            ("Arg::Memory".into(), "Arg::Parts".into())
         }
-        (Arg::Parts(values), _) if are_parts(dfg, values, parts) => Ok(()),
-        (Arg::Parts(values), _) => refuse(
+        (Arg::Parts(values), _) => (
             format!("the parts [{}]", names(parts)),
             types_of(dfg, values),
         ),
-        (Arg::Fields(_), Passing::Lanes(_)) => refuse("Arg::Memory".into(), "Arg::Fields".into()),
-        (Arg::Fields(values), _) => are_fields(dfg, values, ty).or_else(|(expected, found)| {
-            let expected = expected.unwrap_or_else(|| memory_or(parts, "Arg"));
-            refuse(expected, found)
-        }),
+        (Arg::Fields(_), Passing::Lanes(_)) => ("Arg::Memory".into(), "Arg::Fields".into()),
+        (Arg::Fields(values), _) => match are_fields(dfg, values, ty) {
+            Err((Some(expected), found)) => (expected, found),
+            Err((None, found)) => (memory_or(parts, "Arg"), found),
+            Ok(()) => (memory_or(parts, "Arg"), "Arg::Fields".into()),
+        },
+    };
+    LowerError::Value {
+        what,
+        ty: ty.to_string(),
+        expected,
+        found,
     }
 }
 

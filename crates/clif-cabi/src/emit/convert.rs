@@ -160,6 +160,9 @@ pub(super) fn narrow(
     from: Type,
     ty: Type,
 ) -> Option<Value> {
+    if from == ty {
+        return Some(value);
+    }
     if from.bits() == ty.bits() {
         return reshape(builder, value, ty);
     }

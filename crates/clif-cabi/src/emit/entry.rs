@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use clif_cabi_plan::{Arrival, SAVED_ALIGN};
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value};
+use cranelift_codegen::ir::{Block, Value};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
@@ -163,23 +163,19 @@ impl Entry {
                     return Ok(value);
                 }
                 let address = self.address(builder, index)?;
-                Ok(builder.ins().load(clif, MemFlagsData::new(), address, 0))
+                Ok(memory::read(builder, clif, address, 0))
             }
             Arrival::Area { offset, .. } => {
                 let from = self.in_area(*offset)?;
-                Ok(builder
-                    .ins()
-                    .load(clif, MemFlagsData::new(), from.base, from.offset))
+                Ok(memory::read(builder, clif, from.base, from.offset))
             }
             Arrival::Saved { offset, .. } => {
                 let from = self.in_saved(*offset)?;
-                Ok(builder
-                    .ins()
-                    .load(clif, MemFlagsData::new(), from.base, from.offset))
+                Ok(memory::read(builder, clif, from.base, from.offset))
             }
             Arrival::Reference { param, offset } => {
                 let from = self.reference(builder, *param, *offset)?;
-                Ok(builder.ins().load(clif, MemFlagsData::new(), from, 0))
+                Ok(memory::read(builder, clif, from, 0))
             }
             Arrival::Nothing | Arrival::Lanes { .. } => Err(refuse()),
         }

@@ -2,7 +2,7 @@
 //! counted as little-endian machines do: bit 0 is the lowest of the first byte.
 
 use cabi::leaves;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
@@ -231,9 +231,7 @@ pub(super) fn store(
     }
     for (field, value) in fields.iter().zip(values) {
         let at = to.plus(field.offset_bits / 8);
-        builder
-            .ins()
-            .store(MemFlagsData::new(), *value, to.base, at);
+        memory::write(builder, *value, to.base, at);
     }
     Some(())
 }

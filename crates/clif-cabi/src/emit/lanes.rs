@@ -1,10 +1,10 @@
 //! Vectors of bools that are passed lane by lane: bits of an object to integers of 0 and 1, and back.
 
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Opcode, Value};
 use cranelift_frontend::FunctionBuilder;
 
 use super::Values;
-use super::memory::Address;
+use super::memory::{self, Address};
 
 /// One integer per lane of the bit vector at `from`: its bytes are read once each.
 pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u16) -> Values {
@@ -16,10 +16,7 @@ pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u1
             Some(byte) if bit != 0 => byte,
             _ => {
                 let offset = from.offset.saturating_add(i32::from(lane / 8));
-                let loaded =
-                    builder
-                        .ins()
-                        .uload8(types::I64, MemFlagsData::new(), from.base, offset);
+                let loaded = memory::load_int(builder, 1, from.base, offset);
                 byte = Some(loaded);
                 loaded
             }
@@ -55,9 +52,7 @@ pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Add
             let offset = to
                 .offset
                 .saturating_add(i32::try_from(i).unwrap_or(i32::MAX));
-            builder
-                .ins()
-                .istore8(MemFlagsData::new(), byte, to.base, offset);
+            memory::store_as(builder, Opcode::Istore8, byte, (to.base, offset));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
 use cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
+    DataFlowGraph, InstBuilder, MemFlags, MemFlagsData, Opcode, StackSlotData, StackSlotKind, Type,
+    Value, types,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -55,11 +56,58 @@ fn flags() -> MemFlagsData {
     MemFlagsData::new()
 }
 
+/// How many of a function's first memory flags are looked at before its table of them is asked, which hashes: that costs a quarter of a load.
+const LOOKED_AT: u32 = 4;
+
+/// [`flags`] in the function of `dfg`.
+fn own_flags(dfg: &mut DataFlowGraph) -> MemFlags {
+    let (own, known) = (flags(), &dfg.mem_flags);
+    let mut first = (0..LOOKED_AT).map_while(MemFlags::with_number);
+    let first = first.find(|one| known.is_valid(*one) && known[*one] == own);
+    first.unwrap_or_else(|| dfg.mem_flags.insert_unchecked(own))
+}
+
+/// Loads a value of type `ty`: `opcode` is `load`, or one of those that extend.
+fn load_as(
+    builder: &mut FunctionBuilder<'_>,
+    opcode: Opcode,
+    ty: Type,
+    (base, offset): (Value, i32),
+) -> Value {
+    let flags = own_flags(&mut builder.func.dfg);
+    let (inst, dfg) = builder.ins().Load(opcode, ty, flags, offset.into(), base);
+    dfg.first_result(inst)
+}
+
+/// Stores `value`: `opcode` is `store`, or one of those that store its lower bytes.
+pub(super) fn store_as(
+    builder: &mut FunctionBuilder<'_>,
+    opcode: Opcode,
+    value: Value,
+    (base, offset): (Value, i32),
+) {
+    let ty = builder.func.dfg.value_type(value);
+    let flags = own_flags(&mut builder.func.dfg);
+    builder
+        .ins()
+        .Store(opcode, ty, flags, offset.into(), value, base);
+}
+
+/// Loads a value of type `ty`, `offset` bytes after `base`.
+pub(super) fn read(builder: &mut FunctionBuilder<'_>, ty: Type, base: Value, offset: i32) -> Value {
+    load_as(builder, Opcode::Load, ty, (base, offset))
+}
+
+/// Stores `value`, `offset` bytes after `base`.
+pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, base: Value, offset: i32) {
+    store_as(builder, Opcode::Store, value, (base, offset));
+}
+
 /// Loads one part of the object at `from`.
 pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
     let offset = from.plus(part.offset);
     if u32::from(part.size) == part.ty.bytes() {
-        return builder.ins().load(part.ty, flags(), from.base, offset);
+        return read(builder, part.ty, from.base, offset);
     }
     let mut word: Option<Value> = None;
     for (at, bytes) in runs(part.size) {
@@ -86,7 +134,7 @@ pub(crate) fn load_pair(
     at: u32,
     from: Address,
 ) -> (Value, Value) {
-    let mut load = |at| (builder.ins()).load(types::F64, flags(), from.base, from.plus(at));
+    let mut load = |at| read(builder, types::F64, from.base, from.plus(at));
     let (high, low) = (load(at.saturating_add(8)), load(at));
     // One instruction; `scalar_to_vector` would also clear the upper lane.
     let low = builder.ins().splat(types::F64X2, low);
@@ -97,27 +145,33 @@ pub(crate) fn load_pair(
 pub(crate) fn load_float(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
     if u32::from(part.size) == types::F64.bytes() {
         let offset = from.plus(part.offset);
-        return builder.ins().load(types::F64, flags(), from.base, offset);
+        return read(builder, types::F64, from.base, offset);
     }
     let word = load(builder, part, from);
     builder.ins().bitcast(types::F64, flags(), word)
 }
 
 /// `bytes` bytes (1, 2, 4 or 8), zero-extended.
-fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, base: Value, offset: i32) -> Value {
-    match bytes {
-        1 => builder.ins().uload8(types::I64, flags(), base, offset),
-        2 => builder.ins().uload16(types::I64, flags(), base, offset),
-        4 => builder.ins().uload32(flags(), base, offset),
-        _ => builder.ins().load(types::I64, flags(), base, offset),
-    }
+pub(super) fn load_int(
+    builder: &mut FunctionBuilder<'_>,
+    bytes: u8,
+    base: Value,
+    offset: i32,
+) -> Value {
+    let opcode = match bytes {
+        1 => Opcode::Uload8,
+        2 => Opcode::Uload16,
+        4 => Opcode::Uload32,
+        _ => Opcode::Load,
+    };
+    load_as(builder, opcode, types::I64, (base, offset))
 }
 
 /// Stores one part to the object at `to`: its `size` bytes and no more.
 pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value, to: Address) {
     let offset = to.plus(part.offset);
     if u32::from(part.size) == part.ty.bytes() {
-        builder.ins().store(flags(), value, to.base, offset);
+        write(builder, value, to.base, offset);
         return;
     }
     let word = to_word(builder, value);
@@ -127,12 +181,13 @@ pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value
             at => builder.ins().ushr_imm_u(word, i64::from(at) * 8),
         };
         let to_here = offset.saturating_add(i32::from(at));
-        match bytes {
-            1 => builder.ins().istore8(flags(), part, to.base, to_here),
-            2 => builder.ins().istore16(flags(), part, to.base, to_here),
-            4 => builder.ins().istore32(flags(), part, to.base, to_here),
-            _ => builder.ins().store(flags(), part, to.base, to_here),
+        let opcode = match bytes {
+            1 => Opcode::Istore8,
+            2 => Opcode::Istore16,
+            4 => Opcode::Istore32,
+            _ => Opcode::Store,
         };
+        store_as(builder, opcode, part, (to.base, to_here));
     }
 }
 
@@ -242,14 +297,14 @@ pub(crate) fn copy(
     let mut left = size;
     while left >= 16 {
         let (pair, _) = load_pair(builder, at, from);
-        builder.ins().store(flags(), pair, to.base, to.plus(at));
+        write(builder, pair, to.base, to.plus(at));
         at += 16;
         left -= 16;
     }
     for ty in [types::I64, types::I32, types::I16, types::I8] {
         while left >= u64::from(ty.bytes()) {
-            let value = builder.ins().load(ty, flags(), from.base, from.plus(at));
-            builder.ins().store(flags(), value, to.base, to.plus(at));
+            let value = read(builder, ty, from.base, from.plus(at));
+            write(builder, value, to.base, to.plus(at));
             at += ty.bytes();
             left -= u64::from(ty.bytes());
         }

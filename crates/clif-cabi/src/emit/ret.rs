@@ -1,7 +1,7 @@
 //! Returns: the result of the function being built, in whichever form it is.
 
 use clif_cabi_plan::{ResultPlan, Stub};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 
 use super::entry::Entry;
@@ -225,7 +225,7 @@ impl Entry {
                 if value_type(ty).is_none_or(|ty| ty.bits() != found.bits()) {
                     return Err(self.bad_value(found));
                 }
-                builder.ins().store(MemFlagsData::new(), *value, to, 0);
+                memory::write(builder, *value, to, 0);
             }
             Arg::Fields(values) => {
                 let fields = self.result_fields(builder, values)?;

@@ -7,7 +7,7 @@ use clif_cabi_plan::{
     VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
 };
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
@@ -99,7 +99,7 @@ pub(crate) fn write_va_list(
     };
     for saved in &variadic.saved {
         if let Some(value) = params.get(saved.param) {
-            store(builder, *value, saved_to, saved.offset);
+            memory::write(builder, *value, saved_to, saved.offset);
         }
     }
     match variadic.start {
@@ -118,12 +118,12 @@ pub(crate) fn write_va_list(
                 (VaListField::Overflow, overflow),
                 (VaListField::SaveArea, saved_to),
             ] {
-                store(builder, value, to, field.offset().into());
+                memory::write(builder, value, to, field.offset().into());
             }
         }
         VaStart::Pointer { first } => {
             let first = plus(builder, area, first.into());
-            store(builder, first, to, 0);
+            memory::write(builder, first, to, 0);
         }
     }
     Ok(())
@@ -142,11 +142,11 @@ pub(crate) fn va_arg(
         VaPlace::Nothing => return Ok(temporary(builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
         VaPlace::Pointed { by_reference } => {
-            let here = builder.ins().load(types::I64, MemFlagsData::new(), list, 0);
+            let here = memory::read(builder, types::I64, list, 0);
             let next = plus(builder, here, i64::from(plan.overflow_align));
-            store(builder, next, list, 0);
+            memory::write(builder, next, list, 0);
             match by_reference {
-                true => builder.ins().load(types::I64, MemFlagsData::new(), here, 0),
+                true => memory::read(builder, types::I64, here, 0),
                 false => here,
             }
         }
@@ -244,7 +244,7 @@ fn registers(
             None => offset,
         };
         let next = builder.ins().select(fit, taken, otherwise);
-        store(builder, next, list, own.offset.offset().into());
+        memory::write(builder, next, list, own.offset.offset().into());
         let wide = builder.ins().uextend(types::I64, offset);
         offsets[usize::from(own.offset == VaListField::FpOffset)] = Some(wide);
     }
@@ -272,7 +272,7 @@ fn next_in_area(
     if let Some(fit) = in_registers {
         next = builder.ins().select(fit, before, next);
     }
-    store(builder, next, list, VaListField::Overflow.offset().into());
+    memory::write(builder, next, list, VaListField::Overflow.offset().into());
     here
 }
 
@@ -293,13 +293,7 @@ fn load_field(builder: &mut FunctionBuilder<'_>, list: Value, field: VaListField
         VaListField::Overflow | VaListField::SaveArea => types::I64,
     };
     let offset = i32::from(field.offset());
-    builder.ins().load(ty, MemFlagsData::new(), list, offset)
-}
-
-fn store(builder: &mut FunctionBuilder<'_>, value: Value, base: Value, offset: i32) {
-    builder
-        .ins()
-        .store(MemFlagsData::new(), value, base, offset);
+    memory::read(builder, ty, list, offset)
 }
 
 /// Refuses what is not the address of a `va_list`.

@@ -6,6 +6,7 @@ use super::call::CallSite;
 use super::callable::{Callable, Code};
 use super::forms::Callee;
 use super::{Values, check};
+use crate::clif_types::is_planned;
 use crate::error::LowerError;
 use crate::import;
 use crate::stubs::Stubs;
@@ -30,12 +31,12 @@ pub(super) enum Source {
 impl CallSite<'_, '_, '_> {
     /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
     pub(super) fn via(&mut self, stubs: &mut dyn Stubs, callee: Callee) -> Result<Via, LowerError> {
-        let signature = self.plan.signature();
+        let signature = &self.plan.inner.signature;
         let indirect = self.plan.inner.indirect.as_ref();
-        let by_stub = indirect.and_then(|own| Some((own, self.plan.inner.indirect_stub()?)));
+        let by_stub = indirect.zip(self.plan.inner.indirect_stub());
         let code = match callee {
             Callee::Function(id) => {
-                let signature = import::signature(self.builder.func, signature);
+                let signature = import::planned_signature(self.builder.func, signature);
                 let direct = self.plan.inner.direct_stub(id.as_u32());
                 let is_direct = direct.is_some() || by_stub.is_none();
                 let func = match direct {
@@ -50,23 +51,18 @@ impl CallSite<'_, '_, '_> {
             }
             Callee::Ref(func) => {
                 let imported = check::imported(&self.builder.func.dfg, func)?;
-                if by_stub.is_none() && imported == signature {
+                if by_stub.is_none() && is_planned(imported, signature) {
                     return Ok(Via::Function(func));
                 }
                 Source::Function(func)
             }
             Callee::Address(address) => {
-                check::address(
-                    &self.builder.func.dfg,
-                    address,
-                    "callee",
-                    &cabi::Type::FN_PTR,
-                )?;
+                check::callee(&self.builder.func.dfg, address)?;
                 Source::Value(address)
             }
         };
         let Some((indirect, stub)) = by_stub else {
-            let signature = import::signature(self.builder.func, signature);
+            let signature = import::planned_signature(self.builder.func, signature);
             return Ok(Via::Address(signature, code));
         };
         let signature = import::planned_signature(self.builder.func, &indirect.signature);

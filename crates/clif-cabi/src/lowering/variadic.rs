@@ -99,8 +99,13 @@ impl Lowering {
 
     fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
         let key = (sig.clone(), ty.clone());
-        super::cached(&self.va_args, &key, || {
-            Ok(VaArgPlan::new(sig, ty, &self.target)?)
-        })
+        let known = self.va_args.read().unwrap_or_else(|e| e.into_inner());
+        if let Some(plan) = known.get(&key) {
+            return Ok(Arc::clone(plan));
+        }
+        drop(known);
+        let plan = Arc::new(VaArgPlan::new(sig, ty, &self.target)?);
+        let mut known = self.va_args.write().unwrap_or_else(|e| e.into_inner());
+        Ok(Arc::clone(known.entry(key).or_insert(plan)))
     }
 }

@@ -147,13 +147,32 @@ impl Stub {
     /// A name no other stub has: its steps.
     #[must_use]
     pub fn name(&self) -> String {
-        let words = self.steps.iter().map(|step| {
+        let mut name = String::new();
+        // A string takes all that is written.
+        self.write_name(&mut name).unwrap_or_default();
+        name
+    }
+
+    /// Writes [`Stub::name`].
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_name(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str(PREFIX)?;
+        for (i, step) in self.steps.iter().enumerate() {
+            if i > 0 {
+                to.write_char('_')?;
+            }
             let (word, number) = step.word();
-            let number = number.map_or(String::new(), |n| n.to_string());
-            let at = step.at().map_or(String::new(), |at| format!("at{at}"));
-            format!("{word}{number}{at}")
-        });
-        format!("{PREFIX}{}", words.collect::<Vec<_>>().join("_"))
+            to.write_str(word)?;
+            if let Some(number) = number {
+                write!(to, "{number}")?;
+            }
+            if let Some(at) = step.at() {
+                write!(to, "at{at}")?;
+            }
+        }
+        Ok(())
     }
 
     /// The stub of that name. `None` for a name that [`Stub::name`] never gives.

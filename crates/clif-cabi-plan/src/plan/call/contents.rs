@@ -22,7 +22,7 @@ pub(super) struct Contents {
     /// What goes into each of them.
     slots: SmallVec<[Slot; 16]>,
     /// How each argument is passed.
-    pub(super) args: SmallVec<[Passing; 8]>,
+    pub(super) args: SmallVec<[Passing; 10]>,
     /// What a stub does before it goes to the function.
     pub(super) before: SmallVec<[Step; 4]>,
     /// Bytes of the argument area with the words for the stub, which follow it.

@@ -1,12 +1,12 @@
 //! Where the arguments of the function being built are: in its parameters, in the argument area, or where a stub has stored them.
 
 use clif_cabi_plan::{Arrival, PartPlace};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 use super::Entry;
 use crate::emit::Values;
-use crate::emit::memory::Address;
+use crate::emit::memory::{self, Address};
 use crate::error::LowerError;
 
 impl Entry {
@@ -57,8 +57,7 @@ impl Entry {
         offset: u32,
     ) -> Result<Value, LowerError> {
         let from = self.in_area(offset)?;
-        let flags = MemFlagsData::new();
-        Ok(builder.ins().load(ty, flags, from.base, from.offset))
+        Ok(memory::read(builder, ty, from.base, from.offset))
     }
 
     /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
