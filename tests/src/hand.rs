@@ -16,11 +16,12 @@ pub enum Hand {
 }
 
 /// `f64@0 i8+sext@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sret` is the address of the result,
-/// `sarg(16)@48` a record that Cranelift copies to the stack.
+/// `sarg(16)@48` a record that Cranelift copies to the stack, `pair@0` two words that are one vector, `pad` what keeps a vector register from
+/// being used: the last float of a pair.
 #[derive(Clone, Debug)]
 pub struct Moves {
-    /// What the callee takes, and how many bytes after the arguments' start it is.
-    params: Vec<(AbiParam, i32)>,
+    /// What the callee takes, and how many bytes after the arguments' start it is; `None`: padding.
+    params: Vec<(AbiParam, Option<i32>)>,
     returns: Vec<(AbiParam, i32)>,
 }
 
@@ -30,7 +31,7 @@ impl Hand {
         match text.split_once("->") {
             _ if text.contains("block0") => Some(Self::Body(text)),
             Some((params, returns)) => Some(Self::Moves(Moves {
-                params: params.split_whitespace().map(part).collect(),
+                params: params.split_whitespace().map(param).collect(),
                 returns: returns.split_whitespace().map(part).collect(),
             })),
             None => None,
@@ -72,7 +73,18 @@ pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
     [(); 3].map(|()| builder.append_block_param(block, types::I64))
 }
 
-/// `f64@0`, `i8+sext@8`, `sarg(16)@48` or `sret`.
+/// What [`part`] has, or `pad`.
+fn param(word: &str) -> (AbiParam, Option<i32>) {
+    match word {
+        "pad" => (AbiParam::new(types::F64), None),
+        word => {
+            let (param, offset) = part(word);
+            (param, Some(offset))
+        }
+    }
+}
+
+/// `f64@0`, `i8+sext@8`, `sarg(16)@48`, `pair@0` or `sret`.
 fn part(word: &str) -> (AbiParam, i32) {
     let (what, offset) = word.split_once('@').unwrap_or((word, "0"));
     let offset = offset.parse().unwrap_or(0);
@@ -84,6 +96,7 @@ fn part(word: &str) -> (AbiParam, i32) {
         "i32" => types::I32,
         "f32" => types::F32,
         "f64" => types::F64,
+        "pair" => types::F64X2,
         _ => types::I64,
     };
     let param = match (copied.and_then(|n| n.parse().ok()), extension) {
@@ -100,9 +113,9 @@ impl Moves {
     /// The signature of the callee.
     #[must_use]
     pub fn signature(&self) -> Signature {
-        let only = |parts: &[(AbiParam, i32)]| parts.iter().map(|part| part.0).collect();
         let mut sig = Signature::new(CallConv::SystemV);
-        (sig.params, sig.returns) = (only(&self.params), only(&self.returns));
+        sig.params = self.params.iter().map(|param| param.0).collect();
+        sig.returns = self.returns.iter().map(|result| result.0).collect();
         sig
     }
 
@@ -110,15 +123,32 @@ impl Moves {
     pub fn emit(&self, builder: &mut FunctionBuilder<'_>, sig: SigRef, at: [Value; 3]) {
         let ([from, to, callee], flags) = (at, MemFlagsData::new());
         let mut args = Vec::with_capacity(self.params.len());
+        let mut float = None;
         for (param, offset) in &self.params {
+            let Some(offset) = *offset else {
+                args.push(to);
+                continue;
+            };
             args.push(match param.purpose {
                 ArgumentPurpose::StructReturn => to,
-                ArgumentPurpose::StructArgument(_) if *offset == 0 => from,
+                ArgumentPurpose::StructArgument(_) if offset == 0 => from,
                 ArgumentPurpose::StructArgument(_) => {
-                    builder.ins().iadd_imm_s(from, i64::from(*offset))
+                    builder.ins().iadd_imm_s(from, i64::from(offset))
                 }
-                _ => builder.ins().load(param.value_type, flags, from, *offset),
+                _ if param.value_type == types::F64X2 => {
+                    let high = builder.ins().load(types::F64, flags, from, offset + 8);
+                    let low = builder.ins().load(types::F64, flags, from, offset);
+                    let low = builder.ins().splat(types::F64X2, low);
+                    float = Some(high);
+                    builder.ins().insertlane(low, high, 1)
+                }
+                _ => builder.ins().load(param.value_type, flags, from, offset),
             });
+        }
+        for (arg, (_, offset)) in args.iter_mut().zip(&self.params) {
+            if let (None, Some(float)) = (offset, float) {
+                *arg = float;
+            }
         }
         let call = builder.ins().call_indirect(sig, callee, &args);
         for (i, (_, offset)) in self.returns.iter().enumerate() {

@@ -1,12 +1,14 @@
 //! Functions that are measured, lowered: shims of the kind that replaces `ffi_call`, `void shim(const void *args, void *ret, void *callee)` with the
 //! arguments one after the other in memory, and functions that C calls.
 
+use std::sync::Arc;
+
 use cabi::{FnSig, Scalar, Type};
 use cabi_verify::emit::cranelift::shim_signature;
 use clif_cabi::cranelift_codegen::ir::{self, Function, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::{Arg, LowerError, Lowering, Ret, Stubs, value_type};
+use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, value_type};
 
 use crate::hand::begin;
 use crate::measured::offsets;
@@ -21,45 +23,75 @@ pub fn shim(
     config: TargetFrontendConfig,
     sig: &FnSig,
 ) -> Result<Function, LowerError> {
-    let offsets = offsets(sig);
+    let mut site = Site::new(lower, sig)?;
     build(config, shim_signature(), |builder| {
         let at = begin(builder);
-        call(stubs, lower, builder, sig, &offsets, at)?;
+        site.emit(stubs, lower, builder, at)?;
         builder.ins().return_(&[]);
         Ok(())
     })
 }
 
-/// Emits one call of `callee` with the arguments at these `offsets` from `args`, and stores the result to `ret`.
-///
-/// # Errors
-/// [`LowerError`].
-pub fn call(
-    stubs: &mut dyn Stubs,
-    lower: &Lowering,
-    builder: &mut FunctionBuilder<'_>,
-    sig: &FnSig,
-    offsets: &[usize],
-    [from, to, callee]: [Value; 3],
-) -> Result<(), LowerError> {
-    let mut args = Vec::with_capacity(offsets.len());
-    for (param, offset) in sig.params().iter().zip(offsets) {
-        let offset = i32::try_from(*offset).unwrap_or(0);
-        args.push(match scalar(&param.ty) {
-            Some(ty) => Arg::value(builder.ins().load(ty, MemFlagsData::new(), from, offset)),
-            None => Arg::memory_at(from, offset),
-        });
+/// A call with arguments one after the other in memory, and the result to memory: what a front end knows before it emits one.
+#[derive(Debug)]
+pub struct Site {
+    plan: Arc<CallPlan>,
+    /// The type of each argument that is one value, and where it is.
+    args: Vec<(Option<ir::Type>, i32)>,
+    /// The same of the result, if there is one: it is stored, or it is in memory.
+    result: Option<Option<ir::Type>>,
+    given: Vec<Arg>,
+}
+
+impl Site {
+    /// A call of a function of `sig`.
+    ///
+    /// # Errors
+    /// [`LowerError`].
+    pub fn new(lower: &Lowering, sig: &FnSig) -> Result<Self, LowerError> {
+        let params = sig.params().iter().zip(offsets(sig));
+        let arg = |(param, offset): (&cabi::Param, usize)| {
+            (scalar(&param.ty), i32::try_from(offset).unwrap_or(0))
+        };
+        Ok(Self {
+            plan: lower.call_plan(sig)?,
+            args: params.map(arg).collect(),
+            result: (sig.result().size() > 0).then(|| scalar(sig.result())),
+            given: Vec::new(),
+        })
     }
-    let ret = match scalar(sig.result()) {
-        _ if sig.result().size() == 0 => Ret::Ignore,
-        Some(_) => Ret::Value,
-        None => Ret::memory(to),
-    };
-    let returned = lower.call_sig(stubs, builder, callee, sig, &args, ret)?;
-    if let Some(value) = returned.value() {
-        builder.ins().store(MemFlagsData::new(), value, to, 0);
+
+    /// Emits one call of `callee` with the arguments at `from`, and stores the result to `to`.
+    ///
+    /// # Errors
+    /// [`LowerError`].
+    pub fn emit(
+        &mut self,
+        stubs: &mut dyn Stubs,
+        lower: &Lowering,
+        builder: &mut FunctionBuilder<'_>,
+        [from, to, callee]: [Value; 3],
+    ) -> Result<(), LowerError> {
+        self.given.clear();
+        for (ty, offset) in &self.args {
+            self.given.push(match ty {
+                Some(ty) => {
+                    Arg::value((builder.ins()).load(*ty, MemFlagsData::new(), from, *offset))
+                }
+                None => Arg::memory_at(from, *offset),
+            });
+        }
+        let ret = match self.result {
+            None => Ret::Ignore,
+            Some(Some(_)) => Ret::Value,
+            Some(None) => Ret::memory(to),
+        };
+        let returned = lower.call_planned(stubs, builder, callee, &self.plan, &self.given, ret)?;
+        if let Some(value) = returned.value() {
+            builder.ins().store(MemFlagsData::new(), value, to, 0);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A function of `sig` that returns its first argument of the result's type; if there is none, the bytes at `given`.

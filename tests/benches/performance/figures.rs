@@ -50,6 +50,9 @@ fn program() -> Result<Program> {
     Program::new(reference, &[])
 }
 
+/// What [`n_allocations`] counts of.
+pub(crate) const ALLOCATIONS: [&str; 3] = ["AbiAllocations", "PlanAllocations", "SiteAllocations"];
+
 impl Figures {
     /// Measures all, and keeps it.
     pub(crate) fn measure() -> Result<Self> {
@@ -58,8 +61,8 @@ impl Figures {
             times: Costs::default(),
             machine: machine()?,
         };
-        for (name, [abi, plan]) in n_allocations()? {
-            for (what, n) in [("AbiAllocations", abi), ("PlanAllocations", plan)] {
+        for (name, n) in n_allocations()? {
+            for (what, n) in ALLOCATIONS.into_iter().zip(n) {
                 let n = f64::from(u32::try_from(n)?);
                 figures.counts.least(format_args!("{what}"), name, n);
             }

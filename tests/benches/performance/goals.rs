@@ -242,6 +242,8 @@ fn of_preparation(figures: &Figures) -> Vec<Goal> {
         "abi-allocations" "`FnAbi::new`: allocations" AtMost(0.0), number("AbiAllocations");
         "plan-allocations" "the first plan of a call: allocations"
             AtMost(3.0), number("PlanAllocations");
+        "site-allocations" "emission of a call, its plan at hand: allocations"
+            AtMost(0.0), number("SiteAllocations");
         "site" "emission of a call: instructions over those of CLIF by hand"
             AtMost(1.3), steps(Site, SiteByHand);
     }

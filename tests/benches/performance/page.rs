@@ -9,7 +9,7 @@ use cabi_tests::measure::{Costs, PREPARED, Step, Way};
 use cabi_tests::measured::measured;
 
 use crate::chart::Chart;
-use crate::figures::{Figures, Result};
+use crate::figures::{ALLOCATIONS, Figures, Result};
 use crate::goals;
 use crate::programs::{self, PROGRAMS};
 
@@ -80,16 +80,15 @@ fn calls(figures: &Figures, ways: &[Way]) -> Result<String> {
 fn preparation(figures: &Figures) -> String {
     let steps: Vec<_> = Step::ALL.iter().map(|step| step.title()).collect();
     let mut table = format!(
-        "| | {} | allocations: FnAbi, first plan |\n|---{}|--:|\n",
+        "| | {} | allocations: FnAbi, first plan, site |\n|---{}|--:|\n",
         steps.join(" | "),
         "|--:".repeat(steps.len())
     );
     let whole = |n: Option<f64>| n.map_or("–".to_owned(), |n| format!("{n:.0}"));
     for name in PREPARED {
         let cells = Step::ALL.map(|step| whole(figures.counts.of(step, name)));
-        let allocations = ["AbiAllocations", "PlanAllocations"];
         let allocations =
-            allocations.map(|what| whole(figures.counts.of(format_args!("{what}"), name)));
+            ALLOCATIONS.map(|what| whole(figures.counts.of(format_args!("{what}"), name)));
         let (cells, allocations) = (cells.join(" | "), allocations.join(", "));
         table += &format!("| `{name}` | {cells} | {allocations} |\n");
     }

@@ -33,23 +33,26 @@ pub enum Step {
     FirstPlan,
     /// The same of one that it has.
     CachedPlan,
-    /// `Lowering::call_sig` with loads of its arguments and a store of its result.
+    /// `Lowering::call_planned` with loads of its arguments and a store of its result.
     Site,
     /// The same instructions emitted one by one, with a signature that is imported once.
     SiteByHand,
+    /// Those by hand that are shorter to write, where Cranelift copies records of which the lowered call has the words.
+    SiteCopied,
     /// Cranelift compiles a shim at `speed`.
     Compile,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::FfiPrepCif,
         Self::FnAbi,
         Self::FirstPlan,
         Self::CachedPlan,
         Self::Site,
         Self::SiteByHand,
+        Self::SiteCopied,
         Self::Compile,
     ];
     /// Those that are held to a number.
@@ -65,6 +68,7 @@ impl Step {
             Self::CachedPlan => "cached plan",
             Self::Site => "site",
             Self::SiteByHand => "site by hand",
+            Self::SiteCopied => "with `sarg`",
             Self::Compile => "compile",
         }
     }
@@ -74,7 +78,7 @@ impl Step {
     pub fn most(self) -> u32 {
         match self {
             Self::FfiPrepCif | Self::FnAbi | Self::CachedPlan => 1000,
-            Self::FirstPlan | Self::Site | Self::SiteByHand => 200,
+            Self::FirstPlan | Self::Site | Self::SiteByHand | Self::SiteCopied => 200,
             Self::Compile => 20,
         }
     }
@@ -98,7 +102,8 @@ pub fn each_step(
 ) -> Result<()> {
     for measured in prepared()? {
         for &step in steps {
-            if step == Step::SiteByHand && moves(&measured).is_none() {
+            let by_hand = matches!(step, Step::SiteByHand | Step::SiteCopied);
+            if by_hand && moves(&measured, step).is_none() {
                 continue;
             }
             let mut repeat = |n: u32| repeat(program, &measured, step, n);
@@ -108,26 +113,42 @@ pub fn each_step(
     Ok(())
 }
 
-/// How often an `FnAbi` of each signature allocates, and a first plan.
+/// How often an `FnAbi` of each signature allocates, a first plan, and a site.
 ///
 /// # Errors
 /// That this program does not count allocations.
-pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 2])>> {
-    let engine = Engine::new(&settings())?;
+pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 3])>> {
+    let mut engine = Engine::new(&settings())?;
     let mut counts = Vec::new();
-    for Measured { name, sig, .. } in prepared()? {
+    for measured in prepared()? {
+        let Measured { name, sig, .. } = &measured;
         let lower = Lowering::new(engine.isa())?;
         // The table in which plans are kept.
         lower.call_plan(&FnSig::new([], cabi::Type::VOID))?;
-        let abi = allocations::during(|| FnAbi::new(&sig, &Target::X86_64_LINUX))?;
-        let plan = allocations::during(|| lower.call_plan(&sig))?;
-        counts.push((name, [abi, plan]));
+        let abi = allocations::during(|| FnAbi::new(sig, &Target::X86_64_LINUX))?;
+        let plan = allocations::during(|| lower.call_plan(sig))?;
+        // What a function keeps grows from time to time.
+        let mut site = usize::MAX;
+        sites(&mut engine, &lower, &measured, None, &mut |emit| {
+            for _ in 0..16 {
+                site = site.min(allocations::during(&mut *emit)?);
+            }
+            Ok(())
+        })?;
+        counts.push((*name, [abi, plan, site]));
     }
     Ok(counts)
 }
 
-fn moves(measured: &Measured) -> Option<&crate::hand::Moves> {
-    match &measured.hand {
+/// The call by hand of a step.
+fn moves(measured: &Measured, step: Step) -> Option<&crate::hand::Moves> {
+    let hand = match (step, &measured.same_code) {
+        (Step::SiteByHand, Some(same)) => Some(same),
+        (Step::SiteCopied, None) => None,
+        (Step::SiteByHand | Step::SiteCopied, _) => measured.hand.as_ref(),
+        _ => None,
+    };
+    match hand {
         Some(Hand::Moves(moves)) => Some(moves),
         _ => None,
     }
@@ -157,8 +178,8 @@ fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<
             repeat(&mut || _ = black_box(fresh.next().map(|lower| lower.call_plan(sig))))
         }
         Step::CachedPlan => repeat(&mut || _ = black_box(lower.call_plan(black_box(sig)))),
-        Step::Site | Step::SiteByHand => {
-            let by_hand = moves(measured).filter(|_| step == Step::SiteByHand);
+        Step::Site | Step::SiteByHand | Step::SiteCopied => {
+            let by_hand = moves(measured, step);
             sites(&mut engine, &lower, measured, by_hand, &mut repeat)
         }
         Step::Compile => {
@@ -177,7 +198,7 @@ fn sites(
     by_hand: Option<&crate::hand::Moves>,
     repeat: &mut dyn FnMut(&mut dyn FnMut()) -> Result<()>,
 ) -> Result<()> {
-    let (sig, offsets) = (&measured.sig, measured.offsets());
+    let mut site = shims::Site::new(lower, &measured.sig)?;
     let mut func = Function::new();
     func.signature = cabi_verify::emit::cranelift::shim_signature();
     let mut fn_ctx = FunctionBuilderContext::new();
@@ -190,7 +211,7 @@ fn sites(
         }
         None => {
             let mut emitted = Ok(());
-            repeat(&mut || emitted = shims::call(engine, lower, &mut builder, sig, &offsets, at))?;
+            repeat(&mut || emitted = site.emit(engine, lower, &mut builder, at))?;
             Ok(emitted?)
         }
     }

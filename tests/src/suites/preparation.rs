@@ -20,17 +20,17 @@ const MORE: f64 = 0.03;
 /// Without optimization so many times fewer calls are as exact.
 const FEWER: u32 = 10;
 
-/// The columns of numbers: instructions without optimization and with it, or allocations of an `FnAbi` and of a first plan.
+/// The column of instructions: without optimization, or with it.
 const COLUMN: usize = if cfg!(debug_assertions) { 0 } else { 1 };
 const ALLOCATIONS: &str = "allocations";
 
 const HEAD: &str = "\
-# What a step of preparation costs. Instructions: without optimization, and with it, where 0 is not counted yet. Allocations: of an FnAbi, and of
-# the first plan of its call.
+# What a step of preparation costs. Instructions: without optimization, and with it. Allocations: of an FnAbi, of the first plan of its call, and of the
+# emission of a call with its plan at hand.
 ";
 
-/// The numbers of a signature's step.
-type Kept = BTreeMap<(String, String), [u64; 2]>;
+/// The numbers of a signature's step: instructions without optimization and with it, or allocations of an `FnAbi`, of a first plan, and of a site.
+type Kept = BTreeMap<(String, String), Vec<u64>>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if let Some(library) = counted_library().filter(|_| is_counted()) {
@@ -63,13 +63,17 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 
 fn allocations(suite: &mut Suite, kept: &mut Kept) -> Result<()> {
     for (name, counts) in n_allocations()? {
-        let counts = [u64::try_from(counts[0])?, u64::try_from(counts[1])?];
+        let counts = counts.map(|n| n as u64);
         let before = kept.entry((name.to_owned(), ALLOCATIONS.to_owned()));
-        let before = before.or_default();
+        let before = before.or_insert(vec![0; counts.len()]);
         if is_blessed() {
-            *before = counts;
+            *before = counts.to_vec();
         }
-        for (what, (n, most)) in ["FnAbi", "plan"].iter().zip(counts.iter().zip(*before)) {
+        let most = before.iter().copied();
+        for (what, (n, most)) in ["FnAbi", "plan", "site"]
+            .iter()
+            .zip(counts.iter().zip(most))
+        {
             let engine = format!("preparation {what} {ALLOCATIONS}");
             suite.report.outcome(&engine, name, no_more(*n, most));
             is_noticed(*n + 1, most.max(*n), no_more)?;
@@ -86,7 +90,7 @@ fn instructions(suite: &mut Suite, kept: &mut Kept, program: &Program) -> Result
             let n = costs.of(step, name).ok_or_else(not_counted)?;
             let n = whole(n);
             let before = kept.entry((name.to_owned(), format!("{step:?}")));
-            let before = before.or_default();
+            let before = before.or_insert(vec![0; 2]);
             if is_blessed() {
                 before[COLUMN] = n;
             }
@@ -145,20 +149,29 @@ fn is_noticed(
 fn parse(text: &str) -> Result<Kept> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
-        .map(|line| match *line.split_whitespace().collect::<Vec<_>>() {
-            [name, step, first, second] => {
-                let numbers = [first.parse()?, second.parse()?];
-                Ok(((name.to_owned(), step.to_owned()), numbers))
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [name, step, numbers @ ..] = &words[..] else {
+                return Err(format!("preparation.txt: {line}").into());
+            };
+            let numbers = numbers.iter().map(|n| Ok(n.parse()?));
+            let numbers: Result<Vec<u64>> = numbers.collect();
+            let n = if *step == ALLOCATIONS { 3 } else { 2 };
+            match numbers? {
+                numbers if numbers.len() == n => {
+                    Ok((((*name).to_owned(), (*step).to_owned()), numbers))
+                }
+                _ => Err(format!("preparation.txt: {line}").into()),
             }
-            _ => Err(format!("preparation.txt: {line}").into()),
         })
         .collect()
 }
 
 fn written(kept: &Kept) -> Result<String> {
     let mut text = HEAD.to_owned();
-    for ((name, step), [first, second]) in kept {
-        writeln!(text, "{name} {step} {first} {second}")?;
+    for ((name, step), numbers) in kept {
+        let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        writeln!(text, "{name} {step} {}", numbers.join(" "))?;
     }
     Ok(text)
 }

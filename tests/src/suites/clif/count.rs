@@ -70,6 +70,20 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         table.push_str(&format!("\n  {:<23} {n:>7} {hand:>8}", measured.name));
         let kept = held(measured, &now);
         report.outcome("clif shim", measured.name, kept);
+        if let Some(same) = &measured.same_code {
+            let same = disassembly(engine.isa(), same.function(config)?)?;
+            // In whichever order it loads.
+            let sorted = |text: &str| {
+                let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            let outcome = match sorted(&same) == sorted(&now) {
+                true => Ok(()),
+                false => Err(difference(&same, &now)),
+            };
+            report.outcome("clif by hand, the same code", measured.name, outcome);
+        }
         if let Some(by_hand) = by_hand.filter(|_| measured.name != COPIED_BY_HAND) {
             let outcome = no_longer(&by_hand, &now, "by hand");
             report.outcome("clif by hand", measured.name, outcome);
