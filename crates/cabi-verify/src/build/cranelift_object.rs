@@ -105,3 +105,29 @@ impl CraneliftObject {
             .map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cabi::{DataModel, RecordBuilder, Type, X86_64_WIN64};
+
+    /// cranelift-object panics in a debug build when a function was declared that is not defined.
+    #[test]
+    fn a_refused_case_leaves_an_object_that_can_be_written() {
+        // Win64 passes a copy by reference, which no frame has room for.
+        let bytes = Type::array(&Type::U8, 256 << 20).expect("an array");
+        let large = RecordBuilder::structure("large").field("bytes", bytes);
+        let large = large.build(&DataModel::LP64).expect("a record");
+        let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
+        let mut object =
+            CraneliftObject::new(Direction::Call, VectorLevel::Baseline).expect("a module");
+        assert!(object.add("refused", &refused, &[0], 0).is_err());
+        let plain = FnSig::new([Type::I32], Type::VOID);
+        assert!(object.add("plain", &plain, &[0], 0).is_ok());
+        assert!(
+            object
+                .finish()
+                .is_ok_and(|file| file.starts_with(b"\x7fELF"))
+        );
+    }
+}

@@ -100,21 +100,21 @@ pub fn shim_signature() -> Signature {
     signature
 }
 
-fn anonymous(module: &mut dyn Module, signature: &Signature) -> Result<FuncId, Fault> {
-    let id = module.declare_anonymous_function(signature);
-    Ok(id.map_err(LowerError::from)?)
+fn anonymous(module: &mut dyn Module, signature: &Signature) -> Result<FuncId, LowerError> {
+    Ok(module.declare_anonymous_function(signature)?)
 }
 
-/// Builds the function `id`, which `module` has declared.
+/// Builds a function, and defines it as what `declare` declares then: where building is refused, nothing is declared without a definition, over which
+/// cranelift-object panics.
 fn define(
     module: &mut dyn Module,
-    id: FuncId,
+    declare: impl FnOnce(&mut dyn Module) -> Result<FuncId, LowerError>,
+    signature: &Signature,
     mutation: Mutation,
     build: impl FnOnce(&mut dyn Module, &mut FunctionBuilder<'_>, ir::Block) -> Result<(), LowerError>,
-) -> Result<(), Fault> {
+) -> Result<FuncId, Fault> {
     let mut ctx = module.make_context();
-    let declared = module.declarations().get_function_decl(id);
-    ctx.func.signature = declared.signature.clone();
+    ctx.func.signature = signature.clone();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
     let block = builder.create_block();
@@ -126,9 +126,10 @@ fn define(
     if let Some(mutation) = mutation.func {
         mutation(&mut ctx.func);
     }
+    let id = declare(module)?;
     let defined = module.define_function(id, &mut ctx);
     defined.map_err(LowerError::from)?;
-    Ok(())
+    Ok(id)
 }
 
 /// A shim that calls `target` as `sig`; `variant` turns the forms.
@@ -143,10 +144,10 @@ pub fn shim(
     variant: usize,
     mutation: Mutation,
 ) -> Result<FuncId, Fault> {
-    // First, so that a refusal leaves nothing half built.
     let plan = lower.call_plan(sig)?;
-    let id = anonymous(module, &shim_signature())?;
-    define(module, id, mutation, |module, builder, block| {
+    let own = shim_signature();
+    let declare = |module: &mut dyn Module| anonymous(module, &own);
+    define(module, declare, &own, mutation, |module, builder, block| {
         let [array, ret, callee] = *builder.block_params(block) else {
             return Ok(());
         };
@@ -183,8 +184,7 @@ pub fn shim(
             builder.ins().return_(&[]);
         }
         Ok(())
-    })?;
-    Ok(id)
+    })
 }
 
 /// How the result of `ty` is asked for.
@@ -215,9 +215,12 @@ pub fn caller(
     shim: FuncId,
     offsets: &[usize],
 ) -> Result<FuncId, Fault> {
-    let id = module.declare_function(name, Linkage::Export, &shim_signature());
-    let (id, right) = (id.map_err(LowerError::from)?, Mutation::default());
-    define(module, id, right, |module, builder, block| {
+    let (own, right) = (shim_signature(), Mutation::default());
+    let declare = |module: &mut dyn Module| {
+        let id = module.declare_function(name, Linkage::Export, &own);
+        id.map_err(LowerError::from)
+    };
+    define(module, declare, &own, right, |module, builder, block| {
         let [callee, images, ret] = *builder.block_params(block) else {
             return Ok(());
         };
@@ -235,8 +238,7 @@ pub fn caller(
         builder.ins().call(shim, &[array, ret, callee]);
         builder.ins().return_(&[]);
         Ok(())
-    })?;
-    Ok(id)
+    })
 }
 
 /// Where a function that C calls puts and finds things.
@@ -296,12 +298,13 @@ pub fn function(
 ) -> Result<FuncId, Fault> {
     let plan = lower.entry_plan(sig)?;
     let config = module.isa().frontend_config();
-    let body = match name {
+    let own = plan.signature();
+    let declare = |module: &mut dyn Module| match name {
         // Where C enters by a stub, that has the name.
-        Some(name) => lower.declare_export(module, name, sig)?.body,
-        None => anonymous(module, plan.signature())?,
+        Some(name) => Ok(lower.declare_export(module, name, sig)?.body),
+        None => anonymous(module, own),
     };
-    define(module, body, mutation, |module, builder, block| {
+    let body = define(module, declare, own, mutation, |module, builder, block| {
         let entry = lower.enter(builder, block, sig)?;
         let [seen, given, escape] = places.values(module, builder);
         let list = va_list(builder);
