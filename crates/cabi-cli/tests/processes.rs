@@ -125,3 +125,19 @@ fn a_function_has_the_limits_of_its_user() {
         assert_eq!(found.trim_end(), expected, "{name}");
     }
 }
+
+#[test]
+fn a_folder_for_temporary_files_that_is_not_there_is_named() {
+    if !libclang() {
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cabi"));
+    command.args(["call", "-i", "stdlib.h", "abs", "3"]);
+    let output = command
+        .env("TMPDIR", "/nonexistent")
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("in /nonexistent:"), "{message}");
+}

@@ -27,7 +27,7 @@ impl Scratch {
     /// A new, empty folder.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's, with the folder in which none can be made: whoever prints it asked for something else, a compiler for instance.
     pub(crate) fn new() -> io::Result<Self> {
         let root = Root::get()?;
         let folder = tempfile::Builder::new()
@@ -68,7 +68,12 @@ impl Root {
     }
 
     fn new(parent: &Path) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+        let folder = made.map_err(|error| {
+            let parent = parent.display();
+            let why = format!("no temporary folder can be made in {parent}: {error}");
+            io::Error::new(error.kind(), why)
+        })?;
         // Locked before it has the name that others look for.
         let new = folder.path().join("new");
         let lock = File::create(&new)?;
@@ -125,6 +130,12 @@ mod tests {
         assert!(!left.exists());
         assert!(living.folder.path().exists());
         assert!(unlocked.exists(), "it may be about to be locked");
+    }
+
+    #[test]
+    fn the_error_names_the_folder_that_has_no_room() {
+        let error = Root::new(Path::new("/nonexistent")).unwrap_err();
+        assert!(error.to_string().contains("in /nonexistent:"), "{error}");
     }
 
     #[test]

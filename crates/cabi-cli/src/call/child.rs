@@ -81,7 +81,10 @@ impl Shared {
 /// That libclang does not come back from `header`, or that the call of `function` ended the child. The message is empty where the child has
 /// printed one.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, String> {
-    let mut progress = Shared::new().map_err(|e| format!("temporary file: {e}"))?;
+    let mut progress = Shared::new().map_err(|e| {
+        let folder = std::env::temp_dir();
+        format!("no temporary file can be made in {}: {e}", folder.display())
+    })?;
     let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
     let mut words = std::env::args_os().skip(1);
     let child = Command::new(&own)
