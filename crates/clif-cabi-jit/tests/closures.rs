@@ -270,3 +270,14 @@ fn no_memory_is_writable_and_executable() {
         "the stub is in none of the mappings that were looked at"
     );
 }
+
+#[test]
+fn a_convention_that_c_does_not_call_has_no_closures() {
+    use clif_cabi_jit::clif_cabi::cabi::X86_64_LANG;
+    let sig = FnSig::new([Type::I64], Type::I64).convention(&X86_64_LANG);
+    let error = closures().interface(&sig).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the convention lang: its functions are no closures: only those that C calls can be given a context by a stub (x86_64-unknown-linux-gnu)"
+    );
+}

@@ -10,7 +10,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Entry, Function, LowerError, Ret};
+use clif_cabi::{Arg, Entry, Function, LowerError, NotLowered, Ret};
 
 use super::{Compiler, MAX_RESULT};
 use crate::code::Code;
@@ -21,7 +21,8 @@ impl Compiler {
     /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
     pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, &'static Convention)> {
         let with_chain = sig.clone().static_chain();
-        let plan = self.lower.entry_plan(&with_chain)?;
+        let plan = self.lower.entry_plan(&with_chain);
+        let plan = plan.map_err(|error| self.refused(sig, error))?;
         let unnamed = sig.params().iter().skip(sig.n_named());
         let unnamed = unnamed.map(|param| VaArgPlan::new(sig, &param.ty, self.lower.target()));
         let unnamed: Result<Vec<VaArgPlan>, _> = unnamed.collect();
@@ -41,6 +42,27 @@ impl Compiler {
         let code = self.engine.code(entry)?;
         self.compiled.insert(shape, code.clone());
         Ok((code, convention))
+    }
+
+    /// Why `sig` has no closures: where a function of it is lowered, the context is what its convention cannot pass.
+    fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
+        match (error, self.lower.entry_plan(sig)) {
+            (
+                LowerError::Unsupported {
+                    why: NotLowered::Convention(_),
+                    target,
+                    ..
+                },
+                Ok(plan),
+            ) => LowerError::Unsupported {
+                what: format!("the convention {}", plan.abi().convention.name),
+                why: NotLowered::Convention(
+                    "its functions are no closures: only those that C calls can be given a context by a stub",
+                ),
+                target,
+            },
+            (error, _) => error,
+        }
     }
 
     /// Puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
