@@ -96,10 +96,11 @@ fn compare(page: &str) -> (Vec<String>, BTreeSet<String>) {
     for line in table.lines().take_while(|line| line.starts_with('|')) {
         let line = line.replace("\\|", "");
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, llvm, ours, _, uses, _] = cells[..] else {
+        let [_, llvm, ours, original, uses, _] = cells[..] else {
             wrong.push(format!("cells of {line}"));
             continue;
         };
+        wrong.extend(line_of_llvm(llvm, original));
         let rule = ours.trim_matches('`').split('(').next().unwrap();
         named_rules.insert(rule.to_owned());
         // A guard on a flag has the flag's word.
@@ -129,6 +130,39 @@ fn compare(page: &str) -> (Vec<String>, BTreeSet<String>) {
     (wrong, named_rules)
 }
 
+/// What is wrong with a line of LLVM: it has the action that it stands for; and where the list is one of ours, `cabi rules` prints it so.
+fn line_of_llvm(llvm: &str, original: &str) -> Option<String> {
+    let (text, list) = match original.rsplit_once("`, ") {
+        Some((text, list)) => (text.trim_start_matches('`'), list),
+        None => return (!original.is_empty()).then(|| format!("no list has {original}")),
+    };
+    let text = text.split('`').next().unwrap();
+    let action = llvm.trim_matches('`');
+    if llvm.starts_with('`') && !text.contains(&format!("{action}<")) {
+        return Some(format!("`{text}` has no {action}"));
+    }
+    let ours = match list {
+        "XCore" => "xcore",
+        "CSKY" => "csky",
+        "X86" | "AArch64" | "SystemZ" => return None,
+        _ => return Some(format!("no list {list}")),
+    };
+    let all = named(ours)?.to_string();
+    (!all.contains(text)).then(|| format!("{ours} has no line `{text}`"))
+}
+
+/// What is wrong with the paragraph of judges: each convention of the table has one.
+fn without_judge(page: &str) -> Vec<String> {
+    let (table, rest) = page.split_once("\n\nJudges").unwrap();
+    let judges = rest.split("\n\n").next().unwrap();
+    let lines = table.lines().filter(|line| line.starts_with("| "));
+    let uses = lines.filter_map(|line| line.trim_end_matches('|').rsplit_once("| "));
+    let names = uses.flat_map(|(_, uses)| uses.split('`').skip(1).step_by(2));
+    let known = names.filter(|name| named(name).is_some());
+    let without = known.filter(|name| !judges.contains(&format!("`{name}`")));
+    without.map(str::to_owned).collect()
+}
+
 /// The variants of `Rule`, as its source declares them.
 fn variants() -> BTreeSet<String> {
     let source = read("src/convention/rules.rs");
@@ -147,11 +181,18 @@ fn every_rule_has_its_line_and_its_conventions() {
     let (wrong, named_rules) = compare(&page);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(named_rules, variants());
+    assert_eq!(without_judge(&page), [""; 0]);
+    assert!(!without_judge(&page.replace("`xcore` and", "and")).is_empty());
     // Controls: a convention without the rule, a line that is missing, a rule that is somewhere after all.
     for (from, to) in [
         ("| `win64` |", "| `sysv` |"),
         ("| `i386` |", "| `i387` |"),
         ("| `sysv`, `xcore`, `lp64d` |", "| none: of it |"),
+        (
+            "`CCIfType<[i32], CCAssignToStack<4, 4>>`",
+            "`CCIfType<[i32], CCAssignToStack<4, 8>>`",
+        ),
+        ("`CCDelegateTo<RetCC_X86Common>`", "`RetCC_X86Common`"),
     ] {
         assert!(!compare(&page.replacen(from, to, 1)).0.is_empty(), "{from}");
     }
