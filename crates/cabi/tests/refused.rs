@@ -375,6 +375,43 @@ fn values_of_aarch64() {
     }
 }
 
+/// What gcc and clang place in different ways where something is `_Atomic`, and what the vector facility of s390x would place elsewhere.
+#[test]
+fn values_of_other_machines() {
+    let of = |name: &str, ty: &dyn Fn(&DataModel) -> Type| {
+        let target = Target::named(name).unwrap();
+        let sig = FnSig::new([ty(target.data_model())], Type::VOID);
+        FnAbi::new(&sig, &target).map(|abi| abi.args[0].place.to_string())
+    };
+    let record = |model: &DataModel, ty: &Type| {
+        let record = RecordBuilder::structure("s").field("x", ty.clone());
+        record.build(model).unwrap()
+    };
+    let member = |model: &DataModel| record(model, &Type::F32.atomic().unwrap());
+    let whole = |model: &DataModel| record(model, &Type::F32).atomic().unwrap();
+    let vector = |model: &DataModel| record(model, &Type::vector(&Type::I32, 4).unwrap());
+    let scalar = |_: &DataModel| Type::F32.atomic().unwrap();
+    for name in [
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+        "riscv32gc-unknown-linux-gnu",
+        "s390x-unknown-linux-gnu",
+    ] {
+        for ty in [&member as &dyn Fn(&DataModel) -> Type, &whole] {
+            let error = of(name, ty).unwrap_err().to_string();
+            let why = "gcc and clang do not agree on what is `_Atomic` in it";
+            assert!(error.contains(why), "{name}: {error}");
+        }
+        // Where it is four words, its address is passed, whatever it is.
+        if !name.starts_with("riscv32") {
+            let error = of(name, &vector).unwrap_err().to_string();
+            assert!(error.contains("struct s"), "{name}: {error}");
+        }
+        assert!(of(name, &scalar).is_ok(), "{name}");
+    }
+    assert_eq!(of("riscv64imac-unknown-linux-gnu", &member).unwrap(), "a0");
+}
+
 #[test]
 fn targets() {
     let target = |triple: &str| Target::new(&triple.parse().unwrap());

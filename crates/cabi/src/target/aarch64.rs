@@ -4,7 +4,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, align_of, disputed, int, is_compared, memory, one, refuse, words,
+    ATOMIC, NOT_COMPARED, disputed, has_atomic, int, is_compared, memory, one, refuse, words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -120,6 +120,10 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "gcc and clang do not agree on the alignment of its bit-field of 16 bytes";
         return Err(disputed(ty, why, AAPCS64.name));
     }
+    if ty.size() == 16 && ty.is_atomic() {
+        let why = "gcc and clang do not agree on the alignment of an `_Atomic` value of 16 bytes";
+        return Err(disputed(ty, why, AAPCS64.name));
+    }
     Ok(match ty.size() {
         0 => Group::ignore(),
         1..=16 => all_words(ty, argument_align(ty)),
@@ -199,6 +203,9 @@ fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
     if parts.is_empty() || bytes != ty.size() {
         return Ok(None);
     }
+    if has_atomic(ty) {
+        return Err(disputed(ty, ATOMIC, AAPCS64.name));
+    }
     if is_disputed {
         let why = "compilers do not agree on whether its members without bytes count as members";
         return Err(disputed(ty, why, AAPCS64.name));
@@ -215,7 +222,7 @@ fn argument_align(ty: &Type) -> u32 {
             let fields = fields.map(|field| field_align(field, record.attributes()));
             fields.max().unwrap_or(1).min(record.align())
         }
-        _ => align_of(ty),
+        _ => ty.canonical_align(),
     };
     if natural >= 16 { 16 } else { 8 }
 }

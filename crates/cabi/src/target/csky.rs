@@ -4,15 +4,16 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, int, is_compared, one, only_scalar, refuse, words};
+use super::parts::{extension, int, is_compared, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
     PartType, PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
+use crate::types::record::{Field, RecordKind};
 use crate::types::{Kind, Type};
 
 registers! {
@@ -110,11 +111,11 @@ pub const CSKY_SOFT: Convention = Convention {
     },
 };
 
-/// The halves of a `double` in the next two words, of registers first: both, one and a slot, or two slots.
+/// The halves of each `double` in the next two words, of registers first: both, one and a slot, or two slots.
 fn two_words(group: &Group, state: &mut State) -> Option<Place> {
     let mut placed = Placed::new();
-    for at in [0, 4] {
-        let at = group.parts.first()?.offset.checked_add(at)?;
+    let starts = group.parts.iter().map(|part| part.offset);
+    for at in starts.flat_map(|at| [at, at.saturating_add(4)]) {
         let loc = match R.iter().find(|reg| state.is_free(**reg)) {
             Some(reg) => {
                 state.take(*reg);
@@ -144,19 +145,70 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         _ if ty.size() <= 252 && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
             return refused("a member is of a type that no rule is known for");
         }
-        _ if leaves(ty).all(|leaf| leaf.width_bits == 0 || leaf.unnamed) => {
+        // clang's `isEmptyRecord`: with a flexible array member it is none.
+        _ if ty.size() == 0 || leaves(ty).all(|leaf| is_padding(&leaf)) => {
             return Ok(Group::ignore());
         }
         _ if cx.role == Role::Result && ty.size() > 8 => {
             return Ok(Group::new(GroupKind::Memory, ty.size(), 4));
         }
-        _ => match only_scalar(ty).filter(|(_, leaf)| leaf.bytes() == (0..ty.size())) {
-            Some((scalar @ (Scalar::F32 | Scalar::F64), _)) => scalar_part(scalar, ty, cx),
-            _ if ty.size() > 252 => return refused("a value has at most 252 bytes"),
-            _ => words(ty, 4),
-        },
+        _ if ty.size() > 252 => return refused("a value has at most 252 bytes"),
+        _ => float_parts(ty, cx).unwrap_or_else(|| words(ty, 4)),
     };
     Ok(Group { align: 4, ..group })
+}
+
+fn is_padding(leaf: &Leaf) -> bool {
+    leaf.kind != LeafKind::FlexibleArray && (leaf.width_bits == 0 || leaf.unnamed)
+}
+
+/// A record of one float is the float; a complex number that is an argument is its two parts, where they have registers.
+fn float_parts(ty: &Type, cx: &Classify<'_, '_>) -> Option<Group> {
+    if let Kind::Complex(scalar) = ty.kind() {
+        let part = match (scalar, cx.floats) {
+            (Scalar::F32, FloatLevel::Single | FloatLevel::Double) => PartType::F32,
+            (Scalar::F64, FloatLevel::Double) => PartType::F64,
+            _ => return None,
+        };
+        // clang does not look at `_Atomic` ones.
+        let parts = (cx.role != Role::Result && !ty.is_atomic()).then_some(Part::float(part))?;
+        let mut group = one(ty, parts).with(parts.at(parts.size));
+        group.may_split = true;
+        return Some(group);
+    }
+    let is_union = ty
+        .as_record()
+        .is_some_and(|record| record.kind() == RecordKind::Union);
+    match single_element(ty).filter(|_| !is_union)? {
+        scalar @ (Scalar::F32 | Scalar::F64) => Some(scalar_part(scalar, ty, cx)),
+        _ => None,
+    }
+}
+
+/// clang's `isSingleElementStruct`: the scalar that a record of no other member with bytes consists of, through records, unions and arrays of one, none of them
+/// larger than it.
+fn single_element(ty: &Type) -> Option<Scalar> {
+    let record = ty.as_record().filter(|_| !ty.is_atomic())?;
+    let mut found = None;
+    for field in record.fields().iter().filter(|field| !is_empty(field)) {
+        let mut member = field.ty();
+        while let Kind::Array(array) = member.kind()
+            && array.len == Some(1)
+        {
+            member = &array.elem;
+        }
+        let scalar = member.as_scalar().or_else(|| single_element(member));
+        if found.replace(scalar?).is_some() || member.size() != ty.size() {
+            return None;
+        }
+    }
+    found
+}
+
+/// clang's `isEmptyField`: an unnamed bit-field, or a record or array without members.
+fn is_empty(field: &Field) -> bool {
+    let unnamed = field.bit_field().is_some() && field.name().is_none();
+    unnamed || field.ty().size() == 0 && field.ty().is_object() && field.ty().is_aggregate()
 }
 
 /// Whether clang has such members on this machine, and they are no vectors.

@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 
 use crate::convention::{Bank, Extension, Group, GroupKind, Part, PartType, Role};
+use crate::leaf::Around;
 use crate::leaves::{Leaf, LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -60,18 +61,9 @@ pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> 
     Some(Part::int(int_of(size)?, extension))
 }
 
-/// The alignment of a value of `ty`: a typedef's attribute is about objects.
-pub(super) fn align_of(ty: &Type) -> u32 {
-    match ty.kind() {
-        Kind::Record(_) => ty.canonical_align(),
-        _ => ty.align().min(ty.canonical_align()),
-    }
-}
-
 /// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and others on the stack.
 pub(super) fn words(ty: &Type, word: u8) -> Group {
-    let align = align_of(ty);
-    let mut group = Group::new(GroupKind::Registers, ty.size(), align);
+    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     // What is larger than a part can say is passed in memory.
     let size = u8::try_from(ty.size()).unwrap_or(u8::MAX);
     for offset in (0..size).step_by(usize::from(word.max(1))) {
@@ -89,12 +81,16 @@ pub(super) fn words(ty: &Type, word: u8) -> Group {
 
 /// A value that is one part.
 pub(super) fn one(ty: &Type, part: Part) -> Group {
-    Group::new(GroupKind::Registers, ty.size(), align_of(ty)).with(part)
+    Group::new(GroupKind::Registers, ty.size(), ty.canonical_align()).with(part)
 }
 
-/// A value in memory.
+/// A value in memory, where a typedef may have lowered the alignment of what is no record.
 pub(super) fn memory(ty: &Type) -> Group {
-    Group::new(GroupKind::Memory, ty.size(), align_of(ty))
+    let align = match ty.kind() {
+        Kind::Record(_) => ty.canonical_align(),
+        _ => ty.align().min(ty.canonical_align()),
+    };
+    Group::new(GroupKind::Memory, ty.size(), align)
 }
 
 /// Whether values of such leaves are among those that compilers of these machines are asked about.
@@ -124,6 +120,24 @@ pub(super) fn only_scalar(ty: &Type) -> Option<(Scalar, Leaf)> {
     };
     let alone = all.next().is_none() && !leaf.bit_field && !has_union(ty);
     alone.then_some((scalar, leaf))
+}
+
+/// Whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing; clang sees no scalar in it, and takes it for bytes.
+pub(super) fn has_atomic(ty: &Type) -> bool {
+    leaves(ty).any(|leaf| leaf.around.any(Around::ATOMIC))
+}
+
+/// What a convention says of a type that is placed by its members where one of them is `_Atomic`.
+pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
+
+/// Whether `ty` is a vector or has one somewhere, at any size: each member is looked at once.
+pub(super) fn has_vector(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Vector(_) => true,
+        Kind::Array(array) => has_vector(&array.elem),
+        Kind::Record(record) => record.fields().iter().any(|field| has_vector(field.ty())),
+        _ => false,
+    }
 }
 
 /// What a convention says of a type whose place no compiler was asked about.

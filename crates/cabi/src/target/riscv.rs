@@ -4,7 +4,8 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, align_of, disputed, extension, int, is_compared, memory, one, refuse, words,
+    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, int, is_compared, memory, one, refuse,
+    words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -208,6 +209,9 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         return Ok(integers);
     }
     match flattened(ty, u64::from(word), FLEN) {
+        Some(_) if ty.as_scalar().is_none() && has_atomic(ty) => {
+            Err(disputed(ty, ATOMIC, "RISC-V"))
+        }
         Some(_) if is_disputed(ty, word) => {
             let why =
                 "gcc and clang do not agree on whether its members without bytes count as fields";
@@ -244,7 +248,7 @@ fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
     if has_union(ty) {
         return None;
     }
-    let mut group = Group::new(GroupKind::Registers, ty.size(), align_of(ty));
+    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     for leaf in leaves(ty) {
         let scalar = match leaf.kind {
             LeafKind::Empty => continue,
@@ -304,7 +308,7 @@ fn classify_values(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> 
     if ty.size() > 252 {
         return refused("a value has at most 252 bytes");
     }
-    let mut group = Group::new(GroupKind::Registers, ty.size(), align_of(ty));
+    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     group.may_split = true;
     for leaf in leaves(ty) {
         let part = match leaf.kind {

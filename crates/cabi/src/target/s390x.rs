@@ -5,7 +5,8 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, disputed, extension, int, is_compared, memory, one, only_scalar, refuse,
+    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, has_vector, int, is_compared, memory,
+    one, only_scalar, refuse,
 };
 use crate::convention::{
     Classify, Convention, Extension, Frame, Given, Group, Part, PartType, PartTypes, Role, Rule,
@@ -85,12 +86,15 @@ pub const S390X: Convention = Convention {
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it consists of; all else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let refused = || Err(refuse(ty, NOT_COMPARED, S390X.name));
+    // With the vector facility vectors have registers, records of one too, and all of them another alignment.
+    if has_vector(ty) {
+        return refused();
+    }
     let size = match ty.size() {
         1 => 1,
         2 => 2,
         4 => 4,
         8 => 8,
-        _ if matches!(ty.kind(), Kind::Vector(_)) => return refused(),
         _ => return by_address(ty),
     };
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
@@ -105,8 +109,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(PartType::F64))),
         Kind::Scalar(scalar) | Kind::Enum(scalar) => Ok(one(ty, int(size, extension(*scalar)))),
         Kind::Record(_) if cx.role != Role::Result => {
-            let part = float_of(ty).unwrap_or(int(size, Extension::None));
-            Ok(one(ty, part))
+            let float = float_of(ty);
+            if ty.is_atomic() || float.is_some() && has_atomic(ty) {
+                return Err(disputed(ty, ATOMIC, S390X.name));
+            }
+            Ok(one(ty, float.unwrap_or(int(size, Extension::None))))
         }
         _ => Ok(memory(ty)),
     }

@@ -88,7 +88,9 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", XCORE.name)),
         _ => return Ok(memory(ty)),
     };
-    parts(scalar, ty, cx.role).ok_or_else(|| refuse(ty, NO_SUCH_SCALAR, XCORE.name))
+    let group = parts(scalar, ty, cx.role);
+    let group = group.ok_or_else(|| refuse(ty, NO_SUCH_SCALAR, XCORE.name))?;
+    Ok(Group { align: 4, ..group })
 }
 
 /// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it reads their table.
