@@ -226,7 +226,6 @@ const TOO_LONG: &[&str] = &[
     "crates/clif-cabi/src/emit/variadic.rs: va_arg",
     "examples/older-cranelift/src/emit.rs: call",
     "tests/src/suites/conventions/machines.rs: all",
-    "tests/src/suites/conventions/machines/riscv.rs: all",
     "tests/src/suites/conventions/mutations.rs: of_rule",
 ];
 

@@ -57,6 +57,31 @@ impl Isa {
     pub const RISCV: Self = riscv::ISA;
     /// s390x.
     pub const S390X: Self = s390x::ISA;
+
+    /// Whether the low-order byte of a word is the last one in memory.
+    pub(crate) fn is_big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Where byte `byte` of a part of `size` bytes is in the `all` bytes of a register that is stored.
+    pub(crate) fn byte_in_register(&self, name: &str, all: usize, size: u64, byte: u64) -> usize {
+        let from_the_low_end =
+            usize::try_from((self.position)(name, size, byte)).unwrap_or(usize::MAX);
+        match self.big_endian {
+            true => all.saturating_sub(1).saturating_sub(from_the_low_end),
+            false => from_the_low_end,
+        }
+    }
+
+    /// Where byte `byte` of a part of `size` bytes is in a slot, as a number of `width` bytes.
+    pub(crate) fn byte_in_slot(&self, size: u64, width: u64, byte: u64) -> u64 {
+        let start = if self.big_endian {
+            width.saturating_sub(size)
+        } else {
+            0
+        };
+        start + byte
+    }
 }
 
 /// What is known of a function.

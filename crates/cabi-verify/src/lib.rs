@@ -9,7 +9,8 @@
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
-//! | [`assembly`] | where a compiler's code has the values of a call, for machines that nothing here can run |
+//! | [`assembly`] | where a compiler's code has the values of a call, for machines that this one is not |
+//! | [`emulated`] | calls of such code under an emulator |
 //! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
@@ -27,6 +28,8 @@ pub mod case;
 pub mod check;
 pub mod corpus;
 pub mod emit;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod emulated;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod exhaustive;
 #[cfg(all(target_arch = "x86_64", unix))]

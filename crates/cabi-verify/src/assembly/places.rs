@@ -12,7 +12,7 @@ use crate::generate::Declared;
 /// A signature whose places are asked for.
 #[derive(Clone, Debug)]
 pub struct Question {
-    number: usize,
+    pub(crate) number: usize,
     /// Types, globals and the two functions, as C.
     pub text: String,
     /// The result and the arguments, unnamed ones promoted.
@@ -232,7 +232,7 @@ impl Within {
     }
 
     fn in_slot(self, state: &State) -> u64 {
-        state.start_in_slot(self.size, self.width) + self.byte
+        state.byte_in_slot(self.size, self.width, self.byte)
     }
 
     /// A caller has extended a number to the whole of what it has on the stack.

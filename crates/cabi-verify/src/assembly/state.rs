@@ -350,12 +350,9 @@ impl State {
             .unwrap_or(usize::MAX)
     }
 
-    /// Where the first of `size` bytes is in a slot's `width`.
-    pub(super) fn start_in_slot(&self, size: u64, width: u64) -> u64 {
-        match self.isa.big_endian {
-            true => width.saturating_sub(size),
-            false => 0,
-        }
+    /// Where byte `byte` of `size` is in a slot's `width`.
+    pub(super) fn byte_in_slot(&self, size: u64, width: u64, byte: u64) -> u64 {
+        self.isa.byte_in_slot(size, width, byte)
     }
 
     /// The address that a register holds.

@@ -11,6 +11,9 @@ use crate::scratch::Scratch;
 /// A program that makes calls ends sooner, unless one waits for something: work is limited by processor time.
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// Processor time for the calls of a program.
+pub(crate) const SECONDS: u32 = 10;
+
 /// A file of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct File<'a> {
@@ -60,7 +63,9 @@ impl Program {
         if let Some(File { by, .. }) = files.first() {
             let mut args: Vec<&str> = link.iter().map(String::as_str).collect();
             args.extend(flags);
-            args.extend(by.libraries());
+            if !flags.contains(&"-nostdlib") {
+                args.extend(by.libraries());
+            }
             by.run(&args)?;
             made_by = by.to_string();
         }
@@ -71,7 +76,7 @@ impl Program {
         })
     }
 
-    /// Runs it with `args`, under `emulator` if that is a command, for at most ten seconds of processor time.
+    /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of processor time.
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be started.
@@ -79,9 +84,11 @@ impl Program {
         &self,
         emulator: &[String],
         args: &[String],
+        seconds: u32,
     ) -> Result<Output, ReferenceError> {
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -c 0; ulimit -t 10; exec \"$@\"", "sh"]);
+        let limits = format!("ulimit -c 0; ulimit -t {seconds}; exec \"$@\"");
+        command.args(["-c", &limits, "sh"]);
         command.args(emulator).arg(&self.path).args(args);
         process::output(command, LIMIT).map_err(|source| self.io(source))
     }
@@ -106,7 +113,7 @@ impl Reference {
             flags: flags.to_vec(),
         };
         let program = Program::build(&[file], None, flags)?;
-        let output = program.run(&[], &[])?;
+        let output = program.run(&[], &[], SECONDS)?;
         if !output.status.success() {
             return Err(program.io(io::Error::other(output.status.to_string())));
         }

@@ -72,6 +72,9 @@ fn promoted(ty: CType) -> CType {
         CType::Name(
             "_Bool" | "char" | "signed char" | "unsigned char" | "short" | "unsigned short",
         ) => CType::Name("int"),
+        CType::Aligned(inner, _) | CType::Atomic(inner) if matches!(*inner, CType::Name(_)) => {
+            promoted(*inner)
+        }
         other => other,
     }
 }
@@ -93,9 +96,17 @@ impl Absent {
             },
             // Wider ones than `unsigned` have another type where `long` is narrow.
             CType::Enum(_) => CType::Enum("1"),
-            CType::Atomic(inner) => self.object(*inner),
-            // A typedef's alignment on the stack is a matter of its own.
-            CType::Aligned(inner, _) => self.object(*inner),
+            // One of 16 bytes is aligned to as many.
+            CType::Atomic(inner)
+                if self.align < 16
+                    && !matches!(*inner, CType::Name("int" | "float" | "short" | "char")) =>
+            {
+                self.object(*inner)
+            }
+            CType::Atomic(inner) => CType::Atomic(Box::new(self.object(*inner))),
+            CType::Aligned(inner, align) => {
+                CType::Aligned(Box::new(self.object(*inner)), align.min(self.align))
+            }
             CType::Record(record) => CType::Record(Box::new(self.record(*record))),
             other => other,
         }

@@ -8,7 +8,7 @@ use std::process::Output;
 
 use cabi::Convention;
 
-use crate::build::program::{File, Program};
+use crate::build::program::{File, Program, SECONDS};
 use crate::build::{Reference, ReferenceError, Unit};
 use crate::case::Direction;
 use crate::emit::c::Sides;
@@ -89,18 +89,29 @@ impl StaticProgram<'_> {
             },
         ];
         let program = Program::build(&files, object, &["-static"])?;
-        let mut written = Vec::new();
-        while written.len() < calls.len() {
-            let first = written.len();
-            let output = program.run(&self.emulator, &[first.to_string()])?;
-            written.extend(read(&output, first).map(Ok));
-            if written.len() < calls.len() {
-                // The call that it had begun is the one that ended it.
-                written.push(Err(ending(&output)));
-            }
-        }
-        Ok(written)
+        calls_of(&program, &self.emulator, calls.len(), SECONDS)
     }
+}
+
+/// Runs a program that makes `n_calls` calls, from the one whose number is its argument on, and prints a line for each: its number, and what both sides have written down. What is left
+/// after one that ends the process has as many `seconds` of processor time again.
+pub(crate) fn calls_of(
+    program: &Program,
+    emulator: &[String],
+    n_calls: usize,
+    seconds: u32,
+) -> Result<Vec<Result<Written, String>>, ReferenceError> {
+    let mut written = Vec::new();
+    while written.len() < n_calls {
+        let first = written.len();
+        let output = program.run(emulator, &[first.to_string()], seconds)?;
+        written.extend(read(&output, first).map(Ok));
+        if written.len() < n_calls {
+            // The call that it had begun is the one that ended it.
+            written.push(Err(ending(&output)));
+        }
+    }
+    Ok(written)
 }
 
 /// The lines of a run that began with call `first`, as far as they are whole.

@@ -9,7 +9,7 @@ use std::process::Output;
 use super::known_bugs::known_bug;
 use super::units::Called;
 use super::{VerifyError, check_interrupt};
-use crate::build::program::{File, Program};
+use crate::build::program::{File, Program, SECONDS};
 use crate::build::{Reference, ReferenceError};
 use crate::case::Case;
 use crate::emit::c_program::{NO_DIFFERENCE, reproduction_alone};
@@ -92,7 +92,7 @@ fn show(
         // It does not build the program: so it shows nothing.
         Err(_) => return Ok(None),
     };
-    let runs = [built.run(&[], &[])?, built.run(&[], &[])?];
+    let runs = [built.run(&[], &[], SECONDS)?, built.run(&[], &[], SECONDS)?];
     let mut says = runs.iter().map(said);
     let (Some(Some(first)), Some(Some(second))) = (says.next(), says.next()) else {
         return Ok(None);

@@ -8,6 +8,7 @@ mod s390x;
 use cabi::convention::{Convention, Features};
 use cabi::{Error, Target, xcore};
 use cabi_verify::assembly::{Isa, Question};
+use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, signature_for_machine};
 
 use super::ir;
@@ -24,6 +25,8 @@ pub(super) struct Machine {
     pub(super) absent: Absent,
     pub(super) isa: Isa,
     pub(super) compilers: &'static [Compiler],
+    /// How its programs run, if there is an emulator, and who links them.
+    pub(super) emulated: Option<(Emulated, &'static str)>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
 }
@@ -32,6 +35,8 @@ pub(super) struct Machine {
 pub(super) struct Compiler {
     pub(super) name: &'static str,
     pub(super) command: &'static str,
+    /// Whether its assembly is read: else its programs are run alone.
+    pub(super) is_read: bool,
 }
 
 /// Signatures of C.
@@ -61,7 +66,9 @@ pub(super) fn all() -> Vec<Machine> {
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s @c",
+            is_read: true,
         }],
+        emulated: None,
         equivalent: &[
             (
                 "`if nest: first free of r11`",
@@ -91,6 +98,7 @@ pub(super) fn all() -> Vec<Machine> {
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
+            is_read: true,
         }],
         equivalent: &[
             ("if it wants Memory", "no value here is in memory"),

@@ -3,6 +3,7 @@
 use cabi::convention::Features;
 use cabi::{Target, aarch64};
 use cabi_verify::assembly::{Isa, Question};
+use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::{Absent, CType, signature_for_machine};
 
 use super::{ABSENT_64, Compiler, Machine};
@@ -36,11 +37,28 @@ pub(super) fn machine() -> Machine {
             fill: 9,
         },
         isa: Isa::AARCH64,
-        compilers: &[Compiler {
-            name: "clang",
-            command: "clang-19 --target=aarch64-linux-gnu -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
+        compilers: &[
+            Compiler {
+                name: "gcc",
+                command: "aarch64-linux-gnu-gcc -O2 -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls \
+                          -o @s @c",
+                is_read: false,
+            },
+            Compiler {
+                name: "clang",
+                command: "clang-19 --target=aarch64-linux-gnu -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
-        }],
+                is_read: true,
+            },
+        ],
+        emulated: Some((
+            Emulated {
+                emulator: "qemu-aarch64",
+                stubs: Stubs::AArch64,
+                isa: Isa::AARCH64,
+            },
+            "aarch64-linux-gnu-gcc",
+        )),
         equivalent: &[
             ("`if nest: ", "C has no static chain there"),
             (

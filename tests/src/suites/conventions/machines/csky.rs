@@ -8,7 +8,6 @@ use cabi_verify::generate::Absent;
 
 use super::{Compiler, Machine, USUAL_ABSENT, c};
 
-/// `@llc` is that of the component `llvm-tools`.
 /// Words alone: the table is for targets with floats too.
 const SOFT: &[(&str, &str)] = &[
     ("without its guard", "all parts are words, or become words"),
@@ -39,14 +38,16 @@ const DOUBLE: &[(&str, &str)] = &[
 ];
 const FLOAT_RESULT: &str = "results, `if type in [F32, F64]: first free of vr0` without its guard";
 
+/// Both are told of the floats: clang takes complex numbers apart where they have registers. `@llc` is that of the component `llvm-tools`.
 macro_rules! compiler {
-    ($attributes:literal) => {
+    ($floats:literal, $attributes:literal) => {
         &[Compiler {
             name: "rustc's LLVM",
             command: concat!(
-                "clang-19 --target=csky -O2 -S -emit-llvm -w -fno-crash-diagnostics -fno-pic -fno-optimize-sibling-calls -o @l @c|",
+                "clang-19 --target=csky ", $floats, " -O2 -S -emit-llvm -w -fno-crash-diagnostics -fno-pic -fno-optimize-sibling-calls -o @l @c|",
                 "@llc -mtriple=csky-unknown-linux-gnuabiv2 -mattr=", $attributes, " -O2 -o @s @l"
             ),
+ is_read: true,
         }]
     };
 }
@@ -72,6 +73,7 @@ fn machine(
         },
         isa: Isa::CSKY,
         compilers,
+        emulated: None,
         equivalent,
     }
 }
@@ -83,29 +85,50 @@ pub(super) fn all() -> Vec<Machine> {
             "csky-soft",
             &CSKY_SOFT,
             Double,
-            const { compiler!("+2e3") },
+            const { compiler!("-mfloat-abi=soft", "+2e3") },
             SOFT,
         ),
-        machine("csky soft", &CSKY, Soft, const { compiler!("+2e3") }, SOFT),
+        machine(
+            "csky soft",
+            &CSKY,
+            Soft,
+            const { compiler!("-mfloat-abi=soft", "+2e3") },
+            SOFT,
+        ),
         machine(
             "csky fpuv2 single",
             &CSKY,
             Single,
-            const { compiler!("+2e3,+fpuv2_sf,+hard-float,+hard-float-abi") },
+            const {
+                compiler!(
+                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_sf",
+                    "+2e3,+fpuv2_sf,+hard-float,+hard-float-abi"
+                )
+            },
             SINGLE,
         ),
         machine(
             "csky fpuv2",
             &CSKY,
             Double,
-            const { compiler!("+2e3,+fpuv2_sf,+fpuv2_df,+hard-float,+hard-float-abi") },
+            const {
+                compiler!(
+                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_df",
+                    "+2e3,+fpuv2_sf,+fpuv2_df,+hard-float,+hard-float-abi"
+                )
+            },
             DOUBLE,
         ),
         machine(
             "csky fpuv3",
             &CSKY,
             Double,
-            const { compiler!("+2e3,+fpuv3_sf,+fpuv3_df,+hard-float,+hard-float-abi") },
+            const {
+                compiler!(
+                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv3_df",
+                    "+2e3,+fpuv3_sf,+fpuv3_df,+hard-float,+hard-float-abi"
+                )
+            },
             DOUBLE,
         ),
     ]

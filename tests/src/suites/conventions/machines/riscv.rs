@@ -1,9 +1,10 @@
 //! RISC-V: clang and gcc for each ABI; LLVM's `fastcc` by clang.
 
 use cabi::Target;
-use cabi::convention::{Convention, Features};
+use cabi::convention::Features;
 use cabi::riscv::{FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
 use cabi_verify::assembly::Isa;
+use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
 use super::super::ir;
@@ -35,61 +36,90 @@ const SOFT: &[(&str, &str)] = &[
     ("without its guard", "all parts are integers"),
 ];
 
-macro_rules! clang {
-    ($target:literal, $arch:literal, $abi:literal) => {
-        Compiler {
-            name: "clang",
-            command: concat!(
-                "clang-19 --target=", $target, " -march=", $arch, " -mabi=", $abi,
-                " -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
-            ),
+/// What clang is told for each of them.
+macro_rules! CLANG {
+    () => {
+        "-O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
+    };
+}
+
+/// An ABI: its convention, the machine that LLVM generates code for, the extensions, its name, the target, types that are absent, and its words, floats and
+/// registers of integers.
+macro_rules! abi {
+    ($convention:ident, $triple:literal, $arch:literal, $abi:literal, $target:literal, $absent:ident, $equivalent:ident, $emulator:literal, $stubs:expr) => {
+        Machine {
+            name: $abi,
+            convention: &$convention,
+            target: || Target::named($target),
+            features: Features::default(),
+            draw: c,
+            absent: Absent {
+                names: $absent,
+                vectors: true,
+                align: 16,
+                fill: 9,
+            },
+            isa: Isa::RISCV,
+            compilers: &[
+                Compiler {
+                    name: "clang",
+                    command: concat!(
+                        "clang-19 --target=", $triple, " -march=", $arch, " -mabi=", $abi, " ", CLANG!()
+                    ),
+ is_read: true,
+                },
+                Compiler {
+                    name: "gcc",
+                    command: concat!(
+                        "riscv64-linux-gnu-gcc -march=", $arch, " -mabi=", $abi, " -Os -S -w -fno-pic -mcmodel=medlow -msmall-data-limit=0 ",
+                        "-fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
+                    ),
+ is_read: true,
+                },
+            ],
+            emulated: Some((
+                Emulated {
+                    emulator: $emulator,
+                    stubs: $stubs,
+                    isa: Isa::RISCV,
+                },
+                concat!("riscv64-linux-gnu-gcc -march=", $arch, " -mabi=", $abi),
+            )),
+            equivalent: $equivalent,
         }
     };
 }
 
-macro_rules! gcc {
-    ($arch:literal, $abi:literal) => {
-        Compiler {
-            name: "gcc",
-            command: concat!(
-                "riscv64-linux-gnu-gcc -march=",
-                $arch,
-                " -mabi=",
-                $abi,
-                " -Os -S -w -fno-pic -mcmodel=medlow -msmall-data-limit=0 ",
-                "-fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
-            ),
-        }
+macro_rules! wide {
+    ($convention:ident, $arch:literal, $abi:literal, $floats:literal, $equivalent:ident) => {
+        abi!(
+            $convention,
+            "riscv64-linux-gnu",
+            $arch,
+            $abi,
+            "riscv64gc-unknown-linux-gnu",
+            ABSENT_64,
+            $equivalent,
+            "qemu-riscv64",
+            Stubs::RiscV(8, $floats, 8)
+        )
     };
 }
 
-fn machine(
-    name: &'static str,
-    convention: &'static Convention,
-    target: fn() -> Result<Target, cabi::Error>,
-    names: &'static [(&'static str, &'static str)],
-    compilers: &'static [Compiler],
-) -> Machine {
-    Machine {
-        name,
-        convention,
-        target,
-        features: Features::default(),
-        draw: c,
-        absent: Absent {
-            names,
-            vectors: true,
-            align: 16,
-            fill: 9,
-        },
-        isa: Isa::RISCV,
-        compilers,
-        equivalent: match name {
-            "ilp32f" => HARD_WORD,
-            "ilp32d" | "lp64f" | "lp64d" => HARD,
-            _ => SOFT,
-        },
-    }
+macro_rules! narrow {
+    ($convention:ident, $triple:literal, $arch:literal, $abi:literal, $floats:literal, $registers:literal, $equivalent:ident) => {
+        abi!(
+            $convention,
+            $triple,
+            $arch,
+            $abi,
+            "riscv32gc-unknown-linux-gnu",
+            USUAL_ABSENT,
+            $equivalent,
+            "qemu-riscv32",
+            Stubs::RiscV(4, $floats, $registers)
+        )
+    };
 }
 
 /// LLVM's `fastcc`, between functions of LLVM IR: no C function has it.
@@ -98,112 +128,45 @@ fn fast() -> Machine {
         name: "riscv64-fastcc",
         convention: &FAST_64,
         draw: ir::fast,
-        compilers: const {
-            &[Compiler {
-                name: "clang",
-                command: "clang-19 --target=riscv64-linux-gnu -march=rv64gc -mabi=lp64d -O2 -S -w -fno-crash-diagnostics -fno-pic \
-                          -fomit-frame-pointer -fno-optimize-sibling-calls -o @s -x ir @c",
-            }]
-        },
+        compilers: &[Compiler {
+            name: "clang",
+            command: concat!(
+                "clang-19 --target=riscv64-linux-gnu -march=rv64gc -mabi=lp64d -x ir ",
+                CLANG!()
+            ),
+            is_read: true,
+        }],
+        emulated: None,
         equivalent: &HARD[2..],
-        ..machine(
-            "lp64d",
-            &LP64D,
-            || Target::named("riscv64gc-unknown-linux-gnu"),
-            ABSENT_64,
-            &[],
-        )
+        ..wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
     }
 }
 
 pub(super) fn all() -> Vec<Machine> {
-    let wide = || Target::named("riscv64gc-unknown-linux-gnu");
-    let narrow = || Target::named("riscv32gc-unknown-linux-gnu");
     vec![
         fast(),
-        machine(
-            "lp64d",
-            &LP64D,
-            wide,
-            ABSENT_64,
-            const {
-                &[
-                    clang!("riscv64-linux-gnu", "rv64gc", "lp64d"),
-                    gcc!("rv64gc", "lp64d"),
-                ]
-            },
-        ),
-        machine(
-            "lp64f",
-            &LP64F,
-            wide,
-            ABSENT_64,
-            const {
-                &[
-                    clang!("riscv64-linux-gnu", "rv64imafc", "lp64f"),
-                    gcc!("rv64imafc", "lp64f"),
-                ]
-            },
-        ),
-        machine(
-            "lp64",
-            &LP64,
-            wide,
-            ABSENT_64,
-            const {
-                &[
-                    clang!("riscv64-linux-gnu", "rv64imac", "lp64"),
-                    gcc!("rv64imac", "lp64"),
-                ]
-            },
-        ),
-        machine(
-            "ilp32d",
-            &ILP32D,
-            narrow,
-            USUAL_ABSENT,
-            const {
-                &[
-                    clang!("riscv32-linux-gnu", "rv32gc", "ilp32d"),
-                    gcc!("rv32gc", "ilp32d"),
-                ]
-            },
-        ),
-        machine(
+        wide!(LP64D, "rv64gc", "lp64d", 8, HARD),
+        wide!(LP64F, "rv64imafc", "lp64f", 4, HARD),
+        wide!(LP64, "rv64imac", "lp64", 0, SOFT),
+        narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD),
+        narrow!(
+            ILP32F,
+            "riscv32-linux-gnu",
+            "rv32imafc",
             "ilp32f",
-            &ILP32F,
-            narrow,
-            USUAL_ABSENT,
-            const {
-                &[
-                    clang!("riscv32-linux-gnu", "rv32imafc", "ilp32f"),
-                    gcc!("rv32imafc", "ilp32f"),
-                ]
-            },
+            4,
+            8,
+            HARD_WORD
         ),
-        machine(
-            "ilp32",
-            &ILP32,
-            narrow,
-            USUAL_ABSENT,
-            const {
-                &[
-                    clang!("riscv32-linux-gnu", "rv32imac", "ilp32"),
-                    gcc!("rv32imac", "ilp32"),
-                ]
-            },
-        ),
-        machine(
+        narrow!(ILP32, "riscv32-linux-gnu", "rv32imac", "ilp32", 0, 8, SOFT),
+        narrow!(
+            ILP32E,
+            "riscv32-unknown-elf",
+            "rv32emac",
             "ilp32e",
-            &ILP32E,
-            narrow,
-            USUAL_ABSENT,
-            const {
-                &[
-                    clang!("riscv32-unknown-elf", "rv32emac", "ilp32e"),
-                    gcc!("rv32emac", "ilp32e"),
-                ]
-            },
+            0,
+            6,
+            SOFT
         ),
     ]
 }

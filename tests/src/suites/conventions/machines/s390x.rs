@@ -3,6 +3,7 @@
 use cabi::convention::Features;
 use cabi::{Target, s390x};
 use cabi_verify::assembly::Isa;
+use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
 use super::{ABSENT_64, Compiler, Machine, c};
@@ -27,13 +28,23 @@ pub(super) fn machine() -> Machine {
                 name: "gcc",
                 command: "s390x-linux-gnu-gcc -march=zEC12 -O2 -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
+                is_read: true,
             },
             Compiler {
                 name: "clang",
                 command: "clang-19 --target=s390x-linux-gnu -march=zEC12 -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
+                is_read: true,
             },
         ],
+        emulated: Some((
+            Emulated {
+                emulator: "qemu-s390x",
+                stubs: Stubs::S390X,
+                isa: Isa::S390X,
+            },
+            "s390x-linux-gnu-gcc -march=zEC12",
+        )),
         equivalent: &[
             (
                 "promote to I64`",
