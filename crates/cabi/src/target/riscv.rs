@@ -245,9 +245,6 @@ fn scalar_words(scalar: Scalar, ty: &Type, word: u8) -> Result<Group, Error> {
 
 /// One or two floats, or a float and an integer, of any size: "the struct is flattened", arrays too, and empty members do not count.
 fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
-    if has_union(ty) {
-        return None;
-    }
     let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     for leaf in leaves(ty) {
         let scalar = match leaf.kind {
@@ -278,7 +275,8 @@ fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
     }
     let n_floats = group.parts.iter().filter(|part| !part.ty.is_int()).count();
     // Two at most: one of them is no integer.
-    (n_floats > 0).then_some(group)
+    // Asked last: a long array has ended the walk above.
+    (n_floats > 0 && !has_union(ty)).then_some(group)
 }
 
 /// Whether one of two floats and an integer is there for one compiler only: arrays of no elements and bit-fields of no bits are fields to one of them,
