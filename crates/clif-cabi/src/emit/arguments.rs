@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{Type, Value, types};
 use smallvec::SmallVec;
 
 use super::call::{CallSite, NO_FIELDS};
+use super::check::type_of;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address};
 use super::{Values, convert, fields, lanes, zero};
@@ -264,7 +265,8 @@ impl CallSite<'_, '_, '_> {
         args: &[Arg],
         (ready, float): (&Ready, Option<Value>),
     ) -> Value {
-        let fits = |value: &Value| self.builder.func.dfg.value_type(*value) == ty;
+        // An argument of no bytes may name any value, also one of another function.
+        let fits = |value: &Value| type_of(&self.builder.func.dfg, *value) == ty;
         let bases = args.iter().filter_map(|arg| match arg {
             Arg::Memory { base, .. } => Some(base),
             _ => None,

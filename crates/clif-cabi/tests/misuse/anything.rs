@@ -249,6 +249,19 @@ fn run(isa: &dyn TargetIsa, uses: &[Use]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The address of an object of no bytes is not looked at, so it need not be a value of the function.
+#[test]
+fn an_empty_argument_may_name_any_value() {
+    let sig = SIGNATURES - 3;
+    for base in [Value::from_u32(0), Value::from_u32(4000)] {
+        let words = Arg::parts(&[Value::from_u32(0); 2]);
+        let args = vec![words.clone(), words, Arg::memory(base)];
+        let call = Use::Call(sig, Callee::from(Value::from_u32(0)), args, Ret::Ignore);
+        run(&*isa(), &[Use::Begin(2), call]).unwrap();
+    }
+    COUNTS.with_borrow(|counts| assert_eq!(*counts, (4, 0)));
+}
+
 #[test]
 fn anything() {
     let isa = isa();
