@@ -209,6 +209,19 @@ fn vector_levels() {
         found,
         "the attribute target(\"avx10.1-256\") is not supported"
     );
+    // gcc follows this pragma, clang does not: what it may change is refused, wherever it stands.
+    let text = "typedef float v8 __attribute__((vector_size(32))); struct s { int n; struct { v8 v[1]; } in; };
+        v8 f(int); int g(struct s); int h(v8 *, float __attribute__((vector_size(16))));";
+    for pragma in ["#pragma GCC target(\"avx\")", "_Pragma(\"GCC target (\\\"avx\\\")\")"] {
+        let text = format!("{pragma}\n{text}");
+        for name in ["f", "g"] {
+            let found = reason(&text, name);
+            assert_eq!(found, "the attribute #pragma GCC target is not supported");
+        }
+        assert!(header_of(&text).prototype("h").is_some());
+    }
+    let other = format!("#pragma GCC optimize(\"O2\")\n#pragma GCC targets\n{text}");
+    assert!(header_of(&other).prototype("f").is_some());
 }
 
 #[test]

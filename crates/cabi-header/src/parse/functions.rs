@@ -9,7 +9,7 @@ use clang_sys::{
     CXType_VariableArray,
 };
 
-use cabi::{Convention, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
+use cabi::{Convention, Kind, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
 use crate::header::Prototype;
@@ -104,6 +104,12 @@ impl<'u> Reader<'u> {
         };
         self.params(cursor, function, &mut prototype)?;
         self.result(function, &mut prototype)?;
+        // gcc passes these in registers of the pragma's vectors.
+        let mut types = prototype.params.iter().map(|(_, ty)| ty);
+        let is_wide = types.any(has_wide_vector) || has_wide_vector(&prototype.ret);
+        if is_wide && self.pragmas().target {
+            return Err(Reason::Attribute("#pragma GCC target".to_owned()));
+        }
         Ok(prototype)
     }
 
@@ -220,6 +226,19 @@ fn spelled(param: Ty<'_>) -> String {
         format!("{} *", canonical.array_element().spelling())
     } else {
         param.spelling()
+    }
+}
+
+/// Whether a value of `ty` has a vector that not every vector level passes alike.
+fn has_wide_vector(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Vector(_) => ty.size() > 16,
+        Kind::Record(record) => record
+            .fields()
+            .iter()
+            .any(|field| has_wide_vector(field.ty())),
+        Kind::Array(array) => has_wide_vector(&array.elem),
+        _ => false,
     }
 }
 

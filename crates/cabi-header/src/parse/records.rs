@@ -109,7 +109,7 @@ impl<'u> Reader<'u> {
         let plain = self.lay_out(own, &members, None);
         let is_done = plain.is_ok() && !all;
         // Where nothing packs, a difference is a difference.
-        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.may_pack() {
+        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.pragmas().pack {
             return plain.map(|ty| vec![ty]);
         }
         let packs = [1, 2, 4, 8, 16].into_iter();

@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::parse::errors::Errors;
 use crate::parse::macros;
 use crate::parse::prelude;
-use crate::parse::questions::{Answers, Questions};
+use crate::parse::questions::{Answers, Pragmas, Questions};
 
 /// The text and the arguments as libclang takes them.
 pub(crate) struct Source<'s> {
@@ -75,8 +75,8 @@ impl<'s> Source<'s> {
         unit: &Unit<'_>,
         answers: &mut Answers,
     ) -> Result<(), HeaderError> {
-        if questions.may_pack {
-            answers.may_pack = Some(self.may_pack(unit));
+        if questions.pragmas {
+            answers.pragmas = Some(self.pragmas(unit));
         }
         if !questions.values.is_empty() {
             // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
@@ -116,22 +116,26 @@ impl<'s> Source<'s> {
         Ok((unit, wrong))
     }
 
-    /// Whether anything that `unit` read can pack records: `#pragma pack`, or an argument.
-    fn may_pack(&self, unit: &Unit<'_>) -> bool {
+    /// The pragmas in all that `unit` read, and in arguments.
+    fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
-        self.given_args
-            .iter()
-            .any(|arg| arg.starts_with("-fpack-struct") || arg.contains("ragma"))
-            || has_pragma_pack(self.text)
-            || unit
-                .files()
-                .iter()
-                .filter(|file| **file != main)
-                .any(|file| {
-                    // What cannot be read was in memory: the prelude, which packs nothing.
-                    std::fs::read(file)
-                        .is_ok_and(|bytes| has_pragma_pack(&String::from_utf8_lossy(&bytes)))
-                })
+        let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
+        let mut found = Pragmas {
+            pack: self.given_args.iter().any(is_packing),
+            target: false,
+        };
+        let mut look = |text: &str| {
+            found.pack |= has_pragma(text, &["pack"]);
+            found.target |= has_pragma(text, &["GCC", "target"]);
+        };
+        look(self.text);
+        for file in unit.files().iter().filter(|file| **file != main) {
+            // What cannot be read was in memory: the prelude, which has none.
+            if let Ok(bytes) = std::fs::read(file) {
+                look(&String::from_utf8_lossy(&bytes));
+            }
+        }
+        found
     }
 
     /// The values of constant expressions or alignments of types; what has neither is left out.
@@ -178,13 +182,17 @@ impl<'s> Source<'s> {
     }
 }
 
-/// Whether `text` contains `#pragma pack` or `_Pragma("pack")`, be it in a comment.
-fn has_pragma_pack(text: &str) -> bool {
+/// Whether `text` contains `#pragma` with these words, or `_Pragma` with them, be it in a comment.
+fn has_pragma(text: &str, words: &[&str]) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices("ragma").any(|(at, word)| {
-        let rest = text.get(at + word.len()..).unwrap_or("");
-        let rest = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
-        rest.strip_prefix("pack")
-            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        let mut rest = text.get(at + word.len()..).unwrap_or("");
+        words.iter().all(|word| {
+            let after = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
+            let after = after.strip_prefix(word);
+            rest = after.unwrap_or("");
+            after.is_some_and(|after| !after.starts_with(is_part))
+        })
     })
 }
 

@@ -11,7 +11,7 @@ use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, position};
 use crate::parse::errors::{Errors, Places};
 use crate::parse::prelude::{self, Facts};
-use crate::parse::questions::{Answers, Questions};
+use crate::parse::questions::{Answers, Pragmas, Questions};
 use crate::reason::Reason;
 
 /// How many typedefs, arrays and records may wrap each other.
@@ -84,15 +84,15 @@ impl<'u> Reader<'u> {
         if let Some(reference) = &mut self.reference {
             let theirs = reference.questions();
             questions.values.extend(theirs.values);
-            questions.may_pack |= theirs.may_pack;
+            questions.pragmas |= theirs.pragmas;
         }
         questions
     }
 
-    /// Whether `#pragma pack` occurs in what was read; no until answered.
-    pub(crate) fn may_pack(&mut self) -> bool {
-        self.questions.may_pack |= self.answers.may_pack.is_none();
-        self.answers.may_pack == Some(true)
+    /// Which pragmas occur in what was read; none until answered.
+    pub(crate) fn pragmas(&mut self) -> Pragmas {
+        self.questions.pragmas |= self.answers.pragmas.is_none();
+        self.answers.pragmas.unwrap_or_default()
     }
 
     /// The value of the expression of an `aligned` attribute.
