@@ -212,7 +212,10 @@ fn vector_levels() {
     // gcc follows this pragma, clang does not: what it may change is refused, wherever it stands.
     let text = "typedef float v8 __attribute__((vector_size(32))); struct s { int n; struct { v8 v[1]; } in; };
         v8 f(int); int g(struct s); int h(v8 *, float __attribute__((vector_size(16))));";
-    for pragma in ["#pragma GCC target(\"avx\")", "_Pragma(\"GCC target (\\\"avx\\\")\")"] {
+    for pragma in [
+        "#pragma GCC target(\"avx\")",
+        "_Pragma(\"GCC target (\\\"avx\\\")\")",
+    ] {
         let text = format!("{pragma}\n{text}");
         for name in ["f", "g"] {
             let found = reason(&text, name);

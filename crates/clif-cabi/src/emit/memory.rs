@@ -276,7 +276,10 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     }
 }
 
-/// Copies `size` bytes between objects that do not overlap, by `memcpy` above 64 bytes. Up to there it reads 8 bytes at a time and writes 16: whoever has
+/// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
+const COPIED_INLINE: u64 = 128;
+
+/// Copies `size` bytes between objects that do not overlap. Up to [`COPIED_INLINE`] it reads 8 bytes at a time and writes 16: whoever has
 /// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
 pub(crate) fn copy(
     config: TargetFrontendConfig,
@@ -285,7 +288,7 @@ pub(crate) fn copy(
     from: Address,
     to: Address,
 ) {
-    if size > 64 {
+    if size > COPIED_INLINE {
         let (to, from) = (to.value(builder), from.value(builder));
         let size = builder
             .ins()
