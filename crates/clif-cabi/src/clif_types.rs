@@ -11,6 +11,7 @@ macro_rules! by_name {
 }
 
 /// `ty` as Cranelift's.
+#[inline]
 pub(crate) fn clif_type(ty: plan::ValueType) -> Type {
     use plan::ValueType as Ty;
     by_name!(ty, Ty -> types:
@@ -25,6 +26,7 @@ pub(crate) fn plan_type(ty: Type) -> Option<plan::ValueType> {
 }
 
 /// `call_conv` as Cranelift's.
+#[inline]
 pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     use plan::CallConv as Conv;
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail)
@@ -37,6 +39,7 @@ pub(crate) fn plan_call_conv(call_conv: CallConv) -> Option<plan::CallConv> {
 }
 
 /// `extension` as Cranelift's.
+#[inline]
 pub(crate) fn clif_extension(extension: plan::Extension) -> ArgumentExtension {
     match extension {
         plan::Extension::None => ArgumentExtension::None,
@@ -65,6 +68,7 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
 }
 
 /// Whether `signature` is `planned`.
+#[inline]
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
     let alike = |own: &[AbiParam], planned: &[plan::Param]| {
         own.len() == planned.len() && (own.iter().zip(planned)).all(|(own, p)| is_param(own, p))
@@ -74,6 +78,7 @@ pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bo
         && alike(&signature.returns, &planned.returns)
 }
 
+#[inline]
 fn is_param(own: &AbiParam, param: &plan::Param) -> bool {
     own.value_type == clif_type(param.ty)
         && own.purpose == clif_purpose(param.purpose)
@@ -88,6 +93,7 @@ fn clif_param(param: &plan::Param) -> AbiParam {
     }
 }
 
+#[inline]
 fn clif_purpose(purpose: plan::Purpose) -> ArgumentPurpose {
     match purpose {
         plan::Purpose::Normal => ArgumentPurpose::Normal,
