@@ -1,5 +1,6 @@
 //! [`Lowering`]: signatures in, plans out, cached; and calls, entries and returns.
 
+mod begin;
 mod declare;
 mod own_signature;
 mod tail;
@@ -12,13 +13,13 @@ use std::sync::{Arc, RwLock};
 
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
-use cranelift_codegen::ir::{Block, Value};
+use cranelift_codegen::ir::Value;
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use crate::emit::{Arg, CallSite, Callable, Callee, Entry, Ret, Returned, Values, check};
+use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values};
 use crate::error::LowerError;
 use crate::plan::{BySig, CallPlan, EntryPlan, Planned};
 use crate::stubs::Stubs;
@@ -147,6 +148,43 @@ impl Lowering {
 
     /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for who
     /// calls functions of one signature again and again.
+    ///
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # struct None;
+    /// # impl clif_cabi::Stubs for None {
+    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// # }
+    /// # let stubs = &mut None;
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, Type};
+    /// use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// // int twice(int (*f)(int), int x) { return f(f(x)); }
+    /// let twice = FnSig::new([Type::FN_PTR, Type::I32], Type::I32);
+    /// builder.func.signature = lower.entry_plan(&twice)?.signature().clone();
+    /// let block = builder.create_block();
+    /// builder.append_block_params_for_function_params(block);
+    /// builder.switch_to_block(block);
+    /// builder.seal_block(block);
+    /// let entry = lower.enter(&builder, block, &twice)?;
+    /// let (f, mut x) = (entry.value(&mut builder, 0)?, entry.value(&mut builder, 1)?);
+    /// let plan = lower.call_plan(&FnSig::new([Type::I32], Type::I32))?;
+    /// for _ in 0..2 {
+    ///     let returned = lower.call_planned(stubs, &mut builder, f, &plan, &[Arg::value(x)], Ret::Value)?;
+    ///     x = returned.value().unwrap();
+    /// }
+    /// entry.ret(stubs, &mut builder, Some(&Arg::value(x)))?;
+    /// # builder.finalize(isa.frontend_config());
+    /// # clif_cabi::cranelift_codegen::verify_function(&func, isa.flags()).unwrap();
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -315,75 +353,6 @@ impl Lowering {
         self.site(plan, builder)
             .values_out(stubs, results, ret)
             .map_err(|error| error.of(None, plan.sig()))
-    }
-
-    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes its first block with the parameters, switches
-    /// to it and seals it, and takes the arguments.
-    ///
-    /// # Example
-    /// ```
-    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # struct None;
-    /// # impl clif_cabi::Stubs for None {
-    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// # }
-    /// # let stubs = &mut None;
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
-    /// # let mut func = ir::Function::new();
-    /// # let mut context = FunctionBuilderContext::new();
-    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
-    /// use clif_cabi::{Arg, SysVAggregateLowering};
-    ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
-    /// // struct pair { double x; long n; };  struct pair same(struct pair p) { return p; }
-    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
-    /// let pair = pair.build(lower.target().data_model())?;
-    /// let (_block, entry) = lower.begin(&mut builder, &FnSig::new([pair.clone()], pair))?;
-    /// let parts = entry.parts(&mut builder, 0)?;
-    /// entry.ret(stubs, &mut builder, Some(&Arg::parts(&parts)))?;
-    /// # builder.finalize(isa.frontend_config());
-    /// assert!(func.to_string().contains("(f64, i64) -> f64, i64 system_v"));
-    /// # Ok::<(), clif_cabi::LowerError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`LowerError::Function`] if the builder has been used already, or its function has another signature; [`LowerError`] for what cannot
-    /// be lowered.
-    pub fn begin(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        sig: &FnSig,
-    ) -> Result<(Block, Entry), LowerError> {
-        let about = |error: LowerError| error.of(None, sig);
-        let plan = self.entry_plan(sig).map_err(about)?;
-        check::unbegun(builder, plan.signature()).map_err(about)?;
-        builder.func.signature = plan.signature().clone();
-        let block = builder.create_block();
-        builder.append_block_params_for_function_params(block);
-        builder.switch_to_block(block);
-        builder.seal_block(block);
-        // Only in the layout it counts as the function's first, which is reachable without a jump.
-        builder.ensure_inserted_block();
-        Ok((block, self.enter(builder, block, sig)?))
-    }
-
-    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`], and its parameters have
-    /// been appended to `block`, its first.
-    ///
-    /// # Errors
-    /// [`LowerError`] if the function was not set up so.
-    pub fn enter(
-        &self,
-        builder: &FunctionBuilder<'_>,
-        block: Block,
-        sig: &FnSig,
-    ) -> Result<Entry, LowerError> {
-        let plan = self.entry_plan(sig);
-        plan.and_then(|plan| Entry::new(plan, builder, block, self.config))
-            .map_err(|error| error.of(None, sig))
     }
 }
 

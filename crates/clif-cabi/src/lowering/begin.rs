@@ -1,0 +1,80 @@
+//! [`Lowering`]: how a function that C calls begins.
+
+use cabi::FnSig;
+use cranelift_codegen::ir::Block;
+use cranelift_frontend::FunctionBuilder;
+
+use super::Lowering;
+use crate::emit::{Entry, check};
+use crate::error::LowerError;
+
+impl Lowering {
+    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes its first block with the parameters, switches
+    /// to it and seals it, and takes the arguments.
+    ///
+    /// # Example
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # struct None;
+    /// # impl clif_cabi::Stubs for None {
+    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
+    /// # }
+    /// # let stubs = &mut None;
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+    /// use clif_cabi::{Arg, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// // struct pair { double x; long n; };  struct pair same(struct pair p) { return p; }
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+    /// let pair = pair.build(lower.target().data_model())?;
+    /// let (_block, entry) = lower.begin(&mut builder, &FnSig::new([pair.clone()], pair))?;
+    /// let parts = entry.parts(&mut builder, 0)?;
+    /// entry.ret(stubs, &mut builder, Some(&Arg::parts(&parts)))?;
+    /// # builder.finalize(isa.frontend_config());
+    /// assert!(func.to_string().contains("(f64, i64) -> f64, i64 system_v"));
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LowerError::Function`] if the builder has been used already, or its function has another signature; [`LowerError`] for what cannot
+    /// be lowered.
+    pub fn begin(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        sig: &FnSig,
+    ) -> Result<(Block, Entry), LowerError> {
+        let about = |error: LowerError| error.of(None, sig);
+        let plan = self.entry_plan(sig).map_err(about)?;
+        check::unbegun(builder, plan.signature()).map_err(about)?;
+        builder.func.signature = plan.signature().clone();
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        // Only in the layout it counts as the function's first, which is reachable without a jump.
+        builder.ensure_inserted_block();
+        Ok((block, self.enter(builder, block, sig)?))
+    }
+
+    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`](crate::EntryPlan::signature), and its parameters have
+    /// been appended to `block`, its first.
+    ///
+    /// # Errors
+    /// [`LowerError`] if the function was not set up so.
+    pub fn enter(
+        &self,
+        builder: &FunctionBuilder<'_>,
+        block: Block,
+        sig: &FnSig,
+    ) -> Result<Entry, LowerError> {
+        let plan = self.entry_plan(sig);
+        plan.and_then(|plan| Entry::new(plan, builder, block, self.config))
+            .map_err(|error| error.of(None, sig))
+    }
+}
