@@ -174,6 +174,10 @@ impl Program<'_> {
             );
         }
         let _ = writeln!(text, "{head} {{");
+        if self.values.declared.len() > n_named {
+            // What va_arg gives goes to a variable in one round, in the other straight to where it is compared: the stack has another layout then.
+            text.push_str("  static int calls; int direct = calls++ & 1;\n");
+        }
         for i in 0..n_named {
             let _ = writeln!(text, "  copy(seen{i}, &a{i}, sizeof a{i});");
         }
@@ -190,7 +194,8 @@ impl Program<'_> {
             for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
                 let _ = writeln!(
                     text,
-                    "  {{ typedef {ty} t; *(t *)seen{i} = __builtin_va_arg(list, t); }}"
+                    "  {{ typedef {ty} t; if (direct) *(t *)seen{i} = __builtin_va_arg(list, t); \
+                     else {{ t v = __builtin_va_arg(list, t); copy(seen{i}, &v, sizeof v); }} }}"
                 );
             }
             let _ = writeln!(text, "  __builtin_{own}va_end(list);");
