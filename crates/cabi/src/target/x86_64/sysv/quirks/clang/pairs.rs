@@ -63,10 +63,13 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
             let element = |field: &&Field| field.bit_field().is_none() && field.ty().size() > 0;
             let fields = || record.fields().iter().filter(element);
             if record.kind() == RecordKind::Union {
-                // LLVM has one of the members, the most aligned and of these the largest, and the first of those.
+                // LLVM has one of the members, the most aligned and of these the largest, and the first of those; also an array of no elements,
+                // but no empty record. What is after it are bytes.
                 let rank = |field: &&Field| (field.ty().align(), field.ty().size());
-                let chosen = fields().rev().max_by_key(rank)?;
-                return float_at(chosen.ty(), at);
+                let element = |field: &&Field| field.bit_field().is_none() && !is_empty(field.ty());
+                let members = record.fields().iter().filter(element);
+                let chosen = members.rev().max_by_key(rank)?.ty();
+                return (at < chosen.size()).then(|| float_at(chosen, at))?;
             }
             let field = fields().take_while(|field| field.offset() <= at).last()?;
             let end = field.offset() + field.ty().size();
@@ -80,6 +83,14 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
             there.then(|| float_at(field.ty(), at - field.offset()))?
         }
         _ => None,
+    }
+}
+
+/// Whether `ty` is a record without bytes, or an array of them.
+fn is_empty(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Array(array) => is_empty(&array.elem),
+        _ => ty.size() == 0,
     }
 }
 
