@@ -28,7 +28,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-short-union-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member));
     "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
-    "clang-wide-bit-field-initializer" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field && leaf.width_bits > 64));
+    "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && contains(ty, &is_short_of_sixteen));
     "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 32));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
     // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
@@ -184,6 +184,12 @@ fn has_vector(ty: &Type, size: u64) -> bool {
     contains(ty, &|ty| {
         matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size
     })
+}
+
+/// A `_BitInt` of more than 16 bytes that ends before a multiple of 16, to which LLVM rounds it.
+fn is_short_of_sixteen(ty: &Type) -> bool {
+    let is_bit_int = matches!(ty.as_scalar(), Some(Scalar::BitInt { .. }));
+    is_bit_int && ty.size() > 16 && !ty.size().is_multiple_of(16)
 }
 
 fn has_int128(ty: &Type) -> bool {
