@@ -150,7 +150,8 @@ impl Closures {
     /// ([`FnSig::at_call`]): then these unnamed arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after them.
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
+    /// [`Error::Lowering`] for a signature that is not lowered; [`Error::UnsupportedHost`] for one with vectors in registers that this machine
+    /// does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         // The pointers that arrays are passed as.

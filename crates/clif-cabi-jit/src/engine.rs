@@ -27,7 +27,7 @@ use crate::compile::compile;
 use crate::error::{Error, Result};
 use crate::library::{Library, Symbols, check_name};
 use crate::settings::{Settings, unsupported_host};
-use crate::{libcalls, reloc};
+use crate::{libcalls, reloc, vectors};
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -245,6 +245,7 @@ impl Engine {
 impl Engine {
     fn declare(&mut self, name: &str, linkage: Linkage, sig: &ir::Signature) -> Result<FuncId> {
         check_name(name)?;
+        vectors::check_stub(name)?;
         // Before the module sees it, which changes the linkage even where it then refuses the signature.
         match self.module.get_name(name) {
             Some(FuncOrDataId::Func(id)) => {

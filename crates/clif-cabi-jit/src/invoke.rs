@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::settings::Settings;
 use crate::shape::ByShape;
+use crate::vectors;
 
 /// `target`, `args`, `ret`.
 type Shim = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
@@ -115,12 +116,14 @@ impl Invokers {
     /// The invoker of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; those of [`Engine::define`] and [`Engine::finalize`].
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost)
+    /// for one with vectors in registers that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn get(&mut self, sig: &FnSig) -> Result<Invoker> {
         let shape = ByShape(self.lower.call_plan(sig)?);
         if let Some(invoker) = self.compiled.get(&shape) {
             return Ok(invoker.clone());
         }
+        vectors::check_signature(shape.0.sig(), shape.0.abi())?;
         let code = compile(&mut self.engine, &self.lower, sig)?;
         // SAFETY: `compile` makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };

@@ -134,6 +134,7 @@ mod library;
 mod reloc;
 mod settings;
 mod shape;
+mod vectors;
 
 pub use clif_cabi;
 pub use cranelift_codegen;

@@ -1,4 +1,5 @@
-//! Vectors of 32 bytes in registers: what stubs leave in the vector unit, and exported functions that C enters by a stub.
+//! Vectors of 32 and 64 bytes in registers: what stubs leave in the vector unit, exported functions that C enters by a stub, and machines without
+//! such registers.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -12,9 +13,9 @@ use core::arch::x86_64::__cpuid_count;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
 use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregateLowering};
-use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
+use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, types::I32};
 use clif_cabi_jit::cranelift_module::Module;
-use clif_cabi_jit::{Engine, Library, Settings};
+use clif_cabi_jit::{Closures, Engine, Error, Invokers, Library, Settings};
 use common::{Changed, all_settings, exported, lowered, reference_compilers};
 
 /// `call` calls a function of the JIT; `twice` is called by one.
@@ -173,4 +174,86 @@ fn forwards(
         }
         entry.ret(engine, builder, Some(&parts)).unwrap();
     });
+}
+
+/// To run what moves a vector is the end of a process whose machine has no instruction for it. Where it has, all of it compiles.
+#[test]
+fn a_machine_without_the_registers_is_an_error() {
+    let avx = std::arch::is_x86_feature_detected!("avx");
+    let avx512 = std::arch::is_x86_feature_detected!("avx512f");
+    if avx && avx512 {
+        println!("not run: the refusals, since this machine has AVX and AVX-512");
+    }
+    let levels = [
+        (VectorLevel::Avx, 32, "AVX", avx),
+        (VectorLevel::Avx512, 64, "AVX-512", avx512),
+    ];
+    for (level, bytes, feature, is_here) in levels {
+        let wide = Type::vector(&Type::F64, bytes / 8).unwrap();
+        let takes = FnSig::new([Type::I32, wide.clone()], Type::VOID).features(level);
+        let returns = FnSig::new([], wide.clone()).features(level);
+        let refused = [
+            (&takes, format!("argument 1, {wide}, is passed")),
+            (&returns, format!("the result, {wide}, is returned")),
+        ];
+        for (sig, what) in refused {
+            let refusal = (!is_here).then(|| {
+                format!(
+                    "code cannot be run on x86_64-linux: {what} in registers of {feature}, which this machine does not have"
+                )
+            });
+            let mut invokers = Invokers::new(&Settings::default()).unwrap();
+            let closures = Closures::new(&Settings::default()).unwrap();
+            // Twice: nothing half done is left.
+            for _ in 0..2 {
+                assert_eq!(refused_by(invokers.get(sig)), refusal, "{sig}");
+                assert_eq!(refused_by(closures.interface(sig)), refusal, "{sig}");
+            }
+            // The same vector in memory, the same engine.
+            let in_memory = sig.clone().features(VectorLevel::Baseline);
+            assert_eq!(refused_by(invokers.get(&in_memory)), None, "{sig}");
+            assert_eq!(refused_by(closures.interface(&in_memory)), None, "{sig}");
+
+            // What a front end compiles is known by its stub only.
+            let vector = format!("a vector of {bytes} bytes is passed or returned");
+            let refusal = refusal.map(|refusal| {
+                let refusal = refusal.replace(&what, &vector);
+                format!("abort, {sig}: module: Backend error: {refusal}")
+            });
+            let made = compiled_call(sig).err();
+            assert_eq!(made.map(|error| error.to_string()), refusal);
+        }
+    }
+}
+
+/// The words of a refusal, which is that of a machine.
+fn refused_by<T>(made: Result<T, Error>) -> Option<String> {
+    let error = made.err()?;
+    assert!(matches!(error, Error::UnsupportedHost { .. }), "{error}");
+    Some(error.to_string())
+}
+
+/// Compiles a call of a function of `sig`, whose arguments are an integer and an object, as a front end does.
+fn compiled_call(sig: &FnSig) -> Result<(), Error> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let callee = lower.declare_import(&mut engine, "abort", sig)?;
+    let shim = FnSig::new([Type::PTR], Type::VOID);
+    let mut made = Ok(Returned::Nothing);
+    exported(
+        &mut engine,
+        &lower,
+        "shim",
+        &shim,
+        |engine, builder, entry| {
+            let object = entry.value(builder, 0).unwrap();
+            let n = builder.ins().iconst(I32, 1);
+            let args = [Arg::value(n), Arg::memory(object)];
+            let args = &args[..sig.params().len()];
+            made = lower.call(engine, builder, &callee, args, Ret::Ignore);
+            entry.ret(engine, builder, None).unwrap();
+        },
+    );
+    made?;
+    engine.finalize()
 }

@@ -16,6 +16,7 @@ use super::{Compiler, MAX_RESULT};
 use crate::code::Code;
 use crate::error::Result;
 use crate::shape::ByShape;
+use crate::vectors;
 
 impl Compiler {
     /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
@@ -34,6 +35,7 @@ impl Compiler {
         if let Some(code) = self.compiled.get(&shape) {
             return Ok((code.clone(), convention));
         }
+        vectors::check_signature(plan.sig(), plan.abi())?;
         let body = self.engine.declare_local(plan.signature())?;
         self.define(body, &with_chain, &shape.1)?;
         let function = Function::new(body, "closure", with_chain);

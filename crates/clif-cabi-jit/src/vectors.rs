@@ -1,0 +1,74 @@
+//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every x86-64 machine has.
+//!
+//! Only stubs contain them, and the vector level of a signature alone decides whether there is such a stub. What this machine would end by
+//! SIGILL is refused: signatures of invokers and closures by the type that is passed so, what a front end compiles by the stub it asks for.
+
+use core::fmt;
+
+use clif_cabi::cabi::convention::{Loc, Place};
+use clif_cabi::cabi::{FnAbi, FnSig, PartType};
+use clif_cabi::{Step, Stub, VectorWidth};
+
+use crate::error::Result;
+use crate::settings::unsupported_host;
+
+/// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of theirs.
+pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {
+    for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
+        check_place(
+            format_args!("argument {i}, {}, is passed", param.ty),
+            &arg.place,
+        )?;
+    }
+    let result = format_args!("the result, {}, is returned", sig.result());
+    check_place(result, &abi.ret.place)
+}
+
+fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
+    let Place::Parts(parts) = place else {
+        return Ok(());
+    };
+    for placed in parts {
+        match (placed.loc, placed.part.ty) {
+            (Loc::Reg(_), PartType::V256) => check_width(what, VectorWidth::Ymm)?,
+            (Loc::Reg(_), PartType::V512) => check_width(what, VectorWidth::Zmm)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a stub that this machine cannot run. Functions of other names are no stubs.
+pub(crate) fn check_stub(name: &str) -> Result<()> {
+    let stub = Stub::from_name(name);
+    for step in stub.iter().flat_map(Stub::steps) {
+        if let Step::Load(own) | Step::Store(own) | Step::LoadResult(own) = step {
+            let bytes = own.width.bytes();
+            let vector = format_args!("a vector of {bytes} bytes is passed or returned");
+            check_width(vector, own.width)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {
+    // Without an engine on other machines nothing gets here.
+    #[cfg(target_arch = "x86_64")]
+    let is_here = match width {
+        VectorWidth::Xmm => true,
+        VectorWidth::Ymm => std::arch::is_x86_feature_detected!("avx"),
+        VectorWidth::Zmm => std::arch::is_x86_feature_detected!("avx512f"),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let is_here = false;
+    if is_here {
+        return Ok(());
+    }
+    let feature = match width {
+        VectorWidth::Xmm => "SSE",
+        VectorWidth::Ymm => "AVX",
+        VectorWidth::Zmm => "AVX-512",
+    };
+    let why = format!("{what} in registers of {feature}, which this machine does not have");
+    Err(unsupported_host(&why))
+}
