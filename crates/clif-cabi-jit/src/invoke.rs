@@ -179,7 +179,8 @@ fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> R
     for (i, _) in sig.params().iter().enumerate() {
         // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
         let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
-        let flags = MemFlagsData::trusted();
+        // So each pointer is loaded where its object is, and few of them are alive at once.
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         args.push(Arg::memory(
             builder.ins().load(I64, flags, pointers, offset),
         ));

@@ -77,23 +77,30 @@ impl Compiler {
         let n_named = sig.n_named().saturating_sub(1);
         let context = entry.value(&mut builder, n_named)?;
         let flags = MemFlagsData::trusted();
-        let mut addresses = Vec::with_capacity(n_named + unnamed.len() + 1);
+        // The bytes of 2^28 pointers are more than any frame has.
+        let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
+        let pointers = slot(
+            &mut builder,
+            u32::try_from(8 * n_pointers).unwrap_or(u32::MAX),
+            3,
+        );
+        let mut offsets = (0..i32::MAX).step_by(8);
+        // Each is stored before the next one is made, so that few values are alive at once.
+        let mut push = |builder: &mut FunctionBuilder<'_>, address: Value| {
+            let offset = offsets.next().unwrap_or(i32::MAX);
+            builder.ins().store(flags, address, pointers, offset);
+        };
         for i in 0..n_named {
-            addresses.push(entry.address(&mut builder, i)?);
+            let address = entry.address(&mut builder, i)?;
+            push(&mut builder, address);
         }
         if sig.is_variadic() {
             let list = va_list(&mut builder, &entry, lower.target())?;
             for plan in unnamed {
-                addresses.push(lower.va_arg_planned(&mut builder, list, plan)?);
+                let address = lower.va_arg_planned(&mut builder, list, plan)?;
+                push(&mut builder, address);
             }
-            addresses.push(list);
-        }
-        // The bytes of 2^28 pointers are more than any frame has.
-        let bytes = u32::try_from(8 * addresses.len()).unwrap_or(u32::MAX);
-        let pointers = slot(&mut builder, bytes, 3);
-        for (i, address) in addresses.into_iter().enumerate() {
-            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
-            builder.ins().store(flags, address, pointers, offset);
+            push(&mut builder, list);
         }
         // One of no bytes may be in the caller's memory too, whose address is returned.
         let bytes = sig.result().size();

@@ -9,6 +9,11 @@ use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 use crate::solve::Wanted;
 
+/// So many words of the argument area are CLIF parameters at most, where there is another way: records of a call that are beyond them are copied by
+/// Cranelift, and a function with more reads its argument area. The words of a call, and the parameters of a function, are alive at the same
+/// time, and the time that Cranelift takes for them grows with their square.
+pub(super) const MAX_WORDS: usize = 64;
+
 /// The parts of a value of `ty` whose place is `place`: those it has in registers, otherwise its words.
 pub(super) fn parts_of(counting: &Counting, ty: &cabi::Type, place: &Place) -> ClifParts {
     match place {

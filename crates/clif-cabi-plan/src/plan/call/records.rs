@@ -9,14 +9,10 @@ use cabi::{FnAbi, FnSig, Place};
 
 use crate::machine::Machine;
 use crate::parts::{ClifPart, ClifParts, WORD};
-use crate::plan::value::{MAX_WORDS_BYTES, in_area, stack_parts};
+use crate::plan::value::{MAX_WORDS, MAX_WORDS_BYTES, in_area, stack_parts};
 use crate::signature::ValueType;
 
 use super::Passing;
-
-/// So many words of one call at most are those of values without a CLIF type of their own; what is beyond them is copied by Cranelift. All words of a
-/// call are alive at the same time, and the time that Cranelift takes for them grows with their square.
-const MAX_WORDS: usize = 64;
 
 /// A vector of two words.
 const PAIR: ValueType = ValueType::F64X2;

@@ -10,7 +10,8 @@ use crate::places::ClifPlace;
 use crate::plan::opening::{FrameArea, Opening, SavedVectors};
 use crate::plan::result::ParamIndexes;
 use crate::plan::value::{
-    in_area, is_chain, is_exhausted, one_by_one, own_type, parts_of, stack_parts, wide_moves,
+    MAX_WORDS, in_area, is_chain, is_exhausted, one_by_one, own_type, parts_of, stack_parts,
+    wide_moves,
 };
 use crate::plan::variadic::{SavedRegister, VariadicEntry, rest};
 use crate::signature::{Param, Purpose};
@@ -293,7 +294,7 @@ fn arrival(machine: &Machine, ty: &cabi::Type, place: &Place, abi: &FnAbi) -> Ar
     }
 }
 
-/// The stack arguments as parameters of their own types, with their offsets, if that describes the whole area.
+/// The stack arguments as parameters of their own types, with their offsets, if that describes the whole area, and they are not too many.
 fn own_types(
     machine: &Machine,
     sig: &FnSig,
@@ -306,7 +307,7 @@ fn own_types(
         let follows = offset == next;
         next = offset + u64::from(part.ty.bytes().max(WORD.bytes()));
         own.push((i, part, u32::try_from(offset).ok()?));
-        follows.then_some(())
+        (follows && own.len() <= MAX_WORDS).then_some(())
     };
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         for offset in stack_offsets(&arg.place) {
