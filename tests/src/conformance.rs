@@ -127,9 +127,6 @@ fn check_places(
 }
 
 /// Whether the side of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.
-///
-/// # Errors
-/// The first value that is elsewhere.
 pub fn is_placed(
     loaded: &LoadedCode,
     direction: Direction,

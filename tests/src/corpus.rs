@@ -8,15 +8,11 @@ use cabi_verify::corpus::{CorpusFile, read_folder};
 use cabi_verify::report::Report;
 
 /// The folder `tests/corpus`.
-#[must_use]
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
 /// The files below `folder` whose names end in `extension`.
-///
-/// # Errors
-/// The system's.
 pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -31,7 +27,6 @@ pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// The known failures.
-#[must_use]
 pub fn expected() -> PathBuf {
     folder().join("expected.toml")
 }

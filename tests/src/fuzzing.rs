@@ -21,17 +21,11 @@ use crate::replayed;
 const MAX_LEAVES: usize = 2000;
 
 /// Types and a signature made of `bytes`, through layout, places, plans and replay: nothing panics, and all agree.
-///
-/// # Errors
-/// What does not.
 pub fn signatures(bytes: &[u8]) -> Result<(), String> {
     signatures_under(bytes, &X86_64_SYSV)
 }
 
 /// [`signatures`] with another convention for System V's: a broken one must be noticed.
-///
-/// # Errors
-/// What is wrong.
 pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), String> {
     let draw::Drawn {
         types,
@@ -159,9 +153,6 @@ pub fn toy(text: &str) -> Result<(), String> {
 
 /// Text as a file of the corpus: what can be read says the same when it was printed and is read again, with the expected lines it has and with
 /// others.
-///
-/// # Errors
-/// What is not the same.
 pub fn abi(text: &str) -> Result<(), String> {
     let read = |text: &str| CorpusFile::parse("fuzz.abi".as_ref(), text);
     let file = match read(text) {

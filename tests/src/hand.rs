@@ -39,9 +39,6 @@ impl Hand {
     }
 
     /// The shim's function.
-    ///
-    /// # Errors
-    /// What the parser says about a body.
     pub fn function(&self, config: TargetFrontendConfig) -> Result<Function, String> {
         let moves = match self {
             Self::Body(body) => {
@@ -111,7 +108,6 @@ fn part(word: &str) -> (AbiParam, i32) {
 
 impl Moves {
     /// The signature of the callee.
-    #[must_use]
     pub fn signature(&self) -> Signature {
         let mut sig = Signature::new(CallConv::SystemV);
         sig.params = self.params.iter().map(|param| param.0).collect();

@@ -24,9 +24,6 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
 
 /// Members of a record, and of records inside it: in order and apart in a structure, inside the record, and aligned unless the declaration
 /// says otherwise. Not for layouts that were given (`build_at`), whose members need not be aligned.
-///
-/// # Errors
-/// What is wrong.
 pub fn record(ty: &Type) -> Result<(), String> {
     ensure(ty.align().is_power_of_two(), || {
         format!("{ty}: align {}", ty.align())
@@ -78,9 +75,6 @@ pub fn record(ty: &Type) -> Result<(), String> {
 }
 
 /// Every leaf, of the first `most`, is inside the type.
-///
-/// # Errors
-/// What is wrong.
 pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
     for leaf in leaves(ty).take(most) {
         let end = leaf.offset_bits.checked_add(leaf.width_bits);
@@ -92,9 +86,6 @@ pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
 }
 
 /// The places of a signature's arguments: disjoint, inside the area, each byte once.
-///
-/// # Errors
-/// What is wrong.
 pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     let mut taken = Taken::default();
     if let Place::Indirect { pointer, .. } = abi.ret.place {
@@ -164,9 +155,6 @@ fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut Taken) -> Result<
 }
 
 /// The place of the result.
-///
-/// # Errors
-/// What is wrong.
 pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     let ty = sig.result();
     match &abi.ret.place {
@@ -269,9 +257,6 @@ impl Taken {
 }
 
 /// An explanation tells what is done, and is refused as that is.
-///
-/// # Errors
-/// What is wrong.
 pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> Result<(), String> {
     let explanation = cabi::explain(sig, &[Some("first")], target);
     let (told, abi) = match (&explanation, abi) {
@@ -294,9 +279,6 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
 }
 
 /// `long` is `short` with one more argument, which moves no earlier one.
-///
-/// # Errors
-/// What is wrong.
 pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
     let same = long.args.get(..short.args.len()) == Some(&short.args[..]) && short.ret == long.ret;
     let grows =

@@ -73,9 +73,6 @@ impl By {
 
 impl Program {
     /// The C of `all`, built by `reference` and loaded.
-    ///
-    /// # Errors
-    /// What the compiler or the loader says.
     pub fn new(reference: &Reference, all: &[Measured]) -> Result<Self> {
         let built = reference.build(&text::source(all)?, &["-O2"])?;
         let mut program = Self::open(&built.object)?;
@@ -84,9 +81,6 @@ impl Program {
     }
 
     /// The library of another process's program.
-    ///
-    /// # Errors
-    /// What the loader says.
     pub fn open(library: &Path) -> Result<Self> {
         // SAFETY: the text has no routines that run when it is loaded.
         let library = unsafe { libloading::Library::new(library)? };
@@ -97,7 +91,6 @@ impl Program {
     }
 
     /// The file of its library.
-    #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.built.as_ref().map(|built| built.object.as_path())
     }
@@ -118,9 +111,6 @@ impl Program {
     }
 
     /// The bytes that a result is taken from where no argument has its type.
-    ///
-    /// # Errors
-    /// That this is another program.
     pub fn given(&self) -> Result<*const u8> {
         let [_, given] = self.buffers()?;
         Ok(given.cast_const())
@@ -137,9 +127,6 @@ impl Program {
 
 impl<'a> Pair<'a> {
     /// Signature `index` of the program's. `clif-cabi-jit` is told that it is `told`.
-    ///
-    /// # Errors
-    /// What one of both refuses.
     pub fn new(
         program: &'a Program,
         libffi: &'a Libffi,
@@ -190,9 +177,6 @@ impl<'a> Pair<'a> {
     }
 
     /// Calls C, and compares what it saw and what came back.
-    ///
-    /// # Errors
-    /// The first byte that is wrong.
     pub fn call(&mut self, by: By) -> Result<()> {
         self.poison()?;
         let callee = self.own("callee")?;
@@ -211,9 +195,6 @@ impl<'a> Pair<'a> {
     }
 
     /// Has C call a closure, and compares what that saw and what came back.
-    ///
-    /// # Errors
-    /// The first byte that is wrong.
     pub fn call_back(&mut self, by: By, closures: &Closures) -> Result<()> {
         self.poison()?;
         let ret = self.returned.0.as_mut_ptr();
@@ -305,7 +286,6 @@ impl<'a> Pair<'a> {
 }
 
 /// What both are made with: no more than the machine's baseline.
-#[must_use]
 pub fn settings() -> Settings {
     Settings::default().cpu(clif_cabi_jit::Cpu::Baseline)
 }

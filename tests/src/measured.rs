@@ -212,9 +212,6 @@ fn mixed() -> Result<Vec<Row>, Error> {
 }
 
 /// All of them.
-///
-/// # Errors
-/// [`Error`], which none of these types meets.
 pub fn measured() -> Result<Vec<Measured>, Error> {
     let rows = [scalars(), records()?, mixed()?].concat();
     let measured = |(name, sig, hand): Row| Measured {
@@ -236,20 +233,17 @@ pub fn measured() -> Result<Vec<Measured>, Error> {
 
 impl Measured {
     /// How many arguments are named, in a call of a variadic function.
-    #[must_use]
     pub fn n_named(&self) -> Option<usize> {
         self.sig.is_variadic().then(|| self.sig.n_named())
     }
 
     /// Where each argument is, in bytes, each aligned as its type.
-    #[must_use]
     pub fn offsets(&self) -> Vec<usize> {
         offsets(&self.sig)
     }
 }
 
 /// Where each argument of `sig` is, in bytes, one after the other, each aligned as its type.
-#[must_use]
 pub fn offsets(sig: &FnSig) -> Vec<usize> {
     let mut next = 0_usize;
     let mut offsets = Vec::new();

@@ -35,7 +35,6 @@ pub struct Mutant {
 
 impl Mutant {
     /// Whether it shows in vectors of more than 16 bytes only.
-    #[must_use]
     pub fn needs_wide_vectors(&self) -> bool {
         self.name.starts_with("wide-") || self.name == "upper-zeroed-early"
     }

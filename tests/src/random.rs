@@ -135,7 +135,6 @@ pub fn policy() -> BoxedStrategy<Policy> {
 }
 
 /// What is passed for an argument of type `ty`: of a transparent union its first member.
-#[must_use]
 pub fn passed_as(ty: &Type) -> &Type {
     match ty.as_record() {
         Some(record) if record.is_transparent() => record
@@ -147,7 +146,6 @@ pub fn passed_as(ty: &Type) -> &Type {
 }
 
 /// A signature as C, with the definitions it needs and the policy bits it is under: what a failure prints.
-#[must_use]
 pub fn c_text(sig: &FnSig) -> String {
     let mut emitter = Emitter::new(&DataModel::LP64);
     let params: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();

@@ -8,9 +8,6 @@ use clif_cabi::cranelift_codegen::ir::Signature;
 use clif_cabi::replay::{ClifPlace, replay};
 
 /// Whether Cranelift's places for `signature` are those of `abi`.
-///
-/// # Errors
-/// The difference.
 pub fn check(signature: &Signature, abi: &FnAbi) -> Result<(), String> {
     let places = replay(signature).map_err(|error| error.to_string())?;
     let taken = Taken::of(abi);

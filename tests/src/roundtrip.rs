@@ -40,9 +40,6 @@ const BESIDE: usize = 64;
 const POISON: u8 = 0xcc;
 
 /// Calls a function of `sig` once in each variant, and compares both ends. Returns how many calls were made.
-///
-/// # Errors
-/// [`Fault`].
 pub fn run(
     sig: &FnSig,
     settings: &Settings,

@@ -41,7 +41,6 @@ impl Said {
     }
 
     /// Whether all of `ty` can be said. A value of an enumeration that no `int` has is of another type elsewhere than on LP64.
-    #[must_use]
     pub fn admits(&self, ty: &CType) -> bool {
         match ty {
             CType::Name(name) => self.name(name),
@@ -97,7 +96,6 @@ impl Said {
 }
 
 /// `ty` as `cabi` builds it under `model`; none if it is refused.
-#[must_use]
 pub fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
     let typed = Signature::returning(ty).declared("", model).typed;
     typed.ok().map(|typed| typed.ret)

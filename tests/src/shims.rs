@@ -14,9 +14,6 @@ use crate::hand::begin;
 use crate::measured::offsets;
 
 /// The shim of `sig`.
-///
-/// # Errors
-/// [`LowerError`].
 pub fn shim(
     stubs: &mut dyn Stubs,
     lower: &Lowering,
@@ -45,9 +42,6 @@ pub struct Site {
 
 impl Site {
     /// A call of a function of `sig`.
-    ///
-    /// # Errors
-    /// [`LowerError`].
     pub fn new(lower: &Lowering, sig: &FnSig) -> Result<Self, LowerError> {
         let params = sig.params().iter().zip(offsets(sig));
         let arg = |(param, offset): (&cabi::Param, usize)| {
@@ -62,9 +56,6 @@ impl Site {
     }
 
     /// Emits one call of `callee` with the arguments at `from`, and stores the result to `to`.
-    ///
-    /// # Errors
-    /// [`LowerError`].
     pub fn emit(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -95,9 +86,6 @@ impl Site {
 }
 
 /// A function of `sig` that returns its first argument of the result's type; if there is none, the bytes at `given`.
-///
-/// # Errors
-/// [`LowerError`].
 pub fn entry(
     stubs: &mut dyn Stubs,
     lower: &Lowering,
@@ -128,7 +116,6 @@ pub fn entry(
 }
 
 /// The first argument of the result's type.
-#[must_use]
 pub fn first_like_result(sig: &FnSig) -> Option<usize> {
     let mut params = sig.params().iter();
     params.position(|param| param.ty == *sig.result())

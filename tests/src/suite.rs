@@ -112,9 +112,6 @@ impl Suite {
 }
 
 /// Whether `kept` text is what was made now.
-///
-/// # Errors
-/// The first line that differs.
 pub(crate) fn same_text(kept: &str, now: &str) -> std::result::Result<(), String> {
     let mut lines = kept.lines().zip(now.lines());
     let differing = lines.find(|(kept, now)| kept != now);

@@ -72,7 +72,6 @@ pub enum CaseError {
 
 impl CaseError {
     /// Whether the reason is that libclang cannot be loaded.
-    #[must_use]
     pub fn is_missing_libclang(&self) -> bool {
         matches!(
             self,
@@ -116,7 +115,6 @@ impl Direction {
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
     /// Its name in reports.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Call => "call",
@@ -130,7 +128,6 @@ pub type Entry<'a> = (&'a Subject, &'a Case);
 
 impl Subject {
     /// Cases whose types a program has made: `code` declares the types of `named` and the functions of `cases`, which are for x86-64 Linux.
-    #[must_use]
     pub fn of_cases(
         name: &str,
         code: String,
@@ -163,7 +160,6 @@ impl Subject {
 
     /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name. What the
     /// convention has no place for gives one line, `refused:` and the error.
-    #[must_use]
     pub fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for case in &self.cases {
@@ -179,7 +175,6 @@ impl Subject {
     }
 
     /// Whether the expected lines say that something of the block is refused.
-    #[must_use]
     pub fn expects_refusal(&self) -> bool {
         self.block
             .expected
@@ -199,7 +194,6 @@ impl Profile {
     }
 
     /// The policy bits of the profile.
-    #[must_use]
     pub fn policy(self) -> Policy {
         match self {
             Self::Default => Policy::default(),
@@ -212,7 +206,6 @@ impl Profile {
 
 impl Case {
     /// `function`, which takes `params` and returns `ret`, on x86-64 Linux; of a variadic one a call with `unnamed`: types and their text.
-    #[must_use]
     pub fn of_types(
         name: &str,
         function: Function,
@@ -255,14 +248,12 @@ impl Case {
     }
 
     /// The types of all arguments of a call, before promotion.
-    #[must_use]
     pub fn argument_types(&self) -> Vec<Type> {
         let named = self.prototype.params.iter().map(|(_, ty)| ty.clone());
         named.chain(self.unnamed.iter().cloned()).collect()
     }
 
     /// Whether a call gives a value.
-    #[must_use]
     pub fn has_result(&self) -> bool {
         !self.prototype.noreturn && *self.prototype.ret.kind() != Kind::Void
     }

@@ -253,7 +253,6 @@ impl CorpusFile {
     }
 
     /// The file's text with the expected lines of the blocks named in `texts` replaced; all else stays as it is.
-    #[must_use]
     pub fn blessed(&self, texts: &BTreeMap<String, Vec<String>>) -> String {
         let mut out = String::new();
         let mut at = 0;
@@ -281,9 +280,6 @@ impl CorpusFile {
     }
 
     /// Writes [`CorpusFile::blessed`] to the file, if that changes it. Returns whether it did.
-    ///
-    /// # Errors
-    /// [`CorpusError::Io`].
     pub fn bless(&self, texts: &BTreeMap<String, Vec<String>>) -> Result<bool, CorpusError> {
         let io = |source| CorpusError::Io {
             path: self.path.clone(),

@@ -114,7 +114,6 @@ impl Exhaustive {
     }
 
     /// The compiler at its own vector level.
-    #[must_use]
     pub fn compiler(&self) -> &Compiler {
         &self.own.compiler
     }

@@ -181,7 +181,6 @@ pub enum Form {
 
 impl Signature {
     /// A function without parameters that returns a `ty`.
-    #[must_use]
     pub fn returning(ty: &CType) -> Self {
         Self {
             ret: Some(ty.clone()),
@@ -201,7 +200,6 @@ impl From<&'static str> for CType {
 
 impl CMember {
     /// Declared as `form`, without attributes.
-    #[must_use]
     pub fn of(form: Form) -> Self {
         Self {
             form,
@@ -211,14 +209,12 @@ impl CMember {
     }
 
     /// `packed` on the member.
-    #[must_use]
     pub fn packed(mut self) -> Self {
         self.packed = true;
         self
     }
 
     /// `aligned(align)` on the member.
-    #[must_use]
     pub fn aligned(mut self, align: u32) -> Self {
         self.aligned = Some(align);
         self

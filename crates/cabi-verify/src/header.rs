@@ -216,7 +216,6 @@ impl DeclaredCase {
 
 impl Case {
     /// The case under compilers whose vectors are passed as `level` says.
-    #[must_use]
     pub fn at_level(mut self, level: VectorLevel) -> Self {
         self.vectors = level;
         self.prototype.vectors = level;

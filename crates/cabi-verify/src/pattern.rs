@@ -45,7 +45,6 @@ const MAX_BYTES: usize = 1 << 16;
 
 impl Painter {
     /// A painter whose first leaf is `first`: another one gives other values.
-    #[must_use]
     pub fn starting_at(first: u8) -> Self {
         Self {
             painted: first.wrapping_sub(1),
@@ -53,7 +52,6 @@ impl Painter {
     }
 
     /// The pattern of the next value, of type `ty`. Values of more than 64 KiB are cut off.
-    #[must_use]
     pub fn paint(&mut self, ty: &Type) -> Pattern {
         let size = usize::try_from(ty.size())
             .unwrap_or(MAX_BYTES)
@@ -135,7 +133,6 @@ impl Pattern {
     }
 
     /// How many bytes hold a bit that counts.
-    #[must_use]
     pub fn weight(&self) -> usize {
         self.mask.iter().filter(|mask| **mask != 0).count()
     }
@@ -173,7 +170,6 @@ impl Pattern {
     }
 
     /// The type and value that C's default argument promotions make of an argument of type `ty` that holds this pattern.
-    #[must_use]
     pub fn promoted(&self, ty: &Type) -> (Type, Self) {
         let to = cabi::promote(ty);
         let bytes = match (ty.as_scalar(), self.bytes.as_slice()) {
@@ -197,7 +193,6 @@ impl Pattern {
 }
 
 /// Bytes as two digits each, lowest address first.
-#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digits.join(" ")

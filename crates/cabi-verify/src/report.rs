@@ -106,7 +106,6 @@ pub enum Status {
 
 impl Item {
     /// Something of this name with this status, and the reason.
-    #[must_use]
     pub fn new(name: impl Into<String>, status: Status, why: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -117,7 +116,6 @@ impl Item {
     }
 
     /// The same, in a list of JSON.
-    #[must_use]
     pub fn in_list(mut self, list: &'static str, data: Json) -> Self {
         (self.list, self.data) = (list, data);
         self
@@ -144,7 +142,6 @@ impl Section {
 
 impl Report {
     /// A report of nothing yet.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -154,7 +151,6 @@ impl Report {
     }
 
     /// A report of a run that could not be made, and why.
-    #[must_use]
     pub fn of_error(name: &str, why: &str) -> Self {
         Self {
             error: Some(why.to_owned()),
@@ -180,7 +176,6 @@ impl Report {
     }
 
     /// Whether everything was verified, and nothing fails.
-    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.error.is_none() && self.failing().next().is_none()
     }

@@ -62,14 +62,12 @@ impl State {
     }
 
     /// Whether arguments of Win64 can leave it: positions take a register of both kinds, and nothing is on the stack before the last one.
-    #[must_use]
     pub fn is_of_win64(self) -> bool {
         let Self { gp, sse, phase } = self;
         gp == sse && gp <= N_POSITIONS && (gp == 0 || phase == SHADOW_SLOTS)
     }
 
     /// Its number, below [`State::COUNT`].
-    #[must_use]
     pub fn number(self) -> usize {
         let (gp, sse) = (N_GP - self.gp.min(N_GP), N_SSE - self.sse.min(N_SSE));
         let row = usize::from(gp) * (usize::from(N_SSE) + 1) + usize::from(sse);
@@ -77,7 +75,6 @@ impl State {
     }
 
     /// The state that the arguments of `abi` leave.
-    #[must_use]
     pub fn after(abi: &FnAbi) -> Self {
         let slots = abi.area_bytes / 8 % u64::from(N_PHASES);
         let (gp, sse) = match *abi.convention == X86_64_WIN64 {

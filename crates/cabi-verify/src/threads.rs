@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many threads or processes keep this machine busy.
-#[must_use]
 pub fn at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -74,14 +74,12 @@ impl Difference {
     }
 
     /// The same, found in the circumstances that `how` names.
-    #[must_use]
     pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
         self
     }
 
     /// As one line, which [`read`](Self::read) reads.
-    #[must_use]
     pub fn line(&self) -> String {
         let value = match self.value {
             Some(Value::Argument(i)) => i.to_string(),
@@ -93,7 +91,6 @@ impl Difference {
     }
 
     /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
-    #[must_use]
     pub fn read(line: &str) -> Self {
         let bytes = |text: &str| {
             let digits = text.split_whitespace();
@@ -214,7 +211,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// What is wrong, whoever's fault it is.
-    #[must_use]
     pub fn difference(&self) -> Option<&Difference> {
         match self {
             Self::Differs(difference) | Self::SelfInconsistent(difference) => Some(difference),
@@ -223,7 +219,6 @@ impl Verdict {
     }
 
     /// That of a call that ends the process.
-    #[must_use]
     pub fn died(why: &str) -> Self {
         Self::Differs(Difference::from(format!("the call dies of {why}")))
     }

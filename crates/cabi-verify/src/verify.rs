@@ -107,7 +107,6 @@ pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
 impl Verification {
     /// All headers against all compilers, under every engine setting in turn, one process per processor. The flags are those that the
     /// headers were read with.
-    #[must_use]
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
@@ -119,9 +118,6 @@ impl Verification {
     }
 
     /// Asks all layouts, compiles all C sides and makes all calls.
-    ///
-    /// # Errors
-    /// [`VerifyError`]
     ///
     /// # Example
     /// ```no_run
@@ -142,9 +138,6 @@ impl Verification {
     }
 
     /// Does all but the calls.
-    ///
-    /// # Errors
-    /// [`VerifyError`]
     pub fn prepare(&self, progress: Progress<'_>) -> Result<Prepared<'_>, VerifyError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut parts = Vec::new();
@@ -247,9 +240,6 @@ impl Read {
     }
 
     /// The same of a text of declarations and directives.
-    ///
-    /// # Errors
-    /// [`VerifyError::Header`]
     pub fn text(
         name: &str,
         text: &str,
@@ -357,7 +347,6 @@ impl Run<'_> {
     }
 
     /// The transitions of argument assignment that passed.
-    #[must_use]
     pub fn coverage(&self) -> Coverage {
         let mut seen = Coverage::default();
         for part in &self.parts {

@@ -36,7 +36,6 @@ pub enum Maker<'a> {
 
 impl<'a> Asked<'a> {
     /// All of them.
-    #[must_use]
     pub fn all(bench: &'a Installed, zig: &'a Zig) -> Vec<Self> {
         let mut out = Vec::new();
         for reference in &bench.references {
@@ -57,7 +56,6 @@ impl<'a> Asked<'a> {
     }
 
     /// Its version.
-    #[must_use]
     pub fn version(&self) -> &'a str {
         match self.maker {
             Maker::C(reference) => reference.version(),
@@ -66,7 +64,6 @@ impl<'a> Asked<'a> {
     }
 
     /// The levels of optimization at which it is asked.
-    #[must_use]
     pub fn levels(&self) -> Vec<&'static str> {
         match self.maker {
             Maker::C(_) => LEVELS.to_vec(),
@@ -85,9 +82,6 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether it can be asked about `block` here. What Zig cannot say shows when it is asked.
-    ///
-    /// # Errors
-    /// The reason why not.
     pub fn admits(&self, block: &Block) -> Result<(), String> {
         match self.maker {
             Maker::C(reference) => reference.admits(block),
@@ -234,7 +228,6 @@ impl<'e> Made<'e> {
 }
 
 /// What a back end of Zig's is called.
-#[must_use]
 pub fn backend_name(backend: Backend) -> &'static str {
     match backend {
         Backend::Own => "zig own",

@@ -64,7 +64,6 @@ impl Seen {
     }
 
     /// What is wrong with the list, if something is.
-    #[must_use]
     pub fn objection(&self) -> Option<String> {
         let name = &self.bug.name;
         let mut hidden = self.asked.iter().filter(|one| !self.shown.contains(one));
@@ -77,9 +76,6 @@ impl Seen {
 }
 
 /// Looks at every bug.
-///
-/// # Errors
-/// A bug whose declaration cannot be read, a compiler that cannot be asked.
 pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
@@ -131,9 +127,6 @@ pub(super) fn one_line(subject: &Subject) -> String {
 }
 
 /// The bug's block: one of the corpus, or its own.
-///
-/// # Errors
-/// A block that is not there, a declaration that cannot be read.
 pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     if let Some(case) = &bug.case {
         let found = corpus.iter().find(|subject| subject.block.name == *case);

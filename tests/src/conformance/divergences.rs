@@ -39,9 +39,6 @@ pub struct Example {
 }
 
 /// Looks for an example of each bit. Returns them and what is wrong.
-///
-/// # Errors
-/// A corpus that cannot be read, a compiler that cannot be asked.
 pub fn run(compilers: &[Asked<'_>]) -> Result<(Vec<Divergence>, Vec<String>)> {
     let subjects = subjects()?;
     let entries: Vec<Entry<'_>> = subjects

@@ -69,9 +69,6 @@ pub fn read() -> Result<Vec<Group>, String> {
 }
 
 /// What the positions are called.
-///
-/// # Errors
-/// None: a `long` has a place.
 pub fn position_names() -> Result<Vec<&'static str>, cabi::Error> {
     let sig = FnSig::new([Type::I64], Type::VOID);
     let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;

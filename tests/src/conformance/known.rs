@@ -67,9 +67,6 @@ const PREDICATES: &[(&str, Predicate)] = predicates! {
 
 impl<'a> KnownBugs<'a> {
     /// Those of `expected`.
-    ///
-    /// # Errors
-    /// A bug that no predicate is about, a predicate about no bug.
     pub fn of(expected: &'a Expected) -> Result<Self, String> {
         Self::with(expected, PREDICATES)
     }
@@ -99,7 +96,6 @@ impl<'a> KnownBugs<'a> {
     }
 
     /// The one that a difference in `case` under `policy` comes from, in Zig's code of `mode`.
-    #[must_use]
     pub fn explanation(
         &self,
         case: &Case,

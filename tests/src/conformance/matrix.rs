@@ -111,9 +111,6 @@ struct Wrong {
 type Outcomes = BTreeMap<(usize, String), Stats>;
 
 /// Tries everything.
-///
-/// # Errors
-/// What is missing on this machine.
 pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
     let known = KnownBugs::of(expected)?;

@@ -15,7 +15,6 @@ pub mod tables;
 const PAGE: &str = include_str!("page.md");
 
 /// The whole page.
-#[must_use]
 pub fn text(measured: &Measured) -> String {
     let [c, zig] = tables::passes(measured);
     let parts = [
@@ -31,7 +30,6 @@ pub fn text(measured: &Measured) -> String {
 }
 
 /// `page` with a text for each line `{name}`: nothing, or lines.
-#[must_use]
 pub fn filled(page: &str, parts: &[(&str, String)]) -> String {
     parts.iter().fold(page.to_owned(), |page, (name, text)| {
         let lines = match text.trim() {

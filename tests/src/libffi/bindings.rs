@@ -101,9 +101,6 @@ pub(super) struct Moves {
 
 impl Libffi {
     /// The file that `CABI_LIBFFI` names, else the installed one.
-    ///
-    /// # Errors
-    /// That it is not there.
     pub fn load() -> Result<Self> {
         // SAFETY: libffi's own routines are made to be run when it is loaded.
         let open = |name: &OsStr| unsafe { libloading::Library::new(name) };
@@ -131,7 +128,6 @@ impl Libffi {
     }
 
     /// Its version, if it is one that can say it: 3.5 or newer.
-    #[must_use]
     pub fn version(&self) -> Option<String> {
         type Version = unsafe extern "C" fn() -> *const c_char;
         // SAFETY: this is the function's type in `ffi.h`, and what it returns is a constant.
@@ -155,9 +151,6 @@ impl Libffi {
     }
 
     /// Prepares calls of `sig`, of which the first `n_named` arguments are named.
-    ///
-    /// # Errors
-    /// What libffi does not know.
     pub fn prepare(&self, sig: &FnSig, n_named: Option<usize>) -> Result<Cif<'_>> {
         let mut types = Types {
             libffi: self,

@@ -11,9 +11,6 @@ type Name = *const c_char;
 
 impl Program {
     /// Makes `n` calls of `body`.
-    ///
-    /// # Errors
-    /// A name with a zero byte.
     pub fn repeat(&self, name: &str, n: c_long, mut body: &mut dyn FnMut()) -> Result<()> {
         type Body<'b> = &'b mut dyn FnMut();
         type Repeat =
@@ -36,26 +33,17 @@ impl Program {
 
 impl Pair<'_> {
     /// The C function of this signature: `used` or `same`.
-    ///
-    /// # Errors
-    /// That there is none.
     pub fn c_function(&self, what: &str) -> Result<*const c_void> {
         Ok(self.own(what)?.cast_const())
     }
 
     /// The shim that the compiler of `program` has made.
-    ///
-    /// # Errors
-    /// That there is none.
     pub fn c_shim(&self, program: &Program) -> Result<*const c_void> {
         let shim = program.symbol(&format!("caller_{}", self.index))?;
         Ok(shim.cast_const())
     }
 
     /// Calls `target` in a loop of `program`.
-    ///
-    /// # Errors
-    /// What is not found.
     ///
     /// # Safety
     /// `target` is a function of this signature.
@@ -87,9 +75,6 @@ impl Pair<'_> {
     }
 
     /// Calls `used_N` by `shim`.
-    ///
-    /// # Errors
-    /// What is not found.
     ///
     /// # Safety
     /// `shim` is one of this signature.
@@ -163,9 +148,6 @@ impl Pair<'_> {
     }
 
     /// Has C call a closure that does nothing.
-    ///
-    /// # Errors
-    /// What is not made.
     pub fn repeat_closure(
         &mut self,
         what: (&str, c_long),

@@ -24,9 +24,6 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// How often `body` allocates, in a program with [`Counting`].
-///
-/// # Errors
-/// That this program has another allocator.
 pub fn during<T>(body: impl FnOnce() -> T) -> Result<usize, &'static str> {
     let count = || ALLOCATIONS.load(Ordering::Relaxed);
     let before = count();

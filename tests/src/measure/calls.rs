@@ -60,7 +60,6 @@ impl Way {
     pub const ENTERED: [Self; 4] = [Self::Function, Self::Entry, Self::Closure, Self::FfiClosure];
 
     /// What a table calls it.
-    #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::GccInline => "gcc inline",
@@ -91,9 +90,6 @@ struct Ways<'a> {
 }
 
 /// Has `measure` make the loop of each signature and way. The loop is named by both.
-///
-/// # Errors
-/// What is not installed.
 pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<()>) -> Result<()> {
     let all = measured()?;
     let libffi = Libffi::load()?;

@@ -17,7 +17,6 @@ pub struct Costs(HashMap<String, f64>);
 
 impl Costs {
     /// What one call of the loop `way` of `signature` costs, if there is one.
-    #[must_use]
     pub fn of(&self, way: impl Debug, signature: &str) -> Option<f64> {
         self.0.get(&format!("{way:?} {signature}")).copied()
     }
@@ -30,7 +29,6 @@ impl Costs {
     }
 
     /// All of them: `way signature`, and the cost.
-    #[must_use]
     pub fn all(&self) -> Vec<(&str, f64)> {
         let costs = self.0.iter().map(|(name, cost)| (name.as_str(), *cost));
         let mut all: Vec<_> = costs.collect();
@@ -60,21 +58,16 @@ impl Costs {
 }
 
 /// Whether this process is the child: it is to make the loops.
-#[must_use]
 pub fn is_counted() -> bool {
     std::env::args().nth(1).is_some_and(|arg| arg == COUNTED)
 }
 
 /// The library of loops that the child was given.
-#[must_use]
 pub fn counted_library() -> Option<PathBuf> {
     std::env::args().nth(2).map(PathBuf::from)
 }
 
 /// The version of valgrind.
-///
-/// # Errors
-/// That it is not installed.
 pub fn valgrind() -> Result<String, String> {
     let output = Command::new("valgrind").arg("--version").output();
     let output = output.map_err(|error| format!("valgrind: {error}"))?;
@@ -83,9 +76,6 @@ pub fn valgrind() -> Result<String, String> {
 
 /// Instructions per call in each loop that this program makes when [`is_counted`], with all that is called in it. The child is given `library`, so that it
 /// need not look for compilers.
-///
-/// # Errors
-/// That valgrind is not there, and what it says.
 pub fn count_in_child(library: Option<&Path>) -> Result<Costs> {
     let folder = tempfile::tempdir()?;
     let counts = folder.path().join("counts");

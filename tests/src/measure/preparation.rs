@@ -59,7 +59,6 @@ impl Step {
     pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
 
     /// What a table calls it.
-    #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::FfiPrepCif => "ffi_prep_cif",
@@ -74,7 +73,6 @@ impl Step {
     }
 
     /// The most that one loop may make.
-    #[must_use]
     pub fn most(self) -> u32 {
         match self {
             Self::FfiPrepCif | Self::FnAbi | Self::CachedPlan => 1000,
@@ -114,9 +112,6 @@ pub fn each_step(
 }
 
 /// How often an `FnAbi` of each signature allocates, a first plan, and a site.
-///
-/// # Errors
-/// That this program does not count allocations.
 pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 3])>> {
     let mut engine = Engine::new(&settings())?;
     let mut counts = Vec::new();

@@ -60,9 +60,6 @@ impl CraneliftObject {
     }
 
     /// Adds our side of a case, whose callee is `symbol`. The forms of its values, and how it calls, depend on `index`.
-    ///
-    /// # Errors
-    /// [`Fault`].
     pub(crate) fn add(
         &mut self,
         symbol: &str,
@@ -95,9 +92,6 @@ impl CraneliftObject {
     }
 
     /// The file.
-    ///
-    /// # Errors
-    /// What it cannot say.
     pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
         self.module
             .finish()

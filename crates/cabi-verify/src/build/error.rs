@@ -41,7 +41,6 @@ pub enum ReferenceError {
 
 impl ReferenceError {
     /// What the compiler printed to C text that it refuses, or at which it crashes.
-    #[must_use]
     pub fn messages(&self) -> Option<&str> {
         match self {
             Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
@@ -73,7 +72,6 @@ impl ReferenceError {
     }
 
     /// Nothing was asked: a full disk, a compiler that cannot be started, that hangs or is killed. What is left is an answer about the C text.
-    #[must_use]
     pub fn is_about_the_system(&self) -> bool {
         matches!(self, Self::Io { .. })
     }
@@ -110,7 +108,6 @@ impl std::error::Error for ReferenceError {
 }
 
 /// The first error among a compiler's messages, without its place in a file that is gone.
-#[must_use]
 pub fn first_error(messages: &str) -> String {
     let line = messages.lines().find(|line| line.contains("error:"));
     let line = line

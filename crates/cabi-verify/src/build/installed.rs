@@ -30,13 +30,11 @@ impl Installed {
     ///     println!("not run: {name}: {why}");
     /// }
     /// ```
-    #[must_use]
     pub fn find() -> Self {
         Self::find_within(TIME_LIMIT)
     }
 
     /// The same, with compilers that may take `limit` for one file.
-    #[must_use]
     pub fn find_within(limit: Duration) -> Self {
         let usual: [(&'static str, &str, &[&str]); 2] = [
             ("gcc", "CABI_GCC", &["gcc", "cc"]),

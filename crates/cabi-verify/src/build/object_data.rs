@@ -8,9 +8,6 @@ use super::Built;
 use crate::emit::c::TABLE;
 
 /// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data without addresses.
-///
-/// # Errors
-/// What is not there.
 pub(crate) fn read_table(
     built: &Built,
     n: usize,

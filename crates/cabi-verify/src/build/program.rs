@@ -35,9 +35,6 @@ pub(crate) struct Program {
 
 impl Program {
     /// Compiles `files`, and links them and `object`, the content of an object file, by the compiler of the first one with `flags`.
-    ///
-    /// # Errors
-    /// As [`Reference::build`].
     pub(crate) fn build(
         files: &[File<'_>],
         object: Option<&[u8]>,

@@ -60,9 +60,6 @@ impl Reference {
 
     /// The reference compiler after `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
     ///
-    /// # Errors
-    /// The reason it cannot be used.
-    ///
     /// # Example
     /// ```
     /// use cabi_verify::build::Reference;
@@ -78,9 +75,6 @@ impl Reference {
     }
 
     /// The same, with a compiler that may take `limit` for one file.
-    ///
-    /// # Errors
-    /// The reason it cannot be used.
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut reference = Self {
@@ -117,7 +111,6 @@ impl Reference {
     }
 
     /// The same compiler with more flags after its own: what it can compile is not asked again, so they must not take anything from that.
-    #[must_use]
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
@@ -162,13 +155,11 @@ impl Reference {
     }
 
     /// The command it is started with, its own flags included, as it was written.
-    #[must_use]
     pub fn command(&self) -> String {
         self.text.clone()
     }
 
     /// Whether the command itself says how much is optimized.
-    #[must_use]
     pub fn says_how_to_optimize(&self) -> bool {
         let mut flags = self.command.iter().skip(1);
         flags.any(|word| word.starts_with("-O"))
@@ -211,19 +202,16 @@ impl Reference {
     }
 
     /// `gcc` or `clang`.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// The first line of its `--version`.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
     /// The policy profile it is checked under.
-    #[must_use]
     pub fn profile(&self) -> Profile {
         if self.name == "clang" {
             Profile::Clang
@@ -233,9 +221,6 @@ impl Reference {
     }
 
     /// Whether it has `capability`; if not, its own message.
-    ///
-    /// # Errors
-    /// The reason.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
         match self.missing.get(&capability) {
             Some(why) => Err(why),
@@ -244,9 +229,6 @@ impl Reference {
     }
 
     /// Whether it can be asked about `block`.
-    ///
-    /// # Errors
-    /// The reason why not, for the report.
     pub fn admits(&self, block: &Block) -> Result<(), String> {
         let named: Vec<&str> = block
             .references
@@ -315,9 +297,6 @@ impl Reference {
     }
 
     /// Has `source` checked without making code of it. Returns the warnings.
-    ///
-    /// # Errors
-    /// As [`Reference::build`].
     pub fn check(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
         let folder = scratch()?;
         let file = folder.path().join("unit.c");
@@ -381,7 +360,6 @@ impl fmt::Display for Reference {
 }
 
 /// How often a compiler warned, by the name of the warning, as one line; notes and warnings without a name count as `unnamed`.
-#[must_use]
 pub fn count_warnings(messages: &str) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for line in messages.lines().filter(|line| line.contains("warning: ")) {

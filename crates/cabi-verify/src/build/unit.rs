@@ -81,7 +81,6 @@ impl std::fmt::Debug for Unit<'_> {
 impl<'a> Unit<'a> {
     /// A unit of `cases`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command says
     /// how to optimize.
-    #[must_use]
     pub fn after_declarations(
         reference: &'a Reference,
         flags: &[&'a str],
@@ -106,7 +105,6 @@ impl<'a> Unit<'a> {
     }
 
     /// A unit of cases with subjects of their own, which must all want the same vector level, compiled with the flag `optimize`.
-    #[must_use]
     pub fn of_entries(reference: &'a Reference, optimize: &'a str, entries: &[Entry<'a>]) -> Self {
         let mut flags = vec![optimize];
         if let Some((subject, case)) = entries.first()
@@ -134,7 +132,6 @@ impl<'a> Unit<'a> {
     }
 
     /// The name of the callee of case `at` in the compiled code; that of its caller ends in `_call`.
-    #[must_use]
     pub fn symbol(&self, at: usize) -> String {
         let name = self.cases.get(at).map(|one| &one.case.function.name);
         self.prefix(at) + name.map_or("", String::as_str)

@@ -112,9 +112,6 @@ pub struct Fact {
 
 impl Zig {
     /// Looks for Zig: `CABI_ZIG` names a command, else it is the Python package `ziglang`.
-    ///
-    /// # Errors
-    /// The reason why there is none.
     pub fn find() -> Result<Self, String> {
         let command = std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".to_owned());
         let mut zig = Self {
@@ -135,7 +132,6 @@ impl Zig {
     }
 
     /// Its version, such as `0.15.2`.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }

@@ -100,9 +100,6 @@ pub(super) struct Round {
 }
 
 /// Runs case `index` of the loaded code, whose signature is `sig`; `tell` changes what Cranelift is told. Returns the number of calls made.
-///
-/// # Errors
-/// [`Fault`].
 pub fn observe(
     harness: &Harness<'_>,
     case: &Case,
@@ -124,9 +121,6 @@ pub fn observe(
 }
 
 /// The same by an invoker or a closure alone; no calls where that is no function of the signature.
-///
-/// # Errors
-/// [`Fault`].
 pub fn observe_at_run_time(
     harness: &Harness<'_>,
     case: &Case,
@@ -191,7 +185,6 @@ pub(super) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fau
 }
 
 /// Whether the lowering is known to refuse this of a signature that `cabi` has places for.
-#[must_use]
 pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
     match refusal {
         Refusal::NotLowered { kind, .. } => is_not_lowered_yet(*kind, abi, direction),

@@ -83,7 +83,6 @@ enum How {
 }
 
 /// What is to be asked about `subjects`, in order.
-#[must_use]
 pub fn facts(subjects: &[&Subject]) -> Vec<Fact> {
     subjects
         .iter()

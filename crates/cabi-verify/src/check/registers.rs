@@ -43,24 +43,17 @@ pub struct Probe<'h> {
 
 impl<'h> Probe<'h> {
     /// A probe of `sides`, which were compiled for vectors of `level`.
-    #[must_use]
     pub fn new(loaded: &'h LoadedCode, level: VectorLevel) -> Self {
         Self { loaded, level }
     }
 
     /// Both directions of case `index`: what its C caller does, and, unless arguments are passed by reference, what its C callee reads and returns.
-    ///
-    /// # Errors
-    /// The first value that is not where `abi` says.
     pub fn check(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         self.check_caller(index, case, abi)?;
         self.check_callee(index, case, abi)
     }
 
     /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.
-    ///
-    /// # Errors
-    /// What is not so.
     pub fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         let values = Values::of(case);
         let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
@@ -106,9 +99,6 @@ impl<'h> Probe<'h> {
     }
 
     /// Calls the C callee of case `index` with every argument where `abi` says: it must read each, and its result must be where `abi` says.
-    ///
-    /// # Errors
-    /// What is not so.
     pub fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         let values = Values::of(case);
         let size = values.result.bytes.len();

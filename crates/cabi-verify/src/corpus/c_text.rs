@@ -40,7 +40,6 @@ pub struct Function {
 /// assert_eq!((text.functions[0].result.as_str(), text.functions[0].list.as_str()), ("struct s", "n, struct s x, ..."));
 /// assert_eq!(text.functions[0].params, ["n", "struct s x"]);
 /// ```
-#[must_use]
 pub fn read(text: &str) -> CText {
     let tokens = tokens(text);
     let mut out = CText::default();
@@ -57,7 +56,6 @@ pub fn read(text: &str) -> CText {
 }
 
 /// Cuts a list at its top-level commas: the types of unnamed arguments.
-#[must_use]
 pub fn split_list(text: &str) -> Vec<String> {
     let tokens = tokens(text);
     list(text, &tokens)

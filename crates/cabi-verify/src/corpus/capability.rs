@@ -60,7 +60,6 @@ capabilities! {
 
 impl Capability {
     /// The capability called `name` in the corpus.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         TRAITS
             .iter()
@@ -69,7 +68,6 @@ impl Capability {
     }
 
     /// Its name in the corpus.
-    #[must_use]
     pub fn name(self) -> &'static str {
         TRAITS
             .iter()
@@ -111,7 +109,6 @@ impl Trait {
 }
 
 /// What a reference compiler must have for `block`: what its `references` names, what its C text is spelled with, what its vector level needs.
-#[must_use]
 pub fn needs(block: &Block) -> Vec<Capability> {
     let mut out: Vec<Capability> = block
         .references
@@ -137,7 +134,6 @@ pub fn needs(block: &Block) -> Vec<Capability> {
 }
 
 /// The compiler's flags for a signature's vector levels.
-#[must_use]
 pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
     let mut flags = Vec::new();
     for feature in features {

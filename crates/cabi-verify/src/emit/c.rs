@@ -77,7 +77,6 @@ pub struct Images {
 
 impl Images {
     /// The images of values of these types, one after the other.
-    #[must_use]
     pub fn of(types: &[Type]) -> Self {
         let mut size = 0_usize;
         let mut offsets = Vec::new();
@@ -91,7 +90,6 @@ impl Images {
 }
 
 /// The block's text under names that start with `prefix`, with `body` after it.
-#[must_use]
 pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
     for name in &subject.text.declared {
@@ -106,7 +104,6 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
 }
 
 /// How C spells the type with which an unnamed argument of `ty`, spelled `text`, is fetched by `va_arg`.
-#[must_use]
 pub fn fetched(ty: &Type, text: &str) -> String {
     let promoted = cabi::promote(ty);
     match promoted.as_scalar() {
@@ -117,7 +114,6 @@ pub fn fetched(ty: &Type, text: &str) -> String {
 }
 
 /// Whether argument `ty` is also looked at widened.
-#[must_use]
 pub fn is_widened(ty: &Type) -> bool {
     let narrow = matches!(
         ty.as_scalar(),

@@ -20,7 +20,6 @@ pub(crate) const NO_DIFFERENCE: &str = "no difference";
 /// The program. `None` for types that C has no words for.
 ///
 /// `command` is the compiler in question, `differs` what was found, for the comment that begins it.
-#[must_use]
 pub fn reproduction(
     case: &Case,
     direction: Direction,
@@ -39,7 +38,6 @@ pub fn reproduction(
 }
 
 /// The program of which `command` builds all parts.
-#[must_use]
 pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
     let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
     let how = format!(

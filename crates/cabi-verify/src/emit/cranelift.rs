@@ -86,14 +86,12 @@ pub enum CallVia {
 
 impl CallVia {
     /// Whether the call goes through the shim's third parameter.
-    #[must_use]
     pub fn is_pointer(self) -> bool {
         matches!(self, Self::Pointer | Self::OwnPointer)
     }
 }
 
 /// The signature of a shim.
-#[must_use]
 pub fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
@@ -133,9 +131,6 @@ fn define(
 }
 
 /// A shim that calls `target` as `sig`; `variant` turns the forms.
-///
-/// # Errors
-/// [`Fault`].
 pub fn shim(
     module: &mut dyn Module,
     lower: &Lowering,
@@ -199,16 +194,12 @@ fn wanted_result(ty: &Type, parts: &[Part], ret: Value, variant: usize) -> Ret {
 }
 
 /// Whether variant `variant` of a shim leaves the result where it was told to.
-#[must_use]
 pub fn keeps_result(variant: usize) -> bool {
     variant % VARIANTS != 3
 }
 
 /// Shims are called with an array of addresses, C's caller sides with all images in one buffer: a function `name` of the type of the latter
 /// ([`c::sides`](super::c)) that calls `shim`.
-///
-/// # Errors
-/// [`Fault`].
 pub fn caller(
     module: &mut dyn Module,
     name: &str,
@@ -284,9 +275,6 @@ impl BufferAddresses {
 
 /// A function of `sig`, with a name or without, that writes down argument `i` `offsets[i]` bytes after the start, and returns what it finds; `variant` turns
 /// the forms.
-///
-/// # Errors
-/// [`Fault`].
 pub fn function(
     module: &mut dyn Module,
     name: Option<&str>,

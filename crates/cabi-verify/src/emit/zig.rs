@@ -62,9 +62,6 @@ pub(crate) struct Question {
 }
 
 /// `case`, whose function's name is one of its own in the file.
-///
-/// # Errors
-/// [`NotExpressible`], if Zig has no words for one of its types.
 pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotExpressible> {
     let prototype = &case.prototype;
     if !prototype.target_features.is_empty() {

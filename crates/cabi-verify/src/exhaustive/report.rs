@@ -13,7 +13,6 @@ use crate::verify::OtherSide;
 use crate::verify::report::{IN_FULL, REPRODUCTION, in_full, indented, object, policy_name, words};
 
 /// The report of `all` runs, each against one compiler.
-#[must_use]
 pub fn report(all: &[ExhaustiveRun<'_>], allow_self_inconsistent: bool) -> Report {
     let mut report = Report::new("cabi verify");
     report.list = "references";

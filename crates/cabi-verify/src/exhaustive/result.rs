@@ -27,7 +27,6 @@ pub struct OneDirection {
 
 impl OneDirection {
     /// Whether a call was made for `transition`, with whatever outcome.
-    #[must_use]
     pub fn ran(&self, transition: Transition) -> bool {
         self.passed.has(transition) || self.differs.has(transition)
     }
@@ -193,7 +192,6 @@ impl<'a> ExhaustiveRun<'a> {
     }
 
     /// What was run in both directions, by some way.
-    #[must_use]
     pub fn both(&self) -> Coverage {
         let ran = |transition| {
             Direction::ALL.into_iter().all(|direction| {

@@ -6,7 +6,6 @@ use crate::report::{Item, Report, Section, Status};
 impl Results {
     /// What was found. `complete` says whether all that was asked for was tried. With `allow_self_inconsistent`, that a compiler disagrees with
     /// itself is no failure.
-    #[must_use]
     pub fn report(&self, complete: bool, allow_self_inconsistent: bool) -> Report {
         let mut report = Report::new("cabi fuzz");
         report.list = "compilers";

@@ -187,7 +187,6 @@ impl Stats {
     }
 
     /// How many signatures one process tried in a second.
-    #[must_use]
     pub fn rate(&self) -> f64 {
         self.signatures as f64 / self.seconds.max(1e-9)
     }
@@ -243,7 +242,6 @@ impl Results {
     }
 
     /// How many signatures were tried.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.spans.iter().map(|span| span.end - span.first).sum()
     }

@@ -29,7 +29,6 @@ pub enum Slot {
 
 impl Slot {
     /// How C spells the type, where `tried` is the spelling of the one that is tried.
-    #[must_use]
     pub fn text(&self, tried: &str) -> String {
         match self {
             Self::Tried => tried.to_owned(),
@@ -38,7 +37,6 @@ impl Slot {
     }
 
     /// The type, where `tried` is the one that is tried.
-    #[must_use]
     pub fn ty(&self, tried: &Type) -> Type {
         match self {
             Self::Tried => tried.clone(),
@@ -51,7 +49,6 @@ impl Slot {
 pub const N_POSITIONS: usize = 8;
 
 /// The positions of a type; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
-#[must_use]
 pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
     let long = || Slot::Other("long", Type::I64);
     let double = || Slot::Other("double", Type::F64);

@@ -15,13 +15,11 @@ use super::{CType, Dialect, Signature};
 /// assert_eq!(signature(7, 1, Dialect::GCC), signature(7, 1, Dialect::GCC));
 /// assert_ne!(signature(7, 1, Dialect::GCC), signature(7, 2, Dialect::GCC));
 /// ```
-#[must_use]
 pub fn signature(seed: u64, index: u64, dialect: Dialect) -> Signature {
     signature_from(&mut Random::new(seed, index), dialect)
 }
 
 /// A signature made of the numbers that `random` gives.
-#[must_use]
 pub fn signature_from(random: &mut Random, dialect: Dialect) -> Signature {
     let mut draw = Draw {
         random,

@@ -17,7 +17,6 @@ pub struct Absent {
 
 /// Signature number `index` under `seed`. Before what is drawn there are as many integers and floats as bring it to each boundary of the
 /// machine's registers in turn.
-#[must_use]
 pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
     let drawn = signature(seed, index, Dialect::COMMON);
     let value = |ty| absent.object(ty);

@@ -18,7 +18,6 @@ const DIALECT: Dialect = Dialect {
 ///
 /// assert_eq!(signature_for_zig(7, 1), signature_for_zig(7, 1));
 /// ```
-#[must_use]
 pub fn signature_for_zig(seed: u64, index: u64) -> Signature {
     let drawn = signature(seed, index, DIALECT);
     let values = |types: Vec<CType>| types.into_iter().map(value).collect();

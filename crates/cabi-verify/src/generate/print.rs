@@ -40,7 +40,6 @@ pub struct Typed {
 
 impl Declared {
     /// The function's prototype.
-    #[must_use]
     pub fn prototype(&self) -> String {
         let Function {
             name,
@@ -53,9 +52,6 @@ impl Declared {
     }
 
     /// The function as a case called `name`, with vectors of up to `level` in registers.
-    ///
-    /// # Errors
-    /// [`Error`], if `cabi` refuses one of its types.
     pub fn case(&self, name: &str, level: VectorLevel) -> Result<Case, Error> {
         let typed = self.typed.clone()?;
         let unnamed = (self.unnamed.clone()).map(|spelled| (typed.unnamed, spelled));
@@ -69,7 +65,6 @@ impl Declared {
 
 impl Signature {
     /// Its declarations, with names that start with `prefix`; the function is called `<prefix>f`.
-    #[must_use]
     pub fn declared(&self, prefix: &str, model: &DataModel) -> Declared {
         let mut declarations = Declarations::new(prefix, model);
         let mut declared = declarations.function(&format!("{prefix}f"), self);
@@ -87,7 +82,6 @@ impl Signature {
     /// let text = signature.block("two", "psABI 3.2.3", &[]);
     /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
     /// ```
-    #[must_use]
     pub fn block(&self, name: &str, proves: &str, keys: &[String]) -> String {
         let declared = self.declared("", &DataModel::LP64);
         let mut text = format!("== {name}\nproves: {proves}\n");
@@ -120,7 +114,6 @@ struct Spelled {
 
 impl Declarations {
     /// None yet; the names of types will start with `prefix`.
-    #[must_use]
     pub fn new(prefix: &str, model: &DataModel) -> Self {
         Self {
             prefix: prefix.to_owned(),
@@ -132,7 +125,6 @@ impl Declarations {
     }
 
     /// The types declared so far, as C.
-    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }

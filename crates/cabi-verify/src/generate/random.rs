@@ -17,7 +17,6 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
     /// The source of case `index` under `seed`.
-    #[must_use]
     pub fn new(seed: u64, index: u64) -> Self {
         let mut state = seed;
         let mixed = next(&mut state);
@@ -27,7 +26,6 @@ impl Random {
     }
 
     /// The source that reads its numbers from `bytes`. Where these end it reads zeros: the first of all choices, and no chance comes true.
-    #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(Source::Bytes(Vec::from(bytes).into_iter()))
     }

@@ -7,9 +7,6 @@ const AT_ONCE: usize = 6;
 
 /// The smallest signature reached from `start` in at most `rounds` steps that still has a difference of the kind of `why`, with what is said
 /// of it. `differs` says of each of some signatures what is different, if something is.
-///
-/// # Errors
-/// Those of `differs`.
 pub fn smallest<E>(
     start: &Signature,
     why: &str,
@@ -45,7 +42,6 @@ fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
 
 impl Signature {
     /// Signatures that are smaller by one step. Following them ends.
-    #[must_use]
     pub fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         if self.ret.is_some() {

@@ -23,7 +23,6 @@ pub fn watch_signals() {
 }
 
 /// Whether a watched signal came.
-#[must_use]
 pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }

@@ -60,7 +60,6 @@ impl Bug {
     /// let bug = &Expected::parse(text).unwrap().bugs[0];
     /// assert!(bug.is_of("zig own") && bug.is_of("zig llvm") && !bug.is_of("gcc"));
     /// ```
-    #[must_use]
     pub fn is_of(&self, name: &str) -> bool {
         name == self.compiler || name.split(' ').next() == Some(&self.compiler)
     }
@@ -83,7 +82,6 @@ pub enum Shows {
 
 impl Shows {
     /// Its name in the list.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
@@ -122,7 +120,6 @@ pub enum Fault {
 
 impl Fault {
     /// `ours` or `theirs`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
@@ -143,9 +140,6 @@ impl Expected {
     }
 
     /// The list that `text` is.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     ///
     /// # Example
     /// ```
@@ -178,13 +172,11 @@ impl Expected {
     }
 
     /// The bug called `name`.
-    #[must_use]
     pub fn bug(&self, name: &str) -> Option<&Bug> {
         self.bugs.iter().find(|bug| bug.name == name)
     }
 
     /// Why `failure`, one of the list, fails.
-    #[must_use]
     pub fn reason<'a>(&'a self, failure: &'a Failure) -> &'a str {
         let bug = || self.bug(failure.bug.as_deref()?).map(|bug| &bug.what);
         let reason = failure.reason.as_ref().or_else(bug);

@@ -93,7 +93,6 @@ fn listed(
 
 impl Report {
     /// As JSON: `clean`, what there is besides the sections, the sections, and `error` if there is one.
-    #[must_use]
     pub fn json(&self) -> String {
         let mut all = json!({ "clean": self.is_clean() });
         for (key, value) in &self.data {
@@ -109,7 +108,6 @@ impl Report {
     }
 
     /// As JUnit's XML: a suite for each section, a case for each item; and a suite with an error if there is one.
-    #[must_use]
     pub fn junit(&self) -> String {
         let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
         for section in &self.sections {
@@ -179,7 +177,6 @@ fn section_json(section: &Section) -> Json {
 }
 
 /// Text as it stands in an element or attribute of XML, without what XML cannot hold.
-#[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

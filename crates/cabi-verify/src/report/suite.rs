@@ -12,7 +12,6 @@ use super::expected::{Expected, Fault};
 use super::{Item, Report, Section, Status};
 
 /// Whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
-#[must_use]
 pub fn references_required() -> bool {
     std::env::var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1")
 }
@@ -137,13 +136,11 @@ impl Report {
     }
 
     /// How many outcomes were good so far.
-    #[must_use]
     pub fn n_passed(&self) -> usize {
         self.sections.iter().map(|section| section.n_passed).sum()
     }
 
     /// The failures so far.
-    #[must_use]
     pub fn failures(&self) -> Vec<String> {
         self.failing()
             .map(|(section, item)| format!("{} [{}]: {}", item.name, section.name, item.why))
@@ -152,7 +149,6 @@ impl Report {
 
     /// Ends the run of a suite: known failures that no engine met become failures if everything ran, all is printed, and the exit code is 0 or 1. The
     /// other faces are written to the folder that `CABI_REPORTS` names, if it does.
-    #[must_use]
     pub fn finish(mut self, complete: bool) -> ExitCode {
         if complete && !self.incomplete {
             for (at, known) in self.known.clone().iter().enumerate() {

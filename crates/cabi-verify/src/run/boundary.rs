@@ -179,7 +179,6 @@ impl Promise {
     }
 
     /// That of a function of `abi`.
-    #[must_use]
     pub fn of(abi: &FnAbi) -> Self {
         let mut promise = Self::without_result(abi.convention);
         promise.fill &= !match &abi.ret.place {
@@ -199,7 +198,6 @@ impl Promise {
     }
 
     /// The same without filling anything: for a caller that is to be believed, and whose arguments may be in other registers than ours.
-    #[must_use]
     pub fn unfilled(self) -> Self {
         Self {
             fill: 0,
@@ -317,9 +315,6 @@ impl Crossing {
     }
 
     /// What the two sides of the call, which have these names in messages, owe and have not kept.
-    ///
-    /// # Errors
-    /// The first such thing.
     pub(super) fn check(&self, caller: &str, callee: &str) -> Result<(), String> {
         let State {
             call,
@@ -343,9 +338,6 @@ impl Crossing {
     }
 
     /// Whether the x87 stack was empty after all.
-    ///
-    /// # Errors
-    /// Its tags.
     pub(super) fn check_x87(&self) -> Result<(), String> {
         match [self.state.x87[8], self.state.x87[9]] {
             [0xff, 0xff] => Ok(()),

@@ -67,7 +67,6 @@ impl GuardedBuffers {
     }
 
     /// The address of an object of `size` bytes in buffer `index`, at one end of it. `None` if there is no such buffer, or too little of it.
-    #[must_use]
     pub fn object(&self, index: usize, size: usize, side: Side) -> Option<*mut u8> {
         if index >= self.n_buffers || size > self.buffer {
             return None;
@@ -82,7 +81,6 @@ impl GuardedBuffers {
     }
 
     /// Puts `bytes` against the guard page of buffer `index`.
-    #[must_use]
     pub fn put(&self, index: usize, bytes: &[u8], side: Side) -> Option<*mut u8> {
         let at = self.object(index, bytes.len(), side)?;
         // SAFETY: `object` gives `bytes.len()` writable bytes that nothing else refers to as Rust objects.
@@ -91,7 +89,6 @@ impl GuardedBuffers {
     }
 
     /// The `size` bytes of the object that [`GuardedBuffers::object`] puts there.
-    #[must_use]
     pub fn get(&self, index: usize, size: usize, side: Side) -> Option<Vec<u8>> {
         let at = self.object(index, size, side)?;
         // SAFETY: `object` gives `size` readable bytes, zero or written since the mapping was made.

@@ -93,27 +93,23 @@ impl LoadedCode {
     }
 
     /// What the compiler warned of.
-    #[must_use]
     pub fn warnings(&self) -> &str {
         &self.built.warnings
     }
 
     /// Where a callee writes what it was given.
-    #[must_use]
     pub fn seen(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.seen)
     }
 
     /// Where a callee reads what it returns.
-    #[must_use]
     pub fn given(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.given)
     }
 
     /// The address of the function of case `index`: of its symbol, or, where a language has none for it, what `<name>_address` returns.
-    #[must_use]
     pub fn callee(&self, index: usize) -> Option<*mut u8> {
         let name = self.names.get(index)?;
         self.address(name).or_else(|| {
@@ -125,7 +121,6 @@ impl LoadedCode {
     }
 
     /// The address of a function without parameters which leaves a call that cannot return.
-    #[must_use]
     pub fn escape(&self) -> *mut u8 {
         boundary::escape_address()
     }
@@ -164,7 +159,6 @@ impl LoadedCode {
     }
 
     /// `len` bytes of what was seen, from `at`.
-    #[must_use]
     pub fn seen_bytes(&self, at: usize, len: usize) -> Vec<u8> {
         let Ok(loaded) = self.loaded() else {
             return Vec::new();
@@ -176,7 +170,6 @@ impl LoadedCode {
     }
 
     /// The result that a C caller got, `len` bytes.
-    #[must_use]
     pub fn got_bytes(&self, len: usize) -> Vec<u8> {
         let Ok(loaded) = self.loaded() else {
             return Vec::new();
@@ -186,7 +179,6 @@ impl LoadedCode {
     }
 
     /// Argument `index` as the callee widened it, if it did.
-    #[must_use]
     pub fn widened(&self, index: usize) -> Option<i64> {
         let loaded = self.loaded().ok()?;
         // SAFETY: inside the array of 256 words.
@@ -194,7 +186,6 @@ impl LoadedCode {
     }
 
     /// What the thunk saw at its last call, if there was one.
-    #[must_use]
     pub fn registers(&self) -> Option<Registers> {
         let [call, after] = self.crossing.borrow().as_ref()?.images();
         Some(Registers {
@@ -207,7 +198,6 @@ impl LoadedCode {
     }
 
     /// Puts the thunk before `target`, which owes `promise`; the thunk's address is what to call.
-    #[must_use]
     pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
         self.promise.set(Some(promise));
         boundary::set_target(target, promise);
@@ -215,7 +205,6 @@ impl LoadedCode {
     }
 
     /// The address of the thunk, which is the same for every target.
-    #[must_use]
     pub fn thunk(&self) -> *mut u8 {
         boundary::thunk_address()
     }
@@ -238,7 +227,6 @@ impl LoadedCode {
     ///
     /// # Safety
     /// What [`LoadedCode::through`] was given is code of the case's type.
-    #[must_use]
     pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
         let name = self.names.get(index);
         let call = name.and_then(|name| self.address(&format!("{name}_call")));
@@ -256,9 +244,6 @@ impl LoadedCode {
     }
 
     /// Whether both sides of the last call, which have these names in messages, kept what they owe each other besides values.
-    ///
-    /// # Errors
-    /// What they did not keep.
     pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
         let crossing = self.crossing.borrow();
         let crossing = crossing.as_ref();
@@ -266,9 +251,6 @@ impl LoadedCode {
     }
 
     /// Whether the x87 stack was empty after the last call (psABI 3.2.1, Registers). It is now.
-    ///
-    /// # Errors
-    /// Which registers of it are not.
     pub fn check_x87(&self) -> Result<(), String> {
         let crossing = self.crossing.borrow();
         let crossing = crossing.as_ref();

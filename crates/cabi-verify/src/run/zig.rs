@@ -23,9 +23,6 @@ pub struct ZigCode {
 
 impl ZigCode {
     /// Loads the code of `compiled`, which was made of `cases`.
-    ///
-    /// # Errors
-    /// [`ReferenceError::Unloadable`].
     pub fn load(compiled: CompiledZig, cases: &[&Case]) -> Result<Self, ReferenceError> {
         let CompiledZig {
             built,

@@ -76,7 +76,6 @@ impl Coverage {
     }
 
     /// Whether `transition` was noted.
-    #[must_use]
     pub fn has(&self, transition: Transition) -> bool {
         let number = transition.number();
         number.is_some_and(|number| {
@@ -94,26 +93,22 @@ impl Coverage {
     }
 
     /// How many transitions were noted.
-    #[must_use]
     pub fn covered(&self) -> usize {
         let ones = self.bits.iter().map(|word| word.count_ones());
         ones.sum::<u32>().try_into().unwrap_or(usize::MAX)
     }
 
     /// How many transitions there are.
-    #[must_use]
     pub fn total(&self) -> usize {
         Transition::COUNT
     }
 
     /// How many arguments were outside of the measure.
-    #[must_use]
     pub fn outside(&self) -> u64 {
         self.outside
     }
 
     /// As a word without spaces, for files: [`decode`](Self::decode) reads it.
-    #[must_use]
     pub fn encode(&self) -> String {
         let digits: String = self
             .bits
@@ -124,7 +119,6 @@ impl Coverage {
     }
 
     /// What [`encode`](Self::encode) wrote. `None` for any other text.
-    #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let (outside, digits) = text.split_once(':')?;
         let mut coverage = Self {

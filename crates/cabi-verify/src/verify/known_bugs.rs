@@ -49,7 +49,6 @@ pub fn known_bugs() -> impl Iterator<Item = &'static str> {
 }
 
 /// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
-#[must_use]
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     let policy = match compiler {
         "clang" => Policy::CLANG,

@@ -59,7 +59,6 @@ pub struct Differing {
 
 impl Called {
     /// What is wrong, if something is.
-    #[must_use]
     pub fn difference(&self) -> Option<&Difference> {
         match &self.verdict {
             Verdict::Differs(difference) => Some(difference),

@@ -19,7 +19,6 @@ pub(crate) const IN_FULL: usize = 3;
 
 impl Run<'_> {
     /// Everything that was found. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
-    #[must_use]
     pub fn report(&self, allow_self_inconsistent: bool) -> Report {
         let (seen, compilers) = (self.coverage(), &self.plan.compilers);
         let references = compilers.iter().map(|asked| {

@@ -39,7 +39,6 @@ const MAY_BE_SKIPPED: [&str; 14] = [
 ];
 
 /// Whether a reason of this kind is on the list of those for which something may be left out.
-#[must_use]
 pub fn may_be_skipped(key: &str) -> bool {
     MAY_BE_SKIPPED.contains(&key)
 }

@@ -95,7 +95,6 @@ pub struct Mistake {
 
 impl Mistake {
     /// What Cranelift, or an image, is told of a function of `sig`.
-    #[must_use]
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
@@ -190,7 +189,6 @@ fn owned(flags: &[&str]) -> Vec<String> {
 impl Loaded {
     /// The code of `cases`, compiled by `compiler` with `flags` in another way than [`compile`] does. All of them run under one of the settings,
     /// which `turn` chooses.
-    #[must_use]
     pub fn of_code(
         compiler: &Compiler,
         flags: &[&str],

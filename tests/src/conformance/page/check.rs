@@ -21,7 +21,6 @@ pub struct Comparison {
 
 /// Compares a page that was committed with one that was made now. Other versions of compilers are told apart from other results, and lines about
 /// vectors that this machine lacks, by the names of `lacking` capabilities, are not compared.
-#[must_use]
 pub fn compare(committed: &str, now: &str, lacking: &[&str]) -> Comparison {
     let (then, today) = (versions(committed), versions(now));
     let mut out = Comparison::default();
@@ -108,7 +107,6 @@ fn unversioned(page: &str, compilers: &[Compiler]) -> Vec<String> {
 }
 
 /// What a page lacks of the lists it is made from: types, bits, bugs and known failures, and rows of nothing that is on a list.
-#[must_use]
 pub fn objections(page: &str, blocks: &[&Block], expected: &Expected) -> Vec<String> {
     let mut out = Vec::new();
     let mut starts: Vec<String> = Vec::new();

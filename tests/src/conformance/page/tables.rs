@@ -226,13 +226,11 @@ fn signs(cell: &[Cell], shown: &[usize], measured: &Measured) -> String {
 }
 
 /// How a type is called in its row.
-#[must_use]
 pub fn heading(block: &Block) -> String {
     headed(block, &format!("<br>{}", block.proves))
 }
 
 /// How it is called where it was described before.
-#[must_use]
 pub fn short_heading(block: &Block) -> String {
     headed(block, "")
 }

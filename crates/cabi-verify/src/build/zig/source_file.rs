@@ -29,9 +29,6 @@ impl SourceFile {
     }
 
     /// The text of a side.
-    ///
-    /// # Errors
-    /// Why Zig has no words for it.
     fn side(&self, side: usize) -> Result<&str, String> {
         let case = self.cases.get(side / 2);
         let case = case.ok_or("there is no such case")?.as_ref();

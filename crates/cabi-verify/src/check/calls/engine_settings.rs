@@ -3,7 +3,6 @@
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
 
 /// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
-#[must_use]
 pub fn all_settings() -> Vec<(String, Settings)> {
     let mut all = Vec::new();
     for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "sse2")] {

@@ -68,9 +68,6 @@ impl SharedEngine {
     }
 
     /// Makes the call of case `index`.
-    ///
-    /// # Errors
-    /// [`Fault`].
     pub fn execute(&self, harness: &Harness<'_>, index: usize) -> Result<(), Fault> {
         let (plan, code) = match self.cases.get(index) {
             Some(Ok(built)) => built,

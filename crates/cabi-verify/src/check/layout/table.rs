@@ -28,9 +28,6 @@ pub fn ask_data(
 }
 
 /// The same about the bytes that objects have when one of their members is 1: its type, and the order of its bytes.
-///
-/// # Errors
-/// As [`ask_data`].
 pub fn ask_bytes(
     reference: &Reference,
     flags: &[&str],
@@ -229,7 +226,6 @@ pub struct Table {
 
 impl Table {
     /// The facts of `subjects`, whose declarations stand before the table's text in one file: a type is asked about once, also where it is a member's.
-    #[must_use]
     pub fn of(subjects: &[&Subject]) -> Self {
         let (mut table, mut asked) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {
@@ -291,7 +287,6 @@ impl Table {
     }
 
     /// The table as C.
-    #[must_use]
     pub fn text(&self) -> String {
         let rows: String = self
             .constants
@@ -306,7 +301,6 @@ impl Table {
     }
 
     /// The facts, in the order of the answers.
-    #[must_use]
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }

@@ -72,9 +72,6 @@ impl<'a> Speller<'a> {
     }
 
     /// How a parameter or result of type `ty` is written.
-    ///
-    /// # Errors
-    /// [`NotExpressible`].
     pub(super) fn value(&mut self, ty: &Type) -> Result<String, NotExpressible> {
         if *ty.kind() == Kind::Void {
             return Ok("void".to_owned());
