@@ -140,43 +140,4 @@ __attribute__((weak, sysv_abi)) _Float16 __truncsfbf2(float x) {
 ";
 
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
-pub const FRAME: &str = r#"
-#define CABI_SYSV __attribute__((sysv_abi))
-static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
-static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
-static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
-static unsigned char cabi_image_bytes[262144] __attribute__((aligned(64)));
-static long long cabi_wide_values[256];
-static volatile unsigned long cabi_live_values[8], cabi_kept_values[8];
-static volatile double cabi_live_double, cabi_kept_double;
-static void (CABI_SYSV *volatile cabi_escape_at)(void);
-/* data: what the compiler makes of code runs in calls only */
-void *const cabi_places[10] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, (void *)cabi_live_values, (void *)cabi_kept_values, (void *)&cabi_live_double, (void *)&cabi_kept_double, (void *)&cabi_escape_at};
-/* for callees in other languages */
-CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
-CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
-CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
-CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
-/* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
-#define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
-/* A caller's own variables, and copies of what it passes by reference, do not lie right after its argument area: va_arg at a wrong place does not
-   find a value by chance. */
-static volatile unsigned long cabi_gap_bytes = 256;
-#define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
-/* What is passed by reference is a copy of the callee's own: it may write to it. */
-#define CABI_OVERWRITE(x) do { __builtin_memset((void *)&x, 0x5b, sizeof x); __asm__ volatile("" : : "r"(&x) : "memory"); } while (0)
-/* Fills the stack below its caller, where the caller's next callee has its frame: what nobody passes is not there by chance. */
-static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
-  volatile unsigned long words[128];
-  for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
-}
-/* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
-CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
-  unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];
-  double d = cabi_live_double;
-  opaque();
-  cabi_kept_values[0] = k0; cabi_kept_values[1] = k1; cabi_kept_values[2] = k2; cabi_kept_values[3] = k3; cabi_kept_values[4] = k4; cabi_kept_values[5] = k5; cabi_kept_values[6] = k6; cabi_kept_values[7] = k7;
-  cabi_kept_double = d;
-  CABI_SPOIL;
-}
-"#;
+pub const FRAME: &str = include_str!("c/frame.c");

@@ -29,7 +29,7 @@ pub(crate) struct StaticCall {
 /// The program's text. Its argument is the number of the call to begin with; each call prints a line: its number, the bytes that the callee has
 /// seen, and the bytes of the result that the caller got.
 pub(crate) fn main_program(calls: &[StaticCall]) -> String {
-    let mut text = HEAD.to_owned();
+    let (mut text, mut rows) = (String::new(), String::new());
     let mut symbols: Vec<&str> = calls.iter().map(|call| call.symbol.as_str()).collect();
     symbols.dedup();
     for symbol in symbols {
@@ -39,28 +39,22 @@ pub(crate) fn main_program(calls: &[StaticCall]) -> String {
         );
     }
     for (i, call) in calls.iter().enumerate() {
-        let _ = writeln!(
-            text,
-            "{}{}",
-            bytes("image", i, &call.images),
-            bytes("given", i, &call.given)
-        );
-    }
-    text.push_str("static const struct row rows[] = {\n");
-    for (i, call) in calls.iter().enumerate() {
         let StaticCall {
             symbol,
             images,
             given,
             n_seen,
         } = call;
+        let (image, given_bytes) = (bytes("image", i, images), bytes("given", i, given));
+        let _ = writeln!(text, "{image}{given_bytes}");
         let (n_images, n_given) = (images.len(), given.len());
         let _ = writeln!(
-            text,
+            rows,
             "{{{symbol}, {symbol}_call, image{i}, {n_images}, given{i}, {n_given}, {n_seen}}},"
         );
     }
-    text + TAIL
+    let calls = format!("{text}static const struct row rows[] = {{\n{rows}}};");
+    include_str!("main_program.c").replacen("CALLS", &calls, 1)
 }
 
 /// A constant array, never empty.
@@ -74,55 +68,3 @@ fn bytes(name: &str, i: usize, bytes: &[u8]) -> String {
         }
     )
 }
-
-const HEAD: &str = "\
-#ifdef __x86_64__
-#define SYSTEM __attribute__((sysv_abi))
-#else
-#define SYSTEM
-#endif
-int printf(const char *, ...);
-int fflush(void *);
-int atoi(const char *);
-typedef SYSTEM void caller(void (*)(void), const unsigned char *, unsigned char *);
-struct row {
-  void (*callee)(void); caller *call;
-  const unsigned char *image; unsigned long n_image;
-  const unsigned char *given; unsigned long n_given, n_seen;
-};
-/* seen, got, given, image, .. escape_at: those of the callers' file, and of the callees' */
-extern void *const cabi_places[10];
-extern void *const cabi_callee_places[10];
-static void *home[5];
-static SYSTEM void escape(void) { __builtin_longjmp(home, 1); }
-static void copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }
-static void fill(unsigned char *to, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = 0xee; }
-static void print(const unsigned char *from, unsigned long n) {
-  printf(\" \");
-  for (unsigned long i = 0; i < n; i++) printf(\"%02x\", from[i]);
-}
-";
-
-const TAIL: &str = "\
-};
-static void make(const struct row *row) {
-  unsigned char *seen = cabi_callee_places[0], *given = cabi_callee_places[2], *got = cabi_places[1], *image = cabi_places[3];
-  copy(image, row->image, row->n_image);
-  copy(given, row->given, row->n_given);
-  fill(seen, row->n_seen);
-  fill(got, row->n_given);
-  *(SYSTEM void (*volatile *)(void))cabi_callee_places[9] = escape;
-  if (__builtin_setjmp(home) == 0) row->call(row->callee, image, got);
-}
-int main(int n, char **args) {
-  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof rows / sizeof *rows; i++) {
-    make(&rows[i]);
-    printf(\"%lu\", i);
-    print(cabi_callee_places[0], rows[i].n_seen);
-    print(cabi_places[1], rows[i].n_given);
-    printf(\"\\n\");
-    fflush(0);
-  }
-  return 0;
-}
-";

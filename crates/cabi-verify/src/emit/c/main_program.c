@@ -1,0 +1,46 @@
+#ifdef __x86_64__
+#define SYSTEM __attribute__((sysv_abi))
+#else
+#define SYSTEM
+#endif
+int printf(const char *, ...);
+int fflush(void *);
+int atoi(const char *);
+typedef SYSTEM void caller(void (*)(void), const unsigned char *, unsigned char *);
+struct row {
+  void (*callee)(void); caller *call;
+  const unsigned char *image; unsigned long n_image;
+  const unsigned char *given; unsigned long n_given, n_seen;
+};
+/* seen, got, given, image, .. escape_at: those of the callers' file, and of the callees' */
+extern void *const cabi_places[10];
+extern void *const cabi_callee_places[10];
+static void *home[5];
+static SYSTEM void escape(void) { __builtin_longjmp(home, 1); }
+static void copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }
+static void fill(unsigned char *to, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = 0xee; }
+static void print(const unsigned char *from, unsigned long n) {
+  printf(" ");
+  for (unsigned long i = 0; i < n; i++) printf("%02x", from[i]);
+}
+CALLS
+static void make(const struct row *row) {
+  unsigned char *seen = cabi_callee_places[0], *given = cabi_callee_places[2], *got = cabi_places[1], *image = cabi_places[3];
+  copy(image, row->image, row->n_image);
+  copy(given, row->given, row->n_given);
+  fill(seen, row->n_seen);
+  fill(got, row->n_given);
+  *(SYSTEM void (*volatile *)(void))cabi_callee_places[9] = escape;
+  if (__builtin_setjmp(home) == 0) row->call(row->callee, image, got);
+}
+int main(int n, char **args) {
+  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof rows / sizeof *rows; i++) {
+    make(&rows[i]);
+    printf("%lu", i);
+    print(cabi_callee_places[0], rows[i].n_seen);
+    print(cabi_places[1], rows[i].n_given);
+    printf("\n");
+    fflush(0);
+  }
+  return 0;
+}
