@@ -1,59 +1,17 @@
 /* What programs/nbody2.toy does, in C. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include "noipa.h"
 
 struct vector { double x, y; };
 struct body { struct vector place, speed; double mass; };
-
-enum { N = 5 };
 
 NOIPA static struct vector add(struct vector a, struct vector b) { return (struct vector){a.x + b.x, a.y + b.y}; }
 NOIPA static struct vector sub(struct vector a, struct vector b) { return (struct vector){a.x - b.x, a.y - b.y}; }
 NOIPA static struct vector scale(struct vector a, double k) { return (struct vector){a.x * k, a.y * k}; }
 NOIPA static double dot(struct vector a, struct vector b) { return a.x * b.x + a.y * b.y; }
 
-NOIPA static void pull(struct body *bodies, int i, double step)
+static struct body start(double at)
 {
-    struct body *own = &bodies[i];
-    for (int j = i + 1; j < N; j++) {
-        struct body *other = &bodies[j];
-        struct vector between = sub(own->place, other->place);
-        double square = dot(between, between) + 0.01;
-        double force = step / (square * sqrt(square));
-        own->speed = sub(own->speed, scale(between, other->mass * force));
-        other->speed = add(other->speed, scale(between, own->mass * force));
-    }
+    return (struct body){{at * 1.5, at * at * 0.25 - 1.0}, {0.125 * at, 0.5 - 0.25 * at}, 1.0 / (at + 1.0)};
 }
 
-NOIPA static double energy(struct body *bodies)
-{
-    double total = 0.0;
-    for (int i = 0; i < N; i++) {
-        total += 0.5 * bodies[i].mass * dot(bodies[i].speed, bodies[i].speed);
-        for (int j = i + 1; j < N; j++) {
-            struct vector between = sub(bodies[i].place, bodies[j].place);
-            total -= bodies[i].mass * bodies[j].mass / sqrt(dot(between, between));
-        }
-    }
-    return total;
-}
-
-int main(int argc, char **argv)
-{
-    int steps = argc > 1 ? atoi(argv[1]) : 1000;
-    struct body bodies[N];
-    for (int i = 0; i < N; i++) {
-        double at = i;
-        bodies[i] = (struct body){{at * 1.5, at * at * 0.25 - 1.0}, {0.125 * at, 0.5 - 0.25 * at}, 1.0 / (at + 1.0)};
-    }
-    printf("%.15g\n", energy(bodies));
-    for (int step = 0; step < steps; step++) {
-        for (int i = 0; i < N; i++)
-            pull(bodies, i, 0.001);
-        for (int i = 0; i < N; i++)
-            bodies[i].place = add(bodies[i].place, scale(bodies[i].speed, 0.001));
-    }
-    printf("%.15g %.15g %.15g\n", energy(bodies), bodies[0].place.x, bodies[4].speed.y);
-}
+#include "nbody.h"

@@ -1,24 +1,7 @@
 /* A library that takes and returns structs by value: the other side of shapes.toy. Every function computes
    from every member, so that a byte that went astray shows. */
-#include <complex.h>
 #include <stdarg.h>
-#include <stdint.h>
-
-struct point { double x, y; };
-struct rgb { unsigned char r, g, b; };
-struct pair { double x; long n; };
-struct triple { float a, b, c; };
-struct box { struct point low, high; int tag; };
-struct precise { long double value; };
-struct tagged { long double value; int tag; };
-union number { long i; double d; };
-struct flags { unsigned a : 3; int b : 7; long c : 40; };
-struct __attribute__((packed)) loose { char a; double b; short c; };
-struct chars { char text[17]; };
-struct seven { char text[7]; };
-typedef float vec4 __attribute__((vector_size(16)));
-struct lit { vec4 color; };
-struct both { int n; float f; };
+#include "shapes.h"
 
 struct point point_sum(struct point a, struct point b) { return (struct point){a.x + b.x, a.y + b.y}; }
 struct rgb rgb_turn(struct rgb c) { return (struct rgb){c.g, c.b, c.r}; }
