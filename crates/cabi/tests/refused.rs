@@ -20,6 +20,13 @@ fn refused(result: Result<Type, cabi::Error>, message: &str) {
     assert_eq!(result.unwrap_err().to_string(), message);
 }
 
+/// A table: what is refused, and the words.
+macro_rules! each {
+    ($check:ident; $($refused:expr => $words:expr;)*) => {
+        $($check($refused, &$words.to_string());)*
+    };
+}
+
 #[test]
 fn scalars_and_vectors() {
     let no_enum = "an enumeration is made of an integer type";
@@ -27,41 +34,29 @@ fn scalars_and_vectors() {
     refused(Type::enumeration(&Type::PTR), &format!("void *: {no_enum}"));
     refused(Type::enumeration(&Type::VOID), &format!("void: {no_enum}"));
     let no_complex = "the parts of a complex number are floats or integers";
-    refused(Type::complex(&Type::BOOL), &format!("_Bool: {no_complex}"));
-    refused(Type::complex(&Type::PTR), &format!("void *: {no_complex}"));
-    refused(
-        Type::complex(&Type::DEC64),
-        &format!("_Decimal64: {no_complex}"),
-    );
+    each! { refused;
+        Type::complex(&Type::BOOL) => format!("_Bool: {no_complex}");
+        Type::complex(&Type::PTR) => format!("void *: {no_complex}");
+        Type::complex(&Type::DEC64) => format!("_Decimal64: {no_complex}");
+    }
     let no_lane = "the lanes of a vector are integers or floats";
-    refused(
-        Type::vector(&Type::F80, 1),
-        &format!("long double: {no_lane}"),
-    );
-    refused(Type::vector(&Type::PTR, 2), &format!("void *: {no_lane}"));
-    refused(Type::vector(&Type::BOOL, 4), &format!("_Bool: {no_lane}"));
-    refused(Type::vector(&Type::VOID, 4), &format!("void: {no_lane}"));
-    refused(
-        Type::vector(&Type::F32, 0),
-        "float: a vector has 1 to 64 bytes",
-    );
-    refused(
-        Type::vector(&Type::F32, 32),
-        "float: a vector has 1 to 64 bytes",
-    );
-    refused(
-        Type::vector(&Type::F64, u16::MAX),
-        "double: a vector has 1 to 64 bytes",
-    );
+    each! { refused;
+        Type::vector(&Type::F80, 1) => format!("long double: {no_lane}");
+        Type::vector(&Type::PTR, 2) => format!("void *: {no_lane}");
+        Type::vector(&Type::BOOL, 4) => format!("_Bool: {no_lane}");
+        Type::vector(&Type::VOID, 4) => format!("void: {no_lane}");
+        Type::vector(&Type::F32, 0) => "float: a vector has 1 to 64 bytes";
+        Type::vector(&Type::F32, 32) => "float: a vector has 1 to 64 bytes";
+        Type::vector(&Type::F64, u16::MAX) => "double: a vector has 1 to 64 bytes";
+    }
     let no_bools = "_Bool: a vector of bools has 1 to 512 lanes";
     refused(Type::bool_vector(0, BoolVector::Zig), no_bools);
     refused(Type::bool_vector(513, BoolVector::Clang), no_bools);
     let bits = "a `_BitInt` has 1 to 65535 bits, and a signed one at least 2";
-    refused(
-        LP64.bit_int(0, false),
-        &format!("unsigned _BitInt(0): {bits}"),
-    );
-    refused(LP64.bit_int(1, true), &format!("_BitInt(1): {bits}"));
+    each! { refused;
+        LP64.bit_int(0, false) => format!("unsigned _BitInt(0): {bits}");
+        LP64.bit_int(1, true) => format!("_BitInt(1): {bits}");
+    }
 }
 
 #[test]
@@ -73,14 +68,10 @@ fn alignments_and_atomics() {
             &format!("an alignment of {align} bytes: {limits}"),
         );
     }
-    refused(
-        structure().aligned(24).build(&LP64),
-        &format!("an alignment of 24 bytes: {limits}"),
-    );
-    refused(
-        structure().pack(5).build(&LP64),
-        &format!("an alignment of 5 bytes: {limits}"),
-    );
+    each! { refused;
+        structure().aligned(24).build(&LP64) => format!("an alignment of 24 bytes: {limits}");
+        structure().pack(5).build(&LP64) => format!("an alignment of 5 bytes: {limits}");
+    }
     let member = Member::named("x", Type::I32).aligned(6);
     refused(
         structure().member(member).build(&LP64),
@@ -100,11 +91,10 @@ fn alignments_and_atomics() {
 #[test]
 fn arrays() {
     let incomplete = "an array needs elements of a complete type";
-    refused(Type::array(&Type::VOID, 1), &format!("void: {incomplete}"));
-    refused(
-        Type::array(&Type::FUNCTION, 1),
-        &format!("function: {incomplete}"),
-    );
+    each! { refused;
+        Type::array(&Type::VOID, 1) => format!("void: {incomplete}");
+        Type::array(&Type::FUNCTION, 1) => format!("function: {incomplete}");
+    }
     let open = Type::flexible_array(&Type::I32).unwrap();
     refused(Type::array(&open, 2), &format!("int[]: {incomplete}"));
     let strict = Type::I32.with_align(16).unwrap();
@@ -113,14 +103,10 @@ fn arrays() {
         "int: the alignment of an array's elements is greater than their size",
     );
     let huge = "the size does not fit the address space";
-    refused(
-        Type::array(&Type::I64, u64::MAX),
-        &format!("long long: {huge}"),
-    );
-    refused(
-        Type::array(&Type::I8, 1 << 61),
-        &format!("signed char: {huge}"),
-    );
+    each! { refused;
+        Type::array(&Type::I64, u64::MAX) => format!("long long: {huge}");
+        Type::array(&Type::I8, 1 << 61) => format!("signed char: {huge}");
+    }
 }
 
 #[test]
@@ -132,46 +118,18 @@ fn members() {
             .build(&LP64);
         refused(result, &format!("struct s, field {message}"));
     };
-    bad(
-        Member::named("x", Type::VOID),
-        "x: a member needs a complete object type, and void is none",
-    );
-    bad(
-        Member::named("x", Type::FUNCTION),
-        "x: a member cannot be a function; a pointer to one can",
-    );
-    bad(
-        Member::named("x", Type::flexible_array(&Type::I8).unwrap()),
-        "x: a flexible array member must be the last member of a structure",
-    );
-    bad(
-        Member::anonymous(Type::I32),
-        "<anonymous>: only structures and unions can be anonymous members",
-    );
-    bad(
-        Member::bit_field("x", Type::F32, 3),
-        "x: a bit-field has an integer type",
-    );
-    bad(
-        Member::bit_field("x", Type::PTR, 3),
-        "x: a bit-field has an integer type",
-    );
-    bad(
-        Member::bit_field("x", Type::BOOL, 2),
-        "x: a bit-field is not wider than its type",
-    );
-    bad(
-        Member::bit_field("x", Type::I32, 33),
-        "x: a bit-field is not wider than its type",
-    );
-    bad(
-        Member::bit_field("x", Type::I32, 0),
-        "x: a bit-field of width 0 has no name",
-    );
-    bad(
-        Member::named("x", Type::I32).at(4),
-        "x: it has an offset of its own, which only `build_at` takes",
-    );
+    each! { bad;
+        Member::named("x", Type::VOID) => "x: a member needs a complete object type, and void is none";
+        Member::named("x", Type::FUNCTION) => "x: a member cannot be a function; a pointer to one can";
+        Member::named("x", Type::flexible_array(&Type::I8).unwrap()) => "x: a flexible array member must be the last member of a structure";
+        Member::anonymous(Type::I32) => "<anonymous>: only structures and unions can be anonymous members";
+        Member::bit_field("x", Type::F32, 3) => "x: a bit-field has an integer type";
+        Member::bit_field("x", Type::PTR, 3) => "x: a bit-field has an integer type";
+        Member::bit_field("x", Type::BOOL, 2) => "x: a bit-field is not wider than its type";
+        Member::bit_field("x", Type::I32, 33) => "x: a bit-field is not wider than its type";
+        Member::bit_field("x", Type::I32, 0) => "x: a bit-field of width 0 has no name";
+        Member::named("x", Type::I32).at(4) => "x: it has an offset of its own, which only `build_at` takes";
+    }
     let union = RecordBuilder::union("u")
         .field("x", Type::flexible_array(&Type::I8).unwrap())
         .build(&LP64);
@@ -189,29 +147,14 @@ fn given_layouts() {
         "struct s, field x: it has no offset",
     );
     let after = "struct s, field x: it ends after the end of the record";
-    refused(structure().member(at(1)).build_at(4, 4), after);
-    refused(structure().member(at(u64::MAX)).build_at(4, 4), after);
-    refused(
-        structure().member(at(0)).build_at(6, 4),
-        "struct s: its size is not a multiple of its alignment",
-    );
-    refused(
-        structure()
-            .member(at(0))
-            .member(Member::named("y", Type::I16).at(3))
-            .build_at(8, 4),
-        "struct s, field y: it overlaps another member",
-    );
-    refused(
-        structure()
-            .member(Member::named("x", Type::I8).at_bit(3))
-            .build_at(4, 4),
-        "struct s, field x: only a bit-field starts inside a byte",
-    );
-    refused(
-        RecordBuilder::union("u").member(at(4)).build_at(8, 4),
-        "union u, field x: members of a union start at offset 0",
-    );
+    each! { refused;
+        structure().member(at(1)).build_at(4, 4) => after;
+        structure().member(at(u64::MAX)).build_at(4, 4) => after;
+        structure().member(at(0)).build_at(6, 4) => "struct s: its size is not a multiple of its alignment";
+        structure().member(at(0)).member(Member::named("y", Type::I16).at(3)).build_at(8, 4) => "struct s, field y: it overlaps another member";
+        structure().member(Member::named("x", Type::I8).at_bit(3)).build_at(4, 4) => "struct s, field x: only a bit-field starts inside a byte";
+        RecordBuilder::union("u").member(at(4)).build_at(8, 4) => "union u, field x: members of a union start at offset 0";
+    }
 }
 
 #[test]
@@ -293,14 +236,10 @@ fn signatures() {
         &format!("void: an argument needs a complete object type {on_linux}"),
     );
     let array = Type::array(&Type::I32, 2).unwrap();
-    refused_call(
-        &FnSig::new([], array),
-        &format!("int[2]: a function cannot return this {on_linux}"),
-    );
-    refused_call(
-        &FnSig::new([], Type::FUNCTION),
-        &format!("function: a function cannot return this {on_linux}"),
-    );
+    each! { refused_call;
+        &FnSig::new([], array) => format!("int[2]: a function cannot return this {on_linux}");
+        &FnSig::new([], Type::FUNCTION) => format!("function: a function cannot return this {on_linux}");
+    }
     let bools = Type::bool_vector(128, BoolVector::Clang).unwrap();
     refused_call(
         &FnSig::new([bools], Type::VOID),
