@@ -32,12 +32,12 @@ impl PartialEq for Cursor<'_> {
     }
 }
 
-/// A method that passes the cursor to one function of libclang.
-macro_rules! cursor_methods {
+/// Methods that pass the cursor or type to one function of libclang each.
+macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
         $($(#[$doc])*
         pub(crate) fn $name(self) -> $result {
-            // SAFETY: a `Cursor` borrows its live unit, which is all these functions require of it.
+            // SAFETY: a `Cursor` or `Ty` borrows its live unit, which is all these functions require of it.
             let raw = unsafe { $function(self.raw) };
             #[allow(clippy::redundant_closure_call)]
             ($convert)(raw)
@@ -53,7 +53,7 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    cursor_methods! {
+    methods! {
         kind = clang_getCursorKind -> CXCursorKind, |kind| kind;
         /// The declared name; empty for none. clang invents text for some unnamed records.
         name = clang_getCursorSpelling -> String, owned;
@@ -232,19 +232,6 @@ pub(crate) struct Ty<'u> {
     unit: PhantomData<&'u ()>,
 }
 
-/// A method that passes the type to one function of libclang.
-macro_rules! type_methods {
-    ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
-        $($(#[$doc])*
-        pub(crate) fn $name(self) -> $result {
-            // SAFETY: a `Ty` borrows its live unit, which is all these functions require of it.
-            let raw = unsafe { $function(self.raw) };
-            #[allow(clippy::redundant_closure_call)]
-            ($convert)(raw)
-        })*
-    };
-}
-
 impl<'u> Ty<'u> {
     fn new(raw: CXType) -> Self {
         Self {
@@ -257,7 +244,7 @@ impl<'u> Ty<'u> {
         self.raw.kind
     }
 
-    type_methods! {
+    methods! {
         spelling = clang_getTypeSpelling -> String, owned;
         /// Without typedefs and attributes, and so without the alignment they asked for.
         canonical = clang_getCanonicalType -> Ty<'u>, Ty::new;
