@@ -1,6 +1,5 @@
 //! Cases compiled many to a file, and run in child processes.
 
-use cabi::FnSig;
 use cabi_verify::build::{CompiledUnit, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
@@ -8,7 +7,7 @@ use cabi_verify::run::child::{self, Outcome};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::threads::{at_once, in_threads};
-use cabi_verify::verdict::Fault;
+use cabi_verify::verdict::{Difference, Fault};
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
@@ -88,46 +87,23 @@ impl<'a> ToCompile<'a> {
 }
 
 impl Compiled<'_> {
-    /// Makes the calls of one case in one direction. Returns how many were right.
+    /// Makes the calls of one case in one direction, those by an invoker or a closure alone if it is `at_run_time`. Returns how many were right.
     pub(crate) fn call(
         &self,
-        buffers: &GuardedBuffers,
-        settings: &Settings,
+        (buffers, settings): (&GuardedBuffers, &Settings),
         direction: Direction,
         index: usize,
         mistake: &Mistake,
+        at_run_time: bool,
     ) -> std::result::Result<usize, Fault> {
-        let (case, sig) = self.case(index)?;
-        let (harness, told) = (self.harness(buffers, settings), |sig| mistake.told(sig));
-        calls::observe(
-            &harness,
-            case,
-            sig,
-            index,
-            direction,
-            told,
-            mistake.mutation,
-        )
-    }
-
-    /// The same by an invoker or a closure alone.
-    pub(crate) fn call_at_run_time(
-        &self,
-        buffers: &GuardedBuffers,
-        settings: &Settings,
-        direction: Direction,
-        index: usize,
-        mistake: &Mistake,
-    ) -> std::result::Result<usize, Fault> {
-        let (case, sig) = self.case(index)?;
-        let (harness, told) = (self.harness(buffers, settings), |sig| mistake.told(sig));
-        calls::observe_at_run_time(&harness, case, sig, index, direction, told)
-    }
-
-    fn case(&self, index: usize) -> std::result::Result<(&Case, FnSig), Fault> {
         let (case, profile) = (self.entries[index].1, self.reference.profile());
         let sig = case.sig(profile).map_err(|error| error.to_string())?;
-        Ok((case, sig))
+        let (harness, tell) = (self.harness(buffers, settings), |sig| mistake.told(sig));
+        if at_run_time {
+            return calls::observe_at_run_time(&harness, case, sig, index, direction, tell);
+        }
+        let mutation = mistake.mutation;
+        calls::observe(&harness, case, sig, index, direction, tell, mutation)
     }
 
     /// The first of the levels, to be called with these settings.
@@ -179,7 +155,8 @@ pub(crate) fn in_children<J>(
 pub(crate) fn outcome(outcome: Outcome) -> std::result::Result<usize, String> {
     match outcome {
         Outcome::Passed(calls) => Ok(calls),
-        Outcome::Refused(why) | Outcome::Failed(why) => Err(why),
+        Outcome::Refused(why) => Err(why),
+        Outcome::Failed(line) => Err(Difference::read(&line).why),
         Outcome::Crashed(why) => Err(format!("dies of {why}")),
     }
 }

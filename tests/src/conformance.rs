@@ -120,10 +120,8 @@ fn check_places(
         Err(error) => return Outcome::Refused(error.to_string()),
     };
     let check = |direction: &Direction| is_placed(loaded, *direction, index, case, &abi);
-    match directions.iter().try_for_each(check) {
-        Ok(()) => Outcome::Passed(1),
-        Err(difference) => Outcome::Failed(difference.why),
-    }
+    let checked = directions.iter().try_for_each(check);
+    checked.map_err(|difference| difference.why).into()
 }
 
 /// Whether the side of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.

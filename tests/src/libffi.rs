@@ -32,7 +32,6 @@ pub struct Program {
 }
 
 /// One signature by both: what makes its calls, and what is called.
-#[derive(Debug)]
 pub struct Pair<'a> {
     program: &'a Program,
     index: usize,

@@ -27,7 +27,6 @@ pub(crate) struct Suite {
     start: Instant,
 }
 
-/// Runs the suite `name`, which is `body`.
 pub(crate) fn run(name: &'static str, body: fn(&mut Suite) -> Result<()>) -> ExitCode {
     let suite = Suite::new(name).and_then(|mut suite| {
         body(&mut suite)?;

@@ -249,7 +249,6 @@ fn spell(explanation: &mut Explanation, prototype: &Prototype) {
     explanation.ret.ty.clone_from(&prototype.spelled_ret);
 }
 
-/// The prototype of what `declared` declares.
 fn function<'h>(header: &'h Header, declared: &'h Declared) -> Result<&'h Prototype, String> {
     let prototype = header.function(declared);
     prototype.map_err(|reason| format!("{}: {}: {reason}", declared.location, declared.name))

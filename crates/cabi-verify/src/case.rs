@@ -3,10 +3,9 @@
 //! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
 //! works on and the C text that compilers are asked with.
 
-use std::fmt;
-
-use cabi::{DataModel, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel};
+use cabi::{DataModel, FnAbi, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel};
 use cabi_header::{Header, HeaderError, NamedType, Prototype};
+use thiserror::Error;
 
 use crate::corpus::c_text::{CText, Function};
 use crate::corpus::{Block, DEFAULT_TARGET, Profile};
@@ -51,10 +50,11 @@ pub struct Case {
 }
 
 /// Why a block could not be read.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CaseError {
     /// libclang is missing, or refuses the text as a whole.
+    #[error("{place}: {source}")]
     Header {
         /// File and line of the block.
         place: String,
@@ -62,6 +62,7 @@ pub enum CaseError {
         source: HeaderError,
     },
     /// The block contradicts itself, or something in it has no meaning here.
+    #[error("{place}: {why}")]
     Block {
         /// File and line of the block.
         place: String,
@@ -80,24 +81,6 @@ impl CaseError {
                 ..
             }
         )
-    }
-}
-
-impl fmt::Display for CaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header { place, source } => write!(f, "{place}: {source}"),
-            Self::Block { place, why } => write!(f, "{place}: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for CaseError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Header { source, .. } => Some(source),
-            Self::Block { .. } => None,
-        }
     }
 }
 
@@ -245,6 +228,14 @@ impl Case {
             sig = sig.at_call(self.unnamed.iter().cloned())?;
         }
         Ok(sig)
+    }
+
+    /// Where [`sig_under`](Self::sig_under) passes its values.
+    ///
+    /// # Errors
+    /// [`cabi::Error`] for what the convention has no place for.
+    pub fn abi_under(&self, policy: Policy) -> Result<FnAbi, cabi::Error> {
+        FnAbi::new(&self.sig_under(policy)?, &self.target)
     }
 
     /// The types of all arguments of a call, before promotion.

@@ -27,10 +27,11 @@
 //! ([`CorpusFile::bless`]) without touching anything else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 pub mod c_text;
 pub mod capability;
@@ -102,10 +103,11 @@ pub enum Profile {
 }
 
 /// What is wrong with a corpus file.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CorpusError {
     /// A file or folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -113,6 +115,7 @@ pub enum CorpusError {
         source: io::Error,
     },
     /// Text that is not in the format.
+    #[error("{}:{line}: {why}", file.display())]
     Syntax {
         /// The file.
         file: PathBuf,
@@ -121,24 +124,6 @@ pub enum CorpusError {
         /// What is wrong there.
         why: String,
     },
-}
-
-impl fmt::Display for CorpusError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Syntax { file, line, why } => write!(f, "{}:{line}: {why}", file.display()),
-        }
-    }
-}
-
-impl std::error::Error for CorpusError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            Self::Syntax { .. } => None,
-        }
-    }
 }
 
 /// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks share a name.

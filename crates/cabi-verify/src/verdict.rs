@@ -2,6 +2,7 @@
 //! something of it.
 
 use clif_cabi::{LowerError, NotLowered};
+use thiserror::Error;
 
 use crate::pattern::{Pattern, hex};
 
@@ -24,7 +25,8 @@ impl std::fmt::Display for Value {
 }
 
 /// What is wrong with a call.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Error)]
+#[error("{why}")]
 pub struct Difference {
     /// Which value differs, if it is one.
     pub value: Option<Value>,
@@ -48,12 +50,6 @@ impl From<String> for Difference {
 impl From<&str> for Difference {
     fn from(why: &str) -> Self {
         Self::from(why.to_owned())
-    }
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.why)
     }
 }
 
@@ -115,32 +111,18 @@ impl Difference {
 }
 
 /// Why a case did not pass.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error(transparent)]
 pub enum Fault {
     /// `cabi` or the lowering says that it does not support it.
-    Refused(Refusal),
+    Refused(#[from] Refusal),
     /// Anything else.
-    Failed(Difference),
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(why) => why.fmt(f),
-            Self::Failed(difference) => difference.fmt(f),
-        }
-    }
+    Failed(#[from] Difference),
 }
 
 impl From<String> for Fault {
     fn from(why: String) -> Self {
         Self::Failed(why.into())
-    }
-}
-
-impl From<Difference> for Fault {
-    fn from(difference: Difference) -> Self {
-        Self::Failed(difference)
     }
 }
 
@@ -168,10 +150,11 @@ impl From<clif_cabi_jit::Error> for Fault {
 }
 
 /// What is said not to be supported.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The convention says where it goes, but it is not lowered.
+    #[error("{why}")]
     NotLowered {
         /// Which kind of thing.
         kind: NotLowered,
@@ -179,18 +162,11 @@ pub enum Refusal {
         why: &'static str,
     },
     /// No rule is known by which the compiler places it.
+    #[error("{0}")]
     NoKnownRule(&'static str),
     /// It was not tried, for this reason.
+    #[error("{0}")]
     Untried(String),
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotLowered { why, .. } | Self::NoKnownRule(why) => f.write_str(why),
-            Self::Untried(why) => f.write_str(why),
-        }
-    }
 }
 
 /// The result of a case in one direction.

@@ -148,7 +148,6 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Functions that were imported.
     pub(crate) fn imported<'c>(&self, checked: &'c Checked) -> Vec<&'c Function> {
         let mut ids: Vec<FnId> = self.functions.keys().copied().collect();
         ids.sort_by_key(|id| id.0);

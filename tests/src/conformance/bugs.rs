@@ -10,7 +10,6 @@ use cabi_verify::check::layout::{Fact, Reply, ask, ask_data};
 use cabi_verify::corpus::CorpusFile;
 use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
 use clif_cabi_jit::Settings;
 
@@ -214,10 +213,7 @@ fn look(
         }
         let once =
             || reference_agrees(&harness, case, sig.clone(), 0).map_err(|fault| fault.to_string());
-        let agrees = passes(|| match at_every_phase(&once) {
-            Ok(()) => Outcome::Passed(1),
-            Err(why) => Outcome::Failed(why),
-        });
+        let agrees = passes(|| at_every_phase(&once).into());
         agrees.map(Some)
     };
     let is_placed = || passes(|| check_places(&made.code, &there, 0, case, &sig));
@@ -250,8 +246,8 @@ fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
     let mut placed = [own, without, Policy::GCC, Policy::CLANG]
         .into_iter()
         .filter_map(|policy| {
-            let sig = case.sig_under(policy).ok()?;
-            cabi::FnAbi::new(&sig, &case.target).ok().map(|_| sig)
+            case.abi_under(policy).ok()?;
+            case.sig_under(policy).ok()
         });
     placed.next()
 }

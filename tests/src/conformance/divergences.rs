@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, Policy};
+use cabi::Policy;
 use cabi_verify::case::{Case, Entry, Subject};
 use cabi_verify::check::calls::Direction;
 use cabi_verify::corpus::DEFAULT_TARGET;
@@ -150,8 +150,7 @@ fn moved(case: &Case, policy: Policy, bit: Policy) -> Vec<String> {
 
 /// Every value and where it is.
 fn places(case: &Case, policy: Policy) -> Option<Vec<String>> {
-    let sig = case.sig_under(policy).ok()?;
-    let abi = FnAbi::new(&sig, &case.target).ok()?;
+    let abi = case.abi_under(policy).ok()?;
     let mut out = vec![format!("result: {}", abi.ret)];
     for (i, arg) in abi.args.iter().enumerate() {
         let param = case.prototype.params.get(i);

@@ -103,14 +103,13 @@ impl<'a> KnownBugs<'a> {
         mode: Mode,
         direction: Direction,
     ) -> Option<&'a Bug> {
-        let sig = case.sig_under(policy).ok()?;
         let signature = SignatureTypes {
             mode,
             direction,
             variadic: case.prototype.variadic,
             types: &case.argument_types(),
             ret: &case.prototype.ret,
-            abi: &FnAbi::new(&sig, &case.target).ok()?,
+            abi: &case.abi_under(policy).ok()?,
         };
         let name = backend_name(mode.backend);
         let mut all = self.0.iter();

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cabi::{FnAbi, VectorLevel};
+use cabi::VectorLevel;
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{Direction, all_settings, reference_agrees};
 use cabi_verify::corpus::Block;
@@ -319,8 +319,7 @@ fn outcomes(
         .find(|bug| bug.is_of(asked.name) && bug.meets.contains(&feature.block.name));
     let (mut cells, mut whys) = (Vec::new(), Vec::new());
     for case in &subject.cases {
-        let placed = case.sig_under(asked.policy);
-        if let Err(error) = placed.and_then(|sig| FnAbi::new(&sig, &case.target)) {
+        if let Err(error) = case.abi_under(asked.policy) {
             whys.push(error.to_string());
             cells.push(Outcome::Refused.into());
             continue;

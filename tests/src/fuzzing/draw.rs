@@ -12,7 +12,6 @@ use cabi_verify::generate::{CRecord, CType, Dialect, Form, Random, signature_fro
 
 use crate::random::types_of;
 
-/// What was drawn.
 pub(super) struct Drawn {
     /// The types that were made, one of another.
     pub(super) types: Vec<Type>,

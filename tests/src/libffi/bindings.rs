@@ -1,7 +1,6 @@
 //! libffi, loaded at run time: `ffi.h` of versions 3.4 to 3.6 on x86-64 System V.
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
-use std::fmt;
 use std::ptr;
 
 use cabi::{FnSig, Kind, Scalar, Type};
@@ -17,7 +16,6 @@ const CLOSURE_BYTES: usize = 64;
 
 /// `ffi_type`.
 #[repr(C)]
-#[derive(Debug)]
 struct FfiType {
     size: usize,
     alignment: u16,
@@ -27,7 +25,6 @@ struct FfiType {
 
 /// `ffi_cif`.
 #[repr(C)]
-#[derive(Debug)]
 struct RawCif {
     abi: c_int,
     n_args: c_uint,
@@ -357,23 +354,5 @@ impl Drop for FfiClosure<'_> {
                 free(self.closure);
             }
         }
-    }
-}
-
-impl fmt::Debug for Libffi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Libffi")
-    }
-}
-
-impl fmt::Debug for Cif<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Cif").field(&self.raw).finish()
-    }
-}
-
-impl fmt::Debug for FfiClosure<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("FfiClosure").field(&self.code).finish()
     }
 }

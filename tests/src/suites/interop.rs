@@ -19,7 +19,7 @@ use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
+use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children, outcome};
 use crate::suite::{Result, Suite, number};
 
 /// The reason of cases that a reference compiler contradicts itself about.
@@ -45,8 +45,8 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn take(&mut self, counts: &mut [usize; 5], setting: &str, outcome: Outcome) {
-        let counted = match outcome {
+    fn take(&mut self, counts: &mut [usize; 5], setting: &str, found: Outcome) {
+        let counted = match found {
             Outcome::Passed(calls) => {
                 counts[4] += calls;
                 0
@@ -56,12 +56,9 @@ impl Verdict {
                 self.refused = Some(why);
                 if theirs { 3 } else { 2 }
             }
-            Outcome::Failed(why) => {
+            failed => {
+                let why = outcome(failed).err().unwrap_or_default();
                 self.failed.push(format!("{setting}: {why}"));
-                1
-            }
-            Outcome::Crashed(why) => {
-                self.failed.push(format!("{setting}: dies of {why}"));
                 1
             }
         };
@@ -188,13 +185,12 @@ fn one(
         let agrees = reference_agrees(&batch.harness(buffers, settings), case, sig, index);
         matches!(agrees, Err(Fault::Failed(_)))
     };
-    match batch.call(buffers, settings, *direction, index, &Mistake::default()) {
-        Ok(calls) => Outcome::Passed(calls),
-        Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
+    let mistake = Mistake::default();
+    match batch.call((buffers, settings), *direction, index, &mistake, false) {
         // A block of the corpus says in expected.toml whose fault it is.
         Err(Fault::Failed(_)) if is_random(&case.name) && disagrees() => {
             Outcome::Refused(THEIRS.to_owned())
         }
-        Err(Fault::Failed(why)) => Outcome::Failed(why.to_string()),
+        found => found.into(),
     }
 }

@@ -150,17 +150,17 @@ fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: us
     }
     let settings = Settings::default().memory(1 << 20);
     let mistake = mutant.map_or_else(Mistake::default, |mutant| mutant.mistake);
-    let mut found = batch.call(buffers, &settings, *direction, index, &mistake);
+    let call = |at_run_time| {
+        let with = (buffers, &settings);
+        batch.call(with, *direction, index, &mistake, at_run_time)
+    };
+    let mut found = call(false);
     if mistake.convention.is_some() && matches!(found, Err(Fault::Failed(_))) {
         // Invokers and closures must notice it too, where there are any.
-        match batch.call_at_run_time(buffers, &settings, *direction, index, &mistake) {
+        match call(true) {
             Ok(0) => {}
             alone => found = alone,
         }
     }
-    match found {
-        Ok(calls) => Outcome::Passed(calls),
-        Err(Fault::Refused(why)) => Outcome::Refused(why.to_string()),
-        Err(Fault::Failed(why)) => Outcome::Failed(why.to_string()),
-    }
+    found.into()
 }

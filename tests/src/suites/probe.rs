@@ -66,10 +66,7 @@ fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
             let checked = probes.try_for_each(|probe| probe.check(index, case, &abi));
             checked.map_err(|difference| difference.why)
         });
-        match checked {
-            Ok(()) => Outcome::Passed(1),
-            Err(why) => Outcome::Failed(why),
-        }
+        checked.into()
     };
     let outcomes = in_children(&[()], |()| entries.len(), one)?.concat();
     let mut all = Vec::new();
@@ -90,8 +87,7 @@ fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
 }
 
 fn placed(reference: &Reference, case: &Case) -> Result<FnAbi, String> {
-    let sig = case.sig(reference.profile());
-    let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
+    let abi = case.abi_under(reference.profile().policy());
     abi.map_err(|error| error.to_string())
 }
 
@@ -111,10 +107,8 @@ impl Control<'_> {
             return Outcome::Failed("there is no code".to_owned());
         };
         let probe = Probe::new(loaded, self.case.vectors);
-        let fails = |wrong: &FnAbi| match self.direction {
-            Direction::Call => probe.check_callee(self.index, self.case, wrong).is_err(),
-            Direction::Callee => probe.check_caller(self.index, self.case, wrong).is_err(),
-        };
+        let (direction, index) = (self.direction, self.index);
+        let fails = |wrong| (probe.check_in(direction, index, self.case, wrong)).is_err();
         match self.wrong.iter().any(fails) {
             true => Outcome::Passed(1),
             false => Outcome::Failed("a part in the wrong place was not noticed".to_owned()),

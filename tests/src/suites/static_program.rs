@@ -6,7 +6,7 @@
 //! with another first register, must show.
 
 use cabi::convention::{Convention, Rule, Rules};
-use cabi::{FnAbi, Policy, Scalar, X86_64_SYSV, x86_64};
+use cabi::{Policy, Scalar, X86_64_SYSV, x86_64};
 use cabi_verify::build::{Reference, Unit};
 use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
@@ -85,7 +85,7 @@ fn same_verdicts(
             true => Ok(()),
             false => Err(format!("here {here:?}, in a static program {there:?}")),
         };
-        take(suite, &engine, &case.name, outcome);
+        suite.report.outcome(&engine, &case.name, outcome);
     }
     suite.report.note(format!(
         "{engine}: {} cases, of which the compiler disagrees with itself in {n_differ}",
@@ -113,13 +113,15 @@ fn ours(
     let verdicts = verdicts(reference, reference, Vec::new(), Some(side), entries)?;
     for (((_, case), here), verdict) in entries.iter().zip(here).zip(verdicts) {
         match (verdict, here) {
-            (Verdict::Passed(_), _) => take(suite, &engine, &case.name, Ok(())),
+            (Verdict::Passed(_), _) => suite.report.outcome(&engine, &case.name, Ok(())),
             (Verdict::NotLowered(why), _) => suite.report.not_run(&engine, &case.name, &why),
             (_, Verdict::Differs(_)) => {
                 let why = "the reference's own caller and callee disagree";
                 suite.report.not_run(&engine, &case.name, why);
             }
-            (differs, _) => take(suite, &engine, &case.name, Err(about(&differs))),
+            (differs, _) => suite
+                .report
+                .outcome(&engine, &case.name, Err(about(&differs))),
         }
     }
     Ok(())
@@ -165,10 +167,7 @@ fn mixed(
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = format!("static {} calls {}", reference.name(), other.name());
-    let placed = |case: &Case, policy: Policy| {
-        let sig = case.sig_under(policy).ok()?;
-        FnAbi::new(&sig, &case.target).ok()
-    };
+    let placed = |case: &Case, policy: Policy| case.abi_under(policy).ok();
     let [own, theirs] = [reference, other].map(|one| one.profile().policy());
     let both = entries.iter().copied().filter(|(subject, case)| {
         let abi = placed(case, own);
@@ -184,9 +183,11 @@ fn mixed(
             .into_iter()
             .filter_map(|one| known_bug(one.name(), case));
         match (verdict, bugs.next()) {
-            (Verdict::Passed(_), _) => take(suite, &engine, &case.name, Ok(())),
+            (Verdict::Passed(_), _) => suite.report.outcome(&engine, &case.name, Ok(())),
             (_, Some(bug)) => suite.report.not_run(&engine, &case.name, bug),
-            (differs, None) => take(suite, &engine, &case.name, Err(about(&differs))),
+            (differs, None) => suite
+                .report
+                .outcome(&engine, &case.name, Err(about(&differs))),
         }
     }
     Ok(())
@@ -252,12 +253,8 @@ fn control(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> R
                 }
                 other => Err(format!("another convention was not noticed: {other:?}")),
             };
-            take(suite, engine, &case.name, outcome);
+            suite.report.outcome(engine, &case.name, outcome);
         }
     }
     Ok(())
-}
-
-fn take(suite: &mut Suite, engine: &str, case: &str, outcome: Result<(), String>) {
-    suite.report.outcome(engine, case, outcome);
 }

@@ -174,7 +174,7 @@ fn layouts(batch: &Batch<'_>, suite: &mut Suite) {
     }
 }
 
-fn compare(fact: &Fact) -> Result<(), String> {
+pub(super) fn compare(fact: &Fact) -> Result<(), String> {
     if fact.zig == fact.ours {
         return Ok(());
     }

@@ -14,13 +14,14 @@ use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
 use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::case::{Case, Direction};
+use cabi_verify::check::calls::Difference;
 use cabi_verify::check::registers::Probe;
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::zig::ZigCode;
 
 use crate::compiled::{in_children, outcome};
 use crate::suite::{Result, Suite, number};
-use crate::suites::zig::{found, has_level};
+use crate::suites::zig::{compare, found, has_level};
 
 /// A compilation by Zig's own back end, and the convention that it has.
 #[derive(Clone, Copy)]
@@ -135,8 +136,7 @@ impl Batch {
     fn run(&self, suite: &mut Suite) -> Result<()> {
         let engine = self.setup.name();
         for fact in &self.code.layout {
-            if fact.zig != fact.ours {
-                let why = format!("{}: Zig has {}, ours {}", fact.what, fact.zig, fact.ours);
+            if let Err(why) = compare(fact) {
                 let name = &self.cases[fact.case].name;
                 suite.report.outcome(&engine, name, Err(why));
             }
@@ -175,18 +175,9 @@ impl Batch {
             Err(why) => return Outcome::Failed(why.to_string()),
         };
         let probe = Probe::new(&self.code.loaded, told.level);
-        let checked = match direction {
-            Direction::Call => probe.check_callee(index, case, &abi),
-            Direction::Callee => probe.check_caller(index, case, &abi),
-        };
-        match checked {
-            Ok(()) => Outcome::Passed(1),
-            Err(difference) => Outcome::Failed(format!(
-                "{}: {}",
-                case.prototype.signature(),
-                difference.why
-            )),
-        }
+        let checked = probe.check_in(direction, index, case, &abi);
+        let of_signature = |found: Difference| format!("{}: {found}", case.prototype.signature());
+        checked.map_err(of_signature).into()
     }
 
     /// Each mutant of the convention must fail in some case.

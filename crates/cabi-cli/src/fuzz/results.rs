@@ -25,7 +25,6 @@ pub(super) fn bar(plan: &Campaign) -> ProgressBar {
     bar.with_message("signatures")
 }
 
-/// Makes the folder of results.
 pub(super) fn make(folder: &Path) -> Result<(), String> {
     if output::is_stdout(folder) {
         return Err("--out -: results are files in a folder; --json prints them".to_owned());

@@ -217,7 +217,6 @@ impl<'a> Places<'a> {
 /// A register with what is in it.
 struct Cell {
     name: String,
-    /// How many it has.
     bytes: u64,
     content: Option<Content>,
 }

@@ -1,15 +1,17 @@
 //! Why a compiler's answer cannot be had.
 
-use std::fmt;
 use std::io;
+
+use thiserror::Error;
 
 use crate::process::says_that_it_crashed;
 
 /// Why a reference compiler's answer cannot be had.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
     /// The compiler could not be started, or a folder not be made.
+    #[error("{what}: {source}")]
     Io {
         /// What was tried.
         what: String,
@@ -17,6 +19,7 @@ pub enum ReferenceError {
         source: io::Error,
     },
     /// The compiler refused the C text.
+    #[error("{reference} refuses: {}", first_error(messages))]
     Refused {
         /// Reference compiler and version.
         reference: String,
@@ -24,6 +27,7 @@ pub enum ReferenceError {
         messages: String,
     },
     /// What the compiler made cannot be loaded.
+    #[error("{what} cannot be loaded: {why}")]
     Unloadable {
         /// What it was made for.
         what: String,
@@ -31,6 +35,7 @@ pub enum ReferenceError {
         why: String,
     },
     /// The compiler crashed at the C text: it says nothing about it.
+    #[error("{reference} crashes: {}", first_error(messages))]
     Crashed {
         /// Compiler and version.
         reference: String,
@@ -74,36 +79,6 @@ impl ReferenceError {
     /// Nothing was asked: a full disk, a compiler that cannot be started, that hangs or is killed. What is left is an answer about the C text.
     pub fn is_about_the_system(&self) -> bool {
         matches!(self, Self::Io { .. })
-    }
-}
-
-impl fmt::Display for ReferenceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { what, source } => write!(f, "{what}: {source}"),
-            Self::Refused {
-                reference,
-                messages,
-            } => {
-                write!(f, "{reference} refuses: {}", first_error(messages))
-            }
-            Self::Unloadable { what, why } => write!(f, "{what} cannot be loaded: {why}"),
-            Self::Crashed {
-                reference,
-                messages,
-            } => {
-                write!(f, "{reference} crashes: {}", first_error(messages))
-            }
-        }
-    }
-}
-
-impl std::error::Error for ReferenceError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            Self::Refused { .. } | Self::Crashed { .. } | Self::Unloadable { .. } => None,
-        }
     }
 }
 

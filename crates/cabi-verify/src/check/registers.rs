@@ -8,7 +8,7 @@
 
 use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
 
-use crate::case::Case;
+use crate::case::{Case, Direction};
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::pattern::{self, Pattern, Values, hex};
@@ -51,6 +51,20 @@ impl<'h> Probe<'h> {
     pub fn check(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         self.check_caller(index, case, abi)?;
         self.check_callee(index, case, abi)
+    }
+
+    /// The side of case `index` that calls in `direction` need.
+    pub fn check_in(
+        &self,
+        direction: Direction,
+        index: usize,
+        case: &Case,
+        abi: &FnAbi,
+    ) -> Result<(), Difference> {
+        match direction {
+            Direction::Call => self.check_callee(index, case, abi),
+            Direction::Callee => self.check_caller(index, case, abi),
+        }
     }
 
     /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.

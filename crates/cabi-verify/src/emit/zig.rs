@@ -40,9 +40,7 @@ pub(crate) struct CaseText {
     pub(crate) prefix: String,
     /// Declarations of its types.
     pub(crate) types: String,
-    /// Its callee.
     pub(crate) callee: Result<String, NotExpressible>,
-    /// Its caller.
     pub(crate) caller: String,
     /// What can be asked about the layout of its types.
     pub(crate) layout: Vec<Question>,

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use cabi::{FnAbi, Policy};
+use cabi::Policy;
 
 use super::functions::{Function, FunctionUnit};
 use super::{Exhaustive, ExhaustiveRun, REFUSED_HERE, REFUSED_THERE};
@@ -117,9 +117,7 @@ impl Again {
 
 /// Whether `case` is a signature, and its value shows what it is to show.
 fn shown(function: &Function, case: &Case, policy: Policy) -> Result<(), String> {
-    let right = case.sig_under(policy);
-    let right = right.and_then(|sig| FnAbi::new(&sig, &case.target));
-    right.map_err(|error| error.to_string())?;
+    case.abi_under(policy).map_err(|error| error.to_string())?;
     let shown = Transition::of_argument(case, policy, function.value_index());
     match shown.map_err(|error| error.to_string())? {
         Some(shown) if shown == function.transition => Ok(()),

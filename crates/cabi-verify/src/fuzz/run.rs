@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use cabi::{FnAbi, Policy};
+use cabi::Policy;
 use clif_cabi_jit::Settings;
 
 use super::Compared;
@@ -269,10 +269,7 @@ fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'sta
     let Some(case) = &compared.case else {
         return Vec::new();
     };
-    let abi = |policy| {
-        let sig = case.sig_under(policy)?;
-        FnAbi::new(&sig, &case.target)
-    };
+    let abi = |policy| case.abi_under(policy);
     let own = abi(ours);
     if own == abi(theirs) {
         return Vec::new();

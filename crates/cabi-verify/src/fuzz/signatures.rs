@@ -4,7 +4,7 @@
 
 use std::panic::catch_unwind;
 
-use cabi::{DataModel, Error, FnAbi, Policy, VectorLevel};
+use cabi::{DataModel, Error, Policy, VectorLevel};
 
 use super::Compared;
 use crate::build::{Reference, Unit};
@@ -23,7 +23,7 @@ fn subject(
     let name = format!("r{index}");
     let declared = signature.declared(&format!("{name}_"), &DataModel::LP64);
     let placed = declared.case(&name, level).and_then(|case| {
-        FnAbi::new(&case.sig_under(policy)?, &case.target)?;
+        case.abi_under(policy)?;
         Ok(case)
     });
     let case = placed.map_err(|error| by_cabi(&error))?;

@@ -35,7 +35,7 @@ pub struct Span {
 }
 
 /// What was found under one compiler.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// A word for it, unique in a run: `gcc`, and `gcc-2` for the second one.
     pub label: String,
@@ -139,19 +139,7 @@ impl Stats {
             }
             .to_owned(),
             ms_abi: asked.ms_abi,
-            signatures: 0,
-            same: 0,
-            calls: 0,
-            seconds: 0.0,
-            one_direction: BTreeMap::new(),
-            not_lowered: BTreeMap::new(),
-            not_run: BTreeMap::new(),
-            explained: BTreeMap::new(),
-            known: BTreeMap::new(),
-            theirs: Vec::new(),
-            inconsistent: Vec::new(),
-            failures: Vec::new(),
-            coverage: Coverage::default(),
+            ..Self::default()
         }
     }
 

@@ -33,7 +33,6 @@ fn kind(why: &str) -> &str {
     why.split([' ', ':']).next().unwrap_or(why)
 }
 
-/// `value` with one change.
 fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
     let mut changed = value.clone();
     change(&mut changed);

@@ -12,7 +12,6 @@ pub(crate) struct Values {
     pub(crate) declared: Vec<Pattern>,
     /// The arguments as they are passed: unnamed ones are promoted.
     pub(crate) promoted: Vec<Pattern>,
-    /// The result.
     pub(crate) result: Pattern,
 }
 

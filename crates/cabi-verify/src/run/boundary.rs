@@ -79,46 +79,16 @@ struct State {
     x87: [u8; 32],
 }
 
-impl Image {
-    const ZERO: Self = Self {
-        rax: 0,
-        rdi: 0,
-        rsp: 0,
-        saved: [0; 6],
-        rsi: 0,
-        flags: 0,
-        mxcsr: 0,
-        x87_control: 0,
-        xmm: [[0; 2]; 10],
-        rcx: 0,
-        r9: 0,
-        r11: 0,
-    };
-}
-
 struct Shared(UnsafeCell<State>);
 
 // SAFETY: Rust reads and writes it in functions of this file alone, which hold the lock; the assembly does during calls that `call` makes.
 unsafe impl Sync for Shared {}
 
 static STATE: Shared = Shared(UnsafeCell::new(State {
-    target: std::ptr::null(),
-    unpassed: 0,
     unpassed_filling: [0x5b5b_5b5b_5b5b_5b5b; 2],
-    fill: 0,
-    filling: [0; 16],
-    rsp: 0,
-    return_address: 0,
-    mxcsr: 0,
-    x87_control: 0,
-    calls: 0,
-    returns: 0,
-    entered: 0,
-    call: Image::ZERO,
-    after: Image::ZERO,
-    entry: Image::ZERO,
-    exit: Image::ZERO,
     x87: [0xff; 32],
+    // SAFETY: a state is numbers, and a pointer that may be null.
+    ..unsafe { std::mem::zeroed() }
 }));
 
 static LOCK: Mutex<()> = Mutex::new(());
@@ -256,7 +226,6 @@ pub(super) fn set_target(target: *const u8, promise: Promise) {
     }
 }
 
-/// The address of the thunk.
 pub(super) fn thunk_address() -> *mut u8 {
     thunk as unsafe extern "C" fn() as *mut u8
 }

@@ -38,6 +38,15 @@ impl From<Result<usize, Fault>> for Outcome {
     }
 }
 
+impl From<Result<(), String>> for Outcome {
+    fn from(result: Result<(), String>) -> Self {
+        match result {
+            Ok(()) => Self::Passed(1),
+            Err(why) => Self::Failed(why),
+        }
+    }
+}
+
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -145,7 +154,6 @@ fn n_threads() -> usize {
 struct Child {
     pid: libc::pid_t,
     job: usize,
-    /// How many cases it has.
     n_cases: usize,
     file: File,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cabi::{Error, FnAbi, Policy};
+use cabi::{Error, Policy};
 
 use super::Transition;
 use crate::case::Case;
@@ -63,7 +63,7 @@ impl Coverage {
             }
         }
         // What follows the last argument decides whether all of it is a signature.
-        FnAbi::new(&case.sig_under(policy)?, &case.target).map(drop)
+        case.abi_under(policy).map(drop)
     }
 
     /// Notes `transition`.

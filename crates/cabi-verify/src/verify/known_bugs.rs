@@ -54,16 +54,13 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         "clang" => Policy::CLANG,
         _ => Policy::GCC,
     };
-    let abi = case
-        .sig_under(policy)
-        .and_then(|sig| FnAbi::new(&sig, &case.target));
     let signature = SignatureTypes {
         types: case.argument_types(),
         n_named: case.prototype.params.len(),
         variadic: case.prototype.variadic,
         ms_abi: case.prototype.convention.is_some(),
         ret: case.prototype.ret.clone(),
-        abi: abi.ok(),
+        abi: case.abi_under(policy).ok(),
     };
     let is_theirs = |name: &str| {
         name.strip_prefix(compiler)

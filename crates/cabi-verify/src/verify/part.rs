@@ -20,7 +20,7 @@ use crate::check::layout::{self, Fact, Reply};
 use crate::header::{OF_RECORD, Omitted};
 
 /// One header under one compiler.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Part {
     /// The compiler's index in the plan.
     pub compiler: usize,
@@ -72,15 +72,7 @@ impl Part {
         Self {
             compiler,
             header,
-            n_compared: 0,
-            prototypes: Vec::new(),
-            n_facts: 0,
-            layouts: Vec::new(),
-            called: Vec::new(),
-            itself: Vec::new(),
-            skipped: Vec::new(),
-            cases: Vec::new(),
-            preamble: String::new(),
+            ..Self::default()
         }
     }
 

@@ -30,7 +30,6 @@ pub(super) struct Taken {
 }
 
 impl<'p> Checker<'p> {
-    /// What `name` means as a type.
     pub(super) fn find_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
         match self.find(name) {
             Some(named) => Ok(Some(named.meaning)),
@@ -38,7 +37,6 @@ impl<'p> Checker<'p> {
         }
     }
 
-    /// What `name` means as a value.
     pub(super) fn find_value(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
         if let Some(named) = self.find(name) {
             return Ok(Some(named.meaning));

@@ -155,7 +155,6 @@ impl Checker<'_> {
         ))
     }
 
-    /// What a name of the prelude means.
     pub(super) fn prelude(&self, name: &str) -> Option<Meaning> {
         let names = &self.names[Side::Prelude as usize];
         names.get(name).map(|named| named.meaning)

@@ -15,7 +15,6 @@ pub(super) enum BitsPlace {
     Lane(Value, Value),
 }
 
-/// A bit-field.
 #[derive(Clone, Copy)]
 pub(super) struct FieldBits {
     /// The first byte that is accessed.

@@ -90,7 +90,6 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         Ok(first..first + n)
     }
 
-    /// The scalars of a value.
     pub(super) fn scalars(&mut self, value: Val, ty: Ty) -> Lower<Rc<[Value]>> {
         match (value, self.fields(ty)) {
             (Val::Fields(values), _) => Ok(values),

@@ -206,7 +206,6 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         self.builder.seal_block(block);
     }
 
-    /// The SSA value in `value`.
     pub(super) fn ssa(&self, value: Val, span: Span) -> Lower<Value> {
         match value {
             Val::Ssa(value) => Ok(value),

@@ -22,11 +22,9 @@ use cabi::VectorLevel;
 pub(super) const VECTORS: usize = 128;
 /// Where the x87 unit is.
 pub(super) const X87: usize = 640;
-/// Where st0 is.
 pub(super) const ST0: usize = X87 + 28;
 /// Where the argument area starts.
 pub(super) const STACK: usize = 768;
-/// All bytes.
 pub(super) const BYTES: usize = 1 << 14;
 
 /// What both sides write to.
@@ -56,7 +54,6 @@ pub(super) struct Returning {
 }
 
 impl Returning {
-    /// Nothing.
     pub(super) const NOTHING: Self = Self {
         registers: [0xee; STACK],
         n_x87: 0,

@@ -30,7 +30,6 @@ use crate::case::Case;
 pub(crate) struct Variable {
     /// Its declaration, without `;`.
     pub(crate) declaration: String,
-    /// Its name.
     pub(crate) name: String,
 }
 

@@ -3,24 +3,18 @@
 //! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be said where some alignment gives
 //! each member its offset. What comes out has the size and the offsets of the C type by Zig's own rules, or it is not said.
 
-use std::fmt;
 use std::fmt::Write as _;
 
 use cabi::{BoolVector, Kind, Record, RecordKind, Scalar, Type, Vector, VectorLevel};
 
+use thiserror::Error;
+
 use super::Backend;
 
 /// Why Zig cannot say a type or a function.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Error)]
+#[error("not said in Zig: {0}")]
 pub(crate) struct NotExpressible(pub(super) String);
-
-impl fmt::Display for NotExpressible {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not said in Zig: {}", self.0)
-    }
-}
-
-impl std::error::Error for NotExpressible {}
 
 pub(crate) fn not_expressible<T>(why: impl Into<String>) -> Result<T, NotExpressible> {
     Err(NotExpressible(why.into()))

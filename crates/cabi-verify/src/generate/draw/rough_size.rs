@@ -2,7 +2,6 @@
 
 use crate::generate::{CRecord, CType, Form};
 
-/// Bits of a type.
 pub(super) fn type_bits(ty: &CType) -> u32 {
     match ty {
         CType::Name(name) => match *name {

@@ -152,10 +152,7 @@ impl Job<'_> {
         let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
         let abi = abi.map_err(|error| Difference::from(error.to_string()))?;
         let probe = Probe::new(&self.loaded.code, case.vectors);
-        match self.direction {
-            Direction::Call => probe.check_callee(index, case, &abi),
-            Direction::Callee => probe.check_caller(index, case, &abi),
-        }
+        probe.check_in(self.direction, index, case, &abi)
     }
 }
 
