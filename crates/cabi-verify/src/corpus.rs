@@ -126,18 +126,21 @@ pub enum CorpusError {
     },
 }
 
+impl CorpusError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
+
 /// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks share a name.
 ///
 /// # Errors
 /// [`CorpusError`] for a file that cannot be read or is not in the format.
 pub fn read_folder(folder: &Path) -> Result<Vec<CorpusFile>, CorpusError> {
-    let io = |source| CorpusError::Io {
-        path: folder.to_path_buf(),
-        source,
-    };
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
+    for entry in std::fs::read_dir(folder).map_err(CorpusError::io(folder))? {
+        let path = entry.map_err(CorpusError::io(folder))?.path();
         if path.extension().is_some_and(|ext| ext == "abi") {
             paths.push(path);
         }
@@ -172,10 +175,7 @@ impl CorpusFile {
     /// # Errors
     /// [`CorpusError`] if it cannot be read or is not in the format.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
-        let text = std::fs::read_to_string(path).map_err(|source| CorpusError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(CorpusError::io(path))?;
         Self::parse(path, &text)
     }
 
@@ -266,15 +266,11 @@ impl CorpusFile {
 
     /// Writes [`CorpusFile::blessed`] to the file, if that changes it. Returns whether it did.
     pub fn bless(&self, texts: &BTreeMap<String, Vec<String>>) -> Result<bool, CorpusError> {
-        let io = |source| CorpusError::Io {
-            path: self.path.clone(),
-            source,
-        };
         let new = self.blessed(texts);
-        if std::fs::read_to_string(&self.path).map_err(io)? == new {
+        if std::fs::read_to_string(&self.path).map_err(CorpusError::io(&self.path))? == new {
             return Ok(false);
         }
-        std::fs::write(&self.path, new).map_err(io)?;
+        std::fs::write(&self.path, new).map_err(CorpusError::io(&self.path))?;
         Ok(true)
     }
 }

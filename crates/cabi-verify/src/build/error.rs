@@ -45,6 +45,12 @@ pub enum ReferenceError {
 }
 
 impl ReferenceError {
+    /// What the system says to `what` was tried.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
     /// What the compiler printed to C text that it refuses, or at which it crashes.
     pub fn messages(&self) -> Option<&str> {
         match self {

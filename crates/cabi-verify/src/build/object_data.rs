@@ -1,14 +1,27 @@
 //! Data in the shared objects that compilers make, read from the file: nothing is loaded, so no code of theirs runs.
 
 use std::collections::HashMap;
+use std::io;
 
 use object::{Object, ObjectSection, ObjectSymbol, Symbol};
 
-use super::Built;
+use super::{Built, ReferenceError};
 use crate::emit::c::TABLE;
 
 /// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data without addresses.
+///
+/// # Errors
+/// [`ReferenceError::Io`] if they are not there.
 pub(crate) fn read_table(
+    built: &Built,
+    n: usize,
+    objects: &[(String, usize)],
+) -> Result<(Vec<u64>, Vec<Vec<u8>>), ReferenceError> {
+    let error = |why| ReferenceError::io("the table of layouts")(io::Error::other(why));
+    table(built, n, objects).map_err(error)
+}
+
+fn table(
     built: &Built,
     n: usize,
     objects: &[(String, usize)],

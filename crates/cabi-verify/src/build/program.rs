@@ -91,10 +91,7 @@ impl Program {
     }
 
     fn io(&self, source: io::Error) -> ReferenceError {
-        ReferenceError::Io {
-            what: format!("a program built by {}", self.made_by),
-            source,
-        }
+        ReferenceError::io(format!("a program built by {}", self.made_by))(source)
     }
 }
 

@@ -321,10 +321,7 @@ impl Reference {
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         if let Some(kind) = process::not_asked(output.status, &messages) {
             let why = format!("{}, {}", output.status, first_error(&messages));
-            return Err(ReferenceError::Io {
-                what: self.text.clone(),
-                source: io::Error::new(kind, why),
-            });
+            return Err(ReferenceError::io(&self.text)(io::Error::new(kind, why)));
         }
         if process::crashed(output.status, &messages) {
             return Err(ReferenceError::Crashed {
@@ -346,10 +343,7 @@ impl Reference {
         let mut command = Command::new(program);
         // Messages are compared and printed: not in the user's language.
         command.args(flags).args(args).env("LC_ALL", "C");
-        output(command, self.limit).map_err(|source| ReferenceError::Io {
-            what: program.to_owned(),
-            source,
-        })
+        output(command, self.limit).map_err(ReferenceError::io(program))
     }
 }
 
@@ -380,15 +374,9 @@ pub fn count_warnings(messages: &str) -> String {
 }
 
 pub(super) fn scratch() -> Result<Scratch, ReferenceError> {
-    Scratch::new().map_err(|source| ReferenceError::Io {
-        what: "a temporary folder".to_owned(),
-        source,
-    })
+    Scratch::new().map_err(ReferenceError::io("a temporary folder"))
 }
 
 pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ReferenceError> {
-    std::fs::write(path, content).map_err(|source| ReferenceError::Io {
-        what: path.display().to_string(),
-        source,
-    })
+    std::fs::write(path, content).map_err(ReferenceError::io(path.display().to_string()))
 }

@@ -234,8 +234,7 @@ fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, 
     if questions.is_empty() {
         return Ok(Vec::new());
     }
-    let (answers, _) = read_table(built, questions.len(), &[])
-        .map_err(|error| io_error("the table of layouts", io::Error::other(error)))?;
+    let (answers, _) = read_table(built, questions.len(), &[])?;
     let facts = questions.iter().zip(answers);
     let facts = facts.map(|((case, question), zig)| Fact {
         case: *case,
@@ -244,11 +243,4 @@ fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, 
         zig,
     });
     Ok(facts.collect())
-}
-
-fn io_error(what: &str, source: io::Error) -> ReferenceError {
-    ReferenceError::Io {
-        what: what.to_owned(),
-        source,
-    }
 }

@@ -3,8 +3,9 @@
 use cabi::VectorLevel;
 
 use super::source_file::Text;
-use super::{Backend, Mode, Zig, io_error};
+use super::{Backend, Mode, Zig};
 use crate::build::ReferenceError;
+use crate::build::reference::scratch;
 use crate::scratch::Scratch;
 
 /// A back end at work, and the folder its files are in.
@@ -21,7 +22,7 @@ impl<'a> Compilation<'a> {
         mode: Mode,
         level: VectorLevel,
     ) -> Result<Self, ReferenceError> {
-        let folder = Scratch::new().map_err(|source| io_error("a temporary folder", source))?;
+        let folder = scratch()?;
         Ok(Self {
             zig,
             mode,
@@ -38,7 +39,7 @@ impl<'a> Compilation<'a> {
     /// Compiles `text`. Returns what the compiler prints if it does not end well.
     pub(super) fn make(&self, text: &Text) -> Result<Option<String>, ReferenceError> {
         let source = self.folder.path().join("sides.zig");
-        std::fs::write(&source, &text.zig).map_err(|error| io_error("sides.zig", error))?;
+        std::fs::write(&source, &text.zig).map_err(ReferenceError::io("sides.zig"))?;
         let source = source.to_string_lossy();
         let object = format!("-femit-bin={}", self.object());
         let cache = self.zig.cache.path().to_string_lossy();
@@ -68,10 +69,7 @@ impl<'a> Compilation<'a> {
         } else {
             "-ODebug"
         });
-        let output = self
-            .zig
-            .start(&args)
-            .map_err(|error| io_error("zig", error))?;
+        let output = self.zig.start(&args).map_err(ReferenceError::io("zig"))?;
         if output.status.success() {
             return Ok(None);
         }

@@ -310,11 +310,7 @@ impl Table {
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be loaded.
     pub fn answers(&self, built: &Built) -> Result<Vec<Answer>, ReferenceError> {
-        let read = read_table(built, self.constants.len(), &self.objects);
-        let (numbers, bytes) = read.map_err(|error| ReferenceError::Io {
-            what: "the table of layouts".to_owned(),
-            source: std::io::Error::other(error),
-        })?;
+        let (numbers, bytes) = read_table(built, self.constants.len(), &self.objects)?;
         let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
         let answer = |fact: &Fact| match fact.ours {
             Answer::Bytes(_) => numbers.next().map(Answer::Bytes),

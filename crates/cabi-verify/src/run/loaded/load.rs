@@ -104,10 +104,7 @@ impl LoadedCode {
                 Err(unloadable(format!("that ends the process, {why}")))
             }
             Ok(None) => Err(unloadable("nothing became of it".to_owned())),
-            Err(source) => Err(ReferenceError::Io {
-                what: what.clone(),
-                source,
-            }),
+            Err(source) => Err(ReferenceError::io(what.clone())(source)),
         }
     }
 
