@@ -14,8 +14,7 @@ use crate::convention::assign::{Assigner, NoPlace};
 use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
-    ArgFlags, Bank, CalleePops, Classify, Convention, Group, GroupKind, Lists, Loc, Place, Reg,
-    Role, Rule,
+    ArgFlags, Bank, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, Role, Rule,
 };
 use crate::sig::{FnSig, Param, passed};
 use crate::target::Target;
@@ -252,9 +251,8 @@ impl Walk<'_, '_> {
         match (self.convention.rules.classify)(ty, &mut cx) {
             Ok(ref mut group) => {
                 cx.tracer.group(group);
-                group.flags = group.flags.and(flags);
-                if group.flags.has(ArgFlags::BYVAL) && group.kind != GroupKind::Ignore {
-                    group.kind = GroupKind::Memory;
+                if flags.and(group.flags) != ArgFlags::NONE {
+                    group.flag(flags);
                 }
                 let found = self.assigner.place(rules, group, role, place);
                 let found = found.map_err(|why| self.unsupported(ty, why.why()))?;

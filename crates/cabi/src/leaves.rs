@@ -56,7 +56,7 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
 
 /// Whether `ty` is a union or holds one, however deep, as the elements of an array of none too.
 pub(crate) fn has_union(ty: &Type) -> bool {
-    let mut walk = leaves(ty);
+    let mut walk = leaves_of_one_element(ty);
     while walk.next().is_some() {
         let absent = match walk.own.kind() {
             Kind::Array(array) => has_union(&array.elem),

@@ -14,6 +14,39 @@ use cabi::{
 const LP64: DataModel = DataModel::LP64;
 const LINUX: Target = Target::X86_64_LINUX;
 
+/// What other machines' conventions make of an array of no elements that are as large as an address space, and of padding without end.
+#[test]
+fn endless_elements_on_other_machines() {
+    let start = Instant::now();
+    let absent = Type::array(&Type::array(&Type::I8, 1 << 40).unwrap(), 0).unwrap();
+    let padding = RecordBuilder::structure("p").member(Member::unnamed_bit_field(Type::I8, 3));
+    for known in cabi::conventions() {
+        let target = Target::named(known.target).unwrap();
+        let model = target.data_model();
+        let padding = padding.clone().build(model).unwrap();
+        let huge = Type::array(&padding, 1 << 29).unwrap();
+        for fields in [
+            vec![absent.clone(), Type::F32],
+            vec![Type::I32, absent.clone()],
+            vec![huge],
+        ] {
+            let record = fields
+                .into_iter()
+                .fold(RecordBuilder::structure("s"), |record, ty| {
+                    record.field("m", ty)
+                });
+            let Ok(ty) = record.build(model) else {
+                continue;
+            };
+            let sig = FnSig::new([ty.clone()], ty).convention(known.convention);
+            // A place or a refusal: what counts is that there is one soon.
+            let _ = FnAbi::new(&sig, &target);
+        }
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
 /// Classifies and explains `ty` under each profile. What was too slow took minutes, or longer than anybody waits.
 fn is_quick(what: &str, build: impl FnOnce() -> Type) {
     let start = Instant::now();

@@ -351,6 +351,47 @@ fn values_of_other_machines() {
     assert_eq!(of("riscv64imac-unknown-linux-gnu", &member).unwrap(), "a0");
 }
 
+/// A record that RISC-V's hardware floating-point convention would take apart is refused at any size where a member is of a type that no compiler was asked about;
+/// and so is one of a complex integer, which clang takes apart too.
+#[test]
+fn records_that_are_flattened() {
+    let of = |target: &str, members: &[Type]| {
+        let target = Target::named(target).unwrap();
+        let record = members
+            .iter()
+            .fold(structure(), |record, ty| record.field("m", ty.clone()));
+        let ty = record.build(target.data_model()).unwrap();
+        FnAbi::new(&FnSig::new([ty], Type::VOID), &target)
+            .map(|abi| abi.args[0].place.to_string())
+            .map_err(|e| e.to_string())
+    };
+    const HARD: &str = "riscv32gc-unknown-linux-gnu";
+    const SOFT: &str = "riscv32imac-unknown-linux-gnu";
+    let narrow = DataModel::LP64.bit_int(7, true).unwrap();
+    let by_address = Ok("a0, pointer to a copy aligned 8".to_owned());
+    for member in [Type::F16, Type::BF16, narrow] {
+        let members = [member, Type::F64];
+        let error = of(HARD, &members).unwrap_err();
+        assert!(
+            error.contains("is compared with no compiler yet"),
+            "{error}"
+        );
+        assert_eq!(of(SOFT, &members), by_address);
+    }
+    let complex = [Type::I16, Type::I64].map(|ty| Type::complex(&ty).unwrap());
+    for complex in complex {
+        let error = of(HARD, std::slice::from_ref(&complex)).unwrap_err();
+        assert!(
+            error.contains("clang passes its complex integer"),
+            "{error}"
+        );
+        let beside = [complex, Type::I8];
+        assert!(of(HARD, &beside).is_ok(), "{beside:?}");
+    }
+    let words = Type::complex(&Type::I32).unwrap();
+    assert_eq!(of(HARD, &[words]), Ok("a0 a1".to_owned()));
+}
+
 #[test]
 fn targets() {
     let target = |triple: &str| Target::new(&triple.parse().unwrap());

@@ -277,6 +277,18 @@ impl Group {
         self
     }
 
+    /// Gives the value, and what it asks for instead, the flags of its argument. A `byval` one asks for memory alone.
+    pub(crate) fn flag(&mut self, flags: ArgFlags) {
+        self.flags = self.flags.and(flags);
+        if self.flags.has(ArgFlags::BYVAL) && self.kind != GroupKind::Ignore {
+            self.kind = GroupKind::Memory;
+            self.otherwise = None;
+        }
+        if let Some(otherwise) = &mut self.otherwise {
+            otherwise.flag(flags);
+        }
+    }
+
     /// With one more part.
     #[must_use]
     pub fn with(mut self, part: Part) -> Self {

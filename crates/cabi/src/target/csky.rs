@@ -10,7 +10,7 @@ use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
     PartType, PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
 };
-use crate::leaves::{Leaf, LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::{Field, RecordKind};
@@ -146,7 +146,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
             return refused("a member is of a type that no rule is known for");
         }
         // clang's `isEmptyRecord`: with a flexible array member it is none.
-        _ if ty.size() == 0 || leaves(ty).all(|leaf| is_padding(&leaf)) => {
+        _ if ty.size() == 0 || leaves_of_one_element(ty).all(|leaf| is_padding(&leaf)) => {
             return Ok(Group::ignore());
         }
         _ if cx.role == Role::Result && ty.size() > 8 => {

@@ -12,6 +12,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
     PartTypes, Place, Role, Rule, Rules, VaList, Want,
 };
+use crate::leaf::Around;
 use crate::leaves::{LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -209,6 +210,9 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         return Ok(integers);
     }
     match flattened(ty, u64::from(word), FLEN) {
+        Some(_) if leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
+            Err(refuse(ty, NOT_COMPARED, "RISC-V"))
+        }
         Some(_) if ty.as_scalar().is_none() && has_atomic(ty) => {
             Err(disputed(ty, ATOMIC, "RISC-V"))
         }
@@ -218,8 +222,29 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
             Err(disputed(ty, why, "RISC-V"))
         }
         Some(group) => Ok(group.or(integers)),
+        None if is_complex_integer(ty, u64::from(word), FLEN) => {
+            let why =
+                "clang passes its complex integer as two integers, gcc as any record of its size";
+            Err(disputed(ty, why, "RISC-V"))
+        }
         None => Ok(integers),
     }
+}
+
+/// Whether `ty` is a record of one complex integer that is not simply two words: clang takes any complex number for one of two floats.
+fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
+    let mut all = leaves(ty).filter(|leaf| leaf.width_bits > 0);
+    let (Some(real), Some(imaginary), None) = (all.next(), all.next(), all.next()) else {
+        return false;
+    };
+    let size = real.width_bits / 8;
+    let is_words = size == word && ty.size() == 2 * word;
+    matches!(real.kind, LeafKind::Scalar(Scalar::Int { .. }))
+        && size <= flen
+        && !is_words
+        && imaginary.around.any(Around::IMAGINARY)
+        && ty.as_record().is_some()
+        && !has_union(ty)
 }
 
 /// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".
@@ -258,6 +283,8 @@ fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
         let part = match scalar {
             Scalar::F32 if flen >= 4 => Part::float(PartType::F32),
             Scalar::F64 if flen >= 8 => Part::float(PartType::F64),
+            // `classify` refuses the record, of any size.
+            _ if !is_compared(leaf.kind) => Part::float(PartType::F16),
             // A pointer is no integer here, and in this gcc and clang agree.
             Scalar::Bool | Scalar::Int { .. } if size <= word => {
                 let whole = int(u8::try_from(word).ok()?, Extension::None);

@@ -336,3 +336,17 @@ fn what_is_built_in() {
         ["rdx, pointer to a copy aligned 16", "xmm2"]
     );
 }
+
+/// The flags of an argument are also those of what it asks for instead: a `byval` one asks for memory, whatever registers are left.
+#[test]
+fn flags_of_what_is_asked_for_instead() {
+    let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+    let number = |flags| {
+        let sig = FnSig::new(vec![Type::F64; 9], Type::VOID).flags(8, flags);
+        let abi = FnAbi::new(&sig, &target).unwrap();
+        abi.args[8].place.to_string()
+    };
+    assert_eq!(number(ArgFlags::NONE), "a0");
+    assert_eq!(number(ArgFlags::BYVAL), "a0, pointer to a copy aligned 8");
+    assert_eq!(number(ArgFlags::NEST), "t2");
+}

@@ -14,7 +14,6 @@ use crate::convention::{
 };
 use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::scalar::Scalar;
-use crate::target::parts::refuse;
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -77,8 +76,8 @@ pub const X86_64_LANG_CONTEXT: Convention = Convention {
 /// What `ty` asks for: a part for each of its scalars, or for each of its words, or memory.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
-        let why = "a variadic function is C's: callees of this convention pop their arguments, whose bytes they have to know";
-        return Err(refuse(ty, why, X86_64_LANG.name));
+        let why = "a variadic function is C's: callees of `lang` pop their arguments, whose bytes they have to know";
+        return Err(Error::InvalidSignature { why });
     }
     if leaves(ty).all(|leaf| leaf.width_bits == 0) {
         return Ok(Group::ignore());

@@ -107,6 +107,10 @@ const OWN_SLOT: Rule = Rule::AssignToStack { size: 0, align: 0 };
 
 /// What `ty` asks for in `auto`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if cx.variadic {
+        let why = "a variadic function has a convention of C, not Zig's `auto`";
+        return Err(Error::InvalidSignature { why });
+    }
     if let Some(why) = other_type(ty, cx) {
         return Err(parts::refuse(ty, why, AUTO.name));
     }
@@ -160,9 +164,6 @@ fn sized(part: Part, size: u64) -> Part {
 
 /// Why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
 fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
-    if cx.variadic {
-        return Some("a variadic function has a convention of C, not Zig's `auto`");
-    }
     if cx.model.pointer != 8 {
         return Some("pointers of 8 bytes only");
     }
