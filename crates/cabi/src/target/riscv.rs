@@ -221,6 +221,10 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
                 "gcc and clang do not agree on whether its members without bytes count as fields";
             Err(disputed(ty, why, "RISC-V"))
         }
+        Some(_) if is_overlapped(ty) => {
+            let why = "clang reads the float behind the whole type of the bit-field before it";
+            Err(disputed(ty, why, "RISC-V"))
+        }
         Some(group) => Ok(group.or(integers)),
         None if is_complex_integer(ty, u64::from(word), FLEN) => {
             let why =
@@ -315,6 +319,18 @@ fn is_disputed(ty: &Type, word: u8) -> bool {
             matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits, .. }) if bits > wide);
         leaf.bit_field && (leaf.width_bits == 0 || is_wide)
     }) || has_empty_array(ty)
+}
+
+/// Whether a float starts within the type of the bit-field before it: `long n : 32; float x;`.
+fn is_overlapped(ty: &Type) -> bool {
+    let mut end = 0;
+    leaves(ty).any(|leaf| {
+        let is_within = !leaf.bit_field && leaf.offset_bits < end;
+        if let (LeafKind::Scalar(Scalar::Int { bits, .. }), true) = (leaf.kind, leaf.bit_field) {
+            end = leaf.offset_bits / 8 * 8 + u64::from(bits);
+        }
+        is_within
+    })
 }
 
 fn has_empty_array(ty: &Type) -> bool {

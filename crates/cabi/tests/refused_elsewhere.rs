@@ -1,0 +1,103 @@
+//! What the conventions of AArch64, RISC-V and s390x refuse because compilers do not agree, or none was asked.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+use cabi::{DataModel, FnAbi, FnSig, Member, RecordBuilder, Target, Type};
+
+/// What gcc and clang place in different ways where something is `_Atomic`, and what the vector facility of s390x would place elsewhere.
+#[test]
+fn values_of_other_machines() {
+    let of = |name: &str, ty: &dyn Fn(&DataModel) -> Type| {
+        let target = Target::named(name).unwrap();
+        let sig = FnSig::new([ty(target.data_model())], Type::VOID);
+        FnAbi::new(&sig, &target).map(|abi| abi.args[0].place.to_string())
+    };
+    let record = |model: &DataModel, ty: &Type| {
+        let record = RecordBuilder::structure("s").field("x", ty.clone());
+        record.build(model).unwrap()
+    };
+    let member = |model: &DataModel| record(model, &Type::F32.atomic().unwrap());
+    let whole = |model: &DataModel| record(model, &Type::F32).atomic().unwrap();
+    let vector = |model: &DataModel| record(model, &Type::vector(&Type::I32, 4).unwrap());
+    let scalar = |_: &DataModel| Type::F32.atomic().unwrap();
+    for name in [
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+        "riscv32gc-unknown-linux-gnu",
+        "s390x-unknown-linux-gnu",
+    ] {
+        for ty in [&member as &dyn Fn(&DataModel) -> Type, &whole] {
+            let error = of(name, ty).unwrap_err().to_string();
+            let why = "gcc and clang do not agree on what is `_Atomic` in it";
+            assert!(error.contains(why), "{name}: {error}");
+        }
+        // Where it is four words, its address is passed, whatever it is.
+        if !name.starts_with("riscv32") {
+            let error = of(name, &vector).unwrap_err().to_string();
+            assert!(error.contains("struct s"), "{name}: {error}");
+        }
+        assert!(of(name, &scalar).is_ok(), "{name}");
+    }
+    assert_eq!(of("riscv64imac-unknown-linux-gnu", &member).unwrap(), "a0");
+}
+
+/// A record that RISC-V's hardware floating-point convention would take apart is refused at any size where a member is of a type that no compiler was asked about;
+/// and so is one of a complex integer, which clang takes apart too.
+#[test]
+fn records_that_are_flattened() {
+    let of = |target: &str, members: &[Type]| {
+        let target = Target::named(target).unwrap();
+        let record = members
+            .iter()
+            .fold(RecordBuilder::structure("s"), |record, ty| {
+                record.field("m", ty.clone())
+            });
+        let ty = record.build(target.data_model()).unwrap();
+        FnAbi::new(&FnSig::new([ty], Type::VOID), &target)
+            .map(|abi| abi.args[0].place.to_string())
+            .map_err(|e| e.to_string())
+    };
+    const HARD: &str = "riscv32gc-unknown-linux-gnu";
+    const SOFT: &str = "riscv32imac-unknown-linux-gnu";
+    let narrow = DataModel::LP64.bit_int(7, true).unwrap();
+    let by_address = Ok("a0, pointer to a copy aligned 8".to_owned());
+    for member in [Type::F16, Type::BF16, narrow] {
+        let members = [member, Type::F64];
+        let error = of(HARD, &members).unwrap_err();
+        assert!(
+            error.contains("is compared with no compiler yet"),
+            "{error}"
+        );
+        assert_eq!(of(SOFT, &members), by_address);
+    }
+    let complex = [Type::I16, Type::I64].map(|ty| Type::complex(&ty).unwrap());
+    for complex in complex {
+        let error = of(HARD, std::slice::from_ref(&complex)).unwrap_err();
+        assert!(
+            error.contains("clang passes its complex integer"),
+            "{error}"
+        );
+        let beside = [complex, Type::I8];
+        assert!(of(HARD, &beside).is_ok(), "{beside:?}");
+    }
+    let words = Type::complex(&Type::I32).unwrap();
+    assert_eq!(of(HARD, &[words]), Ok("a0 a1".to_owned()));
+    let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+    for (width, place) in [(32, None), (33, Some("a0 fa0"))] {
+        let record = RecordBuilder::structure("s").member(Member::bit_field("n", Type::I64, width));
+        let ty = record
+            .field("x", Type::F32)
+            .build(&DataModel::LP64)
+            .unwrap();
+        let abi = FnAbi::new(&FnSig::new([ty], Type::VOID), &target);
+        let found = abi.map(|abi| abi.args[0].place.to_string());
+        let why = "struct s: clang reads the float behind the whole type of the bit-field before it (RISC-V)";
+        assert_eq!(
+            found.map_err(|e| e.to_string()),
+            place.map(str::to_owned).ok_or(why.to_owned())
+        );
+    }
+}
