@@ -78,36 +78,38 @@ impl Leaf {
     }
 }
 
-/// Leaves of one kind side by side, with the same around them: scalars of at most eight bytes, each at a multiple of its size.
+/// Leaves side by side that are alike, with the same around them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Run {
-    pub(crate) scalar: Scalar,
-    /// The bytes of the type that they are.
-    pub(crate) bytes: Range<u8>,
-    pub(crate) around: Around,
+    /// The first of them.
+    pub(crate) first: Leaf,
+    /// The byte after the last.
+    pub(crate) end: u64,
 }
 
 impl Run {
-    /// A run of one, if `leaf` can be in one.
-    pub(crate) fn of(leaf: &Leaf) -> Option<Self> {
-        let (LeafKind::Scalar(scalar), false) = (leaf.kind, leaf.bit_field) else {
-            return None;
-        };
-        let bytes = leaf.bytes();
-        let (start, end) = (
-            u8::try_from(bytes.start).ok()?,
-            u8::try_from(bytes.end).ok()?,
-        );
-        (leaf.width_bits <= 64 && !leaf.is_unaligned()).then_some(Self {
-            scalar,
-            bytes: start..end,
-            around: leaf.around,
-        })
+    /// A run of one.
+    #[inline]
+    pub(crate) fn of(leaf: Leaf) -> Self {
+        let end = leaf.bytes().end;
+        Self { first: leaf, end }
     }
 
     /// Whether `next` goes on where this one ends.
     pub(crate) fn goes_on_with(&self, next: &Self) -> bool {
-        (self.scalar, self.bytes.end, self.around) == (next.scalar, next.bytes.start, next.around)
+        let alike = |run: &Self| (run.first.kind, run.first.around);
+        alike(self) == alike(next) && self.end == next.first.bytes().start
+    }
+
+    /// Each of them.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf> {
+        let (first, bytes) = (self.first, self.first.bytes());
+        let size = bytes.end - bytes.start;
+        let n = (self.end - bytes.start).checked_div(size).unwrap_or(1);
+        (0..n).map(move |i| Leaf {
+            offset_bits: first.offset_bits + i * size * 8,
+            ..first
+        })
     }
 }
 

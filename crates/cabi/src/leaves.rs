@@ -69,9 +69,9 @@ pub(crate) fn has_union(ty: &Type) -> bool {
     false
 }
 
-/// The leaves of a small record of `fields`, joined to runs, for it to keep: then a fold over them need not walk. `None` where they are more than scalars of at most
-/// eight bytes at multiples of their sizes. What a member at offset 0 keeps is taken as it is, so that a type costs no more to build the deeper it nests: there
-/// nothing of this record is around its leaves.
+/// The leaves of a small record of `fields`, joined to runs, for it to keep: then a fold over them need not walk. `None` where they are more than
+/// [plain](is_plain) ones. What a member at offset 0 keeps is taken as it is, so that a type costs no more to build the deeper it nests: there nothing of this
+/// record is around its leaves.
 pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<Box<[Run]>> {
     const MAX: usize = 16;
     if size > 16 || fields.is_empty() {
@@ -80,7 +80,7 @@ pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<B
     let mut all: SmallVec<[Run; 4]> = SmallVec::new();
     let mut add = |run: Run| {
         match all.last_mut() {
-            Some(last) if last.goes_on_with(&run) => last.bytes.end = run.bytes.end,
+            Some(last) if last.goes_on_with(&run) => last.end = run.end,
             _ => all.push(run),
         }
         (all.len() <= MAX).then_some(())
@@ -91,10 +91,23 @@ pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<B
             continue;
         }
         for leaf in leaves_of_member(kind, field) {
-            add(Run::of(&leaf)?)?;
+            add(is_plain(&leaf).then(|| Run::of(leaf))?)?;
         }
     }
     Some(all.as_slice().into())
+}
+
+/// Whether `leaf` is a scalar of at most eight bytes at a multiple of its size, of which nobody asks by what path a walk comes to it: no bit-field, no part of
+/// a complex number, and in no array of records.
+fn is_plain(leaf: &Leaf) -> bool {
+    const ASKED: Around = Around::IMAGINARY
+        .with(Around::REPEATED, true)
+        .with(Around::LATER, true);
+    matches!(leaf.kind, LeafKind::Scalar(_))
+        && !leaf.bit_field
+        && leaf.width_bits <= 64
+        && !leaf.is_unaligned()
+        && !leaf.around.any(ASKED)
 }
 
 /// The [`leaves`] of `ty` as it keeps them, if it does.

@@ -96,34 +96,19 @@ impl Rule {
 
     /// Writes an action.
     fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let regs = |f: &mut fmt::Formatter<'_>, regs: &[Reg]| {
-            regs.iter()
-                .enumerate()
-                .try_for_each(|(i, reg)| write!(f, "{}{reg}", if i == 0 { "" } else { " " }))
-        };
         match self {
             Self::Promote(ty) => write!(f, "promote to {ty:?}"),
             Self::BitConvert(ty) => write!(f, "take the bits as {ty:?}"),
-            Self::AssignToReg(list) => {
-                f.write_str("first free of ")?;
-                regs(f, list)
-            }
+            Self::AssignToReg(list) => write_regs(f, "first free of ", list),
             Self::AssignToRegWithShadow(list, shadow) => {
-                f.write_str("first free of ")?;
-                regs(f, list)?;
-                f.write_str(", taking also ")?;
-                regs(f, shadow)
+                write_regs(f, "first free of ", list)?;
+                write_regs(f, ", taking also ", shadow)
             }
-            Self::AssignToRegPair(list) => {
-                f.write_str("an aligned pair of ")?;
-                regs(f, list)
-            }
+            Self::AssignToRegPair(list) => write_regs(f, "an aligned pair of ", list),
             Self::AssignToBoth(pairs) => {
                 let half = |i: usize| pairs.iter().map(move |pair| pair[i]).collect::<Vec<_>>();
-                f.write_str("first free of ")?;
-                regs(f, &half(0))?;
-                f.write_str(", and also in ")?;
-                regs(f, &half(1))
+                write_regs(f, "first free of ", &half(0))?;
+                write_regs(f, ", and also in ", &half(1))
             }
             Self::AssignToStack { size: 0, align: 0 } => {
                 f.write_str("stack slot of its own size and alignment")
@@ -134,8 +119,8 @@ impl Rule {
                 align,
                 shadow,
             } => {
-                write!(f, "stack slot of {size}, align {align}, taking also ")?;
-                regs(f, shadow)
+                write!(f, "stack slot of {size}, align {align}")?;
+                write_regs(f, ", taking also ", shadow)
             }
             Self::PassByVal { size, align } => {
                 write!(
@@ -148,8 +133,7 @@ impl Rule {
             }
             Self::DelegateTo(_) => f.write_str("go on with another list"),
             Self::AssignLanes { regs: list, slot } => {
-                f.write_str("a lane each: ")?;
-                regs(f, list)?;
+                write_regs(f, "a lane each: ", list)?;
                 write!(f, ", then slots of {slot}")
             }
             Self::Custom(name, _) => f.write_str(name),
@@ -157,6 +141,17 @@ impl Rule {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes `before`, then `regs`, with a blank between each two.
+fn write_regs(f: &mut fmt::Formatter<'_>, before: &str, regs: &[Reg]) -> fmt::Result {
+    f.write_str(before)?;
+    let mut blank = "";
+    regs.iter().try_for_each(|reg| {
+        write!(f, "{blank}{reg}")?;
+        blank = " ";
+        Ok(())
+    })
 }
 
 /// What parts of `types` are: integers, or floating point and vectors where all of a kind are among them.

@@ -6,15 +6,15 @@ use core::ops::Range;
 use super::class::{Class, MAX_EIGHTBYTES};
 use super::psabi::merge;
 use crate::convention::Classify;
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, Run};
 use crate::types::error::Error;
 
 /// One class per eightbyte of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Classes {
     classes: [Class; MAX_EIGHTBYTES],
-    /// Of each eightbyte, the bytes up to the last that some leaf uses; the rest is padding, and may not even be there.
-    used: [u8; MAX_EIGHTBYTES],
+    /// A bit for each byte: those of each eightbyte up to the last that some leaf uses. The rest is padding, and may not even be there.
+    used: u64,
     len: u8,
 }
 
@@ -25,7 +25,7 @@ impl Classes {
         let len = u8::try_from(size.min(64)).unwrap_or(64).div_ceil(8);
         Self {
             classes: [Class::NoClass; MAX_EIGHTBYTES],
-            used: [0; MAX_EIGHTBYTES],
+            used: 0,
             len,
         }
     }
@@ -42,44 +42,45 @@ impl Classes {
         for (i, class) in self.as_mut_slice().iter_mut().enumerate() {
             *class = if i == 0 { first } else { rest };
         }
-        (0..MAX_EIGHTBYTES).for_each(|i| self.use_up_to(i, size));
+        self.use_bytes(0, size);
     }
 
-    /// Marks the bytes of eightbyte `i` before `end`, counted from the start of the value, as used.
+    /// Marks the bytes from eightbyte `first` on, and before byte `end`, as used.
     #[inline]
-    pub(super) fn use_up_to(&mut self, i: usize, end: u64) {
-        if let Some(used) = self.used.get_mut(i) {
-            let end = end.saturating_sub(8 * i as u64).min(8);
-            *used = (*used).max(u8::try_from(end).unwrap_or(8));
-        }
+    fn use_bytes(&mut self, first: usize, end: u64) {
+        self.used |= bytes_before(end) & !bytes_before(8 * first as u64);
     }
 
-    /// The bytes of eightbyte `i` that are used.
+    /// How many bytes of eightbyte `i` are used, or are padding before one that is.
     #[inline]
     pub(super) fn used(&self, i: usize) -> u8 {
-        self.used.get(i).copied().unwrap_or(0)
+        let all = self.used.to_le_bytes();
+        let used = |byte: &u8| u8::try_from(8 - byte.leading_zeros()).unwrap_or(8);
+        all.get(i).map_or(0, used)
     }
 
     /// The classes of the `size` bytes from `offset` on, as those of a value of its own.
     pub(super) fn part(&self, offset: u64, size: u64) -> Self {
         let (first, end) = (eightbyte(offset), eightbyte(offset + size + 7));
         let mut part = Self::none(8 * end.saturating_sub(first) as u64);
-        for (i, from) in (first..end).enumerate() {
-            if let (Some(class), Some(used)) = (part.classes.get_mut(i), part.used.get_mut(i)) {
-                *class = self.classes.get(from).copied().unwrap_or(Class::NoClass);
-                *used = self.used(from);
-            }
+        let own = self.classes.iter().skip(first);
+        for (class, own) in part.as_mut_slice().iter_mut().zip(own) {
+            *class = *own;
         }
+        let used = self.used & bytes_before(8 * end as u64);
+        part.used = used.checked_shr(first_bit(first)).unwrap_or(0);
         part
     }
 
     /// Puts `part` in place of what is from byte `offset` on.
     pub(super) fn set_part(&mut self, offset: u64, part: &Self) {
-        let into = self.classes.iter_mut().zip(&mut self.used);
-        let new = part.as_slice().iter().zip(part.used);
-        for ((class, used), (new, bytes)) in into.skip(eightbyte(offset)).zip(new) {
-            (*class, *used) = (*new, bytes);
+        let first = eightbyte(offset);
+        let into = self.classes.iter_mut().skip(first);
+        for (class, new) in into.zip(part.as_slice()) {
+            *class = *new;
         }
+        // A cleanup makes no byte unused.
+        self.used |= part.used.checked_shl(first_bit(first)).unwrap_or(0);
     }
 
     /// The classes, one per eightbyte of the value.
@@ -96,61 +97,57 @@ impl Classes {
         &mut self.classes[..len]
     }
 
-    /// Merges what a leaf has by nature.
+    /// Merges what each leaf of `run` has by nature, scalars that fill their bytes.
     #[inline]
-    pub(super) fn merge_leaf(&mut self, own: &Natural, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-        let (mut class, end) = (own.first, leaf.bytes().end);
-        for i in own.eightbytes.clone() {
-            self.merge(i, class, leaf, cx);
-            self.use_up_to(i, end);
-            class = own.rest;
-        }
-    }
-
-    /// Merges leaves of one class side by side, none of them in two eightbytes.
-    #[inline]
-    pub(super) fn merge_run(&mut self, own: Class, bytes: &Range<u8>) {
-        for i in bytes.start / 8..bytes.end.div_ceil(8) {
-            let at = usize::from(i);
-            if let (Some(class), Some(used)) = (self.classes.get_mut(at), self.used.get_mut(at)) {
-                *class = merge(*class, own);
-                *used = (*used).max((bytes.end - 8 * i).min(8));
+    pub(super) fn merge_run(&mut self, own: &Natural, run: &Run, cx: &mut Classify<'_, '_>) {
+        let start = eightbyte(run.first.offset_bits / 8);
+        let mut next = own.first;
+        for i in start..eightbyte(run.end + 7) {
+            if let Some(class) = self.classes.get_mut(i) {
+                merge_in(i, class, next, &run.first, cx);
             }
+            next = own.rest;
         }
+        self.use_bytes(start, run.end);
     }
 
     /// Merges what a leaf adds, where a compiler has a say.
     pub(super) fn merge_adds(&mut self, adds: &Adds, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-        for (i, own) in adds.classes.into_iter().enumerate() {
+        let all = self.as_mut_slice().iter_mut().zip(adds.classes);
+        for (i, (class, own)) in all.enumerate() {
             if own != Class::NoClass {
-                self.merge(i, own, leaf, cx);
+                merge_in(i, class, own, leaf, cx);
             }
         }
-        let first = eightbyte(leaf.offset_bits / 8);
-        for i in first..leaf.eightbytes().end.max(first + 1) {
-            self.use_up_to(i, adds.end);
-        }
+        self.use_bytes(eightbyte(leaf.offset_bits / 8), adds.end);
     }
 
     /// Merges the classes of a record inside the value.
     pub(super) fn merge_all(&mut self, record: &Self) {
-        for (i, own) in record.as_slice().iter().enumerate() {
-            self.use_up_to(i, 8 * i as u64 + u64::from(record.used(i)));
-            if let Some(class) = self.as_mut_slice().get_mut(i) {
-                *class = merge(*class, *own);
-            }
+        for (class, own) in self.as_mut_slice().iter_mut().zip(record.as_slice()) {
+            *class = merge(*class, *own);
         }
+        self.used |= record.used;
     }
+}
 
-    /// Merges the class `own` of a leaf into eightbyte `i`.
-    #[inline]
-    fn merge(&mut self, i: usize, own: Class, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-        if let Some(class) = self.as_mut_slice().get_mut(i) {
-            let before = *class;
-            *class = merge(before, own);
-            cx.tracer.merge(leaf, i, before, own, *class);
-        }
-    }
+/// Merges the class `own` of a leaf into `class`, that of eightbyte `i`.
+#[inline]
+fn merge_in(i: usize, class: &mut Class, own: Class, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
+    let before = *class;
+    *class = merge(before, own);
+    cx.tracer.merge(leaf, i, before, own, *class);
+}
+
+/// A bit for each byte before byte `end` of a value.
+#[inline]
+fn bytes_before(end: u64) -> u64 {
+    if end < 64 { (1 << end) - 1 } else { u64::MAX }
+}
+
+/// The bit of the first byte of eightbyte `i`.
+fn first_bit(i: usize) -> u32 {
+    u32::try_from(i.saturating_mul(8)).unwrap_or(u32::MAX)
 }
 
 /// The eightbyte that byte `offset` is in.

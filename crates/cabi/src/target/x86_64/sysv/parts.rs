@@ -68,22 +68,18 @@ fn as_passed(ty: &Type, role: Role) -> &Type {
 fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
     let all = classes.as_slice();
     cx.tracer.classes(all.iter().copied());
-    // What has classes has at most 64 bytes.
-    let size = u8::try_from(group.size).unwrap_or(u8::MAX);
-    let widest = u8::try_from(cx.vectors.bytes() / 8).unwrap_or(2);
     let at = |i: u8| all.get(usize::from(i)).copied();
     let (mut i, mut wide) = (0, false);
     while let Some(class) = at(i) {
         let offset = 8 * i;
         // An array of no elements has a class here and there, and no bytes.
-        let used = classes.used(usize::from(i));
-        let used = used.min(size.saturating_sub(offset)).max(1);
+        let used = classes.used(usize::from(i)).max(1);
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),
             // An `SseUp` that starts a part: a vector wider than its registers goes on in the next one.
             Sse | SseUp => {
-                while n < widest && at(i + n) == Some(SseUp) {
+                while at(i + n) == Some(SseUp) && u64::from(8 * n) < cx.vectors.bytes() {
                     n += 1;
                 }
                 let (ty, bytes) = in_vector_register(n, used);

@@ -5,15 +5,18 @@
 //! and [`quirks::group`] (the parts). Under [`Policy::PSABI`](crate::Policy::PSABI) they decide only what the text leaves open.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::{MAX_EIGHTBYTES, class_of, class_of_vector, natural_classes};
+use super::class::{MAX_EIGHTBYTES, class_of_vector, natural_classes};
 use super::classes::{Classes, Stop};
 use super::quirks;
 use crate::convention::Classify;
-use crate::leaves::{Leaf, Leaves, Step, leaves, runs};
+use crate::leaves::{Leaves, Run, Step, leaves, runs};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
+
+/// Rule 1: "... or it contains unaligned fields, it has class MEMORY". Compilers have a say about which do: [`quirks::leaf`] asks them.
+pub(super) const UNALIGNED: &str = "rule 1: an unaligned field";
 
 /// Gives each eightbyte of `ty` its class; `false` if the whole of it is memory.
 #[inline]
@@ -46,9 +49,10 @@ fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Resu
         _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
         _ => {
             match runs(ty) {
-                Some(runs) if quirks::are_ordinary(runs, cx) => {
+                // An explanation shows leaf by leaf.
+                Some(runs) if !cx.tracer.is_on() => {
                     for run in runs {
-                        classes.merge_run(class_of(run.scalar), &run.bytes);
+                        merge_run(run, None, ty, classes, cx)?;
                     }
                 }
                 _ => merge_leaves(&mut leaves(ty), ty, classes, cx)?,
@@ -69,10 +73,7 @@ fn merge_leaves(
     let mut inside = 0_u32;
     while let Some(step) = walk.step() {
         match step {
-            Step::Leaf(leaf) => match quirks::leaf(&leaf, walk, ty, cx)? {
-                Some(adds) => classes.merge_adds(&adds, &leaf, cx),
-                None => merge_leaf(&leaf, classes, cx)?,
-            },
+            Step::Leaf(leaf) => merge_run(&Run::of(leaf), Some(walk), ty, classes, cx)?,
             // Leaf by leaf it is the same where rule 5 changes nothing, and no X87 meets an Sse before the Integer that wins over both.
             Step::Enter(record, offset) if record.size() > 16 || has_wide_leaf(ty) => {
                 let mut all = Classes::none(ty.size());
@@ -90,14 +91,39 @@ fn merge_leaves(
     Ok(())
 }
 
-/// Merges the classes of a leaf into those of its value.
-#[inline]
-fn merge_leaf(leaf: &Leaf, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
-    if leaf.is_unaligned() {
-        return Err(Stop::memory("rule 1: an unaligned field", cx));
+/// Merges the classes of leaves that are alike into those of their value `ty`. `walk` has come to the leaf, or is none where `ty` keeps its leaves.
+#[inline(always)]
+fn merge_run(
+    run: &Run,
+    walk: Option<&Leaves<'_>>,
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Stop> {
+    if quirks::has_say_of_leaf(&run.first, walk.is_none(), ty, cx) {
+        return merge_adds(run, walk, ty, classes, cx);
     }
-    let own = natural_classes(leaf, cx)?;
-    classes.merge_leaf(&own, leaf, cx);
+    let own = natural_classes(&run.first, cx)?;
+    classes.merge_run(&own, run, cx);
+    Ok(())
+}
+
+/// Merges what compilers have each leaf of `run` add.
+#[inline(never)]
+fn merge_adds(
+    run: &Run,
+    walk: Option<&Leaves<'_>>,
+    ty: &Type,
+    classes: &mut Classes,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Stop> {
+    for leaf in run.leaves() {
+        let adds = match walk {
+            Some(walk) => quirks::leaf(&leaf, walk, ty, cx)?,
+            None => quirks::leaf(&leaf, &leaves(ty), ty, cx)?,
+        };
+        classes.merge_adds(&adds, &leaf, cx);
+    }
     Ok(())
 }
 

@@ -8,8 +8,9 @@ mod zig;
 
 use super::class::{Class, natural_classes};
 use super::classes::{Adds, Classes, Shape, Stop};
+use super::psabi;
 use crate::convention::{Classify, Group, Part, Role};
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, Run};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::disputed;
@@ -62,59 +63,28 @@ fn vector_value(
     Ok(class.map(|first| Shape::Classes(Classes::whole(size, first, first.goes_on()))))
 }
 
-/// What a leaf of `ty` adds to its classes, where it is not what the psABI says. The last step of `walk` is the leaf.
-///
-/// # Errors
-/// The whole of `ty` is memory, or a compiler passes it as no rule says.
+/// Whether a compiler may have anything to say of `leaf` in `ty`: then [`leaf`] is asked. What is `kept` is an aligned scalar, and no bit-field.
 #[inline]
-pub(super) fn leaf(
-    leaf: &Leaf,
-    walk: &Leaves<'_>,
-    ty: &Type,
-    cx: &mut Classify<'_, '_>,
-) -> Result<Option<Adds>, Stop> {
-    if is_ordinary(leaf, cx) {
-        return Ok(None);
-    }
-    odd_leaf(leaf, walk, ty, cx).map(Some)
-}
-
-/// Whether no compiler has anything to say of any leaf in `runs`, those of a small record, and no explanation lists them.
-#[inline]
-pub(super) fn are_ordinary(runs: &[Run], cx: &Classify<'_, '_>) -> bool {
-    let ordinary = |run: &Run| is_ordinary_scalar(run.scalar, run.around, cx);
-    !cx.tracer.is_on() && runs.iter().all(ordinary)
-}
-
-/// Whether no compiler has anything to say of `leaf`.
-#[inline]
-fn is_ordinary(leaf: &Leaf, cx: &Classify<'_, '_>) -> bool {
-    let in_wide_array = leaf.around.any(Around::IN_ARRAY)
-        && cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS);
-    match leaf.kind {
-        LeafKind::Scalar(scalar) => {
-            is_ordinary_scalar(scalar, leaf.around, cx)
-                && !in_wide_array
-                && !leaf.bit_field
-                && !leaf.is_unaligned()
-        }
-        _ => false,
-    }
-}
-
-/// The same for a scalar that is aligned, and in no array of more than 16 bytes.
-#[inline]
-fn is_ordinary_scalar(scalar: Scalar, around: Around, cx: &Classify<'_, '_>) -> bool {
+pub(super) fn has_say_of_leaf(leaf: &Leaf, kept: bool, ty: &Type, cx: &Classify<'_, '_>) -> bool {
     const ODD: Around = Around::ATOMIC
         .with(Around::REPEATED, true)
         .with(Around::LATER, true)
         .with(Around::MISALIGNED, true);
-    let in_odd_array = around.any(Around::IN_ARRAY) && cx.may_touch(Policy::ARRAYS_ARE_INTEGER);
-    scalar != Scalar::F16 && !around.any(ODD) && !in_odd_array
+    let in_odd_array = leaf.around.any(Around::IN_ARRAY)
+        && (cx.may_touch(Policy::ARRAYS_ARE_INTEGER)
+            || (ty.size() > 16 && cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)));
+    let is_scalar = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar != Scalar::F16);
+    let any = !is_scalar || leaf.around.any(ODD) || in_odd_array;
+    any || !kept && (leaf.bit_field || leaf.is_unaligned())
 }
 
+/// What a leaf of `ty` adds to its classes, where a compiler may have a say. The last step of `walk` is the leaf, unless that is one that `ty`
+/// [keeps](crate::leaves::runs): then nobody asks where the walk is.
+///
+/// # Errors
+/// The whole of `ty` is memory, or a compiler passes it as no rule says.
 #[inline(never)]
-fn odd_leaf(
+pub(super) fn leaf(
     leaf: &Leaf,
     walk: &Leaves<'_>,
     ty: &Type,
@@ -151,7 +121,7 @@ fn objection(
         return Some(why);
     }
     if gcc::is_unaligned_bit_field(leaf, walk, cx) && !zig::is_exempt(cx) {
-        return Some("rule 1: an unaligned field");
+        return Some(psabi::UNALIGNED);
     }
     if let Some(why) = zig::half(leaf, ty, cx).or_else(|| clang::member(leaf, ty, cx)) {
         return Some(why);
@@ -172,7 +142,7 @@ fn objection(
 /// What `leaf` adds where it does not send its value to memory.
 fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Adds, Stop> {
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
-        return Err(Stop::memory("rule 1: an unaligned field", cx));
+        return Err(Stop::memory(psabi::UNALIGNED, cx));
     }
     let mut adds = Adds::of(leaf, &natural_classes(leaf, cx)?);
     if clang::is_in_wide_array(leaf, walk, cx) {

@@ -137,7 +137,7 @@ pub(super) fn zero_length_array(
         if inner.kind == LeafKind::Empty && !starts_here {
             continue;
         }
-        let own = super::odd_leaf(&inner, &absent, ty, cx)?;
+        let own = super::leaf(&inner, &absent, ty, cx)?;
         let classes = adds.classes.iter_mut().zip(own.classes);
         for (class, own) in classes.skip(here).take(usize::from(starts_here)) {
             *class = merge(*class, own);

@@ -34,29 +34,19 @@ pub(super) fn array(
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
 ) -> Result<Option<Adds>, Stop> {
+    let is_array = |ty: &Type| matches!(ty.kind(), Kind::Array(_));
+    let empty = leaf.kind == LeafKind::Empty && is_array(walk.own_type());
     let integer = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
-    let Some(size) = outermost_array(leaf, walk).filter(|_| !integer) else {
-        return Ok(None);
-    };
-    if !cx.choose(Policy::ARRAYS_ARE_INTEGER) {
+    let counts = !integer && (empty || leaf.around.any(Around::IN_ARRAY));
+    if !counts || !cx.choose(Policy::ARRAYS_ARE_INTEGER) {
         return Ok(None);
     }
-    if size > 16 {
+    let mut around = walk.path().iter().map(|frame| frame.ty);
+    let outermost = around.find(|ty| is_array(ty));
+    if outermost.is_some_and(|ty| ty.size() > 16) {
         return Err(Stop::memory("an array of more than 16 bytes", cx));
     }
     Ok(Some(Adds::integer(leaf)))
-}
-
-/// Bytes of the outermost array around `leaf`, or that it is.
-fn outermost_array(leaf: &Leaf, walk: &Leaves<'_>) -> Option<u64> {
-    if leaf.around.any(Around::IN_ARRAY) {
-        let mut around = walk.path().iter().map(|frame| frame.ty);
-        return around
-            .find(|ty| matches!(ty.kind(), Kind::Array(_)))
-            .map(Type::size);
-    }
-    let empty = leaf.kind == LeafKind::Empty;
-    (empty && matches!(walk.own_type().kind(), Kind::Array(_))).then_some(0)
 }
 
 /// Whether members need no alignment ([`Policy::UNALIGNED_MEMBERS_IN_REGISTERS`]).

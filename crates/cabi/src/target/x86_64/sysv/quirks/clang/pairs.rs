@@ -60,20 +60,21 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
         }
         Kind::Array(array) => float_at(&array.elem, at.checked_rem(array.elem.size())?),
         Kind::Record(record) if at < ty.size() => {
-            let element = |field: &&Field| field.bit_field().is_none() && field.ty().size() > 0;
-            let fields = || record.fields().iter().filter(element);
+            let fields = record.fields().iter();
+            let fields = fields.filter(|field| field.bit_field().is_none());
             if record.kind() == RecordKind::Union {
                 // LLVM has one of the members, the most aligned and of these the largest, and the first of those; also an array of no elements,
                 // but no empty record. What is after it are bytes.
                 let rank = |field: &&Field| (field.ty().align(), field.ty().size());
-                let element = |field: &&Field| field.bit_field().is_none() && !is_empty(field.ty());
-                let members = record.fields().iter().filter(element);
+                let members = fields.filter(|field| !is_empty(field.ty()));
                 let chosen = members.rev().max_by_key(rank)?.ty();
                 return (at < chosen.size()).then(|| float_at(chosen, at))?;
             }
-            let field = fields().take_while(|field| field.offset() <= at).last()?;
+            let mut elements = fields.filter(|field| field.ty().size() > 0);
+            let started = elements.clone().take_while(|field| field.offset() <= at);
+            let field = started.last()?;
             let end = field.offset() + field.ty().size();
-            let next = fields().find(|next| next.offset() > field.offset());
+            let next = elements.find(|next| next.offset() > field.offset());
             let (natural, next) = match next {
                 Some(next) => (next.ty().canonical_align(), next.offset()),
                 None => (ty.canonical_align(), ty.size()),
