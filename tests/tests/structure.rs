@@ -224,8 +224,6 @@ const TOO_LONG: &[&str] = &[
     "crates/clif-cabi-plan/src/plan/own_signature.rs: new",
     "crates/clif-cabi/src/emit/variadic.rs: va_arg",
     "examples/older-cranelift/src/emit.rs: call",
-    "tests/src/suites/conventions/machines.rs: all",
-    "tests/src/suites/conventions/mutations.rs: of_rule",
 ];
 
 /// The name of the function that begins in `line`.

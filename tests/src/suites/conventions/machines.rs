@@ -4,14 +4,13 @@ mod aarch64;
 mod csky;
 mod riscv;
 mod s390x;
+mod xcore;
 
 use cabi::convention::{Convention, Features};
-use cabi::{Error, Target, xcore};
+use cabi::{Error, Target};
 use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, signature_for_machine};
-
-use super::ir;
 
 /// A convention, and who is asked about it.
 pub(super) struct Machine {
@@ -50,76 +49,12 @@ fn c(absent: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question
 }
 
 pub(super) fn all() -> Vec<Machine> {
-    let xcore = || Machine {
-        name: "xcore",
-        convention: &xcore::XCORE,
-        target: || Ok(Target::XCORE),
-        features: Features::default(),
-        draw: c,
-        absent: Absent {
-            names: USUAL_ABSENT,
-            vectors: true,
-            align: 4,
-            fill: 5,
-        },
-        isa: Isa::XCORE,
-        compilers: &[Compiler {
-            name: "clang",
-            command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s @c",
-            is_read: true,
-        }],
-        emulated: None,
-        equivalent: &[
-            (
-                "`if nest: first free of r11`",
-                "C has no static chain there: xcore-values",
-            ),
-            (
-                "results, without `if type in [I32]: stack slot",
-                "C has no results of several words there: xcore-values",
-            ),
-            (
-                "results, `if type in [I32]: stack slot of 4, align 4` with wider slots",
-                "the same",
-            ),
-            ("results of any place", "the same"),
-            (WITHOUT_TYPE, "every part is a word then"),
-            (WITHOUT_SLOT_TYPE, "the same"),
-            (
-                "promote to I32` without its guard",
-                "a word is promoted to a word",
-            ),
-        ],
-    };
-    let values = Machine {
-        name: "xcore-values",
-        convention: &xcore::XCORE_VALUES,
-        draw: ir::question,
-        compilers: &[Compiler {
-            name: "clang",
-            command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
-            is_read: true,
-        }],
-        equivalent: &[
-            ("if it wants Memory", "no value here is in memory"),
-            (WITHOUT_TYPE, "every part is a word then"),
-            (WITHOUT_SLOT_TYPE, "the same"),
-            (
-                "promote to I32` without its guard",
-                "a word is promoted to a word",
-            ),
-        ],
-        ..xcore()
-    };
-    let mut all = vec![xcore(), values, aarch64::machine(), s390x::machine()];
+    let mut all = Vec::from(xcore::all());
+    all.extend([aarch64::machine(), s390x::machine()]);
     all.extend(csky::all());
     all.extend(riscv::all());
     all
 }
-
-/// Guards of the one type that parts have.
-const WITHOUT_TYPE: &str = "[I32]: first free of r0 r1 r2 r3` without its guard";
-const WITHOUT_SLOT_TYPE: &str = "[I32]: stack slot of 4, align 4` without its guard";
 
 /// Types that few machines have, and what stands for them.
 const USUAL_ABSENT: &[(&str, &str)] = &[

@@ -87,28 +87,39 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
         Rule::IfFlag(flag, then) => inside(then, &|then| Rule::IfFlag(flag, then)),
         Rule::IfNotVariadic(then) => inside(then, &Rule::IfNotVariadic),
         Rule::IfUnnamed(then) => inside(then, &Rule::IfUnnamed),
-        Rule::AssignToReg(regs) => {
-            let swapped = swapped(regs).map(Rule::AssignToReg);
-            swapped
-                .map(|rule| ("with registers swapped", rule))
-                .into_iter()
+        Rule::DelegateTo(list) => {
+            let lists = of_list(list).into_iter();
+            lists
+                .map(|(_, list)| ("with a rule of its list broken", Rule::DelegateTo(list)))
                 .collect()
+        }
+        _ => of_action(rule),
+    }
+}
+
+const SWAPPED: &str = "with registers swapped";
+const WIDER: &str = "with wider slots";
+
+/// The ways to break what places a part.
+fn of_action(rule: &Rule) -> Vec<(&'static str, Rule)> {
+    match *rule {
+        Rule::AssignToReg(regs) => {
+            let swapped = swapped(regs).map(Rule::AssignToReg).into_iter();
+            swapped.map(|rule| (SWAPPED, rule)).collect()
         }
         Rule::AssignToRegPair(regs) => {
             let unpaired = ("without pairs", Rule::AssignToReg(regs));
             // An unnamed argument is not the first: the second pair.
             let mut other = regs.to_vec();
             (other.len() > 3).then(|| other.swap(2, 3));
-            let swapped = Some(Rule::AssignToRegPair(other.leak()));
-            let swapped = swapped.map(|rule| ("with registers swapped", rule));
-            swapped.into_iter().chain([unpaired]).collect()
+            vec![(SWAPPED, Rule::AssignToRegPair(other.leak())), unpaired]
         }
         Rule::AssignToStack { size, align } => {
             let wide = Rule::AssignToStack {
                 size: 2 * size.max(8),
                 align: 2 * align.max(8),
             };
-            vec![("with wider slots", wide)]
+            vec![(WIDER, wide)]
         }
         Rule::AssignToStackWithShadow {
             size,
@@ -121,20 +132,14 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
                 align: 2 * align.max(8),
                 shadow,
             };
-            vec![("without its shadow", plain), ("with wider slots", wide)]
+            vec![("without its shadow", plain), (WIDER, wide)]
         }
         Rule::PassByVal { size, align } => {
             let wide = Rule::PassByVal {
                 size: 2 * size,
                 align: 2 * align,
             };
-            vec![("with wider slots", wide)]
-        }
-        Rule::DelegateTo(list) => {
-            let lists = of_list(list).into_iter();
-            lists
-                .map(|(_, list)| ("with a rule of its list broken", Rule::DelegateTo(list)))
-                .collect()
+            vec![(WIDER, wide)]
         }
         _ => Vec::new(),
     }
