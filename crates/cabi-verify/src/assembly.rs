@@ -94,7 +94,6 @@ pub struct Function {
 }
 
 /// The functions of `text`, by their names.
-#[must_use]
 pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     let mut all = HashMap::new();
     let pool = Rc::new(constants(text));

@@ -53,9 +53,6 @@ struct Asked<'a> {
 
 impl Emulated {
     /// Whether the emulator is here.
-    ///
-    /// # Errors
-    /// Why not.
     pub fn is_there(&self) -> Result<(), String> {
         let asked = Command::new(self.emulator).arg("--version").output();
         asked

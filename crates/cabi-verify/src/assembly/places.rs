@@ -23,7 +23,6 @@ impl Question {
     /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
     ///
     /// Of a variadic function only the call is asked about.
-    #[must_use]
     pub fn new(number: usize, declared: &Declared) -> Option<Self> {
         let typed = declared.typed.clone().ok()?;
         let sig = FnSig::new(typed.params, typed.ret);
@@ -39,16 +38,12 @@ impl Question {
     }
 
     /// The question `number` about a signature, whose functions and globals have the names that those of [`Question::new`] have.
-    #[must_use]
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
         Self { number, text, sig }
     }
 
     /// Compares the places of `abi` with those that the code of both functions names: how many values with bytes were compared, on each side by
     /// itself.
-    ///
-    /// # Errors
-    /// The first difference.
     pub fn check(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<usize, String> {
         let n = self.number;
         let function = |letter: char| {

@@ -49,7 +49,6 @@ impl Address {
     }
 
     /// `bytes` bytes on.
-    #[must_use]
     pub fn plus(&self, bytes: i64) -> Self {
         Self::new(self.base.clone(), self.offset.wrapping_add(bytes))
     }
@@ -236,7 +235,6 @@ impl State {
     }
 
     /// The sources of one byte of memory.
-    #[must_use]
     pub fn byte(&self, at: &Address) -> Sources {
         if let Some(sources) = self.memory.get(&(at.base.clone(), at.offset)) {
             return sources.clone();
@@ -338,7 +336,6 @@ impl State {
     }
 
     /// The sources of byte `at` of what a register holds, counted from the low-order one.
-    #[must_use]
     pub fn register(&self, name: &str, at: usize) -> Sources {
         self.get(name).bytes.get(at).cloned().unwrap_or_default()
     }
@@ -356,13 +353,11 @@ impl State {
     }
 
     /// The address that a register holds.
-    #[must_use]
     pub fn pointer(&self, name: &str) -> Option<Address> {
         self.address_in(name)
     }
 
     /// The address that is in memory.
-    #[must_use]
     pub fn pointer_at(&self, at: &Address) -> Option<Address> {
         self.pointers
             .get(&(at.base.clone(), at.offset))?
@@ -372,7 +367,6 @@ impl State {
     }
 
     /// A byte of the argument area of what is called now.
-    #[must_use]
     pub fn outgoing(&self, offset: u64) -> Address {
         self.on_stack(self.isa.area + i64::try_from(offset).unwrap_or(0))
     }
