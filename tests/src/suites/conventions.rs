@@ -12,6 +12,7 @@ use std::process::Command;
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, Target};
 use cabi_verify::assembly::{Function, Isa, Question, functions};
+use cabi_verify::generate::Absent;
 
 use self::emulated::Emulators;
 use self::machines::{Compiler, Machine};
@@ -20,6 +21,9 @@ use crate::suite::{Result, Suite, number};
 
 /// Signatures in one file.
 const FILE: usize = 50;
+
+/// Of so many signatures one may have vectors: few machines have registers for them here, but records that are passed by their address may be of any types.
+const VECTORS: u64 = 3;
 
 /// Values that are compared for each signature, on average and at least: arguments and results with bytes, of callers and of callees.
 const VALUES: usize = 8;
@@ -79,9 +83,20 @@ impl Asked {
             not_compiled: 0,
         };
         let mut drawn = Vec::new();
+        let vectors = Absent {
+            vectors: false,
+            ..machine.absent
+        };
+        let draw = |absent, index| (machine.draw)(absent, target, seed, index);
+        let has_place = |question: &Question| machine.abi(machine.convention, target, question);
         for index in 0..count {
-            match (machine.draw)(&machine.absent, target, seed, index) {
-                Some(question) => match machine.abi(machine.convention, target, &question) {
+            // With vectors where all of them have places.
+            let with_vectors = index.is_multiple_of(VECTORS).then(|| draw(&vectors, index));
+            let with_vectors = with_vectors
+                .flatten()
+                .filter(|question| has_place(question).is_ok());
+            match with_vectors.or_else(|| draw(&machine.absent, index)) {
+                Some(question) => match has_place(&question) {
                     Ok(_) => drawn.push(question),
                     Err(why) => asked.refused.push(why.to_string()),
                 },
@@ -143,8 +158,10 @@ impl Asked {
         let n = self.questions.len();
         let n_values: usize = agreed.iter().map(|one| one.n_values).sum();
         let n_refused = self.refused.len() + self.not_compiled;
+        let has_vector = |question: &&Question| question.text.contains("vector_size");
+        let n_vectors = self.questions.iter().filter(has_vector).count();
         suite.report.note(format!(
-            "{engine}: {n} signatures compared, {} agree in {n_values} values; {} refused by cabi, {} by the compiler",
+            "{engine}: {n} signatures compared, {n_vectors} with vectors, {} agree in {n_values} values; {} refused by cabi, {} by the compiler",
             agreed.len(),
             self.refused.len(),
             self.not_compiled
