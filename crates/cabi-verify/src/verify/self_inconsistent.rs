@@ -1,7 +1,11 @@
 //! "The compiler disagrees with itself", shown: the case as a program of which the compiler in question builds both sides, run twice.
 //!
 //! Where a case fails, the compiler's own caller and callee meet in this process too; if they differ, nobody can agree with both. But that they
-//! differ here may be our own doing, so it counts only if a program without any of our code fails as well, twice in the same way.
+//! differ here may be our own doing, so it counts only if a program without any of our code fails as well, twice in the same way: optimized as the
+//! sides were, or otherwise.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -68,7 +72,8 @@ pub(super) fn show_all(
     Ok(shown)
 }
 
-/// The program of one case, compiled with `flags`.
+/// The program of one case, compiled with `flags`. Where a caller agrees with its callee by chance, since what that reads besides is a copy of what it
+/// should read, a caller that is optimized otherwise may not: there is no ABI of an optimization level, so any of them shows it.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if the compiler cannot be started.
@@ -77,13 +82,33 @@ fn show(
     flags: &[&str],
     case: &Case,
 ) -> Result<Option<Shown>, ReferenceError> {
-    let Some(program) = reproduction_alone(case, &reference.command()) else {
+    let levels = [&[][..], &["-O0"], &["-O1"], &["-O2"]];
+    for level in levels {
+        if !level.is_empty() && flags.ends_with(level) {
+            continue;
+        }
+        let flags = [flags, level].concat();
+        if let Some(shown) = show_with(reference, &flags, case)? {
+            return Ok(Some(shown));
+        }
+    }
+    Ok(None)
+}
+
+/// The same with these flags alone.
+fn show_with(
+    reference: &Reference,
+    flags: &[&str],
+    case: &Case,
+) -> Result<Option<Shown>, ReferenceError> {
+    let command = [&[&*reference.command()], flags].concat().join(" ");
+    let Some(program) = reproduction_alone(case, &command) else {
         return Ok(None);
     };
     let part = |part: &'static str| File {
         by: reference,
         source: &program,
-        flags: [&["-w", part], flags].concat(),
+        flags: [&["-w", part][..], flags].concat(),
     };
     let parts = ["-DCALLEE", "-DCALLER", "-DMAIN"].map(part);
     let built = match Program::build(&parts, None, flags) {
