@@ -83,12 +83,9 @@ fn leaf_bytes(kind: LeafKind, number: u8, width_bits: u64) -> Vec<u8> {
         .unwrap_or(MAX_BYTES)
         .min(MAX_BYTES);
     let nibble = number << 4;
-    let mut bytes: Vec<u8> = (0..=u8::MAX)
-        // In a vector of more than 16 bytes no two halves are alike.
-        .map(|i| nibble | (i.wrapping_add(i / 16) & 15))
-        .cycle()
-        .take(len)
-        .collect();
+    // In a vector of more than 16 bytes no two halves are alike.
+    let byte = |i: u8| nibble | (i.wrapping_add(i / 16) & 15);
+    let mut bytes: Vec<u8> = (0..len).map(|at| byte(at.to_le_bytes()[0])).collect();
     match kind {
         LeafKind::Scalar(Scalar::Bool) => bytes = vec![number & 1],
         LeafKind::Scalar(Scalar::F80) => {
@@ -104,10 +101,22 @@ fn leaf_bytes(kind: LeafKind, number: u8, width_bits: u64) -> Vec<u8> {
 impl Pattern {
     /// Writes `width` bits of `bits` at bit `offset`, and lets them count.
     fn write(&mut self, offset: u64, width: u64, bits: &[u8]) {
+        if offset.is_multiple_of(8) && width == bits.len() as u64 * 8 {
+            return self.write_bytes(offset / 8, bits);
+        }
         for i in 0..width {
             let source = usize::try_from(i / 8).ok().and_then(|at| bits.get(at));
             let set = source.is_some_and(|byte| byte >> (i % 8) & 1 == 1);
             self.set(offset + i, set, true);
+        }
+    }
+
+    /// The same for whole bytes, from byte `offset`.
+    fn write_bytes(&mut self, offset: u64, bytes: &[u8]) {
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        let to = self.bytes.iter_mut().zip(&mut self.mask).skip(at);
+        for ((byte, mask), from) in to.zip(bytes) {
+            (*byte, *mask) = (*from, 0xff);
         }
     }
 

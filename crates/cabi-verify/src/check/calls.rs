@@ -237,13 +237,20 @@ impl Round {
 }
 
 pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
-    [(1, Side::End), (9, Side::Start)].map(|(first, side)| {
-        let ret = plan.told.result();
-        Round {
-            values: Values::new(&plan.types, plan.n_named, ret, (first, first + 6)),
-            side,
-        }
-    })
+    [round(plan, 0), round(plan, 1)]
+}
+
+/// The first round, or the other one.
+pub(super) fn round(plan: &CallCase, number: usize) -> Round {
+    let (first, side) = match number {
+        0 => (1, Side::End),
+        _ => (9, Side::Start),
+    };
+    let ret = plan.told.result();
+    Round {
+        values: Values::new(&plan.types, plan.n_named, ret, (first, first + 6)),
+        side,
+    }
 }
 
 /// Calls the C callee by `run`, which is given the addresses of the arguments, that of the result, and what to call.

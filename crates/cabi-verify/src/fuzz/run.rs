@@ -9,7 +9,7 @@ use clif_cabi_jit::Settings;
 
 use super::Compared;
 use super::run_cases::{Compiled, Mode, compile, run_cases};
-use super::stats::{Found, KEPT, Results, Stats};
+use super::stats::{Found, Results, Stats};
 use crate::check::calls::settings_without_verifier;
 use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::process;
@@ -175,7 +175,10 @@ fn round(
             stats.take(compared, asked.policy);
             let kept = match &compared.verdict {
                 Verdict::SelfInconsistent(_) if compared.known.is_none() => &mut stats.inconsistent,
-                Verdict::SelfInconsistent(_) if stats.theirs.len() < KEPT => &mut stats.theirs,
+                // Of each known bug the first.
+                Verdict::SelfInconsistent(_) if stats.is_first_of(compared.known) => {
+                    &mut stats.theirs
+                }
                 Verdict::Differs(_) => &mut stats.failures,
                 _ => continue,
             };

@@ -1,6 +1,7 @@
 //! What becomes of signatures under one reference: layouts compared, calls made in both directions, failures tried again C to C.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::Compared;
 use super::signatures::{Signatures, signature_of};
@@ -57,12 +58,16 @@ pub(super) fn compile<'a>(
     mode: Mode,
 ) -> Result<Compiled<'a>, String> {
     let mut signatures = Signatures::build(signatures, compiler.policy, compiler.level);
-    let table = |signatures: &Signatures, chosen: &[usize]| {
+    // That of the last file, which is the one that was accepted, if one was.
+    let table = Mutex::default();
+    let layouts = |chosen: &[usize]| {
         let chosen = signatures.chosen(chosen).into_iter();
         let subjects: Vec<&Subject> = chosen.map(|(_, one)| one).collect();
-        Table::of(&subjects)
+        let own = Table::of(&subjects);
+        let text = own.text();
+        *table.lock().unwrap_or_else(PoisonError::into_inner) = own;
+        text
     };
-    let layouts = |chosen: &[usize]| table(&signatures, chosen).text();
     let unit = signatures.unit(&compiler.reference, mode.optimize, &layouts);
     let compiled = unit.compile().map_err(|error| error.to_string())?;
     let mut verdicts = Vec::new();
@@ -72,7 +77,7 @@ pub(super) fn compile<'a>(
         }
     }
     if let Some(built) = &compiled.built {
-        let table = table(&signatures, &compiled.cases);
+        let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
         verdicts.extend(layouts_differ(compiler, &signatures, &table, built)?);
     }
     for (i, verdict) in verdicts {

@@ -170,6 +170,12 @@ impl Stats {
         }
     }
 
+    /// Whether the signature that was taken last is the first one of this known bug, and there is room for one more sample.
+    pub(super) fn is_first_of(&self, known: Option<&str>) -> bool {
+        let n = known.and_then(|bug| self.known.get(bug));
+        n == Some(&1) && self.theirs.len() < KEPT
+    }
+
     pub(super) fn explain(&mut self, explanation: &str) {
         *self.explained.entry(explanation.to_owned()).or_default() += 1;
     }

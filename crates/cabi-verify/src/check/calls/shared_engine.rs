@@ -10,7 +10,7 @@ use clif_cabi_jit::Engine;
 
 use super::cranelift_side::{Code, Import};
 use super::run_time::{self, Maker};
-use super::{CallCase, Difference, Direction, Fault, Harness, WAYS, needed, rounds};
+use super::{CallCase, Difference, Direction, Fault, Harness, WAYS, needed, round};
 use crate::case::Case;
 use crate::emit::cranelift::{Mutation, VARIANTS};
 
@@ -74,7 +74,7 @@ impl SharedEngine {
             Some(Err(fault)) => return Err(fault.clone()),
             None => return Err(Difference::from("no such case").into()),
         };
-        let round = &rounds(plan)[index % 2];
+        let round = &round(plan, index % 2);
         match code {
             Way::Compiled(code) => code.execute(harness, plan, &self.engine, round)?,
             Way::AtRunTime(code) => code.execute(harness, plan, round)?,

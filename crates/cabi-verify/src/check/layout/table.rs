@@ -251,7 +251,8 @@ impl Table {
     }
 
     fn declare(&mut self, declaration: &str) {
-        let _ = writeln!(self.declarations, "extern {declaration};");
+        // Of the variable only the type is asked about, and a type is less work for a compiler.
+        let _ = writeln!(self.declarations, "typedef {declaration};");
     }
 
     /// Adds a probe, to whose variables' names `own` is added.
@@ -277,9 +278,7 @@ impl Table {
                 self.objects.push((name, bytes.len()));
             }
             (How::Constant(expression), _) => {
-                let expression = renamed(expression);
-                self.constants
-                    .push(format!("(unsigned long)({expression})"));
+                self.constants.push(renamed(expression));
             }
             (How::Set { .. }, Answer::Bytes(_)) => return,
         }

@@ -96,3 +96,20 @@ fn a_register_without_an_argument_holds_other_bits_at_each_call() {
     assert_eq!([first, first_again], [0x11; 2]);
     assert_eq!(second, !second_again);
 }
+
+/// Writes the word 4096 bytes below its frame to `to`.
+#[unsafe(naked)]
+unsafe extern "C" fn look_below(to: *mut u64) {
+    naked_asm!("mov rax, [rsp - 4096]", "mov [rdi], rax", "ret")
+}
+
+#[test]
+fn a_function_finds_nothing_of_its_callers_on_the_stack() {
+    let (mut found, null) = (0_u64, std::ptr::null());
+    let to = std::ptr::from_mut(&mut found);
+    let look = look_below as unsafe extern "C" fn(*mut u64) as *const u8;
+    let promise = Promise::without_result(&X86_64_SYSV);
+    // SAFETY: the stack below was just filled, and `to` is a word to write to.
+    let _ = unsafe { call(look, to.cast::<u8>(), null, null, promise) };
+    assert_eq!(found, 0x5b5b_5b5b_5b5b_5b5b);
+}
