@@ -46,7 +46,7 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it. Nothing is noted where [`FnAbi`] refuses
+    /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it. Nothing is noted where [`FnAbi`](cabi::FnAbi) refuses
     /// the signature.
     pub fn note(&mut self, case: &Case, policy: Policy) {
         let mut seen = Self::default();
