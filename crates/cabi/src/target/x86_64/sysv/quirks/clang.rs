@@ -209,11 +209,7 @@ pub(super) fn start_odd_pair_in_gpr(ty: &Type, group: &mut Group, cx: &mut Class
         && matches!(first.ty, F16 | F32 | F64)
         && (first.offset, second.offset) == (0, 8)
         && second.bank != Bank::X87;
-    if pair
-        && cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR)
-        && pairs::is_odd(ty, second.bank)
-        && cx.choose(Policy::ODD_PAIRS_START_IN_GPR)
-    {
+    if pair && pairs::is_odd(ty, second.bank) && cx.choose(Policy::ODD_PAIRS_START_IN_GPR) {
         (first.bank, first.ty) = (Bank::Int, I64);
         let classes = [Class::Integer, Class::of(second.bank)];
         group.word |= COUNTED_AS_SSE;
