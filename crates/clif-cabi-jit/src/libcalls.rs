@@ -57,36 +57,25 @@ unsafe extern "C" {
     fn memcmp(a: *const c_void, b: *const c_void, size: usize) -> c_int;
 }
 
-extern "C" fn ceil_f32(x: f32) -> f32 {
-    x.ceil()
+macro_rules! rounding {
+    ($($f32:ident, $f64:ident: $method:ident;)*) => {
+        $(
+            extern "C" fn $f32(x: f32) -> f32 {
+                x.$method()
+            }
+
+            extern "C" fn $f64(x: f64) -> f64 {
+                x.$method()
+            }
+        )*
+    };
 }
 
-extern "C" fn ceil_f64(x: f64) -> f64 {
-    x.ceil()
-}
-
-extern "C" fn floor_f32(x: f32) -> f32 {
-    x.floor()
-}
-
-extern "C" fn floor_f64(x: f64) -> f64 {
-    x.floor()
-}
-
-extern "C" fn trunc_f32(x: f32) -> f32 {
-    x.trunc()
-}
-
-extern "C" fn trunc_f64(x: f64) -> f64 {
-    x.trunc()
-}
-
-extern "C" fn nearest_f32(x: f32) -> f32 {
-    x.round_ties_even()
-}
-
-extern "C" fn nearest_f64(x: f64) -> f64 {
-    x.round_ties_even()
+rounding! {
+    ceil_f32, ceil_f64: ceil;
+    floor_f32, floor_f64: floor;
+    trunc_f32, trunc_f64: trunc;
+    nearest_f32, nearest_f64: round_ties_even;
 }
 
 extern "C" fn fma_f32(x: f32, y: f32, z: f32) -> f32 {

@@ -112,6 +112,20 @@ impl Opening {
         } else if !is_aligned {
             opening.steps.push(Step::Align(stack_align));
         }
+        opening.push_area(machine, in_area, has_saved, pushed);
+        opening
+    }
+
+    /// Adds the steps that make the argument area of the function: with the address of C's if `in_area`, with that of saved vectors if `has_saved`, and with
+    /// the static chain, argument `pushed`.
+    fn push_area(
+        &mut self,
+        machine: &Machine,
+        in_area: bool,
+        has_saved: bool,
+        pushed: Option<usize>,
+    ) {
+        let stack_align = machine.counting.stack_align;
         // From the top: the chain, the two addresses, the function's own shadow space.
         let shadow = machine.counting.shadow_bytes;
         let n_words = [in_area, has_saved, pushed.is_some()];
@@ -119,33 +133,36 @@ impl Opening {
         let bytes = shadow + words.iter().sum::<u32>();
         if !bytes.is_multiple_of(stack_align) {
             let unused = bytes.next_multiple_of(stack_align) - bytes;
-            opening.steps.push(Step::Skip(unused));
+            self.steps.push(Step::Skip(unused));
         }
         if let Some(arg) = pushed {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
-            opening.steps.push(Step::PushChain);
-            opening.chain = Some((arg, word, Wanted::word(ClifPlace::Stack { offset })));
+            self.steps.push(Step::PushChain);
+            self.chain = Some((
+                arg,
+                ClifPart::word(0, 8),
+                Wanted::word(ClifPlace::Stack { offset }),
+            ));
         }
         if has_saved {
-            opening.steps.push(Step::PushAddress);
+            self.steps.push(Step::PushAddress);
         }
         if in_area {
-            opening.steps.push(Step::PushArea(shadow));
+            self.steps.push(Step::PushArea(shadow));
         }
         if shadow > 0 {
-            opening.steps.push(Step::Skip(shadow));
+            self.steps.push(Step::Skip(shadow));
         }
         let word = |offset| Wanted::word(ClifPlace::Stack { offset });
         let address = in_area.then(|| word(shadow));
         let after_area = if in_area { WORD.bytes() } else { 0 };
         let saved = has_saved.then(|| word(shadow + after_area));
-        opening.frame = Some(FrameArea {
+        self.frame = Some(FrameArea {
             address,
             saved,
             bytes,
         });
-        opening
     }
 }
 

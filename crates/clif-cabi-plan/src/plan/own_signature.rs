@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::variadic::{SavedRegister, VariadicEntry, slot};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine};
+use crate::machine::{Class, Machine, SaveArea};
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{Param, Purpose, Signature, ValueType};
@@ -77,33 +77,14 @@ impl VariadicSignature {
             return Err(refuse("it has more on the stack than the named arguments"));
         };
         let mut signature = named.clone();
-        let places = machine.places(named)?;
-        let mut saved = SmallVec::new();
-        for (class, n_taken, ty) in [
-            (Class::Int, taken.int_registers, WORD),
-            (Class::Vector, taken.vector_registers, ValueType::I8X16),
-        ] {
-            for (i, reg) in machine.counting.params.of(class).iter().enumerate() {
-                let placed = places.params.iter();
-                let own = placed
-                    .clone()
-                    .position(|place| *place == ClifPlace::Reg(*reg));
-                let param = own.unwrap_or_else(|| {
-                    signature.params.push(Param::new(ty));
-                    signature.params.len() - 1
-                });
-                if i < usize::from(n_taken) {
-                    continue;
-                }
-                let declared = signature.params.get(param).map_or(ty, |param| param.ty);
-                if declared.bytes() != ty.bytes() {
-                    return Err(refuse("a padding argument is narrower than its register"));
-                }
-                let offset = slot(machine.counting, save_area, class, i);
-                let offset = i32::try_from(offset).unwrap_or(i32::MAX);
-                saved.push(SavedRegister { param, offset });
-            }
-        }
+        let saved = save_registers(
+            &mut signature,
+            machine,
+            save_area,
+            taken,
+            &machine.places(named)?,
+        );
+        let saved = saved.map_err(refuse)?;
         let area = signature.params.len();
         let purpose = Purpose::StructArgument(0);
         signature.params.push(Param::special(WORD, purpose));
@@ -124,6 +105,42 @@ impl VariadicSignature {
             variadic,
         })
     }
+}
+
+/// Gives `signature`, whose parameters are at `places`, one for each further register of parameters. Those that unnamed arguments may be in, and where
+/// they are saved.
+fn save_registers(
+    signature: &mut Signature,
+    machine: &Machine,
+    save_area: &SaveArea,
+    taken: NamedArguments,
+    places: &Places,
+) -> Result<SmallVec<[SavedRegister; 16]>, &'static str> {
+    let mut saved = SmallVec::new();
+    for (class, n_taken, ty) in [
+        (Class::Int, taken.int_registers, WORD),
+        (Class::Vector, taken.vector_registers, ValueType::I8X16),
+    ] {
+        for (i, reg) in machine.counting.params.of(class).iter().enumerate() {
+            let mut placed = places.params.iter();
+            let own = placed.position(|place| *place == ClifPlace::Reg(*reg));
+            let param = own.unwrap_or_else(|| {
+                signature.params.push(Param::new(ty));
+                signature.params.len() - 1
+            });
+            if i < usize::from(n_taken) {
+                continue;
+            }
+            let declared = signature.params.get(param).map_or(ty, |param| param.ty);
+            if declared.bytes() != ty.bytes() {
+                return Err("a padding argument is narrower than its register");
+            }
+            let offset = slot(machine.counting, save_area, class, i);
+            let offset = i32::try_from(offset).unwrap_or(i32::MAX);
+            saved.push(SavedRegister { param, offset });
+        }
+    }
+    Ok(saved)
 }
 
 /// The first byte after what is on the stack.

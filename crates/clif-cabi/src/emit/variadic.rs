@@ -151,36 +151,7 @@ pub(crate) fn va_arg(
             }
         }
         VaPlace::Registers { takes, parts } => {
-            let (fit, offsets) = registers(builder, list, takes);
-            let in_area = next_in_area(builder, list, plan, Some(fit));
-            let save = load_field(builder, list, VaListField::SaveArea);
-            let at = |builder: &mut FunctionBuilder<'_>, part: &VaPart, in_object: u32| {
-                // Both members were loaded where their class is taken.
-                let counted = if part.offset == VaListField::GpOffset {
-                    offsets[0]
-                } else {
-                    offsets[1]
-                };
-                let saved = counted.map_or(save, |offset| builder.ins().iadd(save, offset));
-                let saved = plus(builder, saved, part.at.into());
-                let in_area = plus(builder, in_area, in_object.into());
-                builder.ins().select(fit, saved, in_area)
-            };
-            match parts.first() {
-                Some(first) if plan.in_place => return Ok(at(builder, first, 0)),
-                _ => {}
-            }
-            let to = temporary(builder, plan);
-            for part in parts {
-                let base = at(builder, part, part.part.offset);
-                let own = Part {
-                    offset: 0,
-                    ..crate::parts::part(&part.part)
-                };
-                let value = memory::load(builder, &own, Address { base, offset: 0 });
-                memory::store(builder, &crate::parts::part(&part.part), value, to);
-            }
-            return Ok(to.base);
+            return Ok(from_registers(builder, list, plan, (takes, parts)));
         }
     };
     if plan.in_place {
@@ -193,6 +164,45 @@ pub(crate) fn va_arg(
     };
     memory::copy(config, builder, plan.size, from, to);
     Ok(to.base)
+}
+
+/// The address of the next argument, which is in registers if they are left: where it is, or of its parts put together.
+fn from_registers(
+    builder: &mut FunctionBuilder<'_>,
+    list: Value,
+    plan: &VaArgPlan,
+    (takes, parts): (&[VaRegisters], &[VaPart]),
+) -> Value {
+    let (fit, offsets) = registers(builder, list, takes);
+    let in_area = next_in_area(builder, list, plan, Some(fit));
+    let save = load_field(builder, list, VaListField::SaveArea);
+    let at = |builder: &mut FunctionBuilder<'_>, part: &VaPart, in_object: u32| {
+        // Both members were loaded where their class is taken.
+        let counted = if part.offset == VaListField::GpOffset {
+            offsets[0]
+        } else {
+            offsets[1]
+        };
+        let saved = counted.map_or(save, |offset| builder.ins().iadd(save, offset));
+        let saved = plus(builder, saved, part.at.into());
+        let in_area = plus(builder, in_area, in_object.into());
+        builder.ins().select(fit, saved, in_area)
+    };
+    match parts.first() {
+        Some(first) if plan.in_place => return at(builder, first, 0),
+        _ => {}
+    }
+    let to = temporary(builder, plan);
+    for part in parts {
+        let base = at(builder, part, part.part.offset);
+        let own = Part {
+            offset: 0,
+            ..crate::parts::part(&part.part)
+        };
+        let value = memory::load(builder, &own, Address { base, offset: 0 });
+        memory::store(builder, &crate::parts::part(&part.part), value, to);
+    }
+    to.base
 }
 
 /// `va_copy`.
