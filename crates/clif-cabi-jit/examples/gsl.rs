@@ -40,19 +40,28 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let mut invokers = Invokers::new(&Settings::default())?;
+    multiply(&mut invokers, &gsl)?;
+    integrate(&mut invokers, &gsl)
+}
 
+/// Structures by value, as argument and as result.
+fn multiply(invokers: &mut Invokers, gsl: &Library) -> Result<(), Box<dyn Error>> {
     // gsl_complex gsl_complex_mul(gsl_complex a, gsl_complex b);
     let complex = RecordBuilder::structure("gsl_complex").field("dat", Type::array(&Type::F64, 2)?);
     let complex = complex.build(&DataModel::LP64)?;
     let sig = FnSig::new([complex.clone(), complex.clone()], complex);
-    let multiply = CallInterface::new(&mut invokers, &sig)?;
+    let multiply = CallInterface::new(invokers, &sig)?;
     let (a, b) = (Complex([1.0, 2.0]), Complex([3.0, 4.0]));
     let code = gsl.symbol("gsl_complex_mul")?.cast();
     // SAFETY: the function of this signature.
     let product: Complex = unsafe { multiply.call(code, &[CallArg::new(&a), CallArg::new(&b)])? };
     println!("(1+2i) (3+4i) = {}+{}i", product.0[0], product.0[1]);
     assert_eq!(product, Complex([-5.0, 10.0]));
+    Ok(())
+}
 
+/// A Rust closure as a callback.
+fn integrate(invokers: &mut Invokers, gsl: &Library) -> Result<(), Box<dyn Error>> {
     // double f(double x, void *params), which is a Rust closure.
     let closures = Closures::new(&Settings::default())?;
     let interface = closures.interface(&FnSig::new([Type::F64, Type::PTR], Type::F64))?;
@@ -70,7 +79,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // int gsl_integration_qng(const gsl_function *f, double a, double b, double epsabs, double epsrel, double *result, double *abserr, size_t *neval);
     let params = [Type::PTR, Type::F64, Type::F64, Type::F64, Type::F64];
     let params = params.into_iter().chain([Type::PTR, Type::PTR, Type::PTR]);
-    let integrate = CallInterface::new(&mut invokers, &FnSig::new(params, Type::I32))?;
+    let integrate = CallInterface::new(invokers, &FnSig::new(params, Type::I32))?;
     let (from, to, epsilon) = (0.0, 3.0, 1e-9);
     let (mut integral, mut error, mut n) = (0.0, 0.0, 0_usize);
     let pointers = (
