@@ -14,6 +14,9 @@ use cabi::{
 const LP64: DataModel = DataModel::LP64;
 const LINUX: Target = Target::X86_64_LINUX;
 
+/// What is too slow takes longer than anybody waits; what is not takes seconds, also on a machine with other things to do.
+const LIMIT: Duration = Duration::from_secs(240);
+
 /// What other machines' conventions make of an array of no elements that are as large as an address space, and of padding without end.
 #[test]
 fn endless_elements_on_other_machines() {
@@ -44,10 +47,10 @@ fn endless_elements_on_other_machines() {
         }
     }
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < LIMIT, "{took:?}");
 }
 
-/// Classifies and explains `ty` under each profile. What was too slow took minutes, or longer than anybody waits.
+/// Classifies and explains `ty` under each profile.
 fn is_quick(what: &str, build: impl FnOnce() -> Type) {
     let start = Instant::now();
     let ty = build();
@@ -59,7 +62,7 @@ fn is_quick(what: &str, build: impl FnOnce() -> Type) {
         assert!(text.len() < 100_000, "{what}: {} bytes", text.len());
     }
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(60), "{what}: {took:?}");
+    assert!(took < LIMIT, "{what}: {took:?}");
 }
 
 fn structure(fields: &[Type]) -> Type {

@@ -63,6 +63,17 @@ pub fn call(
     builder.func.dfg.ext_funcs[func].signature = signature;
     let inst = builder.ins().call(func, &values?);
     let results = builder.inst_results(inst).to_vec();
+    store_result(module, builder, plan, &results, result)
+}
+
+/// Stores what a call returned to the object `to`, as far as the callee has not.
+fn store_result(
+    module: &mut dyn Module,
+    builder: &mut FunctionBuilder<'_>,
+    plan: &CallPlan,
+    results: &[Value],
+    to: Value,
+) -> Result<()> {
     match &plan.result {
         // A stub has stored the vectors.
         ResultPlan::Nothing | ResultPlan::Never | ResultPlan::Sret | ResultPlan::Vectors { .. } => {
@@ -72,14 +83,14 @@ pub fn call(
             parts,
         } => {
             for (part, i) in parts.iter().zip(own) {
-                store(builder, part, results[*i], result);
+                store(builder, part, results[*i], to);
             }
         }
         // The x87 stack: the stub stores no byte outside the 10 of each value.
         ResultPlan::Stub { pop, .. } => {
             let pop = define(module, pop, &Stub::address_signature())?;
             let pop = module.declare_func_in_func(pop, builder.func);
-            builder.ins().call(pop, &[result]);
+            builder.ins().call(pop, &[to]);
         }
     }
     Ok(())

@@ -276,32 +276,21 @@ impl Step {
         match self {
             // mov eax, n
             Self::SetAl(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
-            Self::VectorsToInts(positions) => {
-                let ints = WINDOWS_FASTCALL.params.of(Class::Int).iter();
-                let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
-                for (n, reg) in copied {
-                    // movq reg, xmm
-                    let number = encoding(*reg);
-                    let (rex, modrm) = (0x48 | (number >> 3), 0xc0 | (n << 3) | (number & 7));
-                    code.bytes.extend([0x66, rex, 0x0f, 0x7e, modrm]);
-                }
-            }
+            Self::VectorsToInts(positions) => vectors_to_ints(positions, code),
             // fstp tbyte [rdi + 16 i]
             Self::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
             // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
             Self::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
             // mov r10, [rsp + 8 + area]
             Self::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
+            // mov reg, r10
             Self::ChainToInt(n) => {
-                // mov reg, r10
-                let number = int(n).map_or(0, encoding);
-                let rex = 0x4c | (number >> 3);
-                code.bytes.extend([rex, 0x89, 0xd0 | (number & 7)]);
+                let (high, low) = number(n);
+                code.bytes.extend([0x4c | high, 0x89, 0xd0 | low]);
             }
             // movq xmm, r10
             Self::ChainToVector(n) => {
-                let modrm = 0xc2 | ((n & 7) << 3);
-                code.bytes.extend([0x66, 0x49, 0x0f, 0x6e, modrm]);
+                (code.bytes).extend([0x66, 0x49, 0x0f, 0x6e, 0xc2 | ((n & 7) << 3)]);
             }
             Self::Frame => frame::open(code),
             Self::Align(align) => frame::align(align, code),
@@ -334,13 +323,7 @@ impl Step {
             Self::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
             // jmp [rsp + 8 + area]
             Self::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
-            // jmp reg
-            Self::JumpInt(n) => {
-                let number = int(n).map_or(0, encoding);
-                let rex = (number >> 3 == 1).then_some(0x41);
-                code.bytes.extend(rex);
-                code.bytes.extend([0xff, 0xe0 | (number & 7)]);
-            }
+            Self::JumpInt(n) => jump_int(n, code),
             // ret
             Self::Return => code.bytes.push(0xc3),
         }
@@ -348,10 +331,36 @@ impl Step {
     }
 }
 
+/// Copies the vector arguments of Win64 at these positions to the integer registers of the same positions.
+fn vectors_to_ints(positions: u8, code: &mut StubCode) {
+    let ints = WINDOWS_FASTCALL.params.of(Class::Int).iter();
+    let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
+    for (n, reg) in copied {
+        // movq reg, xmm
+        let number = encoding(*reg);
+        let (rex, modrm) = (0x48 | (number >> 3), 0xc0 | (n << 3) | (number & 7));
+        code.bytes.extend([0x66, rex, 0x0f, 0x7e, modrm]);
+    }
+}
+
+/// Jumps to the address in the n-th integer register of System V's parameters.
+fn jump_int(n: u8, code: &mut StubCode) {
+    // jmp reg
+    let (high, low) = number(n);
+    code.bytes.extend((high == 1).then_some(0x41));
+    code.bytes.extend([0xff, 0xe0 | low]);
+}
+
 /// Which register of System V's parameters `reg` is.
 pub(super) fn position(reg: Reg) -> Option<(Class, u8)> {
     let (class, n) = SYSTEM_V.params.position(reg)?;
     Some((class, u8::try_from(n).ok()?))
+}
+
+/// The bit that a prefix has of the number of the n-th integer register of System V's parameters, and the three of the instruction.
+fn number(n: u8) -> (u8, u8) {
+    let number = int(n).map_or(0, encoding);
+    (number >> 3, number & 7)
 }
 
 /// The n-th integer register of System V's parameters.
