@@ -37,7 +37,7 @@ use crate::shape::ByShape;
 /// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
 type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
 
-/// What a slot of the pool points to. Compiled code reads the first word, and calls [`enter`] for this type of closure.
+/// What a slot of the pool points to. Compiled code reads the first word, and calls [`enter`], or one of its kind, for this type of closure.
 #[repr(C)]
 struct Context<F: ?Sized> {
     handler: Handler,
@@ -101,9 +101,8 @@ pub struct ClosureInterface {
     convention: &'static Convention,
     /// How many addresses compiled code writes: of the arguments, then of the `va_list`.
     n_pointers: usize,
-    /// Bytes of the result, and how many of them [`enter`] sets to zero: all, unless compiled code has.
+    /// Bytes of the result.
     result_bytes: usize,
-    n_to_zero: usize,
 }
 
 /// A C function pointer and the Rust closure that it calls. Dropping it frees both.
@@ -159,14 +158,12 @@ impl Closures {
         let (entry, convention) = compiler.entry(&sig)?;
         // A signature that is lowered has a result of at most 2 GiB.
         let result_bytes = usize::try_from(sig.result().size()).unwrap_or(0);
-        let is_zeroed = result_bytes <= MAX_RESULT as usize;
         Ok(ClosureInterface {
             entry,
             pool: Arc::clone(&self.pool),
             convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
-            n_to_zero: if is_zeroed { 0 } else { result_bytes },
             sig: Arc::new(sig),
         })
     }
@@ -192,9 +189,12 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
     {
         let context = Box::new(Context {
-            handler: match self.sig.is_noreturn() {
-                true => enter_noreturn::<F>,
-                false => enter::<F>,
+            handler: if self.sig.is_noreturn() {
+                enter_noreturn::<F>
+            } else if self.result_bytes > MAX_RESULT as usize {
+                enter_large::<F>
+            } else {
+                enter::<F>
             },
             interface: self.clone(),
             name: name.into(),
@@ -314,38 +314,48 @@ fn check<T: CValue>(what: &dyn fmt::Display, ty: &Type) -> Result<()> {
 ///
 /// # Safety
 /// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
-/// result: as many bytes as its type has, of which the interface tells how many are not set to zero yet.
+/// result, set to zero: as many bytes as its type has, or any address but null where it has none.
 unsafe extern "C" fn enter<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
 where
     F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
 {
     // SAFETY: as above; a closure that is dropped while it is called breaks the promise of its user.
     let context = unsafe { &*context.cast::<Context<F>>() };
-    let interface = &context.interface;
-    let sig = &*interface.sig;
-    // SAFETY: compiled code has written as many addresses.
-    let pointers = unsafe { core::slice::from_raw_parts(args, interface.n_pointers) };
-    let bytes: &mut [u8] = match interface.result_bytes {
-        0 => &mut [],
-        // SAFETY: the memory for the result has as many bytes, and nobody else looks at it now.
-        len => unsafe {
-            if interface.n_to_zero > 0 {
-                ret.write_bytes(0, interface.n_to_zero);
-            }
-            core::slice::from_raw_parts_mut(ret, len)
-        },
-    };
     let called = catch_unwind(AssertUnwindSafe(|| {
-        let mut result = ClosureResult { sig, bytes };
+        let interface = &context.interface;
+        // SAFETY: compiled code has written as many addresses; the memory for the result has as many bytes, and nobody else looks at it now.
+        let (pointers, bytes) = unsafe {
+            (
+                core::slice::from_raw_parts(args, interface.n_pointers),
+                core::slice::from_raw_parts_mut(ret, interface.result_bytes),
+            )
+        };
         let args = ClosureArgs {
             interface,
             pointers,
         };
-        (context.closure)(&args, &mut result);
+        let sig = &*interface.sig;
+        (context.closure)(&args, &mut ClosureResult { sig, bytes });
     }));
     if let Err(panic) = called {
         let what = format!("panicked: {}; it was called by C", words(&*panic));
         end(&context.name, &what);
+    }
+}
+
+/// The same for results that compiled code does not set to zero.
+///
+/// # Safety
+/// As [`enter`], but for the bytes of the result, which have any value.
+unsafe extern "C" fn enter_large<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    // SAFETY: as the caller says.
+    unsafe {
+        let bytes = (*context.cast::<Context<F>>()).interface.result_bytes;
+        ret.write_bytes(0, bytes);
+        enter::<F>(context, args, ret);
     }
 }
 

@@ -18,7 +18,7 @@ use clif_cabi_jit::{
     CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Error,
     Invokers, Settings,
 };
-use common::{adder, again, call_adder, mappings, pair};
+use common::{adder, again, call_adder, mappings, pair, record};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -153,6 +153,42 @@ fn every_register_and_the_stack() {
             ints.iter().sum::<i64>().to_le_bytes(),
             "{n_int} {n_float}"
         );
+    }
+}
+
+/// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those behind.
+#[test]
+fn a_result_is_zero_until_it_is_set() {
+    let closures = closures();
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    for n in [0, 1, 2, 3, 4, 8, 9] {
+        let sig = FnSig::new([], record(&vec![pair(); n]));
+        let last = 16 * n;
+        let closure = |by: u8| {
+            let interface = closures.interface(&sig).unwrap();
+            let closure = interface.closure("last", move |_, result| {
+                assert_eq!(result.bytes().len(), last);
+                if let Some(byte) = result.bytes().last_mut() {
+                    *byte += by;
+                }
+            });
+            closure.unwrap()
+        };
+        let call = CallInterface::new(&mut invokers, &sig).unwrap();
+        for by in [0, 7] {
+            let mut result = vec![0xee; last + 16];
+            let closure = closure(by);
+            // SAFETY: a closure of this signature.
+            unsafe { call.call_bytes(closure.code(), &[], &mut result[..last]) }.unwrap();
+            let mut expected = vec![0; last];
+            expected
+                .iter_mut()
+                .rev()
+                .take(1)
+                .for_each(|byte| *byte = by);
+            expected.extend([0xee; 16]);
+            assert_eq!(result, expected, "{last} bytes");
+        }
     }
 }
 

@@ -79,11 +79,8 @@ impl Compiler {
         let flags = MemFlagsData::trusted();
         // The bytes of 2^28 pointers are more than any frame has.
         let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
-        let pointers = slot(
-            &mut builder,
-            u32::try_from(8 * n_pointers).unwrap_or(u32::MAX),
-            3,
-        );
+        let n_bytes = u32::try_from(8 * n_pointers).unwrap_or(u32::MAX);
+        let pointers = slot(&mut builder, n_bytes, 3);
         let mut offsets = (0..i32::MAX).step_by(8);
         // Each is stored before the next one is made, so that few values are alive at once.
         let mut push = |builder: &mut FunctionBuilder<'_>, address: Value| {
@@ -108,13 +105,15 @@ impl Compiler {
         let result = match entry.sret() {
             Some(sret) => sret,
             None if has_result => slot(&mut builder, MAX_RESULT, 4),
-            None => builder.ins().iconst(I64, 0),
+            None => pointers,
         };
         if has_result && bytes <= MAX_RESULT.into() {
             set_to_zero(&mut builder, result, bytes);
         }
         let handler = builder.ins().load(I64, flags, context, 0);
-        let args = [context, pointers, result].map(Arg::value);
+        // Of no bytes the handler is told any address but null, whatever the caller's is.
+        let bytes_at = if bytes == 0 { pointers } else { result };
+        let args = [context, pointers, bytes_at].map(Arg::value);
         let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
         lower.call_sig(engine, &mut builder, handler, &call, &args, Ret::Ignore)?;
         if sig.is_noreturn() {
