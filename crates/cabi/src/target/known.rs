@@ -71,7 +71,12 @@ const ALL: &[KnownConvention] = &[
     // The ABI that Linux distributions have.
     known("riscv64", &riscv::LP64D, "riscv64gc-unknown-linux-gnu"),
     known(
-        "riscv64-fast",
+        "riscv32-fastcc",
+        &riscv::FAST_32,
+        "riscv32gc-unknown-linux-gnu",
+    ),
+    known(
+        "riscv64-fastcc",
         &riscv::FAST_64,
         "riscv64gc-unknown-linux-gnu",
     ),

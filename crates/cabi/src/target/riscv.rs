@@ -142,38 +142,54 @@ pub const ILP32E: Convention = soft(Convention {
     )
 });
 
-/// LLVM's `fastcc` on 64 bits with `float` and `double` in registers (`CC_RISCV_FastCC`; results as in C), over the values of LLVM IR, where a structure is its
-/// scalars: between functions of one compiler. Nothing is split, and no float is in an integer register.
-pub const FAST_64: Convention = Convention {
-    name: "RISC-V fastcc",
-    rules: Rules {
-        // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
-        return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
-        ..Rules::new(
-            classify_values,
-            &[
-                Rule::IfType(
-                    INTS,
-                    &Rule::AssignToReg(&[A0, A1, A2, A3, A4, A5, A6, A7, T3, T4, T5, T6]),
-                ),
-                Rule::IfType(
-                    PartTypes::of(&[PartType::F32, PartType::F64]),
-                    &Rule::AssignToReg(&[
-                        FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, FT0, FT1, FT2, FT3, FT4, FT5, FT6,
-                        FT7, FT8, FT9, FT10, FT11,
-                    ]),
-                ),
-                Rule::IfType(
-                    PartTypes::of(&[PartType::F32]),
-                    &Rule::AssignToStack { size: 4, align: 4 },
-                ),
-                slot(8),
-            ],
-            &[FLOAT_RESULTS, WORD_RESULTS],
-        )
-    },
-    ..LP64D
-};
+const FAST_WORDS: Rule = Rule::IfType(
+    INTS,
+    &Rule::AssignToReg(&[A0, A1, A2, A3, A4, A5, A6, A7, T3, T4, T5, T6]),
+);
+const FAST_FLOATS: Rule = Rule::IfType(
+    PartTypes::of(&[PartType::F32, PartType::F64]),
+    &Rule::AssignToReg(&[
+        FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, FT0, FT1, FT2, FT3, FT4, FT5, FT6, FT7, FT8, FT9,
+        FT10, FT11,
+    ]),
+);
+
+/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR, where a structure is its scalars, and on 32 bits an integer of
+/// 64 bits is two: between functions of one compiler. Each part has a place by itself, and no float is in an integer register.
+const fn fast(name: &'static str, args: &'static [Rule], standard: Convention) -> Convention {
+    Convention {
+        name,
+        rules: Rules {
+            // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
+            return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
+            ..Rules::new(classify_values, args, standard.rules.results)
+        },
+        ..standard
+    }
+}
+
+/// LLVM's `fastcc` on 32 bits with `float` and `double` in registers.
+pub const FAST_32: Convention = fast(
+    "RISC-V ilp32d fastcc",
+    &[
+        FAST_WORDS,
+        FAST_FLOATS,
+        Rule::IfType(PartTypes::of(&[PartType::F64]), &slot(8)),
+        slot(4),
+    ],
+    ILP32D,
+);
+/// LLVM's `fastcc` on 64 bits with `float` and `double` in registers.
+pub const FAST_64: Convention = fast(
+    "RISC-V lp64d fastcc",
+    &[
+        FAST_WORDS,
+        FAST_FLOATS,
+        Rule::IfType(PartTypes::of(&[PartType::F32]), &slot(4)),
+        slot(8),
+    ],
+    LP64D,
+);
 
 const fn soft(convention: Convention) -> Convention {
     Convention {
@@ -343,30 +359,42 @@ fn has_empty_array(ty: &Type) -> bool {
     false
 }
 
-/// Each scalar of a value by itself: what LLVM makes of a structure in its IR.
-fn classify_values(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let refused = |why| Err(refuse(ty, why, FAST_64.name));
+/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR.
+fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if cx.variadic {
+        let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";
+        return Err(Error::InvalidSignature { why });
+    }
+    let refused = |why| Err(refuse(ty, why, "RISC-V fastcc"));
+    let word = cx.model.pointer.max(1);
     if ty.size() > 252 {
         return refused("a value has at most 252 bytes");
     }
-    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
+    // A part on the stack is aligned as its slot is, wherever it is in the value.
+    let mut group = Group::new(GroupKind::Registers, ty.size(), 1);
     group.may_split = true;
     for leaf in leaves(ty) {
-        let part = match leaf.kind {
-            LeafKind::Empty => continue,
-            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
-            LeafKind::Scalar(Scalar::F32) => Part::float(PartType::F32),
-            LeafKind::Scalar(Scalar::F64) => Part::float(PartType::F64),
-            // At most 8.
-            kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => int(
-                u8::try_from(leaf.width_bits.div_ceil(8)).unwrap_or(8),
-                Extension::None,
-            ),
-            _ => return refused(NOT_COMPARED),
-        };
         // Less than 252.
         let at = u8::try_from(leaf.offset_bits / 8).unwrap_or(u8::MAX);
-        group = group.with(part.at(at));
+        match leaf.kind {
+            LeafKind::Empty => {}
+            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
+            LeafKind::Scalar(Scalar::F32) => {
+                group = group.with(Part::float(PartType::F32).at(at));
+            }
+            LeafKind::Scalar(Scalar::F64) => {
+                group = group.with(Part::float(PartType::F64).at(at));
+            }
+            kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => {
+                // At most 8.
+                let bytes = u8::try_from(leaf.width_bits.div_ceil(8)).unwrap_or(8);
+                for start in (0..bytes).step_by(word.into()) {
+                    let part = int(word.min(bytes - start), Extension::None);
+                    group = group.with(part.at(at + start));
+                }
+            }
+            _ => return refused(NOT_COMPARED),
+        }
     }
     if group.parts.is_empty() {
         return Ok(Group::ignore());

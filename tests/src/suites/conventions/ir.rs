@@ -7,7 +7,7 @@ use cabi_verify::assembly::Question;
 use cabi_verify::generate::{Absent, Random};
 
 /// What is drawn: scalars, the first one most often; how many arguments and results at most; the calling convention as IR writes it; and whether
-/// there are static chains and variadic functions.
+/// it is C's, with static chains and variadic functions, but without structures among the arguments.
 struct Dialect {
     scalars: &'static [(&'static str, Type)],
     most: [u32; 2],
@@ -43,13 +43,38 @@ const FAST: Dialect = Dialect {
     is_c: false,
 };
 
+impl Dialect {
+    fn names(&self, all: &[usize]) -> String {
+        let names = all.iter().map(|i| self.scalars[*i].0);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The type of a scalar, or of a structure of several.
+    fn spelled(&self, all: &[usize]) -> String {
+        match all {
+            [_] => self.names(all),
+            _ => format!("{{{}}}", self.names(all)),
+        }
+    }
+
+    fn structure(&self, all: &[usize], target: &Target) -> Option<Type> {
+        let record = RecordBuilder::structure("several");
+        let fields = all.iter().enumerate();
+        let record = fields.fold(record, |record, (i, of)| {
+            let ty = target.data_model().adapt(&self.scalars[*of].1);
+            record.field(&format!("m{i}"), ty)
+        });
+        record.build(target.data_model()).ok()
+    }
+}
+
 /// Signature number `index` under `seed` for C's convention: up to ten arguments, one of them the static chain in one of three; up to ten results; variadic
 /// in one of five, with all but the first arguments unnamed.
 pub(super) fn question(_: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
     draw(&C, target, seed, index)
 }
 
-/// The same for `fastcc`, with as many arguments as fill both register files, and up to four results.
+/// The same for `fastcc`, with as many arguments as fill both register files, one in ten of them a structure, and up to four results.
 pub(super) fn fast(_: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
     draw(&FAST, target, seed, index)
 }
@@ -59,8 +84,14 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
     let n = usize::try_from(index).ok()?;
     let scalar = |random: &mut Random| random.one_or(&[0, 0, 1, 2, 3, 4, 5], 0_usize);
     let [most_args, most_results] = dialect.most;
-    let mut args: Vec<usize> = (0..1 + random.below(most_args))
-        .map(|_| scalar(&mut random))
+    let mut args: Vec<Vec<usize>> = (0..1 + random.below(most_args))
+        .map(|_| {
+            let more = match !dialect.is_c && random.chance(10) {
+                true => 1 + random.below(2),
+                false => 0,
+            };
+            (0..=more).map(|_| scalar(&mut random)).collect()
+        })
         .collect();
     let results: Vec<usize> = (0..random.below(most_results))
         .map(|_| scalar(&mut random))
@@ -70,35 +101,32 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
         // What is unnamed has been promoted.
         args.iter_mut()
             .skip(1)
+            .flatten()
             .for_each(|arg| *arg = if *arg == 3 { 3 } else { 0 });
     }
     let nest = (random.chance(33) && dialect.is_c && !variadic && args.len() > 1).then_some(1);
-    let name = |i: &usize| dialect.scalars[*i].0;
-    let types: Vec<&str> = args.iter().map(name).collect();
+    let types: Vec<String> = args.iter().map(|arg| dialect.spelled(arg)).collect();
     let result = match &results[..] {
         [] => "void".to_owned(),
-        all => format!(
-            "{{{}}}",
-            all.iter().map(name).collect::<Vec<_>>().join(", ")
-        ),
+        all => format!("{{{}}}", dialect.names(all)),
     };
     let text = text(dialect, n, &types, &result, nest, variadic);
-    let ty = |i: &usize| target.data_model().adapt(&dialect.scalars[*i].1);
+    let mut params = Vec::new();
+    for arg in &args {
+        params.push(match arg[..] {
+            [one] => target.data_model().adapt(&dialect.scalars[one].1),
+            _ => dialect.structure(arg, target)?,
+        });
+    }
     let ret = match &results[..] {
         [] => Type::VOID,
-        all => {
-            let record = RecordBuilder::structure("results");
-            let fields = all.iter().enumerate();
-            let record = fields.fold(record, |record, (i, of)| {
-                record.field(&format!("m{i}"), ty(of))
-            });
-            record.build(target.data_model()).ok()?
-        }
+        all => dialect.structure(all, target)?,
     };
     let named = if variadic { 1 } else { args.len() };
-    let sig = FnSig::new(args.iter().take(named).map(ty), ret);
+    let unnamed = params.split_off(named);
+    let sig = FnSig::new(params, ret);
     let sig = match variadic {
-        true => sig.variadic().at_call(args.iter().skip(1).map(ty)).ok()?,
+        true => sig.variadic().at_call(unnamed).ok()?,
         false => nest
             .into_iter()
             .fold(sig, |sig, i| sig.flags(i, ArgFlags::NEST)),
@@ -109,7 +137,7 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
 fn text(
     dialect: &Dialect,
     n: usize,
-    types: &[&str],
+    types: &[String],
     result: &str,
     nest: Option<usize>,
     variadic: bool,
@@ -145,7 +173,7 @@ fn text(
         .collect();
     let (declared, function) = match variadic {
         true => {
-            let first = types.first().copied().unwrap_or_default();
+            let first = types.first().map_or("", String::as_str);
             (format!("{first}, ..."), format!("{result} ({first}, ...)"))
         }
         false => (declared.join(", "), result.to_owned()),

@@ -2,7 +2,7 @@
 
 use cabi::Target;
 use cabi::convention::Features;
-use cabi::riscv::{FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
+use cabi::riscv::{FAST_32, FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
 use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
@@ -122,29 +122,53 @@ macro_rules! narrow {
     };
 }
 
-/// LLVM's `fastcc`, between functions of LLVM IR: no C function has it.
-fn fast() -> Machine {
-    Machine {
-        name: "riscv64-fastcc",
-        convention: &FAST_64,
-        draw: ir::fast,
-        compilers: &[Compiler {
-            name: "clang",
-            command: concat!(
-                "clang-19 --target=riscv64-linux-gnu -march=rv64gc -mabi=lp64d -x ir ",
-                CLANG!()
-            ),
-            is_read: true,
-        }],
-        emulated: None,
-        equivalent: &HARD[2..],
-        ..wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
-    }
+/// LLVM's `fastcc`, between functions of LLVM IR: no C function has it. Its convention, the machine that LLVM generates code for, the extensions, the ABI of C
+/// and what is else as in C.
+macro_rules! fast {
+    ($name:literal, $convention:ident, $triple:literal, $arch:literal, $abi:literal, $c:expr) => {
+        Machine {
+            name: $name,
+            convention: &$convention,
+            draw: ir::fast,
+            compilers: &[Compiler {
+                name: "clang",
+                command: concat!(
+                    "clang-19 --target=",
+                    $triple,
+                    " -march=",
+                    $arch,
+                    " -mabi=",
+                    $abi,
+                    " -x ir ",
+                    CLANG!()
+                ),
+                is_read: true,
+            }],
+            emulated: None,
+            equivalent: &HARD[2..],
+            ..$c
+        }
+    };
 }
 
 pub(super) fn all() -> Vec<Machine> {
     vec![
-        fast(),
+        fast!(
+            "riscv32-fastcc",
+            FAST_32,
+            "riscv32-linux-gnu",
+            "rv32gc",
+            "ilp32d",
+            narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD)
+        ),
+        fast!(
+            "riscv64-fastcc",
+            FAST_64,
+            "riscv64-linux-gnu",
+            "rv64gc",
+            "lp64d",
+            wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
+        ),
         wide!(LP64D, "rv64gc", "lp64d", 8, HARD),
         wide!(LP64F, "rv64imafc", "lp64f", 4, HARD),
         wide!(LP64, "rv64imac", "lp64", 0, SOFT),
