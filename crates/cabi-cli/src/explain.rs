@@ -74,6 +74,9 @@ impl Explain {
         let wanted = self.wanted()?;
         let header = self.read(wanted.as_ref(), what)?;
         let target = reading::target(&header, wanted.as_ref())?;
+        if !target.name().starts_with("x86_64") {
+            self.refuse_arguments(&MACHINES)?;
+        }
         let prototype = self.prototype(&header)?;
         let sig = self.signature(prototype, &header)?;
         let names: Vec<Option<&str>> = prototype
@@ -143,12 +146,7 @@ impl Explain {
             }
         };
         // clang would only define other macros.
-        let is_convention = |arg: &&String| CONVENTIONS.iter().any(|name| arg.starts_with(name));
-        if let Some(arg) = self.clang.iter().find(is_convention) {
-            return Err(format!(
-                "{arg}: the convention is what --convention names, or that of the target; clang's arguments do not choose it"
-            ));
-        }
+        self.refuse_arguments(&CONVENTIONS)?;
         let n_lines = text.lines().count();
         for (i, ty) in self.unnamed.iter().enumerate() {
             if ty.contains('\n') {
@@ -170,6 +168,17 @@ impl Explain {
             let lines: Vec<String> = lines.map(|line| self.cited(line, name, n_lines)).collect();
             lines.join("\n")
         })
+    }
+
+    /// Refuses arguments for clang that begin as one of `names`.
+    fn refuse_arguments(&self, names: &[&str]) -> Result<(), String> {
+        let is_one = |arg: &&String| names.iter().any(|name| arg.starts_with(name));
+        match self.clang.iter().find(is_one) {
+            Some(arg) => Err(format!(
+                "{arg}: the convention is what --convention names, or that of the target; clang's arguments do not choose it"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// A line of a message, with the argument it is about where that is after the `n_lines` of the text.
@@ -260,11 +269,15 @@ const DECLARATION: &str = "<declaration>";
 const UNNAMED: &str = "cabi_unnamed_";
 
 /// Arguments of clang that choose another convention for functions that name none.
-const CONVENTIONS: [&str; 6] = [
+const CONVENTIONS: [&str; 7] = [
     "-mabi",
+    "-target-abi",
     "-mfloat-abi",
     "-mhard-float",
     "-msoft-float",
     "-mregparm",
     "-mrtd",
 ];
+
+/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention goes by that.
+const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];

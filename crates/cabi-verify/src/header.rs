@@ -14,6 +14,9 @@ use crate::generate::argument_positions::{Slot, positions};
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
 pub const MAX_RECORD: u64 = 1 << 14;
 
+/// More arguments than any function is called with here: each has a buffer of its own.
+pub(crate) const MAX_ARGUMENTS: usize = 255;
+
 /// A header with its cases.
 #[derive(Clone, Debug)]
 pub struct FromHeader {
@@ -272,6 +275,13 @@ impl Declaring<'_> {
         let large = types.iter().chain([&prototype.ret]).find(is_large);
         let large = large.map(too_large);
         if let Some(why) = large {
+            return self.skip(name, "too large", why);
+        }
+        if types.len() > MAX_ARGUMENTS {
+            let why = format!(
+                "{} arguments, cases have up to {MAX_ARGUMENTS}",
+                types.len()
+            );
             return self.skip(name, "too large", why);
         }
         let mut params = Vec::new();

@@ -81,7 +81,8 @@ impl Questions {
 
     /// The declarations that ask, a line each.
     fn text(&self) -> String {
-        let mut text = String::new();
+        let mut text =
+            "_Pragma(\"clang diagnostic error \\\"-Wgnu-folding-constant\\\"\") ".to_owned();
         // Writing to a string cannot fail.
         for (i, ty) in self.types.iter().enumerate() {
             if !self.refused.contains_key(ty) {
@@ -93,9 +94,11 @@ impl Questions {
                 continue;
             }
             let bits = format!("(unsigned long long)({expr})");
+            // What clang folds and C leaves undefined, as `1 << 32`, is an error as an enumerator.
             let _ = writeln!(
                 text,
-                "typedef __typeof__({expr}) cabi_constant_{i}; \
+                "enum {{ cabi_is_constant_{i} = !({expr}) }}; \
+                 typedef __typeof__({expr}) cabi_constant_{i}; \
                  typedef char cabi_low_{i}[({bits} & 0xffffffff) + 1]; \
                  typedef char cabi_high_{i}[({bits} >> 32) + 1];"
             );

@@ -1,6 +1,7 @@
 //! From an argument as C writes it to the bytes of an object (C17 6.7.9, Initialization).
 //!
-//! Stricter than C where C would quietly lose something: a number must fit, and a floating constant is no integer.
+//! Stricter than C where C would quietly lose something: a number must fit the bits of its object, with a sign or
+//! without, and a floating constant is no integer.
 
 use std::iter::Peekable;
 use std::slice::Iter;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::build::Reference;
 use crate::case::{Case, Subject};
 use crate::emit::c::{Images, is_widened};
+use crate::header::MAX_ARGUMENTS;
 use crate::pattern::{Pattern, Values, images};
 use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::cranelift_module::Module;
@@ -51,7 +52,7 @@ pub struct Harness<'a> {
 pub const WAYS: usize = VARIANTS + 1;
 
 /// The buffers that any case needs: its arguments, and the result.
-pub const N_BUFFERS: usize = 64;
+pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 
 /// What is sent and expected in every call of a case.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ mod count;
 mod pairs;
 
 pub(in super::super) use self::count::check;
-use self::count::{COUNTED_AS_SSE, EXHAUSTS, UNCOUNTED};
+use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
 use super::super::class::Class;
 use super::super::classes::{Classes, Shape};
 use super::super::registers::ARG_GPRS;
@@ -236,6 +236,10 @@ pub(super) fn move_wide_vector_of_variadic(
         // It stays a vector to LLVM, which aligns it to its size, not as a record.
         let size = u32::try_from(ty.size()).unwrap_or(group.align);
         *group = Group::new(GroupKind::Memory, ty.size(), group.align.max(size));
+        // The front end counts the register all the same.
+        if cx.role == Role::Named {
+            group.word |= COUNTED_IN_MEMORY;
+        }
     }
 }
 

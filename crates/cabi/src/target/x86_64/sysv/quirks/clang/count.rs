@@ -14,6 +14,8 @@ pub(super) const COUNTED_AS_SSE: u32 = 1;
 pub(super) const UNCOUNTED: u32 = 2;
 /// [`Group::word`]: the front end does not count the registers that an attempt of LLVM's uses up.
 pub(super) const EXHAUSTS: u32 = 4;
+/// [`Group::word`]: the front end counts a vector register for what LLVM puts in memory.
+pub(super) const COUNTED_IN_MEMORY: u32 = 8;
 
 const WHY: &str = "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
      describes where their parts go";
@@ -25,6 +27,8 @@ struct Count {
     counted_as_sse: u8,
     /// Integer and vector registers that are used, and that it counts as free.
     uncounted: [u8; 2],
+    /// How many vector registers it counts that are free.
+    counted_in_memory: u8,
 }
 
 /// The [`Rules::check`](crate::convention::Rules::check) of System V: follows both counts, and refuses a value that they disagree about.
@@ -34,7 +38,9 @@ pub(in super::super::super) fn check(
     group: &Group,
     place: &Place,
 ) -> Result<u32, &'static str> {
-    let count = Count::of(memory);
+    let mut count = Count::of(memory);
+    count.counted_in_memory +=
+        u8::from(has(group, COUNTED_IN_MEMORY) && count.finds_vector(before));
     let own = u8::from(has(group, COUNTED_AS_SSE));
     let counted_as_sse = count.counted_as_sse.saturating_add(own);
     if group.kind != GroupKind::Registers || group.parts.is_empty() {
@@ -57,16 +63,28 @@ pub(in super::super::super) fn check(
 
 impl Count {
     fn of(word: u32) -> Self {
-        let [counted_as_sse, ints, vectors, _] = word.to_le_bytes();
+        let [counted_as_sse, ints, vectors, counted_in_memory] = word.to_le_bytes();
         Self {
             counted_as_sse,
             uncounted: [ints, vectors],
+            counted_in_memory,
         }
     }
 
     fn word(self) -> u32 {
         let [ints, vectors] = self.uncounted;
-        u32::from_le_bytes([self.counted_as_sse, ints, vectors, 0])
+        u32::from_le_bytes([self.counted_as_sse, ints, vectors, self.counted_in_memory])
+    }
+
+    /// How many vector registers it counts that hold no argument in an eightbyte of class Sse.
+    fn counted_besides(self) -> usize {
+        usize::from(self.counted_as_sse) + usize::from(self.counted_in_memory)
+    }
+
+    /// Whether a vector register is left by the front end's count.
+    fn finds_vector(self, before: &State) -> bool {
+        let [_, uncounted] = self.uncounted;
+        free(before, ARG_VECTORS) + usize::from(uncounted) > self.counted_besides()
     }
 
     /// A value whose parts have found registers.
@@ -82,7 +100,7 @@ impl Count {
             // By the front end's count there are fewer registers than are free, and the value needs as many as it has Sse eightbytes.
             let takes = |reg: &&Reg| placed.iter().any(|part| part.loc == Loc::Reg(**reg));
             let taken = ARG_VECTORS.iter().filter(takes).count();
-            let needed = taken + usize::from(own) + usize::from(self.counted_as_sse);
+            let needed = taken + usize::from(own) + self.counted_besides();
             if free(before, ARG_VECTORS) < needed {
                 return Err(WHY);
             }
