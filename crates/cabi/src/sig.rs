@@ -233,12 +233,14 @@ impl FnSig {
 
     /// The parameters, unnamed ones included.
     #[must_use]
+    #[inline]
     pub fn params(&self) -> &[Param] {
         &self.params
     }
 
     /// The result's type.
     #[must_use]
+    #[inline]
     pub fn result(&self) -> &Type {
         &self.result
     }

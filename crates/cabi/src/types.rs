@@ -218,6 +218,7 @@ impl Type {
 
     /// What kind of type this is.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
@@ -242,6 +243,7 @@ impl Type {
 
     /// The scalar this type consists of, also of an enumeration.
     #[must_use]
+    #[inline]
     pub fn as_scalar(&self) -> Option<Scalar> {
         match self.kind {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => Some(scalar),

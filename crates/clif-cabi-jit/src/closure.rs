@@ -30,7 +30,7 @@ pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::interface::CValue;
+use crate::interface::{CValue, Given, check};
 use crate::settings::Settings;
 use crate::shape::ByShape;
 
@@ -215,7 +215,7 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
         R: CValue + Send + Sync + 'static,
     {
-        check::<R>(&"the result", self.sig.result())?;
+        check::<R>(Given::Result, self.sig.result())?;
         let message = name.to_owned();
         self.closure(name, move |args, result| {
             let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
@@ -248,9 +248,10 @@ impl ClosureArgs<'_> {
     ///
     /// # Errors
     /// [`Error::Value`] if there is no such argument, or if it is of another kind or size.
+    #[inline]
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
         let (ty, pointer) = self.at(index)?;
-        check::<T>(&format_args!("argument {index}"), ty)?;
+        check::<T>(Given::Argument(index), ty)?;
         // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its address is as aligned as its type is in C.
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
@@ -266,17 +267,22 @@ impl ClosureArgs<'_> {
         Ok(unsafe { core::slice::from_raw_parts(pointer, len) })
     }
 
+    #[inline]
     fn at(&self, index: usize) -> Result<(&Type, *const u8)> {
         let sig = &self.interface.sig;
-        let param = sig.params().get(index);
-        let found = param
-            .map(|param| &param.ty)
-            .zip(self.pointers.get(index).copied());
-        found.ok_or_else(|| Error::Value {
-            what: format!("argument {index}"),
-            ty: sig.to_string(),
-            why: "it has no such argument".to_owned(),
-        })
+        match (sig.params().get(index), self.pointers.get(index)) {
+            (Some(param), Some(pointer)) => Ok((&param.ty, *pointer)),
+            _ => Err(absent(index, sig)),
+        }
+    }
+}
+
+#[cold]
+fn absent(index: usize, sig: &FnSig) -> Error {
+    Error::Value {
+        what: format!("argument {index}"),
+        ty: sig.to_string(),
+        why: "it has no such argument".to_owned(),
     }
 }
 
@@ -285,8 +291,9 @@ impl ClosureResult<'_> {
     ///
     /// # Errors
     /// [`Error::Value`] if it is of another kind or size.
+    #[inline]
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
-        check::<R>(&"the result", self.sig.result())?;
+        check::<R>(Given::Result, self.sig.result())?;
         // SAFETY: as many bytes as `R` has; the address is aligned as C aligns the type.
         unsafe { self.bytes.as_mut_ptr().cast::<R>().write_unaligned(value) };
         Ok(())
@@ -296,18 +303,6 @@ impl ClosureResult<'_> {
     pub fn bytes(&mut self) -> &mut [u8] {
         self.bytes
     }
-}
-
-/// Refuses a Rust type that does not stand for `ty`, which is that of `what`.
-fn check<T: CValue>(what: &dyn fmt::Display, ty: &Type) -> Result<()> {
-    if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
-        return Ok(());
-    }
-    Err(Error::Value {
-        what: what.to_string(),
-        ty: ty.to_string(),
-        why: format!("{} cannot stand for it", core::any::type_name::<T>()),
-    })
 }
 
 /// Calls the Rust closure of `context`.

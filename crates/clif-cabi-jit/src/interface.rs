@@ -143,13 +143,7 @@ impl CallInterface {
     /// `code` is a function of this signature that may be called now with these arguments; pointers among them are what it takes them for.
     pub unsafe fn call<R: CValue>(&self, code: *const c_void, args: &[CallArg<'_>]) -> Result<R> {
         let ty = self.sig.result();
-        if !R::stands_for(ty) || size_of::<R>() as u64 != ty.size() {
-            return Err(Error::Value {
-                what: "the result".to_owned(),
-                ty: ty.to_string(),
-                why: format!("{} cannot stand for it", core::any::type_name::<R>()),
-            });
-        }
+        check::<R>(Given::Result, ty)?;
         let mut result = MaybeUninit::<R>::zeroed();
         // SAFETY: as the caller says; the result has as many bytes as its type.
         unsafe { self.call_unchecked(code, args, result.as_mut_ptr().cast())? };
@@ -209,11 +203,42 @@ impl CallInterface {
     }
 }
 
+/// What of a call a Rust value is given for.
+#[derive(Clone, Copy)]
+pub(crate) enum Given {
+    Argument(usize),
+    Unnamed,
+    Result,
+}
+
+/// Refuses a Rust type that does not stand for `ty`, which is that of `given`.
+#[inline]
+pub(crate) fn check<T: CValue>(given: Given, ty: &Type) -> Result<()> {
+    if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
+        return Ok(());
+    }
+    Err(no_stand_in(given, ty, core::any::type_name::<T>()))
+}
+
+#[cold]
+fn no_stand_in(given: Given, ty: &Type, name: &str) -> Error {
+    Error::Value {
+        what: match given {
+            Given::Argument(index) => format!("argument {index}"),
+            Given::Unnamed => "an unnamed argument".to_owned(),
+            Given::Result => "the result".to_owned(),
+        },
+        ty: ty.to_string(),
+        why: format!("{name} cannot stand for it"),
+    }
+}
+
 macro_rules! scalars {
     ($($rust:ty: $pattern:pat,)*) => {
         $(
             // SAFETY: numbers of the same kind and size have the same values; which of them is negative is a matter of reading.
             unsafe impl CValue for $rust {
+                #[inline]
                 fn stands_for(ty: &Type) -> bool {
                     ty.size() == size_of::<Self>() as u64 && matches!(ty.as_scalar(), Some($pattern))
                 }

@@ -13,10 +13,10 @@ use clif_cabi::cranelift_codegen::ir::MemFlagsData;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 
-use super::{ClosureArgs, Closures, Compiler, check};
+use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
 use crate::error::{Error, Result};
-use crate::interface::CValue;
+use crate::interface::{CValue, Given, check};
 
 /// Copies the next argument of the `va_list` to an address.
 pub(super) type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
@@ -142,7 +142,7 @@ impl VaList<'_> {
     /// # Safety
     /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing else tells how many there are.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
-        check::<T>(&"an unnamed argument", &va_arg.ty)?;
+        check::<T>(Given::Unnamed, &va_arg.ty)?;
         self.check_convention(va_arg)?;
         let mut value = MaybeUninit::<T>::zeroed();
         // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.

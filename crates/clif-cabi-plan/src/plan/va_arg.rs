@@ -193,7 +193,11 @@ impl VaArgPlan {
     /// That of an object at `place`, whose bytes and alignment, its own and in the argument area, are these.
     fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
         let (size, align) = object;
-        let overflow_align = in_area.1.max(WORD.bytes());
+        // What has no bytes there is not aligned for either.
+        let overflow_align = match in_area.0 {
+            0 => WORD.bytes(),
+            _ => in_area.1.max(WORD.bytes()),
+        };
         let in_place = align <= overflow_align
             && match &place {
                 VaPlace::Nothing => false,
