@@ -271,17 +271,7 @@ impl Declaring<'_> {
             return self.skip(name, "own convention", "it has a convention of its own");
         }
         let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
-        let is_large = |ty: &&Type| ty.size() > MAX_RECORD;
-        let large = types.iter().chain([&prototype.ret]).find(is_large);
-        let large = large.map(too_large);
-        if let Some(why) = large {
-            return self.skip(name, "too large", why);
-        }
-        if types.len() > MAX_ARGUMENTS {
-            let why = format!(
-                "{} arguments, cases have up to {MAX_ARGUMENTS}",
-                types.len()
-            );
+        if let Some(why) = no_room(&types, &prototype.ret) {
             return self.skip(name, "too large", why);
         }
         let mut params = Vec::new();
@@ -410,6 +400,16 @@ pub const OF_RECORD: &str = ", ";
 
 fn place(named: &NamedType) -> (&str, &Location) {
     (&named.name, &named.location)
+}
+
+/// Why no case is made of a function of these types, if there is no room for their values.
+fn no_room(args: &[Type], ret: &Type) -> Option<String> {
+    if args.len() > MAX_ARGUMENTS {
+        let n = args.len();
+        return Some(format!("{n} arguments, cases have up to {MAX_ARGUMENTS}"));
+    }
+    let large = |ty: &&Type| ty.size() > MAX_RECORD;
+    args.iter().chain([ret]).find(large).map(too_large)
 }
 
 fn too_large(ty: &Type) -> String {

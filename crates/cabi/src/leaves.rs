@@ -162,7 +162,7 @@ pub(crate) struct Frame<'a> {
     /// Its first byte.
     pub(crate) offset: u64,
     /// What is around its members or elements.
-    around: Around,
+    pub(crate) around: Around,
     rest: Rest<'a>,
 }
 

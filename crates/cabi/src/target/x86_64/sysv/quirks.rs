@@ -97,6 +97,9 @@ pub(super) fn leaf(
     if let Some(adds) = zig::array(leaf, walk, cx)? {
         return Ok(adds);
     }
+    if clang::is_in_wide_array(leaf, walk, cx) {
+        return Ok(Adds::NOTHING);
+    }
     let adds = match gcc::zero_length_array(leaf, walk, ty, cx)? {
         Some(adds) => adds,
         None => {
@@ -145,9 +148,6 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
         return Err(Stop::memory(psabi::UNALIGNED, cx));
     }
     let mut adds = Adds::of(leaf, &natural_classes(leaf, cx)?);
-    if clang::is_in_wide_array(leaf, walk, cx) {
-        return Ok(Adds::NOTHING);
-    }
     if let Some(padding) = gcc::padding(leaf, walk, cx) {
         return Ok(padding);
     }

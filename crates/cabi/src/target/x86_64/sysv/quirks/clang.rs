@@ -95,8 +95,8 @@ pub(super) fn member(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Optio
         .then_some("an empty member in more than two eightbytes")
 }
 
-/// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class
-/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]).
+/// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class, whatever it is
+/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang does not look into the array. What sends it to memory from outside still does.
 pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     let is_union = |ty: &Type| ty.as_record().map(Record::kind) == Some(RecordKind::Union);
     let is_wide = |ty: &Type| match ty.kind() {
@@ -104,7 +104,11 @@ pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify
         _ => false,
     };
     let around = |pair: &[Frame<'_>]| match pair {
-        [outer, inner] => is_union(outer.ty) && is_wide(inner.ty),
+        [outer, inner] => {
+            let from_outside =
+                inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
+            is_union(outer.ty) && is_wide(inner.ty) && !from_outside
+        }
         _ => false,
     };
     leaf.around.any(Around::IN_ARRAY)
