@@ -94,7 +94,7 @@ fn records_that_are_flattened() {
             .unwrap();
         let abi = FnAbi::new(&FnSig::new([ty], Type::VOID), &target);
         let found = abi.map(|abi| abi.args[0].place.to_string());
-        let why = "struct s: clang reads the float behind the whole type of the bit-field before it (RISC-V)";
+        let why = "struct s: clang reads the float after the whole type of the bit-field before it (RISC-V)";
         assert_eq!(
             found.map_err(|e| e.to_string()),
             place.map(str::to_owned).ok_or(why.to_owned())

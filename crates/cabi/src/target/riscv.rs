@@ -238,7 +238,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
             Err(disputed(ty, why, "RISC-V"))
         }
         Some(_) if is_overlapped(ty) => {
-            let why = "clang reads the float behind the whole type of the bit-field before it";
+            let why = "clang reads the float after the whole type of the bit-field before it";
             Err(disputed(ty, why, "RISC-V"))
         }
         Some(group) => Ok(group.or(integers)),
