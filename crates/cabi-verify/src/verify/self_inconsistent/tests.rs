@@ -4,18 +4,21 @@ use super::*;
 use crate::build::Installed;
 use crate::case::Subject;
 use crate::corpus::CorpusFile;
+use crate::report::references_required;
 
 /// What clang's program of each block says of it: its first case. `None` where there is no clang or no libclang.
 fn shown_by_clang(text: &str, flags: &[&str]) -> Option<Vec<Option<Shown>>> {
     let mut here = Installed::find().references.into_iter();
     let clang = here.find(|one| one.name() == "clang");
     let Some(clang) = clang else {
+        assert!(!references_required(), "there is no clang");
         eprintln!("not run: there is no clang");
         return None;
     };
     let file = CorpusFile::parse("own.abi".as_ref(), text).unwrap();
     let shown = |block| match Subject::read(block) {
         Err(error) if error.is_missing_libclang() => {
+            assert!(!references_required(), "{error}");
             eprintln!("not run: {error}");
             None
         }
