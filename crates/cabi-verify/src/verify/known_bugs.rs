@@ -4,8 +4,8 @@
 //! together. A self-inconsistency that is shown in a signature that meets none of them is not known, and fails a run.
 
 use cabi::{
-    ArgAbi, Bank, FnAbi, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy, RecordKind, Scalar,
-    Type, leaves, x86_64,
+    ArgAbi, Array, Bank, FnAbi, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy, RecordKind,
+    Scalar, Type, leaves, x86_64,
 };
 
 use crate::case::Case;
@@ -28,6 +28,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-short-union-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member));
     "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
+    "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
     "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && contains(ty, &is_short_of_sixteen));
     "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 32));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
@@ -40,7 +41,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "gcc-over-aligned-typedef" sig.has_misaligned_store();
     "gcc-complex-halves-after-bits" sig.values().any(|ty| has_halves_and(ty, |leaf| leaf.bit_field));
     "gcc-halves-after-shorts" sig.values().any(|ty| has_halves_and(ty, is_integer));
-    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array_off_eightbyte(ty, 0));
+    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array(ty, 0, &is_array_of_halves_off_eightbyte));
 };
 
 /// The names of all known bugs, for the test that compares them with the list of samples.
@@ -227,30 +228,56 @@ fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
         && leaves(ty).any(|leaf| is(&leaf))
 }
 
-/// Whether `ty`, at this offset, has an array of several complex numbers or records of halves that does not start with an eightbyte.
-fn has_array_off_eightbyte(ty: &Type, offset_bits: u64) -> bool {
+/// Whether `is` holds for an array that `ty`, at this offset, is made of, and for the offset of its first element.
+fn has_array(ty: &Type, offset_bits: u64, is: &dyn Fn(&Array, u64) -> bool) -> bool {
     match ty.kind() {
         Kind::Record(record) => record
             .fields()
             .iter()
-            .any(|field| has_array_off_eightbyte(field.ty(), offset_bits + field.offset_bits())),
-        Kind::Array(array) => {
-            let elem = &array.elem;
-            let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
-            let has_halves = elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_half(&leaf));
-            (is_off && has_halves) || has_array_off_eightbyte(elem, offset_bits)
-        }
+            .any(|field| has_array(field.ty(), offset_bits + field.offset_bits(), is)),
+        Kind::Array(array) => is(array, offset_bits) || has_array(&array.elem, offset_bits, is),
         _ => false,
     }
+}
+
+/// Several complex numbers or records of halves, which do not start with an eightbyte.
+fn is_array_of_halves_off_eightbyte(array: &Array, offset_bits: u64) -> bool {
+    let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
+    let elem = &array.elem;
+    is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_half(&leaf))
+}
+
+/// A record in whose eightbyte, after the float or half that begins it, there is nothing but an array of elements without bytes where clang looks
+/// for the next float: it divides by their size.
+fn has_array_of_nothing_after_float(ty: &Type) -> bool {
+    let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
+    let is_looked_at = |offset_bits: u64| {
+        let is_beside = |leaf: &&Leaf| leaf.offset_bits / 64 == offset_bits / 64;
+        let own: Vec<&Leaf> = all.iter().filter(is_beside).collect();
+        let begins = |leaf: &Leaf| {
+            let after = offset_bits.checked_sub(leaf.offset_bits);
+            let is_searched = after == Some(leaf.width_bits) || is_half(leaf) && after == Some(32);
+            leaf.offset_bits.is_multiple_of(64) && is_searched
+        };
+        let has_other = |leaf: &Leaf| !is_short_float(leaf) || leaf.offset_bits == offset_bits;
+        own.iter().any(|leaf| begins(leaf)) && !own.iter().any(|leaf| has_other(leaf))
+    };
+    let is_last = |array: &Array, offset_bits: u64| {
+        array.elem.size() == 0 && offset_bits < 8 * ty.size() && is_looked_at(offset_bits)
+    };
+    ty.as_record().is_some() && ty.size() <= 16 && has_array(ty, 0, &is_last)
+}
+
+fn is_short_float(leaf: &Leaf) -> bool {
+    is_half(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32)
 }
 
 /// A record of which an eightbyte holds a float or a half, and something else.
 fn shares_with_float(ty: &Type) -> bool {
     let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
-    let short = |leaf: &Leaf| is_half(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32);
     let shares = |leaf: &Leaf| {
         let mut others = all.iter().filter(|other| *other != leaf);
         others.any(|other| other.eightbytes().start == leaf.eightbytes().start)
     };
-    ty.as_record().is_some() && all.iter().any(|leaf| short(leaf) && shares(leaf))
+    ty.as_record().is_some() && all.iter().any(|leaf| is_short_float(leaf) && shares(leaf))
 }
