@@ -49,6 +49,14 @@ pub struct Case {
     pub target: Target,
 }
 
+/// The attribute with which C declares a function of the prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
+pub(crate) fn convention_attribute(prototype: &Prototype) -> &'static str {
+    match prototype.convention {
+        Some(_) => "__attribute__((ms_abi)) ",
+        None => "",
+    }
+}
+
 /// Why a block could not be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -3,10 +3,10 @@
 //! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
-use cabi::{FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
-use crate::case::{Case, Subject};
+use crate::case::{Case, Subject, convention_attribute};
 use crate::corpus::Block;
 use crate::corpus::c_text::{CText, Function};
 use crate::generate::argument_positions::{Slot, positions};
@@ -45,9 +45,8 @@ pub struct Omitted {
 }
 
 /// Kinds of reasons that this module adds to those of `cabi-header`.
-pub const KEYS: [&str; 6] = [
+pub const KEYS: [&str; 5] = [
     "own target",
-    "own convention",
     "spelling",
     "too large",
     "place",
@@ -92,13 +91,8 @@ pub fn read(
     } = declared;
     // A compiler for which the header does not declare some type must not stumble over the functions that take it.
     let preamble = format!("{include}{POINTER}{}", emitter.definitions());
-    let mut code = preamble.clone();
-    for case in &declared {
-        let Function {
-            name, result, list, ..
-        } = &case.function;
-        code.push_str(&format!("{result} {name}({list});\n"));
-    }
+    let declarations = declared.iter().map(DeclaredCase::declaration);
+    let code = preamble.clone() + &declarations.collect::<String>();
     let again = cabi_header::parse(&code, options)?;
     let mut cases = Vec::new();
     for case in declared {
@@ -174,10 +168,22 @@ struct DeclaredCase {
     params: Vec<Type>,
     ret: Type,
     variadic: bool,
+    convention: Option<&'static Convention>,
     unnamed: Vec<(String, Type)>,
 }
 
 impl DeclaredCase {
+    fn declaration(&self) -> String {
+        let Function {
+            name,
+            attributes,
+            result,
+            list,
+            ..
+        } = &self.function;
+        format!("{attributes}{result} {name}({list});\n")
+    }
+
     /// The case, if libclang reads the declaration as it was meant.
     fn case(self, again: &Header) -> Result<Case, Omitted> {
         let left = |key, why: String| Omitted {
@@ -194,8 +200,8 @@ impl DeclaredCase {
             });
         };
         let same = read.params.iter().map(|(_, ty)| ty).eq(&self.params) && read.ret == self.ret;
-        if !same || read.variadic != self.variadic {
-            let why = "declared again, it has other types".to_owned();
+        if !same || read.variadic != self.variadic || read.convention != self.convention {
+            let why = "declared again, it has other types or another convention".to_owned();
             return Err(left(READ_OTHERWISE, why));
         }
         let mut prototype = read.clone();
@@ -267,9 +273,6 @@ impl Declaring<'_> {
         if !prototype.target_features.is_empty() {
             return self.skip(name, "own target", "it has a target attribute");
         }
-        if prototype.convention.is_some() {
-            return self.skip(name, "own convention", "it has a convention of its own");
-        }
         let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
         if let Some(why) = no_room(&types, &prototype.ret) {
             return self.skip(name, "too large", why);
@@ -295,21 +298,29 @@ impl Declaring<'_> {
             ("double", Type::F64),
             ("long", Type::I64),
         ];
-        let unnamed = unnamed.into_iter().chain([("long double", Type::F80)]);
-        let unnamed = unnamed.filter(|_| prototype.variadic);
+        let exact = [("long double", Type::F80)].into_iter();
+        // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
+        let unnamed = unnamed
+            .into_iter()
+            .chain(exact.filter(|_| prototype.convention.is_none()))
+            .filter(|_| prototype.variadic);
         let number = self.declared.len();
         self.declared.push(DeclaredCase {
             name: prototype.name.clone(),
             location: prototype.location.clone(),
-            function: function(
-                &format!("cabi_f{number}"),
-                result,
-                params,
-                prototype.variadic,
-            ),
+            function: Function {
+                attributes: convention_attribute(prototype).to_owned(),
+                ..function(
+                    &format!("cabi_f{number}"),
+                    result,
+                    params,
+                    prototype.variadic,
+                )
+            },
             params: types,
             ret: prototype.ret.clone(),
             variadic: prototype.variadic,
+            convention: prototype.convention,
             unnamed: unnamed.map(|(text, ty)| (text.to_owned(), ty)).collect(),
         });
     }
@@ -389,6 +400,7 @@ impl Declaring<'_> {
                 params: types(&position.params),
                 ret,
                 variadic,
+                convention: None,
                 unnamed: unnamed.into_iter().zip(unnamed_types).collect(),
             });
         }

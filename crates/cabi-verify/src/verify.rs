@@ -346,14 +346,16 @@ impl Run<'_> {
         format!("nothing was verified of {name} with {command}: {why}")
     }
 
-    /// The transitions of argument assignment that passed.
+    /// The transitions of System V's argument assignment that passed.
     pub fn coverage(&self) -> Coverage {
         let mut seen = Coverage::default();
         for part in &self.parts {
             let policy = self.plan.compilers[part.compiler].policy;
             for called in &part.called {
                 // Most cases pass in both directions: one of them says it.
-                if called.direction == Direction::Call && called.difference().is_none() {
+                let is_first = called.direction == Direction::Call;
+                let is_own = called.case.prototype.convention.is_none();
+                if is_first && is_own && called.difference().is_none() {
                     seen.note(&called.case, policy);
                 }
             }

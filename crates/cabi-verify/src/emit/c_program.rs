@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use cabi::DataModel;
 use cabi_header::Emitter;
 
-use crate::case::Case;
 use crate::case::Direction;
+use crate::case::{Case, convention_attribute};
 use crate::emit::c::TRUNCATION;
 use crate::pattern::Values;
 
@@ -132,10 +132,7 @@ impl Program<'_> {
             list.push("void".to_owned());
         }
         let ret = self.ret.as_deref().unwrap_or("void");
-        let convention = match self.case.prototype.convention {
-            Some(_) => "__attribute__((ms_abi)) ",
-            None => "",
-        };
+        let convention = convention_attribute(&self.case.prototype);
         let head = format!("{convention}{ret} f({})", list.join(", "));
         let _ = writeln!(text, "{head};");
         let both = self.values.declared.iter().zip(&self.values.promoted);

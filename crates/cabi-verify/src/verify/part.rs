@@ -14,7 +14,7 @@ use super::skip_reasons::{
 use super::units::Refused;
 use super::{Called, Read, Verdict, VerifyError};
 use crate::build::{Reference, ReferenceError};
-use crate::case::{Case, Subject};
+use crate::case::{Case, Subject, convention_attribute};
 use crate::check::calls::Difference;
 use crate::check::layout::{self, Fact, Reply};
 use crate::header::{OF_RECORD, Omitted};
@@ -219,7 +219,7 @@ impl Part {
                     self.prototypes.push(Differing {
                         what: format!("prototype of {}", prototype.name),
                         theirs,
-                        ours: prototype.spelled.clone(),
+                        ours: convention_attribute(prototype).to_owned() + &prototype.spelled,
                     });
                     continue;
                 }

@@ -9,10 +9,11 @@
 //! # 1 "cabi-there-0"
 //! extern __typeof__(f) *cabi_there_0;
 //! # 1 "cabi-same-0"
-//! _Static_assert(__builtin_types_compatible_p(__typeof__(f) *, __typeof__(double (double)) *), "cabi: another type");
+//! __attribute__((ms_abi)) typedef __typeof__(double (double)) cabi_same_0;
+//! _Static_assert(__builtin_types_compatible_p(__typeof__(f) *, cabi_same_0 *), "cabi: another type");
 //! ```
 //!
-//! The types of functions of other conventions (`ms_abi`) are not compatible to gcc and clang, so that they are noticed too.
+//! The types of functions of different conventions are not compatible to gcc and clang, so that another convention is noticed too.
 
 use std::fmt::Write as _;
 
@@ -20,6 +21,7 @@ use cabi_header::Prototype;
 
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, first_error};
+use crate::case::convention_attribute;
 
 /// How the compiler reads a prototype.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,13 +87,16 @@ const SAME: &str = "cabi-same-";
 
 fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     let mut text = include.to_owned();
-    for (i, Prototype { name, spelled, .. }) in chosen.iter().map(|at| (at, prototypes[*at])) {
+    for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
+        let Prototype { name, spelled, .. } = prototype;
+        let attribute = convention_attribute(prototype);
         // A macro of the same name hides the function.
         let _ = write!(
             text,
             "\n#undef {name}\n# 1 \"{THERE}{i}\"\nextern __typeof__({name}) *cabi_there_{i};\n\
+             # 1 \"{SAME}{i}\"\n{attribute}typedef __typeof__({spelled}) cabi_same_{i};\n\
              # 1 \"{SAME}{i}\"\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
-             __typeof__({spelled}) *), \"{OTHER}\");\n"
+             cabi_same_{i} *), \"{OTHER}\");\n"
         );
     }
     text

@@ -1,0 +1,13 @@
+typedef struct { double x; long n; } mixed;
+struct small { char c; short s; };
+struct big { long a[5]; };
+mixed scale(mixed m, double by);
+__attribute__((ms_abi)) mixed ms_scale(mixed m, double by);
+__attribute__((ms_abi)) struct big ms_move(int a, struct big b, float c, struct small d, __int128 e, long f);
+__attribute__((ms_abi)) struct small ms_small(const struct small *from, unsigned long at);
+__attribute__((ms_abi)) long double ms_exact(long double x, int n);
+__attribute__((ms_abi)) _Complex float ms_root(_Complex float z, _Complex double y);
+__attribute__((ms_abi)) int ms_say(const char *format, ...);
+int say(const char *format, ...);
+__attribute__((ms_abi)) _Noreturn void ms_quit(int code);
+void each(__attribute__((ms_abi)) int (*visit)(mixed));
