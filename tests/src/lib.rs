@@ -44,4 +44,6 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../docs/add-a-convention.md")]
     struct AddAConvention;
+    #[doc = include_str!("../../docs/x86-64-sysv.md")]
+    struct X8664SysV;
 }

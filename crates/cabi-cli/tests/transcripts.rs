@@ -26,12 +26,12 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 use std::iter::Peekable;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 use std::str::Lines;
 use std::sync::LazyLock;
 
-use support::{clang, here, libclang, missing};
+use support::{cc, clang, here, libclang, missing, shell};
 
 macro_rules! transcripts {
     ($($name:ident)*) => { $(
@@ -134,26 +134,6 @@ fn is_here(what: &str) -> bool {
 
 fn runs(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
-}
-
-fn cc() -> String {
-    std::env::var("CC").unwrap_or_else(|_| "cc".into())
-}
-
-/// What a shell does with `command`.
-fn shell(command: &str, folder: &Path) -> Output {
-    let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
-    let mut path = cabi.parent().expect("a folder").as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    Command::new("sh")
-        .args(["-c", command])
-        .current_dir(folder)
-        .env("PATH", path)
-        .envs([("CC", &*cc()), ("CLANG", clang())])
-        .env("LIB", "-i lib.h -l ./lib.so")
-        .output()
-        .expect("a shell")
 }
 
 /// Runs one command. What is wrong, in a line each.

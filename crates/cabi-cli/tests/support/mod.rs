@@ -1,7 +1,7 @@
 //! Running the command, and what it needs to run.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub(crate) use cabi_verify::report::missing;
@@ -60,4 +60,25 @@ pub(crate) fn clang() -> &'static str {
     let is_there = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
     let names = ["clang-19", "clang"];
     names.iter().find(is_there).unwrap_or(&names[0])
+}
+
+/// The C compiler of the system.
+pub(crate) fn cc() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".into())
+}
+
+/// What a shell does with `command`.
+pub(crate) fn shell(command: &str, folder: &Path) -> Output {
+    let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
+    let mut path = cabi.parent().expect("a folder").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .env("PATH", path)
+        .envs([("CC", &*cc()), ("CLANG", clang())])
+        .env("LIB", "-i lib.h -l ./lib.so")
+        .output()
+        .expect("a shell")
 }
