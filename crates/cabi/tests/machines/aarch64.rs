@@ -19,7 +19,7 @@ const fn with_args(name: &'static str, args: &'static [Rule]) -> Convention {
 }
 
 const ASSEMBLY: Assembly = Assembly {
-    comment: "//",
+    comment: ";",
     returns: &["ret"],
     calls: &["bl\t"],
     register: |word| {
@@ -36,15 +36,8 @@ const ASSEMBLY: Assembly = Assembly {
     results: ["x0", "v0", "v0"],
 };
 
-/// Linux: the suite `conventions` compares its places.
-pub(crate) fn machine() -> Machine {
-    Machine {
-        target: Target::new(&"aarch64-unknown-linux-gnu".parse().unwrap()).unwrap(),
-        convention: &AAPCS64,
-        floats: cabi::convention::FloatLevel::Double,
-        compiler: Some((&["--target=aarch64-linux-gnu"], ASSEMBLY)),
-        cases: &[],
-    }
+fn linux() -> Target {
+    Target::named("aarch64-unknown-linux-gnu").unwrap()
 }
 
 /// Apple: "the caller doesn't pad the argument area", Arguments on the stack of the platform's ABI page.
@@ -61,14 +54,10 @@ fn slots_of_the_types_own_size() {
     ];
     static APPLE: Convention = with_args("Apple's AArch64", ARGS);
     let apple = Machine {
+        target: linux(),
         convention: &APPLE,
-        compiler: Some((
-            &["--target=arm64-apple-darwin"],
-            Assembly {
-                comment: ";",
-                ..ASSEMBLY
-            },
-        )),
+        options: &["--target=arm64-apple-darwin"],
+        assembly: ASSEMBLY,
         cases: &[
             Case(
                 "void long long long long long long long long char short int char long",
@@ -80,7 +69,6 @@ fn slots_of_the_types_own_size() {
                 "v0, v1, v2, v3, v4, v5, v6, v7, stack 0..4 align 4, stack 4..8 align 4, stack 8..16 align 8, void",
             ),
         ],
-        ..machine()
     };
     apple.prove(&[("type-sized slots", &AAPCS64)]);
 }
@@ -93,7 +81,7 @@ fn registers_hold_what_they_are_given() {
         &[Rule::Promote(PartType::V128), Rule::AssignToReg(&[X0, X1])],
     );
     let sig = cabi::FnSig::new([Type::I64], Type::VOID).convention(&NARROW);
-    let why = FnAbi::new(&sig, &machine().target).unwrap_err().to_string();
+    let why = FnAbi::new(&sig, &linux()).unwrap_err().to_string();
     assert!(
         why.contains("a rule gives a part a register that is too narrow"),
         "{why}"

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use cabi::{Convention, Loc, Place};
 
-use crate::values::{ADDRESS, PRELUDE, Read, Value};
+use crate::values::PRELUDE;
 use crate::{Case, Machine};
 
 /// How the assembly of a machine is read.
@@ -33,7 +33,7 @@ pub(crate) struct Assembly {
 pub(crate) type Places = HashMap<String, BTreeSet<String>>;
 
 /// Compiles a function for each part of each case; `None` if there is no compiler.
-pub(crate) fn compile(machine: &Machine, options: &[&str], assembly: &Assembly) -> Option<Places> {
+pub(crate) fn compile(machine: &Machine) -> Option<Places> {
     let mut c = PRELUDE.to_owned();
     for (n, case) in machine.cases.iter().enumerate() {
         write_case(&mut c, n, case, machine);
@@ -47,7 +47,10 @@ pub(crate) fn compile(machine: &Machine, options: &[&str], assembly: &Assembly) 
         "-w",
         "-xc",
     ];
-    Some(places(&run(&c, options, &flags)?, assembly))
+    Some(places(
+        &run(&c, machine.options, &flags)?,
+        &machine.assembly,
+    ))
 }
 
 /// What clang makes of `source`; `None` if there is no compiler.
@@ -94,14 +97,6 @@ fn clang(source: &str, options: &[&str], flags: &[&str]) -> Option<Output> {
     Some(child.wait_with_output().unwrap())
 }
 
-/// The reads of a value that is at `place`: of its address where that is passed.
-fn reads<'v>(value: &'v Value, place: &Place) -> &'v [Read] {
-    match place {
-        Place::Indirect { .. } => std::slice::from_ref(&ADDRESS),
-        _ => value.reads,
-    }
-}
-
 fn write_case(c: &mut String, n: usize, case: &Case, machine: &Machine) {
     let (args, result, _) = case.sig(machine);
     let abi = case.abi(machine, machine.convention).unwrap();
@@ -118,8 +113,8 @@ fn write_case(c: &mut String, n: usize, case: &Case, machine: &Machine) {
     } else {
         all.join(", ")
     };
-    for (i, (value, arg)) in args.iter().zip(&abi.args).enumerate() {
-        for (k, read) in reads(value, &arg.place).iter().enumerate() {
+    for (i, value) in args.iter().enumerate() {
+        for (k, read) in value.reads.iter().enumerate() {
             let expression = read.expression.replace('@', &format!("a{i}"));
             let _ = writeln!(
                 c,
@@ -221,7 +216,7 @@ pub(crate) fn compare(
     convention: &'static Convention,
     found: &Places,
 ) -> (usize, Vec<String>) {
-    let results = machine.compiler.as_ref().unwrap().1.results;
+    let results = machine.assembly.results;
     let mut checks = Vec::new();
     for (n, case) in machine.cases.iter().enumerate() {
         let (args, result, _) = case.sig(machine);
@@ -230,7 +225,7 @@ pub(crate) fn compare(
             return (0, vec![format!("{}: refused", case.0)]);
         };
         for (i, (value, arg)) in args.iter().zip(&abi.args).enumerate() {
-            for (k, read) in reads(value, &usual.args[i].place).iter().enumerate() {
+            for (k, read) in value.reads.iter().enumerate() {
                 checks.push((
                     format!("f{n}_{i}_{k}"),
                     read.ty,
@@ -279,7 +274,6 @@ fn place_of(place: &Place, offset: u64) -> Option<String> {
             holds.then(|| name(&placed.loc, offset - from))?
         }),
         Place::Stack { offset: start, .. } => Some(format!("stack {}", start + offset)),
-        Place::Indirect { pointer, .. } => name(pointer, 0),
         _ => None,
     }
 }

@@ -2,8 +2,8 @@
 //! `regparm` and Microsoft's `stdcall` are variants.
 
 use cabi::convention::{
-    CalleePops, Classify, Extension, FloatLevel, Frame, Group, GroupKind, Part, PartType,
-    PartTypes, Rule, Rules, VaList,
+    CalleePops, Classify, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes, Rule,
+    Rules, VaList,
 };
 use cabi::{ArgFlags, Bank, Convention, Error, FnAbi, FnSig, Reg, Target, Type};
 
@@ -74,24 +74,21 @@ pub(crate) fn machine() -> Machine {
     Machine {
         target: Target::new(&"i686-unknown-linux-gnu".parse().unwrap()).unwrap(),
         convention: &CONVENTION,
-        floats: FloatLevel::Double,
-        compiler: Some((
-            &["--target=i686-linux-gnu"],
-            Assembly {
-                comment: "#",
-                returns: &["ret"],
-                calls: &["call"],
-                register: |word| {
-                    let name = word.strip_prefix('%')?;
-                    REGPARM
-                        .contains(&REGPARM.iter().copied().find(|reg| reg.name() == name)?)
-                        .then(|| name.to_owned())
-                },
-                slot: ("", "(%esp)", 1),
-                area: 4,
-                results: ["eax", "st0", "st0"],
+        options: &["--target=i686-linux-gnu"],
+        assembly: Assembly {
+            comment: "#",
+            returns: &["ret"],
+            calls: &["call"],
+            register: |word| {
+                let name = word.strip_prefix('%')?;
+                REGPARM
+                    .contains(&REGPARM.iter().copied().find(|reg| reg.name() == name)?)
+                    .then(|| name.to_owned())
             },
-        )),
+            slot: ("", "(%esp)", 1),
+            area: 4,
+            results: ["eax", "st0", "st0"],
+        },
         cases: &[
             Case(
                 "void int llong double char int",
@@ -165,7 +162,7 @@ fn variadic_functions_take_no_registers() {
         ("stack 0..4 align 4", "eax")
     );
     let c = "__attribute__((regparm(3))) int f(int n, ...) { return n; }";
-    if let Some(text) = assembly::run(c, machine().compiler.unwrap().0, &["-O2", "-S", "-xc"]) {
+    if let Some(text) = assembly::run(c, machine().options, &["-O2", "-S", "-xc"]) {
         assert!(text.contains("movl\t4(%esp), %eax"), "{text}");
     }
 }
@@ -209,7 +206,7 @@ fn what_a_callee_pops() {
             "struct large {{ int a[4]; }}; {attribute} struct large f0(int n) {{ return (struct large){{{{n}}}}; }} \
              {attribute} void f1(int n, double x) {{}} {attribute} void f2(int n, double x, ...) {{}}"
         );
-        let options = [machine().compiler.unwrap().0, &["-w"]].concat();
+        let options = [machine().options, &["-w"]].concat();
         let Some(text) = assembly::run(&c, &options, &["-O2", "-S", "-xc"]) else {
             return;
         };

@@ -27,22 +27,13 @@ const fn read(offset: u64, expression: &'static str, ty: &'static str) -> Read {
     }
 }
 
-/// Of a value that is passed by its address.
-pub(crate) const ADDRESS: Read = read(0, "(long)&@", "long");
-
 /// Declarations of the types.
-pub(crate) const PRELUDE: &str = "\
-typedef long long llong; typedef struct { long a, b; } pair; typedef struct { double x; long n; } mix; typedef struct { double a, b; } hfa;
-typedef struct { long a[4]; } large; typedef struct { float a; } single; typedef struct { short a; } narrow;
-#ifdef __SIZEOF_INT128__
-typedef __int128 i128;
-#endif
+pub(crate) const PRELUDE: &str = "typedef long long llong; typedef struct { long a[4]; } large;
 ";
 
 impl Value {
     /// The value of a name.
     pub(crate) fn of(name: &str, model: &DataModel) -> Self {
-        let record = |name: &str, fields: &[Type]| record(name, fields, model);
         let long = model.long();
         let (c, ty, reads): (_, _, &[Read]) = match name {
             "void" => ("void", Type::VOID, &[]),
@@ -55,74 +46,20 @@ impl Value {
                 model.adapt(&Type::I64),
                 const { &[read(0, "(int)@", "int"), read(4, "(int)(@ >> 32)", "int")] },
             ),
-            "i128" => ("i128", Type::I128, LONGS),
             "float" => ("float", Type::F32, const { &[read(0, "@", "float")] }),
             "double" => (
                 "double",
                 model.adapt(&Type::F64),
                 const { &[read(0, "@", "double")] },
             ),
-            "pair" => (
-                "pair",
-                record("pair", &[long.clone(), long]),
-                const { &[read(0, "@.a", "long"), read(8, "@.b", "long")] },
-            ),
-            "mix" => (
-                "mix",
-                record("mix", &[Type::F64, long]),
-                const { &[read(0, "@.x", "double"), read(8, "@.n", "long")] },
-            ),
-            "hfa" => (
-                "hfa",
-                record("hfa", &[Type::F64, Type::F64]),
-                const { &[read(0, "@.a", "double"), read(8, "@.b", "double")] },
-            ),
-            "single" => (
-                "single",
-                record("single", &[Type::F32]),
-                const { &[read(0, "@.a", "float")] },
-            ),
-            "narrow" => (
-                "narrow",
-                record("narrow", &[Type::I16]),
-                const { &[read(0, "@.a", "int")] },
-            ),
             "large" => {
                 let longs = Type::array(&long, 4).unwrap();
-                ("large", record("large", &[longs]), &[ADDRESS])
+                let record = RecordBuilder::structure("large").field("a", longs);
+                ("large", record.build(model).unwrap(), &[])
             }
             other => panic!("no value is called {other}"),
         };
         Self { c, ty, reads }
-    }
-}
-
-/// An `__int128`, half by half.
-const LONGS: &[Read] = &[
-    read(0, "(long)@", "long"),
-    read(8, "(long)(@ >> 64)", "long"),
-];
-
-fn record(name: &str, fields: &[Type], model: &DataModel) -> Type {
-    let record = RecordBuilder::structure(name);
-    let named = fields.iter().enumerate();
-    let record = named.fold(record, |record, (i, ty)| {
-        record.field(&format!("m{i}"), ty.clone())
-    });
-    record.build(model).unwrap()
-}
-
-/// The integer of `size` bytes, or of what is left of a word.
-pub(crate) fn int(size: u64, extension: Extension) -> Part {
-    let ty = match size {
-        1 => PartType::I8,
-        2 => PartType::I16,
-        3..=4 => PartType::I32,
-        _ => PartType::I64,
-    };
-    Part {
-        size: u8::try_from(size).unwrap(),
-        ..Part::int(ty, extension)
     }
 }
 
@@ -131,7 +68,14 @@ pub(crate) fn words(ty: &Type, word: u64) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), ty.align());
     for offset in (0..ty.size()).step_by(word.try_into().unwrap()) {
         let size = word.min(ty.size() - offset);
-        group = group.with(int(size, Extension::None).at(offset.try_into().unwrap()));
+        let ty = match size {
+            1 => PartType::I8,
+            2 => PartType::I16,
+            _ => PartType::I32,
+        };
+        let mut part = Part::int(ty, Extension::None);
+        part.size = u8::try_from(size).unwrap();
+        group = group.with(part.at(offset.try_into().unwrap()));
     }
     group
 }
