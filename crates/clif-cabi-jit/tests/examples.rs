@@ -8,9 +8,6 @@ mod div;
 mod function_pointer;
 #[path = "../examples/gsl.rs"]
 mod gsl;
-#[path = "../examples/lang_calls.rs"]
-#[allow(dead_code)] // its `main`, which reads the command line
-mod lang_calls;
 #[path = "../examples/library.rs"]
 mod library;
 #[path = "../examples/qsort.rs"]
@@ -29,15 +26,6 @@ fn function_pointer_runs() {
 #[test]
 fn gsl_runs() {
     gsl::main().unwrap();
-}
-
-#[test]
-fn lang_calls_runs() {
-    let mut sum = 0.0;
-    for a in 1..=1000 {
-        sum += f64::from(a);
-    }
-    assert_eq!(lang_calls::count(1000).unwrap(), [sum; 3]);
 }
 
 #[test]
