@@ -163,6 +163,3 @@ fn word(at: Position, param: &AbiParam, call_conv: CallConv) -> Result<Param, Re
         ..Param::special(ty, purpose)
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -172,6 +172,57 @@ pub(crate) unsafe fn call_in(code: *const u8, given: &State) -> State {
     returned
 }
 
+/// Instructions for every register that a state has, at the address in `$state`, which is none of them: with `load!` the state fills them, with `store!` it is
+/// filled.
+macro_rules! load {
+    ($state:literal) => {
+        concat!(
+            ".irp i, 0, 1, 2, 3, 4, 5, 6, 7\n movups xmm\\i, [",
+            $state,
+            " + 128 + 16 * \\i]\n .endr\n",
+            "mov rax, [",
+            $state,
+            "]\n mov rcx, [",
+            $state,
+            " + 8]\n mov rdx, [",
+            $state,
+            " + 16]\n mov rsi, [",
+            $state,
+            " + 48]\n",
+            "mov rdi, [",
+            $state,
+            " + 56]\n",
+            ".irp i, 8, 9, 10\n mov r\\i, [",
+            $state,
+            " + 8 * \\i]\n .endr"
+        )
+    };
+}
+macro_rules! store {
+    ($state:literal) => {
+        concat!(
+            ".irp i, 0, 1, 2, 3, 4, 5, 6, 7\n movups [",
+            $state,
+            " + 128 + 16 * \\i], xmm\\i\n .endr\n",
+            "mov [",
+            $state,
+            "], rax\n mov [",
+            $state,
+            " + 8], rcx\n mov [",
+            $state,
+            " + 16], rdx\n mov [",
+            $state,
+            " + 48], rsi\n",
+            "mov [",
+            $state,
+            " + 56], rdi\n",
+            ".irp i, 8, 9, 10\n mov [",
+            $state,
+            " + 8 * \\i], r\\i\n .endr"
+        )
+    };
+}
+
 /// rdi: the code, rsi: the [`State`] to give it, rdx: the [`State`] to record.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: *mut State) {
@@ -194,42 +245,12 @@ unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: 
         "add ecx, 8",
         "cmp ecx, {stack_bytes}",
         "jb 2b",
-        "movups xmm0, [r12 + 128]",
-        "movups xmm1, [r12 + 144]",
-        "movups xmm2, [r12 + 160]",
-        "movups xmm3, [r12 + 176]",
-        "movups xmm4, [r12 + 192]",
-        "movups xmm5, [r12 + 208]",
-        "movups xmm6, [r12 + 224]",
-        "movups xmm7, [r12 + 240]",
         "lea rax, [rsp - 8]",
         "mov [r13 + 32], rax",
-        "mov rax, [r12]",
-        "mov rcx, [r12 + 8]",
-        "mov rdx, [r12 + 16]",
-        "mov rsi, [r12 + 48]",
-        "mov rdi, [r12 + 56]",
-        "mov r8, [r12 + 64]",
-        "mov r9, [r12 + 72]",
-        "mov r10, [r12 + 80]",
+        load!("r12"),
         "call rbx",
-        "mov [r13], rax",
-        "mov [r13 + 8], rcx",
-        "mov [r13 + 16], rdx",
+        store!("r13"),
         "mov [r13 + 40], rsp",
-        "mov [r13 + 48], rsi",
-        "mov [r13 + 56], rdi",
-        "mov [r13 + 64], r8",
-        "mov [r13 + 72], r9",
-        "mov [r13 + 80], r10",
-        "movups [r13 + 128], xmm0",
-        "movups [r13 + 144], xmm1",
-        "movups [r13 + 160], xmm2",
-        "movups [r13 + 176], xmm3",
-        "movups [r13 + 192], xmm4",
-        "movups [r13 + 208], xmm5",
-        "movups [r13 + 224], xmm6",
-        "movups [r13 + 240], xmm7",
         "lea rsp, [rbp - 32]",
         "pop r14",
         "pop r13",
@@ -244,30 +265,15 @@ unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: 
 /// The text of a dump into RECORDED (`{recorded}`), all registers preserved. It pushes 24 bytes: the stack at entry is at
 /// [rsp + 24], the bytes above the return address at [rsp + 32].
 macro_rules! record {
-    ($($end:literal),* ; $($operands:tt)*) => {
+    ($($end:expr),* ; $($operands:tt)*) => {
         naked_asm!(
             "push r11",
             "push rax",
             "push rcx",
             "lea r11, [rip + {recorded}]",
-            "mov [r11], rax",
-            "mov [r11 + 8], rcx",
-            "mov [r11 + 16], rdx",
-            "mov [r11 + 48], rsi",
-            "mov [r11 + 56], rdi",
-            "mov [r11 + 64], r8",
-            "mov [r11 + 72], r9",
-            "mov [r11 + 80], r10",
+            store!("r11"),
             "lea rax, [rsp + 24]",
             "mov [r11 + 32], rax",
-            "movups [r11 + 128], xmm0",
-            "movups [r11 + 144], xmm1",
-            "movups [r11 + 160], xmm2",
-            "movups [r11 + 176], xmm3",
-            "movups [r11 + 192], xmm4",
-            "movups [r11 + 208], xmm5",
-            "movups [r11 + 224], xmm6",
-            "movups [r11 + 240], xmm7",
             "xor ecx, ecx",
             "2:",
             "mov rax, [rsp + 32 + rcx]",
@@ -312,22 +318,7 @@ pub(crate) unsafe extern "sysv64" fn dump_only() {
 pub(crate) unsafe extern "sysv64" fn dump_popping() {
     record!(
         "lea r11, [rip + {answer}]",
-        "mov rax, [r11]",
-        "mov rcx, [r11 + 8]",
-        "mov rdx, [r11 + 16]",
-        "mov rsi, [r11 + 48]",
-        "mov rdi, [r11 + 56]",
-        "mov r8, [r11 + 64]",
-        "mov r9, [r11 + 72]",
-        "mov r10, [r11 + 80]",
-        "movups xmm0, [r11 + 128]",
-        "movups xmm1, [r11 + 144]",
-        "movups xmm2, [r11 + 160]",
-        "movups xmm3, [r11 + 176]",
-        "movups xmm4, [r11 + 192]",
-        "movups xmm5, [r11 + 208]",
-        "movups xmm6, [r11 + 224]",
-        "movups xmm7, [r11 + 240]",
+        load!("r11"),
         "pop r11",
         "add rsp, [rip + {popped}]",
         "push r11";
