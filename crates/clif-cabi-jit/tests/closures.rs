@@ -156,7 +156,7 @@ fn every_register_and_the_stack() {
     }
 }
 
-/// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those behind.
+/// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those after it.
 #[test]
 fn a_result_is_zero_until_it_is_set() {
     let closures = closures();

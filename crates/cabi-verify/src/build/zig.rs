@@ -136,7 +136,7 @@ impl Zig {
         &self.version
     }
 
-    /// Makes the sides of `cases`, whose functions' names differ, at their vector level `level`; `frame` compiles the frame and links. A half that Zig
+    /// Makes the sides of `cases`, whose functions' names differ, at their vector level `level`; `frame` compiles the frame and links. A side that Zig
     /// cannot say or compile is missing.
     ///
     /// # Errors

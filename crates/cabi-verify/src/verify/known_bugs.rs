@@ -221,7 +221,7 @@ fn is_half(leaf: &Leaf) -> bool {
     matches!(leaf.kind, LeafKind::Scalar(Scalar::F16 | Scalar::BF16))
 }
 
-/// A record with halves, and with a leaf for which `is` holds.
+/// A record with 16-bit floats, and with a leaf for which `is` holds.
 fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
     ty.as_record().is_some()
         && leaves(ty).any(|leaf| is_half(&leaf))
@@ -240,15 +240,15 @@ fn has_array(ty: &Type, offset_bits: u64, is: &dyn Fn(&Array, u64) -> bool) -> b
     }
 }
 
-/// Several complex numbers or records of halves, which do not start with an eightbyte.
+/// Several complex numbers or records of 16-bit floats, which do not start with an eightbyte.
 fn is_array_of_halves_off_eightbyte(array: &Array, offset_bits: u64) -> bool {
     let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
     let elem = &array.elem;
     is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_half(&leaf))
 }
 
-/// A record in whose eightbyte, after the float or half that begins it, there is nothing but an array of elements without bytes where clang looks
-/// for the next float: it divides by their size.
+/// A record in whose eightbyte, after the float of 32 or 16 bits that begins it, there is nothing but an array of elements without bytes where
+/// clang looks for the next float: it divides by their size.
 fn has_array_of_nothing_after_float(ty: &Type) -> bool {
     let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
     let is_looked_at = |offset_bits: u64| {
@@ -272,7 +272,7 @@ fn is_short_float(leaf: &Leaf) -> bool {
     is_half(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32)
 }
 
-/// A record of which an eightbyte holds a float or a half, and something else.
+/// A record of which an eightbyte holds a float of 32 or 16 bits, and something else.
 fn shares_with_float(ty: &Type) -> bool {
     let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
     let shares = |leaf: &Leaf| {

@@ -151,15 +151,15 @@ fn line_of_llvm(llvm: &str, original: &str) -> Option<String> {
     (!all.contains(text)).then(|| format!("{ours} has no line `{text}`"))
 }
 
-/// What is wrong with the paragraph of judges: each convention of the table has one.
-fn without_judge(page: &str) -> Vec<String> {
-    let (table, rest) = page.split_once("\n\nJudges").unwrap();
-    let judges = rest.split("\n\n").next().unwrap();
+/// What is wrong with the paragraph of reference compilers: each convention of the table has one.
+fn without_reference(page: &str) -> Vec<String> {
+    let (table, rest) = page.split_once("\n\nReference compilers").unwrap();
+    let references = rest.split("\n\n").next().unwrap();
     let lines = table.lines().filter(|line| line.starts_with("| "));
     let uses = lines.filter_map(|line| line.trim_end_matches('|').rsplit_once("| "));
     let names = uses.flat_map(|(_, uses)| uses.split('`').skip(1).step_by(2));
     let known = names.filter(|name| named(name).is_some());
-    let without = known.filter(|name| !judges.contains(&format!("`{name}`")));
+    let without = known.filter(|name| !references.contains(&format!("`{name}`")));
     without.map(str::to_owned).collect()
 }
 
@@ -181,8 +181,8 @@ fn every_rule_has_its_line_and_its_conventions() {
     let (wrong, named_rules) = compare(&page);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(named_rules, variants());
-    assert_eq!(without_judge(&page), [""; 0]);
-    assert!(!without_judge(&page.replace("`xcore` and", "and")).is_empty());
+    assert_eq!(without_reference(&page), [""; 0]);
+    assert!(!without_reference(&page.replace("`xcore` and", "and")).is_empty());
     // Controls: a convention without the rule, a line that is missing, a rule that is somewhere after all.
     for (from, to) in [
         ("| `win64` |", "| `sysv` |"),
