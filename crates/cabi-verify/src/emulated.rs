@@ -15,7 +15,7 @@ use crate::assembly::{Isa, Question};
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
-use crate::run::static_program::{Written, calls_of};
+use crate::run::static_program::calls_of;
 use program::{Call, text};
 
 /// Processor time for all calls of a program: a callee that finds its arguments elsewhere may never return.
@@ -43,6 +43,33 @@ pub enum Stubs {
     S390X,
 }
 
+/// What the caller of a question and its callee showed: of how many values each had the right ones, or the first one that was elsewhere.
+#[derive(Clone, Debug)]
+pub struct Outcome([Result<usize, String>; 2]);
+
+impl Outcome {
+    /// The values of both.
+    ///
+    /// # Errors
+    /// The first value that was elsewhere.
+    pub fn n_values(&self) -> Result<usize, String> {
+        let side = |side: &str, shown: &Result<usize, String>| {
+            shown.clone().map_err(|why| format!("{side}, {why}"))
+        };
+        Ok(side("caller", &self.0[0])? + side("callee", &self.0[1])?)
+    }
+
+    /// Whether the compiler's caller does what is said, and its callee does not.
+    pub fn is_self_inconsistent(&self) -> bool {
+        self.0[0].is_ok() && self.0[1].is_err()
+    }
+
+    /// Whether the callee found its arguments and returned its result where they are said to be.
+    pub fn callee_agrees(&self) -> bool {
+        self.0[1].is_ok()
+    }
+}
+
 /// A question with what its values are and where they are said to be.
 struct Asked<'a> {
     question: &'a Question,
@@ -60,8 +87,7 @@ impl Emulated {
             .map_err(|e| format!("{}: {e}", self.emulator))
     }
 
-    /// Runs both functions of each question, compiled by `compiler`; `linker` compiles and links the rest. For each question how many values were compared, or the
-    /// first one that is elsewhere.
+    /// Runs both functions of each question, compiled by `compiler`; `linker` compiles and links the rest. What each of them showed.
     ///
     /// # Errors
     /// [`ReferenceError`]: a compiler that refuses its file, a program that cannot be started.
@@ -70,7 +96,7 @@ impl Emulated {
         asked: &[(&Question, &FnAbi)],
         compiler: (&Reference, &[&str]),
         linker: (&Reference, &[&str]),
-    ) -> Result<Vec<Result<usize, String>>, ReferenceError> {
+    ) -> Result<Vec<Outcome>, ReferenceError> {
         let asked: Vec<Asked<'_>> = asked
             .iter()
             .map(|(question, abi)| self.asked(question, abi))
@@ -106,46 +132,31 @@ impl Emulated {
         let program = Program::build(&files, None, &link)?;
         let emulator = [self.emulator.to_owned()];
         let mut written = calls_of(&program, &emulator, calls.len(), SECONDS)?.into_iter();
-        let judged = asked.iter().zip(planned).map(|(one, planned)| {
-            let own: Vec<Result<Written, String>> = written.by_ref().take(planned?).collect();
-            self.judge(one, &own)
+        let outcomes = asked.iter().zip(planned).map(|(one, planned)| {
+            if let Err(why) = planned {
+                return Outcome([Err(why.clone()), Err(why)]);
+            }
+            let mut next = || written.next().unwrap_or_else(|| Err("no call".to_owned()));
+            let caller = next().and_then(|written| self.caller(one, &written));
+            Outcome([
+                caller,
+                next().and_then(|written| self.callee(one, &written)),
+            ])
         });
-        Ok(judged.collect())
+        Ok(outcomes.collect())
     }
 }
 
 impl Emulated {
-    /// The calls of all questions, and of each how many they are. What cannot be called is judged so, and its text is not there.
-    fn calls(&self, asked: &[Asked<'_>]) -> (Vec<Call>, Vec<Result<usize, String>>) {
+    /// The two calls of each question that can be called. The text of another one is not there.
+    fn calls(&self, asked: &[Asked<'_>]) -> (Vec<Call>, Vec<Result<(), String>>) {
         let mut calls = Vec::new();
         let planned = asked.iter().map(|one| {
-            let mut own = vec![self.call(one, false)?];
-            if !one.question.sig.is_variadic() {
-                own.push(self.call(one, true)?);
-            }
-            let n = own.len();
-            calls.extend(own);
-            Ok(n)
+            calls.extend([self.call(one, false)?, self.call(one, true)?]);
+            Ok(())
         });
         let planned = planned.collect();
         (calls, planned)
-    }
-
-    /// What the caller and the callee of a question have written down.
-    fn judge(&self, one: &Asked<'_>, written: &[Result<Written, String>]) -> Result<usize, String> {
-        let mut n_values = 0;
-        for (i, written) in written.iter().enumerate() {
-            let side = if i == 0 { "caller" } else { "callee" };
-            let checked = written
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|written| match i {
-                    0 => self.caller(one, written),
-                    _ => self.callee(one, written),
-                });
-            n_values += checked.map_err(|why| format!("{side}, {why}"))?;
-        }
-        Ok(n_values)
     }
 
     fn asked<'a>(&self, question: &'a Question, abi: &'a FnAbi) -> Asked<'a> {

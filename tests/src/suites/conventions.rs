@@ -5,6 +5,7 @@ mod emulated;
 mod ir;
 mod machines;
 mod mutations;
+mod shapes;
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -50,6 +51,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 continue;
             }
             let asked = Asked::new(&machine, &target, compiler, (seed, count))?;
+            asked.report_shapes(&machine, &target, &engine, suite)?;
             if compiler.is_read {
                 n_passed += asked.report(&machine, &target, &engine, suite);
             }
@@ -83,9 +85,13 @@ impl Asked {
             not_compiled: 0,
         };
         let mut drawn = Vec::new();
+        let scalars = Absent {
+            bit_int: !compiler.bit_int,
+            ..machine.absent
+        };
         let vectors = Absent {
             vectors: false,
-            ..machine.absent
+            ..scalars
         };
         let draw = |absent, index| (machine.draw)(absent, target, seed, index);
         let has_place = |question: &Question| machine.abi(machine.convention, target, question);
@@ -95,7 +101,7 @@ impl Asked {
             let with_vectors = with_vectors
                 .flatten()
                 .filter(|question| has_place(question).is_ok());
-            match with_vectors.or_else(|| draw(&machine.absent, index)) {
+            match with_vectors.or_else(|| draw(&scalars, index)) {
                 Some(question) => match has_place(&question) {
                     Ok(_) => drawn.push(question),
                     Err(why) => asked.refused.push(why.to_string()),
@@ -133,11 +139,11 @@ impl Asked {
 
     /// The questions on which `machine`'s convention and the code agree, with what the convention says and how many values were compared; and what
     /// differs about the others.
-    fn judge(&self, machine: &Machine, target: &Target) -> (Vec<Agreed<'_>>, Vec<String>) {
+    fn compare(&self, machine: &Machine, target: &Target) -> (Vec<Agreed<'_>>, Vec<String>) {
         let (mut agreed, mut wrong) = (Vec::new(), Vec::new());
         for question in &self.questions {
             let abi = machine.abi(machine.convention, target, question);
-            let judged = abi.map_err(|why| why.to_string()).and_then(|abi| {
+            let compared = abi.map_err(|why| why.to_string()).and_then(|abi| {
                 let n_values = question.check(&abi, &self.code)?;
                 Ok(Agreed {
                     question,
@@ -145,7 +151,7 @@ impl Asked {
                     n_values,
                 })
             });
-            match judged {
+            match compared {
                 Ok(one) => agreed.push(one),
                 Err(why) => wrong.push(format!("{why}\n{}", question.text)),
             }
@@ -153,15 +159,32 @@ impl Asked {
         (agreed, wrong)
     }
 
+    /// What the signatures have, of which too few would compare too little.
+    fn report_shapes(
+        &self,
+        machine: &Machine,
+        target: &Target,
+        engine: &str,
+        suite: &mut Suite,
+    ) -> Result<()> {
+        let abis = self.questions.iter();
+        let abis = abis.map(|question| machine.abi(machine.convention, target, question));
+        let abis = abis.collect::<Result<Vec<FnAbi>, _>>()?;
+        let sigs = self.questions.iter().map(|question| &question.sig);
+        let signatures: Vec<_> = sigs.zip(&abis).collect();
+        let (counted, outcome) = shapes::report(machine.shapes, &signatures);
+        suite.report.note(format!("{engine}: {counted}"));
+        suite.report.outcome(engine, "shapes", outcome);
+        Ok(())
+    }
+
     fn report(&self, machine: &Machine, target: &Target, engine: &str, suite: &mut Suite) -> usize {
-        let (agreed, wrong) = self.judge(machine, target);
+        let (agreed, wrong) = self.compare(machine, target);
         let n = self.questions.len();
         let n_values: usize = agreed.iter().map(|one| one.n_values).sum();
         let n_refused = self.refused.len() + self.not_compiled;
-        let has_vector = |question: &&Question| question.text.contains("vector_size");
-        let n_vectors = self.questions.iter().filter(has_vector).count();
         suite.report.note(format!(
-            "{engine}: {n} signatures compared, {n_vectors} with vectors, {} agree in {n_values} values; {} refused by cabi, {} by the compiler",
+            "{engine}: {n} signatures compared, {} agree in {n_values} values; {} refused by cabi, {} by the compiler",
             agreed.len(),
             self.refused.len(),
             self.not_compiled

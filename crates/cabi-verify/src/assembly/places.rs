@@ -22,7 +22,7 @@ pub struct Question {
 impl Question {
     /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
     ///
-    /// Of a variadic function only the call is asked about.
+    /// Of a variadic function the assembly is asked about the call only: where `va_arg` looks is decided as it runs.
     pub fn new(number: usize, declared: &Declared) -> Option<Self> {
         let typed = declared.typed.clone().ok()?;
         let sig = FnSig::new(typed.params, typed.ret);
@@ -118,25 +118,39 @@ fn text(n: usize, declared: &Declared) -> String {
         "void c{n}(void) {{ {to}f{n}({}); }}",
         globals.join(", ")
     );
-    if declared.unnamed.is_none() {
-        let params = function.params.iter().enumerate();
-        let params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
-        let list = if params.is_empty() {
-            "void".to_owned()
-        } else {
-            params.join(", ")
-        };
-        let copies: String = (0..params.len())
-            .map(|i| format!("g{n}_{i} = a{i}; "))
-            .collect();
-        let end = if has_result {
-            format!("return out{n}; ")
-        } else {
-            String::new()
-        };
-        let _ = writeln!(text, "{result} d{n}({list}) {{ {copies}{end}}}");
-    }
+    text.push_str(&callee(n, declared));
     text
+}
+
+/// A function that copies its arguments to globals, unnamed ones by `va_arg`.
+fn callee(n: usize, declared: &Declared) -> String {
+    let function = &declared.function;
+    let n_named = function.params.len();
+    let params = function.params.iter().enumerate();
+    let mut params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
+    let mut copies: String = (0..n_named).map(|i| format!("g{n}_{i} = a{i}; ")).collect();
+    if let Some(unnamed) = &declared.unnamed {
+        params.push("...".to_owned());
+        let last = n_named.saturating_sub(1);
+        let _ = write!(
+            copies,
+            "__builtin_va_list ap; __builtin_va_start(ap, a{last}); "
+        );
+        for (i, ty) in (n_named..).zip(unnamed) {
+            let _ = write!(copies, "g{n}_{i} = __builtin_va_arg(ap, {ty}); ");
+        }
+        copies.push_str("__builtin_va_end(ap); ");
+    }
+    let list = match params.is_empty() {
+        true => "void".to_owned(),
+        false => params.join(", "),
+    };
+    let result = &function.result;
+    let end = match result.as_str() {
+        "void" => String::new(),
+        _ => format!("return out{n}; "),
+    };
+    format!("{result} d{n}({list}) {{ {copies}{end}}}\n")
 }
 
 /// The bytes of a value that carry it.

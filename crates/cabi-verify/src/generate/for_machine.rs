@@ -9,6 +9,8 @@ pub struct Absent {
     pub names: &'static [(&'static str, &'static str)],
     /// Whether vectors are left out.
     pub vectors: bool,
+    /// Whether `_BitInt` is.
+    pub bit_int: bool,
     /// The greatest alignment that attributes ask for.
     pub align: u32,
     /// The most registers of one kind that are filled before the drawn values.
@@ -18,7 +20,11 @@ pub struct Absent {
 /// Signature number `index` under `seed`. Before what is drawn there are as many integers and floats as bring it to each boundary of the
 /// machine's registers in turn.
 pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
-    let drawn = signature(seed, index, Dialect::COMMON);
+    let dialect = Dialect {
+        bit_int: !absent.bit_int,
+        ..Dialect::COMMON
+    };
+    let drawn = signature(seed, index, dialect);
     let value = |ty| absent.object(ty);
     let all = |types: Vec<CType>| types.into_iter().map(value);
     let mut random = Random::new(seed ^ 0x5eed, index);

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use cabi::convention::Convention;
-use cabi::{FnAbi, Target};
+use cabi::{FnAbi, FnSig, Target};
 use cabi_verify::assembly::Question;
 use cabi_verify::build::Reference;
+use cabi_verify::emulated::Outcome;
 
 use super::machines::{Compiler, Machine};
+use super::mutations::Mutation;
 use super::{Asked, mutations};
 use crate::suite::{Result, Suite};
 
@@ -16,6 +18,17 @@ const MUTATIONS: [&str; 3] = ["registers swapped", "wider slots", "without"];
 
 /// Signatures that a mutation is run with.
 const MUTATED: usize = 6;
+
+/// Differences that are printed.
+const PRINTED: usize = 5;
+
+/// What a compiler gets wrong against itself: its `va_arg` looks elsewhere than its callers write.
+pub(super) struct KnownBug {
+    /// What follows "that".
+    pub(super) what: &'static str,
+    /// Whether a signature shows it.
+    pub(super) meets: fn(&FnSig) -> bool,
+}
 
 /// The compilers that have been found, by the first word of their commands.
 #[derive(Default)]
@@ -74,39 +87,67 @@ impl Emulators {
             compiler: (&by, flags.to_vec()),
             linker: (&links, link_flags.to_vec()),
         };
-        let all: Vec<&Question> = asked.questions.iter().collect();
-        let outcomes = run.judge(machine.convention, &all)?;
-        let agreed = || outcomes.iter().flatten();
-        let (n, n_values) = (agreed().count(), agreed().sum::<usize>());
-        suite.report.note(format!(
-            "{engine}: {} signatures run, {n} agree in {n_values} values",
-            outcomes.len()
-        ));
-        let differs = all.iter().zip(&outcomes).find_map(|(question, outcome)| {
-            let why = outcome.as_ref().err()?;
-            Some(format!("{why}\n{}", question.text))
-        });
-        suite
-            .report
-            .outcome(&engine, "places", differs.map_or(Ok(()), Err));
-        let whole: Vec<&Question> = all
-            .iter()
-            .zip(&outcomes)
-            .filter(|(_, outcome)| outcome.is_ok())
-            .map(|(question, _)| *question)
-            .collect();
-        run.control(&engine, &whole, suite)?;
-        Ok(n)
+        let agreed = run.report(compiler.bugs, asked, &engine, suite)?;
+        run.control(&engine, &agreed, suite)?;
+        Ok(agreed.len())
     }
 }
 
 impl Run<'_> {
-    /// Of each question how many values are where `convention` has them.
-    fn judge(
+    /// Reports what differs, and returns the signatures that agree. A known bug that none of the signatures which meet it shows is a difference too.
+    fn report<'q>(
+        &self,
+        bugs: &[KnownBug],
+        asked: &'q Asked,
+        engine: &str,
+        suite: &mut Suite,
+    ) -> Result<Vec<&'q Question>> {
+        let all: Vec<&Question> = asked.questions.iter().collect();
+        let outcomes = self.compare(self.machine.convention, &all)?;
+        let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
+        let mut met: Vec<(&KnownBug, [usize; 2])> = bugs.iter().map(|bug| (bug, [0; 2])).collect();
+        for (question, outcome) in all.iter().zip(&outcomes) {
+            let known = met.iter_mut().find(|(bug, _)| (bug.meets)(&question.sig));
+            match (outcome.n_values(), known) {
+                (Ok(n), known) => {
+                    n_values += n;
+                    agreed.push(*question);
+                    known.into_iter().for_each(|(_, n)| n[0] += 1);
+                }
+                (Err(_), Some((_, n))) if outcome.is_self_inconsistent() => n[1] += 1,
+                (Err(why), _) => different.push(format!("{why}\n{}", question.text)),
+            }
+        }
+        let n_variadic = all.iter().filter(|one| one.sig.is_variadic()).count();
+        let mut note = format!(
+            "{engine}: {} signatures run, {n_variadic} of them variadic, {} agree in {n_values} values",
+            outcomes.len(),
+            agreed.len()
+        );
+        for (bug, [without, with]) in met {
+            note.push_str(&format!(", {with} show that {}", bug.what));
+            if with == 0 && without > 0 {
+                different.push(format!("it is no longer true that {}", bug.what));
+            }
+        }
+        suite.report.note(note);
+        let outcome = match different.len() {
+            0 => Ok(()),
+            n => Err(format!(
+                "{n} differ:\n{}",
+                different[..n.min(PRINTED)].join("\n")
+            )),
+        };
+        suite.report.outcome(engine, "places", outcome);
+        Ok(agreed)
+    }
+
+    /// What both functions of each question show of `convention`.
+    fn compare(
         &self,
         convention: &'static Convention,
         questions: &[&Question],
-    ) -> Result<Vec<Result<usize, String>>> {
+    ) -> Result<Vec<Outcome>> {
         let abis = questions
             .iter()
             .map(|question| self.machine.abi(convention, self.target, question));
@@ -119,47 +160,57 @@ impl Run<'_> {
         Ok(emulated.run(&asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
     }
 
-    /// With values elsewhere in registers and stack, compilers' functions do not find them.
+    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere.
     fn control(&self, engine: &str, questions: &[&Question], suite: &mut Suite) -> Result<()> {
         let engine = format!("{engine} control");
+        let mutations = || mutations::of(self.machine.convention, self.machine.features);
+        let is_mistake = |Mutation { what, .. }: &Mutation| {
+            let mut equivalent = self.machine.equivalent.iter();
+            !equivalent.any(|(part, _)| what.contains(part))
+        };
         for kind in MUTATIONS {
-            let moved = mutations::of(self.machine.convention, self.machine.features)
-                .into_iter()
-                .find_map(|mutation| {
-                    let is_equivalent = self
-                        .machine
-                        .equivalent
-                        .iter()
-                        .any(|(part, _)| mutation.what.contains(part));
-                    if !mutation.what.contains(kind) || is_equivalent {
-                        return None;
-                    }
-                    let moved = questions
-                        .iter()
-                        .copied()
-                        .filter(|question| self.moves(mutation.convention, question));
-                    let moved: Vec<&Question> = moved.take(MUTATED).collect();
-                    (!moved.is_empty()).then_some((mutation, moved))
-                });
-            let outcome = match moved {
-                Some((mutation, moved)) => {
-                    let outcomes = self.judge(mutation.convention, &moved)?;
-                    let unseen = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                    // Half of a value that moves may be padding.
-                    match 2 * unseen < outcomes.len() {
-                        true => Ok(()),
-                        false => Err(format!(
-                            "{unseen} of {} calls do not notice `{}`",
-                            outcomes.len(),
-                            mutation.what
-                        )),
-                    }
-                }
-                None => Err("no mutation of this name moves a value".to_owned()),
-            };
+            let of_kind = mutations().into_iter();
+            let of_kind = of_kind.filter(|one| one.what.contains(kind) && is_mistake(one));
+            let outcome =
+                self.notices(of_kind, questions, |outcome| outcome.n_values().is_err())?;
             suite.report.outcome(&engine, kind, outcome);
         }
+        let unnamed = mutations::of_unnamed(self.machine.convention).into_iter();
+        for mutation in unnamed.filter(is_mistake) {
+            let what = mutation.what.clone();
+            let outcome =
+                self.notices([mutation], questions, |outcome| !outcome.callee_agrees())?;
+            suite.report.outcome(&engine, &what, outcome);
+        }
         Ok(())
+    }
+
+    /// Whether most of the calls that the first of the mutations with an effect moves a value of notice it.
+    fn notices(
+        &self,
+        mutations: impl IntoIterator<Item = Mutation>,
+        questions: &[&Question],
+        notices: impl Fn(&Outcome) -> bool,
+    ) -> Result<Result<(), String>> {
+        let moved = mutations.into_iter().find_map(|mutation| {
+            let moved = questions.iter().copied();
+            let moved = moved.filter(|question| self.moves(mutation.convention, question));
+            let moved: Vec<&Question> = moved.take(MUTATED).collect();
+            (!moved.is_empty()).then_some((mutation, moved))
+        });
+        let Some((Mutation { what, convention }, moved)) = moved else {
+            return Ok(Err("no mutation of this name moves a value".to_owned()));
+        };
+        let outcomes = self.compare(convention, &moved)?;
+        let unseen = outcomes.iter().filter(|outcome| !notices(outcome)).count();
+        // Half of a value that moves may be padding.
+        Ok(match 2 * unseen < outcomes.len() {
+            true => Ok(()),
+            false => Err(format!(
+                "{unseen} of {} calls do not notice `{what}`",
+                outcomes.len()
+            )),
+        })
     }
 
     /// Whether `broken` has places for a question, and others than the convention.

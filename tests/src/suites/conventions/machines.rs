@@ -12,6 +12,9 @@ use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, signature_for_machine};
 
+use super::emulated::KnownBug;
+use super::shapes::Shape;
+
 /// A convention, and who is asked about it.
 pub(super) struct Machine {
     /// What reports call it.
@@ -22,6 +25,8 @@ pub(super) struct Machine {
     /// Signatures: what C does not have there, the target, a seed and a number.
     pub(super) draw: fn(&Absent, &Target, u64, u64) -> Option<Question>,
     pub(super) absent: Absent,
+    /// What some of them must have.
+    pub(super) shapes: &'static [Shape],
     pub(super) isa: Isa,
     pub(super) compilers: &'static [Compiler],
     /// How its programs run, if there is an emulator, and who links them.
@@ -36,6 +41,10 @@ pub(super) struct Compiler {
     pub(super) command: &'static str,
     /// Whether its assembly is read: else its programs are run alone.
     pub(super) is_read: bool,
+    /// What its own `va_arg` gets wrong.
+    pub(super) bugs: &'static [KnownBug],
+    /// Whether it has `_BitInt`, and `cabi` places for it.
+    pub(super) bit_int: bool,
 }
 
 /// Signatures of C.

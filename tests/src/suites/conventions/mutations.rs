@@ -2,7 +2,7 @@
 //! without its own check of results.
 
 use cabi::Reg;
-use cabi::convention::{Convention, Features, Lists, Rule};
+use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
 
 /// A convention with one rule broken, and what is broken.
 pub(super) struct Mutation {
@@ -37,14 +37,60 @@ pub(super) fn of(convention: &'static Convention, features: Features) -> Vec<Mut
         let mut rules = rules;
         rules.return_fits = fits;
         (rules.args, rules.results, rules.choose) = (lists.args, lists.results, None);
-        let convention = Box::leak(Box::new(Convention {
-            name: Box::leak(what.clone().into_boxed_str()),
-            rules,
-            ..*convention
-        }));
-        Mutation { what, convention }
+        Mutation::new(
+            what,
+            Convention {
+                rules,
+                ..*convention
+            },
+        )
     });
     broken.collect()
+}
+
+/// What is wrong about unnamed arguments: that of each rule for them, and that they have no registers.
+pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
+    let Convention { rules, frame, .. } = *convention;
+    let word = frame.slot;
+    let slot = keep(Rule::AssignToStack {
+        size: word,
+        align: word,
+    });
+    let parts = PartTypes::of(&[
+        PartType::I8,
+        PartType::I16,
+        PartType::I32,
+        PartType::I64,
+        PartType::F64,
+        PartType::V128,
+    ]);
+    let on_stack = Rule::IfUnnamed(keep(Rule::IfType(parts, slot)));
+    let of_their_own = of_list(rules.args).into_iter();
+    of_their_own
+        .filter(|(what, _)| what.contains("if unnamed"))
+        .chain([(
+            "unnamed arguments on the stack".to_owned(),
+            &*[&[on_stack], rules.args].concat().leak(),
+        )])
+        .map(|(what, args)| {
+            let rules = Rules { args, ..rules };
+            Mutation::new(
+                what,
+                Convention {
+                    rules,
+                    ..*convention
+                },
+            )
+        })
+        .collect()
+}
+
+impl Mutation {
+    fn new(what: String, convention: Convention) -> Self {
+        let name = Box::leak(what.clone().into_boxed_str());
+        let convention = Box::leak(Box::new(Convention { name, ..convention }));
+        Self { what, convention }
+    }
 }
 
 fn of_list(list: &'static [Rule]) -> Vec<(String, &'static [Rule])> {

@@ -6,6 +6,7 @@ use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::{Absent, CType, signature_for_machine};
 
+use super::super::shapes::OF_C;
 use super::{ABSENT_64, Compiler, Machine};
 
 /// Signatures of C. Every eighth has a float after an HFA at each boundary of the registers: there is none for it where the HFA found too few.
@@ -33,9 +34,11 @@ pub(super) fn machine() -> Machine {
         absent: Absent {
             names: ABSENT_64,
             vectors: true,
+            bit_int: true,
             align: 16,
             fill: 9,
         },
+        shapes: OF_C,
         isa: Isa::AARCH64,
         compilers: &[
             Compiler {
@@ -43,12 +46,16 @@ pub(super) fn machine() -> Machine {
                 command: "aarch64-linux-gnu-gcc -O2 -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls \
                           -o @s @c",
                 is_read: false,
+                bugs: &[],
+                bit_int: false,
             },
             Compiler {
                 name: "clang",
                 command: "clang-19 --target=aarch64-linux-gnu -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
                 is_read: true,
+                bugs: &[],
+                bit_int: false,
             },
         ],
         emulated: Some((

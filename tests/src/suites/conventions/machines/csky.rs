@@ -6,6 +6,7 @@ use cabi::csky::{CSKY, CSKY_SOFT};
 use cabi_verify::assembly::Isa;
 use cabi_verify::generate::Absent;
 
+use super::super::shapes::BY_VALUE;
 use super::{Compiler, Machine, USUAL_ABSENT, c};
 
 /// Words alone: the table is for targets with floats too.
@@ -48,6 +49,8 @@ macro_rules! compiler {
                 "@llc -mtriple=csky-unknown-linux-gnuabiv2 -mattr=", $attributes, " -O2 -o @s @l"
             ),
  is_read: true,
+                    bugs: &[],
+                    bit_int: false,
         }]
     };
 }
@@ -68,9 +71,11 @@ fn machine(
         absent: Absent {
             names: USUAL_ABSENT,
             vectors: true,
+            bit_int: true,
             align: 4,
             fill: 5,
         },
+        shapes: BY_VALUE,
         isa: Isa::CSKY,
         compilers,
         emulated: None,

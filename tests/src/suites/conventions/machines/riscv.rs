@@ -1,13 +1,15 @@
 //! RISC-V: clang and gcc for each ABI; LLVM's `fastcc` by clang.
 
-use cabi::Target;
 use cabi::convention::Features;
 use cabi::riscv::{FAST_32, FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
+use cabi::{Target, leaves};
 use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
+use super::super::emulated::KnownBug;
 use super::super::ir;
+use super::super::shapes::{OF_C, RECORDS};
 use super::{ABSENT_64, Compiler, Machine, USUAL_ABSENT, c};
 
 const HARD: &[(&str, &str)] = &[
@@ -36,6 +38,18 @@ const SOFT: &[(&str, &str)] = &[
     ("without its guard", "all parts are integers"),
 ];
 
+const CLANG_BUGS: &[KnownBug] = &[KnownBug {
+    what: "va_arg skips no word for a record of unnamed bit-fields alone, for which callers write one",
+    meets: |sig| {
+        let before = sig
+            .params()
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        let mut unnamed = before.iter().skip(sig.n_named());
+        unnamed.any(|param| param.ty.size() > 0 && leaves(&param.ty).all(|leaf| leaf.unnamed))
+    },
+}];
+
 /// What clang is told for each of them.
 macro_rules! CLANG {
     () => {
@@ -56,9 +70,11 @@ macro_rules! abi {
             absent: Absent {
                 names: $absent,
                 vectors: true,
+                bit_int: true,
                 align: 16,
                 fill: 9,
             },
+            shapes: OF_C,
             isa: Isa::RISCV,
             compilers: &[
                 Compiler {
@@ -67,6 +83,8 @@ macro_rules! abi {
                         "clang-19 --target=", $triple, " -march=", $arch, " -mabi=", $abi, " ", CLANG!()
                     ),
  is_read: true,
+                    bugs: CLANG_BUGS,
+                    bit_int: false,
                 },
                 Compiler {
                     name: "gcc",
@@ -75,6 +93,8 @@ macro_rules! abi {
                         "-fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
                     ),
  is_read: true,
+                    bugs: &[],
+                    bit_int: false,
                 },
             ],
             emulated: Some((
@@ -130,6 +150,7 @@ macro_rules! fast {
             name: $name,
             convention: &$convention,
             draw: ir::fast,
+            shapes: &[RECORDS],
             compilers: &[Compiler {
                 name: "clang",
                 command: concat!(
@@ -143,6 +164,8 @@ macro_rules! fast {
                     CLANG!()
                 ),
                 is_read: true,
+                bugs: &[],
+                bit_int: false,
             }],
             emulated: None,
             equivalent: &HARD[2..],

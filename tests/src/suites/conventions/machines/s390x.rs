@@ -6,6 +6,7 @@ use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
+use super::super::shapes::WITHOUT_VECTORS;
 use super::{ABSENT_64, Compiler, Machine, c};
 
 pub(super) fn machine() -> Machine {
@@ -18,10 +19,12 @@ pub(super) fn machine() -> Machine {
         absent: Absent {
             names: ABSENT_64,
             vectors: true,
+            bit_int: true,
             // Beyond it clang's copies are on a stack of unknown alignment.
             align: 8,
             fill: 6,
         },
+        shapes: WITHOUT_VECTORS,
         isa: Isa::S390X,
         compilers: &[
             Compiler {
@@ -29,12 +32,16 @@ pub(super) fn machine() -> Machine {
                 command: "s390x-linux-gnu-gcc -march=zEC12 -O2 -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
                 is_read: true,
+                bugs: &[],
+                bit_int: false,
             },
             Compiler {
                 name: "clang",
                 command: "clang-19 --target=s390x-linux-gnu -march=zEC12 -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
                 is_read: true,
+                bugs: &[],
+                bit_int: false,
             },
         ],
         emulated: Some((

@@ -7,6 +7,7 @@ use cabi_verify::generate::Absent;
 
 use super::{Compiler, Machine, USUAL_ABSENT, c};
 use crate::suites::conventions::ir;
+use crate::suites::conventions::shapes::{OF_C, RECORDS, VARIADIC};
 
 /// Guards of the one type that parts have.
 const WITHOUT_TYPE: &str = "[I32]: first free of r0 r1 r2 r3` without its guard";
@@ -27,14 +28,18 @@ fn of_c() -> Machine {
         absent: Absent {
             names: USUAL_ABSENT,
             vectors: true,
+            bit_int: true,
             align: 4,
             fill: 5,
         },
+        shapes: OF_C,
         isa: Isa::XCORE,
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s @c",
             is_read: true,
+            bugs: &[],
+            bit_int: false,
         }],
         emulated: None,
         equivalent: &[
@@ -67,10 +72,13 @@ fn of_ir() -> Machine {
         name: "xcore-values",
         convention: &xcore::XCORE_VALUES,
         draw: ir::question,
+        shapes: &[VARIADIC, RECORDS],
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
             is_read: true,
+            bugs: &[],
+            bit_int: false,
         }],
         equivalent: &[
             ("if it wants Memory", "no value here is in memory"),
