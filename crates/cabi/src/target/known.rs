@@ -76,6 +76,21 @@ const ALL: &[KnownConvention] = &[
         "riscv32gc-unknown-linux-gnu",
     ),
     known(
+        "riscv32f-fastcc",
+        &riscv::FAST_32F,
+        "riscv32-unknown-linux-gnu",
+    ),
+    known(
+        "riscv32-soft-fastcc",
+        &riscv::FAST_32_SOFT,
+        "riscv32-unknown-linux-gnu",
+    ),
+    known(
+        "riscv64f-fastcc",
+        &riscv::FAST_64F,
+        "riscv64-unknown-linux-gnu",
+    ),
+    known(
         "riscv64-fastcc",
         &riscv::FAST_64,
         "riscv64gc-unknown-linux-gnu",

@@ -154,41 +154,63 @@ const FAST_FLOATS: Rule = Rule::IfType(
     ]),
 );
 
-/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR, where a structure is its scalars, and on 32 bits an integer of
-/// 64 bits is two: between functions of one compiler. Each part has a place by itself, and no float is in an integer register.
-const fn fast(name: &'static str, args: &'static [Rule], standard: Convention) -> Convention {
+/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR, where a structure is its scalars, and an integer of
+/// more than a word is several: between functions of one compiler. Each part has a place by itself, and no float is in an integer register. Which floats
+/// have registers decide the machine's instructions: here those that the ABI has registers for.
+const fn fast(
+    name: &'static str,
+    classify: crate::convention::Classifier,
+    args: &'static [Rule],
+    standard: Convention,
+) -> Convention {
     Convention {
         name,
         rules: Rules {
             // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
             return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
-            ..Rules::new(classify_values, args, standard.rules.results)
+            ..Rules::new(classify, args, standard.rules.results)
         },
         ..standard
     }
 }
 
+const FAST_F64: Rule = Rule::IfType(PartTypes::of(&[PartType::F64]), &slot(8));
+const FAST_F32: Rule = Rule::IfType(PartTypes::of(&[PartType::F32]), &slot(4));
+
 /// LLVM's `fastcc` on 32 bits with `float` and `double` in registers.
 pub const FAST_32: Convention = fast(
     "RISC-V ilp32d fastcc",
-    &[
-        FAST_WORDS,
-        FAST_FLOATS,
-        Rule::IfType(PartTypes::of(&[PartType::F64]), &slot(8)),
-        slot(4),
-    ],
+    classify_values::<8>,
+    &[FAST_WORDS, FAST_FLOATS, FAST_F64, slot(4)],
     ILP32D,
+);
+/// LLVM's `fastcc` on 32 bits with `float` in registers.
+pub const FAST_32F: Convention = fast(
+    "RISC-V ilp32f fastcc",
+    classify_values::<4>,
+    &[FAST_WORDS, FAST_FLOATS, slot(4)],
+    ILP32F,
+);
+/// LLVM's `fastcc` on 32 bits without registers for floats.
+pub const FAST_32_SOFT: Convention = fast(
+    "RISC-V ilp32 fastcc",
+    classify_values::<0>,
+    &[FAST_WORDS, slot(4)],
+    ILP32,
 );
 /// LLVM's `fastcc` on 64 bits with `float` and `double` in registers.
 pub const FAST_64: Convention = fast(
     "RISC-V lp64d fastcc",
-    &[
-        FAST_WORDS,
-        FAST_FLOATS,
-        Rule::IfType(PartTypes::of(&[PartType::F32]), &slot(4)),
-        slot(8),
-    ],
+    classify_values::<8>,
+    &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)],
     LP64D,
+);
+/// LLVM's `fastcc` on 64 bits with `float` in registers.
+pub const FAST_64F: Convention = fast(
+    "RISC-V lp64f fastcc",
+    classify_values::<4>,
+    &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)],
+    LP64F,
 );
 
 const fn soft(convention: Convention) -> Convention {
@@ -360,7 +382,7 @@ fn has_empty_array(ty: &Type) -> bool {
 }
 
 /// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR.
-fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
         let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";
         return Err(Error::InvalidSignature { why });
@@ -379,10 +401,10 @@ fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
         match leaf.kind {
             LeafKind::Empty => {}
             _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
-            LeafKind::Scalar(Scalar::F32) => {
+            LeafKind::Scalar(Scalar::F32) if FLEN >= 4 => {
                 group = group.with(Part::float(PartType::F32).at(at));
             }
-            LeafKind::Scalar(Scalar::F64) => {
+            LeafKind::Scalar(Scalar::F64) if FLEN >= 8 => {
                 group = group.with(Part::float(PartType::F64).at(at));
             }
             kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => {

@@ -34,6 +34,9 @@ const FAST: Dialect = Dialect {
         ("double", Type::F64),
         ("i32", Type::I32),
         ("i8", Type::I8),
+        // With enough of them to fill their registers where a `double` has none.
+        ("float", Type::F32),
+        ("float", Type::F32),
         ("float", Type::F32),
         ("i64", Type::I64),
         ("ptr", Type::PTR),
@@ -82,7 +85,8 @@ pub(super) fn fast(_: &Absent, target: &Target, seed: u64, index: u64) -> Option
 fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Question> {
     let mut random = Random::new(seed ^ 0x1f, index);
     let n = usize::try_from(index).ok()?;
-    let scalar = |random: &mut Random| random.one_or(&[0, 0, 1, 2, 3, 4, 5], 0_usize);
+    let choices: Vec<usize> = (0..dialect.scalars.len()).chain([0]).collect();
+    let scalar = |random: &mut Random| random.one_or(&choices, 0);
     let [most_args, most_results] = dialect.most;
     let mut args: Vec<Vec<usize>> = (0..1 + random.below(most_args))
         .map(|_| {

@@ -1,7 +1,10 @@
 //! RISC-V: clang and gcc for each ABI; LLVM's `fastcc` by clang.
 
 use cabi::convention::Features;
-use cabi::riscv::{FAST_32, FAST_64, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D, LP64F};
+use cabi::riscv::{
+    FAST_32, FAST_32_SOFT, FAST_32F, FAST_64, FAST_64F, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D,
+    LP64F,
+};
 use cabi::{Target, leaves};
 use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
@@ -36,6 +39,11 @@ const HARD_WORD: &[(&str, &str)] = &[
 const SOFT: &[(&str, &str)] = &[
     ("`if nest: ", "C has no static chain there"),
     ("without its guard", "all parts are integers"),
+];
+
+const FAST_SOFT: &[(&str, &str)] = &[
+    SOFT[1],
+    ("results of any place", "a third word finds no register"),
 ];
 
 const CLANG_BUGS: &[KnownBug] = &[KnownBug {
@@ -74,7 +82,7 @@ macro_rules! abi {
                 align: 16,
                 fill: 9,
             },
-            shapes: OF_C,
+            shapes: &[OF_C],
             isa: Isa::RISCV,
             compilers: &[
                 Compiler {
@@ -145,12 +153,12 @@ macro_rules! narrow {
 /// LLVM's `fastcc`, between functions of LLVM IR: no C function has it. Its convention, the machine that LLVM generates code for, the extensions, the ABI of C
 /// and what is else as in C.
 macro_rules! fast {
-    ($name:literal, $convention:ident, $triple:literal, $arch:literal, $abi:literal, $c:expr) => {
+    ($name:literal, $convention:ident, $triple:literal, $arch:literal, $abi:literal, $equivalent:expr, $c:expr) => {
         Machine {
             name: $name,
             convention: &$convention,
             draw: ir::fast,
-            shapes: &[RECORDS],
+            shapes: &[&[RECORDS]],
             compilers: &[Compiler {
                 name: "clang",
                 command: concat!(
@@ -168,7 +176,7 @@ macro_rules! fast {
                 bit_int: false,
             }],
             emulated: None,
-            equivalent: &HARD[2..],
+            equivalent: $equivalent,
             ..$c
         }
     };
@@ -182,7 +190,43 @@ pub(super) fn all() -> Vec<Machine> {
             "riscv32-linux-gnu",
             "rv32gc",
             "ilp32d",
+            &HARD[2..],
             narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD)
+        ),
+        fast!(
+            "riscv32f-fastcc",
+            FAST_32F,
+            "riscv32-linux-gnu",
+            "rv32imafc",
+            "ilp32f",
+            &HARD[2..],
+            narrow!(
+                ILP32F,
+                "riscv32-linux-gnu",
+                "rv32imafc",
+                "ilp32f",
+                4,
+                8,
+                HARD
+            )
+        ),
+        fast!(
+            "riscv32-soft-fastcc",
+            FAST_32_SOFT,
+            "riscv32-linux-gnu",
+            "rv32imac",
+            "ilp32",
+            FAST_SOFT,
+            narrow!(ILP32, "riscv32-linux-gnu", "rv32imac", "ilp32", 0, 8, SOFT)
+        ),
+        fast!(
+            "riscv64f-fastcc",
+            FAST_64F,
+            "riscv64-linux-gnu",
+            "rv64imafc",
+            "lp64f",
+            &HARD[2..],
+            wide!(LP64F, "rv64imafc", "lp64f", 4, HARD)
         ),
         fast!(
             "riscv64-fastcc",
@@ -190,6 +234,7 @@ pub(super) fn all() -> Vec<Machine> {
             "riscv64-linux-gnu",
             "rv64gc",
             "lp64d",
+            &HARD[2..],
             wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
         ),
         wide!(LP64D, "rv64gc", "lp64d", 8, HARD),
