@@ -18,6 +18,7 @@ use cabi_verify::generate::Absent;
 use self::emulated::Emulators;
 use self::machines::{Compiler, Machine};
 use self::mutations::Mutation;
+use self::shapes::Shape;
 use crate::suite::{Result, Suite, number};
 
 /// Signatures in one file.
@@ -51,7 +52,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 continue;
             }
             let asked = Asked::new(&machine, &target, compiler, (seed, count))?;
-            asked.report_shapes(&machine, &target, &engine, suite)?;
+            asked.report_shapes(&machine, (compiler, &target), &engine, suite)?;
             if compiler.is_read {
                 n_passed += asked.report(&machine, &target, &engine, suite);
             }
@@ -163,16 +164,24 @@ impl Asked {
     fn report_shapes(
         &self,
         machine: &Machine,
-        target: &Target,
+        (compiler, target): (&Compiler, &Target),
         engine: &str,
         suite: &mut Suite,
     ) -> Result<()> {
+        let bit_int = compiler.bit_int.then_some(&shapes::BIT_INT);
+        let shapes: Vec<&Shape> = machine
+            .shapes
+            .iter()
+            .copied()
+            .flatten()
+            .chain(bit_int)
+            .collect();
         let abis = self.questions.iter();
         let abis = abis.map(|question| machine.abi(machine.convention, target, question));
         let abis = abis.collect::<Result<Vec<FnAbi>, _>>()?;
         let sigs = self.questions.iter().map(|question| &question.sig);
         let signatures: Vec<_> = sigs.zip(&abis).collect();
-        let (counted, outcome) = shapes::report(machine.shapes, &signatures);
+        let (counted, outcome) = shapes::report(&shapes, &signatures);
         suite.report.note(format!("{engine}: {counted}"));
         suite.report.outcome(engine, "shapes", outcome);
         Ok(())

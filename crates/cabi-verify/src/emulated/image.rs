@@ -304,16 +304,12 @@ impl Emulated {
             let stack = one.abi.convention.frame.stack_align;
             let ty = &one.question.sig.params()[i].ty;
             let align = ty.as_record().map_or(ty.align(), cabi::Record::align);
-            let align = align.min(stack);
+            let align = align.min(ty.canonical_align()).min(stack);
             self.check(&arg.place, pattern, dump, (&mut pointed, align.into()))
                 .map_err(|why| format!("argument {i} {why}"))?;
         }
-        let got = written
-            .seen
-            .get(images.offsets[one.args.len()]..)
-            .unwrap_or_default();
         one.result
-            .check_all(got)
+            .check_all(seen(written, images.offsets[one.args.len()], &one.result))
             .map_err(|why| format!("result as it is read: {why}"))?;
         Ok(one.n_values())
     }
@@ -322,9 +318,8 @@ impl Emulated {
     pub(super) fn callee(&self, one: &Asked<'_>, written: &Written) -> Result<usize, String> {
         let images = images(one);
         for (i, pattern) in one.args.iter().enumerate() {
-            let got = written.seen.get(images.offsets[i]..).unwrap_or_default();
             pattern
-                .check_all(got)
+                .check_all(seen(written, images.offsets[i], pattern))
                 .map_err(|why| format!("argument {i} as it is read: {why}"))?;
         }
         let (dump, pointed) = written
@@ -353,6 +348,12 @@ impl Asked<'_> {
             .filter(|pattern| pattern.weight() > 0)
             .count()
     }
+}
+
+/// What was written to the variable at `offset`.
+fn seen<'w>(written: &'w Written, offset: usize, pattern: &Pattern) -> &'w [u8] {
+    let from = written.seen.get(offset..).unwrap_or_default();
+    from.get(..pattern.bytes.len()).unwrap_or(from)
 }
 
 /// Where the variables of a question are: those of its arguments, and that of its result.

@@ -1,6 +1,6 @@
 //! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it.
 //!
-//! Not here: big-endian machines, ILP32, vectors, `_BitInt`, floats of two bytes: errors.
+//! Not here: big-endian machines, ILP32, scalable vectors, `__bf16`, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
 use super::machine_registers::registers;
 use super::parts::{
@@ -12,7 +12,7 @@ use crate::convention::{
     Parts, Rule, Rules, VaField, VaList, Want,
 };
 use crate::leaves::{LeafKind, leaves};
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
 use crate::types::record::{Attributes, Field};
 use crate::types::{Kind, Type};
@@ -28,7 +28,8 @@ registers! {
 const X: &[Reg] = &[X0, X1, X2, X3, X4, X5, X6, X7];
 const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
-const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
+const FLOATS: PartTypes =
+    PartTypes::of(&[PartType::F16, PartType::F32, PartType::F64, PartType::V128]);
 
 /// The result register: `CCIfSRet<CCIfType<[i64], CCAssignToReg<[X8]>>>`.
 const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
@@ -107,11 +108,13 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 64 {
         return Ok(memory(ty));
     }
-    if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
+    if leaves(ty).any(|leaf| !is_known(leaf.kind)) {
         return Err(refuse(ty, NOT_COMPARED, AAPCS64.name));
     }
-    if let Kind::Scalar(scalar) | Kind::Enum(scalar) = ty.kind() {
-        return Ok(scalar_group(*scalar, ty));
+    match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty)),
+        Kind::Vector(_) => return vector_group(ty),
+        _ => {}
     }
     if let Some(group) = homogeneous(ty)? {
         return Ok(group);
@@ -129,6 +132,40 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
         1..=16 => all_words(ty, argument_align(ty)),
         _ => memory(ty),
     })
+}
+
+/// Whether compilers are asked about values of such a leaf, and agree.
+fn is_known(kind: LeafKind) -> bool {
+    match kind {
+        // gcc 12 has no `_BitInt`, clang up to 128 bits.
+        LeafKind::Scalar(Scalar::F16 | Scalar::BitInt { bits: ..=128, .. }) => true,
+        // clang returns one of `__int128` in integer registers.
+        LeafKind::Vector(Vector { lane, lanes, bools }) => {
+            let is_wide = matches!(lane, Scalar::Int { bits: 128, .. });
+            bools.is_none() && lanes.is_power_of_two() && !is_wide
+        }
+        kind => is_compared(kind),
+    }
+}
+
+/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers.
+fn vector_group(ty: &Type) -> Result<Group, Error> {
+    match (short_vector(ty.size()), ty.size()) {
+        (Some(part), _) => Ok(one(ty, part)),
+        (None, 0..8) => {
+            let why = "gcc and clang do not agree on the place of a vector of less than 8 bytes";
+            Err(disputed(ty, why, AAPCS64.name))
+        }
+        _ => Ok(memory(ty)),
+    }
+}
+
+fn short_vector(size: u64) -> Option<Part> {
+    match size {
+        8 => Some(Part::float(PartType::F64)),
+        16 => Some(Part::float(PartType::V128)),
+        _ => None,
+    }
 }
 
 /// gcc takes such a bit-field's alignment for the record's, packed or not.
@@ -156,7 +193,7 @@ fn all_words(ty: &Type, align: u32) -> Group {
 fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
     match (float(scalar), ty.size()) {
         (Some(part), _) => one(ty, part),
-        (None, 16) => all_words(ty, 16),
+        (None, 9..=16) => all_words(ty, 16),
         // At most 8. What is above a narrow integer is anything.
         (None, size) => one(ty, int(u8::try_from(size).unwrap_or(8), Extension::None)),
     }
@@ -164,6 +201,7 @@ fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
 
 fn float(scalar: Scalar) -> Option<Part> {
     Some(Part::float(match scalar {
+        Scalar::F16 => PartType::F16,
         Scalar::F32 => PartType::F32,
         Scalar::F64 => PartType::F64,
         Scalar::F128 => PartType::V128,
@@ -171,26 +209,29 @@ fn float(scalar: Scalar) -> Option<Part> {
     }))
 }
 
-/// One to four floats of one format and nothing else: an HFA ("Homogeneous Aggregates"). Members of a union count once where they overlap.
+/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Members of a union count
+/// once where they overlap.
 fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
     let mut parts = Parts::new();
+    let mut of_vectors = None;
     let mut is_disputed = false;
     for leaf in leaves(ty) {
-        let float = match leaf.kind {
-            LeafKind::Empty => {
-                is_disputed = true;
-                continue;
-            }
-            _ if leaf.bit_field && leaf.width_bits == 0 => {
-                is_disputed = true;
-                continue;
-            }
+        if leaf.kind == LeafKind::Empty || leaf.bit_field && leaf.width_bits == 0 {
+            is_disputed = true;
+            continue;
+        }
+        let part = match leaf.kind {
             LeafKind::Scalar(scalar) => float(scalar),
+            LeafKind::Vector(_) => short_vector(leaf.width_bits / 8),
             _ => None,
         };
-        let (Some(part), Ok(at)) = (float, u8::try_from(leaf.offset_bits / 8)) else {
+        let (Some(part), Ok(at)) = (part, u8::try_from(leaf.offset_bits / 8)) else {
             return Ok(None);
         };
+        let is_vector = matches!(leaf.kind, LeafKind::Vector(_));
+        if *of_vectors.get_or_insert(is_vector) != is_vector {
+            return Ok(None);
+        }
         match parts.iter().find(|other| other.offset == at) {
             Some(other) if other.ty == part.ty => {}
             None if parts.len() < 4 && parts.iter().all(|other| other.ty == part.ty) => {

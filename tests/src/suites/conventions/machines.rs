@@ -26,7 +26,7 @@ pub(super) struct Machine {
     pub(super) draw: fn(&Absent, &Target, u64, u64) -> Option<Question>,
     pub(super) absent: Absent,
     /// What some of them must have.
-    pub(super) shapes: &'static [Shape],
+    pub(super) shapes: &'static [&'static [Shape]],
     pub(super) isa: Isa,
     pub(super) compilers: &'static [Compiler],
     /// How its programs run, if there is an emulator, and who links them.

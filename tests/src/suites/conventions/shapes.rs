@@ -1,6 +1,6 @@
 //! Shapes of signatures: how many of those that an engine compares have each, and whether that is enough.
 
-use cabi::{FnAbi, FnSig, Kind, Place, RecordKind, Type};
+use cabi::{FnAbi, FnSig, Kind, Place, RecordKind, Scalar, Type};
 
 /// Of so many signatures one has to have each shape.
 const FLOOR: usize = 100;
@@ -28,6 +28,17 @@ shapes! {
     ATOMIC "atomic types" |sig, _| any_type(sig, Type::is_atomic);
     COMPLEX "complex numbers" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Complex(_)));
     VECTORS "vectors" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Vector(_)));
+    HALVES "_Float16" |sig, _| any_type(sig, |ty| ty.as_scalar() == Some(Scalar::F16));
+    BIT_INT "_BitInt" |sig, _| {
+        any_type(sig, |ty| matches!(ty.as_scalar(), Some(Scalar::BitInt { .. })))
+    };
+    VECTORS_IN_REGISTERS "vectors in registers" |sig, abi| {
+        let args = sig.params().iter().zip(&abi.args);
+        { args }.any(|(param, arg)| {
+            let is_vector = |ty: &Type| matches!(ty.kind(), Kind::Vector(_));
+            contains(&param.ty, &is_vector) && matches!(arg.place, Place::Parts(_))
+        })
+    };
     POINTED_TO "arguments by their addresses" |_, abi| {
         abi.args.iter().any(|arg| matches!(arg.place, Place::Indirect { .. }))
     };
@@ -74,7 +85,7 @@ fn any_record(sig: &FnSig, is: impl Fn(&cabi::Record) -> bool) -> bool {
 
 /// How many signatures have each of `shapes`, and whether those are enough of each.
 pub(super) fn report(
-    shapes: &[Shape],
+    shapes: &[&Shape],
     signatures: &[(&FnSig, &FnAbi)],
 ) -> (String, Result<(), String>) {
     let counted = shapes.iter().map(|shape| {
@@ -91,15 +102,16 @@ pub(super) fn report(
 }
 
 /// The shapes that too few of the signatures have.
-fn rare(shapes: &[Shape], signatures: &[(&FnSig, &FnAbi)]) -> Vec<&'static str> {
+fn rare(shapes: &[&Shape], signatures: &[(&FnSig, &FnAbi)]) -> Vec<&'static str> {
     let least = signatures.len().div_ceil(FLOOR).max(1);
-    let is_rare = |shape: &&Shape| signatures.iter().filter(|one| shape.is_of(one)).count() < least;
+    let is_rare =
+        |shape: &&&Shape| signatures.iter().filter(|one| shape.is_of(one)).count() < least;
     let rare = shapes.iter().filter(is_rare);
     rare.map(|shape| shape.name).collect()
 }
 
 /// The control: the lack of each shape is noticed.
-fn without_each(shapes: &[Shape], signatures: &[(&FnSig, &FnAbi)]) -> Result<(), String> {
+fn without_each(shapes: &[&Shape], signatures: &[(&FnSig, &FnAbi)]) -> Result<(), String> {
     for shape in shapes {
         let others = signatures.iter().filter(|one| !shape.is_of(one));
         if !rare(shapes, &others.copied().collect::<Vec<_>>()).contains(&shape.name) {

@@ -75,7 +75,7 @@ fn machine(
             align: 4,
             fill: 5,
         },
-        shapes: BY_VALUE,
+        shapes: &[BY_VALUE],
         isa: Isa::CSKY,
         compilers,
         emulated: None,

@@ -24,7 +24,7 @@ pub(super) fn machine() -> Machine {
             align: 8,
             fill: 6,
         },
-        shapes: WITHOUT_VECTORS,
+        shapes: &[WITHOUT_VECTORS],
         isa: Isa::S390X,
         compilers: &[
             Compiler {

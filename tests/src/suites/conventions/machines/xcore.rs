@@ -32,7 +32,7 @@ fn of_c() -> Machine {
             align: 4,
             fill: 5,
         },
-        shapes: OF_C,
+        shapes: &[OF_C],
         isa: Isa::XCORE,
         compilers: &[Compiler {
             name: "clang",
@@ -72,7 +72,7 @@ fn of_ir() -> Machine {
         name: "xcore-values",
         convention: &xcore::XCORE_VALUES,
         draw: ir::question,
-        shapes: &[VARIADIC, RECORDS],
+        shapes: &[&[VARIADIC, RECORDS]],
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
