@@ -182,8 +182,8 @@ macro_rules! fast {
     };
 }
 
-pub(super) fn all() -> Vec<Machine> {
-    vec![
+fn fast() -> [Machine; 5] {
+    [
         fast!(
             "riscv32-fastcc",
             FAST_32,
@@ -237,6 +237,12 @@ pub(super) fn all() -> Vec<Machine> {
             &HARD[2..],
             wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
         ),
+    ]
+}
+
+pub(super) fn all() -> Vec<Machine> {
+    let mut all = Vec::from(fast());
+    all.extend([
         wide!(LP64D, "rv64gc", "lp64d", 8, HARD),
         wide!(LP64F, "rv64imafc", "lp64f", 4, HARD),
         wide!(LP64, "rv64imac", "lp64", 0, SOFT),
@@ -260,5 +266,6 @@ pub(super) fn all() -> Vec<Machine> {
             6,
             SOFT
         ),
-    ]
+    ]);
+    all
 }
