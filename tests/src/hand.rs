@@ -1,7 +1,8 @@
 //! Calls written by hand: the shim of a signature, and one call in a function, as a front end emits them that knows where C passes each part.
 
 use clif_cabi::cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+    AbiParam, ArgumentPurpose, Endianness, Function, InstBuilder, MemFlagsData, Opcode, SigRef,
+    Signature, Value, types,
 };
 use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -15,13 +16,13 @@ pub enum Hand {
     Body(&'static str),
 }
 
-/// `f64@0 i8+sext@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sret` is the address of the result,
-/// `sarg(16)@48` a record that Cranelift copies to the stack, `pair@0` two words that are one vector, `pad` what keeps a vector register from
+/// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sload8` is a byte that is loaded and extended by one
+/// instruction, `sret` the address of the result, `sarg(16)@48` a record that Cranelift copies to the stack, `pair@0` two words that are one vector, `wide@0` the same by one load, `pad` what keeps a vector register from
 /// being used: the last float of a pair.
 #[derive(Clone, Debug)]
 pub struct Moves {
-    /// What the callee takes, and how many bytes after the arguments' start it is; `None`: padding.
-    params: Vec<(AbiParam, Option<i32>)>,
+    /// What the callee takes, how it is loaded, and how many bytes after the arguments' start it is; `None`: padding.
+    params: Vec<(AbiParam, Opcode, Option<i32>)>,
     returns: Vec<(AbiParam, i32)>,
 }
 
@@ -71,36 +72,37 @@ pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
 }
 
 /// What [`part`] has, or `pad`.
-fn param(word: &str) -> (AbiParam, Option<i32>) {
-    match word {
-        "pad" => (AbiParam::new(types::F64), None),
-        word => {
-            let (param, offset) = part(word);
-            (param, Some(offset))
-        }
-    }
+fn param(word: &str) -> (AbiParam, Opcode, Option<i32>) {
+    let (param, offset) = part(word);
+    let offset = (word != "pad").then_some(offset);
+    let opcode = match word.split_once('@') {
+        Some(("sload8", _)) => Opcode::Sload8,
+        Some(("sload16", _)) => Opcode::Sload16,
+        Some(("uload8", _)) => Opcode::Uload8,
+        Some(("uload16", _)) => Opcode::Uload16,
+        _ => Opcode::Load,
+    };
+    (param, opcode, offset)
 }
 
-/// `f64@0`, `i8+sext@8`, `sarg(16)@48`, `pair@0` or `sret`.
+/// `f64@0`, `sload8@8`, `sarg(16)@48`, `pair@0`, `sret` or `pad`.
 fn part(word: &str) -> (AbiParam, i32) {
-    let (what, offset) = word.split_once('@').unwrap_or((word, "0"));
+    let (name, offset) = word.split_once('@').unwrap_or((word, "0"));
     let offset = offset.parse().unwrap_or(0);
-    let (name, extension) = what.split_once('+').unwrap_or((what, ""));
     let copied = name.strip_prefix("sarg(").and_then(|n| n.strip_suffix(')'));
     let ty = match name {
         "i8" => types::I8,
         "i16" => types::I16,
-        "i32" => types::I32,
+        "i32" | "sload8" | "sload16" | "uload8" | "uload16" => types::I32,
         "f32" => types::F32,
-        "f64" => types::F64,
+        "f64" | "pad" => types::F64,
         "pair" => types::F64X2,
+        "wide" => types::I64X2,
         _ => types::I64,
     };
-    let param = match (copied.and_then(|n| n.parse().ok()), extension) {
-        (Some(n), _) => AbiParam::special(ty, ArgumentPurpose::StructArgument(n)),
-        (_, _) if name == "sret" => AbiParam::special(ty, ArgumentPurpose::StructReturn),
-        (_, "sext") => AbiParam::new(ty).sext(),
-        (_, "uext") => AbiParam::new(ty).uext(),
+    let param = match copied.and_then(|n| n.parse().ok()) {
+        Some(n) => AbiParam::special(ty, ArgumentPurpose::StructArgument(n)),
+        _ if name == "sret" => AbiParam::special(ty, ArgumentPurpose::StructReturn),
         _ => AbiParam::new(ty),
     };
     (param, offset)
@@ -118,9 +120,10 @@ impl Moves {
     /// Emits one call: loads from `from`, a call of `callee`, stores to `to`. `sig` is [`Self::signature`], imported once.
     pub fn emit(&self, builder: &mut FunctionBuilder<'_>, sig: SigRef, at: [Value; 3]) {
         let ([from, to, callee], flags) = (at, MemFlagsData::new());
+        let bits = flags.with_endianness(Endianness::Little);
         let mut args = Vec::with_capacity(self.params.len());
         let mut float = None;
-        for (param, offset) in &self.params {
+        for (param, opcode, offset) in &self.params {
             let Some(offset) = *offset else {
                 args.push(to);
                 continue;
@@ -138,10 +141,24 @@ impl Moves {
                     float = Some(high);
                     builder.ins().insertlane(low, high, 1)
                 }
-                _ => builder.ins().load(param.value_type, flags, from, offset),
+                _ if param.value_type == types::I64X2 => {
+                    let pair = builder.ins().load(types::F64X2, flags, from, offset);
+                    float = Some(builder.ins().extractlane(pair, 0));
+                    builder.ins().bitcast(types::I64X2, bits, pair)
+                }
+                _ => {
+                    let (ty, ins) = (param.value_type, builder.ins());
+                    match opcode {
+                        Opcode::Sload8 => ins.sload8(ty, flags, from, offset),
+                        Opcode::Sload16 => ins.sload16(ty, flags, from, offset),
+                        Opcode::Uload8 => ins.uload8(ty, flags, from, offset),
+                        Opcode::Uload16 => ins.uload16(ty, flags, from, offset),
+                        _ => ins.load(ty, flags, from, offset),
+                    }
+                }
             });
         }
-        for (arg, (_, offset)) in args.iter_mut().zip(&self.params) {
+        for (arg, (.., offset)) in args.iter_mut().zip(&self.params) {
             if let (None, Some(float)) = (offset, float) {
                 *arg = float;
             }

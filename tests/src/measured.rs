@@ -54,17 +54,21 @@ const LONGS: &str = "i64@0 i64@8 i64@16 i64@24 i64@32 i64@40 i64@48 i64@56 -> i6
 const DOUBLES: &str =
     "f64@0 f64@8 f64@16 f64@24 f64@32 f64@40 f64@48 f64@56 f64@64 f64@72 -> f64@0";
 const FLOATS: &str = "f32@0 f32@4 f32@8 f32@12 f32@16 f32@20 f32@24 f32@28 f32@32 -> f32@0";
-const MIX10: &str = "i32@0 f64@8 f64@16 i64@24 i64@32 f32@40 i8+sext@44 i16+sext@46 sarg(16)@48 sarg(16)@64 i32@80 -> f64@0";
+const MIX10: &str = "i32@0 f64@8 f64@16 i64@24 i64@32 f32@40 sload8@44 sload16@46 sarg(16)@48 sarg(16)@64 i32@80 -> f64@0";
 
 /// What is by hand in words and pairs of words, where it is shorter to write as a record that Cranelift copies.
-const SAME_CODE: [(&str, &str); 2] = [
+const SAME_CODE: [(&str, &str); 3] = [
     (
         "s_l4",
         "sret pad pad pad pad pad pad pad pad pair@0 pair@16 ->",
     ),
     (
+        "s_l9",
+        "sret pad pad pad pad pad pad pad pad wide@0 wide@16 wide@32 wide@48 f64@64 ->",
+    ),
+    (
         "mix10",
-        "i32@0 f64@8 f64@16 i64@24 i64@32 f32@40 i8+sext@44 i16+sext@46 i32@80 i64@48 i64@56 i64@64 i64@72 -> f64@0",
+        "i32@0 f64@8 f64@16 i64@24 i64@32 f32@40 sload8@44 sload16@46 i32@80 i64@48 i64@56 i64@64 i64@72 -> f64@0",
     ),
 ];
 
@@ -100,11 +104,11 @@ fn scalars() -> Vec<Row> {
         ("f64_2", two(&T::F64), "f64@0 f64@8 -> f64@0"),
         ("f32_2", two(&T::F32), "f32@0 f32@4 -> f32@0"),
         ("ptr", one(&T::PTR), "i64@0 -> i64@0"),
-        ("i8_2", two(&T::I8), "i8+sext@0 i8+sext@1 -> i8@0"),
+        ("i8_2", two(&T::I8), "sload8@0 sload8@1 -> i8@0"),
         (
             "u16_mixed",
             FnSig::new([T::U16, T::I8, T::U8], T::U16),
-            "i16+uext@0 i8+sext@2 i8+uext@3 -> i16@0",
+            "uload16@0 sload8@2 uload8@3 -> i16@0",
         ),
         ("u8_of_u64", FnSig::new([T::U64], T::U8), "i64@0 -> i8@0"),
         ("i64_8", FnSig::new(vec![T::I64; 8], T::I64), LONGS),
@@ -113,7 +117,7 @@ fn scalars() -> Vec<Row> {
         (
             "scalars",
             FnSig::new(six, T::F64),
-            "i32@0 f64@8 i64@16 f32@24 i8+uext@28 i16+sext@30 -> f64@0",
+            "i32@0 f64@8 i64@16 f32@24 uload8@28 sload16@30 -> f64@0",
         ),
         (
             "no_result",

@@ -33,24 +33,18 @@ pub fn shim(
 #[derive(Debug)]
 pub struct Site {
     plan: Arc<CallPlan>,
-    /// The type of each argument that is one value, and where it is.
-    args: Vec<(Option<ir::Type>, i32)>,
-    /// The same of the result, if there is one: it is stored, or it is in memory.
-    result: Option<Option<ir::Type>>,
+    /// Where each argument is.
+    args: Vec<i32>,
     given: Vec<Arg>,
 }
 
 impl Site {
     /// A call of a function of `sig`.
     pub fn new(lower: &Lowering, sig: &FnSig) -> Result<Self, LowerError> {
-        let params = sig.params().iter().zip(offsets(sig));
-        let arg = |(param, offset): (&cabi::Param, usize)| {
-            (scalar(&param.ty), i32::try_from(offset).unwrap_or(0))
-        };
+        let offsets = offsets(sig).into_iter();
         Ok(Self {
             plan: lower.call_plan(sig)?,
-            args: params.map(arg).collect(),
-            result: (sig.result().size() > 0).then(|| scalar(sig.result())),
+            args: offsets.map(|at| i32::try_from(at).unwrap_or(0)).collect(),
             given: Vec::new(),
         })
     }
@@ -63,24 +57,11 @@ impl Site {
         builder: &mut FunctionBuilder<'_>,
         [from, to, callee]: [Value; 3],
     ) -> Result<(), LowerError> {
+        let args = self.args.iter().map(|at| Arg::memory_at(from, *at));
         self.given.clear();
-        for (ty, offset) in &self.args {
-            self.given.push(match ty {
-                Some(ty) => {
-                    Arg::value((builder.ins()).load(*ty, MemFlagsData::new(), from, *offset))
-                }
-                None => Arg::memory_at(from, *offset),
-            });
-        }
-        let ret = match self.result {
-            None => Ret::Ignore,
-            Some(Some(_)) => Ret::Value,
-            Some(None) => Ret::memory(to),
-        };
-        let returned = lower.call_planned(stubs, builder, callee, &self.plan, &self.given, ret)?;
-        if let Some(value) = returned.value() {
-            builder.ins().store(MemFlagsData::new(), value, to, 0);
-        }
+        self.given.extend(args);
+        let ret = Ret::memory(to);
+        lower.call_planned(stubs, builder, callee, &self.plan, &self.given, ret)?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::SmallVec;
 
 use crate::error::NotLowered;
-use crate::signature::{Extension, Param, ValueType};
+use crate::signature::{Extension, ValueType};
 
 /// The integer a word of the argument area is passed as.
 pub(crate) const WORD: ValueType = ValueType::I64;
@@ -19,7 +19,7 @@ pub struct ClifPart {
     pub size: u8,
     /// Its CLIF type.
     pub ty: ValueType,
-    /// How the caller extends it to a register.
+    /// How whoever passes it extends it, to [`ClifPart::passed_as`].
     pub extension: Extension,
 }
 
@@ -53,10 +53,14 @@ impl ClifPart {
         }
     }
 
-    pub(crate) fn param(&self) -> Param {
-        Param {
-            extension: self.extension,
-            ..Param::new(self.ty)
+    /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended an integer of 32 bits, as C's compilers
+    /// extend to, or of 64. So the emitter extends, and can load and extend by one instruction. Whoever is passed it looks at `ty` alone.
+    #[must_use]
+    pub fn passed_as(&self) -> ValueType {
+        match self.extension {
+            Extension::None => self.ty,
+            _ if self.ty.bytes() < ValueType::I32.bytes() => ValueType::I32,
+            _ => ValueType::I64,
         }
     }
 }
@@ -249,7 +253,9 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
     };
     let why = match (ty, placed.loc) {
         _ if !holds => "a part of another size than its type",
-        _ if extension != cabi::Extension::None && size != ty.bytes() => {
+        _ if extension != cabi::Extension::None
+            && (size != ty.bytes() || !part(&placed.part, None).ty.is_int()) =>
+        {
             "a widened part is not lowered"
         }
         (_, Loc::Reg(_) | Loc::Both(..)) => return None,

@@ -42,8 +42,15 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// What takes `part`, whatever is above it.
     pub(crate) fn part(part: &ClifPart, place: ClifPlace) -> Self {
-        let param = part.param();
+        let param = Param::new(part.ty);
+        Self { param, place }
+    }
+
+    /// What passes `part`.
+    pub(crate) fn passed(part: &ClifPart, place: ClifPlace) -> Self {
+        let param = Param::new(part.passed_as());
         Self { param, place }
     }
 

@@ -16,8 +16,10 @@ pub struct Part {
     pub size: u8,
     /// Its CLIF type.
     pub ty: Type,
-    /// How the caller extends it to a register.
+    /// How whoever passes it extends it.
     pub extension: ArgumentExtension,
+    /// What it is extended to: the type of its parameter or result in the signature of the side that passes it.
+    pub passed_as: Type,
 }
 
 /// The parts of one value.
@@ -33,6 +35,7 @@ pub(crate) fn part(part: &ClifPart) -> Part {
         size: part.size,
         ty: clif_type(part.ty),
         extension: clif_extension(part.extension),
+        passed_as: clif_type(part.passed_as()),
     }
 }
 

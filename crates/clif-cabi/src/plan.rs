@@ -143,7 +143,7 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     }
 
     /// The parts that argument `arg` can be given in to a call ([`Arg::Parts`](crate::Arg::Parts)) and taken in at an entry
-    /// ([`Entry::parts`](crate::Entry::parts)), wherever it is passed. None for a value of more than 64 bytes in memory, for one
+    /// ([`Entry::parts`](crate::Entry::parts)), wherever it is passed. None for a value of more than 128 bytes in memory, for one
     /// that is passed by reference, and for a vector of bools that is passed lane by lane.
     #[must_use]
     pub fn parts(&self, arg: usize) -> &[Part] {

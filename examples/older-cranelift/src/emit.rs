@@ -34,7 +34,8 @@ pub fn call(
             Slot::Block { arg } | Slot::Address { arg } => Ok(args[arg]),
             Slot::Part { arg, part } => match &plan.args[arg] {
                 Passing::Parts(parts) | Passing::Block { tail: parts, .. } => {
-                    Ok(load(builder, &parts[part], args[arg]))
+                    let value = load(builder, &parts[part], args[arg]);
+                    Ok(passed(builder, &parts[part], value))
                 }
                 other => Err(format!("{other:?} has no parts").into()),
             },
@@ -130,6 +131,16 @@ fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Value) -> Valu
         word = builder.ins().bor(shifted, byte);
     }
     word
+}
+
+/// The value of `part`, extended as C's callers do.
+fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> Value {
+    let ty = clif_type(part.passed_as());
+    match part.extension {
+        plan::Extension::None => value,
+        plan::Extension::Zero => builder.ins().uextend(ty, value),
+        plan::Extension::Sign => builder.ins().sextend(ty, value),
+    }
 }
 
 /// Loads the first word of `words`, or the first two, as the vector or float `ty`.

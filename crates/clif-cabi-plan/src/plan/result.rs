@@ -141,8 +141,11 @@ impl ResultPlan {
         let regs = placed
             .iter()
             .flat_map(|placed| counting.registers(placed.loc));
-        let params = parts.iter().map(ClifPart::param);
-        let wanted: SmallVec<[_; 4]> = params.zip(regs).collect();
+        let types = parts.iter().map(|part| match side {
+            Side::Caller => part.ty,
+            Side::Callee => part.passed_as(),
+        });
+        let wanted: SmallVec<[_; 4]> = types.map(Param::new).zip(regs).collect();
         *results = solver.results(&wanted).into_iter().collect();
     }
 }

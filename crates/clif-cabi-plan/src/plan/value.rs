@@ -49,18 +49,19 @@ pub(super) fn placed_parts(
 }
 
 /// The parameters for what of a value of `parts` at `place` has a place of its own: in registers, and what of a value that is split is on the
-/// stack.
+/// stack. `wanted` says which side's.
 pub(super) fn one_by_one(
     machine: &Machine,
     place: &Place,
     parts: &[ClifPart],
+    wanted: fn(&ClifPart, ClifPlace) -> Wanted,
 ) -> SmallVec<[Wanted; 4]> {
     let places = |loc| machine.counting.places(loc);
     match place {
         Place::Indirect { pointer, .. } => places(*pointer).into_iter().map(Wanted::word).collect(),
         Place::Parts(placed) => (placed.iter().flat_map(|placed| places(placed.loc)))
             .zip(parts)
-            .map(|(place, part)| Wanted::part(part, place))
+            .map(|(place, part)| wanted(part, place))
             .collect(),
         Place::PerElement { regs, .. } => {
             let word = |reg: &Reg| Wanted::word(ClifPlace::Reg(*reg));
@@ -106,8 +107,8 @@ pub(super) fn in_area(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// Objects in memory up to this many bytes are passed as words; larger ones are copied by Cranelift (`sarg`).
-pub(super) const MAX_WORDS_BYTES: u64 = 64;
+/// Objects in memory up to this many bytes have parts.
+pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
 /// The parts of a stack argument of `size` bytes, the same for caller and callee: its own type or its words. `None` for a large one, which
 /// is in memory only.
@@ -121,7 +122,7 @@ pub(super) fn stack_parts(
     if let Some(own) = own_type(machine, ty, abi) {
         return Some(ClifParts::from_slice(&[own]));
     }
-    (size <= MAX_WORDS_BYTES).then(|| parts_of(machine.counting, ty, place))
+    (size <= MAX_PARTS_BYTES).then(|| parts_of(machine.counting, ty, place))
 }
 
 /// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.

@@ -189,8 +189,8 @@ fn parameters_are_in_cranelifts_order() {
     );
     check(
         sysv,
-        &[words(9)],
-        ["i64 sarg(72)", "block 0", "i64 sarg(72)"],
+        &[words(17)],
+        ["i64 sarg(136)", "block 0", "i64 sarg(136)"],
     );
     // Two parts are two, two eightbytes of one vector are one.
     let parts = "i64, i64, f32x4";
@@ -374,13 +374,28 @@ fn an_over_aligned_area_is_copied_by_a_stub() {
     assert_eq!(call.direct_stub(9), None);
 }
 
+/// Records of more than 64 bytes are passed 16 bytes at a time, unless one of them starts elsewhere than at a multiple of 16.
+#[test]
+fn large_records_are_pairs_or_all_copied() {
+    let pads = "f64, ".repeat(8);
+    let pairs = format!("({pads}f64x2, f64x2, f64x2, f64x2, f64x2) system_v");
+    let copied = "(i64 sarg(72), i64 sarg(80)) system_v";
+    for (args, expected) in [
+        (vec![words(10)], &*pairs),
+        (vec![words(9), words(10)], copied),
+    ] {
+        let call = CallPlan::new(&FnSig::new(args, Type::VOID), &LINUX).unwrap();
+        assert_eq!(call.signature.to_string(), expected);
+    }
+}
+
 #[test]
 fn a_large_object_is_copied_by_cranelift() {
-    let sig = FnSig::new([words(9)], words(9));
+    let sig = FnSig::new([words(17)], words(17));
     let call = CallPlan::new(&sig, &LINUX).unwrap();
     assert_eq!(
         call.signature.to_string(),
-        "(i64 sret, i64 sarg(72)) system_v"
+        "(i64 sret, i64 sarg(136)) system_v"
     );
     assert_eq!(call.slots.to_vec(), [Slot::Sret, Slot::Block { arg: 0 }]);
     assert!(matches!(&call.args[0], Passing::Block { tail, .. } if tail.is_empty()));

@@ -24,7 +24,7 @@ fn win64_on_linux() {
     ];
     let sig = win64(FnSig::new(args, words(2)));
     let call = CallPlan::new(&sig, &LINUX).unwrap();
-    let text = "(i64 sret, f64, i64, i8 sext, f32, i64, f64) windows_fastcall";
+    let text = "(i64 sret, f64, i64, i32, f32, i64, f64) windows_fastcall";
     assert_eq!(call.signature.to_string(), text);
     assert_eq!(contents(&call), "sret 0.0 1.0 2.0 3.0 4.0 5.0");
     let reference = |size| Passing::Reference { size, align: 16 };
@@ -35,7 +35,8 @@ fn win64_on_linux() {
     assert!(call.indirect.is_none());
 
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
-    assert_eq!(entry.signature, call.signature);
+    // The caller has extended the char, the callee does not rely on it.
+    assert_eq!(entry.signature.to_string(), text.replace("i32", "i8"));
     let copy = |param| Arrival::Reference {
         param: Some(param),
         offset: 0,

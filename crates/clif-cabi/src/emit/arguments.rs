@@ -1,13 +1,13 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
 use clif_cabi_plan::{Passing, ResultPlan, Slot, ValueType};
-use cranelift_codegen::ir::{Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use smallvec::SmallVec;
 
 use super::call::{CallSite, NO_FIELDS};
 use super::check::type_of;
 use super::forms::{Arg, Ret};
-use super::memory::{self, Address};
+use super::memory::{self, Address, PairFor};
 use super::{Values, convert, fields, lanes, zero};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
@@ -16,10 +16,10 @@ use crate::parts::{Part, part};
 /// The values of the arguments so far.
 #[derive(Default)]
 struct Ready {
-    /// Those of one argument after the other: of its parts in their order, then the address of an object that it is.
+    /// Those of one argument after the other, of those in registers first: of its parts in their order, then the address of an object that it is.
     values: SmallVec<[Value; 16]>,
-    /// The first value of each argument.
-    starts: SmallVec<[usize; 16]>,
+    /// The first value of each argument, and the first after it.
+    ranges: SmallVec<[(usize, usize); 16]>,
     /// Where the objects are whose words are loaded into vectors, by their arguments.
     objects: SmallVec<[(usize, Address); 2]>,
 }
@@ -27,9 +27,8 @@ struct Ready {
 impl Ready {
     /// The values of argument `arg`.
     fn of(&self, arg: usize) -> &[Value] {
-        let start = self.starts.get(arg).copied().unwrap_or(0);
-        let end = self.starts.get(arg + 1).copied();
-        let own = self.values.get(start..end.unwrap_or(self.values.len()));
+        let range = self.ranges.get(arg).copied();
+        let own = range.and_then(|(start, end)| self.values.get(start..end));
         own.unwrap_or_default()
     }
 
@@ -63,12 +62,21 @@ impl CallSite<'_, '_, '_> {
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
-        let mut ready = Ready::default();
-        for (i, arg) in args.iter().enumerate() {
-            ready.starts.push(ready.values.len());
-            self.argument(i, arg, &mut ready)?;
-        }
         let plan = self.plan;
+        let mut ready = Ready::default();
+        ready.ranges.resize(args.len(), (0, 0));
+        // What is loaded last and stored at the call takes none of the registers that arguments are passed in.
+        for is_late in [false, true] {
+            for (i, arg) in args.iter().enumerate() {
+                if self.is_late(i) == is_late {
+                    let start = ready.values.len();
+                    self.argument(i, arg, &mut ready)?;
+                    if let Some(range) = ready.ranges.get_mut(i) {
+                        *range = (start, ready.values.len());
+                    }
+                }
+            }
+        }
         if plan.inner.is_in_order && ready.values.len() == plan.inner.slots.len() {
             return Ok(ready.values);
         }
@@ -119,9 +127,13 @@ impl CallSite<'_, '_, '_> {
             (_, Passing::Nothing) => {}
             (Arg::Value(value), Passing::Parts(_)) => match self.plan.parts(i) {
                 [part] if part.ty == self.builder.func.dfg.value_type(*value) => {
-                    ready.values.push(*value);
+                    let value = convert::passed(self.builder, part, *value);
+                    ready.values.push(value);
                 }
-                parts => ready.values.extend(self.split(i, *value, parts)?),
+                parts => {
+                    let values = self.split(i, *value, parts)?;
+                    self.parts(i, &values, ready);
+                }
             },
             (Arg::Memory { base, .. }, Passing::Reference { .. }) if self.is_forwarded(arg) => {
                 ready.values.push(*base);
@@ -141,10 +153,18 @@ impl CallSite<'_, '_, '_> {
                 self.object(i, passing, to, ready);
             }
             (Arg::Fields(values), passing) => self.fields(i, values, passing, ready)?,
-            (Arg::Parts(values), _) => ready.values.extend_from_slice(values),
+            (Arg::Parts(values), _) => self.parts(i, values, ready),
             (Arg::Value(_), _) => {} // refused by `check::arguments`
         }
         Ok(())
+    }
+
+    /// Argument `i` by the values of its parts.
+    fn parts(&mut self, i: usize, values: &[Value], ready: &mut Ready) {
+        for (part, value) in self.plan.parts(i).iter().zip(values) {
+            let value = convert::passed(self.builder, part, *value);
+            ready.values.push(value);
+        }
     }
 
     /// Argument `i` by its fields.
@@ -162,7 +182,7 @@ impl CallSite<'_, '_, '_> {
             Passing::Parts(_) | Passing::Vectors(_) => {
                 let parts = self.plan.parts(i);
                 let parts = fields::to_parts(self.builder, &fields, values, parts);
-                ready.values.extend(parts.ok_or(NO_FIELDS)?);
+                self.parts(i, &parts.ok_or(NO_FIELDS)?, ready);
                 return Ok(());
             }
             Passing::Reference { align, .. } => *align,
@@ -184,7 +204,7 @@ impl CallSite<'_, '_, '_> {
             Passing::Nothing => {}
             Passing::Parts(_) => {
                 let parts = self.plan.parts(i).iter();
-                values.extend(parts.map(|part| memory::load(self.builder, part, from)));
+                values.extend(parts.map(|part| memory::load_passed(self.builder, part, from)));
             }
             Passing::Vectors(_) => ready.objects.push((i, from)),
             Passing::Block { tail, .. } => {
@@ -215,8 +235,12 @@ impl CallSite<'_, '_, '_> {
             let parts = self.plan.parts(arg).get(part..)?;
             return match parts.first()? {
                 low if is_pair => {
-                    let (pair, high) = memory::load_pair(self.builder, low.offset, from);
-                    *float = Some(high);
+                    let object = (self.size(arg), from);
+                    let builder = &mut *self.builder;
+                    let (pair, high) =
+                        memory::load_pair(builder, low.offset, object, PairFor::Call);
+                    let own = high.unwrap_or_else(|| builder.ins().extractlane(pair, 0));
+                    *float = Some(own);
                     Some(pair)
                 }
                 own => Some(memory::load_float(self.builder, own, from)),
@@ -227,6 +251,12 @@ impl CallSite<'_, '_, '_> {
             [own, ..] => convert::reshape(self.builder, *own, types::F64),
             [] => None,
         }
+    }
+
+    /// Whether argument `i` is in the argument area, where other ones stand before it in the CLIF signature.
+    fn is_late(&self, i: usize) -> bool {
+        let place = self.plan.abi().args.get(i).map(|arg| &arg.place);
+        !self.plan.inner.is_in_order && matches!(place, Some(cabi::Place::Stack { .. }))
     }
 
     /// Bytes of argument `i`.

@@ -1,6 +1,8 @@
 //! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{
+    ArgumentExtension, Endianness, InstBuilder, MemFlagsData, Type, Value, types,
+};
 use cranelift_frontend::FunctionBuilder;
 
 use super::{Values, memory};
@@ -84,6 +86,17 @@ pub(super) fn halves(
         builder.ins().extractlane(lanes, 0),
         builder.ins().extractlane(lanes, 1),
     ))
+}
+
+/// The value of `part` as whoever passes it does: an integer that is narrow is extended.
+#[inline]
+pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value) -> Value {
+    let ty = part.passed_as;
+    match part.extension {
+        _ if ty == part.ty => value,
+        ArgumentExtension::Sext => builder.ins().sextend(ty, value),
+        _ => builder.ins().uextend(ty, value),
+    }
 }
 
 /// The bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be lost.

@@ -185,7 +185,7 @@ impl Entry {
     /// area. A caller may give the argument in the same parts.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a value of more than 64 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
+    /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
     /// lane, which have none;
     /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
     pub fn parts(

@@ -35,7 +35,7 @@ impl FieldValue {
 /// The fields of a type, in the order of their declaration.
 pub type Fields = SmallVec<[FieldValue; 8]>;
 
-/// Most bytes of a value that is given by its fields, as of one that is passed as words.
+/// Most bytes of a value that is given by its fields.
 const MAX_BYTES: u64 = 64;
 
 /// The fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields)) and taken: its scalars and vectors however deep, halves of
@@ -244,6 +244,7 @@ pub(super) fn words(size: u64) -> Parts {
         size: u8::try_from((size - u64::from(offset)).min(8)).unwrap_or(8),
         ty: types::I64,
         extension: cranelift_codegen::ir::ArgumentExtension::None,
+        passed_as: types::I64,
     };
     offsets.map(word).collect()
 }

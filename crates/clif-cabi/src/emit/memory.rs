@@ -1,8 +1,8 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
 use cranelift_codegen::ir::{
-    DataFlowGraph, InstBuilder, MemFlags, MemFlagsData, Opcode, StackSlotData, StackSlotKind, Type,
-    Value, types,
+    ArgumentExtension, DataFlowGraph, InstBuilder, MemFlags, MemFlagsData, Opcode, StackSlotData,
+    StackSlotKind, Type, Value, types,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -126,19 +126,54 @@ pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address
     from_word(builder, word, part.ty)
 }
 
-/// Loads the 16 bytes that are `at` bytes into the object at `from`, as the vector `f64x2` of two words, and the second word as a float. Each word is
-/// loaded by itself: the object may just have been written field by field, and a load of 16 bytes would have to wait until both stores are done.
-/// The first word is loaded last, right before its only use, so that both may be one instruction.
-pub(crate) fn load_pair(
+/// The same as whoever passes the part does: a narrow integer is loaded and extended by one instruction.
+pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
+    let is_signed = part.extension == ArgumentExtension::Sext;
+    let opcode = match (part.size, is_signed) {
+        _ if part.passed_as == part.ty => return load(builder, part, from),
+        (1, true) => Opcode::Sload8,
+        (1, false) => Opcode::Uload8,
+        (2, true) => Opcode::Sload16,
+        (2, false) => Opcode::Uload16,
+        (_, true) => Opcode::Sload32,
+        (_, false) => Opcode::Uload32,
+    };
+    let at = (from.base, from.plus(part.offset));
+    load_as(builder, opcode, part.passed_as, at)
+}
+
+/// An object of at most so many bytes may just have been written field by field: a load of 16 bytes would have to wait until both stores are done. A
+/// larger one has mostly been copied there, 16 bytes at a time.
+const WRITTEN_BY_FIELDS: u64 = 64;
+
+/// What a vector of two words is used for, which decides how the first one gets there by one instruction.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PairFor {
+    /// It is stored next, so that the load becomes part of the instruction.
+    Store,
+    /// A call, which may be far from the load.
+    Call,
+}
+
+/// Loads the 16 bytes that are `at` bytes into the object of `size` bytes at `from`, as the vector `f64x2` of two words. Of one up to
+/// [`WRITTEN_BY_FIELDS`] each word is loaded by itself, the first one last, and the second is given as well, as a float.
+pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
     at: u32,
-    from: Address,
-) -> (Value, Value) {
+    (size, from): (u64, Address),
+    used_for: PairFor,
+) -> (Value, Option<Value>) {
+    if size > WRITTEN_BY_FIELDS {
+        let pair = read(builder, types::F64X2, from.base, from.plus(at));
+        return (pair, None);
+    }
     let mut load = |at| read(builder, types::F64, from.base, from.plus(at));
     let (high, low) = (load(at.saturating_add(8)), load(at));
-    // One instruction; `scalar_to_vector` would also clear the upper lane.
-    let low = builder.ins().splat(types::F64X2, low);
-    (builder.ins().insertlane(low, high, 1), high)
+    let low = match used_for {
+        PairFor::Store => builder.ins().scalar_to_vector(types::F64X2, low),
+        PairFor::Call => builder.ins().splat(types::F64X2, low),
+    };
+    (builder.ins().insertlane(low, high, 1), Some(high))
 }
 
 /// Loads one word of the object at `from`, all or less of 8 bytes, as a float.
@@ -279,7 +314,7 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
 
-/// Copies `size` bytes between objects that do not overlap. Up to [`COPIED_INLINE`] it reads 8 bytes at a time and writes 16: whoever has
+/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8 bytes at a time and writes 16: whoever has
 /// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
 pub(crate) fn copy(
     config: TargetFrontendConfig,
@@ -299,7 +334,7 @@ pub(crate) fn copy(
     let mut at = 0_u32;
     let mut left = size;
     while left >= 16 {
-        let (pair, _) = load_pair(builder, at, from);
+        let (pair, _) = load_pair(builder, at, (size, from), PairFor::Store);
         write(builder, pair, to.base, to.plus(at));
         at += 16;
         left -= 16;

@@ -76,11 +76,12 @@ impl Entry {
         parts: &[Part],
         value: &Arg,
     ) -> Result<Values, LowerError> {
-        match value {
+        let values = match value {
             Arg::Memory { base, offset } => {
                 let size = self.plan.sig().result().size();
                 let from = Address::of_object(builder, *base, *offset, size);
-                Ok(memory::load_all(builder, parts, from))
+                let load = |part| memory::load_passed(builder, part, from);
+                return Ok(parts.iter().map(load).collect());
             }
             Arg::Parts(values) => {
                 if check::are_parts(&builder.func.dfg, values, parts) {
@@ -107,7 +108,9 @@ impl Entry {
                 };
                 split.ok_or_else(|| self.bad_value(found))
             }
-        }
+        };
+        let each = |(part, value): (&Part, Value)| convert::passed(builder, part, value);
+        Ok(parts.iter().zip(values?).map(each).collect())
     }
 
     /// The fields of the result, if `values` are them.

@@ -146,10 +146,10 @@ fn what_would_work_instead() {
         returning(pair.clone()), &[], Ret::Value => "result, struct pair: expected Ret::Memory, or Ret::Parts of [f64, i64], found Ret::Value";
         returning(bytes(40)), &[], Ret::Value => "result, struct bytes: expected Ret::Memory, found Ret::Value";
         of(pair.clone()), &one, Ret::Ignore => "argument 0, struct pair: expected Arg::Memory, or Arg::Parts of [f64, i64], found Arg::Value";
-        of(bytes(65)), &one, Ret::Ignore => "argument 0, struct bytes: expected Arg::Memory, found Arg::Value";
+        of(bytes(129)), &one, Ret::Ignore => "argument 0, struct bytes: expected Arg::Memory, found Arg::Value";
     }
 
-    let sig = FnSig::new([pair.clone(), bytes(65)], pair);
+    let sig = FnSig::new([pair.clone(), bytes(129)], pair);
     let (_, n, _) = entered(&sig, |builder, entry| {
         let value = entry.value(builder, 0).unwrap_err();
         let message = "struct pair (struct pair, struct bytes): argument 0, struct pair: \

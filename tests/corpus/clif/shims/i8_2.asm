@@ -1,14 +1,13 @@
 ; signed char (signed char, signed char)
-; 17 instructions
+; 16 instructions
 push rbp
 mov rbp,rsp
 sub rsp,10h
 mov [rsp],r12
 mov r12,rsi
-movzx r8,byte ptr [rdi]
-movzx r9,byte ptr [rdi+1]
-movsx rdi,r8b
-movsx rsi,r9b
+movsx r8,byte ptr [rdi]
+movsx rsi,byte ptr [rdi+1]
+mov rdi,r8
 call rdx
 mov rsi,r12
 mov [rsi],al

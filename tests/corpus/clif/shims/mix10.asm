@@ -1,5 +1,5 @@
 ; double (int, double, struct s, long long, float, signed char, short, struct s, struct s, unsigned int)
-; 39 instructions
+; 37 instructions
 push rbp
 mov rbp,rsp
 sub rsp,40h
@@ -10,19 +10,17 @@ mov r12,rsi
 mov r13,rdx
 mov eax,[rdi]
 movsd xmm0,[rdi+8]
-mov rdx,[rdi+20h]
-movss xmm2,[rdi+28h]
-movzx rcx,byte ptr [rdi+2Ch]
-movzx r8,word ptr [rdi+2Eh]
-mov r9d,[rdi+50h]
 movsd xmm1,[rdi+10h]
 mov rsi,[rdi+18h]
+mov rdx,[rdi+20h]
+movss xmm2,[rdi+28h]
+movsx rcx,byte ptr [rdi+2Ch]
+movsx r8,word ptr [rdi+2Eh]
+mov r9d,[rdi+50h]
 mov r10,[rdi+30h]
 mov r11,[rdi+38h]
 mov rbx,[rdi+40h]
 mov rdi,[rdi+48h]
-movsx rcx,cl
-movsx r8,r8w
 mov [rsp],r10
 mov [rsp+8],r11
 mov [rsp+10h],rbx

@@ -11,9 +11,9 @@ movsd xmm0,[rdi+8]
 mov esi,[rdi+10h]
 movsd xmm1,[rdi+18h]
 mov rdx,[rdi+20h]
-mov r8,[rdi+38h]
 movsd xmm2,[rdi+28h]
 mov rcx,[rdi+30h]
+mov r8,[rdi+38h]
 mov rdi,rax
 call 000000000000003Bh
 mov rsi,r13

@@ -126,7 +126,7 @@ impl Contents {
                 }
                 for (part, own) in parts.iter().enumerate() {
                     let offset = in_area(offset + u64::from(own.offset));
-                    let wanted = Wanted::part(own, ClifPlace::Stack { offset });
+                    let wanted = Wanted::passed(own, ClifPlace::Stack { offset });
                     self.push(Slot::Part { arg, part }, wanted);
                 }
             }
@@ -136,7 +136,7 @@ impl Contents {
                 offset,
                 slot,
             } => {
-                let in_registers = one_by_one(machine, place, &[]);
+                let in_registers = one_by_one(machine, place, &[], Wanted::passed);
                 let n_left = u64::from(*lanes).saturating_sub(regs.len() as u64);
                 let in_slots = (0..n_left).map(|i| {
                     let offset = in_area(offset + i * u64::from(*slot));
@@ -147,7 +147,7 @@ impl Contents {
                 }
             }
             _ => {
-                let own = one_by_one(machine, place, parts);
+                let own = one_by_one(machine, place, parts, Wanted::passed);
                 for (part, own) in own.into_iter().enumerate() {
                     self.push(Slot::Part { arg, part }, own);
                 }

@@ -9,7 +9,7 @@ use cabi::{FnAbi, FnSig, Place};
 
 use crate::machine::Machine;
 use crate::parts::{ClifPart, ClifParts, WORD};
-use crate::plan::value::{MAX_WORDS, MAX_WORDS_BYTES, in_area, stack_parts};
+use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, in_area, stack_parts};
 use crate::signature::ValueType;
 
 use super::Passing;
@@ -19,23 +19,35 @@ const PAIR: ValueType = ValueType::F64X2;
 const PAIR_BYTES: u64 = PAIR.bytes() as u64;
 const WORD_BYTES: u64 = WORD.bytes() as u64;
 
+/// Objects up to this many bytes are passed as words. Larger ones are as pairs, if they have parts and start at a multiple of 16: as words they would be
+/// more than there are registers. The others are copied by Cranelift (`sarg`).
+const MAX_WORDS_BYTES: u64 = 64;
+
 /// What is known of a call's records before and while they are placed.
 pub(super) struct Records {
     /// Whether some record has words in vectors. Then all have: their words would need padding arguments in the integer registers as well.
     has_vectors: bool,
+    /// Whether some record is copied by Cranelift. Then all larger ones are: what is in vectors would not survive the call of `memcpy`.
+    has_copies: bool,
     n_words: usize,
 }
 
 impl Records {
     pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi) -> Self {
         let args = sig.params().iter().zip(&abi.args);
-        let starts_a_pair = |ty: &cabi::Type, place: &Place| {
-            let start = |offset: u64| offset.is_multiple_of(PAIR_BYTES);
-            matches!(place, Place::Stack { offset, size, .. } if is_split(ty, *size) && start(*offset))
-        };
-        let mut args = args.map(|(param, arg)| starts_a_pair(&param.ty, &arg.place));
+        let on_stack = args.filter_map(|(param, arg)| match arg.place {
+            Place::Stack { size, .. } if machine.reads_wide && is_split(&param.ty, size) => {
+                Some((size, starts_a_pair(&arg.place)))
+            }
+            Place::Stack { size, .. } => Some((size, false)),
+            _ => None,
+        });
+        let is_copied = |(size, in_pairs): (u64, bool)| size > MAX_WORDS_BYTES && !in_pairs;
+        let has_copies = on_stack.clone().any(is_copied);
+        let mut pairs = on_stack.filter(|(_, in_pairs)| *in_pairs);
         Self {
-            has_vectors: machine.reads_wide && args.any(|starts| starts),
+            has_vectors: pairs.any(|(size, _)| size <= MAX_WORDS_BYTES || !has_copies),
+            has_copies,
             n_words: 0,
         }
     }
@@ -51,11 +63,13 @@ impl Records {
     ) -> Passing {
         let parts = stack_parts(machine, ty, place, size, abi);
         let is_value = crate::value_type(ty).is_some();
+        let in_vectors = self.has_vectors && is_split(ty, size);
+        let fits = size <= MAX_WORDS_BYTES || in_vectors && !self.has_copies;
         match parts {
             Some(parts) if is_value => Passing::Parts(parts),
-            Some(parts) if self.n_words + parts.len() <= MAX_WORDS => {
+            Some(parts) if fits && self.n_words + parts.len() <= MAX_WORDS => {
                 self.n_words += parts.len();
-                match self.has_vectors && is_split(ty, size) {
+                match in_vectors {
                     true => Passing::Vectors(parts),
                     false => Passing::Parts(parts),
                 }
@@ -70,7 +84,11 @@ impl Records {
 
 /// Whether the words of a value may be in vectors. Smaller ones are read word by word, and the parts of x87 values as such.
 fn is_split(ty: &cabi::Type, size: u64) -> bool {
-    ty.as_record().is_some() && size > PAIR_BYTES && size <= MAX_WORDS_BYTES
+    ty.as_record().is_some() && size > PAIR_BYTES && size <= MAX_PARTS_BYTES
+}
+
+fn starts_a_pair(place: &Place) -> bool {
+    matches!(place, Place::Stack { offset, .. } if offset.is_multiple_of(PAIR_BYTES))
 }
 
 /// What of `size` bytes is no whole word.

@@ -53,7 +53,7 @@ pub(super) struct Pointers {
 impl Arrival {
     /// Where the `parts` of a value at `place` are; which CLIF parameters is still to be found.
     fn of_parts(machine: &Machine, place: &Place, parts: ClifParts) -> Self {
-        let wanted = one_by_one(machine, place, &parts);
+        let wanted = one_by_one(machine, place, &parts, Wanted::part);
         let places = wanted.iter().map(|own| match own.place {
             ClifPlace::Stack { offset } => PartPlace::Area(after_shadow(machine, offset)),
             _ => PartPlace::Param(usize::MAX),
@@ -141,7 +141,7 @@ impl Asked {
             };
             let own = match is_chain(machine, &arg.place) {
                 true => SmallVec::new(),
-                false => one_by_one(machine, &arg.place, parts),
+                false => one_by_one(machine, &arg.place, parts, Wanted::part),
             };
             for (part, own) in own.into_iter().enumerate() {
                 if matches!(own.place, ClifPlace::Reg(_)) {
