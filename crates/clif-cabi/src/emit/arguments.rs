@@ -63,20 +63,7 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
         let plan = self.plan;
-        let mut ready = Ready::default();
-        ready.ranges.resize(args.len(), (0, 0));
-        // What is loaded last and stored at the call takes none of the registers that arguments are passed in.
-        for is_late in [false, true] {
-            for (i, arg) in args.iter().enumerate() {
-                if self.is_late(i) == is_late {
-                    let start = ready.values.len();
-                    self.argument(i, arg, &mut ready)?;
-                    if let Some(range) = ready.ranges.get_mut(i) {
-                        *range = (start, ready.values.len());
-                    }
-                }
-            }
-        }
+        let ready = self.ready(args)?;
         if plan.inner.is_in_order && ready.values.len() == plan.inner.slots.len() {
             return Ok(ready.values);
         }
@@ -116,6 +103,25 @@ impl CallSite<'_, '_, '_> {
             values.push(value);
         }
         Ok(values)
+    }
+
+    /// The values of all arguments. What is stored to the argument area at the call is loaded last: then it takes none of the registers that others are
+    /// passed in.
+    fn ready(&mut self, args: &[Arg]) -> Result<Ready, LowerError> {
+        let mut ready = Ready::default();
+        ready.ranges.resize(args.len(), (0, 0));
+        for is_late in [false, true] {
+            for (i, arg) in args.iter().enumerate() {
+                if self.is_late(i) == is_late {
+                    let start = ready.values.len();
+                    self.argument(i, arg, &mut ready)?;
+                    if let Some(range) = ready.ranges.get_mut(i) {
+                        *range = (start, ready.values.len());
+                    }
+                }
+            }
+        }
+        Ok(ready)
     }
 
     /// The values of argument `i`.
