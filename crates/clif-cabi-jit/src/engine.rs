@@ -27,7 +27,7 @@ use crate::compile::compile;
 use crate::error::{Error, Result};
 use crate::library::{Library, Symbols, check_name};
 use crate::settings::{Settings, unsupported_host};
-use crate::{libcalls, reloc, vectors};
+use crate::{libcalls, reloc};
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -197,8 +197,9 @@ impl Engine {
     /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no definition yet,
     /// [`Error::MissingSymbols`] when imports are found nowhere, [`Error::Relocation`] when one is too far away for
     /// the relocation in a stub: nothing has changed then, and it can be tried again once they are there.
-    /// [`Error::Memory`] when the system does not allow memory to become executable.
+    /// [`Error::UnsupportedHost`] when a stub passes vectors in registers that this machine does not have. [`Error::Memory`] when the system does not allow memory to become executable.
     pub fn finalize(&mut self) -> Result<()> {
+        self.check_vectors()?;
         self.resolve()?;
         // Every symbol has an address now, so asking for it cannot fail.
         for pending in &self.pending {
@@ -245,7 +246,6 @@ impl Engine {
 impl Engine {
     fn declare(&mut self, name: &str, linkage: Linkage, sig: &ir::Signature) -> Result<FuncId> {
         check_name(name)?;
-        vectors::check_stub(name)?;
         // Before the module sees it, which changes the linkage even where it then refuses the signature.
         match self.module.get_name(name) {
             Some(FuncOrDataId::Func(id)) => {

@@ -1,13 +1,14 @@
 //! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every x86-64 machine has.
 //!
 //! Only stubs contain them, and the vector level of a signature alone decides whether there is such a stub. What this machine would end by
-//! SIGILL is refused: signatures of invokers and closures by the type that is passed so, what a front end compiles by the stub it asks for.
+//! SIGILL is refused: signatures of invokers and closures by the type that is passed so, what a front end compiles when it is to become
+//! executable, by the name of the stub, or of the function that a stub enters.
 
 use core::fmt;
 
+use clif_cabi::VectorWidth;
 use clif_cabi::cabi::convention::{Loc, Place};
 use clif_cabi::cabi::{FnAbi, FnSig, PartType};
-use clif_cabi::{Step, Stub, VectorWidth};
 
 use crate::error::Result;
 use crate::settings::unsupported_host;
@@ -38,17 +39,12 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a stub that this machine cannot run. Functions of other names are no stubs.
-pub(crate) fn check_stub(name: &str) -> Result<()> {
-    let stub = Stub::from_name(name);
-    for step in stub.iter().flat_map(Stub::steps) {
-        if let Step::Load(own) | Step::Store(own) | Step::LoadResult(own) = step {
-            let bytes = own.width.bytes();
-            let vector = format_args!("a vector of {bytes} bytes is passed or returned");
-            check_width(vector, own.width)?;
-        }
-    }
-    Ok(())
+/// Refuses a stub that moves vectors of this width, and that the function `user` needs, if this machine cannot run it.
+pub(crate) fn check_stub(width: VectorWidth, user: Option<&str>) -> Result<()> {
+    let bytes = width.bytes();
+    let by = user.map_or_else(String::new, |user| format!(" by {user}"));
+    let moved = format_args!("a vector of {bytes} bytes is passed or returned{by}");
+    check_width(moved, width)
 }
 
 fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {

@@ -13,7 +13,8 @@ use core::arch::x86_64::__cpuid_count;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
 use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregateLowering};
-use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, types::I32};
+use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
+use clif_cabi_jit::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Closures, Engine, Error, Invokers, Library, Settings};
 use common::{Changed, all_settings, exported, lowered, reference_compilers};
@@ -214,17 +215,28 @@ fn a_machine_without_the_registers_is_an_error() {
             assert_eq!(refused_by(invokers.get(&in_memory)), None, "{sig}");
             assert_eq!(refused_by(closures.interface(&in_memory)), None, "{sig}");
 
-            // What a front end compiles is known by its stub only.
-            let vector = format!("a vector of {bytes} bytes is passed or returned");
-            let refusal = refusal.map(|refusal| {
-                let refusal = refusal.replace(&what, &vector);
-                format!("abort, {sig}: module: Backend error: {refusal}")
-            });
-            let made = compiled_call(sig).err();
-            assert_eq!(made.map(|error| error.to_string()), refusal);
+            // What a front end compiles is compiled, and does not become executable.
+            for (emit, by) in [(compiled_call as Emit, "shim"), (compiled_function, "wide")] {
+                let moved = format!("a vector of {bytes} bytes is passed or returned by {by}");
+                let refusal = refusal
+                    .as_ref()
+                    .map(|refusal| refusal.replace(&what, &moved));
+                let mut engine = Engine::new(&Settings::default()).unwrap();
+                emit(&mut engine, sig);
+                // Nor when it is tried again.
+                for _ in 0..2 {
+                    assert_eq!(refused_by(engine.finalize()), refusal, "{sig}");
+                }
+                let mut engine = Engine::new(&Settings::default()).unwrap();
+                emit(&mut engine, &in_memory);
+                assert_eq!(refused_by(engine.finalize()), None, "{sig}");
+            }
         }
     }
 }
+
+/// Compiles something of a signature into an engine.
+type Emit = fn(&mut Engine, &FnSig);
 
 /// The words of a refusal, which is that of a machine.
 fn refused_by<T>(made: Result<T, Error>) -> Option<String> {
@@ -234,26 +246,28 @@ fn refused_by<T>(made: Result<T, Error>) -> Option<String> {
 }
 
 /// Compiles a call of a function of `sig`, whose arguments are an integer and an object, as a front end does.
-fn compiled_call(sig: &FnSig) -> Result<(), Error> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let callee = lower.declare_import(&mut engine, "abort", sig)?;
+fn compiled_call(engine: &mut Engine, sig: &FnSig) {
+    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let callee = lower.declare_import(engine, "abort", sig).unwrap();
     let shim = FnSig::new([Type::PTR], Type::VOID);
-    let mut made = Ok(Returned::Nothing);
-    exported(
-        &mut engine,
-        &lower,
-        "shim",
-        &shim,
-        |engine, builder, entry| {
-            let object = entry.value(builder, 0).unwrap();
-            let n = builder.ins().iconst(I32, 1);
-            let args = [Arg::value(n), Arg::memory(object)];
-            let args = &args[..sig.params().len()];
-            made = lower.call(engine, builder, &callee, args, Ret::Ignore);
-            entry.ret(engine, builder, None).unwrap();
-        },
-    );
-    made?;
-    engine.finalize()
+    exported(engine, &lower, "shim", &shim, |engine, builder, entry| {
+        let object = entry.value(builder, 0).unwrap();
+        let n = builder.ins().iconst(I32, 1);
+        let args = [Arg::value(n), Arg::memory(object)];
+        let args = &args[..sig.params().len()];
+        lower
+            .call(engine, builder, &callee, args, Ret::Ignore)
+            .unwrap();
+        entry.ret(engine, builder, None).unwrap();
+    });
+}
+
+/// Compiles a function of `sig`, exported under a name of the user's. If it returns a vector, that is from address 0.
+fn compiled_function(engine: &mut Engine, sig: &FnSig) {
+    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    exported(engine, &lower, "wide", sig, |engine, builder, entry| {
+        let null = builder.ins().iconst(I64, 0);
+        let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));
+        entry.ret(engine, builder, result.as_ref()).unwrap();
+    });
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use clif_cabi::Stub;
 use cranelift_codegen::entity::EntityRef;
 use cranelift_codegen::ir::LibCall;
-use cranelift_module::{DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleRelocTarget};
+use cranelift_module::{
+    DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+};
 
-use super::{Engine, Stage};
+use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};
-use crate::libcalls;
 use crate::library::missing_symbols;
+use crate::{libcalls, vectors};
 
 /// Where a relocation leads.
 pub(super) enum Target {
@@ -24,6 +27,34 @@ pub(super) enum Target {
 }
 
 impl Engine {
+    /// Refuses what is pending and moves vectors that this machine has no registers for.
+    pub(super) fn check_vectors(&self) -> Result<()> {
+        let declarations = self.module.declarations();
+        for pending in &self.pending {
+            let FuncOrDataId::Func(id) = pending.id else {
+                continue;
+            };
+            let name = declarations.get_function_decl(id).name.as_deref();
+            if let Some(width) = name.and_then(Stub::widest_vector_of) {
+                let is_own = |reloc: &ModuleReloc| match reloc.name {
+                    ModuleRelocTarget::User {
+                        namespace: 0,
+                        index,
+                    } => index == id.as_u32(),
+                    _ => false,
+                };
+                let uses = |other: &&Pending| other.relocs.iter().any(is_own);
+                let user = self
+                    .pending
+                    .iter()
+                    .find(uses)
+                    .map(|user| self.name_of(user.id));
+                vectors::check_stub(width, user.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Finds every symbol that what is pending refers to, and hands them to the module.
     pub(super) fn resolve(&mut self) -> Result<()> {
         let mut undefined = BTreeMap::<String, Vec<String>>::new();

@@ -66,11 +66,10 @@ impl Lowering {
         let about = |error: LowerError| error.of(Some(name), sig);
         let plan = self.entry_plan(sig).map_err(about)?;
         let function = self.declare(module, name, sig, (Linkage::Export, plan.signature()))?;
-        if !plan.is_entered_by_stub() {
+        let Some(stub) = plan.entry_stub(function.id) else {
             return Ok(function);
-        }
-        // No C function has a dot in its name.
-        let body = format!("{name}.body");
+        };
+        let body = stub.entered_name(name);
         let is_first = module.declarations().get_name(&body).is_none();
         let local = (Linkage::Local, plan.signature());
         let body = self.declare(module, &body, sig, local)?.id;

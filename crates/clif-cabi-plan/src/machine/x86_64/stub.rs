@@ -68,6 +68,8 @@ pub struct Stub {
 
 /// What the names of stubs begin with.
 const PREFIX: &str = "__clif_cabi_";
+/// What the names of functions end with that are entered by stubs under names of the user's.
+const BODY: &str = ".body";
 
 impl Stub {
     /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
@@ -182,6 +184,47 @@ impl Stub {
         let steps: Option<Vec<Step>> = words.map(Step::from_word).collect();
         // A number can be spelled in other ways: `pop1`, `al01`.
         Self::new(&steps?).filter(|stub| stub.name() == name)
+    }
+
+    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it. This one tells what a machine
+    /// must have to run them. No C function has a dot in its name.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Step, Stub, VectorWidth};
+    /// let stub = Stub::new(&[Step::LoadChain(0), Step::Jump(7)]).unwrap();
+    /// assert_eq!(stub.entered_name("f"), "f.body");
+    /// assert_eq!(Stub::widest_vector_of("f.body"), None);
+    /// // Those of wide vectors are `f.avx.body` and `f.avx512f.body`.
+    /// assert_eq!(Stub::widest_vector_of("f.avx512f.body"), Some(VectorWidth::Zmm));
+    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::Ymm));
+    /// ```
+    #[must_use]
+    pub fn entered_name(&self, name: &str) -> String {
+        let feature = self.widest_vector().and_then(VectorWidth::feature);
+        let (dot, feature) = feature.map_or(("", ""), |feature| (".", feature));
+        format!("{name}{dot}{feature}{BODY}")
+    }
+
+    /// The widest vector that is moved by the function of this name, if it is a stub, or entered by one.
+    #[must_use]
+    pub fn widest_vector_of(name: &str) -> Option<VectorWidth> {
+        let Some(entered) = name.strip_suffix(BODY) else {
+            return Self::from_name(name)?.widest_vector();
+        };
+        let (_, feature) = entered.rsplit_once('.')?;
+        let widths = [VectorWidth::Ymm, VectorWidth::Zmm];
+        widths
+            .into_iter()
+            .find(|own| own.feature() == Some(feature))
+    }
+
+    fn widest_vector(&self) -> Option<VectorWidth> {
+        let width = |step: &Step| match step {
+            Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
+            _ => None,
+        };
+        self.steps().iter().filter_map(width).max()
     }
 
     /// The machine code, `pic` for objects and without for the JIT.

@@ -14,7 +14,7 @@ pub struct VectorMove {
 }
 
 /// How much of a vector register is moved.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum VectorWidth {
     /// 16 bytes.
     Xmm,
@@ -32,6 +32,16 @@ impl VectorWidth {
             Self::Xmm => 16,
             Self::Ymm => 32,
             Self::Zmm => 64,
+        }
+    }
+
+    /// The feature of the machines that have such registers, as `-m` and `target` attributes spell it; every x86-64 machine has those of 16 bytes.
+    #[must_use]
+    pub const fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Xmm => None,
+            Self::Ymm => Some("avx"),
+            Self::Zmm => Some("avx512f"),
         }
     }
 }
