@@ -252,6 +252,7 @@ pub(super) fn group(
     }
     if cx.role != Role::Result {
         clang::exhaust_registers(declared, group, cx);
+        clang::note_whole(ty, group, cx);
     }
     clang::leave_atomic_uncounted(ty, group, cx);
     Ok(())

@@ -4,7 +4,7 @@ mod count;
 mod pairs;
 
 pub(in super::super) use self::count::check;
-use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
+use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED, WHOLE};
 use super::super::class::Class;
 use super::super::classes::{Classes, Shape};
 use super::super::registers::ARG_GPRS;
@@ -244,6 +244,17 @@ pub(super) fn move_wide_vector_of_variadic(
         if cx.role == Role::Named {
             group.word |= COUNTED_IN_MEMORY;
         }
+    }
+}
+
+/// Where a variadic function's wide vectors are counted and in memory, registers may be left that the front end does not find.
+pub(super) fn note_whole(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
+    let is_left_to_llvm = matches!(ty.kind(), Kind::Vector(_)) && ty.size() == 16;
+    if cx.variadic
+        && !is_left_to_llvm
+        && cx.policy.has(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY)
+    {
+        group.word |= WHOLE;
     }
 }
 

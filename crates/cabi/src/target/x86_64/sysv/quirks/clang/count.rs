@@ -16,6 +16,9 @@ pub(super) const UNCOUNTED: u32 = 2;
 pub(super) const EXHAUSTS: u32 = 4;
 /// [`Group::word`]: the front end counts a vector register for what LLVM puts in memory.
 pub(super) const COUNTED_IN_MEMORY: u32 = 8;
+/// [`Group::word`], in a variadic function: the value is in memory as a whole where the front end's count leaves no registers. Scalars, and vectors of
+/// 16 bytes, are then left to LLVM, which gives them the registers that it has.
+pub(super) const WHOLE: u32 = 16;
 
 const WHY: &str = "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
      describes where their parts go";
@@ -96,7 +99,11 @@ impl Count {
     ) -> Result<Self, &'static str> {
         let is_vector = |part: &Part| part.bank == Bank::Vector;
         let own = has(group, COUNTED_AS_SSE);
-        if own || group.parts.iter().any(is_vector) {
+        if self.counted_in_memory > 0 && !has(group, WHOLE) {
+            if group.parts.iter().any(is_vector) && !self.finds_vector(before) {
+                self.counted_in_memory -= 1;
+            }
+        } else if own || group.parts.iter().any(is_vector) {
             // By the front end's count there are fewer registers than are free, and the value needs as many as it has Sse eightbytes.
             let takes = |reg: &&Reg| placed.iter().any(|part| part.loc == Loc::Reg(**reg));
             let taken = ARG_VECTORS.iter().filter(takes).count();
