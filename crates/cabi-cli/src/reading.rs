@@ -156,12 +156,20 @@ pub(crate) fn records(policy: Policy) -> Option<RecordRules> {
     }
 }
 
-/// A profile or names of bits, as `--policy` takes them.
+/// A profile, names of bits, or both, as `--policy` takes them.
 pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     let mut policy = Policy::NONE;
+    let mut profile = None;
     for name in text.split(',') {
         policy |= Policy::from_name(name)
             .ok_or_else(|| format!("{name} is neither psabi, gcc, clang, zig nor a policy bit"))?;
+        if matches!(name, "psabi" | "gcc" | "clang" | "zig")
+            && let Some(first) = profile.replace(name)
+        {
+            return Err(format!(
+                "{first} and {name} are two profiles, of which a call follows one: ask about each alone"
+            ));
+        }
     }
     Ok(policy)
 }

@@ -36,6 +36,9 @@ enum { __cabi_x86_64 = 1 };
 enum { __cabi_without_sse2 = 1 };
 #endif
 #endif
+#ifdef __cabi_without_x87
+enum { __cabi_x87_off = 1 };
+#endif
 #if defined(__AVX512F__)
 enum { __cabi_vectors = 2 };
 #elif defined(__AVX__)

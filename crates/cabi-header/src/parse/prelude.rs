@@ -45,6 +45,8 @@ pub(crate) struct Facts {
     pub(crate) knows_calls: bool,
     /// The target is x86-64.
     pub(crate) x86_64: bool,
+    /// The arguments turn the x87 registers off.
+    pub(crate) without_x87: bool,
     /// Of C++, where it is a type of its own.
     pub(crate) wchar_signed: bool,
     /// The widest vectors that the arguments enable.
@@ -93,6 +95,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         cxx: is("__cabi_cplusplus"),
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),
+        without_x87: is("__cabi_x87_off"),
         wchar_signed: is("__cabi_wchar_signed"),
         vectors,
     })

@@ -20,6 +20,16 @@ pub(crate) struct Source<'s> {
     given_args: &'s [String],
 }
 
+/// Whether the last of the arguments about it turns the x87 registers off.
+fn without_x87(args: &[String]) -> bool {
+    let off = |arg: &String| match arg.as_str() {
+        "-mno-80387" | "-mno-x87" => Some(true),
+        "-m80387" | "-mx87" => Some(false),
+        _ => None,
+    };
+    args.iter().rev().find_map(off).unwrap_or(false)
+}
+
 impl<'s> Source<'s> {
     pub(crate) fn new(
         session: &'s Session,
@@ -27,8 +37,11 @@ impl<'s> Source<'s> {
         options: &'s Options,
     ) -> Result<Self, HeaderError> {
         let mut args = vec![format!("-x{}", options.language())];
-        args.extend(options.args.iter().cloned());
+        // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
+        args.extend(options.args.iter().cloned());
+        // clang has no macro for it.
+        args.extend(without_x87(&options.args).then(|| "-D__cabi_without_x87".to_owned()));
         // Each error costs its declaration, so all of them have to be known.
         args.push("-ferror-limit=0".to_owned());
         args.extend(options.system_includes(session.library_path()));

@@ -147,6 +147,10 @@ impl<'u> Reader<'u> {
     fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let kind = ty.kind();
         if let Some(scalar) = self.scalar(kind) {
+            if self.facts.without_x87 && scalar == Type::F80 {
+                let why = "the arguments for clang (-mno-80387) turn off the x87 registers that it is passed by";
+                return Err(unsupported(ty, why));
+            }
             return Ok(self.model.adapt(&scalar));
         }
         match kind {
@@ -161,10 +165,18 @@ impl<'u> Reader<'u> {
             k if k == CXType_Enum => self.enumeration(ty),
             k if k == CXType_ConstantArray => {
                 let element = self.ty(ty.array_element())?;
-                Ok(Type::array(
-                    &element,
-                    u64::try_from(ty.array_len()).unwrap_or(0),
-                )?)
+                // libclang's number has a sign, and the bits of the target's `size_t`.
+                let len = u64::try_from(ty.array_len()).ok();
+                let array = len.map(|len| Type::array(&element, len)).transpose()?;
+                let ptrdiff_bits = 8 * u32::from(self.model.pointer) - 1;
+                array
+                    .filter(|array| array.size() >> ptrdiff_bits == 0)
+                    .ok_or_else(|| {
+                        unsupported(
+                            ty,
+                            "it has more bytes than `ptrdiff_t` counts, and gcc refuses it",
+                        )
+                    })
             }
             k if k == CXType_IncompleteArray => {
                 Ok(Type::flexible_array(&self.ty(ty.array_element())?)?)
