@@ -40,6 +40,8 @@ pub struct Dialect {
     pub one_int128: bool,
     /// Functions of Win64, all of them.
     pub ms_abi: bool,
+    /// Registers for vectors of 32 bytes, and many such parameters of variadic functions, which compilers count, and pass, each in a way of its own.
+    pub wide_vectors: bool,
 }
 
 impl Dialect {
@@ -51,6 +53,7 @@ impl Dialect {
         ext_vector: false,
         one_int128: false,
         ms_abi: false,
+        wide_vectors: false,
     };
     /// gcc 12.
     pub const GCC: Self = Self {
@@ -70,6 +73,7 @@ impl Dialect {
         ext_vector: true,
         one_int128: true,
         ms_abi: false,
+        wide_vectors: false,
     };
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use cabi::Policy;
+use cabi::{Policy, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::Compared;
@@ -106,8 +106,12 @@ fn dialect(asked: &Compiler, number: u64) -> Dialect {
         "clang" => Dialect::CLANG,
         _ => Dialect::GCC,
     };
-    let ms_abi = asked.ms_abi;
-    Dialect { ms_abi, ..dialect }
+    Dialect {
+        ms_abi: asked.ms_abi,
+        // Not of what all compilers are asked, some of which may lack the registers.
+        wide_vectors: !is_common(number) && !asked.ms_abi && asked.level != VectorLevel::Baseline,
+        ..dialect
+    }
 }
 
 /// Whether signature `number` is of the C that all compilers have.

@@ -76,6 +76,14 @@ struct Draw<'r> {
 impl Draw<'_> {
     fn signature(&mut self) -> Signature {
         let mut params = Vec::new();
+        let wide = self.dialect.wide_vectors && self.random.chance(20);
+        if wide {
+            let vector = CType::Vector {
+                lane: "float",
+                bytes: 32,
+            };
+            params.extend((0..1 + self.random.below(8)).map(|_| vector.clone()));
+        }
         for (name, most) in [("long", 6), ("double", 8)] {
             if self.random.chance(40) {
                 let n = most - self.random.below(4);
@@ -101,7 +109,8 @@ impl Draw<'_> {
                 params.push(CType::Name(name));
             }
         }
-        let unnamed = self.random.chance(12).then(|| {
+        let variadic = if wide { 80 } else { 12 };
+        let unnamed = self.random.chance(variadic).then(|| {
             let n = 1 + self.random.below(4);
             (0..n).map(|_| self.value()).collect()
         });
