@@ -249,7 +249,11 @@ pub(super) fn move_wide_vector_of_variadic(
 
 /// Where a variadic function's wide vectors are counted and in memory, registers may be left that the front end does not find.
 pub(super) fn note_whole(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
-    let is_left_to_llvm = matches!(ty.kind(), Kind::Vector(_)) && ty.size() == 16;
+    // Vectors of __int128 are not.
+    let is_left_to_llvm = match ty.kind() {
+        Kind::Vector(vector) => ty.size() == 16 && !is_int128(vector.lane),
+        _ => false,
+    };
     if cx.variadic && !is_left_to_llvm && cx.policy.has(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY)
     {
         group.word |= WHOLE;
