@@ -32,13 +32,12 @@ fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
     }
 }
 
-/// AAPCS64 where its places are compared: little-endian Linux with pointers of 8 bytes.
+/// AAPCS64 where its places are compared: little-endian Linux.
 fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Aarch64Architecture::Aarch64;
     let is_linux = triple.operating_system == OperatingSystem::Linux;
-    let is_lp64 = triple.environment != Environment::GnuIlp32;
     let is_little = triple.architecture == Architecture::Aarch64(Aarch64);
-    (is_linux && is_lp64 && is_little).then_some(&aarch64::AAPCS64)
+    (is_linux && is_little).then_some(&aarch64::AAPCS64)
 }
 
 /// RISC-V's of 32 bits.
@@ -181,7 +180,9 @@ impl Target {
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
-            Architecture::Aarch64(_) if unix && !apple => {
+            Architecture::Aarch64(_)
+                if unix && !apple && triple.environment != Environment::GnuIlp32 =>
+            {
                 (DataModel::AARCH64, aarch64_convention(triple))
             }
             Architecture::S390x if os == OperatingSystem::Linux => {

@@ -260,7 +260,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
             Err(disputed(ty, why, "RISC-V"))
         }
         Some(_) if is_overlapped(ty) => {
-            let why = "clang reads the float after the whole type of the bit-field before it";
+            let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
             Err(disputed(ty, why, "RISC-V"))
         }
         Some(group) => Ok(group.or(integers)),
@@ -359,16 +359,18 @@ fn is_disputed(ty: &Type, word: u8) -> bool {
     }) || has_empty_array(ty)
 }
 
-/// Whether a float starts within the type of the bit-field before it: `long n : 32; float x;`.
+/// Whether a float starts within the type of the bit-field before it, or that type ends after the record: `long n : 32; float x;`,
+/// `float x; long n : 32;`.
 fn is_overlapped(ty: &Type) -> bool {
     let mut end = 0;
-    leaves(ty).any(|leaf| {
+    let overlaps = leaves(ty).any(|leaf| {
         let is_within = !leaf.bit_field && leaf.offset_bits < end;
         if let (LeafKind::Scalar(Scalar::Int { bits, .. }), true) = (leaf.kind, leaf.bit_field) {
             end = leaf.offset_bits / 8 * 8 + u64::from(bits);
         }
         is_within
-    })
+    });
+    overlaps || end > 8 * ty.size()
 }
 
 fn has_empty_array(ty: &Type) -> bool {
