@@ -73,7 +73,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
 /// What an unnamed argument of the type is passed as.
 fn promoted(ty: CType) -> CType {
     match ty {
-        CType::Name("float" | "_Float16") => CType::Name("double"),
+        CType::Name("float") => CType::Name("double"),
         CType::Name(
             "_Bool" | "char" | "signed char" | "unsigned char" | "short" | "unsigned short",
         ) => CType::Name("int"),
