@@ -127,6 +127,36 @@ fn records_that_are_flattened() {
     let words = Type::complex(&Type::I32).unwrap();
     assert_eq!(of(HARD, &[words]), Ok("a0 a1".to_owned()));
     let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+    let record = |members: &[Type]| {
+        let record = RecordBuilder::structure("s");
+        let all = members
+            .iter()
+            .fold(record, |record, ty| record.field("m", ty.clone()));
+        all.build(&DataModel::RISCV64).unwrap()
+    };
+    let found = |ty: Type, is_result: bool| {
+        let sig = match is_result {
+            true => FnSig::new([], ty),
+            false => FnSig::new([ty], Type::VOID),
+        };
+        FnAbi::new(&sig, &target)
+            .map(drop)
+            .map_err(|e| e.to_string())
+    };
+    let why =
+        "struct s: gcc aligns it on the stack as its typedef says, clang as the record (RISC-V)";
+    for (of, align) in [(Type::I32, 16), (Type::I128, 8)] {
+        let ty = record(&[of]).with_align(align).unwrap();
+        assert_eq!(found(ty.clone(), false), Err(why.to_owned()));
+        assert_eq!(found(ty, true), Ok(()));
+    }
+    let union = RecordBuilder::union("u")
+        .field("n", Type::I16)
+        .build(&DataModel::RISCV64)
+        .unwrap();
+    let none = Type::array(&union, 0).unwrap();
+    let error = found(record(&[none, Type::I16, Type::F32]), false).unwrap_err();
+    assert!(error.contains("its members without bytes"), "{error}");
     let bits = |width, ty| Member::bit_field("n", ty, width);
     let float = || Member::named("x", Type::F32);
     for (members, place) in [
