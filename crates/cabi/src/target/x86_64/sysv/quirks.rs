@@ -126,7 +126,7 @@ fn objection(
     if gcc::is_unaligned_bit_field(leaf, walk, cx) && !zig::is_exempt(cx) {
         return Some(psabi::UNALIGNED);
     }
-    if let Some(why) = zig::half(leaf, ty, cx).or_else(|| clang::member(leaf, ty, cx)) {
+    if let Some(why) = zig::half(leaf, ty, cx).or_else(|| clang::member(leaf, walk, cx)) {
         return Some(why);
     }
     let LeafKind::Vector(vector) = leaf.kind else {
@@ -162,7 +162,7 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
                 *class = first;
             }
         }
-        gcc::lose_half(&mut adds, leaf, cx);
+        gcc::lose_half(&mut adds, leaf, walk, cx);
     }
     Ok(adds)
 }

@@ -4,7 +4,7 @@ mod count;
 mod pairs;
 
 pub(in super::super) use self::count::check;
-use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED, WHOLE};
+use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED, UNDER_ALIGNED, WHOLE};
 use super::super::class::Class;
 use super::super::classes::{Classes, Shape};
 use super::super::registers::ARG_GPRS;
@@ -81,18 +81,29 @@ pub(super) fn atomic_or_flexible(
     (flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY)).then_some("a flexible array member")
 }
 
-/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an empty one of a wide structure
+/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an empty one of a wide structure, however deep that is
 /// ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]), sends its record to memory.
-pub(super) fn member(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
+pub(super) fn member(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Option<&'static str> {
     let misaligned = leaf.around.any(Around::MISALIGNED) || leaf.is_unaligned();
     if misaligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }
-    let kind = ty.as_record().map(Record::kind);
-    let wide = ty.size() > 16 && kind == Some(RecordKind::Struct);
-    let empty = leaf.kind == LeafKind::Empty;
-    (empty && wide && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
+    if leaf.kind != LeafKind::Empty {
+        return None;
+    }
+    // What has no bytes itself is the member, or inside it.
+    let mut outwards = walk.path().iter().rev();
+    let around = outwards.find(|frame| frame.ty.size() > 0)?.ty;
+    (is_wide_structure(around) && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
         .then_some("an empty member in more than two eightbytes")
+}
+
+fn is_wide_structure(ty: &Type) -> bool {
+    ty.size() > 16 && ty.as_record().map(Record::kind) == Some(RecordKind::Struct)
 }
 
 /// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class, whatever it is
@@ -148,10 +159,11 @@ pub(super) fn extend_first_vector(
 /// Whether no structure of more than 16 bytes in `ty` has padding, or more than one member: only unions may. Arrays of several elements are not looked
 /// into.
 fn only_unions_are_padded(ty: &Type) -> bool {
+    let is_padding = |field: &Field| field.bits.is_some() && field.name.is_none();
     let fills = |ty: &Type| match ty.as_record() {
-        Some(record) if record.kind() == RecordKind::Struct && ty.size() > 16 => {
-            let mut members = record.fields().iter().map(Field::ty);
-            members.all(|member| member.size() == ty.size())
+        Some(record) if is_wide_structure(ty) => {
+            let mut members = record.fields().iter().filter(|field| !is_padding(field));
+            members.all(|member| member.ty().size() == ty.size())
         }
         _ => true,
     };
@@ -237,12 +249,22 @@ pub(super) fn move_wide_vector_of_variadic(
     if wide && variadic && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
         cx.tracer
             .memory("variadic functions take vectors wider than 16 bytes in memory");
-        // It stays a vector to LLVM, which aligns it to its size, not as a record.
+        // What stays a vector to LLVM is aligned to its size: a record only as long as it is given a register.
         let size = u32::try_from(ty.size()).unwrap_or(group.align);
-        *group = Group::new(GroupKind::Memory, ty.size(), group.align.max(size));
+        let is_vector = cx.role == Role::Named || ty.as_record().is_none();
+        let align = if is_vector {
+            group.align.max(size)
+        } else {
+            group.align
+        };
+        let under_aligned = group.align < size && ty.as_record().is_some();
+        *group = Group::new(GroupKind::Memory, ty.size(), align);
         // The front end counts the register all the same.
         if cx.role == Role::Named {
             group.word |= COUNTED_IN_MEMORY;
+            if under_aligned {
+                group.word |= UNDER_ALIGNED;
+            }
         }
     }
 }

@@ -207,13 +207,21 @@ fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
     innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))
 }
 
-/// A vector of one `__int128` has a class in its first eightbyte alone ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]). Its bytes in the second are
-/// passed all the same, if another member gives that a class.
-pub(super) fn lose_half(adds: &mut Adds, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
+/// A vector of one `__int128` has a class in its first eightbyte alone ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]); as the element of an array it has
+/// this class in both. Its bytes in the second are passed all the same, if that has a class.
+pub(super) fn lose_half(
+    adds: &mut Adds,
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) {
     if is_one_int128(leaf.kind) && cx.choose(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
         let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
-        for class in adds.classes.iter_mut().skip(first + 1) {
-            *class = Class::NoClass;
+        let around = walk.path().last().map(|frame| frame.ty.kind());
+        let in_array = matches!(around, Some(Kind::Array(_)));
+        let second = if in_array { Class::Sse } else { Class::NoClass };
+        for class in adds.classes.iter_mut().skip(first + 1).take(1) {
+            *class = second;
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::convention::Bank;
 use crate::leaves::{Leaf, LeafKind, Leaves, leaves};
 use crate::scalar::Scalar;
-use crate::types::record::{Field, RecordKind};
+use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Kind, Type};
 
 /// Whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM: half of a `__float128` that is no more because something else is in
@@ -63,11 +63,8 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
             let fields = record.fields().iter();
             let fields = fields.filter(|field| field.bit_field().is_none());
             if record.kind() == RecordKind::Union {
-                // LLVM has one of the members, the most aligned and of these the largest, and the first of those; also an array of no elements,
-                // but no empty record. What is after it are bytes.
-                let rank = |field: &&Field| (field.ty().align(), field.ty().size());
-                let members = fields.filter(|field| !is_empty(field.ty()));
-                let chosen = members.rev().max_by_key(rank)?.ty();
+                // What is after the member that LLVM has are bytes.
+                let chosen = member_of_union(record)?;
                 return (at < chosen.size()).then(|| float_at(chosen, at))?;
             }
             let mut elements = fields.filter(|field| field.ty().size() > 0);
@@ -76,14 +73,56 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
             let end = field.offset() + field.ty().size();
             let next = elements.find(|next| next.offset() > field.offset());
             let (natural, next) = match next {
-                Some(next) => (next.ty().canonical_align(), next.offset()),
-                None => (ty.canonical_align(), ty.size()),
+                Some(next) => (llvm_align(next.ty()), next.offset()),
+                None => (llvm_align(ty), ty.size()),
             };
-            let padding_is_llvms = end.next_multiple_of(u64::from(natural)) == next;
+            let padding_is_llvms = end.next_multiple_of(natural) == next;
             let there = at < end || padding_is_llvms;
             there.then(|| float_at(field.ty(), at - field.offset()))?
         }
         _ => None,
+    }
+}
+
+/// The member of a union that LLVM has: the most aligned and of these the largest, and the first of those; also an array of no elements, but no empty
+/// record.
+fn member_of_union(record: &Record) -> Option<&Type> {
+    let types = record
+        .fields()
+        .iter()
+        .filter(|field| field.bit_field().is_none());
+    let members = types.map(Field::ty).filter(|ty| !is_empty(ty));
+    members.rev().max_by_key(|ty| (llvm_align(ty), ty.size()))
+}
+
+/// The alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states: of a record the greatest of its elements', or 1 where one of them is
+/// not aligned in it.
+fn llvm_align(ty: &Type) -> u64 {
+    let align = match ty.kind() {
+        Kind::Array(array) => return llvm_align(&array.elem),
+        Kind::Record(record) if record.kind() == RecordKind::Union => {
+            member_of_union(record).map_or(1, llvm_align)
+        }
+        Kind::Record(record) => {
+            let mut greatest = 1;
+            for field in record.fields() {
+                let align = match field.bit_field() {
+                    Some(_) => u64::from(field.ty().align()),
+                    None => llvm_align(field.ty()),
+                };
+                if field.bit_field().is_none() && !field.offset().is_multiple_of(align) {
+                    return 1;
+                }
+                greatest = align.max(greatest);
+            }
+            greatest
+        }
+        _ => return u64::from(ty.canonical_align()),
+    };
+    if ty.size().is_multiple_of(align) {
+        align
+    } else {
+        1
     }
 }
 
