@@ -1,15 +1,13 @@
-//! Where a compiler's code has the values of a call, read from its assembly: for machines that nothing here can run.
+//! Where a compiler's code has the values of a call, read from its assembly: for little-endian machines and conventions that nothing here runs.
 //!
 //! A function is followed instruction by instruction. What a register or a byte of memory holds is known by its sources: the registers and the argument
 //! area at the function's entry, globals, what a call returned. A function that copies its arguments to globals so says where each of them was; one that
 //! calls with globals as arguments says where it puts them. An instruction that is not known makes its result of all its operands: it can hide a
 //! difference only by naming the right place.
 
-mod aarch64;
 mod csky;
 mod places;
 mod riscv;
-mod s390x;
 mod state;
 mod xcore;
 
@@ -24,10 +22,6 @@ pub use state::{Address, Base, Source, Sources, State};
 pub struct Isa {
     /// What starts a comment.
     comment: &'static str,
-    /// Whether the low-order byte of a register is the last one in memory.
-    big_endian: bool,
-    /// Where a byte of a part of so many bytes is in a register, counted from the low-order one.
-    position: fn(&str, u64, u64) -> u64,
     /// Bytes from the stack pointer to the argument area, at a function's entry and at a call.
     area: i64,
     /// The registers of the first three integer arguments, for calls of `memcpy`.
@@ -47,41 +41,12 @@ enum Flow {
 }
 
 impl Isa {
-    /// AArch64.
-    pub const AARCH64: Self = aarch64::ISA;
     /// XCore.
     pub const XCORE: Self = xcore::ISA;
     /// C-SKY.
     pub const CSKY: Self = csky::ISA;
     /// RISC-V, both widths.
     pub const RISCV: Self = riscv::ISA;
-    /// s390x.
-    pub const S390X: Self = s390x::ISA;
-
-    /// Whether the low-order byte of a word is the last one in memory.
-    pub(crate) fn is_big_endian(&self) -> bool {
-        self.big_endian
-    }
-
-    /// Where byte `byte` of a part of `size` bytes is in the `all` bytes of a register that is stored.
-    pub(crate) fn byte_in_register(&self, name: &str, all: usize, size: u64, byte: u64) -> usize {
-        let from_the_low_end =
-            usize::try_from((self.position)(name, size, byte)).unwrap_or(usize::MAX);
-        match self.big_endian {
-            true => all.saturating_sub(1).saturating_sub(from_the_low_end),
-            false => from_the_low_end,
-        }
-    }
-
-    /// Where byte `byte` of a part of `size` bytes is in a slot, as a number of `width` bytes.
-    pub(crate) fn byte_in_slot(&self, size: u64, width: u64, byte: u64) -> u64 {
-        let start = if self.big_endian {
-            width.saturating_sub(size)
-        } else {
-            0
-        };
-        start + byte
-    }
 }
 
 /// What is known of a function.
@@ -138,11 +103,6 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
         }
     }
     all
-}
-
-/// Byte `n` of a part on a little-endian machine.
-const fn from_the_low_end(_: &str, _: u64, byte: u64) -> u64 {
-    byte
 }
 
 /// The addresses that data have under labels: `.LCPI0_1: .long global`.

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use cabi::{FnAbi, Type};
 
-use crate::assembly::{Isa, Question};
+use crate::assembly::Question;
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
@@ -28,8 +28,6 @@ pub struct Emulated {
     pub emulator: &'static str,
     /// How its assembly is written.
     pub stubs: Stubs,
-    /// Where the bytes of a value are in its registers.
-    pub isa: Isa,
 }
 
 /// A machine's assembly.
@@ -163,7 +161,7 @@ impl Emulated {
         let mut painter = Painter::default();
         let mut paint = |ty: &Type| {
             let mut pattern = painter.paint(ty);
-            if self.isa.is_big_endian() {
+            if self.stubs.is_big_endian() {
                 // Patterns have a bit-field's bits from the low end: of its last byte others count here.
                 pattern
                     .mask

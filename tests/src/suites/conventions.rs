@@ -1,5 +1,5 @@
 //! Conventions of other machines, against their own compilers: random signatures, each argument and result compared with where the compiler's code has it, on both sides
-//! of the call, as its assembly says (`cabi_verify::assembly`) and, where an emulator is, as it runs (`cabi_verify::emulated`). Of each convention mutations must be seen.
+//! of the call, as its assembly says (`cabi_verify::assembly`) or as it runs under an emulator (`cabi_verify::emulated`). Of each convention mutations must be seen.
 
 mod emulated;
 mod ir;
@@ -12,7 +12,7 @@ use std::process::Command;
 
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, Target};
-use cabi_verify::assembly::{Function, Isa, Question, functions};
+use cabi_verify::assembly::{Function, Question, functions};
 use cabi_verify::generate::Absent;
 
 use self::emulated::Emulators;
@@ -53,7 +53,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             }
             let asked = Asked::new(&machine, &target, compiler, (seed, count))?;
             asked.report_shapes(&machine, (compiler, &target), &engine, suite)?;
-            if compiler.is_read {
+            if compiler.isa.is_some() {
                 n_passed += asked.report(&machine, &target, &engine, suite);
             }
             n_passed += emulated.run(&asked, &machine, (compiler, &target), &engine, suite)?;
@@ -111,20 +111,21 @@ impl Asked {
             }
         }
         for questions in drawn.chunks(FILE) {
-            asked.compile(questions, compiler, &machine.isa);
+            asked.compile(questions, compiler);
         }
         Ok(asked)
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.
-    fn compile(&mut self, questions: &[Question], compiler: &Compiler, isa: &Isa) {
+    fn compile(&mut self, questions: &[Question], compiler: &Compiler) {
         let text: String = questions
             .iter()
             .map(|question| question.text.as_str())
             .collect();
         match compiler.compile(&text) {
             Ok(assembly) => {
-                self.code.extend(functions(&assembly, isa));
+                let read = compiler.isa.map(|isa| functions(&assembly, &isa));
+                self.code.extend(read.into_iter().flatten());
                 self.questions.extend_from_slice(questions);
             }
             Err(_) if questions.len() == 1 => {
@@ -132,8 +133,8 @@ impl Asked {
             }
             Err(_) => {
                 let (a, b) = questions.split_at(questions.len() / 2);
-                self.compile(a, compiler, isa);
-                self.compile(b, compiler, isa);
+                self.compile(a, compiler);
+                self.compile(b, compiler);
             }
         }
     }
@@ -187,75 +188,44 @@ impl Asked {
         Ok(())
     }
 
+    fn refusals(&self) -> String {
+        let (by_cabi, by_compiler) = (self.refused.len(), self.not_compiled);
+        format!("{by_cabi} refused by cabi, {by_compiler} by the compiler")
+    }
+
+    /// Nine in ten of what was drawn, and most of what a caller and a callee have of each, are compared, or the suite says too little.
+    fn is_enough(&self, n_values: usize) -> Result<(), String> {
+        let (n, n_refused) = (self.questions.len(), self.refused.len() + self.not_compiled);
+        if n < 9 * n_refused || n == 0 {
+            return Err(format!("too many are refused: {:?}", self.refused.first()));
+        }
+        match n_values < VALUES * n {
+            true => Err(format!("only {n_values} values are compared")),
+            false => Ok(()),
+        }
+    }
+
     fn report(&self, machine: &Machine, target: &Target, engine: &str, suite: &mut Suite) -> usize {
         let (agreed, wrong) = self.compare(machine, target);
         let n = self.questions.len();
         let n_values: usize = agreed.iter().map(|one| one.n_values).sum();
-        let n_refused = self.refused.len() + self.not_compiled;
         suite.report.note(format!(
-            "{engine}: {n} signatures compared, {} agree in {n_values} values; {} refused by cabi, {} by the compiler",
+            "{engine}: {n} signatures compared, {} agree in {n_values} values; {}",
             agreed.len(),
-            self.refused.len(),
-            self.not_compiled
+            self.refusals()
         ));
         let outcome = match wrong.first() {
             Some(first) => Err(first.clone()),
-            // Nine in ten of what was drawn, and most of what a caller and a callee have of each, or the suite says too little.
-            None if n < 9 * n_refused || n == 0 => {
-                Err(format!("too many are refused: {:?}", self.refused.first()))
-            }
-            None if n_values < VALUES * n => Err(format!("only {n_values} values are compared")),
-            None => Ok(()),
+            None => self.is_enough(n_values),
         };
         suite.report.outcome(engine, "places", outcome);
-        self.control(machine, target, engine, &agreed, suite);
+        let mutations = mutations::of(machine.convention, machine.features).into_iter();
+        let seen = mutations.map(|Mutation { what, convention }| {
+            let seen = self.sees(machine, convention, target, &agreed);
+            (what, seen)
+        });
+        machine.report_mutations(seen, engine, suite);
         agreed.len()
-    }
-
-    /// Every rule broken in every way is seen, unless the list says why it makes no difference.
-    fn control(
-        &self,
-        machine: &Machine,
-        target: &Target,
-        engine: &str,
-        agreed: &[Agreed<'_>],
-        suite: &mut Suite,
-    ) {
-        let engine_control = format!("{engine} control");
-        let (mut by_places, mut n_refused) = (Vec::new(), 0);
-        let mut unused = machine.equivalent.to_vec();
-        for Mutation { what, convention } in mutations::of(machine.convention, machine.features) {
-            let seen = self.sees(machine, convention, target, agreed);
-            let listed = machine
-                .equivalent
-                .iter()
-                .find(|(part, _)| what.contains(part));
-            match (seen, listed) {
-                (Seen::Places, _) => by_places.push(what),
-                (Seen::Refused, _) => n_refused += 1,
-                (Seen::No, Some((listed, _))) => unused.retain(|(part, _)| part != listed),
-                (Seen::No, None) => {
-                    let unseen = Err("no signature shows it".to_owned());
-                    suite.report.outcome(&engine_control, &what, unseen);
-                }
-            }
-        }
-        for (part, _) in unused {
-            let why = Err("each mutation of this name is seen".to_owned());
-            suite.report.outcome(&engine_control, part, why);
-        }
-        suite.report.note(format!(
-            "{engine}: {} mutations of its rules place values elsewhere than the code does, {n_refused} place none",
-            by_places.len()
-        ));
-        let unseen = KINDS
-            .iter()
-            .find(|kind| !by_places.iter().any(|what| what.contains(*kind)));
-        let outcome = match unseen {
-            Some(kind) => Err(format!("no place shows a mutation with {kind}")),
-            None => Ok(()),
-        };
-        suite.report.outcome(&engine_control, "mutations", outcome);
     }
 
     /// Whether a question on which the convention itself agrees with the code shows `broken`: by another place, which the code contradicts, or else by
@@ -295,6 +265,7 @@ struct Agreed<'q> {
 }
 
 /// How a mutation is seen.
+#[derive(Clone, Copy)]
 enum Seen {
     /// A value has another place than in the code.
     Places,
@@ -304,6 +275,47 @@ enum Seen {
 }
 
 impl Machine {
+    /// Every rule broken in every way is seen, unless the list says why it makes no difference.
+    fn report_mutations(
+        &self,
+        mutations: impl Iterator<Item = (String, Seen)>,
+        engine: &str,
+        suite: &mut Suite,
+    ) {
+        let engine_control = format!("{engine} control");
+        let (mut by_places, mut n_refused) = (Vec::new(), 0);
+        let mut unused = self.equivalent.to_vec();
+        for (what, seen) in mutations {
+            let mut equivalent = self.equivalent.iter();
+            let listed = equivalent.find(|(part, _)| what.contains(part));
+            match (seen, listed) {
+                (Seen::Places, _) => by_places.push(what),
+                (Seen::Refused, _) => n_refused += 1,
+                (Seen::No, Some((listed, _))) => unused.retain(|(part, _)| part != listed),
+                (Seen::No, None) => {
+                    let unseen = Err("no signature shows it".to_owned());
+                    suite.report.outcome(&engine_control, &what, unseen);
+                }
+            }
+        }
+        for (part, _) in unused {
+            let why = Err("each mutation of this name is seen".to_owned());
+            suite.report.outcome(&engine_control, part, why);
+        }
+        suite.report.note(format!(
+            "{engine}: {} mutations of its rules place values elsewhere than the code does, {n_refused} place none",
+            by_places.len()
+        ));
+        let unseen = KINDS
+            .iter()
+            .find(|kind| !by_places.iter().any(|what| what.contains(*kind)));
+        let outcome = match unseen {
+            Some(kind) => Err(format!("no place shows a mutation with {kind}")),
+            None => Ok(()),
+        };
+        suite.report.outcome(&engine_control, "mutations", outcome);
+    }
+
     fn abi(
         &self,
         convention: &'static Convention,

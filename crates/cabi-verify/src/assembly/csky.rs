@@ -1,12 +1,10 @@
 //! C-SKY, as LLVM writes it: addresses of globals and of functions are in pools of constants.
 
 use super::state::{Address, Base, State, Value};
-use super::{Flow, Isa, from_the_low_end, number};
+use super::{Flow, Isa, number};
 
 pub(super) const ISA: Isa = Isa {
     comment: "#",
-    big_endian: false,
-    position: from_the_low_end,
     area: 0,
     arguments: ["r0", "r1", "r2"],
     preserved: |name| {

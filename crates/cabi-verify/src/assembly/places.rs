@@ -194,17 +194,16 @@ fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
         match place {
             Place::Parts(parts) => {
                 let placed = part_of(parts, byte)?;
-                in_location(state, &found, &placed.loc, Within::of(&placed.part, byte))?;
+                in_location(&found, &placed.loc, Within::of(&placed.part, byte))?;
             }
             Place::Stack { offset, .. } => {
                 // A word of it may have been read at once.
                 let word = byte & !7;
                 let within = Within {
                     byte: byte - word,
-                    size: 8,
                     width: 8,
                 };
-                in_location(state, &found, &Loc::Stack(offset + word), within)?;
+                in_location(&found, &Loc::Stack(offset + word), within)?;
             }
             Place::Indirect { pointer, .. } => {
                 let pointed_to = |byte| Source::PointedTo(Box::new(first_of(pointer)), byte);
@@ -224,8 +223,6 @@ fn taken(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
 #[derive(Clone, Copy)]
 struct Within {
     byte: u64,
-    /// Bytes of the value that the part holds.
-    size: u64,
     /// Bytes of its type.
     width: u64,
 }
@@ -235,13 +232,12 @@ impl Within {
     fn of(part: &Part, byte: u64) -> Self {
         Self {
             byte: byte - u64::from(part.offset),
-            size: part.size.into(),
             width: part.ty.bytes().into(),
         }
     }
 
-    fn in_slot(self, state: &State) -> u64 {
-        state.byte_in_slot(self.size, self.width, self.byte)
+    fn in_register(self) -> usize {
+        usize::try_from(self.byte).unwrap_or(usize::MAX)
     }
 
     /// A caller has extended a number to the whole of what it has on the stack.
@@ -254,10 +250,6 @@ impl Within {
             _ => Ok(()),
         }
     }
-
-    fn in_register(self, state: &State, name: &str) -> usize {
-        state.position(name, self.size, self.byte)
-    }
 }
 
 /// What an argument's location is to a callee.
@@ -269,20 +261,20 @@ fn first_of(loc: &Loc) -> Source {
     }
 }
 
-fn in_location(state: &State, found: &Sources, loc: &Loc, within: Within) -> Result<(), String> {
+fn in_location(found: &Sources, loc: &Loc, within: Within) -> Result<(), String> {
     match loc {
         Loc::Stack(offset) => {
             // The word around a short part may have been read at once.
             let slot = signed(*offset)..signed(offset + within.width.next_multiple_of(8));
             is_from(
                 found,
-                &Source::Slot(signed(offset + within.in_slot(state))),
+                &Source::Slot(signed(offset + within.byte)),
                 |source| matches!(source, Source::Slot(at) if slot.contains(at)),
             )
         }
         loc => {
             let register = name(loc);
-            let at = within.in_register(state, &register);
+            let at = within.in_register();
             is_from(
                 found,
                 &Source::Register(register.clone(), at),
@@ -304,7 +296,7 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
                 let found = match &placed.loc {
                     Loc::Stack(offset) => {
                         within.is_filled(state, &placed.part, *offset)?;
-                        state.byte(&state.outgoing(offset + within.in_slot(state)))
+                        state.byte(&state.outgoing(offset + within.byte))
                     }
                     loc => in_register(state, loc, within),
                 };
@@ -329,7 +321,7 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
 
 fn in_register(state: &State, loc: &Loc, within: Within) -> Sources {
     let name = name(loc);
-    state.register(&name, within.in_register(state, &name))
+    state.register(&name, within.in_register())
 }
 
 fn name(loc: &Loc) -> String {
@@ -365,7 +357,7 @@ fn returns(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), 
                 let within = Within::of(&placed.part, byte);
                 let found = match &placed.loc {
                     Loc::Stack(offset) => {
-                        let at = signed(offset + within.in_slot(state));
+                        let at = signed(offset + within.byte);
                         state.byte(&Address::new(Base::Frame, at))
                     }
                     loc => in_register(state, loc, within),
@@ -407,7 +399,7 @@ fn returned(
         let within = Within::of(&placed.part, byte);
         let Loc::Stack(offset) = placed.loc else {
             let register = name(&placed.loc);
-            let wanted = Source::Result(register.clone(), within.in_register(at_call, &register));
+            let wanted = Source::Result(register.clone(), within.in_register());
             is_from(
                 &at_return.byte(&at),
                 &wanted,
@@ -416,7 +408,7 @@ fn returned(
             continue;
         };
         // After the arguments, whose slots belong to the caller.
-        let slot = at_call.outgoing(offset + within.in_slot(at_call));
+        let slot = at_call.outgoing(offset + within.byte);
         let found = at_return.byte(&at);
         if found != at_return.byte(&slot) {
             return Err(format!("the code has {found:?}"));

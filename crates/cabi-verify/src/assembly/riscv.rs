@@ -1,12 +1,10 @@
 //! RISC-V, both widths, as gcc and clang write it without position-independent code.
 
 use super::state::{Address, State, Value};
-use super::{Flow, Isa, from_the_low_end, number, symbol};
+use super::{Flow, Isa, number, symbol};
 
 pub(super) const ISA: Isa = Isa {
     comment: "#",
-    big_endian: false,
-    position: from_the_low_end,
     area: 0,
     arguments: ["a0", "a1", "a2"],
     preserved: |name| name.starts_with('s') || name.starts_with("fs"),

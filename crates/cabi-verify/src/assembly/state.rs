@@ -101,24 +101,6 @@ impl Value {
         }
     }
 
-    /// The same four bytes up, over nothing.
-    pub(super) fn raised(&self) -> Self {
-        let nothing = std::iter::repeat_n(Sources::new(), 4);
-        Self {
-            bytes: nothing.chain(self.bytes.iter().cloned()).collect(),
-            ..Self::default()
-        }
-    }
-
-    /// The low-order `bytes` bytes of this, and the others of `old`.
-    pub(super) fn over(&self, old: &Self, bytes: usize) -> Self {
-        let low = self.bytes.iter().take(bytes);
-        Self {
-            bytes: low.chain(old.bytes.iter().skip(bytes)).cloned().collect(),
-            ..Self::default()
-        }
-    }
-
     /// The low-order `bytes` bytes.
     fn low(&self, bytes: usize) -> Self {
         let mut low = self.clone();
@@ -261,10 +243,7 @@ impl State {
             _ => {}
         }
         let offsets = (0..).take(bytes);
-        let mut loaded: Vec<Sources> = offsets.map(|i| self.byte(&at.plus(i))).collect();
-        if self.isa.big_endian {
-            loaded.reverse();
-        }
+        let loaded = offsets.map(|i| self.byte(&at.plus(i))).collect();
         // What is a pointer in the argument area.
         let first = self.byte(at).into_iter().next();
         let address = first
@@ -282,13 +261,8 @@ impl State {
             return;
         };
         for i in 0..bytes {
-            let of = if self.isa.big_endian {
-                bytes - 1 - i
-            } else {
-                i
-            };
             let at = at.plus(i64::try_from(i).unwrap_or(0));
-            let sources = value.bytes.get(of).cloned().unwrap_or_default();
+            let sources = value.bytes.get(i).cloned().unwrap_or_default();
             self.pointers.remove(&(at.base.clone(), at.offset));
             self.memory.insert((at.base, at.offset), sources);
         }
@@ -338,18 +312,6 @@ impl State {
     /// The sources of byte `at` of what a register holds, counted from the low-order one.
     pub fn register(&self, name: &str, at: usize) -> Sources {
         self.get(name).bytes.get(at).cloned().unwrap_or_default()
-    }
-
-    /// Where `byte` of a part of `size` bytes is in a register.
-    pub(super) fn position(&self, register: &str, size: u64, byte: u64) -> usize {
-        (self.isa.position)(register, size, byte)
-            .try_into()
-            .unwrap_or(usize::MAX)
-    }
-
-    /// Where byte `byte` of `size` is in a slot's `width`.
-    pub(super) fn byte_in_slot(&self, size: u64, width: u64, byte: u64) -> u64 {
-        self.isa.byte_in_slot(size, width, byte)
     }
 
     /// The address that a register holds.

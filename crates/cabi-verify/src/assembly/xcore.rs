@@ -1,12 +1,10 @@
 //! XCore, as clang writes it: words of memory are counted in words.
 
 use super::state::{Address, State, Value};
-use super::{Flow, Isa, from_the_low_end, number, symbol};
+use super::{Flow, Isa, number, symbol};
 
 pub(super) const ISA: Isa = Isa {
     comment: "#",
-    big_endian: false,
-    position: from_the_low_end,
     area: 4,
     arguments: ["r0", "r1", "r2"],
     preserved: |name| matches!(name, "r4" | "r5" | "r6" | "r7" | "r8" | "r9" | "r10"),

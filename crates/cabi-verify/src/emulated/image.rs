@@ -47,19 +47,18 @@ impl Emulated {
 
     fn held(&self, PlacedPart { part, loc }: &PlacedPart) -> Result<Held, String> {
         let (start, register) = self.start(loc)?;
-        let (size, width) = (u64::from(part.size), u64::from(part.ty.bytes()));
-        let all = match register {
-            Some(name) => self.stubs.register_bytes(name),
-            None => self.stubs.word().max(usize::from(part.ty.bytes())),
+        let (size, width) = (usize::from(part.size), usize::from(part.ty.bytes()));
+        let (all, before) = match register {
+            Some(name) => (
+                self.stubs.register_bytes(name),
+                self.stubs.before_in_register(name, size),
+            ),
+            None => (
+                self.stubs.word().max(width),
+                self.stubs.before_in_slot(size, width),
+            ),
         };
-        let at = |byte: u64| {
-            let at = match register {
-                Some(name) => self.isa.byte_in_register(name, all, size, byte),
-                None => usize::try_from(self.isa.byte_in_slot(size, width, byte)).unwrap_or(MAX),
-            };
-            start + at
-        };
-        let bytes: Vec<usize> = (0..size).map(at).collect();
+        let bytes: Vec<usize> = (start + before..).take(size).collect();
         let above = (start..start + all).filter(|at| !bytes.contains(at));
         Ok(Held {
             above: above.collect(),
@@ -69,7 +68,7 @@ impl Emulated {
 
     /// What is above a value that ends with the byte `top`.
     fn above(&self, PlacedPart { part, loc }: &PlacedPart, value: &[u8]) -> Option<u8> {
-        let top = if self.isa.is_big_endian() {
+        let top = if self.stubs.is_big_endian() {
             value.first()
         } else {
             value.last()
@@ -78,7 +77,9 @@ impl Emulated {
         match part.extension {
             // A float is in a wider register as a number that is none.
             Extension::None
-                if !part.ty.is_int() && matches!(loc, Loc::Reg(_)) && !self.isa.is_big_endian() =>
+                if !part.ty.is_int()
+                    && matches!(loc, Loc::Reg(_))
+                    && !self.stubs.is_big_endian() =>
             {
                 Some(0xff)
             }
@@ -197,7 +198,7 @@ impl Emulated {
             .unwrap_or_default();
         *bytes = rest;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        match self.isa.is_big_endian() {
+        match self.stubs.is_big_endian() {
             true => word.iter().fold(0, add),
             false => word.iter().rev().fold(0, add),
         }

@@ -97,6 +97,27 @@ impl Stubs {
         }
     }
 
+    /// Whether the low-order byte of a word is the last one in memory.
+    pub(super) fn is_big_endian(&self) -> bool {
+        matches!(self, Self::S390X)
+    }
+
+    /// Bytes of a register, as it is stored, before those of a part of `size`: s390x has a number in the low-order bytes, a short float in the others.
+    pub(super) fn before_in_register(&self, name: &str, size: usize) -> usize {
+        match self.is_big_endian() && name.starts_with('r') {
+            true => self.register_bytes(name).saturating_sub(size),
+            false => 0,
+        }
+    }
+
+    /// Bytes of a slot before those of a part of `size`, which is a number of `width` there.
+    pub(super) fn before_in_slot(&self, size: usize, width: usize) -> usize {
+        match self.is_big_endian() {
+            true => width.saturating_sub(size),
+            false => 0,
+        }
+    }
+
     /// The assembly, to be read by a C compiler's assembler.
     pub(super) fn text(&self) -> String {
         let words = self.words();

@@ -1,8 +1,7 @@
 //! The same signatures, run: both sides of each call under an emulator, against registers and stack of our own making.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use cabi::convention::Convention;
 use cabi::{FnAbi, FnSig, Target};
 use cabi_verify::assembly::Question;
 use cabi_verify::build::Reference;
@@ -10,14 +9,11 @@ use cabi_verify::emulated::Outcome;
 
 use super::machines::{Compiler, Machine};
 use super::mutations::Mutation;
-use super::{Asked, mutations};
+use super::{Asked, Seen, mutations};
 use crate::suite::{Result, Suite};
 
-/// Mutations that are run, by a part of their names; the first of each that moves a value.
-const MUTATIONS: [&str; 3] = ["registers swapped", "wider slots", "without"];
-
-/// Signatures that a mutation is run with.
-const MUTATED: usize = 6;
+/// Programs that run mutations: what signatures of the first do not show, others of the next may.
+const PROGRAMS: usize = 3;
 
 /// Differences that are printed.
 const PRINTED: usize = 5;
@@ -103,7 +99,12 @@ impl Run<'_> {
         suite: &mut Suite,
     ) -> Result<Vec<&'q Question>> {
         let all: Vec<&Question> = asked.questions.iter().collect();
-        let outcomes = self.compare(self.machine.convention, &all)?;
+        let own = |question: &&Question| {
+            self.machine
+                .abi(self.machine.convention, self.target, question)
+        };
+        let abis = all.iter().map(own).collect::<Result<Vec<FnAbi>, _>>()?;
+        let outcomes = self.compare(&all.iter().copied().zip(&abis).collect::<Vec<_>>())?;
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
         let mut met: Vec<(&KnownBug, [usize; 2])> = bugs.iter().map(|bug| (bug, [0; 2])).collect();
         for (question, outcome) in all.iter().zip(&outcomes) {
@@ -120,9 +121,10 @@ impl Run<'_> {
         }
         let n_variadic = all.iter().filter(|one| one.sig.is_variadic()).count();
         let mut note = format!(
-            "{engine}: {} signatures run, {n_variadic} of them variadic, {} agree in {n_values} values",
+            "{engine}: {} signatures run, {n_variadic} of them variadic, {} agree in {n_values} values; {}",
             outcomes.len(),
-            agreed.len()
+            agreed.len(),
+            asked.refusals()
         );
         for (bug, [without, with]) in met {
             note.push_str(&format!(", {with} show that {}", bug.what));
@@ -132,7 +134,7 @@ impl Run<'_> {
         }
         suite.report.note(note);
         let outcome = match different.len() {
-            0 => Ok(()),
+            0 => asked.is_enough(n_values),
             n => Err(format!(
                 "{n} differ:\n{}",
                 different[..n.min(PRINTED)].join("\n")
@@ -142,88 +144,115 @@ impl Run<'_> {
         Ok(agreed)
     }
 
-    /// What both functions of each question show of `convention`.
-    fn compare(
-        &self,
-        convention: &'static Convention,
-        questions: &[&Question],
-    ) -> Result<Vec<Outcome>> {
-        let abis = questions
-            .iter()
-            .map(|question| self.machine.abi(convention, self.target, question));
-        let abis = abis.collect::<Result<Vec<FnAbi>, _>>()?;
-        let asked: Vec<(&Question, &FnAbi)> = questions.iter().copied().zip(&abis).collect();
+    /// What both functions of each question show.
+    fn compare(&self, asked: &[(&Question, &FnAbi)]) -> Result<Vec<Outcome>> {
         let Some((emulated, _)) = self.machine.emulated else {
             return Ok(Vec::new());
         };
         let (compiler, linker) = (&self.compiler, &self.linker);
-        Ok(emulated.run(&asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
+        Ok(emulated.run(asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
     }
 
-    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere.
+    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere. In
+    /// each program a signature is called under one mutation.
     fn control(&self, engine: &str, questions: &[&Question], suite: &mut Suite) -> Result<()> {
-        let engine = format!("{engine} control");
-        let mutations = || mutations::of(self.machine.convention, self.machine.features);
-        let is_mistake = |Mutation { what, .. }: &Mutation| {
-            let mut equivalent = self.machine.equivalent.iter();
-            !equivalent.any(|(part, _)| what.contains(part))
-        };
-        for kind in MUTATIONS {
-            let of_kind = mutations().into_iter();
-            let of_kind = of_kind.filter(|one| one.what.contains(kind) && is_mistake(one));
-            let outcome =
-                self.notices(of_kind, questions, |outcome| outcome.n_values().is_err())?;
-            suite.report.outcome(&engine, kind, outcome);
+        let Machine {
+            convention,
+            features,
+            ..
+        } = self.machine;
+        let of_all = mutations::of(convention, *features).into_iter();
+        let of_all = of_all.map(|one| {
+            let notices: fn(&Outcome) -> bool = |outcome| outcome.n_values().is_err();
+            self.mutant(one, notices, questions)
+        });
+        let of_unnamed = mutations::of_unnamed(convention).into_iter();
+        let of_unnamed =
+            of_unnamed.map(|one| self.mutant(one, |outcome| !outcome.callee_agrees(), questions));
+        let mut mutants: Vec<Mutant> = of_all.chain(of_unnamed).collect();
+        // What few signatures show chooses first.
+        mutants.sort_by_key(|mutant| mutant.moved.len());
+        for _ in 0..PROGRAMS {
+            self.run_mutants(&mut mutants, questions)?;
         }
-        let unnamed = mutations::of_unnamed(self.machine.convention).into_iter();
-        for mutation in unnamed.filter(is_mistake) {
-            let what = mutation.what.clone();
-            let outcome =
-                self.notices([mutation], questions, |outcome| !outcome.callee_agrees())?;
-            suite.report.outcome(&engine, &what, outcome);
+        let seen = mutants.into_iter().map(|mutant| (mutant.what, mutant.seen));
+        self.machine.report_mutations(seen, engine, suite);
+        Ok(())
+    }
+
+    /// Calls each question under one of the mutations that are not seen yet, none twice under the same.
+    fn run_mutants(&self, mutants: &mut [Mutant], questions: &[&Question]) -> Result<()> {
+        let (mut calls, mut taken) = (Vec::new(), HashSet::new());
+        loop {
+            let n_calls = calls.len();
+            for (i, mutant) in mutants.iter_mut().enumerate() {
+                let mut moved = mutant.moved.iter();
+                let free = moved.position(|(n, _)| !taken.contains(n));
+                if let (false, Some(at)) = (matches!(mutant.seen, Seen::Places), free) {
+                    let (n, abi) = mutant.moved.remove(at);
+                    taken.insert(n);
+                    calls.push((i, n, abi));
+                }
+            }
+            if calls.len() == n_calls {
+                break;
+            }
+        }
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let asked = calls.iter().map(|(_, n, abi)| (questions[*n], abi));
+        let outcomes = self.compare(&asked.collect::<Vec<_>>())?;
+        for ((i, ..), outcome) in calls.iter().zip(&outcomes) {
+            if (mutants[*i].notices)(outcome) {
+                mutants[*i].seen = Seen::Places;
+            }
         }
         Ok(())
     }
 
-    /// Whether most of the calls that the first of the mutations with an effect moves a value of notice it.
-    fn notices(
+    /// The lists for variadic functions are not those of a mutation.
+    fn mutant(
         &self,
-        mutations: impl IntoIterator<Item = Mutation>,
+        Mutation { what, convention }: Mutation,
+        notices: fn(&Outcome) -> bool,
         questions: &[&Question],
-        notices: impl Fn(&Outcome) -> bool,
-    ) -> Result<Result<(), String>> {
-        let moved = mutations.into_iter().find_map(|mutation| {
-            let moved = questions.iter().copied();
-            let moved = moved.filter(|question| self.moves(mutation.convention, question));
-            let moved: Vec<&Question> = moved.take(MUTATED).collect();
-            (!moved.is_empty()).then_some((mutation, moved))
-        });
-        let Some((Mutation { what, convention }, moved)) = moved else {
-            return Ok(Err("no mutation of this name moves a value".to_owned()));
-        };
-        let outcomes = self.compare(convention, &moved)?;
-        let unseen = outcomes.iter().filter(|outcome| !notices(outcome)).count();
-        // Half of a value that moves may be padding.
-        Ok(match 2 * unseen < outcomes.len() {
-            true => Ok(()),
-            false => Err(format!(
-                "{unseen} of {} calls do not notice `{what}`",
-                outcomes.len()
-            )),
-        })
-    }
-
-    /// Whether `broken` has places for a question, and others than the convention.
-    fn moves(&self, broken: &'static Convention, question: &Question) -> bool {
+    ) -> Mutant {
         let has_one_list = self.machine.convention.rules.choose.is_none();
-        let of = |convention| self.machine.abi(convention, self.target, question);
-        let own = of(self.machine.convention).ok();
-        let moved = of(broken)
-            .ok()
-            .zip(own)
-            .is_some_and(|(broken, own)| broken.args != own.args || broken.ret != own.ret);
-        moved && (has_one_list || !question.sig.is_variadic())
+        let abi = |convention, question| self.machine.abi(convention, self.target, question);
+        let (mut moved, mut seen) = (Vec::new(), Seen::No);
+        for (n, question) in questions.iter().enumerate() {
+            if question.sig.is_variadic() && !has_one_list {
+                continue;
+            }
+            match (
+                abi(convention, question),
+                abi(self.machine.convention, question),
+            ) {
+                (Ok(broken), Ok(own)) if broken.args != own.args || broken.ret != own.ret => {
+                    moved.push((n, broken));
+                }
+                (Err(_), _) => seen = Seen::Refused,
+                _ => {}
+            }
+        }
+        Mutant {
+            what,
+            notices,
+            moved,
+            seen,
+        }
     }
+}
+
+/// A mutation to be run.
+struct Mutant {
+    what: String,
+    /// Whether a call does not agree with it.
+    notices: fn(&Outcome) -> bool,
+    /// The questions whose values it has elsewhere, by their numbers, and where.
+    moved: Vec<(usize, FnAbi)>,
+    seen: Seen,
 }
 
 /// The words of a command but those about what is written and read.

@@ -27,7 +27,6 @@ pub(super) struct Machine {
     pub(super) absent: Absent,
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
-    pub(super) isa: Isa,
     pub(super) compilers: &'static [Compiler],
     /// How its programs run, if there is an emulator, and who links them.
     pub(super) emulated: Option<(Emulated, &'static str)>,
@@ -39,8 +38,8 @@ pub(super) struct Machine {
 pub(super) struct Compiler {
     pub(super) name: &'static str,
     pub(super) command: &'static str,
-    /// Whether its assembly is read: else its programs are run alone.
-    pub(super) is_read: bool,
+    /// How its assembly is read: else its programs are run alone.
+    pub(super) isa: Option<Isa>,
     /// What its own `va_arg` gets wrong.
     pub(super) bugs: &'static [KnownBug],
     /// Whether it has `_BitInt`, and `cabi` places for it.

@@ -2,7 +2,7 @@
 
 use cabi::convention::Features;
 use cabi::{Target, aarch64};
-use cabi_verify::assembly::{Isa, Question};
+use cabi_verify::assembly::Question;
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::{Absent, CType, signature_for_machine};
 
@@ -44,14 +44,13 @@ pub(super) fn machine() -> Machine {
             fill: 9,
         },
         shapes: &[OF_C, &[HALVES, VECTORS_IN_REGISTERS]],
-        isa: Isa::AARCH64,
         compilers: &[
             Compiler {
                 name: "gcc",
                 // By strict aliasing its `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type.
                 command: "aarch64-linux-gnu-gcc -O2 -fno-strict-aliasing -S -w -fno-pic -fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls \
                           -o @s @c",
-                is_read: false,
+                isa: None,
                 bugs: &[],
                 bit_int: false,
             },
@@ -59,7 +58,7 @@ pub(super) fn machine() -> Machine {
                 name: "clang",
                 command: "clang-19 --target=aarch64-linux-gnu -O2 -S -w -fno-crash-diagnostics -fno-pic -fomit-frame-pointer \
                           -fno-optimize-sibling-calls -o @s @c",
-                is_read: true,
+                isa: None,
                 bugs: &[],
                 bit_int: true,
             },
@@ -68,7 +67,6 @@ pub(super) fn machine() -> Machine {
             Emulated {
                 emulator: "qemu-aarch64",
                 stubs: Stubs::AArch64,
-                isa: Isa::AARCH64,
             },
             "aarch64-linux-gnu-gcc",
         )),

@@ -48,7 +48,7 @@ macro_rules! compiler {
                 "clang-19 --target=csky ", $floats, " -O2 -S -emit-llvm -w -fno-crash-diagnostics -fno-pic -fno-optimize-sibling-calls -o @l @c|",
                 "@llc -mtriple=csky-unknown-linux-gnuabiv2 -mattr=", $attributes, " -O2 -o @s @l"
             ),
- is_read: true,
+            isa: Some(Isa::CSKY),
                     bugs: &[],
                     bit_int: false,
         }]
@@ -76,7 +76,6 @@ fn machine(
             fill: 5,
         },
         shapes: &[BY_VALUE],
-        isa: Isa::CSKY,
         compilers,
         emulated: None,
         equivalent,

@@ -86,14 +86,13 @@ macro_rules! abi {
                 fill: 9,
             },
             shapes: &[OF_C],
-            isa: Isa::RISCV,
             compilers: &[
                 Compiler {
                     name: "clang",
                     command: concat!(
                         "clang-19 --target=", $triple, " -march=", $arch, " -mabi=", $abi, " ", CLANG!()
                     ),
-                    is_read: true,
+                    isa: Some(Isa::RISCV),
                     bugs: CLANG_BUGS,
                     bit_int: false,
                 },
@@ -104,7 +103,7 @@ macro_rules! abi {
                         "-fno-section-anchors -fomit-frame-pointer -fno-optimize-sibling-calls -o @s @c"
                     ),
                     // It shifts and masks what is misaligned, which is not followed.
-                    is_read: false,
+                    isa: None,
                     bugs: &[],
                     bit_int: false,
                 },
@@ -113,7 +112,6 @@ macro_rules! abi {
                 Emulated {
                     emulator: $emulator,
                     stubs: $stubs,
-                    isa: Isa::RISCV,
                 },
                 concat!("riscv64-linux-gnu-gcc -march=", $arch, " -mabi=", $abi),
             )),
@@ -175,7 +173,7 @@ macro_rules! fast {
                     " -x ir ",
                     CLANG!()
                 ),
-                is_read: true,
+                isa: Some(Isa::RISCV),
                 bugs: &[],
                 bit_int: false,
             }],

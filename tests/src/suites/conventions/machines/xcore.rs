@@ -33,11 +33,10 @@ fn of_c() -> Machine {
             fill: 5,
         },
         shapes: &[OF_C],
-        isa: Isa::XCORE,
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s @c",
-            is_read: true,
+            isa: Some(Isa::XCORE),
             bugs: &[],
             bit_int: false,
         }],
@@ -76,7 +75,7 @@ fn of_ir() -> Machine {
         compilers: &[Compiler {
             name: "clang",
             command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
-            is_read: true,
+            isa: Some(Isa::XCORE),
             bugs: &[],
             bit_int: false,
         }],
