@@ -92,13 +92,15 @@ pub(super) fn member(
     if misaligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }
-    if leaf.kind != LeafKind::Empty {
+    if leaf.width_bits > 0 {
         return None;
     }
-    // What has no bytes itself is the member, or inside it.
-    let mut outwards = walk.path().iter().rev();
-    let around = outwards.find(|frame| frame.ty.size() > 0)?.ty;
-    (is_wide_structure(around) && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
+    // What has no bytes itself is the member, or inside it; an unnamed bit-field is none.
+    let path = walk.path();
+    let wide = path.iter().rposition(|frame| frame.ty.size() > 0)?;
+    let is_member = leaf.kind == LeafKind::Empty || wide + 1 < path.len();
+    let bars = is_member && is_wide_structure(path.get(wide)?.ty);
+    (bars && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
         .then_some("an empty member in more than two eightbytes")
 }
 
