@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use cabi::{Convention, DataModel, FnAbi, FnSig, Type, X86_64_SYSV};
 use cabi_header::Emitter;
 use cabi_verify::corpus::CorpusFile;
+use clif_cabi::cranelift_codegen::ir::AbiParam;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
 use clif_cabi::{LowerError, Lowering, value_type};
@@ -118,9 +119,16 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
         true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
         false => of_call == of_entry,
     };
-    let returns = [call.signature(), entry.signature()].map(|sig| &sig.returns);
+    let [returned, returns] = [call.signature(), entry.signature()].map(|sig| &sig.returns);
+    // A function returns what is extended as the wider integer, which its caller does not look at.
+    let is_alike = |(one, other): (&AbiParam, &AbiParam)| {
+        let [narrow, wide] = [one, other].map(|param| param.value_type);
+        let is_extended = narrow.is_int() && wide.is_int() && narrow.bits() < wide.bits();
+        one == other || is_extended && one.purpose == other.purpose
+    };
+    let alike = returned.len() == returns.len() && returned.iter().zip(returns).all(is_alike);
     // A result that a stub moves is the call's alone.
-    if same && (returns[0] == returns[1] || entry.moves_vectors()) {
+    if same && (alike || entry.moves_vectors()) {
         return Ok(None);
     }
     Err(format!("calls are {call:?}, entries {entry:?}"))

@@ -173,16 +173,19 @@ fn broken_conventions_are_noticed() {
     use cabi_tests::mutants::MUTANTS;
 
     let controls = [
-        ("rdx-before-rax", "results in ["),
-        ("over-read-tail", ": 8 bytes of "),
+        ("rdx-before-rax", ["results in ["; 2]),
+        ("over-read-tail", [": 8 bytes of ", " ends outside "]),
     ];
-    for (name, reason) in controls {
+    for (name, reasons) in controls {
         let mutant = MUTANTS.iter().find(|mutant| mutant.name == name).unwrap();
         let broken = mutant.mistake.convention.unwrap();
         let outcome = runner(6000).run(&vec(any::<u8>(), 0..500), |bytes| {
             fuzzing::signatures_under(&bytes, broken).map_err(TestCaseError::fail)
         });
         let why = outcome.unwrap_err().to_string();
-        assert!(why.contains(reason), "{name}: {why}");
+        assert!(
+            reasons.iter().any(|reason| why.contains(reason)),
+            "{name}: {why}"
+        );
     }
 }

@@ -24,8 +24,8 @@ const KNOWN: &[(&str, Meets)] = known! {
     sig:
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
     "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
-    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 16));
-    "clang-short-union-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && contains(ty, &stands_for_another_member));
+    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_union(ty) && has_sixteen_bytes(ty));
+    "clang-short-union-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (contains(ty, &stands_for_another_member) || ends_with_halves(ty)));
     "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
@@ -181,6 +181,18 @@ fn has_vector(ty: &Type, size: u64) -> bool {
     contains(ty, &|ty| {
         matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size
     })
+}
+
+fn has_sixteen_bytes(ty: &Type) -> bool {
+    has_vector(ty, 16) || contains(ty, &|ty| ty.as_scalar() == Some(Scalar::F128))
+}
+
+/// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
+fn ends_with_halves(ty: &Type) -> bool {
+    let second: Vec<Leaf> = leaves(ty)
+        .filter(|leaf| counts(leaf) && leaf.offset_bits >= 64)
+        .collect();
+    second.len() > 1 && second.iter().all(is_half)
 }
 
 /// A `_BitInt` of more than 16 bytes that ends before a multiple of 16, to which LLVM rounds it.

@@ -221,7 +221,7 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
         return Err(NotLowered::VaArg(why));
     }
-    if group.word != 0 && group.exhausts.is_empty() {
+    if group.is_counted_otherwise() && group.exhausts.is_empty() {
         let why = "clang counts other registers for it than it uses: no va_arg finds what follows";
         return Err(NotLowered::VaArg(why));
     }

@@ -45,7 +45,7 @@ impl CallSite<'_, '_, '_> {
         let (size, align) = match self.plan.result() {
             ResultPlan::Sret => {
                 let ty = self.plan.sig().result();
-                (ty.size(), ty.align())
+                (ty.size(), super::result_align(ty))
             }
             ResultPlan::Vectors { bytes, .. } => (u64::from(*bytes), 16),
             _ => return None,

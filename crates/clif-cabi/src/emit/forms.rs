@@ -71,7 +71,8 @@ pub enum Ret {
     Parts,
     /// As fields, those of [`fields`](crate::fields).
     Fields,
-    /// In memory, at this address. For a result that is not passed in registers the callee writes there itself.
+    /// In memory, at this address. For a result that is not passed in registers the callee writes there itself, and may count on the alignment of the
+    /// record, [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
     Memory(Value),
 }
 

@@ -18,9 +18,9 @@ pub(super) const EXHAUSTS: u32 = 4;
 pub(super) const COUNTED_IN_MEMORY: u32 = 8;
 /// [`Group::word`], in a variadic function: the value is in memory as a whole where the front end's count leaves no registers. Scalars, and vectors of
 /// 16 bytes, are then left to LLVM, which gives them the registers that it has.
-pub(super) const WHOLE: u32 = 16;
+pub(super) const WHOLE: u32 = 1 << 16;
 /// [`Group::word`], beside [`COUNTED_IN_MEMORY`]: LLVM aligns it to its size if the front end finds a register, and as the record that it is if not.
-pub(super) const UNDER_ALIGNED: u32 = 32;
+pub(super) const UNDER_ALIGNED: u32 = 16;
 
 const WHY: &str = "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
      describes where their parts go";
