@@ -6,15 +6,13 @@
     reason = "a test stops at an unexpected error"
 )]
 
+mod variadic;
 mod win64;
 
 use cabi::convention::{PartType, PartTypes, Rule, Rules};
-use cabi::{
-    Convention, FnSig, Policy, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64,
-};
+use cabi::{Convention, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64};
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, Passing, PlanError, ResultPlan, Slot, Step, Stub, VaArgPlan,
-    VaStart,
+    Arrival, CallPlan, EntryPlan, Passing, PlanError, ResultPlan, Slot, Step, Stub, VaStart,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -43,20 +41,6 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
         &[part(1, 0), part(1, 1)],
     ];
     assert_eq!(plan.slots.to_vec(), slots.concat());
-}
-
-/// Whatever profile a variadic function is compiled by, it reads records.
-#[test]
-fn va_arg_reads_records_under_every_profile() {
-    for policy in [Policy::PSABI, Policy::GCC, Policy::CLANG, Policy::ZIG] {
-        let printf = FnSig::new([Type::PTR], Type::I32).variadic().policy(policy);
-        for level in [VectorLevel::Baseline, VectorLevel::Avx] {
-            let printf = printf.clone().features(level);
-            for n in [1, 2, 3] {
-                VaArgPlan::new(&printf, &words(n), &LINUX).unwrap();
-            }
-        }
-    }
 }
 
 /// `(parameters, CLIF parameters of a call, what is in them)`
