@@ -278,8 +278,7 @@ pub(super) fn note_whole(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
         Kind::Vector(vector) => ty.size() == 16 && !is_int128(vector.lane),
         _ => false,
     };
-    if cx.variadic && !is_left_to_llvm && cx.policy.has(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY)
-    {
+    if !is_left_to_llvm && cx.policy.has(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
         group.word |= WHOLE;
     }
 }
