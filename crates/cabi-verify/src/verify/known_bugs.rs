@@ -30,7 +30,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
     "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && contains(ty, &is_short_of_sixteen));
-    "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| is_union(ty) && has_vector(ty, 32));
+    "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
     // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
     "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| contains(ty, &is_no_integer));
@@ -141,6 +141,10 @@ impl SignatureTypes {
 
 fn is_x87(leaf: Leaf) -> bool {
     leaf.kind == LeafKind::Scalar(Scalar::F80)
+}
+
+fn is_flexible(leaf: Leaf) -> bool {
+    leaf.kind == LeafKind::FlexibleArray
 }
 
 fn is_integer(leaf: &Leaf) -> bool {
