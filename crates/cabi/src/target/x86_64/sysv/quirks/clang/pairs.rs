@@ -67,7 +67,7 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
                 let chosen = member_of_union(record)?;
                 return (at < chosen.size()).then(|| float_at(chosen, at))?;
             }
-            let mut elements = fields.filter(|field| field.ty().size() > 0);
+            let mut elements = fields.filter(|field| !is_empty(field.ty()));
             let started = elements.clone().take_while(|field| field.offset() <= at);
             let field = started.last()?;
             let end = field.offset() + field.ty().size();
