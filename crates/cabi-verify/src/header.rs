@@ -91,7 +91,7 @@ pub fn read(
     } = declared;
     // A compiler for which the header does not declare some type must not stumble over the functions that take it.
     let preamble = format!("{include}{POINTER}{}", emitter.definitions());
-    let declarations = declared.iter().map(DeclaredCase::declaration);
+    let declarations = declared.iter().map(|case| case.function.prototype());
     let code = preamble.clone() + &declarations.collect::<String>();
     let again = cabi_header::parse(&code, options)?;
     let mut cases = Vec::new();
@@ -173,17 +173,6 @@ struct DeclaredCase {
 }
 
 impl DeclaredCase {
-    fn declaration(&self) -> String {
-        let Function {
-            name,
-            attributes,
-            result,
-            list,
-            ..
-        } = &self.function;
-        format!("{attributes}{result} {name}({list});\n")
-    }
-
     /// The case, if libclang reads the declaration as it was meant.
     fn case(self, again: &Header) -> Result<Case, Omitted> {
         let left = |key, why: String| Omitted {

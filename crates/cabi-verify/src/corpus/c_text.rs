@@ -31,6 +31,20 @@ pub struct Function {
     pub params: Vec<String>,
 }
 
+impl Function {
+    /// The prototype, on a line of its own.
+    pub(crate) fn prototype(&self) -> String {
+        let Self {
+            name,
+            attributes,
+            result,
+            list,
+            ..
+        } = self;
+        format!("{attributes}{result} {name}({list});\n")
+    }
+}
+
 /// Cuts `text` into its declarations.
 ///
 /// # Example

@@ -41,14 +41,7 @@ pub struct Typed {
 impl Declared {
     /// The function's prototype.
     pub fn prototype(&self) -> String {
-        let Function {
-            name,
-            attributes,
-            result,
-            list,
-            ..
-        } = &self.function;
-        format!("{attributes}{result} {name}({list});\n")
+        self.function.prototype()
     }
 
     /// The function as a case called `name`, with vectors of up to `level` in registers.

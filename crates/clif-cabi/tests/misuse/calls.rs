@@ -91,6 +91,26 @@ fn far_after_a_base() {
     );
 }
 
+/// clang's functions count on the record's own alignment where they write a result, whatever a typedef says.
+#[test]
+fn a_slot_for_a_result_is_as_aligned_as_its_record() {
+    let record = RecordBuilder::structure("s").field("n", Type::I64);
+    let record = record.aligned(32).build(&DataModel::LP64).unwrap();
+    let sig = FnSig::new([], record.with_align(8).unwrap());
+    let (done, _, func) = building(|builder, base, _| {
+        lowering().call_sig(&mut Any(true), builder, base, &sig, &[], Ret::Ignore)
+    });
+    done.unwrap();
+    // Cranelift aligns slots to 16 bytes at most: there is room for 32, and the address is masked.
+    let slots: Vec<_> = func
+        .sized_stack_slots
+        .values()
+        .map(|slot| slot.size)
+        .collect();
+    assert_eq!(slots, [64]);
+    assert!(func.to_string().contains("-32"), "{func}");
+}
+
 #[test]
 fn values_out_of_another_call() {
     let lower = lowering();

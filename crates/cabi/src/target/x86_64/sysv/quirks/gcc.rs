@@ -219,9 +219,8 @@ pub(super) fn lose_half(
         let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
         let around = walk.path().last().map(|frame| frame.ty.kind());
         let in_array = matches!(around, Some(Kind::Array(_)));
-        let second = if in_array { Class::Sse } else { Class::NoClass };
-        for class in adds.classes.iter_mut().skip(first + 1).take(1) {
-            *class = second;
+        if let Some(second) = adds.classes.get_mut(first + 1) {
+            *second = if in_array { Class::Sse } else { Class::NoClass };
         }
     }
 }
