@@ -91,13 +91,18 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
 /// Parts may be of different conventions: what they share beside `f` is System V, and calls nothing.
 const COMMON: &str = "\
 #define SHARED __attribute__((sysv_abi))
+/* where the compiler may know what is passed, it loads arguments in another order, into other registers */
+#ifdef CONSTANT
+#define copy __builtin_memcpy
+#else
 static inline void copy(volatile void *to, const volatile void *from, unsigned long n) {
   for (unsigned long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
 }
-/* the stack that the callee gets: what nobody passes is not there by chance */
+#endif
+/* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
 static __attribute__((noinline)) void fill(void) {
-  volatile unsigned long words[128];
-  for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
+  volatile unsigned long words[512];
+  for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
 /* and registers, with the opposite bits in the second round: of some arguments a single bit counts */
 static volatile unsigned long filling = 0x5b5b5b5b5b5b5b5bul;
@@ -269,6 +274,7 @@ static int compare(const char *what, const unsigned char *got, const unsigned ch
 int main(void) {
   int differ = 0;
   for (int round = 0; round < 2 && !differ; round++) {
+  fill();
   run();
 "#;
 

@@ -41,7 +41,10 @@ impl Results {
         if self.compilers.is_empty() {
             return Some("nothing was verified: there are no results of a compiler".to_owned());
         }
-        let none = self.compilers.iter().find(|stats| stats.calls == 0)?;
+        let none = self
+            .compilers
+            .iter()
+            .find(|stats| stats.calls == 0 && stats.known.is_empty())?;
         Some(format!(
             "nothing was verified: {}: none of {} signatures could be tried",
             none.command, none.signatures

@@ -8,7 +8,7 @@ use cabi::{Policy, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::Compared;
-use super::run_cases::{Compiled, Mode, compile, run_cases};
+use super::run_cases::{Mode, compile, run_cases};
 use super::stats::{Found, Results, Stats};
 use crate::check::calls::settings_without_verifier;
 use crate::generate::{Dialect, Signature, signature, smallest};
@@ -172,70 +172,114 @@ fn round(
     };
     let ran = run_cases(compiled, plan.way, &calls)?;
     for (unit, compared) in units.iter().zip(&ran) {
-        let (asked, stats) = (&references[unit.reference], &mut stats[unit.reference]);
-        for ((number, signature), compared) in
-            unit.numbers.clone().zip(&unit.signatures).zip(compared)
-        {
-            stats.take(compared, asked.policy);
-            let kept = match &compared.verdict {
-                Verdict::SelfInconsistent(_) if compared.known.is_none() => &mut stats.inconsistent,
-                // Of each known bug the first.
-                Verdict::SelfInconsistent(_) if stats.is_first_of(compared.known) => {
-                    &mut stats.theirs
-                }
-                Verdict::Differs(_) => &mut stats.failures,
-                _ => continue,
-            };
-            let why = compared.why().unwrap_or_default();
-            let smaller = if kept.len() < plan.shrinks {
-                let alone = Calls {
-                    shared_engine: false,
-                    at_once: 1,
-                    to_show: None,
-                    ..calls
-                };
-                let run_cases = |compiled| run_cases(vec![compiled], plan.way, &alone);
-                shrink(asked, unit.mode, run_cases, signature, &compared.verdict)?
-            } else {
-                None
-            };
-            let (signature, why) = smaller
-                .as_ref()
-                .map_or((signature, why), |(s, w)| (s, w.as_str()));
-            let label = &stats.label;
-            kept.push(Found::new(asked, label, plan.seed, number, signature, why));
+        let alone = Alone {
+            plan,
+            asked: &references[unit.reference],
+            mode: unit.mode,
+            calls: Calls {
+                shared_engine: false,
+                at_once: 1,
+                ..calls
+            },
+        };
+        let signatures = unit.numbers.clone().zip(&unit.signatures);
+        for ((number, signature), compared) in signatures.zip(compared) {
+            alone.keep(number, signature, compared, &mut stats[unit.reference])?;
         }
     }
     disagreements(references, &units, &ran, stats);
     Ok(())
 }
 
-/// A smaller signature with a verdict of the same kind, and what is wrong with it.
-fn shrink<'a>(
+/// Tries signatures of a unit once more, each by itself.
+struct Alone<'a> {
+    plan: &'a Campaign,
     asked: &'a Compiler,
     mode: Mode,
-    run_cases: impl Fn(Compiled<'a>) -> Result<Vec<Vec<Compared>>, String>,
-    signature: &Signature,
-    verdict: &Verdict,
-) -> Result<Option<(Signature, String)>, String> {
-    let Some(Difference { why, .. }) = verdict.difference() else {
-        return Ok(None);
-    };
-    // Of smaller ones nothing is shown by a program.
-    let is_inconsistent = |verdict: &Verdict| match verdict {
-        Verdict::Differs(difference) => difference.why.ends_with(NOT_SHOWN),
-        other => matches!(other, Verdict::SelfInconsistent(_)),
-    };
-    let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
-    let smallest = smallest(signature, why, SHRINKS, |some| {
-        let ran = run_cases(compile(asked, some, mode)?)?;
-        let why = ran.iter().flatten().map(|compared| {
-            let why = compared.why().filter(|_| alike(&compared.verdict));
-            why.map(str::to_owned)
+    calls: Calls<'a>,
+}
+
+impl Alone<'_> {
+    /// Counts what became of a signature, and keeps what differs in it, minimized.
+    fn keep(
+        &self,
+        number: u64,
+        signature: &Signature,
+        compared: &Compared,
+        stats: &mut Stats,
+    ) -> Result<(), String> {
+        let (mut smaller, mut shown) = (None, None);
+        if matches!(compared.verdict, Verdict::Differs(_))
+            && stats.failures.len() < self.plan.shrinks
+        {
+            smaller = self.shrink(signature, &compared.verdict)?;
+            if let Some((smallest, _)) = &smaller {
+                shown = self.shown_in(smallest)?;
+            }
+        }
+        let compared = shown.as_ref().unwrap_or(compared);
+        stats.take(compared, self.asked.policy);
+        let kept = match &compared.verdict {
+            Verdict::SelfInconsistent(_) if compared.known.is_none() => &mut stats.inconsistent,
+            // Of each known bug the first.
+            Verdict::SelfInconsistent(_) if stats.is_first_of(compared.known) => &mut stats.theirs,
+            Verdict::Differs(_) => &mut stats.failures,
+            _ => return Ok(()),
+        };
+        if smaller.is_none() && kept.len() < self.plan.shrinks {
+            smaller = self.shrink(signature, &compared.verdict)?;
+        }
+        let why = compared.why().unwrap_or_default();
+        let (signature, why) = smaller
+            .as_ref()
+            .map_or((signature, why), |(s, w)| (s, w.as_str()));
+        let (label, seed) = (&stats.label, self.plan.seed);
+        kept.push(Found::new(self.asked, label, seed, number, signature, why));
+        Ok(())
+    }
+
+    /// With `show` a program of the compiler alone is asked what it does.
+    fn run(&self, some: &[Signature], show: bool) -> Result<Vec<Compared>, String> {
+        let calls = Calls {
+            to_show: self.calls.to_show.filter(|_| show),
+            ..self.calls
+        };
+        let compiled = compile(self.asked, some, self.mode)?;
+        let ran = run_cases(vec![compiled], self.plan.way, &calls)?;
+        Ok(ran.into_iter().flatten().collect())
+    }
+
+    /// What a program of the compiler alone shows of a minimized difference. Of the whole signature it may show nothing by chance: what a callee
+    /// reads or overwrites besides is of no use there.
+    fn shown_in(&self, smallest: &Signature) -> Result<Option<Compared>, String> {
+        let mut ran = self.run(std::slice::from_ref(smallest), true)?.into_iter();
+        Ok(ran.find(|compared| matches!(compared.verdict, Verdict::SelfInconsistent(_))))
+    }
+
+    /// A smaller signature with a verdict of the same kind, and what is wrong with it.
+    fn shrink(
+        &self,
+        signature: &Signature,
+        verdict: &Verdict,
+    ) -> Result<Option<(Signature, String)>, String> {
+        let Some(Difference { why, .. }) = verdict.difference() else {
+            return Ok(None);
+        };
+        // Of smaller ones nothing is shown by a program.
+        let is_inconsistent = |verdict: &Verdict| match verdict {
+            Verdict::Differs(difference) => difference.why.ends_with(NOT_SHOWN),
+            other => matches!(other, Verdict::SelfInconsistent(_)),
+        };
+        let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
+        let smallest = smallest(signature, why, SHRINKS, |some| {
+            let why = self.run(some, false)?.into_iter().map(|compared| {
+                let why = compared.why().filter(|_| alike(&compared.verdict));
+                why.map(str::to_owned)
+            });
+            Ok::<_, String>(why.collect())
         });
-        Ok::<_, String>(why.collect())
-    });
-    smallest.map(Some)
+        smallest.map(Some)
+    }
 }
 
 /// Counts the policy bits by which two compilers differ in signatures that both have right under their own profiles.

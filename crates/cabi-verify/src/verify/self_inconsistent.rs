@@ -73,7 +73,7 @@ pub(super) fn show_all(
 }
 
 /// The program of one case, compiled with `flags`. Where a caller agrees with its callee by chance, since what that reads besides is a copy of what it
-/// should read, a caller that is optimized otherwise may not: there is no ABI of an optimization level, so any of them shows it.
+/// should read, a caller that is optimized otherwise, or knows its arguments, may not: there is no ABI of an optimization level, so any of them shows it.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if the compiler cannot be started.
@@ -82,7 +82,13 @@ fn show(
     flags: &[&str],
     case: &Case,
 ) -> Result<Option<Shown>, ReferenceError> {
-    let levels = [&[][..], &["-O0"], &["-O1"], &["-O2"]];
+    let levels = [
+        &[][..],
+        &["-O0"],
+        &["-O1"],
+        &["-O2"],
+        &["-DCONSTANT", "-O2"],
+    ];
     for level in levels {
         if !level.is_empty() && flags.ends_with(level) {
             continue;
