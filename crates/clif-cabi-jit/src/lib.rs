@@ -12,8 +12,8 @@
 //!
 //! # Example
 //!
-//! Scalars need no lowering. Structures and all other values of C do: see `examples/div.rs` (a structure returned),
-//! `examples/function_pointer.rs` and `examples/library.rs`; `examples/qsort.rs` is called back.
+//! Scalars need no lowering. Structures and all other values of C do: see `examples/div.rs` (a structure returned)
+//! and `examples/library.rs`; `examples/gsl.rs` is called back.
 //!
 //! ```
 //! # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]

@@ -4,23 +4,14 @@
 
 #[path = "../examples/div.rs"]
 mod div;
-#[path = "../examples/function_pointer.rs"]
-mod function_pointer;
 #[path = "../examples/gsl.rs"]
 mod gsl;
 #[path = "../examples/library.rs"]
 mod library;
-#[path = "../examples/qsort.rs"]
-mod qsort;
 
 #[test]
 fn div_runs() {
     div::main().unwrap();
-}
-
-#[test]
-fn function_pointer_runs() {
-    function_pointer::main().unwrap();
 }
 
 #[test]
@@ -32,9 +23,4 @@ fn gsl_runs() {
 #[cfg(target_env = "gnu")]
 fn library_runs() {
     library::main().unwrap();
-}
-
-#[test]
-fn qsort_runs() {
-    qsort::main().unwrap();
 }

@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", unix))]
 
-#[path = "../examples/own_call.rs"]
-mod own_call;
 #[path = "../examples/own_stubs.rs"]
 mod own_stubs;
 #[path = "../examples/struct_return.rs"]
@@ -12,11 +10,6 @@ mod struct_return;
 #[test]
 fn struct_return_runs() {
     struct_return::main().unwrap();
-}
-
-#[test]
-fn own_call_runs() {
-    own_call::main().unwrap();
 }
 
 #[test]
