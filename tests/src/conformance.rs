@@ -20,7 +20,7 @@ use cabi_verify::check::registers::Probe;
 use cabi_verify::emit::cranelift::Mutation;
 use cabi_verify::report::expected::Expected;
 use cabi_verify::run::child::{self, Outcome};
-use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::run::loaded::{LoadedCode, PHASES};
 
 use crate::corpus;
 use crate::suite::Result;
@@ -177,25 +177,9 @@ pub(crate) fn observed(
     }
 }
 
-/// Runs `check` with the stack at each multiple of 16 below 64: a caller that does not align its arguments must not look right by chance.
+/// Runs `check`, which makes a call, at each phase of the stack: a caller that does not align its arguments must not look right by chance.
 fn at_every_phase<E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
-    // A frame grows by one, two or three times as many bytes, as the compiler likes: each of these meets every phase.
-    deeper::<8, E>(check)?;
-    deeper::<16, E>(check)?;
-    deeper::<24, E>(check)?;
-    deeper::<32, E>(check)?;
-    deeper::<40, E>(check)?;
-    deeper::<48, E>(check)?;
-    deeper::<56, E>(check)?;
-    deeper::<64, E>(check)
-}
-
-#[inline(never)]
-fn deeper<const BYTES: usize, E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
-    let frame = std::hint::black_box([0_u8; BYTES]);
-    let outcome = check();
-    std::hint::black_box(&frame);
-    outcome
+    (0..PHASES).try_for_each(|_| check())
 }
 
 /// Whether `what` passes in a process of its own.

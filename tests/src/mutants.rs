@@ -17,8 +17,9 @@ mod compiled;
 mod win64;
 
 use compiled::{
-    change_call, fields_misplaced, halved, padding_lost, pair_in_one_lane, registers_swapped,
-    sret_not_returned, swapped, with_steps,
+    area_is_save_area, change_call, fields_misplaced, fp_starts_late, gp_starts_late, halved,
+    list_unaligned, padding_lost, pair_in_one_lane, registers_swapped, sret_not_returned, swapped,
+    with_steps,
 };
 pub use win64::WIN64;
 
@@ -95,7 +96,12 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
+    "list-gp-late": function(gp_starts_late), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
+    "list-fp-late": function(fp_starts_late), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
+    "list-area-elsewhere": function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
+    "list-unaligned": function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
     "realigned-wrongly": step!(Step::Align(n) => [Step::Align(n), Step::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
+    "not-realigned": step!(Step::Align(_) => []), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments, wherever the stack is";
     "area-copied-short": step!(Step::Copy(area @ 16..) => [Step::Copy(area - 8), Step::Skip(8)]), "a stub that aligns the argument area copies all of it";
     "wide-registers-swapped": step!(
         Step::Load(own) => [Step::Load(swapped(own))],

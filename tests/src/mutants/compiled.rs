@@ -113,6 +113,66 @@ pub(super) fn change_call(
     }
 }
 
+/// What is added to `gp_offset` of a `va_list` that starts, or to its `fp_offset`, is a register more.
+pub(super) fn gp_starts_late(func: &mut ir::Function) {
+    stored_constant_grows(func, 0, 8);
+}
+
+pub(super) fn fp_starts_late(func: &mut ir::Function) {
+    stored_constant_grows(func, 4, 16);
+}
+
+/// Each 32-bit constant that is stored `at` bytes after an address is `by` more.
+fn stored_constant_grows(func: &mut ir::Function, at: i32, by: i64) {
+    for inst in insts(func) {
+        let dfg = &mut func.stencil.dfg;
+        let InstructionData::Store { args, offset, .. } = dfg.insts[inst] else {
+            continue;
+        };
+        if i32::from(offset) == at
+            && dfg.value_type(args[0]) == ir::types::I32
+            && let Some(constant) = dfg.value_def(args[0]).inst()
+            && let InstructionData::UnaryImm { imm, .. } = &mut dfg.insts[constant]
+        {
+            *imm = (imm.bits() + by).into();
+        }
+    }
+}
+
+/// The argument area that a `va_list` starts in is taken to be the register save area, whose address is stored after it.
+pub(super) fn area_is_save_area(func: &mut ir::Function) {
+    let mut area = None;
+    for inst in insts(func) {
+        let InstructionData::Store { args, offset, .. } = func.dfg.insts[inst] else {
+            continue;
+        };
+        let of_frame = func.dfg.value_def(args[0]).inst();
+        let of_frame = of_frame.map(|inst| func.dfg.insts[inst].opcode());
+        match (i32::from(offset), area) {
+            (8, _) => area = Some((inst, args[1])),
+            (16, Some((before, base)))
+                if base == args[1] && of_frame == Some(ir::Opcode::StackAddr) =>
+            {
+                if let InstructionData::Store { args: own, .. } = &mut func.dfg.insts[before] {
+                    own[0] = args[0];
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is aligned to 16 bytes in the argument area is aligned to 8.
+pub(super) fn list_unaligned(func: &mut ir::Function) {
+    for inst in insts(func) {
+        if let InstructionData::UnaryImm { imm, .. } = &mut func.dfg.insts[inst]
+            && imm.bits() == -16
+        {
+            *imm = (-8).into();
+        }
+    }
+}
+
 /// The second word of a vector replaces the first.
 pub(super) fn pair_in_one_lane(func: &mut ir::Function) {
     for inst in insts(func) {

@@ -13,7 +13,7 @@ use cabi_verify::build::Reference;
 use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{Direction, Fault, admitted, all_settings, reference_agrees};
 use cabi_verify::corpus::c_text;
-use cabi_verify::generate::{Dialect, signature};
+use cabi_verify::generate::{CType, Dialect, Signature, signature};
 use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::units::Mistake;
@@ -115,17 +115,22 @@ fn is_random(case: &str) -> bool {
     case.starts_with("random-")
 }
 
-/// Random signatures, of those that `cabi` has a type for.
+/// Random signatures, of those that `cabi` has a type for, and two of so many parameters that words of the argument area are read, which are declared
+/// to Cranelift where they are few.
 fn drawn(reference: &Reference) -> Result<Vec<Subject>> {
     let seed = number("CABI_RANDOM_SEED", 1)?;
     let dialect = match reference.name() {
         "clang" => Dialect::CLANG,
         _ => Dialect::GCC,
     };
-    let mut subjects = Vec::new();
-    for index in 0..number("CABI_RANDOM_COUNT", 150)? {
+    let random = (0..number("CABI_RANDOM_COUNT", 150)?).map(|index| {
         let name = format!("random-{}-{seed}-{index}", reference.name());
-        let declared = signature(seed, index, dialect).declared("", &DataModel::LP64);
+        (name, signature(seed, index, dialect))
+    });
+    let many = [79, 250].map(|n| (format!("parameters-{n}"), of_parameters(n)));
+    let mut subjects = Vec::new();
+    for (name, signature) in random.chain(many) {
+        let declared = signature.declared("", &DataModel::LP64);
         if let Ok(case) = declared.case(&name, VectorLevel::Baseline) {
             let code = declared.types.clone() + &declared.prototype();
             let text = c_text::read(&code);
@@ -134,6 +139,15 @@ fn drawn(reference: &Reference) -> Result<Vec<Subject>> {
         }
     }
     Ok(subjects)
+}
+
+/// A function of `n` parameters, of four types in turn.
+fn of_parameters(n: usize) -> Signature {
+    let types = ["long", "double", "short", "float"].map(CType::from);
+    Signature {
+        params: types.into_iter().cycle().take(n).collect(),
+        ..Signature::returning(&CType::from("double"))
+    }
 }
 
 fn run_all(

@@ -61,6 +61,8 @@ struct State {
     filling: [u64; 16],
     /// Where `enter` and `escape` leave from.
     rsp: u64,
+    /// Bytes of the stack between there and the caller.
+    phase: u64,
     return_address: u64,
     mxcsr: u32,
     x87_control: u32,
@@ -240,7 +242,10 @@ pub(super) fn nothing_address() -> *mut u8 {
     nothing as unsafe extern "C" fn() as *mut u8
 }
 
-/// Calls `function(a, b, c)`, which may not come back but escape. Returns what was seen.
+/// In so many calls each multiple of 16 below 64 is a phase of the stack: who does not align an argument area to 64 does not look right by chance.
+pub const PHASES: u64 = 4;
+
+/// Calls `function(a, b, c)`, which may not come back but escape, at the next phase of the stack. Returns what was seen.
 ///
 /// # Safety
 /// `function` is code of System V that takes these arguments, sound with them.
@@ -256,6 +261,7 @@ pub(super) unsafe fn call(
     let state = unsafe {
         let state = STATE.0.get();
         ((*state).calls, (*state).returns, (*state).entered) = (0, 0, 0);
+        (*state).phase = ((*state).phase + 16) % (16 * PHASES);
         fill_stack();
         enter(function, a, b, c);
         *state

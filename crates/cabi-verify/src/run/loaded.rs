@@ -12,7 +12,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use crate::build::{Built, Refused, object_data};
 use libloading::Library;
 
-pub use super::boundary::Promise;
+pub use super::boundary::{PHASES, Promise};
 
 mod load;
 use super::boundary::{self, Crossing};

@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Policy, RecordBuilder, Type};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Entry, LowerError, Lowering, Ret, Step, Stub, Stubs};
 use clif_cabi_jit::cranelift_codegen::ir::{
     FuncRef, Function, InstBuilder, MemFlagsData, SigRef, Signature, types::I64,
@@ -207,14 +207,6 @@ pub fn reference_compilers() -> Vec<&'static str> {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     }
     here
-}
-
-/// The choices of a reference compiler.
-pub fn policy(cc: &str) -> Policy {
-    match cc {
-        "gcc" => Policy::GCC,
-        _ => Policy::CLANG,
-    }
 }
 
 /// `CC`, or else `cc`.

@@ -1,16 +1,13 @@
-//! Variadic functions that are compiled here, and variadic closures, called by C, with every kind of unnamed argument after every number of named ones; their
-//! `va_list` read by C, and C's `va_list` read here.
+//! Variadic functions that are compiled here, called by C, beyond what the suites call: a loop around `va_arg`, a `va_list` that C reads, C's
+//! `va_list` read here, and functions of a front end without C types.
 #![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod closures;
 #[path = "../common/mod.rs"]
 mod common;
-mod emit;
-mod kinds;
 mod libc;
 mod own_signatures;
-mod random;
 
 use std::ffi::{c_int, c_void};
 

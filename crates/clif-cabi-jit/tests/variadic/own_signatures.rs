@@ -1,6 +1,8 @@
 //! A front end that has signatures and classes of its own, and no C types: from a CLIF signature and the counts of registers it defines variadic
 //! functions that gcc calls, and calls one of gcc's.
 
+use std::fmt::Write as _;
+
 use clif_cabi_jit::Engine;
 use clif_cabi_jit::clif_cabi::clif_cabi_plan::{NamedArguments, VaArgPlan, ValueType};
 use clif_cabi_jit::clif_cabi::{Lowering, Step, Stub, Stubs};
@@ -10,62 +12,110 @@ use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}
 use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module};
 
 use super::common::{all_settings, function, library};
-use super::emit::{Wrong, at, copy};
-use super::kinds::Kind;
-use super::random::{Call, Mode};
-use super::va_list;
+use super::{call_with, va_list};
 
-/// The classes of the eightbytes of a kind, as the psABI has them (3.2.3): I and S, V for a vector of two; none in memory.
-fn classes(kind: &Kind) -> &'static str {
-    match kind.c {
-        "int" | "long" | "s_i" | "s_c3" | "s_al16" => "I",
-        "double" | "cf" | "s_d" | "s_h" => "S",
-        "i128" | "s_ll" => "II",
-        "cd" | "s_dd" | "s_fff" | "s_h5" => "SS",
-        "s_dl" => "SI",
-        "s_ld" | "s_fih" => "IS",
-        "v4f" | "s_v" => "V",
-        "x87" | "cx" | "s_lll" | "s_c17" | "s_l9" | "s_x" | "s_mem16" | "s_al32" | "s_mem64" => "",
-        c => panic!("{c} has no classes"),
+/// What is passed as an unnamed argument.
+struct Unnamed {
+    /// The value, as C has it.
+    c: &'static str,
+    /// The types of its eightbytes, as the psABI classes them (3.2.3); none in memory.
+    parts: &'static [ValueType],
+    size: u64,
+    align: u32,
+}
+
+const fn unnamed(c: &'static str, parts: &'static [ValueType], size: u64, align: u32) -> Unnamed {
+    Unnamed {
+        c,
+        parts,
+        size,
+        align,
     }
 }
 
-/// How one is fetched, if something of it is passed.
-fn plan(lower: &Lowering, kind: &Kind) -> Option<VaArgPlan> {
-    if kind.ty.size() == 0 {
-        return None;
-    }
-    let part = |class| match class {
-        'I' => ValueType::I64,
-        'S' => ValueType::F64,
-        _ => ValueType::I8X16,
-    };
-    let parts: Vec<ValueType> = classes(kind).chars().map(part).collect();
-    let (size, align) = (kind.ty.size(), kind.ty.align());
-    Some(VaArgPlan::of_parts(&parts, size, align, lower.target()).unwrap())
+const UNNAMED: [Unnamed; 9] = {
+    use ValueType::{F64, I8X16, I64};
+    [
+        unnamed("7L", &[I64], 8, 8),
+        unnamed("2.5", &[F64], 8, 8),
+        unnamed("(s_dl){ 0.5, 3 }", &[F64, I64], 16, 8),
+        unnamed("(s_ld){ 4, 1.5 }", &[I64, F64], 16, 8),
+        unnamed("(s_lll){ 8, 9, 10 }", &[], 24, 8),
+        unnamed("1.25L", &[], 16, 16),
+        unnamed("(s_ll){ 5, 6 }", &[I64, I64], 16, 8),
+        unnamed("(s_dd){ 3.5, 4.5 }", &[F64, F64], 16, 8),
+        unnamed("(v4f){ 1, 2, 3, 4 }", &[I8X16], 16, 16),
+    ]
+};
+
+/// Twice, so that the registers run out.
+fn all_unnamed() -> impl Iterator<Item = &'static Unnamed> {
+    UNNAMED.iter().chain(&UNNAMED)
 }
 
-/// What `call` calls, as this front end compiles it: it counts integers and doubles itself. `None` for a call that it does not know.
-pub(crate) fn by_hand(
-    engine: &mut Engine,
-    call: &Call,
-    kinds: &[Kind],
-    i: usize,
-    wrong: Wrong,
-) -> Option<FuncId> {
+/// Numbers of named `long`s, and of `double`s after them.
+fn calls() -> impl Iterator<Item = (u8, u8)> {
+    (0..9).flat_map(|longs| [0, 3, 8, 10].map(|doubles| (longs, doubles)))
+}
+
+/// Bytes from one argument that is written down to the next.
+const STEP: i64 = 32;
+
+/// `int call_L_D(void (*f)(u8 *seen, long.., double.., ...))`: whether `f` writes down what it is passed.
+fn c_text() -> String {
+    let mut text = String::from(
+        r"
+        #include <string.h>
+        typedef unsigned char u8;
+        typedef struct { double a; long b; } s_dl;
+        typedef struct { long a; double b; } s_ld;
+        typedef struct { long a, b; } s_ll;
+        typedef struct { double a, b; } s_dd;
+        typedef struct { long a, b, c; } s_lll;
+        typedef float v4f __attribute__((vector_size(16)));
+        #define SAME(bytes, ...) { __typeof__(__VA_ARGS__) own = __VA_ARGS__; right &= !memcmp(seen[n++], &own, bytes); }
+        ",
+    );
+    for (longs, doubles) in calls() {
+        let named = (1..=longs).map(|i| ("long", format!("{i}L")));
+        let named = named.chain((1..=doubles).map(|i| ("double", format!("{i}.5"))));
+        let (types, mut values): (Vec<&str>, Vec<String>) = named.unzip();
+        let mut same: String = values
+            .iter()
+            .map(|value| format!("SAME(8, {value}) "))
+            .collect();
+        for one in all_unnamed() {
+            let bytes = if one.c.ends_with("5L") { 10 } else { one.size };
+            write!(same, "SAME({bytes}, {}) ", one.c).unwrap();
+            values.push(one.c.to_owned());
+        }
+        let types: String = types.iter().map(|ty| format!("{ty}, ")).collect();
+        let values = values.join(", ");
+        writeln!(
+            text,
+            "int call_{longs}_{doubles}(void (*f)(u8 *, {types}...)) {{ u8 seen[40][{STEP}] = {{ 0 }}; int n = 0, right = 1; \
+             f(seen[0], {values}); {same}return right; }}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// What `call_L_D` calls, as this front end compiles it: it counts integers and doubles itself, `late` integers too many.
+fn by_hand(engine: &mut Engine, longs: u8, doubles: u8, late: u8) -> FuncId {
     let lower = Lowering::new(engine.isa()).unwrap();
-    if call.mode != Mode::Own || call.sret {
-        return None;
-    }
-    let plans = call.unnamed.iter().map(|kind| plan(&lower, &kinds[*kind]));
-    let plans: Vec<Option<VaArgPlan>> = plans.collect();
-    let (named, mut taken) = named(call, kinds)?;
-    if wrong == Wrong::GpOffset {
-        taken.int_registers += 1;
-    }
+    let mut named = Signature::new(CallConv::SystemV);
+    let all = [(types::I64, 1 + longs), (types::F64, doubles)];
+    let all = all.map(|(ty, n)| vec![AbiParam::new(ty); n.into()]);
+    named.params = all.concat();
+    let on_stack = (1 + longs).saturating_sub(6) + doubles.saturating_sub(8);
+    let taken = NamedArguments {
+        int_registers: (1 + longs).min(6) + late,
+        vector_registers: doubles.min(8),
+        area_bytes: 8 * u32::from(on_stack),
+    };
     let own = lower.variadic_function(&named, taken).unwrap();
-    let name = format!("front_end{i}");
-    let linkage = Linkage::Export;
+    let (name, linkage) = (format!("own_{longs}_{doubles}"), Linkage::Export);
     let id = engine
         .declare_function(&name, linkage, own.signature())
         .unwrap();
@@ -76,48 +126,55 @@ pub(crate) fn by_hand(
     let block = builder.create_block();
     builder.append_block_params_for_function_params(block);
     builder.switch_to_block(block);
-    let seen = builder.block_params(block)[0];
-    for j in 0..call.named.len() {
-        let value = builder.block_params(block)[j + 1];
-        let to = at(&mut builder, seen, j);
-        builder.ins().store(MemFlagsData::new(), value, to, 0);
+    let [seen, named @ ..] = &builder.block_params(block)[..named.params.len()] else {
+        panic!("it has a parameter");
+    };
+    let (seen, named) = (*seen, named.to_vec());
+    let mut places = (0..i32::MAX).step_by(usize::try_from(STEP).unwrap());
+    for (value, at) in named.into_iter().zip(&mut places) {
+        builder.ins().store(MemFlagsData::new(), value, seen, at);
     }
     let list = va_list(&mut builder);
     own.va_start(&mut builder, block, list).unwrap();
-    for (j, plan) in plans.iter().enumerate() {
-        let Some(plan) = plan else { continue };
-        let from = lower.va_arg_planned(&mut builder, list, plan).unwrap();
-        let to = at(&mut builder, seen, call.named.len() + j);
-        copy(&mut builder, from, to, plan.size);
+    for (one, at) in all_unnamed().zip(places) {
+        let plan = VaArgPlan::of_parts(one.parts, one.size, one.align, lower.target());
+        let from = lower.va_arg_planned(&mut builder, list, &plan.unwrap());
+        let from = from.unwrap();
+        for word in (0..i32::try_from(one.size).unwrap()).step_by(8) {
+            let flags = MemFlagsData::new();
+            let value = builder.ins().load(types::I64, flags, from, word);
+            builder.ins().store(flags, value, seen, at + word);
+        }
     }
     builder.ins().return_(&[]);
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
     engine.define(id, &mut ctx).unwrap();
-    Some(id)
+    id
 }
 
-/// The parameters before the unnamed ones, and what they take.
-fn named(call: &Call, kinds: &[Kind]) -> Option<(Signature, NamedArguments)> {
-    let mut named = Signature::new(CallConv::SystemV);
-    named.params.push(AbiParam::new(types::I64));
-    let mut taken = NamedArguments {
-        int_registers: 1,
-        ..NamedArguments::default()
-    };
-    for kind in &call.named {
-        let (ty, n, all) = match kinds[*kind].c {
-            "int" => (types::I32, &mut taken.int_registers, 6),
-            "double" => (types::F64, &mut taken.vector_registers, 8),
-            _ => return None,
-        };
-        named.params.push(AbiParam::new(ty));
-        match *n < all {
-            true => *n += 1,
-            false => taken.area_bytes += 8,
+#[test]
+fn gcc_calls_functions_of_own_signatures() {
+    let library = library("gcc", &[], "variadic_own", &c_text());
+    for settings in all_settings() {
+        // The control is a list that starts after the second of the registers that are left.
+        for late in [0, 1] {
+            let mut engine = Engine::new(&settings).unwrap();
+            let calls = calls().filter(|(longs, _)| late == 0 || *longs < 5);
+            let define = |(longs, doubles)| {
+                let id = by_hand(&mut engine, longs, doubles, late);
+                (format!("call_{longs}_{doubles}"), id)
+            };
+            let calls: Vec<(String, FuncId)> = calls.map(define).collect();
+            engine.finalize().unwrap();
+            for (call, id) in calls {
+                let code = engine.code(id).unwrap();
+                // SAFETY: a function of the type that is called.
+                let right = call_with(&library, &call, unsafe { code.as_ptr() });
+                assert_eq!(right, i32::from(late == 0), "{call}, {settings:?}");
+            }
         }
     }
-    Some((named, taken))
 }
 
 /// `double f(void)` calls gcc's `sum(2, 1.5, 2.25)` by a stub that sets AL to `n`.

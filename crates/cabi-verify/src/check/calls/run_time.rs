@@ -1,6 +1,7 @@
 //! Calls of signatures known at run time: an invoker calls C, and C calls a closure.
 
-use clif_cabi_jit::{Closure, Closures, Invoker, Invokers};
+use cabi::{FnSig, promote};
+use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, VaArg};
 
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, call, from_c_to};
 
@@ -36,13 +37,13 @@ impl Maker {
             Self::Closures(_) if told.is_noreturn() => return Ok(None),
             Self::Closures(closures) => closures,
         };
+        let (entered, va_args) = read_from_list(closures, told, plan.index)?;
         let [seen, given] = [harness.loaded.seen(), harness.loaded.given()].map(|at| at as usize);
         let offsets = plan.images.offsets.clone();
         let closure = closures
-            .interface(told)?
+            .interface(&entered)?
             .closure("verified", move |args, result| {
-                for (i, offset) in offsets.iter().enumerate() {
-                    let bytes = args.bytes(i).unwrap_or_default();
+                for (bytes, offset) in arguments(args, &va_args).iter().zip(&offsets) {
                     // SAFETY: the buffer of what was seen has room for the images of the case, and nobody else uses it during the call.
                     unsafe {
                         let to = (seen as *mut u8).add(*offset);
@@ -57,6 +58,49 @@ impl Maker {
             })?;
         Ok(Some(Code::Closure(closure)))
     }
+}
+
+/// How a closure of `told` is entered, and how it then reads its unnamed arguments one by one; of every other case none: they are arguments like the
+/// others. C has no `va_arg` of what it promotes.
+fn read_from_list(
+    closures: &Closures,
+    told: &FnSig,
+    index: usize,
+) -> Result<(FnSig, Vec<(VaArg, usize)>), Fault> {
+    let decayed = told.clone().decayed(&cabi::DataModel::LP64);
+    let types = decayed.params().iter().skip(told.n_named());
+    let types: Vec<_> = types.map(|param| &param.ty).collect();
+    let is_listed = index.is_multiple_of(2) && types.iter().all(|ty| promote(ty) == **ty);
+    if !told.is_variadic() || !is_listed {
+        return Ok((told.clone(), Vec::new()));
+    }
+    let entered = told.at_call([]).map_err(clif_cabi::LowerError::from)?;
+    let mut va_args = Vec::new();
+    for ty in types {
+        let bytes = usize::try_from(ty.size()).map_err(|error| error.to_string())?;
+        va_args.push((closures.va_arg(&entered, ty)?, bytes));
+    }
+    Ok((entered, va_args))
+}
+
+/// The bytes of all arguments.
+fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = (0..)
+        .map_while(|i| args.bytes(i).ok())
+        .map(<[u8]>::to_vec)
+        .collect();
+    let mut list = args.va_list();
+    for (va_arg, bytes) in va_args {
+        let mut object = vec![0; *bytes];
+        if let Some(list) = &mut list {
+            // SAFETY: the C caller of the case passes arguments of these types.
+            let read = unsafe { list.next_bytes(va_arg, &mut object) };
+            // What is not read differs.
+            let _ = read;
+        }
+        all.push(object);
+    }
+    all
 }
 
 impl Code {
