@@ -21,8 +21,8 @@ pub(crate) struct Compilers {
     /// each compiler's own.
     #[arg(long, value_parser = reading::policy)]
     policy: Option<Policy>,
-    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. Not of a header, whose functions are called as they
-    /// are declared.
+    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A header's record types are tried in such; its own
+    /// functions are called as they are declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
     /// Processes at once, 1 to 1024; by default one per processor.

@@ -3,7 +3,9 @@
 //! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
 //! works on and the C text that compilers are asked with.
 
-use cabi::{DataModel, FnAbi, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel};
+use cabi::{
+    Convention, DataModel, FnAbi, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel,
+};
 use cabi_header::{Header, HeaderError, NamedType, Prototype};
 use thiserror::Error;
 
@@ -49,9 +51,9 @@ pub struct Case {
     pub target: Target,
 }
 
-/// The attribute with which C declares a function of the prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
-pub(crate) fn convention_attribute(prototype: &Prototype) -> &'static str {
-    match prototype.convention {
+/// The attribute with which C declares a function of a prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
+pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &'static str {
+    match convention {
         Some(_) => "__attribute__((ms_abi)) ",
         None => "",
     }

@@ -3,7 +3,7 @@
 //! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
-use cabi::{Convention, FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel, X86_64_SYSV};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
 use crate::case::{Case, Subject, convention_attribute};
@@ -56,15 +56,15 @@ pub const KEYS: [&str; 5] = [
 /// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
 pub const READ_OTHERWISE: &str = "read otherwise";
 
-/// Reads what `include`, a text of directives, declares. With `types` each record type gets its positions; `only` chooses functions and
-/// types by name and place.
+/// Reads what `include`, a text of directives, declares. Each record type gets its positions in functions of the convention
+/// `records`, if there is one; `only` chooses functions and types by name and place.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
 pub fn read(
     include: &str,
     options: &Options,
-    types: bool,
+    records: Option<&'static Convention>,
     only: impl Fn(&str, &Location) -> bool,
 ) -> Result<FromHeader, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
@@ -82,7 +82,7 @@ pub fn read(
             declared.prototype(prototype);
         }
     }
-    let n_records = if types { declared.records(&header) } else { 0 };
+    let n_records = records.map_or(0, |convention| declared.records(&header, convention));
     let Declaring {
         emitter,
         declared,
@@ -297,15 +297,12 @@ impl Declaring<'_> {
         self.declared.push(DeclaredCase {
             name: prototype.name.clone(),
             location: prototype.location.clone(),
-            function: Function {
-                attributes: convention_attribute(prototype).to_owned(),
-                ..function(
-                    &format!("cabi_f{number}"),
-                    result,
-                    params,
-                    prototype.variadic,
-                )
-            },
+            function: function(
+                &format!("cabi_f{number}"),
+                (result, params),
+                prototype.variadic,
+                prototype.convention,
+            ),
             params: types,
             ret: prototype.ret.clone(),
             variadic: prototype.variadic,
@@ -343,7 +340,7 @@ impl Declaring<'_> {
     }
 
     /// The cases of every record type, once each. Returns how many types there are.
-    fn records(&mut self, header: &Header) -> usize {
+    fn records(&mut self, header: &Header, convention: &'static Convention) -> usize {
         let mut seen: Vec<&Type> = Vec::new();
         for named in header.records.iter().chain(&header.typedefs) {
             if named.ty.as_record().is_none()
@@ -358,7 +355,7 @@ impl Declaring<'_> {
                 continue;
             }
             // The profile does not matter: it is about how many registers to fill before.
-            let alone = FnSig::new([named.ty.clone()], Type::VOID);
+            let alone = FnSig::new([named.ty.clone()], Type::VOID).convention(convention);
             match FnAbi::new(&alone, &Target::X86_64_LINUX) {
                 Ok(abi) => self.positions(seen.len(), named, &abi),
                 Err(error) => self.skip(place(named), "place", error.to_string()),
@@ -370,6 +367,7 @@ impl Declaring<'_> {
     /// The cases of one record type; `abi` is that of a call with it alone.
     fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
         let (name, ty) = (named.name.as_str(), &named.ty);
+        let convention = (*abi.convention != X86_64_SYSV).then_some(abi.convention);
         for (i, position) in positions(abi).into_iter().enumerate() {
             let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
             let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
@@ -385,11 +383,16 @@ impl Declaring<'_> {
             self.declared.push(DeclaredCase {
                 name: format!("{name}{OF_RECORD}{}", position.name),
                 location: named.location.clone(),
-                function: function(&format!("cabi_t{number}_{i}"), result, params, variadic),
+                function: function(
+                    &format!("cabi_t{number}_{i}"),
+                    (result, params),
+                    variadic,
+                    convention,
+                ),
                 params: types(&position.params),
                 ret,
                 variadic,
-                convention: None,
+                convention,
                 unnamed: unnamed.into_iter().zip(unnamed_types).collect(),
             });
         }
@@ -417,7 +420,12 @@ fn too_large(ty: &Type) -> String {
     format!("{} bytes, cases are made up to {MAX_RECORD}", ty.size())
 }
 
-fn function(name: &str, result: String, params: Vec<String>, variadic: bool) -> Function {
+fn function(
+    name: &str,
+    (result, params): (String, Vec<String>),
+    variadic: bool,
+    convention: Option<&'static Convention>,
+) -> Function {
     let mut list = params.clone();
     if variadic {
         list.push("...".to_owned());
@@ -426,7 +434,7 @@ fn function(name: &str, result: String, params: Vec<String>, variadic: bool) -> 
     }
     Function {
         name: name.to_owned(),
-        attributes: String::new(),
+        attributes: convention_attribute(convention).to_owned(),
         result,
         list: list.join(", "),
         params,

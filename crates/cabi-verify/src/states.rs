@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use cabi::convention::{GroupKind, Role};
+use cabi::convention::{Convention, GroupKind, Role};
 use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Policy, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::case::Case;
@@ -77,15 +77,20 @@ impl State {
     /// The state that the arguments of `abi` leave.
     pub fn after(abi: &FnAbi) -> Self {
         let slots = abi.area_bytes / 8 % u64::from(N_PHASES);
-        let (gp, sse) = match *abi.convention == X86_64_WIN64 {
-            true => (N_POSITIONS, N_POSITIONS),
-            false => (N_GP, N_SSE),
-        };
+        let (gp, sse) = registers(abi.convention);
         Self {
             gp: gp.saturating_sub(abi.n_gp),
             sse: sse.saturating_sub(abi.n_sse),
             phase: u8::try_from(slots).unwrap_or(0),
         }
+    }
+}
+
+/// How many integer and vector registers `convention` has for arguments.
+pub(crate) fn registers(convention: &Convention) -> (u8, u8) {
+    match *convention == X86_64_WIN64 {
+        true => (N_POSITIONS, N_POSITIONS),
+        false => (N_GP, N_SSE),
     }
 }
 

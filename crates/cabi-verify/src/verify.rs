@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 
-use cabi::{Policy, VectorLevel};
+use cabi::{Convention, Policy, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
@@ -121,12 +121,13 @@ impl Verification {
     ///
     /// # Example
     /// ```no_run
+    /// use cabi::X86_64_SYSV;
     /// use cabi_header::Options;
     /// use cabi_verify::build::Reference;
     /// use cabi_verify::verify::{Compiler, Verification, Read};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
-    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), true, |_, _| true)?;
+    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), Some(&X86_64_SYSV), |_, _| true)?;
     /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
     /// let plan = Verification::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
@@ -220,15 +221,15 @@ impl<'a> Prepared<'a> {
 }
 
 impl Read {
-    /// Reads a header named as after `#include`, or by its path from here. With `types` each record type gets its positions; `only`
-    /// chooses functions and types by name and place.
+    /// Reads a header named as after `#include`, or by its path from here. Each record type gets its positions in functions
+    /// of the convention `records`, if there is one; `only` chooses functions and types by name and place.
     ///
     /// # Errors
     /// [`VerifyError::Header`], [`VerifyError::Interrupted`].
     pub fn header(
         name: &str,
         options: &Options,
-        types: bool,
+        records: Option<&'static Convention>,
         only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         check_interrupt()?;
@@ -236,7 +237,7 @@ impl Read {
             Ok(path) if path.is_file() => format!("#include \"{}\"\n", path.display()),
             _ => format!("#include <{name}>\n"),
         };
-        Self::text(name, &include, options, types, only)
+        Self::text(name, &include, options, records, only)
     }
 
     /// The same of a text of declarations and directives.
@@ -244,11 +245,11 @@ impl Read {
         name: &str,
         text: &str,
         options: &Options,
-        types: bool,
+        records: Option<&'static Convention>,
         only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         let name = name.to_owned();
-        match header::read(text, options, types, only) {
+        match header::read(text, options, records, only) {
             Ok(found) => Ok(Self {
                 name,
                 text: text.to_owned(),

@@ -150,7 +150,7 @@ fn read_text(
     let options = flags
         .iter()
         .fold(Options::new(), |options, flag| options.arg(flag));
-    match Read::text(name, text, &options, true, |_, _| true) {
+    match Read::text(name, text, &options, Some(&X86_64_SYSV), |_, _| true) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use cabi::RecordRules;
+use cabi::{RecordRules, X86_64_SYSV, X86_64_WIN64};
 use cabi_header::{Location, Options};
 use cabi_verify::verify::{Compiler, Read, Step, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -86,6 +86,11 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let options = Options::new().name(name).args(&args);
     let rules = records(compilers);
     let options = rules.into_iter().fold(options, Options::records);
+    let convention = match verify.compilers.ms_abi {
+        true => &X86_64_WIN64,
+        false => &X86_64_SYSV,
+    };
+    let records = verify.types.then_some(convention);
     let read = verify.headers.iter().map(|name| {
         let chosen = |of: &str, location: &Location| {
             only.as_ref().is_none_or(|only| only.is_match(of))
@@ -93,7 +98,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
                     .own
                     .is_none_or(|own| is_own(own, name, &location.file))
         };
-        Read::header(name, &options, verify.types, chosen).map_err(|e| e.to_string())
+        Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
     });
     let read = read.collect::<Result<Vec<_>, String>>()?;
     // With reasons for what there is no case of, the run names them.

@@ -137,7 +137,7 @@ impl Program<'_> {
             list.push("void".to_owned());
         }
         let ret = self.ret.as_deref().unwrap_or("void");
-        let convention = convention_attribute(&self.case.prototype);
+        let convention = convention_attribute(self.case.prototype.convention);
         let head = format!("{convention}{ret} f({})", list.join(", "));
         let _ = writeln!(text, "{head};");
         let both = self.values.declared.iter().zip(&self.values.promoted);

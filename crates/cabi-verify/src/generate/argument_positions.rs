@@ -5,6 +5,8 @@
 
 use cabi::{FnAbi, Type};
 
+use crate::states::registers;
+
 /// A signature around one type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Position {
@@ -57,7 +59,10 @@ pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
         params.extend([Slot::Tried, other]);
         params
     };
-    let (gp, sse) = (abi.n_gp.clamp(1, 6), abi.n_sse.clamp(1, 8));
+    // How many are filled before, so that one is short.
+    let (gp, sse) = registers(abi.convention);
+    let gp = gp + 1 - abi.n_gp.clamp(1, gp);
+    let sse = sse + 1 - abi.n_sse.clamp(1, sse);
     let neighbours = vec![
         Slot::Other("char", Type::I8),
         Slot::Tried,
@@ -78,9 +83,9 @@ pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
     };
     [
         taken("alone", vec![Slot::Tried]),
-        taken("one integer register short", after(long(), 7 - gp)),
-        taken("two integer registers short", after(long(), 8 - gp)),
-        taken("one vector register short", after(double(), 9 - sse)),
+        taken("one integer register short", after(long(), gp)),
+        taken("two integer registers short", after(long(), gp + 1)),
+        taken("one vector register short", after(double(), sse)),
         taken("between neighbours", neighbours),
         returned("returned", Vec::new()),
         returned(

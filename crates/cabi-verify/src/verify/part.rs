@@ -219,7 +219,8 @@ impl Part {
                     self.prototypes.push(Differing {
                         what: format!("prototype of {}", prototype.name),
                         theirs,
-                        ours: convention_attribute(prototype).to_owned() + &prototype.spelled,
+                        ours: convention_attribute(prototype.convention).to_owned()
+                            + &prototype.spelled,
                     });
                     continue;
                 }

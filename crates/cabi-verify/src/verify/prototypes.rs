@@ -89,7 +89,7 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     let mut text = include.to_owned();
     for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
         let Prototype { name, spelled, .. } = prototype;
-        let attribute = convention_attribute(prototype);
+        let attribute = convention_attribute(prototype.convention);
         // A macro of the same name hides the function.
         let _ = write!(
             text,
