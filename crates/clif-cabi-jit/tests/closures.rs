@@ -15,7 +15,7 @@ use std::thread;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{
-    CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Error,
+    CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Error,
     Invokers, Settings,
 };
 use common::{adder, again, call_adder, mappings, pair, record};
@@ -100,60 +100,6 @@ fn a_closure_outlives_what_made_it_and_frees_what_it_owns() {
     assert_eq!(dropped.load(Ordering::SeqCst), 0);
     drop(closure);
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
-}
-
-/// What a closure gets and gives, through an invoker: both sides are ours here; the suites put C on the other.
-#[test]
-fn every_register_and_the_stack() {
-    let closures = closures();
-    let mut invokers = Invokers::new(&Settings::default()).unwrap();
-    // With six integers the context finds no integer register, with eight doubles more no register.
-    for (n_int, n_float) in [
-        (0, 0),
-        (5, 0),
-        (6, 0),
-        (6, 7),
-        (3, 8),
-        (9, 7),
-        (2, 12),
-        (6, 8),
-        (7, 9),
-    ] {
-        let params = vec![Type::I64; n_int]
-            .into_iter()
-            .chain(vec![Type::F64; n_float]);
-        let sig = FnSig::new(params, pair());
-        let interface = closures.interface(&sig).unwrap();
-        let closure = interface
-            .closure("sum", move |args, result| {
-                let ints: i64 = (0..n_int).map(|i| args.get::<i64>(i).unwrap()).sum();
-                let floats: f64 = (n_int..n_int + n_float)
-                    .map(|i| args.get::<f64>(i).unwrap())
-                    .sum();
-                result.bytes()[..8].copy_from_slice(&floats.to_le_bytes());
-                result.bytes()[8..].copy_from_slice(&ints.to_le_bytes());
-            })
-            .unwrap();
-        let call = CallInterface::new(&mut invokers, &sig).unwrap();
-        let ints: Vec<i64> = (1..).take(n_int).collect();
-        let floats: Vec<f64> = (1..).take(n_float).map(|n| f64::from(n) / 4.0).collect();
-        let args: Vec<CallArg> = (ints.iter().map(CallArg::new))
-            .chain(floats.iter().map(CallArg::new))
-            .collect();
-        let mut result = [0; 16];
-        // SAFETY: a closure of this signature.
-        unsafe { call.call_bytes(closure.code(), &args, &mut result).unwrap() };
-        assert_eq!(
-            result[..8],
-            floats.iter().sum::<f64>().to_le_bytes(),
-            "{n_int} {n_float}"
-        );
-        assert_eq!(
-            result[8..],
-            ints.iter().sum::<i64>().to_le_bytes(),
-            "{n_int} {n_float}"
-        );
-    }
 }
 
 /// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those after it.

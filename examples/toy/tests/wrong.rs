@@ -9,7 +9,6 @@
 mod common;
 
 use common::{toy, toy_text};
-use std::fs;
 
 #[test]
 fn wrong_programs_are_refused() {
@@ -140,26 +139,4 @@ fn what_is_no_text_is_refused() {
         (ran.code, ran.stderr.as_str()),
         (1, "p.toy: this is not UTF-8 text, from byte 12 on\n")
     );
-}
-
-/// No prefix of a program, and no program with a token left out, makes the compiler fall over.
-#[test]
-fn mutilated_programs_do_not_crash() {
-    let text = fs::read_to_string(common::root().join("programs/records.toy")).unwrap();
-    let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
-    let step = (words.len() / 60).max(1);
-    for at in (0..words.len()).step_by(step) {
-        let without: String = words
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != at)
-            .map(|(_, word)| *word)
-            .collect();
-        for part in [words[..at].concat(), without] {
-            let Some(ran) = toy_text(&["check"], part) else {
-                return;
-            };
-            assert!(matches!(ran.code, 0 | 1), "word {at}: {}", ran.stderr);
-        }
-    }
 }

@@ -11,8 +11,8 @@ use cabi::convention::{
     PartTypes, Rule, Rules, Want,
 };
 use cabi::{
-    ArgFlags, DataModel, Error, FnAbi, FnSig, Loc, Place, RecordBuilder, Target, Type, X86_64_SYSV,
-    X86_64_WIN64, explain, x86_64,
+    ArgFlags, Error, FnAbi, FnSig, Loc, Place, RecordBuilder, Target, Type, X86_64_SYSV, explain,
+    x86_64,
 };
 
 mod stack;
@@ -315,25 +315,6 @@ fn circles_end() {
     assert_eq!(
         refused(&TREE, &[Type::I64], Type::VOID),
         format!("long long: {why}")
-    );
-}
-
-/// The built-in conventions have no rule that these tests found wrong: what they do is unchanged.
-#[test]
-fn what_is_built_in() {
-    let model = DataModel::LP64;
-    let bytes = Type::array(&Type::I8, 17).unwrap();
-    let large = RecordBuilder::structure("s")
-        .field("x", bytes)
-        .build(&model)
-        .unwrap();
-    let args = [large.clone(), Type::F64];
-    let sysv = abi(&X86_64_SYSV, &args, large.clone());
-    assert_eq!(places(&sysv), ["stack 0..17 align 8", "xmm0"]);
-    let win64 = abi(&X86_64_WIN64, &args, large);
-    assert_eq!(
-        places(&win64),
-        ["rdx, pointer to a copy aligned 16", "xmm2"]
     );
 }
 
