@@ -19,20 +19,17 @@ const fn with_args(name: &'static str, args: &'static [Rule]) -> Convention {
 }
 
 const ASSEMBLY: Assembly = Assembly {
-    comment: ";",
-    returns: &["ret"],
-    calls: &["bl\t"],
-    register: |word| {
-        let (bank, index) = word.split_at_checked(1)?;
-        let index: u8 = index.parse().ok()?;
-        match bank {
-            "x" | "w" if index <= 8 => Some(format!("x{index}")),
-            "b" | "h" | "s" | "d" | "q" | "v" => Some(format!("v{index}")),
-            _ => None,
-        }
+    registers: &[
+        "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "v0", "v1", "v2", "v3", "v4", "v5", "v6",
+        "v7",
+    ],
+    operands: |register, slot| match (slot, register.split_at_checked(1)) {
+        (Some(0), _) => vec!["[sp]".to_owned()],
+        (Some(at), _) => vec![format!("[sp, #{at}]")],
+        (None, Some(("v", n))) => ["s", "d"].map(|bank| format!("{bank}{n}")).into(),
+        (None, Some((_, n))) => ["w", "x"].map(|bank| format!("{bank}{n}")).into(),
+        (None, None) => Vec::new(),
     },
-    slot: ("[sp", "]", 1),
-    area: 0,
     results: ["x0", "v0", "v0"],
 };
 

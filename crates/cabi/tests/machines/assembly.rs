@@ -1,7 +1,6 @@
-//! Where clang's code reads arguments and results. Each function compiled returns one part of one argument, or of the result of a call, so its
-//! code names one place: that of the part.
+//! Where clang's code reads arguments and writes results. Each function compiled returns one part of one argument, so its code names one place, that of
+//! the part; or it returns a value, and names all places of that.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -13,27 +12,16 @@ use crate::{Case, Machine};
 
 /// How the assembly of a machine is read.
 pub(crate) struct Assembly {
-    /// What starts a comment.
-    pub(crate) comment: &'static str,
-    /// The first words of an instruction that returns.
-    pub(crate) returns: &'static [&'static str],
-    /// The first words of an instruction that calls.
-    pub(crate) calls: &'static [&'static str],
-    /// The register that a word names.
-    pub(crate) register: fn(&str) -> Option<String>,
-    /// Text before and after the offset of a slot of the argument area, and bytes of the unit it is counted in.
-    pub(crate) slot: (&'static str, &'static str, u64),
-    /// Offset of the argument area in these units when the function is entered.
-    pub(crate) area: u64,
+    /// The registers of arguments and results that instructions name.
+    pub(crate) registers: &'static [&'static str],
+    /// How operands name one of these, or so many bytes from the start of the argument area.
+    pub(crate) operands: fn(&str, Option<u64>) -> Vec<String>,
     /// Registers in which an integer, a `float` and a `double` are returned.
     pub(crate) results: [&'static str; 3],
 }
 
-/// The places that the code of each function names.
-pub(crate) type Places = HashMap<String, BTreeSet<String>>;
-
-/// Compiles a function for each part of each case; `None` if there is no compiler.
-pub(crate) fn compile(machine: &Machine) -> Option<Places> {
+/// Compiles the functions of all cases; `None` if there is no compiler.
+pub(crate) fn compile(machine: &Machine) -> Option<String> {
     let mut c = PRELUDE.to_owned();
     for (n, case) in machine.cases.iter().enumerate() {
         write_case(&mut c, n, case, machine);
@@ -47,10 +35,7 @@ pub(crate) fn compile(machine: &Machine) -> Option<Places> {
         "-w",
         "-xc",
     ];
-    Some(places(
-        &run(&c, machine.options, &flags)?,
-        &machine.assembly,
-    ))
+    run(&c, machine.options, &flags)
 }
 
 /// What clang makes of `source`; `None` if there is no compiler.
@@ -97,167 +82,104 @@ fn clang(source: &str, options: &[&str], flags: &[&str]) -> Option<Output> {
     Some(child.wait_with_output().unwrap())
 }
 
+/// `f1_2_0` returns the first part of the third argument of the second case, `r1` returns its result.
 fn write_case(c: &mut String, n: usize, case: &Case, machine: &Machine) {
     let (args, result, _) = case.sig(machine);
-    let abi = case.abi(machine, machine.convention).unwrap();
-    let all: Vec<String> = (0..args.len())
-        .map(|i| format!("{} a{i}", args[i].c))
-        .collect();
-    let attribute = if case.0.contains("regparm") {
-        "__attribute__((regparm(3))) "
-    } else {
-        ""
+    let attribute = match case.0.contains("regparm") {
+        true => "__attribute__((regparm(3))) ",
+        false => "",
     };
-    let all = if all.is_empty() {
-        "void".to_owned()
-    } else {
-        all.join(", ")
-    };
+    let all = args.iter().enumerate();
+    let all: Vec<String> = all.map(|(i, own)| format!("{} a{i}", own.c)).collect();
+    let all = all.join(", ");
     for (i, value) in args.iter().enumerate() {
         for (k, read) in value.reads.iter().enumerate() {
             let expression = read.expression.replace('@', &format!("a{i}"));
-            let _ = writeln!(
-                c,
-                "{attribute}{} f{n}_{i}_{k}({all}) {{ return {expression}; }}",
-                read.ty
-            );
+            let head = format!("{attribute}{} f{n}_{i}_{k}({all})", read.ty);
+            let _ = writeln!(c, "{head} {{ return {expression}; }}");
         }
     }
-    let is_direct = !matches!(abi.ret.place, Place::Indirect { .. });
-    if args.is_empty() && is_direct {
-        let _ = writeln!(c, "{} g{n}(void);", result.c);
-        for (k, read) in result.reads.iter().enumerate() {
-            let expression = read.expression.replace('@', "r");
-            let _ = writeln!(
-                c,
-                "{} r{n}_{k}(void) {{ {} r = g{n}(); return {expression}; }}",
-                read.ty, result.c
-            );
-        }
+    if args.is_empty() {
+        let own = result.c;
+        let _ = writeln!(c, "extern {own} g{n}; {own} r{n}(void) {{ return g{n}; }}");
     }
 }
 
-/// The places that each function of `text` names.
-fn places(text: &str, assembly: &Assembly) -> Places {
-    let (mut all, mut function) = (Places::new(), String::new());
-    let (mut called, mut done) = (false, false);
-    for line in text.lines() {
-        let line = line.split(assembly.comment).next().unwrap_or_default();
-        if let Some(label) = line
-            .strip_suffix(|c: char| c == ':' || c.is_whitespace())
-            .map(str::trim_end)
-        {
-            let label = label.trim_end_matches(':');
-            if !line.starts_with(char::is_whitespace)
-                && !label.starts_with('.')
-                && !label.is_empty()
-            {
-                function = label.trim_start_matches('_').to_owned();
-                all.insert(function.clone(), BTreeSet::new());
-                (called, done) = (false, false);
-                continue;
-            }
-        }
-        let line = line.trim();
-        let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
-        if line.is_empty() || line.starts_with('.') || done {
-            continue;
-        }
-        let Some(named) = all.get_mut(&function) else {
-            continue;
-        };
-        if starts(assembly.returns) {
-            done = true;
-        } else if starts(assembly.calls) {
-            // What was named so far made the call; slots are now those of the function's own frame.
-            named.clear();
-            called = true;
-        } else {
-            let operands = line.split_once(char::is_whitespace).unwrap_or_default().1;
-            let places = named_by(operands, assembly).into_iter();
-            named.extend(places.filter(|place| !(called && place.contains(' '))));
-        }
-    }
-    all
+/// The places that the code of `function` in `text` names, in instructions that have `operand` too.
+fn named(machine: &Machine, text: &str, function: &str, operand: &str) -> Vec<String> {
+    let (_, code) = text.split_once(&format!("{function}:")).unwrap();
+    let (code, _) = code.split_once("\tret").unwrap();
+    let is_word = |c: char| c.is_alphanumeric() || "%#_+".contains(c);
+    let has = |line: &str, operand: &str| {
+        let mut found = line.match_indices(operand);
+        found.any(|(at, _)| {
+            let (before, after) = (&line[..at], &line[at + operand.len()..]);
+            !before.ends_with(is_word) && !after.starts_with(is_word)
+        })
+    };
+    let lines = code.lines();
+    let lines: Vec<&str> = lines.filter(|line| has(line, operand)).collect();
+    let is_named = |operand: &String| lines.iter().any(|line| has(line, operand));
+    let Assembly {
+        registers,
+        operands,
+        ..
+    } = machine.assembly;
+    let registers = registers
+        .iter()
+        .map(|name| ((*name).to_owned(), operands(name, None)));
+    let slots = (0..64).map(|at| (format!("stack {at}"), operands("", Some(at))));
+    let all = registers.chain(slots);
+    let all = all.filter(|(_, operands)| operands.iter().any(is_named));
+    all.map(|(place, _)| place).collect()
 }
 
-/// The places that operands name: a slot, or registers.
-fn named_by(operands: &str, assembly: &Assembly) -> Vec<String> {
-    let (before, after, unit) = assembly.slot;
-    let slots = operands.split(',').map(str::trim).filter_map(|operand| {
-        let rest = operand.strip_suffix(after)?;
-        rest.strip_prefix(before).map(str::to_owned)
-    });
-    // AArch64 has a comma inside of a slot.
-    let whole = operands.split_once(", ").map_or(operands, |(_, rest)| rest);
-    let whole = whole
-        .strip_suffix(after)
-        .and_then(|rest| rest.strip_prefix(before));
-    let offset = slots.chain(whole.map(str::to_owned)).find_map(|offset| {
-        let offset = offset.trim_start_matches([',', ' ', '#']);
-        if offset.is_empty() {
-            Some(0)
-        } else {
-            offset.parse::<u64>().ok()
-        }
-    });
-    let words = operands.split(|c: char| !c.is_alphanumeric() && c != '%');
-    let registers = words.filter_map(assembly.register);
-    let slot = offset.map(|offset| match offset.checked_sub(assembly.area) {
-        Some(offset) => format!("stack {}", offset * unit),
-        None => "a slot below the area".to_owned(),
-    });
-    registers.chain(slot).collect()
-}
-
-/// Compares the places of all cases under `convention` with those that clang's code names: how many, and what differs.
+/// Compares the places of all cases under `convention` with those that clang's code in `text` names: how many, and what differs.
 pub(crate) fn compare(
     machine: &Machine,
     convention: &'static Convention,
-    found: &Places,
+    text: &str,
 ) -> (usize, Vec<String>) {
     let results = machine.assembly.results;
-    let mut checks = Vec::new();
+    let (mut n, mut wrong) = (0, Vec::new());
+    let mut check = |function: String, operand: &str, place: Option<String>, unnamed: &str| {
+        let found = named(machine, text, &function, operand);
+        n += 1;
+        // What is in the register of the result already, no instruction names.
+        let is_its = |own: &String| Some(own) == place.as_ref() || own == unnamed;
+        let is_read = |own: &String| found.contains(own) || own == unnamed;
+        if !place.as_ref().is_some_and(is_read) || !found.iter().all(is_its) {
+            wrong.push(format!("{function}: {place:?}, clang names {found:?}"));
+        }
+    };
     for (n, case) in machine.cases.iter().enumerate() {
         let (args, result, _) = case.sig(machine);
-        let usual = case.abi(machine, machine.convention).unwrap();
         let Ok(abi) = case.abi(machine, convention) else {
             return (0, vec![format!("{}: refused", case.0)]);
         };
         for (i, (value, arg)) in args.iter().zip(&abi.args).enumerate() {
             for (k, read) in value.reads.iter().enumerate() {
-                checks.push((
-                    format!("f{n}_{i}_{k}"),
-                    read.ty,
-                    place_of(&arg.place, read.offset),
-                ));
+                let place = place_of(&arg.place, read.offset);
+                let result = match read.ty {
+                    "float" => results[1],
+                    "double" => results[2],
+                    _ => results[0],
+                };
+                check(format!("f{n}_{i}_{k}"), "", place, result);
             }
         }
-        if args.is_empty() && !matches!(usual.ret.place, Place::Indirect { .. }) {
-            for (k, read) in result.reads.iter().enumerate() {
-                checks.push((
-                    format!("r{n}_{k}"),
-                    read.ty,
-                    place_of(&abi.ret.place, read.offset),
-                ));
+        if args.is_empty() {
+            for read in result.reads {
+                let part = match read.offset {
+                    0 => format!("g{n}"),
+                    at => format!("g{n}+{at}"),
+                };
+                let place = place_of(&abi.ret.place, read.offset);
+                check(format!("r{n}"), &part, place, "st0");
             }
         }
     }
-    let wrong = checks.iter().filter_map(|(function, ty, place)| {
-        let named = &found[function];
-        // What is in the register of the result already, no instruction names.
-        let result = match *ty {
-            "float" => results[1],
-            "double" => results[2],
-            _ => results[0],
-        };
-        let is_read = place.as_deref().is_some_and(|place| {
-            (named.contains(place) || place == result)
-                && named.iter().all(|name| name == place || name == result)
-        });
-        (!is_read).then(|| format!("{function}: {place:?}, clang names {named:?}"))
-    });
-    (checks.len(), wrong.collect())
+    (n, wrong)
 }
 
 /// The place of what is `offset` bytes from the start of a value at `place`.

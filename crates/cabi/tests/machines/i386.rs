@@ -76,17 +76,11 @@ pub(crate) fn machine() -> Machine {
         convention: &CONVENTION,
         options: &["--target=i686-linux-gnu"],
         assembly: Assembly {
-            comment: "#",
-            returns: &["ret"],
-            calls: &["call"],
-            register: |word| {
-                let name = word.strip_prefix('%')?;
-                REGPARM
-                    .contains(&REGPARM.iter().copied().find(|reg| reg.name() == name)?)
-                    .then(|| name.to_owned())
+            registers: &["eax", "ecx", "edx"],
+            operands: |register, slot| match slot {
+                Some(at) => vec![format!("{}(%esp)", at + 4)],
+                None => vec![format!("%{register}")],
             },
-            slot: ("", "(%esp)", 1),
-            area: 4,
             results: ["eax", "st0", "st0"],
         },
         cases: &[
