@@ -18,7 +18,7 @@ pub enum Hand {
 
 /// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sload8` is a byte that is loaded and extended by one
 /// instruction, `sret` the address of the result, `sarg(16)@48` a record that Cranelift copies to the stack, `pair@0` two words that are one vector, `wide@0` the same by one load, `pad` what keeps a vector register from
-/// being used: the last float of a pair.
+/// being used: a word of a pair, or what is in its lower half.
 #[derive(Clone, Debug)]
 pub struct Moves {
     /// What the callee takes, how it is loaded, and how many bytes after the arguments' start it is; `None`: padding.
@@ -109,6 +109,30 @@ fn part(word: &str) -> (AbiParam, i32) {
 }
 
 impl Moves {
+    /// Puts values in the place of padding, of which there are fewer than registers: `words`, and lower halves of what is stored after it.
+    fn pad(&self, builder: &mut FunctionBuilder<'_>, args: &mut [Value], mut words: Vec<Value>) {
+        let n = self.params.iter().filter(|param| param.2.is_none()).count();
+        let last = self.params.iter().rposition(|param| param.2.is_none());
+        let Some((start, end)) = last.map(|last| (last + 1 - n, last + 1)) else {
+            return;
+        };
+        let bits = MemFlagsData::new().with_endianness(Endianness::Little);
+        for arg in &args[end..] {
+            let pair = match builder.func.dfg.value_type(*arg) {
+                types::F64 => {
+                    words.push(*arg);
+                    continue;
+                }
+                types::F64X2 => *arg,
+                _ => builder.ins().bitcast(types::F64X2, bits, *arg),
+            };
+            words.push(builder.ins().extractlane(pair, 0));
+        }
+        for (i, arg) in args[start..end].iter_mut().enumerate() {
+            *arg = words[words.len().saturating_sub(i + 1)];
+        }
+    }
+
     /// The signature of the callee.
     pub fn signature(&self) -> Signature {
         let mut sig = Signature::new(CallConv::SystemV);
@@ -122,7 +146,7 @@ impl Moves {
         let ([from, to, callee], flags) = (at, MemFlagsData::new());
         let bits = flags.with_endianness(Endianness::Little);
         let mut args = Vec::with_capacity(self.params.len());
-        let mut float = None;
+        let mut words = Vec::new();
         for (param, opcode, offset) in &self.params {
             let Some(offset) = *offset else {
                 args.push(to);
@@ -137,13 +161,12 @@ impl Moves {
                 _ if param.value_type == types::F64X2 => {
                     let high = builder.ins().load(types::F64, flags, from, offset + 8);
                     let low = builder.ins().load(types::F64, flags, from, offset);
+                    words.extend([high, low]);
                     let low = builder.ins().splat(types::F64X2, low);
-                    float = Some(high);
                     builder.ins().insertlane(low, high, 1)
                 }
                 _ if param.value_type == types::I64X2 => {
                     let pair = builder.ins().load(types::F64X2, flags, from, offset);
-                    float = Some(builder.ins().extractlane(pair, 0));
                     builder.ins().bitcast(types::I64X2, bits, pair)
                 }
                 _ => {
@@ -158,11 +181,7 @@ impl Moves {
                 }
             });
         }
-        for (arg, (.., offset)) in args.iter_mut().zip(&self.params) {
-            if let (None, Some(float)) = (offset, float) {
-                *arg = float;
-            }
-        }
+        self.pad(builder, &mut args, words);
         let call = builder.ins().call_indirect(sig, callee, &args);
         for (i, (_, offset)) in self.returns.iter().enumerate() {
             let value = builder.inst_results(call)[i];

@@ -41,6 +41,7 @@ pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
     ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot,
     VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
+    WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

@@ -20,7 +20,7 @@ mod value;
 mod variadic;
 
 pub use begin::SignaturePlan;
-pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot};
+pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot, WRITTEN_BY_FIELDS};
 pub use entry::{Arrival, EntryPlan, EntryShape, PartPlace};
 pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};

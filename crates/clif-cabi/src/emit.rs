@@ -10,6 +10,7 @@ mod fields;
 mod forms;
 mod lanes;
 mod memory;
+mod padding;
 mod ret;
 mod tail;
 pub(crate) mod variadic;

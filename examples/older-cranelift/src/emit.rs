@@ -39,7 +39,7 @@ pub fn call(
                 }
                 other => Err(format!("{other:?} has no parts").into()),
             },
-            Slot::Vector { arg, part } => match &plan.args[arg] {
+            Slot::Vector { arg, part, .. } => match &plan.args[arg] {
                 Passing::Vectors(parts) => {
                     let ty = clif_type(param.ty);
                     Ok(vector(builder, &parts[part..], ty, args[arg]))

@@ -3,6 +3,8 @@
 mod contents;
 mod records;
 
+pub use records::WRITTEN_BY_FIELDS;
+
 use std::ops::Deref;
 
 use cabi::{FnAbi, FnSig, Target};
@@ -36,6 +38,8 @@ pub enum Slot {
         arg: usize,
         /// The part.
         part: usize,
+        /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
+        at_once: bool,
     },
     /// A padding argument, any value of its type: it only keeps a register from being used, or a word of the area empty.
     Padding,

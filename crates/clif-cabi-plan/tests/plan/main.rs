@@ -19,7 +19,12 @@ const LINUX: Target = Target::X86_64_LINUX;
 
 /// `struct { long words[n]; }`
 fn words(n: u64) -> Type {
-    let array = Type::array(&Type::I64, n).unwrap();
+    record_of(&Type::I64, n)
+}
+
+/// A structure of an array of `n` elements.
+fn record_of(element: &Type, n: u64) -> Type {
+    let array = Type::array(element, n).unwrap();
     let record = RecordBuilder::structure("words").field("words", array);
     record.build(LINUX.data_model()).unwrap()
 }
@@ -79,6 +84,14 @@ fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
     );
     // 16 bytes are read word by word.
     check(longs(6, 2), eight, "0.0 1.0 2.0 3.0 4.0 5.0 6.0 6.1");
+    // What is stored in less than words is loaded at once.
+    let own = format!("{vectors}, f64x2, f64");
+    let slots = "_ _ _ _ _ _ _ _ wide 0.0 vector 0.2";
+    check(vec![record_of(&Type::I8, 17)], &own, slots);
+    // Its last byte is an integer where others are.
+    let own = format!("i64, i64, i64, i64, i64, i64, {vectors}, f64x2, i64, i64, i64, i64");
+    let slots = "_ _ _ _ _ _ _ _ _ _ _ _ _ _ wide 0.0 vector 0.2 _ 1.0 1.1";
+    check(vec![record_of(&Type::I8, 17), Type::F80], &own, slots);
 }
 
 #[test]
@@ -139,7 +152,10 @@ fn contents(plan: &CallPlan) -> String {
         Slot::Sret => "sret".to_string(),
         Slot::Part { arg, part } => format!("{arg}.{part}"),
         Slot::Padding => "_".to_string(),
-        Slot::Vector { arg, part } => format!("vector {arg}.{part}"),
+        Slot::Vector { arg, part, at_once } => {
+            let kind = if *at_once { "wide" } else { "vector" };
+            format!("{kind} {arg}.{part}")
+        }
         Slot::Block { arg } => format!("block {arg}"),
         Slot::Address { arg } => format!("address {arg}"),
         Slot::Result => "result".to_string(),

@@ -1,23 +1,24 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
 use clif_cabi_plan::{Passing, ResultPlan, Slot, ValueType};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{Value, types};
 use smallvec::SmallVec;
 
 use super::call::{CallSite, NO_FIELDS};
-use super::check::type_of;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
-use super::{Values, convert, fields, lanes, zero};
+use super::{Values, convert, fields, lanes};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
 use crate::parts::{Part, part};
 
 /// The values of the arguments so far.
 #[derive(Default)]
-struct Ready {
+pub(super) struct Ready {
     /// Those of one argument after the other, of those in registers first: of its parts in their order, then the address of an object that it is.
-    values: SmallVec<[Value; 16]>,
+    pub(super) values: SmallVec<[Value; 16]>,
+    /// How many values are of arguments in registers.
+    pub(super) n_passed: usize,
     /// The first value of each argument, and the first after it.
     ranges: SmallVec<[(usize, usize); 16]>,
     /// Where the objects are whose words are loaded into vectors, by their arguments.
@@ -60,6 +61,7 @@ impl CallSite<'_, '_, '_> {
         &mut self,
         args: &[Arg],
         ret: Ret,
+        callee: Option<Value>,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
         let plan = self.plan;
@@ -69,28 +71,23 @@ impl CallSite<'_, '_, '_> {
         }
         let slots = (plan.inner.slots.iter()).zip(&plan.inner.signature.params);
         let mut vectors = SmallVec::<[Value; 8]>::new();
-        let mut float = None;
+        let mut floats = SmallVec::new();
         for (slot, param) in slots.clone() {
-            if let Slot::Vector { arg, part } = *slot {
-                vectors.extend(self.vector(&ready, (arg, part), param.ty, &mut float));
+            if let Slot::Vector { .. } = *slot {
+                vectors.extend(self.vector(&ready, *slot, param.ty, &mut floats));
             }
         }
-        let mut padding: SmallVec<[(ValueType, Value); 2]> = SmallVec::new();
-        for (slot, param) in slots.clone() {
-            if *slot == Slot::Padding && padding.iter().all(|(own, _)| *own != param.ty) {
-                let at_hand = self.padding(clif_type(param.ty), result, args, (&ready, float));
-                padding.push((param.ty, at_hand));
-            }
-        }
+        let to = match ret {
+            Ret::Memory(address) => Some(address),
+            _ => result,
+        };
+        let mut padding = self.padding(args, &[to, callee], &ready, (&vectors, floats));
         let mut vectors = vectors.into_iter();
         let mut values = SmallVec::new();
         for (slot, param) in slots {
             let value = match *slot {
                 Slot::Sret | Slot::Result => result,
-                Slot::Padding => {
-                    let mut padding = padding.iter();
-                    padding.find_map(|(own, value)| (*own == param.ty).then_some(*value))
-                }
+                Slot::Padding => padding.next(param.ty),
                 Slot::Part { arg, part } => ready.of(arg).get(part).copied(),
                 Slot::Lane { arg, lane } => ready.of(arg).get(usize::from(lane)).copied(),
                 Slot::Vector { .. } => vectors.next(),
@@ -111,6 +108,7 @@ impl CallSite<'_, '_, '_> {
         let mut ready = Ready::default();
         ready.ranges.resize(args.len(), (0, 0));
         for is_late in [false, true] {
+            ready.n_passed = ready.values.len();
             for (i, arg) in args.iter().enumerate() {
                 if self.is_late(i) == is_late {
                     let start = ready.values.len();
@@ -228,34 +226,48 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The words of argument `arg` from part `part` on that a parameter of type `ty` holds. A `float` that is loaded for it is at hand for padding.
+    /// The words that go into `slot`, a parameter of type `ty`. What is loaded for it as floats is at hand for padding.
     fn vector(
         &mut self,
         ready: &Ready,
-        (arg, part): (usize, usize),
+        slot: Slot,
         ty: ValueType,
-        float: &mut Option<Value>,
+        floats: &mut SmallVec<[Value; 8]>,
     ) -> Option<Value> {
-        let is_pair = ty != ValueType::F64;
+        let Slot::Vector { arg, part, at_once } = slot else {
+            return None;
+        };
         if let Some(from) = ready.object(arg) {
-            let parts = self.plan.parts(arg).get(part..)?;
-            return match parts.first()? {
-                low if is_pair => {
-                    let object = (self.size(arg), from);
-                    let builder = &mut *self.builder;
-                    let (pair, high) =
-                        memory::load_pair(builder, low.offset, object, PairFor::Call);
-                    let own = high.unwrap_or_else(|| builder.ins().extractlane(pair, 0));
-                    *float = Some(own);
-                    Some(pair)
+            let own = self.plan.parts(arg).get(part)?;
+            let builder = &mut *self.builder;
+            return Some(match ty {
+                ValueType::I64 => memory::load(builder, own, from),
+                ValueType::F64 => memory::load_float(builder, own, from),
+                _ if at_once => {
+                    memory::read(builder, types::F64X2, from.base, from.plus(own.offset))
                 }
-                own => Some(memory::load_float(self.builder, own, from)),
-            };
+                _ => {
+                    let (pair, words) = memory::load_pair(builder, own.offset, from, PairFor::Call);
+                    floats.extend(words);
+                    pair
+                }
+            });
         }
         match ready.of(arg).get(part..)? {
-            [low, high, ..] if is_pair => Some(convert::pair(self.builder, *low, *high)),
-            [own, ..] => convert::reshape(self.builder, *own, types::F64),
-            [] => None,
+            [own, ..] if ty.bytes() == types::I64.bytes() => {
+                convert::reshape(self.builder, *own, clif_type(ty))
+            }
+            [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
+            _ => None,
+        }
+    }
+
+    /// Whether what goes into `slot` is stored to the argument area.
+    pub(super) fn is_stored(&self, slot: &Slot) -> bool {
+        match *slot {
+            Slot::Part { arg, .. } | Slot::Lane { arg, .. } => self.is_late(arg),
+            Slot::Vector { .. } | Slot::Block { .. } | Slot::Address { .. } | Slot::Result => true,
+            Slot::Sret | Slot::Padding => false,
         }
     }
 
@@ -291,29 +303,5 @@ impl CallSite<'_, '_, '_> {
             "its parts".into(),
             self.builder.func.dfg.value_type(value),
         ))
-    }
-
-    /// Any value of type `ty` at hand: one in a register costs a move, a constant one instruction more.
-    fn padding(
-        &mut self,
-        ty: Type,
-        result: Option<Value>,
-        args: &[Arg],
-        (ready, float): (&Ready, Option<Value>),
-    ) -> Value {
-        // An argument of no bytes may name any value, also one of another function.
-        let fits = |value: &Value| type_of(&self.builder.func.dfg, *value) == ty;
-        let bases = args.iter().filter_map(|arg| match arg {
-            Arg::Memory { base, .. } => Some(base),
-            _ => None,
-        });
-        let at_hand = result
-            .iter()
-            .chain(bases)
-            .chain(&ready.values)
-            .chain(&float)
-            .copied()
-            .find(fits);
-        at_hand.unwrap_or_else(|| zero(self.builder, ty))
     }
 }

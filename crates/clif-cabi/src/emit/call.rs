@@ -44,7 +44,11 @@ impl CallSite<'_, '_, '_> {
         self.check(args, ret)?;
         let via = self.via(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
-        let values = self.values(args, ret)?;
+        let address = match callee {
+            Callee::Address(address) => Some(address),
+            _ => None,
+        };
+        let values = self.values(args, ret, address)?;
         let inst = self.callable(via)?.emit(self.builder, &values);
         let results = self.own_results(self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
@@ -64,7 +68,7 @@ impl CallSite<'_, '_, '_> {
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         self.check(args, ret)?;
-        self.values(args, ret)
+        self.values(args, ret, None)
     }
 
     /// The result of a call whose CLIF results are `results`.

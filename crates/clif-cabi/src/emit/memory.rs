@@ -1,5 +1,6 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
+use clif_cabi_plan::WRITTEN_BY_FIELDS;
 use cranelift_codegen::ir::{
     ArgumentExtension, DataFlowGraph, InstBuilder, MemFlags, MemFlagsData, Opcode, StackSlotData,
     StackSlotKind, Type, Value, types,
@@ -142,10 +143,6 @@ pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: 
     load_as(builder, opcode, part.passed_as, at)
 }
 
-/// An object of at most so many bytes may just have been written field by field: a load of 16 bytes would have to wait until both stores are done. A
-/// larger one has mostly been copied there, 16 bytes at a time.
-const WRITTEN_BY_FIELDS: u64 = 64;
-
 /// What a vector of two words is used for, which decides how the first one gets there by one instruction.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum PairFor {
@@ -155,25 +152,22 @@ pub(crate) enum PairFor {
     Call,
 }
 
-/// Loads the 16 bytes that are `at` bytes into the object of `size` bytes at `from`, as the vector `f64x2` of two words. Of one up to
-/// [`WRITTEN_BY_FIELDS`] each word is loaded by itself, the first one last, and the second is given as well, as a float.
+/// Loads the 16 bytes that are `at` bytes after `from` as the vector `f64x2` of two words. Each word is loaded by itself, the first one last; both are
+/// given as well, as floats.
 pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
     at: u32,
-    (size, from): (u64, Address),
+    from: Address,
     used_for: PairFor,
-) -> (Value, Option<Value>) {
-    if size > WRITTEN_BY_FIELDS {
-        let pair = read(builder, types::F64X2, from.base, from.plus(at));
-        return (pair, None);
-    }
+) -> (Value, [Value; 2]) {
     let mut load = |at| read(builder, types::F64, from.base, from.plus(at));
     let (high, low) = (load(at.saturating_add(8)), load(at));
-    let low = match used_for {
+    let first = match used_for {
         PairFor::Store => builder.ins().scalar_to_vector(types::F64X2, low),
         PairFor::Call => builder.ins().splat(types::F64X2, low),
     };
-    (builder.ins().insertlane(low, high, 1), Some(high))
+    let pair = builder.ins().insertlane(first, high, 1);
+    (pair, [high, low])
 }
 
 /// Loads one word of the object at `from`, all or less of 8 bytes, as a float.
@@ -334,7 +328,10 @@ pub(crate) fn copy(
     let mut at = 0_u32;
     let mut left = size;
     while left >= 16 {
-        let (pair, _) = load_pair(builder, at, (size, from), PairFor::Store);
+        let pair = match size > WRITTEN_BY_FIELDS {
+            true => read(builder, types::F64X2, from.base, from.plus(at)),
+            false => load_pair(builder, at, from, PairFor::Store).0,
+        };
         write(builder, pair, to.base, to.plus(at));
         at += 16;
         left -= 16;

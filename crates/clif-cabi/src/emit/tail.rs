@@ -32,7 +32,7 @@ impl CallSite<'_, '_, '_> {
         self.forwarded = entry.copies();
         self.check_copies(args)?;
         let callable = self.callee(stubs, callee)?;
-        let values = callable.args(&self.values(args, ret)?);
+        let values = callable.args(&self.values(args, ret, None)?);
         match callable.code {
             Code::Function(func) => self.builder.ins().return_call(func, &values),
             Code::Address(to) => {

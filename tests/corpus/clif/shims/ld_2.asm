@@ -1,33 +1,27 @@
 ; long double (long double, long double)
-; 32 instructions
+; 26 instructions
 push rbp
 mov rbp,rsp
 sub rsp,40h
-mov [rsp+30h],r12
-mov r12,rsi
+mov [rsp+30h],rbx
 mov r10,[rdi]
-movzx r11,word ptr [rdi+8]
-mov rax,[rdi+10h]
-movzx rcx,word ptr [rdi+18h]
+movzx rcx,word ptr [rdi+8]
+mov r8,[rdi+10h]
+movzx r9,word ptr [rdi+18h]
 mov [rsp],r10
-mov [rsp+8],r11
-mov [rsp+10h],rax
-mov [rsp+18h],rcx
-mov rax,rdx
-mov r9,rdi
-mov rcx,r9
-mov rdx,r9
-mov rsi,r9
-mov r8,r9
-call rax
+mov [rsp+8],rcx
+mov [rsp+10h],r8
+mov [rsp+18h],r9
+mov rbx,rsi
+mov rdi,r10
+call rdx
 lea rdi,[rsp+20h]
-call 0000000000000052h
+call 0000000000000043h
 mov rax,[rsp+20h]
 movzx rcx,word ptr [rsp+28h]
-mov rsi,r12
-mov [rsi],rax
-mov [rsi+8],cx
-mov r12,[rsp+30h]
+mov [rbx],rax
+mov [rbx+8],cx
+mov rbx,[rsp+30h]
 add rsp,40h
 mov rsp,rbp
 pop rbp

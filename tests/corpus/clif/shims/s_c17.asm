@@ -1,18 +1,14 @@
 ; struct s (struct s)
-; 24 instructions
+; 20 instructions
 push rbp
 mov rbp,rsp
 sub rsp,20h
-movsd xmm7,[rdi+8]
-movsd xmm0,[rdi]
-movzx r9,byte ptr [rdi+10h]
-pshufd xmm0,xmm0,44h
-movlhps xmm0,xmm7
-movq xmm1,r9
-movdqu [rsp],xmm0
-movsd [rsp+10h],xmm1
+movupd xmm7,[rdi]
+movzx rdi,byte ptr [rdi+10h]
+movq xmm0,rdi
+movdqu [rsp],xmm7
+movsd [rsp+10h],xmm0
 mov rdi,rsi
-movdqa xmm0,xmm7
 movdqa xmm1,xmm7
 movdqa xmm2,xmm7
 movdqa xmm3,xmm7

@@ -1,23 +1,19 @@
 ; struct s (struct s)
-; 26 instructions
+; 22 instructions
 push rbp
 mov rbp,rsp
 sub rsp,50h
-movupd xmm0,[rdi]
-movupd xmm1,[rdi+10h]
+movupd xmm7,[rdi]
+movupd xmm3,[rdi+10h]
 movupd xmm2,[rdi+20h]
-movupd xmm7,[rdi+30h]
-movsd xmm3,[rdi+40h]
-movdqu [rsp],xmm0
-movdqu [rsp+10h],xmm1
+movupd xmm1,[rdi+30h]
+movsd xmm0,[rdi+40h]
+movdqu [rsp],xmm7
+movdqu [rsp+10h],xmm3
 movdqu [rsp+20h],xmm2
-movdqu [rsp+30h],xmm7
-movsd [rsp+40h],xmm3
+movdqu [rsp+30h],xmm1
+movsd [rsp+40h],xmm0
 mov rdi,rsi
-movdqa xmm0,xmm7
-movdqa xmm1,xmm7
-movdqa xmm2,xmm7
-movdqa xmm3,xmm7
 movdqa xmm4,xmm7
 movdqa xmm5,xmm7
 movdqa xmm6,xmm7

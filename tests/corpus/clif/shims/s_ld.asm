@@ -1,29 +1,23 @@
 ; struct s (struct s)
-; 28 instructions
+; 22 instructions
 push rbp
 mov rbp,rsp
 sub rsp,30h
-mov [rsp+20h],r12
-mov rax,rdx
-mov r12,rsi
-mov r8,[rdi]
+mov [rsp+20h],r13
+mov rcx,[rdi]
 mov r9,[rdi+8]
-mov [rsp],r8
+mov [rsp],rcx
 mov [rsp+8],r9
-mov r9,rdi
-mov rcx,r9
-mov rdx,r9
-mov rsi,r9
+mov r13,rsi
 mov r8,r9
-call rax
+call rdx
 lea rdi,[rsp+10h]
-call 000000000000003Eh
+call 000000000000002Fh
 mov rax,[rsp+10h]
 movzx rcx,word ptr [rsp+18h]
-mov rsi,r12
-mov [rsi],rax
-mov [rsi+8],cx
-mov r12,[rsp+20h]
+mov [r13],rax
+mov [r13+8],cx
+mov r13,[rsp+20h]
 add rsp,30h
 mov rsp,rbp
 pop rbp

@@ -55,10 +55,11 @@ impl Contents {
                 contents.before.extend(moves.into_iter().map(Step::Load));
             } else {
                 in_both |= positions_of_both(machine, &arg.place);
-                contents.argument(machine, i, &arg.place, &passing);
+                contents.argument(machine, (i, &param.ty), &arg.place, &passing);
             }
             contents.args.push(passing);
         }
+        contents.tails_in_ints();
         if abi.variadic_count.is_some() {
             contents.before.push(Step::SetAl(abi.n_sse));
         }
@@ -66,6 +67,27 @@ impl Contents {
             contents.before.push(Step::VectorsToInts(in_both));
         }
         contents
+    }
+
+    /// Has the last bytes of records, which are put together in an integer register, passed as integers, where the integer registers are used up in any
+    /// case because something else in the argument area is an integer.
+    fn tails_in_ints(&mut self) {
+        let is_int = |own: &Wanted| own.in_area().is_some() && own.param == Param::new(WORD);
+        if !self.wanted.iter().any(is_int) {
+            return;
+        }
+        for (slot, wanted) in self.slots.iter().zip(&mut self.wanted) {
+            let Slot::Vector { arg, part, .. } = *slot else {
+                continue;
+            };
+            let Some(Passing::Vectors(parts)) = self.args.get(arg) else {
+                continue;
+            };
+            let bytes = parts.get(part).map_or(WORD_BYTES, |part| part.size.into());
+            if bytes < WORD_BYTES {
+                wanted.param = Param::new(WORD);
+            }
+        }
     }
 
     /// The address where a stub stores the result, if it does, and the steps that do it.
@@ -102,7 +124,13 @@ impl Contents {
     }
 
     /// The parameters of argument `arg`.
-    fn argument(&mut self, machine: &Machine, arg: usize, place: &Place, passing: &Passing) {
+    fn argument(
+        &mut self,
+        machine: &Machine,
+        (arg, ty): (usize, &cabi::Type),
+        place: &Place,
+        passing: &Passing,
+    ) {
         let parts = match passing {
             Passing::Parts(parts)
             | Passing::Vectors(parts)
@@ -111,12 +139,15 @@ impl Contents {
         };
         match place {
             Place::Stack { offset, .. } if matches!(passing, Passing::Vectors(_)) => {
-                for (part, ty) in records::in_vectors(*offset, parts) {
+                let fields = records::fields_of_a_word(ty);
+                for (part, vector) in records::in_vectors(*offset, parts) {
                     let at = parts.get(part).map_or(0, |part| part.offset);
                     let offset = in_area(offset + u64::from(at));
                     let place = ClifPlace::Stack { offset };
-                    let param = Param::new(ty);
-                    self.push(Slot::Vector { arg, part }, Wanted { param, place });
+                    let param = Param::new(vector);
+                    let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
+                    let slot = Slot::Vector { arg, part, at_once };
+                    self.push(slot, Wanted { param, place });
                 }
             }
             Place::Stack { offset, size, .. } => {

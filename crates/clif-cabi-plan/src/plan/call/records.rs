@@ -5,6 +5,8 @@
 //! record are one parameter of 16 bytes, as long as Cranelift, which aligns such a parameter to 16, places it where it has to be. That takes padding
 //! arguments in the vector registers, instead of those that words take in the integer registers.
 
+use std::ops::Range;
+
 use cabi::{FnAbi, FnSig, Place};
 
 use crate::machine::Machine;
@@ -22,6 +24,9 @@ const WORD_BYTES: u64 = WORD.bytes() as u64;
 /// Objects up to this many bytes are passed as words. Larger ones are as pairs, if they have parts and start at a multiple of 16: as words they would be
 /// more than there are registers. The others are copied by Cranelift (`sarg`).
 const MAX_WORDS_BYTES: u64 = 64;
+
+/// An object of at most so many bytes may just have been written field by field. A larger one has mostly been copied to where it is.
+pub const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// What is known of a call's records before and while they are placed.
 pub(super) struct Records {
@@ -89,6 +94,20 @@ fn is_split(ty: &cabi::Type, size: u64) -> bool {
 
 fn starts_a_pair(place: &Place) -> bool {
     matches!(place, Place::Stack { offset, .. } if offset.is_multiple_of(PAIR_BYTES))
+}
+
+/// The words of a record that are one field each, as a mask: none of one that has mostly been copied to where it is, 16 bytes at a time. Two such words may
+/// just have been stored one by one, and a load of 16 bytes would wait for both; over narrower stores a load of 8 waits as well.
+pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {
+    if ty.size() > WRITTEN_BY_FIELDS {
+        return 0;
+    }
+    let words = cabi::leaves(ty).map(|leaf| leaf.bytes());
+    let is_word = |bytes: &Range<u64>| {
+        bytes.start.is_multiple_of(WORD_BYTES) && bytes.end == bytes.start + WORD_BYTES
+    };
+    let words = words.filter(is_word);
+    words.fold(0, |mask, bytes| mask | 1 << (bytes.start / WORD_BYTES))
 }
 
 /// What of `size` bytes is no whole word.
