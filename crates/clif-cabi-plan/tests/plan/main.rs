@@ -59,11 +59,8 @@ fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
         assert_eq!(contents(&plan), slots, "{signature}");
     };
     let own = format!("i32, {vectors}, f64x2, f64");
-    check(
-        vec![Type::I32, words(3)],
-        &own,
-        "0.0 _ _ _ _ _ _ _ _ vector 1.0 vector 1.2",
-    );
+    let slots = "0.0 _ _ _ _ _ _ _ _ vector 1.0 vector 1.2";
+    check(vec![Type::I32, words(3)], &own, slots);
     let own = format!("{vectors}, f64x2, f64x2");
     check(
         vec![Type::F64, words(4)],
@@ -85,8 +82,8 @@ fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
     // 16 bytes are read word by word.
     check(longs(6, 2), eight, "0.0 1.0 2.0 3.0 4.0 5.0 6.0 6.1");
     // What is stored in less than words is loaded at once.
-    let own = format!("{vectors}, f64x2, f64");
     let slots = "_ _ _ _ _ _ _ _ wide 0.0 vector 0.2";
+    let own = format!("{vectors}, f64x2, f64");
     check(vec![record_of(&Type::I8, 17)], &own, slots);
     // Its last byte is an integer where others are.
     let own = format!("i64, i64, i64, i64, i64, i64, {vectors}, f64x2, i64, i64, i64, i64");
@@ -108,8 +105,8 @@ fn words_beyond_64_of_a_call_are_blocks() {
     };
     assert_eq!((tail.len(), parts.len()), (0, 4));
     // Values of one parameter are as many as there are.
-    let longs = FnSig::new(vec![Type::I64; 1000], Type::VOID);
-    let longs = CallPlan::new(&longs, &LINUX).unwrap();
+    let longs = vec![Type::I64; 1000];
+    let longs = CallPlan::new(&FnSig::new(longs, Type::VOID), &LINUX).unwrap();
     assert!(!longs.args.iter().any(is_block));
 }
 

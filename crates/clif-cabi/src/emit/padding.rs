@@ -4,8 +4,6 @@
 //! it is computed in the one that it keeps from being used, and costs nothing. In a second register it would cost a move; so does an address, or a value
 //! that is passed in another register.
 
-use std::ops::Range;
-
 use clif_cabi_plan::{Slot, ValueType};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use smallvec::SmallVec;
@@ -54,20 +52,21 @@ impl CallSite<'_, '_, '_> {
         (vectors, mut floats): (&[Value], SmallVec<[Value; 8]>),
     ) -> Padding {
         let mut padding = Padding::default();
-        if let Some(registers) = self.padded(ValueType::F64) {
+        let [ints, n_floats] = self.padded();
+        if let Some((_, n)) = n_floats {
             for value in vectors {
-                match type_of(&self.builder.func.dfg, *value) {
+                match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
-                    types::F64X2 if floats.len() < registers.len() => {
+                    types::F64X2 if floats.len() < n => {
                         floats.push(self.builder.ins().extractlane(*value, 0));
                     }
                     _ => {}
                 }
             }
             let at_hand = floats.into_iter().chain(ready.values.iter().copied());
-            padding.floats = self.of_type(types::F64, registers.len(), at_hand);
+            padding.floats = self.of_type(types::F64, n, at_hand);
         }
-        if let Some(registers) = self.padded(ValueType::I64) {
+        if let Some((first, n)) = ints {
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
@@ -75,28 +74,30 @@ impl CallSite<'_, '_, '_> {
             let (passed, stored) = ready.values.split_at(ready.n_passed);
             let addresses = addresses.iter().flatten().copied().chain(bases);
             let stored = vectors.iter().chain(stored).rev().copied();
-            let at_hand = stored.chain(addresses);
-            let at_hand = at_hand.chain(passed.iter().copied());
-            padding.ints = self.of_type(types::I64, registers.len(), at_hand);
-            self.keep_arrived(registers, &mut padding.ints);
+            let at_hand = stored.chain(addresses).chain(passed.iter().copied());
+            padding.ints = self.of_type(types::I64, n, at_hand);
+            self.keep_arrived(first, &mut padding.ints);
         }
         padding
     }
 
-    /// The registers that padding arguments of type `ty` keep from being used, counted among those of its class. `None` if there is no such argument at
-    /// all.
-    fn padded(&self, ty: ValueType) -> Option<Range<usize>> {
+    /// The first register that padding arguments keep from being used, counted among those of its class, and how many they keep: integers, vectors. `None`
+    /// if there is no such argument at all.
+    fn padded(&self) -> [Option<(usize, usize)>; 2] {
         let inner = &self.plan.inner;
-        let slots = || (inner.slots.iter()).zip(&inner.signature.params);
-        slots().find(|(slot, param)| **slot == Slot::Padding && param.ty == ty)?;
-        let in_registers = slots().take_while(|(slot, _)| !self.is_stored(slot));
-        let own = in_registers.filter(|(_, param)| param.ty.is_int() == ty.is_int());
-        let (mut n, mut n_padding) = (0, 0);
-        for (slot, _) in own {
-            n += 1;
-            n_padding += usize::from(*slot == Slot::Padding);
+        let (mut padded, mut n_used) = ([None; 2], [0; 2]);
+        let mut is_stored = false;
+        for (slot, param) in inner.slots.iter().zip(&inner.signature.params) {
+            let class = usize::from(!param.ty.is_int());
+            if matches!(slot, Slot::Padding) {
+                let (_, n) = padded[class].get_or_insert((n_used[class], 0));
+                *n += usize::from(!is_stored);
+            } else {
+                is_stored = is_stored || self.is_stored(slot);
+                n_used[class] += 1;
+            }
         }
-        Some(n - n_padding..n)
+        padded
     }
 
     /// `n` values of type `ty`, or what there is of them; at least one.
@@ -119,17 +120,14 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// A function that passes on what it was given has some values where they arrived: as padding arguments they stay there.
-    fn keep_arrived(&self, registers: Range<usize>, padding: &mut OneType) {
+    fn keep_arrived(&self, first: usize, padding: &mut OneType) {
         let func = &self.builder.func;
         let Some(entry) = func.layout.entry_block() else {
             return;
         };
-        let params = func.dfg.block_params(entry).iter().enumerate();
-        for (register, param) in params.take(registers.end).skip(registers.start) {
-            let values = &mut padding.values;
-            let own = values.iter().position(|value| value == param);
-            let at = register - registers.start;
-            if let Some(own) = own.filter(|_| at < values.len()) {
+        let (params, values) = (func.dfg.block_params(entry), &mut padding.values);
+        for (at, param) in (0..values.len()).zip(params.iter().skip(first)) {
+            if let Some(own) = values.iter().position(|value| value == param) {
                 values.swap(own, at);
             }
         }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::records::{self, Records};
 use super::{Passing, Slot};
 use crate::machine::{Machine, Step, VectorMove, VectorWidth};
-use crate::parts::WORD;
+use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::plan::result::ResultPlan;
 use crate::plan::value::{in_area, is_chain, one_by_one, parts_of, wide_moves};
@@ -139,16 +139,7 @@ impl Contents {
         };
         match place {
             Place::Stack { offset, .. } if matches!(passing, Passing::Vectors(_)) => {
-                let fields = records::fields_of_a_word(ty);
-                for (part, vector) in records::in_vectors(*offset, parts) {
-                    let at = parts.get(part).map_or(0, |part| part.offset);
-                    let offset = in_area(offset + u64::from(at));
-                    let place = ClifPlace::Stack { offset };
-                    let param = Param::new(vector);
-                    let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
-                    let slot = Slot::Vector { arg, part, at_once };
-                    self.push(slot, Wanted { param, place });
-                }
+                self.vectors((arg, ty), *offset, parts);
             }
             Place::Stack { offset, size, .. } => {
                 if matches!(passing, Passing::Block { .. }) {
@@ -183,6 +174,20 @@ impl Contents {
                     self.push(Slot::Part { arg, part }, own);
                 }
             }
+        }
+    }
+
+    /// The parameters of argument `arg`, a `ty` at `offset` with the words `parts`.
+    fn vectors(&mut self, (arg, ty): (usize, &cabi::Type), offset: u64, parts: &[ClifPart]) {
+        let fields = records::fields_of_a_word(ty);
+        for (part, vector) in records::in_vectors(offset, parts) {
+            let at = parts.get(part).map_or(0, |part| part.offset);
+            let offset = in_area(offset + u64::from(at));
+            let place = ClifPlace::Stack { offset };
+            let param = Param::new(vector);
+            let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
+            let slot = Slot::Vector { arg, part, at_once };
+            self.push(slot, Wanted { param, place });
         }
     }
 }
