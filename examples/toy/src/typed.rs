@@ -59,6 +59,8 @@ pub(crate) struct Body {
     /// The variables of the function around that it uses, each with its own name for it.
     pub(crate) captures: Vec<(LocalId, LocalId)>,
     pub(crate) stmts: Vec<Stmt>,
+    /// Its calls, with the types of their arguments.
+    pub(crate) calls: Vec<(Span, Called, Vec<Ty>)>,
 }
 
 /// A parameter or variable.
@@ -165,27 +167,6 @@ impl Expr {
         first_operand!(&self.kind, first)
     }
 
-    /// The operands but for the first, in the order of the source, with those of places.
-    pub(crate) fn other_operands(&self) -> Vec<&Expr> {
-        match &self.kind {
-            ExprKind::Load(place) | ExprKind::AddressOf(place) => place.operands(),
-            ExprKind::Arith(_, _, right)
-            | ExprKind::Compare(_, _, right)
-            | ExprKind::Logic(_, _, right)
-            | ExprKind::Offset { index: right, .. }
-            | ExprKind::Distance(_, right, _)
-            | ExprKind::Repeat(right, _) => vec![right],
-            ExprKind::Complex(re, im) => vec![re, im],
-            ExprKind::Call(Callee::Direct(_), args) => args.iter().skip(1).collect(),
-            ExprKind::Call(Callee::Indirect(value) | Callee::Nested(_, value), args) => {
-                args.iter().chain([&**value]).collect()
-            }
-            ExprKind::Record(members) => members.iter().map(|(_, value)| value).collect(),
-            ExprKind::Elements(values) => values.iter().collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// The expression and its first operands, the innermost last.
     pub(crate) fn chain(&self) -> Vec<&Expr> {
         std::iter::successors(Some(self), |expr| expr.first_operand()).collect()
@@ -265,6 +246,22 @@ pub(crate) enum Callee {
     Nested(FnId, Box<Expr>),
 }
 
+/// What is called, without the values that lead to it.
+#[derive(Clone, Copy)]
+pub(crate) enum Called {
+    Function(FnId),
+    Pointer(Ty),
+}
+
+impl Callee {
+    pub(crate) fn called(&self) -> Called {
+        match self {
+            Self::Direct(id) | Self::Nested(id, _) => Called::Function(*id),
+            Self::Indirect(pointer) => Called::Pointer(pointer.ty),
+        }
+    }
+}
+
 /// Where a value lives.
 pub(crate) struct Place {
     pub(crate) ty: Ty,
@@ -293,19 +290,6 @@ impl Place {
         std::iter::successors(Some(self), |place| place.whole())
             .last()
             .unwrap_or(self)
-    }
-
-    /// The expressions in it, in the order of the source.
-    pub(crate) fn operands(&self) -> Vec<&Expr> {
-        let mut operands = self.whole().map(Place::operands).unwrap_or_default();
-        match &self.kind {
-            PlaceKind::Deref(value)
-            | PlaceKind::Temporary(value)
-            | PlaceKind::Element(_, value)
-            | PlaceKind::Lane(_, value) => operands.push(value),
-            _ => {}
-        }
-        operands
     }
 }
 

@@ -58,6 +58,8 @@ impl<'p> Checker<'p> {
                 None => self.unnamed(arg)?,
             });
         }
+        let types = values.iter().map(|value| value.ty).collect();
+        self.frame.body.calls.push((span, callee.called(), types));
         Ok(Expr::new(ty.result, span, ExprKind::Call(callee, values)))
     }
 

@@ -7,7 +7,7 @@ use super::function::{FnLowerer, Val};
 use super::{Declared, Lower, LowerError, NULL_CALL};
 use crate::ast::Convention;
 use crate::diag::Span;
-use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
+use crate::typed::{Called, Callee, Checked, Expr, FnId, Function, Origin};
 use crate::types::{FnTy, Ty, Types};
 use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
 use clif_cabi::{Arg, CallPlan, Entry, Ret, Returned};
@@ -49,23 +49,30 @@ fn is_for_lang(ty: &FnTy, sig: &FnSig) -> bool {
         && params.chain([sig.result()]).all(|ty| ty.align() <= 16)
 }
 
-/// The signature of one call. That of a variadic function has the arguments after the named ones too: their types decide where they are
-/// passed, and the declaration does not know them.
-pub(crate) fn call_signature(checked: &Checked, callee: &Callee, args: &[Expr]) -> Lower<FnSig> {
+/// The signature of one call, whose arguments are of types `args`. That of a variadic function has the arguments after the named ones too: their types
+/// decide where they are passed, and the declaration does not know them.
+pub(crate) fn call_signature(
+    checked: &Checked,
+    called: Called,
+    args: impl IntoIterator<Item = Ty>,
+) -> Lower<FnSig> {
     let types = &checked.types;
-    let sig = match callee {
-        Callee::Direct(id) | Callee::Nested(id, _) => signature(types, &checked.functions[id.0])?,
-        Callee::Indirect(pointer) => match types.as_fn(pointer.ty) {
-            Some(ty) => fn_signature(types, &ty)?,
-            None => return Err(LowerError::new("what is no function is called")),
-        },
+    let ty = match called {
+        Called::Function(id) => checked.functions[id.0].ty,
+        Called::Pointer(ty) => ty,
+    };
+    let Some(ty) = types.as_fn(ty) else {
+        return Err(LowerError::new("what is no function is called"));
+    };
+    let sig = match called {
+        Called::Function(id) => signature(types, &checked.functions[id.0])?,
+        Called::Pointer(_) => fn_signature(types, &ty)?,
     };
     if !sig.is_variadic() {
         return Ok(sig);
     }
-    let chain = usize::from(matches!(callee, Callee::Nested(..)));
-    let unnamed = args.iter().skip(sig.n_named() - chain);
-    let unnamed = unnamed.filter_map(|arg| types.layout(arg.ty).cloned());
+    let unnamed = args.into_iter().skip(ty.params.len());
+    let unnamed = unnamed.filter_map(|ty| types.layout(ty).cloned());
     sig.at_call(unnamed).map_err(LowerError::new)
 }
 
@@ -239,7 +246,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         (args, first): (&[Expr], Option<Val>),
         span: Span,
     ) -> Lower<Prepared> {
-        let sig = call_signature(self.checked, callee, args).map_err(|error| error.or_at(span))?;
+        let types = args.iter().map(|arg| arg.ty);
+        let sig = call_signature(self.checked, callee.called(), types);
+        let sig = sig.map_err(|error| error.or_at(span))?;
         let plan = self.declared.lowering.call_plan(&sig);
         let plan = plan.map_err(|error| LowerError::at(span, error))?;
         // A function of the module by its id, or any address.
