@@ -9,7 +9,7 @@
 mod variadic;
 mod win64;
 
-use cabi::convention::{PartType, PartTypes, Rule, Rules};
+use cabi::convention::{Rule, Rules};
 use cabi::{Convention, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64};
 use clif_cabi_plan::{
     Arrival, CallPlan, EntryPlan, Passing, PlanError, ResultPlan, Slot, Step, Stub, VaStart,
@@ -115,33 +115,11 @@ const fn convention(name: &'static str, args: &'static [Rule]) -> Convention {
         name,
         rules: Rules {
             args,
-            results: &[Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX])],
             ..X86_64_SYSV.rules
         },
         ..X86_64_SYSV
     }
 }
-
-/// rsi before rdi, and rdx skipped.
-static PERMUTED: Convention = convention(
-    "permuted",
-    &[
-        Rule::IfType(
-            PartTypes::of(&[PartType::I64]),
-            &Rule::AssignToReg(&[x86_64::RSI, x86_64::RDI, x86_64::RCX]),
-        ),
-        Rule::IfType(
-            PartTypes::of(&[PartType::F64]),
-            &Rule::AssignToReg(&[x86_64::XMM1]),
-        ),
-        Rule::PassByVal { size: 8, align: 8 },
-    ],
-);
-/// A float in a register of each class.
-static BOTH: Convention = convention(
-    "both",
-    &[Rule::AssignToBoth(&[[x86_64::XMM0, x86_64::RDX]])],
-);
 
 /// What goes into each CLIF parameter of a call: `argument.part`, `_` for padding, `sret`, `block`.
 fn contents(plan: &CallPlan) -> String {
@@ -160,78 +138,6 @@ fn contents(plan: &CallPlan) -> String {
     };
     let slots: Vec<String> = plan.slots.iter().map(slot).collect();
     slots.join(" ")
-}
-
-/// Cranelift's order for calls and entries, whatever the order of the convention: `(convention, parameters, CLIF parameters of a call, what is in
-/// them, CLIF parameters of an entry)`.
-#[test]
-fn parameters_are_in_cranelifts_order() {
-    let long = || Type::I64;
-    let eight = "i64, i64, i64, i64, i64, i64, i64, i64";
-    let vector = Type::vector(&Type::F32, 4).unwrap();
-    let four = "i64, i64, i64, i64";
-    let check = |convention, params: &[Type], [call, slots, entry]: [&str; 3]| {
-        let sig = FnSig::new(params.iter().cloned(), Type::VOID).convention(convention);
-        let plan = CallPlan::new(&sig, &LINUX).unwrap();
-        let expected = (format!("({call}) system_v"), slots.to_string());
-        assert_eq!((plan.signature.to_string(), contents(&plan)), expected);
-        let plan = EntryPlan::new(&sig, &LINUX).unwrap();
-        assert_eq!(plan.signature.to_string(), format!("({entry}) system_v"));
-    };
-    check(
-        &PERMUTED,
-        &[long(), long(), long()],
-        [four, "1.0 0.0 _ 2.0", four],
-    );
-    let mixed = "i64, i64, f64, f64";
-    check(
-        &PERMUTED,
-        &[long(), Type::F64],
-        [mixed, "_ 0.0 _ 1.0", mixed],
-    );
-    let pairs = [eight, "0.1 0.0 _ _ _ _ 1.0 1.1", "i64, i64, i64 sarg(16)"];
-    check(&PERMUTED, &[words(2), words(2)], pairs);
-    // One part is two CLIF parameters.
-    let both = "f64, i64, i64, i64";
-    check(&BOTH, &[Type::F64], [both, "0.0 _ _ 0.1", both]);
-    // A value without parts in registers is one for each word, or one for all, the whole argument area at an entry.
-    let sysv = &X86_64_SYSV_NAMED;
-    check(
-        sysv,
-        &[Type::F80],
-        [eight, "_ _ _ _ _ _ 0.0 0.1", "i64 sarg(16)"],
-    );
-    check(
-        sysv,
-        &[words(17)],
-        ["i64 sarg(136)", "block 0", "i64 sarg(136)"],
-    );
-    // Two parts are two, two eightbytes of one vector are one.
-    let parts = "i64, i64, f32x4";
-    check(sysv, &[Type::I128, vector], [parts, "0.0 0.1 1.0", parts]);
-}
-
-static X86_64_SYSV_NAMED: Convention = X86_64_SYSV;
-
-/// A register of results that is skipped has a padding result.
-#[test]
-fn results_are_in_cranelifts_order() {
-    for (result, returns, own) in [
-        (Type::I64, "i64, i64", &[1][..]),
-        (words(2), "i64, i64", &[1, 0]),
-    ] {
-        let sig = FnSig::new([], result).convention(&PERMUTED);
-        let call = CallPlan::new(&sig, &LINUX).unwrap();
-        let entry = EntryPlan::new(&sig, &LINUX).unwrap();
-        for plan in [&call.plan, &entry.plan] {
-            let text = plan.signature.to_string();
-            assert_eq!(text, format!("() -> {returns} system_v"));
-            let ResultPlan::Parts { results, .. } = &plan.result else {
-                panic!("{:?}", plan.result);
-            };
-            assert_eq!(results[..], *own);
-        }
-    }
 }
 
 /// A register that Cranelift never gives to a parameter.
