@@ -7,12 +7,11 @@
 
 mod common;
 
-use core::ffi::c_void;
 use std::sync::{Arc, Mutex};
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, X86_64_WIN64};
 use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Invokers, Settings};
-use common::{cc, record};
+use common::record;
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -203,24 +202,4 @@ fn signatures_that_nobody_can_enter() {
     // The engine goes on.
     closures.interface(&function).unwrap();
     invokers.get(&function).unwrap();
-}
-
-/// A library that is closed stays where it is as long as a closure or an engine may enter it.
-#[test]
-fn a_function_of_a_library_that_is_closed() {
-    let mut invokers = Invokers::new(&Settings::default()).unwrap();
-    let library = common::library(
-        &cc(),
-        &[],
-        "closures_misuse",
-        "int seven(void) { return 7; }\n",
-    );
-    invokers.engine_mut().add_library(&library);
-    let seven = invokers.engine().symbol("seven").unwrap();
-    drop(library);
-    assert!(invokers.engine().symbol("eight").is_err());
-    let call = CallInterface::new(&mut invokers, &FnSig::new([], Type::I32)).unwrap();
-    let code: *const c_void = seven.cast();
-    // SAFETY: `int seven(void)`; the engine has the library.
-    assert_eq!(unsafe { call.call::<i32>(code, &[]).unwrap() }, 7);
 }

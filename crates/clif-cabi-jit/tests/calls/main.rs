@@ -1,5 +1,4 @@
-//! Calls in every direction, under every setting: direct, indirect, extern, and C calling back; data, library routines,
-//! stubs, several rounds.
+//! Calls under every setting: direct, indirect and extern; data, library routines, stubs, several rounds.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
 #![cfg(all(target_arch = "x86_64", unix))]
 
@@ -14,7 +13,7 @@ use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 
 use clif_cabi_jit::Engine;
-use common::{add, all_settings, define, engine, function, import, parse, signature};
+use common::{add, all_settings, define, engine, function, import, signature};
 
 #[test]
 fn direct_indirect_and_extern_calls_agree() {
@@ -58,51 +57,6 @@ fn direct_indirect_and_extern_calls_agree() {
         let by_both = unsafe { function::<extern "C" fn(i64) -> Pair>(&engine, by_both) };
         let Pair(a, b) = by_both(-21);
         assert_eq!((a, b), (42, 42));
-    }
-}
-
-#[test]
-fn c_calls_back_into_the_engine() {
-    for settings in all_settings() {
-        let mut engine = Engine::new(&settings).unwrap();
-        import(&mut engine, "qsort", "(i64, i64, i64, i64) system_v");
-        add(
-            &mut engine,
-            "compare",
-            "function %compare(i64, i64) -> i32 system_v {
-            block0(v0: i64, v1: i64):
-                v2 = load.i32 v0
-                v3 = load.i32 v1
-                v4 = icmp sgt v2, v3
-                v5 = icmp slt v2, v3
-                v6 = uextend.i32 v4
-                v7 = uextend.i32 v5
-                v8 = isub v6, v7
-                return v8
-            }",
-        );
-        let sort = add(
-            &mut engine,
-            "sort",
-            "function %sort(i64, i64) system_v {
-                sig0 = (i64, i64, i64, i64) system_v
-                sig1 = (i64, i64) -> i32 system_v
-                fn0 = u0:0 sig0
-                fn1 = colocated u0:1 sig1
-            block0(v0: i64, v1: i64):
-                v2 = iconst.i64 4
-                v3 = func_addr.i64 fn1
-                call fn0(v0, v1, v2, v3)
-                return
-            }",
-        );
-        engine.finalize().unwrap();
-        // SAFETY: the function sorts that many ints.
-        let sort = unsafe { function::<unsafe extern "C" fn(*mut c_int, usize)>(&engine, sort) };
-        let mut numbers = [3, -1, 4, 1, -5, 9, -2, 6];
-        // SAFETY: as above.
-        unsafe { sort(numbers.as_mut_ptr(), numbers.len()) };
-        assert_eq!(numbers, [-5, -2, -1, 1, 3, 4, 6, 9]);
     }
 }
 
@@ -217,41 +171,6 @@ fn bound_names_come_first() {
     // SAFETY: an `int(int)`.
     let ask = unsafe { function::<extern "C" fn(c_int) -> c_int>(&engine, ask) };
     assert_eq!(ask(-1), 42);
-}
-
-/// A frame of many pages touches each of them on the way down, so that it cannot step over the guard page.
-#[test]
-fn large_frames_are_probed() {
-    let mut engine = engine();
-    let id = engine
-        .declare_local(&signature("(i64) -> i64 system_v"))
-        .unwrap();
-    let mut ctx = engine.make_context();
-    for (size, probed) in [(65536, true), (1024, false)] {
-        engine.clear_context(&mut ctx);
-        ctx.set_disasm(true);
-        ctx.func = parse(&format!(
-            "function %large(i64) -> i64 system_v {{
-                ss0 = explicit_slot {size}
-            block0(v0: i64):
-                v1 = stack_addr.i64 ss0
-                store v0, v1
-                v2 = load.i64 v1
-                return v2
-            }}"
-        ));
-        let id = match probed {
-            true => id,
-            false => engine.declare_local(&ctx.func.signature).unwrap(),
-        };
-        engine.define(id, &mut ctx).unwrap();
-        let text = ctx.compiled_code().unwrap().vcode.clone().unwrap();
-        assert_eq!(text.contains("probe"), probed, "{text}");
-    }
-    engine.finalize().unwrap();
-    // SAFETY: a `long(long)`.
-    let large = unsafe { function::<extern "C" fn(i64) -> i64>(&engine, id) };
-    assert_eq!(large(17), 17);
 }
 
 /// A weak import that is nowhere has address 0; one that is somewhere, or defined here, has its own.
