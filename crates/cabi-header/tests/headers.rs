@@ -92,23 +92,6 @@ fn conventions_of_i386_are_refused_by_name() {
 }
 
 #[test]
-fn data_models_of_targets() {
-    needs_libclang!();
-    let expected = [
-        ("x86_64-linux-gnu", cabi::DataModel::LP64),
-        ("x86_64-linux-gnux32", cabi::DataModel::X32),
-        ("i686-linux-gnu", cabi::DataModel::ILP32),
-        ("x86_64-pc-windows-msvc", cabi::DataModel::LLP64),
-        ("x86_64-w64-windows-gnu", cabi::DataModel::LLP64_GNU),
-        ("aarch64-linux-gnu", cabi::DataModel::AARCH64),
-    ];
-    for (target, model) in expected {
-        let header = header_with("", &Options::new().arg(format!("--target={target}")));
-        assert_eq!(header.model, model, "{target}");
-    }
-}
-
-#[test]
 fn system_headers() {
     needs_libclang!();
     let text = "#include <complex.h>\n#include <math.h>\n#include <setjmp.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdio.h>\n#include <stdlib.h>\n\

@@ -172,54 +172,38 @@ pub(crate) unsafe fn call_in(code: *const u8, given: &State) -> State {
     returned
 }
 
-/// Instructions for every register that a state has, at the address in `$state`, which is none of them: with `load!` the state fills them, with `store!` it is
-/// filled.
+/// Fills every register that a state has from the state at r11.
 macro_rules! load {
-    ($state:literal) => {
-        concat!(
-            ".irp i, 0, 1, 2, 3, 4, 5, 6, 7\n movups xmm\\i, [",
-            $state,
-            " + 128 + 16 * \\i]\n .endr\n",
-            "mov rax, [",
-            $state,
-            "]\n mov rcx, [",
-            $state,
-            " + 8]\n mov rdx, [",
-            $state,
-            " + 16]\n mov rsi, [",
-            $state,
-            " + 48]\n",
-            "mov rdi, [",
-            $state,
-            " + 56]\n",
-            ".irp i, 8, 9, 10\n mov r\\i, [",
-            $state,
-            " + 8 * \\i]\n .endr"
-        )
+    () => {
+        r"
+        .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+            movups xmm\i, [r11 + 128 + 16 * \i]
+        .endr
+        mov rax, [r11]
+        mov rcx, [r11 + 8]
+        mov rdx, [r11 + 16]
+        mov rsi, [r11 + 48]
+        mov rdi, [r11 + 56]
+        .irp i, 8, 9, 10
+            mov r\i, [r11 + 8 * \i]
+        .endr"
     };
 }
+/// Fills the state at r11 from them.
 macro_rules! store {
-    ($state:literal) => {
-        concat!(
-            ".irp i, 0, 1, 2, 3, 4, 5, 6, 7\n movups [",
-            $state,
-            " + 128 + 16 * \\i], xmm\\i\n .endr\n",
-            "mov [",
-            $state,
-            "], rax\n mov [",
-            $state,
-            " + 8], rcx\n mov [",
-            $state,
-            " + 16], rdx\n mov [",
-            $state,
-            " + 48], rsi\n",
-            "mov [",
-            $state,
-            " + 56], rdi\n",
-            ".irp i, 8, 9, 10\n mov [",
-            $state,
-            " + 8 * \\i], r\\i\n .endr"
-        )
+    () => {
+        r"
+        .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+            movups [r11 + 128 + 16 * \i], xmm\i
+        .endr
+        mov [r11], rax
+        mov [r11 + 8], rcx
+        mov [r11 + 16], rdx
+        mov [r11 + 48], rsi
+        mov [r11 + 56], rdi
+        .irp i, 8, 9, 10
+            mov [r11 + 8 * \i], r\i
+        .endr"
     };
 }
 
@@ -247,9 +231,11 @@ unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: 
         "jb 2b",
         "lea rax, [rsp - 8]",
         "mov [r13 + 32], rax",
-        load!("r12"),
+        "mov r11, r12",
+        load!(),
         "call rbx",
-        store!("r13"),
+        "mov r11, r13",
+        store!(),
         "mov [r13 + 40], rsp",
         "lea rsp, [rbp - 32]",
         "pop r14",
@@ -271,7 +257,7 @@ macro_rules! record {
             "push rax",
             "push rcx",
             "lea r11, [rip + {recorded}]",
-            store!("r11"),
+            store!(),
             "lea rax, [rsp + 24]",
             "mov [r11 + 32], rax",
             "xor ecx, ecx",
@@ -318,7 +304,7 @@ pub(crate) unsafe extern "sysv64" fn dump_only() {
 pub(crate) unsafe extern "sysv64" fn dump_popping() {
     record!(
         "lea r11, [rip + {answer}]",
-        load!("r11"),
+        load!(),
         "pop r11",
         "add rsp, [rip + {popped}]",
         "push r11";
