@@ -1,10 +1,10 @@
 //! Tail calls: a call that takes the place of the function's frame (CLIF's `return_call` and `return_call_indirect`).
 
 use clif_cabi_plan::{CallConv, Passing, ResultPlan};
-use cranelift_codegen::ir::{InstBuilder, Type};
+use cranelift_codegen::ir::{ExtFuncData, InstBuilder, Signature};
 
 use super::call::CallSite;
-use super::callable::Code;
+use super::callable::{Callable, Code};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};
 use crate::clif_types::plan_call_conv;
@@ -31,7 +31,8 @@ impl CallSite<'_, '_, '_> {
         self.check(args, ret)?;
         self.forwarded = entry.copies();
         self.check_copies(args)?;
-        let callable = self.callee(stubs, callee)?;
+        let mut callable = self.callee(stubs, callee)?;
+        self.return_as(entry, &mut callable);
         let values = callable.args(&self.values(args, ret, None)?);
         match callable.code {
             Code::Function(func) => self.builder.ins().return_call(func, &values),
@@ -41,6 +42,29 @@ impl CallSite<'_, '_, '_> {
             }
         };
         Ok(())
+    }
+
+    /// Gives the instruction the results that the function being built has: Cranelift compares the types. Those of a narrow integer that is extended are a
+    /// wider one where it is returned, and the integer where it is received; what is in the register is the same.
+    fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
+        let func = &mut self.builder.func;
+        let own = &entry.plan.signature().returns;
+        let signature = &func.dfg.signatures[callable.signature];
+        if signature.returns == *own {
+            return;
+        }
+        let signature = Signature {
+            returns: own.clone(),
+            ..signature.clone()
+        };
+        callable.signature = func.import_signature(signature);
+        if let Code::Function(callee) = &mut callable.code {
+            let callable = ExtFuncData {
+                signature: callable.signature,
+                ..func.dfg.ext_funcs[*callee].clone()
+            };
+            *callee = func.import_function(callable);
+        }
     }
 
     /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
@@ -92,21 +116,25 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
 
 /// Refuses a callee that returns something else, or elsewhere, than the function's own caller expects.
 fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
-    let types = |signature: &cranelift_codegen::ir::Signature| -> Vec<Type> {
-        let returns = signature.returns.iter();
-        returns.map(|result| result.value_type).collect()
-    };
     let (own, other) = (entry.sig().result(), call.sig().result());
-    let alike = entry.result() == call.result()
-        && types(entry.signature()) == types(call.signature())
-        && match entry.result() {
-            ResultPlan::Sret => (own.size(), own.align()) == (other.size(), other.align()),
-            _ => true,
-        };
+    let is_in_place = match entry.result() {
+        ResultPlan::Sret => (own.size(), own.align()) == (other.size(), other.align()),
+        // Parts say how they are extended, too.
+        _ => entry.abi().ret.place == call.abi().ret.place,
+    };
+    // What only stubs can return is a result of the call's signature, and none of the entry's.
+    let is_by_stub = entry.signature().returns.len() != call.signature().returns.len();
+    let alike = entry.result() == call.result() && is_in_place && !is_by_stub;
     if alike {
         return Ok(());
     }
+    let [to, from] = [call.abi(), entry.abi()].map(|abi| abi.convention.name);
+    let of = |name: &str| match to == from {
+        true => String::new(),
+        false => format!(" of {name}"),
+    };
+    let (to, from) = (of(to), of(from));
     refuse(format!(
-        "the result of what is called, {other}, is not returned as that of the function being built is, {own}"
+        "the result of what is called, {other}{to}, is not returned as that of the function being built is, {own}{from}"
     ))
 }

@@ -1,61 +1,14 @@
-//! A language's own convention, run: tail calls, results in many registers, a context register, and C on either side of it. Where each value is, is
-//! looked at in `permuted`, with images of registers and stack.
-#![cfg(all(target_arch = "x86_64", unix))]
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test stops at an unexpected error"
-)]
+//! Tail calls: a chain of them takes no stack, its results are where each caller expects them, and what cannot be one is refused.
 
-mod common;
-
-use std::arch::asm;
-
-use clif_cabi::cabi::{
-    FnSig, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_PRESERVE_ALL,
-};
+use clif_cabi::cabi::convention::{Convention, Extension, Group, Part, PartType, Role, Rules};
+use clif_cabi::cabi::{FnSig, Type, X86_64_LANG};
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
-use clif_cabi::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value, types,
-};
-use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, TrapCode, types};
 use clif_cabi::cranelift_module::Module;
-use clif_cabi::{Arg, Callee, Entry, Function, LowerError, Lowering, Ret};
-use common::{Jit, record};
-use cranelift_jit::JITModule;
+use clif_cabi::{Arg, Callee, Function, LowerError, Ret, Returned};
 
-static LANG: clif_cabi::cabi::Convention = X86_64_LANG;
-static CONTEXT: clif_cabi::cabi::Convention = X86_64_LANG_CONTEXT;
-static PRESERVE_ALL: clif_cabi::cabi::Convention = X86_64_PRESERVE_ALL;
-
-const FLAGS: MemFlagsData = MemFlagsData::new();
-
-/// Defines `function`, which is entered.
-fn define(
-    jit: &mut Jit,
-    function: &Function,
-    build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>, &Entry),
-) {
-    jit.body(Some(function.body), |lower, module, builder| {
-        let (_, entry) = lower.begin(builder, &function.sig).unwrap();
-        build(lower, module, builder, &entry);
-    });
-}
-
-/// The code of a C function that does what `function` does.
-fn for_c(jit: &mut Jit, sig: &FnSig, function: &Function) -> *const u8 {
-    let own = jit.declare("for_c", sig);
-    jit.body(Some(own.body), |lower, module, builder| {
-        lower.forward(module, builder, sig, function).unwrap();
-    });
-    jit.code(own.id)
-}
-
-/// Returns the object at `from`.
-fn back(entry: &Entry, module: &mut JITModule, builder: &mut FunctionBuilder<'_>, from: Value) {
-    let object = Arg::memory(from);
-    entry.ret(module, builder, Some(&object)).unwrap();
-}
+use super::common::{Jit, record};
+use super::{FLAGS, LANG, back, define, for_c};
 
 /// `struct { double sum; long n; int step, sign; }`: four parts.
 fn state() -> Type {
@@ -193,6 +146,79 @@ fn results_of_tail_calls() {
     }
 }
 
+/// `X86_64_LANG` with results of one byte extended by who returns them.
+static EXTENDED: Convention = Convention {
+    name: "lang, extended",
+    rules: Rules {
+        classify: |ty, cx| {
+            let group = (X86_64_LANG.rules.classify)(ty, cx)?;
+            Ok(match (*ty == Type::I8, cx.role) {
+                (true, Role::Result) => Group {
+                    parts: [Part::int(PartType::I8, Extension::Sign)]
+                        .into_iter()
+                        .collect(),
+                    ..group
+                },
+                _ => group,
+            })
+        },
+        ..X86_64_LANG.rules
+    },
+    ..X86_64_LANG
+};
+
+/// A narrow result that is extended by the last function of a chain.
+#[test]
+fn extended_results_of_tail_calls() {
+    for (opt_level, indirect) in [("none", false), ("speed", false), ("speed", true)] {
+        let mut jit = Jit::new(opt_level, &["preserve_frame_pointers"]);
+        let sig = |result: Type| FnSig::new([Type::I64], result).convention(&EXTENDED);
+        let [inner, outer] = ["inner", "outer"].map(|name| jit.declare(name, &sig(Type::I8)));
+        define(&mut jit, &inner, |_, module, builder, entry| {
+            let wide = entry.value(builder, 0).unwrap();
+            let narrow = builder.ins().ireduce(types::I8, wide);
+            entry
+                .ret(module, builder, Some(&Arg::value(narrow)))
+                .unwrap();
+        });
+        define(&mut jit, &outer, |lower, module, builder, entry| {
+            let args = [Arg::value(entry.value(builder, 0).unwrap())];
+            let inner_id = inner.id;
+            let to = match indirect {
+                true => {
+                    let func = module.declare_func_in_func(inner_id, builder.func);
+                    Callee::Address(builder.ins().func_addr(types::I64, func))
+                }
+                false => Callee::from(inner_id),
+            };
+            let sig = sig(Type::I8);
+            lower
+                .tail_call(module, builder, entry, to, &sig, &args)
+                .unwrap();
+        });
+        // Reads as many bits of the register as have been extended.
+        let reader = jit.declare("reader", &sig(Type::I32));
+        define(&mut jit, &reader, |lower, module, builder, entry| {
+            let args = [Arg::value(entry.value(builder, 0).unwrap())];
+            let func = module.declare_func_in_func(outer.id, builder.func);
+            let to = builder.ins().func_addr(types::I64, func);
+            let sig = sig(Type::I32);
+            let read = lower.call_sig(module, builder, to, &sig, &args, Ret::Value);
+            let Returned::Value(read) = read.unwrap() else {
+                panic!("no value");
+            };
+            entry.ret(module, builder, Some(&Arg::value(read))).unwrap();
+        });
+        let code = for_c(&mut jit, &FnSig::new([Type::I64], Type::I32), &reader);
+        // SAFETY: the function is of this C signature.
+        let reader: extern "C" fn(i64) -> i32 = unsafe { std::mem::transmute(code) };
+        assert_eq!(
+            [0x1234_5678_9a7f, 0x7fff_ff80].map(|n| reader(n)),
+            [127, -128]
+        );
+    }
+}
+
 /// An argument that is passed by the address of a copy is handed on as it is, and its callee may write to it.
 #[test]
 fn copies_are_handed_on() {
@@ -225,104 +251,6 @@ fn copies_are_handed_on() {
     assert_eq!(object.0[0], 7);
 }
 
-/// The context is there in each function of a chain of calls, through one of C's too, and C finds its own r15 again.
-#[test]
-fn a_context_lives_across_calls() {
-    for opt_level in ["none", "speed"] {
-        let settings = ["preserve_frame_pointers", "enable_pinned_reg"];
-        let mut jit = Jit::new(opt_level, &settings);
-        let sig = FnSig::new([Type::I64], Type::I64);
-        let lang = sig.clone().convention(&CONTEXT);
-        let inner = jit.declare("inner", &lang);
-        let in_c = jit.declare("in_c", &sig);
-        let outer = jit.declare("outer", &lang);
-        // Adds its argument to what the context points to, and moves the context 8 bytes on.
-        define(&mut jit, &inner, |lower, module, builder, entry| {
-            let n = entry.value(builder, 0).unwrap();
-            let context = lower.context(builder).unwrap();
-            let word = builder.ins().load(types::I64, FLAGS, context, 0);
-            let sum = builder.ins().iadd(word, n);
-            builder.ins().store(FLAGS, sum, context, 0);
-            let next = builder.ins().iadd_imm_s(context, 8);
-            lower.set_context(builder, next).unwrap();
-            entry.ret(module, builder, Some(&Arg::value(sum))).unwrap();
-        });
-        define(&mut jit, &in_c, |_, module, builder, entry| {
-            let n = entry.value(builder, 0).unwrap();
-            let n = builder.ins().imul_imm_s(n, 10);
-            entry.ret(module, builder, Some(&Arg::value(n))).unwrap();
-        });
-        define(&mut jit, &outer, |lower, module, builder, entry| {
-            let n = entry.value(builder, 0).unwrap();
-            let args = [Arg::value(n)];
-            for function in [&inner, &in_c, &inner] {
-                let call = lower.call(module, builder, function, &args, Ret::Value);
-                call.unwrap();
-            }
-            let jump = lower.tail_call(module, builder, entry, inner.id, &lang, &args);
-            jump.unwrap();
-        });
-        let c_sig = FnSig::new([Type::PTR, Type::I64], Type::I64);
-        let code = for_c(&mut jit, &c_sig, &outer);
-        let mut words = [100_u64, 200, 300, 400];
-        let (found, r15): (u64, u64);
-        // SAFETY: the function is of C's `long (void *, long)`; what else it changes is declared.
-        unsafe {
-            asm!(
-                "call {code}",
-                code = in(reg) code,
-                in("rdi") words.as_mut_ptr(),
-                in("rsi") 5,
-                inout("r15") 0x1234_5678_u64 => r15,
-                lateout("rax") found,
-                clobber_abi("sysv64"),
-            );
-        }
-        assert_eq!((found, r15), (305, 0x1234_5678));
-        assert_eq!(words, [105, 205, 305, 400]);
-    }
-}
-
-/// C's structures on one side, a field in each register on the other.
-#[test]
-fn c_calls_and_is_called() {
-    #[repr(C)]
-    #[derive(Clone, Copy, PartialEq, Debug)]
-    struct Small(i8, u8, i16, f32);
-    extern "C" fn turn(s: Small, more: i64) -> Small {
-        assert_eq!(more, 77);
-        Small(s.0 + 1, s.1 + 1, s.2 + 1, -s.3)
-    }
-    let small = record("small", &[Type::I8, Type::U8, Type::I16, Type::F32]);
-    for opt_level in ["none", "speed"] {
-        let mut jit = Jit::new(opt_level, &[]);
-        let sig = FnSig::new([small.clone(), Type::I64], small.clone());
-        let lang = sig.clone().convention(&LANG);
-        let function = jit.declare("f", &lang);
-        define(&mut jit, &function, |lower, module, builder, entry| {
-            let parts = entry.parts(builder, 0).unwrap();
-            assert_eq!(parts.len(), 4);
-            let more = entry.value(builder, 1).unwrap();
-            let turn = turn as extern "C" fn(Small, i64) -> Small as usize as i64;
-            let turn = builder.ins().iconst(types::I64, turn);
-            let to = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4);
-            let slot = builder.create_sized_stack_slot(to);
-            let from = builder.ins().stack_addr(types::I64, slot, 0);
-            entry.store(builder, 0, from).unwrap();
-            let args = [Arg::memory(from), Arg::value(more)];
-            let to = Ret::memory(from);
-            let call = lower.call_sig(module, builder, turn, &sig, &args, to);
-            call.unwrap();
-            back(entry, module, builder, from);
-        });
-        let code = for_c(&mut jit, &sig, &function);
-        // SAFETY: the function is of this C signature.
-        let f: extern "C" fn(Small, i64) -> Small = unsafe { std::mem::transmute(code) };
-        let found = f(Small(-3, 200, 1000, 1.5), 77);
-        assert_eq!(found, Small(-2, 201, 1001, -1.5));
-    }
-}
-
 /// Why a tail call is refused, word for word, and that nothing was emitted.
 #[test]
 fn refused_tail_calls() {
@@ -353,17 +281,20 @@ fn refused_tail_calls() {
                 LowerError::TailCall { .. } | LowerError::Isa { .. } => error.cause().to_string(),
                 other => panic!("{other}"),
             };
-            entry.ret(module, builder, Some(&Arg::value(to))).unwrap();
+            entry.ret(module, builder, Some(&Arg::memory(to))).unwrap();
         });
         words
     };
     let with = &["preserve_frame_pointers"][..];
     let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
+    let byte = lang(&[], Type::I8);
+    let extended = byte.clone().convention(&EXTENDED);
     let found = [
         refused(&[], &none, &none, 0),
         refused(with, &c, &none, 0),
         refused(with, &none, &c, 0),
         refused(with, &none, &float, 0),
+        refused(with, &extended, &byte, 0),
         refused(with, &own, &lang(&[large()], Type::I64), 0),
         refused(with, &own, &own, 2),
     ];
@@ -372,52 +303,8 @@ x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers
 a tail call: the function being built is of the convention x86-64 System V, whose callers pop the arguments: its frame cannot become another function's
 a tail call: what is called is of the convention x86-64 System V, which leaves its arguments to its caller, so that one has to stay
 a tail call: the result of what is called, double, is not returned as that of the function being built is, long long
+a tail call: the result of what is called, signed char of lang, is not returned as that of the function being built is, signed char of lang, extended
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 1, struct large: the copy it is passed by is another argument's as well";
     assert_eq!(found.join("\n"), expected);
-}
-
-#[test]
-fn refused_functions() {
-    let jit = Jit::new("none", &[]);
-    let words = |sig: &FnSig| {
-        let (call, entry) = (jit.lower.call_plan(sig), jit.lower.entry_plan(sig));
-        [
-            call.map_or_else(|error| error.to_string(), |_| "a call".into()),
-            entry.map_or_else(|error| error.to_string(), |_| "an entry".into()),
-        ]
-    };
-    let needs = "x86_64-unknown-linux-gnu: a context register needs the setting enable_pinned_reg";
-    let sig = FnSig::new([], Type::VOID).convention(&CONTEXT);
-    assert_eq!(words(&sig), [needs, needs]);
-    // A callee pops at most what `ret imm16` says, in steps of 16 bytes.
-    let words_of = |n| FnSig::new(vec![Type::I64; n], Type::VOID).convention(&LANG);
-    let in_registers = 6;
-    assert_eq!(
-        words(&words_of(in_registers + 65520 / 8)),
-        ["a call", "an entry"]
-    );
-    let most = "Cranelift cannot be told this signature: parameter 8196: the argument area exceeds 65520 bytes";
-    // The area is one parameter of the function.
-    let at_entry = most.replace("8196", "6");
-    assert_eq!(
-        words(&words_of(in_registers + 65520 / 8 + 1)),
-        [most, &at_entry]
-    );
-    // A static chain needs a stub.
-    let chain = FnSig::new([Type::I64], Type::VOID)
-        .static_chain()
-        .convention(&LANG);
-    assert!(
-        words(&chain)[0].contains("a static chain elsewhere than in its register is not lowered")
-    );
-    // A function of preserve_all returns nothing; a call of one is any C call.
-    let sig = FnSig::new([Type::I64], Type::I64).convention(&PRESERVE_ALL);
-    let no_result = "Cranelift cannot be told this signature: result 0: no register is left for a `i64` under `preserve_all`";
-    assert_eq!(words(&sig), ["a call", no_result]);
-    let sig = FnSig::new([Type::I64], Type::VOID).convention(&PRESERVE_ALL);
-    assert_eq!(words(&sig), ["a call", "an entry"]);
-    let [call, entry] = words(&sig.features(VectorLevel::Avx));
-    assert_eq!(call, "a call");
-    assert!(entry.contains("preserve the lower 16 bytes of a vector register"));
 }
