@@ -183,3 +183,46 @@ fn records_that_riscv_compilers_see_differently() {
         );
     }
 }
+
+/// What is a field to gcc alone, or ends the flattening of a record for gcc alone: unions and arrays without bytes, records of unnamed bit-fields.
+#[test]
+fn members_that_one_riscv_compiler_counts() {
+    let model = &DataModel::RISCV64;
+    let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+    let place = |members: [&Type; 3]| {
+        let record = RecordBuilder::structure("s");
+        let all = { members.into_iter() }.fold(record, |record, ty| record.field("m", ty.clone()));
+        let sig = FnSig::new([all.build(model).unwrap()], Type::VOID);
+        let abi = FnAbi::new(&sig, &target).map_err(|e| e.to_string())?;
+        Ok::<_, String>(abi.args[0].place.to_string())
+    };
+    let empty = RecordBuilder::structure("e").build(model).unwrap();
+    let union = RecordBuilder::union("u").build(model).unwrap();
+    let bits = || Member::unnamed_bit_field(Type::I32, 5);
+    let padding = [RecordBuilder::structure("p"), RecordBuilder::union("p")];
+    let padding = padding.map(|record| record.member(bits()).build(model).unwrap());
+    let within = RecordBuilder::union("w").field("e", empty.clone());
+    let within = within.build(model).unwrap();
+    let refused = [
+        Type::array(&empty, 3).unwrap(),
+        Type::array(&union, 1).unwrap(),
+        union,
+        within,
+    ];
+    for member in refused.iter().chain(&padding) {
+        for members in [
+            [member, &Type::F32, &Type::F32],
+            [&Type::F32, member, &Type::I8],
+            [member, &empty, &Type::F32],
+        ] {
+            let error = place(members).unwrap_err();
+            assert!(error.contains("without bytes or without names"), "{error}");
+        }
+        assert!(place([member, &Type::I32, &Type::PTR]).is_ok());
+    }
+    let two_floats = place([&empty, &Type::F32, &Type::F32]);
+    assert_eq!(two_floats, Ok("fa0 fa1".to_owned()));
+    let float = RecordBuilder::union("f").field("x", Type::F32);
+    let float = float.build(model).unwrap();
+    assert_eq!(place([&empty, &float, &Type::F32]), Ok("a0".to_owned()));
+}

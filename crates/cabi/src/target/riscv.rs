@@ -1,19 +1,20 @@
-//! RISC-V: the psABI's integer and hardware floating-point calling conventions, `ilp32` to `lp64d`, and `ilp32e`.
+//! RISC-V: the psABI's integer and hardware floating-point calling conventions, `ilp32` to `lp64d`, and `ilp32e`; which values are in floating-point registers
+//! is in `flatten`.
 //!
 //! Not here: `lp64e`, `_BitInt`, floats of two bytes, vectors: errors.
 
+mod flatten;
+
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, int, is_compared, memory, one, refuse,
-    words,
+    NOT_COMPARED, disputed, extension, int, is_compared, memory, one, refuse, words,
 };
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
     PartTypes, Place, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaf::Around;
-use crate::leaves::{LeafKind, has_union, leaves};
+use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -47,6 +48,7 @@ const FLOATS: Rule = Rule::IfType(
     &Rule::AssignToReg(FA),
 );
 const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A));
+const WORDS_E: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A_E));
 const FLOAT_RESULTS: Rule = Rule::IfType(
     PartTypes::of(&[PartType::F32, PartType::F64]),
     &Rule::AssignToReg(&[FA0, FA1]),
@@ -131,12 +133,7 @@ pub const ILP32E: Convention = soft(Convention {
     ..standard(
         "RISC-V ilp32e",
         classify_e,
-        &[
-            LARGE,
-            NEST,
-            Rule::IfType(INTS, &Rule::AssignToReg(A_E)),
-            slot(4),
-        ],
+        &[LARGE, NEST, WORDS_E, slot(4)],
         4,
         SAVED,
     )
@@ -198,6 +195,13 @@ pub const FAST_32_SOFT: Convention = fast(
     &[FAST_WORDS, slot(4)],
     ILP32,
 );
+/// LLVM's `fastcc` on 32 bits with 16 registers.
+pub const FAST_32E: Convention = fast(
+    "RISC-V ilp32e fastcc",
+    classify_values::<0>,
+    &[WORDS_E, slot(4)],
+    ILP32E,
+);
 /// LLVM's `fastcc` on 64 bits with `float` and `double` in registers.
 pub const FAST_64: Convention = fast(
     "RISC-V lp64d fastcc",
@@ -211,6 +215,13 @@ pub const FAST_64F: Convention = fast(
     classify_values::<4>,
     &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)],
     LP64F,
+);
+/// LLVM's `fastcc` on 64 bits without registers for floats.
+pub const FAST_64_SOFT: Convention = fast(
+    "RISC-V lp64 fastcc",
+    classify_values::<0>,
+    &[FAST_WORDS, slot(8)],
+    LP64,
 );
 
 const fn soft(convention: Convention) -> Convention {
@@ -251,48 +262,10 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     if FLEN == 0 || cx.role == Role::Unnamed {
         return Ok(integers);
     }
-    match flattened(ty, u64::from(word), FLEN) {
-        // One among the elements of an array of none is a union to gcc, and nothing to clang.
-        Some(_) if has_union(ty) && !has_empty_array(ty) => Ok(integers),
-        Some(_) if leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
-            Err(refuse(ty, NOT_COMPARED, "RISC-V"))
-        }
-        Some(_) if ty.as_scalar().is_none() && has_atomic(ty) => {
-            Err(disputed(ty, ATOMIC, "RISC-V"))
-        }
-        Some(_) if is_disputed(ty, word) => {
-            let why =
-                "gcc and clang do not agree on whether its members without bytes count as fields";
-            Err(disputed(ty, why, "RISC-V"))
-        }
-        Some(_) if is_overlapped(ty) => {
-            let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
-            Err(disputed(ty, why, "RISC-V"))
-        }
-        Some(group) => Ok(group.or(integers)),
-        None if is_complex_integer(ty, u64::from(word), FLEN) => {
-            let why =
-                "clang passes its complex integer as two integers, gcc as any record of its size";
-            Err(disputed(ty, why, "RISC-V"))
-        }
-        None => Ok(integers),
-    }
-}
-
-/// Whether `ty` is a record of one complex integer that is not simply two words: clang takes any complex number for one of two floats.
-fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
-    let mut all = leaves(ty).filter(|leaf| leaf.width_bits > 0);
-    let (Some(real), Some(imaginary), None) = (all.next(), all.next(), all.next()) else {
-        return false;
-    };
-    let size = real.width_bits / 8;
-    let is_words = size == word && ty.size() == 2 * word;
-    matches!(real.kind, LeafKind::Scalar(Scalar::Int { .. }))
-        && size <= flen
-        && !is_words
-        && imaginary.around.any(Around::IMAGINARY)
-        && ty.as_record().is_some()
-        && !has_union(ty)
+    Ok(match flatten::in_registers(ty, word, FLEN)? {
+        Some(floats) => floats.or(integers),
+        None => integers,
+    })
 }
 
 /// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".
@@ -321,79 +294,6 @@ fn is_aligned_otherwise(ty: &Type, word: u8) -> bool {
     let two = 2 * u32::from(word);
     let is_in_words = (1..=u64::from(two)).contains(&ty.size()) && ty.as_record().is_some();
     is_in_words && (ty.align() >= two) != (ty.canonical_align() >= two)
-}
-
-/// One or two floats, or a float and an integer, of any size: "the struct is flattened", arrays too, and empty members do not count. Members of a union are
-/// among them.
-fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
-    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
-    for leaf in leaves(ty) {
-        let scalar = match leaf.kind {
-            LeafKind::Empty => continue,
-            LeafKind::Scalar(_) if leaf.width_bits == 0 => continue,
-            LeafKind::Scalar(scalar) => scalar,
-            LeafKind::Vector(_) | LeafKind::FlexibleArray => return None,
-        };
-        let bytes = leaf.bytes();
-        let (at, size) = (u8::try_from(bytes.start).ok()?, bytes.end - bytes.start);
-        let part = match scalar {
-            Scalar::F32 if flen >= 4 => Part::float(PartType::F32),
-            Scalar::F64 if flen >= 8 => Part::float(PartType::F64),
-            // `classify` refuses the record, of any size.
-            _ if !is_compared(leaf.kind) => Part::float(PartType::F16),
-            // A pointer is no integer here, and in this gcc and clang agree.
-            Scalar::Bool | Scalar::Int { .. } if size <= word => {
-                let whole = int(u8::try_from(word).ok()?, Extension::None);
-                Part {
-                    size: u8::try_from(size).ok()?,
-                    ..whole
-                }
-            }
-            _ => return None,
-        };
-        if group.parts.len() == 2 {
-            return None;
-        }
-        group = group.with(part.at(at));
-    }
-    let n_floats = group.parts.iter().filter(|part| !part.ty.is_int()).count();
-    // Two at most: one of them is no integer.
-    (n_floats > 0).then_some(group)
-}
-
-/// Whether one of two floats and an integer is there for one compiler only: arrays of no elements and bit-fields of no bits are fields to one of them,
-/// and so is a bit-field of a type that is wider than a register.
-fn is_disputed(ty: &Type, word: u8) -> bool {
-    let wide = 8 * word;
-    leaves(ty).any(|leaf| {
-        let is_wide =
-            matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits, .. }) if bits > wide);
-        leaf.bit_field && (leaf.width_bits == 0 || is_wide)
-    }) || has_empty_array(ty)
-}
-
-/// Whether a float starts within the type of the bit-field before it, or that type ends after the record: `long n : 32; float x;`,
-/// `float x; long n : 32;`.
-fn is_overlapped(ty: &Type) -> bool {
-    let mut end = 0;
-    let overlaps = leaves(ty).any(|leaf| {
-        let is_within = !leaf.bit_field && leaf.offset_bits < end;
-        if let (LeafKind::Scalar(Scalar::Int { bits, .. }), true) = (leaf.kind, leaf.bit_field) {
-            end = leaf.offset_bits / 8 * 8 + u64::from(bits);
-        }
-        is_within
-    });
-    overlaps || end > 8 * ty.size()
-}
-
-fn has_empty_array(ty: &Type) -> bool {
-    let mut walk = leaves(ty);
-    while let Some(leaf) = walk.next() {
-        if leaf.kind == LeafKind::Empty && matches!(walk.own_type().kind(), Kind::Array(_)) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR.
