@@ -69,6 +69,11 @@ fn vectors_and_halves_of_aarch64() {
     assert_eq!(of(&record(&small)), Ok("x0".to_owned()));
     assert_eq!(of(&record(&vector(&Type::I8, 8))), Ok("v0 v1".to_owned()));
     assert_eq!(of(&record(&Type::F16)), Ok("v0 v1".to_owned()));
+    let large = vector(&Type::F32, 8);
+    for ty in [record(&large), large] {
+        let error = of(&ty).unwrap_err();
+        assert!(error.contains("is aligned to 16 there"), "{error}");
+    }
     let wide = DataModel::AARCH64.bit_int(129, true).unwrap();
     let bools = Type::bool_vector(8, cabi::BoolVector::Clang).unwrap();
     for ty in [

@@ -11,7 +11,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
     Parts, Rule, Rules, VaField, VaList, Want,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
 use crate::types::record::{Attributes, Field};
@@ -103,6 +103,11 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 0 && ty.as_record().is_some_and(|record| record.all_padding) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return Err(disputed(ty, why, AAPCS64.name));
+    }
+    let is_wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(_)) && leaf.width_bits > 8 * 16;
+    if ty.canonical_align() > 16 && leaves_of_one_element(ty).any(is_wide) {
+        let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
+        return Err(refuse(ty, why, AAPCS64.name));
     }
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
