@@ -86,6 +86,16 @@ const ALL: &[KnownConvention] = &[
         "riscv32-unknown-linux-gnu",
     ),
     known(
+        "riscv32e-fastcc",
+        &riscv::FAST_32E,
+        "riscv32-unknown-linux-gnu",
+    ),
+    known(
+        "riscv64-soft-fastcc",
+        &riscv::FAST_64_SOFT,
+        "riscv64-unknown-linux-gnu",
+    ),
+    known(
         "riscv64f-fastcc",
         &riscv::FAST_64F,
         "riscv64-unknown-linux-gnu",
