@@ -19,7 +19,7 @@ mod tests;
 mod types;
 
 pub use draw::{signature, signature_from};
-pub use for_machine::{Absent, signature_for_machine};
+pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
 pub use for_zig::signature_for_zig;
 pub use print::{Declarations, Declared, Typed};
 pub use random::Random;

@@ -7,6 +7,7 @@ mod machines;
 mod mutations;
 mod shapes;
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::process::Command;
 
@@ -41,6 +42,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let (mut n_passed, mut emulated) = (0, Emulators::default());
     for machine in machines::all() {
         let target = (machine.target)()?;
+        let first = usize::try_from(count)?;
+        let directed = LazyCell::new(|| mutations::directed(&machine, &target, first));
         for compiler in machine.compilers {
             let engine = suite.engine(&format!("{} {}", machine.name, compiler.name));
             if !suite.wants(&engine) {
@@ -51,7 +54,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 suite.report.absent(&engine, &why);
                 continue;
             }
-            let asked = Asked::new(&machine, &target, compiler, (seed, count))?;
+            let mut drawn = Drawn::new(&machine, &target, compiler, (seed, count));
+            drawn.questions.extend_from_slice(&directed);
+            let asked = Asked::new(drawn, compiler);
             asked.report_shapes(&machine, (compiler, &target), &engine, suite)?;
             if compiler.isa.is_some() {
                 n_passed += asked.report(&machine, &target, &engine, suite);
@@ -61,6 +66,50 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     suite.n_passed = Some(n_passed);
     Ok(())
+}
+
+/// Random questions.
+#[derive(Default)]
+struct Drawn {
+    questions: Vec<Question>,
+    /// What `cabi` refuses.
+    refused: Vec<String>,
+}
+
+impl Drawn {
+    fn new(
+        machine: &Machine,
+        target: &Target,
+        compiler: &Compiler,
+        (seed, count): (u64, u64),
+    ) -> Self {
+        let mut drawn = Self::default();
+        let scalars = Absent {
+            bit_int: !compiler.bit_int,
+            ..machine.absent
+        };
+        let vectors = Absent {
+            vectors: false,
+            ..scalars
+        };
+        let draw = |absent, index| (machine.signatures.random)(absent, target, seed, index);
+        let has_place = |question: &Question| machine.abi(machine.convention, target, question);
+        for index in 0..count {
+            // With vectors where all of them have places.
+            let with_vectors = index.is_multiple_of(VECTORS).then(|| draw(&vectors, index));
+            let with_vectors = with_vectors
+                .flatten()
+                .filter(|question| has_place(question).is_ok());
+            match with_vectors.or_else(|| draw(&scalars, index)) {
+                Some(question) => match has_place(&question) {
+                    Ok(_) => drawn.questions.push(question),
+                    Err(why) => drawn.refused.push(why.to_string()),
+                },
+                None => drawn.refused.push("a type that C does not have".to_owned()),
+            }
+        }
+        drawn
+    }
 }
 
 /// Questions with the code that answers them.
@@ -73,47 +122,17 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(
-        machine: &Machine,
-        target: &Target,
-        compiler: &Compiler,
-        (seed, count): (u64, u64),
-    ) -> Result<Self> {
+    fn new(drawn: Drawn, compiler: &Compiler) -> Self {
         let mut asked = Self {
             questions: Vec::new(),
             code: HashMap::new(),
-            refused: Vec::new(),
+            refused: drawn.refused,
             not_compiled: 0,
         };
-        let mut drawn = Vec::new();
-        let scalars = Absent {
-            bit_int: !compiler.bit_int,
-            ..machine.absent
-        };
-        let vectors = Absent {
-            vectors: false,
-            ..scalars
-        };
-        let draw = |absent, index| (machine.draw)(absent, target, seed, index);
-        let has_place = |question: &Question| machine.abi(machine.convention, target, question);
-        for index in 0..count {
-            // With vectors where all of them have places.
-            let with_vectors = index.is_multiple_of(VECTORS).then(|| draw(&vectors, index));
-            let with_vectors = with_vectors
-                .flatten()
-                .filter(|question| has_place(question).is_ok());
-            match with_vectors.or_else(|| draw(&scalars, index)) {
-                Some(question) => match has_place(&question) {
-                    Ok(_) => drawn.push(question),
-                    Err(why) => asked.refused.push(why.to_string()),
-                },
-                None => asked.refused.push("a type that C does not have".to_owned()),
-            }
-        }
-        for questions in drawn.chunks(FILE) {
+        for questions in drawn.questions.chunks(FILE) {
             asked.compile(questions, compiler);
         }
-        Ok(asked)
+        asked
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.
@@ -229,7 +248,7 @@ impl Asked {
     }
 
     /// Whether a question on which the convention itself agrees with the code shows `broken`: by another place, which the code contradicts, or else by
-    /// having no place. The lists for variadic functions are not those of a mutation.
+    /// having no place.
     fn sees(
         &self,
         machine: &Machine,
@@ -237,20 +256,14 @@ impl Asked {
         target: &Target,
         agreed: &[Agreed<'_>],
     ) -> Seen {
-        let has_one_list = machine.convention.rules.choose.is_none();
         let mut seen = Seen::No;
         for one in agreed {
-            if one.question.sig.is_variadic() && !has_one_list {
-                continue;
-            }
-            match machine.abi(broken, target, one.question) {
-                Err(_) => seen = Seen::Refused,
-                Ok(abi) => {
-                    let moved = abi.args != one.abi.args || abi.ret != one.abi.ret;
-                    if moved && one.question.check(&abi, &self.code).is_err() {
-                        return Seen::Places;
-                    }
+            match machine.moved(broken, target, (one.question, &one.abi)) {
+                Some(Ok(abi)) if one.question.check(&abi, &self.code).is_err() => {
+                    return Seen::Places;
                 }
+                Some(Err(_)) => seen = Seen::Refused,
+                _ => {}
             }
         }
         seen
@@ -314,6 +327,22 @@ impl Machine {
             None => Ok(()),
         };
         suite.report.outcome(&engine_control, "mutations", outcome);
+    }
+
+    /// What a mutation says about a question if that is not `own`, what the convention itself says; an error where it has no place for a value. The lists
+    /// for variadic functions are not those of a mutation.
+    fn moved(
+        &self,
+        broken: &'static Convention,
+        target: &Target,
+        (question, own): (&Question, &FnAbi),
+    ) -> Option<Result<FnAbi, Error>> {
+        if question.sig.is_variadic() && self.convention.rules.choose.is_some() {
+            return None;
+        }
+        let abi = self.abi(broken, target, question);
+        let is_own = |abi: &FnAbi| abi.args == own.args && abi.ret == own.ret;
+        (!abi.as_ref().is_ok_and(is_own)).then_some(abi)
     }
 
     fn abi(

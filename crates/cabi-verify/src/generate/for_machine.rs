@@ -1,4 +1,5 @@
-//! Random signatures in the words that C has on a machine: a drawn tree with each type that is absent there replaced by one that is not.
+//! Signatures in the words that C has on a machine, random ones and those at the boundaries of its registers: a tree with each type that is absent there
+//! replaced by one that is not.
 
 use crate::generate::{CMember, CRecord, CType, Dialect, Form, Random, Signature, signature};
 
@@ -68,6 +69,86 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
         unnamed,
         ms_abi: false,
     }
+}
+
+/// Scalars, each of which is a value at every boundary.
+const SCALARS: [&str; 10] = [
+    "char",
+    "int",
+    "long long",
+    "float",
+    "double",
+    "long double",
+    "__int128",
+    "_Float16",
+    "_Complex float",
+    "_Complex double",
+];
+
+/// Members of structures, each of which is one: on all machines some of them are in words, of two kinds of registers, and in memory.
+const STRUCTURES: [&[(&str, &[u32])]; 5] = [
+    &[("int", &[]), ("float", &[])],
+    &[("double", &[]), ("long", &[])],
+    &[("void *", &[]), ("void *", &[])],
+    &[("char", &[3])],
+    &[("short", &[20])],
+];
+
+/// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
+/// and as an unnamed one, and as the result: always the same signatures.
+pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
+    let vector = CType::Vector {
+        lane: "float",
+        bytes: 16,
+    };
+    let structures = STRUCTURES.iter().map(|members| structure(members));
+    let values: Vec<CType> = (SCALARS.map(CType::Name).into_iter())
+        .chain(structures)
+        .chain([vector])
+        .map(|ty| absent.object(ty))
+        .collect();
+    let mut all = Vec::new();
+    for n in 0..absent.fill + 2 {
+        for value in &values {
+            for filler in ["int", "double", "float"] {
+                all.extend([false, true].map(|variadic| boundary((filler, n), value, variadic)));
+            }
+        }
+    }
+    all
+}
+
+/// `n` values of the type `filler`, one that is a `value`, and two that may find what it has left.
+fn boundary((filler, n): (&'static str, u32), value: &CType, is_variadic: bool) -> Signature {
+    let mut args: Vec<CType> = (0..n).map(|_| CType::Name(filler)).collect();
+    args.push(value.clone());
+    args.extend(["int", "double"].map(CType::Name));
+    let (params, unnamed) = match is_variadic {
+        true => {
+            let unnamed = args.into_iter().map(promoted).collect();
+            (vec![CType::Name("int")], Some(unnamed))
+        }
+        false => (args, None),
+    };
+    Signature {
+        ret: Some(value.clone()),
+        params,
+        unnamed,
+        ms_abi: false,
+    }
+}
+
+fn structure(members: &[(&'static str, &[u32])]) -> CType {
+    let members = members.iter().map(|(name, lengths)| {
+        CMember::of(Form::Plain {
+            ty: CType::Name(name),
+            lengths: lengths.to_vec(),
+        })
+    });
+    CType::Record(Box::new(CRecord {
+        members: members.collect(),
+        ..CRecord::default()
+    }))
 }
 
 /// What an unnamed argument of the type is passed as.

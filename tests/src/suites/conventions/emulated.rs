@@ -97,7 +97,7 @@ impl Run<'_> {
         asked: &'q Asked,
         engine: &str,
         suite: &mut Suite,
-    ) -> Result<Vec<&'q Question>> {
+    ) -> Result<Vec<(&'q Question, FnAbi)>> {
         let all: Vec<&Question> = asked.questions.iter().collect();
         let own = |question: &&Question| {
             self.machine
@@ -107,12 +107,12 @@ impl Run<'_> {
         let outcomes = self.compare(&all.iter().copied().zip(&abis).collect::<Vec<_>>())?;
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
         let mut met: Vec<(&KnownBug, [usize; 2])> = bugs.iter().map(|bug| (bug, [0; 2])).collect();
-        for (question, outcome) in all.iter().zip(&outcomes) {
+        for ((question, abi), outcome) in all.iter().zip(abis).zip(&outcomes) {
             let known = met.iter_mut().find(|(bug, _)| (bug.meets)(&question.sig));
             match (outcome.n_values(), known) {
                 (Ok(n), known) => {
                     n_values += n;
-                    agreed.push(*question);
+                    agreed.push((*question, abi));
                     known.into_iter().for_each(|(_, n)| n[0] += 1);
                 }
                 (Err(_), Some((_, n))) if outcome.is_self_inconsistent() => n[1] += 1,
@@ -155,7 +155,12 @@ impl Run<'_> {
 
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere. In
     /// each program a signature is called under one mutation.
-    fn control(&self, engine: &str, questions: &[&Question], suite: &mut Suite) -> Result<()> {
+    fn control(
+        &self,
+        engine: &str,
+        questions: &[(&Question, FnAbi)],
+        suite: &mut Suite,
+    ) -> Result<()> {
         let Machine {
             convention,
             features,
@@ -181,7 +186,7 @@ impl Run<'_> {
     }
 
     /// Calls each question under one of the mutations that are not seen yet, none twice under the same.
-    fn run_mutants(&self, mutants: &mut [Mutant], questions: &[&Question]) -> Result<()> {
+    fn run_mutants(&self, mutants: &mut [Mutant], questions: &[(&Question, FnAbi)]) -> Result<()> {
         let (mut calls, mut taken) = (Vec::new(), HashSet::new());
         loop {
             let n_calls = calls.len();
@@ -201,7 +206,7 @@ impl Run<'_> {
         if calls.is_empty() {
             return Ok(());
         }
-        let asked = calls.iter().map(|(_, n, abi)| (questions[*n], abi));
+        let asked = calls.iter().map(|(_, n, abi)| (questions[*n].0, abi));
         let outcomes = self.compare(&asked.collect::<Vec<_>>())?;
         for ((i, ..), outcome) in calls.iter().zip(&outcomes) {
             if (mutants[*i].notices)(outcome) {
@@ -211,29 +216,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The lists for variadic functions are not those of a mutation.
     fn mutant(
         &self,
         Mutation { what, convention }: Mutation,
         notices: fn(&Outcome) -> bool,
-        questions: &[&Question],
+        questions: &[(&Question, FnAbi)],
     ) -> Mutant {
-        let has_one_list = self.machine.convention.rules.choose.is_none();
-        let abi = |convention, question| self.machine.abi(convention, self.target, question);
         let (mut moved, mut seen) = (Vec::new(), Seen::No);
-        for (n, question) in questions.iter().enumerate() {
-            if question.sig.is_variadic() && !has_one_list {
-                continue;
-            }
-            match (
-                abi(convention, question),
-                abi(self.machine.convention, question),
-            ) {
-                (Ok(broken), Ok(own)) if broken.args != own.args || broken.ret != own.ret => {
-                    moved.push((n, broken));
-                }
-                (Err(_), _) => seen = Seen::Refused,
-                _ => {}
+        for (n, (question, own)) in questions.iter().enumerate() {
+            match self.machine.moved(convention, self.target, (question, own)) {
+                Some(Ok(broken)) => moved.push((n, broken)),
+                Some(Err(_)) => seen = Seen::Refused,
+                None => {}
             }
         }
         Mutant {

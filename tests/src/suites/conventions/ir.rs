@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 
 use cabi::{ArgFlags, FnSig, RecordBuilder, Target, Type};
 use cabi_verify::assembly::Question;
-use cabi_verify::generate::{Absent, Random};
+use cabi_verify::generate::Random;
 
-/// What is drawn: scalars, the first one most often; how many arguments and results at most; the calling convention as IR writes it; and whether
-/// it is C's, with static chains and variadic functions, but without structures among the arguments.
+use super::machines::Signatures;
+
+/// What is drawn: scalars, some of them more often; how many arguments and results at most; how many scalars fill all registers of a kind; the calling
+/// convention as IR writes it; and whether it is C's, with static chains and variadic functions, but without structures among the arguments.
 struct Dialect {
     scalars: &'static [(&'static str, Type)],
+    often: &'static [usize],
     most: [u32; 2],
+    fill: usize,
     convention: &'static str,
     is_c: bool,
 }
@@ -24,7 +28,9 @@ const C: Dialect = Dialect {
         ("double", Type::F64),
         ("ptr", Type::PTR),
     ],
+    often: &[0],
     most: [10, 11],
+    fill: 5,
     convention: "",
     is_c: true,
 };
@@ -34,14 +40,14 @@ const FAST: Dialect = Dialect {
         ("double", Type::F64),
         ("i32", Type::I32),
         ("i8", Type::I8),
-        // With enough of them to fill their registers where a `double` has none.
-        ("float", Type::F32),
-        ("float", Type::F32),
         ("float", Type::F32),
         ("i64", Type::I64),
         ("ptr", Type::PTR),
     ],
+    // With enough of `float` to fill its registers where a `double` has none.
+    often: &[0, 3, 3],
     most: [90, 5],
+    fill: 20,
     convention: "fastcc ",
     is_c: false,
 };
@@ -71,24 +77,35 @@ impl Dialect {
     }
 }
 
-/// Signature number `index` under `seed` for C's convention: up to ten arguments, one of them the static chain in one of three; up to ten results; variadic
-/// in one of five, with all but the first arguments unnamed.
-pub(super) fn question(_: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
-    draw(&C, target, seed, index)
-}
+/// For C's convention up to ten arguments, one of them the static chain in one of three; up to ten results; variadic in one of five, with all but the first
+/// arguments unnamed.
+pub(super) const VALUES: Signatures = Signatures {
+    random: |_, target, seed, index| draw(&C, target, seed, index),
+    boundaries: |_, target, first| boundaries(&C, target, first),
+};
 
 /// The same for `fastcc`, with as many arguments as fill both register files, one in ten of them a structure, and up to four results.
-pub(super) fn fast(_: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
-    draw(&FAST, target, seed, index)
+pub(super) const FASTCC: Signatures = Signatures {
+    random: |_, target, seed, index| draw(&FAST, target, seed, index),
+    boundaries: |_, target, first| boundaries(&FAST, target, first),
+};
+
+/// What a question is made of: scalars by their places in the dialect, several for a structure.
+struct Drawn {
+    args: Vec<Vec<usize>>,
+    results: Vec<usize>,
+    variadic: bool,
+    nest: Option<usize>,
 }
 
 fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Question> {
     let mut random = Random::new(seed ^ 0x1f, index);
-    let n = usize::try_from(index).ok()?;
-    let choices: Vec<usize> = (0..dialect.scalars.len()).chain([0]).collect();
+    let choices: Vec<usize> = (0..dialect.scalars.len())
+        .chain(dialect.often.iter().copied())
+        .collect();
     let scalar = |random: &mut Random| random.one_or(&choices, 0);
     let [most_args, most_results] = dialect.most;
-    let mut args: Vec<Vec<usize>> = (0..1 + random.below(most_args))
+    let args: Vec<Vec<usize>> = (0..1 + random.below(most_args))
         .map(|_| {
             let more = match !dialect.is_c && random.chance(10) {
                 true => 1 + random.below(2),
@@ -101,6 +118,49 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
         .map(|_| scalar(&mut random))
         .collect();
     let variadic = random.chance(20) && dialect.is_c;
+    let nest = (random.chance(33) && dialect.is_c && !variadic && args.len() > 1).then_some(1);
+    let drawn = Drawn {
+        args,
+        results,
+        variadic,
+        nest,
+    };
+    build(dialect, target, usize::try_from(index).ok()?, drawn)
+}
+
+/// Each scalar after none, one, two of each scalar, until all registers are filled, as argument and as one of several results; where there are structures,
+/// one of both.
+fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
+    let n_scalars = dialect.scalars.len();
+    let pairs = (0..n_scalars).flat_map(|filler| (0..n_scalars).map(move |last| (filler, last)));
+    let mut all = Vec::new();
+    for (n, (filler, last)) in
+        (0..dialect.fill + 2).flat_map(|n| pairs.clone().map(move |pair| (n, pair)))
+    {
+        let mut args = vec![vec![filler]; n];
+        args.extend([vec![last], vec![filler]]);
+        if !dialect.is_c {
+            args.push(vec![filler, last]);
+        }
+        let drawn = Drawn {
+            args,
+            results: vec![last; n % 6],
+            variadic: dialect.is_c && n % 3 == 1,
+            nest: (dialect.is_c && n % 3 == 2).then_some(1),
+        };
+        all.extend(build(dialect, target, first + all.len(), drawn));
+    }
+    all
+}
+
+/// Question number `n` about what was drawn.
+fn build(dialect: &Dialect, target: &Target, n: usize, drawn: Drawn) -> Option<Question> {
+    let Drawn {
+        mut args,
+        results,
+        variadic,
+        nest,
+    } = drawn;
     if variadic {
         // What is unnamed has been promoted.
         args.iter_mut()
@@ -108,7 +168,6 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
             .flatten()
             .for_each(|arg| *arg = if *arg == 3 { 3 } else { 0 });
     }
-    let nest = (random.chance(33) && dialect.is_c && !variadic && args.len() > 1).then_some(1);
     let types: Vec<String> = args.iter().map(|arg| dialect.spelled(arg)).collect();
     let result = match &results[..] {
         [] => "void".to_owned(),

@@ -10,7 +10,7 @@ use cabi::convention::{Convention, Features};
 use cabi::{Error, Target};
 use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
-use cabi_verify::generate::{Absent, signature_for_machine};
+use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 
 use super::emulated::KnownBug;
 use super::shapes::Shape;
@@ -22,8 +22,7 @@ pub(super) struct Machine {
     pub(super) convention: &'static Convention,
     pub(super) target: fn() -> Result<Target, Error>,
     pub(super) features: Features,
-    /// Signatures: what C does not have there, the target, a seed and a number.
-    pub(super) draw: fn(&Absent, &Target, u64, u64) -> Option<Question>,
+    pub(super) signatures: Signatures,
     pub(super) absent: Absent,
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
@@ -32,6 +31,15 @@ pub(super) struct Machine {
     pub(super) emulated: Option<(Emulated, &'static str)>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
+}
+
+/// Where signatures come from, given what C does not have there and the target.
+#[derive(Clone, Copy)]
+pub(super) struct Signatures {
+    /// One by a seed and its number.
+    pub(super) random: fn(&Absent, &Target, u64, u64) -> Option<Question>,
+    /// Those at the boundaries of registers, which are always the same, with numbers from the given one.
+    pub(super) boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 
 /// A command that reads C from a file, `@c`, and writes assembly to another, `@s`. Several are separated by `|`, with LLVM IR in between, `@l`.
@@ -47,9 +55,20 @@ pub(super) struct Compiler {
 }
 
 /// Signatures of C.
-fn c(absent: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
-    let signature = signature_for_machine(seed, index, absent);
-    let n = usize::try_from(index).ok()?;
+const C: Signatures = Signatures {
+    random: |absent, target, seed, index| {
+        let signature = signature_for_machine(seed, index, absent);
+        c(&signature, target, usize::try_from(index).ok()?)
+    },
+    boundaries: |absent, target, first| {
+        let all = boundaries_for_machine(absent);
+        let all = all.iter().zip(first..);
+        all.filter_map(|(signature, n)| c(signature, target, n))
+            .collect()
+    },
+};
+
+fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
     Question::new(
         n,
         &signature.declared(&format!("p{n}_"), target.data_model()),

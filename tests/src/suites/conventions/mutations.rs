@@ -1,8 +1,19 @@
 //! Each rule of a convention, broken in every way there is: dropped, its guard dropped, its first two registers swapped, its slots twice as wide; and the convention
 //! without its own check of results.
 
-use cabi::Reg;
+use std::collections::BTreeSet;
+
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
+use cabi::{FnAbi, Reg, Target};
+use cabi_verify::assembly::Question;
+
+use super::machines::Machine;
+
+/// Signatures at the boundaries of registers for each mutation, on which it has a value elsewhere.
+const DIRECTED: usize = 4;
+
+/// A prime: so far apart signatures differ in all that they are made of.
+const STRIDE: usize = 619;
 
 /// A convention with one rule broken, and what is broken.
 pub(super) struct Mutation {
@@ -83,6 +94,48 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
             )
         })
         .collect()
+}
+
+/// The signatures at the boundaries of registers that are about the rules of `machine`: on each mutation of them, some have a value elsewhere. Random ones
+/// alone would miss a rule now and then. Their numbers start at `first`.
+pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<Question> {
+    let at_boundaries = (machine.signatures.boundaries)(&machine.absent, target, first);
+    let with_abi = at_boundaries.into_iter().filter_map(|question| {
+        let abi = machine.abi(machine.convention, target, &question).ok()?;
+        Some((question, abi))
+    });
+    let all: Vec<(Question, FnAbi)> = with_abi.collect();
+    let mut chosen = BTreeSet::new();
+    let of_all = of(machine.convention, machine.features);
+    for mutation in of_all.iter().chain(&of_unnamed(machine.convention)) {
+        let moved = |i: usize| {
+            let (question, own) = &all[i];
+            machine.moved(mutation.convention, target, (question, own))
+        };
+        // Another type or extension at the same place is not what every function shows.
+        let is_elsewhere = |i: usize| {
+            moved(i).is_some_and(|abi| abi.is_ok_and(|abi| places(&abi) != places(&all[i].1)))
+        };
+        choose(&mut chosen, all.len(), is_elsewhere);
+        choose(&mut chosen, all.len(), |i| moved(i).is_some());
+    }
+    chosen.iter().map(|i| all[*i].0.clone()).collect()
+}
+
+fn places(abi: &FnAbi) -> String {
+    let args = abi.args.iter().map(|arg| arg.place.to_string());
+    args.chain([abi.ret.to_string()])
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Adds of `n` those for which `is` holds, until [`DIRECTED`] are chosen.
+fn choose(chosen: &mut BTreeSet<usize>, n: usize, is: impl Fn(usize) -> bool) {
+    let n_chosen = chosen.iter().filter(|i| is(**i)).count();
+    let others = (0..n).map(|i| i * STRIDE % n);
+    let others = others.filter(|i| !chosen.contains(i) && is(*i));
+    let more: Vec<usize> = others.take(DIRECTED.saturating_sub(n_chosen)).collect();
+    chosen.extend(more);
 }
 
 impl Mutation {

@@ -2,32 +2,16 @@
 
 use cabi::convention::Features;
 use cabi::{Target, aarch64};
-use cabi_verify::assembly::Question;
 use cabi_verify::emulated::{Emulated, Stubs};
-use cabi_verify::generate::{Absent, CType, signature_for_machine};
+use cabi_verify::generate::Absent;
 
 use super::super::shapes::{HALVES, OF_C, VECTORS_IN_REGISTERS};
-use super::{Compiler, Machine};
+use super::{C, Compiler, Machine};
 
 const ABSENT: &[(&str, &str)] = &[
     ("__float128", "long double"),
     ("_Complex __float128", "_Complex long double"),
 ];
-
-/// Signatures of C. Every eighth has a float after an HFA at each boundary of the registers: there is none for it where the HFA found too few.
-fn draw(absent: &Absent, target: &Target, seed: u64, index: u64) -> Option<Question> {
-    let mut signature = signature_for_machine(seed, index, absent);
-    let n = usize::try_from(index).ok()?;
-    if n.is_multiple_of(8) {
-        signature.params = vec![CType::Name("double"); n / 8 % 9];
-        let last = ["_Complex double", "float", "int"].map(CType::Name);
-        signature.params.extend(last);
-    }
-    Question::new(
-        n,
-        &signature.declared(&format!("p{n}_"), target.data_model()),
-    )
-}
 
 pub(super) fn machine() -> Machine {
     Machine {
@@ -35,7 +19,7 @@ pub(super) fn machine() -> Machine {
         convention: &aarch64::AAPCS64,
         target: || Target::named("aarch64-unknown-linux-gnu"),
         features: Features::default(),
-        draw,
+        signatures: C,
         absent: Absent {
             names: ABSENT,
             vectors: true,

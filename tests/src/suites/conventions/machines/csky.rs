@@ -7,7 +7,7 @@ use cabi_verify::assembly::Isa;
 use cabi_verify::generate::Absent;
 
 use super::super::shapes::BY_VALUE;
-use super::{Compiler, Machine, USUAL_ABSENT, c};
+use super::{C, Compiler, Machine, USUAL_ABSENT};
 
 /// Words alone: the table is for targets with floats too.
 const SOFT: &[(&str, &str)] = &[
@@ -67,7 +67,7 @@ fn machine(
         convention,
         target: || Ok(Target::CSKY_LINUX_HF),
         features: Features::from(floats),
-        draw: c,
+        signatures: C,
         absent: Absent {
             names: USUAL_ABSENT,
             vectors: true,

@@ -2,8 +2,8 @@
 
 use cabi::convention::Features;
 use cabi::riscv::{
-    FAST_32, FAST_32_SOFT, FAST_32F, FAST_64, FAST_64F, ILP32, ILP32D, ILP32E, ILP32F, LP64, LP64D,
-    LP64F,
+    FAST_32, FAST_32_SOFT, FAST_32E, FAST_32F, FAST_64, FAST_64_SOFT, FAST_64F, ILP32, ILP32D,
+    ILP32E, ILP32F, LP64, LP64D, LP64F,
 };
 use cabi::{LeafKind, Target, leaves};
 use cabi_verify::assembly::Isa;
@@ -13,7 +13,7 @@ use cabi_verify::generate::Absent;
 use super::super::emulated::KnownBug;
 use super::super::ir;
 use super::super::shapes::{OF_C, RECORDS};
-use super::{ABSENT_64, Compiler, Machine, USUAL_ABSENT, c};
+use super::{ABSENT_64, C, Compiler, Machine, USUAL_ABSENT};
 
 const HARD: &[(&str, &str)] = &[
     ("`if nest: ", "C has no static chain there"),
@@ -77,7 +77,7 @@ macro_rules! abi {
             convention: &$convention,
             target: || Target::named($target),
             features: Features::default(),
-            draw: c,
+            signatures: C,
             absent: Absent {
                 names: $absent,
                 vectors: true,
@@ -153,13 +153,13 @@ macro_rules! narrow {
 }
 
 /// LLVM's `fastcc`, between functions of LLVM IR: no C function has it. Its convention, the machine that LLVM generates code for, the extensions, the ABI of C
-/// and what is else as in C.
+/// and a machine of the same width, whose types are laid out alike.
 macro_rules! fast {
     ($name:literal, $convention:ident, $triple:literal, $arch:literal, $abi:literal, $equivalent:expr, $c:expr) => {
         Machine {
             name: $name,
             convention: &$convention,
-            draw: ir::fast,
+            signatures: ir::FASTCC,
             shapes: &[&[RECORDS]],
             compilers: &[Compiler {
                 name: "clang",
@@ -184,7 +184,15 @@ macro_rules! fast {
     };
 }
 
-fn fast() -> [Machine; 5] {
+fn lp64d() -> Machine {
+    wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
+}
+
+fn ilp32d() -> Machine {
+    narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD)
+}
+
+fn fast_32() -> [Machine; 4] {
     [
         fast!(
             "riscv32-fastcc",
@@ -193,7 +201,7 @@ fn fast() -> [Machine; 5] {
             "rv32gc",
             "ilp32d",
             &HARD[2..],
-            narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD)
+            ilp32d()
         ),
         fast!(
             "riscv32f-fastcc",
@@ -202,15 +210,7 @@ fn fast() -> [Machine; 5] {
             "rv32imafc",
             "ilp32f",
             &HARD[2..],
-            narrow!(
-                ILP32F,
-                "riscv32-linux-gnu",
-                "rv32imafc",
-                "ilp32f",
-                4,
-                8,
-                HARD
-            )
+            ilp32d()
         ),
         fast!(
             "riscv32-soft-fastcc",
@@ -219,7 +219,30 @@ fn fast() -> [Machine; 5] {
             "rv32imac",
             "ilp32",
             FAST_SOFT,
-            narrow!(ILP32, "riscv32-linux-gnu", "rv32imac", "ilp32", 0, 8, SOFT)
+            ilp32d()
+        ),
+        fast!(
+            "riscv32e-fastcc",
+            FAST_32E,
+            "riscv32-unknown-elf",
+            "rv32emac",
+            "ilp32e",
+            FAST_SOFT,
+            ilp32d()
+        ),
+    ]
+}
+
+fn fast_64() -> [Machine; 3] {
+    [
+        fast!(
+            "riscv64-fastcc",
+            FAST_64,
+            "riscv64-linux-gnu",
+            "rv64gc",
+            "lp64d",
+            &HARD[2..],
+            lp64d()
         ),
         fast!(
             "riscv64f-fastcc",
@@ -228,27 +251,28 @@ fn fast() -> [Machine; 5] {
             "rv64imafc",
             "lp64f",
             &HARD[2..],
-            wide!(LP64F, "rv64imafc", "lp64f", 4, HARD)
+            lp64d()
         ),
         fast!(
-            "riscv64-fastcc",
-            FAST_64,
+            "riscv64-soft-fastcc",
+            FAST_64_SOFT,
             "riscv64-linux-gnu",
-            "rv64gc",
-            "lp64d",
-            &HARD[2..],
-            wide!(LP64D, "rv64gc", "lp64d", 8, HARD)
+            "rv64imac",
+            "lp64",
+            FAST_SOFT,
+            lp64d()
         ),
     ]
 }
 
 pub(super) fn all() -> Vec<Machine> {
-    let mut all = Vec::from(fast());
+    let mut all = Vec::from(fast_32());
+    all.extend(fast_64());
     all.extend([
-        wide!(LP64D, "rv64gc", "lp64d", 8, HARD),
+        lp64d(),
         wide!(LP64F, "rv64imafc", "lp64f", 4, HARD),
         wide!(LP64, "rv64imac", "lp64", 0, SOFT),
-        narrow!(ILP32D, "riscv32-linux-gnu", "rv32gc", "ilp32d", 8, 8, HARD),
+        ilp32d(),
         narrow!(
             ILP32F,
             "riscv32-linux-gnu",

@@ -6,7 +6,7 @@ use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
 use super::super::shapes::WITHOUT_VECTORS;
-use super::{ABSENT_64, Compiler, Machine, c};
+use super::{ABSENT_64, C, Compiler, Machine};
 
 pub(super) fn machine() -> Machine {
     Machine {
@@ -14,7 +14,7 @@ pub(super) fn machine() -> Machine {
         convention: &s390x::S390X,
         target: || Target::named("s390x-unknown-linux-gnu"),
         features: Features::default(),
-        draw: c,
+        signatures: C,
         absent: Absent {
             names: ABSENT_64,
             vectors: true,

@@ -5,7 +5,7 @@ use cabi::{Target, xcore};
 use cabi_verify::assembly::Isa;
 use cabi_verify::generate::Absent;
 
-use super::{Compiler, Machine, USUAL_ABSENT, c};
+use super::{C, Compiler, Machine, USUAL_ABSENT};
 use crate::suites::conventions::ir;
 use crate::suites::conventions::shapes::{OF_C, RECORDS, VARIADIC};
 
@@ -24,7 +24,7 @@ fn of_c() -> Machine {
         convention: &xcore::XCORE,
         target: || Ok(Target::XCORE),
         features: Features::default(),
-        draw: c,
+        signatures: C,
         absent: Absent {
             names: USUAL_ABSENT,
             vectors: true,
@@ -70,7 +70,7 @@ fn of_ir() -> Machine {
     Machine {
         name: "xcore-values",
         convention: &xcore::XCORE_VALUES,
-        draw: ir::question,
+        signatures: ir::VALUES,
         shapes: &[&[VARIADIC, RECORDS]],
         compilers: &[Compiler {
             name: "clang",
