@@ -143,9 +143,12 @@ fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> V
     }
 }
 
-/// Loads the first word of `words`, or the first two, as the vector or float `ty`.
+/// Loads the first word of `words` as the integer or float `ty`, or the first two as the vector.
 fn vector(builder: &mut FunctionBuilder<'_>, words: &[ClifPart], ty: Type, from: Value) -> Value {
     let flags = MemFlags::new();
+    if ty.is_int() {
+        return load(builder, &words[0], from);
+    }
     let mut word = |i: usize| {
         let word = load(builder, &words[i], from);
         builder.ins().bitcast(types::F64, flags, word)

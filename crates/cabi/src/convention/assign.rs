@@ -152,7 +152,7 @@ impl<'t> Assigner<'t> {
             return Ok(false);
         };
         for (index, part) in group.parts.iter().enumerate() {
-            let rules = first_for(all, part.ty, group.flags);
+            let rules = first_for(all, Some(part.ty), group.flags);
             if let Some(loc) = self.first_register(rules, part.ty) {
                 placed.push(PlacedPart { part: *part, loc });
                 continue;
@@ -224,7 +224,7 @@ impl<'t> Assigner<'t> {
     ) -> Result<bool, NoPlace> {
         *place = Place::Ignore;
         let value = Value::new(group, role);
-        let outcome = self.run_here(rules, &value, None, 0);
+        let outcome = self.run_here(first_for(rules, None, group.flags), &value, None, 0);
         self.whole(rules, outcome, &value, place)
     }
 
@@ -394,10 +394,10 @@ impl<'t> Assigner<'t> {
 
 /// `rules` without the first ones that are not for a part of type `ty` of a value with `flags`: by these two most rules of most conventions begin.
 #[inline(always)]
-fn first_for(mut rules: &[Rule], ty: PartType, flags: ArgFlags) -> &[Rule] {
+fn first_for(mut rules: &[Rule], ty: Option<PartType>, flags: ArgFlags) -> &[Rule] {
     while let [rule, rest @ ..] = rules {
         match rule {
-            Rule::IfType(types, _) if !types.has(ty) => rules = rest,
+            Rule::IfType(types, _) if !ty.is_some_and(|ty| types.has(ty)) => rules = rest,
             Rule::IfFlag(flag, _) if !flags.has(*flag) => rules = rest,
             _ => break,
         }

@@ -32,7 +32,7 @@ pub enum Slot {
         /// The part.
         part: usize,
     },
-    /// Part `part` of argument `arg`, a word, as the parameter's vector type; it is followed by the next one if that has 16 bytes.
+    /// Part `part` of argument `arg`, a word, as the parameter's type, a float or an integer; it is followed by the next one if that is a vector.
     Vector {
         /// The argument.
         arg: usize,

@@ -51,12 +51,12 @@ impl Classes {
         self.used |= bytes_before(end) & !bytes_before(8 * first as u64);
     }
 
-    /// How many bytes of eightbyte `i` are used, or are padding before one that is.
+    /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array of no elements, which has a class here and there.
     #[inline]
     pub(super) fn used(&self, i: usize) -> u8 {
         let all = self.used.to_le_bytes();
-        let used = |byte: &u8| u8::try_from(8 - byte.leading_zeros()).unwrap_or(8);
-        all.get(i).map_or(0, used)
+        let used = |byte: &u8| u8::try_from((byte | 1).ilog2() + 1).unwrap_or(8);
+        all.get(i).map_or(1, used)
     }
 
     /// The classes of the `size` bytes from `offset` on, as those of a value of its own.

@@ -72,8 +72,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     let (mut i, mut wide) = (0, false);
     while let Some(class) = at(i) {
         let offset = 8 * i;
-        // An array of no elements has a class here and there, and no bytes.
-        let used = classes.used(usize::from(i)).max(1);
+        let used = classes.used(usize::from(i));
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),
