@@ -231,3 +231,25 @@ fn members_that_one_riscv_compiler_counts() {
     let float = float.build(model).unwrap();
     assert_eq!(place([&empty, &float, &Type::F32]), Ok("a0".to_owned()));
 }
+
+/// What is placed as LLVM IR has it, scalar by scalar: it has no unions, whose members would have a place each.
+#[test]
+fn unions_in_llvm_ir() {
+    let known = cabi::conventions().iter();
+    let of_ir = known.filter(|known| known.name.contains("fastcc") || known.name == "xcore-values");
+    let mut n = 0;
+    for known in of_ir {
+        let target = Target::named(known.target).unwrap();
+        let build = |record: RecordBuilder| record.build(target.data_model()).unwrap();
+        let union = RecordBuilder::union("u").field("x", Type::F32);
+        let union = build(union.field("n", Type::I32));
+        let around = build(RecordBuilder::structure("s").field("u", union.clone()));
+        for ty in [union, around] {
+            let sig = FnSig::new([ty], Type::VOID).convention(known.convention);
+            let error = FnAbi::new(&sig, &target).unwrap_err().to_string();
+            assert!(error.contains("LLVM IR has no unions"), "{error}");
+        }
+        n += 1;
+    }
+    assert_eq!(n, 8);
+}

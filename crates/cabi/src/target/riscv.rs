@@ -14,7 +14,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
     PartTypes, Place, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{LeafKind, has_union, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -306,6 +306,9 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
     let word = cx.model.pointer.max(1);
     if ty.size() > 252 {
         return refused("a value has at most 252 bytes");
+    }
+    if has_union(ty) {
+        return refused("LLVM IR has no unions");
     }
     // A part on the stack is aligned as its slot is, wherever it is in the value.
     let mut group = Group::new(GroupKind::Registers, ty.size(), 1);
