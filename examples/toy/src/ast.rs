@@ -134,8 +134,6 @@ pub(crate) struct EnumDecl {
 pub(crate) struct TypeExpr {
     pub(crate) kind: TypeKind,
     pub(crate) span: Span,
-    /// As [`Expr::depth`]: a type holds expressions, which hold types.
-    pub(crate) depth: u32,
 }
 
 #[derive(Debug)]
@@ -160,34 +158,6 @@ pub(crate) enum TypeKind {
     Record(Box<RecordDecl>),
     /// `!`: the function does not return.
     Never,
-}
-
-impl TypeKind {
-    /// The depth of the deepest tree below.
-    pub(crate) fn depth_below(&self) -> u32 {
-        match self {
-            TypeKind::Name(_) | TypeKind::Never => 0,
-            TypeKind::Pointer(inner) | TypeKind::Complex(inner) => inner.depth,
-            TypeKind::Fn { params, result, .. } => params
-                .iter()
-                .chain(result.as_deref())
-                .map(|ty| ty.depth)
-                .max()
-                .unwrap_or(0),
-            TypeKind::Array(element, len) => {
-                len.as_ref().map_or(0, |len| len.depth).max(element.depth)
-            }
-            TypeKind::Vector(element, lanes, _) => element.depth.max(lanes.depth),
-            TypeKind::BitInt { bits, .. } => bits.depth,
-            TypeKind::Record(record) => {
-                let members = record.members.iter().flatten();
-                members
-                    .map(|m| m.bits.as_ref().map_or(0, |bits| bits.depth).max(m.ty.depth))
-                    .max()
-                    .unwrap_or(0)
-            }
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -227,8 +197,6 @@ pub(crate) enum StmtKind {
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
-    /// How deep the tree below is, so that everything after the parser may recurse.
-    pub(crate) depth: u32,
 }
 
 #[derive(Debug)]

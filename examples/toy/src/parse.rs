@@ -22,6 +22,7 @@ pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
         tokens: &tokens,
         at: 0,
         depth: 0,
+        below: 0,
         no_record_literal: false,
         uses_c: false,
     };
@@ -38,6 +39,8 @@ struct Parser<'a> {
     at: usize,
     /// Of the construct being read: blocks, expressions and types together.
     depth: u32,
+    /// How deep the deepest tree is that was read in it so far, which its links may make deeper. Everything after the parser may recurse.
+    below: u32,
     /// In a condition `name {` begins the block, not a record literal.
     no_record_literal: bool,
     /// Whether there was a `use c`: then a word of the language may be meant as a name of C's.
@@ -218,9 +221,11 @@ impl<'a> Parser<'a> {
 
     fn nested_record(&mut self, attrs: Vec<Attr>) -> Parsed<TypeExpr> {
         let start = self.span();
-        let record = self.nested(|parser| parser.record(attrs, false))?;
-        let span = start.to(self.last_span());
-        type_node(TypeKind::Record(Box::new(record)), span)
+        self.nested(|parser| {
+            let record = parser.record(attrs, false)?;
+            let span = start.to(parser.last_span());
+            parser.type_node(TypeKind::Record(Box::new(record)), span)
+        })
     }
 
     fn attrs(&mut self) -> Parsed<Vec<Attr>> {
@@ -280,9 +285,31 @@ impl<'a> Parser<'a> {
             return Err(too_deep(self.span()));
         }
         self.depth += 1;
-        let result = read(self);
+        let result = self.beside(read);
         self.depth -= 1;
         result
+    }
+
+    /// Reads what is as deep as it is, whatever stands before it.
+    fn beside<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let before = std::mem::replace(&mut self.below, 0);
+        let result = read(self);
+        self.below = self.below.max(before);
+        result
+    }
+
+    /// A node above all that was read so far.
+    fn above(&mut self, span: Span) -> Parsed<()> {
+        self.below += 1;
+        match self.below > MAX_DEPTH {
+            true => Err(too_deep(span)),
+            false => Ok(()),
+        }
+    }
+
+    fn type_node(&mut self, kind: TypeKind, span: Span) -> Parsed<TypeExpr> {
+        self.above(span)?;
+        Ok(TypeExpr { kind, span })
     }
 
     fn current(&self) -> Spanned {
@@ -389,16 +416,6 @@ impl<'a> Parser<'a> {
             ));
         }
         diagnostic
-    }
-}
-
-/// A type one level above its parts.
-fn type_node(kind: TypeKind, span: Span) -> Parsed<TypeExpr> {
-    let depth = kind.depth_below() + 1;
-    if depth > MAX_DEPTH {
-        Err(too_deep(span))
-    } else {
-        Ok(TypeExpr { kind, span, depth })
     }
 }
 

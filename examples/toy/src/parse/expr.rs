@@ -1,7 +1,7 @@
 //! Expressions, by precedence climbing. From loose to tight: `||`, `&&`, comparisons (which do not
 //! chain), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`, prefix operators, postfix operators.
 
-use super::{MAX_DEPTH, Parsed, Parser, too_deep};
+use super::{Parsed, Parser};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Diagnostic, Span};
 use crate::lex::{Token, integer, unescape};
@@ -31,15 +31,13 @@ impl Parser<'_> {
             if op == BinaryOp::Shr {
                 self.next();
             }
-            links.push((op, self.binary(level + 1)?));
+            links.push((op, self.beside(|parser| parser.binary(level + 1))?));
         }
         let Some((_, last)) = links.last() else {
             return Ok(first);
         };
         let span = first.span.to(last.span);
-        let depths = links.iter().map(|(_, right)| right.depth);
-        let depth = depths.fold(first.depth, u32::max);
-        node(ExprKind::Chain(Box::new(first), links), span, depth)
+        self.node(ExprKind::Chain(Box::new(first), links), span)
     }
 
     /// The operator at hand, if it is one of this level.
@@ -65,8 +63,7 @@ impl Parser<'_> {
         while self.accept(Token::As) {
             let ty = self.ty()?;
             let span = value.span.to(ty.span);
-            let depth = value.depth.max(ty.depth);
-            value = node(ExprKind::Cast(Box::new(value), ty), span, depth)?;
+            value = self.node(ExprKind::Cast(Box::new(value), ty), span)?;
         }
         Ok(value)
     }
@@ -84,27 +81,23 @@ impl Parser<'_> {
         self.next();
         let operand = self.nested(Self::unary)?;
         let span = start.to(operand.span);
-        let depth = operand.depth;
-        node(ExprKind::Unary(op, Box::new(operand)), span, depth)
+        self.node(ExprKind::Unary(op, Box::new(operand)), span)
     }
 
     fn postfix(&mut self) -> Parsed<Expr> {
         let mut value = self.primary()?;
         loop {
             let start = value.span;
-            let mut depth = value.depth;
             let kind = match self.peek() {
                 Token::LParen => {
                     self.next();
                     let args = self.exprs(Token::RParen, "`,` or `)`")?;
-                    depth = deepest(&args).max(depth);
                     ExprKind::Call(Box::new(value), args)
                 }
                 Token::LBracket => {
                     self.next();
                     let index = self.inside(Self::expr)?;
                     self.expect(Token::RBracket, "`]`")?;
-                    depth = index.depth.max(depth);
                     ExprKind::Index(Box::new(value), Box::new(index))
                 }
                 Token::Dot => {
@@ -114,7 +107,7 @@ impl Parser<'_> {
                 }
                 _ => return Ok(value),
             };
-            value = node(kind, start.to(self.last_span()), depth)?;
+            value = self.node(kind, start.to(self.last_span()))?;
         }
     }
 
@@ -161,13 +154,11 @@ impl Parser<'_> {
                 self.expect(Token::Comma, "`,` and the imaginary part")?;
                 let im = self.inside(Self::expr)?;
                 self.expect(Token::RParen, "`)`")?;
-                let depth = re.depth.max(im.depth);
-                let kind = ExprKind::Complex(Box::new(re), Box::new(im));
-                return node(kind, start.to(self.last_span()), depth);
+                ExprKind::Complex(Box::new(re), Box::new(im))
             }
             _ => return Err(self.unexpected("an expression")),
         };
-        node(kind, start.to(self.last_span()), 0)
+        self.node(kind, start.to(self.last_span()))
     }
 
     /// `7`, `7u8`, but also `7f32`.
@@ -203,7 +194,7 @@ impl Parser<'_> {
         while self.peek() == Token::Str {
             bytes.extend(self.string()?.0);
         }
-        node(ExprKind::Str(bytes), start.to(self.last_span()), 0)
+        self.node(ExprKind::Str(bytes), start.to(self.last_span()))
     }
 
     fn parenthesized(&mut self) -> Parsed<Expr> {
@@ -225,9 +216,8 @@ impl Parser<'_> {
             if self.accept(Token::Semi) {
                 let count = self.inside(Self::expr)?;
                 self.expect(Token::RBracket, "`]`")?;
-                let depth = first.depth.max(count.depth);
                 let kind = ExprKind::Repeat(Box::new(first), Box::new(count));
-                return node(kind, start.to(self.last_span()), depth);
+                return self.node(kind, start.to(self.last_span()));
             }
             elements.push(first);
             if self.accept(Token::Comma) {
@@ -238,8 +228,7 @@ impl Parser<'_> {
         } else {
             self.next();
         }
-        let depth = deepest(&elements);
-        node(ExprKind::Array(elements), start.to(self.last_span()), depth)
+        self.node(ExprKind::Array(elements), start.to(self.last_span()))
     }
 
     /// A variable, a function, `Enum::Variant`, or a record literal.
@@ -249,10 +238,10 @@ impl Parser<'_> {
         if self.accept(Token::PathSep) {
             let variant = self.ident("a variant")?;
             let kind = ExprKind::Path(ident, variant);
-            return node(kind, start.to(self.last_span()), 0);
+            return self.node(kind, start.to(self.last_span()));
         }
         if self.peek() != Token::LBrace || self.no_record_literal {
-            return node(ExprKind::Name(ident.name), start, 0);
+            return self.node(ExprKind::Name(ident.name), start);
         }
         self.next();
         let members = self.list(Token::RBrace, "`,` or `}`", |parser| {
@@ -260,9 +249,8 @@ impl Parser<'_> {
             parser.expect(Token::Colon, "`:` and the member's value")?;
             Ok((member, parser.inside(Self::expr)?))
         })?;
-        let depth = members.iter().map(|(_, value)| value.depth).max();
         let kind = ExprKind::Record(ident, members);
-        node(kind, start.to(self.last_span()), depth.unwrap_or(0))
+        self.node(kind, start.to(self.last_span()))
     }
 
     /// `sizeof(T)`, `alignof(T)`, `offsetof(T, member)`
@@ -271,7 +259,6 @@ impl Parser<'_> {
         let token = self.next();
         self.expect(Token::LParen, "`(`")?;
         let ty = self.ty()?;
-        let depth = ty.depth;
         let kind = match token {
             Token::SizeOf => ExprKind::SizeOf(ty),
             Token::AlignOf => ExprKind::AlignOf(ty),
@@ -281,7 +268,7 @@ impl Parser<'_> {
             }
         };
         self.expect(Token::RParen, "`)`")?;
-        node(kind, start.to(self.last_span()), depth)
+        self.node(kind, start.to(self.last_span()))
     }
 
     /// `va_arg(list, T)`
@@ -293,13 +280,17 @@ impl Parser<'_> {
         self.expect(Token::Comma, "`,` and the argument's type")?;
         let ty = self.ty()?;
         self.expect(Token::RParen, "`)`")?;
-        let depth = list.depth.max(ty.depth);
         let kind = ExprKind::VaArg(Box::new(list), ty);
-        node(kind, start.to(self.last_span()), depth)
+        self.node(kind, start.to(self.last_span()))
     }
 
     fn exprs(&mut self, end: Token, what: &str) -> Parsed<Vec<Expr>> {
         self.list(end, what, |parser| parser.inside(Self::expr))
+    }
+
+    fn node(&mut self, kind: ExprKind, span: Span) -> Parsed<Expr> {
+        self.above(span)?;
+        Ok(Expr { kind, span })
     }
 
     /// Between brackets a record literal is no longer ambiguous.
@@ -318,19 +309,5 @@ fn float_kind(digits: &str, suffix: &str) -> ExprKind {
         digits: digits.replace('_', "").into(),
         suffix: suffix.into(),
         imaginary,
-    }
-}
-
-fn deepest(list: &[Expr]) -> u32 {
-    list.iter().map(|e| e.depth).max().unwrap_or(0)
-}
-
-/// A node one level above `below`.
-fn node(kind: ExprKind, span: Span, below: u32) -> Parsed<Expr> {
-    let depth = below + 1;
-    if depth > MAX_DEPTH {
-        Err(too_deep(span))
-    } else {
-        Ok(Expr { kind, span, depth })
     }
 }

@@ -1,7 +1,7 @@
 //! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, `bitint<n>`, a name,
 //! or a record on the spot.
 
-use super::{Parsed, Parser, type_node};
+use super::{Parsed, Parser};
 use crate::ast::{TypeExpr, TypeKind};
 use crate::lex::Token;
 
@@ -39,7 +39,7 @@ impl Parser<'_> {
             Token::Struct | Token::Union => return self.nested_record(Vec::new()),
             _ => return Err(self.unexpected("a type")),
         };
-        type_node(kind, start.to(self.last_span()))
+        self.type_node(kind, start.to(self.last_span()))
     }
 
     /// A keyword with parameters in angle brackets.
