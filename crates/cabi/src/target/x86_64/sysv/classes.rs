@@ -45,10 +45,10 @@ impl Classes {
         self.use_bytes(0, size);
     }
 
-    /// Marks the bytes from eightbyte `first` on, and before byte `end`, as used.
+    /// Marks the bytes from eightbyte `first` on, and before byte `end`, as used. Only after a vector of 64 bytes, all used, is there no such eightbyte.
     #[inline]
     fn use_bytes(&mut self, first: usize, end: u64) {
-        self.used |= bytes_before(end) & !bytes_before(8 * first as u64);
+        self.used |= bytes_before(end) & u64::MAX << (8 * first as u64 % 64);
     }
 
     /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array of no elements, which has a class here and there.
