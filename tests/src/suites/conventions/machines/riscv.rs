@@ -26,16 +26,6 @@ const HARD: &[(&str, &str)] = &[
         "the rule before it places floats",
     ),
 ];
-/// Where a float that finds no register is one word, as an integer is.
-const HARD_WORD: &[(&str, &str)] = &[
-    HARD[0],
-    HARD[1],
-    HARD[2],
-    (
-        "arguments, `if type in [I8, I16, I32, I64]: first free of a0 a1 a2 a3 a4 a5 a6 a7` without its guard",
-        "a float in it is its word",
-    ),
-];
 const SOFT: &[(&str, &str)] = &[
     ("`if nest: ", "C has no static chain there"),
     ("without its guard", "all parts are integers"),
@@ -280,7 +270,7 @@ pub(super) fn all() -> Vec<Machine> {
             "ilp32f",
             4,
             8,
-            HARD_WORD
+            HARD
         ),
         narrow!(ILP32, "riscv32-linux-gnu", "rv32imac", "ilp32", 0, 8, SOFT),
         narrow!(
