@@ -163,6 +163,11 @@ impl Stats {
             (Verdict::NotLowered(why), _) => count(&mut self.not_lowered, why),
             (Verdict::NotRun(why), _) => {
                 let (who, why) = why.split_once(": ").unwrap_or(("", why));
+                // Errors of `cabi` begin with the type.
+                let why = match why.split_once(": ") {
+                    Some((_, of_type)) if who == "cabi" => of_type,
+                    _ => why,
+                };
                 count(&mut self.not_run, &format!("{who}: {}", general(why)));
             }
             (Verdict::SelfInconsistent(_), Some(bug)) => count(&mut self.known, bug),
@@ -298,7 +303,7 @@ fn labels(references: &[Compiler]) -> impl Iterator<Item = String> {
 /// A reason without the names and numbers of one case.
 fn general(why: &str) -> String {
     let mut out = String::new();
-    for c in why.chars().take(160) {
+    for c in why.chars().take(240) {
         if !c.is_ascii_digit() {
             out.push(c);
         } else if !out.ends_with('#') {
