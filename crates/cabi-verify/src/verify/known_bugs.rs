@@ -25,7 +25,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     sig:
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
     "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
-    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_union(ty) && has_sixteen_bytes(ty));
+    "clang-unnamed-padded-union" sig.unnamed().iter().any(has_wide_union);
     "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (contains(ty, &stands_for_another_member) || ends_with_halves(ty)));
     "clang-odd-pair-va-arg" sig.unnamed().iter().any(is_odd_pair);
     "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
@@ -191,6 +191,11 @@ fn has_vector(ty: &Type, size: u64) -> bool {
 
 fn has_sixteen_bytes(ty: &Type) -> bool {
     has_vector(ty, 16) || contains(ty, &|ty| ty.as_scalar() == Some(Scalar::F128))
+}
+
+/// A union of a value of 16 bytes or more that registers hold, or a type made of one.
+fn has_wide_union(ty: &Type) -> bool {
+    contains(ty, &|ty| is_union(ty) && has_sixteen_bytes(ty))
 }
 
 /// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
