@@ -25,13 +25,12 @@ pub(super) fn halved(own: VectorMove) -> VectorMove {
     VectorMove { width, ..own }
 }
 
-/// Of equal arguments, which are padding, the first is left out.
+/// Of equal arguments the first is left out: it is padding, for which a value is taken that goes to the argument area.
 pub(super) fn padding_lost(func: &mut ir::Function) {
     change_call(func, CallConv::SystemV, |args, signature, pool| {
-        let equal = args
-            .as_slice(pool)
-            .windows(2)
-            .position(|two| two[0] == two[1]);
+        let all = args.as_slice(pool);
+        let is_equal = |i: &usize| all[i + 1..].contains(&all[*i]);
+        let equal = (0..all.len()).find(is_equal);
         if let Some(i) = equal {
             args.remove(i, pool);
             signature.params.remove(i);

@@ -101,10 +101,20 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
         lane: "float",
         bytes: 16,
     };
-    let structures = STRUCTURES.iter().map(|members| structure(members));
+    let plain = |(name, lengths): &(&'static str, &[u32])| Form::Plain {
+        ty: CType::Name(name),
+        lengths: lengths.to_vec(),
+    };
+    let structures = STRUCTURES.map(|members| structure(members.iter().map(plain)));
+    // Bytes in which there is no value.
+    let unnamed_bits = structure([Form::Bits {
+        ty: CType::Name("int"),
+        width: 8,
+        named: false,
+    }]);
     let values: Vec<CType> = (SCALARS.map(CType::Name).into_iter())
         .chain(structures)
-        .chain([vector])
+        .chain([vector, unnamed_bits])
         .map(|ty| absent.object(ty))
         .collect();
     let mut all = Vec::new();
@@ -138,15 +148,9 @@ fn boundary((filler, n): (&'static str, u32), value: &CType, is_variadic: bool) 
     }
 }
 
-fn structure(members: &[(&'static str, &[u32])]) -> CType {
-    let members = members.iter().map(|(name, lengths)| {
-        CMember::of(Form::Plain {
-            ty: CType::Name(name),
-            lengths: lengths.to_vec(),
-        })
-    });
+fn structure(members: impl IntoIterator<Item = Form>) -> CType {
     CType::Record(Box::new(CRecord {
-        members: members.collect(),
+        members: members.into_iter().map(CMember::of).collect(),
         ..CRecord::default()
     }))
 }

@@ -96,8 +96,8 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
         .collect()
 }
 
-/// The signatures at the boundaries of registers that are about the rules of `machine`: on each mutation of them, some have a value elsewhere. Random ones
-/// alone would miss a rule now and then. Their numbers start at `first`.
+/// The signatures at the boundaries of registers that are about the rules of `machine`: on each mutation of them, some have a value elsewhere, and
+/// some meet each known bug of its compilers. Random ones alone would miss a rule now and then. Their numbers start at `first`.
 pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<Question> {
     let at_boundaries = (machine.signatures.boundaries)(&machine.absent, target, first);
     let with_abi = at_boundaries.into_iter().filter_map(|question| {
@@ -118,6 +118,9 @@ pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<
         };
         choose(&mut chosen, all.len(), is_elsewhere);
         choose(&mut chosen, all.len(), |i| moved(i).is_some());
+    }
+    for bug in machine.compilers.iter().flat_map(|own| own.bugs) {
+        choose(&mut chosen, all.len(), |i| (bug.meets)(&all[i].0.sig));
     }
     chosen.iter().map(|i| all[*i].0.clone()).collect()
 }
