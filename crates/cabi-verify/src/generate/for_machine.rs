@@ -120,17 +120,17 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
     let mut all = Vec::new();
     for n in 0..absent.fill + 2 {
         for value in &values {
-            for filler in ["int", "double", "float"] {
-                all.extend([false, true].map(|variadic| boundary((filler, n), value, variadic)));
+            for before in ["int", "double", "float"] {
+                all.extend([false, true].map(|variadic| boundary((before, n), value, variadic)));
             }
         }
     }
     all
 }
 
-/// `n` values of the type `filler`, one that is a `value`, and two that may find what it has left.
-fn boundary((filler, n): (&'static str, u32), value: &CType, is_variadic: bool) -> Signature {
-    let mut args: Vec<CType> = (0..n).map(|_| CType::Name(filler)).collect();
+/// `n` values of the type `before`, one of the type of `value`, and two that may find what it has left.
+fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) -> Signature {
+    let mut args: Vec<CType> = (0..n).map(|_| CType::Name(before)).collect();
     args.push(value.clone());
     args.extend(["int", "double"].map(CType::Name));
     let (params, unnamed) = match is_variadic {

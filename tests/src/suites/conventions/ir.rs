@@ -132,15 +132,15 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
 /// one of both.
 fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
     let n_scalars = dialect.scalars.len();
-    let pairs = (0..n_scalars).flat_map(|filler| (0..n_scalars).map(move |last| (filler, last)));
+    let pairs = (0..n_scalars).flat_map(|before| (0..n_scalars).map(move |last| (before, last)));
     let mut all = Vec::new();
-    for (n, (filler, last)) in
+    for (n, (before, last)) in
         (0..dialect.fill + 2).flat_map(|n| pairs.clone().map(move |pair| (n, pair)))
     {
-        let mut args = vec![vec![filler]; n];
-        args.extend([vec![last], vec![filler]]);
+        let mut args = vec![vec![before]; n];
+        args.extend([vec![last], vec![before]]);
         if !dialect.is_c {
-            args.push(vec![filler, last]);
+            args.push(vec![before, last]);
         }
         let drawn = Drawn {
             args,

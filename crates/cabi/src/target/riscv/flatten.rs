@@ -52,7 +52,8 @@ fn any_within(ty: &Type, is: &impl Fn(&Type) -> bool) -> bool {
         || match ty.kind() {
             Kind::Array(array) => any_within(&array.elem, is),
             Kind::Record(record) => {
-                { record.fields().iter() }.any(|field| any_within(field.ty(), is))
+                let mut fields = record.fields().iter();
+                fields.any(|field| any_within(field.ty(), is))
             }
             _ => false,
         }
