@@ -13,6 +13,7 @@ pub(crate) mod error;
 mod field;
 pub(crate) mod model_facts;
 pub(crate) mod names;
+mod of_model;
 pub(crate) mod record;
 
 use alloc::sync::Arc;

@@ -1,9 +1,10 @@
 //! x86-64 System V: psABI 3.2.3, Passing and Returning of Values, as Linux and the BSDs have it.
 //!
-//! The classes of values are [`psabi`]'s; what compilers do otherwise is in [`quirks`].
+//! The rules of classification are [`psabi`]'s; what compilers do otherwise is in [`quirks`].
 
 mod class;
 mod classes;
+mod classify;
 mod parts;
 mod psabi;
 mod quirks;

@@ -1,11 +1,11 @@
-//! The classes of x86-64 System V, and those of basic types: psABI 3.2.3, Classification.
+//! The classes of x86-64 System V: psABI 3.2.3, Classification, Definitions.
 
+use alloc::boxed::Box;
 use core::fmt;
+use core::ops::Range;
 
-use super::classes::{Natural, Stop};
-use crate::convention::{Bank, Classify, Role};
-use crate::leaf::{Leaf, LeafKind};
-use crate::scalar::Scalar;
+use crate::convention::{Bank, Classify};
+use crate::types::error::Error;
 
 /// How many eightbytes a value in registers has at most: a 64-byte vector.
 pub const MAX_EIGHTBYTES: usize = 8;
@@ -67,68 +67,6 @@ impl Class {
     }
 }
 
-/// "The basic types are assigned their natural classes": those that `leaf` has.
-#[inline]
-pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Natural, Stop> {
-    match leaf.kind {
-        // Padding.
-        _ if leaf.unnamed => Ok(Natural::NOTHING),
-        // From its first to its last bit: a bit-field may straddle.
-        LeafKind::Scalar(scalar) => {
-            let first = class_of(scalar);
-            let wide = leaf.width_bits > 64;
-            Ok(Natural {
-                eightbytes: leaf.eightbytes(),
-                first,
-                rest: if wide { first.goes_on() } else { first },
-            })
-        }
-        LeafKind::Vector(vector) => {
-            // Three lanes take the room of four.
-            let room = leaf.width_bits.next_power_of_two();
-            let first = class_of_vector(room / 8, cx)?;
-            let mut whole = *leaf;
-            if vector.bools.is_none() {
-                whole.width_bits = room;
-            }
-            Ok(Natural {
-                eightbytes: whole.eightbytes(),
-                first,
-                rest: first.goes_on(),
-            })
-        }
-        LeafKind::Empty | LeafKind::FlexibleArray => Ok(Natural::NOTHING),
-    }
-}
-
-/// The class of the first eightbyte of a scalar.
-#[inline]
-pub(super) fn class_of(scalar: Scalar) -> Class {
-    match scalar {
-        Scalar::F80 => Class::X87,
-        Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Class::Sse,
-        scalar if scalar.is_float() => Class::Sse,
-        _ => Class::Integer,
-    }
-}
-
-/// The class of the first eightbyte of a vector of `bytes`. It is in memory if its registers are too narrow, or (the text on `__m256` and `__m512`)
-/// nothing names it. Of vectors of less than 8 bytes the text says nothing, and compilers go by the size.
-pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<Class, Stop> {
-    let why = if bytes > 16 && cx.role == Role::Unnamed {
-        "unnamed vectors wider than 16 bytes are always in memory"
-    } else if bytes > cx.vectors.bytes() {
-        "a vector wider than the signature's vector level"
-    } else {
-        return Ok(if bytes <= 4 {
-            Class::Integer
-        } else {
-            Class::Sse
-        });
-    };
-    Err(Stop::memory(why, cx))
-}
-
 impl From<Class> for &'static str {
     fn from(class: Class) -> Self {
         class.name()
@@ -138,5 +76,44 @@ impl From<Class> for &'static str {
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// The classes that a leaf has by nature.
+pub(super) struct Natural {
+    /// The eightbytes that it is in.
+    pub(super) eightbytes: Range<usize>,
+    /// The class of the first of them.
+    pub(super) first: Class,
+    /// The class of the others.
+    pub(super) rest: Class,
+}
+
+impl Natural {
+    pub(super) const NOTHING: Self = Self {
+        eightbytes: 0..0,
+        first: Class::NoClass,
+        rest: Class::NoClass,
+    };
+}
+
+/// Why the classes of a value need no further look.
+pub(super) enum Stop {
+    /// The whole of it is in memory; an explanation has been told why.
+    Memory,
+    /// No rule says how it is passed.
+    Refused(Box<Error>),
+}
+
+impl Stop {
+    pub(super) fn memory(why: &'static str, cx: &mut Classify<'_, '_>) -> Self {
+        cx.tracer.memory(why);
+        Self::Memory
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(Box::new(error))
     }
 }

@@ -1,13 +1,11 @@
 //! The classes of a value's eightbytes, and how those of its leaves get into them.
 
-use alloc::boxed::Box;
 use core::ops::Range;
 
-use super::class::{Class, MAX_EIGHTBYTES};
+use super::class::{Class, MAX_EIGHTBYTES, Natural};
 use super::psabi::merge;
 use crate::convention::Classify;
 use crate::leaf::{Leaf, Run};
-use crate::types::error::Error;
 
 /// One class per eightbyte of a value.
 #[derive(Clone, Copy, Debug)]
@@ -155,24 +153,6 @@ fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)
 }
 
-/// The classes that a leaf has by nature.
-pub(super) struct Natural {
-    /// The eightbytes that it is in.
-    pub(super) eightbytes: Range<usize>,
-    /// The class of the first of them.
-    pub(super) first: Class,
-    /// The class of the others.
-    pub(super) rest: Class,
-}
-
-impl Natural {
-    pub(super) const NOTHING: Self = Self {
-        eightbytes: 0..0,
-        first: Class::NoClass,
-        rest: Class::NoClass,
-    };
-}
-
 /// What a leaf adds to the classes of its value, where a compiler has a say.
 pub(super) struct Adds {
     pub(super) classes: [Class; MAX_EIGHTBYTES],
@@ -213,27 +193,6 @@ impl Adds {
 
     fn in_eightbytes(&mut self, range: Range<usize>) -> impl Iterator<Item = &mut Class> {
         self.classes.iter_mut().take(range.end).skip(range.start)
-    }
-}
-
-/// Why the classes of a value need no further look.
-pub(super) enum Stop {
-    /// The whole of it is in memory; an explanation has been told why.
-    Memory,
-    /// No rule says how it is passed.
-    Refused(Box<Error>),
-}
-
-impl Stop {
-    pub(super) fn memory(why: &'static str, cx: &mut Classify<'_, '_>) -> Self {
-        cx.tracer.memory(why);
-        Self::Memory
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Refused(Box::new(error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::classes::{Classes, Shape};
-use super::{psabi, quirks};
+use super::{classify, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::target::parts::{scalar_float, scalar_int};
@@ -37,7 +37,7 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
     let mut classes = Classes::none(passed.size());
     let in_parts = match quirks::value(passed, cx)? {
-        None => psabi::classes_of(passed, &mut classes, cx)?,
+        None => classify::classes_of(passed, &mut classes, cx)?,
         Some(Shape::Classes(all)) => {
             classes = all;
             true

@@ -1,4 +1,4 @@
-//! What gcc, clang and Zig do otherwise than the psABI, and where it is silent: the hooks of [`psabi`](super::psabi).
+//! What gcc, clang and Zig do otherwise than the psABI, and where it is silent: the hooks of [`classify`](super::classify).
 //!
 //! Each hook asks the compilers' files in a fixed order. Every function there names the bit of [`Policy`] that it is for.
 
@@ -6,8 +6,8 @@ pub(super) mod clang;
 mod gcc;
 mod zig;
 
-use super::class::{Class, natural_classes};
-use super::classes::{Adds, Classes, Shape, Stop};
+use super::class::{Class, Stop};
+use super::classes::{Adds, Classes, Shape};
 use super::psabi;
 use crate::convention::{Classify, Group, Part, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves};
@@ -147,7 +147,7 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
         return Err(Stop::memory(psabi::UNALIGNED, cx));
     }
-    let mut adds = Adds::of(leaf, &natural_classes(leaf, cx)?);
+    let mut adds = Adds::of(leaf, &psabi::natural_classes(leaf, cx)?);
     if let Some(padding) = gcc::padding(leaf, walk, cx) {
         return Ok(padding);
     }

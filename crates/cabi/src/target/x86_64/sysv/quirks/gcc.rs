@@ -1,7 +1,7 @@
 //! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
 
-use super::super::class::{Class, MAX_EIGHTBYTES};
-use super::super::classes::{Adds, Stop};
+use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
+use super::super::classes::Adds;
 use super::super::psabi::merge;
 use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};

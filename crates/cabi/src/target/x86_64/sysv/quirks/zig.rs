@@ -1,6 +1,7 @@
 //! What Zig's own classifier of records does, and its vectors of bools.
 
-use super::super::classes::{Adds, Shape, Stop};
+use super::super::class::Stop;
+use super::super::classes::{Adds, Shape};
 use crate::convention::{Classify, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves};
 use crate::policy::Policy;
