@@ -15,7 +15,7 @@ pub mod zig;
 
 pub use crate::corpus::capability::{Capability, feature_flags, needs};
 pub use error::{ReferenceError, first_error};
-pub use installed::{Installed, TIME_LIMIT};
-pub use reference::{Built, Reference, count_warnings};
+pub use installed::Installed;
+pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
 pub(crate) use unit::refused;
 pub use unit::{CompiledUnit, Refused, Unit, UnitCase};

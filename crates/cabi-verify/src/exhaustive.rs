@@ -162,7 +162,7 @@ impl Exhaustive {
             if run.stopped {
                 break;
             }
-            run.run_all(part, progress)?;
+            run_cases::run_all(&mut run, part, progress)?;
         }
         Ok(run)
     }

@@ -10,3 +10,6 @@ pub mod guard;
 pub mod loaded;
 pub mod static_program;
 pub mod zig;
+
+/// Bytes of each buffer that compiled code reads and writes.
+pub const BUFFER: usize = 1 << 18;

@@ -12,10 +12,12 @@ mod fields;
 mod function;
 mod memory;
 mod place;
+mod signature;
 mod stmt;
+mod value;
 mod variable;
 
-pub(crate) use call::{call_signature, signature};
+pub(crate) use signature::{call_signature, signature};
 
 use crate::diag::Span;
 use crate::typed::{Checked, FnId, Function, Origin};

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::process::Command;
 
 use cabi::convention::Convention;
-use cabi::{Error, FnAbi, Target};
+use cabi::{Error, FnAbi, FnSig, Target};
 use cabi_verify::assembly::{Function, Question, functions};
 use cabi_verify::generate::Absent;
 
@@ -33,6 +33,23 @@ const VALUES: usize = 8;
 
 /// Mutations of each convention that have to be seen by a place.
 const KINDS: [&str; 2] = ["registers swapped", "wider slots"];
+
+/// Where signatures come from, given what C does not have there and the target.
+#[derive(Clone, Copy)]
+struct Signatures {
+    /// One by a seed and its number.
+    random: fn(&Absent, &Target, u64, u64) -> Option<Question>,
+    /// Those at the boundaries of registers, which are always the same, with numbers from the given one.
+    boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
+}
+
+/// What a compiler gets wrong against itself: its `va_arg` looks elsewhere than its callers write.
+struct KnownBug {
+    /// What follows "that".
+    what: &'static str,
+    /// Whether a signature shows it.
+    meets: fn(&FnSig) -> bool,
+}
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let (count, seed) = (

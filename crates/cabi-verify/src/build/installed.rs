@@ -3,10 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use super::reference::Reference;
-
-/// How long a compiler may take for one file, if nobody says otherwise: minutes for a file of a few thousand lines are a compiler that hangs.
-pub const TIME_LIMIT: Duration = Duration::from_secs(300);
+use super::reference::{Reference, TIME_LIMIT};
 
 /// The reference compilers found on this machine, and for each known reference compiler that is not, why.
 #[derive(Debug)]

@@ -20,10 +20,12 @@ use crate::process::{self, output};
 use crate::scratch::Scratch;
 
 pub(super) use super::error::{ReferenceError, first_error};
-use super::installed::TIME_LIMIT;
 
 #[cfg(test)]
 mod tests;
+
+/// How long a compiler may take for one file, if nobody says otherwise: minutes for a file of a few thousand lines are a compiler that hangs.
+pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// A compiler that is there and works.
 #[derive(Clone, Debug)]

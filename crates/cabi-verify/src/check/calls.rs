@@ -18,8 +18,9 @@ use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
 use crate::emit::cranelift::{Mutation, VARIANTS};
+use crate::run::BUFFER;
 use crate::run::guard::{GuardedBuffers, Side};
-use crate::run::loaded::{BUFFER, LoadedCode, Promise};
+use crate::run::loaded::{LoadedCode, Promise};
 
 mod cranelift_side;
 mod engine_settings;

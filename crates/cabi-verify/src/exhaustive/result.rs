@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::functions::{self, Function};
-use super::{Exhaustive, run_cases};
+use super::Exhaustive;
+use super::functions::Function;
 use crate::case::Direction;
 use crate::states::{Coverage, Transition};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Called, OtherSide};
-use crate::verify::{Progress, VerifyError};
 
 /// Calls of one way and direction. [`Direction::Call`] calls C.
 #[derive(Clone, Debug)]
@@ -109,27 +108,6 @@ impl<'a> ExhaustiveRun<'a> {
             aside: Vec::new(),
             stopped: false,
         }
-    }
-
-    /// Runs `transitions`, each with the types of its shape in turn until one can be checked.
-    pub(super) fn run_all(
-        &mut self,
-        transitions: Vec<Transition>,
-        progress: Progress<'_>,
-    ) -> Result<(), VerifyError> {
-        for transition in &transitions {
-            self.wanted.mark(*transition);
-        }
-        let mut open: Vec<(Transition, usize)> = transitions.into_iter().map(|t| (t, 0)).collect();
-        while !open.is_empty() && !self.stopped {
-            let mut functions = Vec::new();
-            for (transition, turn) in open {
-                functions.extend(Function::new(self.plan, transition, turn));
-            }
-            let units = functions::units(self.plan, functions)?;
-            open = run_cases::run_cases(self, &units, progress)?;
-        }
-        Ok(())
     }
 
     /// Takes what became of `function` in one way and direction; whether it can be checked.

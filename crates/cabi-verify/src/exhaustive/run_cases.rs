@@ -4,15 +4,36 @@ use std::cell::Cell;
 
 use cabi::Policy;
 
-use super::functions::{Function, FunctionUnit};
+use super::functions::{self, Function, FunctionUnit};
 use super::{Exhaustive, ExhaustiveRun, REFUSED_HERE, REFUSED_THERE};
 use crate::case::Case;
 use crate::states::Transition;
 use crate::verify::units::{self, Batch, Calls, OtherSide};
 use crate::verify::{Compiler, MOST, Progress, VerifyError, refusal};
 
+/// Runs `transitions`, each with the types of its shape in turn until one can be checked.
+pub(super) fn run_all(
+    run: &mut ExhaustiveRun<'_>,
+    transitions: Vec<Transition>,
+    progress: Progress<'_>,
+) -> Result<(), VerifyError> {
+    for transition in &transitions {
+        run.wanted.mark(*transition);
+    }
+    let mut open: Vec<(Transition, usize)> = transitions.into_iter().map(|t| (t, 0)).collect();
+    while !open.is_empty() && !run.stopped {
+        let mut functions = Vec::new();
+        for (transition, turn) in open {
+            functions.extend(Function::new(run.plan, transition, turn));
+        }
+        let units = functions::units(run.plan, functions)?;
+        open = run_cases(run, &units, progress)?;
+    }
+    Ok(())
+}
+
 /// Makes all calls of `units`. What is to be tried with another type comes back, with that type's turn.
-pub(super) fn run_cases(
+fn run_cases(
     run: &mut ExhaustiveRun<'_>,
     units: &[FunctionUnit],
     progress: Progress<'_>,

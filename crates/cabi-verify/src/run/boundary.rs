@@ -100,7 +100,7 @@ fn lock() -> MutexGuard<'static, ()> {
 }
 
 /// Bytes that a caller may write to through a register that was filled. Larger than any buffer.
-const SINK: usize = 2 * super::loaded::BUFFER;
+const SINK: usize = 2 * super::BUFFER;
 
 struct Sink(UnsafeCell<[u8; SINK]>);
 

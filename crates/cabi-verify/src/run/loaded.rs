@@ -15,10 +15,8 @@ use libloading::Library;
 pub use super::boundary::{PHASES, Promise};
 
 mod load;
+use super::BUFFER;
 use super::boundary::{self, Crossing};
-
-/// Bytes of each buffer.
-pub const BUFFER: usize = 1 << 18;
 
 /// Both C sides of many cases, compiled; loaded by the process that first uses them.
 #[derive(Debug)]

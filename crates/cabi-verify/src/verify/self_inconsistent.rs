@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::process::Output;
 
 use super::known_bugs::known_bug;
-use super::units::Called;
 use super::{VerifyError, check_interrupt};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{Reference, ReferenceError};
@@ -42,19 +41,19 @@ pub const MOST: usize = 200;
 pub(super) fn show_all(
     reference: &Reference,
     flags: &[&str],
-    called: &[Called],
+    called: &[(&Case, &Verdict)],
     most: usize,
     at_once: usize,
 ) -> Result<BTreeMap<String, Shown>, VerifyError> {
     // Where a bug is known the two sides may agree by chance: what a callee reads is in a register that its caller did not write.
-    let is_inconsistent = |called: &&Called| match called.verdict {
+    let is_inconsistent = |(case, verdict): &&(&Case, &Verdict)| match verdict {
         Verdict::SelfInconsistent(_) => true,
-        Verdict::Differs(_) => known_bug(reference.name(), &called.case).is_some(),
+        Verdict::Differs(_) => known_bug(reference.name(), case).is_some(),
         _ => false,
     };
     let cases = called.iter().filter(is_inconsistent);
     let cases: BTreeMap<&str, &Case> = cases
-        .map(|called| (called.case.function.name.as_str(), &called.case))
+        .map(|(case, _)| (case.function.name.as_str(), *case))
         .collect();
     let cases: Vec<(&str, &Case)> = cases.into_iter().take(most).collect();
     // As the sides are compiled.

@@ -263,7 +263,8 @@ fn settle(
     at_once: usize,
 ) -> Result<(), VerifyError> {
     let flags: Vec<&str> = loaded.flags.iter().map(String::as_str).collect();
-    let shown = show_all(&loaded.reference, &flags, called, left.get(), at_once)?;
+    let verdicts: Vec<_> = called.iter().map(|one| (&one.case, &one.verdict)).collect();
+    let shown = show_all(&loaded.reference, &flags, &verdicts, left.get(), at_once)?;
     left.set(left.get().saturating_sub(shown.len()));
     for one in called {
         let own = shown.get(&one.case.function.name).cloned();

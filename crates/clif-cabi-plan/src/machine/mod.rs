@@ -2,6 +2,7 @@
 //! folder here and a line of `MACHINES`; nothing outside this folder names a register or a calling convention.
 
 mod aarch64;
+mod counting;
 mod description;
 mod x86_64;
 
@@ -12,8 +13,9 @@ use crate::places::{CheckError, Places};
 use crate::signature::Signature;
 use description::Selected;
 
+pub(crate) use counting::{Class, Counting, Registers};
 pub use description::Machine;
-pub(crate) use description::{Class, Counting, Registers, ResultIn, SaveArea, VectorMoves};
+pub(crate) use description::{ResultIn, SaveArea, VectorMoves};
 pub(crate) use x86_64::stub::Callee;
 pub use x86_64::stub::{
     Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,

@@ -1,8 +1,8 @@
 //! Arithmetic, comparisons and conversions of numbers that Cranelift has instructions for. Vectors are
 //! worked on lane by lane: their types are many, their arithmetic is not what this language is about.
 
-use super::function::{FnLowerer, Val};
-use super::memory::Address;
+use super::function::FnLowerer;
+use super::value::{Address, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::typed::{Expr, ExprKind};

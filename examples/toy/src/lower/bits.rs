@@ -1,7 +1,7 @@
 //! Bit-fields, and lanes of vectors of bools: values that begin or end inside a byte.
 
 use super::function::FnLowerer;
-use super::memory::Address;
+use super::value::Address;
 use super::{Lower, LowerError, ssa_type};
 use crate::types::Ty;
 use cabi::{BitField, Field};

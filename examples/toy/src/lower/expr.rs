@@ -1,8 +1,8 @@
 //! Expressions.
 
-use super::function::{FnLowerer, Val};
-use super::memory::Address;
+use super::function::FnLowerer;
 use super::place::Target;
+use super::value::{Address, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::ast::BinaryOp;
 use crate::diag::Span;

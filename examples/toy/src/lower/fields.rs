@@ -1,7 +1,7 @@
 //! Records, complex numbers and arrays as their scalars, an SSA value each: what nothing points to, and has few scalars, need not be in memory.
 
-use super::function::{FnLowerer, Val};
-use super::memory::Address;
+use super::function::FnLowerer;
+use super::value::{Address, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{Ty, TyKind, Types};

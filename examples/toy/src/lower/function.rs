@@ -1,9 +1,9 @@
 //! How clif-cabi is used, second part: a function that C may call. [`FnLowerer::lower`] begins it, takes its parameters and ends it;
 //! [`FnLowerer::leave`] returns. The first part is `call.rs`, the third `jit.rs`.
 
-use super::call::of_convention;
-use super::variable::Home;
-use super::{Declared, Lower, LowerError, StackReserve, signature};
+use super::signature::{of_convention, signature};
+use super::value::{Home, Val};
+use super::{Declared, Lower, LowerError, StackReserve};
 use crate::ast::Convention;
 use crate::diag::Span;
 use crate::typed::{Body, Checked, Function, LocalId};
@@ -16,19 +16,9 @@ use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, TrapCode, Value, type
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder};
 use cranelift_module::Module;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 /// Bytes of variables that the stack reserve has room for in a function that calls none.
 const SMALL_FRAME: u64 = 4096;
-
-/// A value: in SSA form, an aggregate's scalars in SSA form, or at an address; or none, of type `void`.
-#[derive(Clone)]
-pub(super) enum Val {
-    None,
-    Ssa(Value),
-    Fields(Rc<[Value]>),
-    Memory(Value),
-}
 
 /// One function, and the state that all of its lowering shares.
 pub(super) struct FnLowerer<'a, 'f, M: Module> {

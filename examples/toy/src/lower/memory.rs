@@ -1,7 +1,8 @@
 //! Loads, stores, copies and zeros. Nothing outside an object is touched; records of up to 64 bytes are
 //! copied without a call.
 
-use super::function::{FnLowerer, Val};
+use super::function::FnLowerer;
+use super::value::{Address, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
@@ -9,26 +10,6 @@ use cranelift_module::Module;
 
 /// What is larger is copied and cleared by libc.
 const MAX_INLINE: u64 = 64;
-
-/// An address: a value, and bytes from there that are known here.
-#[derive(Clone, Copy)]
-pub(super) struct Address {
-    pub(super) base: Value,
-    pub(super) offset: u64,
-}
-
-impl Address {
-    pub(super) fn plus(self, bytes: u64) -> Address {
-        let offset = self.offset + bytes;
-        Address { offset, ..self }
-    }
-}
-
-impl From<Value> for Address {
-    fn from(base: Value) -> Address {
-        Address { base, offset: 0 }
-    }
-}
 
 impl<M: Module> FnLowerer<'_, '_, M> {
     /// The value at `address`: for what lives in memory that is the address itself.

@@ -1,9 +1,8 @@
 //! Places: where a value is read from and written to.
 
 use super::bits::{BitsPlace, FieldBits};
-use super::function::{FnLowerer, Val};
-use super::memory::Address;
-use super::variable::Home;
+use super::function::FnLowerer;
+use super::value::{Address, Home, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
 use crate::types::{Ty, TyKind};

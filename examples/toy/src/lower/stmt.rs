@@ -1,7 +1,8 @@
 //! Statements.
 
-use super::function::{FnLowerer, Val};
+use super::function::FnLowerer;
 use super::place::Target;
+use super::value::Val;
 use super::{Lower, UNREACHABLE};
 use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
 use clif_cabi::Entry;

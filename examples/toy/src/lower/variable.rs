@@ -1,13 +1,13 @@
 //! Variables and temporaries: where they live, and the frame's memory for them.
 
 use super::fields::Field;
-use super::function::{FnLowerer, Val};
-use super::memory::Address;
+use super::function::FnLowerer;
+use super::value::{Address, Home, Slot, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{FnId, LocalId, Origin};
 use crate::types::Ty;
 use cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Value, types,
+    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
@@ -18,25 +18,6 @@ const MAX_FRAME: u64 = 4 << 20;
 
 /// Cranelift aligns stack slots to 16 bytes at most.
 const MAX_SLOT_ALIGN: u32 = 16;
-
-/// Where a variable lives.
-#[derive(Clone)]
-pub(super) enum Home {
-    Variable(Variable),
-    /// The scalars of an aggregate.
-    Fields(Rc<[Variable]>),
-    Slot(Slot),
-    /// Where the caller has put it.
-    Pointer(Value),
-}
-
-/// Memory in the frame.
-#[derive(Clone, Copy)]
-pub(super) struct Slot {
-    slot: StackSlot,
-    /// Greater than what Cranelift gives: the address is rounded up, inside a larger slot.
-    align: u32,
-}
 
 impl<M: Module> FnLowerer<'_, '_, M> {
     pub(super) fn local_ty(&self, id: LocalId) -> Ty {

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cabi::{FnAbi, FnSig, Target};
+use cabi::{FnAbi, Target};
 use cabi_verify::assembly::Question;
 use cabi_verify::build::Reference;
 use cabi_verify::emulated::Outcome;
 
 use super::machines::{Compiler, Machine};
 use super::mutations::Mutation;
-use super::{Asked, Seen, mutations};
+use super::{Asked, KnownBug, Seen, mutations};
 use crate::suite::{Result, Suite};
 
 /// Programs that run mutations: what signatures of the first do not show, others of the next may.
@@ -17,14 +17,6 @@ const PROGRAMS: usize = 3;
 
 /// Differences that are printed.
 const PRINTED: usize = 5;
-
-/// What a compiler gets wrong against itself: its `va_arg` looks elsewhere than its callers write.
-pub(super) struct KnownBug {
-    /// What follows "that".
-    pub(super) what: &'static str,
-    /// Whether a signature shows it.
-    pub(super) meets: fn(&FnSig) -> bool,
-}
 
 /// The compilers that have been found, by the first word of their commands.
 #[derive(Default)]

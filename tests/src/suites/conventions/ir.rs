@@ -6,7 +6,7 @@ use cabi::{ArgFlags, FnSig, RecordBuilder, Target, Type};
 use cabi_verify::assembly::Question;
 use cabi_verify::generate::Random;
 
-use super::machines::Signatures;
+use super::Signatures;
 
 /// What is drawn: scalars, some of them more often; how many arguments and results at most; how many scalars fill all registers of a kind; the calling
 /// convention as IR writes it; and whether it is C's, with static chains and variadic functions, but without structures among the arguments.

@@ -12,8 +12,8 @@ use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 
-use super::emulated::KnownBug;
 use super::shapes::Shape;
+use super::{KnownBug, Signatures};
 
 /// A convention, and who is asked about it.
 pub(super) struct Machine {
@@ -31,15 +31,6 @@ pub(super) struct Machine {
     pub(super) emulated: Option<(Emulated, &'static str)>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
-}
-
-/// Where signatures come from, given what C does not have there and the target.
-#[derive(Clone, Copy)]
-pub(super) struct Signatures {
-    /// One by a seed and its number.
-    pub(super) random: fn(&Absent, &Target, u64, u64) -> Option<Question>,
-    /// Those at the boundaries of registers, which are always the same, with numbers from the given one.
-    pub(super) boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 
 /// A command that reads C from a file, `@c`, and writes assembly to another, `@s`. Several are separated by `|`, with LLVM IR in between, `@l`.

@@ -8,7 +8,7 @@
 use cabi::{Reg, x86_64};
 use smallvec::SmallVec;
 
-use crate::machine::description::{Class, Counting, Registers};
+use crate::machine::counting::{Class, Counting, Registers};
 use crate::places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 use crate::signature::{CallConv, Extension, Param, Purpose, Signature, ValueType};
 

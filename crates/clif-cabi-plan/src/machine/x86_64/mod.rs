@@ -11,9 +11,8 @@ use cabi::{
     X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
-use super::description::{
-    Class, Counting, Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves,
-};
+use super::counting::{Class, Counting};
+use super::description::{Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves};
 use crate::error::NotLowered;
 use crate::parts::{is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};

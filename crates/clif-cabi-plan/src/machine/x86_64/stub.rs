@@ -15,7 +15,7 @@ use cabi::{Reg, x86_64};
 use smallvec::SmallVec;
 
 use crate::error::PlanError;
-use crate::machine::description::Class;
+use crate::machine::counting::Class;
 use crate::parts::WORD;
 use crate::signature::{CallConv, Param, Signature};
 

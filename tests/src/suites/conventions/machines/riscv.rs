@@ -10,7 +10,7 @@ use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
-use super::super::emulated::KnownBug;
+use super::super::KnownBug;
 use super::super::ir;
 use super::super::shapes::{OF_C, RECORDS};
 use super::{ABSENT_64, C, Compiler, Machine, USUAL_ABSENT};

@@ -5,7 +5,7 @@ use cabi::{Reg, x86_64};
 use super::vector::{self, VectorMove, VectorWidth};
 use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
-use crate::machine::description::Class;
+use crate::machine::counting::Class;
 use crate::machine::x86_64::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 
 /// The most values that the x87 stack holds.
