@@ -4,16 +4,14 @@
 use crate::ast::{Item, Program, UseDecl};
 use crate::diag::{Diagnostic, Span};
 use crate::types::MODEL;
-use cabi_header::{Header, HeaderError, NamedType, Options, parse};
-use std::collections::HashMap;
+use cabi::Type;
+use cabi_header::{Header, HeaderError, NamedType, Options, Written, parse};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// A C header that the program uses.
 pub(crate) struct Import {
     pub(crate) header: Header,
-    /// Where types are by their C names: in which of [`Import::lists`], and at which place.
-    types: HashMap<String, (usize, usize)>,
     /// As the program names it.
     pub(crate) name: Rc<str>,
     /// Where its functions are: a library, or the running program.
@@ -22,30 +20,20 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    fn lists(header: &Header) -> [&[NamedType]; 3] {
-        [&header.typedefs, &header.records, &header.enums]
-    }
-
-    fn index(header: &Header) -> HashMap<String, (usize, usize)> {
-        let lists = Import::lists(header).into_iter().enumerate();
-        // A record without a tag goes by its typedef's name, and the definition, which comes last, says more.
-        lists
-            .flat_map(|(list, all)| {
-                let all = all.iter().enumerate();
-                all.map(move |(at, named)| (named.name.clone(), (list, at)))
-            })
-            .collect()
-    }
-
-    /// The typedef, record or enum that C spells `name`.
+    /// The record or enum that C spells `name`. A record without a tag goes by its typedef's name.
     pub(crate) fn ty(&self, name: &str) -> Option<&NamedType> {
-        let (list, at) = *self.types.get(name)?;
-        Import::lists(&self.header).get(list)?.get(at)
+        let mut all = self.header.enums.iter().chain(&self.header.records);
+        all.find(|named| named.name == name)
     }
 
-    /// Whether `name` is a typedef and nothing else.
-    pub(crate) fn is_typedef(&self, name: &str) -> bool {
-        matches!(self.types.get(name), Some((0, _)))
+    /// The type that C spells `name`, as its declaration writes it, and its layout.
+    pub(crate) fn written(&self, name: &str) -> Option<(Written, &Type)> {
+        if let Some(own) = self.ty(name) {
+            return Some((Written::Named(name.to_owned()), &own.ty));
+        }
+        let mut typedefs = self.header.typedefs.iter();
+        let typedef = typedefs.find(|named| named.name == name)?;
+        Some((typedef.written.clone(), &typedef.ty))
     }
 }
 
@@ -118,7 +106,6 @@ fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Impor
         return Err(Unread::Host(message));
     }
     Ok(Import {
-        types: Import::index(&header),
         header,
         name: used.header.as_str().into(),
         library: used.library.as_deref().map(Rc::from),

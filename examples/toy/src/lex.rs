@@ -12,11 +12,8 @@ macro_rules! tokens {
     ($($text:tt $name:ident,)*) => {
         /// One token; its text is found through its span.
         #[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
-        #[logos(skip r"[ \t\r\n]+")]
+        #[logos(skip r"[ \t\r\n]+", skip(r"//[^\n]*", allow_greedy = true))]
         pub(crate) enum Token {
-            #[regex(r"//[^\n]*", logos::skip, allow_greedy = true)]
-            #[regex(r"/\*", block_comment)]
-            UnterminatedComment,
             #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
             Name,
             #[regex(r"[0-9][A-Za-z0-9_]*")]
@@ -73,10 +70,6 @@ pub(crate) fn lex(source: &str) -> Result<Vec<Spanned>, Diagnostic> {
         let span = Span::from_range(&range);
         let text = source.get(range).unwrap_or("");
         match result {
-            Ok(Token::UnterminatedComment) => {
-                let message = "this comment is never closed";
-                return Err(Diagnostic::new(span, message).note("a comment ends at the first `*/`"));
-            }
             Ok(Token::UnterminatedStr) => {
                 let message = "this string is never closed";
                 return Err(
@@ -103,17 +96,6 @@ fn unknown(span: Span, text: &str) -> Diagnostic {
         span,
         format!("`{}` is no token of the language", text.escape_debug()),
     )
-}
-
-/// Skips to the end of a block comment; an open one becomes a token, so that it can be reported.
-fn block_comment(lexer: &mut logos::Lexer<'_, Token>) -> logos::Filter<()> {
-    match lexer.remainder().find("*/") {
-        Some(at) => {
-            lexer.bump(at + 2);
-            logos::Filter::Skip
-        }
-        None => logos::Filter::Emit(()),
-    }
 }
 
 impl Token {
@@ -179,18 +161,12 @@ pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic
         .find(|c: char| c != '_' && !c.is_digit(radix))
         .unwrap_or(digits.len());
     let (digits, suffix) = digits.split_at(split);
-    let mut value: u128 = 0;
-    let mut any = false;
-    for digit in digits.chars().filter_map(|c| c.to_digit(radix)) {
-        any = true;
-        value = value
-            .checked_mul(u128::from(radix))
-            .and_then(|v| v.checked_add(u128::from(digit)))
-            .ok_or_else(|| Diagnostic::new(span, "this number needs more than 128 bits"))?;
-    }
-    if !any {
+    let digits = digits.replace('_', "");
+    if digits.is_empty() {
         return Err(Diagnostic::new(span, format!("`{text}` has no digits")));
     }
+    let value = u128::from_str_radix(&digits, radix)
+        .map_err(|_| Diagnostic::new(span, "this number needs more than 128 bits"))?;
     if suffix.starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("`{text}` has a digit that base {radix} does not know");
         return Err(Diagnostic::new(span, message));

@@ -27,7 +27,6 @@ use clif_cabi::SysVAggregateLowering;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{self, TrapCode};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-
 use cranelift_module::{DataDescription, DataId, FuncId, Module};
 use fields::Field;
 use function::FnLowerer;
@@ -46,10 +45,7 @@ pub(crate) struct LowerError {
 
 impl LowerError {
     fn new(message: impl fmt::Display) -> LowerError {
-        LowerError {
-            span: None,
-            message: message.to_string(),
-        }
+        LowerError::at(None, message)
     }
 
     pub(crate) fn at(span: impl Into<Option<Span>>, message: impl fmt::Display) -> LowerError {
@@ -124,8 +120,7 @@ pub(crate) fn lower<M: Module>(
         let func = declared.function(checked, module, id)?;
         let mut context = module.make_context();
         let builder = FunctionBuilder::new(&mut context.func, &mut frontend);
-        let lowerer = FnLowerer::new(checked, (function, body), module, &mut declared, builder);
-        let lowered = lowerer.lower();
+        let lowered = FnLowerer::lower(checked, (function, body), module, &mut declared, builder);
         lowered.map_err(|error| error.or_at(function.span))?;
         queue.extend(declared.newly_wanted.drain(..));
         sink(module, Compiled { id, func, context })?;

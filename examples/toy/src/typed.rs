@@ -278,7 +278,6 @@ impl Place {
         match &self.kind {
             PlaceKind::Member(base, _)
             | PlaceKind::Element(base, _)
-            | PlaceKind::Lane(base, _)
             | PlaceKind::Real(base)
             | PlaceKind::Imaginary(base) => Some(base),
             PlaceKind::Local(_) | PlaceKind::Deref(_) | PlaceKind::Temporary(_) => None,
@@ -300,8 +299,8 @@ pub(crate) enum PlaceKind {
     Temporary(Box<Expr>),
     /// The members passed from the outermost record inwards, by number.
     Member(Box<Place>, Vec<usize>),
+    /// Of an array, or a lane of a vector.
     Element(Box<Place>, Box<Expr>),
-    Lane(Box<Place>, Box<Expr>),
     Real(Box<Place>),
     Imaginary(Box<Place>),
 }

@@ -104,6 +104,7 @@ impl Ty {
     pub(crate) const NULL: Ty = Ty(3);
     pub(crate) const BOOL: Ty = Ty(4);
     pub(crate) const U8: Ty = Ty(6);
+    pub(crate) const U16: Ty = Ty(8);
     pub(crate) const I32: Ty = Ty(9);
     pub(crate) const U32: Ty = Ty(10);
     pub(crate) const I64: Ty = Ty(11);
@@ -415,6 +416,7 @@ mod tests {
         for (name, ty) in [
             ("bool", Ty::BOOL),
             ("u8", Ty::U8),
+            ("u16", Ty::U16),
             ("i32", Ty::I32),
             ("u32", Ty::U32),
             ("i64", Ty::I64),

@@ -2,7 +2,7 @@
 
 use super::{Check, Checker, LazyItem, Progress};
 use crate::ast::{self, Attr, EnumDecl, Expr, RecordDecl, RecordKind};
-use crate::diag::{Diagnostic, Span, fail};
+use crate::diag::{Diagnostic, fail};
 use crate::types::{
     EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, Types, int,
 };
@@ -113,7 +113,7 @@ impl<'p> Checker<'p> {
             layout = layout.with_align(align).map_err(wrong)?;
         }
         let width = match &member.bits {
-            Some(bits) => Some(self.width(bits)?),
+            Some(bits) => Some(self.small_count(bits, "a bit-field's width")?),
             None => None,
         };
         let name = member.name.as_ref().map(|name| &*name.name);
@@ -294,19 +294,16 @@ impl<'p> Checker<'p> {
             .map_err(|_| Diagnostic::new(expr.span, format!("{what} cannot be negative")))
     }
 
+    /// The same in the type that `cabi` takes it in.
+    pub(super) fn small_count<T: TryFrom<u64>>(&mut self, expr: &'p Expr, what: &str) -> Check<T> {
+        let count = self.count(expr, what)?;
+        let too_great = |_| Diagnostic::new(expr.span, format!("{what} of {count} is too great"));
+        T::try_from(count).map_err(too_great)
+    }
+
     fn alignment(&mut self, expr: &'p Expr) -> Check<u32> {
-        let count = self.count(expr, "an alignment")?;
-        u32::try_from(count).map_err(|_| too_big(expr.span, "an alignment", count))
+        self.small_count(expr, "an alignment")
     }
-
-    fn width(&mut self, expr: &'p Expr) -> Check<u16> {
-        let count = self.count(expr, "a bit-field's width")?;
-        u16::try_from(count).map_err(|_| too_big(expr.span, "a bit-field's width", count))
-    }
-}
-
-fn too_big(span: Span, what: &str, count: u64) -> Diagnostic {
-    Diagnostic::new(span, format!("{what} of {count} is too great"))
 }
 
 /// Without a chosen type, an enum is `unsigned int`, or `int` when a value is negative, as gcc has it.

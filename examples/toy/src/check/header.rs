@@ -80,37 +80,26 @@ impl<'p> Checker<'p> {
             return Ok(None);
         }
         for (at, import) in self.imports.iter().enumerate() {
-            let found = SPACES
-                .iter()
-                .map(|space| format!("{space}{name}"))
-                .find_map(|spelled| {
-                    let known = import.ty(&spelled).map(|named| {
-                        // A typedef is what it was written to be; the others are themselves.
-                        let written = if import.is_typedef(&spelled) {
-                            named.written.clone()
-                        } else {
-                            Written::Named(spelled.clone())
-                        };
-                        (written, Some(named.ty.clone()))
-                    });
-                    let skipped = || skipped_type(import, &spelled).map(|written| (written, None));
-                    known.or_else(skipped).map(|found| (spelled, found))
-                });
-            let Some((spelled, (written, ty))) = found else {
+            let mut spelled = SPACES.iter().map(|space| format!("{space}{name}"));
+            let found = spelled.find_map(|spelled| {
+                let (written, layout) = match import.written(&spelled) {
+                    Some((written, layout)) => (written, Some(layout)),
+                    None => (skipped_type(import, &spelled)?, None),
+                };
+                Some((spelled, written, layout))
+            });
+            let Some((spelled, written, layout)) = found else {
                 continue;
             };
-            let reason = import.header.reason(&spelled);
-            let ty = match (ty, reason) {
-                (None, Some(reason)) if !matches!(reason, Reason::Incomplete(_)) => {
-                    return Err(refusal(import, name, &reason.to_string(), span));
-                }
-                (layout, _) => {
-                    let ty = self.c_ty(at, &written, true);
-                    self.fill_pending();
-                    self.same(ty, layout.as_ref())
-                        .map_err(|why| refusal(import, name, &why, span))?
-                }
-            };
+            if let (None, Some(reason)) = (layout, import.header.reason(&spelled))
+                && !matches!(reason, Reason::Incomplete(_))
+            {
+                return Err(refusal(import, name, &reason.to_string(), span));
+            }
+            let ty = self.c_ty(at, &written, true);
+            self.fill_pending();
+            let ty = self.same(ty, layout);
+            let ty = ty.map_err(|why| refusal(import, name, &why, span))?;
             return Ok(Some(match *self.types.kind(ty) {
                 TyKind::Record(id) => Meaning::Record(id),
                 TyKind::Enum(id) => Meaning::Enum(id),

@@ -2,7 +2,7 @@
 //! it; its own suffix comes first, and without either it is `i32` or `f64`.
 
 use super::place::error_expr;
-use super::{Check, Checker, Meaning, Wanted};
+use super::{Check, Checker, Wanted};
 use crate::ast;
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::float;
@@ -22,11 +22,7 @@ impl<'p> Checker<'p> {
     ) -> Check<Expr> {
         let Wanted { span, expected } = want;
         let ty = if suffix.is_empty() {
-            let number = |ty: &Ty| {
-                matches!(self.types.kind(*ty), TyKind::Complex(_))
-                    || self.types.as_float(*ty).is_some()
-            };
-            if let Some(ty) = expected.filter(number) {
+            if let Some(ty) = expected.filter(|&ty| self.is_real(ty)) {
                 return self.real_literal(&value.to_string(), span, ty, negative);
             }
             match expected.filter(|&ty| self.types.as_int(ty).is_some()) {
@@ -91,27 +87,23 @@ impl<'p> Checker<'p> {
             let ty = self.types.scalar_ty(scalar);
             return self.real_literal(digits, span, ty, false);
         }
-        let wanted = expected.filter(|&ty| match self.types.kind(ty) {
-            TyKind::Complex(part) => part.is_float(),
-            _ => self.types.as_float(ty).is_some(),
-        });
+        let wanted = expected.filter(|&ty| self.is_real(ty));
         self.real_literal(digits, span, wanted.unwrap_or(Ty::F64), false)
+    }
+
+    /// Whether a real number can be of type `ty`: a float, or a complex number of two.
+    fn is_real(&self, ty: Ty) -> bool {
+        match self.types.kind(ty) {
+            TyKind::Complex(part) | TyKind::Scalar(part) => part.is_float(),
+            _ => false,
+        }
     }
 
     /// A real number as a float, or as a complex number with no imaginary part.
     fn real_literal(&mut self, digits: &str, span: Span, ty: Ty, negative: bool) -> Check<Expr> {
         if let &TyKind::Complex(part) = self.types.kind(ty) {
             let part_ty = self.types.scalar_ty(part);
-            let re = match self.types.as_int(part_ty) {
-                Some(_) => {
-                    let value = digits
-                        .parse()
-                        .map_err(|_| format!("{digits} is no integer"));
-                    let value = value.at(span)?;
-                    self.int_literal(value, "", Wanted::of(part_ty, span), negative)?
-                }
-                None => self.real_literal(digits, span, part_ty, negative)?,
-            };
+            let re = self.real_literal(digits, span, part_ty, negative)?;
             let im = Expr::zero(part_ty, span);
             return Ok(Expr::complex(ty, span, re, im));
         }
@@ -185,18 +177,13 @@ impl<'p> Checker<'p> {
     }
 
     fn record_named(&mut self, name: &ast::Ident) -> Check<RecordId> {
-        let not = |what: &str| Diagnostic::new(name.span, format!("{what} `{}`", name.name));
-        match self.find_type(&name.name, name.span)? {
-            Some(Meaning::Record(id)) => Ok(id),
-            Some(Meaning::Lazy(at)) => {
-                self.resolve_lazy(at)?;
-                match *self.types.kind(self.lazy[at].ty) {
-                    TyKind::Record(id) => Ok(id),
-                    _ => Err(not("this is no struct or union:")),
-                }
-            }
-            Some(_) => Err(not("this is no struct or union:")),
-            None => Err(not("there is no struct or union")),
+        let ty = self.named_ty(&name.name, name.span)?;
+        match *self.types.kind(ty) {
+            TyKind::Record(id) => Ok(id),
+            _ => fail(
+                name.span,
+                format!("this is no struct or union: `{}`", name.name),
+            ),
         }
     }
 

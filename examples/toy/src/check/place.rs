@@ -79,49 +79,33 @@ impl<'p> Checker<'p> {
             let message = format!("an index is an integer, not `{name}`");
             return fail(index.span, message);
         }
-        match *self.types.kind(base_place.ty) {
-            TyKind::Array(element, len) => {
-                if let Some(len) = len {
-                    self.in_range(&index, len, "the array has")?;
-                }
-                if !matches!(index.kind, ExprKind::Bits(_)) {
-                    self.keep_in_memory(&base_place);
-                }
-                let kind = PlaceKind::Element(Box::new(base_place), Box::new(index));
-                Ok(Place::new(element, kind))
-            }
-            TyKind::Vector(lane, lanes, _) => {
-                self.in_range(&index, u64::from(lanes), "the vector has")?;
-                let ty = self.types.scalar_ty(lane);
-                Ok(Place::new(
-                    ty,
-                    PlaceKind::Lane(Box::new(base_place), Box::new(index)),
-                ))
-            }
+        let (element, len) = match *self.types.kind(base_place.ty) {
+            TyKind::Array(element, len) => (element, len),
+            TyKind::Vector(lane, lanes, _) => (self.types.scalar_ty(lane), Some(lanes.into())),
             TyKind::Pointer(_) => {
                 let pointer = self.load(base_place, base.span)?;
                 let moved = self.offset(pointer, index, false, base.span)?;
-                self.pointed(moved)
+                return self.pointed(moved);
             }
-            TyKind::Error => Ok(error_place(base.span)),
+            TyKind::Error => return Ok(error_place(base.span)),
             _ => {
                 let message = format!("`{}` has no elements", self.types.name(base_place.ty));
-                fail(base.span, message)
+                return fail(base.span, message);
             }
-        }
-    }
-
-    /// A constant index is checked here and now; others are as in C.
-    fn in_range(&self, index: &Expr, len: u64, what: &str) -> Check<()> {
-        let Some(value) = self.fold(index) else {
-            return Ok(());
         };
-        if value < u128::from(len) {
-            return Ok(());
+        // A constant index is checked here and now; others are as in C.
+        if let (Some(value), Some(len)) = (self.fold(&index), len)
+            && value >= u128::from(len)
+        {
+            let (value, name) = (value.cast_signed(), self.types.name(base_place.ty));
+            let message = format!("index {value} is outside of `{name}`");
+            return fail(index.span, message);
         }
-        let value = value.cast_signed();
-        let message = format!("index {value} is outside: {what} {len} elements");
-        fail(index.span, message)
+        if !matches!(index.kind, ExprKind::Bits(_)) {
+            self.keep_in_memory(&base_place);
+        }
+        let kind = PlaceKind::Element(Box::new(base_place), Box::new(index));
+        Ok(Place::new(element, kind))
     }
 
     /// `base.member`, through a pointer too.
@@ -229,7 +213,7 @@ impl<'p> Checker<'p> {
     /// What the place is, if it does not begin at a byte of its own.
     fn unaddressable(&self, place: &Place) -> Option<&'static str> {
         match &place.kind {
-            PlaceKind::Lane(base, _) => match self.types.kind(base.ty) {
+            PlaceKind::Element(base, _) => match self.types.kind(base.ty) {
                 TyKind::Vector(Scalar::Bool, ..) => Some("a lane of a vector of bools"),
                 _ => None,
             },

@@ -61,18 +61,9 @@ impl<'p> Checker<'p> {
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array(element, _) => self.pointer_to(element, expr.span),
+            TyKind::Array(element, _) => self.types.pointer(element).at(expr.span),
             _ => self.object(ty, expr.span),
         }
-    }
-
-    fn pointer_to(&mut self, to: Ty, span: Span) -> Check<Ty> {
-        if to == Ty::NEVER {
-            let message = "there are no values of type `!` to point to";
-            return fail(span, message);
-        }
-        let pointer = self.types.pointer(to);
-        pointer.at(span)
     }
 
     pub(super) fn result_ty(&mut self, expr: Option<&'p TypeExpr>) -> Check<Ty> {
@@ -107,7 +98,7 @@ impl<'p> Checker<'p> {
             TypeKind::Never => Ok(Ty::NEVER),
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
-                self.pointer_to(to, span)
+                self.types.pointer(to).at(span)
             }
             TypeKind::Fn {
                 params,
@@ -134,9 +125,7 @@ impl<'p> Checker<'p> {
                 self.vector_ty(element, lanes, flavour.as_ref(), span)
             }
             TypeKind::BitInt { signed, bits } => {
-                let width = self.count(bits, "an integer's number of bits")?;
-                let bits = u16::try_from(width)
-                    .map_err(|_| spelled(format!("no integer has {width} bits")))?;
+                let bits = self.small_count(bits, "an integer's number of bits")?;
                 let signed = *signed;
                 let scalar = Scalar::BitInt { bits, signed };
                 self.types.scalar(scalar).map_err(spelled)
@@ -177,9 +166,7 @@ impl<'p> Checker<'p> {
     ) -> Check<Ty> {
         let spelled = |why: String| Diagnostic::new(span, why);
         let lane = self.part(element, "vector")?;
-        let lanes = self.count(lanes, "a vector's number of lanes")?;
-        let lanes =
-            u16::try_from(lanes).map_err(|_| spelled(format!("no vector has {lanes} lanes")))?;
+        let lanes = self.small_count(lanes, "a vector's number of lanes")?;
         let flavour = match flavour {
             Some(name) => Some(bool_flavour(lane, name)?),
             None => None,
@@ -191,13 +178,13 @@ impl<'p> Checker<'p> {
     fn param_or_opaque(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array(element, _) => self.pointer_to(element, expr.span),
+            TyKind::Array(element, _) => self.types.pointer(element).at(expr.span),
             TyKind::Record(_) => Ok(ty),
             _ => self.object(ty, expr.span),
         }
     }
 
-    fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
+    pub(super) fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
         let unknown = |why: String| Diagnostic::new(span, why);
         if name == "void" {
             return Ok(Ty::VOID);

@@ -4,7 +4,6 @@ use super::function::FnLowerer;
 use super::value::Address;
 use super::{Lower, LowerError, ssa_type};
 use crate::types::Ty;
-use cabi::{BitField, Field};
 use cranelift_codegen::ir::{self, InstBuilder, Value, types};
 use cranelift_module::Module;
 
@@ -15,40 +14,25 @@ pub(super) enum BitsPlace {
     Lane(Value, Value),
 }
 
+/// A bit-field: the bytes that it has a part of are accessed, and no others.
 #[derive(Clone, Copy)]
 pub(super) struct FieldBits {
-    /// The first byte that is accessed.
+    /// The first of those bytes.
     address: Address,
-    /// Bytes that are accessed: a container of the declared type, or fewer where that would leave the record.
     bytes: u64,
     /// Bits from there to the field.
-    shift: u32,
+    shift: i64,
     width: u16,
 }
 
 impl FieldBits {
-    /// A bit-field of the record of `size` bytes at `record`.
-    pub(super) fn new(record: Address, size: u64, field: &Field, bits: BitField) -> FieldBits {
-        let width = bits.width;
-        let container = field.ty().size();
-        let end = u64::from(bits.shift) + u64::from(width);
-        let is_inside = bits.container.saturating_add(container) <= size && end <= container * 8;
-        let (first, bytes, shift) = if is_inside && container.is_power_of_two() {
-            (bits.container, container, bits.shift)
-        } else {
-            // Packed: the container sticks out of the record, or the field out of the container.
-            let shift = field.offset_bits() % 8;
-            let bytes = (shift + u64::from(width)).div_ceil(8);
-            (
-                field.offset_bits() / 8,
-                bytes,
-                u32::try_from(shift).unwrap_or(0),
-            )
-        };
+    /// The bit-field of `width` bits that is `offset` bits inside the record at `record`.
+    pub(super) fn new(record: Address, offset: u64, width: u16) -> FieldBits {
+        let shift = offset % 8;
         FieldBits {
-            address: record.plus(first),
-            bytes,
-            shift,
+            address: record.plus(offset / 8),
+            bytes: (shift + u64::from(width)).div_ceil(8),
+            shift: shift.cast_signed(),
             width,
         }
     }
@@ -72,7 +56,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let (word, all) = self.gather(field)?;
                 let signed = self.types.as_int(ty).is_some_and(|int| int.signed);
                 let unused = field.unused(word);
-                let top = self.shift_left(all, unused - i64::from(field.shift));
+                let top = self.shift_left(all, unused - field.shift);
                 let value = self.shift_right(top, unused, signed);
                 Ok(self.fit(value, word, ssa, signed))
             }
@@ -96,10 +80,11 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let value = self.fit(value, ssa, word, false);
                 // Cut to the width and moved to its place, by two shifts that need no mask constant of 128 bits.
                 let unused = field.unused(word);
-                let ones = self.ones(word);
+                let ones = self.ins().iconst(types::I64, -1);
+                let ones = self.fit(ones, types::I64, word, true);
                 let [new, mask] = [value, ones].map(|bits| {
                     let top = self.shift_left(bits, unused);
-                    self.shift_right(top, unused - i64::from(field.shift), false)
+                    self.shift_right(top, unused - field.shift, false)
                 });
                 let kept = self.ins().band_not(old, mask);
                 let all = self.ins().bor(kept, new);
@@ -138,21 +123,6 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             self.store_ssa(byte, address.plus(at));
         }
         Ok(())
-    }
-
-    fn ones(&mut self, word: ir::Type) -> Value {
-        let half = if word == types::I128 {
-            types::I64
-        } else {
-            word
-        };
-        let zero = self.ins().iconst(half, 0);
-        let ones = self.ins().bnot(zero);
-        if word == types::I128 {
-            self.ins().iconcat(ones, ones)
-        } else {
-            ones
-        }
     }
 
     pub(super) fn shift_left(&mut self, value: Value, bits: i64) -> Value {

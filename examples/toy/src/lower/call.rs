@@ -10,7 +10,7 @@ use super::{Declared, Lower, LowerError, NULL_CALL};
 use crate::diag::Span;
 use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
 use crate::types::Ty;
-use clif_cabi::{Arg, CallPlan, Entry, Ret, Returned};
+use clif_cabi::{Arg, CallPlan, Ret, Returned};
 use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value};
 use cranelift_module::{FuncId, Linkage, Module};
 use std::fmt::Write;
@@ -130,24 +130,23 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let span = expr.span;
         self.builder.set_srcloc(SourceLoc::new(span.start));
         let prepared = self.prepare(callee, (args, None), span)?;
-        if let Some(entry) = &self.entry
-            && !self.body.has_pointers
-            && !prepared.plan.sig().is_noreturn()
-        {
-            let Prepared {
-                target,
-                plan,
-                given,
-            } = &prepared;
-            let (lowering, module) = (&self.declared.lowering, &mut *self.module);
-            match lowering.tail_call(module, &mut self.builder, entry, *target, plan.sig(), given) {
+        if !self.body.has_pointers && !prepared.plan.sig().is_noreturn() {
+            let tail_call = self.declared.lowering.tail_call(
+                self.module,
+                &mut self.builder,
+                &self.entry,
+                prepared.target,
+                prepared.plan.sig(),
+                &prepared.given,
+            );
+            match tail_call {
                 Ok(()) => return Ok(()),
                 // C's convention, or a copy in this frame: an ordinary call does it.
                 Err(error) if is_tail_call(&error) => {}
                 Err(error) => return Err(LowerError::at(span, error)),
             }
         }
-        let to = self.entry.as_ref().and_then(Entry::sret);
+        let to = self.entry.sret();
         let value = self.finish(&prepared, expr.ty, to, span)?;
         self.leave(value)
     }

@@ -253,22 +253,13 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     /// The bytes of a float that is not an SSA value.
     fn bits_into(&mut self, bits: u128, ty: Ty, address: Address) -> Lower<()> {
         let size = self.types.size(ty);
-        self.zero(address, if size > 16 { size } else { 0 })?;
-        for (at, bytes) in bits.to_le_bytes().chunks(8).enumerate() {
-            let at = u64::try_from(at).map_err(LowerError::new)? * 8;
-            let mut word = [0; 8];
-            word.copy_from_slice(bytes);
-            match size.saturating_sub(at) {
-                0 => {}
-                2 => {
-                    let value = self.ins().iconst(types::I16, i64::from_le_bytes(word));
-                    self.store_ssa(value, address.plus(at));
-                }
-                _ => {
-                    let value = self.ins().iconst(types::I64, i64::from_le_bytes(word));
-                    self.store_ssa(value, address.plus(at));
-                }
-            }
+        if bits == 0 {
+            return self.zero(address, size);
+        }
+        let ty = if size == 2 { Ty::U16 } else { Ty::U64 };
+        for (at, shift) in (0..size).step_by(8).zip([0, 64]) {
+            let word = self.constant(bits >> shift, ty)?;
+            self.store_ssa(word, address.plus(at));
         }
         Ok(())
     }
@@ -276,9 +267,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     fn elements_into(&mut self, elements: &[Expr], ty: Ty, address: Address) -> Lower<()> {
         if let Some(bools) = self.bool_lanes(ty) {
             self.zero(address, self.types.size(ty))?;
-            for (at, element) in (0..bools).zip(elements) {
+            for (lane, element) in (0..bools).zip(elements) {
                 let value = self.expr_ssa(element)?;
-                self.set_bool_lane(at, value, address)?;
+                self.set_bool_lane(lane, value, address)?;
             }
             return Ok(());
         }
@@ -299,8 +290,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if let Some(bools) = self.bool_lanes(ty) {
             self.zero(address, self.types.size(ty))?;
             let value = self.ssa(value, element.span)?;
-            for at in 0..bools {
-                self.set_bool_lane(at, value, address)?;
+            for lane in 0..bools {
+                self.set_bool_lane(lane, value, address)?;
             }
             return Ok(());
         }
@@ -329,21 +320,18 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     }
 
     /// The number of lanes, if this is a vector of bools.
-    fn bool_lanes(&self, ty: Ty) -> Option<u64> {
+    fn bool_lanes(&self, ty: Ty) -> Option<i64> {
         match self.types.kind(ty) {
-            TyKind::Vector(cabi::Scalar::Bool, lanes, _) => Some(u64::from(*lanes)),
+            TyKind::Vector(cabi::Scalar::Bool, lanes, _) => Some(i64::from(*lanes)),
             _ => None,
         }
     }
 
-    fn set_bool_lane(&mut self, lane: u64, value: Value, address: Address) -> Lower<()> {
-        let at = address.plus(lane / 8);
-        let bit = i64::try_from(lane % 8).map_err(LowerError::new)?;
-        let byte = self.load_ssa(types::I8, at)?;
-        let moved = self.shift_left(value, bit);
-        let byte = self.ins().bor(byte, moved);
-        self.store_ssa(byte, at);
-        Ok(())
+    fn set_bool_lane(&mut self, lane: i64, value: Value, address: Address) -> Lower<()> {
+        let vector = self.address(address);
+        let lane = self.ins().iconst(types::I64, lane);
+        let bits = self.lane_bits(vector, lane);
+        self.write_bits(bits, value, Ty::BOOL)
     }
 
     /// A number, pointer or bool that is known.

@@ -1,4 +1,4 @@
-//! How clif-cabi is used, second part: a function that C may call. [`FnLowerer::lower`] begins it, takes its parameters and ends it;
+//! How clif-cabi is used, second part: a function that C may call. [`FnLowerer::lower`] begins it, [`FnLowerer::body`] takes its parameters and ends it;
 //! [`FnLowerer::leave`] returns. The first part is `call.rs`, the third `jit.rs`.
 
 use super::signature::{of_convention, signature};
@@ -36,18 +36,31 @@ pub(super) struct FnLowerer<'a, 'f, M: Module> {
     pub(super) loops: Vec<(Block, Block)>,
     /// What an updated place held before.
     pub(super) old: Option<Val>,
-    pub(super) entry: Option<Entry>,
+    pub(super) entry: Entry,
 }
 
 impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
-    pub(super) fn new(
+    /// The whole function.
+    pub(super) fn lower(
         checked: &'a Checked,
         (function, body): (&'a Function, &'a Body),
         module: &'a mut M,
         declared: &'a mut Declared,
-        builder: FunctionBuilder<'f>,
-    ) -> Self {
-        FnLowerer {
+        mut builder: FunctionBuilder<'f>,
+    ) -> Lower<()> {
+        let span = function.span;
+        let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
+        // Cranelift keeps locations as distances from this one, and takes -1 for none: no location comes before the text's first byte.
+        let params = &mut builder.func.params;
+        params.ensure_base_srcloc(SourceLoc::new(0));
+        if let Some(span) = span {
+            builder.set_srcloc(SourceLoc::new(span.start));
+        }
+        // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
+        let sig = signature(&checked.types, function)?;
+        let begun = declared.lowering.begin(&mut builder, &sig);
+        let (block, entry) = begun.map_err(wrong)?;
+        let lowerer = FnLowerer {
             checked,
             types: &checked.types,
             module,
@@ -59,36 +72,20 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
             frame: 0,
             loops: Vec::new(),
             old: None,
-            entry: None,
-        }
+            entry,
+        };
+        lowerer.body(block)
     }
 
-    /// The whole function.
-    pub(super) fn lower(mut self) -> Lower<()> {
-        let span = self.function.span;
-        let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
-        // Cranelift keeps locations as distances from this one, and takes -1 for none: no location comes before the text's first byte.
-        let params = &mut self.builder.func.params;
-        params.ensure_base_srcloc(SourceLoc::new(0));
-        if let Some(span) = span {
-            self.builder.set_srcloc(SourceLoc::new(span.start));
-        }
-        // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
-        let sig = signature(self.types, self.function)?;
-        let (block, entry) = self
-            .declared
-            .lowering
-            .begin(&mut self.builder, &sig)
-            .map_err(wrong)?;
+    /// What follows the first `block` is made: parameters become variables, and the statements their code.
+    fn body(mut self, block: Block) -> Lower<()> {
         let n = self.body.params.len();
-        let params: Vec<Val> = (0..n)
-            .map(|i| self.param(&entry, i))
-            .collect::<Lower<_>>()?;
+        let params: Vec<Val> = (0..n).map(|i| self.param(i)).collect::<Lower<_>>()?;
         if self.body.is_nested {
-            let chain = entry.value(&mut self.builder, n).map_err(wrong)?;
+            let chain = self.entry.value(&mut self.builder, n);
+            let chain = chain.map_err(|error| LowerError::at(self.function.span, error))?;
             self.bind_captures(chain);
         }
-        self.entry = Some(entry);
         for (&id, param) in self.body.params.iter().zip(params) {
             self.bind_param(id, param)?;
         }
@@ -106,32 +103,29 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken apart, unless something points to it: then it is put together
     /// in memory.
-    fn param(&mut self, entry: &Entry, index: usize) -> Lower<Val> {
+    fn param(&mut self, index: usize) -> Lower<Val> {
         let span = self.function.span;
         let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
         let id = self.body.params[index];
         let ty = self.local_ty(id);
         if self.is_ssa(ty) {
-            let value = entry.value(&mut self.builder, index).map_err(wrong)?;
+            let value = self.entry.value(&mut self.builder, index).map_err(wrong)?;
             return Ok(Val::Ssa(self.normalize(value, ty)));
         }
         if !self.body.locals[id.0].addressed
-            && matches!(entry.plan().abi().args[index].place, Place::Parts(_))
+            && matches!(self.entry.plan().abi().args[index].place, Place::Parts(_))
             && let Some(fields) = self.fields(ty)
         {
-            let values = entry.fields(&mut self.builder, index).map_err(wrong)?;
+            let values = self.entry.fields(&mut self.builder, index).map_err(wrong)?;
             return Ok(self.normalized(&values, &fields));
         }
-        let address = entry.address(&mut self.builder, index);
+        let address = self.entry.address(&mut self.builder, index);
         address.map(Val::Memory).map_err(wrong)
     }
 
     /// `va_start`: writes the `va_list` of the arguments after the named ones.
     pub(super) fn va_start(&mut self, to: Value, span: Span) -> Lower<()> {
-        let Some(entry) = &self.entry else {
-            return Err(LowerError::at(span, "`va_start` before the function"));
-        };
-        let started = entry.va_start(&mut self.builder, to);
+        let started = self.entry.va_start(&mut self.builder, to);
         started.map_err(|error| LowerError::at(span, error))
     }
 
@@ -153,10 +147,9 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
 
     /// Returns `value`, and ends the block.
     pub(super) fn leave(&mut self, value: Val) -> Lower<()> {
-        let Some(entry) = &self.entry else {
-            return Err(LowerError::new("a function is left that was not entered"));
-        };
-        let returned = entry.ret(self.module, &mut self.builder, value.arg().as_ref());
+        let returned = self
+            .entry
+            .ret(self.module, &mut self.builder, value.arg().as_ref());
         returned.map_err(|error| LowerError::at(self.function.span, error))
     }
 

@@ -6,7 +6,7 @@ use super::value::{Address, Home, Val};
 use super::{Lower, LowerError, ssa_type};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
 use crate::types::{Ty, TyKind};
-use cabi::{BitField, Field, Scalar};
+use cabi::Scalar;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;
 use cranelift_module::Module;
@@ -15,8 +15,8 @@ use std::rc::Rc;
 /// Offsets that are known stay below, so that adding a size to them cannot overflow.
 const MAX_OFFSET: u64 = 1 << 62;
 
-/// Bytes from the start of a record to a member. Of a bit-field: to the record that it is in, with that one's size.
-type Inside = (u64, Option<(u64, Field, BitField)>);
+/// Bytes from the start of a record to a member. Of a bit-field: to the record that it is in, then bits to it, and its width.
+type Inside = (u64, Option<(u64, u16)>);
 
 /// A place, evaluated.
 #[derive(Clone)]
@@ -58,8 +58,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
                 let target = self.place(base)?;
                 self.member((base.ty, target), path, place.ty)
             }
-            PlaceKind::Element(base, index) => self.element(base, index, place.ty),
-            PlaceKind::Lane(base, index) => match self.types.kind(base.ty) {
+            PlaceKind::Element(base, index) => match self.types.kind(base.ty) {
                 TyKind::Vector(Scalar::Bool, ..) => self.bool_lane(base, index),
                 _ => self.element(base, index, place.ty),
             },
@@ -124,9 +123,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         ty: Ty,
     ) -> Lower<Target> {
         match (self.member_offset(record, path)?, target) {
-            ((offset, Some((size, field, bits))), Target::Memory(address)) => {
-                let bits = FieldBits::new(address.plus(offset), size, &field, bits);
-                Ok(Target::Bits(BitsPlace::Field(bits)))
+            ((offset, Some((bits, width))), Target::Memory(address)) => {
+                let field = FieldBits::new(address.plus(offset), bits, width);
+                Ok(Target::Bits(BitsPlace::Field(field)))
             }
             ((offset, _), target) => self.part((record, target), offset, ty),
         }
@@ -141,7 +140,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
             let fields = layout.as_record().ok_or_else(missing)?.fields();
             let field = fields.get(at).ok_or_else(missing)?;
             if let Some(bits) = field.bit_field() {
-                return Ok((offset, Some((layout.size(), field.clone(), bits))));
+                return Ok((offset, Some((field.offset_bits(), bits.width))));
             }
             offset += field.offset();
             layout = field.ty();
@@ -204,11 +203,15 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let address = self.address(address);
         let index_value = self.expr_ssa(index)?;
         let index = self.index_word(index_value, index.ty);
-        let byte = self.ins().ushr_imm_u(index, 3);
+        Ok(Target::Bits(self.lane_bits(address, index)))
+    }
+
+    /// A lane of the vector of bools at `address`.
+    pub(super) fn lane_bits(&mut self, address: Value, lane: Value) -> BitsPlace {
+        let byte = self.ins().ushr_imm_u(lane, 3);
         let address = self.ins().iadd(address, byte);
-        let bit = self.ins().band_imm_s(index, 7);
-        let bit = self.ins().ireduce(types::I8, bit);
-        Ok(Target::Bits(BitsPlace::Lane(address, bit)))
+        let bit = self.ins().band_imm_s(lane, 7);
+        BitsPlace::Lane(address, self.ins().ireduce(types::I8, bit))
     }
 
     pub(super) fn read(&mut self, target: &Target, ty: Ty) -> Lower<Val> {

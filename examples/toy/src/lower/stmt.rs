@@ -5,7 +5,6 @@ use super::place::Target;
 use super::value::Val;
 use super::{Lower, UNREACHABLE};
 use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
-use clif_cabi::Entry;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
 use cranelift_module::Module;
@@ -66,7 +65,7 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         if let ExprKind::Call(callee, args) = &expr.kind {
             return self.call_and_leave(expr, (callee, args));
         }
-        match self.entry.as_ref().and_then(Entry::sret) {
+        match self.entry.sret() {
             // Built where the caller wants it: nothing in the expression can read that.
             Some(to) if !self.is_ssa(expr.ty) => {
                 self.expr_into(expr, to.into())?;
@@ -161,13 +160,8 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let after = self.builder.create_block();
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        if matches!(cond.kind, ExprKind::Bits(1)) {
-            // The checker relies on it: only a `break` leaves this loop.
-            self.ins().jump(body_block, &[]);
-        } else {
-            let cond = self.expr_ssa(cond)?;
-            self.ins().brif(cond, body_block, &[], after, &[]);
-        }
+        let cond = self.expr_ssa(cond)?;
+        self.ins().brif(cond, body_block, &[], after, &[]);
         self.begin(body_block);
         self.loops.push((head, after));
         self.stmts(body)?;
