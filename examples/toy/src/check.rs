@@ -160,6 +160,11 @@ struct Checker<'p> {
 
 type Check<T> = Result<T, Diagnostic>;
 
+/// The refusal of what stands at `span` and uses a declaration that is wrong.
+fn spoilt<T>(span: Span) -> Check<T> {
+    Err(Diagnostic::new(span, "what this needs is wrong").consequence())
+}
+
 impl<'p> Checker<'p> {
     fn new(imports: &'p [Import]) -> Self {
         Checker {
@@ -313,8 +318,11 @@ impl<'p> Checker<'p> {
         self.depth -= 1;
     }
 
+    /// Keeps a diagnostic. A mistake has one, however much else is wrong because of it.
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if !diagnostic.is_consequence() || self.diagnostics.is_empty() {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     fn each(&mut self, count: usize, check: impl Fn(&mut Self, usize) -> Check<()>) {

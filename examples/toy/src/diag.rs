@@ -59,6 +59,7 @@ struct Complaint {
     /// Another place that matters, and why.
     other: Option<(Span, String)>,
     notes: Vec<String>,
+    is_consequence: bool,
 }
 
 /// The refusal of what stands at `span`.
@@ -86,6 +87,7 @@ impl Diagnostic {
             label: None,
             other: None,
             notes: Vec::new(),
+            is_consequence: false,
         }))
     }
 
@@ -105,6 +107,16 @@ impl Diagnostic {
     pub(crate) fn note(mut self, text: impl Into<String>) -> Diagnostic {
         self.0.notes.push(text.into());
         self
+    }
+
+    /// Marks what is wrong only because something else is, which has a diagnostic of its own.
+    pub(crate) fn consequence(mut self) -> Diagnostic {
+        self.0.is_consequence = true;
+        self
+    }
+
+    pub(crate) fn is_consequence(&self) -> bool {
+        self.0.is_consequence
     }
 
     /// The diagnostic as text, with the lines of `source` it is about.

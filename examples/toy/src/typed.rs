@@ -142,6 +142,9 @@ impl Expr {
     }
 
     pub(crate) fn convert(self, ty: Ty, span: Span) -> Expr {
+        if self.ty == ty {
+            return self;
+        }
         Expr::new(ty, span, ExprKind::Convert(Box::new(self)))
     }
 

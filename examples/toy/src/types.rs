@@ -29,7 +29,7 @@ pub(crate) struct EnumId(pub(crate) usize);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TyKind {
-    /// Something already complained about; agrees with everything.
+    /// Of what is not declared yet, or wrongly.
     Error,
     Void,
     Never,

@@ -1,7 +1,6 @@
 //! Calls: of a function by name, or through a pointer.
 
-use super::place::error_expr;
-use super::{Check, Checker};
+use super::{Check, Checker, spoilt};
 use crate::ast::{self, Convention};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Callee, Expr, ExprKind};
@@ -20,9 +19,6 @@ impl<'p> Checker<'p> {
             return self.call_of(callee, self.functions[id.0].ty, args, span);
         }
         let function = self.expr(callee, None)?;
-        if function.ty == Ty::ERROR {
-            return Ok(error_expr(span));
-        }
         let ty = function.ty;
         if self.types.as_fn(ty).is_none() {
             let message = format!("`{}` cannot be called", self.types.name(ty));
@@ -47,7 +43,7 @@ impl<'p> Checker<'p> {
         span: Span,
     ) -> Check<Expr> {
         let Some(ty) = self.types.as_fn(ty) else {
-            return Ok(error_expr(span));
+            return spoilt(span);
         };
         self.passable(&ty, span)?;
         self.counted(&ty, &callee, args, span)?;
@@ -142,7 +138,7 @@ impl<'p> Checker<'p> {
         let whole = self.va_list(Convention::C, span)?;
         let is_list = match (self.types.pointee(list.ty), self.types.kind(whole)) {
             (Some(to), TyKind::Array(element, _)) => to == *element,
-            _ => list.ty == Ty::ERROR,
+            _ => false,
         };
         if is_list {
             return Ok((list, Convention::C));
@@ -174,9 +170,7 @@ impl<'p> Checker<'p> {
             return fail(span, "this has no value to pass");
         }
         self.holdable(value.ty, span)?;
-        match self.promoted(value.ty) {
-            same if same == value.ty => Ok(value),
-            promoted => Ok(value.convert(promoted, span)),
-        }
+        let promoted = self.promoted(value.ty);
+        Ok(value.convert(promoted, span))
     }
 }

@@ -25,7 +25,7 @@ enum Number {
 impl Checker<'_> {
     /// `value` as a `ty`, if the language converts silently.
     pub(super) fn coerce(&mut self, value: Expr, ty: Ty) -> Check<Expr> {
-        if value.ty == ty || value.ty == Ty::ERROR || ty == Ty::ERROR {
+        if value.ty == ty {
             return Ok(value);
         }
         let value = match self.types.kind(ty) {
@@ -120,7 +120,7 @@ impl Checker<'_> {
 
     /// `value as ty`
     pub(super) fn cast(&mut self, value: Expr, ty: Ty, span: Span) -> Check<Expr> {
-        if value.ty == ty || value.ty == Ty::ERROR || ty == Ty::ERROR {
+        if value.ty == ty {
             let mut value = value;
             value.span = span;
             return Ok(value);
@@ -194,10 +194,7 @@ impl Checker<'_> {
             }
             (Number::Hard | Number::Soft, Number::Int(_)) => {
                 let integer = self.runtime_to_i128(value, span)?;
-                match integer.ty {
-                    same if same == ty || same == Ty::ERROR => Ok(integer),
-                    _ => Ok(integer.convert(ty, span)),
-                }
+                Ok(integer.convert(ty, span))
             }
         }
     }
@@ -214,7 +211,7 @@ impl Checker<'_> {
         };
         let from = self.types.scalar(from).at(span)?;
         let [re, im] = [PlaceKind::Real, PlaceKind::Imaginary].map(|part_of| {
-            let whole = Box::new(self.local_place(id));
+            let whole = Box::new(self.local_place(id, span)?);
             let loaded = self.load(Place::new(from, part_of(whole)), span)?;
             self.cast(loaded, part, span)
         });

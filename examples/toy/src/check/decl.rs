@@ -1,6 +1,6 @@
 //! Records, enums, aliases and constants: looked into when first needed, in any order.
 
-use super::{Check, Checker, LazyItem, Progress};
+use super::{Check, Checker, LazyItem, Progress, spoilt};
 use crate::ast::{self, Attr, EnumDecl, Expr, RecordDecl, RecordKind};
 use crate::diag::{Diagnostic, fail};
 use crate::types::{
@@ -85,7 +85,7 @@ impl<'p> Checker<'p> {
         for member in members {
             let ty = self.member_ty(&member.ty)?;
             let Some(layout) = self.types.layout(ty).cloned() else {
-                return Ok(());
+                return spoilt(member.span);
             };
             builder = builder.member(self.member_layout(member, layout)?);
             let name = member.name.as_ref().map(|name| Rc::clone(&name.name));
@@ -252,7 +252,10 @@ impl<'p> Checker<'p> {
             .progress
             .begin(|| Diagnostic::new(name.span, message()));
         if !begun? {
-            return Ok(());
+            return match lazy.ty {
+                Ty::ERROR => spoilt(name.span),
+                _ => Ok(()),
+            };
         }
         let (ty, value) = match lazy.item {
             LazyItem::Alias(ty) => (ty, None),
@@ -276,7 +279,7 @@ impl<'p> Checker<'p> {
                 let constant_ty = self.object_ty(ty)?;
                 if !matches!(
                     self.types.kind(constant_ty),
-                    TyKind::Scalar(_) | TyKind::Enum(_) | TyKind::Error
+                    TyKind::Scalar(_) | TyKind::Enum(_)
                 ) {
                     let name = self.types.name(constant_ty);
                     let message = format!("a constant is a number, not `{name}`");

@@ -1,7 +1,6 @@
 //! Expressions: one arm per kind, each a few lines or a call into a file of its own.
 
 use super::literal::sign_bit;
-use super::place::error_expr;
 use super::{Check, Checker, Meaning, Wanted};
 use crate::ast::{self, UnaryOp};
 use crate::diag::{At, Diagnostic, Span, fail};
@@ -46,7 +45,7 @@ impl<'p> Checker<'p> {
             ast::ExprKind::Name(name) => match self.named_nested(&expr.kind, span) {
                 Some((id, chain)) => self.bound(id, chain, span),
                 None => match self.local(name) {
-                    Some(id) => self.load(self.local_place(id), span),
+                    Some(id) => self.load(self.local_place(id, span)?, span),
                     None => self.item_value(name, want),
                 },
             },
@@ -96,11 +95,7 @@ impl<'p> Checker<'p> {
         member: &ast::Ident,
         want: Wanted,
     ) -> Check<Expr> {
-        let span = want.span;
         let record = self.object_ty(ty)?;
-        if record == Ty::ERROR {
-            return Ok(error_expr(span));
-        }
         let Some(layout) = self.types.layout(record).and_then(cabi::Type::as_record) else {
             let message = format!("`{}` has no members", self.types.name(record));
             return fail(ty.span, message);
@@ -170,9 +165,6 @@ impl<'p> Checker<'p> {
         }
         let value = self.expr(operand, expected)?;
         let ty = value.ty;
-        if ty == Ty::ERROR {
-            return Ok(value);
-        }
         if let (UnaryOp::Neg, ExprKind::Bits(bits), Some(float)) =
             (op, &value.kind, self.types.as_float(ty))
         {

@@ -2,7 +2,7 @@
 
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp};
-use crate::diag::{Diagnostic, fail};
+use crate::diag::{Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty};
 
@@ -23,14 +23,13 @@ impl<'p> Checker<'p> {
             },
             _ => self.coerce(value, ty)?,
         };
-        // What is wrong with it has been said; unless it calls a function that is yet to be declared.
-        if value.ty == Ty::ERROR && !self.diagnostics.is_empty() {
-            return Ok(0);
-        }
-        self.fold(&value).ok_or_else(|| {
-            Diagnostic::new(expr.span, "this is not a constant")
-                .note("constants are numbers, other constants, sizes, and arithmetic on integers among them")
-        })
+        self.fold(&value).ok_or_else(|| self.no_constant(expr.span))
+    }
+
+    pub(super) fn no_constant(&self, span: Span) -> Diagnostic {
+        let note =
+            "constants are numbers, other constants, sizes, and arithmetic on integers among them";
+        Diagnostic::new(span, "this is not a constant").note(note)
     }
 
     /// The value, for integers extended to 128 bits, if it is a constant and its operators do not fail.

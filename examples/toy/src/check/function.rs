@@ -204,7 +204,7 @@ impl<'p> Checker<'p> {
         };
         let local = self.local(name)?;
         let id = self.frame.body.locals[local.0].function?;
-        let chain = self.load(self.local_place(local), span).ok()?;
+        let chain = self.load(self.local_place(local, span).ok()?, span).ok()?;
         Some((id, chain))
     }
 

@@ -1,7 +1,6 @@
 //! Numbers, complex numbers, records and arrays as literals. A literal takes the type that is wanted of
 //! it; its own suffix comes first, and without either it is `i32` or `f64`.
 
-use super::place::error_expr;
 use super::{Check, Checker, Wanted};
 use crate::ast;
 use crate::diag::{At, Diagnostic, Span, fail};
@@ -38,7 +37,7 @@ impl<'p> Checker<'p> {
             self.types.scalar_ty(scalar)
         };
         let Some(int) = self.types.as_int(ty) else {
-            return Ok(error_expr(span));
+            return fail(span, "this is no integer's type");
         };
         let limit = match (negative, int.signed) {
             (true, true) => int.max() + 1,
@@ -108,7 +107,7 @@ impl<'p> Checker<'p> {
             return Ok(Expr::complex(ty, span, re, im));
         }
         let Some(scalar) = self.types.as_float(ty) else {
-            return Ok(error_expr(span));
+            return fail(span, "this is no float's type");
         };
         let bits = float::to_bits(digits, scalar).map_err(|why| {
             Diagnostic::new(span, why).label(format!("it is a `{}`", self.types.name(ty)))

@@ -1,7 +1,6 @@
 //! Binary operators. Both sides have one type, but for shifts, pointer arithmetic, and a real number
 //! beside a complex one.
 
-use super::place::error_expr;
 use super::{Check, Checker, Wanted};
 use crate::ast::{self, BinaryOp, UnaryOp};
 use crate::diag::{Diagnostic, Span, fail};
@@ -72,9 +71,6 @@ impl<'p> Checker<'p> {
     /// `left op right`, both known.
     pub(super) fn combine(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
         let (left, right) = both;
-        if left.ty == Ty::ERROR || right.ty == Ty::ERROR {
-            return Ok(error_expr(span));
-        }
         let (left, right) = (self.decay(left)?, self.decay(right)?);
         if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
             return self.shift(op, left, right, span);
@@ -200,7 +196,7 @@ impl<'p> Checker<'p> {
         span: Span,
     ) -> Check<Expr> {
         let Some(to) = self.types.pointee(pointer.ty) else {
-            return Ok(error_expr(span));
+            return fail(span, "only pointers have offsets");
         };
         self.complete(to, span)?;
         let (ty, scale) = (pointer.ty, self.types.size(to));

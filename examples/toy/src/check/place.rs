@@ -1,6 +1,6 @@
 //! Places: what can be read, written, and pointed to.
 
-use super::{Check, Checker, Meaning, Wanted};
+use super::{Check, Checker, Meaning, Wanted, spoilt};
 use crate::ast::{self, UnaryOp};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind, LocalId, Place, PlaceKind};
@@ -14,7 +14,7 @@ impl<'p> Checker<'p> {
         let place = match &expr.kind {
             ast::ExprKind::Name(name) => match self.local(name) {
                 Some(id) if self.frame.body.locals[id.0].function.is_none() => {
-                    Ok(self.local_place(id))
+                    self.local_place(id, expr.span)
                 }
                 _ => self.temporary(expr),
             },
@@ -35,8 +35,11 @@ impl<'p> Checker<'p> {
         Ok(Place::new(value.ty, PlaceKind::Temporary(Box::new(value))))
     }
 
-    pub(super) fn local_place(&self, id: LocalId) -> Place {
-        Place::new(self.frame.body.locals[id.0].ty, PlaceKind::Local(id))
+    pub(super) fn local_place(&self, id: LocalId, span: Span) -> Check<Place> {
+        match self.frame.body.locals[id.0].ty {
+            Ty::ERROR => spoilt(span),
+            ty => Ok(Place::new(ty, PlaceKind::Local(id))),
+        }
     }
 
     /// `*pointer`
@@ -44,9 +47,6 @@ impl<'p> Checker<'p> {
         let pointer = self.decay(pointer)?;
         let span = pointer.span;
         let Some(to) = self.types.pointee(pointer.ty) else {
-            if pointer.ty == Ty::ERROR {
-                return Ok(error_place(span));
-            }
             let message = format!("`*` needs a pointer, not `{}`", self.types.name(pointer.ty));
             return fail(span, message);
         };
@@ -56,7 +56,7 @@ impl<'p> Checker<'p> {
 
     /// Refuses what has no size.
     pub(super) fn complete(&self, ty: Ty, span: Span) -> Check<()> {
-        if ty == Ty::ERROR || self.types.layout(ty).is_some() {
+        if self.types.layout(ty).is_some() {
             return Ok(());
         }
         let name = self.types.name(ty);
@@ -74,7 +74,7 @@ impl<'p> Checker<'p> {
     fn indexed(&mut self, base: &'p ast::Expr, index: &'p ast::Expr) -> Check<Place> {
         let base_place = self.place(base)?;
         let index = self.expr(index, None)?;
-        if self.types.as_int(index.ty).is_none() && index.ty != Ty::ERROR {
+        if self.types.as_int(index.ty).is_none() {
             let name = self.types.name(index.ty);
             let message = format!("an index is an integer, not `{name}`");
             return fail(index.span, message);
@@ -87,7 +87,6 @@ impl<'p> Checker<'p> {
                 let moved = self.offset(pointer, index, false, base.span)?;
                 return self.pointed(moved);
             }
-            TyKind::Error => return Ok(error_place(base.span)),
             _ => {
                 let message = format!("`{}` has no elements", self.types.name(base_place.ty));
                 return fail(base.span, message);
@@ -134,7 +133,6 @@ impl<'p> Checker<'p> {
                 };
                 Ok(Place::new(ty, kind))
             }
-            TyKind::Error => Ok(error_place(base.span)),
             _ => {
                 let message = format!("`{}` has no members", self.types.name(place.ty));
                 fail(base.span, message)
@@ -172,9 +170,6 @@ impl<'p> Checker<'p> {
     /// `&place`
     pub(super) fn address_of(&mut self, expr: &'p ast::Expr, span: Span) -> Check<Expr> {
         let place = self.place(expr)?;
-        if place.ty == Ty::ERROR {
-            return Ok(error_expr(span));
-        }
         if self.types.as_fn(place.ty).is_some() && matches!(place.kind, PlaceKind::Temporary(_)) {
             // `&f` of a function is `f`, as in C.
             return self.load(place, span);
@@ -239,8 +234,11 @@ impl<'p> Checker<'p> {
             Some(Meaning::Function(id)) => {
                 let function = &mut self.functions[id.0];
                 function.n_pointers += 1;
-                let ty = function.ty;
-                return Ok(Expr::new(ty, span, ExprKind::Function(id)));
+                return match function.ty {
+                    // Its declaration is wrong, or a constant wants it before it is declared.
+                    Ty::ERROR => Err(self.no_constant(span).consequence()),
+                    ty => Ok(Expr::new(ty, span, ExprKind::Function(id))),
+                };
             }
             Some(Meaning::Lazy(at)) => {
                 self.resolve_lazy(at)?;
@@ -255,12 +253,4 @@ impl<'p> Checker<'p> {
         }
         fail(span, format!("`{name}` is a type, not a value"))
     }
-}
-
-pub(super) fn error_expr(span: Span) -> Expr {
-    Expr::zero(Ty::ERROR, span)
-}
-
-fn error_place(span: Span) -> Place {
-    Place::new(Ty::ERROR, PlaceKind::Temporary(Box::new(error_expr(span))))
 }

@@ -2,12 +2,11 @@
 //! numbers, division of 128-bit integers) becomes a call of a function of the prelude.
 
 use super::ops::Both;
-use super::place::error_expr;
 use super::{Check, Checker, Meaning, Side};
 use crate::ast::BinaryOp;
 use crate::diag::{At, Diagnostic, Span};
 use crate::typed::{Callee, Expr, ExprKind};
-use crate::types::{IntTy, Ty, TyKind, int};
+use crate::types::{Ty, TyKind, int};
 use cabi::Scalar;
 
 impl Checker<'_> {
@@ -49,23 +48,16 @@ impl Checker<'_> {
             vec![left, right]
         };
         let compared = self.runtime_call(&name, op.symbol(), args, span)?;
-        if op != BinaryOp::Ne || compared.ty == Ty::ERROR {
-            return Ok(compared);
-        }
-        Ok(Expr::new(Ty::BOOL, span, ExprKind::Not(Box::new(compared))))
+        Ok(match op {
+            BinaryOp::Ne => Expr::new(Ty::BOOL, span, ExprKind::Not(Box::new(compared))),
+            _ => compared,
+        })
     }
 
     /// From any number to any float, by way of an exact form that holds them all.
     pub(super) fn runtime_to_float(&mut self, value: Expr, ty: Ty, span: Span) -> Check<Expr> {
         let value = match self.types.as_int(value.ty) {
-            Some(of) => self.widen(
-                value,
-                IntTy {
-                    bits: if of.bits > 64 { 128 } else { 64 },
-                    ..of
-                },
-                span,
-            )?,
+            Some(of) => self.widen(value, if of.bits > 64 { 128 } else { 64 }, span)?,
             None => value,
         };
         let exact = self.runtime_unary("unpack", value, span)?;
@@ -83,32 +75,18 @@ impl Checker<'_> {
     pub(super) fn wide_division(&mut self, op: BinaryOp, both: Both, span: Span) -> Check<Expr> {
         let (left, right) = both;
         let ty = left.ty;
-        let Some(of) = self.types.as_int(ty) else {
-            return Ok(error_expr(span));
-        };
-        let wide = IntTy { bits: 128, ..of };
-        let (left, right) = (
-            self.widen(left, wide, span)?,
-            self.widen(right, wide, span)?,
-        );
-        if right.ty == Ty::ERROR {
-            return Ok(error_expr(span));
-        }
+        let left = self.widen(left, 128, span)?;
+        let right = self.widen(right, 128, span)?;
         // Checked here, where the program's own line is known.
         let right = Expr::new(right.ty, span, ExprKind::NonZero(Box::new(right)));
         let result = self.runtime_binary(op, (left, right), span)?;
-        if result.ty == ty || result.ty == Ty::ERROR {
-            return Ok(result);
-        }
         Ok(result.convert(ty, span))
     }
 
-    fn widen(&mut self, value: Expr, to: IntTy, span: Span) -> Check<Expr> {
-        let bits = u8::try_from(to.bits).unwrap_or(128);
-        let ty = self.types.scalar(int(bits, to.signed)).at(span)?;
-        if value.ty == ty {
-            return Ok(value);
-        }
+    /// An integer as one of `bits` bits.
+    fn widen(&mut self, value: Expr, bits: u8, span: Span) -> Check<Expr> {
+        let signed = self.types.as_int(value.ty).is_some_and(|int| int.signed);
+        let ty = self.types.scalar(int(bits, signed)).at(span)?;
         Ok(value.convert(ty, span))
     }
 
@@ -135,9 +113,6 @@ impl Checker<'_> {
         args: Vec<Expr>,
         span: Span,
     ) -> Check<Expr> {
-        if args.iter().any(|arg| arg.ty == Ty::ERROR) {
-            return Ok(error_expr(span));
-        }
         let Some(Meaning::Function(id)) = self.prelude(name) else {
             let ty = args
                 .first()

@@ -1,6 +1,5 @@
 //! Statements. A wrong one is reported and left out, so that the next ones are looked at too.
 
-use super::place::error_expr;
 use super::{Check, Checker};
 use crate::ast::{self, BinaryOp};
 use crate::diag::{Diagnostic, Span, fail};
@@ -28,7 +27,7 @@ impl<'p> Checker<'p> {
         stmts
     }
 
-    /// A variable whose statement was wrong exists, with a type that agrees with everything.
+    /// A variable whose statement was wrong exists: what uses it is not wrong for that alone.
     fn declare_anyway(&mut self, stmt: &ast::Stmt) {
         match &stmt.kind {
             ast::StmtKind::Let(name, _, _) => self.add_local(name, Ty::ERROR),
@@ -43,8 +42,7 @@ impl<'p> Checker<'p> {
             ast::StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
             ast::StmtKind::Expr(expr) => {
                 let value = self.expr(expr, None)?;
-                let effect = matches!(value.kind, ExprKind::Call(..)) || value.ty == Ty::ERROR;
-                if !effect {
+                if !matches!(value.kind, ExprKind::Call(..)) {
                     return Err(Diagnostic::new(expr.span, "this has no effect")
                         .note("only calls stand alone"));
                 }
@@ -53,19 +51,14 @@ impl<'p> Checker<'p> {
             ast::StmtKind::Fn(function) => self.nested(function),
             ast::StmtKind::If(arms, otherwise) => {
                 let arms = arms.iter().map(|(cond, then)| {
-                    let checked = self.value(cond, Ty::BOOL).unwrap_or_else(|diagnostic| {
-                        self.report(diagnostic);
-                        error_expr(cond.span)
-                    });
-                    (checked, self.block(then))
+                    let cond = self.value(cond, Ty::BOOL);
+                    let then = self.block(then);
+                    Ok((cond?, then))
                 });
-                Ok(StmtKind::If(
-                    arms.collect(),
-                    otherwise
-                        .as_ref()
-                        .map(|block| self.block(block))
-                        .unwrap_or_default(),
-                ))
+                let arms: Vec<Check<_>> = arms.collect();
+                let otherwise = otherwise.as_ref().map(|block| self.block(block));
+                let arms = arms.into_iter().collect::<Check<_>>()?;
+                Ok(StmtKind::If(arms, otherwise.unwrap_or_default()))
             }
             ast::StmtKind::While(cond, body) => {
                 let cond = self.value(cond, Ty::BOOL);
@@ -173,7 +166,6 @@ impl<'p> Checker<'p> {
         };
         let bounds = bounds.and_then(|(low, high)| match self.types.as_int(low.ty) {
             Some(int) if int.bits <= 64 => Ok((low, high, int.signed)),
-            _ if low.ty == Ty::ERROR => Ok((low, high, true)),
             _ => {
                 let name = self.types.name(low.ty);
                 let message = format!("`for` counts integers of up to 64 bits, not `{name}`");

@@ -1,6 +1,6 @@
 //! Types as written, made types of the program.
 
-use super::{Check, Checker, LazyItem, Meaning};
+use super::{Check, Checker, LazyItem, Meaning, spoilt};
 use crate::ast::{Convention, Expr, Ident, TypeExpr, TypeKind};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
@@ -38,12 +38,11 @@ impl<'p> Checker<'p> {
                 .1
                 .is_none_or(|decl| decl.members.is_none());
             if self.types.layout(ty).is_none() && !opaque {
-                return Ok(Ty::ERROR);
+                return spoilt(span);
             }
         }
         let name = || self.types.name(ty);
         let message = match self.types.kind(ty) {
-            TyKind::Error => return Ok(ty),
             TyKind::Void | TyKind::Never => format!("there are no values of type `{}`", name()),
             TyKind::Array(_, None) => {
                 "only the last member of a struct can be a flexible array".to_string()
@@ -112,9 +111,6 @@ impl<'p> Checker<'p> {
                     Some(len) => Some(self.count(len, "an array's length")?),
                     None => None,
                 };
-                if element == Ty::ERROR {
-                    return Ok(Ty::ERROR);
-                }
                 self.types.array(element, len).map_err(spelled)
             }
             TypeKind::Complex(part) => {
@@ -224,7 +220,7 @@ impl<'p> Checker<'p> {
             _ => "__va_list_tag",
         };
         let Some(Meaning::Record(id)) = self.prelude(name) else {
-            return Ok(Ty::ERROR);
+            return spoilt(span);
         };
         self.lay_out(id)?;
         let tag = self.types.record(id);
