@@ -9,7 +9,7 @@ use core::fmt;
 use std::collections::HashMap;
 
 use clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types::I64};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Arg, CallPlan, Ret, SysVAggregateLowering};
@@ -167,16 +167,27 @@ impl fmt::Debug for Invokers {
 /// Compiles `void (target, args, ret)` for calls of `sig`. It has a parameter in each other register of arguments too, whose value nobody gives and nobody
 /// reads: as a padding argument it stays where it is, and costs no instruction.
 fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> Result<Code> {
-    let own = [&[Type::PTR; 3][..], &[Type::I64; 3], &[Type::F64; 8]].concat();
-    let shim = FnSig::new(own, Type::VOID);
-    let id = engine.declare_local(lower.entry_plan(&shim)?.signature())?;
+    let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
     let mut ctx = engine.make_context();
+    ctx.func.signature = lower.filled_signature(&shim)?;
+    let id = engine.declare_local(&ctx.func.signature)?;
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (block, entry) = lower.begin(&mut builder, &shim)?;
-    let target = entry.value(&mut builder, 0)?;
-    let pointers = entry.value(&mut builder, 1)?;
-    let to = entry.value(&mut builder, 2)?;
+    let block = builder.create_block();
+    let [target, pointers, to] = [I64; 3].map(|ty| builder.append_block_param(block, ty));
+    let filled = builder
+        .func
+        .signature
+        .params
+        .iter()
+        .skip(shim.params().len());
+    let filled: Vec<_> = filled.map(|param| param.value_type).collect();
+    for ty in filled {
+        builder.append_block_param(block, ty);
+    }
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    builder.ensure_inserted_block();
     let mut args = Vec::with_capacity(sig.params().len());
     for (i, _) in sig.params().iter().enumerate() {
         // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
@@ -195,39 +206,16 @@ fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> R
     let plan = lower.call_plan(sig)?;
     let callable = lower.callee(engine, &mut builder, &plan, target)?;
     let mut values = lower.values_in(&mut builder, &plan, &args, ret)?;
-    keep_arrived(&builder, block, &plan, &mut values);
+    plan.keep_arrived(builder.func, &mut values);
     let inst = callable.call(&mut builder, &values)?;
     let results = builder.inst_results(inst).to_vec();
     lower.values_out(engine, &mut builder, &plan, &results, ret)?;
     // After a function that never returns the block has ended already.
     if !sig.is_noreturn() {
-        entry.ret(engine, &mut builder, None)?;
+        builder.ins().return_(&[]);
     }
-    builder.seal_all_blocks();
     builder.finalize(engine.target_config());
     engine.define(id, &mut ctx)?;
     engine.finalize()?;
     engine.code(id)
-}
-
-/// Has the padding arguments among `values` be what arrived in their registers.
-fn keep_arrived(
-    builder: &FunctionBuilder<'_>,
-    block: Block,
-    plan: &CallPlan,
-    values: &mut [Value],
-) {
-    let is_int = |value: &Value| builder.func.dfg.value_type(*value).is_int();
-    let arrived = builder.block_params(block).iter().copied();
-    let (ints, floats): (Vec<Value>, Vec<Value>) = arrived.partition(is_int);
-    let (mut ints, mut floats) = (ints.into_iter(), floats.into_iter());
-    for (i, value) in values.iter_mut().enumerate() {
-        let arrived = match is_int(value) {
-            true => ints.next(),
-            false => floats.next(),
-        };
-        if let (Some(arrived), true) = (arrived, plan.is_padding(i)) {
-            *value = arrived;
-        }
-    }
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::error::PlanError;
 use crate::machine::Machine;
-use crate::places::ClifPlace;
+use crate::places::{ClifPlace, Places};
 use crate::signature::Signature;
 
 /// Where the convention has the parameters and results of a CLIF signature.
@@ -21,8 +21,12 @@ pub(crate) struct Expect {
 }
 
 impl Expect {
-    /// Compares with where Cranelift has them.
-    pub(crate) fn check(&self, machine: &Machine, signature: &Signature) -> Result<(), PlanError> {
+    /// Compares with where Cranelift has them, which is returned.
+    pub(crate) fn check(
+        &self,
+        machine: &Machine,
+        signature: &Signature,
+    ) -> Result<Places, PlanError> {
         let found = machine.places(signature)?;
         let mismatch = |what: String, expected: String, found: String| {
             Err(PlanError::Mismatch {
@@ -59,6 +63,6 @@ impl Expect {
             let found = found.stack_bytes.to_string();
             return mismatch("the argument area".into(), expected, found);
         }
-        Ok(())
+        Ok(found)
     }
 }

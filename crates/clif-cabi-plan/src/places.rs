@@ -30,6 +30,17 @@ pub enum ClifPlace {
     },
 }
 
+impl ClifPlace {
+    /// The register, if it is one.
+    #[must_use]
+    pub const fn reg(self) -> Option<Reg> {
+        match self {
+            Self::Reg(reg) => Some(reg),
+            Self::Stack { .. } | Self::Area { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for ClifPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

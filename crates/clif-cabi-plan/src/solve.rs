@@ -15,7 +15,7 @@ use crate::check::Expect;
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Machine, Registers};
 use crate::parts::{ClifPart, WORD};
-use crate::places::{ClifPlace, MAX_STACK_BYTES};
+use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
 use crate::signature::{Param, Purpose, Signature, ValueType};
 
 /// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
@@ -260,8 +260,8 @@ impl Solver {
         self.expect.params.push(place);
     }
 
-    /// Compares where Cranelift puts the parameters and results with where the convention has them.
-    pub(crate) fn check(&self) -> Result<(), PlanError> {
+    /// Compares where Cranelift puts the parameters and results with where the convention has them, and gives their places.
+    pub(crate) fn check(&self) -> Result<Places, PlanError> {
         self.expect.check(self.machine, &self.signature)
     }
 }
@@ -273,7 +273,7 @@ fn set(indexes: &mut Indexes, i: usize, index: usize) {
 }
 
 /// What keeps a register of `class` from being used.
-fn padding(class: Class) -> Param {
+pub(crate) fn padding(class: Class) -> Param {
     Param::new(match class {
         Class::Int => WORD,
         Class::Vector => ValueType::F64,

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{
-    Arrival, CallShape, ClifPart, EntryShape, Passing, ResultPlan, SignaturePlan, Slot, Stub,
+    Arrival, CallShape, ClifPart, EntryShape, Passing, ResultPlan, SignaturePlan, Stub,
 };
 use cranelift_codegen::ir::{Signature, Type};
 use cranelift_module::FuncId;
@@ -196,27 +196,6 @@ impl CallPlan {
         self.inner.moves_vectors()
     }
 
-    /// Whether parameter `param` of [`Planned::signature`] only keeps a register from being used, or a word of the argument area empty: any value of its
-    /// type does as well as that of [`Lowering::values_in`](crate::Lowering::values_in).
-    ///
-    /// # Example
-    /// ```
-    /// # use clif_cabi::cranelift_codegen::{isa, settings};
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
-    /// use clif_cabi::SysVAggregateLowering;
-    /// use clif_cabi::cabi::{FnSig, Type};
-    ///
-    /// // The words of a `long double` are on the stack, after six integers in registers.
-    /// let plan = SysVAggregateLowering::new(&*isa)?.call_plan(&FnSig::new([Type::F80], Type::VOID))?;
-    /// assert_eq!((0..8).filter(|i| plan.is_padding(*i)).count(), 6);
-    /// assert!(!plan.is_padding(6));
-    /// # Ok::<(), clif_cabi::LowerError>(())
-    /// ```
-    #[must_use]
-    pub fn is_padding(&self, param: usize) -> bool {
-        self.inner.slots.get(param) == Some(&Slot::Padding)
-    }
-
     /// What the call looks like, whatever its C types are.
     #[must_use]
     pub fn shape(&self) -> CallShape<'_> {
@@ -258,12 +237,6 @@ impl EntryPlan {
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         self.inner.moves_vectors()
-    }
-
-    /// Whether C enters the function by a stub.
-    #[must_use]
-    pub fn is_entered_by_stub(&self) -> bool {
-        self.inner.entry_stub(0).is_some()
     }
 
     /// The stub by which C enters the function whose code is `body`, if it does not enter that itself. [`Lowering::entry_point`](crate::Lowering::entry_point)

@@ -29,8 +29,8 @@ pub fn call(
     let values: Result<Vec<Value>> = slots
         .map(|(slot, param)| match *slot {
             // Any value of its type.
-            Slot::Padding if !param.ty.is_int() => Ok(builder.ins().f64const(0.0)),
-            Slot::Sret | Slot::Result | Slot::Padding => Ok(result),
+            Slot::Padding { .. } if !param.ty.is_int() => Ok(builder.ins().f64const(0.0)),
+            Slot::Sret | Slot::Result | Slot::Padding { .. } => Ok(result),
             Slot::Block { arg } | Slot::Address { arg } => Ok(args[arg]),
             Slot::Part { arg, part } => match &plan.args[arg] {
                 Passing::Parts(parts) | Passing::Block { tail: parts, .. } => {

@@ -9,8 +9,9 @@ mod x86_64;
 use cabi::{Convention, Target};
 
 use crate::error::{NotLowered, PlanError};
-use crate::places::{CheckError, Places};
-use crate::signature::Signature;
+use crate::parts::WORD;
+use crate::places::{CheckError, ClifPlace, Places};
+use crate::signature::{Param, Signature, ValueType};
 use description::Selected;
 
 pub(crate) use counting::{Class, Counting, Registers};
@@ -91,5 +92,20 @@ impl Machine {
     /// ```
     pub fn places(&self, sig: &Signature) -> Result<Places, CheckError> {
         (self.places)(sig)
+    }
+
+    /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
+    pub(crate) fn fill(
+        &self,
+        sig: &mut Signature,
+        vector: ValueType,
+    ) -> Result<Places, CheckError> {
+        let found = self.places(sig)?;
+        for (class, ty) in [(Class::Int, WORD), (Class::Vector, vector)] {
+            let regs = self.counting.params.of(class).iter();
+            let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
+            sig.params.extend(left.map(|_| Param::new(ty)));
+        }
+        self.places(sig)
     }
 }

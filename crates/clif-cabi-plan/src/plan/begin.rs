@@ -5,11 +5,11 @@ use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 use super::result::{ResultPlan, Side};
 use super::value::{has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::Machine;
+use crate::machine::{Class, Machine};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
-use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, Wanted};
+use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, Wanted, padding};
 
 /// What the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
@@ -23,6 +23,20 @@ pub struct SignaturePlan {
     pub signature: Signature,
     /// What becomes of the result.
     pub result: ResultPlan,
+}
+
+impl SignaturePlan {
+    /// The CLIF signature with a parameter in each register of parameters that it leaves, `i64` or `f64`. Whoever knows only [`SignaturePlan::signature`] can call
+    /// such a function: what is in these registers is nobody's. As padding arguments of a call they stay where they are, and cost no instruction.
+    ///
+    /// # Errors
+    /// [`PlanError`] for what cannot be lowered; see its variants.
+    pub fn filled(&self, target: &Target) -> Result<Signature, PlanError> {
+        let mut signature = self.signature.clone();
+        let machine = Machine::under(target, self.abi.convention)?;
+        machine.fill(&mut signature, padding(Class::Vector).ty)?;
+        Ok(signature)
+    }
 }
 
 /// What a plan begins with.

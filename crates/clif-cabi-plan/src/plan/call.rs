@@ -7,7 +7,7 @@ pub use records::WRITTEN_BY_FIELDS;
 
 use std::ops::Deref;
 
-use cabi::{FnAbi, FnSig, Target};
+use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
 use super::begin::{Begun, SignaturePlan, check_stub};
@@ -41,8 +41,11 @@ pub enum Slot {
         /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
         at_once: bool,
     },
-    /// A padding argument, any value of its type: it only keeps a register from being used, or a word of the area empty.
-    Padding,
+    /// A padding argument, any value of its type.
+    Padding {
+        /// The register that it keeps from being used. `None`: it keeps a word of the argument area empty.
+        keeps: Option<Reg>,
+    },
     /// The address of argument `arg`, which Cranelift copies.
     Block {
         /// The argument.
@@ -176,9 +179,8 @@ impl CallPlan {
         let indexes = solver
             .params(&contents.wanted, area_bytes)
             .map_err(refuse)?;
-        let slots = contents.in_order(&indexes, solver.signature.params.len());
         solver.expect.area_bytes = area_bytes;
-        solver.check()?;
+        let slots = contents.in_order(&indexes, &solver.check()?.params);
         let Contents {
             args, mut before, ..
         } = contents;

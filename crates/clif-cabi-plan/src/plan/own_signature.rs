@@ -2,11 +2,10 @@
 //! they take, alone.
 
 use cabi::Target;
-use smallvec::SmallVec;
 
-use super::variadic::{SavedRegister, VariadicEntry, slot};
+use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine, SaveArea};
+use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{Param, Purpose, Signature, ValueType};
@@ -70,21 +69,31 @@ impl VariadicSignature {
         if named.call_conv != machine.counting.call_conv {
             return Err(refuse("it is not of the convention that C has there"));
         }
-        let save_area = machine.va_list.save_area.as_ref();
-        let save_area = save_area.ok_or_else(|| refuse("it has no register save area"))?;
+        if machine.va_list.save_area.is_none() {
+            return Err(refuse("it has no register save area"));
+        }
         let end = end_of_stack(named, &machine.places(named)?);
-        let Some(overflow) = taken.area_bytes.checked_sub(end) else {
-            return Err(refuse("it has more on the stack than the named arguments"));
-        };
+        let overflow = taken
+            .area_bytes
+            .checked_sub(end)
+            .ok_or_else(|| refuse("it has more on the stack than the named arguments"))?;
         let mut signature = named.clone();
-        let saved = save_registers(
-            &mut signature,
-            machine,
-            save_area,
-            taken,
-            &machine.places(named)?,
-        );
-        let saved = saved.map_err(refuse)?;
+        let places = machine.fill(&mut signature, ValueType::I8X16)?;
+        let taken_registers = [taken.int_registers, taken.vector_registers].map(usize::from);
+        let mut variadic = VariadicEntry::starting_at(machine, taken_registers, overflow);
+        for own in left(machine, taken_registers) {
+            let mut params = places.params.iter().zip(&signature.params).enumerate();
+            let is_own = |place: &ClifPlace| *place == ClifPlace::Reg(own.reg);
+            // `fill` has one in each register.
+            let param = params.find_map(|(i, (place, param))| is_own(place).then_some((i, param)));
+            match param {
+                Some((param, declared)) if declared.ty.bytes() == own.ty.bytes() => {
+                    let offset = own.offset;
+                    variadic.saved.push(SavedRegister { param, offset });
+                }
+                _ => return Err(refuse("a padding argument is narrower than its register")),
+            }
+        }
         let area = signature.params.len();
         let purpose = Purpose::StructArgument(0);
         signature.params.push(Param::special(WORD, purpose));
@@ -96,51 +105,12 @@ impl VariadicSignature {
         if found.params.get(area) != Some(&after) {
             return Err(refuse("what follows it on the stack is elsewhere"));
         }
-        let counts = [taken.int_registers, taken.vector_registers].map(usize::from);
-        let mut variadic = VariadicEntry::starting_at(machine, counts, overflow);
-        variadic.saved = saved;
         Ok(Self {
             signature,
             area,
             variadic,
         })
     }
-}
-
-/// Gives `signature`, whose parameters are at `places`, one for each further register of parameters. Those that unnamed arguments may be in, and where
-/// they are saved.
-fn save_registers(
-    signature: &mut Signature,
-    machine: &Machine,
-    save_area: &SaveArea,
-    taken: NamedArguments,
-    places: &Places,
-) -> Result<SmallVec<[SavedRegister; 16]>, &'static str> {
-    let mut saved = SmallVec::new();
-    for (class, n_taken, ty) in [
-        (Class::Int, taken.int_registers, WORD),
-        (Class::Vector, taken.vector_registers, ValueType::I8X16),
-    ] {
-        for (i, reg) in machine.counting.params.of(class).iter().enumerate() {
-            let mut placed = places.params.iter();
-            let own = placed.position(|place| *place == ClifPlace::Reg(*reg));
-            let param = own.unwrap_or_else(|| {
-                signature.params.push(Param::new(ty));
-                signature.params.len() - 1
-            });
-            if i < usize::from(n_taken) {
-                continue;
-            }
-            let declared = signature.params.get(param).map_or(ty, |param| param.ty);
-            if declared.bytes() != ty.bytes() {
-                return Err("a padding argument is narrower than its register");
-            }
-            let offset = slot(machine.counting, save_area, class, i);
-            let offset = i32::try_from(offset).unwrap_or(i32::MAX);
-            saved.push(SavedRegister { param, offset });
-        }
-    }
-    Ok(saved)
 }
 
 /// The first byte after what is on the stack.

@@ -1,15 +1,13 @@
 //! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
 //! convention (Microsoft), Varargs).
 
-use cabi::FnAbi;
+use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
 
-use super::value::{in_area, is_chain};
+use super::value::is_chain;
 use crate::machine::{Class, Counting, Machine, SaveArea};
 use crate::parts::WORD;
-use crate::places::ClifPlace;
-use crate::signature::{Param, ValueType};
-use crate::solve::Wanted;
+use crate::signature::ValueType;
 
 /// What `va_start` does: it stores CLIF parameters, and writes a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -57,12 +55,8 @@ pub struct SavedRegister {
 }
 
 impl VariadicEntry {
-    /// What follows the arguments of `abi`, which are the named ones. Which registers are saved is still to be found.
-    pub(super) fn new(abi: &FnAbi, machine: &Machine) -> Self {
-        Self::starting_at(machine, taken(abi, machine), in_area(abi.area_bytes))
-    }
-
-    /// What follows so many integer and vector registers, and so many bytes from the start of the argument area.
+    /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
+    /// found.
     pub(super) fn starting_at(machine: &Machine, taken: [usize; 2], area_bytes: u32) -> Self {
         let [n_int, n_vector] = taken;
         let counting = machine.counting;
@@ -86,31 +80,33 @@ impl VariadicEntry {
     }
 }
 
-/// The registers of parameters that the arguments of `abi` leave, and where each is saved.
-pub(super) fn rest(abi: &FnAbi, machine: &'static Machine) -> Vec<(i32, Wanted)> {
-    let [n_int, n_vector] = taken(abi, machine);
-    let counting = machine.counting;
-    let of = |class, n_used, ty| {
+/// A register of parameters that no named argument takes.
+pub(super) struct Left {
+    pub(super) reg: Reg,
+    /// What a parameter must be to hold all of it that is saved.
+    pub(super) ty: ValueType,
+    /// Where it is saved: [`SavedRegister::offset`].
+    pub(super) offset: i32,
+}
+
+/// The registers of parameters that named arguments leave, which take so many integer and vector registers.
+pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
+    let (counting, save_area) = (machine.counting, machine.va_list.save_area.as_ref());
+    let classes = [(Class::Int, WORD), (Class::Vector, ValueType::I8X16)];
+    // In the shadow space a float is in the integer register of its position too.
+    let n_classes = if save_area.is_some() { 2 } else { 1 };
+    let classes = classes.into_iter().zip(taken).take(n_classes);
+    classes.flat_map(move |((class, ty), n_taken)| {
         let regs = counting.params.of(class).iter().enumerate();
-        regs.skip(n_used).map(move |(i, reg)| {
-            let param = Param::new(ty);
-            let place = ClifPlace::Reg(*reg);
-            (i, Wanted { param, place })
+        regs.skip(n_taken).map(move |(i, reg)| Left {
+            reg: *reg,
+            ty,
+            offset: match save_area {
+                Some(own) => i32::try_from(slot(counting, own, class, i)).unwrap_or(i32::MAX),
+                None => home(counting, i),
+            },
         })
-    };
-    let ints = of(Class::Int, n_int, ValueType::I64);
-    let Some(save_area) = &machine.va_list.save_area else {
-        // A float is in the integer register of its position too.
-        return ints.map(|(i, own)| (home(counting, i), own)).collect();
-    };
-    let saved = |class| {
-        move |(i, own)| {
-            let offset = slot(counting, save_area, class, i);
-            (i32::try_from(offset).unwrap_or(i32::MAX), own)
-        }
-    };
-    let vectors = of(Class::Vector, n_vector, ValueType::I8X16).map(saved(Class::Vector));
-    ints.map(saved(Class::Int)).chain(vectors).collect()
+    })
 }
 
 /// From the first byte after the shadow space to the slot in it that is of position `i`.
@@ -126,7 +122,7 @@ fn from_shadow(counting: &Counting, offset: u32) -> i32 {
 }
 
 /// How many integer and vector registers of parameters the arguments of `abi` take. The static chain has a register of its own.
-fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
+pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
     let mut places = abi.args.iter().map(|arg| &arg.place);
     let chain = usize::from(places.any(|place| is_chain(machine, place)));
     [

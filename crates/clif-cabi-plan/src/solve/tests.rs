@@ -54,7 +54,7 @@ fn positions_are_filled() {
     let mut solver = Solver::new(machine);
     let indexes = solver.params(&wanted, u64::from(start) + 16).unwrap();
     assert_eq!(indexes[..], [2, 0, 5]);
-    assert_eq!(solver.check(), Ok(()));
+    assert!(solver.check().is_ok());
     let padding = |i: &usize| solver.expect.params[*i].is_none();
     assert_eq!((0..6).filter(padding).collect::<Vec<_>>(), [1, 3, 4]);
     for i in [1, 3, 4] {
@@ -77,7 +77,7 @@ fn without(i: usize) -> Solver {
 #[test]
 fn lost_padding_arguments_are_refused() {
     let right = solved();
-    assert_eq!(right.check(), Ok(()));
+    assert!(right.check().is_ok());
     let padding: Vec<usize> = (0..right.expect.params.len())
         .filter(|i| right.expect.params[*i].is_none())
         .collect();

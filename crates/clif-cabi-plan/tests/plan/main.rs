@@ -40,11 +40,15 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
     let text = "(i32, i64, i64, i64, i64, i64, i64, i64) system_v";
     assert_eq!(plan.signature.to_string(), text);
     let part = |arg, part| Slot::Part { arg, part };
-    let slots = [
-        &[part(0, 0)][..],
-        &[Slot::Padding; 5],
-        &[part(1, 0), part(1, 1)],
+    let kept = [
+        x86_64::RSI,
+        x86_64::RDX,
+        x86_64::RCX,
+        x86_64::R8,
+        x86_64::R9,
     ];
+    let kept = kept.map(|reg| Slot::Padding { keeps: Some(reg) });
+    let slots = [&[part(0, 0)][..], &kept, &[part(1, 0), part(1, 1)]];
     assert_eq!(plan.slots.to_vec(), slots.concat());
 }
 
@@ -126,7 +130,7 @@ fn contents(plan: &CallPlan) -> String {
     let slot = |slot: &Slot| match slot {
         Slot::Sret => "sret".to_string(),
         Slot::Part { arg, part } => format!("{arg}.{part}"),
-        Slot::Padding => "_".to_string(),
+        Slot::Padding { .. } => "_".to_string(),
         Slot::Vector { arg, part, at_once } => {
             let kind = if *at_once { "wide" } else { "vector" };
             format!("{kind} {arg}.{part}")

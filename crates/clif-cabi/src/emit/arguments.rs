@@ -87,7 +87,7 @@ impl CallSite<'_, '_, '_> {
         for (slot, param) in slots {
             let value = match *slot {
                 Slot::Sret | Slot::Result => result,
-                Slot::Padding => padding.next(param.ty),
+                Slot::Padding { .. } => padding.next(param.ty),
                 Slot::Part { arg, part } => ready.of(arg).get(part).copied(),
                 Slot::Lane { arg, lane } => ready.of(arg).get(usize::from(lane)).copied(),
                 Slot::Vector { .. } => vectors.next(),
@@ -259,15 +259,6 @@ impl CallSite<'_, '_, '_> {
             }
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
             _ => None,
-        }
-    }
-
-    /// Whether what goes into `slot` is stored to the argument area.
-    pub(super) fn is_stored(&self, slot: &Slot) -> bool {
-        match *slot {
-            Slot::Part { arg, .. } | Slot::Lane { arg, .. } => self.is_late(arg),
-            Slot::Vector { .. } | Slot::Block { .. } | Slot::Address { .. } | Slot::Result => true,
-            Slot::Sret | Slot::Padding => false,
         }
     }
 

@@ -5,7 +5,7 @@
 //! that is passed in another register.
 
 use clif_cabi_plan::{Slot, ValueType};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{Function, InstBuilder, Type, Value, types};
 use smallvec::SmallVec;
 
 use super::arguments::Ready;
@@ -13,6 +13,7 @@ use super::call::CallSite;
 use super::check::type_of;
 use super::forms::Arg;
 use super::zero;
+use crate::plan::CallPlan;
 
 /// The values for the padding arguments of a call, by their types.
 #[derive(Default)]
@@ -52,8 +53,8 @@ impl CallSite<'_, '_, '_> {
         (vectors, mut floats): (&[Value], SmallVec<[Value; 8]>),
     ) -> Padding {
         let mut padding = Padding::default();
-        let [ints, n_floats] = self.padded();
-        if let Some((_, n)) = n_floats {
+        let (ints, n_floats) = self.padded();
+        if let Some(n) = n_floats {
             for value in vectors {
                 match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
@@ -66,7 +67,7 @@ impl CallSite<'_, '_, '_> {
             let at_hand = floats.into_iter().chain(ready.values.iter().copied());
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
-        if let Some((first, n)) = ints {
+        if let Some(kept) = ints {
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
@@ -75,29 +76,44 @@ impl CallSite<'_, '_, '_> {
             let addresses = addresses.iter().flatten().copied().chain(bases);
             let stored = vectors.iter().chain(stored).rev().copied();
             let at_hand = stored.chain(addresses).chain(passed.iter().copied());
-            padding.ints = self.of_type(types::I64, n, at_hand);
-            self.keep_arrived(first, &mut padding.ints);
+            padding.ints = self.of_type(types::I64, kept.len(), at_hand);
+            self.keep_arrived(&kept, &mut padding.ints.values);
         }
         padding
     }
 
-    /// The first register that padding arguments keep from being used, counted among those of its class, and how many they keep: integers, vectors. `None`
-    /// if there is no such argument at all.
-    fn padded(&self) -> [Option<(usize, usize)>; 2] {
+    /// The integer registers that padding arguments keep from being used, counted as their class is, and how many vector registers. `None` if there is no
+    /// such argument at all, in the argument area neither.
+    fn padded(&self) -> (Option<SmallVec<[usize; 8]>>, Option<usize>) {
         let inner = &self.plan.inner;
-        let (mut padded, mut n_used) = ([None; 2], [0; 2]);
-        let mut is_stored = false;
+        let (mut ints, mut n_floats, mut n_ints) = (None, None, 0);
         for (slot, param) in inner.slots.iter().zip(&inner.signature.params) {
-            let class = usize::from(!param.ty.is_int());
-            if matches!(slot, Slot::Padding) {
-                let (_, n) = padded[class].get_or_insert((n_used[class], 0));
-                *n += usize::from(!is_stored);
-            } else {
-                is_stored = is_stored || self.is_stored(slot);
-                n_used[class] += 1;
+            let is_int = param.ty.is_int();
+            if let Slot::Padding { keeps } = slot {
+                let in_register = keeps.is_some();
+                match is_int {
+                    true if in_register => ints.get_or_insert_with(SmallVec::new).push(n_ints),
+                    true => _ = ints.get_or_insert_with(SmallVec::new),
+                    false => *n_floats.get_or_insert(0) += usize::from(in_register),
+                }
+            }
+            n_ints += usize::from(is_int);
+        }
+        (ints, n_floats)
+    }
+
+    /// A function that passes on what it was given has some of the `values` where they arrived: as the arguments that keep these registers they stay there.
+    fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
+        for (n, param) in arrived(&self.builder.func, true).enumerate() {
+            let Some(own) = values.iter().position(|value| *value == param) else {
+                continue;
+            };
+            if let Some(at) = kept.iter().position(|own| *own == n)
+                && at < values.len()
+            {
+                values.swap(own, at);
             }
         }
-        padded
     }
 
     /// `n` values of type `ty`, or what there is of them; at least one.
@@ -118,17 +134,60 @@ impl CallSite<'_, '_, '_> {
         values.reverse();
         OneType { values, n_taken: 0 }
     }
+}
 
-    /// A function that passes on what it was given has some values where they arrived: as padding arguments they stay there.
-    fn keep_arrived(&self, first: usize, padding: &mut OneType) {
-        let func = &self.builder.func;
-        let Some(entry) = func.layout.entry_block() else {
-            return;
-        };
-        let (params, values) = (func.dfg.block_params(entry), &mut padding.values);
-        for (at, param) in (0..values.len()).zip(params.iter().skip(first)) {
-            if let Some(own) = values.iter().position(|value| value == param) {
-                values.swap(own, at);
+/// The parameters of `func` that are integers, or those that are not: the n-th is in the same register as the n-th of a call, if both are of one convention.
+/// Otherwise it may be another register, which costs a move.
+fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
+    let entry = func.layout.entry_block();
+    let params = entry.map_or(&[][..], |entry| func.dfg.block_params(entry));
+    let is_own = move |own: &&Value| func.dfg.value_type(**own).is_int() == ints;
+    params.iter().filter(is_own).copied()
+}
+
+impl CallPlan {
+    /// Has the padding arguments among `values`, those of [`Lowering::values_in`](crate::Lowering::values_in), be the parameters of the function being built
+    /// that arrived in their registers. That costs no instruction in a function that needs these parameters for nothing else: one of
+    /// [`Lowering::filled_signature`](crate::Lowering::filled_signature).
+    ///
+    /// # Example
+    /// ```
+    /// # use clif_cabi::cranelift_codegen::{isa, settings};
+    /// # use clif_cabi::cranelift_codegen::ir;
+    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, Type};
+    /// use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+    ///
+    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// // void f(const long double *);
+    /// builder.func.signature = lower.filled_signature(&FnSig::new([Type::PTR], Type::VOID))?;
+    /// let block = builder.create_block();
+    /// builder.append_block_params_for_function_params(block);
+    /// builder.switch_to_block(block);
+    /// builder.ensure_inserted_block();
+    /// let params = builder.block_params(block).to_vec();
+    /// // The words of a `long double` are on the stack, after padding arguments for all integer registers.
+    /// let plan = lower.call_plan(&FnSig::new([Type::F80], Type::VOID))?;
+    /// let args = [Arg::memory(params[0])];
+    /// let mut values = lower.values_in(&mut builder, &plan, &args, Ret::Ignore)?;
+    /// plan.keep_arrived(builder.func, &mut values);
+    /// assert_eq!(values[..values.len() - 2], params[..values.len() - 2]);
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
+        let (mut ints, mut floats) = (arrived(func, true), arrived(func, false));
+        let params = self.inner.slots.iter().zip(&self.inner.signature.params);
+        for ((slot, param), value) in params.zip(values) {
+            let arrived = match param.ty.is_int() {
+                true => ints.next(),
+                false => floats.next(),
+            };
+            if let (Slot::Padding { .. }, Some(arrived)) = (slot, arrived) {
+                *value = arrived;
             }
         }
     }

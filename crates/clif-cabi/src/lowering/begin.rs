@@ -1,10 +1,11 @@
 //! [`Lowering`]: how a function that C calls begins.
 
 use cabi::FnSig;
-use cranelift_codegen::ir::Block;
+use cranelift_codegen::ir::{Block, Signature};
 use cranelift_frontend::FunctionBuilder;
 
 use super::Lowering;
+use crate::clif_types::clif_signature;
 use crate::emit::{Entry, check};
 use crate::error::LowerError;
 
@@ -60,6 +61,17 @@ impl Lowering {
         // Only in the layout it counts as the function's first, which is reachable without a jump.
         builder.ensure_inserted_block();
         Ok((block, self.enter(builder, block, sig)?))
+    }
+
+    /// The CLIF signature of a function of `sig`, with a parameter in each register of arguments that it leaves: those of
+    /// [`Planned::signature`](crate::Planned::signature), which callers know, come first. What is in the others is nobody's: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
+    /// passes it on.
+    ///
+    /// # Errors
+    /// [`LowerError`] for what cannot be lowered.
+    pub fn filled_signature(&self, sig: &FnSig) -> Result<Signature, LowerError> {
+        let filled = self.entry_plan(sig)?.inner.filled(&self.target)?;
+        Ok(clif_signature(&filled))
     }
 
     /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`](crate::EntryPlan::signature), and its parameters have

@@ -109,7 +109,6 @@ impl Lowering {
     /// let body = module.declare_anonymous_function(plan.signature())?;
     /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
     /// assert_ne!(entry, body);
-    /// assert!(plan.is_entered_by_stub());
     /// let stub = plan.entry_stub(body).ok_or(LowerError::Stub { why: "no stub" })?;
     /// let again = stub_id(&mut module, stub)?;
     /// assert_eq!(again, entry);

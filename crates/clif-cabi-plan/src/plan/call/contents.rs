@@ -99,9 +99,10 @@ impl Contents {
         store_result(offset, moves)
     }
 
-    /// What goes into each of `n_params` parameters, of which those that were asked for are at `indexes`.
-    pub(super) fn in_order(&self, indexes: &[usize], n_params: usize) -> SmallVec<[Slot; 16]> {
-        let mut slots = SmallVec::from_elem(Slot::Padding, n_params);
+    /// What goes into each of the parameters at `places`, of which those that were asked for are at `indexes`.
+    pub(super) fn in_order(&self, indexes: &[usize], places: &[ClifPlace]) -> SmallVec<[Slot; 16]> {
+        let padding = |place: &ClifPlace| Slot::Padding { keeps: place.reg() };
+        let mut slots: SmallVec<[Slot; 16]> = places.iter().map(padding).collect();
         for (slot, index) in self.slots.iter().zip(indexes) {
             if let Some(padding) = slots.get_mut(*index) {
                 *padding = *slot;

@@ -13,7 +13,7 @@ use crate::plan::value::{
     MAX_WORDS, in_area, is_chain, is_exhausted, one_by_one, own_type, parts_of, stack_parts,
     wide_moves,
 };
-use crate::plan::variadic::{SavedRegister, VariadicEntry, rest};
+use crate::plan::variadic::{SavedRegister, VariadicEntry, left, taken};
 use crate::signature::{Param, Purpose};
 use crate::solve::Wanted;
 
@@ -103,10 +103,13 @@ impl Asked {
         }
         let saved = asked.arguments(machine, sig, abi);
         if sig.is_variadic() {
-            asked.variadic = Some(VariadicEntry::new(abi, machine));
+            let taken = taken(abi, machine);
+            let area_bytes = in_area(abi.area_bytes);
+            asked.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
             // What no named argument takes may have an unnamed one.
-            for (offset, own) in rest(abi, machine) {
-                asked.push(Owner::Saved(offset), own);
+            for own in left(machine, taken) {
+                let (param, place) = (Param::new(own.ty), ClifPlace::Reg(own.reg));
+                asked.push(Owner::Saved(own.offset), Wanted { param, place });
             }
         }
         let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
