@@ -80,7 +80,7 @@ fn an_entry_stores_what_its_body_cannot_declare() {
     let saved = |arrival: &Arrival, wanted| matches!(arrival, Arrival::Saved { offset, .. } if *offset == wanted);
     assert!(saved(&plan.args[0], 0) && saved(&plan.args[3], 64));
     let stores = "frame_align64_skip128_addressofskipped_storeymm0_storeymm2at64_zeroupper";
-    let stub = format!("{stores}_pushaddress_pusharea_call9_leave");
+    let stub = format!("{stores}_pushaddress_pusharea0_call9_leave");
     assert_eq!(steps(plan.entry_stub(9)), stub);
 }
 

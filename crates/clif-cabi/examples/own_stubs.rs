@@ -4,8 +4,8 @@
 //! $ cargo run -p clif-cabi --example own_stubs
 //! ...
 //! __clif_cabi_al1_jumpint1: [b8, 01, 00, 00, 00, ff, e6]
-//! __clif_cabi_pop_ret: [db, 3f, c3]
-//! __clif_cabi_push_ret: [db, 2f, c3]
+//! __clif_cabi_pop1_ret: [db, 3f, c3]
+//! __clif_cabi_push1_ret: [db, 2f, c3]
 //! ```
 
 use clif_cabi::cabi::{FnSig, Type};

@@ -220,7 +220,7 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
 
     // C's argument area stays where it is: the function is told its address.
     let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain();
-    let with_area = "frame_pushchain_pusharea_call9_leave".to_owned();
+    let with_area = "frame_pushchain_pusharea0_call9_leave".to_owned();
     let text = format!("({params}, i64, i64) system_v");
     assert_eq!(opened(&sig), (text, Some(14), with_area.clone()));
 
@@ -256,7 +256,7 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
     let (text, area, found) = opened(&low(vec![words(3)]).static_chain());
     assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
     assert_eq!(area, Some(6));
-    assert_eq!(found, "chainint0_frame_align16_skip8_pusharea_call9_leave");
+    assert_eq!(found, "chainint0_frame_align16_skip8_pusharea0_call9_leave");
 
     // A call aligns the stack to more than that anyway.
     let call = CallPlan::new(&low(vec![Type::I64]), &LINUX).unwrap();
@@ -348,8 +348,8 @@ fn stubs_are_named() {
     let expected = [
         "__clif_cabi_al1_jump3",
         "__clif_cabi_al1_jumpint1",
-        "__clif_cabi_pop_ret",
-        "__clif_cabi_push_ret",
+        "__clif_cabi_pop1_ret",
+        "__clif_cabi_push1_ret",
     ];
     assert_eq!(names, expected);
 

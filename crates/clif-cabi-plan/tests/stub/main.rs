@@ -144,7 +144,7 @@ fn names_of_no_stub() {
         "__clif_cabi_al_ret",
         "__clif_cabi_al01_ret",
         "__clif_cabi_al+1_ret",
-        "__clif_cabi_pop1_ret",
+        "__clif_cabi_pop_ret",
         "__clif_cabi_pop0_ret",
         "__clif_cabi_pop9_ret",
         "__clif_cabi_both0_jump1",
@@ -176,9 +176,9 @@ fn names_of_no_stub() {
         "__clif_cabi_frame_copy0_leave",
         "__clif_cabi_frame_copy2147483648_leave",
         "__clif_cabi_ret0",
-        "__clif_cabi_pop_ret_",
+        "__clif_cabi_pop1_ret_",
         "__clif_cabi_drain_x87",
-        "clif_cabi_pop_ret",
+        "clif_cabi_pop1_ret",
     ];
     for name in none {
         assert_eq!(Stub::from_name(name), None, "{name}");

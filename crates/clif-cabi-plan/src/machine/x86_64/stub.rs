@@ -165,14 +165,7 @@ impl Stub {
             if i > 0 {
                 to.write_char('_')?;
             }
-            let (word, number) = step.word();
-            to.write_str(word)?;
-            if let Some(number) = number {
-                write!(to, "{number}")?;
-            }
-            if let Some(at) = step.at() {
-                write!(to, "at{at}")?;
-            }
+            step.write(to)?;
         }
         Ok(())
     }
@@ -181,8 +174,8 @@ impl Stub {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let words = name.strip_prefix(PREFIX)?.split('_');
-        let steps: Option<Vec<Step>> = words.map(Step::from_word).collect();
-        // A number can be spelled in other ways: `pop1`, `al01`.
+        let steps: Option<Vec<Step>> = words.map(Step::read).collect();
+        // A number can be spelled in other ways: `al01`.
         Self::new(&steps?).filter(|stub| stub.name() == name)
     }
 

@@ -1,8 +1,10 @@
 //! The steps of stubs: what each is called, where it can stand, and its bytes.
 
+use std::fmt;
+
 use cabi::{Reg, x86_64};
 
-use super::vector::{self, VectorMove, VectorWidth};
+use super::vector::{self, VectorMove};
 use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
 use crate::machine::counting::Class;
@@ -15,69 +17,136 @@ const X87_STRIDE: u8 = 16;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
 
-/// One step of a [`Stub`](super::Stub).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Step {
+/// Makes [`Step`] and its words of a table with a row for each step: its name, what it has a number or move of, its word in the names of stubs, where it stands.
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
+        /// One step of a [`Stub`](super::Stub).
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Step { $($(#[$doc])* $name $(($operand))?,)* }
+
+        impl Step {
+            /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
+            pub(super) fn in_frame(self) -> Option<bool> {
+                match self { $(Self::$name { .. } => $stands,)* }
+            }
+
+            /// Writes how the name of a stub spells it: a word, and its operand.
+            pub(super) fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+                match self {
+                    $(Self::$name $(($own))? => {
+                        to.write_str($word)?;
+                        $($own.write(to)?;)?
+                    })*
+                }
+                Ok(())
+            }
+
+            /// The step that [`Step::write`] spells so.
+            pub(super) fn read(text: &str) -> Option<Self> {
+                $(if let Some(operand) = text.strip_prefix($word)
+                    && let Some(step) = steps!(@read operand $name $($operand)?)
+                {
+                    return Some(step);
+                })*
+                None
+            }
+        }
+    };
+    (@read $text:ident $name:ident) => { $text.is_empty().then_some(Self::$name) };
+    (@read $text:ident $name:ident $operand:ty) => { <$operand>::read($text).map(Self::$name) };
+}
+
+/// What a step has a number or a move of.
+pub(super) trait Operand: Sized {
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result;
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl Operand for u8 {
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        write!(to, "{self}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Operand for u32 {
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        write!(to, "{self}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+const ANYWHERE: Option<bool> = None;
+const BEFORE_FRAME: Option<bool> = Some(false);
+const IN_FRAME: Option<bool> = Some(true);
+
+steps! {
     /// Sets AL to the number of vector registers that a variadic call uses, 0 to 8.
-    SetAl(u8),
+    SetAl(n: u8) "al" ANYWHERE,
     /// Copies vector registers to the integer registers of the same positions, for a variadic function of Win64: bit n of the number is
     /// position n, counted from 0.
-    VectorsToInts(u8),
+    VectorsToInts(n: u8) "both" ANYWHERE,
     /// Stores so many x87 values to 10 bytes each, 16 bytes apart, from the address in rdi on, and pops them; st0 is the first.
-    Pop(u8),
+    Pop(n: u8) "pop" ANYWHERE,
     /// Pushes so many x87 values from there; the first becomes st0.
-    Push(u8),
+    Push(n: u8) "push" ANYWHERE,
     /// Loads the static chain from the word after an argument area of so many bytes.
-    LoadChain(u32),
+    LoadChain(n: u32) "chain" BEFORE_FRAME,
     /// Moves the static chain to the n-th integer register of System V's parameters, counted from 0.
-    ChainToInt(u8),
+    ChainToInt(n: u8) "chainint" ANYWHERE,
     /// Moves the static chain to the n-th vector register of System V's parameters, counted from 0.
-    ChainToVector(u8),
+    ChainToVector(n: u8) "chainvector" ANYWHERE,
     /// Opens a frame: saves rbp, and points it there.
-    Frame,
+    Frame "frame" BEFORE_FRAME,
     /// Aligns rsp downwards to a multiple of so many bytes, a power of two.
-    Align(u32),
+    Align(n: u32) "align" IN_FRAME,
     /// Leaves so many bytes below rsp unused.
-    Skip(u32),
+    Skip(n: u32) "skip" IN_FRAME,
     /// Pushes a copy of an argument area of so many bytes, which the stub was called with.
-    Copy(u32),
+    Copy(n: u32) "copy" IN_FRAME,
     /// Pushes the static chain.
-    PushChain,
+    PushChain "pushchain" IN_FRAME,
     /// Pushes the address so many bytes from the start of the argument area that the stub was called with: of what follows its shadow space.
-    PushArea(u32),
+    PushArea(n: u32) "pusharea" IN_FRAME,
     /// Calls a function, by the emitter's id.
-    Call(u32),
+    Call(n: u32) "call" IN_FRAME,
     /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
-    CallAfter(u32),
+    CallAfter(n: u32) "callafter" IN_FRAME,
     /// Loads r11 from the word after an argument area of so many bytes: the address of an object.
-    Address(u32),
+    Address(n: u32) "address" BEFORE_FRAME,
     /// The same in a frame.
-    AddressInFrame(u32),
+    AddressInFrame(n: u32) "addressinframe" IN_FRAME,
     /// Sets r11 to the address of what [`Step::Skip`] has left unused.
-    AddressOfSkipped,
+    AddressOfSkipped "addressofskipped" IN_FRAME,
     /// Pushes r11.
-    PushAddress,
+    PushAddress "pushaddress" IN_FRAME,
     /// Loads a vector register from the object at r11.
-    Load(VectorMove),
+    Load(own: VectorMove) "load" ANYWHERE,
     /// Stores a vector register to the object at r11.
-    Store(VectorMove),
+    Store(own: VectorMove) "store" ANYWHERE,
     /// Loads a vector register from the object at rdi.
-    LoadResult(VectorMove),
+    LoadResult(own: VectorMove) "result" ANYWHERE,
     /// Zeroes what the vector registers have above their first 16 bytes: SSE instructions would wait for it.
-    ZeroUpper,
+    ZeroUpper "zeroupper" ANYWHERE,
     /// Sets rax to r11.
-    ReturnAddress,
+    ReturnAddress "returnaddress" IN_FRAME,
     /// Closes the frame and returns to the caller.
-    Leave,
+    Leave "leave" IN_FRAME,
     /// Jumps to a function, by the emitter's id.
-    Jump(u32),
+    Jump(n: u32) "jump" BEFORE_FRAME,
     /// Jumps to the address in the word after an argument area of so many bytes.
-    JumpAfter(u32),
+    JumpAfter(n: u32) "jumpafter" BEFORE_FRAME,
     /// Jumps to the address in the n-th integer register of System V's parameters, counted from 0.
-    JumpInt(u8),
+    JumpInt(n: u8) "jumpint" BEFORE_FRAME,
     /// Returns to the caller.
-    Return,
+    Return "ret" BEFORE_FRAME,
 }
 
 impl Step {
@@ -99,155 +168,12 @@ impl Step {
         )
     }
 
-    /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
-    pub(super) fn in_frame(self) -> Option<bool> {
-        match self {
-            Self::SetAl(_)
-            | Self::VectorsToInts(_)
-            | Self::Pop(_)
-            | Self::Push(_)
-            | Self::ChainToInt(_)
-            | Self::ChainToVector(_)
-            | Self::Load(_)
-            | Self::Store(_)
-            | Self::LoadResult(_)
-            | Self::ZeroUpper => None,
-            Self::Frame
-            | Self::Address(_)
-            | Self::LoadChain(_)
-            | Self::Jump(_)
-            | Self::JumpAfter(_)
-            | Self::JumpInt(_)
-            | Self::Return => Some(false),
-            Self::Align(_)
-            | Self::Skip(_)
-            | Self::Copy(_)
-            | Self::PushChain
-            | Self::PushArea(_)
-            | Self::AddressInFrame(_)
-            | Self::AddressOfSkipped
-            | Self::PushAddress
-            | Self::ReturnAddress
-            | Self::Call(_)
-            | Self::CallAfter(_)
-            | Self::Leave => Some(true),
-        }
-    }
-
     /// The function that it calls or jumps to, by the emitter's id.
     pub(super) fn callee(self) -> Option<u32> {
         match self {
             Self::Jump(callee) | Self::Call(callee) => Some(callee),
             _ => None,
         }
-    }
-
-    /// How the name of a stub spells it: a word, and its number.
-    pub(super) fn word(self) -> (&'static str, Option<u32>) {
-        match self {
-            Self::SetAl(n) => ("al", Some(n.into())),
-            Self::VectorsToInts(positions) => ("both", Some(positions.into())),
-            // One value is the rule, as `long double`; two are a complex number.
-            Self::Pop(n) => ("pop", (n != 1).then_some(n.into())),
-            Self::Push(n) => ("push", (n != 1).then_some(n.into())),
-            Self::LoadChain(area) => ("chain", Some(area)),
-            Self::ChainToInt(n) => ("chainint", Some(n.into())),
-            Self::ChainToVector(n) => ("chainvector", Some(n.into())),
-            Self::Frame => ("frame", None),
-            Self::Align(align) => ("align", Some(align)),
-            Self::Skip(bytes) => ("skip", Some(bytes)),
-            Self::Copy(area) => ("copy", Some(area)),
-            Self::PushChain => ("pushchain", None),
-            Self::PushArea(shadow) => ("pusharea", (shadow != 0).then_some(shadow)),
-            Self::Call(callee) => ("call", Some(callee)),
-            Self::CallAfter(area) => ("callafter", Some(area)),
-            Self::Address(area) => ("address", Some(area)),
-            Self::AddressInFrame(area) => ("addressinframe", Some(area)),
-            Self::AddressOfSkipped => ("addressofskipped", None),
-            Self::PushAddress => ("pushaddress", None),
-            Self::Load(own) => own.word(["loadxmm", "loadymm", "loadzmm"]),
-            Self::Store(own) => own.word(["storexmm", "storeymm", "storezmm"]),
-            Self::LoadResult(own) => own.word(["resultxmm", "resultymm", "resultzmm"]),
-            Self::ZeroUpper => ("zeroupper", None),
-            Self::ReturnAddress => ("returnaddress", None),
-            Self::Leave => ("leave", None),
-            Self::Jump(callee) => ("jump", Some(callee)),
-            Self::JumpAfter(area) => ("jumpafter", Some(area)),
-            Self::JumpInt(n) => ("jumpint", Some(n.into())),
-            Self::Return => ("ret", None),
-        }
-    }
-
-    /// What follows the number, after `at`: an offset in an object, unless it is 0.
-    pub(super) fn at(self) -> Option<u32> {
-        match self {
-            Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
-                (own.offset != 0).then_some(own.offset)
-            }
-            _ => None,
-        }
-    }
-
-    /// The step that [`Step::word`] spells so.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
-        let digits = word.find(|c: char| c.is_ascii_digit());
-        let (name, number) = word.split_at(digits.unwrap_or(word.len()));
-        let (number, at) = match number.split_once("at") {
-            Some((number, at)) => (number, at.parse().ok()?),
-            None => (number, 0),
-        };
-        let number: Option<u32> = match number {
-            "" => None,
-            number => Some(number.parse().ok()?),
-        };
-        let count = || u8::try_from(number.unwrap_or(1)).ok();
-        let vector = |width| {
-            let register = u8::try_from(number?).ok()?;
-            let offset = at;
-            Some(VectorMove {
-                width,
-                register,
-                offset,
-            })
-        };
-        Some(match name {
-            "al" => Self::SetAl(u8::try_from(number?).ok()?),
-            "both" => Self::VectorsToInts(u8::try_from(number?).ok()?),
-            "pop" => Self::Pop(count()?),
-            "push" => Self::Push(count()?),
-            "chain" => Self::LoadChain(number?),
-            "chainint" => Self::ChainToInt(u8::try_from(number?).ok()?),
-            "chainvector" => Self::ChainToVector(u8::try_from(number?).ok()?),
-            "frame" => Self::Frame,
-            "align" => Self::Align(number?),
-            "skip" => Self::Skip(number?),
-            "copy" => Self::Copy(number?),
-            "pushchain" => Self::PushChain,
-            "pusharea" => Self::PushArea(number.unwrap_or(0)),
-            "call" => Self::Call(number?),
-            "callafter" => Self::CallAfter(number?),
-            "address" => Self::Address(number?),
-            "addressinframe" => Self::AddressInFrame(number?),
-            "addressofskipped" => Self::AddressOfSkipped,
-            "pushaddress" => Self::PushAddress,
-            "loadxmm" => Self::Load(vector(VectorWidth::Xmm)?),
-            "loadymm" => Self::Load(vector(VectorWidth::Ymm)?),
-            "loadzmm" => Self::Load(vector(VectorWidth::Zmm)?),
-            "storexmm" => Self::Store(vector(VectorWidth::Xmm)?),
-            "storeymm" => Self::Store(vector(VectorWidth::Ymm)?),
-            "storezmm" => Self::Store(vector(VectorWidth::Zmm)?),
-            "resultxmm" => Self::LoadResult(vector(VectorWidth::Xmm)?),
-            "resultymm" => Self::LoadResult(vector(VectorWidth::Ymm)?),
-            "resultzmm" => Self::LoadResult(vector(VectorWidth::Zmm)?),
-            "zeroupper" => Self::ZeroUpper,
-            "returnaddress" => Self::ReturnAddress,
-            "leave" => Self::Leave,
-            "jump" => Self::Jump(number?),
-            "jumpafter" => Self::JumpAfter(number?),
-            "jumpint" => Self::JumpInt(u8::try_from(number?).ok()?),
-            "ret" => Self::Return,
-            _ => return None,
-        })
     }
 
     pub(super) fn is_valid(self) -> bool {

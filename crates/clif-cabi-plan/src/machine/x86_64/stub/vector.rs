@@ -1,6 +1,9 @@
 //! Moves of vector registers that CLIF has no types for, or that are no results of any of its calls.
 
+use std::fmt;
+
 use super::StubCode;
+use super::step::Operand;
 
 /// A vector register of parameters, and the bytes of an object that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,6 +38,15 @@ impl VectorWidth {
         }
     }
 
+    /// What its registers are called, but for the number.
+    const fn register(self) -> &'static str {
+        match self {
+            Self::Xmm => "xmm",
+            Self::Ymm => "ymm",
+            Self::Zmm => "zmm",
+        }
+    }
+
     /// The feature of the machines that have such registers, as `-m` and `target` attributes spell it; every x86-64 machine has those of 16 bytes.
     #[must_use]
     pub const fn feature(self) -> Option<&'static str> {
@@ -49,16 +61,29 @@ impl VectorWidth {
 impl VectorMove {
     /// How many vector registers a stub moves: the first ones, which System V has parameters in.
     pub const REGISTERS: u8 = 8;
+}
 
-    /// How the name of a stub spells it: the word for its width, and the register.
-    pub(super) fn word(self, words: [&'static str; 3]) -> (&'static str, Option<u32>) {
-        let [xmm, ymm, zmm] = words;
-        let word = match self.width {
-            VectorWidth::Xmm => xmm,
-            VectorWidth::Ymm => ymm,
-            VectorWidth::Zmm => zmm,
-        };
-        (word, Some(self.register.into()))
+impl Operand for VectorMove {
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        write!(to, "{}{}", self.width.register(), self.register)?;
+        match self.offset {
+            0 => Ok(()),
+            offset => write!(to, "at{offset}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (register, offset) = text.split_once("at").unwrap_or((text, "0"));
+        let widths = [VectorWidth::Xmm, VectorWidth::Ymm, VectorWidth::Zmm];
+        widths.into_iter().find_map(|width| {
+            let register = register.strip_prefix(width.register())?.parse().ok()?;
+            let offset = offset.parse().ok()?;
+            Some(Self {
+                width,
+                register,
+                offset,
+            })
+        })
     }
 }
 
