@@ -142,8 +142,7 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.emit_call(stubs, builder, callee.into(), sig, args, ret)
-            .map_err(|error| error.of(None, sig))
+        self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
     /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for who
@@ -202,17 +201,18 @@ impl Lowering {
             .map_err(|error| error.of(None, plan.sig()))
     }
 
+    /// Emits a call of `callee`, which has a name if it is declared.
     fn emit_call(
         &self,
         stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
-        callee: Callee,
+        (callee, name): (Callee, Option<&str>),
         sig: &FnSig,
-        args: &[Arg],
-        ret: Ret,
+        (args, ret): (&[Arg], Ret),
     ) -> Result<Returned, LowerError> {
-        let plan = &self.call_plan(sig)?;
-        self.site(plan, builder).emit(stubs, callee, args, ret)
+        let plan = self.call_plan(sig);
+        plan.and_then(|plan| self.site(&plan, builder).emit(stubs, callee, args, ret))
+            .map_err(|error| error.of(name, sig))
     }
 
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
@@ -227,9 +227,8 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let Function { id, name, sig, .. } = function;
-        self.emit_call(stubs, builder, (*id).into(), sig, args, ret)
-            .map_err(|error| error.of(Some(name), sig))
+        let callee = (function.id.into(), Some(&*function.name));
+        self.emit_call(stubs, builder, callee, &function.sig, (args, ret))
     }
 
     /// Emits a call of the variadic `function` with arguments after the named ones, of the types `unnamed`. The default argument
@@ -249,8 +248,8 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         let Function { id, name, sig, .. } = function;
         let call = at_call(sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
-        self.emit_call(stubs, builder, (*id).into(), &call, args, ret)
-            .map_err(|error| error.of(Some(name), &call))
+        let callee = ((*id).into(), Some(&**name));
+        self.emit_call(stubs, builder, callee, &call, (args, ret))
     }
 
     /// The level below [`Lowering::call_sig`]: the values for a `call`, `call_indirect` or `try_call` of one's own with

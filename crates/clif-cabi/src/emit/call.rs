@@ -116,10 +116,7 @@ impl CallSite<'_, '_, '_> {
                 let (Ret::Parts | Ret::Fields, Some(base)) = (ret, results.first()) else {
                     return Ok(Returned::Nothing);
                 };
-                let from = Address {
-                    base: *base,
-                    offset: 0,
-                };
+                let from = Address::at(*base);
                 let parts = self.plan.result_parts();
                 let values = memory::load_all(self.builder, parts, from);
                 self.parts_out(parts, &values, ret)
@@ -145,10 +142,7 @@ impl CallSite<'_, '_, '_> {
                 Ok(Returned::Fields(values.ok_or(NO_FIELDS)?))
             }
             Ret::Memory(address) => {
-                let to = Address {
-                    base: address,
-                    offset: 0,
-                };
+                let to = Address::at(address);
                 memory::store_all(self.builder, parts, results, to);
                 Ok(Returned::Nothing)
             }
@@ -194,10 +188,7 @@ impl CallSite<'_, '_, '_> {
         let Ret::Memory(address) = ret else {
             return Returned::Parts(values);
         };
-        let to = Address {
-            base: address,
-            offset: 0,
-        };
+        let to = Address::at(address);
         memory::store_all(self.builder, parts, &values, to);
         Returned::Nothing
     }

@@ -25,8 +25,8 @@ pub(crate) fn split(
     }
     match parts {
         [part] => reshape(builder, value, part.ty).map(one),
-        [low, high] if are_halves(low, high) && ty.bits() == 128 => {
-            let (low, high) = halves(builder, value, ty)?;
+        [low, high] if are_two_words(low, high) && ty.bits() == 128 => {
+            let (low, high) = two_words(builder, value, ty)?;
             Some(Values::from_slice(&[low, high]))
         }
         _ => None,
@@ -63,11 +63,12 @@ fn end(parts: &[Part]) -> u32 {
 }
 
 /// Whether they are the first and the second word of 16 bytes. A convention may order them otherwise, or have one in two registers.
-fn are_halves(low: &Part, high: &Part) -> bool {
+fn are_two_words(low: &Part, high: &Part) -> bool {
     [low.ty, high.ty] == [types::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
-pub(super) fn halves(
+/// The words of a value of 16 bytes, in their order in memory. `None` where no instruction takes it apart.
+pub(super) fn two_words(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
     ty: Type,
@@ -142,7 +143,7 @@ pub(crate) fn join(
 ) -> Option<Value> {
     match (values, parts) {
         ([value], [part]) => narrow(builder, *value, part.ty, ty),
-        ([low, high], [a, b]) if ty == types::I128 && are_halves(a, b) => {
+        ([low, high], [a, b]) if ty == types::I128 && are_two_words(a, b) => {
             Some(builder.ins().iconcat(*low, *high))
         }
         _ => None,

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use super::memory::{self, Address};
 use super::{Values, check, convert, fields, lanes};
 use crate::error::LowerError;
-use crate::parts::value_type;
+use crate::parts::{Part, value_type};
 use crate::plan::EntryPlan;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
@@ -133,52 +133,31 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
-        self.about(self.value_of(builder, index))
-    }
-
-    fn value_of(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        index: usize,
-    ) -> Result<Value, LowerError> {
-        self.check(builder)?;
-        let ty = self.ty(index)?;
-        let refuse = || LowerError::Value {
-            what: format!("argument {index}"),
-            ty: ty.to_string(),
-            expected: match self.plan.parts(index) {
-                [] => "Entry::address or Entry::store".into(),
-                parts => format!(
-                    "Entry::address, or Entry::parts of [{}]",
-                    check::names(parts)
-                ),
-            },
-            found: "Entry::value".into(),
-        };
-        let clif = value_type(ty).ok_or_else(refuse)?;
-        match self.arrival(index)? {
-            Arrival::Parts { places, .. } => {
-                let values = self.values_at(builder, index, places)?;
-                if let Some(value) = convert::join(builder, &values, self.plan.parts(index), clif) {
+        self.argument(builder, index, |builder, arg| {
+            let refuse = || {
+                arg.refused(match arg.parts {
+                    [] => ("Entry::address or Entry::store".into(), "Entry::value"),
+                    parts => (
+                        format!(
+                            "Entry::address, or Entry::parts of [{}]",
+                            check::names(parts)
+                        ),
+                        "Entry::value",
+                    ),
+                })
+            };
+            let clif = value_type(arg.ty).ok_or_else(refuse)?;
+            if let Arrival::Parts { places, .. } = arg.arrival {
+                let values = self.values_at(builder, arg.parts, places)?;
+                if let Some(value) = convert::join(builder, &values, arg.parts, clif) {
                     return Ok(value);
                 }
                 let address = self.address(builder, index)?;
-                Ok(memory::read(builder, clif, address, 0))
+                return Ok(memory::read(builder, clif, address, 0));
             }
-            Arrival::Area { offset, .. } => {
-                let from = self.in_area(*offset)?;
-                Ok(memory::read(builder, clif, from.base, from.offset))
-            }
-            Arrival::Saved { offset, .. } => {
-                let from = self.in_saved(*offset)?;
-                Ok(memory::read(builder, clif, from.base, from.offset))
-            }
-            Arrival::Reference { param, offset } => {
-                let from = self.reference(builder, *param, *offset)?;
-                Ok(memory::read(builder, clif, from, 0))
-            }
-            Arrival::Nothing | Arrival::Lanes { .. } => Err(refuse()),
-        }
+            let from = self.in_memory(builder, arg.arrival)?.ok_or_else(refuse)?;
+            Ok(memory::read(builder, clif, from.base, from.offset))
+        })
     }
 
     /// The parts of argument `index`, those of [`EntryPlan::parts`](crate::EntryPlan::parts): passed in registers, or loaded from the argument
@@ -193,38 +172,27 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Values, LowerError> {
-        self.about(self.parts_of(builder, index))
+        self.argument(builder, index, |builder, arg| self.parts_of(builder, arg))
     }
 
     fn parts_of(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        index: usize,
+        arg: &Argument<'_>,
     ) -> Result<Values, LowerError> {
-        self.check(builder)?;
-        match self.arrival(index)? {
-            Arrival::Nothing => Ok(Values::new()),
-            Arrival::Parts { places, .. } => self.values_at(builder, index, places),
-            Arrival::Area {
-                offset,
-                parts: Some(_),
-            } => {
-                let from = self.in_area(*offset)?;
-                Ok(memory::load_all(builder, self.plan.parts(index), from))
-            }
-            Arrival::Saved { offset, .. } => {
-                let from = self.in_saved(*offset)?;
-                Ok(memory::load_all(builder, self.plan.parts(index), from))
+        let from = match arg.arrival {
+            Arrival::Nothing => return Ok(Values::new()),
+            Arrival::Parts { places, .. } => return self.values_at(builder, arg.parts, places),
+            Arrival::Area { parts: Some(_), .. } | Arrival::Saved { .. } => {
+                self.in_memory(builder, arg.arrival)?
             }
             Arrival::Area { parts: None, .. }
             | Arrival::Lanes { .. }
-            | Arrival::Reference { .. } => Err(LowerError::Value {
-                what: format!("argument {index}"),
-                ty: self.ty(index)?.to_string(),
-                expected: "Entry::address or Entry::store".into(),
-                found: "Entry::parts".into(),
-            }),
-        }
+            | Arrival::Reference { .. } => None,
+        };
+        let expected = "Entry::address or Entry::store".into();
+        let from = from.ok_or_else(|| arg.refused((expected, "Entry::parts")))?;
+        Ok(memory::load_all(builder, arg.parts, from))
     }
 
     /// The fields of argument `index`, those of [`fields`](crate::fields), taken out of its parts in registers. A caller may give the argument by the
@@ -237,34 +205,25 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Values, LowerError> {
-        self.about(self.fields_of(builder, index))
-    }
-
-    fn fields_of(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        index: usize,
-    ) -> Result<Values, LowerError> {
-        self.check(builder)?;
-        let ty = self.ty(index)?;
-        let fields = fields::fields(ty)?;
-        let values = if let Arrival::Reference { param, offset } = self.arrival(index)? {
-            let base = self.reference(builder, *param, *offset)?;
-            let words = fields::words(ty.size());
-            let values = memory::load_all(builder, &words, Address { base, offset: 0 });
-            fields::from_parts(builder, &words, &values, &fields)
-        } else {
-            let (parts, values) = (self.plan.parts(index), self.parts_of(builder, index)?);
-            match fields::are_in(&fields, parts) {
-                true => fields::from_parts(builder, parts, &values, &fields),
-                false => None,
-            }
-        };
-        values.ok_or_else(|| LowerError::Value {
-            what: format!("argument {index}"),
-            ty: ty.to_string(),
-            expected: "Entry::address or Entry::store".into(),
-            found: "Entry::fields of what is not passed as a whole".into(),
+        self.argument(builder, index, |builder, arg| {
+            let fields = fields::fields(arg.ty)?;
+            let values = if let Arrival::Reference { .. } = arg.arrival
+                && let Some(from) = self.in_memory(builder, arg.arrival)?
+            {
+                let words = fields::words(arg.ty.size());
+                let values = memory::load_all(builder, &words, from);
+                fields::from_parts(builder, &words, &values, &fields)
+            } else {
+                let values = self.parts_of(builder, arg)?;
+                match fields::are_in(&fields, arg.parts) {
+                    true => fields::from_parts(builder, arg.parts, &values, &fields),
+                    false => None,
+                }
+            };
+            values.ok_or_else(|| {
+                let expected = "Entry::address or Entry::store".into();
+                arg.refused((expected, "Entry::fields of what is not passed as a whole"))
+            })
         })
     }
 
@@ -278,39 +237,25 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Value, LowerError> {
-        self.about(self.address_of(builder, index))
-    }
-
-    fn address_of(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        index: usize,
-    ) -> Result<Value, LowerError> {
-        self.check(builder)?;
-        match self.arrival(index)? {
-            Arrival::Area { offset, .. } => return Ok(self.in_area(*offset)?.value(builder)),
-            Arrival::Reference { param, offset } => {
-                return self.reference(builder, *param, *offset);
+        self.argument(builder, index, |builder, arg| {
+            let is_aligned = match arg.arrival {
+                Arrival::Saved { .. } => arg.ty.align() <= SAVED_ALIGN,
+                _ => true,
+            };
+            if is_aligned && let Some(there) = self.in_memory(builder, arg.arrival)? {
+                return Ok(there.value(builder));
             }
-            _ => {}
-        }
-        let ty = self.ty(index)?;
-        if let Arrival::Saved { offset, .. } = self.arrival(index)?
-            && ty.align() <= SAVED_ALIGN
-        {
-            return Ok(self.in_saved(*offset)?.value(builder));
-        }
-        if !check::fits_a_frame(ty.size(), ty.align()) {
-            return Err(LowerError::Value {
-                what: format!("argument {index}"),
-                ty: ty.to_string(),
-                expected: "an address to store it at".into(),
-                found: "an alignment that no stack frame has room for".into(),
-            });
-        }
-        let slot = memory::slot(builder, ty.size(), ty.align());
-        self.store(builder, index, slot.base)?;
-        Ok(slot.base)
+            let (size, align) = (arg.ty.size(), arg.ty.align());
+            if !check::fits_a_frame(size, align) {
+                return Err(arg.refused((
+                    "an address to store it at".into(),
+                    "an alignment that no stack frame has room for",
+                )));
+            }
+            let slot = memory::slot(builder, size, align);
+            self.store(builder, index, slot.base)?;
+            Ok(slot.base)
+        })
     }
 
     /// Stores argument `index` to the object at `to`.
@@ -324,71 +269,87 @@ impl Entry {
         index: usize,
         to: Value,
     ) -> Result<(), LowerError> {
-        self.about(self.store_to(builder, index, to))
+        self.argument(builder, index, |builder, arg| {
+            check::address(&builder.func.dfg, to, "where to store", arg.ty)?;
+            let to = Address::at(to);
+            match arg.arrival {
+                Arrival::Nothing => {}
+                Arrival::Parts { places, .. } => {
+                    let values = self.values_at(builder, arg.parts, places)?;
+                    memory::store_all(builder, arg.parts, &values, to);
+                }
+                Arrival::Lanes {
+                    params,
+                    lanes,
+                    offset,
+                    slot,
+                } => {
+                    let mut values = self.values_of(params);
+                    let n_left = usize::from(*lanes).saturating_sub(params.len());
+                    for i in 0..u32::try_from(n_left).unwrap_or(0) {
+                        let offset = offset.saturating_add(slot.saturating_mul(i));
+                        values.push(self.word(builder, offset)?);
+                    }
+                    lanes::gather(builder, &values, to);
+                }
+                Arrival::Area { .. } | Arrival::Saved { .. } | Arrival::Reference { .. } => {
+                    if let Some(from) = self.in_memory(builder, arg.arrival)? {
+                        memory::copy(self.config, builder, arg.ty.size(), from, to);
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
-    fn store_to(
+    /// What `of` makes of argument `index`.
+    fn argument<T>(
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
-        to: Value,
-    ) -> Result<(), LowerError> {
-        self.check(builder)?;
-        let ty = self.ty(index)?;
-        check::address(&builder.func.dfg, to, "where to store", ty)?;
-        let to = Address {
-            base: to,
-            offset: 0,
-        };
-        match self.arrival(index)? {
-            Arrival::Nothing => {}
-            Arrival::Parts { places, .. } => {
-                let values = self.values_at(builder, index, places)?;
-                for (part, value) in self.plan.parts(index).iter().zip(values) {
-                    memory::store(builder, part, value, to);
-                }
-            }
-            Arrival::Area { offset, .. } => {
-                let from = self.in_area(*offset)?;
-                memory::copy(self.config, builder, ty.size(), from, to);
-            }
-            Arrival::Saved { offset, .. } => {
-                let from = self.in_saved(*offset)?;
-                memory::copy(self.config, builder, ty.size(), from, to);
-            }
-            Arrival::Reference { param, offset } => {
-                let base = self.reference(builder, *param, *offset)?;
-                let from = Address { base, offset: 0 };
-                memory::copy(self.config, builder, ty.size(), from, to);
-            }
-            Arrival::Lanes {
-                params,
-                lanes,
-                offset,
-                slot,
-            } => {
-                let mut values = self.values_of(params);
-                let n_left = usize::from(*lanes).saturating_sub(params.len());
-                for i in 0..u32::try_from(n_left).unwrap_or(0) {
-                    values.push(self.word(builder, offset.saturating_add(slot.saturating_mul(i)))?);
-                }
-                lanes::gather(builder, &values, to);
-            }
+        of: impl FnOnce(&mut FunctionBuilder<'_>, &Argument<'_>) -> Result<T, LowerError>,
+    ) -> Result<T, LowerError> {
+        let found = self.check(builder).and_then(|()| self.found(index));
+        self.about(found.and_then(|arg| of(builder, &arg)))
+    }
+
+    fn found(&self, index: usize) -> Result<Argument<'_>, LowerError> {
+        let params = self.plan.sig().params();
+        match (params.get(index), self.plan.inner.args.get(index)) {
+            (Some(param), Some(arrival)) => Ok(Argument {
+                index,
+                ty: &param.ty,
+                arrival,
+                parts: self.plan.parts(index),
+            }),
+            _ => Err(LowerError::ArgumentCount {
+                expected: params.len(),
+                found: index.saturating_add(1),
+            }),
         }
-        Ok(())
     }
 
     /// The error of `result`, if it is one, about this function.
     pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
         result.map_err(|error| error.of(None, self.plan.sig()))
     }
+}
 
-    fn ty(&self, index: usize) -> Result<&cabi::Type, LowerError> {
-        let params = self.plan.sig().params();
-        let missing = LowerError::ArgumentCount {
-            expected: params.len(),
-            found: index.saturating_add(1),
-        };
-        params.get(index).map(|param| &param.ty).ok_or(missing)
+/// An argument of the function being built.
+struct Argument<'a> {
+    index: usize,
+    ty: &'a cabi::Type,
+    arrival: &'a Arrival,
+    parts: &'a [Part],
+}
+
+impl Argument<'_> {
+    fn refused(&self, (expected, found): (String, &str)) -> LowerError {
+        LowerError::Value {
+            what: format!("argument {}", self.index),
+            ty: self.ty.to_string(),
+            expected,
+            found: found.into(),
+        }
     }
 }

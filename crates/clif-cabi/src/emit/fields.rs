@@ -38,8 +38,8 @@ pub type Fields = SmallVec<[FieldValue; 8]>;
 /// Most bytes of a value that is given by its fields.
 const MAX_BYTES: u64 = 64;
 
-/// The fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields)) and taken: its scalars and vectors however deep, halves of
-/// complex numbers, bit-fields that have a name.
+/// The fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields)) and taken: its scalars and vectors however deep, the two numbers of a
+/// complex one, bit-fields that have a name.
 ///
 /// # Errors
 /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
@@ -295,7 +295,7 @@ fn word(
     (first, bits): (u32, u32),
 ) -> Option<Value> {
     let mut word = None;
-    for own in overlapping(&halved(builder, slices)?, first, bits) {
+    for own in overlapping(&in_words(builder, slices)?, first, bits) {
         let mut placed = memory::to_word(builder, own.value);
         let is_below = own.first + own.bits < first + bits;
         if is_below && own.bits < bits_of(builder, own.value) {
@@ -317,7 +317,7 @@ fn word(
 }
 
 /// The same slices, those of 16 bytes in two.
-fn halved(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
+fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
     let mut all = SmallVec::new();
     for own in slices {
         let ty = builder.func.dfg.value_type(own.value);
@@ -330,7 +330,7 @@ fn halved(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVe
             _ => own.value,
         };
         let ty = builder.func.dfg.value_type(whole);
-        let (low, high) = convert::halves(builder, whole, ty)?;
+        let (low, high) = convert::two_words(builder, whole, ty)?;
         let [first, bits] = [own.first, own.bits];
         all.extend([
             Slice {

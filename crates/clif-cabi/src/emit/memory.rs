@@ -19,6 +19,11 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// `base` itself.
+    pub(super) fn at(base: Value) -> Self {
+        Self { base, offset: 0 }
+    }
+
     /// The object of `size` bytes that is `offset` bytes after `base`: offsets in it must not leave 32 bits.
     pub(crate) fn of_object(
         builder: &mut FunctionBuilder<'_>,
@@ -31,10 +36,7 @@ impl Address {
         if i64::from(offset) + i64::from(last) <= i64::from(i32::MAX) {
             return here;
         }
-        Self {
-            base: here.value(builder),
-            offset: 0,
-        }
+        Self::at(here.value(builder))
     }
 
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
@@ -296,13 +298,10 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     let slot = builder.create_sized_stack_slot(slot);
     let base = builder.ins().stack_addr(types::I64, slot, 0);
     if over == 0 {
-        return Address { base, offset: 0 };
+        return Address::at(base);
     }
     let last = builder.ins().iadd_imm_s(base, i64::from(align) - 1);
-    Address {
-        base: builder.ins().band_imm_s(last, -i64::from(align)),
-        offset: 0,
-    }
+    Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
 }
 
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.

@@ -104,7 +104,7 @@ impl CallSite<'_, '_, '_> {
 
     /// A function that passes on what it was given has some of the `values` where they arrived: as the arguments that keep these registers they stay there.
     fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
-        for (n, param) in arrived(&self.builder.func, true).enumerate() {
+        for (n, param) in arrived(self.builder.func, true).enumerate() {
             let Some(own) = values.iter().position(|value| *value == param) else {
                 continue;
             };

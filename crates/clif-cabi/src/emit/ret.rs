@@ -212,16 +212,7 @@ impl Entry {
             Arg::Memory { base, offset: 0 } if *base == to => {} // built in place
             Arg::Memory { base, offset } => {
                 let from = Address::of_object(builder, *base, *offset, ty.size());
-                memory::copy(
-                    self.config,
-                    builder,
-                    ty.size(),
-                    from,
-                    Address {
-                        base: to,
-                        offset: 0,
-                    },
-                );
+                memory::copy(self.config, builder, ty.size(), from, Address::at(to));
             }
             Arg::Value(value) => {
                 let found = check::type_of(&builder.func.dfg, *value);
@@ -232,10 +223,7 @@ impl Entry {
             }
             Arg::Fields(values) => {
                 let fields = self.result_fields(builder, values)?;
-                let to = Address {
-                    base: to,
-                    offset: 0,
-                };
+                let to = Address::at(to);
                 fields::store(builder, &fields, values, (ty.size(), to))
                     .ok_or_else(|| self.bad_result("Arg::Fields".into()))?;
             }

@@ -158,10 +158,7 @@ pub(crate) fn va_arg(
         return Ok(found);
     }
     let to = temporary(builder, plan);
-    let from = Address {
-        base: found,
-        offset: 0,
-    };
+    let from = Address::at(found);
     memory::copy(config, builder, plan.size, from, to);
     Ok(to.base)
 }
@@ -199,7 +196,7 @@ fn from_registers(
             offset: 0,
             ..crate::parts::part(&part.part)
         };
-        let value = memory::load(builder, &own, Address { base, offset: 0 });
+        let value = memory::load(builder, &own, Address::at(base));
         memory::store(builder, &crate::parts::part(&part.part), value, to);
     }
     to.base
@@ -216,7 +213,7 @@ pub(crate) fn va_copy(
     check::position(builder)?;
     check_list(builder, to)?;
     check_list(builder, from)?;
-    let [to, from] = [to, from].map(|base| Address { base, offset: 0 });
+    let [to, from] = [to, from].map(Address::at);
     memory::copy(config, builder, bytes.into(), from, to);
     Ok(())
 }

@@ -8,15 +8,23 @@ use super::Entry;
 use crate::emit::Values;
 use crate::emit::memory::{self, Address};
 use crate::error::LowerError;
+use crate::parts::Part;
 
 impl Entry {
-    pub(super) fn arrival(&self, index: usize) -> Result<&Arrival, LowerError> {
-        let expected = self.plan.inner.args.len();
-        let missing = LowerError::ArgumentCount {
-            expected,
-            found: index.saturating_add(1),
-        };
-        self.plan.inner.args.get(index).ok_or(missing)
+    /// Where an argument is that has an address already.
+    pub(super) fn in_memory(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        arrival: &Arrival,
+    ) -> Result<Option<Address>, LowerError> {
+        Ok(match arrival {
+            Arrival::Area { offset, .. } => Some(self.in_area(*offset)?),
+            Arrival::Saved { offset, .. } => Some(self.after(self.plan.inner.saved, *offset)?),
+            Arrival::Reference { param, offset } => {
+                Some(Address::at(self.reference(builder, *param, *offset)?))
+            }
+            Arrival::Nothing | Arrival::Parts { .. } | Arrival::Lanes { .. } => None,
+        })
     }
 
     /// The values of the parameters with these indexes.
@@ -25,15 +33,14 @@ impl Entry {
         params.iter().filter_map(value).collect()
     }
 
-    /// The parts of argument `index`, which are at these places.
+    /// The parts of an argument, which are at these places.
     pub(super) fn values_at(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        index: usize,
+        parts: &[Part],
         places: &[PartPlace],
     ) -> Result<Values, LowerError> {
-        let parts = self.plan.parts(index).iter();
-        let values = parts.zip(places).map(|(part, place)| match *place {
+        let values = parts.iter().zip(places).map(|(part, place)| match *place {
             PartPlace::Param(index) => Ok(self.params.get(index).copied()),
             PartPlace::Area(offset) => self.load(builder, part.ty, offset).map(Some),
         });
@@ -61,7 +68,7 @@ impl Entry {
     }
 
     /// The address of an argument that is in a copy of the caller's: a parameter, or in the argument area.
-    pub(super) fn reference(
+    fn reference(
         &self,
         builder: &mut FunctionBuilder<'_>,
         param: Option<usize>,
@@ -84,18 +91,13 @@ impl Entry {
     }
 
     /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
-    pub(super) fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
+    fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
         self.after(self.plan.inner.area, offset)
     }
 
     /// What [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
     pub(in crate::emit) fn area(&self) -> Result<Value, LowerError> {
         Ok(self.in_area(0)?.base)
-    }
-
-    /// What is `offset` bytes after the start of the vectors that a stub has stored.
-    pub(super) fn in_saved(&self, offset: u32) -> Result<Address, LowerError> {
-        self.after(self.plan.inner.saved, offset)
     }
 
     /// What is `offset` bytes after the address in a parameter.
