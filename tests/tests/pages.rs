@@ -1,4 +1,5 @@
-//! Holds the tables of `docs/policy.md` and `docs/lang.md` to the code. libclang reads the examples, which are the C text that the pages have.
+//! Holds pages to the code: the tables of `docs/policy.md` and `docs/lang.md`, whose examples libclang reads; and which modules, suites and steps of stubs the
+//! tables of other pages name.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -189,4 +190,139 @@ fn a_languages_convention_has_its_places() {
     let wrong = page.replacen("| rdi | rdi |", "| rdi | rsi |", 1);
     assert_ne!(wrong, page);
     assert_eq!(with_places(&wrong).as_deref(), Some(&*page));
+}
+
+fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// What stands in backticks in `text`.
+fn names(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The first cells of the rows of `page` that begin with a name.
+fn first_cells(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split(" | ").next().unwrap()).collect()
+}
+
+/// The modules in `folder`: the names of its Rust files and folders.
+fn modules(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: std::collections::BTreeSet<String> = names
+        .map(|name| name.trim_end_matches(".rs").to_owned())
+        .filter(|name| name != "lib")
+        .collect();
+    names.into_iter().collect()
+}
+
+/// Modules of the crates with a table in docs/architecture.md that their section does not name, and names of its first column that are no module.
+fn strange_modules(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for section in page.split("\n## `").skip(1) {
+        let (package, section) = section.split_once('`').unwrap();
+        if !section.contains("\n| module | what |\n") {
+            continue;
+        }
+        let own = modules(&root().join("crates").join(package).join("src"));
+        let cells = first_cells(section);
+        let listed = cells.iter().flat_map(|cell| names(cell));
+        let unknown = listed.filter(|name| !own.iter().any(|module| module == name));
+        found.extend(unknown.map(|name| format!("{package} has no module {name}")));
+        let named = names(section);
+        let missing = own
+            .iter()
+            .filter(|module| !named.contains(&module.as_str()));
+        found.extend(missing.map(|module| format!("{package}: {module} is not named")));
+    }
+    found
+}
+
+#[test]
+fn tables_of_modules_are_complete() {
+    let page = page("architecture.md");
+    assert_eq!(strange_modules(&page), [""; 0]);
+    let without = page.replacen("| `solve` |", "| `resolve` |", 1);
+    assert_eq!(strange_modules(&without).len(), 2);
+}
+
+/// Suites and rows of the table of suites in docs/testing.md that have no counterpart. A row is a suite of `tests/src/suites` or an entry point of `tests/tests`.
+fn strange_suites(page: &str) -> Vec<String> {
+    let (_, section) = page.split_once("\n## Suites\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let cells = first_cells(section);
+    let rows: Vec<&str> = cells.iter().flat_map(|cell| names(cell)).collect();
+    let suites = modules(&root().join("tests/src/suites"));
+    let entries = modules(&root().join("tests/tests"));
+    let missing = suites
+        .iter()
+        .filter(|suite| !rows.contains(&suite.as_str()));
+    let unknown = (rows.iter()).filter(|row| !entries.iter().any(|entry| entry == *row));
+    missing
+        .cloned()
+        .chain(unknown.map(|row| (*row).to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_suite_has_its_row() {
+    let page = page("testing.md");
+    assert_eq!(strange_suites(&page), [""; 0]);
+    let without = page.replacen("| `probe` |", "| `prove` |", 1);
+    assert_eq!(strange_suites(&without), ["probe", "prove"]);
+}
+
+/// The variants of the enum `Step` of stubs, without their values.
+fn steps() -> Vec<String> {
+    let path = root().join("crates/clif-cabi-plan/src/machine/x86_64/stub/step.rs");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, variants) = text.split_once("pub enum Step {\n").unwrap();
+    let variants = variants.split("\n}\n").next().unwrap();
+    let lines = variants.lines().map(str::trim_start);
+    let variants = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    let name = |line: &str| line.split(['(', ',', ' ']).next().unwrap().to_owned();
+    variants.map(name).collect()
+}
+
+#[test]
+fn every_step_of_a_stub_has_its_row() {
+    let page = page("stubs.md");
+    let rows = |page: &str| {
+        let cells = first_cells(page);
+        let steps = cells.iter().flat_map(|cell| names(cell));
+        let mut steps: Vec<String> = steps
+            .map(|step| step.split('(').next().unwrap().to_owned())
+            .collect();
+        steps.sort();
+        steps
+    };
+    let mut all = steps();
+    all.sort();
+    assert!(all.len() > 20);
+    assert_eq!(rows(&page), all);
+    assert_ne!(rows(&page.replacen("| `Frame` |", "| `Fame` |", 1)), all);
+}
+
+/// Lines of Rust on docs/architecture.md that are not in the file of the psABI's rules.
+fn strange_lines(page: &str) -> Vec<&str> {
+    let rules = root().join("crates/cabi/src/target/x86_64/sysv/psabi.rs");
+    let rules = std::fs::read_to_string(rules).unwrap();
+    let blocks = page.split("```rust\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    lines
+        .filter(|line| line.trim() != "// ..")
+        .filter(|line| !rules.contains(line.trim()))
+        .collect()
+}
+
+#[test]
+fn quoted_rules_are_those_of_the_code() {
+    let page = page("architecture.md");
+    assert_eq!(strange_lines(&page), [""; 0]);
+    assert_eq!(
+        strange_lines(&page.replacen("== X87Up", "!= X87Up", 1)).len(),
+        1
+    );
 }

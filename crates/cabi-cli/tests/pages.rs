@@ -1,4 +1,5 @@
-//! Holds pages of `docs` to the command: what a page shows after `$ cabi explain` or `$ cabi call` is what that prints. `CABI_BLESS=1` rewrites it.
+//! Holds README.md and pages of `docs` to the command: what a page shows after `$ cabi explain` or `$ cabi call` is what that prints. `CABI_BLESS=1`
+//! rewrites it.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod support;
@@ -8,7 +9,12 @@ use std::path::Path;
 use support::{libclang, shell};
 
 /// Pages, and how many commands each shows.
-const PAGES: [(&str, usize); 3] = [("x86-64-sysv.md", 19), ("zig.md", 1), ("cabi.md", 4)];
+const PAGES: [(&str, usize); 4] = [
+    ("README.md", 2),
+    ("docs/x86-64-sysv.md", 19),
+    ("docs/zig.md", 1),
+    ("docs/cabi.md", 4),
+];
 
 /// `page` with the output of each command as it is today, and how many commands are in it.
 fn rewritten(page: &str) -> (String, usize) {
@@ -16,7 +22,9 @@ fn rewritten(page: &str) -> (String, usize) {
     let mut lines = page.lines().peekable();
     while let Some(line) = lines.next() {
         text += &format!("{line}\n");
-        let command = line.strip_prefix("$ ").filter(|command| {
+        let command = line.strip_prefix("$ ");
+        let command = command.map(|line| line.replacen("cargo run -q -p cabi-cli --", "cabi", 1));
+        let command = command.filter(|command| {
             command.starts_with("cabi explain ") || command.starts_with("cabi call ")
         });
         if let Some(command) = command {
@@ -24,7 +32,7 @@ fn rewritten(page: &str) -> (String, usize) {
                 .next_if(|line| !line.starts_with("$ ") && *line != "```")
                 .is_some()
             {}
-            let output = shell(command, Path::new("."));
+            let output = shell(&command, Path::new("."));
             assert!(output.status.success(), "{command}: {output:?}");
             text += &String::from_utf8_lossy(&output.stdout);
             n += 1;
@@ -40,7 +48,7 @@ fn pages_show_what_commands_print() {
     }
     for (name, n) in PAGES {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../docs")
+            .join("../..")
             .join(name);
         let page = std::fs::read_to_string(&path).expect("a page");
         let (text, found) = rewritten(&page);
@@ -51,7 +59,7 @@ fn pages_show_what_commands_print() {
             let changed = page.lines().zip(text.lines()).find(|(old, new)| old != new);
             assert!(
                 page == text,
-                "docs/{name} (CABI_BLESS=1 rewrites it): {changed:?}"
+                "{name} (CABI_BLESS=1 rewrites it): {changed:?}"
             );
         }
     }
