@@ -1,4 +1,5 @@
-//! The structure that docs/architecture.md states: no circle of modules in a crate, short files and functions, and every path that a page names exists.
+//! The structure that docs/architecture.md states: no circle of modules in a crate, no global state in the libraries, short files and functions, and every
+//! path that a page names exists.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -211,6 +212,38 @@ fn no_circle_of_modules() {
         paths_used("m::n", code, &BTreeSet::from(["own"])),
         ["a::b", "a::c", "d", "f", "m::n::own::g", "m::n::h::i"]
     );
+}
+
+/// The static variables of `code` that can change.
+fn global_state(code: &str) -> Vec<&str> {
+    let is_state = |line: &&str| {
+        let line = line.trim_start().trim_start_matches("pub ");
+        let line = line.trim_start_matches("pub(crate) ");
+        let kinds = [
+            "Mutex<",
+            "RwLock<",
+            "Atomic",
+            "OnceLock<",
+            "LazyLock<",
+            "Cell<",
+        ];
+        let is_static = line.starts_with("static ") && kinds.iter().any(|kind| line.contains(kind));
+        is_static || line.starts_with("static mut ") || line.starts_with("thread_local!")
+    };
+    code.lines().filter(is_state).collect()
+}
+
+#[test]
+fn libraries_have_no_global_state() {
+    for package in ["cabi", "clif-cabi-plan", "clif-cabi", "clif-cabi-jit"] {
+        for path in files(&root().join("crates").join(package).join("src"), "rs") {
+            let text = code(&fs::read_to_string(&path).unwrap());
+            assert_eq!(global_state(&text), [""; 0], "{}", path.display());
+        }
+    }
+    let state =
+        "static LOCK: Mutex<()> = x;\nstatic TABLE: [u8; 4] = y;\n    static mut N: u8 = 0;";
+    assert_eq!(global_state(state).len(), 2);
 }
 
 /// The paths that `page` names: targets of links within the repository, and files in backticks.
