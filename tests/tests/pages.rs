@@ -331,3 +331,30 @@ fn quoted_rules_are_those_of_the_code() {
         1
     );
 }
+
+/// Files that docs/contributing.md names for a new type and that do not mention its example, `__bf16`.
+fn files_without_the_type(page: &str) -> Vec<&str> {
+    let (_, section) = page.split_once("\n## A type\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let files = names(section).into_iter().filter(|name| name.contains('/'));
+    let mentions = |path: &&str| {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        text.to_lowercase().contains("bf16")
+    };
+    files.filter(|path| !mentions(path)).collect()
+}
+
+#[test]
+fn the_files_of_a_new_type_have_its_example() {
+    let page = page("contributing.md");
+    assert_eq!(files_without_the_type(&page), [""; 0]);
+    let elsewhere = page.replacen(
+        "crates/cabi/src/scalar.rs`: the",
+        "crates/cabi/src/leaf.rs`: the",
+        1,
+    );
+    assert_eq!(
+        files_without_the_type(&elsewhere),
+        ["crates/cabi/src/leaf.rs"]
+    );
+}
