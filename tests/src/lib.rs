@@ -19,6 +19,8 @@ pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod hand;
 pub mod invariants;
+#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
+mod kept;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod libffi;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -110,19 +110,6 @@ impl Suite {
     }
 }
 
-/// Whether `kept` text is what was made now.
-pub(crate) fn same_text(kept: &str, now: &str) -> std::result::Result<(), String> {
-    let mut lines = kept.lines().zip(now.lines());
-    let differing = lines.find(|(kept, now)| kept != now);
-    match differing {
-        None if kept.len() == now.len() => Ok(()),
-        None => Err("the text has more or fewer lines; CABI_BLESS=1 rewrites it".to_owned()),
-        Some((kept, now)) => Err(format!(
-            "the text differs; CABI_BLESS=1 rewrites it\n  - {kept}\n  + {now}"
-        )),
-    }
-}
-
 /// Whether expected text is to be rewritten: `CABI_BLESS=1`.
 pub(crate) fn is_blessed() -> bool {
     std::env::var("CABI_BLESS").is_ok_and(|value| value == "1")

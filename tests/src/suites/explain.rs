@@ -9,6 +9,7 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::report::Report;
 
 use crate::corpus::Corpus;
+use crate::kept::same;
 use crate::suite::{Result, Suite, is_blessed};
 
 const ENGINE: &str = "explain";
@@ -22,7 +23,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             continue;
         }
         for subject in &corpus.subjects {
-            let outcome = compare(&subject.block.expected, &subject.summary());
+            let outcome = compare(&subject.block.expected, subject);
             let name = &subject.block.name;
             suite.report.outcome(ENGINE, name, outcome);
         }
@@ -55,18 +56,8 @@ fn policy_bits(subject: &Subject) -> Vec<&'static str> {
     subject.cases.iter().filter_map(bits).flatten().collect()
 }
 
-fn compare(expected: &[String], got: &[String]) -> Result<(), String> {
-    if expected == got {
-        return Ok(());
-    }
-    let mut text = String::from("the lines differ; CABI_BLESS=1 rewrites them");
-    for line in expected.iter().filter(|line| !got.contains(line)) {
-        text.push_str(&format!("\n  - {line}"));
-    }
-    for line in got.iter().filter(|line| !expected.contains(line)) {
-        text.push_str(&format!("\n  + {line}"));
-    }
-    Err(text)
+fn compare(expected: &[String], subject: &Subject) -> Result<(), String> {
+    same(&expected.join("\n"), &subject.summary().join("\n"))
 }
 
 /// A block whose line was changed must be found out.
@@ -75,7 +66,7 @@ fn control(subjects: &[Subject], report: &mut Report) {
     for subject in with_lines.take(20) {
         let mut lines = subject.block.expected.clone();
         lines[0] = lines[0].replace("rdi", "rsi") + "!";
-        let outcome = match compare(&lines, &subject.summary()) {
+        let outcome = match compare(&lines, subject) {
             Err(_) => Ok(()),
             Ok(()) => Err("a changed line was not noticed".to_owned()),
         };

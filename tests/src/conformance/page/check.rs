@@ -7,6 +7,7 @@ use cabi_verify::report::expected::Expected;
 use super::tables::{heading, short_heading};
 use super::{bug_start, set_by};
 use crate::conformance::{Compiler, others};
+use crate::kept::changes;
 
 /// What a page says otherwise than another.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -42,19 +43,7 @@ pub fn compare(committed: &str, now: &str, lacking: &[&str]) -> Comparison {
         }
     }
     let (then, today) = (unversioned(committed, &then), unversioned(now, &today));
-    let missing = |from: &[String], of: &[String]| -> Vec<String> {
-        let mut left = of.to_vec();
-        let gone = from.iter().filter(|line| {
-            let at = left.iter().position(|other| other == *line);
-            at.map(|at| left.swap_remove(at)).is_none()
-        });
-        gone.cloned().collect()
-    };
-    let gone = missing(&then, &today);
-    let new = missing(&today, &then);
-    out.lines
-        .extend(gone.iter().map(|line| format!("- {line}")));
-    out.lines.extend(new.iter().map(|line| format!("+ {line}")));
+    out.lines = changes(&then, &today);
     out
 }
 
@@ -89,8 +78,8 @@ fn versions(page: &str) -> Vec<Compiler> {
     lines.filter_map(row).collect()
 }
 
-/// A page's lines without versions.
-fn unversioned(page: &str, compilers: &[Compiler]) -> Vec<String> {
+/// A page without versions.
+fn unversioned(page: &str, compilers: &[Compiler]) -> String {
     let line = |line: &str| {
         let mut line = line.to_owned();
         for compiler in compilers {
@@ -103,7 +92,8 @@ fn unversioned(page: &str, compilers: &[Compiler]) -> Vec<String> {
         }
         line
     };
-    page.lines().map(line).collect()
+    let lines: Vec<String> = page.lines().map(line).collect();
+    lines.join("\n")
 }
 
 /// What a page lacks of the lists it is made from: types, bits, bugs and known failures, and rows of nothing that is on a list.

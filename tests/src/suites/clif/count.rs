@@ -16,6 +16,7 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
 use crate::corpus::folder;
 use crate::hand::Hand;
+use crate::kept::both;
 use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
@@ -80,7 +81,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
             };
             let outcome = match sorted(&same) == sorted(&now) {
                 true => Ok(()),
-                false => Err(difference(&same, &now)),
+                false => Err(both(&same, &now)),
             };
             report.outcome("clif by hand, the same code", measured.name, outcome);
         }
@@ -113,7 +114,7 @@ fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "is not longer, but other code than is kept; CABI_BLESS=1 rewrites it\n{}",
-            difference(&kept, &now)
+            both(&kept, &now)
         )),
     }
 }
@@ -123,7 +124,7 @@ fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), St
     match (count(before), count(now)) {
         (most, n) if n > most => Err(format!(
             "{n} instructions, {most} {which}\n{}",
-            difference(before, now)
+            both(before, now)
         )),
         _ => Ok(()),
     }
@@ -167,33 +168,4 @@ fn disassembly(isa: &dyn TargetIsa, func: Function) -> Result<String> {
 
 fn count(text: &str) -> usize {
     text.lines().filter(|line| !line.starts_with(';')).count()
-}
-
-/// Both texts in one: lines of `before` alone after `-`, of `now` alone after `+`.
-fn difference(before: &str, now: &str) -> String {
-    let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
-    // How many lines are common from here to both ends.
-    let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
-    for (i, old) in before.iter().enumerate().rev() {
-        for (j, new) in now.iter().enumerate().rev() {
-            common[i][j] = match old == new {
-                true => common[i + 1][j + 1] + 1,
-                false => common[i + 1][j].max(common[i][j + 1]),
-            };
-        }
-    }
-    let (mut i, mut j, mut text) = (0, 0, String::new());
-    while i < before.len() || j < now.len() {
-        let is_same = i < before.len() && before.get(i) == now.get(j);
-        let is_old = j == now.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]);
-        let (sign, line) = match (is_same, is_old) {
-            (true, _) => (' ', before[i]),
-            (false, true) => ('-', before[i]),
-            (false, false) => ('+', now[j]),
-        };
-        text.push_str(&format!("{sign} {line}\n"));
-        i += usize::from(is_same || is_old);
-        j += usize::from(is_same || !is_old);
-    }
-    text
 }

@@ -17,7 +17,8 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, LowerError, Lowering, Ret, Stub, Stubs, value_type};
 use clif_cabi_jit::{Engine, Settings};
 
-use crate::suite::{self, is_blessed, same_text};
+use crate::kept::held;
+use crate::suite;
 
 /// The blocks of the corpus whose CLIF is kept.
 const CHOSEN: &[&str] = &[
@@ -62,11 +63,7 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
         let outcome = match texts.get(name) {
             None if corpus.subjects.is_empty() => continue,
             None => Err("no such block in the corpus".to_owned()),
-            Some(text) if is_blessed() => {
-                let written = std::fs::write(&path, text);
-                written.map_err(|error| format!("{}: {error}", path.display()))
-            }
-            Some(text) => same_text(&std::fs::read_to_string(&path).unwrap_or_default(), text),
+            Some(text) => held(&path, text),
         };
         report.outcome("clif golden", name, outcome);
     }

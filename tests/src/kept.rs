@@ -1,0 +1,71 @@
+//! Text that is kept in a file, and what of it is otherwise now. `CABI_BLESS=1` rewrites the file.
+
+use std::path::Path;
+
+use crate::suite::is_blessed;
+
+/// Whether the file at `path` has the text that was made `now`.
+pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
+    if is_blessed() {
+        let written = std::fs::write(path, now);
+        return written.map_err(|error| format!("{}: {error}", path.display()));
+    }
+    same(&std::fs::read_to_string(path).unwrap_or_default(), now)
+}
+
+/// Whether `kept` text is what was made `now`.
+pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
+    let changed = changes(kept, now);
+    match changed.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "the text differs; CABI_BLESS=1 rewrites it\n  {}",
+            changed.join("\n  ")
+        )),
+    }
+}
+
+/// The lines of `before` alone after `-`, and of `now` alone after `+`.
+pub(crate) fn changes(before: &str, now: &str) -> Vec<String> {
+    let lines = difference(before, now).into_iter();
+    let changed = lines.filter(|(sign, _)| *sign != ' ');
+    changed
+        .map(|(sign, line)| format!("{sign} {line}"))
+        .collect()
+}
+
+/// The same with the lines of both between them.
+pub(crate) fn both(before: &str, now: &str) -> String {
+    let lines = difference(before, now).into_iter();
+    lines
+        .map(|(sign, line)| format!("{sign} {line}\n"))
+        .collect()
+}
+
+/// Every line, with whose it is.
+fn difference<'t>(before: &'t str, now: &'t str) -> Vec<(char, &'t str)> {
+    let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
+    // How many lines are common from here to both ends.
+    let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
+    for (i, old) in before.iter().enumerate().rev() {
+        for (j, new) in now.iter().enumerate().rev() {
+            common[i][j] = match old == new {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < before.len() || j < now.len() {
+        let is_same = i < before.len() && before.get(i) == now.get(j);
+        let is_old = j == now.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]);
+        lines.push(match (is_same, is_old) {
+            (true, _) => (' ', before[i]),
+            (false, true) => ('-', before[i]),
+            (false, false) => ('+', now[j]),
+        });
+        i += usize::from(is_same || is_old);
+        j += usize::from(is_same || !is_old);
+    }
+    lines
+}
