@@ -7,11 +7,11 @@ use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
 };
-use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
-use clif_cabi_jit::{Engine, Settings};
+use clif_cabi_jit::Engine;
 
-use super::{Result, define, native};
+use super::{Result, compiled, define, native};
 
 /// The language's `Event`: it puts the tag last, and C sees the same bytes.
 fn event() -> Result<Type> {
@@ -77,13 +77,10 @@ fn show(
 }
 
 pub(crate) fn run_show() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = show(&mut engine, &lower, c"%g %g")?;
-    engine.finalize()?;
+    let code = compiled(|engine, lower| show(engine, lower, c"%g %g"))?;
     type Show = unsafe extern "C" fn(*mut c_char, usize, f64, f32) -> c_int;
     // SAFETY: compiled as `int show(char *, size_t, double, float)`.
-    let show = unsafe { engine.code(id)?.typed::<Show>() };
+    let show = unsafe { code.typed::<Show>() };
     let mut text = [0_u8; 20];
     // SAFETY: 20 bytes are there, and snprintf ends what it writes.
     let n = unsafe { show(text.as_mut_ptr().cast(), text.len(), 0.5, -2.25) };
@@ -125,13 +122,10 @@ extern "C" fn add(p: Pair) -> Pair {
 }
 
 pub(crate) fn run_apply() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = apply(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(apply)?;
     type Apply = unsafe extern "C" fn(extern "C" fn(Pair) -> Pair, *const Pair) -> c_long;
     // SAFETY: compiled as `long apply(struct pair (*)(struct pair), struct pair *)`.
-    let apply = unsafe { engine.code(id)?.typed::<Apply>() };
+    let apply = unsafe { code.typed::<Apply>() };
     // SAFETY: the function takes and returns what `apply` calls it with.
     assert_eq!(unsafe { apply(add, &Pair { x: 1.5, n: 41 }) }, 42);
     Ok(())
@@ -173,13 +167,10 @@ extern "C" fn double_x(p: Point) -> Point {
 }
 
 pub(crate) fn run_swap() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = swap(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(swap)?;
     type Swap = unsafe extern "C" fn(extern "C" fn(Point) -> Point, Point) -> Point;
     // SAFETY: compiled as `struct point swap(struct point (*)(struct point), struct point)`.
-    let swap = unsafe { engine.code(id)?.typed::<Swap>() };
+    let swap = unsafe { code.typed::<Swap>() };
     // SAFETY: the function takes and returns what `swap` calls it with.
     let swapped = unsafe { swap(double_x, Point { x: 0.5, y: -1.5 }) };
     assert_eq!(swapped, Point { x: -3.0, y: 0.5 });
@@ -239,18 +230,11 @@ fn ratio(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
 }
 
 pub(crate) fn run_ratio() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = ratio(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(ratio)?;
     #[repr(C)]
     struct Pair(f64, c_long);
     // SAFETY: compiled with that signature.
-    let ratio = unsafe {
-        engine
-            .code(id)?
-            .typed::<extern "win64" fn(Pair, f64) -> f64>()
-    };
+    let ratio = unsafe { code.typed::<extern "win64" fn(Pair, f64) -> f64>() };
     assert_eq!(ratio(Pair(3.0, 1), 2.0), 1.5);
     Ok(())
 }
@@ -260,14 +244,11 @@ unsafe extern "C" {
 }
 
 pub(crate) fn run_call() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = call(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(call)?;
     type Printf = unsafe extern "C" fn(*const c_char, ...) -> c_int;
     type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
     // SAFETY: compiled as `int call(int (*)(const char *, ...), const char *, double)`.
-    let call = unsafe { engine.code(id)?.typed::<Call>() };
+    let call = unsafe { code.typed::<Call>() };
     // SAFETY: the format takes one double.
     assert_eq!(unsafe { call(printf, c"%.3f\n".as_ptr(), 0.125) }, 6);
     Ok(())
@@ -306,10 +287,7 @@ fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> 
 }
 
 pub(crate) fn run_rotate() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = rotate(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(rotate)?;
     #[repr(C)]
     struct Two(c_long, c_long);
     #[repr(C)]
@@ -317,7 +295,7 @@ pub(crate) fn run_rotate() -> Result<()> {
     type Long = c_long;
     type Rotate = extern "C" fn(Long, Long, Long, Long, Long, Two, Big) -> Big;
     // SAFETY: compiled with that signature.
-    let rotate = unsafe { engine.code(id)?.typed::<Rotate>() };
+    let rotate = unsafe { code.typed::<Rotate>() };
     let big = rotate(0, 0, 0, 0, 0, Two(8, 9), Big([1, 2, 3, 4, 5]));
     assert_eq!(big.0, [9, 1, 2, 3, 4]);
     Ok(())

@@ -5,11 +5,11 @@ use std::ffi::{CStr, c_char, c_int};
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
-use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Engine, Invokers, Settings};
 
-use super::{Result, define};
+use super::{Result, compiled, define};
 
 /// Writes what the format says, after an int that is added to the result: int note(char *to, size_t n, const char *format, ...);
 fn note(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
@@ -38,15 +38,12 @@ fn note(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
 }
 
 pub(crate) fn run_note() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = note(&mut engine, &lower)?;
-    engine.finalize()?;
+    let code = compiled(note)?;
     type Note = unsafe extern "C" fn(*mut c_char, usize, *const c_char, ...) -> c_int;
     let mut text: [c_char; 20] = [0; 20];
     // SAFETY: compiled as a function of that type, and passed what the format says.
     unsafe {
-        let note = engine.code(id)?.typed::<Note>();
+        let note = code.typed::<Note>();
         let format = c"%d %s".as_ptr();
         assert_eq!(
             (*note)(text.as_mut_ptr(), 20, format, 100, 42, c"is".as_ptr()),

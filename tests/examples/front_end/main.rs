@@ -12,7 +12,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
-use clif_cabi_jit::{Engine, Settings};
+use clif_cabi_jit::{Code, Engine, Settings};
 
 mod calls;
 mod dynamic;
@@ -86,6 +86,17 @@ fn run_quotient() -> Result<()> {
     Ok(())
 }
 
+/// The code of the function that `define` adds to an engine.
+fn compiled(
+    define: impl FnOnce(&mut Engine, &SysVAggregateLowering) -> Result<FuncId>,
+) -> Result<Code> {
+    let mut engine = Engine::new(&Settings::default())?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = define(&mut engine, &lower)?;
+    engine.finalize()?;
+    Ok(engine.code(id)?)
+}
+
 /// void sort(int *numbers, size_t n) { qsort(numbers, n, sizeof(int), compare); }
 fn sort(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     // int compare(const void *a, const void *b), which C calls back.
@@ -123,11 +134,7 @@ fn sort(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
 }
 
 fn run_sort() -> Result<()> {
-    let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
-    let id = sort(&mut engine, &lower)?;
-    engine.finalize()?;
-    let code = engine.code(id)?;
+    let code = compiled(sort)?;
     // SAFETY: compiled as `void sort(int *, size_t)`.
     let sort = unsafe { code.typed::<unsafe extern "C" fn(*mut c_int, usize)>() };
     let mut numbers: [c_int; 5] = [3, -1, 4, 1, -5];
