@@ -3,11 +3,11 @@
 use cabi_verify::build::{CompiledUnit, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
-use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::child;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::threads::{at_once, in_threads};
-use cabi_verify::verdict::{Difference, Fault};
+use cabi_verify::verdict::{Fault, Verdict};
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
@@ -132,8 +132,8 @@ const CHUNK: usize = 128;
 pub(crate) fn in_children<J>(
     jobs: &[J],
     n_cases: impl Fn(&J) -> usize,
-    case: impl Fn(&J, usize) -> Outcome,
-) -> Result<Vec<Vec<Outcome>>> {
+    case: impl Fn(&J, usize) -> Verdict,
+) -> Result<Vec<Vec<Verdict>>> {
     let (mut chunks, mut sizes) = (Vec::new(), Vec::new());
     for (at, job) in jobs.iter().enumerate() {
         let n = n_cases(job);
@@ -144,19 +144,14 @@ pub(crate) fn in_children<J>(
         let (at, first) = chunks[chunk];
         case(&jobs[at], first + i)
     };
-    let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
+    let mut verdicts: Vec<Vec<Verdict>> = jobs.iter().map(|_| Vec::new()).collect();
     for ((at, _), found) in chunks.iter().zip(child::run(&sizes, at_once(), one)?) {
-        outcomes[*at].extend(found);
+        verdicts[*at].extend(found);
     }
-    Ok(outcomes)
+    Ok(verdicts)
 }
 
-/// What a report says of an outcome.
-pub(crate) fn outcome(outcome: Outcome) -> std::result::Result<usize, String> {
-    match outcome {
-        Outcome::Passed(calls) => Ok(calls),
-        Outcome::Refused(why) => Err(why),
-        Outcome::Failed(line) => Err(Difference::read(&line).why),
-        Outcome::Crashed(why) => Err(format!("dies of {why}")),
-    }
+/// Runs `case(index)` for `n` cases in child processes.
+pub(crate) fn each_in_child(n: usize, case: impl Fn(usize) -> Verdict) -> Result<Vec<Verdict>> {
+    Ok(in_children(&[()], |()| n, |(), index| case(index))?.concat())
 }

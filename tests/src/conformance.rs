@@ -15,11 +15,13 @@ use cabi::{FnAbi, FnSig, Policy};
 use cabi_verify::build::Installed;
 use cabi_verify::build::zig::Zig;
 use cabi_verify::case::Case;
-use cabi_verify::check::calls::{Difference, Direction, Fault, Harness, observe, reference_agrees};
+use cabi_verify::check::calls::{
+    Difference, Direction, Fault, Harness, Verdict, observe, reference_agrees,
+};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::emit::cranelift::Mutation;
 use cabi_verify::report::expected::Expected;
-use cabi_verify::run::child::{self, Outcome};
+use cabi_verify::run::child;
 use cabi_verify::run::loaded::{LoadedCode, PHASES};
 
 use crate::corpus;
@@ -114,14 +116,14 @@ fn check_places(
     index: usize,
     case: &Case,
     sig: &FnSig,
-) -> Outcome {
+) -> Verdict {
     let abi = match FnAbi::new(sig, &case.target) {
         Ok(abi) => abi,
-        Err(error) => return Outcome::Refused(error.to_string()),
+        Err(error) => return Verdict::NotRun(error.to_string()),
     };
     let check = |direction: &Direction| is_placed(loaded, *direction, index, case, &abi);
     let checked = directions.iter().try_for_each(check);
-    checked.map_err(|difference| difference.why).into()
+    checked.into()
 }
 
 /// Whether the side of case `index` that `direction` needs is as `abi` says, as the probe sees it: for what is not lowered.
@@ -147,33 +149,28 @@ pub(crate) fn observed(
     policy: Policy,
     index: usize,
     direction: Direction,
-) -> Outcome {
+) -> Verdict {
     let sig = match case.sig_under(policy) {
         Ok(sig) => sig,
-        Err(error) => return Outcome::Failed(error.to_string()),
+        Err(error) => return Verdict::Differs(error.to_string().into()),
     };
     let (same, right) = (|sig| sig, Mutation::default());
     let called = observe(harness, case, sig.clone(), index, direction, same, right);
-    match (called, FnAbi::new(&sig, &case.target)) {
-        // Our callee stores every vector register whatever al says, so only the probe sees an al that is wrong.
-        (Ok(calls), Ok(abi)) if sig.is_variadic() && direction == Direction::Callee => {
-            match is_placed(harness.loaded, direction, index, case, &abi) {
-                Ok(()) => Outcome::Passed(calls),
-                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
-            }
-        }
-        (Ok(calls), _) => Outcome::Passed(calls),
-        (Err(Fault::Refused(why)), Ok(abi)) => {
-            match is_placed(harness.loaded, direction, index, case, &abi) {
-                Ok(()) => Outcome::Refused(why.to_string()),
-                Err(difference) => Outcome::Failed(format!("probe: {}", difference.why)),
-            }
-        }
-        (Err(Fault::Refused(why)), Err(_)) => Outcome::Refused(why.to_string()),
-        (Err(fault), _) => match reference_agrees(harness, case, sig, index) {
-            Ok(()) => Outcome::Failed(format!("{fault}; its own caller and callee agree")),
-            Err(why) => Outcome::Failed(format!("{fault}; its own caller and callee: {why}")),
+    if let Err(Fault::Failed(difference)) = called {
+        let itself = match reference_agrees(harness, case, sig, index) {
+            Ok(()) => " agree".to_owned(),
+            Err(why) => format!(": {why}"),
+        };
+        return Verdict::Differs(format!("{difference}; its own caller and callee{itself}").into());
+    }
+    // Our callee stores every vector register whatever al says, so only the probe sees an al that is wrong.
+    let sees_more = called.is_err() || sig.is_variadic() && direction == Direction::Callee;
+    match FnAbi::new(&sig, &case.target) {
+        Ok(abi) if sees_more => match is_placed(harness.loaded, direction, index, case, &abi) {
+            Ok(()) => called.into(),
+            Err(difference) => Verdict::Differs(difference.inside("probe")),
         },
+        _ => called.into(),
     }
 }
 
@@ -183,9 +180,9 @@ fn at_every_phase<E>(check: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
 }
 
 /// Whether `what` passes in a process of its own.
-fn passes(what: impl Fn() -> Outcome) -> Result<bool> {
-    let outcomes = child::run(&[1], 1, |_, _| what())?;
-    Ok(matches!(outcomes.concat().as_slice(), [Outcome::Passed(_)]))
+fn passes(what: impl Fn() -> Verdict) -> Result<bool> {
+    let verdicts = child::run(&[1], 1, |_, _| what())?;
+    Ok(matches!(verdicts.concat().as_slice(), [Verdict::Passed(_)]))
 }
 
 /// Known failures that name no bug, those of one case and reason together.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::report::Report;
+use cabi_verify::verdict::Verdict;
 
 use crate::corpus::{Corpus, expected};
 
@@ -90,6 +91,16 @@ impl Suite {
     /// Whether the case `name` is one that was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    /// What became of a case. What is not lowered was not run.
+    pub(crate) fn verdict(&mut self, engine: &str, case: &str, verdict: Verdict) {
+        match verdict {
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => {
+                self.report.not_run(engine, case, &why);
+            }
+            other => self.report.outcome(engine, case, other.passed().map(drop)),
+        }
     }
 
     fn finish(mut self) -> ExitCode {

@@ -185,6 +185,22 @@ pub enum Verdict {
     Differs(Difference),
 }
 
+impl From<Result<usize, Fault>> for Verdict {
+    fn from(made: Result<usize, Fault>) -> Self {
+        match made {
+            Ok(calls) => Self::Passed(calls),
+            Err(Fault::Refused(why)) => Self::NotLowered(why.to_string()),
+            Err(Fault::Failed(difference)) => Self::Differs(difference),
+        }
+    }
+}
+
+impl<E: Into<Difference>> From<Result<(), E>> for Verdict {
+    fn from(checked: Result<(), E>) -> Self {
+        checked.map_or_else(|why| Self::Differs(why.into()), |()| Self::Passed(1))
+    }
+}
+
 impl Verdict {
     /// What is wrong, whoever's fault it is.
     pub fn difference(&self) -> Option<&Difference> {
@@ -194,9 +210,45 @@ impl Verdict {
         }
     }
 
-    /// That of a call that ends the process.
+    /// How many calls were right.
+    ///
+    /// # Errors
+    /// Why it did not pass.
+    pub fn passed(self) -> Result<usize, String> {
+        match self {
+            Self::Passed(calls) => Ok(calls),
+            Self::NotLowered(why) | Self::NotRun(why) => Err(why),
+            Self::SelfInconsistent(difference) | Self::Differs(difference) => Err(difference.why),
+        }
+    }
+
+    /// As one line, which [`read`](Self::read) reads.
+    pub(crate) fn line(&self) -> String {
+        let (letter, text) = match self {
+            Self::Passed(calls) => ('p', calls.to_string()),
+            Self::NotLowered(why) => ('l', why.clone()),
+            Self::NotRun(why) => ('n', why.clone()),
+            Self::SelfInconsistent(difference) => ('s', difference.line()),
+            Self::Differs(difference) => ('d', difference.line()),
+        };
+        format!("{letter}{}", text.replace(['\n', '\r'], " "))
+    }
+
+    /// What [`line`](Self::line) wrote.
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        let text = line.get(1..)?;
+        Some(match line.chars().next()? {
+            'p' => Self::Passed(text.parse().ok()?),
+            'l' => Self::NotLowered(text.to_owned()),
+            'n' => Self::NotRun(text.to_owned()),
+            's' => Self::SelfInconsistent(Difference::read(text)),
+            _ => Self::Differs(Difference::read(text)),
+        })
+    }
+
+    /// That of a case that ends the process.
     pub fn died(why: &str) -> Self {
-        Self::Differs(Difference::from(format!("the call dies of {why}")))
+        Self::Differs(Difference::from(format!("it ends the process: {why}")))
     }
 }
 
@@ -220,9 +272,16 @@ mod tests {
         assert_eq!(Difference::read(&result.line()), result);
         let words = Difference::from("rsp was changed");
         assert_eq!(Difference::read(&words.line()), words);
-        assert_eq!(
-            Difference::read("panicked: no"),
-            Difference::from("panicked: no")
-        );
+        let text = Difference::from("panicked: no");
+        assert_eq!(Difference::read("panicked: no"), text);
+        for verdict in [
+            Verdict::Passed(3),
+            Verdict::NotLowered("no".to_owned()),
+            Verdict::NotRun("why".to_owned()),
+            Verdict::SelfInconsistent(result),
+            Verdict::Differs(text),
+        ] {
+            assert_eq!(Verdict::read(&verdict.line()), Some(verdict));
+        }
     }
 }

@@ -12,7 +12,7 @@ use cabi::{Convention, Policy, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
-use crate::build::Reference;
+use crate::build::{Capability, Reference};
 use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
 use crate::header::{self, FromHeader, Omitted};
@@ -267,13 +267,8 @@ impl Compiler {
     /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`] if what it makes cannot run.
     pub fn new(reference: Reference, policy: Option<Policy>) -> Result<Self, VerifyError> {
         let level = reference.vector_level()?;
-        let (has, vectors) = match level {
-            VectorLevel::Avx512 => (std::arch::is_x86_feature_detected!("avx512f"), "AVX-512"),
-            VectorLevel::Avx => (std::arch::is_x86_feature_detected!("avx"), "AVX"),
-            VectorLevel::Baseline => (true, ""),
-        };
-        if !has {
-            let command = reference.command();
+        if let Some(lacking) = Capability::of_level(level).filter(|one| !one.runs_here()) {
+            let (command, vectors) = (reference.command(), lacking.name());
             return Err(VerifyError::Machine { command, vectors });
         }
         // Where nothing runs, every failure would be one that the compiler has with itself.

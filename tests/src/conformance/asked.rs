@@ -1,16 +1,17 @@
 //! Compilers as the page knows them: gcc, clang, and each back end of Zig.
 
-use cabi::Policy;
-use cabi_verify::build::zig::{Backend, Mode, Zig};
+use cabi::{Policy, VectorLevel};
+use cabi_verify::build::zig::{Backend, CompiledZig, Fact, Mode, Zig};
 use cabi_verify::build::{Installed, Reference, ReferenceError, first_error, needs};
 use cabi_verify::case::{Case, Entry};
-use cabi_verify::check::calls::{Direction, Harness};
+use cabi_verify::check::calls::{Direction, Harness, Verdict};
 use cabi_verify::corpus::{Block, Profile};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::run::zig::ZigCode;
 use clif_cabi_jit::Settings;
 
-use super::LEVELS;
+use super::{LEVELS, observed};
 use crate::compiled::{ToCompile, compile_all};
 use crate::suite::Result;
 
@@ -99,19 +100,21 @@ impl<'a> Asked<'a> {
 }
 
 /// What a compiler made of cases.
-pub(super) struct Made<'e> {
-    pub(super) entries: Vec<Entry<'e>>,
+pub(crate) struct Made<'e> {
+    pub(crate) entries: Vec<Entry<'e>>,
     pub(super) code: LoadedCode,
     /// The flag for the level of optimization, and of Zig's code the mode.
     pub(super) level: &'static str,
-    pub(super) mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
+    /// Sizes, alignments and offsets, as Zig has them.
+    pub(crate) layout: Vec<Fact>,
     /// For each case why it has no callee, or no caller: Zig cannot say all.
     missing: Vec<[Option<String>; 2]>,
 }
 
 impl Made<'_> {
     /// Why case `index` lacks the other side of calls in each direction.
-    pub(super) fn missing(&self, index: usize) -> [Option<&str>; 2] {
+    pub(crate) fn missing(&self, index: usize) -> [Option<&str>; 2] {
         let missing = self.missing.get(index);
         missing.map_or([None; 2], |why| why.each_ref().map(Option::as_deref))
     }
@@ -134,6 +137,21 @@ impl Made<'_> {
             settings,
             buffers,
         }
+    }
+
+    /// Case `index` in one direction, as [`observed`]; not run where it lacks the other side.
+    pub(crate) fn observed(
+        &self,
+        (buffers, settings): (&GuardedBuffers, &Settings),
+        policy: Policy,
+        index: usize,
+        direction: Direction,
+    ) -> Verdict {
+        if let Some(why) = self.missing(index)[direction as usize] {
+            return Verdict::NotRun(why.to_owned());
+        }
+        let harness = self.harness(settings, buffers);
+        observed(&harness, self.entries[index].1, policy, index, direction)
     }
 
     /// A compiler's message with the names that types have in their blocks.
@@ -191,7 +209,22 @@ impl Asked<'_> {
             }
         };
         let mode = self.modes().find(|mode| mode_flag(*mode) == level);
-        let mode = mode.ok_or("there is no such mode")?;
+        let file = ToZig::new(mode.ok_or("there is no such mode")?, entries);
+        let compiled = file.compile(zig, frame)?;
+        file.load(compiled)
+    }
+}
+
+/// Cases of one vector level that a back end of Zig's is to compile.
+pub(crate) struct ToZig<'e> {
+    pub(crate) mode: Mode,
+    pub(crate) entries: Vec<Entry<'e>>,
+    /// Under names that differ.
+    cases: Vec<Case>,
+}
+
+impl<'e> ToZig<'e> {
+    pub(crate) fn new(mode: Mode, entries: &[Entry<'e>]) -> Self {
         // Functions of one block keep their order by name, on which it depends which of two the optimizer merges.
         let named = entries.iter().map(|(subject, case)| {
             let same = |(other, _): &Entry<'_>| std::ptr::eq(*other, *subject);
@@ -200,16 +233,39 @@ impl Asked<'_> {
             case.function.name.insert_str(0, &format!("c{block}_"));
             case
         });
-        let cases: Vec<Case> = named.collect();
-        let cases: Vec<&Case> = cases.iter().collect();
-        let vectors = cases.first().ok_or("it declares no function")?.vectors;
-        let made = zig.build(frame, mode, vectors, &cases)?;
+        Self {
+            mode,
+            cases: named.collect(),
+            entries: entries.to_vec(),
+        }
+    }
+
+    /// The vector level of the cases.
+    pub(crate) fn vectors(&self) -> VectorLevel {
+        let first = self.cases.first();
+        first.map_or(VectorLevel::Baseline, |case| case.vectors)
+    }
+
+    pub(crate) fn compile(
+        &self,
+        zig: &Zig,
+        frame: &Reference,
+    ) -> Result<CompiledZig, ReferenceError> {
+        let cases: Vec<&Case> = self.cases.iter().collect();
+        zig.compile(frame, self.mode, self.vectors(), &cases)
+    }
+
+    /// Loads what was compiled of it, which tries it in a child: not in a thread.
+    pub(crate) fn load(self, compiled: CompiledZig) -> Result<Made<'e>> {
+        let cases: Vec<&Case> = self.cases.iter().collect();
+        let made = ZigCode::load(compiled, &cases)?;
         let missing = |i| Direction::ALL.map(|of| made.has(i, of).err().map(str::to_owned));
         Ok(Made {
-            entries: entries.to_vec(),
-            level,
-            mode: Some(mode),
+            level: mode_flag(self.mode),
+            mode: Some(self.mode),
             missing: (0..cases.len()).map(missing).collect(),
+            entries: self.entries,
+            layout: made.layout,
             code: made.loaded,
         })
     }
@@ -222,6 +278,7 @@ impl<'e> Made<'e> {
             code,
             level,
             mode: None,
+            layout: Vec::new(),
             missing: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::VectorLevel;
 use cabi_verify::case::{Case, Entry};
-use cabi_verify::check::calls::{Direction, all_settings, reference_agrees};
+use cabi_verify::check::calls::{Direction, Verdict, all_settings, reference_agrees};
 use cabi_verify::corpus::Block;
 use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
@@ -19,7 +19,6 @@ use clif_cabi_jit::Settings;
 use super::asked::{Asked, Made};
 use super::features::{Feature, Group};
 use super::known::KnownBugs;
-use super::observed;
 use crate::compiled::buffers;
 use crate::suite::Result;
 
@@ -175,31 +174,28 @@ fn call(
     let one = |job: usize, i: usize| {
         // Cases come in groups of eight positions, and there are eight settings.
         let (_, settings) = &settings[(i + i / settings.len() + job) % settings.len()];
-        let harness = made.harness(settings, &buffers);
-        match made.missing(i)[job] {
-            Some(_) => child::Outcome::Passed(0),
-            None => observed(&harness, made.entries[i].1, policy, i, Direction::ALL[job]),
-        }
+        made.observed((&buffers, settings), policy, i, Direction::ALL[job])
     };
     let n_cases = Direction::ALL.map(|_| made.entries.len());
-    let outcomes = child::run(&n_cases, at_once(), one)?;
-    let inconsistent = self_inconsistent(asked, made, &outcomes, &buffers)?;
+    let verdicts = child::run(&n_cases, at_once(), one)?;
+    let inconsistent = self_inconsistent(asked, made, &verdicts, &buffers)?;
     let mut n_calls = 0;
-    for (job, outcomes) in outcomes.into_iter().enumerate() {
+    for (job, verdicts) in verdicts.into_iter().enumerate() {
         let direction = Direction::ALL[job];
-        for (i, ((_, case), outcome)) in made.entries.iter().zip(outcomes).enumerate() {
+        for (i, ((_, case), verdict)) in made.entries.iter().zip(verdicts).enumerate() {
             let stats = stats.entry((index, case.name.clone())).or_default();
             if let Some(why) = made.missing(i)[job] {
                 stats.lacking[job] = Some(made.in_own_words(why));
                 continue;
             }
-            match outcome {
-                child::Outcome::Passed(n) => {
+            match verdict {
+                Verdict::Passed(n) => {
                     stats.passed[job] += 1;
                     n_calls += n;
                 }
-                child::Outcome::Refused(_) => stats.not_lowered[job] += 1,
-                child::Outcome::Failed(why) | child::Outcome::Crashed(why) => {
+                Verdict::NotLowered(_) | Verdict::NotRun(_) => stats.not_lowered[job] += 1,
+                wrong => {
+                    let why = wrong.passed().err().unwrap_or_default();
                     let mode = made.mode;
                     let bug = mode.and_then(|m| known.explanation(case, policy, m, direction));
                     stats.failed.push(Wrong {
@@ -218,14 +214,12 @@ fn call(
 fn self_inconsistent(
     asked: &Asked<'_>,
     made: &Made<'_>,
-    outcomes: &[Vec<child::Outcome>],
+    verdicts: &[Vec<Verdict>],
     buffers: &GuardedBuffers,
 ) -> Result<Vec<usize>> {
-    use child::Outcome::{Crashed, Failed};
-    let is_wrong =
-        |outcome: Option<&child::Outcome>| matches!(outcome, Some(Failed(_) | Crashed(_)));
+    let is_wrong = |verdict: Option<&Verdict>| matches!(verdict, Some(Verdict::Differs(_)));
     let wrong: Vec<usize> = (0..made.entries.len())
-        .filter(|i| outcomes.iter().any(|outcomes| is_wrong(outcomes.get(*i))))
+        .filter(|i| verdicts.iter().any(|verdicts| is_wrong(verdicts.get(*i))))
         .filter(|i| made.missing(*i) == [None; 2])
         .collect();
     let settings = Settings::default();
@@ -234,12 +228,12 @@ fn self_inconsistent(
         let case = made.entries[i].1;
         match case.sig_under(asked.policy) {
             Ok(sig) => reference_agrees(&harness, case, sig, i).map(|()| 1).into(),
-            Err(error) => Failed(error.to_string()),
+            Err(error) => Verdict::Differs(error.to_string().into()),
         }
     };
-    let outcomes = child::run(&[wrong.len()], 1, one)?.concat();
-    let told = wrong.into_iter().zip(outcomes);
-    let disagree = told.filter(|(_, outcome)| is_wrong(Some(outcome)));
+    let verdicts = child::run(&[wrong.len()], 1, one)?.concat();
+    let told = wrong.into_iter().zip(verdicts);
+    let disagree = told.filter(|(_, verdict)| is_wrong(Some(verdict)));
     Ok(disagree.map(|(i, _)| i).collect())
 }
 

@@ -6,7 +6,6 @@
 //!
 //! Negative controls: a load and a store of one byte too many, which must kill their child.
 
-use std::arch::is_x86_feature_detected;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -14,14 +13,15 @@ use cabi::{
     Convention, DataModel, Error, FnSig, Policy, RecordBuilder, Type, VectorLevel, X86_64_SYSV,
     X86_64_WIN64,
 };
+use cabi_verify::build::Capability;
 use cabi_verify::check::calls::{N_BUFFERS, all_settings};
 use cabi_verify::emit::cranelift::VARIANTS;
-use cabi_verify::run::child::{self, Limits, Outcome};
+use cabi_verify::run::child::{self, Limits};
 use cabi_verify::run::guard::{GuardedBuffers, Side};
-use cabi_verify::verdict::Fault;
+use cabi_verify::verdict::{Fault, Verdict};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{in_children, outcome};
+use crate::compiled::in_children;
 use crate::roundtrip::{self, Variant};
 use crate::suite::{Result, Suite};
 
@@ -70,14 +70,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut settings = all_settings();
     settings.retain(|(name, _)| SETTINGS.contains(&name.as_str()));
     let call = |(_, settings): &_, index: usize| match one(&cases[index], settings, &buffers) {
-        Ok(calls) => Outcome::Passed(calls),
-        Err(fault) => Outcome::Failed(fault.to_string()),
+        Ok(calls) => Verdict::Passed(calls),
+        Err(fault) => Verdict::Differs(fault.to_string().into()),
     };
     let outcomes = in_children(&settings, |_| cases.len(), call)?;
     let mut n_calls = 0;
     for ((setting, _), outcomes) in settings.iter().zip(outcomes) {
         for (case, found) in cases.iter().zip(outcomes) {
-            let found = outcome(found).map_err(|why| format!("{setting}: {why}"));
+            let found = found.passed().map_err(|why| format!("{setting}: {why}"));
             n_calls += found.as_ref().copied().unwrap_or(0);
             suite.report.outcome("guard", &case.name, found.map(drop));
         }
@@ -149,12 +149,8 @@ fn cases() -> Result<Vec<Case>, Error> {
 /// Vectors in whole ymm and zmm registers, and on the stack, as far as this machine has them.
 fn wide_vectors() -> Result<Vec<Case>, Error> {
     let mut cases = Vec::new();
-    let levels = [
-        (is_x86_feature_detected!("avx"), VectorLevel::Avx, 4),
-        (is_x86_feature_detected!("avx512f"), VectorLevel::Avx512, 8),
-    ];
-    for (is_here, level, lanes) in levels {
-        if !is_here {
+    for (level, lanes) in [(VectorLevel::Avx, 4), (VectorLevel::Avx512, 8)] {
+        if !Capability::of_level(level).is_some_and(Capability::runs_here) {
             let why = "this machine does not have them";
             let _ = writeln!(
                 std::io::stderr(),
@@ -194,12 +190,12 @@ fn children(suite: &mut Suite) {
         if index == 1 {
             std::process::exit(0);
         }
-        Outcome::Passed(1)
+        Verdict::Passed(1)
     });
     let expected = [
-        Outcome::Passed(1),
-        Outcome::Crashed("exit code 0".to_owned()),
-        Outcome::Passed(1),
+        Verdict::Passed(1),
+        Verdict::died("exit code 0"),
+        Verdict::Passed(1),
     ];
     let ends_early = match exits {
         Ok(found) if found == [expected] => Ok(()),
@@ -209,7 +205,7 @@ fn children(suite: &mut Suite) {
     let foreign = std::process::Command::new("true").spawn();
     let run = child::run(&[1, 1], 2, |_, _| {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        Outcome::Passed(1)
+        Verdict::Passed(1)
     });
     let waited = foreign.and_then(|mut foreign| foreign.wait());
     let is_left = match (run, waited) {
@@ -219,10 +215,10 @@ fn children(suite: &mut Suite) {
 
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::spawn(move || stopped.recv());
-    let refused = child::run(&[1], 1, |_, _| Outcome::Passed(1));
+    let refused = child::run(&[1], 1, |_, _| Verdict::Passed(1));
     drop(stop);
     let _ = thread.join();
-    let again = child::run(&[1], 1, |_, _| Outcome::Passed(1));
+    let again = child::run(&[1], 1, |_, _| Verdict::Passed(1));
     let is_refused = match (refused, again) {
         (Err(why), Ok(_)) if why.to_string().contains("2 threads") => Ok(()),
         other => Err(format!("{other:?}")),
@@ -251,12 +247,12 @@ fn hangs() -> std::result::Result<(), String> {
                 std::hint::spin_loop();
             },
         }
-        Outcome::Passed(1)
+        Verdict::Passed(1)
     };
     let found = child::run_telling(&[2], 1, limits, case, |_| {});
-    let hung = Outcome::Crashed("hangs: more than 1 seconds of work".to_owned());
+    let hung = Verdict::died("hangs: more than 1 seconds of work");
     match found {
-        Ok(found) if found == [[Outcome::Passed(1), hung]] => Ok(()),
+        Ok(found) if found == [[Verdict::Passed(1), hung]] => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }
@@ -271,7 +267,7 @@ fn controls(buffers: &GuardedBuffers, suite: &mut Suite) -> Result<()> {
     ];
     let touch = |&(name, side, at): &(&str, Side, isize), _| {
         let Some(object) = buffers.object(0, 3, side) else {
-            return Outcome::Failed("too large for a buffer".to_owned());
+            return Verdict::Differs("too large for a buffer".into());
         };
         // SAFETY: none: a byte beside an object of three is touched on purpose, in a child that dies of it.
         unsafe {
@@ -283,12 +279,12 @@ fn controls(buffers: &GuardedBuffers, suite: &mut Suite) -> Result<()> {
                 beside.write_volatile(1);
             }
         }
-        Outcome::Passed(1)
+        Verdict::Passed(1)
     };
     let outcomes = in_children(&CONTROLS, |_| 1, touch)?;
     for ((name, ..), outcomes) in CONTROLS.iter().zip(&outcomes) {
         let noticed = match outcomes.first() {
-            Some(Outcome::Crashed(why)) if why == "SIGSEGV" => Ok(()),
+            Some(found) if *found == Verdict::died("SIGSEGV") => Ok(()),
             other => Err(format!("was not noticed: {other:?}")),
         };
         suite.report.outcome("guard control", name, noticed);

@@ -11,15 +11,16 @@ use std::collections::BTreeMap;
 use cabi::{DataModel, VectorLevel};
 use cabi_verify::build::Reference;
 use cabi_verify::case::Subject;
-use cabi_verify::check::calls::{Direction, Fault, admitted, all_settings, reference_agrees};
+use cabi_verify::check::calls::{
+    Direction, Fault, Verdict, admitted, all_settings, reference_agrees,
+};
 use cabi_verify::corpus::c_text;
 use cabi_verify::generate::{CType, Dialect, Signature, signature};
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children, outcome};
+use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
 use crate::suite::{Result, Suite, number};
 
 /// The reason of cases that a reference compiler contradicts itself about.
@@ -39,25 +40,25 @@ type Job<'a> = (&'a Compiled<'a>, &'a (String, Settings), Direction);
 
 /// What became of one case in one direction with one reference compiler, under all settings.
 #[derive(Default)]
-struct Verdict {
+struct Found {
     failed: Vec<String>,
     refused: Option<String>,
 }
 
-impl Verdict {
-    fn take(&mut self, counts: &mut [usize; 5], setting: &str, found: Outcome) {
+impl Found {
+    fn take(&mut self, counts: &mut [usize; 5], setting: &str, found: Verdict) {
         let counted = match found {
-            Outcome::Passed(calls) => {
+            Verdict::Passed(calls) => {
                 counts[4] += calls;
                 0
             }
-            Outcome::Refused(why) => {
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => {
                 let theirs = why == THEIRS;
                 self.refused = Some(why);
                 if theirs { 3 } else { 2 }
             }
             failed => {
-                let why = outcome(failed).err().unwrap_or_default();
+                let why = failed.passed().err().unwrap_or_default();
                 self.failed.push(format!("{setting}: {why}"));
                 1
             }
@@ -163,20 +164,20 @@ fn run_all(
     }
     let buffers = buffers()?;
     let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
-    let outcomes = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
-    let (mut counts, mut verdicts) = ([0; 5], BTreeMap::<_, Verdict>::new());
-    for ((batch, (setting, _), direction), outcomes) in jobs.iter().zip(outcomes) {
+    let all = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
+    let (mut counts, mut founds) = ([0; 5], BTreeMap::<_, Found>::new());
+    for ((batch, (setting, _), direction), all) in jobs.iter().zip(all) {
         let engine = format!("{} {}", batch.reference.name(), direction.name());
-        for ((_, case), outcome) in batch.entries.iter().zip(outcomes) {
-            let verdict = verdicts.entry((engine.clone(), &case.name)).or_default();
-            verdict.take(&mut counts, setting, outcome);
+        for ((_, case), verdict) in batch.entries.iter().zip(all) {
+            let found: &mut Found = founds.entry((engine.clone(), &case.name)).or_default();
+            found.take(&mut counts, setting, verdict);
         }
     }
-    for ((engine, case), verdict) in verdicts {
+    for ((engine, case), found) in founds {
         let (engine, report) = (suite.engine(&engine), &mut suite.report);
-        match (verdict.failed.first(), verdict.refused) {
+        match (found.failed.first(), found.refused) {
             (Some(first), _) => {
-                let n = verdict.failed.len();
+                let n = found.failed.len();
                 report.outcome(&engine, case, Err(format!("{n} settings, first {first}")));
             }
             (None, Some(why)) => report.not_run(&engine, case, &why),
@@ -190,7 +191,7 @@ fn one(
     (batch, (_, settings), direction): &Job<'_>,
     buffers: &GuardedBuffers,
     index: usize,
-) -> Outcome {
+) -> Verdict {
     let (case, profile) = (batch.entries[index].1, batch.reference.profile());
     let disagrees = || {
         let Ok(sig) = case.sig(profile) else {
@@ -203,7 +204,7 @@ fn one(
     match batch.call((buffers, settings), *direction, index, &mistake, false) {
         // A block of the corpus says in expected.toml whose fault it is.
         Err(Fault::Failed(_)) if is_random(&case.name) && disagrees() => {
-            Outcome::Refused(THEIRS.to_owned())
+            Verdict::NotRun(THEIRS.to_owned())
         }
         found => found.into(),
     }

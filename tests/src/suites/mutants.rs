@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{Direction, admitted};
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::guard::GuardedBuffers;
-use cabi_verify::verdict::Fault;
+use cabi_verify::verdict::{Fault, Verdict};
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children, outcome};
+use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
@@ -87,17 +86,17 @@ fn run_all<'a>(batches: &'a [Compiled<'a>]) -> Result<BTreeMap<(Option<&'a str>,
     }
     let buffers = buffers()?;
     let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
-    let outcomes = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
+    let verdicts = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
     let mut seen = BTreeMap::<_, Seen>::new();
-    for ((batch, direction, mutant), outcomes) in jobs.into_iter().zip(outcomes) {
+    for ((batch, direction, mutant), verdicts) in jobs.into_iter().zip(verdicts) {
         let place = format!("{} {}", batch.reference.name(), direction.name());
-        for ((subject, _), found) in batch.entries.iter().zip(outcomes) {
+        for ((subject, _), found) in batch.entries.iter().zip(verdicts) {
             let key = (mutant.map(|mutant| mutant.name), &*subject.block.name);
             let seen = seen.entry(key).or_default();
             if mutant.is_none_or(|mutant| names(subject, mutant)) {
                 // A block of several functions fails where one of them does.
                 let failed = seen.entry(place.clone()).or_default();
-                *failed = failed.take().or(outcome(found).err());
+                *failed = failed.take().or(found.passed().err());
             }
         }
     }
@@ -143,10 +142,10 @@ fn verdict(
     }
 }
 
-fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: usize) -> Outcome {
+fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: usize) -> Verdict {
     let subject = batch.entries[index].0;
     if mutant.is_some_and(|mutant| !names(subject, mutant)) {
-        return Outcome::Passed(0);
+        return Verdict::Passed(0);
     }
     let settings = Settings::default().memory(1 << 20);
     let mistake = mutant.map_or_else(Mistake::default, |mutant| mutant.mistake);

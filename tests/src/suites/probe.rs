@@ -5,13 +5,12 @@
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Type, x86_64};
 use cabi_verify::build::{Reference, count_warnings};
 use cabi_verify::case::Case;
-use cabi_verify::check::calls::{Direction, admitted};
+use cabi_verify::check::calls::{Difference, Direction, Verdict, admitted};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::pattern::Painter;
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::loaded::LoadedCode;
 
-use crate::compiled::{Compiled, ToCompile, compile_all, in_children, outcome};
+use crate::compiled::{Compiled, ToCompile, compile_all, each_in_child};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
@@ -59,29 +58,28 @@ fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
     let warnings = count_warnings(&warnings.concat());
     let note = format!("{engine}: {} cases, {warnings}", entries.len());
     suite.report.note(note);
-    let one = |_: &(), index: usize| {
+    let one = |index: usize| {
         let case = entries[index].1;
-        let checked = placed(reference, case).and_then(|abi| {
+        let checked = placed(reference, case).map_err(Difference::from);
+        let checked = checked.and_then(|abi| {
             let mut probes = levels.iter().map(|loaded| Probe::new(loaded, case.vectors));
-            let checked = probes.try_for_each(|probe| probe.check(index, case, &abi));
-            checked.map_err(|difference| difference.why)
+            probes.try_for_each(|probe| probe.check(index, case, &abi))
         });
         checked.into()
     };
-    let outcomes = in_children(&[()], |()| entries.len(), one)?.concat();
+    let verdicts = each_in_child(entries.len(), one)?;
     let mut all = Vec::new();
-    for (index, (found, (_, case))) in outcomes.into_iter().zip(entries).enumerate() {
-        let found = outcome(found).map(drop);
+    for (index, (found, (_, case))) in verdicts.into_iter().zip(entries).enumerate() {
+        let found = found.passed().map(drop);
         if let (Ok(()), Ok(abi)) = (&found, placed(reference, case)) {
             all.extend(controls(index, case, &abi));
         }
         suite.report.outcome(&engine, &case.name, found);
     }
-    let noticed = in_children(&[()], |()| all.len(), |(), i| all[i].run(levels))?.concat();
+    let noticed = each_in_child(all.len(), |i| all[i].run(levels))?;
     for (control, found) in all.iter().zip(noticed) {
         let engine = format!("probe control {}", control.what);
-        let found = outcome(found).map(drop);
-        suite.report.outcome(&engine, &control.case.name, found);
+        suite.verdict(&engine, &control.case.name, found);
     }
     Ok(())
 }
@@ -102,16 +100,16 @@ struct Control<'a> {
 }
 
 impl Control<'_> {
-    fn run(&self, levels: &[LoadedCode]) -> Outcome {
+    fn run(&self, levels: &[LoadedCode]) -> Verdict {
         let Some(loaded) = levels.last() else {
-            return Outcome::Failed("there is no code".to_owned());
+            return Verdict::Differs("there is no code".into());
         };
         let probe = Probe::new(loaded, self.case.vectors);
         let (direction, index) = (self.direction, self.index);
         let fails = |wrong| (probe.check_in(direction, index, self.case, wrong)).is_err();
         match self.wrong.iter().any(fails) {
-            true => Outcome::Passed(1),
-            false => Outcome::Failed("a part in the wrong place was not noticed".to_owned()),
+            true => Verdict::Passed(1),
+            false => Verdict::Differs("a part in the wrong place was not noticed".into()),
         }
     }
 }

@@ -10,11 +10,10 @@ use std::path::Path;
 
 use cabi::{FnAbi, FnSig, Policy, VectorLevel, explain};
 use cabi_verify::case::Case;
-use cabi_verify::check::calls::admitted;
+use cabi_verify::check::calls::{Verdict, admitted};
 use cabi_verify::check::registers::Probe;
-use cabi_verify::run::child::Outcome;
 
-use crate::compiled::{Compiled, ToCompile, compile_all, in_children};
+use crate::compiled::{Compiled, ToCompile, compile_all, each_in_child};
 use crate::conformance::LEVELS;
 use crate::kept::held;
 use crate::mutants::RDX_FIRST;
@@ -83,7 +82,7 @@ fn measure(compiled: &Compiled<'_>, stats: &mut Stats) -> Result<()> {
     let entries = &compiled.entries;
     let mut passes = Vec::new();
     for sig in questions {
-        let one = |_: &(), index: usize| {
+        let one = |index: usize| {
             let case = entries[index].1;
             let abi = sig(case).and_then(|sig| FnAbi::new(&sig, &case.target).ok());
             let mut probes = compiled
@@ -92,18 +91,13 @@ fn measure(compiled: &Compiled<'_>, stats: &mut Stats) -> Result<()> {
                 .map(|code| Probe::new(code, case.vectors));
             match abi {
                 Some(abi) if probes.all(|probe| probe.check(index, case, &abi).is_ok()) => {
-                    Outcome::Passed(1)
+                    Verdict::Passed(1)
                 }
-                _ => Outcome::Failed("elsewhere".to_owned()),
+                _ => Verdict::Differs("elsewhere".into()),
             }
         };
-        let outcomes = in_children(&[()], |()| entries.len(), one)?.concat();
-        passes.push(
-            outcomes
-                .iter()
-                .map(|found| matches!(found, Outcome::Passed(_)))
-                .collect::<Vec<bool>>(),
-        );
+        let found = each_in_child(entries.len(), one)?.into_iter();
+        passes.push(found.map(|one| one.passed().is_ok()).collect::<Vec<_>>());
     }
     for (index, (_, case)) in entries
         .iter()

@@ -10,13 +10,12 @@ use cabi::{Policy, Scalar, X86_64_SYSV, x86_64};
 use cabi_verify::build::{Reference, Unit};
 use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::run::static_program::{OurSide, StaticProgram};
 use cabi_verify::verify::known_bug;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{buffers, in_children};
+use crate::compiled::{buffers, each_in_child};
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -147,16 +146,15 @@ fn in_this_process(reference: &Reference, entries: &[Entry<'_>]) -> Result<Vec<V
         settings: &settings,
         buffers: &buffers,
     };
-    let one = |_: &(), at: usize| {
+    let one = |at: usize| {
         let (_, case) = entries[at];
         let sig = match case.sig(reference.profile()) {
             Ok(sig) => sig,
-            Err(error) => return Outcome::Refused(error.to_string()),
+            Err(error) => return Verdict::NotRun(error.to_string()),
         };
         reference_agrees(&harness, case, sig, at).map(|()| 2).into()
     };
-    let outcomes = in_children(&[()], |()| entries.len(), one)?;
-    Ok(outcomes.into_iter().flatten().map(Verdict::from).collect())
+    each_in_child(entries.len(), one)
 }
 
 /// Callers of `reference`, callees of `other`.

@@ -10,64 +10,21 @@ pub(super) mod cases;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cabi::{Policy, VectorLevel};
-use cabi_verify::build::zig::{CompiledZig, Fact, Mode, Zig};
-use cabi_verify::build::{Capability, Reference, ReferenceError};
-use cabi_verify::case::Case;
-use cabi_verify::check::calls::{Direction, Harness};
+use cabi::{Policy, Target, VectorLevel};
+use cabi_verify::build::zig::{Fact, Mode, Zig};
+use cabi_verify::build::{Capability, Reference};
+use cabi_verify::case::{Entry, Subject};
+use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::Expected;
-use cabi_verify::run::child::Outcome;
-use cabi_verify::run::guard::GuardedBuffers;
-use cabi_verify::run::zig::ZigCode;
 use cabi_verify::threads::{at_once, in_threads};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{buffers, in_children};
+use crate::compiled::{buffers, each_in_child, in_children};
+use crate::conformance::asked::{Made, ToZig};
 use crate::conformance::bugs::subject;
 use crate::conformance::known::KnownBugs;
-use crate::conformance::observed;
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
-use cases::ZigCase;
-
-/// Cases of one vector level with their sides by one back end.
-struct Batch<'a> {
-    mode: Mode,
-    asked: Vec<&'a ZigCase>,
-    /// Under names that differ.
-    cases: Vec<Case>,
-    loaded: ZigCode,
-}
-
-/// Cases of one vector level that one back end is to compile.
-struct ToCompile<'a> {
-    mode: Mode,
-    level: VectorLevel,
-    asked: Vec<&'a ZigCase>,
-    /// Under names that differ.
-    cases: Vec<Case>,
-}
-
-impl<'a> ToCompile<'a> {
-    fn new(mode: Mode, level: VectorLevel, asked: Vec<&'a ZigCase>) -> Self {
-        let numbered = asked.iter().enumerate().map(|(i, one)| {
-            let mut case = one.case.clone();
-            case.function.name = format!("c{i}_{}", case.function.name);
-            case
-        });
-        Self {
-            mode,
-            level,
-            cases: numbered.collect(),
-            asked,
-        }
-    }
-
-    fn compile(&self, zig: &Zig, frame: &Reference) -> Result<CompiledZig, ReferenceError> {
-        let all: Vec<&Case> = self.cases.iter().collect();
-        zig.compile(frame, self.mode, self.level, &all)
-    }
-}
 
 /// Zig, and the C compiler that builds the frame around its functions. Where one is missing, the report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Zig, Reference)> {
@@ -82,11 +39,7 @@ pub(super) fn found(suite: &mut Suite) -> Option<(Zig, Reference)> {
 
 /// Whether the machine and the frame's compiler have vectors of `level`; why not.
 pub(super) fn has_level(frame: &Reference, level: VectorLevel) -> Result<(), &str> {
-    match level {
-        VectorLevel::Avx => frame.has(Capability::Avx),
-        VectorLevel::Avx512 => frame.has(Capability::Avx512f),
-        VectorLevel::Baseline => Ok(()),
-    }
+    Capability::of_level(level).map_or(Ok(()), |vectors| frame.has(vectors))
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -95,27 +48,28 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     };
     let note = format!("reference: zig {}, frame: {frame}", zig.version());
     suite.report.note(note);
-    let subjects = suite.corpus(&["x86-64-sysv"])?;
+    let mut subjects = suite.corpus(&["x86-64-sysv"])?;
     let expected = Expected::read(&expected())?;
     let known = KnownBugs::of(&expected)?;
-    let mut asked = cases::of_corpus(&subjects);
     if !subjects.is_empty() {
+        let mut more = Vec::new();
         for bug in known.bugs().filter(|bug| bug.code.is_some()) {
-            let mut shown = cases::of_corpus(&[subject(bug, &subjects)?]);
-            for one in &mut shown {
-                one.case.name.insert_str(0, "bug-");
+            let mut shown = subject(bug, &subjects)?;
+            for case in &mut shown.cases {
+                case.name.insert_str(0, "bug-");
             }
-            asked.extend(shown);
+            more.push(shown);
         }
-        asked.extend(cases::bool_vectors()?);
-        asked.extend(cases::random(
+        more.extend(cases::bool_vectors()?);
+        more.extend(cases::random(
             number("CABI_RANDOM_SEED", 1)?,
             number("CABI_RANDOM_FIRST", 0)?,
             number("CABI_RANDOM_COUNT", 200)?,
         ));
+        subjects.extend(more);
     }
-    asked.retain(|one| suite.wants(&one.case.name));
-    let batches = build_all(&zig, &frame, &asked, suite)?;
+    subjects.retain(|subject| subject.target == Target::X86_64_LINUX);
+    let batches = build_all(&zig, &frame, &subjects, suite)?;
     for batch in &batches {
         layouts(batch, suite);
     }
@@ -127,49 +81,50 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 fn build_all<'a>(
     zig: &Zig,
     frame: &Reference,
-    asked: &'a [ZigCase],
+    subjects: &'a [Subject],
     suite: &mut Suite,
-) -> Result<Vec<Batch<'a>>> {
-    let report = &mut suite.report;
-    let mut levels: BTreeMap<VectorLevel, Vec<&ZigCase>> = BTreeMap::new();
-    for one in asked {
-        levels.entry(one.case.vectors).or_default().push(one);
-    }
-    let mut files = Vec::new();
-    for (level, asked) in levels {
-        if let Err(why) = has_level(frame, level) {
-            for one in asked {
-                report.not_run("zig", &one.case.name, why);
+) -> Result<Vec<Made<'a>>> {
+    let mut levels: BTreeMap<VectorLevel, Vec<Entry<'a>>> = BTreeMap::new();
+    let cases = |subject: &'a Subject| subject.cases.iter().map(move |case| (subject, case));
+    for (subject, case) in subjects.iter().flat_map(cases) {
+        match has_level(frame, case.vectors) {
+            Ok(()) if suite.wants(&case.name) => {
+                levels
+                    .entry(case.vectors)
+                    .or_default()
+                    .push((subject, case));
             }
-            continue;
+            Ok(()) => {}
+            Err(why) => suite.report.not_run("zig", &case.name, why),
         }
-        let by = |mode| ToCompile::new(mode, level, asked.clone());
-        files.extend(Mode::ALL.map(by));
     }
-    let compile = |file: &ToCompile<'_>| {
+    let by_all = |entries: &Vec<Entry<'a>>| Mode::ALL.map(|mode| ToZig::new(mode, entries));
+    let files: Vec<ToZig<'_>> = levels.values().flat_map(by_all).collect();
+    let compile = |file: &ToZig<'_>| {
         let start = Instant::now();
         (file.compile(zig, frame), start.elapsed())
     };
     let compiled = in_threads(&files, at_once(), compile, |_| {});
     let mut batches = Vec::new();
     for (file, (compiled, time)) in files.into_iter().zip(compiled) {
-        let (n, mode, level) = (file.asked.len(), file.mode, file.level);
-        report.note(format!("{n} cases by zig {mode}, {level:?}: {time:.1?}"));
-        let all: Vec<&Case> = file.cases.iter().collect();
-        batches.push(Batch {
-            loaded: ZigCode::load(compiled?, &all)?,
-            mode,
-            asked: file.asked,
-            cases: file.cases,
-        });
+        let (n, mode, level) = (file.entries.len(), file.mode, file.vectors());
+        let note = format!("{n} cases by zig {mode}, {level:?}: {time:.1?}");
+        suite.report.note(note);
+        batches.push(file.load(compiled?)?);
     }
     Ok(batches)
 }
 
-fn layouts(batch: &Batch<'_>, suite: &mut Suite) {
-    let engine = format!("zig {} layout", batch.mode);
-    for fact in &batch.loaded.layout {
-        let name = &batch.cases[fact.case].name;
+/// What reports call the back end of `batch`.
+fn engine(batch: &Made<'_>) -> String {
+    let mode = batch.mode.map(|mode| mode.to_string());
+    format!("zig {}", mode.unwrap_or_default())
+}
+
+fn layouts(batch: &Made<'_>, suite: &mut Suite) {
+    let engine = format!("{} layout", engine(batch));
+    for fact in &batch.layout {
+        let name = &batch.entries[fact.case].1.name;
         suite.report.outcome(&engine, name, compare(fact));
     }
 }
@@ -185,47 +140,44 @@ pub(super) fn compare(fact: &Fact) -> Result<(), String> {
 }
 
 /// A back end's cases in one direction.
-type Job<'a> = (&'a Batch<'a>, Direction);
+type Job<'a> = (&'a Made<'a>, Direction);
 
-fn calls(batches: &[Batch<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Result<()> {
+fn calls(batches: &[Made<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Result<()> {
     let both = |batch| Direction::ALL.map(|direction| (batch, direction));
     let jobs: Vec<Job<'_>> = batches.iter().flat_map(both).collect();
     let buffers = buffers()?;
     let settings = Settings::default().memory(1 << 20);
-    let n_cases = |(batch, _): &Job<'_>| batch.cases.len();
-    let outcomes = in_children(&jobs, n_cases, |(batch, direction), index| {
-        batch.call(&buffers, &settings, index, *direction, Policy::ZIG)
+    let n_cases = |(batch, _): &Job<'_>| batch.entries.len();
+    let verdicts = in_children(&jobs, n_cases, |(batch, direction), index| {
+        batch.observed((&buffers, &settings), Policy::ZIG, index, *direction)
     })?;
     let complete = suite.is_complete();
-    let report = &mut suite.report;
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for ((batch, direction), outcomes) in jobs.iter().zip(outcomes) {
-        let engine = format!("zig {} {}", batch.mode, direction.name());
-        for (one, outcome) in batch.asked.iter().zip(outcomes) {
-            let name = &one.case.name;
-            let why = match outcome {
-                Outcome::Passed(calls) => {
-                    n_calls += calls;
-                    report.outcome(&engine, name, Ok(()));
+    for ((batch, direction), verdicts) in jobs.iter().zip(verdicts) {
+        let engine = format!("{} {}", engine(batch), direction.name());
+        for ((subject, case), mut verdict) in batch.entries.iter().zip(verdicts) {
+            let known = batch
+                .mode
+                .and_then(|mode| known.explanation(case, Policy::ZIG, mode, *direction));
+            match (&mut verdict, known) {
+                (Verdict::Passed(calls), _) => n_calls += *calls,
+                (Verdict::Differs(_), Some(bug)) => {
+                    *met.entry((&bug.name, self::engine(batch))).or_default() += 1;
                     continue;
                 }
-                Outcome::Refused(why) => {
-                    report.not_run(&engine, name, &why);
-                    continue;
+                (Verdict::Differs(found), None) => {
+                    found.why.push_str(&format!("\n{}", subject.block.code));
                 }
-                Outcome::Failed(why) => why,
-                Outcome::Crashed(why) => format!("dies of {why}"),
-            };
-            match known.explanation(&one.case, Policy::ZIG, batch.mode, *direction) {
-                Some(bug) => *met.entry((&bug.name, batch.mode.to_string())).or_default() += 1,
-                None => report.outcome(&engine, name, Err(format!("{why}\n{}", one.code))),
+                _ => {}
             }
+            suite.verdict(&engine, &case.name, verdict);
         }
     }
+    let report = &mut suite.report;
     report.note(format!("{n_calls} calls"));
-    for ((name, mode), n) in &met {
-        report.note(format!("zig {mode} does otherwise, {name}: {n}"));
+    for ((name, engine), n) in &met {
+        report.note(format!("{engine} does otherwise, {name}: {n}"));
     }
     for bug in known.bugs().filter(|bug| complete && !bug.by_chance) {
         if !met.keys().any(|(name, _)| *name == bug.name) {
@@ -236,59 +188,35 @@ fn calls(batches: &[Batch<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Res
     Ok(())
 }
 
-impl Batch<'_> {
-    /// Makes the calls of case `index` in one direction, as far as Zig has what it takes.
-    fn call(
-        &self,
-        buffers: &GuardedBuffers,
-        settings: &Settings,
-        index: usize,
-        direction: Direction,
-        policy: Policy,
-    ) -> Outcome {
-        let harness = Harness {
-            loaded: &self.loaded.loaded,
-            settings,
-            buffers,
-        };
-        match self.loaded.has(index, direction) {
-            Ok(()) => observed(&harness, &self.cases[index], policy, index, direction),
-            Err(why) => Outcome::Refused(why.to_owned()),
-        }
-    }
-}
-
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(batches: &[Batch<'_>], suite: &mut Suite) -> Result<()> {
+fn controls(batches: &[Made<'_>], suite: &mut Suite) -> Result<()> {
     let buffers = buffers()?;
     let settings = Settings::default().memory(1 << 20);
     let report = &mut suite.report;
     for batch in batches {
-        let engine = format!("zig {} control", batch.mode);
-        let own: Vec<usize> = (0..batch.cases.len())
-            .filter(|i| batch.cases[*i].name.starts_with("zig-"))
-            .filter(|i| batch.loaded.has(*i, Direction::Call).is_ok())
-            .collect();
-        let outcomes = in_children(
-            &own,
-            |_| 1,
-            |index, _| batch.call(&buffers, &settings, *index, Direction::Call, Policy::CLANG),
-        )?;
-        for (i, outcome) in own.iter().zip(outcomes.concat()) {
-            let noticed = match outcome {
-                Outcome::Failed(_) | Outcome::Crashed(_) => Ok(()),
+        let engine = format!("{} control", engine(batch));
+        let is_own = |at: &usize| {
+            let is_there = batch.missing(*at)[0].is_none();
+            is_there && batch.entries[*at].1.name.starts_with("zig-")
+        };
+        let own: Vec<usize> = (0..batch.entries.len()).filter(is_own).collect();
+        let with = (&buffers, &settings);
+        let call = |at: usize| batch.observed(with, Policy::CLANG, own[at], Direction::Call);
+        for (i, found) in own.iter().zip(each_in_child(own.len(), call)?) {
+            let noticed = match found {
+                Verdict::Differs(_) => Ok(()),
                 other => Err(format!("clang's profile was not noticed: {other:?}")),
             };
-            report.outcome(&engine, &batch.cases[*i].name, noticed);
+            report.outcome(&engine, &batch.entries[*i].1.name, noticed);
         }
-        for fact in &batch.loaded.layout {
+        for fact in &batch.layout {
             let changed = Fact {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };
             if compare(&changed).is_ok() {
                 let why = format!("a changed number was not noticed: {}", fact.what);
-                report.outcome(&engine, &batch.cases[fact.case].name, Err(why));
+                report.outcome(&engine, &batch.entries[fact.case].1.name, Err(why));
             }
         }
     }

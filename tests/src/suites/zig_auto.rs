@@ -14,12 +14,11 @@ use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
 use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::case::{Case, Direction};
-use cabi_verify::check::calls::Difference;
+use cabi_verify::check::calls::{Difference, Verdict};
 use cabi_verify::check::registers::Probe;
-use cabi_verify::run::child::Outcome;
 use cabi_verify::run::zig::ZigCode;
 
-use crate::compiled::{in_children, outcome};
+use crate::compiled::{each_in_child, in_children};
 use crate::suite::{Result, Suite, number};
 use crate::suites::zig::{compare, found, has_level};
 
@@ -143,19 +142,10 @@ impl Batch {
         }
         for direction in Direction::ALL {
             let engine = format!("{engine} {}", direction.name());
-            let found = in_children(
-                &[()],
-                |()| self.cases.len(),
-                |(), index| self.check(index, direction, self.setup),
-            )?;
-            for (case, found) in self.cases.iter().zip(found.concat()) {
-                match found {
-                    Outcome::Refused(why) => suite.report.not_run(&engine, &case.name, &why),
-                    found => {
-                        let found = outcome(found).map(drop);
-                        suite.report.outcome(&engine, &case.name, found);
-                    }
-                }
+            let check = |index| self.check(index, direction, self.setup);
+            let found = each_in_child(self.cases.len(), check)?;
+            for (case, found) in self.cases.iter().zip(found) {
+                suite.verdict(&engine, &case.name, found);
             }
         }
         if suite.only.is_none() {
@@ -165,18 +155,19 @@ impl Batch {
     }
 
     /// One case in one direction, with the places that `told` has.
-    fn check(&self, index: usize, direction: Direction, told: Setup) -> Outcome {
+    fn check(&self, index: usize, direction: Direction, told: Setup) -> Verdict {
         let case = &self.cases[index];
         if let Err(why) = self.code.has(index, direction) {
-            return Outcome::Refused(why.to_owned());
+            return Verdict::NotRun(why.to_owned());
         }
         let abi = match told.placed(case) {
             Ok(abi) => abi,
-            Err(why) => return Outcome::Failed(why.to_string()),
+            Err(why) => return Verdict::Differs(why.to_string().into()),
         };
         let probe = Probe::new(&self.code.loaded, told.level);
         let checked = probe.check_in(direction, index, case, &abi);
-        let of_signature = |found: Difference| format!("{}: {found}", case.prototype.signature());
+        let of_signature =
+            |found: Difference| found.inside(&case.prototype.signature().to_string());
         checked.map_err(of_signature).into()
     }
 
@@ -196,12 +187,9 @@ impl Batch {
         )?;
         let engine = format!("{} control", self.setup.name());
         for ((name, _), found) in mutants.iter().zip(found) {
-            let is_failure =
-                |found: &&Outcome| matches!(found, Outcome::Failed(_) | Outcome::Crashed(_));
-            let noticed = match found.iter().filter(is_failure).count() {
-                0 => Err("no case notices the changed line".to_owned()),
-                _ => Ok(()),
-            };
+            let is_noticed = found.iter().any(|one| matches!(one, Verdict::Differs(_)));
+            let unnoticed = || "no case notices the changed line".to_owned();
+            let noticed = is_noticed.then_some(()).ok_or_else(unnoticed);
             suite.report.outcome(&engine, name, noticed);
         }
         Ok(())

@@ -7,7 +7,6 @@ use crate::build::cranelift_object::CraneliftObject;
 use crate::build::{ReferenceError, Unit, UnitCase};
 use crate::emit::c::main_program::StaticCall;
 use crate::pattern::{Values, images};
-use crate::run::child::Outcome;
 use crate::run::static_program::{StaticProgram, Written};
 use crate::verdict::{Difference, Fault, Value, Verdict};
 
@@ -65,7 +64,7 @@ impl StaticProgram<'_> {
                 let all: Result<Vec<()>, Verdict> = checked.into_iter().collect();
                 all.map_or_else(|verdict| verdict, |_| Verdict::Passed(n))
             }
-            Err(fault) => Outcome::from(Err(fault.clone())).into(),
+            Err(fault) => Err(fault.clone()).into(),
         };
         Ok(plans.iter().map(verdict).collect())
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cabi::VectorLevel;
+
 use super::Block;
 
 /// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
@@ -75,6 +77,15 @@ impl Capability {
             .map_or("", |row| row.name)
     }
 
+    /// What vectors of `level` need; nothing at the baseline.
+    pub fn of_level(level: VectorLevel) -> Option<Self> {
+        match level {
+            VectorLevel::Baseline => None,
+            VectorLevel::Avx => Some(Self::Avx),
+            VectorLevel::Avx512 => Some(Self::Avx512f),
+        }
+    }
+
     /// The names of the vector levels that this machine lacks.
     pub fn lacking_here() -> impl Iterator<Item = &'static str> {
         let all = TRAITS.iter().filter(|row| !row.capability.runs_here());
@@ -82,7 +93,7 @@ impl Capability {
     }
 
     /// Whether this machine can run what needs the capability.
-    pub(crate) fn runs_here(self) -> bool {
+    pub fn runs_here(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
             Self::Avx => return std::arch::is_x86_feature_detected!("avx"),

@@ -6,6 +6,7 @@ use cabi::{Policy, VectorLevel};
 use serde::{Deserialize, Serialize};
 
 use super::Compared;
+use crate::build::Capability;
 use crate::generate::Signature;
 use crate::states::Coverage;
 use crate::verdict::Verdict;
@@ -110,11 +111,8 @@ impl Found {
         if asked.policy == Policy::CLANG {
             keys.push("policy: clang".to_owned());
         }
-        match asked.level {
-            VectorLevel::Baseline => {}
-            VectorLevel::Avx => keys.push("features: avx".to_owned()),
-            VectorLevel::Avx512 => keys.push("features: avx512f".to_owned()),
-        }
+        let vectors = Capability::of_level(asked.level);
+        keys.extend(vectors.map(|vectors| format!("features: {vectors}")));
         Self {
             block: signature.block(&name, "psABI 3.2.3: found by cabi fuzz", &keys),
             name,

@@ -13,50 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::process::{SIGNALS, die_with, set_signals, was_interrupted};
-use crate::verdict::{Difference, Fault, Verdict};
-
-/// What became of a case.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// It passed; so many calls were made.
-    Passed(usize),
-    /// What it asks for is refused, for this reason.
-    Refused(String),
-    /// It failed.
-    Failed(String),
-    /// The child died of it.
-    Crashed(String),
-}
-
-impl From<Result<usize, Fault>> for Outcome {
-    fn from(result: Result<usize, Fault>) -> Self {
-        match result {
-            Ok(n) => Self::Passed(n),
-            Err(Fault::Refused(why)) => Self::Refused(why.to_string()),
-            Err(Fault::Failed(difference)) => Self::Failed(difference.line()),
-        }
-    }
-}
-
-impl From<Result<(), String>> for Outcome {
-    fn from(result: Result<(), String>) -> Self {
-        match result {
-            Ok(()) => Self::Passed(1),
-            Err(why) => Self::Failed(why),
-        }
-    }
-}
-
-impl From<Outcome> for Verdict {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Passed(n) => Self::Passed(n),
-            Outcome::Refused(why) => Self::NotLowered(why),
-            Outcome::Failed(line) => Self::Differs(Difference::read(&line)),
-            Outcome::Crashed(why) => Self::died(&why),
-        }
-    }
-}
+use crate::verdict::Verdict;
 
 /// How long a case may take; what takes longer hangs.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +33,7 @@ impl Default for Limits {
     }
 }
 
-/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the outcomes of each job: one for each
+/// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the verdicts of each job: one for each
 /// of its cases.
 ///
 /// # Errors
@@ -84,8 +41,8 @@ impl Default for Limits {
 pub fn run(
     jobs: &[usize],
     at_once: usize,
-    case: impl Fn(usize, usize) -> Outcome,
-) -> io::Result<Vec<Vec<Outcome>>> {
+    case: impl Fn(usize, usize) -> Verdict,
+) -> io::Result<Vec<Vec<Verdict>>> {
     run_telling(jobs, at_once, Limits::default(), case, |_| {})
 }
 
@@ -97,10 +54,10 @@ pub fn run_telling(
     jobs: &[usize],
     at_once: usize,
     limits: Limits,
-    case: impl Fn(usize, usize) -> Outcome,
+    case: impl Fn(usize, usize) -> Verdict,
     mut progress: impl FnMut(usize),
-) -> io::Result<Vec<Vec<Outcome>>> {
-    let mut outcomes: Vec<Vec<Outcome>> = jobs.iter().map(|_| Vec::new()).collect();
+) -> io::Result<Vec<Vec<Verdict>>> {
+    let mut verdicts: Vec<Vec<Verdict>> = jobs.iter().map(|_| Vec::new()).collect();
     let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
     let mut running = Running(Vec::new());
     if !waiting.is_empty() {
@@ -113,18 +70,18 @@ pub fn run_telling(
         while running.0.len() < at_once.max(1)
             && let Some(job) = waiting.pop_front()
         {
-            let cases = outcomes[job].len()..jobs[job];
+            let cases = verdicts[job].len()..jobs[job];
             running.0.push(start(job, cases, limits, &case)?);
         }
         if running.0.is_empty() {
-            return Ok(outcomes);
+            return Ok(verdicts);
         }
         let Some((job, found)) = running.wait(limits)? else {
             continue;
         };
         progress(found.len());
-        outcomes[job].extend(found);
-        if outcomes[job].len() < jobs[job] {
+        verdicts[job].extend(found);
+        if verdicts[job].len() < jobs[job] {
             waiting.push_front(job);
         }
     }
@@ -165,7 +122,7 @@ fn shared_file() -> io::Result<File> {
         use std::os::fd::FromRawFd;
         // SAFETY: the name is a C string; a descriptor that is not negative is new, and ours.
         unsafe {
-            let file = libc::memfd_create(c"outcomes".as_ptr(), libc::MFD_CLOEXEC);
+            let file = libc::memfd_create(c"verdicts".as_ptr(), libc::MFD_CLOEXEC);
             if file >= 0 {
                 return Ok(File::from_raw_fd(file));
             }
@@ -178,7 +135,7 @@ fn start(
     job: usize,
     cases: std::ops::Range<usize>,
     limits: Limits,
-    case: &impl Fn(usize, usize) -> Outcome,
+    case: &impl Fn(usize, usize) -> Verdict,
 ) -> io::Result<Child> {
     let mut file = shared_file()?;
     let n_cases = cases.len();
@@ -193,15 +150,16 @@ fn start(
             die_with(parent);
             for index in cases {
                 limits.start();
-                let outcome =
+                let verdict =
                     catch_unwind(AssertUnwindSafe(|| case(job, index))).unwrap_or_else(|cause| {
                         let text = cause
                             .downcast_ref::<String>()
                             .cloned()
                             .or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                        Outcome::Failed(format!("panicked: {}", text.unwrap_or_default()))
+                        let text = text.unwrap_or_default();
+                        Verdict::Differs(format!("panicked: {text}").into())
                     });
-                if file.write_all(line(&outcome).as_bytes()).is_err() {
+                if writeln!(file, "{}", verdict.line()).is_err() {
                     break;
                 }
             }
@@ -256,7 +214,7 @@ impl Drop for Running {
 
 impl Running {
     /// Waits for the next of them to end. `None` if a signal came first.
-    fn wait(&mut self, limits: Limits) -> io::Result<Option<(usize, Vec<Outcome>)>> {
+    fn wait(&mut self, limits: Limits) -> io::Result<Option<(usize, Vec<Verdict>)>> {
         let (at, status) = loop {
             // SAFETY: waits without reaping, and says only whether to look; null is no place for more.
             let waited = unsafe {
@@ -283,12 +241,15 @@ impl Running {
         let mut text = String::new();
         child.file.seek(SeekFrom::Start(0))?;
         child.file.read_to_string(&mut text)?;
-        let mut outcomes: Vec<Outcome> =
-            text.lines().filter_map(read).take(child.n_cases).collect();
-        if outcomes.len() < child.n_cases {
-            outcomes.push(Outcome::Crashed(ending(status, limits)));
+        let mut verdicts: Vec<Verdict> = text
+            .lines()
+            .filter_map(Verdict::read)
+            .take(child.n_cases)
+            .collect();
+        if verdicts.len() < child.n_cases {
+            verdicts.push(Verdict::died(&ending(status, limits)));
         }
-        Ok(Some((child.job, outcomes)))
+        Ok(Some((child.job, verdicts)))
     }
 
     /// The place of one that has ended, which is reaped, and its status.
@@ -322,24 +283,4 @@ fn ending(status: libc::c_int, limits: Limits) -> String {
     } else {
         format!("exit code {}", libc::WEXITSTATUS(status))
     }
-}
-
-fn line(outcome: &Outcome) -> String {
-    let (letter, text) = match outcome {
-        Outcome::Passed(calls) => ('p', calls.to_string()),
-        Outcome::Refused(why) => ('r', why.clone()),
-        Outcome::Failed(why) => ('f', why.clone()),
-        Outcome::Crashed(why) => ('c', why.clone()),
-    };
-    format!("{letter}{}\n", text.replace(['\n', '\r'], " "))
-}
-
-fn read(line: &str) -> Option<Outcome> {
-    let text = line.get(1..)?;
-    Some(match line.chars().next()? {
-        'p' => Outcome::Passed(text.parse().ok()?),
-        'r' => Outcome::Refused(text.to_owned()),
-        'f' => Outcome::Failed(text.to_owned()),
-        _ => Outcome::Crashed(text.to_owned()),
-    })
 }

@@ -10,7 +10,7 @@ use super::self_inconsistent::{Shown, show_all};
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
 use crate::build::{Reference, ReferenceError, Unit};
 use crate::case::Case;
-use crate::check::calls::{Direction, Fault, Verdict};
+use crate::check::calls::{Direction, Verdict};
 use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
@@ -231,11 +231,7 @@ pub fn run(
     let engine = RefCell::new(None);
     let one = |job: &Job<'_>, index: usize| match way {
         OtherSide::Cranelift => job.call(index, calls, &buffers, &engine),
-        OtherSide::RegisterFile => job
-            .probe(index, calls.mistake)
-            .map(|()| 1)
-            .map_err(Fault::from)
-            .into(),
+        OtherSide::RegisterFile => job.probe(index, calls.mistake).into(),
     };
     let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
         (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),

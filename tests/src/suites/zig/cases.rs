@@ -1,45 +1,17 @@
-//! The cases: of the corpus, vectors of bools, random ones.
+//! The cases beside those of the corpus: vectors of bools, random ones.
 
 use cabi::{BoolVector, DataModel, RecordBuilder, Type};
-use cabi_verify::case::{Case, Subject};
+use cabi_verify::case::Subject;
 use cabi_verify::corpus::CorpusFile;
 use cabi_verify::generate::signature_for_zig;
 
-/// A case with its text in C, where it has one.
-#[derive(Clone)]
-pub(crate) struct ZigCase {
-    pub(crate) case: Case,
-    pub(crate) code: String,
-}
-
-/// Every signature of `subjects`.
-pub(crate) fn of_corpus(subjects: &[Subject]) -> Vec<ZigCase> {
-    let all = subjects
-        .iter()
-        .filter(|subject| subject.target == cabi::Target::X86_64_LINUX)
-        .flat_map(|subject| subject.cases.iter().map(move |case| (subject, case)));
-    all.map(|(subject, case)| ZigCase {
-        case: case.clone(),
-        code: subject.block.code.clone(),
-    })
-    .collect()
-}
-
 /// Random signatures, of those libclang can read.
-pub(crate) fn random(seed: u64, first: u64, count: u64) -> Vec<ZigCase> {
-    let mut asked = Vec::new();
-    for index in first..first + count {
+pub(crate) fn random(seed: u64, first: u64, count: u64) -> Vec<Subject> {
+    let one = |index| {
         let name = format!("random-{seed}-{index}");
-        let text = signature_for_zig(seed, index).block(&name, "psABI 3.2.3", &[]);
-        if let Ok(mut subject) = read(&text) {
-            let cases = subject.cases.drain(..);
-            asked.extend(cases.map(|case| ZigCase {
-                case,
-                code: text.clone(),
-            }));
-        }
-    }
-    asked
+        read(&signature_for_zig(seed, index).block(&name, "psABI 3.2.3", &[])).ok()
+    };
+    (first..first + count).filter_map(one).collect()
 }
 
 fn read(text: &str) -> Result<Subject, String> {
@@ -57,19 +29,18 @@ const BEFORE: [usize; 5] = [0, 1, 4, 6, 8];
 ///
 /// # Errors
 /// A message, without libclang.
-pub(crate) fn bool_vectors() -> Result<Vec<ZigCase>, String> {
-    let subject = read("== f\nproves: Zig\nlong f(void);\n")?;
-    let base = subject.cases.first().ok_or("no case")?;
+pub(crate) fn bool_vectors() -> Result<Vec<Subject>, String> {
+    let mut base = read("== f\nproves: Zig\nlong f(void);\n")?;
+    base.block.code.clear();
     let mut asked = Vec::new();
     let mut add = |name: String, params: Vec<Type>, ret: Type| {
-        let mut case = base.clone();
-        case.name = name;
-        case.prototype.params = params.into_iter().map(|ty| (None, ty)).collect();
-        case.prototype.ret = ret;
-        asked.push(ZigCase {
-            case,
-            code: String::new(),
-        });
+        let mut subject = base.clone();
+        for case in &mut subject.cases {
+            case.name.clone_from(&name);
+            case.prototype.params = params.iter().map(|ty| (None, ty.clone())).collect();
+            case.prototype.ret = ret.clone();
+        }
+        asked.push(subject);
     };
     let error = |error: cabi::Error| error.to_string();
     for lanes in LANES {

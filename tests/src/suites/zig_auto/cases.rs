@@ -140,7 +140,8 @@ pub(super) fn at_boundaries() -> Result<Vec<Case>> {
 
 /// Random signatures, with slices in the place of some pointers.
 pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
-    let cases = of_c::random(seed, 0, count).into_iter().map(|one| one.case);
+    let cases = of_c::random(seed, 0, count).into_iter();
+    let cases = cases.flat_map(|subject| subject.cases);
     let cases = cases.filter(|case| !case.prototype.variadic && !case.prototype.noreturn);
     let slice = DataModel::LP64.slice();
     let mut cases: Vec<Case> = cases.collect();

@@ -1,6 +1,7 @@
 use cabi::{FnSig, Target};
 
 use super::*;
+use crate::build::Capability;
 use crate::pattern::Painter;
 use cabi::Type;
 
@@ -55,13 +56,8 @@ fn wide(level: VectorLevel) -> (FnAbi, Vec<Type>, Vec<Pattern>) {
 }
 
 fn levels() -> Vec<VectorLevel> {
-    let mut levels = vec![VectorLevel::Baseline];
-    if std::arch::is_x86_feature_detected!("avx") {
-        levels.push(VectorLevel::Avx);
-    }
-    if std::arch::is_x86_feature_detected!("avx512f") {
-        levels.push(VectorLevel::Avx512);
-    }
+    let mut levels = vec![VectorLevel::Baseline, VectorLevel::Avx, VectorLevel::Avx512];
+    levels.retain(|level| Capability::of_level(*level).is_none_or(Capability::runs_here));
     levels
 }
 

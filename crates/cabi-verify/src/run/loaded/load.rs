@@ -6,7 +6,8 @@ use super::{LoadedCode, LoadedUnit};
 use crate::build::{self, Built, CompiledUnit, Reference, ReferenceError, Unit};
 use crate::case::{Case, Entry};
 use crate::emit::c::FRAME;
-use crate::run::child::{self, Outcome};
+use crate::run::child;
+use crate::verdict::Verdict;
 
 impl LoadedCode {
     /// Has `reference` compile both sides of `entries`, which must all want the same vector level.
@@ -93,18 +94,15 @@ impl LoadedCode {
             why,
         };
         let tried = child::run(&[1], 1, |_, _| match code.loaded() {
-            Ok(_) if works(&code) => Outcome::Passed(1),
-            Ok(_) => Outcome::Failed("a function returns another value than it should".into()),
-            Err(why) => Outcome::Failed(why.to_owned()),
+            Ok(_) if works(&code) => Verdict::Passed(1),
+            Ok(_) => Verdict::Differs("a function returns another value than it should".into()),
+            Err(why) => Verdict::Differs(why.into()),
         });
-        match tried.map(|outcomes| outcomes.into_iter().flatten().next()) {
-            Ok(Some(Outcome::Passed(_))) => Ok(code),
-            Ok(Some(Outcome::Failed(why) | Outcome::Refused(why))) => Err(unloadable(why)),
-            Ok(Some(Outcome::Crashed(why))) => {
-                Err(unloadable(format!("that ends the process, {why}")))
-            }
-            Ok(None) => Err(unloadable("nothing became of it".to_owned())),
-            Err(source) => Err(ReferenceError::io(what.clone())(source)),
+        let tried = tried.map_err(ReferenceError::io(what.clone()))?;
+        match tried.into_iter().flatten().next().map(Verdict::passed) {
+            Some(Ok(_)) => Ok(code),
+            Some(Err(why)) => Err(unloadable(why)),
+            None => Err(unloadable("nothing became of it".to_owned())),
         }
     }
 

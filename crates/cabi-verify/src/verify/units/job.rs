@@ -11,7 +11,7 @@ use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
 use crate::check::registers::Probe;
-use crate::run::child::{self, Limits, Outcome};
+use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
@@ -26,7 +26,7 @@ pub(super) fn buffers() -> Result<GuardedBuffers, VerifyError> {
 pub(super) fn in_children(
     loaded: &[Loaded],
     at_once: usize,
-    one: impl Fn(&Job<'_>, usize) -> Outcome,
+    one: impl Fn(&Job<'_>, usize) -> Verdict,
     setting: impl Fn(&Job<'_>, usize) -> String,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
@@ -42,13 +42,9 @@ pub(super) fn in_children(
         progress(Step::Call, done, all);
     };
     let one = |job: usize, index: usize| one(&jobs[job], index);
-    let outcomes = child::run_telling(&sizes, at_once, Limits::default(), one, told);
+    let verdicts = child::run_telling(&sizes, at_once, Limits::default(), one, told);
     check_interrupt()?;
-    let outcomes = outcomes.map_err(VerifyError::System)?;
-    let mut verdicts: Vec<Vec<Verdict>> = outcomes
-        .into_iter()
-        .map(|outcomes| outcomes.into_iter().map(Verdict::from).collect())
-        .collect();
+    let mut verdicts = verdicts.map_err(VerifyError::System)?;
     ask_themselves(&jobs, at_once, &mut verdicts)?;
     let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
     for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
@@ -102,14 +98,14 @@ impl Job<'_> {
         calls: &Calls<'_>,
         buffers: &GuardedBuffers,
         engine: &RefCell<Option<Result<SharedEngine, Fault>>>,
-    ) -> Outcome {
+    ) -> Verdict {
         let case = &self.loaded.cases[index];
         let sig = match case.sig_under(self.loaded.policy) {
             Ok(sig) => sig,
-            Err(error) => return Outcome::Failed(error.to_string()),
+            Err(error) => return Verdict::Differs(error.to_string().into()),
         };
         let Some((_, settings)) = self.setting(index, calls) else {
-            return Outcome::Failed("there are no engine settings".to_owned());
+            return Verdict::Differs("there are no engine settings".into());
         };
         let harness = Harness {
             loaded: &self.loaded.code,
@@ -183,7 +179,7 @@ fn ask_themselves(
         };
         let sig = match case.sig_under(job.loaded.policy) {
             Ok(sig) => sig,
-            Err(error) => return Outcome::Refused(error.to_string()),
+            Err(error) => return Verdict::NotRun(error.to_string()),
         };
         calls::reference_agrees(&harness, case, sig, index)
             .map(|()| 1)
@@ -193,7 +189,7 @@ fn ask_themselves(
     check_interrupt()?;
     for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
         // What could not be asked is not the compiler's fault.
-        let disagrees = matches!(again.as_slice(), [Outcome::Failed(_) | Outcome::Crashed(_)]);
+        let disagrees = matches!(again.as_slice(), [Verdict::Differs(_)]);
         let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
         if let Some(verdict) = verdict
             && let Verdict::Differs(difference) = &*verdict
