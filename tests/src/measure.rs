@@ -12,6 +12,26 @@ pub use calls::{Way, each_call};
 pub use counts::{Costs, count_in_child, counted_library, is_counted, valgrind};
 pub use preparation::{PREPARED, Step, each_step, n_allocations};
 
+/// What is measured, with what a table calls it.
+macro_rules! titled {
+    ($(#[$doc:meta])* $name:ident: $($(#[$own:meta])* $variant:ident $title:literal;)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name { $($(#[$own])* $variant),* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// What a table calls it.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+        }
+    };
+}
+use titled;
+
 /// The loop of something that is measured: makes as many calls, of which callgrind, if it runs this program, writes down the instructions under the
 /// loop's name.
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;

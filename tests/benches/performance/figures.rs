@@ -38,7 +38,7 @@ pub(crate) struct Figures {
 /// What callgrind looks at.
 pub(crate) fn make_loops() -> Result<()> {
     each_call(&mut |_, _, repeat| repeat(COUNTED))?;
-    each_step(&program()?, &Step::ALL, &mut |_, step, repeat| {
+    each_step(&program()?, Step::ALL, &mut |_, step, repeat| {
         repeat(step.most())
     })
 }

@@ -33,8 +33,8 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
     let page = [
         ("machine", machine.join("\n")),
         ("goals", table),
-        ("calls", calls(figures, &Way::CALLS)?),
-        ("closures", calls(figures, &Way::ENTERED)?),
+        ("calls", calls(figures, Way::CALLS)?),
+        ("closures", calls(figures, Way::ENTERED)?),
         ("preparation", preparation(figures)),
         ("programs", of_programs(figures)),
     ];
@@ -86,7 +86,10 @@ fn preparation(figures: &Figures) -> String {
     );
     let whole = |n: Option<f64>| n.map_or("–".to_owned(), |n| format!("{n:.0}"));
     for name in PREPARED {
-        let cells = Step::ALL.map(|step| whole(figures.counts.of(step, name)));
+        let cells = Step::ALL
+            .iter()
+            .map(|step| whole(figures.counts.of(step, name)));
+        let cells: Vec<String> = cells.collect();
         let allocations =
             ALLOCATIONS.map(|what| whole(figures.counts.of(format_args!("{what}"), name)));
         let (cells, allocations) = (cells.join(" | "), allocations.join(", "));
@@ -119,9 +122,13 @@ fn of_programs(figures: &Figures) -> String {
 }
 
 fn charts(figures: &Figures) -> Vec<(&'static str, String)> {
-    let calls = Way::CALLS.map(|way| (format!("{way:?}"), way.title()));
-    let closures = Way::ENTERED.map(|way| (format!("{way:?}"), way.title()));
-    let steps = Step::ALL.map(|step| (format!("{step:?}"), step.title()));
+    let named = |way: &Way| (format!("{way:?}"), way.title());
+    let calls: Vec<_> = Way::CALLS.iter().map(named).collect();
+    let closures: Vec<_> = Way::ENTERED.iter().map(named).collect();
+    let steps = Step::ALL
+        .iter()
+        .map(|step| (format!("{step:?}"), step.title()));
+    let steps: Vec<_> = steps.collect();
     let ways = programs::WAYS.map(|(way, title)| (way.to_owned(), title));
     let (counts, times) = (&figures.counts, &figures.times);
     vec![

@@ -9,73 +9,46 @@ use clif_cabi::cranelift_codegen::ir::Function;
 use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::{Closures, Code, Engine, Invokers};
 
-use super::{Repeat, label};
+use super::{Repeat, label, titled};
 use crate::libffi::{By, Libffi, Pair, Program, settings};
 use crate::measured::{InLibffi, Measured, measured};
 use crate::shims;
 use crate::suite::Result;
 
-/// A way of making a call, or what C calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
+titled! {
+    /// A way of making a call, or what C calls.
+    Way:
     /// Of a function that C has the address of, in the loop itself.
-    GccInline,
+    GccInline "gcc inline";
     /// By a shim.
-    GccShim,
+    GccShim "gcc shim";
     /// As gcc.
-    ClangInline,
+    ClangInline "clang inline";
     /// As gcc.
-    ClangShim,
+    ClangShim "clang shim";
     /// A shim that is lowered.
-    Lowered,
+    Lowered "lowered";
     /// A shim that is written by hand as CLIF.
-    ByHand,
+    ByHand "by hand";
     /// `clif_cabi_jit::Invoker`.
-    Invoker,
+    Invoker "invoker";
     /// `ffi_call`.
-    FfiCall,
+    FfiCall "ffi_call";
     /// C calls a function of gcc's.
-    Function,
+    Function "gcc function";
     /// C calls one that is lowered and does the same.
-    Entry,
+    Entry "lowered entry";
     /// C calls `clif_cabi_jit::Closure`.
-    Closure,
+    Closure "closure";
     /// C calls a closure of libffi's.
-    FfiClosure,
+    FfiClosure "libffi closure";
 }
 
 impl Way {
     /// How one function is called.
-    pub const CALLS: [Self; 8] = [
-        Self::GccInline,
-        Self::GccShim,
-        Self::ClangInline,
-        Self::ClangShim,
-        Self::Lowered,
-        Self::ByHand,
-        Self::Invoker,
-        Self::FfiCall,
-    ];
+    pub const CALLS: &[Self] = Self::ALL.split_at(8).0;
     /// What gcc's code calls.
-    pub const ENTERED: [Self; 4] = [Self::Function, Self::Entry, Self::Closure, Self::FfiClosure];
-
-    /// What a table calls it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::GccInline => "gcc inline",
-            Self::GccShim => "gcc shim",
-            Self::ClangInline => "clang inline",
-            Self::ClangShim => "clang shim",
-            Self::Lowered => "lowered",
-            Self::ByHand => "by hand",
-            Self::Invoker => "invoker",
-            Self::FfiCall => "ffi_call",
-            Self::Function => "gcc function",
-            Self::Entry => "lowered entry",
-            Self::Closure => "closure",
-            Self::FfiClosure => "libffi closure",
-        }
-    }
+    pub const ENTERED: &[Self] = Self::ALL.split_at(8).1;
 }
 
 /// One signature by all ways.
@@ -112,7 +85,7 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
             entry: entry(&mut engine, &lower, measured, program.given()?)?,
             measured,
         };
-        for way in Way::CALLS.into_iter().chain(Way::ENTERED) {
+        for &way in Way::ALL {
             if ways.has(way) {
                 let mut repeat = |n| ways.repeat(way, n);
                 measure(measured, way, &mut repeat)?;

@@ -12,7 +12,7 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
-use super::{Repeat, allocations, label};
+use super::{Repeat, allocations, label, titled};
 use crate::hand::{Hand, begin};
 use crate::libffi::{Libffi, Program, settings};
 use crate::measured::{Measured, measured};
@@ -22,55 +22,30 @@ use crate::suite::Result;
 /// The signatures that goals are stated for.
 pub const PREPARED: [&str; 7] = ["i32_2", "s_dd", "s_c9", "s_l4", "ld_2", "mix10", "vsum4"];
 
-/// A step of preparation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Step {
+titled! {
+    /// A step of preparation.
+    Step:
     /// libffi's `ffi_prep_cif`, with structures laid out each time.
-    FfiPrepCif,
+    FfiPrepCif "ffi_prep_cif";
     /// `FnAbi::new`.
-    FnAbi,
+    FnAbi "FnAbi::new";
     /// `Lowering::call_plan` of a signature that it has not seen.
-    FirstPlan,
+    FirstPlan "first plan";
     /// The same of one that it has.
-    CachedPlan,
+    CachedPlan "cached plan";
     /// `Lowering::call_planned` with loads of its arguments and a store of its result.
-    Site,
+    Site "site";
     /// The same instructions emitted one by one, with a signature that is imported once.
-    SiteByHand,
+    SiteByHand "site by hand";
     /// Those by hand that are shorter to write, where Cranelift copies records of which the lowered call has the words.
-    SiteCopied,
+    SiteCopied "with `sarg`";
     /// Cranelift compiles a shim at `speed`.
-    Compile,
+    Compile "compile";
 }
 
 impl Step {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::FfiPrepCif,
-        Self::FnAbi,
-        Self::FirstPlan,
-        Self::CachedPlan,
-        Self::Site,
-        Self::SiteByHand,
-        Self::SiteCopied,
-        Self::Compile,
-    ];
     /// Those that are held to a number.
     pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
-
-    /// What a table calls it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::FfiPrepCif => "ffi_prep_cif",
-            Self::FnAbi => "FnAbi::new",
-            Self::FirstPlan => "first plan",
-            Self::CachedPlan => "cached plan",
-            Self::Site => "site",
-            Self::SiteByHand => "site by hand",
-            Self::SiteCopied => "with `sarg`",
-            Self::Compile => "compile",
-        }
-    }
 
     /// The most that one loop may make.
     pub fn most(self) -> u32 {
