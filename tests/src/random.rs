@@ -3,6 +3,7 @@
 
 use cabi::{BoolVector, DataModel, FnSig, Policy, RecordBuilder, RecordKind, Type, VectorLevel};
 use cabi_header::Emitter;
+use cabi_verify::build::Capability;
 use cabi_verify::generate::{CType, Declarations, Dialect, Random, Signature, signature_from};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,91 +48,72 @@ fn transparent(union: &Type) -> Option<Type> {
     built.filter(|built| built.size() == union.size())
 }
 
-/// The types of one signature, its result first.
-pub fn objects() -> BoxedStrategy<Vec<Type>> {
-    let bytes = vec(any::<u8>(), 0..400);
-    let types = bytes.prop_map(|bytes| {
-        let mut random = Random::of_bytes(&bytes);
-        let signature = signature_from(&mut random, Dialect::EVERYTHING);
-        let types = types_of(&signature, &DataModel::LP64).into_iter();
-        types.map(|ty| beyond_c(ty, &mut random)).collect()
-    });
-    types.boxed()
+/// Signatures at the baseline or one of `levels`, half of them at the baseline, under any policy.
+pub fn signatures(levels: &[VectorLevel]) -> impl Strategy<Value = FnSig> + use<> {
+    let levels = [&vec![VectorLevel::Baseline; levels.len().max(1)], levels].concat();
+    let made = move |bytes: Vec<u8>| signature_of(&mut Random::of_bytes(&bytes), &levels);
+    vec(any::<u8>(), 0..400).prop_map(made)
 }
 
-/// Types as C passes them.
-pub fn passed() -> BoxedStrategy<Vec<Type>> {
-    let decay = |ty: &Type| DataModel::LP64.decay(ty);
-    objects()
-        .prop_map(move |types| types.iter().map(decay).collect())
-        .boxed()
-}
-
-/// A signature under any policy at any vector level.
-pub fn signature() -> BoxedStrategy<FnSig> {
-    signature_at(&[VectorLevel::Avx, VectorLevel::Avx512])
-}
-
-/// A signature whose calls this machine can run. What it has not is printed.
-pub fn signature_run_here() -> BoxedStrategy<FnSig> {
-    let mut levels = Vec::new();
-    for (level, has) in [
-        (VectorLevel::Avx, std::arch::is_x86_feature_detected!("avx")),
-        (
-            VectorLevel::Avx512,
-            std::arch::is_x86_feature_detected!("avx512f"),
-        ),
-    ] {
-        match has {
-            true => levels.push(level),
-            false => eprintln!("not run: {level:?}, which this machine has not"),
-        }
-    }
-    signature_at(&levels)
-}
-
-/// A signature at the baseline or one of `levels`.
-fn signature_at(levels: &[VectorLevel]) -> BoxedStrategy<FnSig> {
-    let levels = [&[VectorLevel::Baseline; 2], levels].concat();
-    let values = (
-        passed(),
-        policy(),
-        prop::sample::select(levels),
-        any::<u8>(),
+/// A signature of types as C passes them.
+fn signature_of(random: &mut Random, levels: &[VectorLevel]) -> FnSig {
+    // First, while there are bytes.
+    let (policy, is_void) = (policy(random), random.chance(15));
+    let level = random.one_or(levels, VectorLevel::Baseline);
+    let drawn = types_of(
+        &signature_from(random, Dialect::EVERYTHING),
+        &DataModel::LP64,
     );
-    let signature = values.prop_map(|(mut types, policy, level, void)| {
-        let result = match types.is_empty() || void < 40 {
-            true => Type::VOID,
-            false => types.remove(0),
-        };
-        FnSig::new(types, result).policy(policy).features(level)
-    });
-    signature.boxed()
+    let passed = drawn
+        .into_iter()
+        .map(|ty| DataModel::LP64.decay(&beyond_c(ty, random)));
+    let mut types: Vec<Type> = passed.collect();
+    let result = match types.is_empty() || is_void {
+        true => Type::VOID,
+        false => types.remove(0),
+    };
+    FnSig::new(types, result).policy(policy).features(level)
 }
 
-/// Any choice of policy bits, or a profile. gcc's and Zig's rule for arrays exclude each other: with both, an array that straddles eightbytes would
-/// have a class in the first alone.
-pub fn policy() -> BoxedStrategy<Policy> {
-    let all = Policy::NAMES
-        .iter()
-        .fold(Policy::NONE, |all, (bit, _)| all | *bit);
-    let profiles = prop::sample::select(vec![
+/// The vector levels beyond the baseline.
+pub const WIDE: [VectorLevel; 2] = [VectorLevel::Avx, VectorLevel::Avx512];
+
+/// Those that this machine has. What it has not is printed.
+pub fn levels_here() -> Vec<VectorLevel> {
+    let is_here = |level: &VectorLevel| {
+        let is_here = Capability::of_level(*level).is_none_or(Capability::runs_here);
+        if !is_here {
+            eprintln!("not run: {level:?}, which this machine has not");
+        }
+        is_here
+    };
+    WIDE.into_iter().filter(is_here).collect()
+}
+
+/// A profile, or in one of four cases any choice of policy bits. gcc's and Zig's rule for arrays exclude each other: with both, an array that straddles
+/// eightbytes would have a class in the first alone.
+fn policy(random: &mut Random) -> Policy {
+    let with = |set: u64| {
+        let bits = Policy::NAMES.iter().zip(0..);
+        let chosen = bits.filter(|(_, at)| set >> (at % 64) & 1 == 1);
+        chosen.fold(Policy::NONE, |policy, ((bit, _), _)| policy | *bit)
+    };
+    let all = with(u64::MAX);
+    let profiles = [
         Policy::default(),
         Policy::GCC,
         Policy::CLANG,
         Policy::ZIG,
         all,
-    ]);
-    let bits = vec(any::<bool>(), Policy::NAMES.len()).prop_map(|set| {
-        let chosen = Policy::NAMES.iter().zip(set).filter(|(_, set)| *set);
-        chosen.fold(Policy::NONE, |policy, ((bit, _), _)| policy | *bit)
-    });
-    let possible = |policy: Policy| match policy.has(Policy::ARRAYS_ARE_INTEGER) {
+    ];
+    let policy = match random.chance(25) {
+        true => with(random.any()),
+        false => random.one_or(&profiles, all),
+    };
+    match policy.has(Policy::ARRAYS_ARE_INTEGER) {
         true => policy.without(Policy::ARRAYS_GO_BY_FIRST_ELEMENT),
         false => policy,
-    };
-    let policies = prop_oneof![3 => profiles, 1 => bits];
-    policies.prop_map(possible).boxed()
+    }
 }
 
 /// What is passed for an argument of type `ty`: of a transparent union its first member.
