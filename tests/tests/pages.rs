@@ -12,6 +12,7 @@ use cabi::{
 };
 use cabi_header::{Header, HeaderError, Options, parse};
 use cabi_verify::report::missing;
+use std::collections::BTreeSet;
 
 const LINUX: Target = Target::X86_64_LINUX;
 
@@ -211,7 +212,7 @@ fn first_cells(page: &str) -> Vec<&str> {
 fn modules(folder: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let names: std::collections::BTreeSet<String> = names
+    let names: BTreeSet<String> = names
         .map(|name| name.trim_end_matches(".rs").to_owned())
         .filter(|name| name != "lib")
         .collect();
@@ -274,35 +275,44 @@ fn every_suite_has_its_row() {
     assert_eq!(strange_suites(&without), ["probe", "prove"]);
 }
 
-/// The variants of the enum `Step` of stubs, without their values.
-fn steps() -> Vec<String> {
+/// The steps of stubs with their words, from the table that makes both.
+fn steps() -> BTreeSet<(String, String)> {
     let path = root().join("crates/clif-cabi-plan/src/machine/x86_64/stub/step.rs");
     let text = std::fs::read_to_string(path).unwrap();
-    let (_, variants) = text.split_once("pub enum Step {\n").unwrap();
-    let variants = variants.split("\n}\n").next().unwrap();
-    let lines = variants.lines().map(str::trim_start);
-    let variants = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-    let name = |line: &str| line.split(['(', ',', ' ']).next().unwrap().to_owned();
-    variants.map(name).collect()
+    let (_, table) = text.split_once("\nsteps! {\n").unwrap();
+    let lines = table.split("\n}\n").next().unwrap().lines();
+    let step = |line: &str| {
+        let (name, rest) = line.trim().split_once(" \"")?;
+        let name = name.split('(').next()?;
+        let (word, _) = rest.split_once('"')?;
+        (!name.starts_with('/')).then(|| (name.to_owned(), word.to_owned()))
+    };
+    lines.filter_map(step).collect()
+}
+
+/// The rows of docs/stubs.md as steps: the word is what the second cell begins with, as far as `known` has it.
+fn rows(page: &str, known: &BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let step = |row: &str| {
+        let mut cells = row.split(" | ").map(|cell| names(cell)[0].to_owned());
+        let name = cells.next().unwrap();
+        let (name, spelled) = (name.split('(').next().unwrap(), cells.next().unwrap());
+        let is_own = |(own, word): &&(String, String)| own == name && spelled.starts_with(word);
+        let word = known.iter().find(is_own).map(|(_, word)| word.clone());
+        (name.to_owned(), word.unwrap_or(spelled))
+    };
+    rows.map(step).collect()
 }
 
 #[test]
 fn every_step_of_a_stub_has_its_row() {
     let page = page("stubs.md");
-    let rows = |page: &str| {
-        let cells = first_cells(page);
-        let steps = cells.iter().flat_map(|cell| names(cell));
-        let mut steps: Vec<String> = steps
-            .map(|step| step.split('(').next().unwrap().to_owned())
-            .collect();
-        steps.sort();
-        steps
-    };
-    let mut all = steps();
-    all.sort();
+    let all = steps();
     assert!(all.len() > 20);
-    assert_eq!(rows(&page), all);
-    assert_ne!(rows(&page.replacen("| `Frame` |", "| `Fame` |", 1)), all);
+    assert_eq!(rows(&page, &all), all);
+    for wrong in [("| `Frame` |", "| `Fame` |"), ("| `aln` |", "| `an` |")] {
+        assert_ne!(rows(&page.replacen(wrong.0, wrong.1, 1), &all), all);
+    }
 }
 
 /// Lines of Rust on docs/architecture.md that are in none of the files that the page quotes.
