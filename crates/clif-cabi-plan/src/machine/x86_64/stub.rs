@@ -6,6 +6,7 @@
 //! declares, or what no Cranelift instruction touches: the x87 stack.
 
 mod frame;
+mod operand;
 mod step;
 mod vector;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use cabi::{Reg, x86_64};
 
+use super::operand::Operand;
 use super::vector::{self, VectorMove};
 use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
@@ -55,32 +56,6 @@ macro_rules! steps {
     };
     (@read $text:ident $name:ident) => { $text.is_empty().then_some(Self::$name) };
     (@read $text:ident $name:ident $operand:ty) => { <$operand>::read($text).map(Self::$name) };
-}
-
-/// What a step has a number or a move of.
-pub(super) trait Operand: Sized {
-    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result;
-    fn read(text: &str) -> Option<Self>;
-}
-
-impl Operand for u8 {
-    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
-        write!(to, "{self}")
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
-impl Operand for u32 {
-    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
-        write!(to, "{self}")
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
 }
 
 const ANYWHERE: Option<bool> = None;

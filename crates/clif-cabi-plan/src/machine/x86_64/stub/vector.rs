@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::StubCode;
-use super::step::Operand;
+use super::operand::Operand;
 
 /// A vector register of parameters, and the bytes of an object that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
