@@ -14,6 +14,8 @@ macro_rules! tokens {
         #[derive(Logos, Debug, Clone, Copy, PartialEq, Eq)]
         #[logos(skip r"[ \t\r\n]+", skip(r"//[^\n]*", allow_greedy = true))]
         pub(crate) enum Token {
+            #[regex(r"/\*", block_comment)]
+            UnterminatedComment,
             #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
             Name,
             #[regex(r"[0-9][A-Za-z0-9_]*")]
@@ -70,6 +72,10 @@ pub(crate) fn lex(source: &str) -> Result<Vec<Spanned>, Diagnostic> {
         let span = Span::from_range(&range);
         let text = source.get(range).unwrap_or("");
         match result {
+            Ok(Token::UnterminatedComment) => {
+                let message = "this comment is never closed";
+                return Err(Diagnostic::new(span, message).note("a comment ends at the first `*/`"));
+            }
             Ok(Token::UnterminatedStr) => {
                 let message = "this string is never closed";
                 return Err(
@@ -96,6 +102,17 @@ fn unknown(span: Span, text: &str) -> Diagnostic {
         span,
         format!("`{}` is no token of the language", text.escape_debug()),
     )
+}
+
+/// Skips to the end of a block comment; an open one becomes a token, so that it can be reported.
+fn block_comment(lexer: &mut logos::Lexer<'_, Token>) -> logos::Filter<()> {
+    match lexer.remainder().find("*/") {
+        Some(at) => {
+            lexer.bump(at + 2);
+            logos::Filter::Skip
+        }
+        None => logos::Filter::Emit(()),
+    }
 }
 
 impl Token {

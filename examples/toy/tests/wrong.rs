@@ -44,7 +44,7 @@ fn wrong_programs_are_refused() {
 }
 
 /// Programs that are too deep or too long. What stands between `<` and `>` is repeated: as often as `*n` says, or 100,000 times.
-const DEEP: [&str; 21] = [
+const DEEP: [&str; 22] = [
     "fn main() { let x = <(>1<)>; }",
     "fn main() { let x = <1+(>1<)>; }",
     "fn main() { <if true {} else { ><}> }",
@@ -64,6 +64,7 @@ const DEEP: [&str; 21] = [
     "struct S { <struct { *60>x: i32< }*60> } fn main(s: S) {}",
     "fn main() { let x = <9>; }",
     "fn main() { let x = 0.<3>; }",
+    "/*",
     "fn main() { let x = \"<x>",
     "fn main() -> i32 { <let a: [u8; 1000000]; *10> return x; }",
 ];

@@ -5,6 +5,7 @@ use crate::ast::{self, BinaryOp};
 use crate::diag::{Diagnostic, Span, fail};
 use crate::typed::{Expr, ExprKind};
 use crate::types::{IntTy, Ty};
+use cabi::Scalar;
 
 impl<'p> Checker<'p> {
     /// The bits of a constant of type `ty`.
@@ -27,8 +28,7 @@ impl<'p> Checker<'p> {
     }
 
     pub(super) fn no_constant(&self, span: Span) -> Diagnostic {
-        let note =
-            "constants are numbers, other constants, sizes, and arithmetic on integers among them";
+        let note = "constants are numbers, other constants, sizes, and operators between them";
         Diagnostic::new(span, "this is not a constant").note(note)
     }
 
@@ -49,9 +49,42 @@ impl<'p> Checker<'p> {
             ExprKind::Bits(bits) => Some(*bits),
             ExprKind::Neg(_) => Some(int?.wrap(first.wrapping_neg())),
             ExprKind::BitNot(_) => Some(int?.wrap(!first)),
-            ExprKind::Arith(op, _, right) => fold_int(*op, first, self.fold(right)?, int?),
+            ExprKind::Not(_) => Some(first ^ 1),
+            ExprKind::Convert(value) => {
+                let from = self.types.as_scalar(value.ty)?;
+                if from.is_float() || scalar.is_float() {
+                    return None;
+                }
+                Some(int.map_or(first, |int| int.wrap(first)))
+            }
+            ExprKind::Arith(op, _, right) => {
+                let right = self.fold(right)?;
+                match scalar {
+                    Scalar::Bool => fold_bits(*op, first, right),
+                    _ => fold_int(*op, first, right, int?),
+                }
+            }
+            ExprKind::Compare(op, left, right) => {
+                let signed = IntTy::of(self.types.as_scalar(left.ty)?)?.signed;
+                let right = self.fold(right)?;
+                Some(u128::from(fold_compare(*op, first, right, signed)))
+            }
+            ExprKind::Logic(op, _, right) => match (op, first) {
+                (BinaryOp::And, 0) => Some(0),
+                (BinaryOp::Or, 1) => Some(1),
+                _ => self.fold(right),
+            },
             _ => None,
         }
+    }
+}
+
+fn fold_bits(op: BinaryOp, left: u128, right: u128) -> Option<u128> {
+    match op {
+        BinaryOp::BitAnd => Some(left & right),
+        BinaryOp::BitOr => Some(left | right),
+        BinaryOp::BitXor => Some(left ^ right),
+        _ => None,
     }
 }
 
@@ -68,10 +101,23 @@ fn fold_int(op: BinaryOp, left: u128, right: u128, int: IntTy) -> Option<u128> {
         BinaryOp::Shl => left.checked_shl(u32::try_from(right).ok()?)?,
         BinaryOp::Shr if int.signed => a.checked_shr(u32::try_from(right).ok()?)?.cast_unsigned(),
         BinaryOp::Shr => left.checked_shr(u32::try_from(right).ok()?)?,
-        BinaryOp::BitAnd => left & right,
-        BinaryOp::BitOr => left | right,
-        BinaryOp::BitXor => left ^ right,
-        _ => return None,
+        _ => fold_bits(op, left, right)?,
     };
     Some(int.wrap(value))
+}
+
+fn fold_compare(op: BinaryOp, left: u128, right: u128, signed: bool) -> bool {
+    let order = if signed {
+        left.cast_signed().cmp(&right.cast_signed())
+    } else {
+        left.cmp(&right)
+    };
+    match op {
+        BinaryOp::Eq => order.is_eq(),
+        BinaryOp::Ne => order.is_ne(),
+        BinaryOp::Lt => order.is_lt(),
+        BinaryOp::Le => order.is_le(),
+        BinaryOp::Gt => order.is_gt(),
+        _ => order.is_ge(),
+    }
 }

@@ -24,6 +24,13 @@ impl<'p> Checker<'p> {
             if let Some(ty) = expected.filter(|&ty| self.is_real(ty)) {
                 return self.real_literal(&value.to_string(), span, ty, negative);
             }
+            if let Some(ty) = expected
+                && let &TyKind::Complex(part) = self.types.kind(ty)
+            {
+                let part = self.types.scalar_ty(part);
+                let re = self.int_literal(value, "", Wanted::of(part, span), negative)?;
+                return Ok(Expr::complex(ty, span, re, Expr::zero(part, span)));
+            }
             match expected.filter(|&ty| self.types.as_int(ty).is_some()) {
                 Some(ty) => ty,
                 None if i32::try_from(value).is_ok() => Ty::I32,

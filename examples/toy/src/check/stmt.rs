@@ -217,7 +217,20 @@ pub(super) fn ends(stmts: &[Stmt]) -> bool {
         StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue => true,
         StmtKind::Expr(expr) => expr.ty == Ty::NEVER,
         StmtKind::If(arms, otherwise) => arms.iter().all(|(_, then)| ends(then)) && ends(otherwise),
+        StmtKind::While(cond, body) => matches!(cond.kind, ExprKind::Bits(1)) && !breaks(body),
         StmtKind::Block(stmts) => ends(stmts),
+        _ => false,
+    })
+}
+
+/// Whether a `break` of the loop around is in here.
+fn breaks(stmts: &[Stmt]) -> bool {
+    stmts.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Break => true,
+        StmtKind::If(arms, otherwise) => {
+            arms.iter().any(|(_, then)| breaks(then)) || breaks(otherwise)
+        }
+        StmtKind::Block(stmts) => breaks(stmts),
         _ => false,
     })
 }

@@ -160,8 +160,13 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let after = self.builder.create_block();
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let cond = self.expr_ssa(cond)?;
-        self.ins().brif(cond, body_block, &[], after, &[]);
+        if matches!(cond.kind, ExprKind::Bits(1)) {
+            // The checker relies on it: only a `break` leaves this loop.
+            self.ins().jump(body_block, &[]);
+        } else {
+            let cond = self.expr_ssa(cond)?;
+            self.ins().brif(cond, body_block, &[], after, &[]);
+        }
         self.begin(body_block);
         self.loops.push((head, after));
         self.stmts(body)?;

@@ -1,4 +1,5 @@
-//! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, `bitint<n>`, a name.
+//! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, `bitint<n>`, a name,
+//! or a record on the spot.
 
 use super::{Parsed, Parser};
 use crate::ast::{TypeExpr, TypeKind};
@@ -28,6 +29,14 @@ impl Parser<'_> {
             Token::Fn | Token::Extern => self.fn_ty()?,
             Token::LBracket => self.array_ty()?,
             Token::Complex | Token::Vec | Token::BitInt | Token::UBitInt => self.generic_ty()?,
+            Token::Hash => {
+                let attrs = self.attrs()?;
+                if !matches!(self.peek(), Token::Struct | Token::Union) {
+                    return Err(self.unexpected("`struct` or `union`"));
+                }
+                return self.nested_record(attrs);
+            }
+            Token::Struct | Token::Union => return self.nested_record(Vec::new()),
             _ => return Err(self.unexpected("a type")),
         };
         self.type_node(kind, start.to(self.last_span()))
@@ -59,7 +68,14 @@ impl Parser<'_> {
         let convention = self.convention()?;
         self.expect(Token::Fn, "`extern \"convention\" fn`")?;
         self.expect(Token::LParen, "`(`")?;
-        let (params, variadic) = self.params(Self::ty)?;
+        let (params, variadic) = self.params(|parser| {
+            // A name is allowed and means nothing, as in C.
+            if parser.peek() == Token::Name && parser.peek_second() == Token::Colon {
+                parser.next();
+                parser.next();
+            }
+            parser.ty()
+        })?;
         let result = self.after(Token::Arrow, Self::ty)?.map(Box::new);
         Ok(TypeKind::Fn {
             params,
