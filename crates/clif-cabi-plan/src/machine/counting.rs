@@ -21,6 +21,8 @@ pub(crate) struct Counting {
     pub(crate) stack_align: u32,
     /// Most bytes of an argument area.
     pub(crate) most_stack_bytes: u32,
+    /// Types that it has no parameter or result of, and those that have the same bits in the same register instead.
+    pub(crate) instead: &'static [(ValueType, ValueType)],
 }
 
 /// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
@@ -78,14 +80,11 @@ impl Counting {
         u8::try_from(position).ok()
     }
 
-    /// `part` as a type that can be a parameter and a result: `windows_fastcall` has no `f16`, whose bits are then in a `f32`, and no `f128`, which is
-    /// a vector of 16 bytes as a result.
+    /// `part` as a type that can be a parameter and a result.
     pub(crate) fn declarable(&self, part: ClifPart) -> ClifPart {
-        let ty = match part.ty {
-            ValueType::F16 if self.call_conv == CallConv::WindowsFastcall => ValueType::F32,
-            ValueType::F128 if self.call_conv == CallConv::WindowsFastcall => ValueType::I8X16,
-            ty => ty,
-        };
+        let mut instead = self.instead.iter();
+        let instead = instead.find_map(|(ty, instead)| (*ty == part.ty).then_some(*instead));
+        let ty = instead.unwrap_or(part.ty);
         ClifPart { ty, ..part }
     }
 }

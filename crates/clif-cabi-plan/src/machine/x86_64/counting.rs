@@ -42,6 +42,7 @@ pub(super) const SYSTEM_V: Counting = Counting {
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,
+    instead: &[],
 };
 
 const FAST: Counting = Counting {
@@ -67,6 +68,11 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
     // C has one result register of each class; the second ones are Cranelift's own, for Rust's scalar pairs.
     positional: true,
     shadow_bytes: 32,
+    // A vector of 16 bytes is a result only.
+    instead: &[
+        (ValueType::F16, ValueType::F32),
+        (ValueType::F128, ValueType::I8X16),
+    ],
     ..SYSTEM_V
 };
 
