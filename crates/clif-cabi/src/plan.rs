@@ -152,6 +152,12 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
             .unwrap_or_default()
     }
 
+    /// The C type of argument `arg`.
+    pub(crate) fn arg_type(&self, arg: usize) -> &cabi::Type {
+        let param = self.sig().params().get(arg);
+        param.map_or(&cabi::Type::VOID, |param| &param.ty)
+    }
+
     /// The type of argument `arg` as one value, if it has one.
     pub(crate) fn value_type(&self, arg: usize) -> Option<Type> {
         self.args.get(arg)?.value

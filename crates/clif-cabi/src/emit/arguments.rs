@@ -179,8 +179,7 @@ impl CallSite<'_, '_, '_> {
         passing: &Passing,
         ready: &mut Ready,
     ) -> Result<(), LowerError> {
-        let param = self.plan.sig().params().get(i);
-        let ty = param.map_or(&cabi::Type::VOID, |param| &param.ty);
+        let ty = self.plan.arg_type(i);
         let fields = fields::fields(ty)?;
         let align = match passing {
             Passing::Parts(_) | Passing::Vectors(_) => {
@@ -270,8 +269,7 @@ impl CallSite<'_, '_, '_> {
 
     /// Bytes of argument `i`.
     fn size(&self, i: usize) -> u64 {
-        let param = self.plan.sig().params().get(i);
-        param.map_or(0, |param| param.ty.size())
+        self.plan.arg_type(i).size()
     }
 
     /// Whether `arg` is an object that is given as it is.
@@ -279,20 +277,12 @@ impl CallSite<'_, '_, '_> {
         matches!(arg, Arg::Memory { base, offset: 0 } if self.forwarded.contains(base))
     }
 
-    /// The parts of one value. What no instruction takes apart goes through memory.
+    /// The parts of one value.
     fn split(&mut self, i: usize, value: Value, parts: &[Part]) -> Result<Values, LowerError> {
-        if let Some(values) = convert::split(self.builder, value, parts) {
-            return Ok(values);
-        }
-        if let Some(values) = convert::split_in_memory(self.builder, value, parts) {
-            return Ok(values);
-        }
-        let param = self.plan.sig().params().get(i);
-        Err(LowerError::value(
-            format!("argument {i}"),
-            param.map_or(&cabi::Type::VOID, |param| &param.ty),
-            "its parts".into(),
-            self.builder.func.dfg.value_type(value),
-        ))
+        convert::split(self.builder, value, parts).ok_or_else(|| {
+            let found = self.builder.func.dfg.value_type(value);
+            let (what, ty) = (format!("argument {i}"), self.plan.arg_type(i));
+            LowerError::value(what, ty, "its parts".into(), found)
+        })
     }
 }

@@ -223,10 +223,7 @@ fn argument(
         (Arg::Parts(values), Passing::Block { .. }) if values.is_empty() => false,
         (Arg::Parts(values), _) => are_parts(dfg, values, plan.parts(i)),
         (Arg::Fields(_), Passing::Lanes(_)) => false,
-        (Arg::Fields(values), _) => {
-            let ty = plan.sig().params().get(i).map(|param| &param.ty);
-            ty.is_some_and(|ty| are_fields(dfg, values, ty).is_ok())
-        }
+        (Arg::Fields(values), _) => are_fields(dfg, values, plan.arg_type(i)).is_ok(),
     };
     match fits {
         true => Ok(()),
@@ -242,10 +239,7 @@ fn refused(
     (i, passing): (usize, &Passing),
     arg: &Arg,
 ) -> LowerError {
-    let ty = match plan.sig().params().get(i) {
-        Some(param) => &param.ty,
-        None => &cabi::Type::VOID,
-    };
+    let ty = plan.arg_type(i);
     let parts = plan.parts(i);
     let what = format!("argument {i}");
     let (expected, found) = match (arg, passing) {

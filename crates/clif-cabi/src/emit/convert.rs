@@ -13,7 +13,7 @@ pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
-/// The parts of `value`, or `None` if its bits do not make them.
+/// The parts of `value`, or `None` if its bits do not make them. What no instruction takes apart goes through memory.
 pub(crate) fn split(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -23,14 +23,15 @@ pub(crate) fn split(
     if ty.is_invalid() {
         return None;
     }
-    match parts {
+    let values = match parts {
         [part] => reshape(builder, value, part.ty).map(one),
         [low, high] if are_two_words(low, high) && ty.bits() == 128 => {
-            let (low, high) = two_words(builder, value, ty)?;
-            Some(Values::from_slice(&[low, high]))
+            let words = two_words(builder, value, ty);
+            words.map(|(low, high)| Values::from_slice(&[low, high]))
         }
         _ => None,
-    }
+    };
+    values.or_else(|| split_in_memory(builder, value, parts))
 }
 
 /// One value. Copying it from a slice costs more, and most values are one.
@@ -40,8 +41,8 @@ fn one(value: Value) -> Values {
     values
 }
 
-/// The same by way of memory, for what no instruction takes apart. `None` if the value has too few bytes.
-pub(crate) fn split_in_memory(
+/// The same by way of memory. `None` if the value has too few bytes.
+fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
     parts: &[Part],

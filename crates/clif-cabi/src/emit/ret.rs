@@ -84,12 +84,8 @@ impl Entry {
                 return Ok(parts.iter().map(load).collect());
             }
             Arg::Parts(values) => {
-                if check::are_parts(&builder.func.dfg, values, parts) {
-                    Ok(values.clone())
-                } else {
-                    let found = check::types_of(&builder.func.dfg, values);
-                    Err(self.bad_result(format!("the parts {found}")))
-                }
+                self.check_parts(builder, values)?;
+                Ok(values.clone())
             }
             Arg::Fields(values) => {
                 let fields = self.result_fields(builder, values)?;
@@ -100,13 +96,8 @@ impl Entry {
                 let found = check::type_of(&builder.func.dfg, *value);
                 let fits = value_type(self.plan.sig().result())
                     .is_some_and(|ty| ty.bits() == found.bits());
-                let split = if fits {
-                    convert::split(builder, *value, parts)
-                        .or_else(|| convert::split_in_memory(builder, *value, parts))
-                } else {
-                    None
-                };
-                split.ok_or_else(|| self.bad_value(found))
+                let split = fits.then(|| convert::split(builder, *value, parts));
+                split.flatten().ok_or_else(|| self.bad_value(found))
             }
         };
         let each = |(part, value): (&Part, Value)| convert::passed(builder, part, value);
@@ -159,22 +150,6 @@ impl Entry {
         (push, bytes): (&Stub, u32),
         value: &Arg,
     ) -> Result<(), LowerError> {
-        let parts = self.plan.result_parts();
-        let fits = match value {
-            Arg::Memory { .. } => true,
-            Arg::Parts(values) => check::are_parts(&builder.func.dfg, values, parts),
-            Arg::Fields(values) => !self.result_fields(builder, values)?.is_empty(),
-            Arg::Value(_) => false,
-        };
-        if !fits {
-            return Err(match value {
-                Arg::Parts(values) => {
-                    let found = check::types_of(&builder.func.dfg, values);
-                    self.bad_result(format!("the parts {found}"))
-                }
-                _ => self.bad_result("Arg::Value".into()),
-            });
-        }
         let signature = import::planned_signature(builder.func, &Stub::address_signature());
         let func = stubs.stub(push.clone(), signature, builder.func)?;
         check::are_imported(&builder.func.dfg, func, signature)?;
@@ -183,20 +158,38 @@ impl Entry {
                 base: *base,
                 offset: *offset,
             },
-            _ => memory::slot(builder, u64::from(bytes), 16),
-        };
-        match value {
-            Arg::Parts(values) => memory::store_all(builder, parts, values, from),
+            Arg::Parts(values) => {
+                self.check_parts(builder, values)?;
+                let from = memory::slot(builder, u64::from(bytes), 16);
+                memory::store_all(builder, self.plan.result_parts(), values, from);
+                from
+            }
             Arg::Fields(values) => {
                 let fields = self.result_fields(builder, values)?;
+                let from = memory::slot(builder, u64::from(bytes), 16);
                 fields::store(builder, &fields, values, (u64::from(bytes), from))
                     .ok_or_else(|| self.bad_result("Arg::Fields".into()))?;
+                from
             }
-            _ => {}
-        }
+            Arg::Value(_) => return Err(self.bad_result("Arg::Value".into())),
+        };
         let from = from.value(builder);
         builder.ins().call(func, &[from]);
         Ok(())
+    }
+
+    /// Refuses values that are not the parts of the result.
+    fn check_parts(
+        &self,
+        builder: &FunctionBuilder<'_>,
+        values: &[Value],
+    ) -> Result<(), LowerError> {
+        let dfg = &builder.func.dfg;
+        if check::are_parts(dfg, values, self.plan.result_parts()) {
+            return Ok(());
+        }
+        let found = check::types_of(dfg, values);
+        Err(self.bad_result(format!("the parts {found}")))
     }
 
     fn result_to_memory(

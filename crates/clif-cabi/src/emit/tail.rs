@@ -81,8 +81,7 @@ impl CallSite<'_, '_, '_> {
                     "it is passed by the address of a copy, which would be in the frame that is given up"
                 }
             };
-            let param = self.plan.sig().params().get(i);
-            let ty = param.map_or(&cabi::Type::VOID, |param| &param.ty);
+            let ty = self.plan.arg_type(i);
             return refuse(format!("argument {i}, {ty}: {why}"));
         }
         Ok(())
