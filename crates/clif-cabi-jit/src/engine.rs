@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clif_cabi::StubCode;
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -178,6 +179,20 @@ impl Engine {
     /// thread-local data; [`Error::OutOfMemory`]. The function can be defined again after an error.
     pub fn define(&mut self, id: FuncId, ctx: &mut Context) -> Result<()> {
         self.define_controlled(id, ctx, &mut ControlPlane::default())
+    }
+
+    /// Compiles what `emit` builds as the definition of `id`.
+    pub(crate) fn build(
+        &mut self,
+        id: FuncId,
+        emit: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (mut ctx, mut fn_ctx) = (self.make_context(), FunctionBuilderContext::new());
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        emit(self, &mut builder)?;
+        builder.seal_all_blocks();
+        builder.finalize(self.target_config());
+        self.define(id, &mut ctx)
     }
 
     /// Defines `id` by machine code: a stub. It is aligned to 16 bytes.

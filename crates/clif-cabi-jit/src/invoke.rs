@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Arg, CallPlan, Ret, SysVAggregateLowering};
 
@@ -168,54 +167,43 @@ impl fmt::Debug for Invokers {
 /// reads: as a padding argument it stays where it is, and costs no instruction.
 fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> Result<Code> {
     let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
-    let mut ctx = engine.make_context();
-    ctx.func.signature = lower.filled_signature(&shim)?;
-    let id = engine.declare_local(&ctx.func.signature)?;
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    let [target, pointers, to] = [I64; 3].map(|ty| builder.append_block_param(block, ty));
-    let filled = builder
-        .func
-        .signature
-        .params
-        .iter()
-        .skip(shim.params().len());
-    let filled: Vec<_> = filled.map(|param| param.value_type).collect();
-    for ty in filled {
-        builder.append_block_param(block, ty);
-    }
-    builder.switch_to_block(block);
-    builder.seal_block(block);
-    builder.ensure_inserted_block();
-    let mut args = Vec::with_capacity(sig.params().len());
-    for (i, _) in sig.params().iter().enumerate() {
-        // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
-        let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
-        // So each pointer is loaded where its object is, and few of them are alive at once.
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        args.push(Arg::memory(
-            builder.ins().load(I64, flags, pointers, offset),
-        ));
-    }
-    let has_result = sig.result().size() > 0 && !sig.is_noreturn();
-    let ret = match has_result {
-        true => Ret::memory(to),
-        false => Ret::Ignore,
-    };
+    let signature = lower.filled_signature(&shim)?;
+    let id = engine.declare_local(&signature)?;
     let plan = lower.call_plan(sig)?;
-    let callable = lower.callee(engine, &mut builder, &plan, target)?;
-    let mut values = lower.values_in(&mut builder, &plan, &args, ret)?;
-    plan.keep_arrived(builder.func, &mut values);
-    let inst = callable.call(&mut builder, &values)?;
-    let results = builder.inst_results(inst).to_vec();
-    lower.values_out(engine, &mut builder, &plan, &results, ret)?;
-    // After a function that never returns the block has ended already.
-    if !sig.is_noreturn() {
-        builder.ins().return_(&[]);
-    }
-    builder.finalize(engine.target_config());
-    engine.define(id, &mut ctx)?;
+    engine.build(id, |engine, builder| {
+        let block = builder.create_block();
+        let [target, pointers, to] = [I64; 3].map(|ty| builder.append_block_param(block, ty));
+        for param in signature.params.iter().skip(shim.params().len()) {
+            builder.append_block_param(block, param.value_type);
+        }
+        builder.func.signature = signature;
+        builder.switch_to_block(block);
+        builder.ensure_inserted_block();
+        let pointer = |i| {
+            // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
+            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+            // So each pointer is loaded where its object is, and few of them are alive at once.
+            let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+            Arg::memory(builder.ins().load(I64, flags, pointers, offset))
+        };
+        let args: Vec<Arg> = (0..sig.params().len()).map(pointer).collect();
+        let has_result = sig.result().size() > 0 && !sig.is_noreturn();
+        let ret = match has_result {
+            true => Ret::memory(to),
+            false => Ret::Ignore,
+        };
+        let callable = lower.callee(engine, builder, &plan, target)?;
+        let mut values = lower.values_in(builder, &plan, &args, ret)?;
+        plan.keep_arrived(builder.func, &mut values);
+        let inst = callable.call(builder, &values)?;
+        let results = builder.inst_results(inst).to_vec();
+        lower.values_out(engine, builder, &plan, &results, ret)?;
+        // After a function that never returns the block has ended already.
+        if !sig.is_noreturn() {
+            builder.ins().return_(&[]);
+        }
+        Ok(())
+    })?;
     engine.finalize()?;
     engine.code(id)
 }

@@ -1,5 +1,7 @@
 //! Where the convention has the parameters and results of a CLIF signature, compared with where Cranelift has them.
 
+use std::fmt::Display;
+
 use cabi::Reg;
 use smallvec::SmallVec;
 
@@ -28,40 +30,36 @@ impl Expect {
         signature: &Signature,
     ) -> Result<Places, PlanError> {
         let found = machine.places(signature)?;
-        let mismatch = |what: String, expected: String, found: String| {
+        let mismatch = |what: String, expected: &dyn Display, found: &dyn Display| {
             Err(PlanError::Mismatch {
                 what,
-                expected,
-                found,
+                expected: expected.to_string(),
+                found: found.to_string(),
             })
         };
         for (i, (expected, found)) in self.params.iter().zip(&found.params).enumerate() {
-            if let Some(expected) = expected
-                && expected != found
-            {
-                let (expected, found) = (expected.to_string(), found.to_string());
-                return mismatch(format!("CLIF parameter {i}"), expected, found);
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                return mismatch(format!("CLIF parameter {i}"), &expected, found);
             }
         }
         for (i, (expected, found)) in self.results.iter().zip(&found.results).enumerate() {
-            if let Some(expected) = expected
-                && expected != found
-            {
-                let (expected, found) = (expected.to_string(), found.to_string());
-                return mismatch(format!("CLIF result {i}"), expected, found);
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                return mismatch(format!("CLIF result {i}"), &expected, found);
             }
         }
         if let Some(expected) = self.sret_returned_in
             && found.sret_returned_in != Some(expected)
         {
-            let what = "the returned pointer to the result".into();
             let found = found.sret_returned_in.map_or("none", Reg::name);
-            return mismatch(what, expected.to_string(), found.to_string());
+            return mismatch(
+                "the returned pointer to the result".into(),
+                &expected,
+                &found,
+            );
         }
         if self.area_bytes > u64::from(found.stack_bytes) {
-            let expected = format!("{} bytes", self.area_bytes);
-            let found = found.stack_bytes.to_string();
-            return mismatch("the argument area".into(), expected, found);
+            let expected = format_args!("{} bytes", self.area_bytes);
+            return mismatch("the argument area".into(), &expected, &found.stack_bytes);
         }
         Ok(found)
     }

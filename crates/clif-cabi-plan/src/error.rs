@@ -52,6 +52,10 @@ impl PlanError {
             target: target.name().to_string(),
         }
     }
+
+    pub(crate) fn convention(own: &cabi::Convention, why: NotLowered, on: &cabi::Target) -> Self {
+        Self::unsupported(format!("the convention {}", own.name), why, on)
+    }
 }
 
 /// What is not lowered, though the convention says where it goes.

@@ -8,12 +8,12 @@ use clif_cabi::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value,
     types::{I8, I16, I32, I64},
 };
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Entry, Function, LowerError, NotLowered, Ret};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, Ret};
 
 use super::{Compiler, MAX_RESULT};
 use crate::code::Code;
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::shape::ByShape;
 use crate::vectors;
@@ -37,7 +37,10 @@ impl Compiler {
         }
         vectors::check_signature(plan.sig(), plan.abi())?;
         let body = self.engine.declare_local(plan.signature())?;
-        self.define(body, &with_chain, &shape.1)?;
+        let lower = &self.lower;
+        (self.engine).build(body, |engine, builder| {
+            emit(engine, lower, builder, &with_chain, &shape.1)
+        })?;
         let function = Function::new(body, "closure", with_chain);
         let entry = self.lower.entry_point(&mut self.engine, &function)?;
         self.engine.finalize()?;
@@ -66,67 +69,67 @@ impl Compiler {
             (error, _) => error,
         }
     }
+}
 
-    /// Puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
-    fn define(&mut self, body: FuncId, sig: &FnSig, unnamed: &[VaArgPlan]) -> Result<()> {
-        let (engine, lower) = (&mut self.engine, &self.lower);
-        let mut ctx = engine.make_context();
-        let mut fn_ctx = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-        let (_, entry) = lower.begin(&mut builder, sig)?;
-        let n_named = sig.n_named().saturating_sub(1);
-        let context = entry.value(&mut builder, n_named)?;
-        let flags = MemFlagsData::trusted();
-        // The bytes of 2^28 pointers are more than any frame has.
-        let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
-        let n_bytes = u32::try_from(8 * n_pointers).unwrap_or(u32::MAX);
-        let pointers = slot(&mut builder, n_bytes, 3);
-        let mut offsets = (0..i32::MAX).step_by(8);
-        // Each is stored before the next one is made, so that few values are alive at once.
-        let mut push = |builder: &mut FunctionBuilder<'_>, address: Value| {
-            let offset = offsets.next().unwrap_or(i32::MAX);
-            builder.ins().store(flags, address, pointers, offset);
-        };
-        for i in 0..n_named {
-            let address = entry.address(&mut builder, i)?;
-            push(&mut builder, address);
-        }
-        if sig.is_variadic() {
-            let list = va_list(&mut builder, &entry, lower.target())?;
-            for plan in unnamed {
-                let address = lower.va_arg_planned(&mut builder, list, plan)?;
-                push(&mut builder, address);
-            }
-            push(&mut builder, list);
-        }
-        // One of no bytes may be in the caller's memory too, whose address is returned.
-        let bytes = sig.result().size();
-        let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
-        let result = match entry.sret() {
-            Some(sret) => sret,
-            None if has_result => slot(&mut builder, MAX_RESULT, 4),
-            None => pointers,
-        };
-        if has_result && bytes <= MAX_RESULT.into() {
-            set_to_zero(&mut builder, result, bytes);
-        }
-        let handler = builder.ins().load(I64, flags, context, 0);
-        // Of no bytes the handler is told any address but null, whatever the caller's is.
-        let bytes_at = if bytes == 0 { pointers } else { result };
-        let args = [context, pointers, bytes_at].map(Arg::value);
-        let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
-        lower.call_sig(engine, &mut builder, handler, &call, &args, Ret::Ignore)?;
-        if sig.is_noreturn() {
-            // The handler has ended the process.
-            builder.ins().trap(TrapCode::unwrap_user(1));
-        } else {
-            let result = has_result.then(|| Arg::memory(result));
-            entry.ret(engine, &mut builder, result.as_ref())?;
-        }
-        builder.seal_all_blocks();
-        builder.finalize(engine.target_config());
-        engine.define(body, &mut ctx)
+/// A function of `sig`: puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
+fn emit(
+    engine: &mut Engine,
+    lower: &Lowering,
+    builder: &mut FunctionBuilder<'_>,
+    sig: &FnSig,
+    unnamed: &[VaArgPlan],
+) -> Result<()> {
+    let (_, entry) = lower.begin(builder, sig)?;
+    let n_named = sig.n_named().saturating_sub(1);
+    let context = entry.value(builder, n_named)?;
+    let flags = MemFlagsData::trusted();
+    // The bytes of 2^28 pointers are more than any frame has.
+    let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
+    let n_bytes = u32::try_from(8 * n_pointers).unwrap_or(u32::MAX);
+    let pointers = slot(builder, n_bytes, 3);
+    let mut offsets = (0..i32::MAX).step_by(8);
+    // Each is stored before the next one is made, so that few values are alive at once.
+    let mut push = |builder: &mut FunctionBuilder<'_>, address: Value| {
+        let offset = offsets.next().unwrap_or(i32::MAX);
+        builder.ins().store(flags, address, pointers, offset);
+    };
+    for i in 0..n_named {
+        let address = entry.address(builder, i)?;
+        push(builder, address);
     }
+    if sig.is_variadic() {
+        let list = va_list(builder, &entry, lower.target())?;
+        for plan in unnamed {
+            let address = lower.va_arg_planned(builder, list, plan)?;
+            push(builder, address);
+        }
+        push(builder, list);
+    }
+    // One of no bytes may be in the caller's memory too, whose address is returned.
+    let bytes = sig.result().size();
+    let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
+    let result = match entry.sret() {
+        Some(sret) => sret,
+        None if has_result => slot(builder, MAX_RESULT, 4),
+        None => pointers,
+    };
+    if has_result && bytes <= MAX_RESULT.into() {
+        set_to_zero(builder, result, bytes);
+    }
+    let handler = builder.ins().load(I64, flags, context, 0);
+    // Of no bytes the handler is told any address but null, whatever the caller's is.
+    let bytes_at = if bytes == 0 { pointers } else { result };
+    let args = [context, pointers, bytes_at].map(Arg::value);
+    let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
+    lower.call_sig(engine, builder, handler, &call, &args, Ret::Ignore)?;
+    if sig.is_noreturn() {
+        // The handler has ended the process.
+        builder.ins().trap(TrapCode::unwrap_user(1));
+    } else {
+        let result = has_result.then(|| Arg::memory(result));
+        entry.ret(engine, builder, result.as_ref())?;
+    }
+    Ok(())
 }
 
 /// The address of so many bytes of the frame, aligned to `1 << align_shift`.

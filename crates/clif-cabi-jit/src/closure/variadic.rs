@@ -10,7 +10,6 @@ use clif_cabi::LowerError;
 use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::cranelift_codegen::ir::MemFlagsData;
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 
 use super::{ClosureArgs, Closures, Compiler};
@@ -98,18 +97,14 @@ impl Compiler {
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
         let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
-        let mut ctx = engine.make_context();
-        let mut fn_ctx = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-        let (_, entry) = lower.begin(&mut builder, &own)?;
-        let [list, to] = [entry.value(&mut builder, 0)?, entry.value(&mut builder, 1)?];
-        let from = lower.va_arg(&mut builder, list, sig, ty)?;
-        let (config, flags) = (engine.target_config(), MemFlagsData::new());
-        builder.emit_small_memory_copy(config, to, from, ty.size(), 1, 1, true, flags);
-        entry.ret(engine, &mut builder, None)?;
-        builder.seal_all_blocks();
-        builder.finalize(config);
-        engine.define(id, &mut ctx)?;
+        engine.build(id, |engine, builder| {
+            let (_, entry) = lower.begin(builder, &own)?;
+            let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];
+            let from = lower.va_arg(builder, list, sig, ty)?;
+            let (config, flags) = (engine.target_config(), MemFlagsData::new());
+            builder.emit_small_memory_copy(config, to, from, ty.size(), 1, 1, true, flags);
+            Ok(entry.ret(engine, builder, None)?)
+        })?;
         engine.finalize()?;
         // SAFETY: it has been compiled as such.
         let read = unsafe { engine.code(id)?.typed::<Read>() };

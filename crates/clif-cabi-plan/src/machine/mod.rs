@@ -60,9 +60,8 @@ impl Machine {
         convention: &Convention,
     ) -> Result<&'static Self, PlanError> {
         (Self::of(target)?.under)(convention).ok_or_else(|| {
-            let what = format!("the convention {}", convention.name);
             let why = NotLowered::Convention("frames of its kind are not lowered");
-            PlanError::unsupported(what, why, target)
+            PlanError::convention(convention, why, target)
         })
     }
 

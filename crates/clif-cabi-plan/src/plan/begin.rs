@@ -68,13 +68,9 @@ impl Begun {
         if side == Side::Callee
             && (machine.preserved_vectors).is_some_and(|most| sig.assumed().vectors > most)
         {
-            let what = format!("the convention {}", abi.convention.name);
             let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
-            return Err(PlanError::unsupported(
-                what,
-                NotLowered::Convention(why),
-                target,
-            ));
+            let why = NotLowered::Convention(why);
+            return Err(PlanError::convention(abi.convention, why, target));
         }
         if side == Side::Caller {
             machine = machine.calls.unwrap_or(machine);
@@ -117,8 +113,11 @@ pub(super) fn check_va_list(
     if *convention == *machine.va_list.convention {
         return Ok(());
     }
-    let what = format!("the convention {}", convention.name);
-    Err(PlanError::unsupported(what, NotLowered::VaList, target))
+    Err(PlanError::convention(
+        convention,
+        NotLowered::VaList,
+        target,
+    ))
 }
 
 /// Refuses steps of a stub where no stub can stand before the function.
@@ -139,8 +138,7 @@ fn check_args(
     target: &Target,
 ) -> Result<(), PlanError> {
     if let Some(why) = (machine.convention_objection)(machine, abi.convention) {
-        let what = format!("the convention {}", abi.convention.name);
-        return Err(PlanError::unsupported(what, why, target));
+        return Err(PlanError::convention(abi.convention, why, target));
     }
     if abi.area_bytes > MAX_AREA_BYTES {
         let what = format!("an argument area of {} bytes", abi.area_bytes);

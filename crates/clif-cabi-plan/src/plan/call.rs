@@ -171,10 +171,7 @@ impl CallPlan {
         } = Begun::new(sig, target, Side::Caller)?;
         let mut contents = Contents::of(solver.machine, &sig, &abi, sret);
         let after = contents.result(&result);
-        let refuse = |why| {
-            let what = format!("the convention {}", abi.convention.name);
-            PlanError::unsupported(what, why, target)
-        };
+        let refuse = |why| PlanError::convention(abi.convention, why, target);
         let area_bytes = abi.area_bytes.max(contents.stub_area.into());
         let indexes = solver
             .params(&contents.wanted, area_bytes)

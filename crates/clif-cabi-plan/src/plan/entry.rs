@@ -131,10 +131,7 @@ impl EntryPlan {
             mut solver,
             sret,
         } = Begun::new(sig, target, Side::Callee)?;
-        let refuse = |why| {
-            let what = format!("the convention {}", abi.convention.name);
-            PlanError::unsupported(what, why, target)
-        };
+        let refuse = |why| PlanError::convention(abi.convention, why, target);
         let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret);
         check_stub(solver.machine, !opening.steps.is_empty()).map_err(refuse)?;
         let area_bytes = asked.area(solver.machine, &sig, &abi, opening.frame);

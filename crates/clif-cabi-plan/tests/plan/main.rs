@@ -7,6 +7,7 @@
 )]
 
 mod variadic;
+mod wide;
 mod win64;
 
 use cabi::convention::{Rule, Rules};
@@ -330,7 +331,7 @@ fn a_large_object_is_copied_by_cranelift() {
 }
 
 #[test]
-fn stubs_are_named() {
+fn stubs_of_a_variadic_call_and_of_an_x87_result() {
     let printf = FnSig::new([Type::PTR], Type::F80).variadic();
     let plan = CallPlan::new(&printf.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
     let direct = plan.direct_stub(3).unwrap();
@@ -344,14 +345,6 @@ fn stubs_are_named() {
     };
     assert_eq!(pop.steps(), [Step::Pop(1), Step::Return]);
     assert_eq!(push.steps(), [Step::Push(1), Step::Return]);
-    let names = [direct, indirect, pop.clone(), push.clone()].map(|stub| stub.name());
-    let expected = [
-        "__clif_cabi_al1_jump3",
-        "__clif_cabi_al1_jumpint1",
-        "__clif_cabi_pop1_ret",
-        "__clif_cabi_push1_ret",
-    ];
-    assert_eq!(names, expected);
 
     let plain = CallPlan::new(&FnSig::new([Type::PTR], Type::I32), &LINUX).unwrap();
     assert_eq!(plain.direct_stub(3), None);

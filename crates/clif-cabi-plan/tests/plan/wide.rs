@@ -1,24 +1,13 @@
 //! Plans of calls and entries with vectors of 32 and 64 bytes in registers: which words there are beside the C parameters, and the steps of each stub.
-//! That these are right is shown by the calls of `tests/`.
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test stops at an unexpected error"
-)]
 
 use cabi::convention::{Rule, Rules};
-use cabi::{Convention, FnSig, Policy, Target, Type, VectorLevel, X86_64_SYSV, x86_64};
-use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, Passing, ResultPlan, Slot, Stub};
+use cabi::{Convention, FnSig, Policy, Type, VectorLevel, X86_64_SYSV, x86_64};
+use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, Passing, ResultPlan, Slot};
 
-const LINUX: Target = Target::X86_64_LINUX;
+use super::{LINUX, steps};
 
 fn vector(n: u16) -> Type {
     Type::vector(&Type::F32, n).unwrap()
-}
-
-/// The steps of a stub, as its name has them.
-fn steps(stub: Option<Stub>) -> String {
-    stub.map_or_else(String::new, |stub| stub.name().replace("__clif_cabi_", ""))
 }
 
 #[test]
