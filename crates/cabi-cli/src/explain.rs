@@ -279,5 +279,5 @@ const CONVENTIONS: [&str; 7] = [
     "-mrtd",
 ];
 
-/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention goes by that.
+/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention depends on them.
 const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];

@@ -47,7 +47,7 @@ macro_rules! used_functions {
 /// Why there is no libclang to ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum LoadError {
-    /// No library was found, or it could not be opened: what the loader said.
+    /// No library was found, or it could not be opened: the loader's message.
     Missing(String),
     /// The library at the path lacks a function.
     TooOld {

@@ -46,7 +46,7 @@ impl fmt::Display for SourceError {
 pub enum HeaderError {
     /// There is no libclang.
     NoLibclang {
-        /// What the search said.
+        /// The message of the search.
         searched: String,
     },
     /// The libclang found is too old.
@@ -62,7 +62,7 @@ pub enum HeaderError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         message: String,
     },
     /// Text, name or arguments contain a NUL character.

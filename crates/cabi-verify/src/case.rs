@@ -94,7 +94,7 @@ impl CaseError {
     }
 }
 
-/// Who calls whom.
+/// Which side calls which.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Direction {
     /// Cranelift's code calls C's.
@@ -284,7 +284,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::corpus::CorpusFile;
 
-    /// The block with this text read; `None`, said once, without libclang.
+    /// The block with this text, read; `None`, with a message once, without libclang.
     pub(crate) fn subject(text: &str) -> Option<Subject> {
         let text = format!("== one\nproves: x\n{text}\n");
         let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();

@@ -57,18 +57,18 @@ impl Outcome {
         Ok(side("caller", &self.0[0])? + side("callee", &self.0[1])?)
     }
 
-    /// Whether the compiler's caller does what is said, and its callee does not.
+    /// Whether the compiler's caller has values where `FnAbi` says, and its callee does not.
     pub fn is_self_inconsistent(&self) -> bool {
         self.0[0].is_ok() && self.0[1].is_err()
     }
 
-    /// Whether the callee found its arguments and returned its result where they are said to be.
+    /// Whether the callee read its arguments and returned its result where `FnAbi` says.
     pub fn callee_agrees(&self) -> bool {
         self.0[1].is_ok()
     }
 }
 
-/// A question with what its values are and where they are said to be.
+/// A question with its values and their places.
 struct Asked<'a> {
     question: &'a Question,
     abi: &'a FnAbi,

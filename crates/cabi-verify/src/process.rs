@@ -36,7 +36,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
 
     use signals::{die_with_parent_in, end_group};
 
-    // Files, not pipes: nobody has to read while it runs.
+    // Files, not pipes, which would have to be read while it runs.
     let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(std::process::Stdio::null());
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
@@ -82,7 +82,7 @@ fn run(mut command: Command, _: Duration) -> io::Result<Output> {
     command.output()
 }
 
-/// Why a compiler that failed has answered nothing: memory ran out, somebody ended it, the disk is full.
+/// Why the failure of a compiler is no answer: memory ran out, it was ended from outside, the disk is full.
 pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
     if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
         return Some(io::ErrorKind::StorageFull);

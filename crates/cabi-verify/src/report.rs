@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with whose fault it is and the reason. One that passes fails the
-//! run: a list of known failures that nobody prunes hides new ones.
+//! run, because a list with failures of the past hides new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +53,7 @@ pub struct Report {
 pub struct Section {
     /// Its name, unique in a report.
     pub name: String,
-    /// Lines that begin it in text: who was asked, and counts.
+    /// The first lines of its text: which compiler was asked, and counts.
     pub head: Vec<String>,
     /// How many cases passed of which there are no items.
     pub n_passed: usize,

@@ -1,7 +1,7 @@
 //! Temporary folders: removed when their owner is dropped, and, where a process was killed before it could, by the next one that makes a folder.
 //!
 //! All folders of a process lie in one, `cabi-verify-XXXXXX`, in which the process holds a lock on the file `lock`. The lock ends with the process,
-//! however that ends, so a folder whose lock can be taken belongs to nobody. Process ids would not tell: those of another container mean nothing here.
+//! however that ends, so a folder whose lock can be taken has no owner. Process ids would not do: those of another container mean nothing here.
 
 use std::fs::{self, File};
 use std::io;
@@ -100,7 +100,7 @@ fn sweep(parent: &Path) {
     }
 }
 
-/// Whether nobody holds the lock of a folder.
+/// Whether no process holds the lock of a folder.
 fn is_dead(folder: &Path) -> io::Result<bool> {
     let lock: PathBuf = folder.join(LOCK);
     // No link leads elsewhere.
@@ -120,7 +120,7 @@ mod tests {
         let living = Root::new(parent.path()).unwrap();
         let mut dead = Root::new(parent.path()).unwrap();
         fs::write(dead.folder.path().join("unit.c"), "int x;").unwrap();
-        // As a killed process leaves it: no lock, and nobody to remove it.
+        // As a killed process leaves it: no lock, and no owner that removes it.
         dead.folder.disable_cleanup(true);
         let left = dead.folder.path().to_owned();
         drop(dead);

@@ -35,7 +35,7 @@ const N_GP: u8 = 6;
 const N_SSE: u8 = 8;
 /// Slots of the shadow space.
 const SHADOW_SLOTS: u8 = 4;
-/// Slots of 8 bytes in the greatest alignment that is told apart, 64 bytes.
+/// Slots of 8 bytes in 64 bytes, the greatest alignment that states distinguish.
 const N_PHASES: u8 = 8;
 
 /// What the arguments so far have left.

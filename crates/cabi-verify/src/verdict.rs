@@ -149,7 +149,7 @@ impl From<clif_cabi_jit::Error> for Fault {
     }
 }
 
-/// What is said not to be supported.
+/// Why a case is not supported.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Refusal {

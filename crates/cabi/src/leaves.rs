@@ -97,7 +97,7 @@ pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<B
     Some(all.as_slice().into())
 }
 
-/// Whether `leaf` is a scalar of at most eight bytes at a multiple of its size, of which nobody asks by what path a walk comes to it: no bit-field, no part of
+/// Whether `leaf` is a scalar of at most eight bytes at a multiple of its size, and no quirk depends on what encloses it: no bit-field, no part of
 /// a complex number, and in no array of records.
 fn is_plain(leaf: &Leaf) -> bool {
     const ASKED: Around = Around::IMAGINARY

@@ -29,7 +29,7 @@ macro_rules! bits {
 
 bits! {
     /// A record with a flexible array member is passed in memory (clang), on Win64 by reference; gcc ignores the member. If the record has no bytes, it
-    /// has a slot in memory all the same; gcc only aligns what is next on the stack.
+    /// has a slot in memory nevertheless; gcc only aligns what is next on the stack.
     FLEXIBLE_ARRAY_IN_MEMORY = 0;
     /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang through version 23 ignores them as padding.
     UNNAMED_BIT_FIELDS_COUNT = 1;

@@ -79,7 +79,7 @@ impl FnSig {
         self
     }
 
-    /// The function never returns: its result has no place. A hidden pointer to it is passed all the same.
+    /// The function never returns: its result has no place. A hidden pointer to the result is passed nevertheless.
     #[must_use]
     pub fn noreturn(mut self) -> Self {
         self.noreturn = true;
@@ -108,7 +108,7 @@ impl FnSig {
         self
     }
 
-    /// What [`features`](Self::features) said.
+    /// The vector level that [`features`](Self::features) set.
     #[must_use]
     pub fn assumed(&self) -> Features {
         self.features

@@ -376,7 +376,7 @@ where
 /// Ends the process after what C could not be told of.
 #[cold]
 fn end(name: &str, what: &str) -> ! {
-    // There may be nobody who reads it.
+    // Standard error may be closed.
     let _ = writeln!(
         std::io::stderr(),
         "closure {name} {what}, so the process ends"

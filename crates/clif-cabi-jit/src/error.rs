@@ -1,4 +1,4 @@
-//! What can go wrong between a declaration and running code, and how it is told.
+//! Errors between a declaration and running code.
 //!
 //! The engine is also a [`cranelift_module::Module`], whose methods must fail with a [`ModuleError`]: the conversion
 //! keeps Cranelift's own variant where one fits and wraps the rest as [`ModuleError::Backend`].
@@ -58,14 +58,14 @@ pub enum Error {
     Memory {
         /// What was tried.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: region::Error,
     },
     /// A shared library cannot be opened.
     Library {
         /// Its name, as it was given.
         name: String,
-        /// What the dynamic linker said.
+        /// The dynamic linker's message.
         why: String,
     },
     /// A name with a NUL byte in it: no symbol can be called so.
@@ -178,7 +178,7 @@ pub enum Error {
     Module(Box<ModuleError>),
 }
 
-/// A symbol that was not found, and who wants it.
+/// A symbol that was not found, and what refers to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingSymbol {

@@ -162,7 +162,7 @@ impl Symbols {
             .or_else(anywhere)
     }
 
-    /// The error for names that are nowhere, each with who wants it.
+    /// The error for names that were not found, each with what refers to it.
     pub(crate) fn missing(&self, names: BTreeMap<String, Vec<String>>) -> Error {
         let mut searched = Vec::new();
         if !self.bound.is_empty() {
@@ -193,7 +193,7 @@ impl Found {
     }
 }
 
-/// Names with who wants them, as errors list them.
+/// Names with what refers to them, as errors list them.
 pub(crate) fn missing_symbols(names: BTreeMap<String, Vec<String>>) -> Vec<MissingSymbol> {
     names
         .into_iter()
@@ -259,7 +259,7 @@ fn process() -> Vec<os::Library> {
         .collect()
 }
 
-/// What the dynamic linker said, which libloading keeps in the source of its error.
+/// The dynamic linker's message, which libloading keeps in the source of its error.
 fn innermost(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => innermost(source),

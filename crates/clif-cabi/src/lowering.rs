@@ -145,8 +145,8 @@ impl Lowering {
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
-    /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for who
-    /// calls functions of one signature again and again.
+    /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for
+    /// front ends that call functions of one signature many times.
     ///
     /// ```
     /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};

@@ -135,7 +135,7 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     }
 
     /// The CLIF signature to call or define the function with. A call of a variadic function also needs AL, or floats
-    /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) see to.
+    /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) set.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         let own = || clif_signature(&self.inner.signature);

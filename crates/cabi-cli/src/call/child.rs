@@ -109,7 +109,7 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, String> {
     }
     let Some(text) = reached.strip_prefix(Progress::Returned.word()) else {
         return match status.code() {
-            // It has said itself what is wrong.
+            // The child has printed its error itself.
             Some(2) => Err(String::new()),
             _ => Err(format!(
                 "{function} was not called: the process {}",

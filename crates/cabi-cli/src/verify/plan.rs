@@ -38,7 +38,7 @@ fn check_language(verify: &Verify) -> Result<(), String> {
     }
 }
 
-/// What libclang is told, and compilers too.
+/// The arguments for libclang and for compilers.
 fn flags(verify: &Verify) -> Vec<String> {
     let mut flags = verify.reading.flags();
     // Usually the standard is each compiler's own choice; here all must read the same language.

@@ -1,4 +1,4 @@
-//! gcc's machine modes, as far as `transparent_union` goes by them: gcc applies it where the union has the mode of its first member, and
+//! gcc's machine modes, as far as `transparent_union` depends on them: gcc applies it where the union has the mode of its first member, and
 //! ignores it elsewhere (gcc 12, `handle_transparent_union_attribute`; modes by `compute_record_mode` and `layout_type`).
 
 use cabi::{Kind, RecordKind, Type};

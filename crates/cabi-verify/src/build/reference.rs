@@ -24,7 +24,7 @@ pub(super) use super::error::{ReferenceError, first_error};
 #[cfg(test)]
 mod tests;
 
-/// How long a compiler may take for one file, if nobody says otherwise: minutes for a file of a few thousand lines are a compiler that hangs.
+/// How long a compiler may take for one file by default. A compiler that needs longer for a few thousand lines hangs.
 pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// A compiler that is there and works.
@@ -112,7 +112,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// The same compiler with more flags after its own: what it can compile is not asked again, so they must not take anything from that.
+    /// The same compiler with more flags after its own. Its capabilities are not determined again, so the flags must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();

@@ -1,11 +1,11 @@
-//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention or its own, which `LoadedCode` loads like those that are made of C.
+//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention or its own, which `LoadedCode` loads like those of C compilers.
 //!
 //! Functions of Zig's own convention, `auto`, have no symbols: what is exported hands out their addresses.
 //!
-//! Zig has a classifier of its own, written for both back ends (`src/arch/x86_64/abi.zig`), so it is a third opinion on the psABI; what
-//! counts registers is its own in the one and LLVM's in the other. Callers and callees of one file are compiled to an object and linked
-//! with the frame of the C sides, which a C compiler makes; nothing of a case goes through C. What Zig has no words for is `NotExpressible`,
-//! what it cannot compile is said with its message.
+//! Zig has a classifier of its own, written for both back ends (`src/arch/x86_64/abi.zig`), so it is a third reading of the psABI. One back
+//! end counts registers itself, the other leaves that to LLVM. Callers and callees of one file are compiled to an object and linked
+//! with the frame of the C sides, which a C compiler makes; nothing of a case goes through C. A type that Zig cannot express is `NotExpressible`;
+//! what it cannot compile is reported with its message.
 //!
 //! ```text
 //! const c7_f_t0 = extern struct { m0: f64, m1: i32, };

@@ -60,9 +60,9 @@ pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 pub(super) struct CallCase {
     types: Vec<Type>,
     pub(super) images: Images,
-    /// What C and Cranelift are to make of it.
+    /// Where C and Cranelift have to pass each value.
     abi: FnAbi,
-    /// What Cranelift is told, which is the same unless a suite wants it wrong.
+    /// The signature that Cranelift lowers: the case's, or a wrong one in a negative control.
     pub(super) told: FnSig,
     n_named: usize,
     pub(super) index: usize,
@@ -101,7 +101,7 @@ pub(super) struct Round {
     side: Side,
 }
 
-/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` changes what Cranelift is told. Returns the number of calls made.
+/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that Cranelift lowers. Returns the number of calls made.
 pub fn observe(
     harness: &Harness<'_>,
     case: &Case,
@@ -204,11 +204,10 @@ fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bo
     }
 }
 
-/// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, nobody can agree
-/// with both.
+/// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, no ABI agrees with both.
 ///
 /// # Errors
-/// [`Fault::Failed`]: what its callee, or its caller, has otherwise than the other meant it. [`Fault::Refused`]: they could not be asked.
+/// [`Fault::Failed`]: the value that one of the two sides has wrong. [`Fault::Refused`]: the two could not be compiled or run.
 pub fn reference_agrees(
     harness: &Harness<'_>,
     case: &Case,
@@ -220,7 +219,7 @@ pub fn reference_agrees(
         CallCase::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
     let callee = harness.loaded.callee(index);
     let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
-    // Only values: what a side owes besides, it owes to everybody.
+    // Values alone are compared: whether registers are preserved does not depend on the other side.
     let promise = Promise::of(&plan.abi).unfilled();
     for round in &rounds(&plan) {
         from_c(harness, &plan, callee, promise, round)?;
@@ -359,7 +358,7 @@ fn from_c(
         plan.images.size,
     );
     loaded.prepare(&round.values.result.bytes, plan.images.size);
-    // A caller that is asked about itself is believed in what it keeps.
+    // In a comparison of a compiler with itself the values that its caller keeps are not compared.
     let is_believed = promise == promise.unfilled();
     if !is_believed {
         loaded.check_keeping("the C caller")?;

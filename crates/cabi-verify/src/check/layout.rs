@@ -133,8 +133,8 @@ pub fn ask(
     Ok(read_answers(&output, &facts(subjects)))
 }
 
-/// Has `reference` check the facts of `subjects` for the target that `flags` name, without running anything: what it says to those it objects to. With
-/// `off` every number is wrong by so many bytes: the negative control.
+/// Has `reference` check the facts of `subjects` by static assertions for the target that `flags` name; returns its messages about those that do not hold.
+/// With `off` every number is wrong by that many bytes: the negative control.
 ///
 /// # Errors
 /// [`ReferenceError`] if it refuses the text for another reason.
@@ -177,7 +177,7 @@ pub fn assertions(
     }
 }
 
-/// The assertions that do not hold, if the compiler objects to nothing else.
+/// The assertions that do not hold, if the compiler reports no other error.
 fn failed_assertions(error: ReferenceError) -> Result<Vec<String>, ReferenceError> {
     let messages = error.messages().unwrap_or_default().lines();
     let failed = |line: &str| {

@@ -218,7 +218,7 @@ fn check_arguments(
     patterns: &[Pattern],
     dump: &RegisterFile,
 ) -> Result<(), Difference> {
-    // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 nobody does.
+    // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 callers do not.
     let extended = abi.convention.name == cabi::X86_64_SYSV.name;
     for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
         check_place(&arg.place, pattern, extended, dump).map_err(|why| {
@@ -370,7 +370,7 @@ fn check_result(
     let size = pattern.bytes.len();
     let (outcome, got) = match &abi.ret.place {
         Place::Parts(parts) => {
-            // What a result's narrow integer is extended to, nobody says.
+            // No ABI states how a narrow integer result is extended.
             let outcome = check_parts(&unextended(parts), pattern, dump);
             (outcome, gathered(&Place::Parts(parts.clone()), size, dump))
         }
@@ -406,7 +406,7 @@ fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Dif
     }
 }
 
-/// The same parts with nothing said of the bits above narrow integers.
+/// The same parts, with the bits above narrow integers unspecified.
 fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
     let mut parts = parts.to_vec();
     parts

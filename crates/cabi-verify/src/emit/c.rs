@@ -1,8 +1,8 @@
-//! The two sides of a call as C: the callee writes down what it is given and returns given bytes, the caller calls with given bytes and writes
-//! down what comes back.
+//! The two sides of a call as C: the callee records its arguments and returns bytes of the case, the caller passes bytes of the case and records the
+//! result.
 //!
 //! Many cases share one file. What a block declares is renamed by macros that start with a prefix of its own, so the block's text
-//! stays as it is and no names meet. Values cross as memory images: `memcpy` into a variable of the parameter's own type, then the call;
+//! stays as it is and no two names are equal. Values are given as memory images: `memcpy` into a variable of the parameter's own type, then the call;
 //! no member is named, so every type goes the same way.
 //!
 //! ```text

@@ -226,7 +226,7 @@ impl Program<'_> {
             );
         }
         if self.case.prototype.variadic {
-            // What the caller has of its own does not lie right after the argument area, where va_arg would find it by chance.
+            // Keeps the caller's own variables away from the end of the argument area, where a wrong va_arg would read them.
             text += "  static volatile unsigned long gap = 256; __builtin_memset(__builtin_alloca(gap), 0x5b, 256);\n";
         }
         let args: Vec<String> = (0..self.declared.len()).map(|i| format!("a{i}")).collect();

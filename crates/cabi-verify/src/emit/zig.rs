@@ -120,7 +120,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
 /// Refuses what Zig's own back end cannot pass by C's convention.
 fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotExpressible> {
     if types.clone().any(|ty| ty.is_object() && ty.size() == 0) {
-        // It may also live on and spoil another function of the file.
+        // Or it goes on, and another function of the file comes out wrong.
         return not_expressible(
             "a record without bytes: Zig's own back end reads memory that is not its own",
         );
@@ -226,7 +226,7 @@ fn bytes_of(variable: &str, size: u64) -> String {
     format!("@as([*]const u8, @ptrCast(&{variable}))[0..{size}]")
 }
 
-/// A function that writes down its arguments and returns what it is told.
+/// A function that records its arguments and returns the result of the case.
 fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;

@@ -44,7 +44,7 @@ impl Function {
         if turn >= numbers.len() {
             return None;
         }
-        // Phases, which change fastest, meet other types than registers do.
+        // The phase changes fastest. The factor combines each phase with other types than the registers alone would.
         let first = transition.state.number() / 8 + 3 * usize::from(transition.state.phase);
         Some(Self {
             transition,

@@ -119,7 +119,7 @@ fn share(run: &ExhaustiveRun<'_>, seen: &Coverage) -> String {
     }
 }
 
-/// Who calls whom.
+/// Which side calls which.
 fn how(way: OtherSide, direction: Direction) -> &'static str {
     match (way, direction) {
         (OtherSide::RegisterFile, Direction::Call) => "C reads registers and stack",

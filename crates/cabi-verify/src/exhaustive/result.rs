@@ -14,7 +14,7 @@ use crate::verify::units::{Called, OtherSide};
 pub struct OneDirection {
     /// How.
     pub way: OtherSide,
-    /// Who calls whom.
+    /// Which side calls which.
     pub direction: Direction,
     /// What was run without a difference.
     pub passed: Coverage,

@@ -1,5 +1,5 @@
-//! Types of C with which assignment is tried: several of every shape, among them the odd ones. Which shape a type has is not said here: that
-//! depends on policy and vector level, and `FnAbi` knows it.
+//! C types with which assignment is tested: several of every shape, unusual ones among them. The shape of a type depends on policy and vector level,
+//! so it is not stated here: `FnAbi` tells it.
 
 use std::sync::LazyLock;
 

@@ -249,8 +249,8 @@ impl Alone<'_> {
         Ok(ran.into_iter().flatten().collect())
     }
 
-    /// What a program of the compiler alone shows of a minimized difference. Of the whole signature it may show nothing by chance: what a callee
-    /// reads or overwrites besides is of no use there.
+    /// The disagreement that a program of the compiler alone shows for a minimized difference. With the signature before minimization the program may
+    /// show none, because what the callee reads or overwrites by mistake does not matter there.
     fn shown_in(&self, smallest: &Signature) -> Result<Option<Compared>, String> {
         let mut ran = self.run(std::slice::from_ref(smallest), true)?.into_iter();
         Ok(ran.find(|compared| matches!(compared.verdict, Verdict::SelfInconsistent(_))))
@@ -312,7 +312,7 @@ fn disagreements(
     }
 }
 
-/// Several bits that only together change anything.
+/// Several bits that change a place only in combination.
 const TOGETHER: &str = "several bits together";
 
 /// Which of the bits that two profiles have different change where something goes; none if nothing goes elsewhere.

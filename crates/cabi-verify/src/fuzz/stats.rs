@@ -63,7 +63,7 @@ pub struct Stats {
     pub one_direction: BTreeMap<String, u64>,
     /// Signatures of which neither direction is lowered yet, by reason.
     pub not_lowered: BTreeMap<String, u64>,
-    /// Signatures that were not tried, by who refuses them and why.
+    /// Signatures that were not run, by what refuses them and why.
     pub not_run: BTreeMap<String, u64>,
     /// Differences that are explained, by the policy bit by which the compiler differs from another one.
     pub explained: BTreeMap<String, u64>,

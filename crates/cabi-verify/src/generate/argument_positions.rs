@@ -1,7 +1,7 @@
-//! The positions in which a type is tried: where ABIs are known to go wrong.
+//! The argument positions in which each type is tested: those in which ABI bugs are known to occur.
 //!
-//! Every case is called direct, by reference, through a pointer and by an instruction of the caller's own, and the other way round is handed
-//! to C as a callback (`interop.rs`): these are no positions of their own.
+//! How a function is called (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
+//! case is run in all of these ways (`interop.rs`).
 
 use cabi::{FnAbi, Type};
 

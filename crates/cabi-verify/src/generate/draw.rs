@@ -29,7 +29,7 @@ pub fn signature_from(random: &mut Random, dialect: Dialect) -> Signature {
     draw.signature()
 }
 
-/// The scalars that the members of one record are drawn from: classes meet in an eightbyte only if they are near each other.
+/// The scalars that the members of one record are drawn from: few at a time, so that two classes often share an eightbyte.
 const PALETTES: [&[&str]; 9] = [
     &["char", "short", "int", "long"],
     &["float", "double"],

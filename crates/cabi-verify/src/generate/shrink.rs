@@ -5,8 +5,8 @@ use super::{CMember, CRecord, CType, Form, Signature};
 /// Candidates tried at once: the first are the smallest by far, and most often one of them will do.
 const AT_ONCE: usize = 6;
 
-/// The smallest signature reached from `start` in at most `rounds` steps that still has a difference of the kind of `why`, with what is said
-/// of it. `differs` says of each of some signatures what is different, if something is.
+/// The smallest signature reached from `start` in at most `rounds` steps that still has a difference of the kind of `why`, with the message about it.
+/// `differs` gives for each of several signatures its difference, if there is one.
 pub fn smallest<E>(
     start: &Signature,
     why: &str,

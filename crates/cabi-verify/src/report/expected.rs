@@ -41,10 +41,10 @@ pub struct Bug {
     /// Vector levels, with `code`.
     #[serde(default)]
     pub features: Vec<String>,
-    /// The types of the conformance page that meet it. Of Zig's bugs predicates say who meets them.
+    /// The types of the conformance page that the bug affects. For Zig's bugs, predicates decide that.
     #[serde(default)]
     pub meets: Vec<String>,
-    /// Whether it shows by chance, so that a run without it proves nothing.
+    /// Whether the bug shows in some runs only, so that a run without it does not fail.
     #[serde(default)]
     pub by_chance: bool,
 }
@@ -98,7 +98,7 @@ impl Shows {
 pub struct Failure {
     /// The case.
     pub case: String,
-    /// The engine that meets it, such as `probe clang`.
+    /// The engine in which the case fails, such as `probe clang`.
     pub engine: String,
     /// Who is wrong.
     pub fault: Fault,

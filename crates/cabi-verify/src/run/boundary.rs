@@ -1,4 +1,5 @@
-//! The two places where control passes between Rust, code under test and code under test again, and what both sides owe each other there.
+//! The two places where control passes from Rust to a caller under test, and from the caller to a callee under test; and what the convention requires
+//! of both sides there.
 //!
 //! ```text
 //! Rust ──▶ enter ──▶ caller ──▶ thunk ──▶ callee
@@ -7,12 +8,12 @@
 //!
 //! `enter` calls a caller, `thunk` stands between it and its callee. Both write down, before and after, the registers that a function must leave as
 //! they are (psABI 3.2.1, Registers and the Stack Frame): those that its convention names, `rsp`, the control bits of MXCSR, the x87 control word;
-//! and the direction flag, which is clear at every call and return. Both then bring these registers back, so that
-//! code which spoils them is reported and does not spoil what runs next.
+//! and the direction flag, which is clear at every call and return. Both then restore these registers, so that code which changes them is reported and
+//! the next case is not affected.
 //!
-//! Before the call `thunk` fills every register that could hold an argument and holds none, with bits that are the opposite ones at the next call: a
-//! callee that reads another register than its caller wrote finds nothing there by chance. After the call it fills every register that the callee
-//! may change and that holds no result: a caller that keeps a value there loses it.
+//! Before the call `thunk` fills every argument register that holds no argument, with a pattern that is inverted at the next call: a callee that reads a
+//! register which its caller did not write cannot find the right value there. After the call it fills every register that the callee may change and
+//! that holds no result: a caller that keeps a value there loses it.
 //! Nothing here is made by a compiler under test. The state is one for the process: a lock is held during a call.
 
 use std::cell::UnsafeCell;
@@ -169,7 +170,8 @@ impl Promise {
         promise
     }
 
-    /// The same without filling anything: for a caller that is to be believed, and whose arguments may be in other registers than ours.
+    /// The same without filling registers: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
+    /// `FnAbi` says.
     pub fn unfilled(self) -> Self {
         Self {
             fill: 0,
@@ -216,7 +218,7 @@ fn bit(reg: Reg) -> u64 {
     }
 }
 
-/// Puts the thunk before `target`, which owes `promise`.
+/// Makes the thunk call `target`, and compare what `target` keeps with `promise`.
 pub(super) fn set_target(target: *const u8, promise: Promise) {
     let _held = lock();
     // SAFETY: the lock is held, so no call is being made.
@@ -242,10 +244,10 @@ pub(super) fn nothing_address() -> *mut u8 {
     nothing as unsafe extern "C" fn() as *mut u8
 }
 
-/// In so many calls each multiple of 16 below 64 is a phase of the stack: who does not align an argument area to 64 does not look right by chance.
+/// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
 pub const PHASES: u64 = 4;
 
-/// Calls `function(a, b, c)`, which may not come back but escape, at the next phase of the stack. Returns what was seen.
+/// Calls `function(a, b, c)`, which returns or escapes, at the next phase of the stack. Returns the registers as they were.
 ///
 /// # Safety
 /// `function` is code of System V that takes these arguments, sound with them.
@@ -269,7 +271,8 @@ pub(super) unsafe fn call(
     Crossing { state, promise }
 }
 
-/// Fills the stack below its caller, where the next function called and its own callee have their frames: what nobody passes is not there by chance.
+/// Fills the stack below its caller, where the next function called and its callee have their frames, so that an argument which is not passed is not
+/// there from an earlier call.
 #[inline(never)]
 fn fill_stack() {
     std::hint::black_box([0x5b_u8; 8192]);

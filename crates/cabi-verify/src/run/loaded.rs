@@ -1,9 +1,9 @@
-//! Compiled callers and callees, loaded: callees write down what they are given, callers write down what they get.
+//! Compiled callers and callees, loaded: callees record their arguments, callers record the result.
 //!
-//! A callee copies each parameter, as the object it is to C, into a buffer, and each narrow integer widened as well: a compiler that
-//! trusts its caller's extension widens wrongly if there is none. Then it returns the bytes it was told to. A caller calls through a
-//! pointer; before that the compiler shows that it keeps values of its own during a call. Between the two sides stands a thunk that looks at the registers C promises something about
-//! (`boundary.rs`).
+//! A callee copies each parameter into a buffer as a C object, and each narrow integer widened as well: a compiler that
+//! relies on its caller's extension widens wrongly if there is none. Then it returns the bytes that the case gives. A caller calls through a
+//! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
+//! must preserve (`boundary.rs`).
 //!
 //! What a compiler made is loaded in children only ([`child`](super::child)): its constructors are code under test too.
 
@@ -112,7 +112,7 @@ impl LoadedCode {
         let name = self.names.get(index)?;
         self.address(name).or_else(|| {
             let address = self.address(&format!("{name}_address"))?;
-            // SAFETY: who compiles a function of this name gives it this type.
+            // SAFETY: functions of this name are compiled with this type.
             let address: extern "C" fn() -> *mut u8 = unsafe { std::mem::transmute(address) };
             Some(address())
         })
@@ -125,7 +125,7 @@ impl LoadedCode {
 
     fn address(&self, name: &str) -> Option<*mut u8> {
         let library = &self.loaded().ok()?.library;
-        // SAFETY: only the address is taken; who calls it knows the function.
+        // SAFETY: only the address is taken; its type is stated where it is called.
         unsafe {
             let symbol = library
                 .get::<unsafe extern "C" fn()>(name.as_bytes())
@@ -195,7 +195,7 @@ impl LoadedCode {
         })
     }
 
-    /// Puts the thunk before `target`, which owes `promise`; the thunk's address is what to call.
+    /// Makes the thunk call `target`, and compare what `target` keeps with `promise`. Returns the thunk's address, which the caller calls.
     pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
         self.promise.set(Some(promise));
         boundary::set_target(target, promise);
@@ -207,7 +207,7 @@ impl LoadedCode {
         boundary::thunk_address()
     }
 
-    /// Runs `shim(args, ret, callee)`, which may not come back but escape.
+    /// Runs `shim(args, ret, callee)`, which returns or escapes.
     ///
     /// # Safety
     /// `shim` is code of that type, sound with these arguments; it calls what [`LoadedCode::through`] gave, if anything.

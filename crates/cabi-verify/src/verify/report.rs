@@ -80,7 +80,7 @@ impl Run<'_> {
         }
     }
 
-    /// Everything that is said about `part`.
+    /// The items about `part`.
     fn items(&self, part: &Part, asked: &Compiler) -> Vec<Item> {
         let command = asked.reference.command();
         let mut items = Vec::new();
@@ -176,7 +176,7 @@ fn itself(called: &Called, is_first: bool, command: &str) -> Item {
     item.in_list("self_inconsistent", data)
 }
 
-/// What was left out of a header. What is left out of every record alike, or of every member, is said once.
+/// What was left out of a header. What is left out of every record or member alike is one item.
 fn left_out(left: &Omitted) -> Item {
     let listed = may_be_skipped(left.key);
     let (status, mark) = match listed {
@@ -257,7 +257,7 @@ fn short(difference: &Difference) -> &str {
     why.split_once("; got ").map_or(why, |(short, _)| short)
 }
 
-/// Who calls whom.
+/// Which side calls which.
 pub(crate) fn words(direction: Direction) -> &'static str {
     match direction {
         Direction::Call => "our code calls C",
@@ -301,7 +301,7 @@ fn place(value: Value, sig: &FnSig) -> Option<String> {
     })
 }
 
-/// All that can be said of a difference.
+/// A difference in full: case, settings, values and places.
 pub(crate) fn in_full(asked: &Compiler, called: &Called, difference: &Difference) -> String {
     let case = &called.case;
     let mut text = format!(

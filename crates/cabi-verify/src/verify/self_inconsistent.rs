@@ -1,8 +1,8 @@
-//! "The compiler disagrees with itself", shown: the case as a program of which the compiler in question builds both sides, run twice.
+//! Shows that a compiler disagrees with itself: the case becomes a program whose two sides that compiler builds, and the program is run twice.
 //!
-//! Where a case fails, the compiler's own caller and callee meet in this process too; if they differ, nobody can agree with both. But that they
-//! differ here may be our own doing, so it counts only if a program without any of our code fails as well, twice in the same way: optimized as the
-//! sides were, or otherwise.
+//! Where a case fails, the compiler's own caller also calls its own callee in this process; if they differ, no ABI agrees with both. Code of ours can
+//! be why they differ here, so the finding counts only if a program without any of our code fails as well, twice in the same way, optimized as the
+//! sides were or at another level.
 
 #[cfg(test)]
 mod tests;
@@ -71,8 +71,9 @@ pub(super) fn show_all(
     Ok(shown)
 }
 
-/// The program of one case, compiled with `flags`. Where a caller agrees with its callee by chance, since what that reads besides is a copy of what it
-/// should read, a caller that is optimized otherwise, or knows its arguments, may not: there is no ABI of an optimization level, so any of them shows it.
+/// The program of one case, compiled with `flags`. A caller can agree with its callee by accident: the callee reads a wrong register, which holds a copy
+/// of the right value. A caller at another optimization level, or one that knows its arguments, may leave no such copy. An ABI does not depend on the
+/// optimization level, so a difference at any level counts.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if the compiler cannot be started.
@@ -137,7 +138,7 @@ fn show_with(
 /// How a run of the program differs.
 struct CaseText {
     words: String,
-    /// Without the bytes, which may be those of a register that nobody has set.
+    /// Without the bytes, which may come from a register that was never set.
     value: String,
 }
 

@@ -94,7 +94,7 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// What Cranelift, or an image, is told of a function of `sig`.
+    /// The signature with the mistake: for `sig`, what Cranelift lowers and images are made of.
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
@@ -122,7 +122,7 @@ impl OtherSide {
 pub struct Called {
     /// The case, at the compiler's vector level.
     pub case: Case,
-    /// Who called whom.
+    /// Which side called which.
     pub direction: Direction,
     /// The name of the engine settings it ran under; of an image, that it is one.
     pub setting: String,

@@ -37,7 +37,7 @@ pub struct Rules {
     /// The lists of a signature that assumes these features of the machine, and is variadic or not; `None`: always `args` and `results`.
     pub choose: Option<fn(Features, bool) -> Lists>,
     /// Whether a result may be at the place that the list of results has for it (LLVM's `CanLowerReturn`); if not, it is returned through a hidden
-    /// pointer; it is told whether the function is variadic. `None`: it always may.
+    /// pointer; its second argument is whether the function is variadic. `None`: it always may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
     /// Asked for each argument, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one value.
     pub check: Option<Check>,

@@ -215,7 +215,7 @@ fn hash_of(record: &Record) -> u64 {
             self.write_u64(u64::from(n));
         }
         fn write_u64(&mut self, n: u64) {
-            // A product's low bits never hear of the high ones.
+            // The low bits of a product do not depend on the high ones.
             self.0 = (self.0 ^ n).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
         }
         fn write_usize(&mut self, n: usize) {

@@ -36,7 +36,7 @@ pub(super) struct Slot {
     stub: *mut u8,
 }
 
-// SAFETY: a slot is an address; who may write to its data is said where it is written.
+// SAFETY: a slot is an address; each write to its data states why it may.
 unsafe impl Send for Slot {}
 // SAFETY: as above.
 unsafe impl Sync for Slot {}
@@ -64,7 +64,7 @@ impl Pool {
             Some(slot) => slot,
             None => inner.grow()?,
         };
-        // SAFETY: the slot was free, so nobody reads or writes its data; the page of data is writable, and the two words lie in it.
+        // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of data is writable, and the two words lie in it.
         unsafe {
             slot.data().write(context);
             slot.data().add(1).write(target);
@@ -75,8 +75,8 @@ impl Pool {
     /// Gives `slot` back. Nobody may call its stub from now on.
     pub(super) fn give_back(&self, slot: Slot) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        // A stub that is called all the same faults here instead of running somebody else's closure, until the slot is taken again.
-        // SAFETY: the slot was taken and nobody else writes its data.
+        // If its stub is called after this, that faults here instead of running another closure, until the slot is taken again.
+        // SAFETY: the slot was taken, and its data is written nowhere else.
         unsafe { slot.data().add(1).write(ptr::null()) };
         inner.free.push(slot);
     }
@@ -95,7 +95,7 @@ impl Inner {
             // SAFETY: `offset + SLOT` is at most a page, and the block is writable and ours.
             unsafe { ptr::copy_nonoverlapping(stub.as_ptr(), start.add(offset), SLOT) };
         }
-        // SAFETY: the first page of the block; its stubs are complete, and nobody has their addresses yet.
+        // SAFETY: the first page of the block; its stubs are complete, and their addresses have not been given out.
         unsafe { region::protect(start, page, Protection::READ_EXECUTE) }
             .map_err(memory("make the stubs of closures executable"))?;
         // The first one is given out last.

@@ -27,7 +27,7 @@ pub struct SignaturePlan {
 
 impl SignaturePlan {
     /// The CLIF signature with a parameter in each register of parameters that it leaves, `i64` or `f64`. Whoever knows only [`SignaturePlan::signature`] can call
-    /// such a function: what is in these registers is nobody's. As padding arguments of a call they stay where they are, and cost no instruction.
+    /// such a function: the values in these registers are not used. As padding arguments of a call they stay where they are, and cost no instruction.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.

@@ -296,7 +296,7 @@ pub(super) fn result_form(
     let fits = match (ret, plan.result()) {
         (_, ResultPlan::Nothing | ResultPlan::Never) => true,
         (Ret::Memory(to), _) => return address(dfg, to, "result", ty),
-        // The callee writes it all the same.
+        // The callee writes the result in any case.
         (_, ResultPlan::Sret) if plan.sig().is_noreturn() || ret == Ret::Ignore => {
             fits_a_frame(ty.size(), ty.align())
         }

@@ -137,7 +137,7 @@ impl SourceFile {
     }
 }
 
-/// What is said of a side of which the compiler dies.
+/// The message for a side on which the compiler crashes.
 pub(super) fn dies(messages: &str) -> String {
     format!("Zig's compiler dies: {}", last_words(messages))
 }

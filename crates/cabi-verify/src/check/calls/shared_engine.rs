@@ -1,7 +1,7 @@
-//! Many cases in one engine, each in one way and one round: what long fuzz runs run, where [`observe`](super::observe) would compile every
-//! case four times in an engine of its own.
+//! Many cases in one engine, each in one way and one round, for long fuzz runs: [`observe`](super::observe) would compile every case four times in an
+//! engine of its own.
 //!
-//! Which variant, which way of calling and which side of the guard page depend on the case's number, so that many cases meet all.
+//! The variant, the way of calling and the side of the guard page depend on the case's index, so that many cases together cover them all.
 
 use cabi::FnSig;
 use clif_cabi::Lowering;

@@ -70,7 +70,7 @@ pub enum Reply {
     Refuses(String),
 }
 
-/// What is asked of whom.
+/// Questions, the compiler that answers them, and its flags.
 struct Asking<'a> {
     reference: &'a Reference,
     flags: &'a [&'a str],

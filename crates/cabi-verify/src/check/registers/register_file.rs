@@ -11,7 +11,7 @@ pub(super) struct RegisterFile {
     bytes: Vec<u8>,
 }
 
-/// What nothing was said of holds this.
+/// The content of bytes that a case does not set.
 const UNSAID: u8 = 0xa5;
 
 impl RegisterFile {

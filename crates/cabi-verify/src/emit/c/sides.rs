@@ -38,7 +38,7 @@ fn object(text: &str, buffer: &str, at: usize) -> String {
     format!("*({text} *)({buffer} + {at})")
 }
 
-/// A definition of the case's function that writes down its arguments and returns what it is told.
+/// A definition of the case's function that records its arguments and returns the result of the case.
 pub(super) fn callee(case: &Case, values: Values) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.function;

@@ -1,7 +1,7 @@
 //! Types in Zig: `extern struct`, `extern union`, `@Vector`, and what Zig has no words for.
 //!
-//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be said where some alignment gives
-//! each member its offset. What comes out has the size and the offsets of the C type by Zig's own rules, or it is not said.
+//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be expressed where some alignment gives
+//! each member its offset. The Zig type has the size and the offsets of the C type by Zig's own rules; otherwise it is not expressible.
 
 use std::fmt::Write as _;
 

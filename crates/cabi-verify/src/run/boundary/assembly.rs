@@ -78,7 +78,7 @@ pub(super) unsafe extern "C" fn enter(
         "mov rdi, rsi",
         "mov rsi, rdx",
         "mov rdx, rcx",
-        // Values that nobody else has.
+        // Values that occur nowhere else.
         "movabs rbx, 0x5bb15bb15bb15bb1",
         "movabs rbp, 0x5bb25bb25bb25bb2",
         "movabs r12, 0x5bb35bb35bb35bb3",
@@ -140,7 +140,7 @@ pub(super) unsafe extern "C" fn thunk() {
     naked_asm!(
         write_down!("call"),
         "inc qword ptr [rip + {state} + {calls}]",
-        // What nobody passes.
+        // Argument registers that hold no argument.
         fill!("unpassed", "unpassed_filling" + 0, "rcx" 1, "rdx" 2, "rsi" 6, "rdi" 7, "r8" 8, "r9" 9),
         ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
         "test dword ptr [rip + {state} + {unpassed}], 1 << (16 + \\i)",

@@ -72,7 +72,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// The engine settings of case `index`, if there are any. Cases come in groups of eight positions, and there are eight settings: each group
-    /// begins with another one, or a position would never meet but one.
+    /// begins with another setting, so that a position is run with all of them.
     pub(super) fn setting<'s>(
         &self,
         index: usize,
@@ -152,7 +152,7 @@ impl Job<'_> {
     }
 }
 
-/// Lets the compiler's own caller and callee meet where a case failed: if they disagree, nobody can agree with both.
+/// Has the compiler's own caller call its own callee where a case failed: if they disagree, no ABI agrees with both.
 fn ask_themselves(
     jobs: &[Job<'_>],
     at_once: usize,

@@ -63,7 +63,7 @@ fn vector_value(
     Ok(class.map(|first| Shape::Classes(Classes::whole(size, first, first.goes_on()))))
 }
 
-/// Whether a compiler may have anything to say of `leaf` in `ty`: then [`leaf`] is asked. What is `kept` is an aligned scalar, and no bit-field.
+/// Whether a compiler may classify `leaf` in `ty` otherwise: then [`leaf`] is asked. What is `kept` is an aligned scalar, and no bit-field.
 #[inline]
 pub(super) fn has_say_of_leaf(leaf: &Leaf, kept: bool, ty: &Type, cx: &Classify<'_, '_>) -> bool {
     const ODD: Around = Around::ATOMIC
