@@ -54,21 +54,6 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
     }
 }
 
-/// Whether `ty` is a union or holds one, however deep, as the elements of an array of none too.
-pub(crate) fn has_union(ty: &Type) -> bool {
-    let mut walk = leaves_of_one_element(ty);
-    while walk.next().is_some() {
-        let absent = match walk.own.kind() {
-            Kind::Array(array) => has_union(&array.elem),
-            _ => false,
-        };
-        if absent || walk.is_in_union() {
-            return true;
-        }
-    }
-    false
-}
-
 /// The leaves of a small record of `fields`, joined to runs, for it to keep: then a fold over them need not walk. `None` where they are more than
 /// [plain](is_plain) ones. What a member at offset 0 keeps is taken as it is, so that a type costs no more to build the deeper it nests: there nothing of this
 /// record is around its leaves.
@@ -180,16 +165,7 @@ impl<'a> Leaves<'a> {
         &self.path
     }
 
-    /// Whether a union is around the last leaf, however far out, or the leaf is an empty one.
-    fn is_in_union(&self) -> bool {
-        let is_union = |ty: &Type| {
-            ty.as_record()
-                .is_some_and(|record| record.kind() == RecordKind::Union)
-        };
-        is_union(self.own) || self.path.iter().any(|frame| is_union(frame.ty))
-    }
-
-    /// The type of the last leaf: of a half, the complex number's.
+    /// The type of the last leaf: of one of the two parts of a complex number, the whole.
     pub(crate) fn own_type(&self) -> &'a Type {
         self.own
     }

@@ -23,7 +23,7 @@ pub(crate) use self::build::{check_align, is_align};
 use crate::scalar::{Scalar, Vector};
 use crate::types::data_model::DataModel;
 use crate::types::model_facts::ModelFacts;
-use crate::types::record::Record;
+use crate::types::record::{Field, Record, RecordKind};
 
 /// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still fits 64 bits.
 pub(crate) const MAX_SIZE: u64 = 1 << 60;
@@ -259,6 +259,42 @@ impl Type {
             Kind::Record(record) => Some(record),
             _ => None,
         }
+    }
+
+    /// Whether this is a union.
+    #[must_use]
+    pub fn is_union(&self) -> bool {
+        let record = self.as_record();
+        record.is_some_and(|record| record.kind() == RecordKind::Union)
+    }
+
+    /// Whether `is` holds for this type, or for one that it is made of, however deep; it is given each with its first bit, counted from the start of this type.
+    /// The type of an array's elements counts once, where the first one is, even if there are none: what a value has where is what
+    /// [`leaves`](crate::leaves()) say.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{DataModel, RecordBuilder, Type};
+    ///
+    /// let no_floats = Type::array(&Type::F32, 0)?;
+    /// let ty = RecordBuilder::structure("s").field("n", Type::I32).field("x", no_floats).build(&DataModel::LP64)?;
+    /// assert!(ty.contains(&|ty, at| *ty == Type::F32 && at == 32));
+    /// assert!(!ty.contains(&|ty, _| ty.is_union()));
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    #[must_use]
+    pub fn contains(&self, is: &impl Fn(&Self, u64) -> bool) -> bool {
+        self.contains_at(0, is)
+    }
+
+    fn contains_at(&self, at: u64, is: &impl Fn(&Self, u64) -> bool) -> bool {
+        let inside = |field: &Field| field.ty.contains_at(at + field.offset_bits, is);
+        is(self, at)
+            || match &self.kind {
+                Kind::Array(array) => array.elem.contains_at(at, is),
+                Kind::Record(record) => record.fields.iter().any(inside),
+                _ => false,
+            }
     }
 
     /// Whether C calls this an aggregate or union: arrays and records. Vectors and complex numbers are neither.

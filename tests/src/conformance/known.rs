@@ -3,7 +3,7 @@
 //!
 //! A difference in a signature that meets none is a failure, and so is a bug that no difference meets, unless it shows by chance.
 
-use cabi::{FnAbi, Kind, LeafKind, Place, Policy, RecordKind, Scalar, Type, Vector, leaves};
+use cabi::{FnAbi, Kind, LeafKind, Place, Policy, Scalar, Type, Vector, leaves};
 use cabi_verify::build::zig::Mode;
 use cabi_verify::case::Case;
 use cabi_verify::check::calls::Direction;
@@ -176,69 +176,46 @@ impl SignatureTypes<'_> {
     }
 }
 
-/// Calls `visit` with each member of `ty` however deep, and its offset in bytes, until it says true.
-fn any_member(ty: &Type, at: u64, visit: &mut dyn FnMut(&Type, u64) -> bool) -> bool {
-    match ty.kind() {
-        Kind::Record(record) => record.fields().iter().any(|field| {
-            let at = at + field.offset();
-            visit(field.ty(), at) || any_member(field.ty(), at, visit)
-        }),
-        Kind::Array(array) => any_member(&array.elem, at, visit),
-        _ => false,
-    }
+fn is_empty_array(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Array(_)) && ty.size() == 0
 }
 
 /// An array of no elements in an eightbyte of its own, after the last that has bytes.
 fn has_array_after_end(ty: &Type) -> bool {
-    let end = ty.size();
-    any_member(ty, 0, &mut |member, at| {
-        matches!(member.kind(), Kind::Array(_))
-            && member.size() == 0
-            && at >= end
-            && at.is_multiple_of(8)
-    })
+    let end = 8 * ty.size();
+    ty.contains(&|member, at| is_empty_array(member) && at >= end && at.is_multiple_of(64))
 }
 
 /// A union with an array of no elements: LLVM's type for it may be that array and padding.
 fn has_empty_array_in_union(ty: &Type) -> bool {
-    let is_empty = |ty: &Type| matches!(ty.kind(), Kind::Array(_)) && ty.size() == 0;
-    let is_one = |ty: &Type| {
-        let record = ty
-            .as_record()
-            .filter(|record| record.kind() == RecordKind::Union);
-        record.is_some_and(|record| record.fields().iter().any(|field| is_empty(field.ty())))
-    };
-    let in_elements = |member: &Type| match member.kind() {
-        Kind::Array(array) => is_one(&array.elem),
-        _ => false,
-    };
-    is_one(ty)
-        || any_member(ty, 0, &mut |member, _| {
-            is_one(member) || in_elements(member)
+    ty.contains(&|ty, _| {
+        let record = ty.as_record().filter(|_| ty.is_union());
+        record.is_some_and(|record| {
+            record
+                .fields()
+                .iter()
+                .any(|field| is_empty_array(field.ty()))
         })
+    })
 }
 
 /// An array or scalar in more eightbytes than its size has: Zig gives a class to so many, from where it starts.
 fn has_straddling(ty: &Type) -> bool {
-    any_member(ty, 0, &mut |member, at| {
-        let size = member.size();
+    ty.contains(&|member, at| {
+        let (at, size) = (at / 8, member.size());
         member.as_record().is_none() && (at + size).div_ceil(8) > at / 8 + size.div_ceil(8)
     })
 }
 
 /// A union, or an array of no elements, in which a value of two eightbytes meets others.
 fn has_wide_union(ty: &Type) -> bool {
-    let is_union = |ty: &Type| {
-        let record = ty
-            .as_record()
-            .filter(|record| record.kind() == RecordKind::Union);
-        record.is_some_and(|record| record.fields().len() > 1)
-            && leaves(ty).any(|leaf| leaf.width_bits > 64)
-    };
-    let is_empty = |member: &Type, _| matches!(member.kind(), Kind::Array(_)) && member.size() == 0;
-    let meets_empty =
-        leaves(ty).any(|leaf| leaf.width_bits > 64) && any_member(ty, 0, &mut { is_empty });
-    meets_empty || is_union(ty) || any_member(ty, 0, &mut |member, _| is_union(member))
+    let is_wide = |ty: &Type| leaves(ty).any(|leaf| leaf.width_bits > 64);
+    let meets_empty = is_wide(ty) && ty.contains(&|member, _| is_empty_array(member));
+    meets_empty
+        || ty.contains(&|ty, _| {
+            let record = ty.as_record().filter(|_| ty.is_union());
+            record.is_some_and(|record| record.fields().len() > 1) && is_wide(ty)
+        })
 }
 
 fn is_scalar(ty: &Type, scalar: Scalar) -> bool {

@@ -126,18 +126,10 @@ fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotE
         );
     }
     let mut types = types;
-    if types.any(is_union_of_two) {
+    if types.any(|ty| ty.is_union() && (9..=16).contains(&ty.size())) {
         return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
     }
     Ok(())
-}
-
-/// Whether it is a union that may be in two registers.
-fn is_union_of_two(ty: &Type) -> bool {
-    let union = ty
-        .as_record()
-        .is_some_and(|record| record.kind() == RecordKind::Union);
-    union && (9..=16).contains(&ty.size())
 }
 
 /// A calling convention as Zig spells it.

@@ -6,7 +6,7 @@
 use cabi::convention::Role;
 use cabi::{
     ArgAbi, Array, Bank, FnAbi, FnSig, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy,
-    RecordKind, Scalar, Target, Type, leaves, x86_64,
+    Scalar, Target, Type, leaves, x86_64,
 };
 
 use crate::case::Case;
@@ -26,16 +26,16 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
     "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
     "clang-unnamed-padded-union" sig.unnamed().iter().any(has_wide_union);
-    "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (contains(ty, &stands_for_another_member) || ends_with_halves(ty)));
+    "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_halves(ty)));
     "clang-odd-pair-va-arg" sig.unnamed().iter().any(is_odd_pair);
     "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
-    "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && contains(ty, &is_short_of_sixteen));
+    "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && ty.contains(&|ty, _| is_short_of_sixteen(ty)));
     "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
     // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
-    "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| contains(ty, &is_no_integer));
+    "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| ty.contains(&|ty, _| is_no_integer(ty)));
     "gcc-ms-va-arg-by-reference" sig.ms_abi && sig.unnamed_places().any(|arg| matches!(arg.place, Place::Indirect { .. }));
     "gcc-padding-record-of-variadic" sig.variadic && sig.named().iter().any(is_padding);
     "gcc-int128-vector-in-record" sig.values().any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector));
@@ -43,7 +43,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "gcc-over-aligned-typedef" sig.has_misaligned_store();
     "gcc-complex-halves-after-bits" sig.values().any(|ty| has_halves_and(ty, |leaf| leaf.bit_field));
     "gcc-halves-after-shorts" sig.values().any(|ty| has_halves_and(ty, is_integer));
-    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array(ty, 0, &is_array_of_halves_off_eightbyte));
+    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array(ty, is_array_of_halves_off_eightbyte));
 };
 
 /// The names of all known bugs, for the test that compares them with the list of samples.
@@ -158,44 +158,27 @@ fn is_no_integer(ty: &Type) -> bool {
     !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed
 }
 
-fn is_union(ty: &Type) -> bool {
-    ty.as_record()
-        .is_some_and(|record| record.kind() == RecordKind::Union)
-}
-
-/// Whether `ty` is made of anything for which `is` holds, itself included.
-fn contains(ty: &Type, is: &dyn Fn(&Type) -> bool) -> bool {
-    is(ty)
-        || match ty.kind() {
-            Kind::Record(record) => record.fields().iter().any(|field| contains(field.ty(), is)),
-            Kind::Array(array) => contains(&array.elem, is),
-            _ => false,
-        }
-}
-
 fn has_union(ty: &Type) -> bool {
-    contains(ty, &is_union)
+    ty.contains(&|ty, _| ty.is_union())
 }
 
 /// A union that clang may store as a member other than the one that fills it: one of unnamed bits, or an aligned one that a packed union cuts.
 fn stands_for_another_member(ty: &Type) -> bool {
     let is_packed = |own: &cabi::Record| own.attributes().packed;
-    is_union(ty) && (has_unnamed(ty) || ty.as_record().is_some_and(is_packed))
+    ty.is_union() && (has_unnamed(ty) || ty.as_record().is_some_and(is_packed))
 }
 
 fn has_vector(ty: &Type, size: u64) -> bool {
-    contains(ty, &|ty| {
-        matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size
-    })
+    ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size)
 }
 
 fn has_sixteen_bytes(ty: &Type) -> bool {
-    has_vector(ty, 16) || contains(ty, &|ty| ty.as_scalar() == Some(Scalar::F128))
+    has_vector(ty, 16) || ty.contains(&|ty, _| ty.as_scalar() == Some(Scalar::F128))
 }
 
 /// A union of a value of 16 bytes or more that registers hold, or a type made of one.
 fn has_wide_union(ty: &Type) -> bool {
-    contains(ty, &|ty| is_union(ty) && has_sixteen_bytes(ty))
+    ty.contains(&|ty, _| ty.is_union() && has_sixteen_bytes(ty))
 }
 
 /// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
@@ -262,16 +245,9 @@ fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
         && leaves(ty).any(|leaf| is(&leaf))
 }
 
-/// Whether `is` holds for an array that `ty`, at this offset, is made of, and for the offset of its first element.
-fn has_array(ty: &Type, offset_bits: u64, is: &dyn Fn(&Array, u64) -> bool) -> bool {
-    match ty.kind() {
-        Kind::Record(record) => record
-            .fields()
-            .iter()
-            .any(|field| has_array(field.ty(), offset_bits + field.offset_bits(), is)),
-        Kind::Array(array) => is(array, offset_bits) || has_array(&array.elem, offset_bits, is),
-        _ => false,
-    }
+/// Whether `is` holds for an array that `ty` is made of, and for the offset of its first element.
+fn has_array(ty: &Type, is: impl Fn(&Array, u64) -> bool) -> bool {
+    ty.contains(&|ty, at| matches!(ty.kind(), Kind::Array(array) if is(array, at)))
 }
 
 /// Several complex numbers or records of 16-bit floats, which do not start with an eightbyte.
@@ -299,7 +275,7 @@ fn has_array_of_nothing_after_float(ty: &Type) -> bool {
     let is_last = |array: &Array, offset_bits: u64| {
         array.elem.size() == 0 && offset_bits < 8 * ty.size() && is_looked_at(offset_bits)
     };
-    ty.as_record().is_some() && ty.size() <= 16 && has_array(ty, 0, &is_last)
+    ty.as_record().is_some() && ty.size() <= 16 && has_array(ty, is_last)
 }
 
 fn is_short_float(leaf: &Leaf) -> bool {

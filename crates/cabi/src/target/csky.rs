@@ -13,7 +13,7 @@ use crate::convention::{
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
-use crate::types::record::{Field, RecordKind};
+use crate::types::record::Field;
 use crate::types::{Kind, Type};
 
 registers! {
@@ -176,10 +176,7 @@ fn float_parts(ty: &Type, cx: &Classify<'_, '_>) -> Option<Group> {
         group.may_split = true;
         return Some(group);
     }
-    let is_union = ty
-        .as_record()
-        .is_some_and(|record| record.kind() == RecordKind::Union);
-    match single_element(ty).filter(|_| !is_union)? {
+    match single_element(ty).filter(|_| !ty.is_union())? {
         scalar @ (Scalar::F32 | Scalar::F64) => Some(scalar_part(scalar, ty, cx)),
         _ => None,
     }

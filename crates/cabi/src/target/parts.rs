@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use crate::convention::{Bank, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaf::Around;
-use crate::leaves::{Leaf, LeafKind, has_union, leaves};
+use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -111,17 +111,6 @@ pub(super) fn is_compared(kind: LeafKind) -> bool {
     }
 }
 
-/// The scalar that `ty` consists of, if that is its only leaf with bytes or bits, is no bit-field, and is in no union.
-pub(super) fn only_scalar(ty: &Type) -> Option<(Scalar, Leaf)> {
-    let mut all = leaves(ty).filter(|leaf| leaf.kind != LeafKind::Empty);
-    let leaf = all.next()?;
-    let LeafKind::Scalar(scalar) = leaf.kind else {
-        return None;
-    };
-    let alone = all.next().is_none() && !leaf.bit_field && !has_union(ty);
-    alone.then_some((scalar, leaf))
-}
-
 /// Whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing; clang sees no scalar in it, and takes it for bytes.
 pub(super) fn has_atomic(ty: &Type) -> bool {
     leaves(ty).any(|leaf| leaf.around.any(Around::ATOMIC))
@@ -129,16 +118,6 @@ pub(super) fn has_atomic(ty: &Type) -> bool {
 
 /// What a convention says of a type that is placed by its members where one of them is `_Atomic`.
 pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
-
-/// Whether `ty` is a vector or has one somewhere, at any size: each member is looked at once.
-pub(super) fn has_vector(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Vector(_) => true,
-        Kind::Array(array) => has_vector(&array.elem),
-        Kind::Record(record) => record.fields().iter().any(|field| has_vector(field.ty())),
-        _ => false,
-    }
-}
 
 /// What a convention says of a type whose place no compiler was asked about.
 pub(super) const NOT_COMPARED: &str =

@@ -14,7 +14,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
     PartTypes, Place, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaves::{LeafKind, has_union, leaves};
+use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -307,7 +307,7 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
     if ty.size() > 252 {
         return refused("a value has at most 252 bytes");
     }
-    if has_union(ty) {
+    if ty.contains(&|ty, _| ty.is_union()) {
         return refused("LLVM IR has no unions");
     }
     // A part on the stack is aligned as its slot is, wherever it is in the value.

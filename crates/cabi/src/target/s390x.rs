@@ -5,8 +5,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, has_vector, int, is_compared, memory,
-    one, only_scalar, refuse,
+    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, int, is_compared, memory, one, refuse,
 };
 use crate::convention::{
     Classify, Convention, Extension, Frame, Given, Group, Part, PartType, PartTypes, Role, Rule,
@@ -87,7 +86,7 @@ pub const S390X: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let refused = || Err(refuse(ty, NOT_COMPARED, S390X.name));
     // With the vector facility vectors have registers, records of one too, and all of them another alignment.
-    if has_vector(ty) {
+    if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
         return refused();
     }
     let size = match ty.size() {
@@ -129,13 +128,18 @@ fn by_address(ty: &Type) -> Result<Group, Error> {
 
 /// The float that a record consists of, through records of one member.
 fn float_of(ty: &Type) -> Option<Part> {
-    let (scalar, leaf) = only_scalar(ty)?;
-    let alone = leaves(ty).count() == 1 && !leaf.around.any(Around::IN_ARRAY);
-    let part = match (scalar, ty.size()) {
-        (Scalar::F32, 4) => PartType::F32,
+    let mut all = leaves(ty);
+    let (leaf, None) = (all.next()?, all.next()) else {
+        return None;
+    };
+    let part = match (leaf.kind, ty.size()) {
+        _ if leaf.around.any(Around::IN_ARRAY) || ty.contains(&|ty, _| ty.is_union()) => {
+            return None;
+        }
+        (LeafKind::Scalar(Scalar::F32), 4) => PartType::F32,
         // A `float` aligned to eight bytes is the left half of the register, as it is of the record.
-        (Scalar::F32 | Scalar::F64, 8) => PartType::F64,
+        (LeafKind::Scalar(Scalar::F32 | Scalar::F64), 8) => PartType::F64,
         _ => return None,
     };
-    alone.then(|| Part::float(part))
+    Some(Part::float(part))
 }

@@ -10,7 +10,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType,
     PartTypes, Place, PlacedPart, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaves::{LeafKind, has_union, leaves};
+use crate::leaves::{LeafKind, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -118,7 +118,7 @@ fn legal(part: Part, role: Role) -> Part {
 
 /// Each scalar of a value by itself.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if has_union(ty) {
+    if ty.contains(&|ty, _| ty.is_union()) {
         return Err(refuse(ty, "LLVM IR has no unions", XCORE_VALUES.name));
     }
     let mut group = Group::new(GroupKind::Registers, ty.size(), 4);

@@ -1,6 +1,6 @@
 //! Shapes of signatures: how many of those that an engine compares have each, and whether that is enough.
 
-use cabi::{FnAbi, FnSig, Kind, Place, RecordKind, Scalar, Type};
+use cabi::{FnAbi, FnSig, Kind, Place, Scalar, Type};
 
 /// Of so many signatures one has to have each shape.
 const FLOOR: usize = 100;
@@ -20,7 +20,7 @@ macro_rules! shapes {
 shapes! {
     VARIADIC "variadic" |sig, _| sig.is_variadic();
     RECORDS "records" |sig, _| any_type(sig, |ty| ty.as_record().is_some());
-    UNIONS "unions" |sig, _| any_record(sig, |record| record.kind() == RecordKind::Union);
+    UNIONS "unions" |sig, _| any_type(sig, Type::is_union);
     BIT_FIELDS "bit-fields" |sig, _| {
         any_record(sig, |record| record.fields().iter().any(|field| field.bit_field().is_some()))
     };
@@ -35,8 +35,8 @@ shapes! {
     VECTORS_IN_REGISTERS "vectors in registers" |sig, abi| {
         let args = sig.params().iter().zip(&abi.args);
         { args }.any(|(param, arg)| {
-            let is_vector = |ty: &Type| matches!(ty.kind(), Kind::Vector(_));
-            contains(&param.ty, &is_vector) && matches!(arg.place, Place::Parts(_))
+            let has_vector = param.ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)));
+            has_vector && matches!(arg.place, Place::Parts(_))
         })
     };
     POINTED_TO "arguments by their addresses" |_, abi| {
@@ -67,16 +67,9 @@ pub(super) const BY_VALUE: &[Shape] = OF_C.split_at(OF_C.len() - 2).0;
 
 fn any_type(sig: &FnSig, is: impl Fn(&Type) -> bool) -> bool {
     let params = sig.params().iter().map(|param| &param.ty);
-    { params }.chain([sig.result()]).any(|ty| contains(ty, &is))
-}
-
-fn contains(ty: &Type, is: &impl Fn(&Type) -> bool) -> bool {
-    is(ty)
-        || match ty.kind() {
-            Kind::Array(array) => contains(&array.elem, is),
-            Kind::Record(record) => record.fields().iter().any(|field| contains(field.ty(), is)),
-            _ => false,
-        }
+    { params }
+        .chain([sig.result()])
+        .any(|ty| ty.contains(&|ty, _| is(ty)))
 }
 
 fn any_record(sig: &FnSig, is: impl Fn(&cabi::Record) -> bool) -> bool {

@@ -6,7 +6,7 @@ use crate::leaves::{LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
 use crate::target::parts::{ATOMIC, NOT_COMPARED, disputed, has_atomic, int, is_compared, refuse};
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
+use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
 
 const OF_ONE: &str = "gcc and clang do not agree on whether its members without bytes or without names count as fields";
@@ -14,7 +14,7 @@ const OF_ONE: &str = "gcc and clang do not agree on whether its members without 
 /// The parts of `ty` where floats of up to `flen` bytes have registers of their own; `None` where it is passed as integers are.
 pub(super) fn in_registers(ty: &Type, word: u8, flen: u64) -> Result<Option<Group>, Error> {
     let refused = |why| Err(disputed(ty, why, "RISC-V"));
-    if any_within(ty, &is_unnamed) && has_float_beside_one(ty, flen) {
+    if ty.contains(&|ty, _| is_unnamed(ty)) && has_float_beside_one(ty, flen) {
         return refused(OF_ONE);
     }
     let Some(group) = flattened(ty, u64::from(word), flen) else {
@@ -26,7 +26,7 @@ pub(super) fn in_registers(ty: &Type, word: u8, flen: u64) -> Result<Option<Grou
         };
     };
     // One among the elements of an array of none is a union to gcc, and nothing to clang.
-    if any_within(ty, &is_union) && !any_within(ty, &is_empty) {
+    if ty.contains(&|ty, _| is_union(ty)) && !ty.contains(&|ty, _| is_empty(ty)) {
         return Ok(None);
     }
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
@@ -35,7 +35,7 @@ pub(super) fn in_registers(ty: &Type, word: u8, flen: u64) -> Result<Option<Grou
     if ty.as_scalar().is_none() && has_atomic(ty) {
         return refused(ATOMIC);
     }
-    if any_within(ty, &is_empty) || has_disputed_bits(ty, word) {
+    if ty.contains(&|ty, _| is_empty(ty)) || has_disputed_bits(ty, word) {
         return refused(OF_ONE);
     }
     if is_overlapped(ty) {
@@ -46,28 +46,14 @@ pub(super) fn in_registers(ty: &Type, word: u8, flen: u64) -> Result<Option<Grou
     Ok(Some(group))
 }
 
-/// Whether `is` holds for `ty` or the type of something in it.
-fn any_within(ty: &Type, is: &impl Fn(&Type) -> bool) -> bool {
-    is(ty)
-        || match ty.kind() {
-            Kind::Array(array) => any_within(&array.elem, is),
-            Kind::Record(record) => {
-                let mut fields = record.fields().iter();
-                fields.any(|field| any_within(field.ty(), is))
-            }
-            _ => false,
-        }
-}
-
 /// Whether `ty` is a union that carries something: a record with one is not flattened.
 fn is_union(ty: &Type) -> bool {
-    ty.as_record()
-        .is_some_and(|record| record.kind() == RecordKind::Union && !record.all_padding)
+    ty.is_union() && !is_all_padding(ty)
 }
 
 /// Whether `ty` is a record of unnamed bit-fields alone: padding to clang, and fields to gcc.
 fn is_unnamed(ty: &Type) -> bool {
-    ty.size() > 0 && ty.as_record().is_some_and(|record| record.all_padding)
+    ty.size() > 0 && ty.as_record().is_some() && is_all_padding(ty)
 }
 
 /// Whether what `ty` carries is a float and one more scalar at most, as far as elements of arrays are alike.
@@ -87,12 +73,7 @@ fn has_float_beside_one(ty: &Type, flen: u64) -> bool {
 
 /// Whether `ty` is an array or a union without bytes: nothing to clang, and what gcc does not flatten.
 fn is_empty(ty: &Type) -> bool {
-    ty.size() == 0
-        && match ty.kind() {
-            Kind::Array(_) => true,
-            Kind::Record(record) => record.kind() == RecordKind::Union,
-            _ => false,
-        }
+    ty.size() == 0 && (ty.is_union() || matches!(ty.kind(), Kind::Array(_)))
 }
 
 /// One or two floats, or a float and an integer, of any size: "the struct is flattened", arrays too, and empty members do not count. Members of a union are
@@ -170,5 +151,5 @@ fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
         && !is_words
         && imaginary.around.any(Around::IMAGINARY)
         && ty.as_record().is_some()
-        && !any_within(ty, &is_union)
+        && !ty.contains(&|ty, _| is_union(ty))
 }

@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::target::parts::extension;
 use crate::types::error::Error;
-use crate::types::record::{Field, Record, RecordKind};
+use crate::types::record::Field;
 use crate::types::{Kind, Type};
 
 /// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out
@@ -105,13 +105,12 @@ pub(super) fn member(
 }
 
 fn is_wide_structure(ty: &Type) -> bool {
-    ty.size() > 16 && ty.as_record().map(Record::kind) == Some(RecordKind::Struct)
+    ty.size() > 16 && ty.as_record().is_some() && !ty.is_union()
 }
 
 /// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class, whatever it is
 /// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang does not look into the array. What sends it to memory from outside still does.
 pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
-    let is_union = |ty: &Type| ty.as_record().map(Record::kind) == Some(RecordKind::Union);
     let is_wide = |ty: &Type| match ty.kind() {
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
         _ => false,
@@ -120,7 +119,7 @@ pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify
         [outer, inner] => {
             let from_outside =
                 inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
-            is_union(outer.ty) && is_wide(inner.ty) && !from_outside
+            outer.ty.is_union() && is_wide(inner.ty) && !from_outside
         }
         _ => false,
     };
