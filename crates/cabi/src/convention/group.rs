@@ -194,8 +194,8 @@ pub struct Group {
     pub exhausts: &'static [Reg],
     /// What the value asks for instead where not every part finds a register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
-    /// What the convention's classifier tells its [`Rules::check`](crate::convention::Rules::check) of the value; 0 for nothing. The upper 16 bits are for what
-    /// does not change where later values are.
+    /// What the convention's classifier tells its [`Rules::check`](crate::convention::Rules::check) and [`Rules::va_arg`](crate::convention::Rules::va_arg) of the
+    /// value; 0 for nothing. Nobody else reads it.
     pub word: u32,
 }
 
@@ -233,19 +233,6 @@ impl Group {
     #[must_use]
     pub fn ignore() -> Self {
         Self::new(GroupKind::Ignore, 0, 1)
-    }
-
-    /// Whether the [word](Self::word) says that the registers of later values are counted otherwise than by the parts of this one.
-    ///
-    /// # Example
-    /// ```
-    /// use cabi::convention::{Group, GroupKind};
-    ///
-    /// assert!(!Group::new(GroupKind::Memory, 24, 8).is_counted_otherwise());
-    /// ```
-    #[must_use]
-    pub fn is_counted_otherwise(&self) -> bool {
-        self.word & 0xffff != 0
     }
 
     /// A value of `size` bytes, aligned to `align` in the argument area, that has no parts yet.

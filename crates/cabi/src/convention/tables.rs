@@ -13,6 +13,9 @@ use super::state::State;
 /// placed, what it asked for, and its place.
 pub type Check = fn(u32, &State, &Group, &Place) -> Result<u32, &'static str>;
 
+/// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler looks elsewhere than its callers put it.
+pub type VaArg = fn(&Group) -> Result<(), &'static str>;
+
 /// A calling convention as data: what values ask for and where they go, and what the stack frame around them is like.
 #[derive(Clone, Copy)]
 pub struct Convention {
@@ -41,6 +44,8 @@ pub struct Rules {
     pub return_fits: Option<fn(&Place, bool) -> bool>,
     /// Asked for each argument, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one value.
     pub check: Option<Check>,
+    /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
+    pub va_arg: Option<VaArg>,
 }
 
 /// Where the values of some signatures of a convention go.
@@ -67,6 +72,7 @@ impl Rules {
             choose: None,
             return_fits: None,
             check: None,
+            va_arg: None,
         }
     }
 

@@ -126,6 +126,8 @@ impl VaArgPlan {
                 overflow_bytes: word.into(),
             });
         };
+        let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
+        found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
         let place = place(machine.counting, save_area, &group).map_err(refuse)?;
         Ok(Self::at(
             save_area,
@@ -219,10 +221,6 @@ impl VaArgPlan {
 fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaPlace, NotLowered> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
-        return Err(NotLowered::VaArg(why));
-    }
-    if group.is_counted_otherwise() && group.exhausts.is_empty() {
-        let why = "clang counts other registers for it than it uses: no va_arg finds what follows";
         return Err(NotLowered::VaArg(why));
     }
     match group.kind {

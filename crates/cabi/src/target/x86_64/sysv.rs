@@ -60,6 +60,7 @@ pub const X86_64_SYSV: Convention = Convention {
         choose: None,
         return_fits: None,
         check: Some(quirks::clang::check),
+        va_arg: Some(quirks::clang::va_arg),
     },
     frame: Frame {
         callee_saved: &[RBX, RBP, R12, R13, R14, R15],

@@ -31,9 +31,9 @@ const FLOAT128_VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM
 /// x64 Windows.
 pub const X86_64_WIN64: Convention = Convention {
     name: "x64 Windows",
-    rules: Rules {
+    rules: Rules::new(
         classify,
-        args: &[
+        &[
             Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
             // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
             Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
@@ -59,17 +59,14 @@ pub const X86_64_WIN64: Convention = Convention {
             Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
             Rule::AssignToStack { size: 8, align: 8 },
         ],
-        results: &[
+        &[
             // rdx: the upper half of a vector of one `__int128`, where that is two integers.
             Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
             Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
             Rule::IfType(PartTypes::of(&[V256, V512]), &Rule::AssignToReg(&[XMM0])),
             Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
         ],
-        choose: None,
-        return_fits: None,
-        check: None,
-    },
+    ),
     frame: Frame {
         kind: FrameKind::Win64,
         shadow_space: 32,

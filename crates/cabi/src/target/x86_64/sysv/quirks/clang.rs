@@ -3,8 +3,8 @@
 mod count;
 mod pairs;
 
-pub(in super::super) use self::count::check;
 use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED, UNDER_ALIGNED, WHOLE};
+pub(in super::super) use self::count::{check, va_arg};
 use super::super::class::Class;
 use super::super::classes::{Classes, Shape};
 use super::super::registers::ARG_GPRS;

@@ -18,7 +18,7 @@ pub(super) const EXHAUSTS: u32 = 4;
 pub(super) const COUNTED_IN_MEMORY: u32 = 8;
 /// [`Group::word`], in a variadic function: the value is in memory as a whole where the front end's count leaves no registers. Scalars, and vectors of
 /// 16 bytes, are then left to LLVM, which gives them the registers that it has.
-pub(super) const WHOLE: u32 = 1 << 16;
+pub(super) const WHOLE: u32 = 32;
 /// [`Group::word`], beside [`COUNTED_IN_MEMORY`]: LLVM aligns it to its size if the front end finds a register, and as the record that it is if not.
 pub(super) const UNDER_ALIGNED: u32 = 16;
 
@@ -69,6 +69,16 @@ pub(in super::super::super) fn check(
         ..count
     }
     .word())
+}
+
+/// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register save area by its own count.
+pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
+    match has(group, COUNTED_AS_SSE) {
+        true => {
+            Err("clang counts other registers for it than it uses: no va_arg finds what follows")
+        }
+        false => Ok(()),
+    }
 }
 
 impl Count {
