@@ -57,7 +57,9 @@ pub struct Explanation {
     pub area_bytes: u64,
     /// Integer registers used.
     pub n_gp: u8,
-    /// Vector registers used.
+    /// What the machine calls its floating-point and vector registers.
+    pub vector_bank: &'static str,
+    /// How many of them are used.
     pub n_sse: u8,
     /// The register that holds `n_sse` at the call, if it is one of a variadic function.
     pub variadic_count: Option<&'static str>,
@@ -125,6 +127,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         ret,
         area_bytes: abi.area_bytes,
         n_gp: abi.n_gp,
+        vector_bank: abi.convention.frame.vector_bank,
         n_sse: abi.n_sse,
         // The number is in the lowest byte.
         variadic_count: abi.variadic_count.map(|reg| match reg {
@@ -156,9 +159,10 @@ impl Explanation {
         }
         text += &line("ret", &self.ret.classes, &self.ret.place);
         text += &alloc::format!(
-            "area {} bytes, gp {}, sse {}",
+            "area {} bytes, gp {}, {} {}",
             self.area_bytes,
             self.n_gp,
+            self.vector_bank,
             self.n_sse
         );
         if self.variadic_count.is_some() {

@@ -137,7 +137,7 @@ pub(crate) enum Step<'a> {
     /// A record inside the type, and its first byte: its leaves follow.
     Enter(&'a Type, u64),
     /// The end of such a record.
-    Leave,
+    Leave(&'a Type),
 }
 
 /// A record or array that the walk is in.
@@ -204,9 +204,9 @@ impl<'a> Leaves<'a> {
                         None => continue,
                     },
                     None => {
-                        self.path.pop();
+                        let left = self.path.pop()?.ty;
                         // The outermost one is the whole.
-                        return (!self.path.is_empty()).then_some(Step::Leave);
+                        return (!self.path.is_empty()).then_some(Step::Leave(left));
                     }
                 },
                 Rest::Elements(_, _, 0) => {

@@ -295,19 +295,42 @@ fn values_of_aarch64() {
     let unnamed =
         RecordBuilder::structure("unnamed").member(Member::unnamed_bit_field(Type::I32, 8));
     let unnamed = unnamed.build(model).unwrap();
-    let none = Type::array(&Type::I32, 0).unwrap();
-    let hfa = RecordBuilder::structure("hfa").field("x", Type::F32);
-    let hfa = hfa.field("none", none).build(model).unwrap();
+    let of = |tag, members: &[&Type]| {
+        let members = members.iter().enumerate();
+        let record = RecordBuilder::structure(tag);
+        let record = members.fold(record, |record, (i, ty)| {
+            record.field(&format!("m{i}"), (*ty).clone())
+        });
+        record.build(model).unwrap()
+    };
+    let array_of_none = Type::array(&Type::I32, 0).unwrap();
+    let nothing = of("nothing", &[&array_of_none]);
+    let beside_nothing = of("hfa", &[&Type::F32, &nothing]);
+    let short_vector = Type::vector(&Type::F32, 2).unwrap();
+    let hva = of("hva", &[&short_vector, &array_of_none]);
+    let either = RecordBuilder::union("either").field("none", unnamed.clone());
+    let either = either.field("x", Type::F32).build(model).unwrap();
     let vector = Type::vector(&Type::F32, 1).unwrap();
     for (ty, why) in [
         (wide, "the alignment of its bit-field of 16 bytes"),
         (unnamed, "a record without named bits"),
-        (hfa, "its members without bytes"),
+        (beside_nothing, "its members without bytes or names count"),
+        (hva, "its members without bytes or names count"),
+        (either, "its members without bytes or names count"),
         (vector, "the place of a vector of less than 8 bytes"),
     ] {
         let sig = FnSig::new([ty.clone()], Type::VOID);
         let error = FnAbi::new(&sig, &target).unwrap_err().to_string();
         assert!(error.contains(why), "{ty}: {error}");
+    }
+    // Where gcc and clang agree.
+    let empty = of("empty", &[]);
+    for (ty, place) in [
+        (of("hfa", &[&Type::F32, &empty, &Type::F32]), "v0 v1"),
+        (of("words", &[&Type::F32, &array_of_none]), "x0"),
+    ] {
+        let abi = FnAbi::new(&FnSig::new([ty], Type::VOID), &target).unwrap();
+        assert_eq!(abi.args[0].place.to_string(), place);
     }
 }
 

@@ -85,14 +85,41 @@ const SCALARS: [&str; 10] = [
     "_Complex double",
 ];
 
-/// Members of structures, each of which is one: on all machines some of them are in words, of two kinds of registers, and in memory.
-const STRUCTURES: [&[(&str, &[u32])]; 5] = [
+/// Members of structures, each of which is one: on all machines some of them are in words, of two kinds of registers, and in memory. An array of no elements
+/// is beside a float.
+const STRUCTURES: [&[(&str, &[u32])]; 6] = [
     &[("int", &[]), ("float", &[])],
     &[("double", &[]), ("long", &[])],
     &[("void *", &[]), ("void *", &[])],
     &[("char", &[3])],
     &[("short", &[20])],
+    &[("float", &[]), ("int", &[0])],
 ];
+
+/// Two floats with an empty record between them; and a union of two floats and of one that is padded to their size: compilers look for floats alone.
+fn floats_and_nothing() -> [CType; 2] {
+    let float = || member(CType::Name("float"));
+    let padded = CType::Record(Box::new(CRecord {
+        members: vec![CMember::of(float())],
+        aligned: Some(8),
+        ..CRecord::default()
+    }));
+    let union = CRecord {
+        is_union: true,
+        members: [padded, structure([float(), float()])]
+            .map(|ty| CMember::of(member(ty)))
+            .into(),
+        ..CRecord::default()
+    };
+    let beside = structure([float(), member(structure([])), float()]);
+    [beside, CType::Record(Box::new(union))]
+}
+
+/// A member of type `ty`.
+fn member(ty: CType) -> Form {
+    let lengths = Vec::new();
+    Form::Plain { ty, lengths }
+}
 
 /// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
 /// and as an unnamed one, and as the result: always the same signatures.
@@ -115,6 +142,7 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
     let values: Vec<CType> = (SCALARS.map(CType::Name).into_iter())
         .chain(structures)
         .chain([vector, unnamed_bits])
+        .chain(floats_and_nothing())
         .map(|ty| absent.object(ty))
         .collect();
     let mut all = Vec::new();

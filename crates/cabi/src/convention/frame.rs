@@ -36,6 +36,8 @@ pub struct Frame {
     pub sret_returned_in: Option<Reg>,
     /// The register in which the caller of a variadic function counts the vector registers used.
     pub variadic_count: Option<Reg>,
+    /// What the machine calls its floating-point and vector registers, of which an explanation says how many are used.
+    pub vector_bank: &'static str,
     /// What `va_list` is.
     pub va_list: VaList,
 }
@@ -131,6 +133,7 @@ impl Frame {
             context: None,
             sret_returned_in: None,
             variadic_count: None,
+            vector_bank: "vector",
             va_list: VaList::Unknown,
         }
     }

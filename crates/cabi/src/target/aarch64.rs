@@ -2,6 +2,8 @@
 //!
 //! Not here: big-endian machines, ILP32, scalable vectors, `__bf16`, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
+use smallvec::SmallVec;
+
 use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, disputed, has_atomic, int, is_compared, memory, one, refuse, words,
@@ -11,10 +13,10 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
     Parts, Rule, Rules, VaField, VaList, Want,
 };
-use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, Step, leaves, leaves_of_one_element};
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
-use crate::types::record::{Attributes, Field};
+use crate::types::record::{Attributes, Field, is_all_padding};
 use crate::types::{Kind, Type};
 
 registers! {
@@ -93,6 +95,7 @@ pub const AAPCS64: Convention = Convention {
             X19, X20, X21, X22, X23, X24, X25, X26, X27, X28, X29, V8, V9, V10, V11, V12, V13, V14,
             V15,
         ],
+        vector_bank: "v",
         va_list: VaList::Structure("__va_list", &VA_LIST),
         ..Frame::new(8, 16)
     },
@@ -100,7 +103,7 @@ pub const AAPCS64: Convention = Convention {
 
 /// What `ty` asks for (stage B).
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if ty.size() > 0 && ty.as_record().is_some_and(|record| record.all_padding) {
+    if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return Err(disputed(ty, why, AAPCS64.name));
     }
@@ -215,49 +218,127 @@ fn float(scalar: Scalar) -> Option<Part> {
 }
 
 /// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Members of a union count
-/// once where they overlap.
+/// once where they overlap, and none of them has padding.
 fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
-    let mut parts = Parts::new();
-    let mut of_vectors = None;
-    let mut is_disputed = false;
-    for leaf in leaves(ty) {
-        if leaf.kind == LeafKind::Empty || leaf.bit_field && leaf.width_bits == 0 {
-            is_disputed = true;
-            continue;
+    let mut found = Members::default();
+    let mut walk = leaves(ty);
+    let mut outer = SmallVec::<[u64; 4]>::new();
+    while let Some(step) = walk.step() {
+        match step {
+            Step::Leaf(leaf) => {
+                let counts = Counts::of(&leaf, &walk);
+                if !found.add(&leaf, counts) {
+                    return Ok(None);
+                }
+            }
+            Step::Enter(..) => outer.push(core::mem::take(&mut found.bytes)),
+            Step::Leave(inner) => {
+                if u64::from(found.bytes.count_ones()) != inner.size() && !is_all_padding(inner) {
+                    return Ok(None);
+                }
+                found.bytes |= outer.pop().unwrap_or_default();
+            }
         }
+    }
+    let bytes: u64 = found.parts.iter().map(|part| u64::from(part.size)).sum();
+    if found.parts.is_empty() || bytes != ty.size() {
+        return Ok(None);
+    }
+    // gcc takes a structure of one vector or complex number for that, whatever is beside it.
+    let is_one_value = match found.parts.len() {
+        1 => found.of_vectors == Some(true),
+        n => n == 2 && found.is_complex,
+    };
+    if found.is_spoiled && !is_one_value {
+        return Ok(None);
+    }
+    if has_atomic(ty) {
+        return Err(disputed(ty, ATOMIC, AAPCS64.name));
+    }
+    if found.is_disputed || found.is_spoiled {
+        let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
+        return Err(disputed(ty, why, AAPCS64.name));
+    }
+    let group = Group::new(GroupKind::Registers, ty.size(), argument_align(ty));
+    Ok(Some(found.parts.into_iter().fold(group, Group::with)))
+}
+
+/// What has been found of a homogeneous aggregate.
+#[derive(Default)]
+struct Members {
+    parts: Parts,
+    of_vectors: Option<bool>,
+    /// Whether a part of a complex number is among them.
+    is_complex: bool,
+    /// Whether something is beside them that [spoils](Counts::Spoils) the aggregate.
+    is_spoiled: bool,
+    is_disputed: bool,
+    /// A bit for each byte of the record that the walk is in that a member has.
+    bytes: u64,
+}
+
+impl Members {
+    /// Adds a leaf; `false` if the aggregate is not homogeneous.
+    fn add(&mut self, leaf: &Leaf, counts: Counts) -> bool {
+        match counts {
+            Counts::Nothing => return true,
+            Counts::Spoils => {
+                self.is_spoiled = true;
+                return true;
+            }
+            Counts::Disputed => {
+                self.is_disputed = true;
+                return true;
+            }
+            Counts::Member => {}
+        }
+        let is_vector = matches!(leaf.kind, LeafKind::Vector(_));
         let part = match leaf.kind {
             LeafKind::Scalar(scalar) => float(scalar),
             LeafKind::Vector(_) => short_vector(leaf.width_bits / 8),
             _ => None,
         };
         let (Some(part), Ok(at)) = (part, u8::try_from(leaf.offset_bits / 8)) else {
-            return Ok(None);
+            return false;
         };
-        let is_vector = matches!(leaf.kind, LeafKind::Vector(_));
-        if *of_vectors.get_or_insert(is_vector) != is_vector {
-            return Ok(None);
+        self.is_complex |= leaf.around.any(Around::IMAGINARY);
+        // At most 64 bytes.
+        leaf.bytes().for_each(|byte| self.bytes |= 1 << (byte % 64));
+        let is_new = self.parts.iter().all(|other| other.offset != at);
+        if is_new {
+            self.parts.push(part.at(at));
         }
-        match parts.iter().find(|other| other.offset == at) {
-            Some(other) if other.ty == part.ty => {}
-            None if parts.len() < 4 && parts.iter().all(|other| other.ty == part.ty) => {
-                parts.push(part.at(at));
-            }
-            _ => return Ok(None),
+        let is_alike = self.parts.iter().all(|other| other.ty == part.ty);
+        is_alike && self.parts.len() <= 4 && *self.of_vectors.get_or_insert(is_vector) == is_vector
+    }
+}
+
+/// What a leaf is to compilers that look for a homogeneous aggregate.
+enum Counts {
+    /// A member.
+    Member,
+    /// None, as an empty record is and a bit-field of no bits in a structure.
+    Nothing,
+    /// None, and none of its neighbours is one either: an array of no elements.
+    Spoils,
+    /// One of these to gcc and another to clang, which sees nothing in a record of padding, and no bit-field of no bits in a union.
+    Disputed,
+}
+
+impl Counts {
+    /// What the last leaf of `walk` is.
+    fn of(leaf: &Leaf, walk: &Leaves<'_>) -> Self {
+        let mut inside = walk.path().iter().skip(1);
+        let in_padding = inside.any(|frame| is_all_padding(frame.ty));
+        let is_empty_bit_field = leaf.bit_field && leaf.width_bits == 0;
+        match leaf.kind {
+            LeafKind::Empty if walk.own_type().as_record().is_some() => Self::Nothing,
+            _ if is_empty_bit_field && !leaf.around.any(Around::IN_UNION) => Self::Nothing,
+            _ if is_empty_bit_field || in_padding => Self::Disputed,
+            LeafKind::Empty => Self::Spoils,
+            _ => Self::Member,
         }
     }
-    let bytes: u64 = parts.iter().map(|part| u64::from(part.size)).sum();
-    if parts.is_empty() || bytes != ty.size() {
-        return Ok(None);
-    }
-    if has_atomic(ty) {
-        return Err(disputed(ty, ATOMIC, AAPCS64.name));
-    }
-    if is_disputed {
-        let why = "compilers do not agree on whether its members without bytes count as members";
-        return Err(disputed(ty, why, AAPCS64.name));
-    }
-    let group = Group::new(GroupKind::Registers, ty.size(), argument_align(ty));
-    Ok(Some(parts.into_iter().fold(group, Group::with)))
 }
 
 /// The alignment of an argument, 8 or 16: that of its members, to which an attribute on the record itself adds nothing ("natural alignment").

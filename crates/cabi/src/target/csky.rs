@@ -96,6 +96,7 @@ pub const CSKY: Convention = Convention {
             R4, R5, R6, R7, R8, R9, R10, R11, R15, R16, R17, R28, VR8, VR9, VR10, VR11, VR12, VR13,
             VR14, VR15,
         ],
+        vector_bank: "vr",
         va_list: VaList::Pointer,
         ..Frame::new(4, 4)
     },

@@ -100,6 +100,7 @@ const fn standard(
         rules: Rules::new(classify, args, &[FLOAT_RESULTS, WORD_RESULTS]),
         frame: Frame {
             callee_saved: saved,
+            vector_bank: "fp",
             va_list: VaList::Pointer,
             ..Frame::new(word, 16)
         },
@@ -127,6 +128,7 @@ pub const LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8,
 pub const ILP32E: Convention = soft(Convention {
     frame: Frame {
         callee_saved: &[S0, S1],
+        vector_bank: "fp",
         va_list: VaList::Pointer,
         ..Frame::new(4, 4)
     },

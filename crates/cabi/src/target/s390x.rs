@@ -77,6 +77,7 @@ pub const S390X: Convention = Convention {
         callee_saved: &[
             R6, R7, R8, R9, R10, R11, R12, R13, R15, F8, F9, F10, F11, F12, F13, F14, F15,
         ],
+        vector_bank: "fp",
         va_list: VaList::Array("__va_list_tag", &VA_LIST),
         ..Frame::new(8, 8)
     },

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
-use cabi::{FnAbi, Reg, Target};
+use cabi::{FnAbi, Leaf, Reg, Target, leaves};
 use cabi_verify::assembly::Question;
 
 use super::machines::Machine;
@@ -118,6 +118,14 @@ pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<
         };
         choose(&mut chosen, all.len(), is_elsewhere);
         choose(&mut chosen, all.len(), |i| moved(i).is_some());
+    }
+    // Each type of value, whatever its tag.
+    let results = all.iter().map(|(asked, _)| leaves(asked.sig.result()));
+    let results: Vec<Vec<Leaf>> = results.map(Iterator::collect).collect();
+    for (i, own) in results.iter().enumerate() {
+        if !results[..i].contains(own) {
+            choose(&mut chosen, all.len(), |i| results[i] == *own);
+        }
     }
     for bug in machine.compilers.iter().flat_map(|own| own.bugs) {
         choose(&mut chosen, all.len(), |i| (bug.meets)(&all[i].0.sig));

@@ -53,7 +53,7 @@ fn is_union(ty: &Type) -> bool {
 
 /// Whether `ty` is a record of unnamed bit-fields alone: padding to clang, and fields to gcc.
 fn is_unnamed(ty: &Type) -> bool {
-    ty.size() > 0 && ty.as_record().is_some() && is_all_padding(ty)
+    ty.size() > 0 && is_all_padding(ty)
 }
 
 /// Whether what `ty` carries is a float and one more scalar at most, as far as elements of arrays are alike.

@@ -58,6 +58,7 @@ pub const X86_64_LANG: Convention = Convention {
         kind: FrameKind::Tail,
         callee_pops: CalleePops::Everything,
         callee_saved: &[RBX, RBP, R12, R13, R14, R15],
+        vector_bank: "sse",
         sret_returned_in: Some(RAX),
         ..Frame::new(8, 16)
     },

@@ -66,6 +66,7 @@ pub const X86_64_SYSV: Convention = Convention {
         callee_saved: &[RBX, RBP, R12, R13, R14, R15],
         sret_returned_in: Some(RAX),
         variadic_count: Some(RAX),
+        vector_bank: "sse",
         va_list: VaList::Array("__va_list_tag", &VA_LIST),
         ..Frame::new(8, 16)
     },

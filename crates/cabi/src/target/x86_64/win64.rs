@@ -75,6 +75,7 @@ pub const X86_64_WIN64: Convention = Convention {
             XMM13, XMM14, XMM15,
         ],
         sret_returned_in: Some(RAX),
+        vector_bank: "sse",
         va_list: VaList::Pointer,
         ..Frame::new(8, 16)
     },

@@ -68,6 +68,7 @@ pub const AUTO: Convention = Convention {
     frame: Frame {
         vector_align: Some(WIDEST),
         callee_saved: &[RBP, R11, R12, R13, R14, R15],
+        vector_bank: "sse",
         sret_returned_in: Some(RAX),
         ..Frame::new(1, 16)
     },

@@ -80,8 +80,8 @@ fn merge_leaves(
                 classes.merge_all(&all);
             }
             Step::Enter(..) => inside += 1,
-            Step::Leave if inside == 0 => break,
-            Step::Leave => inside -= 1,
+            Step::Leave(_) if inside == 0 => break,
+            Step::Leave(_) => inside -= 1,
         }
     }
     Ok(())
