@@ -85,6 +85,24 @@ fn words_of_a_data_model() {
     }
 }
 
+/// A union that is larger than its members is spelled out with padding. Where unnamed bit-fields align their record, that of the padding is packed.
+#[test]
+fn unions_of_a_given_size() {
+    let model = DataModel::AARCH64;
+    let union = RecordBuilder::union("u").member(Member::named("n", Type::I32).at(0));
+    let text = declaration(&union.build_at(12, 4).unwrap(), "x", &model).unwrap();
+    let Some(clang) = Compiler::Clang.find() else {
+        return;
+    };
+    let is_of = |bytes| {
+        let text = format!("{text}_Static_assert(sizeof x == {bytes}, \"\");\n");
+        let checked = Compiler::Clang.check(&format!("{clang} --target=aarch64-linux-gnu"), &text);
+        checked.map_err(|message| format!("{message}\n{text}"))
+    };
+    is_of(12).unwrap();
+    is_of(16).unwrap_err();
+}
+
 #[test]
 fn transparent_unions() {
     let any = record(

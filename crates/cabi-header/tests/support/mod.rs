@@ -123,9 +123,11 @@ impl Compiler {
         found.copied()
     }
 
-    /// What the compiler says about `text`, if it says that it is wrong.
+    /// What the compiler says about `text`, if it says that it is wrong. `command` may have options.
     pub fn check(self, command: &str, text: &str) -> Result<(), String> {
-        let mut child = Command::new(command)
+        let mut words = command.split(' ');
+        let mut child = Command::new(words.next().unwrap_or_default())
+            .args(words)
             .args([
                 "-std=gnu11",
                 "-fsyntax-only",
