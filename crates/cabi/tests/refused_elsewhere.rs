@@ -48,7 +48,7 @@ fn values_of_other_machines() {
 
 /// What has no place on AArch64, as compilers place it in different ways, or have none; and what is beside it.
 #[test]
-fn vectors_and_halves_of_aarch64() {
+fn vectors_and_float16_of_aarch64() {
     let of = |ty: &Type| {
         let target = Target::named("aarch64-unknown-linux-gnu").unwrap();
         FnAbi::new(&FnSig::new([ty.clone()], Type::VOID), &target)

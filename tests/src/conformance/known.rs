@@ -54,7 +54,7 @@ const PREDICATES: &[(&str, Predicate)] = predicates! {
     "zig-small-vector-on-stack" sig.has_small_vector_on_stack();
     "zig-registers-kept" sig.has_stack_before_register();
     "zig-variadic-result-in-memory" sig.variadic && matches!(sig.abi.ret.place, Place::Indirect { .. });
-    "zig-unnamed-half" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16));
+    "zig-unnamed-float16" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16));
     "zig-unnamed-float128" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128));
     "zig-call-clobbers-al" sig.variadic && sig.direction == Direction::Callee;
     "zig-merged-callers" sig.mode.fast && sig.variadic && sig.direction == Direction::Callee;

@@ -26,9 +26,9 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
     "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
     "clang-unnamed-padded-union" sig.unnamed().iter().any(has_wide_union);
-    "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_halves(ty)));
+    "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_16_bit_floats(ty)));
     "clang-odd-pair-va-arg" sig.unnamed().iter().any(is_odd_pair);
-    "clang-half-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
+    "clang-float16-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
     "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && ty.contains(&|ty, _| is_short_of_sixteen(ty)));
@@ -41,9 +41,9 @@ const KNOWN: &[(&str, Meets)] = known! {
     "gcc-int128-vector-in-record" sig.values().any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector));
     "gcc-vzeroupper-after-result" has_union(&sig.ret) && has_vector(&sig.ret, 32);
     "gcc-over-aligned-typedef" sig.has_misaligned_store();
-    "gcc-complex-halves-after-bits" sig.values().any(|ty| has_halves_and(ty, |leaf| leaf.bit_field));
-    "gcc-halves-after-shorts" sig.values().any(|ty| has_halves_and(ty, is_integer));
-    "gcc-halves-array-off-eightbyte" sig.values().any(|ty| has_array(ty, is_array_of_halves_off_eightbyte));
+    "gcc-complex-float16-after-bits" sig.values().any(|ty| has_16_bit_float_and(ty, |leaf| leaf.bit_field));
+    "gcc-float16-after-shorts" sig.values().any(|ty| has_16_bit_float_and(ty, is_integer));
+    "gcc-float16-array-off-eightbyte" sig.values().any(|ty| has_array(ty, is_array_of_16_bit_floats_off_eightbyte));
 };
 
 /// The names of all known bugs, for the test that compares them with the list of samples.
@@ -182,11 +182,11 @@ fn has_wide_union(ty: &Type) -> bool {
 }
 
 /// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
-fn ends_with_halves(ty: &Type) -> bool {
+fn ends_with_16_bit_floats(ty: &Type) -> bool {
     let second: Vec<Leaf> = leaves(ty)
         .filter(|leaf| counts(leaf) && leaf.offset_bits >= 64)
         .collect();
-    second.len() > 1 && second.iter().all(is_half)
+    second.len() > 1 && second.iter().all(is_16_bit_float)
 }
 
 /// A record whose first eightbyte clang passes in another bank because of the second.
@@ -234,14 +234,14 @@ fn begins_with_padding(ty: &Type) -> bool {
     ty.as_record().is_some() && all.peek().is_some() && all.all(|leaf| leaf.eightbytes().start > 0)
 }
 
-fn is_half(leaf: &Leaf) -> bool {
+fn is_16_bit_float(leaf: &Leaf) -> bool {
     matches!(leaf.kind, LeafKind::Scalar(Scalar::F16 | Scalar::BF16))
 }
 
 /// A record with 16-bit floats, and with a leaf for which `is` holds.
-fn has_halves_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
+fn has_16_bit_float_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
     ty.as_record().is_some()
-        && leaves(ty).any(|leaf| is_half(&leaf))
+        && leaves(ty).any(|leaf| is_16_bit_float(&leaf))
         && leaves(ty).any(|leaf| is(&leaf))
 }
 
@@ -251,10 +251,10 @@ fn has_array(ty: &Type, is: impl Fn(&Array, u64) -> bool) -> bool {
 }
 
 /// Several complex numbers or records of 16-bit floats, which do not start with an eightbyte.
-fn is_array_of_halves_off_eightbyte(array: &Array, offset_bits: u64) -> bool {
+fn is_array_of_16_bit_floats_off_eightbyte(array: &Array, offset_bits: u64) -> bool {
     let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
     let elem = &array.elem;
-    is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_half(&leaf))
+    is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_16_bit_float(&leaf))
 }
 
 /// A record in whose eightbyte, after the float of 32 or 16 bits that begins it, there is nothing but an array of elements without bytes where
@@ -266,7 +266,8 @@ fn has_array_of_nothing_after_float(ty: &Type) -> bool {
         let own: Vec<&Leaf> = all.iter().filter(is_beside).collect();
         let begins = |leaf: &Leaf| {
             let after = offset_bits.checked_sub(leaf.offset_bits);
-            let is_searched = after == Some(leaf.width_bits) || is_half(leaf) && after == Some(32);
+            let is_searched =
+                after == Some(leaf.width_bits) || is_16_bit_float(leaf) && after == Some(32);
             leaf.offset_bits.is_multiple_of(64) && is_searched
         };
         let has_other = |leaf: &Leaf| !is_short_float(leaf) || leaf.offset_bits == offset_bits;
@@ -279,7 +280,7 @@ fn has_array_of_nothing_after_float(ty: &Type) -> bool {
 }
 
 fn is_short_float(leaf: &Leaf) -> bool {
-    is_half(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32)
+    is_16_bit_float(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32)
 }
 
 /// A record of which an eightbyte holds a float of 32 or 16 bits, and something else.

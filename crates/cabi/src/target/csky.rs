@@ -112,7 +112,7 @@ pub const CSKY_SOFT: Convention = Convention {
     },
 };
 
-/// The halves of each `double` in the next two words, of registers first: both, one and a slot, or two slots.
+/// Each `double` in the next two words, of registers first: both, one and a slot, or two slots.
 fn two_words(group: &Group, state: &mut State) -> Option<Place> {
     let mut placed = Placed::new();
     let starts = group.parts.iter().map(|part| part.offset);

@@ -28,7 +28,7 @@ shapes! {
     ATOMIC "atomic types" |sig, _| any_type(sig, Type::is_atomic);
     COMPLEX "complex numbers" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Complex(_)));
     VECTORS "vectors" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Vector(_)));
-    HALVES "_Float16" |sig, _| any_type(sig, |ty| ty.as_scalar() == Some(Scalar::F16));
+    FLOAT16 "_Float16" |sig, _| any_type(sig, |ty| ty.as_scalar() == Some(Scalar::F16));
     BIT_INT "_BitInt" |sig, _| {
         any_type(sig, |ty| matches!(ty.as_scalar(), Some(Scalar::BitInt { .. })))
     };

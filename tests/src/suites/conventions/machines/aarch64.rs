@@ -5,7 +5,7 @@ use cabi::{Target, aarch64};
 use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::Absent;
 
-use super::super::shapes::{HALVES, OF_C, VECTORS_IN_REGISTERS};
+use super::super::shapes::{FLOAT16, OF_C, VECTORS_IN_REGISTERS};
 use super::{C, Compiler, Machine};
 
 const ABSENT: &[(&str, &str)] = &[
@@ -27,7 +27,7 @@ pub(super) fn machine() -> Machine {
             align: 16,
             fill: 9,
         },
-        shapes: &[OF_C, &[HALVES, VECTORS_IN_REGISTERS]],
+        shapes: &[OF_C, &[FLOAT16, VECTORS_IN_REGISTERS]],
         compilers: &[
             Compiler {
                 name: "gcc",
