@@ -58,7 +58,7 @@ impl Expect {
             );
         }
         if self.area_bytes > u64::from(found.stack_bytes) {
-            let expected = format_args!("{} bytes", self.area_bytes);
+            let expected = format!("{} bytes", self.area_bytes);
             return mismatch("the argument area".into(), &expected, &found.stack_bytes);
         }
         Ok(found)

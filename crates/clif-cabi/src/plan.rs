@@ -193,8 +193,8 @@ impl CallPlan {
     /// let m256 = Type::vector(&Type::F32, 8)?;
     /// let in_memory = FnSig::new([m256], Type::VOID);
     /// let in_ymm0 = in_memory.clone().features(VectorLevel::Avx);
-    /// assert!(!lower.call_plan(&in_memory)?.moves_vectors());
-    /// assert!(lower.call_plan(&in_ymm0)?.moves_vectors());
+    /// assert!(!lower.call_plan(&in_memory)?.moves_vectors() && !lower.entry_plan(&in_memory)?.moves_vectors());
+    /// assert!(lower.call_plan(&in_ymm0)?.moves_vectors() && lower.entry_plan(&in_ymm0)?.moves_vectors());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -224,22 +224,6 @@ impl CallPlan {
 
 impl EntryPlan {
     /// Whether stubs move vectors between memory and registers that [`Planned::signature`] does not show.
-    ///
-    /// # Example
-    /// ```
-    /// # use clif_cabi::cranelift_codegen::{isa, settings};
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
-    /// use clif_cabi::SysVAggregateLowering;
-    /// use clif_cabi::cabi::{FnSig, Type, VectorLevel};
-    ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
-    /// let m256 = Type::vector(&Type::F32, 8)?;
-    /// let in_memory = FnSig::new([m256], Type::VOID);
-    /// let in_ymm0 = in_memory.clone().features(VectorLevel::Avx);
-    /// assert!(!lower.entry_plan(&in_memory)?.moves_vectors());
-    /// assert!(lower.entry_plan(&in_ymm0)?.moves_vectors());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         self.inner.moves_vectors()

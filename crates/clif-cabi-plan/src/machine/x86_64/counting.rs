@@ -142,27 +142,24 @@ pub(super) fn places(sig: &Signature) -> Result<Places, CheckError> {
     let counting = counting_of(sig.call_conv);
     let sret = checked_sret(counting, sig)?;
 
-    let mut count = Count::default();
+    let mut count = Count::of(counting);
     let mut results = SmallVec::new();
     for (index, result) in sig.returns.iter().enumerate() {
         let at = Position::Result(index);
         if result.purpose != Purpose::Normal {
             return Err(counting.misplaced(at, result));
         }
-        results.push(count.result(counting, at, result)?);
+        results.push(count.result(at, result)?);
     }
     let sret_returned_in = match sret {
-        Some((at, param)) => Some(count.result(counting, at, param)?),
+        Some((at, param)) => Some(count.result(at, param)?),
         None => None,
     };
 
-    let mut count = Count {
-        next_offset: counting.shadow_bytes,
-        ..Count::default()
-    };
+    let mut count = Count::of(counting);
     let mut params = SmallVec::with_capacity(sig.params.len());
     for (index, param) in sig.params.iter().enumerate() {
-        params.push(count.param(counting, Position::Param(index), param)?);
+        params.push(count.param(Position::Param(index), param)?);
     }
     // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Count::stack` has checked.
     let stack_bytes = count.next_offset.next_multiple_of(16);
@@ -201,8 +198,8 @@ fn checked_sret<'a>(
 }
 
 /// What has been given out so far.
-#[derive(Default)]
 struct Count {
+    counting: &'static Counting,
     n_int: usize,
     n_vector: usize,
     /// Of parameters that are not `sarg`.
@@ -211,6 +208,16 @@ struct Count {
 }
 
 impl Count {
+    fn of(counting: &'static Counting) -> Self {
+        Self {
+            counting,
+            n_int: 0,
+            n_vector: 0,
+            n_params: 0,
+            next_offset: counting.shadow_bytes,
+        }
+    }
+
     fn n_used(&mut self, class: Class) -> &mut usize {
         match class {
             Class::Int => &mut self.n_int,
@@ -218,12 +225,8 @@ impl Count {
         }
     }
 
-    fn param(
-        &mut self,
-        counting: &Counting,
-        at: Position,
-        param: &Param,
-    ) -> Result<ClifPlace, CheckError> {
+    fn param(&mut self, at: Position, param: &Param) -> Result<ClifPlace, CheckError> {
+        let counting = self.counting;
         let Param { ty, purpose, .. } = *param;
         match purpose {
             Purpose::Normal => {}
@@ -233,7 +236,7 @@ impl Count {
             Purpose::StructReturn => {}
             Purpose::StructArgument(size) if counting.call_conv != CallConv::PreserveAll => {
                 // It takes no register, and does not count as a position either.
-                return self.area(counting, at, size);
+                return self.area(at, size);
             }
             Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
         }
@@ -251,35 +254,25 @@ impl Count {
                 Ok(ClifPlace::Reg(register))
             }
             None => Ok(ClifPlace::Stack {
-                offset: self.stack(counting, at, (slot_bytes, slot_bytes))?,
+                offset: self.stack(at, (slot_bytes, slot_bytes))?,
             }),
         }
     }
 
-    fn area(
-        &mut self,
-        counting: &Counting,
-        at: Position,
-        size: u32,
-    ) -> Result<ClifPlace, CheckError> {
+    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
         if !size.is_multiple_of(8) {
             return Err(CheckError::StructArgumentSize { at, size });
         }
         // Never aligned to more than 8, whatever the struct is.
         Ok(ClifPlace::Area {
-            offset: self.stack(counting, at, (size, 8))?,
+            offset: self.stack(at, (size, 8))?,
             size,
         })
     }
 
     /// The offset of the next `size` bytes aligned to `align`, now taken.
-    fn stack(
-        &mut self,
-        counting: &Counting,
-        at: Position,
-        (size, align): (u32, u32),
-    ) -> Result<u32, CheckError> {
-        let most = counting.most_stack_bytes;
+    fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, CheckError> {
+        let most = self.counting.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
         let offset = self.next_offset.next_multiple_of(align);
         match offset.checked_add(size) {
@@ -292,13 +285,8 @@ impl Count {
     }
 
     /// The classes count separately also under `WindowsFastcall`.
-    fn result(
-        &mut self,
-        counting: &Counting,
-        at: Position,
-        result: &Param,
-    ) -> Result<Reg, CheckError> {
-        let ty = result.ty;
+    fn result(&mut self, at: Position, result: &Param) -> Result<Reg, CheckError> {
+        let (counting, ty) = (self.counting, result.ty);
         check_extension(at, result)?;
         let (class, _) = counting.class(at, ty)?;
         let n_used = self.n_used(class);
