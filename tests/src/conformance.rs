@@ -5,7 +5,7 @@
 //! - [`matrix`]: each in every position against every compiler.
 //! - [`divergences`]: for each policy bit an example of the corpus that fails with the bit the other way round.
 //! - [`asked`]: the compilers.
-//! - [`known`]: who meets those of Zig's bugs.
+//! - [`known`]: which types the bugs of Zig affect.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`page`]: all of it as text, and what of a committed page no longer holds.
 //!

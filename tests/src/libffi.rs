@@ -227,7 +227,7 @@ impl<'a> Pair<'a> {
         Ok(interface.closure("compared", move |args, result| {
             for (i, offset) in offsets.iter().enumerate() {
                 let bytes = args.bytes(i).unwrap_or(&[]);
-                // SAFETY: the offsets are those of `cabi_seen`, which nobody else uses now.
+                // SAFETY: the offsets are those of `cabi_seen`, which nothing else uses now.
                 unsafe {
                     let to = (seen as *mut u8).add(*offset);
                     bytes.as_ptr().copy_to_nonoverlapping(to, bytes.len());
@@ -257,7 +257,7 @@ impl<'a> Pair<'a> {
     /// Nothing has been seen, nothing has come back.
     fn poison(&mut self) -> Result<()> {
         let [seen, given] = self.program.buffers()?;
-        // SAFETY: both have as many bytes, and nobody else uses them now.
+        // SAFETY: both have as many bytes, and nothing else uses them now.
         unsafe {
             seen.write_bytes(0xee, BUFFER);
             let result = self.result.bytes.as_ptr();
@@ -269,7 +269,7 @@ impl<'a> Pair<'a> {
 
     fn compare(&self) -> Result<()> {
         let [seen, _] = self.program.buffers()?;
-        // SAFETY: as many bytes, which nobody writes now.
+        // SAFETY: as many bytes, which nothing else writes now.
         let seen = unsafe { std::slice::from_raw_parts(seen, BUFFER) };
         for (i, (offset, argument)) in self.offsets.iter().zip(&self.arguments).enumerate() {
             let found = seen.get(*offset..).unwrap_or(&[]);

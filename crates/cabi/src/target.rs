@@ -110,7 +110,7 @@ impl Target {
         }
     }
 
-    /// The target of a name: a triple, or one of those that target-lexicon has no triple for.
+    /// The target called `name`: a triple, or the name of a target that target-lexicon has no triple for.
     ///
     /// # Errors
     /// As [`Target::new`].

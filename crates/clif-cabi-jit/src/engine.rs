@@ -119,7 +119,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`bind`](Self::bind).
+    /// As [`bind`](Self::bind).
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
         // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
@@ -154,7 +154,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`declare_import`](Self::declare_import).
+    /// As [`declare_import`](Self::declare_import).
     pub fn declare_export(&mut self, name: &str, signature: &ir::Signature) -> Result<FuncId> {
         self.declare(name, Linkage::Export, signature)
     }
@@ -199,7 +199,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind other than `Abs8`,
+    /// As [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind other than `Abs8`,
     /// `Abs4`, `X86PCRel4` and `X86CallPCRel4`, or outside the bytes; [`Error::Content`] for no bytes at all.
     pub fn define_bytes(&mut self, id: FuncId, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
         self.define_aligned(id, STUB_ALIGN, bytes, relocs.to_vec())

@@ -224,7 +224,7 @@ fn find(library: &os::Library, name: &str) -> Option<*const u8> {
 
 /// # Safety
 ///
-/// That of [`Library::open`].
+/// As [`Library::open`].
 #[cfg(unix)]
 unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
     // SAFETY: the caller's.
@@ -233,7 +233,7 @@ unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
 
 /// # Safety
 ///
-/// That of [`Library::open`].
+/// As [`Library::open`].
 #[cfg(windows)]
 unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
     // SAFETY: the caller's.

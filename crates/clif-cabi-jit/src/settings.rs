@@ -211,7 +211,7 @@ impl Settings {
     }
 }
 
-/// The one error of a machine that the engine does not run on.
+/// The error on a machine that the engine does not run on.
 pub(crate) fn unsupported_host(why: &str) -> Error {
     Error::UnsupportedHost {
         host: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),

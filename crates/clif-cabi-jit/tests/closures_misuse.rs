@@ -1,4 +1,4 @@
-//! Closures and invokers in the hands of who means no good, or does not read: errors, and what is documented; nothing outside an object is read.
+//! Closures and invokers used wrongly: errors, or what is documented; nothing outside an object is read.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,

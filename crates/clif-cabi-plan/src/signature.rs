@@ -206,7 +206,7 @@ impl fmt::Display for Param {
     }
 }
 
-/// The parameters or results of a signature. Those of eight words and the padding before them are not allocated.
+/// The parameters or results of a signature. Eight words with the padding before them need no allocation.
 pub type Params = SmallVec<[Param; 16]>;
 
 /// A CLIF signature. `Display` writes it as CLIF text does.

@@ -2,8 +2,8 @@
 //! has it. Cranelift counts the classes separately and gives no register back, so any placement can be spelled out:
 //!
 //! ```text
-//! registers   as they are asked for, but each class in the order of Cranelift's registers; before one that is not the next, padding arguments
-//!             take those that no parameter is in. Where Cranelift counts positions, in their order
+//! registers   in the order of the request, but each class in the order of Cranelift's registers; padding arguments take registers that are left out
+//!             between two parameters. Where Cranelift counts positions, in the order of positions
 //! stack       by offset, after padding arguments for all registers that are left in a class that a stack parameter has; padding arguments
 //!             also fill the gaps
 //! ```

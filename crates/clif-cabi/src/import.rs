@@ -20,7 +20,7 @@ pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature
     }
 }
 
-/// The last of the signatures of `func` for which `is_it` holds, among those that are looked at.
+/// The last signature of `func` for which `is_it` holds, among the last [`LOOKED_AT`].
 fn last(func: &Function, is_it: impl Fn(&Signature) -> bool) -> Option<SigRef> {
     let known = &func.dfg.signatures;
     let mut last = (0..known.len()).rev().take(LOOKED_AT).map(SigRef::new);

@@ -21,7 +21,7 @@ use crate::parts::{Part, Parts, part, parts, value_type};
 #[derive(Clone, Debug)]
 pub struct Planned<P> {
     pub(crate) inner: P,
-    /// Made when it is asked for: calls import the one of `inner`.
+    /// Made on demand: calls import the signature of `inner`.
     signature: OnceLock<Signature>,
     /// The parts of one argument after the other.
     parts: SmallVec<[Part; 16]>,

@@ -268,7 +268,7 @@ impl<'p> Checker<'p> {
         }
     }
 
-    /// Resolves what nobody has asked for yet, so that every mistake is found.
+    /// Resolves the declarations that have not been used yet, so that every mistake is found.
     fn declare_all(&mut self) {
         self.each(self.records.len(), |checker, at| {
             checker.lay_out(RecordId(at))

@@ -225,7 +225,7 @@ mod system {
         let (Some(watched), Some(info), Some(context)) = (watched, info, context) else {
             return by_default(signal, true);
         };
-        // Somebody else's `kill`.
+        // Sent by `kill`.
         if info.si_code <= 0 {
             return by_default(signal, true);
         }
@@ -285,7 +285,7 @@ mod system {
             // What does not fit is left out. Neither this nor `core::fmt` allocates.
             let _ = self.describe(&mut free, fault, code, pc);
             let len = 4096 - free.len();
-            // SAFETY: `len` bytes are there. If nobody reads them, there is nobody to tell.
+            // SAFETY: `len` bytes are there. Standard error may be closed.
             let _ = unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), len) };
         }
 

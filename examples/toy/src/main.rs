@@ -159,7 +159,7 @@ fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<(), Failure> {
         .map_err(|error| Failure::NotRun(error.to_string()))
 }
 
-/// Writes to standard error; if that is closed there is nobody to tell.
+/// Writes to standard error, which may be closed.
 fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

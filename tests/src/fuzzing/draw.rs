@@ -17,7 +17,7 @@ pub(super) struct Drawn {
     pub(super) types: Vec<Type>,
     /// Whether the layout of some record was given, not computed.
     pub(super) any_given: bool,
-    /// Whether some type is of another data model than the target's, which nobody checks: its places mean nothing then.
+    /// Whether some type is of another data model than the target's, which is not checked: its places mean nothing then.
     pub(super) mixed: bool,
     pub(super) sig: FnSig,
     /// `sig` with one more argument.

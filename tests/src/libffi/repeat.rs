@@ -16,7 +16,7 @@ impl Program {
         type Repeat =
             unsafe extern "C" fn(Name, c_long, unsafe extern "C" fn(*mut c_void), *mut c_void);
         /// # Safety
-        /// `body` points to a `Body` that nobody else uses.
+        /// `body` points to a `Body` that nothing else uses.
         unsafe extern "C" fn once(body: *mut c_void) {
             // SAFETY: as the caller says.
             unsafe { (*body.cast::<Body<'_>>())() }

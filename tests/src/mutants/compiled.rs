@@ -183,7 +183,7 @@ pub(super) fn pair_in_one_lane(func: &mut ir::Function) {
     }
 }
 
-/// The address of the result becomes an argument like any other, which nobody hands back.
+/// The address of the result becomes an argument like any other, which is not returned.
 pub(super) fn sret_not_returned(func: &mut ir::Function) {
     for param in &mut func.signature.params {
         if param.purpose == ArgumentPurpose::StructReturn {

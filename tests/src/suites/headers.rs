@@ -275,7 +275,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
     Ok(())
 }
 
-/// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not mind narrow arguments that nobody extended.
+/// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not rely on narrow arguments being extended.
 fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";

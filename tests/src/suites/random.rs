@@ -1,4 +1,4 @@
-//! Random signatures: what each reference compiler does with types nobody thought of, next to what `FnAbi` says under its profile.
+//! Random signatures: where each reference compiler passes their values, compared with `FnAbi` under its profile.
 //!
 //! Layouts are compared, then where the compiler's callers put each argument and its callees each result, at `-O0` and `-O2` and every vector
 //! level. It is the run of `cabi fuzz` with a register file and a stack of our own in place of Cranelift: what is not lowered is checked too. A

@@ -126,7 +126,7 @@ fn ours(
     Ok(())
 }
 
-/// What two runs must have in common: which value differs, but not the bytes of it, which may be those of a register that nobody has set.
+/// What two runs must have in common: which value differs, but not the bytes of it, which may come from a register that was never set.
 fn about(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Differs(Difference {

@@ -93,7 +93,7 @@ pub(super) fn memory(ty: &Type) -> Group {
     Group::new(GroupKind::Memory, ty.size(), align)
 }
 
-/// Whether values of such leaves are among those that compilers of these machines are asked about.
+/// Whether compilers of these machines are compared about values with such leaves.
 pub(super) fn is_compared(kind: LeafKind) -> bool {
     match kind {
         LeafKind::Scalar(scalar) => matches!(

@@ -9,8 +9,8 @@ use crate::types::Type;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 
-/// One bit per answer to a question about a data model. A model has one answer to each; a type those that its layout depends on, and a
-/// type made of types of different models more than one.
+/// One bit for each answer to a question about a data model. A model has one answer to each question; a type has the answers that its layout depends on,
+/// and a type made of types of different models has several to one question.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ModelFacts(u16);
 

@@ -32,8 +32,8 @@ pub struct VaArg {
 ///
 /// What can be checked is: that the Rust type stands for the C type, that the bytes have its size, and that the list is of the convention for which the
 /// [`VaArg`] was made. What the caller has passed is written down nowhere, so to read one argument more than that, or one of another type, is to read
-/// registers and stack that may hold anything. That is why [`next`](Self::next) is `unsafe`, as `core::ffi::VaList`'s is: who writes it
-/// answers for what the callers pass, as C's `va_arg` does. Where all callers pass the same there is a way without `unsafe`: the interface of that
+/// registers and stack that may hold anything. That is why [`next`](Self::next) is `unsafe`, as `core::ffi::VaList`'s is: the code that
+/// calls it relies on what the callers pass, as C's `va_arg` does. Where all callers pass the same there is a way without `unsafe`: the interface of that
 /// call ([`Closures::interface`] of [`FnSig::at_call`]), whose unnamed arguments [`ClosureArgs::get`] checks like any other. It is the only way
 /// that libffi has, whose interfaces (and those of `libffi::middle`) are of one call.
 ///
@@ -116,7 +116,7 @@ impl Compiler {
 impl ClosureArgs<'_> {
     /// The unnamed arguments, from the first one on that the signature does not have. `None` if it is not variadic.
     ///
-    /// There is one list: who asks again goes on where it was left.
+    /// There is one list: a second request goes on where the first has stopped.
     #[must_use]
     pub fn va_list(&self) -> Option<VaList<'_>> {
         let list = self.pointers.get(self.interface.sig.params().len())?;

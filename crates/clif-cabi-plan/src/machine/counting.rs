@@ -21,7 +21,7 @@ pub(crate) struct Counting {
     pub(crate) stack_align: u32,
     /// Most bytes of an argument area.
     pub(crate) most_stack_bytes: u32,
-    /// Types that it has no parameter or result of, and those that have the same bits in the same register instead.
+    /// Types that no parameter or result can have, each with the type that stands for it: the same bits in the same register.
     pub(crate) instead: &'static [(ValueType, ValueType)],
 }
 

@@ -54,7 +54,7 @@ impl Machine {
         Err(PlanError::Target { target, why })
     }
 
-    /// That of `target` for functions of `convention`.
+    /// The machine of `target`, for functions of `convention`.
     pub(crate) fn under(
         target: &Target,
         convention: &Convention,

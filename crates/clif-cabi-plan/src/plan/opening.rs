@@ -79,7 +79,7 @@ pub(super) struct FrameArea {
 }
 
 impl Opening {
-    /// That of a function of `abi`, whose arguments in registers are `wanted`. `in_area`: it looks at the argument area.
+    /// The opening of a function of `abi`, whose arguments in registers are `wanted`. `in_area`: the function reads its argument area.
     /// The vectors that `saved` stores are in an object of `saved.bytes`.
     pub(super) fn of(
         machine: &Machine,

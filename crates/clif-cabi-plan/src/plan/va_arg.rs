@@ -192,7 +192,7 @@ impl VaArgPlan {
         Ok(Self::at(save_area, place, (size, align), (size, align)))
     }
 
-    /// That of an object at `place`, whose bytes and alignment, its own and in the argument area, are these.
+    /// The plan for an object at `place`; `object` and `in_area` are its size and alignment, in itself and in the argument area.
     fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
         let (size, align) = object;
         // What has no bytes there is not aligned for either.

@@ -15,7 +15,8 @@ use crate::parts::{Part, part};
 /// The values of the arguments so far.
 #[derive(Default)]
 pub(super) struct Ready {
-    /// Those of one argument after the other, of those in registers first: of its parts in their order, then the address of an object that it is.
+    /// The values of all arguments, those in registers first. An argument has the values of its parts, in their order, and then the address if it is an
+    /// object in memory.
     pub(super) values: SmallVec<[Value; 16]>,
     /// How many values are of arguments in registers.
     pub(super) n_passed: usize,

@@ -86,7 +86,7 @@ impl CallSite<'_, '_, '_> {
         self.results_out(pop, &self.own_results(results), ret)
     }
 
-    /// Those of the CLIF `results` that are the C result's, in the order of its parts.
+    /// The parts of the C result, in their order, picked from the CLIF `results`.
     fn own_results(&self, results: &[Value]) -> Values {
         match self.plan.result() {
             ResultPlan::Parts { results: own, .. } => {

@@ -18,9 +18,9 @@ use crate::error::LowerError;
 pub struct Callable {
     /// What the instruction names.
     pub code: Code,
-    /// The CLIF signature of the instruction, imported. That of the plan, unless [`Callable::extra`] has values.
+    /// The CLIF signature of the instruction, imported: the plan's, unless [`Callable::extra`] has values.
     pub signature: SigRef,
-    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): what a stub on the way to the callee needs.
+    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): arguments of a stub that goes to the callee.
     pub extra: Values,
 }
 

@@ -258,7 +258,7 @@ struct Slice {
     bits: u32,
 }
 
-/// Those of `slices` that have some of the `bits` from `first` on.
+/// The slices that overlap the `bits` bits from `first` on.
 fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> {
     let overlaps = |own: &&Slice| own.first < first + bits && first < own.first + own.bits;
     slices.iter().filter(overlaps).copied().collect()

@@ -1,8 +1,8 @@
 //! Values for padding arguments, which only keep a register from being used, or a word of the argument area empty.
 //!
-//! Any value will do, and those are taken that cost least. What is stored to the argument area is in some register until the call: as a padding argument
-//! it is computed in the one that it keeps from being used, and costs nothing. In a second register it would cost a move; so does an address, or a value
-//! that is passed in another register.
+//! Any value will do, so the cheapest are taken. A value that is stored to the argument area is in some register until the call; as a padding argument it
+//! is computed in the register that must stay unused, and costs nothing. Using it for a second register would cost a move, and so does an address, or a
+//! value that is passed in another register.
 
 use clif_cabi_plan::{Slot, ValueType};
 use cranelift_codegen::ir::{Function, InstBuilder, Type, Value, types};
@@ -136,8 +136,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// The parameters of `func` that are integers, or those that are not: the n-th is in the same register as the n-th of a call, if both are of one convention.
-/// Otherwise it may be another register, which costs a move.
+/// The integer parameters of `func`, or the others. The n-th is in the same register as the n-th of a call, if both functions are of one convention;
+/// otherwise it may be in another register, and using it costs a move.
 fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
     let entry = func.layout.entry_block();
     let params = entry.map_or(&[][..], |entry| func.dfg.block_params(entry));

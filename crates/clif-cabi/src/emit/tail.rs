@@ -44,8 +44,8 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// Gives the instruction the results that the function being built has: Cranelift compares the types. Those of a narrow integer that is extended are a
-    /// wider one where it is returned, and the integer where it is received; what is in the register is the same.
+    /// Gives the instruction the results that the function being built has: Cranelift compares the types. A narrow integer that is
+    /// extended has a wider type where it is returned than where it is received; the register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
         let own = &entry.plan.signature().returns;

@@ -146,7 +146,7 @@ fn results_of_tail_calls() {
     }
 }
 
-/// `X86_64_LANG` with results of one byte extended by who returns them.
+/// `X86_64_LANG` with results of one byte extended by the function that returns them.
 static EXTENDED: Convention = Convention {
     name: "lang, extended",
     rules: Rules {

@@ -1,4 +1,4 @@
-//! Conventions of a user's own that nobody should write: lowered right, or refused.
+//! Odd conventions of a user's own: lowered right, or refused.
 
 use clif_cabi::cabi::convention::{Convention, Frame, FrameKind, PartType, PartTypes, Rule, Rules};
 use clif_cabi::cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0};

@@ -1,5 +1,5 @@
 //! Names from C headers. They come after the program's own, and each is looked into when it is first used: a header may be full of what
-//! the language does not have, as long as nobody asks for it. C's types become the program's in `header/ty.rs`.
+//! the language does not have, as long as the program does not name it. C's types become the program's in `header/ty.rs`.
 
 mod ty;
 

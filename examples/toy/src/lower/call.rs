@@ -84,7 +84,7 @@ struct Prepared {
     given: Vec<Arg>,
 }
 
-/// Whether it is about the tail call alone.
+/// Whether only the tail call is refused, so that an ordinary call does.
 fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
     match error {
         clif_cabi::LowerError::In { error, .. } => is_tail_call(error),

@@ -12,7 +12,7 @@ static LANG: cabi::Convention = X86_64_LANG;
 /// More parameters than that, of at most 128 bytes each, could be more on the stack than a callee can pop.
 const MAX_LANG_PARAMS: usize = 256;
 
-/// The signature of a function: C's, or the language's own where nobody else calls it. That of a nested function has the static chain after the
+/// The signature of a function: C's, or the language's own where nothing else calls it. The signature of a nested function has the static chain after the
 /// other named parameters.
 pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
     let Some(ty) = types.as_fn(function.ty) else {

@@ -15,7 +15,7 @@ use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature
 use super::shapes::Shape;
 use super::{KnownBug, Signatures};
 
-/// A convention, and who is asked about it.
+/// A convention, and the compilers that are asked about it.
 pub(super) struct Machine {
     /// What reports call it.
     pub(super) name: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Machine {
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
     pub(super) compilers: &'static [Compiler],
-    /// How its programs run, if there is an emulator, and who links them.
+    /// How its programs run, if there is an emulator, and what links them.
     pub(super) emulated: Option<(Emulated, &'static str)>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],

@@ -159,7 +159,7 @@ impl Stub {
     /// Writes [`Stub::name`].
     ///
     /// # Errors
-    /// Those of `to`.
+    /// Errors of `to`.
     pub fn write_name(&self, to: &mut dyn fmt::Write) -> fmt::Result {
         to.write_str(PREFIX)?;
         for (i, step) in self.steps.iter().enumerate() {
@@ -259,10 +259,10 @@ impl fmt::Debug for Stub {
 pub struct StubCode {
     /// The bytes, to be placed at a multiple of [`StubCode::ALIGN`].
     pub bytes: Vec<u8>,
-    /// The one address in it, if there is one.
+    /// The address in it, if there is one; there is never a second.
     pub reloc: Option<Reloc>,
     /// How an unwinder finds the caller from inside the stub: the first row from its start on, each further one from its own offset on. The
-    /// return address is the word below the CFA; all registers of the caller's are as they are, but rsp, which was the CFA, and those saved.
+    /// return address is the word below the CFA; the caller's registers are unchanged, but for rsp, which was the CFA, and the saved ones.
     pub unwind: Vec<UnwindRow>,
 }
 

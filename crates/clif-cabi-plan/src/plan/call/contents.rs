@@ -99,7 +99,7 @@ impl Contents {
         store_result(offset, moves)
     }
 
-    /// What goes into each of the parameters at `places`, of which those that were asked for are at `indexes`.
+    /// What goes into each of the parameters at `places`; the parameters that are no padding are at `indexes`.
     pub(super) fn in_order(&self, indexes: &[usize], places: &[ClifPlace]) -> SmallVec<[Slot; 16]> {
         let padding = |place: &ClifPlace| Slot::Padding { keeps: place.reg() };
         let mut slots: SmallVec<[Slot; 16]> = places.iter().map(padding).collect();
