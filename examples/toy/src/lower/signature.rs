@@ -9,7 +9,7 @@ use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
 
-/// More parameters than that, of at most 128 bytes each, could be more on the stack than a callee can pop.
+/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee can pop.
 const MAX_LANG_PARAMS: usize = 256;
 
 /// The signature of a function: C's, or the language's own where nothing else calls it. The signature of a nested function has the static chain after the
@@ -38,8 +38,8 @@ fn is_for_lang(ty: &FnTy, sig: &FnSig) -> bool {
         && params.chain([sig.result()]).all(|ty| ty.align() <= 16)
 }
 
-/// The signature of one call, whose arguments are of types `args`. That of a variadic function has the arguments after the named ones too: their types
-/// decide where they are passed, and the declaration does not know them.
+/// The signature of one call, whose arguments are of types `args`. In a call of a variadic function it has the unnamed arguments too: their types decide
+/// where they are passed, and the declaration does not have them.
 pub(crate) fn call_signature(
     checked: &Checked,
     called: Called,
