@@ -368,3 +368,53 @@ fn the_files_of_a_new_type_have_its_example() {
         ["crates/cabi/src/leaf.rs"]
     );
 }
+
+/// All words of the workspace's sources.
+fn words() -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for folder in ["crates", "examples", "tests"] {
+        for extension in ["rs", "toml", "c", "abi"] {
+            for path in cabi_tests::corpus::files(&root().join(folder), extension).unwrap() {
+                let is_made = path.iter().any(|part| part == "target");
+                let text = if is_made {
+                    None
+                } else {
+                    std::fs::read_to_string(path).ok()
+                };
+                let text = text.unwrap_or_default();
+                let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                words.extend(split.map(str::to_owned));
+            }
+        }
+    }
+    words
+}
+
+/// Types, variants, constants and paths in backticks on `page` whose last word is none of `words`.
+fn strange_names(page: &str, words: &BTreeSet<String>) -> Vec<String> {
+    let is_name = |name: &&str| {
+        let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let is_type = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.len() > 3;
+        (is_type || name.contains("::")) && name.chars().all(is_path)
+    };
+    let names = names(page).into_iter().filter(is_name);
+    let last = |name: &str| name.rsplit("::").next().unwrap().to_owned();
+    names
+        .map(last)
+        .filter(|name| !words.contains(name))
+        .collect()
+}
+
+#[test]
+fn names_on_pages_are_in_the_code() {
+    let words = words();
+    // Pages about other machines name LLVM's conventions too.
+    let pages = "../README architecture contributing testing stubs glossary front-end add-a-convention following-cranelift x86-64-sysv lang zig cabi policy";
+    for name in pages.split(' ') {
+        let page = page(&format!("{name}.md"));
+        assert_eq!(strange_names(&page, &words), [""; 0], "{name}");
+    }
+    // In two strings, because this file is among the sources.
+    let gone = format!("`Lowering::no{}`", "_such_method");
+    assert_eq!(strange_names(&gone, &words).len(), 1);
+}
