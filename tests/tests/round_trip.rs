@@ -255,11 +255,11 @@ fn placed(said: Said) -> impl Iterator<Item = Type> {
     (0..).map(move |i| {
         let mut random = Random::new(1, i);
         let is_union = random.chance(50);
-        let mut builder = match is_union {
+        let builder = match is_union {
             true => RecordBuilder::union("placed"),
             false => RecordBuilder::structure("placed"),
         };
-        let (mut end, mut greatest) = (0, 0);
+        let (mut members, mut end, mut greatest) = (Vec::new(), 0, 0);
         for (n, ty) in types
             .by_ref()
             .take(1 + random.below(4) as usize)
@@ -272,10 +272,15 @@ fn placed(said: Said) -> impl Iterator<Item = Type> {
             };
             end = at + ty.size();
             greatest = greatest.max(end);
-            builder = builder.member(Member::named(&format!("m{n}"), ty).at(at));
+            members.push(Member::named(&format!("m{n}"), ty).at(at));
         }
         let align = 1 << random.below(5);
         let size = (greatest + u64::from(random.below(600))).next_multiple_of(align.into());
+        // A front end may declare members in another order than they lie in.
+        if random.chance(50) {
+            members.reverse();
+        }
+        let builder = members.into_iter().fold(builder, RecordBuilder::member);
         builder.build_at(size, align).expect("members lie inside")
     })
 }

@@ -156,6 +156,10 @@ fn each_definition_once_under_its_own_name() {
 #[test]
 fn refusals() {
     let empty = RecordBuilder::structure("e").language(Language::Cxx);
+    let nothing = record(RecordBuilder::structure("nothing"));
+    let inside = RecordBuilder::structure("inside")
+        .member(Member::named("n", Type::I32).at(0))
+        .member(Member::named("nothing", nothing).at(1));
     let (ilp32, aarch64) = (DataModel::ILP32, DataModel::AARCH64);
     for (ty, name, model, why) in [
         (
@@ -169,6 +173,12 @@ fn refusals() {
             "x",
             MODEL,
             "struct e: an empty record has size 0 in C",
+        ),
+        (
+            inside.build_at(4, 4).unwrap(),
+            "x",
+            MODEL,
+            "struct inside: a member without bytes cannot lie inside another one",
         ),
         (
             Type::PTR,

@@ -174,7 +174,8 @@ impl Emitter {
         let is_struct = record.kind() == RecordKind::Struct;
         let mut fields: Vec<&Field> = record.fields().iter().collect();
         if is_struct {
-            fields.sort_by_key(|field| field.offset_bits());
+            // A member without bytes comes before the one that starts where it is.
+            fields.sort_by_key(|field| (field.offset_bits(), n_bits(field)));
         }
         let mut at = 0;
         for field in fields {
@@ -183,11 +184,14 @@ impl Emitter {
                 continue;
             }
             if is_struct {
-                body += &padding(field.offset_bits().saturating_sub(at), indent, names);
+                let gap = field.offset_bits().checked_sub(at).ok_or_else(|| {
+                    let why = "a member without bytes cannot lie inside another one";
+                    ToCError::not_c(ty, why)
+                })?;
+                body += &padding(gap, indent, names);
             }
-            let (line, bits) = self.placed_member(field, record, indent, names)?;
-            body += &line;
-            at = field.offset_bits() + bits;
+            body += &self.placed_member(field, record, indent, names)?;
+            at = field.offset_bits() + n_bits(field);
         }
         if is_struct {
             body += &padding((ty.size() * 8).saturating_sub(at), indent, names);
@@ -202,37 +206,38 @@ impl Emitter {
         Ok(body)
     }
 
-    /// The line of a member of a packed record, and how many bits it takes.
+    /// The line of a member of a packed record.
     fn placed_member(
         &mut self,
         field: &Field,
         record: &Record,
         indent: &str,
         names: &mut HashSet<String>,
-    ) -> Result<(String, u64), ToCError> {
+    ) -> Result<String, ToCError> {
         let ty = field.ty();
         let name = field.name().map(|name| member_name(name, names));
-        let (line, bits) = match (field.bit_field(), name) {
+        let line = match (field.bit_field(), name) {
             (Some(bits), Some(name)) => {
-                let line = format!("{} : {}", self.declarator(ty, &name)?, bits.width);
-                (line, u64::from(bits.width))
+                format!("{} : {}", self.declarator(ty, &name)?, bits.width)
             }
-            (Some(bits), None) => {
-                let line = format!("{} : {}", self.specifier(ty)?, bits.width);
-                (line, u64::from(bits.width))
-            }
-            (None, Some(name)) => (self.declarator(&unflexible(ty)?, &name)?, ty.size() * 8),
+            (Some(bits), None) => format!("{} : {}", self.specifier(ty)?, bits.width),
+            (None, Some(name)) => self.declarator(&unflexible(ty)?, &name)?,
             (None, None) => {
                 let Kind::Record(inner) = ty.kind() else {
                     let why = "only records can be anonymous members";
                     return Err(ToCError::not_c(ty, why));
                 };
-                let lines = self.anonymous(inner, ty, record, indent, names)?;
-                return Ok((lines, ty.size() * 8));
+                return self.anonymous(inner, ty, record, indent, names);
             }
         };
-        Ok((format!("{indent}    {line};\n"), bits))
+        Ok(format!("{indent}    {line};\n"))
     }
+}
+
+/// How many bits a member takes.
+fn n_bits(field: &Field) -> u64 {
+    let bits = field.bit_field().map(|bits| u64::from(bits.width));
+    bits.unwrap_or_else(|| field.ty().size() * 8)
 }
 
 /// A flexible array member as an array of length 0, which has the same layout and may stand anywhere.
