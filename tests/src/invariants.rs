@@ -166,6 +166,9 @@ pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
         Place::Ignore if abi.ret.returns == Returns::Value => {
             ensure(!carries(ty, true), || format!("{ty} returns nowhere"))
         }
+        Place::Ignore if abi.ret.returns == Returns::Void => {
+            ensure(ty.kind() == &Kind::Void, || format!("{ty} is not returned"))
+        }
         _ => Ok(()),
     }
 }
@@ -355,6 +358,8 @@ mod tests {
             }
         });
         assert!(why.contains("byte 8 of struct pair is not passed"), "{why}");
+        let why = moved(|abi| (abi.ret.place, abi.ret.returns) = (Place::Ignore, Returns::Void));
+        assert_eq!(why, "struct pair is not returned");
     }
 
     #[test]

@@ -128,6 +128,8 @@ mod tests {
         }
         let long = format!("0.{}1e5000", "0".repeat(4999));
         assert_eq!(read(&long, "f80"), read("1", "f80"));
+        let barely_more = format!("1.{}1", "0".repeat(5990));
+        assert_eq!(read(&barely_more, "f64"), read("1", "f64"));
     }
 
     #[test]
