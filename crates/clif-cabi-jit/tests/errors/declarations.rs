@@ -1,6 +1,8 @@
 //! Declarations and definitions that do not agree.
 
 use clif_cabi_jit::Engine;
+use clif_cabi_jit::clif_cabi::Lowering;
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::cranelift_codegen::ir::{self};
 use clif_cabi_jit::cranelift_module::{
     DataDescription, DataId, FuncId, Init, Linkage, Module, ModuleError,
@@ -78,6 +80,16 @@ fn declarations_must_agree() {
         );
     }
     assert!(engine.declare_anonymous_data(true, true).is_err());
+    // Through a lowering both C signatures are shown, though the engine's error is none of Cranelift's.
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let first = FnSig::new([Type::F64, Type::I32], Type::F64);
+    let now = FnSig::new([Type::F64], Type::F64);
+    lower.declare_import(&mut engine, "ldexp", &first).unwrap();
+    let again = lower.declare_import(&mut engine, "ldexp", &now);
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "ldexp is declared as double (double, int), and now as double (double)"
+    );
     works(&mut engine);
 }
 
