@@ -9,6 +9,7 @@ mod shapes;
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use cabi::convention::Convention;
@@ -57,11 +58,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         number("CABI_CONVENTIONS_SEED", 1)?,
     );
     let (mut n_passed, mut emulated) = (0, Emulators::default());
-    for machine in machines::all() {
-        let target = (machine.target)()?;
+    for machine in machines::all()? {
         let first = usize::try_from(count)?;
-        let directed = LazyCell::new(|| mutations::directed(&machine, &target, first));
-        for compiler in machine.compilers {
+        let directed = LazyCell::new(|| mutations::directed(&machine, first));
+        for compiler in &machine.compilers {
             let engine = suite.engine(&format!("{} {}", machine.name, compiler.name));
             if !suite.wants(&engine) {
                 continue;
@@ -71,14 +71,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 suite.report.absent(&engine, &why);
                 continue;
             }
-            let mut drawn = Drawn::new(&machine, &target, compiler, (seed, count));
+            let mut drawn = Drawn::new(&machine, compiler, (seed, count));
             drawn.questions.extend_from_slice(&directed);
             let asked = Asked::new(drawn, compiler);
-            asked.report_shapes(&machine, (compiler, &target), &engine, suite)?;
+            asked.report_shapes(&machine, compiler, &engine, suite)?;
             if compiler.isa.is_some() {
-                n_passed += asked.report(&machine, &target, &engine, suite);
+                n_passed += asked.report(&machine, &engine, suite);
             }
-            n_passed += emulated.run(&asked, &machine, (compiler, &target), &engine, suite)?;
+            n_passed += emulated.run(&asked, &machine, compiler, &engine, suite)?;
         }
     }
     suite.n_passed = Some(n_passed);
@@ -94,12 +94,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(
-        machine: &Machine,
-        target: &Target,
-        compiler: &Compiler,
-        (seed, count): (u64, u64),
-    ) -> Self {
+    fn new(machine: &Machine, compiler: &Compiler, (seed, count): (u64, u64)) -> Self {
         let mut drawn = Self::default();
         let scalars = Absent {
             bit_int: !compiler.bit_int,
@@ -109,8 +104,9 @@ impl Drawn {
             vectors: false,
             ..scalars
         };
-        let draw = |absent, index| (machine.signatures.random)(absent, target, seed, index);
-        let has_place = |question: &Question| machine.abi(machine.convention, target, question);
+        let draw =
+            |absent, index| (machine.signatures.random)(absent, &machine.target, seed, index);
+        let has_place = |question: &Question| machine.abi(machine.convention, question);
         for index in 0..count {
             // With vectors where all of them have places.
             let with_vectors = index.is_multiple_of(VECTORS).then(|| draw(&vectors, index));
@@ -177,10 +173,10 @@ impl Asked {
 
     /// The questions on which `machine`'s convention and the code agree, with what the convention says and how many values were compared; and what
     /// differs about the others.
-    fn compare(&self, machine: &Machine, target: &Target) -> (Vec<Agreed<'_>>, Vec<String>) {
+    fn compare(&self, machine: &Machine) -> (Vec<Agreed<'_>>, Vec<String>) {
         let (mut agreed, mut wrong) = (Vec::new(), Vec::new());
         for question in &self.questions {
-            let abi = machine.abi(machine.convention, target, question);
+            let abi = machine.abi(machine.convention, question);
             let compared = abi.map_err(|why| why.to_string()).and_then(|abi| {
                 let n_values = question.check(&abi, &self.code)?;
                 Ok(Agreed {
@@ -201,7 +197,7 @@ impl Asked {
     fn report_shapes(
         &self,
         machine: &Machine,
-        (compiler, target): (&Compiler, &Target),
+        compiler: &Compiler,
         engine: &str,
         suite: &mut Suite,
     ) -> Result<()> {
@@ -214,7 +210,7 @@ impl Asked {
             .chain(bit_int)
             .collect();
         let abis = self.questions.iter();
-        let abis = abis.map(|question| machine.abi(machine.convention, target, question));
+        let abis = abis.map(|question| machine.abi(machine.convention, question));
         let abis = abis.collect::<Result<Vec<FnAbi>, _>>()?;
         let sigs = self.questions.iter().map(|question| &question.sig);
         let signatures: Vec<_> = sigs.zip(&abis).collect();
@@ -241,8 +237,8 @@ impl Asked {
         }
     }
 
-    fn report(&self, machine: &Machine, target: &Target, engine: &str, suite: &mut Suite) -> usize {
-        let (agreed, wrong) = self.compare(machine, target);
+    fn report(&self, machine: &Machine, engine: &str, suite: &mut Suite) -> usize {
+        let (agreed, wrong) = self.compare(machine);
         let n = self.questions.len();
         let n_values: usize = agreed.iter().map(|one| one.n_values).sum();
         suite.report.note(format!(
@@ -257,7 +253,7 @@ impl Asked {
         suite.report.outcome(engine, "places", outcome);
         let mutations = mutations::of(machine.convention, machine.features).into_iter();
         let seen = mutations.map(|Mutation { what, convention }| {
-            let seen = self.sees(machine, convention, target, &agreed);
+            let seen = self.sees(machine, convention, &agreed);
             (what, seen)
         });
         machine.report_mutations(seen, engine, suite);
@@ -266,16 +262,10 @@ impl Asked {
 
     /// Whether a question on which the convention itself agrees with the code shows `broken`: by another place, which the code contradicts, or else by
     /// having no place.
-    fn sees(
-        &self,
-        machine: &Machine,
-        broken: &'static Convention,
-        target: &Target,
-        agreed: &[Agreed<'_>],
-    ) -> Seen {
+    fn sees(&self, machine: &Machine, broken: &'static Convention, agreed: &[Agreed<'_>]) -> Seen {
         let mut seen = Seen::No;
         for one in agreed {
-            match machine.moved(broken, target, (one.question, &one.abi)) {
+            match machine.moved(broken, (one.question, &one.abi)) {
                 Some(Ok(abi)) if one.question.check(&abi, &self.code).is_err() => {
                     return Seen::Places;
                 }
@@ -351,68 +341,70 @@ impl Machine {
     fn moved(
         &self,
         broken: &'static Convention,
-        target: &Target,
         (question, own): (&Question, &FnAbi),
     ) -> Option<Result<FnAbi, Error>> {
         if question.sig.is_variadic() && self.convention.rules.choose.is_some() {
             return None;
         }
-        let abi = self.abi(broken, target, question);
+        let abi = self.abi(broken, question);
         let is_own = |abi: &FnAbi| abi.args == own.args && abi.ret == own.ret;
         (!abi.as_ref().is_ok_and(is_own)).then_some(abi)
     }
 
-    fn abi(
-        &self,
-        convention: &'static Convention,
-        target: &Target,
-        question: &Question,
-    ) -> Result<FnAbi, Error> {
+    fn abi(&self, convention: &'static Convention, question: &Question) -> Result<FnAbi, Error> {
         let sig = question.sig.clone().convention(convention);
-        FnAbi::new(&sig.features(self.features), target)
+        FnAbi::new(&sig.features(self.features), &self.target)
     }
 }
 
 impl Compiler {
-    /// The assembly of `c`, or why there is none.
-    fn compile(&self, c: &str) -> Result<String, String> {
+    /// The assembly of `text`, or why there is none.
+    fn compile(&self, text: &str) -> Result<String, String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let file = |name: &str| folder.path().join(name).display().to_string();
-        std::fs::write(file("a.c"), c).map_err(|e| e.to_string())?;
-        for command in self.command.split('|') {
-            let mut words = command.split_whitespace();
-            let program = words.next().unwrap_or_default();
-            let llc = (program == "@llc").then(llc).transpose()?;
-            let program = llc.as_deref().unwrap_or(program);
-            let words = words.map(|word| {
-                word.replace("@c", &file("a.c"))
-                    .replace("@l", &file("a.ll"))
-                    .replace("@s", &file("a.s"))
-            });
-            let output = Command::new(program).args(words).output();
-            let output = output.map_err(|e| format!("{program}: {e}"))?;
-            if !output.status.success() {
-                let errors = String::from_utf8_lossy(&output.stderr);
-                return Err(format!(
-                    "{program}: {}",
-                    errors.lines().take(3).collect::<Vec<_>>().join(" ")
-                ));
-            }
+        let [source, ir, assembly] = ["a.c", "a.ll", "a.s"].map(|name| folder.path().join(name));
+        std::fs::write(&source, text).map_err(|e| e.to_string())?;
+        let (program, flags) = self.told();
+        let (emit, made) = match self.llc {
+            Some(_) => (&["-S", "-emit-llvm"][..], &ir),
+            None => (&["-S"][..], &assembly),
+        };
+        let mut command = Command::new(program);
+        output_of(
+            command
+                .args(flags)
+                .args(emit)
+                .arg("-o")
+                .args([made, &source]),
+        )?;
+        if let Some(told) = self.llc {
+            let mut command = Command::new(llc()?);
+            output_of(
+                command
+                    .args(told)
+                    .args(["-O2", "-o"])
+                    .args([&assembly, &ir]),
+            )?;
         }
-        std::fs::read_to_string(file("a.s")).map_err(|e| e.to_string())
+        std::fs::read_to_string(assembly).map_err(|e| e.to_string())
     }
 }
 
-/// `llc` of rustc's own LLVM: the component `llvm-tools`.
-fn llc() -> Result<String, String> {
-    let rustc = Command::new("rustc")
-        .args(["--print", "target-libdir"])
-        .output();
-    let rustc = rustc.map_err(|e| format!("rustc: {e}"))?;
-    let libraries = String::from_utf8_lossy(&rustc.stdout).trim().to_owned();
-    let llc = std::path::Path::new(&libraries).join("../bin/llc");
-    match llc.is_file() {
-        true => Ok(llc.display().to_string()),
-        false => Err("rustc's component llvm-tools, which has llc, is not installed".to_owned()),
+/// What `command` prints, or the first of what it says where it fails.
+fn output_of(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().display().to_string();
+    let output = command.output().map_err(|e| format!("{program}: {e}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let first: Vec<&str> = errors.lines().take(3).collect();
+        return Err(format!("{program}: {}", first.join(" ")));
     }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// `llc` of rustc's own LLVM: the component `llvm-tools`.
+fn llc() -> Result<PathBuf, String> {
+    let libraries = output_of(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    let llc = PathBuf::from(libraries).join("../bin/llc");
+    let missing = || "rustc's component llvm-tools, which has llc, is not installed".to_owned();
+    llc.is_file().then_some(llc).ok_or_else(missing)
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cabi::{FnAbi, Target};
+use cabi::FnAbi;
 use cabi_verify::assembly::Question;
 use cabi_verify::build::Reference;
-use cabi_verify::emulated::Outcome;
+use cabi_verify::emulated::{Emulated, Outcome};
 
 use super::machines::{Compiler, Machine};
 use super::mutations::Mutation;
@@ -27,7 +27,7 @@ pub(super) struct Emulators {
 /// What the signatures of one engine are run with.
 struct Run<'a> {
     machine: &'a Machine,
-    target: &'a Target,
+    emulated: Emulated,
     compiler: (&'a Reference, Vec<&'a str>),
     linker: (&'a Reference, Vec<&'a str>),
 }
@@ -45,19 +45,16 @@ impl Emulators {
         &mut self,
         asked: &Asked,
         machine: &Machine,
-        (compiler, target): (&Compiler, &Target),
+        compiler: &Compiler,
         engine: &str,
         suite: &mut Suite,
     ) -> Result<usize> {
-        let Some((emulated, linker)) = machine.emulated else {
+        let gcc = machine.compilers.iter().find(|one| one.name == "gcc");
+        let Some((emulated, gcc)) = machine.emulated.zip(gcc) else {
             return Ok(0);
         };
         let engine = format!("{engine} emulated");
-        let ([program, flags @ ..], [links, link_flags @ ..]) =
-            (&words(compiler.command)[..], &words(linker)[..])
-        else {
-            return Ok(0);
-        };
+        let ((program, flags), (links, link_flags)) = (compiler.told(), gcc.words());
         let found = emulated
             .is_there()
             .and_then(|()| Ok([self.find(program)?, self.find(links)?]));
@@ -71,9 +68,9 @@ impl Emulators {
         };
         let run = Run {
             machine,
-            target,
-            compiler: (&by, flags.to_vec()),
-            linker: (&links, link_flags.to_vec()),
+            emulated,
+            compiler: (&by, flags),
+            linker: (&links, link_flags),
         };
         let agreed = run.report(compiler.bugs, asked, &engine, suite)?;
         run.control(&engine, &agreed, suite)?;
@@ -91,10 +88,7 @@ impl Run<'_> {
         suite: &mut Suite,
     ) -> Result<Vec<(&'q Question, FnAbi)>> {
         let all: Vec<&Question> = asked.questions.iter().collect();
-        let own = |question: &&Question| {
-            self.machine
-                .abi(self.machine.convention, self.target, question)
-        };
+        let own = |question: &&Question| self.machine.abi(self.machine.convention, question);
         let abis = all.iter().map(own).collect::<Result<Vec<FnAbi>, _>>()?;
         let outcomes = self.compare(&all.iter().copied().zip(&abis).collect::<Vec<_>>())?;
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
@@ -138,11 +132,10 @@ impl Run<'_> {
 
     /// What both functions of each question show.
     fn compare(&self, asked: &[(&Question, &FnAbi)]) -> Result<Vec<Outcome>> {
-        let Some((emulated, _)) = self.machine.emulated else {
-            return Ok(Vec::new());
-        };
         let (compiler, linker) = (&self.compiler, &self.linker);
-        Ok(emulated.run(asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
+        Ok(self
+            .emulated
+            .run(asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
     }
 
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere. In
@@ -216,7 +209,7 @@ impl Run<'_> {
     ) -> Mutant {
         let (mut moved, mut seen) = (Vec::new(), Seen::No);
         for (n, (question, own)) in questions.iter().enumerate() {
-            match self.machine.moved(convention, self.target, (question, own)) {
+            match self.machine.moved(convention, (question, own)) {
                 Some(Ok(broken)) => moved.push((n, broken)),
                 Some(Err(_)) => seen = Seen::Refused,
                 None => {}
@@ -239,12 +232,4 @@ struct Mutant {
     /// The questions whose values it has elsewhere, by their numbers, and where.
     moved: Vec<(usize, FnAbi)>,
     seen: Seen,
-}
-
-/// The words of a command but those about what is written and read.
-fn words(command: &str) -> Vec<&str> {
-    let words = command.split_whitespace();
-    words
-        .filter(|word| !matches!(*word, "-S" | "-o" | "@s" | "@c"))
-        .collect()
 }

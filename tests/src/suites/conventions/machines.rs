@@ -12,7 +12,7 @@ use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 
-use super::shapes::Shape;
+use super::shapes::{OF_C, Shape};
 use super::{KnownBug, Signatures};
 
 /// A convention, and the compilers that are asked about it.
@@ -20,29 +20,93 @@ pub(super) struct Machine {
     /// What reports call it.
     pub(super) name: &'static str,
     pub(super) convention: &'static Convention,
-    pub(super) target: fn() -> Result<Target, Error>,
+    pub(super) target: Target,
     pub(super) features: Features,
     pub(super) signatures: Signatures,
     pub(super) absent: Absent,
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
-    pub(super) compilers: &'static [Compiler],
-    /// How its programs run, if there is an emulator, and what links them.
-    pub(super) emulated: Option<(Emulated, &'static str)>,
+    pub(super) compilers: Vec<Compiler>,
+    /// How its programs run, if there is an emulator; its gcc links them.
+    pub(super) emulated: Option<Emulated>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
 }
 
-/// A command that reads C from a file, `@c`, and writes assembly to another, `@s`. Several are separated by `|`, with LLVM IR in between, `@l`.
+impl Machine {
+    /// One that is asked about signatures of C, so far by nobody.
+    fn of_c(name: &'static str, convention: &'static Convention, target: Target) -> Self {
+        Self {
+            name,
+            convention,
+            target,
+            features: Features::default(),
+            signatures: C,
+            absent: scalars(USUAL_ABSENT, 4, 5),
+            shapes: &[OF_C],
+            compilers: Vec::new(),
+            emulated: None,
+            equivalent: &[],
+        }
+    }
+}
+
+/// What makes assembly of C, or of LLVM IR.
 pub(super) struct Compiler {
     pub(super) name: &'static str,
-    pub(super) command: &'static str,
+    /// The program, and what it is told beside what all are.
+    command: String,
+    /// It makes LLVM IR, of which `llc` makes assembly when it is told machine and attributes.
+    pub(super) llc: Option<[&'static str; 2]>,
     /// How its assembly is read: else its programs are run alone.
     pub(super) isa: Option<Isa>,
     /// What its own `va_arg` gets wrong.
     pub(super) bugs: &'static [KnownBug],
     /// Whether it has `_BitInt`, and `cabi` places for it.
     pub(super) bit_int: bool,
+}
+
+/// What all are told: values are where the convention has them, not where an optimizer may leave them.
+const FLAGS: [&str; 5] = [
+    "-O2",
+    "-w",
+    "-fno-pic",
+    "-fomit-frame-pointer",
+    "-fno-optimize-sibling-calls",
+];
+
+impl Compiler {
+    fn new(name: &'static str, command: String) -> Self {
+        Self {
+            name,
+            command,
+            llc: None,
+            isa: None,
+            bugs: &[],
+            bit_int: false,
+        }
+    }
+
+    fn gcc(command: &str) -> Self {
+        Self::new("gcc", format!("{command} -fno-section-anchors"))
+    }
+
+    /// clang, told `flags`.
+    fn clang(flags: &str) -> Self {
+        Self::new("clang", format!("clang-19 -fno-crash-diagnostics {flags}"))
+    }
+
+    /// The program and its own flags.
+    pub(super) fn words(&self) -> (&str, Vec<&str>) {
+        let mut words = self.command.split_whitespace();
+        (words.next().unwrap_or_default(), words.collect())
+    }
+
+    /// The program and all its flags.
+    pub(super) fn told(&self) -> (&str, Vec<&str>) {
+        let (program, own) = self.words();
+        (program, [&own[..], &FLAGS].concat())
+    }
 }
 
 /// Signatures of C.
@@ -66,12 +130,23 @@ fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
     )
 }
 
-pub(super) fn all() -> Vec<Machine> {
+pub(super) fn all() -> Result<Vec<Machine>, Error> {
     let mut all = Vec::from(xcore::all());
-    all.extend([aarch64::machine(), s390x::machine()]);
+    all.extend([aarch64::machine()?, s390x::machine()?]);
     all.extend(csky::all());
-    all.extend(riscv::all());
-    all
+    all.extend(riscv::all()?);
+    Ok(all)
+}
+
+/// C without these types, vectors and `_BitInt`; the greatest alignment, and the most registers of one kind that are filled.
+const fn scalars(names: &'static [(&'static str, &'static str)], align: u32, fill: u32) -> Absent {
+    Absent {
+        names,
+        vectors: true,
+        bit_int: true,
+        align,
+        fill,
+    }
 }
 
 /// Types that few machines have, and what stands for them.

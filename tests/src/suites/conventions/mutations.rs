@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
-use cabi::{FnAbi, Leaf, Reg, Target, leaves};
+use cabi::{FnAbi, Leaf, Reg, leaves};
 use cabi_verify::assembly::Question;
 
 use super::machines::Machine;
@@ -98,10 +98,10 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
 
 /// The signatures at the boundaries of registers that are about the rules of `machine`: on each mutation of them, some have a value elsewhere, and
 /// some meet each known bug of its compilers. Random ones alone would miss a rule now and then. Their numbers start at `first`.
-pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<Question> {
-    let at_boundaries = (machine.signatures.boundaries)(&machine.absent, target, first);
+pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
+    let at_boundaries = (machine.signatures.boundaries)(&machine.absent, &machine.target, first);
     let with_abi = at_boundaries.into_iter().filter_map(|question| {
-        let abi = machine.abi(machine.convention, target, &question).ok()?;
+        let abi = machine.abi(machine.convention, &question).ok()?;
         Some((question, abi))
     });
     let all: Vec<(Question, FnAbi)> = with_abi.collect();
@@ -110,7 +110,7 @@ pub(super) fn directed(machine: &Machine, target: &Target, first: usize) -> Vec<
     for mutation in of_all.iter().chain(&of_unnamed(machine.convention)) {
         let moved = |i: usize| {
             let (question, own) = &all[i];
-            machine.moved(mutation.convention, target, (question, own))
+            machine.moved(mutation.convention, (question, own))
         };
         // Another type or extension at the same place is not what every function shows.
         let is_elsewhere = |i: usize| {

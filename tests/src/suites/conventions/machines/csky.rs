@@ -4,10 +4,9 @@ use cabi::Target;
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::csky::{CSKY, CSKY_SOFT};
 use cabi_verify::assembly::Isa;
-use cabi_verify::generate::Absent;
 
 use super::super::shapes::BY_VALUE;
-use super::{C, Compiler, Machine, USUAL_ABSENT};
+use super::{Compiler, Machine};
 
 /// Words alone: the table is for targets with floats too.
 const SOFT: &[(&str, &str)] = &[
@@ -39,100 +38,62 @@ const DOUBLE: &[(&str, &str)] = &[
 ];
 const FLOAT_RESULT: &str = "results, `if type in [F32, F64]: first free of vr0` without its guard";
 
-/// Both are told of the floats: clang takes complex numbers apart where they have registers. `@llc` is that of the component `llvm-tools`.
-macro_rules! compiler {
-    ($floats:literal, $attributes:literal) => {
-        &[Compiler {
-            name: "rustc's LLVM",
-            command: concat!(
-                "clang-19 --target=csky ", $floats, " -O2 -S -emit-llvm -w -fno-crash-diagnostics -fno-pic -fno-optimize-sibling-calls -o @l @c|",
-                "@llc -mtriple=csky-unknown-linux-gnuabiv2 -mattr=", $attributes, " -O2 -o @s @l"
-            ),
-            isa: Some(Isa::CSKY),
-                    bugs: &[],
-                    bit_int: false,
-        }]
-    };
-}
-
+/// Both are told of the floats: clang takes complex numbers apart where they have registers, `llc` has the attributes.
 fn machine(
     name: &'static str,
-    convention: &'static Convention,
-    floats: FloatLevel,
-    compilers: &'static [Compiler],
+    (convention, floats): (&'static Convention, FloatLevel),
+    clang: &str,
+    llc: &'static str,
     equivalent: &'static [(&'static str, &'static str)],
 ) -> Machine {
     Machine {
-        name,
-        convention,
-        target: || Ok(Target::CSKY_LINUX_HF),
         features: Features::from(floats),
-        signatures: C,
-        absent: Absent {
-            names: USUAL_ABSENT,
-            vectors: true,
-            bit_int: true,
-            align: 4,
-            fill: 5,
-        },
         shapes: &[BY_VALUE],
-        compilers,
-        emulated: None,
+        compilers: vec![Compiler {
+            name: "rustc's LLVM",
+            llc: Some(["-mtriple=csky-unknown-linux-gnuabiv2", llc]),
+            isa: Some(Isa::CSKY),
+            ..Compiler::clang(&format!("--target=csky {clang}"))
+        }],
         equivalent,
+        ..Machine::of_c(name, convention, Target::CSKY_LINUX_HF)
     }
 }
 
-pub(super) fn all() -> Vec<Machine> {
+pub(super) fn all() -> [Machine; 5] {
     use FloatLevel::{Double, Single, Soft};
-    vec![
+    const SOFT_FLOATS: &str = "-mfloat-abi=soft";
+    const SINGLES: &str = "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_sf";
+    const DOUBLES: &str = "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_df";
+    const DOUBLES_3: &str = "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv3_df";
+    [
         machine(
             "csky-soft",
-            &CSKY_SOFT,
-            Double,
-            const { compiler!("-mfloat-abi=soft", "+2e3") },
+            (&CSKY_SOFT, Double),
+            SOFT_FLOATS,
+            "-mattr=+2e3",
             SOFT,
         ),
-        machine(
-            "csky soft",
-            &CSKY,
-            Soft,
-            const { compiler!("-mfloat-abi=soft", "+2e3") },
-            SOFT,
-        ),
+        machine("csky soft", (&CSKY, Soft), SOFT_FLOATS, "-mattr=+2e3", SOFT),
         machine(
             "csky fpuv2 single",
-            &CSKY,
-            Single,
-            const {
-                compiler!(
-                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_sf",
-                    "+2e3,+fpuv2_sf,+hard-float,+hard-float-abi"
-                )
-            },
+            (&CSKY, Single),
+            SINGLES,
+            "-mattr=+2e3,+fpuv2_sf,+hard-float,+hard-float-abi",
             SINGLE,
         ),
         machine(
             "csky fpuv2",
-            &CSKY,
-            Double,
-            const {
-                compiler!(
-                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv2_df",
-                    "+2e3,+fpuv2_sf,+fpuv2_df,+hard-float,+hard-float-abi"
-                )
-            },
+            (&CSKY, Double),
+            DOUBLES,
+            "-mattr=+2e3,+fpuv2_sf,+fpuv2_df,+hard-float,+hard-float-abi",
             DOUBLE,
         ),
         machine(
             "csky fpuv3",
-            &CSKY,
-            Double,
-            const {
-                compiler!(
-                    "-mfloat-abi=hard -Xclang -target-feature -Xclang +fpuv3_df",
-                    "+2e3,+fpuv3_sf,+fpuv3_df,+hard-float,+hard-float-abi"
-                )
-            },
+            (&CSKY, Double),
+            DOUBLES_3,
+            "-mattr=+2e3,+fpuv3_sf,+fpuv3_df,+hard-float,+hard-float-abi",
             DOUBLE,
         ),
     ]

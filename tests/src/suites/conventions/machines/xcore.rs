@@ -1,13 +1,11 @@
 //! XCore: clang, for C and for what C has no words for.
 
-use cabi::convention::Features;
 use cabi::{Target, xcore};
 use cabi_verify::assembly::Isa;
-use cabi_verify::generate::Absent;
 
-use super::{C, Compiler, Machine, USUAL_ABSENT};
+use super::{Compiler, Machine};
 use crate::suites::conventions::ir;
-use crate::suites::conventions::shapes::{OF_C, RECORDS, VARIADIC};
+use crate::suites::conventions::shapes::{RECORDS, VARIADIC};
 
 /// Guards of the one type that parts have.
 const WITHOUT_TYPE: &str = "[I32]: first free of r0 r1 r2 r3` without its guard";
@@ -20,27 +18,10 @@ pub(super) fn all() -> [Machine; 2] {
 /// What C has words for.
 fn of_c() -> Machine {
     Machine {
-        name: "xcore",
-        convention: &xcore::XCORE,
-        target: || Ok(Target::XCORE),
-        features: Features::default(),
-        signatures: C,
-        absent: Absent {
-            names: USUAL_ABSENT,
-            vectors: true,
-            bit_int: true,
-            align: 4,
-            fill: 5,
-        },
-        shapes: &[OF_C],
-        compilers: &[Compiler {
-            name: "clang",
-            command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s @c",
+        compilers: vec![Compiler {
             isa: Some(Isa::XCORE),
-            bugs: &[],
-            bit_int: false,
+            ..Compiler::clang("--target=xcore")
         }],
-        emulated: None,
         equivalent: &[
             (
                 "`if nest: first free of r11`",
@@ -62,6 +43,7 @@ fn of_c() -> Machine {
                 "a word is promoted to a word",
             ),
         ],
+        ..Machine::of_c("xcore", &xcore::XCORE, Target::XCORE)
     }
 }
 
@@ -72,12 +54,9 @@ fn of_ir() -> Machine {
         convention: &xcore::XCORE_VALUES,
         signatures: ir::VALUES,
         shapes: &[&[VARIADIC, RECORDS]],
-        compilers: &[Compiler {
-            name: "clang",
-            command: "clang-19 --target=xcore -O2 -S -w -fno-crash-diagnostics -fomit-frame-pointer -o @s -x ir @c",
+        compilers: vec![Compiler {
             isa: Some(Isa::XCORE),
-            bugs: &[],
-            bit_int: false,
+            ..Compiler::clang("--target=xcore -x ir")
         }],
         equivalent: &[
             ("if it wants Memory", "no value here is in memory"),
