@@ -204,7 +204,7 @@ impl Asked<'_> {
         let (zig, frame) = match self.maker {
             Maker::Zig(zig, _, frame) => (zig, frame),
             Maker::C(reference) => {
-                let code = LoadedCode::build_at(reference, level, entries)?;
+                let code = LoadedCode::build(reference, level, entries)?;
                 return Ok(Made::of_c(code, level, entries.to_vec()));
             }
         };

@@ -139,7 +139,7 @@ fn about(verdict: &Verdict) -> String {
 }
 
 fn in_this_process(reference: &Reference, entries: &[Entry<'_>]) -> Result<Vec<Verdict>> {
-    let code = LoadedCode::build(reference, entries)?;
+    let code = LoadedCode::build(reference, "-O1", entries)?;
     let (buffers, settings) = (buffers()?, Settings::default());
     let harness = Harness {
         loaded: &code,

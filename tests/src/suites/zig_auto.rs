@@ -121,7 +121,8 @@ impl Batch {
         };
         let all: Vec<&Case> = cases.iter().collect();
         let start = std::time::Instant::now();
-        let code = zig.build(frame, mode, setup.level, &all)?;
+        let compiled = zig.compile(frame, mode, setup.level, &all)?;
+        let code = ZigCode::load(compiled, &all)?;
         let n = cases.len();
         suite.report.note(format!(
             "{engine}: {n} cases by zig {} {mode}: {:.1?}",

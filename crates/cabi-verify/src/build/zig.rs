@@ -58,22 +58,18 @@ pub struct Mode {
 impl Mode {
     /// Those that are worth asking: Zig's own back end has no optimizer.
     pub const ALL: [Self; 3] = [
-        Self {
-            backend: Backend::Own,
-            fast: false,
-            traced: false,
-        },
-        Self {
-            backend: Backend::Llvm,
-            fast: false,
-            traced: false,
-        },
-        Self {
-            backend: Backend::Llvm,
-            fast: true,
-            traced: false,
-        },
+        Self::new(Backend::Own, false),
+        Self::new(Backend::Llvm, false),
+        Self::new(Backend::Llvm, true),
     ];
+
+    const fn new(backend: Backend, fast: bool) -> Self {
+        Self {
+            backend,
+            fast,
+            traced: false,
+        }
+    }
 }
 
 impl fmt::Display for Mode {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cabi::VectorLevel;
-
 use super::loaded::LoadedCode;
-use crate::build::zig::{CompiledZig, Fact, Mode, Zig};
-use crate::build::{Reference, ReferenceError};
+use crate::build::ReferenceError;
+use crate::build::zig::{CompiledZig, Fact};
 use crate::case::{Case, Direction};
 
-/// LoadedCode of cases, made by Zig.
+/// Code of cases, made by Zig.
 #[derive(Debug)]
 pub struct ZigCode {
     /// The code, by the index of the case.
@@ -51,21 +49,5 @@ impl ZigCode {
             None if index < self.n_cases => Ok(()),
             None => Err("there is no such case"),
         }
-    }
-}
-
-impl Zig {
-    /// As [`Zig::compile`], and loads what is compiled.
-    ///
-    /// # Errors
-    /// Those of [`Zig::compile`]; [`ReferenceError::Unloadable`].
-    pub fn build(
-        &self,
-        frame: &Reference,
-        mode: Mode,
-        level: VectorLevel,
-        cases: &[&Case],
-    ) -> Result<ZigCode, ReferenceError> {
-        ZigCode::load(self.compile(frame, mode, level, cases)?, cases)
     }
 }

@@ -10,19 +10,11 @@ use crate::run::child;
 use crate::verdict::Verdict;
 
 impl LoadedCode {
-    /// Has `reference` compile both sides of `entries`, which must all want the same vector level.
+    /// Has `reference` compile both sides of `entries`, which must all want the same vector level, with the flag `optimize`.
     ///
     /// # Errors
     /// [`ReferenceError`] with the compiler's messages.
-    pub fn build(reference: &Reference, entries: &[Entry<'_>]) -> Result<Self, ReferenceError> {
-        Self::build_at(reference, "-O1", entries)
-    }
-
-    /// The same with the flag `optimize`.
-    ///
-    /// # Errors
-    /// [`ReferenceError`] with the compiler's messages.
-    pub fn build_at(
+    pub fn build(
         reference: &Reference,
         optimize: &str,
         entries: &[Entry<'_>],
