@@ -17,6 +17,14 @@ pub(crate) use signals::{SIGNALS, die_with, set_signals};
 #[cfg(all(target_arch = "x86_64", unix))]
 pub use signals::{was_interrupted, watch_signals};
 
+/// What `words` and `args` after them call, with messages that are compared and printed: not in the user's language.
+pub(crate) fn command(words: &[String], args: &[&str]) -> Command {
+    let mut words = words.iter();
+    let mut command = Command::new(words.next().map_or("", String::as_str));
+    command.args(words).args(args).env("LC_ALL", "C");
+    command
+}
+
 /// Runs `command` to its end, for at most `limit`. Its temporary files are removed with it.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -338,13 +338,8 @@ impl Reference {
     }
 
     fn start(&self, args: &[&str]) -> Result<Output, ReferenceError> {
-        let (program, flags) = self
-            .command
-            .split_first()
-            .map_or(("", &[][..]), |(p, f)| (p.as_str(), f));
-        let mut command = Command::new(program);
-        // Messages are compared and printed: not in the user's language.
-        command.args(flags).args(args).env("LC_ALL", "C");
+        let program = self.command.first().map_or("", String::as_str);
+        let command = process::command(&self.command, args);
         output(command, self.limit).map_err(ReferenceError::io(program))
     }
 }

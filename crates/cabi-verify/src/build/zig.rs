@@ -16,7 +16,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::process::Command;
 
 use cabi::VectorLevel;
 
@@ -27,7 +26,7 @@ use crate::case::Case;
 use crate::emit::c::FRAME;
 pub use crate::emit::zig::Backend;
 use crate::emit::zig::Question;
-use crate::process::output;
+use crate::process::{command, output};
 use crate::scratch::Scratch;
 
 mod compile;
@@ -205,13 +204,7 @@ impl Zig {
     }
 
     fn start(&self, args: &[&str]) -> io::Result<std::process::Output> {
-        let (program, flags) = self
-            .command
-            .split_first()
-            .map_or(("", &[][..]), |(program, flags)| (program.as_str(), flags));
-        let mut command = Command::new(program);
-        command.args(flags).args(args).env("LC_ALL", "C");
-        output(command, TIME_LIMIT)
+        output(command(&self.command, args), TIME_LIMIT)
     }
 }
 
