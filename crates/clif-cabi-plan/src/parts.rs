@@ -166,10 +166,13 @@ pub(crate) fn is_wide(part: &cabi::Part) -> bool {
     matches!(part.ty, PartType::V256 | PartType::V512)
 }
 
-/// How many parts of CLIF hold what is in one register: those of a wide vector have 16 bytes each.
+/// What a wide vector is cut into.
+pub(crate) const CHUNK: ValueType = ValueType::I8X16;
+
+/// How many parts of CLIF hold what is in one register: of a wide vector those of [`CHUNK`].
 pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
     if is_wide(part) {
-        u32::from(part.size) / ValueType::I8X16.bytes()
+        u32::from(part.size) / CHUNK.bytes()
     } else {
         1
     }
@@ -189,12 +192,12 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
         PartType::F16 => ValueType::F16,
         PartType::F32 => ValueType::F32,
         PartType::F64 => ValueType::F64,
-        PartType::V128 | PartType::V256 | PartType::V512 => ValueType::I8X16,
+        PartType::V128 | PartType::V256 | PartType::V512 => CHUNK,
         // An x87 value is two words, see `x87_parts`.
         _ => WORD,
     };
     let size = match is_wide(part) {
-        true => 16,
+        true => PartType::V128.bytes(),
         false => part.size,
     };
     // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
@@ -231,10 +234,14 @@ pub(crate) fn words(size: u64, ty: &cabi::Type) -> ClifParts {
     parts
 }
 
+/// Bytes from one x87 value in memory to the next.
+pub(crate) const X87_BYTES: u8 = 16;
+
 /// The words of `n` x87 values: the mantissa, then sign and exponent.
 pub(crate) fn x87_parts(n: u8) -> ClifParts {
-    (0..u32::from(n))
-        .flat_map(|i| [ClifPart::word(16 * i, 8), ClifPart::word(16 * i + 8, 2)])
+    (0..n)
+        .map(|i| u32::from(i * X87_BYTES))
+        .flat_map(|at| [ClifPart::word(at, 8), ClifPart::word(at + 8, 2)])
         .collect()
 }
 

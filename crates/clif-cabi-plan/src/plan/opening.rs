@@ -32,7 +32,7 @@ pub(super) struct SavedVectors {
 }
 
 /// The alignment of what a stub stores, in bytes.
-pub const SAVED_ALIGN: u32 = 64;
+pub const SAVED_ALIGN: u32 = VectorWidth::Zmm.bytes();
 
 impl SavedVectors {
     /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
@@ -128,9 +128,9 @@ impl Opening {
         let stack_align = machine.counting.stack_align;
         // From the top: the chain, the two addresses, the function's own shadow space.
         let shadow = machine.counting.shadow_bytes;
-        let n_words = [in_area, has_saved, pushed.is_some()];
-        let words = n_words.map(|has| if has { WORD.bytes() } else { 0 });
-        let bytes = shadow + words.iter().sum::<u32>();
+        let words = [in_area, has_saved, pushed.is_some()].into_iter();
+        let words = words.filter(|is_there| *is_there);
+        let bytes = shadow + words.map(|_| WORD.bytes()).sum::<u32>();
         if !bytes.is_multiple_of(stack_align) {
             let unused = bytes.next_multiple_of(stack_align) - bytes;
             self.steps.push(Step::Skip(unused));

@@ -4,7 +4,7 @@ use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::SmallVec;
 
 use crate::machine::{Class, Counting, Machine, VectorMoves};
-use crate::parts::{ClifPart, ClifParts, is_wide, n_chunks, part, value_type, words};
+use crate::parts::{CHUNK, ClifPart, ClifParts, is_wide, n_chunks, part, value_type, words};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 use crate::solve::Wanted;
@@ -34,7 +34,7 @@ pub(super) fn placed_parts(
         let n = n_chunks(&placed.part);
         let part = part(&placed.part, whole);
         let chunk = move |i: u32| ClifPart {
-            offset: part.offset + 16 * i,
+            offset: part.offset + CHUNK.bytes() * i,
             ..part
         };
         let places = counting.places(placed.loc).into_iter();

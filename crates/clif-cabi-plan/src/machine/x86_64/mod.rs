@@ -14,7 +14,7 @@ use cabi::{
 use super::counting::{Class, Counting};
 use super::description::{Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves};
 use crate::error::NotLowered;
-use crate::parts::{is_wide, x87_parts};
+use crate::parts::{X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 use stub::{Stub, VectorMove, VectorWidth};
 
@@ -169,7 +169,7 @@ fn result(counting: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowe
         pop: Stub::pop(n),
         push: Stub::push(n),
         parts: x87_parts(n),
-        bytes: 16 * u32::from(n),
+        bytes: u32::from(X87_BYTES * n),
     })
 }
 
@@ -187,7 +187,7 @@ fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
         let Loc::Reg(reg) = placed.loc else {
             return None;
         };
-        let movable = reg.bank() == Bank::Vector && reg.index() < VectorMove::REGISTERS;
+        let movable = SYSTEM_V.params.of(Class::Vector).contains(&reg);
         (movable && size == ty.bytes()).then_some(VectorMove {
             width,
             register: reg.index(),

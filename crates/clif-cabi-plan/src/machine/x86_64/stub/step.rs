@@ -10,11 +10,10 @@ use super::{Reloc, RelocKind, StubCode, frame};
 use crate::error::PlanError;
 use crate::machine::counting::Class;
 use crate::machine::x86_64::counting::{SYSTEM_V, WINDOWS_FASTCALL};
+use crate::parts::X87_BYTES;
 
 /// The most values that the x87 stack holds.
 const X87_DEPTH: u8 = 8;
-/// Bytes from one x87 value in memory to the next.
-const X87_STRIDE: u8 = 16;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
 
@@ -308,7 +307,7 @@ fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
     const DISP8: u8 = 0x40;
     let (modrm, disp) = match i {
         0 => (modrm, None),
-        i => (modrm | DISP8, Some(i * X87_STRIDE)),
+        i => (modrm | DISP8, Some(i * X87_BYTES)),
     };
     [0xdb, modrm].into_iter().chain(disp)
 }

@@ -10,7 +10,7 @@ use super::operand::Operand;
 pub struct VectorMove {
     /// How much of the register.
     pub width: VectorWidth,
-    /// The number of the register, less than [`VectorMove::REGISTERS`].
+    /// The number of the register, which is one of System V's parameters.
     pub register: u8,
     /// Bytes from the start of the object.
     pub offset: u32,
@@ -56,11 +56,6 @@ impl VectorWidth {
             Self::Zmm => Some("avx512f"),
         }
     }
-}
-
-impl VectorMove {
-    /// How many vector registers a stub moves: the first ones, which System V has parameters in.
-    pub const REGISTERS: u8 = 8;
 }
 
 impl Operand for VectorMove {
