@@ -251,7 +251,7 @@ fn left_out() {
         ("gone", "parameter 1: Gone is incomplete here"),
         (
             "boxed",
-            "parameter 1: a class template nobody has instantiated of C++ is not supported",
+            "parameter 1: a class template that is not instantiated of C++ is not supported",
         ),
         (
             "reuse",

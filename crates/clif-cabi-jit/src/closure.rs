@@ -369,11 +369,11 @@ where
     };
     end(
         &context.name,
-        "returned to C, which was told that it never does",
+        "returned, although its signature says that it never does",
     );
 }
 
-/// Ends the process after what C could not be told of.
+/// Ends the process: there is no way to return this error to C.
 #[cold]
 fn end(name: &str, what: &str) -> ! {
     // Standard error may be closed.

@@ -36,7 +36,7 @@ const FIXED: [(&str, &str, &str); 8] = [
     (
         "unwind_info",
         "true",
-        "frames are described, although nothing is told of them yet",
+        "unwind rules are made, although they are not registered yet",
     ),
     // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
     (

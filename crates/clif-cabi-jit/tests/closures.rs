@@ -221,7 +221,7 @@ fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
         ("panics", "panicked: no order; it was called by C"),
         (
             "returns",
-            "returned to C, which was told that it never does",
+            "returned, although its signature says that it never does",
         ),
     ] {
         let name = "what_c_cannot_be_told_ends_the_process_and_names_the_closure";

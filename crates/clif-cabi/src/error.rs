@@ -200,7 +200,9 @@ impl fmt::Display for LowerError {
             Self::Abi(error) => error.fmt(f),
             Self::Isa { why } => f.write_str(why),
             Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
-            Self::Replay(error) => write!(f, "Cranelift cannot be told this signature: {error}"),
+            Self::Replay(error) => {
+                write!(f, "this signature cannot be given to Cranelift: {error}")
+            }
             Self::Mismatch {
                 what,
                 expected,

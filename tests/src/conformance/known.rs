@@ -78,7 +78,10 @@ impl<'a> KnownBugs<'a> {
         };
         for bug in zig().filter(|bug| bug.shows != Shows::Compilation) {
             if !predicates.iter().any(|(name, _)| *name == bug.name) {
-                return Err(format!("{}: no predicate says who meets it", bug.name));
+                return Err(format!(
+                    "{}: no predicate says which types it affects",
+                    bug.name
+                ));
             }
         }
         let mut out = Vec::new();
@@ -268,7 +271,10 @@ mod tests {
         let predicate: (&str, Predicate) = ("b", |_| true);
         assert_eq!(refused(&met, &[predicate]), None);
         let why = refused(&met, &[]);
-        assert_eq!(why.as_deref(), Some("b: no predicate says who meets it"));
+        assert_eq!(
+            why.as_deref(),
+            Some("b: no predicate says which types it affects")
+        );
         let why = refused("", &[predicate]);
         assert_eq!(why.as_deref(), Some("b: no such bug of Zig's is listed"));
         // What stops the compiler makes no call that could differ.

@@ -227,7 +227,7 @@ fn children(suite: &mut Suite) {
     for (name, found) in [
         ("a case ends its process early", ends_early),
         ("processor time is limited, not time on the clock", hangs()),
-        ("a child of somebody else's is left to him", is_left),
+        ("a child of another owner is left alone", is_left),
         ("several threads are refused", is_refused),
     ] {
         suite.report.outcome("guard child", name, found);

@@ -28,7 +28,7 @@ impl<'u> Reader<'u> {
         if class.declaration().definition_or_null().is_null() {
             if name.contains('<') {
                 // Declaring a function does not instantiate what it takes.
-                return Err(Reason::Cxx("a class template nobody has instantiated"));
+                return Err(Reason::Cxx("a class template that is not instantiated"));
             }
             return Err(Reason::Incomplete(name));
         }

@@ -108,7 +108,7 @@ fn without_each(shapes: &[&Shape], signatures: &[(&FnSig, &FnAbi)]) -> Result<()
     for shape in shapes {
         let others = signatures.iter().filter(|one| !shape.is_of(one));
         if !rare(shapes, &others.copied().collect::<Vec<_>>()).contains(&shape.name) {
-            return Err(format!("nobody notices that there are no {}", shape.name));
+            return Err(format!("nothing shows that there are no {}", shape.name));
         }
     }
     Ok(())
