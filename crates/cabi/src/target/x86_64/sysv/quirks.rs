@@ -244,7 +244,7 @@ pub(super) fn group(
         wide_group(ty, group, cx)?;
     }
     if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
-        clang::start_odd_pair_in_gpr(ty, group, cx);
+        clang::start_odd_pair_in_gpr(ty, group, cx)?;
     }
     if ty.size() == 0 || is_all_padding(ty) {
         gcc::place_flexible_array(ty, group, cx)?;

@@ -218,20 +218,37 @@ pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Clas
 }
 
 /// LLVM's types for some pairs of eightbytes start with an `i64`, whatever the class of the first ([`Policy::ODD_PAIRS_START_IN_GPR`]).
-pub(super) fn start_odd_pair_in_gpr(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
+///
+/// # Errors
+/// Where no rule says whether it is one.
+pub(super) fn start_odd_pair_in_gpr(
+    ty: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
     let [first, second] = group.parts.as_mut_slice() else {
-        return;
+        return Ok(());
     };
     let pair = first.bank == Bank::Vector
         && matches!(first.ty, F16 | F32 | F64)
         && (first.offset, second.offset) == (0, 8)
         && second.bank != Bank::X87;
-    if pair && pairs::is_odd(ty, second.bank) && cx.choose(Policy::ODD_PAIRS_START_IN_GPR) {
-        (first.bank, first.ty) = (Bank::Int, I64);
-        let classes = [Class::Integer, Class::of(second.bank)];
-        group.word |= COUNTED_AS_SSE;
-        cx.tracer.classes(classes);
+    if !pair {
+        return Ok(());
     }
+    let is_odd = pairs::is_odd(ty, second.bank);
+    if is_odd == Some(false) || !cx.choose(Policy::ODD_PAIRS_START_IN_GPR) {
+        return Ok(());
+    }
+    if is_odd.is_none() {
+        let why = "no rule says which integer clang makes of its bit-fields after 16-bit floats";
+        return Err(unsupported(ty, why));
+    }
+    (first.bank, first.ty) = (Bank::Int, I64);
+    let classes = [Class::Integer, Class::of(second.bank)];
+    group.word |= COUNTED_AS_SSE;
+    cx.tracer.classes(classes);
+    Ok(())
 }
 
 /// Vectors wider than 16 bytes are in memory as named arguments of a variadic function too ([`Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY`]).

@@ -4,24 +4,24 @@
 //! little that it would start before, the first becomes an `i64`, whatever its class was.
 
 use crate::convention::Bank;
-use crate::leaves::{Leaf, LeafKind, Leaves, leaves};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, leaves};
 use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Kind, Type};
 
 /// Whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM: half of a `__float128` that is no more because something else is in
 /// the second eightbyte, or one or two 16-bit floats before something aligned to at most 4. The second eightbyte is in `bank`.
-pub(super) fn is_odd(ty: &Type, bank: Bank) -> bool {
+/// `None` where no rule says.
+pub(super) fn is_odd(ty: &Type, bank: Bank) -> Option<bool> {
     if float_at(ty, 0) == Some(Scalar::F128) {
-        return true;
+        return Some(true);
     }
-    let starts_early = match bank {
-        Bank::Int => integer_bytes(ty) <= 4,
-        _ => sse_type(ty, 8) != SseType::Whole,
-    };
     // A lone `float` or `_Float16` becomes a `double`, in the register it has.
-    let changes_bank = matches!(sse_type(ty, 0), SseType::Pair | SseType::Lone(Scalar::BF16));
-    changes_bank && starts_early
+    match (sse_type(ty, 0), bank) {
+        (SseType::Pair | SseType::Lone(Scalar::BF16), Bank::Int) => is_short_integer(ty),
+        (SseType::Pair | SseType::Lone(Scalar::BF16), _) => Some(sse_type(ty, 8) != SseType::Whole),
+        _ => Some(false),
+    }
 }
 
 /// LLVM's type of an `Sse` eightbyte.
@@ -142,41 +142,96 @@ fn known_float(scalar: Scalar) -> Option<Scalar> {
     .then_some(scalar)
 }
 
-/// Bytes of the integer that the second eightbyte is to LLVM: those of the one integer there if nothing is after it, otherwise all
-/// up to the end. To clang a bit-field reaches as far as its declared type does.
-fn integer_bytes(ty: &Type) -> u64 {
-    let rest = ty.size().saturating_sub(8).min(8);
-    let Some(first) =
-        leaves(ty).find(|leaf| leaf.offset_bits == 64 && !leaf.unnamed && leaf.width_bits > 0)
-    else {
-        return rest;
-    };
-    let own = first.width_bits.div_ceil(8);
-    let is_integer = matches!(first.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
-    let (mut walk, mut alone) = (leaves(ty), true);
+/// Whether the integer that the second eightbyte is to LLVM has at most four bytes: the one there if no member reaches over its end, otherwise all bytes up to
+/// the end. Bit-fields side by side are one integer, if the record has room for it. `None`: no rule says which integer bit-fields of a union are.
+fn is_short_integer(ty: &Type) -> Option<bool> {
+    if ty.size() <= 12 {
+        return Some(true);
+    }
+    let mut second = SecondEightbyte::default();
+    let (mut walk, mut members_end) = (leaves(ty), 0);
     while let Some(leaf) = walk.next() {
-        alone &= leaf.width_bits == 0 || end_bits(&leaf, &walk) <= 64 + own * 8;
+        members_end = members_end.max(end_bits(&leaf, &walk));
+        if leaf.offset_bits + leaf.width_bits > 64 {
+            second.add(&leaf, &walk);
+        }
     }
-    if is_integer && own.is_power_of_two() && alone {
-        own
-    } else {
-        rest
+    let bits = |end: u64| end.saturating_sub(64).next_power_of_two().max(8);
+    let [named, all] = [second.named_end, second.bit_fields_end].map(bits);
+    match second.scalar {
+        _ if members_end > 64 + 32 => Some(false),
+        _ if second.is_unknown => None,
+        Some((_, integer)) => Some(members_end <= 64 + integer),
+        None if named != all => None,
+        None => Some(members_end <= 64 + all && 64 + all <= second.record_end),
     }
 }
 
-/// Where the last leaf of `walk` ends to clang, in bits.
+/// What is in the second eightbyte of a value whose first one is floats.
+#[derive(Default)]
+struct SecondEightbyte {
+    /// The bits of the scalar that starts it, of members of a union the greatest, and of these the first; and those of the integer that it is, or 0. `None`:
+    /// there are bit-fields alone.
+    scalar: Option<(u64, u64)>,
+    /// Where the last bit-field ends, the last that has a name, and the record of all of them.
+    bit_fields_end: u64,
+    named_end: u64,
+    record_end: u64,
+    /// Whether a bit-field of no bits was the last.
+    is_closed: bool,
+    /// Whether bit-fields are in a record of a union, in several records, or on both sides of one of no bits.
+    is_unknown: bool,
+}
+
+impl SecondEightbyte {
+    /// Adds the last leaf of `walk`, which ends in the second eightbyte.
+    fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) {
+        if leaf.width_bits == 0 {
+            self.is_closed |= leaf.bit_field;
+        } else if leaf.bit_field && !leaf.around.any(Around::IN_UNION) {
+            let record = walk.path().last();
+            let end = record.map_or(0, |record| 8 * (record.offset + record.ty.size()));
+            let in_union = walk.path().iter().any(|frame| frame.ty.is_union());
+            self.is_unknown |= in_union || self.is_closed || leaf.offset_bits < 64;
+            self.is_unknown |= self.record_end != 0 && self.record_end != end;
+            self.record_end = end;
+            self.bit_fields_end = leaf.offset_bits + leaf.width_bits;
+            if !leaf.unnamed {
+                self.named_end = self.bit_fields_end;
+            }
+        } else {
+            // A bit-field of a union is an integer of its own, as wide as it is in bytes: three are none that is looked for.
+            let is_whole = leaf.width_bits.div_ceil(8).is_power_of_two();
+            let is_integer = match leaf.kind {
+                LeafKind::Scalar(scalar) => {
+                    scalar.is_integer_like() && (is_whole || !leaf.bit_field)
+                }
+                _ => false,
+            };
+            let starts = u64::from(leaf.offset_bits == 64);
+            let bits = starts * object_bits(leaf);
+            if self.scalar.is_none_or(|(greatest, _)| bits > greatest) {
+                self.scalar = Some((bits, bits * u64::from(is_integer)));
+            }
+        }
+    }
+}
+
+/// Where the last leaf of `walk` ends to clang, in bits: a bit-field reaches as far as its declared type does, but not out of the records around it.
 fn end_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
-    let bits = match leaf.kind {
-        _ if !leaf.bit_field => leaf.width_bits,
-        LeafKind::Scalar(Scalar::Int { bits, .. }) => u64::from(bits),
-        _ => u64::from(declared_align(walk)) * 8,
+    let bits = match walk.field() {
+        Some((_, field)) if leaf.bit_field => 8 * field.ty().size(),
+        _ => object_bits(leaf),
     };
-    leaf.offset_bits + bits
+    let records = walk.path().iter();
+    let ends = records.map(|frame| 8 * (frame.offset + frame.ty.size()));
+    ends.fold(leaf.offset_bits + bits, u64::min)
 }
 
-/// The greatest declared alignment, in bytes, of a bit-field's own type and the members around it.
-fn declared_align(walk: &Leaves<'_>) -> u32 {
-    let own = walk.field().map_or(1, |(_, field)| field.ty().align());
-    let around = walk.path().iter().map(|frame| frame.ty.align());
-    around.fold(own, u32::max)
+/// The bits of the object that a scalar or vector has.
+fn object_bits(leaf: &Leaf) -> u64 {
+    match leaf.width_bits {
+        0 => 0,
+        bits => bits.next_power_of_two().max(8),
+    }
 }
