@@ -101,7 +101,7 @@ impl fmt::Display for PlanError {
             Self::Abi(error) => error.fmt(f),
             Self::Target { target, why } => write!(f, "{target}: {why}"),
             Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
-            Self::Check(error) => write!(f, "this signature cannot be given to Cranelift: {error}"),
+            Self::Check(error) => write!(f, "Cranelift does not take this signature: {error}"),
             Self::Mismatch {
                 what,
                 expected,

@@ -200,9 +200,7 @@ impl fmt::Display for LowerError {
             Self::Abi(error) => error.fmt(f),
             Self::Isa { why } => f.write_str(why),
             Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
-            Self::Replay(error) => {
-                write!(f, "this signature cannot be given to Cranelift: {error}")
-            }
+            Self::Replay(error) => write!(f, "Cranelift does not take this signature: {error}"),
             Self::Mismatch {
                 what,
                 expected,

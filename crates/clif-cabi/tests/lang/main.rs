@@ -175,7 +175,7 @@ fn refused_functions() {
         words(&words_of(in_registers + 65520 / 8)),
         ["a call", "an entry"]
     );
-    let most = "this signature cannot be given to Cranelift: parameter 8196: the argument area exceeds 65520 bytes";
+    let most = "Cranelift does not take this signature: parameter 8196: the argument area exceeds 65520 bytes";
     // The area is one parameter of the function.
     let at_entry = most.replace("8196", "6");
     assert_eq!(
@@ -191,7 +191,7 @@ fn refused_functions() {
     );
     // A function of preserve_all returns nothing; a call of one is any C call.
     let sig = FnSig::new([Type::I64], Type::I64).convention(&PRESERVE_ALL);
-    let no_result = "this signature cannot be given to Cranelift: result 0: no register is left for a `i64` under `preserve_all`";
+    let no_result = "Cranelift does not take this signature: result 0: no register is left for a `i64` under `preserve_all`";
     assert_eq!(words(&sig), ["a call", no_result]);
     let sig = FnSig::new([Type::I64], Type::VOID).convention(&PRESERVE_ALL);
     assert_eq!(words(&sig), ["a call", "an entry"]);
