@@ -205,12 +205,10 @@ impl fmt::Display for LowerError {
                 what,
                 expected,
                 found,
-            } => {
-                write!(
-                    f,
-                    "{what}: the convention has it in {expected}, Cranelift in {found}"
-                )
-            }
+            } => write!(
+                f,
+                "{what}: the convention has it in {expected}, Cranelift in {found}"
+            ),
             Self::ArgumentCount { expected, found } => write!(
                 f,
                 "the signature has {}, and {} given",
@@ -229,9 +227,7 @@ impl fmt::Display for LowerError {
                 ty,
                 expected,
                 found,
-            } => {
-                write!(f, "{what}, {ty}: expected {expected}, found {found}")
-            }
+            } => write!(f, "{what}, {ty}: expected {expected}, found {found}"),
             Self::Values { expected, found } => {
                 write!(f, "the call takes the values {expected}, found {found}")
             }
