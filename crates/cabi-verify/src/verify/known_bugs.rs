@@ -31,7 +31,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-float16-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
-    "clang-bit-field-after-bit-int" sig.values().any(|ty| leaves(ty).any(|leaf| leaf.bit_field) && ty.contains(&|ty, _| is_short_of_sixteen(ty)));
+    "clang-bit-field-after-bit-int" sig.values().any(|ty| ty.contains(&|ty, _| has_bit_field(ty)) && ty.contains(&|ty, _| is_short_of_sixteen(ty)));
     "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
     // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
@@ -198,6 +198,17 @@ fn is_odd_pair(ty: &Type) -> bool {
         group.ok().map(|group| group.parts)
     };
     parts(Policy::CLANG) != parts(Policy::CLANG.without(Policy::ODD_PAIRS_START_IN_GPR))
+}
+
+/// A record with a bit-field, even in an array of no elements: there are no leaves of it.
+fn has_bit_field(ty: &Type) -> bool {
+    let mut records = ty.as_record().into_iter();
+    records.any(|record| {
+        record
+            .fields()
+            .iter()
+            .any(|field| field.bit_field().is_some())
+    })
 }
 
 /// A `_BitInt` of more than 16 bytes that ends before a multiple of 16, to which LLVM rounds it.
