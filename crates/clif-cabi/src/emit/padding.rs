@@ -82,8 +82,8 @@ impl CallSite<'_, '_, '_> {
         padding
     }
 
-    /// The integer registers that padding arguments keep from being used, counted as their class is, and how many vector registers. `None` if there is no
-    /// such argument at all, in the argument area neither.
+    /// Which integer parameters of the call are padding arguments in registers, counted among integer parameters from 0; and how many vector parameters are.
+    /// `None` if the call has no padding argument of that class, neither in a register nor in the argument area.
     fn padded(&self) -> (Option<SmallVec<[usize; 8]>>, Option<usize>) {
         let inner = &self.plan.inner;
         let (mut ints, mut n_floats, mut n_ints) = (None, None, 0);
@@ -102,7 +102,7 @@ impl CallSite<'_, '_, '_> {
         (ints, n_floats)
     }
 
-    /// A function that passes on what it was given has some of the `values` where they arrived: as the arguments that keep these registers they stay there.
+    /// Moves each of `values` that is a parameter of the function being built to the padding argument that keeps the register in which it arrived.
     fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
         for (n, param) in arrived(self.builder.func, true).enumerate() {
             let Some(own) = values.iter().position(|value| *value == param) else {

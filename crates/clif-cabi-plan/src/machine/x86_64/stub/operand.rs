@@ -1,8 +1,8 @@
-//! What a step has a number of, in the name of a stub.
+//! Operands of steps, as the name of a stub spells them.
 
 use std::fmt;
 
-/// What a step has a number or a move of.
+/// The operand of a step: a number, or a move of a vector.
 pub(super) trait Operand: Sized {
     fn write(self, to: &mut dyn fmt::Write) -> fmt::Result;
     fn read(text: &str) -> Option<Self>;

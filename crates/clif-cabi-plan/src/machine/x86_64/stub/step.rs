@@ -17,7 +17,7 @@ const X87_DEPTH: u8 = 8;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
 
-/// Makes [`Step`] and its words of a table with a row for each step: its name, what it has a number or move of, its word in the names of stubs, where it stands.
+/// Makes [`Step`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
         /// One step of a [`Stub`](super::Stub).
