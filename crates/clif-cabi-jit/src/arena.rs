@@ -7,7 +7,7 @@
 //!
 //! A page is writable until it is sealed and never again afterwards; no page is writable and executable at once.
 
-use cranelift_jit::JITMemoryKind;
+use crate::cranelift::jit::JITMemoryKind;
 use region::Protection;
 
 use crate::error::{Error, Result};

@@ -18,9 +18,9 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
-use clif_cabi::cranelift_module::Module;
 use clif_cabi::{EntryPlan, SysVAggregateLowering};
 
 pub use self::bound::BoundFunction;

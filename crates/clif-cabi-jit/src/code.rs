@@ -9,8 +9,8 @@ use core::ops::Deref;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
-use cranelift_module::ModuleResult;
+use crate::cranelift::jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
+use crate::cranelift::module::ModuleResult;
 
 use crate::arena::Arena;
 

@@ -5,14 +5,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{
+use crate::cranelift::codegen::control::ControlPlane;
+use crate::cranelift::codegen::ir::{
     ArgumentExtension, ArgumentPurpose, ExternalName, Function, Signature,
     types::{F16, F128, I128},
 };
-use cranelift_codegen::isa::{CallConv, TargetIsa};
-use cranelift_codegen::{Context, RelocTarget};
-use cranelift_module::{FuncId, ModuleReloc};
+use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+use crate::cranelift::module::{FuncId, ModuleReloc};
+use crate::cranelift::{RelocTarget, codegen::Context};
 
 use crate::error::{Error, Result};
 

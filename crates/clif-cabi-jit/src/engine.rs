@@ -10,17 +10,18 @@ mod resolve;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clif_cabi::StubCode;
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_codegen::Context;
-use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir;
-use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{
+use crate::cranelift::code_align;
+use crate::cranelift::codegen::Context;
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::control::ControlPlane;
+use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::codegen::ir;
+use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
+use crate::cranelift::jit::{JITBuilder, JITModule};
+use crate::cranelift::module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Init, Linkage, Module, ModuleReloc,
 };
+use clif_cabi::StubCode;
 
 use crate::arena::Arena;
 use crate::code::{Code, Provider, Shared};
@@ -326,8 +327,7 @@ impl Engine {
         let Some(code) = ctx.compiled_code() else {
             return self.define_aligned(id, STUB_ALIGN, &[], relocs);
         };
-        let align = code.buffer.min_alignment;
-        self.define_aligned(id, u64::from(align), code.code_buffer(), relocs)
+        self.define_aligned(id, code_align(code), code.code_buffer(), relocs)
     }
 
     fn define_aligned(

@@ -6,9 +6,9 @@
 use core::fmt;
 use std::io;
 
+use crate::cranelift::codegen::CodegenError;
+use crate::cranelift::module::ModuleError;
 use clif_cabi::LowerError;
-use cranelift_codegen::CodegenError;
-use cranelift_module::ModuleError;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -4,13 +4,14 @@
 //! result to `ret`. It is compiled once for a *shape*, what a call looks like in registers and stack; `long f(long)` and `void *f(void *)` share
 //! one. From then on to prepare a call is a look into a table, and to make it is one indirect call.
 
+use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
 use core::fmt;
 use std::collections::HashMap;
 
+use crate::cranelift::codegen::ir::{InstBuilder, types::I64};
+use crate::cranelift::module::Module;
 use clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
-use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Arg, CallPlan, Ret, SysVAggregateLowering};
 
 use crate::code::{Code, TypedCode};

@@ -125,6 +125,7 @@ mod arena;
 mod closure;
 mod code;
 mod compile;
+mod cranelift;
 mod engine;
 mod error;
 mod interface;
@@ -137,9 +138,9 @@ mod shape;
 mod vectors;
 
 pub use clif_cabi;
-pub use cranelift_codegen;
-pub use cranelift_frontend;
-pub use cranelift_module;
+pub use clif_cabi::cranelift_codegen;
+pub use clif_cabi::cranelift_frontend;
+pub use clif_cabi::cranelift_module;
 
 pub use closure::{
     BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, VaArg, VaList,

@@ -5,7 +5,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use cranelift_codegen::ir::LibCall;
+use crate::cranelift::codegen::ir::LibCall;
 
 /// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
 pub(crate) fn name(call: LibCall) -> String {

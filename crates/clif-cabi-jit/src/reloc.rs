@@ -1,7 +1,7 @@
 //! Relocations that cranelift-jit can apply to x86-64 code; on any other it panics, or writes beyond the code.
 
-use cranelift_codegen::binemit::Reloc;
-use cranelift_module::{ModuleReloc, ModuleRelocTarget};
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::module::{ModuleReloc, ModuleRelocTarget};
 
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! How an engine compiles: what may be chosen, and what is fixed because C calls depend on it.
 
-use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable, SetError};
+use crate::cranelift::codegen::isa::OwnedTargetIsa;
+use crate::cranelift::codegen::settings::{self, Configurable, SetError};
 
 use crate::error::{Error, Result};
 
@@ -178,7 +178,7 @@ impl Settings {
     /// The ISA of this machine with these settings.
     pub(crate) fn isa(&self) -> Result<OwnedTargetIsa> {
         let mut shared = settings::builder();
-        let mut isa = cranelift_native::builder_with_options(self.cpu == Cpu::Host)
+        let mut isa = crate::cranelift::native::builder_with_options(self.cpu == Cpu::Host)
             .map_err(unsupported_host)?;
         let opt_level = match self.opt_level {
             OptLevel::None => "none",

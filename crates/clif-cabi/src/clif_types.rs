@@ -1,8 +1,10 @@
 //! The plan's types, calling conventions, extensions and signatures as those of this Cranelift release, and back.
 
+use crate::cranelift::codegen::ir::{
+    AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types,
+};
+use crate::cranelift::codegen::isa::CallConv;
 use clif_cabi_plan as plan;
-use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
-use cranelift_codegen::isa::CallConv;
 
 macro_rules! by_name {
     ($value:expr, $from:ident -> $to:ident: $($name:ident)*) => {

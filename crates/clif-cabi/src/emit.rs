@@ -23,8 +23,9 @@ pub use entry::Entry;
 pub use fields::{FieldValue, Fields, fields};
 pub use forms::{Arg, Callee, Ret, Returned};
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
-use cranelift_frontend::FunctionBuilder;
+use crate::cranelift::codegen::ir::{Type, Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use smallvec::SmallVec;
 
 /// A few CLIF values.

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use crate::cranelift::codegen::ir;
+use crate::cranelift::module::ModuleError;
 use cabi::FnSig;
 pub use clif_cabi_plan::NotLowered;
 use clif_cabi_plan::PlanError;
-use cranelift_codegen::ir;
-use cranelift_module::ModuleError;
 
 use crate::replay::ReplayError;
 

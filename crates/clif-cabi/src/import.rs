@@ -1,11 +1,11 @@
 //! What a function refers to: signatures and other functions. What it has imported a short while ago is not imported again, so that the calls of one
 //! callee share them. Nothing is remembered beside the function: what is found there is compared as a whole.
 
-use clif_cabi_plan as plan;
-use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir::{
+use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Function, SigRef, Signature, UserExternalName,
 };
+use clif_cabi_plan as plan;
 
 use crate::clif_types::{clif_signature, is_planned};
 

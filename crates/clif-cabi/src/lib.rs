@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod clif_types;
+mod cranelift;
 mod emit;
 mod error;
 mod import;
@@ -34,8 +35,8 @@ pub use plan::{CallPlan, EntryPlan, Planned};
 pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_id};
 pub use sysv::SysVAggregateLowering;
 
+pub use crate::cranelift::codegen as cranelift_codegen;
+pub use crate::cranelift::frontend as cranelift_frontend;
+pub use crate::cranelift::module as cranelift_module;
 pub use cabi;
 pub use clif_cabi_plan;
-pub use cranelift_codegen;
-pub use cranelift_frontend;
-pub use cranelift_module;

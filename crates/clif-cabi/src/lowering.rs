@@ -11,11 +11,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
+use crate::cranelift::codegen::ir::Value;
+use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
+use crate::cranelift::frontend::FunctionBuilder;
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
-use cranelift_codegen::ir::Value;
-use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
-use cranelift_frontend::FunctionBuilder;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 

@@ -1,7 +1,7 @@
 //! The parts that a plan cuts a value into, in this Cranelift's types.
 
+use crate::cranelift::codegen::ir::{ArgumentExtension, Type};
 use clif_cabi_plan::ClifPart;
-use cranelift_codegen::ir::{ArgumentExtension, Type};
 use smallvec::SmallVec;
 
 use crate::clif_types::{clif_extension, clif_type};

@@ -5,12 +5,12 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use crate::cranelift::codegen::ir::{Signature, Type};
+use crate::cranelift::module::FuncId;
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{
     Arrival, CallShape, ClifPart, EntryShape, Passing, ResultPlan, SignaturePlan, Stub,
 };
-use cranelift_codegen::ir::{Signature, Type};
-use cranelift_module::FuncId;
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;

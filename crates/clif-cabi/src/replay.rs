@@ -7,9 +7,9 @@
 
 use std::fmt;
 
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
+use crate::cranelift::codegen::isa::CallConv;
 use clif_cabi_plan::{CheckError, Machine, Param, Params, Purpose};
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
-use cranelift_codegen::isa::CallConv;
 
 use crate::clif_types::{plan_call_conv, plan_extension, plan_type};
 

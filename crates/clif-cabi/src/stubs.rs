@@ -4,10 +4,12 @@
 
 use std::fmt;
 
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::ir::{self, FuncRef, SigRef};
+use crate::cranelift::module::{
+    FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+};
 use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
-use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::ir::{self, FuncRef, SigRef};
-use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 use smallvec::SmallVec;
 
 use crate::error::LowerError;

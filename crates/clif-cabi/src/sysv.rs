@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use cranelift_codegen::isa::TargetIsa;
+use crate::cranelift::codegen::isa::TargetIsa;
 
 use crate::error::LowerError;
 use crate::lowering::Lowering;

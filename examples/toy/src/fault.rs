@@ -85,9 +85,8 @@ impl Code {
                 .collect(),
             lines: located
                 .filter_map(|of| {
-                    let at = of.loc.is_abs().then(|| of.loc.as_abs())?;
-                    let lines = lines.filter(|_| !at.is_default())?;
-                    Some((of.start, of.end, lines.line(at.bits())))
+                    let lines = lines.filter(|_| !of.loc.is_default())?;
+                    Some((of.start, of.end, lines.line(of.loc.bits())))
                 })
                 .collect(),
             built_in: lines.is_none(),

@@ -45,7 +45,9 @@ impl Found {
         let key = format!("{space} {name}");
         let is_wrong =
             matches!(&read, Err(skipped) if matches!(skipped.reason, Reason::Invalid(_)));
-        if !self.types.insert(key.clone()) && !(is_wrong && self.wrong_types.insert(key)) {
+        let is_new = self.types.insert(key.clone());
+        let mut is_newly_wrong = || is_wrong && self.wrong_types.insert(key);
+        if !is_new && !is_newly_wrong() {
             return;
         }
         let list = match kind {

@@ -1,14 +1,15 @@
 //! The code that C enters: one function for all signatures that are entered alike, and the stub that moves the context to a parameter.
 
+use crate::cranelift::MemFlagsData;
 use std::sync::Arc;
 
-use clif_cabi::cabi::{Convention, FnSig, Target, Type};
-use clif_cabi::clif_cabi_plan::VaArgPlan;
-use clif_cabi::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, TrapCode, Value,
+use crate::cranelift::codegen::ir::{
+    InstBuilder, StackSlotData, StackSlotKind, TrapCode, Value,
     types::{I8, I16, I32, I64},
 };
-use clif_cabi::cranelift_frontend::FunctionBuilder;
+use crate::cranelift::frontend::FunctionBuilder;
+use clif_cabi::cabi::{Convention, FnSig, Target, Type};
+use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, Ret};
 
 use super::{Compiler, MAX_RESULT};

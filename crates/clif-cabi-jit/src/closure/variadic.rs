@@ -1,16 +1,16 @@
 //! The unnamed arguments of a variadic closure.
 
+use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use std::sync::PoisonError;
 
+use crate::cranelift::module::Module;
 use clif_cabi::LowerError;
 use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
-use clif_cabi::cranelift_codegen::ir::MemFlagsData;
-use clif_cabi::cranelift_module::Module;
 
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;

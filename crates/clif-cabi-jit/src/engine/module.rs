@@ -1,11 +1,11 @@
 //! The engine as a `cranelift_module::Module`, for everything that works on one.
 
-use cranelift_codegen::Context;
-use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir;
-use cranelift_codegen::isa::TargetIsa;
-use cranelift_module::{
+use crate::cranelift::codegen::Context;
+use crate::cranelift::codegen::control::ControlPlane;
+use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::codegen::ir;
+use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::module::{
     DataDescription, DataId, FuncId, Linkage, Module, ModuleDeclarations, ModuleReloc, ModuleResult,
 };
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use clif_cabi::Stub;
-use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir::LibCall;
-use cranelift_module::{
+use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::codegen::ir::LibCall;
+use crate::cranelift::module::{
     DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
+use clif_cabi::Stub;
 
 use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};

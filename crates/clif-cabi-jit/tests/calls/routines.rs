@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use clif_cabi_jit::cranelift_codegen::RelocTarget;
+use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget as RelocTarget;
 use clif_cabi_jit::cranelift_codegen::ir::ExternalName;
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Cpu, Engine, Settings};

@@ -1,7 +1,7 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
+use crate::cranelift::codegen::ir::{Value, types};
 use clif_cabi_plan::{Passing, ResultPlan, Slot, ValueType};
-use cranelift_codegen::ir::{Value, types};
 use smallvec::SmallVec;
 
 use super::call::{CallSite, NO_FIELDS};

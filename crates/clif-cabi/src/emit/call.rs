@@ -1,9 +1,10 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
+use crate::cranelift::codegen::ir::{FuncRef, TrapCode, Value};
+use crate::cranelift::codegen::isa::TargetFrontendConfig;
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ResultPlan, Stub};
-use cranelift_codegen::ir::{FuncRef, InstBuilder, TrapCode, Value};
-use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};

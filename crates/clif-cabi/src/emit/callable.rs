@@ -1,10 +1,11 @@
 //! What a call instruction of a front end's own calls.
 
-use clif_cabi_plan::CallConv;
-use cranelift_codegen::ir::{
-    DataFlowGraph, ExceptionTable, FuncRef, Inst, InstBuilder, SigRef, Signature, Value,
+use crate::cranelift::codegen::ir::{
+    DataFlowGraph, ExceptionTable, FuncRef, Inst, SigRef, Signature, Value,
 };
-use cranelift_frontend::FunctionBuilder;
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
+use clif_cabi_plan::CallConv;
 use smallvec::SmallVec;
 
 use super::{Values, check};

@@ -1,8 +1,10 @@
 //! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
 
+use crate::cranelift::codegen::ir::{
+    Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types,
+};
+use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{Passing, ResultPlan};
-use cranelift_codegen::ir::{Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types};
-use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::fields::{self, FieldValue};

@@ -1,9 +1,9 @@
 //! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
 
-use cranelift_codegen::ir::{
-    ArgumentExtension, Endianness, InstBuilder, MemFlagsData, Type, Value, types,
-};
-use cranelift_frontend::FunctionBuilder;
+use crate::cranelift::MemFlagsData;
+use crate::cranelift::codegen::ir::{ArgumentExtension, Endianness, Type, Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 
 use super::{Values, memory};
 use crate::parts::Part;

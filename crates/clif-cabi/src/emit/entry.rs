@@ -5,10 +5,10 @@ mod places;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cranelift::codegen::ir::{Block, Value};
+use crate::cranelift::codegen::isa::TargetFrontendConfig;
+use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{Arrival, SAVED_ALIGN};
-use cranelift_codegen::ir::{Block, Value};
-use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::memory::{self, Address};

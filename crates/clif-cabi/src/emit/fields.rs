@@ -1,9 +1,10 @@
 //! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to parts and taken out of them in registers. Bits are
 //! counted as little-endian machines do: bit 0 is the lowest of the first byte.
 
+use crate::cranelift::codegen::ir::{Type, Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use cabi::leaves;
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
-use cranelift_frontend::FunctionBuilder;
 use smallvec::SmallVec;
 
 use super::memory::{self, Address};
@@ -243,7 +244,7 @@ pub(super) fn words(size: u64) -> Parts {
         offset,
         size: u8::try_from((size - u64::from(offset)).min(8)).unwrap_or(8),
         ty: types::I64,
-        extension: cranelift_codegen::ir::ArgumentExtension::None,
+        extension: crate::cranelift::codegen::ir::ArgumentExtension::None,
         passed_as: types::I64,
     };
     offsets.map(word).collect()

@@ -1,7 +1,7 @@
 //! The forms in which values are given and wanted, and what can be called.
 
-use cranelift_codegen::ir::{FuncRef, Value};
-use cranelift_module::FuncId;
+use crate::cranelift::codegen::ir::{FuncRef, Value};
+use crate::cranelift::module::FuncId;
 
 use super::Values;
 

@@ -1,7 +1,8 @@
 //! Vectors of bools that are passed lane by lane: bits of an object to integers of 0 and 1, and back.
 
-use cranelift_codegen::ir::{InstBuilder, Opcode, Value};
-use cranelift_frontend::FunctionBuilder;
+use crate::cranelift::codegen::ir::{Opcode, Value};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 
 use super::Values;
 use super::memory::{self, Address};

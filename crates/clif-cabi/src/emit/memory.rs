@@ -1,12 +1,13 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
-use clif_cabi_plan::WRITTEN_BY_FIELDS;
-use cranelift_codegen::ir::{
-    ArgumentExtension, DataFlowGraph, InstBuilder, MemFlags, MemFlagsData, Opcode, StackSlotData,
-    StackSlotKind, Type, Value, types,
+use crate::cranelift::codegen::ir::{
+    ArgumentExtension, Opcode, StackSlotData, StackSlotKind, Type, Value, types,
 };
-use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::FunctionBuilder;
+use crate::cranelift::codegen::isa::TargetFrontendConfig;
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
+use crate::cranelift::{MemFlagsData, function_flags};
+use clif_cabi_plan::WRITTEN_BY_FIELDS;
 
 use super::Values;
 use crate::parts::Part;
@@ -59,17 +60,6 @@ fn flags() -> MemFlagsData {
     MemFlagsData::new()
 }
 
-/// How many of a function's first memory flags are looked at before its table of them is asked, which hashes: that costs a quarter of a load.
-const LOOKED_AT: u32 = 4;
-
-/// [`flags`] in the function of `dfg`.
-fn own_flags(dfg: &mut DataFlowGraph) -> MemFlags {
-    let (own, known) = (flags(), &dfg.mem_flags);
-    let mut first = (0..LOOKED_AT).map_while(MemFlags::with_number);
-    let first = first.find(|one| known.is_valid(*one) && known[*one] == own);
-    first.unwrap_or_else(|| dfg.mem_flags.insert_unchecked(own))
-}
-
 /// Loads a value of type `ty`: `opcode` is `load`, or one of those that extend.
 fn load_as(
     builder: &mut FunctionBuilder<'_>,
@@ -77,7 +67,7 @@ fn load_as(
     ty: Type,
     (base, offset): (Value, i32),
 ) -> Value {
-    let flags = own_flags(&mut builder.func.dfg);
+    let flags = function_flags(&mut builder.func.dfg, flags());
     let (inst, dfg) = builder.ins().Load(opcode, ty, flags, offset.into(), base);
     dfg.first_result(inst)
 }
@@ -90,7 +80,7 @@ pub(super) fn store_as(
     (base, offset): (Value, i32),
 ) {
     let ty = builder.func.dfg.value_type(value);
-    let flags = own_flags(&mut builder.func.dfg);
+    let flags = function_flags(&mut builder.func.dfg, flags());
     builder
         .ins()
         .Store(opcode, ty, flags, offset.into(), value, base);

@@ -4,8 +4,9 @@
 //! is computed in the register that must stay unused, and costs nothing. Using it for a second register would cost a move, and so does an address, or a
 //! value that is passed in another register.
 
+use crate::cranelift::codegen::ir::{Function, Type, Value, types};
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{Slot, ValueType};
-use cranelift_codegen::ir::{Function, InstBuilder, Type, Value, types};
 use smallvec::SmallVec;
 
 use super::arguments::Ready;

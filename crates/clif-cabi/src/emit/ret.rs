@@ -1,8 +1,9 @@
 //! Returns: the result of the function being built, in whichever form it is.
 
+use crate::cranelift::codegen::ir::{Type, Value};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ResultPlan, Stub};
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
-use cranelift_frontend::FunctionBuilder;
 
 use super::entry::Entry;
 use super::fields::{self, Fields};

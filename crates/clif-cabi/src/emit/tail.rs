@@ -1,7 +1,8 @@
 //! Tail calls: a call that takes the place of the function's frame (CLIF's `return_call` and `return_call_indirect`).
 
+use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallConv, Passing, ResultPlan};
-use cranelift_codegen::ir::{ExtFuncData, InstBuilder, Signature};
 
 use super::call::CallSite;
 use super::callable::{Callable, Code};

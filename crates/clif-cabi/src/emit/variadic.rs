@@ -3,13 +3,14 @@
 //! No branch is made. On System V an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
 //! on are values.
 
+use crate::cranelift::codegen::ir::condcodes::IntCC;
+use crate::cranelift::codegen::ir::{Value, types};
+use crate::cranelift::codegen::isa::TargetFrontendConfig;
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{
     VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
 };
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
-use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::FunctionBuilder;
 
 use super::memory::{self, Address};
 use super::{Entry, check};

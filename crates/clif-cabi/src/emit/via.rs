@@ -1,6 +1,7 @@
 //! How a function is called: by `call`, by `call_indirect`, or by a stub on the way to it.
 
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
+use crate::cranelift::codegen::ir::{FuncRef, SigRef, Value, types};
+use crate::cranelift::inst_builder::*;
 
 use super::call::CallSite;
 use super::callable::{Callable, Code};

@@ -1,8 +1,8 @@
 //! [`Lowering`]: how a function that C calls begins.
 
+use crate::cranelift::codegen::ir::{Block, Signature};
+use crate::cranelift::frontend::FunctionBuilder;
 use cabi::FnSig;
-use cranelift_codegen::ir::{Block, Signature};
-use cranelift_frontend::FunctionBuilder;
 
 use super::Lowering;
 use crate::clif_types::clif_signature;

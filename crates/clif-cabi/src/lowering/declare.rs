@@ -1,8 +1,8 @@
 //! Functions of a module: declared with their C signatures.
 
+use crate::cranelift::codegen::ir::Signature;
+use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module};
 use cabi::FnSig;
-use cranelift_codegen::ir::Signature;
-use cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
 
 use super::Lowering;
 use crate::error::LowerError;

@@ -1,8 +1,8 @@
 //! [`Lowering`]: variadic functions of a front end with signatures of its own.
 
+use crate::cranelift::codegen::ir::{Block, Signature, Value};
+use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{NamedArguments, VariadicSignature};
-use cranelift_codegen::ir::{Block, Signature, Value};
-use cranelift_frontend::FunctionBuilder;
 
 use super::Lowering;
 use crate::clif_types::clif_signature;

@@ -1,8 +1,9 @@
 //! [`Lowering`]: what functions of a language's own convention can do that C's cannot, and how C and they call each other.
 
+use crate::cranelift::codegen::ir::{Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use cabi::{FnAbi, FnSig};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
-use cranelift_frontend::FunctionBuilder;
 
 use super::{Function, Lowering};
 use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot_of};

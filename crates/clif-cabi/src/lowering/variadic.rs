@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::cranelift::codegen::ir::Value;
+use crate::cranelift::frontend::FunctionBuilder;
 use cabi::FnSig;
 use clif_cabi_plan::VaArgPlan;
-use cranelift_codegen::ir::Value;
-use cranelift_frontend::FunctionBuilder;
 
 use super::Lowering;
 use crate::emit::{check, variadic};

@@ -1,8 +1,8 @@
 //! Where the arguments of the function being built are: in its parameters, in the argument area, or where a stub has stored them.
 
+use crate::cranelift::codegen::ir::{Type, Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{Arrival, PartPlace};
-use cranelift_codegen::ir::{Type, Value, types};
-use cranelift_frontend::FunctionBuilder;
 
 use super::Entry;
 use crate::emit::Values;

@@ -1,0 +1,39 @@
+//! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
+//! knows which one it is.
+
+pub(crate) use clif_cabi::{
+    cranelift_codegen as codegen, cranelift_frontend as frontend, cranelift_module as module,
+};
+
+#[cfg(feature = "cranelift-0.132")]
+pub(crate) use cranelift_0_132::{jit, native};
+#[cfg(feature = "cranelift-0.133")]
+pub(crate) use cranelift_0_133::{jit, native};
+#[cfg(feature = "cranelift-0.134")]
+pub(crate) use cranelift_0_134::{jit, native};
+#[cfg(feature = "cranelift-0.135")]
+pub(crate) use cranelift_0_135::{jit, native};
+#[cfg(feature = "cranelift-0.136")]
+pub(crate) use cranelift_0_136::{jit, native};
+#[cfg(feature = "cranelift-0.137")]
+pub(crate) use cranelift_0_137::{jit, native};
+
+/// What a relocation of compiled code names: a symbol, or an offset in its own function.
+#[cfg(not(feature = "cranelift-0.137"))]
+pub(crate) use codegen::FinalizedRelocTarget as RelocTarget;
+#[cfg(feature = "cranelift-0.137")]
+pub(crate) use codegen::RelocTarget;
+
+/// The least alignment of compiled code, in bytes.
+pub(crate) fn code_align(code: &codegen::CompiledCode) -> u64 {
+    #[cfg(not(feature = "cranelift-0.137"))]
+    let align = code.buffer.alignment;
+    #[cfg(feature = "cranelift-0.137")]
+    let align = code.buffer.min_alignment;
+    u64::from(align)
+}
+
+#[cfg(feature = "cranelift-0.132")]
+pub(crate) use codegen::ir::MemFlags as MemFlagsData;
+#[cfg(not(feature = "cranelift-0.132"))]
+pub(crate) use codegen::ir::MemFlagsData;
