@@ -6,11 +6,7 @@
 use core::ffi::c_void;
 use core::fmt;
 use core::ops::Deref;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::cranelift::jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
-use crate::cranelift::module::ModuleResult;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arena::Arena;
 
@@ -187,6 +183,11 @@ impl Shared {
         })
     }
 
+    /// The memory that the code lies in.
+    pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
+        self.arena.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps a library open as long as the code lives.
     pub(crate) fn keep_library(&self, library: Library) {
         let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,24 +200,5 @@ impl Shared {
             let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
             needed.code.push(code.clone());
         }
-    }
-}
-
-/// The arena as cranelift-jit wants it. The module is one of several owners, so it never frees anything.
-pub(crate) struct Provider(pub(crate) Arc<Shared>);
-
-impl JITMemoryProvider for Provider {
-    fn allocate(&mut self, size: usize, align: u64, kind: JITMemoryKind) -> io::Result<*mut u8> {
-        let mut arena = self.0.arena.lock().unwrap_or_else(PoisonError::into_inner);
-        arena
-            .allocate(size, align, &kind)
-            .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
-    }
-
-    unsafe fn free_memory(&mut self) {}
-
-    fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
-        let mut arena = self.0.arena.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(arena.seal()?)
     }
 }

@@ -1,6 +1,8 @@
 //! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
 //! knows which one it is.
 
+use codegen::isa::TargetFrontendConfig;
+
 pub(crate) use clif_cabi::{
     cranelift_codegen as codegen, cranelift_frontend as frontend, cranelift_module as module,
 };
@@ -37,3 +39,14 @@ pub(crate) fn code_align(code: &codegen::CompiledCode) -> u64 {
 pub(crate) use codegen::ir::MemFlags as MemFlagsData;
 #[cfg(not(feature = "cranelift-0.132"))]
 pub(crate) use codegen::ir::MemFlagsData;
+
+/// Ends a function: later releases want to know the target.
+pub(crate) fn finalize(builder: frontend::FunctionBuilder<'_>, config: TargetFrontendConfig) {
+    #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
+    {
+        let _ = config;
+        builder.finalize();
+    }
+    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+    builder.finalize(config);
+}

@@ -10,26 +10,28 @@ mod resolve;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cranelift::code_align;
 use crate::cranelift::codegen::Context;
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::control::ControlPlane;
 use crate::cranelift::codegen::entity::EntityRef;
 use crate::cranelift::codegen::ir;
 use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
-use crate::cranelift::jit::{JITBuilder, JITModule};
+use crate::cranelift::jit::JITBuilder;
 use crate::cranelift::module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Init, Linkage, Module, ModuleReloc,
 };
+use crate::cranelift::{self, code_align};
 use clif_cabi::StubCode;
 
 use crate::arena::Arena;
-use crate::code::{Code, Provider, Shared};
+use crate::code::{Code, Shared};
 use crate::compile::compile;
 use crate::error::{Error, Result};
 use crate::library::{Library, Symbols, check_name};
+use crate::memory::{EngineModule, address, new_module};
 use crate::settings::{Settings, unsupported_host};
 use crate::{libcalls, reloc};
+use resolve::Target;
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -43,7 +45,7 @@ const STUB_ALIGN: u64 = StubCode::ALIGN;
 ///
 /// One engine is used by one thread at a time, and can be sent to another. A process may have any number of them.
 pub struct Engine {
-    module: JITModule,
+    module: EngineModule,
     symbols: Symbols,
     shared: Arc<Shared>,
     /// How far each function is, by its id.
@@ -86,11 +88,10 @@ impl Engine {
         let symbols = Symbols::new();
 
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
-        builder.memory_provider(Box::new(Provider(Arc::clone(&shared))));
         let found = symbols.found();
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         Ok(Self {
-            module: JITModule::new(builder),
+            module: new_module(builder, &shared)?,
             symbols,
             shared,
             functions: Vec::new(),
@@ -192,7 +193,7 @@ impl Engine {
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
         emit(self, &mut builder)?;
         builder.seal_all_blocks();
-        builder.finalize(self.target_config());
+        cranelift::finalize(builder, self.target_config());
         self.define(id, &mut ctx)
     }
 
@@ -220,10 +221,11 @@ impl Engine {
         // Every symbol has an address now, so asking for it cannot fail.
         for pending in &self.pending {
             let name = self.name_of(pending.id);
-            let place = self.module.get_address(&pending.id.into());
+            let place = address(&self.module, &pending.id.into());
             for reloc in &pending.relocs {
-                let target = self.module.get_address(&reloc.name);
-                reloc::check_range(&name, place, target, reloc)?;
+                let target = address(&self.module, &reloc.name);
+                let is_own = matches!(self.target(&reloc.name)?, Target::Defined);
+                reloc::check_range(&name, place.zip(target), is_own, reloc)?;
             }
         }
         self.module.finalize_definitions()?;

@@ -121,6 +121,10 @@
 //! On machines where it cannot run (other than x86-64 with Unix or Windows today) everything compiles, and
 //! [`Engine::new`] says why not.
 
+#[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+mod arena;
+#[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
+#[path = "arena_0_132.rs"]
 mod arena;
 mod closure;
 mod code;
@@ -132,6 +136,7 @@ mod interface;
 mod invoke;
 mod libcalls;
 mod library;
+mod memory;
 mod reloc;
 mod settings;
 mod shape;

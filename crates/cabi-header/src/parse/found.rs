@@ -46,7 +46,7 @@ impl Found {
         let is_wrong =
             matches!(&read, Err(skipped) if matches!(skipped.reason, Reason::Invalid(_)));
         let is_new = self.types.insert(key.clone());
-        let mut is_newly_wrong = || is_wrong && self.wrong_types.insert(key);
+        let is_newly_wrong = || is_wrong && self.wrong_types.insert(key);
         if !is_new && !is_newly_wrong() {
             return;
         }

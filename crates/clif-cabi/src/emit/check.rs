@@ -252,12 +252,12 @@ fn refused(
         (Arg::Memory { base, .. }, _) => {
             return LowerError::value(what, ty, "an address".into(), type_of(dfg, *base));
         }
-        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. })
-            if let Some(whole) = plan.value_type(i) =>
-        {
-            return LowerError::value(what, ty, whole.to_string(), type_of(dfg, *value));
-        }
-        (Arg::Value(_), _) => (memory_or(parts, "Arg"), "Arg::Value".into()),
+        (Arg::Value(value), passing) => match (plan.value_type(i), passing) {
+            (Some(whole), Passing::Parts(_) | Passing::Reference { .. }) => {
+                return LowerError::value(what, ty, whole.to_string(), type_of(dfg, *value));
+            }
+            _ => (memory_or(parts, "Arg"), "Arg::Value".into()),
+        },
         (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => {
             ("Arg::Memory".into(), "Arg::Parts".into())
         }

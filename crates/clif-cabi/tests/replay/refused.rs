@@ -43,7 +43,7 @@ const BOTH: &str = "
     () -> i64, f64, i8, i16 system_v > result 3: no register is left for a `i16` under `system_v`
     () -> f32, f64, f128 system_v > result 2: no register is left for a `f128` under `system_v`
     () -> i64, i64, i64 windows_fastcall > result 2: no register is left for a `i64` under `windows_fastcall`
-    () -> f32, f32, f64 windows_fastcall > result 2: no register is left for a `f64` under `windows_fastcall`
+    () -> f32, f32, f64 windows_fastcall > result 1: no register is left for a `f32` under `windows_fastcall`
     () -> i64 preserve_all > result 0: no register is left for a `i64` under `preserve_all`
     () -> i64, i64, i64, i64, i64, i64, i64, i64, i64 tail > result 8: no register is left for a `i64` under `tail`
     () -> f32, f32, f32, f32, f32, f32, f32, f32, f32 tail > result 8: no register is left for a `f32` under `tail`
@@ -66,12 +66,14 @@ const REPLAY: &str = "
 const NEITHER: &str = "
     (i64, f128, i8x16) -> i64, i64, f128, f16 system_v
     (i64, f32) -> i64, i64, f64 windows_fastcall
-    () -> f32, f64 windows_fastcall
     (i64) preserve_all
     (i64, i64, i64, i64, i64, i64, i64, i64, i64) -> i64, i64, i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64 tail
     (i64 sarg(65520)) tail
     (i64 sret, i64 sarg(16)) system_v
 ";
+
+/// What replay refuses because releases of Cranelift differ: from 0.137 on it is accepted.
+const NOT_IN_ALL_RELEASES: &str = "() -> f32, f64 windows_fastcall > result 1: no register is left for a `f64` under `windows_fastcall`";
 
 #[test]
 fn what_cranelift_refuses_is_refused() {
@@ -89,6 +91,8 @@ fn what_cranelift_refuses_is_refused() {
             check(&parsed(text.trim()), words, accepted);
         }
     }
+    let (text, words) = NOT_IN_ALL_RELEASES.split_once(" > ").unwrap();
+    assert_eq!(replay(&parsed(text)).unwrap_err().to_string(), words);
     // They have no text.
     for (ty, name) in [(INVALID, "INVALID"), (I32X4XN, "I32X4XN")] {
         let mut sig = Signature::new(SystemV);

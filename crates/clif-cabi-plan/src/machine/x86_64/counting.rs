@@ -1,5 +1,5 @@
 //! Where Cranelift puts each parameter and result of a CLIF signature on x86-64: a model of its argument walk
-//! (`compute_arg_locs` of the x64 backend, Cranelift 0.137), against which every planned signature is checked.
+//! (`compute_arg_locs` of the x64 backend, Cranelift 0.132 to 0.137), against which every planned signature is checked.
 //!
 //! This counts *Cranelift's* registers, not C's: it knows nothing of C types, and C's conventions are computed in
 //! `cabi`. For the `SystemV`, `Fast`, `PreserveAll`, `WindowsFastcall` and `Tail` conventions it answers exactly as Cranelift does, or it refuses.
@@ -65,7 +65,12 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
         int: &[x86_64::RCX, x86_64::RDX, x86_64::R8, x86_64::R9],
         vector: &[x86_64::XMM0, x86_64::XMM1, x86_64::XMM2, x86_64::XMM3],
     },
-    // C has one result register of each class; the second ones are Cranelift's own, for Rust's scalar pairs.
+    // C has one result register of each class. Cranelift's second integer register is its own, for Rust's scalar pairs, and so is a second
+    // vector register from 0.137 on, which is left out: the model holds for all releases.
+    results: Registers {
+        int: SYSTEM_V.results.int,
+        vector: &[x86_64::XMM0],
+    },
     positional: true,
     shadow_bytes: 32,
     // A vector of 16 bytes is a result only.
