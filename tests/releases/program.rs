@@ -35,9 +35,9 @@ fn compile(
     let (_block, entry) = lower.begin(&mut builder, sig)?;
     body(&mut engine, &lower, &mut builder, &entry)?;
     builder.seal_all_blocks();
-    #[cfg(feature = "finalize-alone")]
+    #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
     builder.finalize();
-    #[cfg(not(feature = "finalize-alone"))]
+    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
     builder.finalize(engine.target_config());
     engine.define(function.body, &mut ctx)?;
     engine.finalize()?;

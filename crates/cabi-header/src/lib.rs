@@ -54,3 +54,7 @@ pub use parse::{parse, parse_file};
 pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};
 pub use written::Written;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

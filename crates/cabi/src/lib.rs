@@ -72,3 +72,7 @@ pub use types::data_model::{BitFieldStyle, DataModel, Language, LongDouble, Reco
 pub use types::error::Error;
 pub use types::record::{Attributes, BitField, Field, Record, RecordKind};
 pub use types::{Array, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

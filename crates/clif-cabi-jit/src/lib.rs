@@ -157,3 +157,7 @@ pub use interface::{CValue, CallArg, CallInterface};
 pub use invoke::{Invoker, Invokers};
 pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -46,3 +46,7 @@ pub use plan::{
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 
 pub use cabi;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

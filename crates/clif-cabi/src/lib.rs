@@ -40,3 +40,7 @@ pub use crate::cranelift::frontend as cranelift_frontend;
 pub use crate::cranelift::module as cranelift_module;
 pub use cabi;
 pub use clif_cabi_plan;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -177,7 +177,7 @@ pub(crate) fn run_swap() -> Result<()> {
     Ok(())
 }
 
-/// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
+/// int call(int (*f)(const char *, ...), const char *text, double x) { return f(text, x); }, with -1 for an exception of the front end's own unwinder.
 fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
     let plan = lower.call_plan(&f.at_call([Type::F64])?)?;

@@ -6,9 +6,13 @@
 use std::mem::offset_of;
 
 use clif_cabi::replay::replay;
+#[cfg(feature = "cranelift-0.132")]
+use cranelift_codegen::ir::MemFlags as MemFlagsData;
+#[cfg(not(feature = "cranelift-0.132"))]
+use cranelift_codegen::ir::MemFlagsData;
 use cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
-    UserFuncName, Value, types,
+    AbiParam, ArgumentPurpose, InstBuilder, Signature, StackSlotData, StackSlotKind, UserFuncName,
+    Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_codegen::{Context, settings as flags, settings::Configurable};
@@ -290,6 +294,9 @@ fn define(
     builder.switch_to_block(block);
     builder.seal_block(block);
     body(&mut builder);
+    #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
+    builder.finalize();
+    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
     builder.finalize(module.isa().frontend_config());
     let defined = module.define_function(id, &mut context);
     defined.map(|()| id).map_err(Box::new)
