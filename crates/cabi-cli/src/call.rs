@@ -25,6 +25,7 @@ use clap::Args;
 use self::clang::{Answers, Questions};
 use self::invoke::Memory;
 use self::literal::{Init, Value};
+use crate::output::Failure;
 use crate::reading::{self, Reading};
 
 const ABOUT: &str = "\
@@ -79,12 +80,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn run(&self) -> Result<String, String> {
+    pub(crate) fn run(&self) -> Result<String, Failure> {
         match &self.progress {
             None => child::run(&self.function, &self.include.join(", ")),
             Some(progress) => {
                 crate::ending::end_with_parent();
-                self.call(progress)
+                Ok(self.call(progress)?)
             }
         }
     }

@@ -6,7 +6,7 @@ use cabi::{Explanation, FnSig, KnownConvention, Policy, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Options, Prototype};
 use clap::Args;
 
-use crate::output;
+use crate::output::{self, Failure};
 use crate::reading::{self, Reading};
 use crate::rules;
 use crate::svg::Picture;
@@ -64,13 +64,13 @@ pub(crate) struct Explain {
 }
 
 impl Explain {
-    pub(crate) fn run(&self) -> Result<String, String> {
+    pub(crate) fn run(&self) -> Result<String, Failure> {
         let what = self.include.as_deref().unwrap_or(DECLARATION);
         reading::check::in_child(what, || self.explain(what))
     }
 
     /// The explanation of what is read here.
-    fn explain(&self, what: &str) -> Result<String, String> {
+    fn explain(&self, what: &str) -> Result<String, Failure> {
         let wanted = self.wanted()?;
         let header = self.read(wanted.as_ref(), what)?;
         let target = reading::target(&header, wanted.as_ref())?;

@@ -13,7 +13,7 @@ use clap::Args;
 
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::compilers::Compilers;
-use crate::output;
+use crate::output::{self, Failure};
 
 const ABOUT: &str = "\
 Compares random signatures with real compilers.
@@ -137,12 +137,8 @@ impl Shard {
 
 impl Fuzz {
     /// Runs it and prints what was found.
-    pub(crate) fn run(&self) -> ExitCode {
-        self.found().unwrap_or_else(|why| output::failed(&why))
-    }
-
     #[cfg(all(target_arch = "x86_64", unix))]
-    fn found(&self) -> Result<ExitCode, String> {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         use cabi_verify::verify::OtherSide;
         use cabi_verify::{fuzz, process};
 
@@ -154,7 +150,8 @@ impl Fuzz {
             return Err(format!(
                 "{count} signatures from {first}: the last index is {}",
                 u64::MAX - 1
-            ));
+            )
+            .into());
         }
         let whole = Shard { at: 0, of: 1 };
         let plan = fuzz::Campaign {
@@ -193,7 +190,7 @@ impl Fuzz {
         report.head.extend(absent);
         results::show(&found, &report, self.out.as_deref(), self.json)?;
         if interrupted {
-            return Err(format!("interrupted after {} signatures", found.count()));
+            return Err(format!("interrupted after {} signatures", found.count()).into());
         }
         Ok(output::exit_code(&report))
     }
@@ -210,19 +207,15 @@ impl Fuzz {
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
-    fn found(&self) -> Result<ExitCode, String> {
-        Err("calls are made on x86-64 with Unix only".into())
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        Err("calls are made on x86-64 with Unix only".to_owned().into())
     }
 }
 
 impl Merge {
     /// Joins the results and prints them.
-    pub(crate) fn run(&self) -> ExitCode {
-        self.found().unwrap_or_else(|why| output::failed(&why))
-    }
-
     #[cfg(all(target_arch = "x86_64", unix))]
-    fn found(&self) -> Result<ExitCode, String> {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let mut all = cabi_verify::fuzz::Results::default();
         for file in &self.files {
             let wrong = |why: String| format!("{}: {why}", file.display());
@@ -238,7 +231,7 @@ impl Merge {
     }
 
     #[cfg(not(all(target_arch = "x86_64", unix)))]
-    fn found(&self) -> Result<ExitCode, String> {
-        Err("results are those of x86-64 with Unix".into())
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        Err("results are those of x86-64 with Unix".to_owned().into())
     }
 }

@@ -1,6 +1,6 @@
 //! The command `cabi`: what the C ABI does with a declaration, and why; calls of C functions from the shell; headers against compilers.
 //!
-//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked.
+//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked, 141 the reader of the output has gone away.
 #![deny(unsafe_code)]
 
 mod call;
@@ -20,6 +20,8 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::output::Failure;
 
 const ABOUT: &str = "Explains the C ABI of declarations, calls C functions from the shell, verifies headers against compilers";
 
@@ -56,25 +58,26 @@ enum Cabi {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().subcommand {
-        Cabi::Explain(explain) => explain.run(),
-        Cabi::Call(call) => call.run(),
-        Cabi::Rules(rules) => rules.run(),
-        Cabi::Completions(completions) => completions.run(Cli::command()),
-        Cabi::Man(man) => man.run(Cli::command()),
-        Cabi::ReadC(read) => read.run(),
-        Cabi::Verify(verify) => return verify.run(),
-        Cabi::Fuzz(fuzz) => return fuzz.run(),
-        Cabi::Merge(merge) => return merge.run(),
-    };
-    match done.and_then(|text| output::print(&text)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // Without a message, the child has printed one.
-            if !message.is_empty() {
-                output::complain(&message);
-            }
-            ExitCode::from(2)
-        }
+    let done = output::check().and_then(|()| match Cli::try_parse() {
+        Ok(cli) => cli.subcommand.run(),
+        Err(error) => output::of_arguments(&error),
+    });
+    done.unwrap_or_else(Failure::end)
+}
+
+impl Cabi {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let text = match self {
+            Self::Explain(explain) => explain.run()?,
+            Self::Call(call) => call.run()?,
+            Self::Rules(rules) => rules.run()?,
+            Self::Completions(completions) => completions.run(Cli::command())?,
+            Self::Man(man) => man.run(Cli::command())?,
+            Self::ReadC(read) => read.run()?,
+            Self::Verify(verify) => return verify.run(),
+            Self::Fuzz(fuzz) => return fuzz.run(),
+            Self::Merge(merge) => return merge.run(),
+        };
+        output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 }

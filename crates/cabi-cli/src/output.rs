@@ -1,27 +1,91 @@
 //! Where results go: to standard output, or to the file that an option names. Errors go to standard error.
+//!
+//! An answer that could not be written is no answer: the exit status is 2. Where the reader of a pipe has gone away (`| head`) nobody misses it: the
+//! command ends without a message, with the status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores that signal,
+//! and 0 would say that all was delivered.
 
-use std::io::{ErrorKind, Write};
+mod stdout_open;
+
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use cabi_verify::report::Report;
 
-/// Prints `text` on standard output. A reader that has gone away (`| head`) is no error.
-pub(crate) fn print(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
+/// The exit status of a command whose reader has gone away: 128 and the number of SIGPIPE.
+const READER_GONE: u8 = 128 + 13;
+
+/// Why this process ends without having done all that was asked.
+pub(crate) enum Failure {
+    /// What is still to be said.
+    Message(String),
+    /// Nothing is to be said any more, or nobody listens; the exit status.
+    Silent(u8),
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Message(message)
     }
 }
 
-/// Writes `text` to the file that an option names; `-` is standard output.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
-    if is_stdout(path) {
-        return print(text);
+impl Failure {
+    /// What a child ended with that printed for this process, `code` being no success.
+    pub(crate) fn of_child(code: i32) -> Self {
+        Self::Silent(u8::try_from(code).unwrap_or(2))
     }
+
+    /// Prints the message, if there is one; the exit code.
+    pub(crate) fn end(self) -> ExitCode {
+        match self {
+            Self::Message(message) => failed(&message),
+            Self::Silent(status) => ExitCode::from(status),
+        }
+    }
+}
+
+/// Refuses a standard output that nothing can be written to.
+pub(crate) fn check() -> Result<(), Failure> {
+    if stdout_open::was_open() {
+        return Ok(());
+    }
+    let why = "standard output: not open for writing, so there is no place for an answer";
+    Err(Failure::Message(why.to_owned()))
+}
+
+/// Prints what clap makes of arguments that name no work: help and the version on standard output, what is wrong with them on standard error.
+pub(crate) fn of_arguments(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let printed = error.print();
+    if error.use_stderr() {
+        return Err(Failure::Silent(2));
+    }
+    written(printed.and_then(|()| io::stdout().flush())).map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints `text` on standard output.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What came of writing to standard output.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Silent(READER_GONE),
+        _ => Failure::Message(format!("standard output: {error}")),
+    })
+}
+
+/// Writes `text` to the file that an option names; `-` is standard output.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    match is_stdout(path) {
+        true => print(text),
+        false => Ok(save(path, text)?),
+    }
+}
+
+/// Writes `text` to the file `path`.
+pub(crate) fn save(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
@@ -48,16 +112,25 @@ impl Files<'_> {
     }
 
     /// Writes and prints `report`. The exit code: 0 if it is clean, 1 if something fails, 2 if there was an error.
-    pub(crate) fn show(&self, report: &Report) -> Result<ExitCode, String> {
-        let json = self.json.map_or(Ok(()), |path| write(path, &report.json()));
-        let junit = self
-            .junit
-            .map_or(Ok(()), |path| write(path, &report.junit()));
-        // Standard output then has nothing but what is written there.
-        if !self.json.into_iter().chain(self.junit).any(is_stdout) {
-            print(&report.to_string())?;
+    pub(crate) fn show(&self, report: &Report) -> Result<ExitCode, Failure> {
+        let json = || report.json();
+        let junit = || report.junit();
+        let mut named: Vec<(&Path, &dyn Fn() -> String)> = Vec::new();
+        named.extend(self.json.map(|path| (path, &json as _)));
+        named.extend(self.junit.map(|path| (path, &junit as _)));
+        // Files first: they have to be there whatever becomes of standard output, and of each other.
+        let (printed, saved): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|(path, _)| is_stdout(path));
+        let mut all = Ok(());
+        for (path, text) in saved {
+            all = all.and(save(path, &text()));
         }
-        json.and(junit)?;
+        // Standard output then has nothing but what is written there.
+        print(&match printed.first() {
+            Some((_, text)) => text(),
+            None => report.to_string(),
+        })?;
+        all?;
         Ok(exit_code(report))
     }
 }

@@ -13,23 +13,21 @@ use std::process::ExitCode;
 use cabi_verify::report::Report;
 
 pub(crate) use self::options::Verify;
-use crate::output;
+use crate::output::{self, Failure};
 
 impl Verify {
     /// Runs it and shows what was found.
-    pub(crate) fn run(&self) -> ExitCode {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let files = output::Files {
             json: self.json.as_deref(),
             junit: self.junit.as_deref(),
         };
         // With both on standard output there would be nothing to read.
-        let run = files.check().map(|()| self.report());
-        run.and_then(|report| {
-            // A build server that reads the files must not find those of another run, or none.
-            let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
-            files.show(&report)
-        })
-        .unwrap_or_else(|why| output::failed(&why))
+        files.check()?;
+        // A build server that reads the files must not find those of another run, or none.
+        let report = self.report();
+        let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
+        files.show(&report)
     }
 
     #[cfg(all(target_arch = "x86_64", unix))]

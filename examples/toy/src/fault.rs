@@ -180,6 +180,8 @@ mod system {
 
     /// Installs the handler for a program in the file `file`, which runs on this thread.
     pub(crate) fn watch(file: &str, mut codes: Vec<Code>) {
+        // Rust ignores it; a C program whose reader has gone away ends.
+        set_action(libc::SIGPIPE, libc::SIG_DFL, 0);
         codes.sort_by_key(|code| code.start);
         let watched = Watched {
             file: file.to_owned(),

@@ -1,7 +1,9 @@
 //! `toy`: a small language that calls C and is called by it. README.md describes it on a page.
 //!
-//! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run; `toy run` ends with
+//! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output could not be written; `toy run` ends with
 //! what the program's `main` returns.
+
+mod output;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
@@ -111,7 +113,11 @@ enum Form {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::of_arguments(&error),
+    };
+    let result = match cli.command {
         Command::Run {
             directories,
             machine,
@@ -128,7 +134,10 @@ fn main() -> ExitCode {
             form,
             headers,
             file,
-        } => emit(form, &file, &headers.include).map(|()| 0),
+        } => match emit(form, &file, &headers.include) {
+            Ok(shown) => return output::print(&shown),
+            Err(why) => Err(why),
+        },
     };
     match result {
         // Not a return from here: `exit` writes out what the program left in C's buffers.
@@ -148,15 +157,12 @@ fn read(file: &Path) -> Result<Text, Failure> {
     Ok(Text::read(file)?.colored(std::io::stderr().is_terminal()))
 }
 
-fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<(), Failure> {
+fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<String, Failure> {
     let text = read(file)?;
-    let shown = match form {
-        Form::Clif => text.clif(include)?,
-        Form::Abi => text.abi(include)?,
-    };
-    std::io::stdout()
-        .write_all(shown.as_bytes())
-        .map_err(|error| Failure::NotRun(error.to_string()))
+    match form {
+        Form::Clif => text.clif(include),
+        Form::Abi => text.abi(include),
+    }
 }
 
 /// Writes to standard error, which may be closed.

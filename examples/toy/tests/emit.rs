@@ -128,3 +128,37 @@ fn main() { let v: Wide; v[0] = 1.5; v = add(v, v); }
                    does not have\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (2, refusal));
 }
+
+/// What a shell does with `command`, in which `toy` is the command: its exit code, and what it prints on standard error.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+fn shell(command: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p.toy"), PROGRAM).unwrap();
+    let endless = "extern { fn puts(s: *u8) -> i32; } fn main() { while true { puts(\"y\"); } }";
+    std::fs::write(folder.path().join("endless.toy"), endless).unwrap();
+    let text = format!("toy() {{ {} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_toy"));
+    let mut shell = std::process::Command::new("sh");
+    let ran = shell.args(["-c", &text]).current_dir(folder.path()).output();
+    let ran = ran.unwrap();
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    (ran.status.code().unwrap(), errors)
+}
+
+#[test]
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+fn what_cannot_be_written_is_an_error() {
+    for command in ["toy emit clif p.toy", "toy emit abi p.toy", "toy --help", "toy --version"] {
+        for output in [">&-", "1</dev/null", ">/dev/full"] {
+            let (code, errors) = shell(&format!("{command} {output}"));
+            assert_eq!(code, 2, "{command} {output}");
+            let is_said = errors.starts_with("toy: standard output: ");
+            assert!(is_said, "{command} {output}: {errors}");
+        }
+        let quietly = format!("{{ sleep 0.2; {command}; echo $? >&2; }} | true");
+        assert_eq!(shell(&quietly), (0, "141\n".to_owned()), "{command}");
+        assert_eq!(shell(&format!("{command} >/dev/null")), (0, String::new()));
+    }
+    // A program ends as one of C does: by the signal.
+    let endless = "{ toy run endless.toy; echo $? >&2; } | head -1 >/dev/null";
+    assert_eq!(shell(endless), (0, "141\n".to_owned()));
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use crate::ending::ending;
+use crate::output::{self, Failure};
 use crate::reading::check;
 
 /// How far the child came.
@@ -78,9 +79,8 @@ impl Shared {
 /// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
-/// That libclang does not come back from `header`, or that the call of `function` ended the child. The message is empty where the child has
-/// printed one.
-pub(crate) fn run(function: &str, header: &str) -> Result<String, String> {
+/// That libclang does not come back from `header`, that the call of `function` ended the child, or what the child has said itself.
+pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let mut progress = Shared::new().map_err(|e| {
         let folder = std::env::temp_dir();
         format!("no temporary file can be made in {}: {e}", folder.display())
@@ -99,32 +99,30 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, String> {
     let ended = check::wait(&mut child, has_read).map_err(wrong)?;
     let reached = progress.read().unwrap_or_default();
     let Some(status) = ended else {
-        return Err(check::not_read(header, None));
+        return Err(check::not_read(header, None).into());
     };
     if reached.is_empty() && status.code().is_none() {
-        return Err(check::not_read(header, ended));
+        return Err(check::not_read(header, ended).into());
     }
     if reached == Progress::Calling.word() {
-        return Err(format!("{function} {}", not_returned(status)));
+        return Err(format!("{function} {}", not_returned(status)).into());
     }
     let Some(text) = reached.strip_prefix(Progress::Returned.word()) else {
         return match status.code() {
             // The child has printed its error itself.
-            Some(2) => Err(String::new()),
-            _ => Err(format!(
-                "{function} was not called: the process {}",
-                ending(status)
-            )),
+            Some(2) => Err(Failure::Silent(2)),
+            _ => {
+                let how = ending(status);
+                Err(format!("{function} was not called: the process {how}").into())
+            }
         };
     };
     if status.success() {
         return Ok(text.to_owned());
     }
-    crate::output::print(text)?;
-    Err(format!(
-        "{function} returned, but its process did not end well afterwards: it {}",
-        ending(status)
-    ))
+    output::print(text)?;
+    let how = ending(status);
+    Err(format!("{function} returned, but its process did not end well afterwards: it {how}").into())
 }
 
 fn not_returned(status: ExitStatus) -> String {

@@ -7,7 +7,7 @@ use cabi_verify::fuzz::{Campaign, Results};
 use cabi_verify::report::Report;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output;
+use crate::output::{self, Failure};
 
 /// A bar that shows the progress of a run, on a terminal.
 pub(super) fn bar(plan: &Campaign) -> ProgressBar {
@@ -44,7 +44,7 @@ pub(super) fn show(
     report: &Report,
     folder: Option<&Path>,
     as_json: bool,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     if let Some(folder) = folder {
         write_all(results, report, folder)?;
     }
@@ -61,10 +61,10 @@ fn json(results: &Results) -> Result<String, String> {
 
 /// Writes everything to `folder`. Its JSON is what [`read`] reads.
 pub(super) fn write_all(results: &Results, report: &Report, folder: &Path) -> Result<(), String> {
-    output::write(&folder.join("fuzz.json"), &json(results)?)?;
-    output::write(&folder.join("fuzz.xml"), &report.junit())?;
+    output::save(&folder.join("fuzz.json"), &json(results)?)?;
+    output::save(&folder.join("fuzz.xml"), &report.junit())?;
     for (found, block) in results.blocks() {
-        output::write(&folder.join(format!("{}.abi", found.name)), &block)?;
+        output::save(&folder.join(format!("{}.abi", found.name)), &block)?;
     }
     Ok(())
 }
@@ -72,8 +72,8 @@ pub(super) fn write_all(results: &Results, report: &Report, folder: &Path) -> Re
 /// Writes to `folder` why a run ended before there were results.
 pub(super) fn write_error(folder: &Path, why: &str) -> Result<(), String> {
     let report = Report::of_error("cabi fuzz", why);
-    output::write(&folder.join("fuzz.json"), &report.json())?;
-    output::write(&folder.join("fuzz.xml"), &report.junit())
+    output::save(&folder.join("fuzz.json"), &report.json())?;
+    output::save(&folder.join("fuzz.xml"), &report.junit())
 }
 
 /// Prints the differences that were not `told` yet on standard error.

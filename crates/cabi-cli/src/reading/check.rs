@@ -11,6 +11,7 @@ use cabi_header::{HeaderError, Options};
 use clap::Args;
 
 use crate::ending::ending;
+use crate::output::{self, Failure};
 
 /// How many bytes of memory the child may have, and how long it may take.
 const MEMORY: u64 = 2 << 30;
@@ -35,7 +36,7 @@ pub(crate) struct ReadC {
 }
 
 impl ReadC {
-    pub(crate) fn run(&self) -> Result<String, String> {
+    pub(crate) fn run(&self) -> Result<String, Failure> {
         let _ = limit_memory();
         crate::ending::end_with_parent();
         let mut text = String::new();
@@ -45,8 +46,8 @@ impl ReadC {
         match cabi_header::parse(&text, &options) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                crate::output::print(&message(&self.what, &error))?;
-                Err(String::new())
+                output::print(&message(&self.what, &error))?;
+                Err(Failure::Silent(2))
             }
         }
     }
@@ -128,11 +129,11 @@ const CHILD: &str = "CABI_READS_C";
 /// Runs this same command again in a child with limits, which does the `work` and prints what it gives.
 ///
 /// # Errors
-/// That libclang does not come back from `what` it reads. The message is empty where the child has printed one.
+/// That libclang does not come back from `what` it reads, or what the child has said itself.
 pub(crate) fn in_child(
     what: &str,
-    work: impl FnOnce() -> Result<String, String>,
-) -> Result<String, String> {
+    work: impl FnOnce() -> Result<String, Failure>,
+) -> Result<String, Failure> {
     if std::env::var_os(CHILD).is_some() {
         crate::ending::end_with_parent();
         return work();
@@ -146,8 +147,8 @@ pub(crate) fn in_child(
     let ended = wait(&mut child, || false).map_err(|e| format!("{}: {e}", own.display()))?;
     match ended.and_then(|status| status.code()) {
         Some(0) => Ok(String::new()),
-        Some(_) => Err(String::new()),
-        None => Err(not_read(what, ended)),
+        Some(code) => Err(Failure::of_child(code)),
+        None => Err(not_read(what, ended).into()),
     }
 }
 
