@@ -52,21 +52,40 @@ pub(crate) fn include(header: &str) -> String {
     }
 }
 
-/// The function `name` of what was read from `source`.
+/// The function `name`, or with the symbol `name`, of what was read from `source`.
 ///
 /// # Errors
-/// Why it was left out, or that it is not declared there.
+/// Why it was left out, that it is not declared there, or that several have the name.
 pub(crate) fn function<'h>(
     header: &'h Header,
     name: &str,
     source: &str,
 ) -> Result<&'h Prototype, String> {
-    header
-        .prototype(name)
-        .ok_or_else(|| match header.reason(name) {
-            Some(reason) => format!("{}{name}: {reason}", place(header, name)),
-            None => format!("{source} declares no function {name}"),
-        })
+    let left_out = header.skipped.iter().filter(|skipped| skipped.name == name);
+    let all: Vec<&Prototype> = header.overloads(name).collect();
+    match (&all[..], left_out.clone().count()) {
+        ([one], 0) => return Ok(one),
+        ([], _) => {}
+        // Not the one that happens to be supported.
+        (all, _) => {
+            let known = all.iter().map(|one| {
+                let (place, text) = (&one.location, declaration(one));
+                format!("\n{place}: {text}, with the symbol {}", one.symbol)
+            });
+            let left_out =
+                left_out.map(|one| format!("\n{}: left out: {}", one.location, one.reason));
+            let list: String = known.chain(left_out).collect();
+            return Err(format!(
+                "{source} declares several functions {name}; one is chosen by its symbol:{list}"
+            ));
+        }
+    }
+    let mut with_symbol = header.prototypes.iter().filter(|one| one.symbol == name);
+    match (with_symbol.next(), header.reason(name)) {
+        (Some(one), _) => Ok(one),
+        (None, Some(reason)) => Err(format!("{}{name}: {reason}", place(header, name))),
+        (None, None) => Err(format!("{source} declares no function {name}")),
+    }
 }
 
 /// Where what was left out as `name` is declared, in front of a message.

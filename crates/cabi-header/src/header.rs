@@ -15,7 +15,7 @@ pub struct Header {
     pub target: String,
     /// Widths and layout rules of C under the arguments given.
     pub model: DataModel,
-    /// Functions in the order of their first declaration, each name once.
+    /// Functions in the order of their first declaration, each name once, or each symbol where several may have one name.
     pub prototypes: Vec<Prototype>,
     /// Structures and unions that have a name, in the order in which their definitions end.
     pub records: Vec<NamedType>,
@@ -58,12 +58,35 @@ impl Header {
         }
     }
 
-    /// The prototype of the function `name`.
+    /// The prototype of the function `name`; none where several have the name, those left out among them: see [`overloads`](Self::overloads).
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
-        self.prototypes
-            .iter()
-            .find(|prototype| prototype.name == name)
+        let mut all = self.overloads(name);
+        let first = all.next()?;
+        let is_left_out = |skipped: &Skipped| skipped.name == name;
+        let is_only = all.next().is_none() && !self.skipped.iter().any(is_left_out);
+        is_only.then_some(first)
+    }
+
+    /// The prototypes of all functions `name`: of several in C++, and in C where clang's attribute `overloadable` allows it. Their symbols differ.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_header::{HeaderError, Options, parse};
+    ///
+    /// let text = "__attribute__((overloadable)) int f(int); __attribute__((overloadable)) double f(double);";
+    /// let header = match parse(text, &Options::new().arg("--target=x86_64-linux-gnu")) {
+    ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+    ///     read => read?,
+    /// };
+    /// assert!(header.prototype("f").is_none());
+    /// let symbols: Vec<&str> = header.overloads("f").map(|f| f.symbol.as_str()).collect();
+    /// assert_eq!(symbols, ["_Z1fi", "_Z1fd"]);
+    /// # Ok::<(), HeaderError>(())
+    /// ```
+    pub fn overloads(&self, name: &str) -> impl Iterator<Item = &Prototype> {
+        let all = self.prototypes.iter();
+        all.filter(move |prototype| prototype.name == name)
     }
 
     /// The last declaration of the text itself that `is_asked`, not one of what it includes.
@@ -253,7 +276,7 @@ pub struct Declared {
 pub enum DeclaredKind {
     /// A function, which is among [`Header::prototypes`] or [`Header::skipped`].
     Function {
-        /// Of C++, where several functions have one name: the name the linker knows.
+        /// Where several functions may have one name, as in C++: the name the linker knows.
         symbol: Option<String>,
     },
     /// A typedef or a variable of a function type, or of a pointer to one: that function type, with the declared name.

@@ -45,8 +45,9 @@ pub struct Omitted {
 }
 
 /// Kinds of reasons that this module adds to those of `cabi-header`.
-pub const KEYS: [&str; 5] = [
+pub const KEYS: [&str; 6] = [
     "own target",
+    "overloaded",
     "spelling",
     "too large",
     "place",
@@ -261,6 +262,9 @@ impl Declaring<'_> {
         let name = (prototype.name.as_str(), &prototype.location);
         if !prototype.target_features.is_empty() {
             return self.skip(name, "own target", "it has a target attribute");
+        }
+        if self.header.prototype(&prototype.name).is_none() {
+            return self.skip(name, "overloaded", "several functions have this name");
         }
         let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
         if let Some(why) = no_room(&types, &prototype.ret) {

@@ -136,9 +136,15 @@ fn shell(command: &str) -> (i32, String) {
     std::fs::write(folder.path().join("p.toy"), PROGRAM).unwrap();
     let endless = "extern { fn puts(s: *u8) -> i32; } fn main() { while true { puts(\"y\"); } }";
     std::fs::write(folder.path().join("endless.toy"), endless).unwrap();
-    let text = format!("toy() {{ {} \"$@\"; }}; {command}", env!("CARGO_BIN_EXE_toy"));
+    let text = format!(
+        "toy() {{ {} \"$@\"; }}; {command}",
+        env!("CARGO_BIN_EXE_toy")
+    );
     let mut shell = std::process::Command::new("sh");
-    let ran = shell.args(["-c", &text]).current_dir(folder.path()).output();
+    let ran = shell
+        .args(["-c", &text])
+        .current_dir(folder.path())
+        .output();
     let ran = ran.unwrap();
     let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
     (ran.status.code().unwrap(), errors)
@@ -147,7 +153,12 @@ fn shell(command: &str) -> (i32, String) {
 #[test]
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 fn what_cannot_be_written_is_an_error() {
-    for command in ["toy emit clif p.toy", "toy emit abi p.toy", "toy --help", "toy --version"] {
+    for command in [
+        "toy emit clif p.toy",
+        "toy emit abi p.toy",
+        "toy --help",
+        "toy --version",
+    ] {
         for output in [">&-", "1</dev/null", ">/dev/full"] {
             let (code, errors) = shell(&format!("{command} {output}"));
             assert_eq!(code, 2, "{command} {output}");

@@ -122,7 +122,10 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     }
     output::print(text)?;
     let how = ending(status);
-    Err(format!("{function} returned, but its process did not end well afterwards: it {how}").into())
+    Err(
+        format!("{function} returned, but its process did not end well afterwards: it {how}")
+            .into(),
+    )
 }
 
 fn not_returned(status: ExitStatus) -> String {

@@ -113,14 +113,20 @@ impl<'u> Reader<'u> {
         Ok(prototype)
     }
 
-    /// An assembler label's name, in C++ the mangled one.
+    /// An assembler label's name, of what may be overloaded the mangled one.
     pub(crate) fn symbol(&self, cursor: Cursor<'u>) -> String {
         let mut children = cursor.children().into_iter();
         match children.find(|child| child.kind() == CXCursor_AsmLabelAttr) {
             Some(label) => label.name(),
-            None if self.facts.cxx => cursor.mangled(),
+            None if self.is_overloadable(cursor) => cursor.mangled(),
             None => cursor.name(),
         }
+    }
+
+    /// Whether other functions may have the name of `cursor`: in C++, and with clang's attribute.
+    pub(crate) fn is_overloadable(&self, cursor: Cursor<'u>) -> bool {
+        let has_attributes = || cursor.children().into_iter().any(Cursor::is_attribute);
+        self.facts.cxx || (has_attributes() && has_attribute(&cursor.printed(), "overloadable"))
     }
 
     fn params(
@@ -264,6 +270,14 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     .find(is_function)
 }
 
+/// Whether a declaration that clang has printed as `printed` has the attribute `name`.
+fn has_attribute(printed: &str, name: &str) -> bool {
+    let spellings = ["__attribute__((", "[[gnu::", "[[clang::"];
+    spellings
+        .iter()
+        .any(|start| printed.contains(&format!("{start}{name}")))
+}
+
 /// The convention if it is not the target's own. Refuses by name what has no table.
 fn convention(
     function: Ty<'_>,
@@ -284,10 +298,7 @@ fn convention(
         "pass_dynamic_object_size",
     ];
     let type_spelling = function.canonical().spelling();
-    let has = |attribute: &str| {
-        let written = format!("__attribute__(({attribute}");
-        printed.contains(&written) || type_spelling.contains(&written)
-    };
+    let has = |name: &str| has_attribute(printed, name) || has_attribute(&type_spelling, name);
     if let Some(attribute) = CHANGE_CALLS.into_iter().find(|name| has(name)) {
         return Err(Reason::Attribute(attribute.to_owned()));
     }

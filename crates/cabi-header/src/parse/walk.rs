@@ -113,7 +113,7 @@ impl<'u> Walk<'u> {
         }
         let error = self.reader.errors.reason(cursor);
         if kind == CXCursor_FunctionDecl {
-            let symbol = self.reader.facts.cxx.then(|| self.reader.symbol(cursor));
+            let symbol = self.overload(cursor);
             self.note(cursor, DeclaredKind::Function { symbol });
             let read = self.unless_wrong(cursor, error, |reader| reader.prototype(cursor));
             self.add_function(cursor, read);
@@ -317,11 +317,15 @@ impl<'u> Walk<'u> {
         self.found.add_type(cursor.kind(), read);
     }
 
+    /// The symbol that tells the function from others of its name. In C without overloads a label may come with a later declaration.
+    fn overload(&self, function: Cursor<'u>) -> Option<String> {
+        let is_overloadable = self.reader.is_overloadable(function);
+        is_overloadable.then(|| self.reader.symbol(function))
+    }
+
     fn add_function(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
         let name = qualified_name(cursor);
-        // In C++ several functions have one name; in C a label may come with a later declaration.
-        let symbol = Some(self.reader.symbol(cursor));
-        let symbol = symbol.filter(|symbol| self.reader.facts.cxx && !symbol.is_empty());
+        let symbol = self.overload(cursor).filter(|symbol| !symbol.is_empty());
         let key = symbol.unwrap_or_else(|| name.clone());
         let read = read.map_err(|reason| Skipped {
             name,

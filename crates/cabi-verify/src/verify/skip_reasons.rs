@@ -21,7 +21,7 @@ pub const REFUSED: &str = "refused by the compiler";
 
 /// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it may hide a difference, as `mismatch`
 /// (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
-const MAY_BE_SKIPPED: [&str; 13] = [
+const MAY_BE_SKIPPED: [&str; 14] = [
     "static",
     "inline",
     "incomplete",
@@ -29,6 +29,7 @@ const MAY_BE_SKIPPED: [&str; 13] = [
     "attribute",
     "unsupported",
     "own target",
+    "overloaded",
     "spelling",
     "too large",
     NOT_LOWERED,

@@ -125,6 +125,10 @@ impl<'p> Checker<'p> {
                     self.add_c_function(import, prototype, ty),
                 )));
             }
+            if import.header.overloads(name).next().is_some() {
+                let why = "several functions have this name";
+                return Err(refusal(import, name, why, span));
+            }
             if let Some(constant) = import.header.constant(name) {
                 let ty = if constant.enumeration.is_empty() {
                     self.c_plain(&constant.ty)

@@ -28,3 +28,4 @@ void call_windows(int (*back)(int x) __attribute__((ms_abi)));
 typedef int function_t(int x);
 void call_aligned(void (*back)(aligned_int x));
 void wrong(nosuch x);
+__attribute__((overloadable)) int overloaded(int); __attribute__((overloadable)) double overloaded(double);
