@@ -99,13 +99,8 @@ fn policy(random: &mut Random) -> Policy {
         chosen.fold(Policy::NONE, |policy, ((bit, _), _)| policy | *bit)
     };
     let all = with(u64::MAX);
-    let profiles = [
-        Policy::default(),
-        Policy::GCC,
-        Policy::CLANG,
-        Policy::ZIG,
-        all,
-    ];
+    // gcc's twice.
+    let profiles = [Policy::GCC, Policy::GCC, Policy::CLANG, Policy::ZIG, all];
     let policy = match random.chance(25) {
         true => with(random.any()),
         false => random.one_or(&profiles, all),

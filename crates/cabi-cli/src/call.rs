@@ -60,9 +60,10 @@ pub(crate) struct Call {
     /// Library that defines the function, by file name or soname; searched before the C library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
-    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas.
-    #[arg(long, default_value = "gcc", value_parser = reading::policy)]
-    policy: Policy,
+    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas; by default as the system's own
+    /// compiler, gcc on Linux.
+    #[arg(long, value_parser = reading::policy)]
+    policy: Option<Policy>,
     #[command(flatten)]
     reading: Reading,
     /// Name of the function.
@@ -141,7 +142,7 @@ impl Call {
     }
 
     fn signature(&self, prototype: &Prototype, unnamed: Vec<Type>) -> Result<FnSig, String> {
-        let sig = prototype.signature().policy(self.policy);
+        let sig = { self.policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
         if !sig.is_variadic() {
             return Ok(sig);
         }

@@ -41,9 +41,10 @@ pub(crate) struct Explain {
     /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target the types are those of the target that it is for.
     #[arg(long, value_name = "NAME", value_parser = rules::named)]
     convention: Option<&'static KnownConvention>,
-    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas.
-    #[arg(long, default_value = "gcc", value_parser = reading::policy)]
-    policy: Policy,
+    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas; by default as the target's own
+    /// compiler, gcc on Linux.
+    #[arg(long, value_parser = reading::policy)]
+    policy: Option<Policy>,
     /// Type of an argument after the `...` of a variadic function, as C spells it: `double`.
     #[arg(long, value_name = "TYPE")]
     unnamed: Vec<String>,
@@ -78,7 +79,7 @@ impl Explain {
             self.refuse_arguments(&MACHINES)?;
         }
         let prototype = self.prototype(&header)?;
-        let sig = self.signature(prototype, &header)?;
+        let sig = self.signature(prototype, &header, &target)?;
         let names: Vec<Option<&str>> = prototype
             .params
             .iter()
@@ -159,8 +160,7 @@ impl Explain {
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());
         let options = Options::new().name(name).args(&args);
-        let rules = reading::records(self.policy);
-        let options = rules.into_iter().fold(options, Options::records);
+        let options = reading::with_records(options, self.policy);
         let read = reading::check::limited(|| cabi_header::parse(&text, &options));
         read.map_err(|error| {
             let message = reading::check::message(what, &error);
@@ -213,8 +213,14 @@ impl Explain {
         }
     }
 
-    fn signature(&self, prototype: &Prototype, header: &Header) -> Result<FnSig, String> {
-        let sig = prototype.signature().policy(self.policy);
+    fn signature(
+        &self,
+        prototype: &Prototype,
+        header: &Header,
+        target: &Target,
+    ) -> Result<FnSig, String> {
+        let policy = self.policy.map(|policy| policy.on(target));
+        let sig = { policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
         let sig = match (self.convention, prototype.convention) {
             (Some(known), Some(own)) if *known.convention != *own => {
                 let (asked, name, own) = (known.name, &prototype.name, own.name);

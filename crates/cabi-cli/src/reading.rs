@@ -29,9 +29,9 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// What these options tell clang, and whose layout goes with `policy`.
-    pub(crate) fn options(&self, policy: Policy) -> Options {
+    pub(crate) fn options(&self, policy: Option<Policy>) -> Options {
         let options = Options::new().name(COMMAND_LINE).args(self.flags());
-        records(policy).into_iter().fold(options, Options::records)
+        with_records(options, policy)
     }
 
     /// The same as words, which other compilers understand too.
@@ -165,8 +165,16 @@ fn widths(model: &DataModel) -> String {
     )
 }
 
+/// `options` with the layout of records that belongs to `policy`; without one, to the target's own compiler.
+pub(crate) fn with_records(options: Options, policy: Option<Policy>) -> Options {
+    match policy {
+        None => options.records_of_target(),
+        Some(policy) => records(policy).into_iter().fold(options, Options::records),
+    }
+}
+
 /// The compiler whose layout of records belongs to `policy`: the one whose profile is part of it.
-pub(crate) fn records(policy: Policy) -> Option<RecordRules> {
+fn records(policy: Policy) -> Option<RecordRules> {
     let is_clang = policy.has(Policy::CLANG) || policy.has(Policy::ZIG);
     match (policy.has(Policy::GCC), is_clang) {
         (true, false) => Some(RecordRules::Gcc),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use cabi::RecordRules;
+use cabi::{RecordRules, Target};
 
 /// How a header is read.
 ///
@@ -22,7 +22,34 @@ use cabi::RecordRules;
 pub struct Options {
     pub(crate) name: PathBuf,
     pub(crate) args: Vec<String>,
-    pub(crate) records: Option<RecordRules>,
+    pub(crate) records: Records,
+}
+
+/// Which records are read, and by whose layout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Records {
+    /// Those that gcc and clang lay out alike.
+    Alike,
+    /// All, by the rules of the target's own compiler.
+    OfTarget,
+    By(RecordRules),
+}
+
+impl Records {
+    /// The rules for `triple`, if not only what compilers lay out alike is read.
+    pub(crate) fn rules(self, triple: &str) -> Option<RecordRules> {
+        match self {
+            Self::Alike => None,
+            Self::OfTarget => Some(of_target(triple)),
+            Self::By(rules) => Some(rules),
+        }
+    }
+}
+
+/// The rules of the compiler that `triple` has its libraries from; of a target that `cabi` does not know, gcc's.
+pub(crate) fn of_target(triple: &str) -> RecordRules {
+    let target = Target::named(triple);
+    target.map_or(RecordRules::Gcc, |target| target.data_model().records)
 }
 
 impl Default for Options {
@@ -30,7 +57,7 @@ impl Default for Options {
         Self {
             name: PathBuf::from("header.h"),
             args: Vec::new(),
-            records: None,
+            records: Records::Alike,
         }
     }
 }
@@ -69,7 +96,7 @@ impl Options {
     ///
     /// # Example
     /// ```
-    /// use cabi::RecordRules;
+    /// use cabi::{RecordRules, Target};
     /// use cabi_header::{HeaderError, Options, parse};
     ///
     /// let text = "struct record { char tag; void *__attribute__((aligned(1))) at; };";
@@ -87,7 +114,31 @@ impl Options {
     /// ```
     #[must_use]
     pub fn records(mut self, rules: RecordRules) -> Self {
-        self.records = Some(rules);
+        self.records = Records::By(rules);
+        self
+    }
+
+    /// As [`records`](Self::records), by the rules of the compiler that the target's own libraries are built with: gcc's on Linux, clang's on Darwin and
+    /// FreeBSD.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_header::{HeaderError, Options, parse};
+    ///
+    /// let text = "struct record { char tag; void *__attribute__((aligned(1))) at; };";
+    /// for (target, size) in [("x86_64-unknown-linux-gnu", 9), ("x86_64-apple-darwin", 16)] {
+    ///     let options = Options::new().arg(format!("--target={target}")).records_of_target();
+    ///     let header = match parse(text, &options) {
+    ///         Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+    ///         read => read?,
+    ///     };
+    ///     assert_eq!(header.ty("struct record").unwrap().size(), size);
+    /// }
+    /// # Ok::<(), HeaderError>(())
+    /// ```
+    #[must_use]
+    pub fn records_of_target(mut self) -> Self {
+        self.records = Records::OfTarget;
         self
     }
 

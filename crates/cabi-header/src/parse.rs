@@ -85,9 +85,10 @@ fn read_in(
     })?;
     let source = Source::new(session, text, options)?;
     let unit = source.run("")?;
+    let records = options.records.rules(&unit.triple());
     let mut answers = Answers::default();
     loop {
-        let (header, questions) = read(&unit, &answers, options.records)?;
+        let (header, questions) = read(&unit, &answers, records)?;
         if questions.is_empty() {
             return Ok(header);
         }

@@ -189,8 +189,8 @@ impl Profile {
     /// The policy bits of the profile.
     pub fn policy(self) -> Policy {
         match self {
-            Self::Default => Policy::default(),
-            Self::Gcc => Policy::GCC,
+            // Cases are of x86-64 Linux.
+            Self::Default | Self::Gcc => Policy::GCC,
             Self::Clang => Policy::CLANG,
             Self::Zig => Policy::ZIG,
         }

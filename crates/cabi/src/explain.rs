@@ -120,7 +120,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     let mut explanation = Explanation {
         target: target.name().to_string(),
         convention: abi.convention.name.to_string(),
-        policy: sig.policy,
+        policy: sig.policy_on(target),
         touched,
         deciding: words::deciding(sig, target, &abi),
         args,

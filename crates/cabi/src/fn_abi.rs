@@ -16,7 +16,7 @@ use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, Bank, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, Role, Rule,
 };
-use crate::sig::{FnSig, Param, passed};
+use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed};
 use crate::target::Target;
 use crate::types::error::Error;
 use crate::types::{Kind, Type, check_align};
@@ -82,7 +82,7 @@ impl FnAbi {
             sig,
             target,
             convention,
-            given: sig.classify(target.data_model(), Role::Result, tracer),
+            given: sig.classify(target, Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
@@ -102,10 +102,10 @@ impl FnAbi {
     }
 
     /// The parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
-    /// Arrays and functions are classified as the pointers that they are as arguments.
+    /// A function is classified as the pointer that it is as an argument.
     ///
     /// # Errors
-    /// [`Error`] for what the convention has no place for, `void` and types of another data model.
+    /// [`Error`] for what the convention has no place for, `void`, arrays and types of another data model.
     ///
     /// # Example
     /// ```
@@ -125,14 +125,15 @@ impl FnAbi {
         let model = target.data_model();
         let other = passed(ty, role, model);
         let ty = other.as_ref().unwrap_or(ty);
-        if !ty.is_object() || matches!(ty.kind(), Kind::Array(_)) {
+        let no_result = matches!(ty.kind(), Kind::Function).then_some(NO_RESULT);
+        if let Some(why) = no_argument(ty).or(no_result) {
             return Err(Error::Unsupported {
                 ty: ty.to_string(),
-                why: "a value needs a complete object type, and is no array",
+                why,
                 target: target.name().into(),
             });
         }
-        (convention.rules.classify)(ty, &mut sig.classify(model, role, Tracer::OFF))
+        (convention.rules.classify)(ty, &mut sig.classify(target, role, Tracer::OFF))
     }
 
     /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
@@ -149,6 +150,8 @@ impl FnAbi {
         Ok(!matches!(place, Place::Indirect { .. }))
     }
 }
+
+const NO_RESULT: &str = "a function cannot return this";
 
 /// The alignment of the stack at calls of `sig`, in bytes.
 #[inline]
@@ -319,9 +322,8 @@ impl Walk<'_, '_> {
         self.target.check(ty)?;
         match ty.kind() {
             Kind::Void => return Ok(()),
-            Kind::Function | Kind::Array(_) => {
-                return Err(self.unsupported(ty, "a function cannot return this"));
-            }
+            Kind::Function => return Err(self.unsupported(ty, NO_RESULT)),
+            Kind::Array(_) => return Err(self.unsupported(ty, NO_ARRAY)),
             _ => {}
         }
         let before = self.assigner.state;
@@ -420,8 +422,7 @@ impl Walk<'_, '_> {
     ) -> Result<(), Box<Error>> {
         self.assigner.tracer.begin_arg();
         self.target.check(&param.ty)?;
-        if matches!(param.ty.kind(), Kind::Void) {
-            let why = "an argument needs a complete object type";
+        if let Some(why) = no_argument(&param.ty) {
             return Err(self.unsupported(&param.ty, why));
         }
         let role = if arg.named {

@@ -5,12 +5,12 @@
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
-/// A set of choices. The default is the profile in which gcc and clang agree, and gcc's where they do not.
+/// A set of choices. A signature that states none has those of its target's own compiler ([`Policy::of`]).
 ///
 /// # Example
 /// ```
-/// use cabi::Policy;
-/// assert_eq!(Policy::default(), Policy::GCC);
+/// use cabi::{Policy, Target};
+/// assert_eq!(Policy::of(&Target::X86_64_LINUX), Policy::GCC);
 /// assert!(Policy::CLANG.has(Policy::FLEXIBLE_ARRAY_IN_MEMORY));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +108,9 @@ bits! {
     WIN64_NAMED_FLOATS_IN_BOTH = 32;
     /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0 (clang).
     WIN64_X87_RESULT_IN_ST0 = 33;
+    /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and NetBSD): a value with one that is not passed in memory
+    /// is refused.
+    INT128_VECTORS_IN_GPR = 34;
 }
 
 impl Policy {
@@ -207,12 +210,6 @@ impl Policy {
             .iter()
             .filter(move |(bit, _)| self.has(*bit))
             .map(|(_, name)| *name)
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self::GCC
     }
 }
 

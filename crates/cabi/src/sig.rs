@@ -8,6 +8,7 @@ use crate::convention::trace::Tracer;
 use crate::convention::{ArgFlags, Classify, Convention, Features, Role};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
+use crate::target::Target;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -16,7 +17,7 @@ use crate::types::{Kind, Type};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Param {
-    /// Its type. Arrays and functions are taken as the pointers they decay to.
+    /// Its type. A function is taken as the pointer it decays to; an array is an error of [`FnAbi::new`](crate::FnAbi::new).
     pub ty: Type,
     /// What else is known of it.
     pub flags: ArgFlags,
@@ -44,7 +45,8 @@ pub struct FnSig {
     pub(crate) variadic: bool,
     pub(crate) noreturn: bool,
     pub(crate) convention: Option<&'static Convention>,
-    pub(crate) policy: Policy,
+    /// As stated; else the target's.
+    pub(crate) policy: Option<Policy>,
     pub(crate) features: Features,
     pub(crate) stack_align: Option<u32>,
 }
@@ -66,7 +68,7 @@ impl FnSig {
             variadic: false,
             noreturn: false,
             convention: None,
-            policy: Policy::default(),
+            policy: None,
             features: Features::default(),
             stack_align: None,
         }
@@ -93,10 +95,11 @@ impl FnSig {
         self
     }
 
-    /// What to do where compilers disagree.
+    /// What to do where compilers disagree, if that is not what the target's own compiler does ([`Policy::of`]). Without it, conventions of other machines
+    /// than x86-64 refuse values that their compilers pass differently.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.policy = Some(policy);
         self
     }
 
@@ -121,22 +124,23 @@ impl FnSig {
         self
     }
 
-    /// With a static chain: one more named parameter, after the others, that is a pointer in the register for it ([`ArgFlags::NEST`]). It takes the
-    /// place of no other argument.
+    /// With a static chain: one more named parameter, after the others, that is a pointer of `model` in the register for it ([`ArgFlags::NEST`]). It takes
+    /// the place of no other argument.
     ///
     /// # Example
     /// ```
     /// use cabi::{FnAbi, FnSig, Target, Type};
     ///
-    /// let nested = FnSig::new([Type::I64], Type::VOID).static_chain();
-    /// let abi = FnAbi::new(&nested, &Target::X86_64_LINUX)?;
+    /// let target = Target::X86_64_LINUX;
+    /// let nested = FnSig::new([Type::I64], Type::VOID).static_chain(target.data_model());
+    /// let abi = FnAbi::new(&nested, &target)?;
     /// assert_eq!(abi.args[1].place.to_string(), "r10");
     /// # Ok::<(), cabi::Error>(())
     /// ```
     #[must_use]
-    pub fn static_chain(mut self) -> Self {
+    pub fn static_chain(mut self, model: &DataModel) -> Self {
         let chain = Param {
-            ty: Type::PTR,
+            ty: model.pointer(),
             flags: ArgFlags::NEST,
         };
         self.params.insert(self.n_named, chain);
@@ -195,8 +199,8 @@ impl FnSig {
         Ok(call)
     }
 
-    /// The same signature, with each parameter of the type that it is passed as: arrays and functions are the pointers they decay to (C17 6.7.6.3),
-    /// unnamed arguments are not `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
+    /// The same signature, with each parameter of the type that it is passed as: functions are the pointers they decay to (C17 6.7.6.3), unnamed
+    /// arguments are not `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {
         for (i, param) in self.params.iter_mut().enumerate() {
@@ -212,21 +216,28 @@ impl FnSig {
         self
     }
 
+    /// The choices of this signature on `target`: those stated, or else the target's.
+    #[inline]
+    pub(crate) fn policy_on(&self, target: &Target) -> Policy {
+        self.policy.unwrap_or(Policy::of(target))
+    }
+
     /// A value of `role` in this function, as a classifier sees it.
     #[inline]
     pub(crate) fn classify<'a, 't>(
         &self,
-        model: &'a DataModel,
+        target: &'a Target,
         role: Role,
         tracer: Tracer<'t>,
     ) -> Classify<'a, 't> {
         Classify {
-            policy: self.policy,
+            policy: self.policy_on(target),
+            is_stated: self.policy.is_some(),
             vectors: self.features.vectors,
             floats: self.features.floats,
             role,
             variadic: self.variadic,
-            model,
+            model: target.data_model(),
             tracer,
         }
     }
@@ -264,12 +275,12 @@ impl FnSig {
     }
 }
 
-/// The type that a value is passed as, where it is another than its own: an array or a function decays to a pointer as an argument; an argument
-/// without a parameter is a value, and no value is atomic.
+/// The type that a value is passed as, where it is another than its own: a function decays to a pointer as an argument; an argument without a parameter is a
+/// value, and no value is atomic.
 #[inline]
 pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
     match (role, ty.kind()) {
-        (Role::Named | Role::Unnamed, Kind::Array(_) | Kind::Function) => Some(model.decay(ty)),
+        (Role::Named | Role::Unnamed, Kind::Function) => Some(model.fn_pointer()),
         (Role::Unnamed, _) if ty.is_atomic() => Some(ty.non_atomic()),
         _ => None,
     }
@@ -329,3 +340,16 @@ pub fn promote(ty: &Type) -> Type {
         _ => ty.clone(),
     }
 }
+
+/// Why `ty` can be no argument, if it cannot.
+#[inline]
+pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
+    match ty.kind() {
+        Kind::Void => Some("an argument needs a complete object type"),
+        Kind::Array(_) => Some(NO_ARRAY),
+        _ => None,
+    }
+}
+
+/// Why an array is no value. That C decays one in a parameter's declaration is a matter of its front end.
+pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";

@@ -7,6 +7,7 @@ mod machine_registers;
 mod parts;
 pub mod riscv;
 pub mod s390x;
+mod systems;
 pub(crate) mod x86_64;
 pub mod xcore;
 
@@ -16,9 +17,10 @@ use alloc::string::ToString;
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
 use crate::convention::{Convention, VaField, VaList};
+use crate::policy::Policy;
 use crate::record_builder::RecordBuilder;
 use crate::types::Type;
-use crate::types::data_model::{DataModel, LongDouble};
+use crate::types::data_model::{DataModel, LongDouble, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
 
@@ -63,6 +65,10 @@ pub struct Target {
     /// The data model's, for types to be compared with.
     facts: ModelFacts,
     convention: Option<&'static Convention>,
+    /// What the system's own compiler does.
+    policy: Policy,
+    /// What clang does there.
+    clang: Policy,
 }
 
 impl Target {
@@ -107,6 +113,8 @@ impl Target {
             facts: ModelFacts::of(&data_model),
             data_model,
             convention: Some(convention),
+            policy: Policy::GCC,
+            clang: Policy::CLANG,
         }
     }
 
@@ -196,11 +204,19 @@ impl Target {
                 });
             }
         };
+        let clang = systems::clang_policy(triple);
+        let is_clang = systems::has_clang(triple);
+        let data_model = match data_model.records {
+            RecordRules::Gcc if is_clang => data_model.with_records(RecordRules::Clang),
+            _ => data_model,
+        };
         Ok(Self {
             name: Cow::Owned(triple.to_string()),
             facts: ModelFacts::of(&data_model),
             data_model,
             convention,
+            policy: if is_clang { clang } else { Policy::GCC },
+            clang,
         })
     }
 
@@ -269,5 +285,43 @@ impl Target {
     pub fn with_convention(mut self, convention: &'static Convention) -> Self {
         self.convention = Some(convention);
         self
+    }
+}
+
+impl Policy {
+    /// The choices of the compiler that a target's own libraries are built with: gcc on Linux, clang on Darwin, FreeBSD and others.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{Policy, Target};
+    ///
+    /// let darwin = Target::named("x86_64-apple-darwin")?;
+    /// assert!(Policy::of(&darwin).has(Policy::NARROW_RESULTS_EXTENDED));
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn of(target: &Target) -> Self {
+        target.policy
+    }
+
+    /// These choices for `target`, if those of [`Policy::CLANG`] are among them: what clang does for that system in place of what it does for Linux. All
+    /// others are as they are.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{Policy, Target};
+    ///
+    /// let freebsd = Target::named("x86_64-unknown-freebsd")?;
+    /// assert!(Policy::CLANG.on(&freebsd).has(Policy::INTEGER_VECTORS_IN_GPR));
+    /// assert_eq!(Policy::GCC.on(&freebsd), Policy::GCC);
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on(self, target: &Target) -> Self {
+        match self.has(Self::CLANG) {
+            true => self.without(Self::CLANG) | target.clang,
+            false => self,
+        }
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
+use cabi::convention::Role;
 use cabi::{
     BoolVector, DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Target, Type, X86_64_SYSV,
     X86_64_WIN64, explain,
@@ -236,9 +237,17 @@ fn signatures() {
         &format!("void: an argument needs a complete object type {on_linux}"),
     );
     let array = Type::array(&Type::I32, 2).unwrap();
+    let why = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
+    let printf = FnSig::new([Type::PTR], Type::I32).variadic();
     each! { refused_call;
-        &FnSig::new([], array) => format!("int[2]: a function cannot return this {on_linux}");
+        &FnSig::new([], array.clone()) => format!("int[2]: {why} {on_linux}");
+        &FnSig::new([array.clone()], Type::VOID) => format!("int[2]: {why} {on_linux}");
+        &printf.at_call([array.clone()]).unwrap() => format!("int[2]: {why} {on_linux}");
         &FnSig::new([], Type::FUNCTION) => format!("function: a function cannot return this {on_linux}");
+    }
+    for role in [Role::Named, Role::Unnamed, Role::Result] {
+        let error = FnAbi::classify(&printf, &array, role, &Target::X86_64_LINUX).unwrap_err();
+        assert_eq!(error.to_string(), format!("int[2]: {why} {on_linux}"));
     }
     let bools = Type::bool_vector(128, BoolVector::Clang).unwrap();
     refused_call(
@@ -332,6 +341,24 @@ fn values_of_aarch64() {
         let abi = FnAbi::new(&FnSig::new([ty], Type::VOID), &target).unwrap();
         assert_eq!(abi.args[0].place.to_string(), place);
     }
+}
+
+/// A static chain is a pointer of the target, of any size.
+#[test]
+fn static_chains_of_other_models() {
+    for (name, place) in [
+        ("riscv32gc-unknown-linux-gnu", "t2"),
+        ("riscv64gc-unknown-linux-gnu", "t2"),
+        ("xcore", "r11"),
+    ] {
+        let target = Target::named(name).unwrap();
+        let sig = FnSig::new([Type::I32], Type::VOID).static_chain(target.data_model());
+        let abi = FnAbi::new(&sig, &target).unwrap();
+        assert_eq!(abi.args[1].place.to_string(), place, "{name}");
+    }
+    let linux = Target::X86_64_LINUX;
+    let other = FnSig::new([], Type::VOID).static_chain(&DataModel::ILP32);
+    assert!(FnAbi::new(&other, &linux).is_err());
 }
 
 #[test]

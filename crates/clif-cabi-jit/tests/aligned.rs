@@ -9,7 +9,7 @@ mod common;
 
 use core::ffi::c_void;
 
-use clif_cabi_jit::clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
+use clif_cabi_jit::clif_cabi::cabi::{Convention, DataModel, FnSig, Type, X86_64_SYSV};
 use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
@@ -46,7 +46,11 @@ fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
     let words = record(&[Type::array(&Type::I64, 5).unwrap()]);
     let sig = FnSig::new([Type::I64, words], Type::I64).convention(&LOW);
     let sig = sig.incoming_stack_align(align);
-    let sig = if chain { sig.static_chain() } else { sig };
+    let sig = if chain {
+        sig.static_chain(&DataModel::LP64)
+    } else {
+        sig
+    };
     let function = exported(
         &mut engine,
         &lower,

@@ -11,7 +11,7 @@ mod common;
 use core::ffi::c_void;
 use std::sync::OnceLock;
 
-use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Entry, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value,
@@ -198,7 +198,7 @@ fn c_calls_ours_with_a_chain() {
             ),
         ];
         for (name, sig, chain, expected) in cases {
-            let ours = entered(&mut engine, &lower, &sig.static_chain());
+            let ours = entered(&mut engine, &lower, &sig.static_chain(&DataModel::LP64));
             let call = engine.symbol(name).unwrap();
             // SAFETY: `long callN(function, long)` of the library.
             let call: extern "C" fn(*const c_void, i64) -> i64 =
@@ -215,7 +215,7 @@ fn bound_functions_bring_their_chain() {
         let mut engine = Engine::new(&settings).unwrap();
         engine.add_library(library());
         let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
-        let sig = FnSig::new([Type::I64], Type::I64).static_chain();
+        let sig = FnSig::new([Type::I64], Type::I64).static_chain(&DataModel::LP64);
         let ours = entered(&mut engine, &lower, &sig);
         let plain = engine.symbol("plain").unwrap();
         // SAFETY: `long plain(function)` of the library.
@@ -251,7 +251,7 @@ fn ours_call_c_with_a_chain() {
             let args = vec![7_i64; n];
             let args = args.iter().map(CallArg::new).chain([CallArg::new(&chain)]);
             let args: Vec<_> = args.collect();
-            let sig = FnSig::new(vec![Type::I64; n], Type::I64).static_chain();
+            let sig = FnSig::new(vec![Type::I64; n], Type::I64).static_chain(&DataModel::LP64);
             let code = reader(&invokers, "chain_reader");
             let call = CallInterface::new(&mut invokers, &sig).unwrap();
             // SAFETY: it reads r10 and nothing else.
@@ -259,7 +259,9 @@ fn ours_call_c_with_a_chain() {
             assert_eq!(read, chain.addr() as i64, "{n} integers");
         }
         // A variadic call, with al.
-        let sig = FnSig::new([Type::I64], Type::I64).variadic().static_chain();
+        let sig = FnSig::new([Type::I64], Type::I64)
+            .variadic()
+            .static_chain(&DataModel::LP64);
         let sig = sig.at_call([Type::F64, Type::F64]).unwrap();
         let code = reader(&invokers, "chain_and_al_reader");
         let call = CallInterface::new(&mut invokers, &sig).unwrap();
@@ -283,7 +285,7 @@ fn ours_call_nested_functions_of_gnu_c() {
         println!("not run: this C compiler has no nested functions");
         return;
     };
-    let sig = FnSig::new([Type::I64, pair(), big()], Type::I64).static_chain();
+    let sig = FnSig::new([Type::I64, pair(), big()], Type::I64).static_chain(&DataModel::LP64);
     let call = CallInterface::new(&mut invokers, &sig).unwrap();
     let closures = clif_cabi_jit::Closures::new(&Settings::default()).unwrap();
     let interface = closures

@@ -43,7 +43,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Choices no compiler for Linux makes otherwise.
-const NOT_ON_LINUX: [&str; 2] = ["INTEGER_VECTORS_IN_GPR", "NARROW_RESULTS_EXTENDED"];
+const NOT_ON_LINUX: [&str; 3] = [
+    "INTEGER_VECTORS_IN_GPR",
+    "NARROW_RESULTS_EXTENDED",
+    "INT128_VECTORS_IN_GPR",
+];
 
 /// The choices that mattered in some signature of the block.
 fn policy_bits(subject: &Subject) -> Vec<&'static str> {

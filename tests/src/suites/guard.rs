@@ -47,7 +47,7 @@ impl Case {
             ty: ty.clone(),
             before: before.collect(),
             convention: &X86_64_SYSV,
-            policy: Policy::default(),
+            policy: Policy::GCC,
             level: VectorLevel::Baseline,
         }
     }

@@ -9,6 +9,7 @@ use crate::clang::{Cursor, Ty, Unit};
 use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped};
 use crate::header_error::{HeaderError, SourceError};
 use crate::location::Location;
+use crate::options::of_target;
 use crate::parse::classes::qualified_name;
 use crate::parse::diagnostics::{Diagnostics, ignored_attributes};
 use crate::parse::found::Found;
@@ -38,7 +39,7 @@ pub(crate) fn read(
     let wanted = match facts.model.records {
         RecordRules::Clang => facts
             .model
-            .with_records(records.unwrap_or(RecordRules::Gcc)),
+            .with_records(records.unwrap_or_else(|| of_target(&target))),
         _ => facts.model,
     };
     let macros = macros::read(unit, &facts.model, answers);

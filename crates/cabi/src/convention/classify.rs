@@ -14,6 +14,8 @@ use crate::types::error::Error;
 pub struct Classify<'a, 't> {
     /// Choices where compilers disagree.
     pub policy: Policy,
+    /// Whether the signature states the policy; else it is the target's own.
+    pub is_stated: bool,
     /// Widest vectors the ABI of this signature passes in registers.
     pub vectors: VectorLevel,
     /// Which floating-point numbers the ABI of this signature passes in registers of their own.

@@ -13,13 +13,13 @@ use crate::types::data_model::DataModel;
 
 /// The policy bits any of which, changed alone, would give this signature other places, with their setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
-    let mut found = Vec::new();
+    let (mut found, policy) = (Vec::new(), sig.policy_on(target));
     for (bit, name) in Policy::NAMES {
-        let set = sig.policy.has(*bit);
+        let set = policy.has(*bit);
         let flipped = if set {
-            sig.policy.without(*bit)
+            policy.without(*bit)
         } else {
-            sig.policy | *bit
+            policy | *bit
         };
         let other = FnAbi::new(&sig.clone().policy(flipped), target);
         let is_same = other.is_ok_and(|other| {

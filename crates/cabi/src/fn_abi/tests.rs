@@ -94,7 +94,8 @@ fn compared(convention: &'static Convention, policy: Policy, other: Policy) -> V
     let one = |_| {
         let tree = values.new_tree(&mut runner).ok()?;
         let (params, result, level) = tree.current();
-        let sig = FnSig::new(params, DataModel::LP64.decay(&result));
+        let decay = |ty: &Type| DataModel::LP64.decay(ty);
+        let sig = FnSig::new(params.iter().map(decay), decay(&result));
         let sig = sig.features(level).convention(convention);
         let log = RefCell::new(Log::default());
         let told = FnAbi::traced(&sig.clone().policy(other), target, Tracer::on(&log));

@@ -22,7 +22,7 @@ use crate::vectors;
 impl Compiler {
     /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
     pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, &'static Convention)> {
-        let with_chain = sig.clone().static_chain();
+        let with_chain = sig.clone().static_chain(self.lower.target().data_model());
         let plan = self.lower.entry_plan(&with_chain);
         let plan = plan.map_err(|error| self.refused(sig, error))?;
         let unnamed = sig.params().iter().skip(sig.n_named());

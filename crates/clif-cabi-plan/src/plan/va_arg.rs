@@ -108,8 +108,8 @@ impl VaArgPlan {
         let convention = FnAbi::convention_of(sig, target)?;
         let machine = Machine::under(target, convention)?;
         check_va_list(machine, convention, target)?;
+        let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
-        let group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         let refuse = |why| PlanError::unsupported(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
         let Some(save_area) = &machine.va_list.save_area else {

@@ -11,7 +11,9 @@ mod wide;
 mod win64;
 
 use cabi::convention::{Rule, Rules};
-use cabi::{Convention, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64};
+use cabi::{
+    Convention, DataModel, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64,
+};
 use clif_cabi_plan::{
     Arrival, CallPlan, EntryPlan, Passing, PlanError, ResultPlan, Slot, Step, Stub, VaStart,
 };
@@ -166,7 +168,7 @@ fn what_cranelift_cannot_place_is_refused() {
 #[test]
 fn a_static_chain_is_moved_by_a_stub() {
     // In the next free register of parameters, in a vector register, nowhere.
-    let ints = |n| FnSig::new(vec![Type::I64; n], Type::VOID).static_chain();
+    let ints = |n| FnSig::new(vec![Type::I64; n], Type::VOID).static_chain(&DataModel::LP64);
     let call = "(i64, i64, i64, i64, i64, i64, i64) system_v";
     for (sig, entry, expected) in [
         (ints(0), "i64", "chainint0_jump9"),
@@ -195,7 +197,7 @@ fn a_static_chain_is_moved_by_a_stub() {
 fn a_static_chain_is_in_no_register_of_an_argument() {
     let wide = Type::vector(&Type::F64, 4).unwrap();
     let params = [vec![Type::I64; 6], vec![wide]].concat();
-    let sig = FnSig::new(params, Type::VOID).static_chain();
+    let sig = FnSig::new(params, Type::VOID).static_chain(&DataModel::LP64);
     let (_, _, steps) = opened(&sig.features(VectorLevel::Avx));
     assert!(steps.starts_with("chainvector1_frame_"), "{steps}");
 }
@@ -214,20 +216,20 @@ fn opened(sig: &FnSig) -> (String, Option<usize>, String) {
 fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
     let all = || vec![Type::I64; 6].into_iter().chain(vec![Type::F64; 8]);
     let params = "i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64";
-    let sig = FnSig::new(all(), Type::VOID).static_chain();
+    let sig = FnSig::new(all(), Type::VOID).static_chain(&DataModel::LP64);
     let text = format!("({params}, i64) system_v");
     let pushed = "frame_skip8_pushchain_call9_leave".to_owned();
     assert_eq!(opened(&sig), (text, None, pushed));
 
     // C's argument area stays where it is: the function is told its address.
-    let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain();
+    let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain(&DataModel::LP64);
     let with_area = "frame_pushchain_pusharea0_call9_leave".to_owned();
     let text = format!("({params}, i64, i64) system_v");
     assert_eq!(opened(&sig), (text, Some(14), with_area.clone()));
 
     // All registers are saved for `va_arg`, and unnamed arguments may be in the area.
     let sig = FnSig::new([Type::I32], Type::VOID)
-        .static_chain()
+        .static_chain(&DataModel::LP64)
         .variadic();
     let (_, area, found) = opened(&sig);
     assert_eq!((area, found), (Some(14), with_area));
@@ -254,7 +256,7 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
     assert_eq!(text, "(i64) system_v");
     assert_eq!(found, "frame_align16_call9_leave");
 
-    let (text, area, found) = opened(&low(vec![words(3)]).static_chain());
+    let (text, area, found) = opened(&low(vec![words(3)]).static_chain(&DataModel::LP64));
     assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
     assert_eq!(area, Some(6));
     assert_eq!(found, "chainint0_frame_align16_skip8_pusharea0_call9_leave");
@@ -291,7 +293,7 @@ fn an_over_aligned_area_is_copied_by_a_stub() {
         assert_eq!(EntryPlan::new(&sig, &LINUX).unwrap().entry_stub(9), None);
     }
     let chained = FnSig::new([Type::PTR, aligned(32, 4)], Type::VOID)
-        .static_chain()
+        .static_chain(&DataModel::LP64)
         .variadic();
     let call = CallPlan::new(&chained.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
     let indirect = "chain32_al1_frame_align32_copy32_callafter40_leave";

@@ -1,6 +1,6 @@
 //! Plans of Win64's functions on Linux.
 
-use cabi::{FnSig, Policy, Type, X86_64_WIN64};
+use cabi::{DataModel, FnSig, Policy, Type, X86_64_WIN64};
 use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, PartPlace};
 
 use super::{LINUX, steps};
@@ -9,7 +9,7 @@ use super::{LINUX, steps};
 #[test]
 fn win64_with_a_static_chain() {
     let first = |args: &[Type]| {
-        let sig = FnSig::new(args.iter().cloned(), Type::VOID).static_chain();
+        let sig = FnSig::new(args.iter().cloned(), Type::VOID).static_chain(&DataModel::LP64);
         let plan = EntryPlan::new(&sig.convention(&X86_64_WIN64), &LINUX);
         plan.map(|plan| {
             let steps = steps(plan.entry_stub(9));

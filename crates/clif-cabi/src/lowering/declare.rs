@@ -99,7 +99,7 @@ impl Lowering {
     /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
     /// assert_eq!(plain.id, plain.body);
     /// // A nested function gets the frame around it in r10; its body gets it in the next free register of parameters.
-    /// let sig = FnSig::new([Type::I64], Type::VOID).static_chain();
+    /// let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
     /// let nested = lower.declare_export(&mut module, "nested", &sig)?;
     /// assert_ne!(nested.id, nested.body);
     /// assert_eq!(lower.entry_point(&mut module, &nested)?, nested.id);

@@ -14,7 +14,8 @@ mod tail_calls;
 use std::arch::asm;
 
 use clif_cabi::cabi::{
-    Convention, FnSig, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_PRESERVE_ALL,
+    Convention, DataModel, FnSig, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT,
+    X86_64_PRESERVE_ALL,
 };
 use clif_cabi::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
@@ -184,7 +185,7 @@ fn refused_functions() {
     );
     // A static chain needs a stub.
     let chain = FnSig::new([Type::I64], Type::VOID)
-        .static_chain()
+        .static_chain(&DataModel::LP64)
         .convention(&LANG);
     assert!(
         words(&chain)[0].contains("a static chain elsewhere than in its register is not lowered")

@@ -3,7 +3,7 @@
 use super::{Lower, LowerError};
 use crate::ast::Convention;
 use crate::typed::{Called, Checked, Function, Origin};
-use crate::types::{FnTy, Ty, Types};
+use crate::types::{FnTy, MODEL, Ty, Types};
 use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
 
 /// The convention of functions that only this compiler calls.
@@ -21,7 +21,7 @@ pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
     };
     let sig = fn_signature(types, &ty)?;
     Ok(match &function.origin {
-        Origin::Toy(body) if body.is_nested => sig.static_chain(),
+        Origin::Toy(body) if body.is_nested => sig.static_chain(&MODEL),
         Origin::Toy(_) if function.n_pointers == 0 && is_for_lang(&ty, &sig) => {
             sig.convention(&LANG)
         }

@@ -263,6 +263,7 @@ pub(super) fn group(
 /// A value with a leaf of more than 64 bits.
 fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     gcc::refuse_lost_half(ty, group, cx)?;
+    clang::refuse_int128_vectors(ty, group, cx)?;
     let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
     if group.parts.iter().any(|part| ends(part) > ty.size()) {
         let why = "no rule says how a vector is passed that starts inside of an eightbyte";

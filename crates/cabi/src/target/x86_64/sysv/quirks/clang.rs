@@ -192,6 +192,27 @@ pub(super) fn keep_lone_x87up(classes: &mut Classes, cx: &mut Classify<'_, '_>) 
     }
 }
 
+/// Refuses a value in registers with a vector of `__int128`, which LLVM takes apart where clang does not hide the lanes from it
+/// ([`Policy::INT128_VECTORS_IN_GPR`]).
+pub(super) fn refuse_int128_vectors(
+    ty: &Type,
+    group: &Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    let is_int128 = |leaf: Leaf| {
+        let lane = |vector: Vector| matches!(vector.lane, Scalar::Int { bits: 128, .. });
+        matches!(leaf.kind, LeafKind::Vector(vector) if lane(vector))
+    };
+    if group.kind == GroupKind::Registers
+        && leaves(ty).any(is_int128)
+        && cx.choose(Policy::INT128_VECTORS_IN_GPR)
+    {
+        let why = "clang takes its vector of __int128 apart into integers on this system, and no rule describes where they go";
+        return Err(unsupported(ty, why));
+    }
+    Ok(())
+}
+
 /// Narrow integers are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
