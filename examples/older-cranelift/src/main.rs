@@ -1,101 +1,113 @@
-//! C calls on Cranelift 0.132, from the plans of `clif-cabi-plan`: [`emit`] is the emitter, this compiles and runs calls with it.
+//! C calls and entries on Cranelift 0.108, from the plans of `clif-cabi-plan`. [`emit`] is the emitter, to be copied: emit.rs and emit/. This program tries it: functions that `cc`
+//! compiles call JIT code and are called by it, with random bytes in arguments and results, which both sides must see. Where they do not, it ends with an error.
 //!
 //! ```text
 //! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml
-//! ldiv: by (i64, i64) -> i64, i64 system_v
-//! blend: by (i64, i64, f64, i64, i64, i64, i64, i64, i64) -> f64, i64 system_v
-//! turned: by (i64, i64) -> i64, i64 system_v
-//! half: by (i64, i64, i64, i64, i64, i64, i64, i64) system_v
-//! snprintf: by (i64, i64, i64, f64, i32) -> i32 system_v
+//! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml 1000       # so many random signatures
+//! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml padding    # breaks one rule of a plan, and has to end with an error
 //! ```
 
+mod cases;
 mod emit;
+mod jit;
 
 use std::ffi::CStr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use clif_cabi_plan::CallPlan;
-use clif_cabi_plan::cabi::{FnSig, RecordBuilder, Target, Type};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlags, types};
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module, default_libcall_names};
+use cases::{Case, Random, Types, c_text, mask, pattern};
+use clif_cabi_plan::cabi::{BoolVector, FnSig, Target, Type, VectorLevel, X86_64_WIN64};
+use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, Purpose, ResultPlan, Slot};
+use emit::Result;
+use jit::{Form, Jit, Objects};
 use libloading::Library;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+const RESULT: usize = 16;
+/// What is in memory that nobody has written to.
+const UNTOUCHED: u8 = 0xa5;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Mixed {
-    x: f64,
-    n: i64,
+/// `struct board` of called.c.
+#[repr(C, align(64))]
+struct Board {
+    given: [[u8; 256]; 17],
+    seen: [[u8; 256]; 17],
+    lost_sret: i64,
+    lost_x87: i64,
 }
 
-/// Calls the C function `name` at `address`: the arguments are the objects at `args`, the result is stored to `result`.
-fn call(
-    name: &str,
-    address: *const u8,
-    sig: &FnSig,
-    args: &[*const u8],
-    result: *mut u8,
-) -> Result<()> {
-    let plan = CallPlan::new(sig, &Target::host()?)?;
-    let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
-    let mut builder = JITBuilder::with_flags(&flags, default_libcall_names())?;
-    builder.symbol(name, address);
-    let mut module = JITModule::new(builder);
-    let any = module.make_signature();
-    let callee = module.declare_function(name, Linkage::Import, &any)?;
+/// Rules of a plan that can be broken, which has to be noticed.
+const RULES: [&str; 6] = ["order", "padding", "results", "x87", "sret", "area"];
 
-    // void invoke(void **args, void *result)
-    let mut ctx = module.make_context();
-    ctx.func.signature.params = [types::I64; 2].map(AbiParam::new).to_vec();
-    let invoke = module.declare_function("invoke", Linkage::Local, &ctx.func.signature)?;
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    builder.seal_block(block);
-    let [array, to] = [0, 1].map(|i| builder.block_params(block)[i]);
-    let mut values = Vec::new();
-    for i in 0..args.len() {
-        let offset = i32::try_from(8 * i)?;
-        let flags = MemFlags::trusted();
-        values.push(builder.ins().load(types::I64, flags, array, offset));
+fn main() -> Result<ExitCode> {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    let broken = RULES.into_iter().find(|rule| *rule == argument);
+    let target = Target::host()?;
+    let mut types = Types::of(*target.data_model());
+    let mut random = Random(0x0108_2026);
+    let mut cases = types.chosen()?;
+    if broken.is_none() {
+        for i in 0..argument.parse().unwrap_or(60) {
+            cases.push(types.random(&mut random, i)?);
+        }
     }
-    emit::call(&mut module, &mut builder, (callee, &plan), &values, to)?;
-    builder.ins().return_(&[]);
-    builder.finalize();
-    module.define_function(invoke, &mut ctx)?;
-    module.finalize_definitions()?;
-
-    let code = module.get_finalized_function(invoke);
-    // SAFETY: this is the signature `invoke` was compiled with; the objects are those of `sig`'s types, as this program's calls show.
-    unsafe {
-        let invoke: extern "C" fn(*const *const u8, *mut u8) = std::mem::transmute(code);
-        invoke(args.as_ptr(), result);
-        module.free_memory();
+    let folder = tempfile::tempdir()?;
+    let library = compile(folder.path(), &cases, &target)?;
+    let board = Box::leak(Box::new(Board {
+        given: [[0; 256]; 17],
+        seen: [[0; 256]; 17],
+        lost_sret: 0,
+        lost_x87: 0,
+    }));
+    let mut run = Run {
+        library,
+        board,
+        target,
+        broken,
+        random,
+        n_calls: 0,
+        n_wrong: 0,
+    };
+    for opt_level in ["none", "speed"] {
+        run.all(&cases, opt_level)?;
+        run.snprintf(opt_level)?;
+        run.static_chain(opt_level)?;
+        run.extended(opt_level)?;
+        run.refused(opt_level)?;
     }
-    println!("{name}: by {}", plan.signature);
-    Ok(())
+    println!(
+        "{} signatures, {} calls, {} differ",
+        cases.len(),
+        run.n_calls,
+        run.n_wrong
+    );
+    if broken.is_some() || run.n_wrong > 0 {
+        return Ok(ExitCode::from(u8::from(run.n_wrong > 0)));
+    }
+    for rule in RULES {
+        // A process of its own: what is broken may crash.
+        let run = Command::new(std::env::current_exe()?).arg(rule).output()?;
+        let text = String::from_utf8_lossy(&run.stdout);
+        let noticed = text.contains("DIFFERS") || run.status.code().is_none();
+        if run.status.success() || !noticed {
+            return Err(format!("nothing noticed that the rule `{rule}` was broken").into());
+        }
+    }
+    println!("noticed when broken: {}", RULES.join(", "));
+    Ok(ExitCode::SUCCESS)
 }
 
-fn at<T>(object: &T) -> *const u8 {
-    std::ptr::from_ref(object).cast()
-}
-
-fn to<T>(object: &mut T) -> *mut u8 {
-    std::ptr::from_mut(object).cast()
-}
-
-/// The functions of `called.c`, built by `cc`.
-fn build(folder: &Path) -> Result<Library> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/called.c");
-    let library = folder.join("called.so");
+/// The C functions of `cases`, built by `cc`.
+fn compile(folder: &Path, cases: &[Case], target: &Target) -> Result<Library> {
+    let mut text = include_str!("called.c").to_string();
+    for case in cases {
+        let plan = EntryPlan::new(&case.sig, target)?;
+        c_text(case, plan.result == ResultPlan::Sret, &mut text)?;
+    }
+    let (source, library) = (folder.join("called.c"), folder.join("called.so"));
+    std::fs::write(&source, text)?;
     let mut cc = Command::new("cc");
-    cc.args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library);
+    cc.args(["-O1", "-shared", "-fPIC", "-Wno-psabi", "-o"])
+        .arg(&library);
     if !cc.arg(source).status()?.success() {
         return Err("cc failed".into());
     }
@@ -109,107 +121,296 @@ fn address(library: &Library, name: &str) -> Result<*const u8> {
     Ok(raw.ok_or("no address")?.cast())
 }
 
-/// What the calls are made of: functions, and types that C knows by these names.
-struct Calls {
-    libc: Library,
-    called: Library,
-    mixed: Type,
-    odd: Type,
-    ldiv_t: Type,
+struct Run {
+    library: Library,
+    board: &'static mut Board,
+    target: Target,
+    broken: Option<&'static str>,
+    random: Random,
+    n_calls: usize,
+    n_wrong: usize,
 }
 
-fn main() -> Result<()> {
-    let model = *Target::host()?.data_model();
-    let mixed = RecordBuilder::structure("mixed").field("x", Type::F64);
-    let odd = RecordBuilder::structure("odd").field("bytes", Type::array(&Type::I8, 11)?);
-    let ldiv_t = RecordBuilder::structure("ldiv_t").field("quot", Type::I64);
-    let folder = tempfile::tempdir()?;
-    let calls = Calls {
-        libc: Library::from(libloading::os::unix::Library::this()),
-        called: build(folder.path())?,
-        mixed: mixed.field("n", Type::I64).build(&model)?,
-        odd: odd.build(&model)?,
-        ldiv_t: ldiv_t.field("rem", Type::I64).build(&model)?,
-    };
-    calls.ldiv()?;
-    calls.blend()?;
-    calls.turned()?;
-    calls.half()?;
-    calls.snprintf()
-}
-
-impl Calls {
-    fn ldiv(&self) -> Result<()> {
-        let (a, b, mut r) = (17_i64, 5_i64, [0_i64; 2]);
-        let (ldiv, args) = (address(&self.libc, "ldiv")?, [at(&a), at(&b)]);
-        let sig = FnSig::new([Type::I64, Type::I64], self.ldiv_t.clone());
-        call("ldiv", ldiv, &sig, &args, to(&mut r))?;
-        assert_eq!(r, [3, 2]);
+impl Run {
+    /// Each case in both directions and forms.
+    fn all(&mut self, cases: &[Case], opt_level: &str) -> Result<()> {
+        let board_symbol: *mut *mut Board = address(&self.library, "board")?.cast_mut().cast();
+        // SAFETY: the symbol is `struct board *board`.
+        unsafe { *board_symbol = self.board };
+        let mut imports = Vec::new();
+        for case in cases {
+            imports.push((case.name.clone(), address(&self.library, &case.name)?));
+        }
+        let mut jit = Jit::new(opt_level, &imports)?;
+        let mut compiled = Vec::new();
+        for (case, (name, c_function)) in cases.iter().zip(&imports) {
+            let mut plan = CallPlan::new(&case.sig, &self.target)?;
+            let mut entry = EntryPlan::new(&case.sig, &self.target)?;
+            if let Some(rule) = self.broken {
+                break_rule(rule, &mut plan, &mut entry);
+            } else if opt_level == "none" && !name.starts_with("random") {
+                println!("{name}: {}; entered by {}", plan.signature, entry.signature);
+            }
+            let n = case.sig.params().len();
+            let places = |places: &[[u8; 256]; 17], result: *const u8| Objects {
+                args: places[..n].iter().map(|own| own.as_ptr()).collect(),
+                result,
+            };
+            let seen_result = self.board.seen[RESULT].as_ptr();
+            let given_result = self.board.given[RESULT].as_ptr();
+            let (given, seen) = (
+                places(&self.board.given, seen_result),
+                places(&self.board.seen, seen_result),
+            );
+            let is_variadic = case.sig.is_variadic();
+            let rest = is_variadic.then(|| address(&self.library, &format!("{name}_rest")));
+            let rest = rest.transpose()?;
+            for form in [Form::MemoryByName, Form::PartsByAddress] {
+                let caller = format!("{name}_{form:?}_caller");
+                let caller = jit.caller(&caller, (name, *c_function, &plan), (&given, form))?;
+                let callee = format!("{name}_{form:?}");
+                let callee = jit.callee(&callee, (&entry, rest), (&seen, given_result, form))?;
+                compiled.push((case, form, caller, callee));
+            }
+        }
+        jit.module.finalize_definitions()?;
+        for (case, form, caller, callee) in compiled {
+            let what = format!("{} {form:?} {opt_level}", case.name);
+            self.fill(case);
+            jit.run(caller);
+            self.compare(case, &format!("call {what}"));
+            self.fill(case);
+            let code = jit.module.get_finalized_function(callee);
+            let c_caller = address(&self.library, &format!("{}_caller", case.name))?;
+            // SAFETY: `NAME_caller` of the generated C takes a function of the case's signature.
+            unsafe {
+                let c_caller: extern "C" fn(*const u8) = std::mem::transmute(c_caller);
+                c_caller(code);
+            }
+            self.compare(case, &format!("entry {what}"));
+        }
         Ok(())
     }
 
-    fn blend(&self) -> Result<()> {
-        let (h, mut r) = (*b"abcdefghijk", Mixed::default());
-        let (a, g) = (Mixed { x: 0.5, n: 1 }, Mixed { x: 1.25, n: 5 });
-        let [b, c, d] = [2_i64, 3, 4];
-        let (odd, mixed) = (self.odd.clone(), self.mixed.clone());
-        let longs = [Type::I64, Type::I64, Type::I64];
-        let params = [odd, mixed.clone()].into_iter().chain(longs);
-        let sig = FnSig::new(params.chain([mixed.clone()]), mixed);
-        let args = [at(&h), at(&a), at(&b), at(&c), at(&d), at(&g)];
-        let blend = address(&self.called, "blend")?;
-        call("blend", blend, &sig, &args, to(&mut r))?;
-        let bytes = (1..)
-            .zip(h)
-            .map(|(i, byte)| i * 1_000_000 * i64::from(byte));
-        let n = 12_345 + bytes.sum::<i64>();
-        assert_eq!(r, Mixed { x: -0.75, n });
-        Ok(())
+    /// New bytes to give.
+    fn fill(&mut self, case: &Case) {
+        *self.board = Board {
+            given: [[0; 256]; 17],
+            seen: [[UNTOUCHED; 256]; 17],
+            lost_sret: 0,
+            lost_x87: 0,
+        };
+        for (place, ty) in places(case) {
+            self.board.given[place] = pattern(ty, &mut self.random);
+        }
     }
 
-    /// No byte after the 11 of the result is written.
-    fn turned(&self) -> Result<()> {
-        let (h, mut r) = (*b"abcdefghijk", *b"...........|");
-        let sig = FnSig::new([self.odd.clone()], self.odd.clone());
-        let turned = address(&self.called, "turned")?;
-        call("turned", turned, &sig, &[at(&h)], to(&mut r))?;
-        assert_eq!(&r, b"kjihgfedcba|");
-        Ok(())
+    /// All that was given has been seen, and no byte outside the objects was written.
+    fn compare(&mut self, case: &Case, what: &str) {
+        self.n_calls += 1;
+        let board = &*self.board;
+        let mut differs = Vec::new();
+        for (place, ty) in places(case) {
+            let (given, seen, mask) = (&board.given[place], &board.seen[place], mask(ty));
+            let size = ty.size() as usize;
+            let outside = seen[size..].iter().any(|byte| *byte != UNTOUCHED);
+            if outside || (0..size).any(|i| (given[i] ^ seen[i]) & mask[i] != 0) {
+                differs.push(format!(
+                    "place {place} {ty}: {:x?} {:x?}",
+                    &given[..size],
+                    &seen[..size]
+                ));
+            }
+        }
+        if board.lost_sret != 0 || board.lost_x87 != 0 {
+            differs.push("rax or the x87 stack after the return".into());
+        }
+        if !differs.is_empty() {
+            self.n_wrong += 1;
+            println!("DIFFERS {what}: {}: {}", case.sig, differs.join("; "));
+        }
     }
 
-    /// 2.5 and 1.25 in x87's format.
-    fn half(&self) -> Result<()> {
-        let (x, mut r) = (extended(0x4000), extended(0));
-        let sig = FnSig::new([Type::F80], Type::F80);
-        let half = address(&self.called, "half")?;
-        call("half", half, &sig, &[at(&x)], to(&mut r))?;
-        assert_eq!(r, extended(0x3fff));
-        Ok(())
-    }
-
-    /// AL has to say that there is a vector register in use.
-    fn snprintf(&self) -> Result<()> {
-        let (mut text, mut n) = ([0_u8; 16], 0_i32);
-        let (buffer, size, format) = (text.as_mut_ptr(), 16_u64, c"%g is %d/2".as_ptr());
-        let (x, y) = (1.5_f64, 3_i32);
+    /// A function of the C library, with AL as it has to be for `double`.
+    fn snprintf(&mut self, opt_level: &str) -> Result<()> {
+        let (mut text, mut n) = ([0_u8; 32], 0_i32);
+        let (buffer, size, format) = (text.as_mut_ptr(), 32_u64, c"%g is %d/2, %.2Lf".as_ptr());
+        // 1.25 in x87's format.
+        let (x, y, z) = (1.5_f64, 3_i32, [0xa000_0000_0000_0000_u64, 0x3fff]);
         let sig = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
-        let sig = sig.at_call([Type::F64, Type::I32])?;
-        let args = [at(&buffer), at(&size), at(&format), at(&x), at(&y)];
-        let snprintf = address(&self.libc, "snprintf")?;
-        call("snprintf", snprintf, &sig, &args, to(&mut n))?;
-        assert_eq!((n, CStr::from_bytes_until_nul(&text)?), (10, c"1.5 is 3/2"));
+        let sig = sig.at_call([Type::F64, Type::I32, Type::F80])?;
+        let args = vec![at(&buffer), at(&size), at(&format), at(&x), at(&y), at(&z)];
+        let libc = Library::from(libloading::os::unix::Library::this());
+        let imports = [("snprintf".to_string(), address(&libc, "snprintf")?)];
+        let mut jit = Jit::new(opt_level, &imports)?;
+        let plan = CallPlan::new(&sig, &self.target)?;
+        let given = (
+            &Objects {
+                args,
+                result: to(&mut n),
+            },
+            Form::MemoryByName,
+        );
+        let id = jit.caller("caller", ("snprintf", imports[0].1, &plan), given)?;
+        jit.module.finalize_definitions()?;
+        jit.run(id);
+        assert_eq!(
+            (n, CStr::from_bytes_until_nul(&text)?),
+            (16, c"1.5 is 3/2, 1.25")
+        );
+        Ok(())
+    }
+
+    /// `long f(long n)` with a static chain, which it adds: in assembler, and as an entry, which the same call then enters.
+    fn static_chain(&mut self, opt_level: &str) -> Result<()> {
+        let sig = FnSig::new([Type::I64], Type::I64).static_chain();
+        let (plan, entry) = (
+            CallPlan::new(&sig, &self.target)?,
+            EntryPlan::new(&sig, &self.target)?,
+        );
+        let (n, chain, mut sum, mut seen) = (5_i64, 37_i64, 0_i64, [0_i64; 2]);
+        let given = Objects {
+            args: vec![at(&n), at(&chain)],
+            result: to(&mut sum),
+        };
+        let imports = [("chain".to_string(), address(&self.library, "chain")?)];
+        let mut jit = Jit::new(opt_level, &imports)?;
+        let form = Form::MemoryByName;
+        let id = jit.caller("caller", ("chain", imports[0].1, &plan), (&given, form))?;
+        let own = Objects {
+            args: vec![to(&mut seen[0]), to(&mut seen[1])],
+            result: to(&mut sum),
+        };
+        let callee = jit.callee("callee", (&entry, None), (&own, at(&n), form))?;
+        jit.module.finalize_definitions()?;
+        jit.run(id);
+        assert_eq!(sum, 42);
+        let code = jit.module.get_finalized_function(callee);
+        let mut other = Jit::new(opt_level, &[("callee".to_string(), code)])?;
+        let form = Form::PartsByAddress;
+        let id = other.caller("caller", ("callee", code, &plan), (&given, form))?;
+        other.module.finalize_definitions()?;
+        other.run(id);
+        assert_eq!((sum, seen), (5, [5, 37]));
         Ok(())
     }
 }
 
-/// 1.25 times a power of two in x87's format, in an object of 16 bytes as C has it.
-fn extended(exponent: u16) -> [u64; 2] {
-    [
-        if exponent == 0 {
-            0
-        } else {
-            0xa000_0000_0000_0000
-        },
-        exponent.into(),
-    ]
+impl Run {
+    /// Compilers other than gcc rely on narrow arguments extended to 32 bits: the same function with `int` parameters.
+    fn extended(&self, opt_level: &str) -> Result<()> {
+        let (a, b, c, mut sum) = (-2_i8, 250_u8, -30_000_i16, 0_i64);
+        let args = vec![at(&a), at(&b), at(&c)];
+        let given = Objects {
+            args,
+            result: to(&mut sum),
+        };
+        let sig = FnSig::new([Type::I8, Type::U8, Type::I16], Type::I64);
+        let plan = CallPlan::new(&sig, &self.target)?;
+        let extended = address(&self.library, "extended")?;
+        for form in [Form::MemoryByName, Form::PartsByAddress] {
+            let mut jit = Jit::new(opt_level, &[("extended".to_string(), extended)])?;
+            let id = jit.caller("caller", ("extended", extended, &plan), (&given, form))?;
+            jit.module.finalize_definitions()?;
+            jit.run(id);
+            assert_eq!(sum, -2 + 250 - 30_000);
+        }
+        Ok(())
+    }
+
+    /// What 0.108 or this emitter has not is an error that says so.
+    fn refused(&self, opt_level: &str) -> Result<()> {
+        let object = [0_u8; 32];
+        let given = Objects {
+            args: vec![at(&object)],
+            result: at(&object),
+        };
+        let sig = |ty: Type| FnSig::new([ty], Type::VOID);
+        let wide = sig(Type::vector(&Type::F64, 4)?).features(VectorLevel::Avx);
+        let bools = sig(Type::bool_vector(128, BoolVector::Zig)?);
+        let other = sig(Type::I64).convention(&X86_64_WIN64);
+        for (sig, why) in [
+            (wide, "of more than 16 bytes"),
+            (bools, "bool"),
+            (other, "windows_fastcall"),
+        ] {
+            let mut jit = Jit::new(opt_level, &[])?;
+            let plan = CallPlan::new(&sig, &self.target)?;
+            let given = (&given, Form::MemoryByName);
+            let call = jit.caller("caller", ("f", at(&object), &plan), given);
+            let entry = EntryPlan::new(&sig, &self.target)?;
+            let entry = jit.callee("entry", (&entry, None), (given.0, at(&object), given.1));
+            for found in [call, entry] {
+                let found = found.err().ok_or("it was not refused")?.to_string();
+                assert!(found.contains(why), "{found}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The places of a case's values on the board.
+fn places(case: &Case) -> impl Iterator<Item = (usize, &Type)> {
+    let params = case.sig.params().iter().map(|param| &param.ty).enumerate();
+    let result = [(RESULT, case.sig.result())];
+    params.chain(result)
+}
+
+fn at<T>(object: &T) -> *const u8 {
+    std::ptr::from_ref(object).cast()
+}
+
+fn to<T>(object: &mut T) -> *const u8 {
+    std::ptr::from_mut(object).cast_const().cast()
+}
+
+/// Breaks one rule where the plans have it.
+fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
+    let signature = &mut plan.plan.signature;
+    match rule {
+        // Two parts change places.
+        "order" => {
+            let is_part = |slot: &Slot| matches!(slot, Slot::Part { .. });
+            let own: Vec<usize> = (0..plan.slots.len())
+                .filter(|i| is_part(&plan.slots[*i]))
+                .collect();
+            if let [a, .., b] = own[..]
+                && signature.params[a] == signature.params[b]
+            {
+                plan.slots.swap(a, b);
+            }
+        }
+        // No padding arguments: what belongs on the stack is in the registers that are left.
+        "padding" if plan.indirect.is_none() => {
+            let mut slots = plan.slots.clone().into_iter();
+            let is_padding = |slot: Option<Slot>| matches!(slot, Some(Slot::Padding { .. }));
+            signature.params.retain(|_| !is_padding(slots.next()));
+            plan.slots.retain(|slot| !is_padding(Some(*slot)));
+        }
+        "results" => {
+            if let ResultPlan::Parts { results, .. } = &mut plan.plan.result
+                && signature.returns.windows(2).all(|two| two[0] == two[1])
+            {
+                results.reverse();
+            }
+        }
+        // The x87 stack keeps its value.
+        "x87" if matches!(plan.plan.result, ResultPlan::Stub { .. }) => {
+            plan.plan.result = ResultPlan::Nothing;
+        }
+        // rax is not the address of the result.
+        "sret" => {
+            let params = entry.plan.signature.params.iter_mut();
+            let sret = params.filter(|param| param.purpose == Purpose::StructReturn);
+            sret.for_each(|param| param.purpose = Purpose::Normal);
+        }
+        "area" => {
+            for arrival in &mut entry.args {
+                if let Arrival::Area { offset, .. } = arrival {
+                    *offset += 8;
+                }
+            }
+        }
+        _ => {}
+    }
 }

@@ -1,0 +1,166 @@
+//! Entries: functions that C calls.
+
+use clif_cabi_plan::{Arrival, EntryPlan, PartPlace, ResultPlan, VaStart, cabi};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_module::{FuncId, Linkage, Module};
+
+use super::{Emitter, NO_WIDE_VECTORS, Operand, Result, clif_signature, define};
+
+/// Declares the function `name`, which C calls: what C calls, and the body to define. They are one function, unless a stub stands between them.
+pub fn declare(
+    module: &mut dyn Module,
+    (name, linkage): (&str, Linkage),
+    plan: &EntryPlan,
+) -> Result<(FuncId, FuncId)> {
+    let signature = clif_signature(&plan.signature)?;
+    let id = module.declare_function(name, linkage, &signature)?;
+    let Some(stub) = plan.entry_stub(0) else {
+        return Ok((id, id));
+    };
+    let body = stub.entered_name(name);
+    let body = module.declare_function(&body, Linkage::Local, &signature)?;
+    let stub = plan.entry_stub(body.as_u32()).ok_or("no stub")?;
+    define(module, id, &stub)?;
+    Ok((id, body))
+}
+
+/// The function being built, as C calls it.
+pub struct Entry<'p> {
+    plan: &'p EntryPlan,
+    params: Vec<Value>,
+}
+
+impl<'p> Entry<'p> {
+    /// Begins the body of a function: its signature, and its first block.
+    pub fn new(e: &mut Emitter<'_, '_>, plan: &'p EntryPlan) -> Result<Self> {
+        if plan.moves_vectors() {
+            return Err(format!("{}: {NO_WIDE_VECTORS}", plan.sig).into());
+        }
+        let builder = &mut *e.builder;
+        builder.func.signature = clif_signature(&plan.signature)?;
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        let params = builder.block_params(block).to_vec();
+        Ok(Self { plan, params })
+    }
+
+    /// Argument `i` in parts. A record of more than 128 bytes has none.
+    pub fn parts(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Vec<Value>> {
+        match &self.plan.args[i] {
+            Arrival::Nothing => Ok(Vec::new()),
+            Arrival::Parts { places, parts } => (places.iter().zip(parts))
+                .map(|(place, part)| match *place {
+                    PartPlace::Param(param) => Ok(self.params[param]),
+                    PartPlace::Area(offset) => {
+                        let mut there = *part;
+                        there.offset = offset;
+                        e.load(&there, self.param(self.plan.area)?)
+                    }
+                })
+                .collect(),
+            Arrival::Area {
+                parts: Some(own), ..
+            } => {
+                let from = self.address(e, i)?;
+                e.load_all(own, from)
+            }
+            other => Err(format!("argument {i}, {}, has no parts: {other:?}", self.ty(i)).into()),
+        }
+    }
+
+    /// The address of argument `i`. What C passes in memory stays there, and is the function's to write to; the parts of others are stored.
+    pub fn address(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Value> {
+        let ty = self.ty(i);
+        let parts = match &self.plan.args[i] {
+            Arrival::Area { offset, .. } => {
+                let area = self.param(self.plan.area)?;
+                return Ok(e.ins().iadd_imm(area, i64::from(*offset)));
+            }
+            Arrival::Parts { parts, .. } => parts.as_slice(),
+            Arrival::Nothing => &[],
+            other => return Err(format!("argument {i}, {ty}: not emitted: {other:?}").into()),
+        };
+        let values = self.parts(e, i)?;
+        let to = e.slot(u32::try_from(ty.size())?, ty.align())?;
+        e.store_all(parts, &values, to)?;
+        Ok(to)
+    }
+
+    /// Where C wants a result that is returned in memory. One that is built there, and returned as [`Operand::Memory`] of this address, is not copied.
+    pub fn sret(&self) -> Option<Value> {
+        self.plan.sret.map(|i| self.params[i])
+    }
+
+    /// Returns from the function, which ends the block. `None` without a result.
+    pub fn ret(&self, e: &mut Emitter<'_, '_>, result: Option<Operand<'_>>) -> Result<()> {
+        let (ty, parts) = (self.plan.sig.result(), self.plan.result.parts());
+        let mut values = Vec::new();
+        match (&self.plan.result, result) {
+            (ResultPlan::Nothing, _) => {}
+            (ResultPlan::Parts { results, .. }, Some(result)) => {
+                let own = e.operand(parts, result)?;
+                for (i, declared) in self.plan.signature.returns.iter().enumerate() {
+                    values.push(match results.iter().position(|own| *own == i) {
+                        Some(part) => own[part],
+                        // It only keeps a register from being used.
+                        None => e.zero(declared.ty)?,
+                    });
+                }
+            }
+            // Cranelift returns the address in rax, as C demands: the parameter is declared `sret`.
+            (ResultPlan::Sret, Some(Operand::Memory(from))) => {
+                let to = self.param(self.plan.sret)?;
+                if from != to {
+                    let size = e.ins().iconst(types::I64, i64::try_from(ty.size())?);
+                    let config = e.module.target_config();
+                    e.builder.call_memcpy(config, to, from, size);
+                }
+            }
+            // The last thing before the return: nothing touches the x87 stack after it.
+            (ResultPlan::Stub { push, bytes, .. }, Some(result)) => {
+                let from = e.in_memory(parts, result, *bytes, 16)?;
+                e.call_x87(push, from)?;
+            }
+            (other, _) => return Err(format!("result, {ty}: not in this form: {other:?}").into()),
+        }
+        e.ins().return_(&values);
+        Ok(())
+    }
+
+    /// `va_start` of a variadic function: writes the `va_list`, 24 bytes at `list`. In the first block, which dominates all others.
+    pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
+        let variadic = self.plan.variadic.as_ref().ok_or("it is not variadic")?;
+        let VaStart::Registers {
+            gp_offset,
+            fp_offset,
+            overflow,
+            save_bytes,
+            save_align,
+        } = variadic.start
+        else {
+            return Err("it has no register save area".into());
+        };
+        let (save, area) = (e.slot(save_bytes, save_align)?, self.param(self.plan.area)?);
+        for own in &variadic.saved {
+            e.store_at(self.params[own.param], save, own.offset);
+        }
+        let gp_offset = e.ins().iconst(types::I32, i64::from(gp_offset));
+        let fp_offset = e.ins().iconst(types::I32, i64::from(fp_offset));
+        let overflow = e.ins().iadd_imm(area, i64::from(overflow));
+        for (value, at) in [(gp_offset, 0), (fp_offset, 4), (overflow, 8), (save, 16)] {
+            e.store_at(value, list, at);
+        }
+        Ok(())
+    }
+
+    fn ty(&self, i: usize) -> &cabi::Type {
+        &self.plan.sig.params()[i].ty
+    }
+
+    fn param(&self, index: Option<usize>) -> Result<Value> {
+        let param = index.map(|i| self.params[i]);
+        Ok(param.ok_or("the plan has no such parameter")?)
+    }
+}
