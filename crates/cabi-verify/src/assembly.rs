@@ -9,6 +9,7 @@ mod csky;
 mod places;
 mod riscv;
 mod state;
+mod x86_64;
 mod xcore;
 
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub struct Isa {
     comment: &'static str,
     /// Bytes from the stack pointer to the argument area, at a function's entry and at a call.
     area: i64,
+    /// Bytes that a call pushes between both.
+    return_address: i64,
     /// The registers of the first three integer arguments, for calls of `memcpy`.
     arguments: [&'static str; 3],
     /// Whether functions preserve a register.
@@ -47,6 +50,8 @@ impl Isa {
     pub const CSKY: Self = csky::ISA;
     /// RISC-V, both widths.
     pub const RISCV: Self = riscv::ISA;
+    /// x86-64.
+    pub const X86_64: Self = x86_64::ISA;
 }
 
 /// What is known of a function.

@@ -6,6 +6,7 @@ use super::{Flow, Isa, number};
 pub(super) const ISA: Isa = Isa {
     comment: "#",
     area: 0,
+    return_address: 0,
     arguments: ["r0", "r1", "r2"],
     preserved: |name| {
         let index = |bank| {
@@ -98,10 +99,10 @@ fn moves(state: &mut State, op: &str, operands: &[&str]) {
         ("fmtvr.64", [to, low, high]) => {
             state.join(&register(to), &register(low), &register(high));
         }
-        ("fmfvrh", [to, from]) => state.set(&register(to), state.get(&register(from)).high()),
+        ("fmfvrh", [to, from]) => state.set(&register(to), state.get(&register(from)).upper(4)),
         ("fmfvr.64", [low, high, from]) => {
             let value = state.get(&register(from));
-            state.set(&register(high), value.high());
+            state.set(&register(high), value.upper(4));
             state.set(&register(low), value);
         }
         (_, [to, rest @ ..]) => {

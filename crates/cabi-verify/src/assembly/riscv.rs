@@ -6,6 +6,7 @@ use super::{Flow, Isa, number, symbol};
 pub(super) const ISA: Isa = Isa {
     comment: "#",
     area: 0,
+    return_address: 0,
     arguments: ["a0", "a1", "a2"],
     preserved: |name| name.starts_with('s') || name.starts_with("fs"),
     step,

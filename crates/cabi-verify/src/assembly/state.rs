@@ -55,7 +55,7 @@ impl Address {
 }
 
 /// The most bytes a register has.
-const WIDEST: usize = 16;
+const WIDEST: usize = 64;
 
 /// What a register holds: the sources of its bytes from the low-order one on, and what it is as an address or a number, where that is known.
 #[derive(Clone, Default, Debug)]
@@ -93,16 +93,25 @@ impl Value {
         self.bytes.iter().flatten().cloned().collect()
     }
 
-    /// What is four bytes up.
-    pub(super) fn high(&self) -> Self {
+    /// What is `bytes` bytes up.
+    pub(super) fn upper(&self, bytes: usize) -> Self {
         Self {
-            bytes: self.bytes.iter().skip(4).cloned().collect(),
+            bytes: self.bytes.iter().skip(bytes).cloned().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Each byte made of all that `values` are made of.
+    pub(super) fn of_all(values: Vec<Self>) -> Self {
+        let all: Sources = values.iter().flat_map(Self::all).collect();
+        Self {
+            bytes: vec![all; WIDEST],
             ..Self::default()
         }
     }
 
     /// The low-order `bytes` bytes.
-    fn low(&self, bytes: usize) -> Self {
+    pub(super) fn low(&self, bytes: usize) -> Self {
         let mut low = self.clone();
         low.bytes.truncate(bytes);
         low
@@ -131,7 +140,7 @@ impl State {
             registers: BTreeMap::new(),
             memory: BTreeMap::new(),
             pointers: BTreeMap::new(),
-            stack: -isa.area,
+            stack: -isa.area - isa.return_address,
             called: false,
             isa: *isa,
             pool: Rc::clone(pool),
@@ -159,15 +168,8 @@ impl State {
 
     /// Makes `register` of all that is in others; numbers are nothing.
     pub(super) fn combine<'r>(&mut self, register: &str, of: impl IntoIterator<Item = &'r str>) {
-        let all: Sources = of
-            .into_iter()
-            .filter(|other| number(other).is_none())
-            .flat_map(|other| self.get(other).all())
-            .collect();
-        let value = Value {
-            bytes: vec![all; WIDEST],
-            ..Value::default()
-        };
+        let others = of.into_iter().filter(|other| number(other).is_none());
+        let value = Value::of_all(others.map(|other| self.get(other)).collect());
         self.set(register, value);
     }
 
@@ -189,7 +191,7 @@ impl State {
     /// Makes `register` of the low-order four bytes of `low`, and of what `high` is where it is another register; else of its own upper bytes.
     pub(super) fn join(&mut self, register: &str, low: &str, high: &str) {
         let upper = match high == register {
-            true => self.get(high).high(),
+            true => self.get(high).upper(4),
             false => self.get(high).low(4),
         };
         let mut value = self.get(low).low(4);
@@ -201,6 +203,12 @@ impl State {
 
     pub(super) fn move_stack(&mut self, bytes: i64) {
         self.stack += bytes;
+    }
+
+    /// Moves the stack pointer down to a multiple of `align` bytes, beyond what is there: how far, no code says.
+    pub(super) fn align_stack(&mut self, align: i64) {
+        const FAR: i64 = 1 << 16;
+        self.stack = (self.stack - FAR) & -align;
     }
 
     /// What is `offset` bytes from the stack pointer.

@@ -6,6 +6,7 @@ use super::{Flow, Isa, number, symbol};
 pub(super) const ISA: Isa = Isa {
     comment: "#",
     area: 4,
+    return_address: 0,
     arguments: ["r0", "r1", "r2"],
     preserved: |name| matches!(name, "r4" | "r5" | "r6" | "r7" | "r8" | "r9" | "r10"),
     step,

@@ -71,7 +71,9 @@ fn merge_leaves(
         match step {
             Step::Leaf(leaf) => merge_run(&Run::of(leaf), Some(walk), ty, classes, cx)?,
             // Leaf by leaf it is the same where rule 5 changes nothing, and no X87 meets an Sse before the Integer that wins over both.
-            Step::Enter(record, offset) if record.size() > 16 || has_wide_leaf(ty) => {
+            Step::Enter(record, offset)
+                if (record.size() > 16 || has_wide_leaf(ty)) && !quirks::skips(walk, cx) =>
+            {
                 let mut all = Classes::none(ty.size());
                 merge_leaves(walk, ty, &mut all, cx)?;
                 let mut own = all.part(offset, record.size());

@@ -97,7 +97,7 @@ pub(super) fn leaf(
     if let Some(adds) = zig::array(leaf, walk, cx)? {
         return Ok(adds);
     }
-    if clang::is_in_wide_array(leaf, walk, cx) {
+    if skips(walk, cx) {
         return Ok(Adds::NOTHING);
     }
     let adds = match gcc::zero_length_array(leaf, walk, ty, cx)? {
@@ -111,6 +111,12 @@ pub(super) fn leaf(
     };
     let adds = gcc::repeated(adds, leaf, walk, cx);
     Ok(gcc::reached_on(adds, leaf, walk, cx))
+}
+
+/// Whether a compiler skips the last step of `walk`, a leaf or a record inside the value, because it does not look into what is around it.
+#[inline]
+pub(super) fn skips(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
+    clang::is_in_wide_array(walk, cx)
 }
 
 /// Why a compiler sends the whole of `ty` to memory for `leaf`, if one does.

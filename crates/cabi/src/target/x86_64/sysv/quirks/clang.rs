@@ -108,9 +108,10 @@ fn is_wide_structure(ty: &Type) -> bool {
     ty.size() > 16 && ty.as_record().is_some() && !ty.is_union()
 }
 
-/// Whether `leaf` is inside an array of more than 16 bytes and more than one element that is a member of a union, and so has no class, whatever it is
-/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang does not look into the array. What sends it to memory from outside still does.
-pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
+/// Whether the last step of `walk` is inside an array of more than 16 bytes and more than one element that is a member of a union
+/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang does not look into the array, so neither leaves nor records in it have a class, whatever
+/// they are. What sends the array to memory from outside still does.
+pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     let is_wide = |ty: &Type| match ty.kind() {
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
         _ => false,
@@ -123,8 +124,10 @@ pub(super) fn is_in_wide_array(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify
         }
         _ => false,
     };
-    leaf.around.any(Around::IN_ARRAY)
-        && walk.path().windows(2).any(around)
+    let path = walk.path();
+    let innermost = path.last();
+    innermost.is_some_and(|frame| frame.around.any(Around::IN_ARRAY))
+        && path.windows(2).any(around)
         && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
 }
 
