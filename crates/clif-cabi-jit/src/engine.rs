@@ -26,10 +26,10 @@ use clif_cabi::StubCode;
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
 use crate::compile::compile;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unsupported_host};
 use crate::library::{Library, Symbols, check_name};
 use crate::memory::{EngineModule, address, new_module};
-use crate::settings::{Settings, unsupported_host};
+use crate::settings::Settings;
 use crate::{libcalls, reloc};
 use resolve::Target;
 

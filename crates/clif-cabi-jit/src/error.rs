@@ -178,6 +178,14 @@ pub enum Error {
     Module(Box<ModuleError>),
 }
 
+/// The error on a machine that the engine does not run on.
+pub(crate) fn unsupported_host(why: &str) -> Error {
+    Error::UnsupportedHost {
+        host: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        why: why.to_owned(),
+    }
+}
+
 /// A symbol that was not found, and what refers to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

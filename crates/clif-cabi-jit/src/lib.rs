@@ -132,6 +132,7 @@ mod compile;
 mod cranelift;
 mod engine;
 mod error;
+mod flags;
 mod interface;
 mod invoke;
 mod libcalls;

@@ -1,55 +1,9 @@
 //! How an engine compiles: what may be chosen, and what is fixed because C calls depend on it.
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
-use crate::cranelift::codegen::settings::{self, Configurable, SetError};
 
-use crate::error::{Error, Result};
-
-/// Flags that are not a front end's to set, each with the reason.
-const FIXED: [(&str, &str, &str); 8] = [
-    (
-        "is_pic",
-        "false",
-        "JIT code is not moved after it is written",
-    ),
-    (
-        "use_colocated_libcalls",
-        "false",
-        "library routines can be at any distance",
-    ),
-    (
-        "enable_llvm_abi_extensions",
-        "false",
-        "it returns integers in rcx, which C does not",
-    ),
-    (
-        "enable_multi_ret_implicit_sret",
-        "false",
-        "its result area is not C's sret",
-    ),
-    (
-        "enable_pinned_reg",
-        "false",
-        "C expects r15 to be preserved",
-    ),
-    // Debuggers and profilers may be told; no unwinder of the process is, so nothing can unwind through JIT code yet.
-    (
-        "unwind_info",
-        "true",
-        "unwind rules are made, although they are not registered yet",
-    ),
-    // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
-    (
-        "enable_probestack",
-        "true",
-        "large frames must not step over the guard page",
-    ),
-    (
-        "probestack_strategy",
-        "inline",
-        "there is no probe routine to call",
-    ),
-];
+use crate::error::Result;
+use crate::flags;
 
 /// What an [`Engine`](crate::Engine) is made with.
 ///
@@ -162,9 +116,14 @@ impl Settings {
         self
     }
 
-    /// Any other flag of Cranelift, shared or of the x86-64 ISA (`has_avx`), by its name there. Flags that C calls
-    /// depend on are fixed; to set one of them is an error of [`Engine::new`](crate::Engine::new). Whether the machine
-    /// has the instructions that a flag allows is not checked.
+    /// Another flag of Cranelift, by its name there. These may be set:
+    ///
+    /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`, `machine_code_cfg_info`, `enable_verifier`,
+    ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `preserve_frame_pointers`, `stack_switch_model`;
+    /// - `log2_min_function_alignment`, up to 12;
+    /// - those of instructions, `has_avx` and its like, `false`, or `true` on a machine that has them.
+    ///
+    /// To set any other is an error of [`Engine::new`](crate::Engine::new): C calls depend on it, or it would make code unsafe, or it does nothing here.
     #[must_use]
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push((name.to_owned(), value.to_owned()));
@@ -177,9 +136,6 @@ impl Settings {
 
     /// The ISA of this machine with these settings.
     pub(crate) fn isa(&self) -> Result<OwnedTargetIsa> {
-        let mut shared = settings::builder();
-        let mut isa = crate::cranelift::native::builder_with_options(self.cpu == Cpu::Host)
-            .map_err(unsupported_host)?;
         let opt_level = match self.opt_level {
             OptLevel::None => "none",
             OptLevel::Speed => "speed",
@@ -190,39 +146,6 @@ impl Settings {
             RegisterAllocator::SinglePass => "single_pass",
         };
         let chosen = [("opt_level", opt_level), ("regalloc_algorithm", allocator)];
-        let fixed = FIXED.map(|(name, value, _)| (name, value));
-        for (name, value) in fixed.into_iter().chain(chosen) {
-            let set = shared.set(name, value);
-            set.map_err(|error| refused(name, value, error.to_string()))?;
-        }
-        for (name, value) in &self.flags {
-            if let Some((_, fixed, why)) = FIXED.iter().find(|fixed| fixed.0 == name) {
-                return Err(refused(name, value, format!("fixed to {fixed}: {why}")));
-            }
-            // A name is a shared flag's or the ISA's, never both.
-            let set = match shared.set(name, value) {
-                Err(SetError::BadName(_)) => isa.set(name, value),
-                set => set,
-            };
-            set.map_err(|error| refused(name, value, error.to_string()))?;
-        }
-        isa.finish(settings::Flags::new(shared))
-            .map_err(|error| unsupported_host(&error.to_string()))
-    }
-}
-
-/// The error on a machine that the engine does not run on.
-pub(crate) fn unsupported_host(why: &str) -> Error {
-    Error::UnsupportedHost {
-        host: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-        why: why.to_owned(),
-    }
-}
-
-fn refused(name: &str, value: &str, why: String) -> Error {
-    Error::Setting {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        why,
+        flags::isa(&chosen, &self.flags, self.cpu == Cpu::Host)
     }
 }

@@ -10,8 +10,7 @@ use clif_cabi::VectorWidth;
 use clif_cabi::cabi::convention::{Loc, Place};
 use clif_cabi::cabi::{FnAbi, FnSig, PartType};
 
-use crate::error::Result;
-use crate::settings::unsupported_host;
+use crate::error::{Result, unsupported_host};
 
 /// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of theirs.
 pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {

@@ -135,6 +135,23 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     answers(library, *function, &[])
 }
 
+/// Flags that decide how far apart the stack is probed cannot be set, or do not matter.
+fn no_flag_steps_over_it(library: &Library) {
+    for (name, value) in [
+        ("enable_probestack", "false"),
+        ("probestack_strategy", "outline"),
+        ("probestack_size_log2", "16"),
+        ("probestack_size_log2", "30"),
+        ("preserve_frame_pointers", "true"),
+        ("log2_min_function_alignment", "12"),
+    ] {
+        let settings = Settings::default().flag(name, value);
+        if Engine::new(&settings).is_ok() {
+            faults_there(&large_frame(library, &settings));
+        }
+    }
+}
+
 /// All came back or faulted in the guard page, and some did each.
 #[track_caller]
 fn faults_there(answers: &[i32]) {
@@ -153,6 +170,7 @@ fn nothing_steps_over_the_guard_page() {
         faults_there(&aligned_call(&library, &settings, |step| vec![step]));
         faults_there(&large_frame(&library, &settings));
     }
+    no_flag_steps_over_it(&library);
     // The same bytes skipped less than a page at a time, which touches nothing.
     let unprobed = |step| match step {
         Step::Skip(n) => {

@@ -81,24 +81,3 @@ fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
         );
     }
 }
-
-#[test]
-fn settings_that_do_not_exist_or_are_fixed() {
-    for (name, value, expected) in [
-        ("no_such_flag", "true", "setting no_such_flag=true: "),
-        ("has_avx", "perhaps", "setting has_avx=perhaps: "),
-        (
-            "is_pic",
-            "true",
-            "setting is_pic=true: fixed to false: JIT code is not moved after it is written",
-        ),
-        (
-            "enable_llvm_abi_extensions",
-            "true",
-            "setting enable_llvm_abi_extensions=true: fixed to false: it returns integers in rcx, which C does not",
-        ),
-    ] {
-        let text = message(Engine::new(&Settings::default().flag(name, value)));
-        assert!(text.starts_with(expected), "{text}");
-    }
-}

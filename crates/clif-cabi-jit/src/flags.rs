@@ -1,0 +1,236 @@
+//! Cranelift's flags: which of them a front end may set. Every flag is decided here; one that is not named cannot be set.
+
+use crate::cranelift::codegen::isa::{OwnedTargetIsa, TargetIsa};
+use crate::cranelift::codegen::settings::{self, Configurable, SetError};
+use crate::cranelift::native;
+
+use crate::error::{Error, Result, unsupported_host};
+
+/// Flags that a front end may set to any value. They change what a function consists of, and nothing of how it is called, what it calls, or what
+/// memory it touches.
+const FREE: [&str; 11] = [
+    // Also chosen by `Settings::opt_level` and `Settings::register_allocator`; the flag wins.
+    "opt_level",
+    "regalloc_algorithm",
+    // They check or describe the result of a compilation, and change nothing of it.
+    "regalloc_checker",
+    "regalloc_verbose_logs",
+    "machine_code_cfg_info",
+    // Without it a wrong function is compiled to wrong code, or is a panic of Cranelift's, which is an error. Whoever runs the code answers for it.
+    "enable_verifier",
+    // It removes loads of what was just stored or loaded.
+    "enable_alias_analysis",
+    // It rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
+    "enable_nan_canonicalization",
+    // It adds a frame where there would be none; tail calls need it.
+    "preserve_frame_pointers",
+    // Up to a page, which is the most that memory is aligned to: `MAX_LOG2_ALIGN`.
+    "log2_min_function_alignment",
+    // It allows one more instruction, `stack_switch`, in functions that the front end builds.
+    "stack_switch_model",
+];
+
+/// The largest `log2_min_function_alignment`: a page.
+const MAX_LOG2_ALIGN: u8 = 12;
+
+/// Flags that are not a front end's to set, each with its value and the reason.
+const FIXED: [(&str, &str, &str); 16] = [
+    (
+        "is_pic",
+        "false",
+        "JIT code is not moved after it is written",
+    ),
+    (
+        "use_colocated_libcalls",
+        "false",
+        "library routines can be at any distance",
+    ),
+    (
+        "libcall_call_conv",
+        "isa_default",
+        "library routines are C functions of this machine",
+    ),
+    (
+        "enable_llvm_abi_extensions",
+        "false",
+        "it returns integers in rcx, which C does not",
+    ),
+    (
+        "enable_multi_ret_implicit_sret",
+        "false",
+        "its result area is not C's sret",
+    ),
+    (
+        "enable_pinned_reg",
+        "false",
+        "C expects r15 to be preserved",
+    ),
+    // Debuggers and profilers may be told; no unwinder of the process is, so nothing can unwind through JIT code yet.
+    (
+        "unwind_info",
+        "true",
+        "unwind rules are made, although they are not registered yet",
+    ),
+    // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
+    (
+        "enable_probestack",
+        "true",
+        "large frames must not step over the guard page",
+    ),
+    (
+        "probestack_strategy",
+        "inline",
+        "there is no probe routine to call",
+    ),
+    (
+        "probestack_size_log2",
+        "12",
+        "a guard page may have 4096 bytes, and no frame may step over it",
+    ),
+    (
+        "tls_model",
+        "none",
+        "there is no thread-local data in JIT code",
+    ),
+    (
+        "bb_padding_log2_minus_one",
+        "0",
+        "it tests Cranelift itself, and ends the process where memory does",
+    ),
+    // What does nothing here is refused, so that nobody relies on it.
+    (
+        "enable_heap_access_spectre_mitigation",
+        "true",
+        "only Wasmtime reads it",
+    ),
+    (
+        "enable_table_access_spectre_mitigation",
+        "true",
+        "code for x86-64 does not depend on it",
+    ),
+    (
+        "enable_incremental_compilation_cache_checks",
+        "false",
+        "an engine has no such cache",
+    ),
+    (
+        "enable_compact_unwind_abi",
+        "false",
+        "only code for AArch64 depends on it",
+    ),
+];
+
+/// The ISA of this machine with the flags `own`, then those that are `given`.
+pub(crate) fn isa(
+    own: &[(&str, &str)],
+    given: &[(String, String)],
+    host: bool,
+) -> Result<OwnedTargetIsa> {
+    let mut shared = settings::builder();
+    let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
+    let fixed = FIXED.map(|(name, value, _)| (name, value));
+    for (name, value) in fixed.iter().chain(own) {
+        match shared.set(name, value) {
+            // Not every release has every flag.
+            Ok(()) | Err(SetError::BadName(_)) => {}
+            Err(error) => return Err(refused(name, value, error.to_string())),
+        }
+    }
+    for (name, value) in given {
+        check(name).map_err(|why| refused(name, value, why))?;
+        let set = match name.starts_with(INSTRUCTIONS) {
+            true => isa.set(name, value),
+            false => shared.set(name, value),
+        };
+        set.map_err(|error| refused(name, value, error.to_string()))?;
+    }
+    let shared = settings::Flags::new(shared);
+    let log2 = shared.log2_min_function_alignment();
+    if log2 > MAX_LOG2_ALIGN {
+        let why = format!("at most {MAX_LOG2_ALIGN}: memory is aligned to pages");
+        return Err(refused(
+            "log2_min_function_alignment",
+            &log2.to_string(),
+            why,
+        ));
+    }
+    let isa = isa
+        .finish(shared)
+        .map_err(|error| unsupported_host(&error.to_string()))?;
+    check_instructions(&*isa)?;
+    Ok(isa)
+}
+
+/// What the names of ISA flags begin with that say which instructions there are.
+const INSTRUCTIONS: &str = "has_";
+
+/// Refuses flags that a front end may not set.
+fn check(name: &str) -> Result<(), String> {
+    if FREE.contains(&name) || name.starts_with(INSTRUCTIONS) {
+        return Ok(());
+    }
+    Err(match FIXED.iter().find(|fixed| fixed.0 == name) {
+        Some((_, value, why)) => format!("fixed to {value}: {why}"),
+        None => format!(
+            "not one of the flags that may be set: {}, {INSTRUCTIONS}..",
+            FREE.join(", ")
+        ),
+    })
+}
+
+/// Refuses instructions that this machine does not have. Not all of them end the process: `lzcnt` runs as `bsr` then, and gives another number.
+fn check_instructions(isa: &dyn TargetIsa) -> Result<()> {
+    let host = native::builder_with_options(true).map_err(unsupported_host)?;
+    let host = host
+        .finish(settings::Flags::new(settings::builder()))
+        .map_err(|error| unsupported_host(&error.to_string()))?;
+    let is_on = |flag: &settings::Value| flag.as_bool() == Some(true);
+    let here: Vec<&str> = (host.isa_flags().iter().filter(|flag| is_on(flag)))
+        .map(|flag| flag.name)
+        .collect();
+    match (isa.isa_flags().iter()).find(|flag| is_on(flag) && !here.contains(&flag.name)) {
+        Some(flag) => {
+            let why = "this machine does not have these instructions".to_owned();
+            Err(refused(flag.name, "true", why))
+        }
+        None => Ok(()),
+    }
+}
+
+fn refused(name: &str, value: &str, why: String) -> Error {
+    Error::Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        why,
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    /// A flag that a new release of Cranelift adds is refused until somebody has decided about it.
+    #[test]
+    fn every_flag_is_decided() {
+        for setting in settings::builder().iter() {
+            let fixed = FIXED.iter().any(|fixed| fixed.0 == setting.name);
+            assert_ne!(fixed, FREE.contains(&setting.name), "{}", setting.name);
+        }
+        for setting in native::builder_with_options(false).unwrap().iter() {
+            let named = setting.name.starts_with(INSTRUCTIONS);
+            let preset = setting.kind == settings::SettingKind::Preset;
+            assert_ne!(named, preset, "{}", setting.name);
+        }
+    }
+
+    /// What is fixed are Cranelift's defaults, or has been set.
+    #[test]
+    fn fixed_flags_have_their_values() {
+        let isa = isa(&[], &[], false).unwrap();
+        for flag in isa.flags().iter() {
+            if let Some((name, value, _)) = FIXED.iter().find(|fixed| fixed.0 == flag.name) {
+                assert_eq!(flag.value_string(), *value, "{name}");
+            }
+        }
+    }
+}
