@@ -2,6 +2,7 @@
 
 mod begin;
 mod declare;
+mod flags;
 mod own_signature;
 mod tail;
 mod variadic;
@@ -56,25 +57,12 @@ impl Lowering {
     /// Lowering for the C ABI of `isa`'s target.
     ///
     /// # Errors
-    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean.
+    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
+    /// not know has to have its default value.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         let target = Target::new(isa.triple())?;
-        let refuse = |why: &str| {
-            Err(LowerError::Isa {
-                why: format!("{}: {why}", target.name()),
-            })
-        };
         Machine::of(&target)?;
-        if isa.flags().enable_llvm_abi_extensions() {
-            return refuse(
-                "the setting enable_llvm_abi_extensions returns a third integer in rcx, which is not C",
-            );
-        }
-        if isa.flags().enable_multi_ret_implicit_sret() {
-            return refuse(
-                "the setting enable_multi_ret_implicit_sret returns results as no C function does",
-            );
-        }
+        flags::check(isa, target.name())?;
         let config = isa.frontend_config();
         Ok(Self {
             target,

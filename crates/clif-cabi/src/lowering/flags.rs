@@ -1,0 +1,93 @@
+//! Cranelift's flags: which of them the ISA of a front end may have set. One that is not named here has to have its default value.
+
+use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+use crate::cranelift::codegen::settings::{self, Flags};
+
+use crate::error::LowerError;
+
+/// Flags that may have any value: no argument and no result is elsewhere for it, and no call of C less right.
+const FREE: [&str; 25] = [
+    // How a function is compiled, and what is told of it.
+    "opt_level",
+    "regalloc_algorithm",
+    "regalloc_checker",
+    "regalloc_verbose_logs",
+    "enable_verifier",
+    "enable_alias_analysis",
+    "enable_incremental_compilation_cache_checks",
+    "machine_code_cfg_info",
+    "unwind_info",
+    "enable_compact_unwind_abi",
+    "preserve_frame_pointers",
+    "log2_min_function_alignment",
+    "bb_padding_log2_minus_one",
+    // It rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
+    "enable_nan_canonicalization",
+    // How symbols are reached; stubs are made for both values of `is_pic`.
+    "is_pic",
+    "use_colocated_libcalls",
+    "tls_model",
+    // Instructions for the front end's own functions. r15 is kept by C, and changed by lowering only for a convention with a context.
+    "enable_pinned_reg",
+    "stack_switch_model",
+    // How frames of the front end's own functions meet the end of the stack: how large its guard is, the front end knows. Stubs probe their own frames.
+    "enable_probestack",
+    "probestack_size_log2",
+    "probestack_strategy",
+    // Mitigations that Wasmtime asks for.
+    "enable_heap_access_spectre_mitigation",
+    "enable_table_access_spectre_mitigation",
+    // Refused below, unless it is the convention of C.
+    "libcall_call_conv",
+];
+
+/// Flags that calls depend on, with what they do.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "enable_llvm_abi_extensions",
+        "returns a third integer in rcx, which is not C",
+    ),
+    (
+        "enable_multi_ret_implicit_sret",
+        "returns results as no C function does",
+    ),
+];
+
+/// Refuses an ISA whose flags change what signatures mean.
+pub(super) fn check(isa: &dyn TargetIsa, target: &str) -> Result<(), LowerError> {
+    let refuse = |flag: &str, what: &str| {
+        let why = format!("{target}: the setting {flag} {what}");
+        Err(LowerError::Isa { why })
+    };
+    let default = Flags::new(settings::builder());
+    for (flag, default) in isa.flags().iter().zip(default.iter()) {
+        if FREE.contains(&flag.name) || flag.value_string() == default.value_string() {
+            continue;
+        }
+        let known = REFUSED.iter().find(|(name, _)| *name == flag.name);
+        let what = known.map_or("is not known to leave the calls of C as they are", |(_, what)| *what);
+        return refuse(flag.name, what);
+    }
+    let own = CallConv::triple_default(isa.triple());
+    match CallConv::for_libcall(isa.flags(), own) == own {
+        true => Ok(()),
+        false => refuse(
+            "libcall_call_conv",
+            "calls library routines such as memcpy by a convention that is not C's",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A flag that a new release of Cranelift adds is refused until it stands in one of the lists.
+    #[test]
+    fn every_flag_is_decided() {
+        for setting in settings::builder().iter() {
+            let refused = REFUSED.iter().any(|(name, _)| *name == setting.name);
+            assert_ne!(refused, FREE.contains(&setting.name), "{}", setting.name);
+        }
+    }
+}

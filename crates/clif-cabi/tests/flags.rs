@@ -1,0 +1,176 @@
+//! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls are still C's. Nothing here knows which are refused.
+#![cfg(all(target_arch = "x86_64", unix))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
+use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
+use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
+use clif_cabi::{Arg, Lowering, Ret};
+use cranelift_jit::{JITBuilder, JITModule};
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Big([i64; 9]);
+
+/// What rustc makes of a C function: it is given structures in registers and in memory, and calls back.
+extern "C" fn sum(x: f64, big: Big, back: extern "C" fn(Big, f64) -> Big) -> Big {
+    let mut sum = back(big, x + 1.0);
+    sum.0[8] += big.0[0];
+    sum
+}
+
+fn values(setting: &Setting) -> Vec<String> {
+    match setting.kind {
+        SettingKind::Bool => ["false", "true"].map(str::to_owned).to_vec(),
+        SettingKind::Num => [0, 1, 5, 12].map(|n: u8| n.to_string()).to_vec(),
+        _ => setting
+            .values
+            .unwrap()
+            .iter()
+            .map(|value| (*value).to_owned())
+            .collect(),
+    }
+}
+
+fn isa(name: &str, value: &str) -> OwnedTargetIsa {
+    let mut flags = settings::builder();
+    flags.set("use_colocated_libcalls", "false").unwrap();
+    flags.set("probestack_strategy", "inline").unwrap();
+    flags.set(name, value).unwrap();
+    cranelift_native::builder()
+        .unwrap()
+        .finish(settings::Flags::new(flags))
+        .unwrap()
+}
+
+/// Calls [`sum`] by lowering, which calls back what was lowered; and copies a structure as Cranelift itself does.
+fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
+    let lower = Lowering::new(&*isa).map_err(|error| error.to_string())?;
+    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    builder.symbol("sum", sum as extern "C" fn(_, _, _) -> _ as *const u8);
+    let mut module = JITModule::new(builder);
+    let array = Type::array(&Type::I64, 9).unwrap();
+    let big = RecordBuilder::structure("big").field("a", array);
+    let big = big.build(&DataModel::LP64).unwrap();
+    let back = FnSig::new([big.clone(), Type::F64], big.clone());
+    let back = lower.declare_export(&mut module, "back", &back).unwrap();
+    let sum = FnSig::new([Type::F64, big.clone(), Type::FN_PTR], big);
+    let sum = lower.declare_import(&mut module, "sum", &sum).unwrap();
+    let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
+
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &back.sig).unwrap();
+    let (from, x) = (
+        entry.address(&mut builder, 0).unwrap(),
+        entry.value(&mut builder, 1).unwrap(),
+    );
+    let x = builder.ins().fcvt_to_sint(I64, x);
+    builder.ins().store(MemFlagsData::new(), x, from, 64);
+    entry
+        .ret(&mut module, &mut builder, Some(&Arg::memory(from)))
+        .unwrap();
+    builder.finalize(module.target_config());
+    module.define_function(back.body, &mut ctx).unwrap();
+
+    module.clear_context(&mut ctx);
+    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let own = lower.declare_export(&mut module, "own", &own).unwrap();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &own.sig).unwrap();
+    let [to, from] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
+    let back = module.declare_func_in_func(back.id, builder.func);
+    let back = builder.ins().func_addr(I64, back);
+    let x = builder.ins().f64const(3.5);
+    let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
+    lower
+        .call(&mut module, &mut builder, &sum, &args, Ret::memory(to))
+        .unwrap();
+    entry.ret(&mut module, &mut builder, None).unwrap();
+    builder.finalize(module.target_config());
+    module.define_function(own.body, &mut ctx).unwrap();
+
+    // Not by lowering: `long last(struct big)` is passed a copy that Cranelift makes by `memcpy`.
+    module.clear_context(&mut ctx);
+    let text = "function %copy(i64) -> i64 system_v {
+        sig0 = (i64 sarg(72)) -> i64 system_v
+    block0(v0: i64):
+        v1 = load.i64 v0
+        v2 = iconst.i64 8
+        v3 = iadd v0, v2
+        v4 = call_indirect sig0, v1(v3)
+        return v4
+    }";
+    ctx.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
+    let copy = module
+        .declare_function("copy", Linkage::Local, &ctx.func.signature)
+        .unwrap();
+    module.define_function(copy, &mut ctx).unwrap();
+
+    module.finalize_definitions().unwrap();
+    let [own, copy] = [own.id, copy].map(|id| module.get_finalized_function(id));
+    let (mut to, from) = (Big([0; 9]), Big([1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    extern "C" fn last(big: Big) -> i64 {
+        big.0[8] + 10 * big.0[0]
+    }
+    let mut given = [1_i64; 10];
+    let code = last as extern "C" fn(Big) -> i64 as *const u8;
+    given[0] = code.addr().cast_signed() as i64;
+    given[9] = 7;
+    // SAFETY: compiled so.
+    let last = unsafe {
+        let own: extern "C" fn(&mut Big, &Big) = core::mem::transmute(own);
+        own(&mut to, &from);
+        let copy: extern "C" fn(*const i64) -> i64 = core::mem::transmute(copy);
+        copy(given.as_ptr())
+    };
+    assert_eq!((to.0, last), ([1, 2, 3, 4, 5, 6, 7, 8, 5], 17));
+    Ok(())
+}
+
+#[test]
+fn a_flag_is_refused_or_calls_are_c() {
+    let mut refused = Vec::new();
+    for setting in settings::builder().iter() {
+        for value in values(&setting) {
+            // What cranelift-jit refuses, or has no routine for.
+            if matches!(
+                (setting.name, &*value),
+                ("is_pic" | "use_colocated_libcalls", "true")
+            ) {
+                continue;
+            }
+            if let Err(why) = calls_are_c(isa(setting.name, &value)) {
+                refused.push(format!("{value}: {why}"));
+            }
+        }
+    }
+    let target = cranelift_native::builder().unwrap().triple().to_string();
+    let libcall =
+        "libcall_call_conv calls library routines such as memcpy by a convention that is not C's";
+    let expected = [
+        ("fast", libcall),
+        ("windows_fastcall", libcall),
+        ("apple_aarch64", libcall),
+        ("probestack", libcall),
+        ("preserve_all", libcall),
+        (
+            "true",
+            "enable_llvm_abi_extensions returns a third integer in rcx, which is not C",
+        ),
+        (
+            "true",
+            "enable_multi_ret_implicit_sret returns results as no C function does",
+        ),
+    ];
+    let expected = expected.map(|(value, why)| format!("{value}: {target}: the setting {why}"));
+    refused.sort();
+    let mut expected = expected.to_vec();
+    expected.sort();
+    assert_eq!(refused, expected);
+}
