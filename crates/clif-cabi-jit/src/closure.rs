@@ -7,12 +7,14 @@
 
 mod bound;
 mod compile;
+mod enter;
 mod pool;
+mod running;
 mod variadic;
 
 use core::ffi::c_void;
 use core::fmt;
-use std::any::Any;
+use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,7 @@ use clif_cabi::clif_cabi_plan::VaArgPlan;
 use clif_cabi::{EntryPlan, SysVAggregateLowering};
 
 pub use self::bound::BoundFunction;
+use self::enter::{Handler, handler, words};
 use self::pool::{Pool, Slot};
 use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
@@ -34,10 +37,7 @@ use crate::interface::{CValue, Given, check};
 use crate::settings::Settings;
 use crate::shape::ByShape;
 
-/// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
-type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
-
-/// What a slot of the pool points to. Compiled code reads the first word, and calls [`enter`], or one of its kind, for this type of closure.
+/// What a slot of the pool points to. Compiled code reads the first word, and calls it: one of the functions of `enter`, for this type of closure.
 #[repr(C)]
 struct Context<F: ?Sized> {
     handler: Handler,
@@ -106,11 +106,20 @@ pub struct ClosureInterface {
 }
 
 /// A C function pointer and the Rust closure that it calls. Dropping it frees both.
+///
+/// The closure may drop itself while it runs, on the thread on which it runs, as may what it calls: the pointer is free then, and the closure lives until
+/// its last call on this thread has returned.
 pub struct Closure {
     slot: Slot,
-    // Its interface has code and pool, which live as long as the closure.
-    context: Box<Context<Called>>,
+    /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as
+    /// long as the closure.
+    context: NonNull<Context<Called>>,
 }
+
+// SAFETY: it owns what it points to, which any thread may use and drop: `Called` is `Send + Sync`, and so is the rest.
+unsafe impl Send for Closure {}
+// SAFETY: as above.
+unsafe impl Sync for Closure {}
 
 /// The arguments of one call of a closure.
 pub struct ClosureArgs<'a> {
@@ -189,21 +198,22 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
     {
         let context = Box::new(Context {
-            handler: if self.sig.is_noreturn() {
-                enter_noreturn::<F>
-            } else if self.result_bytes > MAX_RESULT as usize {
-                enter_large::<F>
-            } else {
-                enter::<F>
-            },
+            handler: handler::<F>(self),
             interface: self.clone(),
             name: name.into(),
             closure,
         });
+        let context = NonNull::from(Box::leak(context));
         // SAFETY: only passed on to be jumped to, and kept alive by the context.
         let entry = unsafe { self.entry.as_ptr() };
-        let slot = self.pool.take((&raw const *context).cast(), entry)?;
-        Ok(Closure { slot, context })
+        match self.pool.take(context.as_ptr().cast_const().cast(), entry) {
+            Ok(slot) => Ok(Closure { slot, context }),
+            Err(error) => {
+                // SAFETY: made above, and in no slot.
+                drop(unsafe { Box::from_raw(context.as_ptr()) });
+                Err(error)
+            }
+        }
     }
 
     /// The same with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
@@ -230,16 +240,26 @@ impl ClosureInterface {
 }
 
 impl Closure {
-    /// The function pointer, which is valid as long as the closure.
+    /// The function pointer, which is valid as long as the closure: whoever lets it be called sees to it that no other thread drops the closure
+    /// before a call has returned, and nobody before one begins.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.slot.code()
+    }
+
+    fn context(&self) -> &Context<Called> {
+        // SAFETY: it is freed when this is dropped, or later.
+        unsafe { self.context.as_ref() }
     }
 }
 
 impl Drop for Closure {
     fn drop(&mut self) {
-        self.context.interface.pool.give_back(self.slot);
+        self.context().interface.pool.give_back(self.slot);
+        if !running::is_dropped_later(self.context) {
+            // SAFETY: once a `Box`, and no call reads it: none on this thread, and none on another by the promise of `code`'s user.
+            drop(unsafe { Box::from_raw(self.context.as_ptr()) });
+        }
     }
 }
 
@@ -305,92 +325,6 @@ impl ClosureResult<'_> {
     }
 }
 
-/// Calls the Rust closure of `context`.
-///
-/// # Safety
-/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
-/// result, set to zero: as many bytes as its type has, or any address but null where it has none.
-unsafe extern "C" fn enter<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
-    // SAFETY: as above; a closure that is dropped while it is called breaks the promise of its user.
-    let context = unsafe { &*context.cast::<Context<F>>() };
-    let called = catch_unwind(AssertUnwindSafe(|| {
-        let interface = &context.interface;
-        // SAFETY: compiled code has written as many addresses; the memory for the result has as many bytes, and nobody else looks at it now.
-        let (pointers, bytes) = unsafe {
-            (
-                core::slice::from_raw_parts(args, interface.n_pointers),
-                core::slice::from_raw_parts_mut(ret, interface.result_bytes),
-            )
-        };
-        let args = ClosureArgs {
-            interface,
-            pointers,
-        };
-        let sig = &*interface.sig;
-        (context.closure)(&args, &mut ClosureResult { sig, bytes });
-    }));
-    if let Err(panic) = called {
-        let what = format!("panicked: {}; it was called by C", words(&*panic));
-        end(&context.name, &what);
-    }
-}
-
-/// The same for results that compiled code does not set to zero.
-///
-/// # Safety
-/// As [`enter`], but for the bytes of the result, which have any value.
-unsafe extern "C" fn enter_large<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
-    // SAFETY: as the caller says.
-    unsafe {
-        let bytes = (*context.cast::<Context<F>>()).interface.result_bytes;
-        ret.write_bytes(0, bytes);
-        enter::<F>(context, args, ret);
-    }
-}
-
-/// The same for a function that must not return.
-///
-/// # Safety
-/// As [`enter`].
-unsafe extern "C" fn enter_noreturn<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
-    // SAFETY: as the caller says.
-    let context = unsafe {
-        enter::<F>(context, args, ret);
-        &*context.cast::<Context<F>>()
-    };
-    end(
-        &context.name,
-        "returned, although its signature says that it never does",
-    );
-}
-
-/// Ends the process: there is no way to return this error to C.
-#[cold]
-fn end(name: &str, what: &str) -> ! {
-    // Standard error may be closed.
-    let _ = writeln!(
-        std::io::stderr(),
-        "closure {name} {what}, so the process ends"
-    );
-    std::process::abort()
-}
-
-/// The message of a panic.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    let owned = || panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(owned).unwrap_or("no message")
-}
-
 impl fmt::Debug for Closures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Closures of {} shapes", self.n_compiled())
@@ -405,6 +339,6 @@ impl fmt::Debug for ClosureInterface {
 
 impl fmt::Debug for Closure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Closure {} at {:p}", self.context.name, self.code())
+        write!(f, "Closure {} at {:p}", self.context().name, self.code())
     }
 }

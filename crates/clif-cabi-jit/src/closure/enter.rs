@@ -1,0 +1,152 @@
+//! What compiled code calls when C calls a closure.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use std::any::Any;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::running;
+use super::{Called, ClosureArgs, ClosureInterface, ClosureResult, Context, MAX_RESULT};
+
+/// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
+pub(super) type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
+
+/// What is called for a closure of type `F`, a function of `interface`.
+pub(super) fn handler<F>(interface: &ClosureInterface) -> Handler
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    if interface.sig.is_noreturn() {
+        enter_noreturn::<F>
+    } else if interface.result_bytes > MAX_RESULT as usize {
+        enter_large::<F>
+    } else {
+        enter::<F>
+    }
+}
+
+/// Calls the Rust closure of `context`.
+///
+/// # Safety
+/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
+/// result, set to zero: as many bytes as its type has, or any address but null where it has none.
+unsafe extern "C" fn enter<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    let note = running::begin(context.addr());
+    // SAFETY: as above; if the closure is dropped from now on by this thread, it lives until the note is taken back.
+    unsafe { call::<F>(context, args, ret) };
+    if let Some(dropped) = running::end(note, context.addr()) {
+        // SAFETY: it was dropped while it ran, and this was its last call on this thread.
+        unsafe { free_after_call(dropped) };
+    }
+}
+
+/// Calls the Rust closure of `context`, and ends the process if it panics.
+///
+/// # Safety
+/// As [`enter`].
+#[inline]
+unsafe fn call<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    // SAFETY: the caller's.
+    let context = unsafe { &*context.cast::<Context<F>>() };
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        let interface = &context.interface;
+        // SAFETY: compiled code has written as many addresses; the memory for the result has as many bytes, and nobody else looks at it now.
+        let (pointers, bytes) = unsafe {
+            (
+                core::slice::from_raw_parts(args, interface.n_pointers),
+                core::slice::from_raw_parts_mut(ret, interface.result_bytes),
+            )
+        };
+        let args = ClosureArgs {
+            interface,
+            pointers,
+        };
+        let sig = &*interface.sig;
+        (context.closure)(&args, &mut ClosureResult { sig, bytes });
+    }));
+    if let Err(panic) = called {
+        let what = format!("panicked: {}; it was called by C", words(&*panic));
+        end(&context.name, &what);
+    }
+}
+
+/// The same for results that compiled code does not set to zero.
+///
+/// # Safety
+/// As [`enter`], but for the bytes of the result, which have any value.
+unsafe extern "C" fn enter_large<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    // SAFETY: as the caller says.
+    unsafe {
+        let bytes = (*context.cast::<Context<F>>()).interface.result_bytes;
+        ret.write_bytes(0, bytes);
+        enter::<F>(context, args, ret);
+    }
+}
+
+/// The same for a function that must not return.
+///
+/// # Safety
+/// As [`enter`].
+unsafe extern "C" fn enter_noreturn<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
+where
+    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+{
+    running::begin(context.addr());
+    // SAFETY: as the caller says; the note is never taken back.
+    let context = unsafe {
+        call::<F>(context, args, ret);
+        &*context.cast::<Context<F>>()
+    };
+    end(
+        &context.name,
+        "returned, although its signature says that it never does",
+    );
+}
+
+/// Frees a closure that was dropped while it ran, whose last call is about to return to compiled code.
+///
+/// # Safety
+/// The context is that of a dropped closure, and nothing reads it any more.
+#[cold]
+unsafe fn free_after_call(context: NonNull<Context<Called>>) {
+    // SAFETY: it was a `Box`, and is the caller's to free.
+    let context = unsafe { Box::from_raw(context.as_ptr()) };
+    let (interface, name) = (context.interface.clone(), context.name.clone());
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
+    if let Err(panic) = dropped {
+        let what = format!(
+            "panicked when it was dropped: {}; it was called by C",
+            words(&*panic)
+        );
+        end(&name, &what);
+    }
+    running::keep_while_returning(interface);
+}
+
+/// Ends the process: there is no way to return this error to C.
+#[cold]
+fn end(name: &str, what: &str) -> ! {
+    // Standard error may be closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "closure {name} {what}, so the process ends"
+    );
+    std::process::abort()
+}
+
+/// The message of a panic.
+pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned).unwrap_or("no message")
+}

@@ -1,0 +1,149 @@
+//! Which closures run on this thread. One that is dropped meanwhile, by itself or by what it calls, is freed when it has returned.
+//!
+//! Each call notes its closure in a list of the thread, and takes the note back: some loads and stores. To count the calls in the closure would take two
+//! locked instructions, each as long as the call of a closure, and longer where several threads call one closure. What may be anywhere in the list are
+//! the notes of calls that run on other stacks of this thread, and of calls that were left by `longjmp`: those are never taken back, and
+//! their closures never freed.
+
+use core::cell::{Cell, RefCell};
+use core::ptr::NonNull;
+
+use super::{Called, ClosureInterface, Context};
+
+/// How many notes are kept without the heap.
+const FIRST: usize = 32;
+
+/// A dropped closure is marked in its note; contexts have even addresses.
+const DROPPED: usize = 1;
+
+/// Addresses of contexts, 0 where a note has been taken back before later ones.
+struct Notes {
+    len: Cell<usize>,
+    first: [Cell<usize>; FIRST],
+}
+
+thread_local! {
+    static NOTES: Notes = const { Notes { len: Cell::new(0), first: [const { Cell::new(0) }; FIRST] } };
+    /// The notes after the first ones.
+    static MORE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// Closures that were dropped while they ran here.
+    static LATER: RefCell<Vec<NonNull<Context<Called>>>> = const { RefCell::new(Vec::new()) };
+    /// What owns the code that the last call of a dropped closure returns to, which still has some instructions to go. There is never more
+    /// than one such call on its way.
+    static RETURNING: RefCell<Option<ClosureInterface>> = const { RefCell::new(None) };
+}
+
+/// Notes that the closure whose context is at `context` runs from now on. Returns which note that is.
+#[inline]
+pub(super) fn begin(context: usize) -> usize {
+    NOTES.with(|notes| {
+        let at = notes.len.get();
+        notes.len.set(at + 1);
+        match notes.first.get(at) {
+            Some(note) => note.set(context),
+            None => notes.set(at, context),
+        }
+        at
+    })
+}
+
+/// Takes note `at` back: a call of the closure whose context is at `context` returns. If the closure was dropped, and no other call of it runs here, its
+/// context is returned, for [`free`].
+#[inline]
+pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Context<Called>>> {
+    NOTES.with(|notes| {
+        let is_last = notes.len.get() == at + 1;
+        if is_last && notes.first.get(at).map(Cell::get) == Some(context) {
+            notes.len.set(at);
+            return None;
+        }
+        notes.end(at, context)
+    })
+}
+
+/// Whether the closure runs here: then its context is returned by the [`end`] of its last call.
+pub(super) fn is_dropped_later(context: NonNull<Context<Called>>) -> bool {
+    let address = context.cast::<()>().addr().get();
+    let marked = NOTES.with(|notes| notes.mark(address));
+    // While the thread ends there is no list any more: what runs even then is not freed.
+    let _ = marked
+        && LATER
+            .try_with(|later| later.borrow_mut().push(context))
+            .is_ok();
+    marked
+}
+
+/// Keeps what `interface` owns until the call that ends has returned to C, and longer: until the next such call on this thread, or its end.
+pub(super) fn keep_while_returning(interface: ClosureInterface) {
+    let mut interface = Some(interface);
+    // What was kept before is dropped after the list is no longer borrowed.
+    let before = RETURNING.try_with(|returning| returning.replace(interface.take()));
+    match before {
+        Ok(before) => drop(before),
+        // The thread ends: its last code is not freed.
+        Err(_) => core::mem::forget(interface),
+    }
+}
+
+impl Notes {
+    fn get(&self, at: usize) -> usize {
+        match self.first.get(at) {
+            Some(note) => note.get(),
+            None => MORE
+                .try_with(|more| more.borrow().get(at - FIRST).copied())
+                .ok()
+                .flatten()
+                .unwrap_or(0),
+        }
+    }
+
+    #[cold]
+    fn set(&self, at: usize, context: usize) {
+        match self.first.get(at) {
+            Some(note) => note.set(context),
+            None => {
+                let _ = MORE.try_with(|more| {
+                    let mut more = more.borrow_mut();
+                    if more.len() <= at - FIRST {
+                        more.resize(at - FIRST + 1, 0);
+                    }
+                    if let Some(note) = more.get_mut(at - FIRST) {
+                        *note = context;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Marks the first note of `context`, if there is one.
+    fn mark(&self, context: usize) -> bool {
+        match (0..self.len.get()).find(|at| self.get(*at) == context) {
+            Some(at) => {
+                self.set(at, context | DROPPED);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[cold]
+    fn end(&self, at: usize, context: usize) -> Option<NonNull<Context<Called>>> {
+        let is_dropped = self.get(at) == context | DROPPED;
+        self.set(at, 0);
+        while let Some(last) = self.len.get().checked_sub(1)
+            && self.get(last) == 0
+        {
+            self.len.set(last);
+        }
+        if !is_dropped || self.mark(context) {
+            return None;
+        }
+        let later = LATER.try_with(|later| {
+            let mut later = later.borrow_mut();
+            let is_it = |one: &NonNull<Context<Called>>| one.cast::<()>().addr().get() == context;
+            let found = later.iter().position(is_it);
+            found.map(|found| later.swap_remove(found))
+        });
+        later.ok().flatten()
+    }
+}
