@@ -105,6 +105,11 @@ pub enum LowerError {
     },
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
+    /// The module has a function or an object that is not a stub under the name of a stub. These names begin with `__clif_cabi_`.
+    StubName {
+        /// The name.
+        name: String,
+    },
     /// The stubs cannot do this.
     Stub {
         /// What was asked of them.
@@ -235,6 +240,10 @@ impl fmt::Display for LowerError {
             Self::TailCall { why } => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Stub { why } => f.write_str(why),
+            Self::StubName { name } => write!(
+                f,
+                "{name} is the name of a stub, and the module has declared it as something else"
+            ),
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::fmt;
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{self, FuncRef, SigRef};
+use crate::cranelift::codegen::ir::{self, AbiParam, ArgumentPurpose, FuncRef, SigRef, types::I64};
 use crate::cranelift::module::{
-    FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+    FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
 use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
 use smallvec::SmallVec;
@@ -66,10 +66,20 @@ impl<M: Module + ?Sized> Stubs for M {
     }
 }
 
+/// What a stub is declared with: a parameter that no function has. Calls bring their own signature along, so this one only tells a stub from a
+/// function of a front end that has such a name, which may be an import or have any code. Two lowerings of one module know each other's stubs by it.
+const DECLARED: ArgumentPurpose = ArgumentPurpose::StructArgument(0xc11f_cab8);
+
+/// Whether this function, whose name is a stub's, was declared here.
+fn is_stub(function: &FunctionDeclaration) -> bool {
+    let params = &*function.signature.params;
+    function.linkage.is_definable() && matches!(params, [one] if one.purpose == DECLARED)
+}
+
 /// The function of `module` that is `stub`, defined when it is asked for the first time.
 ///
 /// # Errors
-/// [`LowerError`] when it cannot be made.
+/// [`LowerError::StubName`] when the module has something else under the stub's name; [`LowerError`] when it cannot be made.
 pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId, LowerError> {
     if let Some(callee) = stub.callee() {
         check_id(module, FuncId::from_u32(callee))?;
@@ -77,12 +87,21 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     let mut name = Name::default();
     stub.write_name(&mut name).unwrap_or_default();
     let name = name.as_str();
-    if let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(name) {
-        return Ok(id);
+    let declarations = module.declarations();
+    match declarations.get_name(name) {
+        Some(FuncOrDataId::Func(id)) if is_stub(declarations.get_function_decl(id)) => {
+            return Ok(id);
+        }
+        Some(_) => {
+            let name = name.to_owned();
+            return Err(LowerError::StubName { name });
+        }
+        None => {}
     }
     // Before anything is declared.
     stub.code(module.isa().flags().is_pic())?;
-    let declared = module.make_signature();
+    let mut declared = module.make_signature();
+    declared.params.push(AbiParam::special(I64, DECLARED));
     let id = module.declare_function(name, Linkage::Local, &declared)?;
     define_stub(module, id, &stub)?;
     Ok(id)

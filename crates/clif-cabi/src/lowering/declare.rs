@@ -73,8 +73,12 @@ impl Lowering {
         let is_first = module.declarations().get_name(&body).is_none();
         let local = (Linkage::Local, plan.signature());
         let body = self.declare(module, &body, sig, local)?.id;
-        if let Some(stub) = plan.entry_stub(body).filter(|_| is_first) {
-            define_stub(module, function.id, &stub).map_err(about)?;
+        if let Some(stub) = plan.entry_stub(body) {
+            match define_stub(module, function.id, &stub) {
+                // It is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
+                Err(LowerError::Module(_)) if !is_first => {}
+                defined => defined.map_err(about)?,
+            }
         }
         Ok(Function { body, ..function })
     }

@@ -11,6 +11,7 @@ mod calls;
 mod conventions;
 mod entries;
 mod setup;
+mod stub_names;
 
 use std::sync::Arc;
 
