@@ -2,7 +2,7 @@
 # Builds every fuzz target into $OUT, with its dictionary, options and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
 # Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=<a folder> .clusterfuzzlite/build.sh`.
 
-# The repository asks for a stable toolchain; the image may name a nightly itself.
+# cargo-fuzz needs nightly; the image may name one itself.
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}
 
 cd "$SRC/clif-cabi/tests"
