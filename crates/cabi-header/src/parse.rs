@@ -13,11 +13,13 @@ mod kinds;
 mod macros;
 mod members;
 mod modes;
+mod pragmas;
 mod prelude;
 mod questions;
 mod records;
 mod source;
 mod stated;
+mod targets;
 mod types;
 mod walk;
 mod written;
@@ -85,14 +87,15 @@ fn read_in(
     })?;
     let source = Source::new(session, text, options)?;
     let unit = source.run("")?;
+    let pragmas = source.pragmas(&unit);
     let records = options.records.rules(&unit.triple());
     let mut answers = Answers::default();
     loop {
-        let (header, questions) = read(&unit, &answers, records)?;
+        let (header, questions) = read(&unit, &answers, pragmas, records)?;
         if questions.is_empty() {
             return Ok(header);
         }
         // Each question is asked once, and the text has finitely many.
-        source.answer(&questions, &unit, &mut answers)?;
+        source.answer(&questions, &mut answers)?;
     }
 }

@@ -38,8 +38,13 @@ impl Places {
         Self { by_file }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_file.is_empty()
+    /// Whether one is in the text of `declaration`.
+    pub(crate) fn is_in(&self, declaration: Cursor<'_>) -> bool {
+        if self.by_file.is_empty() {
+            return false;
+        }
+        let (start, end) = declaration.full_extent();
+        self.within(&start, &end).next().is_some()
     }
 
     /// The places from `start` to `end`, by their index.

@@ -98,17 +98,26 @@ impl Found {
 /// Adds to what is known about a function what another declaration of it says.
 fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>) {
     let is_inline = |skipped: &Skipped| skipped.reason == Reason::Inline;
+    let new = new.and_then(|new| match known {
+        Ok(known) => same_target(known, new),
+        Err(_) => Ok(new),
+    });
     match (known, new) {
         (Ok(known), Ok(new)) => {
             known.noreturn |= new.noreturn;
+            if known.target_features.is_empty() {
+                known.target_features.clone_from(&new.target_features);
+                known.vectors = new.vectors;
+            }
             if new.symbol != new.name {
                 known.symbol.clone_from(&new.symbol);
             }
             if known.unprototyped && !new.unprototyped {
-                let (noreturn, symbol) = (known.noreturn, known.symbol.clone());
                 *known = Prototype {
-                    noreturn,
-                    symbol,
+                    noreturn: known.noreturn,
+                    symbol: known.symbol.clone(),
+                    target_features: known.target_features.clone(),
+                    vectors: known.vectors,
                     ..new
                 };
             }
@@ -118,4 +127,19 @@ fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>)
         (Err(known), Ok(_)) if !is_inline(known) => {}
         (known, new) => *known = new,
     }
+}
+
+/// `new`, another declaration of the function `known`, if they do not say different things about its target.
+fn same_target(known: &Prototype, new: Prototype) -> Result<Prototype, Skipped> {
+    let (ours, theirs) = (&known.target_features, &new.target_features);
+    if ours.is_empty() || theirs.is_empty() || ours == theirs {
+        return Ok(new);
+    }
+    let what =
+        format!("target(\"{ours}\"), which another declaration has as target(\"{theirs}\"),");
+    Err(Skipped {
+        reason: Reason::Attribute(what),
+        name: new.name,
+        location: new.location,
+    })
 }

@@ -9,13 +9,14 @@ use clang_sys::{
     CXType_VariableArray,
 };
 
-use cabi::{Convention, Kind, Type, VectorLevel, X86_64_SYSV, X86_64_WIN64};
+use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
 use crate::header::Prototype;
 use crate::location::Location;
 use crate::parse::classes::qualified_name;
 use crate::parse::prelude;
+use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, is_pointer, unsupported};
 use crate::parse::written::desugared;
 use crate::reason::Reason;
@@ -61,8 +62,7 @@ impl<'u> Reader<'u> {
         if cursor.storage() == CX_SC_Static || cursor.linkage() == CXLinkage_Internal {
             return Err(Reason::Static);
         }
-        // In C++ `extern` does not give an inline function a definition elsewhere.
-        if cursor.is_inline() && (self.facts.cxx || cursor.storage() != CX_SC_Extern) {
+        if self.is_inline_alone(cursor) {
             return Err(Reason::Inline);
         }
         let function = self.function_type(cursor.ty())?;
@@ -78,8 +78,7 @@ impl<'u> Reader<'u> {
         let name = cursor.name();
         let printed = cursor.printed();
         let convention = convention(function, &name, &printed)?;
-        let features = quoted(&printed, "target(").unwrap_or_default();
-        let vectors = vectors(&features, self.facts.vectors)?;
+        let own = OwnTarget::new(&printed, self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
         let symbol = self.symbol(cursor);
         let mut prototype = Prototype {
@@ -97,20 +96,28 @@ impl<'u> Reader<'u> {
             variadic: function.is_variadic() && !unprototyped,
             unprototyped,
             noreturn: is_noreturn(function, &printed),
-            target_features: features,
-            vectors,
+            target_features: own.features.clone(),
+            vectors: own.vectors,
             spelled: spelled_function(cursor.ty()),
             location: Location::of(cursor),
         };
         self.params(cursor, function, &mut prototype)?;
         self.result(function, &mut prototype)?;
-        // gcc passes these in registers of the pragma's vectors.
-        let mut types = prototype.params.iter().map(|(_, ty)| ty);
-        let is_wide = types.any(has_wide_vector) || has_wide_vector(&prototype.ret);
-        if is_wide && self.pragmas().target {
-            return Err(Reason::Attribute("#pragma GCC target".to_owned()));
-        }
+        self.check_target(cursor, &own, &mut prototype)?;
         Ok(prototype)
+    }
+
+    /// Whether the declaration has an `inline` that gives the function no symbol: in C without `extern` (C17 6.7.4), in GNU's older C with it. In C++ it never
+    /// does.
+    fn is_inline_alone(&self, cursor: Cursor<'u>) -> bool {
+        if !cursor.is_inline() || self.facts.cxx {
+            return cursor.is_inline();
+        }
+        // To libclang a declaration is inline too if an earlier one is.
+        let printed = cursor.printed();
+        let is_written = printed.split_whitespace().any(|word| word == "inline");
+        let is_gnu = self.facts.gnu_inline || has_attribute(&printed, "gnu_inline");
+        is_written && (cursor.storage() == CX_SC_Extern) == is_gnu
     }
 
     /// An assembler label's name, of what may be overloaded the mangled one.
@@ -235,19 +242,6 @@ fn spelled(param: Ty<'_>) -> String {
     }
 }
 
-/// Whether a value of `ty` has a vector that not every vector level passes alike.
-fn has_wide_vector(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Vector(_) => ty.size() > 16,
-        Kind::Record(record) => record
-            .fields()
-            .iter()
-            .any(|field| has_wide_vector(field.ty())),
-        Kind::Array(array) => has_wide_vector(&array.elem),
-        _ => false,
-    }
-}
-
 const ARRAYS: [i32; 3] = [
     CXType_ConstantArray,
     CXType_IncompleteArray,
@@ -271,7 +265,7 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
 }
 
 /// Whether a declaration that clang has printed as `printed` has the attribute `name`.
-fn has_attribute(printed: &str, name: &str) -> bool {
+pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
     let spellings = ["__attribute__((", "[[gnu::", "[[clang::"];
     spellings
         .iter()
@@ -331,103 +325,6 @@ fn convention(
     Err(Reason::Convention(refused.to_owned()))
 }
 
-/// The widest vectors in registers, by what a `target` attribute adds to `base`. Names whose meaning is not known are refused.
-fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
-    let mut level = base;
-    for feature in features
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-    {
-        let unknown = || Err(Reason::Attribute(format!("target(\"{feature}\")")));
-        if let Some(cpu) = feature.strip_prefix("arch=") {
-            match CPUS.iter().find(|(_, cpus)| cpus.contains(&cpu)) {
-                Some((cpu, _)) => level = level.max(*cpu),
-                None => return unknown(),
-            }
-            continue;
-        }
-        let (on, name) = feature
-            .strip_prefix("no-")
-            .map_or((true, feature), |name| (false, name));
-        let needs = match name {
-            // The width is an option of its own in these.
-            _ if name.starts_with("avx10") || name.contains("evex512") => return unknown(),
-            _ if name.starts_with("avx512") => VectorLevel::Avx512,
-            _ if name.starts_with("avx") => VectorLevel::Avx,
-            "fma" | "fma4" | "f16c" | "xop" | "vaes" | "vpclmulqdq" | "sha512" | "sm3" | "sm4" => {
-                VectorLevel::Avx
-            }
-            _ => continue,
-        };
-        level = match (on, name) {
-            (true, _) => level.max(needs),
-            (false, "avx") => VectorLevel::Baseline,
-            (false, "avx2" | "avx512f" | "fma" | "f16c") => level.min(VectorLevel::Avx),
-            (false, _) => level,
-        };
-    }
-    Ok(level)
-}
-
-/// What `target("arch=..")` brings, of processors that are asked for by name.
-const CPUS: [(VectorLevel, &[&str]); 3] = [
-    (
-        VectorLevel::Baseline,
-        &[
-            "x86-64",
-            "x86-64-v2",
-            "core2",
-            "nehalem",
-            "westmere",
-            "silvermont",
-            "goldmont",
-            "btver1",
-            "k8",
-            "amdfam10",
-        ],
-    ),
-    (
-        VectorLevel::Avx,
-        &[
-            "x86-64-v3",
-            "sandybridge",
-            "ivybridge",
-            "haswell",
-            "broadwell",
-            "skylake",
-            "alderlake",
-            "bdver1",
-            "bdver2",
-            "bdver3",
-            "bdver4",
-            "btver2",
-            "znver1",
-            "znver2",
-            "znver3",
-        ],
-    ),
-    (
-        VectorLevel::Avx512,
-        &[
-            "x86-64-v4",
-            "knl",
-            "skylake-avx512",
-            "cascadelake",
-            "cooperlake",
-            "cannonlake",
-            "icelake-client",
-            "icelake-server",
-            "tigerlake",
-            "rocketlake",
-            "sapphirerapids",
-            "graniterapids",
-            "znver4",
-            "znver5",
-        ],
-    ),
-];
-
 fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
     const ATTRIBUTE: &str = "__attribute__((noreturn))";
     let mut words = printed.split_whitespace();
@@ -437,10 +334,4 @@ fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
     // As part of the type it is printed last, unless it belongs to the function that a returned pointer points to.
     let is_last = |ty: Ty<'_>| ty.canonical().spelling().ends_with(ATTRIBUTE);
     is_last(function) && !is_last(function.result())
-}
-
-/// The string literal after `start` in `printed`.
-fn quoted(printed: &str, start: &str) -> Option<String> {
-    let rest = printed.split(start).nth(1)?.strip_prefix('"')?;
-    rest.split('"').next().map(str::to_owned)
 }

@@ -36,6 +36,9 @@ enum { __cabi_x86_64 = 1 };
 enum { __cabi_without_sse2 = 1 };
 #endif
 #endif
+#ifdef __GNUC_GNU_INLINE__
+enum { __cabi_gnu_inline = 1 };
+#endif
 #ifdef __cabi_without_x87
 enum { __cabi_x87_off = 1 };
 #endif

@@ -47,6 +47,8 @@ pub(crate) struct Facts {
     pub(crate) x86_64: bool,
     /// The arguments turn the x87 registers off.
     pub(crate) without_x87: bool,
+    /// `inline` means what GNU's older C made of it: with `extern` there is no symbol, without it there is.
+    pub(crate) gnu_inline: bool,
     /// Of C++, where it is a type of its own.
     pub(crate) wchar_signed: bool,
     /// The widest vectors that the arguments enable.
@@ -96,6 +98,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),
         without_x87: is("__cabi_x87_off"),
+        gnu_inline: is("__cabi_gnu_inline"),
         wchar_signed: is("__cabi_wchar_signed"),
         vectors,
     })

@@ -1,5 +1,4 @@
-//! What declarations do not say themselves, and a further run of clang finds out: values of expressions and macros, and whether anything
-//! packs.
+//! What declarations do not say themselves, and a further run of clang finds out: values of expressions and macros.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,17 +14,6 @@ pub(crate) struct Answers {
     pub(crate) values: HashMap<String, Option<u32>>,
     /// Values of macros; `None` for those that are no integers.
     pub(crate) macros: HashMap<String, Option<MacroValue>>,
-    /// Which pragmas occur anywhere.
-    pub(crate) pragmas: Option<Pragmas>,
-}
-
-/// What occurs in the texts that were read, be it in a comment: libclang shows no pragmas.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Pragmas {
-    /// `#pragma pack`, or an argument that packs.
-    pub(crate) pack: bool,
-    /// `#pragma GCC target`, which gcc follows and clang ignores.
-    pub(crate) target: bool,
 }
 
 /// What is to be found out for [`Answers`].
@@ -33,13 +21,12 @@ pub(crate) struct Pragmas {
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
-    pub(crate) pragmas: bool,
     /// What was left out for errors: an expression that refers to it has no value.
     pub(crate) spoilt: HashSet<String>,
 }
 
 impl Questions {
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.macros.is_empty() && !self.pragmas
+        self.values.is_empty() && self.macros.is_empty()
     }
 }

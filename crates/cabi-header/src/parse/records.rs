@@ -109,7 +109,7 @@ impl<'u> Reader<'u> {
         let plain = self.lay_out(own, &members, None);
         let is_done = plain.is_ok() && !all;
         // Where nothing packs, a difference is a difference.
-        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.pragmas().pack {
+        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.pragmas.pack {
             return plain.map(|ty| vec![ty]);
         }
         let packs = [1, 2, 4, 8, 16].into_iter();
@@ -208,12 +208,7 @@ impl<'u> Reader<'u> {
 
     /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
     fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
-        if self.ignored_attributes.is_empty() {
-            return Ok(());
-        }
-        let (start, end) = definition.extent();
-        let mut within = self.ignored_attributes.within(&start, &end);
-        if within.next().is_some() {
+        if self.ignored.records.is_in(definition) {
             return Err(Reason::Attribute("scalar_storage_order".to_owned()));
         }
         Ok(())

@@ -8,8 +8,9 @@ use crate::header_error::HeaderError;
 use crate::options::Options;
 use crate::parse::errors::Errors;
 use crate::parse::macros;
+use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
-use crate::parse::questions::{Answers, Pragmas, Questions};
+use crate::parse::questions::{Answers, Questions};
 
 /// The text and the arguments as libclang takes them.
 pub(crate) struct Source<'s> {
@@ -81,16 +82,12 @@ impl<'s> Source<'s> {
             })
     }
 
-    /// Adds to `answers` what `questions` ask about `unit`.
+    /// Adds to `answers` what `questions` ask.
     pub(crate) fn answer(
         &self,
         questions: &Questions,
-        unit: &Unit<'_>,
         answers: &mut Answers,
     ) -> Result<(), HeaderError> {
-        if questions.pragmas {
-            answers.pragmas = Some(self.pragmas(unit));
-        }
         if !questions.values.is_empty() {
             // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
             let mut values = self.evaluate(questions)?;
@@ -130,22 +127,14 @@ impl<'s> Source<'s> {
     }
 
     /// The pragmas in all that `unit` read, and in arguments.
-    fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
+    pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
-        let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
-        let mut found = Pragmas {
-            pack: self.given_args.iter().any(is_packing),
-            target: false,
-        };
-        let mut look = |text: &str| {
-            found.pack |= has_pragma(text, &["pack"]);
-            found.target |= has_pragma(text, &["GCC", "target"]);
-        };
-        look(self.text);
+        let mut found = Pragmas::of_args(self.given_args);
+        found.look(self.text);
         for file in unit.files().iter().filter(|file| **file != main) {
             // What cannot be read was in memory: the prelude, which has none.
             if let Ok(bytes) = std::fs::read(file) {
-                look(&String::from_utf8_lossy(&bytes));
+                found.look(&String::from_utf8_lossy(&bytes));
             }
         }
         found
@@ -193,20 +182,6 @@ impl<'s> Source<'s> {
         }
         Ok(found)
     }
-}
-
-/// Whether `text` contains `#pragma` with these words, or `_Pragma` with them, be it in a comment.
-fn has_pragma(text: &str, words: &[&str]) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices("ragma").any(|(at, word)| {
-        let mut rest = text.get(at + word.len()..).unwrap_or("");
-        words.iter().all(|word| {
-            let after = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
-            let after = after.strip_prefix(word);
-            rest = after.unwrap_or("");
-            after.is_some_and(|after| !after.starts_with(is_part))
-        })
-    })
 }
 
 fn c_string(text: String, place: &str) -> Result<CString, HeaderError> {

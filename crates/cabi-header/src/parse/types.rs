@@ -9,9 +9,11 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, position};
-use crate::parse::errors::{Errors, Places};
+use crate::parse::diagnostics::{Diagnostics, IgnoredAttributes};
+use crate::parse::errors::Errors;
+use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
-use crate::parse::questions::{Answers, Pragmas, Questions};
+use crate::parse::questions::{Answers, Questions};
 use crate::reason::Reason;
 
 /// How many typedefs, arrays and records may wrap each other.
@@ -32,8 +34,10 @@ pub(crate) struct Reader<'u> {
     questions: Questions,
     /// By the hash of the declaration's cursor.
     known: HashMap<u32, Vec<Known<'u>>>,
-    /// Where declarations start that carry an attribute which clang ignores and gcc does not.
-    pub(crate) ignored_attributes: Places,
+    /// Where attributes stand that clang ignores and gcc does not.
+    pub(crate) ignored: IgnoredAttributes,
+    /// Which pragmas occur in what was read.
+    pub(crate) pragmas: Pragmas,
     pub(crate) errors: Errors,
     nesting: u32,
     /// Nodes that the [`Written`](crate::Written) being made has.
@@ -50,8 +54,8 @@ impl<'u> Reader<'u> {
     pub(crate) fn new(
         facts: Facts,
         answers: &Answers,
-        ignored_attributes: Places,
-        errors: Errors,
+        diagnostics: Diagnostics,
+        pragmas: Pragmas,
         records: Option<RecordRules>,
     ) -> Self {
         let stated = facts.model.records;
@@ -59,8 +63,8 @@ impl<'u> Reader<'u> {
             records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
         // What is wrong, the reader that it belongs to refuses.
         let reference = as_gcc.then(|| {
-            let (ignored, errors) = (Places::default(), Errors::default());
-            Box::new(Self::new(facts, answers, ignored, errors, Some(stated)))
+            let none = Diagnostics::default();
+            Box::new(Self::new(facts, answers, none, pragmas, Some(stated)))
         });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
         Self {
@@ -71,8 +75,9 @@ impl<'u> Reader<'u> {
             answers: answers.clone(),
             questions: Questions::default(),
             known: HashMap::new(),
-            ignored_attributes,
-            errors,
+            ignored: diagnostics.ignored,
+            pragmas,
+            errors: diagnostics.errors,
             nesting: 0,
             n_written: 0,
         }
@@ -84,15 +89,8 @@ impl<'u> Reader<'u> {
         if let Some(reference) = &mut self.reference {
             let theirs = reference.questions();
             questions.values.extend(theirs.values);
-            questions.pragmas |= theirs.pragmas;
         }
         questions
-    }
-
-    /// Which pragmas occur in what was read; none until answered.
-    pub(crate) fn pragmas(&mut self) -> Pragmas {
-        self.questions.pragmas |= self.answers.pragmas.is_none();
-        self.answers.pragmas.unwrap_or_default()
     }
 
     /// The value of the expression of an `aligned` attribute.
@@ -368,6 +366,11 @@ impl<'u> Reader<'u> {
             }
         }
         self.aligned_as(ty, underlying)
+    }
+
+    /// Whether gcc's layout and calls are wanted, whatever clang does.
+    pub(crate) fn is_as_gcc(&self) -> bool {
+        self.model.records == RecordRules::Gcc
     }
 
     /// Whether what clang says about layout is what is wanted, whatever gcc does.

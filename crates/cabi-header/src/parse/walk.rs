@@ -11,13 +11,14 @@ use crate::header_error::{HeaderError, SourceError};
 use crate::location::Location;
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
-use crate::parse::diagnostics::{Diagnostics, ignored_attributes};
+use crate::parse::diagnostics::Diagnostics;
 use crate::parse::found::Found;
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
     SCOPES, TYPEDEFS, is_preprocessing, is_type, is_walked, unsupported_cxx,
 };
 use crate::parse::macros;
+use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
 use crate::parse::types::{Reader, is_unnamed};
@@ -28,10 +29,13 @@ use crate::written::Written;
 pub(crate) fn read(
     unit: &Unit<'_>,
     answers: &Answers,
+    pragmas: Pragmas,
     records: Option<RecordRules>,
 ) -> Result<(Header, Questions), HeaderError> {
     let target = unit.triple();
-    let diagnostics = Diagnostics::new(unit)?;
+    let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
+    declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
+    let diagnostics = Diagnostics::new(unit, &declarations)?;
     let facts = prelude::facts(unit).map_err(|why| HeaderError::Unsupported {
         target: target.clone(),
         why,
@@ -46,11 +50,8 @@ pub(crate) fn read(
     let mut header = Header::empty(&target, wanted);
     header.macros = macros.integers;
     header.other_macros = macros.others;
-    let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
-    declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
-    let ignored = ignored_attributes(&diagnostics.warnings, &declarations);
     let mut walk = Walk {
-        reader: Reader::new(facts, answers, ignored, diagnostics.errors, records),
+        reader: Reader::new(facts, answers, diagnostics, pragmas, records),
         found: Found::new(header),
         main: unit.cursor().name(),
     };

@@ -1,0 +1,61 @@
+//! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are searched, be they comments or left out by `#if`.
+
+use crate::parse::targets::WITHOUT_SSE;
+
+/// What occurs anywhere.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Pragmas {
+    /// `#pragma pack`, or an argument that packs.
+    pub(crate) pack: bool,
+    /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
+    pub(crate) target: bool,
+    /// One of the former that takes the vector registers away.
+    pub(crate) without_sse: bool,
+}
+
+impl Pragmas {
+    /// Those that arguments for clang stand for.
+    pub(crate) fn of_args(args: &[String]) -> Self {
+        let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
+        Self {
+            pack: args.iter().any(is_packing),
+            ..Self::default()
+        }
+    }
+
+    /// Adds those in `text`.
+    pub(crate) fn look(&mut self, text: &str) {
+        for rest in after_pragma(text) {
+            self.pack |= words(rest, &["pack"]).is_some();
+            self.target |= words(rest, &["clang", "attribute"]).is_some();
+            let Some(target) = words(rest, &["GCC", "target"]) else {
+                continue;
+            };
+            self.target = true;
+            let is_string = |c: char| !c.is_whitespace() && !['"', '\\'].contains(&c);
+            let target: String = target.chars().filter(|c| is_string(*c)).collect();
+            self.without_sse |= WITHOUT_SSE.iter().any(|word| target.contains(word));
+        }
+    }
+}
+
+/// What follows each `#pragma` and `_Pragma` of `text` on its line.
+fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("ragma").map(|(at, word)| {
+        let rest = text.get(at + word.len()..).unwrap_or("");
+        rest.split('\n').next().unwrap_or("")
+    })
+}
+
+/// What follows `words` at the start of `rest`, which `_Pragma` has in a string.
+fn words<'t>(mut rest: &'t str, words: &[&str]) -> Option<&'t str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    for word in words {
+        let start = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
+        rest = start.strip_prefix(word)?;
+        if rest.starts_with(is_part) {
+            return None;
+        }
+    }
+    Some(rest)
+}

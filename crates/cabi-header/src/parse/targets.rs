@@ -1,0 +1,231 @@
+//! Functions for another machine than the rest of the text: `target` attributes, and the pragmas that stand for them.
+//!
+//! They decide which registers pass floats and vectors. gcc passes by the function's own target, clang by that of the command line: what they would
+//! pass differently is read as one of them does only where it is said which. What takes the vector registers away is refused, as it is among the
+//! arguments for clang.
+
+use cabi::{Kind, Scalar, Type, VectorLevel};
+
+use crate::clang::Cursor;
+use crate::header::Prototype;
+use crate::parse::functions::has_attribute;
+use crate::parse::types::Reader;
+use crate::reason::Reason;
+
+/// What the `target` attributes of a function say.
+pub(crate) struct OwnTarget {
+    /// Their words, empty without one.
+    pub(crate) features: String,
+    /// The widest vectors that gcc passes in registers then.
+    pub(crate) vectors: VectorLevel,
+    /// There is one for each of several targets.
+    is_cloned: bool,
+}
+
+/// Words of a `target` attribute or pragma that take registers of the C convention away.
+pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
+
+impl OwnTarget {
+    /// Of a function that clang has printed as `printed`; `base` are the vectors of the arguments for clang.
+    pub(crate) fn new(printed: &str, base: VectorLevel) -> Result<Self, Reason> {
+        let after = printed.split("target(\"").skip(1);
+        let words = after.filter_map(|rest| rest.split('"').next());
+        let features = words.collect::<Vec<_>>().join(",");
+        let clones = ["target_clones", "cpu_specific", "cpu_dispatch"];
+        Ok(Self {
+            vectors: vectors(&features, base)?,
+            features,
+            is_cloned: clones.iter().any(|name| has_attribute(printed, name)),
+        })
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.features.split(',').map(str::trim)
+    }
+}
+
+impl<'u> Reader<'u> {
+    /// Refuses what is not passed as the types alone say, or not by all compilers alike; `function` is what `cursor` declares, with `own` target.
+    pub(crate) fn check_target(
+        &mut self,
+        cursor: Cursor<'u>,
+        own: &OwnTarget,
+        function: &mut Prototype,
+    ) -> Result<(), Reason> {
+        let refuse = |what: String| Err(Reason::Attribute(what));
+        if self.ignored.targets.is_in(cursor) {
+            return refuse("target, which clang ignores here,".to_owned());
+        }
+        for feature in own.words() {
+            let is_without_x87 = feature == "no-x87" && has(function, is_x87);
+            if WITHOUT_SSE.contains(&feature) || is_without_x87 {
+                return refuse(format!("target(\"{feature}\")"));
+            }
+        }
+        let pragmas = self.pragmas;
+        // gcc follows the pragma, and clang does not.
+        if pragmas.without_sse && has(function, is_sse) {
+            return refuse("#pragma GCC target".to_owned());
+        }
+        if !has(function, is_wide) {
+            return Ok(());
+        }
+        if pragmas.target {
+            return refuse("#pragma GCC target".to_owned());
+        }
+        if own.is_cloned {
+            return refuse("target_clones".to_owned());
+        }
+        if self.is_as_gcc() {
+            return Ok(());
+        }
+        let base = self.facts.vectors;
+        // LLVM has other dependencies between features than gcc; without one that it needs a vector is split.
+        let takes_away = |word: &str| word.starts_with("no-") || word.starts_with("arch=");
+        let may_split = base > VectorLevel::Baseline && own.words().any(takes_away);
+        let what = match self.is_as_clang() {
+            true if may_split => "for which clang may split wide vectors",
+            false if may_split || own.vectors != base => {
+                "for which gcc and clang pass wide vectors differently"
+            }
+            _ => {
+                function.vectors = base;
+                return Ok(());
+            }
+        };
+        refuse(format!("target(\"{}\"), {what},", own.features))
+    }
+}
+
+/// Whether an argument or the result of `function` has a part that `is`.
+fn has(function: &Prototype, is: fn(&Type) -> bool) -> bool {
+    let params = function.params.iter().map(|(_, ty)| ty);
+    params.chain([&function.ret]).any(|ty| has_part(ty, is))
+}
+
+fn has_part(ty: &Type, is: fn(&Type) -> bool) -> bool {
+    is(ty)
+        || match ty.kind() {
+            Kind::Record(record) => record.fields().iter().any(|f| has_part(f.ty(), is)),
+            Kind::Array(array) => has_part(&array.elem, is),
+            _ => false,
+        }
+}
+
+/// A vector that not every vector level passes alike.
+fn is_wide(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16
+}
+
+fn is_x87(ty: &Type) -> bool {
+    matches!(
+        ty.kind(),
+        Kind::Scalar(Scalar::F80) | Kind::Complex(Scalar::F80)
+    )
+}
+
+/// What is passed in vector registers, or may be.
+fn is_sse(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Scalar(scalar) => !scalar.is_integer_like() && !is_x87(ty),
+        Kind::Complex(_) | Kind::Vector(_) => !is_x87(ty),
+        _ => false,
+    }
+}
+
+/// The widest vectors in registers, by what `target` attributes add to `base`. Names whose meaning is not known are refused.
+fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
+    let unknown = |feature: &str| Err(Reason::Attribute(format!("target(\"{feature}\")")));
+    let mut level = base;
+    for feature in features.split(',').map(str::trim) {
+        // A processor replaces what was named before it.
+        if let Some(cpu) = feature.strip_prefix("arch=") {
+            match CPUS.iter().find(|(_, cpus)| cpus.contains(&cpu)) {
+                Some((cpu, _)) => level = *cpu,
+                None => return unknown(feature),
+            }
+            continue;
+        }
+        let (on, name) = feature
+            .strip_prefix("no-")
+            .map_or((true, feature), |name| (false, name));
+        let needs = match name {
+            // The width is an option of its own in these.
+            _ if name.starts_with("avx10") || name.contains("evex512") => return unknown(feature),
+            _ if name.starts_with("avx512") => VectorLevel::Avx512,
+            _ if name.starts_with("avx") => VectorLevel::Avx,
+            "fma" | "fma4" | "f16c" | "xop" | "vaes" | "vpclmulqdq" | "sha512" | "sm3" | "sm4" => {
+                VectorLevel::Avx
+            }
+            // What AVX is built on.
+            "sse3" | "ssse3" | "sse4" | "sse4.1" | "sse4.2" | "xsave" => VectorLevel::Baseline,
+            _ => continue,
+        };
+        level = match (on, name) {
+            (true, _) => level.max(needs),
+            (false, "avx") => VectorLevel::Baseline,
+            (false, "avx2" | "avx512f") => level.min(VectorLevel::Avx),
+            (false, _) if needs == VectorLevel::Baseline => VectorLevel::Baseline,
+            (false, _) => level,
+        };
+    }
+    Ok(level)
+}
+
+/// What `target("arch=..")` brings, of processors that are asked for by name.
+const CPUS: [(VectorLevel, &[&str]); 3] = [
+    (
+        VectorLevel::Baseline,
+        &[
+            "x86-64",
+            "x86-64-v2",
+            "core2",
+            "nehalem",
+            "westmere",
+            "silvermont",
+            "goldmont",
+            "btver1",
+            "k8",
+            "amdfam10",
+        ],
+    ),
+    (
+        VectorLevel::Avx,
+        &[
+            "x86-64-v3",
+            "sandybridge",
+            "ivybridge",
+            "haswell",
+            "broadwell",
+            "skylake",
+            "alderlake",
+            "bdver1",
+            "bdver2",
+            "bdver3",
+            "bdver4",
+            "btver2",
+            "znver1",
+            "znver2",
+            "znver3",
+        ],
+    ),
+    (
+        VectorLevel::Avx512,
+        &[
+            "x86-64-v4",
+            "knl",
+            "skylake-avx512",
+            "cascadelake",
+            "cooperlake",
+            "cannonlake",
+            "icelake-client",
+            "icelake-server",
+            "tigerlake",
+            "rocketlake",
+            "sapphirerapids",
+            "graniterapids",
+            "znver4",
+            "znver5",
+        ],
+    ),
+];
