@@ -34,6 +34,11 @@ impl Reading {
         with_records(options, policy)
     }
 
+    /// Where headers are searched first.
+    pub(crate) fn include_dirs(&self) -> &[String] {
+        &self.include_dirs
+    }
+
     /// The same as words, which other compilers understand too.
     pub(crate) fn flags(&self) -> Vec<String> {
         let dirs = self.include_dirs.iter().map(|dir| format!("-I{dir}"));

@@ -1,6 +1,6 @@
 //! From options to a plan: which headers, read how; and the bar that shows how far it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cabi::{RecordRules, X86_64_SYSV, X86_64_WIN64};
@@ -92,11 +92,11 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     };
     let records = verify.types.then_some(convention);
     let read = verify.headers.iter().map(|name| {
+        let folders = verify.reading.include_dirs();
+        let own = verify.own.map(|own| Chosen::new(own, name, folders));
         let chosen = |of: &str, location: &Location| {
             only.as_ref().is_none_or(|only| only.is_match(of))
-                && verify
-                    .own
-                    .is_none_or(|own| is_own(own, name, &location.file))
+                && own.as_ref().is_none_or(|own| own.has(&location.file))
         };
         Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
     });
@@ -107,33 +107,65 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     if let Some(empty) = read.iter().find(|read| is_empty(read)) {
         let what = verify.only.as_deref();
         let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
-        let own = verify.own.map_or("", |_| " of its own");
+        let own = match verify.own {
+            None => "",
+            Some(Own::File) => {
+                " of its own (--own=folder takes those of the headers beside it too)"
+            }
+            Some(Own::Folder) => " in its folder",
+        };
         let name = &empty.name;
         return Err(format!("{name}: no function and no record type{own}{what}"));
     }
     Ok(read)
 }
 
-/// Whether `file`, where clang found a declaration, is the header called `name`, or in its folder.
-fn is_own(own: Own, name: &str, file: &str) -> bool {
-    let path = std::fs::canonicalize(name)
-        .ok()
-        .filter(|path| path.is_file());
-    // What clang finds in its folders ends with what was asked for.
-    let folder_of_name = Path::new(name)
-        .parent()
-        .map_or("", |folder| folder.to_str().unwrap_or(""));
-    let file = Path::new(file);
-    match (own, path) {
-        (Own::File, Some(path)) => file == path,
-        (Own::File, None) => file.ends_with(name),
-        (Own::Folder, Some(path)) => path.parent().is_some_and(|folder| file.starts_with(folder)),
-        (Own::Folder, None) if folder_of_name.is_empty() => file.ends_with(name),
-        (Own::Folder, None) => {
-            let mut folders = file.ancestors().skip(1);
-            folders.any(|folder| folder.ends_with(folder_of_name))
+/// What is verified of a header.
+struct Chosen {
+    own: Own,
+    /// As it was asked for.
+    name: String,
+    /// Where clang finds it, if not in folders of its own: those asked for come first.
+    path: Option<PathBuf>,
+}
+
+impl Chosen {
+    fn new(own: Own, name: &str, folders: &[String]) -> Self {
+        let folders = folders.iter().map(|folder| Path::new(folder).join(name));
+        let mut all = std::iter::once(PathBuf::from(name)).chain(folders);
+        let found = all.find(|path| path.is_file());
+        Self {
+            own,
+            name: name.to_owned(),
+            path: found.map(|path| canonical(&path)),
         }
     }
+
+    /// Whether `file`, where clang found a declaration, is the header, or in its folder.
+    fn has(&self, file: &str) -> bool {
+        let file = Path::new(file);
+        if let Some(path) = &self.path {
+            let file = canonical(file);
+            return match self.own {
+                Own::File => file == *path,
+                Own::Folder => path.parent().is_some_and(|folder| file.starts_with(folder)),
+            };
+        }
+        // What clang finds in its folders ends with what was asked for.
+        let folder = Path::new(&self.name).parent();
+        match folder.filter(|folder| self.own == Own::Folder && *folder != Path::new("")) {
+            None => file.ends_with(&self.name),
+            Some(folder) => file
+                .ancestors()
+                .skip(1)
+                .any(|above| above.ends_with(folder)),
+        }
+    }
+}
+
+/// `path` without links and `..`, as far as it is there.
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Shows each step of a run as a bar of its own, on a terminal.
