@@ -197,9 +197,42 @@ impl CallInterface {
             arg.check(i, &param.ty)?;
             pointers.push(arg.bytes);
         }
-        // SAFETY: each pointer is that of a live object of its argument's size; the rest is the caller's promise.
-        unsafe { self.invoker.call(code, &pointers, ret) };
+        // A function that returns in memory may count on the alignment of its type, which bytes and values of Rust need not have.
+        let align = usize::try_from(self.sig.result().align()).unwrap_or(1);
+        if ret.addr().is_multiple_of(align) {
+            // SAFETY: each pointer is that of a live object of its argument's size; the rest is the caller's promise.
+            unsafe { self.invoker.call(code, &pointers, ret) };
+        } else {
+            // SAFETY: as above.
+            unsafe { self.call_aligned(code, &pointers, ret, align) };
+        }
         Ok(())
+    }
+
+    /// Calls `code` with memory for the result at a multiple of `align`, from which it is copied to `ret`.
+    ///
+    /// # Safety
+    /// As [`Invoker::call`].
+    #[cold]
+    unsafe fn call_aligned(
+        &self,
+        code: *const c_void,
+        args: &[*const u8],
+        ret: *mut u8,
+        align: usize,
+    ) {
+        let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
+        let mut memory = vec![0_u8; size + align];
+        let offset = memory.as_ptr().align_offset(align);
+        let Some(memory) = memory.get_mut(offset..offset + size) else {
+            return;
+        };
+        // SAFETY: both have as many bytes as the result; the rest is the caller's promise.
+        unsafe {
+            ret.copy_to_nonoverlapping(memory.as_mut_ptr(), size);
+            self.invoker.call(code, args, memory.as_mut_ptr());
+            ret.copy_from_nonoverlapping(memory.as_ptr(), size);
+        }
     }
 }
 

@@ -139,7 +139,7 @@ impl Invoker {
     /// # Safety
     /// `target` is a function of the signature that the invoker was asked for, or of one that [is passed alike](Invokers), and may be called now.
     /// `args` has an element for each argument, which points to a valid value of its type. `ret` points to as many writable bytes as the
-    /// result's type has; it is not looked at where there is no result.
+    /// result's type has, at a multiple of its alignment in C; it is not looked at where there is no result.
     pub unsafe fn call(&self, target: *const c_void, args: &[*const u8], ret: *mut u8) {
         // SAFETY: the caller answers for the arguments; the code lives as long as `self`.
         unsafe { (*self.call)(target, args.as_ptr(), ret) }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Type, X86_64_WIN64};
 use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Invokers, Settings};
-use common::record;
+use common::{cc, library, record};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -155,6 +155,35 @@ fn objects_without_bytes() {
     // SAFETY: a function of this signature.
     unsafe { call.call_bytes(closure.code(), &args, &mut []).unwrap() };
     assert_eq!(*seen.lock().unwrap(), 5);
+}
+
+/// A function that returns in memory stores by instructions that need the alignment of its type; bytes of Rust have none, and neither has a value.
+#[test]
+fn results_that_are_not_aligned() {
+    let text = "
+#include <emmintrin.h>
+typedef struct { __m128 a[3]; } big;
+big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = _mm_set1_ps(x); return b; }
+";
+    let library = library(&cc(), &[], "not_aligned", text);
+    let code = library.symbol("f").unwrap().cast();
+    let vector = Type::vector(&Type::F32, 4).unwrap();
+    let sig = FnSig::new([Type::F32], record(&vec![vector; 3]));
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let f = CallInterface::new(&mut invokers, &sig).unwrap();
+    let expected: Vec<u8> = [1.5_f32.to_le_bytes(); 12].concat();
+    for offset in 0..16 {
+        let mut bytes = [0xcc; 80];
+        let result = &mut bytes[offset..offset + 48];
+        // SAFETY: a function of this signature.
+        unsafe {
+            f.call_bytes(code, &[CallArg::new(&1.5_f32)], result)
+                .unwrap()
+        };
+        assert_eq!(result, expected);
+        let around = [&bytes[..offset], &bytes[offset + 48..]].concat();
+        assert!(around.iter().all(|byte| *byte == 0xcc));
+    }
 }
 
 /// What is refused, and what is too large for any frame.

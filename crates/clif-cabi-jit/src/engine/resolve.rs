@@ -7,7 +7,8 @@ use crate::cranelift::codegen::ir::LibCall;
 use crate::cranelift::module::{
     DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
-use clif_cabi::Stub;
+use clif_cabi::clif_cabi_plan::Reloc;
+use clif_cabi::{LowerError, Stub};
 
 use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};
@@ -24,6 +25,30 @@ pub(super) enum Target {
     Outside { id: FuncOrDataId, weak: bool },
     /// To a library routine of Cranelift's.
     Routine(LibCall),
+}
+
+/// Refuses a function with the name of a stub that is not that stub: it would be called in place of one.
+pub(super) fn check_stub(name: &str, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
+    let Some(stub) = Stub::from_name(name) else {
+        return Ok(());
+    };
+    let code = stub.code(false).map_err(LowerError::from)?;
+    let is_reloc = |own: &Reloc, given: &ModuleReloc| {
+        let target = matches!(given.name, ModuleRelocTarget::User { namespace: 0, index } if index == own.callee);
+        target && (own.offset, own.addend) == (given.offset, given.addend)
+    };
+    let alike = |own: &Option<Reloc>| match (own, relocs) {
+        (None, []) => true,
+        (Some(own), [given]) => is_reloc(own, given),
+        _ => false,
+    };
+    if *code.bytes == *bytes && alike(&code.reloc) {
+        return Ok(());
+    }
+    Err(Error::Content {
+        name: name.to_owned(),
+        why: "it has the name of a stub, and other code",
+    })
 }
 
 impl Engine {
