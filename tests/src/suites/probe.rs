@@ -58,6 +58,20 @@ fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
     let warnings = count_warnings(&warnings.concat());
     let note = format!("{engine}: {} cases, {warnings}", entries.len());
     suite.report.note(note);
+    // What a compiler made is loaded in children, as all that follows does, and here not.
+    let is_here = levels
+        .iter()
+        .any(|code| code.callee(0).is_some() || !code.seen().is_null());
+    let is_loaded = if is_here {
+        Err("it is".to_owned())
+    } else {
+        Ok(())
+    };
+    suite.report.outcome(
+        &engine,
+        "compiled code is not loaded in this process",
+        is_loaded,
+    );
     let one = |index: usize| {
         let case = entries[index].1;
         let checked = placed(reference, case).map_err(Difference::from);

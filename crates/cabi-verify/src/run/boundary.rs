@@ -218,18 +218,6 @@ fn bit(reg: Reg) -> u64 {
     }
 }
 
-/// Makes the thunk call `target`, and compare what `target` keeps with `promise`.
-pub(super) fn set_target(target: *const u8, promise: Promise) {
-    let _held = lock();
-    // SAFETY: the lock is held, so no call is being made.
-    unsafe {
-        let state = &mut *STATE.0.get();
-        (state.target, state.unpassed, state.fill) = (target, promise.unpassed, promise.fill);
-        state.unpassed_filling = state.unpassed_filling.map(|bits| !bits);
-        state.filling = std::array::from_fn(filling);
-    }
-}
-
 pub(super) fn thunk_address() -> *mut u8 {
     thunk as unsafe extern "C" fn() as *mut u8
 }
@@ -247,21 +235,31 @@ pub(super) fn nothing_address() -> *mut u8 {
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
 pub const PHASES: u64 = 4;
 
-/// Calls `function(a, b, c)`, which returns or escapes, at the next phase of the stack. Returns the registers as they were.
+/// What the thunk calls, and what that keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) code: *const u8,
+    pub(super) promise: Promise,
+}
+
+/// Calls `function(a, b, c)`, which returns or escapes, at the next phase of the stack; the thunk calls `target` meanwhile. Returns the registers as
+/// they were. Calls of other threads wait.
 ///
 /// # Safety
-/// `function` is code of System V that takes these arguments, sound with them.
+/// `function` is code of System V that takes these arguments, sound with them; if it calls the thunk, then as what `target` is.
 pub(super) unsafe fn call(
     function: *const u8,
-    a: *const u8,
-    b: *const u8,
-    c: *const u8,
-    promise: Promise,
+    [a, b, c]: [*const u8; 3],
+    Target { code, promise }: Target,
 ) -> Crossing {
     let _held = lock();
     // SAFETY: the lock is held; `function` is what the caller answers for; the assembly keeps what Rust expects to be kept.
     let state = unsafe {
         let state = STATE.0.get();
+        ((*state).target, (*state).unpassed, (*state).fill) =
+            (code, promise.unpassed, promise.fill);
+        (*state).unpassed_filling = (*state).unpassed_filling.map(|bits| !bits);
+        (*state).filling = std::array::from_fn(filling);
         ((*state).calls, (*state).returns, (*state).entered) = (0, 0, 0);
         (*state).phase = ((*state).phase + 16) % (16 * PHASES);
         fill_stack();

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::process::{SIGNALS, die_with, set_signals, was_interrupted};
@@ -31,6 +32,14 @@ impl Default for Limits {
             clock: 600,
         }
     }
+}
+
+/// Set in children, before their first case.
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is a child that runs cases: the one place for code that nobody vouches for.
+pub(super) fn is_child() -> bool {
+    IS_CHILD.load(Relaxed)
 }
 
 /// Runs each job, a number of cases, with `case(job, index)`, up to `at_once` children at a time. Returns the verdicts of each job: one for each
@@ -144,6 +153,7 @@ fn start(
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
+            IS_CHILD.store(true, Relaxed);
             set_signals(&SIGNALS, libc::SIG_DFL);
             // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
             set_signals(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGPROF], libc::SIG_DFL);

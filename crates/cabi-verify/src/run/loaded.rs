@@ -5,7 +5,8 @@
 //! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
 //! must preserve (`boundary.rs`).
 //!
-//! What a compiler made is loaded in children only ([`child`](super::child)): its constructors are code under test too.
+//! What a compiler made is loaded in children only ([`child`](super::child)): its constructors are code under test too. In any other process there is
+//! nothing of it: no function, and no buffer.
 
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -16,15 +17,17 @@ pub use super::boundary::{PHASES, Promise};
 
 mod load;
 use super::BUFFER;
-use super::boundary::{self, Crossing};
+use super::boundary::{self, Crossing, Target};
+use super::child;
 
-/// Both C sides of many cases, compiled; loaded by the process that first uses them.
+/// Both C sides of many cases, compiled; loaded by each child that uses them.
 #[derive(Debug)]
 pub struct LoadedCode {
     built: Built,
     names: Vec<String>,
     loaded: OnceCell<Result<Box<Loaded>, String>>,
-    promise: Cell<Option<Promise>>,
+    /// What the thunk calls in the next call.
+    target: Cell<Option<Target>>,
     crossing: RefCell<Option<Box<Crossing>>>,
 }
 
@@ -75,10 +78,13 @@ pub struct Registers {
 }
 
 impl LoadedCode {
-    /// The library, loaded by this process.
+    /// The library, loaded by this process, which is a child.
     fn loaded(&self) -> Result<&Loaded, &str> {
+        if !child::is_child() {
+            return Err("compiled code is only loaded in children");
+        }
         let loaded = self.loaded.get_or_init(|| {
-            // SAFETY: whoever uses loaded code wants to run what the compiler made.
+            // SAFETY: whatever the compiler made, this process is there for it, and may be lost.
             let opened = unsafe { Loaded::open(&self.built) };
             opened
                 .map(Box::new)
@@ -95,13 +101,13 @@ impl LoadedCode {
         &self.built.warnings
     }
 
-    /// Where a callee writes what it was given.
+    /// Where a callee writes what it was given; null where the code is not loaded.
     pub fn seen(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.seen)
     }
 
-    /// Where a callee reads what it returns.
+    /// Where a callee reads what it returns; null where the code is not loaded.
     pub fn given(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.given)
@@ -112,7 +118,7 @@ impl LoadedCode {
         let name = self.names.get(index)?;
         self.address(name).or_else(|| {
             let address = self.address(&format!("{name}_address"))?;
-            // SAFETY: functions of this name are compiled with this type.
+            // SAFETY: functions of this name are compiled with this type; this is a child, where what a compiler made may run.
             let address: extern "C" fn() -> *mut u8 = unsafe { std::mem::transmute(address) };
             Some(address())
         })
@@ -197,8 +203,8 @@ impl LoadedCode {
 
     /// Makes the thunk call `target`, and compare what `target` keeps with `promise`. Returns the thunk's address, which the caller calls.
     pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
-        self.promise.set(Some(promise));
-        boundary::set_target(target, promise);
+        let code = target;
+        self.target.set(Some(Target { code, promise }));
         self.thunk()
     }
 
@@ -212,11 +218,11 @@ impl LoadedCode {
     /// # Safety
     /// `shim` is code of that type, sound with these arguments; it calls what [`LoadedCode::through`] gave, if anything.
     pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *const u8, callee: *const u8) {
-        let Some(promise) = self.promise.get() else {
+        let Some(target) = self.target.get() else {
             return;
         };
         // SAFETY: the caller's.
-        let crossing = unsafe { boundary::call(shim, args, ret, callee, promise) };
+        let crossing = unsafe { boundary::call(shim, [args, ret, callee], target) };
         *self.crossing.borrow_mut() = Some(Box::new(crossing));
     }
 

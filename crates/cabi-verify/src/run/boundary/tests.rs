@@ -48,10 +48,10 @@ fn a_changed_register_is_named_where_it_is_the_callers() {
     for convention in [&X86_64_SYSV, &X86_64_WIN64] {
         let promise = Promise::without_result(convention);
         for (name, function) in changers() {
-            set_target(function as *const u8, promise);
-            let null = std::ptr::null();
+            let code = function as *const u8;
+            let target = Target { code, promise };
             // SAFETY: the function takes nothing, and the thunk brings back what it changes.
-            let crossing = unsafe { call(thunk_address(), null, null, null, promise) };
+            let crossing = unsafe { call(thunk_address(), [std::ptr::null(); 3], target) };
             let is_callers = convention
                 .frame
                 .callee_saved
@@ -86,10 +86,10 @@ fn a_register_without_an_argument_holds_other_bits_at_each_call() {
     let abi = FnAbi::new(&sig, &cabi::Target::X86_64_LINUX).unwrap();
     let seen = [(); 2].map(|()| {
         let promise = Promise::of(&abi);
-        set_target(stores_first_two as *const u8, promise);
-        let [one, two] = [0x11, 0x22].map(std::ptr::without_provenance);
+        let code = stores_first_two as *const u8;
+        let args = [0x11, 0x22, 0].map(std::ptr::without_provenance);
         // SAFETY: the function stores two registers.
-        unsafe { call(thunk_address(), one, two, std::ptr::null(), promise) };
+        unsafe { call(thunk_address(), args, Target { code, promise }) };
         FIRST_TWO.each_ref().map(|seen| seen.load(Relaxed))
     });
     let [[first, second], [first_again, second_again]] = seen;
@@ -110,6 +110,41 @@ fn a_function_finds_nothing_of_its_callers_on_the_stack() {
     let look = look_below as unsafe extern "C" fn(*mut u64) as *const u8;
     let promise = Promise::without_result(&X86_64_SYSV);
     // SAFETY: the stack below was just filled, and `to` is a word to write to.
-    let _ = unsafe { call(look, to.cast::<u8>(), null, null, promise) };
+    let _ = unsafe {
+        call(
+            look,
+            [to.cast::<u8>(), null, null],
+            Target {
+                code: null,
+                promise,
+            },
+        )
+    };
     assert_eq!(found, 0x5b5b_5b5b_5b5b_5b5b);
+}
+
+/// Calls by several threads: each has the callee that it named.
+#[test]
+fn the_thunk_calls_what_this_call_says() {
+    extern "C" fn returns(n: u64) -> u64 {
+        n
+    }
+    extern "C" fn negated(n: u64) -> u64 {
+        !n
+    }
+    let promise = Promise::without_result(&X86_64_SYSV);
+    let promise = promise.unfilled();
+    let all = |code: extern "C" fn(u64) -> u64, expected: fn(u64) -> u64| {
+        let code = code as *const u8;
+        for n in 0..2000_u64 {
+            let arg = std::ptr::without_provenance(n as usize);
+            // SAFETY: both functions take one word, and no memory.
+            let crossing = unsafe { call(thunk_address(), [arg; 3], Target { code, promise }) };
+            assert_eq!(crossing.images()[1].rax, expected(n));
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| all(returns, |n| n));
+        scope.spawn(|| all(negated, |n| !n));
+    });
 }

@@ -77,7 +77,7 @@ impl LoadedCode {
             built: built.clone(),
             names,
             loaded: OnceCell::new(),
-            promise: Cell::new(None),
+            target: Cell::new(None),
             crossing: RefCell::new(None),
         };
         let what = "the compiled C code".to_owned();
