@@ -12,6 +12,28 @@ pub struct Case {
     pub sig: FnSig,
 }
 
+/// A signature for each place that a value can have: name, result, parameters; unnamed arguments after the dots. No integer follows the `int128` that
+/// has one register left: compilers disagree where it goes.
+const CHOSEN: &str = "\
+scalars        char        char bool ushort float uint half
+registers      mixed       mixed odd floats packed halves
+rollback       pair        long long long long long pair long mixed
+stack          odd         long long long long long long char three odd double
+floats         floats      double double double double double double double double float mixed vector long
+sret           three       mixed three long
+large          huge        large huge three long
+x87            f80         f80 long f80 f80record
+x87_complex    f80complex  int
+x87_record     f80record   f80record
+wide           quad        int128 vector quad complex
+wide_stack     vector      double double double double double double double quad float quad half vector
+rollback_wide  int128      long long long long long int128 complex
+aligned        aligned     long aligned f80
+nothing        void
+variadic       mixed       char double ... double mixed pair f80 large int odd double
+variadic_sret  large       three ... long double
+variadic_x87   f80         aligned ... double aligned";
+
 /// Makes types of a data model, with tags that no other one has.
 pub struct Types {
     model: DataModel,
@@ -41,131 +63,72 @@ impl Types {
         self.build(builder, fields)
     }
 
-    /// A signature for each place that a value can have.
-    pub fn chosen(&mut self) -> Result<Vec<Case>> {
-        let (long, double, f80) = (Type::I64, Type::F64, Type::F80);
+    /// The types of `CHOSEN` by their names.
+    fn named(&mut self) -> Result<Vec<(&'static str, Type)>> {
+        let (long, f80) = (Type::I64, Type::F80);
         let bytes = |n| Type::array(&Type::I8, n);
-        let pair = self.record(&[long.clone(), long.clone()])?;
-        let mixed = self.record(&[double.clone(), long.clone()])?;
-        let odd = self.record(&[bytes(11)?])?;
-        let floats = self.record(&[Type::F32, Type::F32, Type::F32])?;
-        let three = self.record(&[long.clone(), double.clone(), Type::U8])?;
-        let large = self.record(&[bytes(75)?, Type::I16])?;
-        let huge = self.record(&[bytes(203)?])?;
-        let with_f80 = self.record(&[f80.clone(), Type::I8])?;
-        let packed = self.builder().packed();
-        let packed = self.build(packed, &[Type::I8, Type::I32])?;
-        let aligned = self.builder().aligned(32);
-        let aligned = self.build(aligned, &[long.clone(), Type::F32])?;
-        let halves = self.record(&[Type::F16, Type::F16, Type::F16])?;
-        let void = Type::VOID;
-        let (vector, complex) = (Type::vector(&Type::I32, 4)?, Type::complex(&Type::F32)?);
-        let [five, six, eight] =
-            [(&long, 5), (&long, 6), (&double, 8)].map(|(ty, n)| vec![ty.clone(); n]);
-        let after = |before: &[Type], rest: &[&Type]| {
-            let rest = rest.iter().map(|ty| (*ty).clone());
-            before.iter().cloned().chain(rest).collect::<Vec<_>>()
+        let (packed, aligned) = (self.builder().packed(), self.builder().aligned(32));
+        Ok(vec![
+            ("void", Type::VOID),
+            ("char", Type::I8),
+            ("bool", Type::BOOL),
+            ("ushort", Type::U16),
+            ("int", Type::I32),
+            ("uint", Type::U32),
+            ("float", Type::F32),
+            ("double", Type::F64),
+            ("half", Type::F16),
+            ("quad", Type::F128),
+            ("int128", Type::I128),
+            ("vector", Type::vector(&Type::I32, 4)?),
+            ("complex", Type::complex(&Type::F32)?),
+            ("f80complex", Type::complex(&f80)?),
+            ("pair", self.record(&[long.clone(), long.clone()])?),
+            ("mixed", self.record(&[Type::F64, long.clone()])?),
+            ("odd", self.record(&[bytes(11)?])?),
+            ("floats", self.record(&[Type::F32, Type::F32, Type::F32])?),
+            ("halves", self.record(&[Type::F16, Type::F16, Type::F16])?),
+            ("packed", self.build(packed, &[Type::I8, Type::I32])?),
+            ("three", self.record(&[long.clone(), Type::F64, Type::U8])?),
+            ("large", self.record(&[bytes(75)?, Type::I16])?),
+            ("huge", self.record(&[bytes(203)?])?),
+            ("f80record", self.record(&[f80.clone(), Type::I8])?),
+            ("aligned", self.build(aligned, &[long.clone(), Type::F32])?),
+            ("long", long),
+            ("f80", f80),
+        ])
+    }
+
+    /// The signatures of `CHOSEN`.
+    pub fn chosen(&mut self) -> Result<Vec<Case>> {
+        let named = self.named()?;
+        let find = |word: &str| {
+            let found = named.iter().find(|(name, _)| *name == word);
+            found
+                .map(|(_, ty)| ty.clone())
+                .ok_or(format!("no type {word}"))
         };
-        let narrow = [
-            Type::I8,
-            Type::BOOL,
-            Type::U16,
-            Type::F32,
-            Type::U32,
-            Type::F16,
-        ];
-        let list = [
-            ("scalars", narrow.to_vec(), Type::I8),
-            (
-                "registers",
-                after(&[], &[&mixed, &odd, &floats, &packed, &halves]),
-                mixed.clone(),
-            ),
-            // One integer register is left, which `pair` does not take and `long` does.
-            (
-                "rollback",
-                after(&five, &[&pair, &long, &mixed]),
-                pair.clone(),
-            ),
-            (
-                "stack",
-                after(&six, &[&Type::I8, &three, &odd, &double]),
-                odd.clone(),
-            ),
-            (
-                "floats",
-                after(&eight, &[&Type::F32, &mixed, &vector, &long]),
-                floats.clone(),
-            ),
-            ("sret", after(&[], &[&mixed, &three, &long]), three.clone()),
-            (
-                "large",
-                after(&[], &[&large, &huge, &three, &long]),
-                huge.clone(),
-            ),
-            (
-                "x87",
-                after(&[], &[&f80, &long, &f80, &with_f80]),
-                f80.clone(),
-            ),
-            (
-                "x87_complex",
-                after(&[], &[&Type::I32]),
-                Type::complex(&f80)?,
-            ),
-            ("x87_record", after(&[], &[&with_f80]), with_f80.clone()),
-            (
-                "wide",
-                after(&[], &[&Type::I128, &vector, &Type::F128, &complex]),
-                Type::F128,
-            ),
-            (
-                "split_wide",
-                after(&five, &[&Type::I128, &long, &complex]),
-                Type::I128,
-            ),
-            (
-                "aligned",
-                after(&[], &[&long, &aligned, &f80]),
-                aligned.clone(),
-            ),
-            ("nothing", Vec::new(), void.clone()),
-        ];
         let mut cases = Vec::new();
-        for (name, params, result) in list {
-            cases.push((name, FnSig::new(params, result)));
+        for line in CHOSEN.lines() {
+            let mut words = line.split_whitespace();
+            let name = words.next().ok_or("a line without a name")?.to_string();
+            let result = find(words.next().ok_or("no result")?)?;
+            let mut params = words.by_ref().take_while(|word| *word != "...");
+            let params = params
+                .by_ref()
+                .map(find)
+                .collect::<std::result::Result<Vec<_>, _>>()?;
+            let unnamed = words
+                .map(find)
+                .collect::<std::result::Result<Vec<_>, _>>()?;
+            let sig = FnSig::new(params, result);
+            let sig = match unnamed.is_empty() {
+                true => sig,
+                false => sig.variadic().at_call(unnamed)?,
+            };
+            cases.push(Case { name, sig });
         }
-        let variadic = |named: &[&Type], unnamed: &[&Type], result: &Type| {
-            let sig = FnSig::new(named.iter().map(|ty| (*ty).clone()), result.clone()).variadic();
-            sig.at_call(unnamed.iter().map(|ty| (*ty).clone()))
-        };
-        let unnamed = [
-            &double,
-            &mixed,
-            &pair,
-            &f80,
-            &large,
-            &Type::I32,
-            &odd,
-            &double,
-        ];
-        cases.push((
-            "variadic",
-            variadic(&[&Type::I8, &double], &unnamed, &mixed)?,
-        ));
-        cases.push((
-            "variadic_sret",
-            variadic(&[&three], &[&long, &double], &large)?,
-        ));
-        cases.push((
-            "variadic_x87",
-            variadic(&[&aligned], &[&double, &aligned], &f80)?,
-        ));
-        let name = |(name, sig): (&str, FnSig)| Case {
-            name: name.into(),
-            sig,
-        };
-        Ok(cases.into_iter().map(name).collect())
+        Ok(cases)
     }
 
     /// A random signature.
@@ -328,68 +291,72 @@ fn spelled(ty: &Type) -> String {
 }
 
 /// The C functions of one signature: `NAME`, which sees its arguments and gives a result, and `NAME_caller`, which gives arguments to a function and sees its
-/// result. With unnamed arguments also `NAME_rest`, which sees those that a `va_list` has. `returns_address`: the result is returned in memory.
-pub fn c_text(case: &Case, returns_address: bool, text: &mut String) -> Result<()> {
-    let (name, sig) = (&case.name, &case.sig);
-    for ty in sig
-        .params()
-        .iter()
-        .map(|param| &param.ty)
-        .chain([sig.result()])
-    {
+/// result. With unnamed arguments also `NAME_rest`, which sees those that a `va_list` has. `has_sret`: the result is returned in memory.
+pub fn c_text(case: &Case, has_sret: bool, text: &mut String) -> Result<()> {
+    let params = case.sig.params().iter().map(|param| &param.ty);
+    for ty in params.chain([case.sig.result()]) {
         define(text, ty)?;
     }
-    let (mut params, mut types, mut named, mut unnamed) =
-        <(String, String, String, String)>::default();
-    let (mut given, mut args) = (String::new(), String::new());
+    callee(case, text)?;
+    caller(case, has_sret, text)
+}
+
+fn callee(case: &Case, text: &mut String) -> Result<()> {
+    let (name, sig) = (&case.name, &case.sig);
+    let (mut params, mut named, mut unnamed) = (Vec::new(), String::new(), String::new());
     for (i, param) in sig.params().iter().enumerate() {
-        let (ty, comma) = (spelled(&param.ty), if i == 0 { "" } else { ", " });
+        let ty = spelled(&param.ty);
         if i < sig.n_named() {
-            write!(params, "{comma}{ty} a{i}")?;
-            write!(types, "{comma}{ty}")?;
+            params.push(format!("{ty} a{i}"));
             write!(named, "SEE({i}, a{i}); ")?;
         } else {
             write!(unnamed, "{ty} a{i} = va_arg(*list, {ty}); SEE({i}, a{i}); ")?;
         }
-        write!(given, "{ty} a{i}; GIVE({i}, a{i}); ")?;
-        write!(args, "{comma}a{i}")?;
     }
-    let mut rest = String::new();
     if sig.is_variadic() {
-        params.push_str(", ...");
-        types.push_str(", ...");
+        writeln!(text, "void {name}_rest(va_list *list) {{ {unnamed}}}")?;
         let last = sig.n_named() - 1;
         write!(
-            rest,
-            "va_list l; va_start(l, a{last}); {name}_rest(&l); va_end(l);"
+            named,
+            "va_list l; va_start(l, a{last}); {name}_rest(&l); va_end(l); "
         )?;
-        writeln!(text, "void {name}_rest(va_list *list) {{ {unnamed}}}")?;
+        params.push("...".into());
+    }
+    let (result, params) = (spelled(sig.result()), params.join(", "));
+    let give = match *sig.result() {
+        Type::VOID => "",
+        _ => &format!("{result} r; GIVE(RESULT, r); return r;"),
+    };
+    writeln!(text, "{result} {name}({params}) {{ {named}{give} }}")?;
+    Ok(())
+}
+
+fn caller(case: &Case, has_sret: bool, text: &mut String) -> Result<()> {
+    let (name, sig) = (&case.name, &case.sig);
+    let types = sig.params().iter().map(|param| spelled(&param.ty));
+    let types: Vec<String> = types.collect();
+    let mut body = String::new();
+    for (i, ty) in types.iter().enumerate() {
+        write!(body, "{ty} a{i}; GIVE({i}, a{i}); ")?;
+    }
+    let args = (0..types.len()).map(|i| format!("a{i}"));
+    let args = args.collect::<Vec<_>>().join(", ");
+    let mut types = types[..sig.n_named()].join(", ");
+    if sig.is_variadic() {
+        types.push_str(", ...");
     }
     let result = spelled(sig.result());
-    let (give, see) = match *sig.result() {
-        Type::VOID => (
-            String::new(),
-            format!("(({result} (*)({types}))f)({args});"),
-        ),
-        _ => (
-            format!("{result} r; GIVE(RESULT, r); return r;"),
-            format!("{result} r = (({result} (*)({types}))f)({args}); SEE(RESULT, r);"),
-        ),
-    };
-    writeln!(text, "{result} {name}({params}) {{ {named}{rest}{give} }}")?;
-    // A function with a hidden pointer is one that is given a pointer and returns it.
-    let comma = if args.is_empty() { "" } else { ", " };
-    let hidden = format!(
-        "{result} q; void *back = ((void *(*)(void *{comma}{types}))f)(&q{comma}{args}); board->lost_sret |= back != &q;"
-    );
-    let hidden = if returns_address {
-        hidden
-    } else {
-        String::new()
-    };
-    writeln!(
-        text,
-        "void {name}_caller(void *f) {{ {given}{see} check_x87(); {hidden} }}"
-    )?;
+    let call = format!("(({result} (*)({types}))f)({args});");
+    match *sig.result() {
+        Type::VOID => write!(body, "{call} check_x87();")?,
+        _ => write!(body, "{result} r = {call} check_x87(); SEE(RESULT, r);")?,
+    }
+    if has_sret {
+        // As one that is given a pointer and returns it.
+        let comma = if args.is_empty() { "" } else { ", " };
+        let call = format!("((void *(*)(void *{comma}{types}))f)(&r{comma}{args})");
+        write!(body, " board->lost_sret |= {call} != &r;")?;
+    }
+    writeln!(text, "void {name}_caller(void *f) {{ {body} }}")?;
     Ok(())
 }
