@@ -349,7 +349,7 @@ fn caller(case: &Case, has_sret: bool, text: &mut String) -> Result<()> {
     let call = format!("(({result} (*)({types}))f)({args});");
     match *sig.result() {
         Type::VOID => write!(body, "{call} check_x87();")?,
-        _ => write!(body, "{result} r = {call} check_x87(); SEE(RESULT, r);")?,
+        _ => write!(body, "{result} r = {call} SEE(RESULT, r); check_x87();")?,
     }
     if has_sret {
         // As one that is given a pointer and returns it.
