@@ -10,8 +10,8 @@ use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
-use clif_cabi::{Arg, Lowering, Ret};
+use clif_cabi::cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
+use clif_cabi::{Arg, Function, Lowering, Ret};
 use cranelift_jit::{JITBuilder, JITModule};
 
 #[repr(C)]
@@ -78,40 +78,8 @@ fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
     builder.finalize(module.target_config());
     module.define_function(back.body, &mut ctx).unwrap();
 
-    module.clear_context(&mut ctx);
-    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let own = lower.declare_export(&mut module, "own", &own).unwrap();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &own.sig).unwrap();
-    let [to, from] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
-    let back = module.declare_func_in_func(back.id, builder.func);
-    let back = builder.ins().func_addr(I64, back);
-    let x = builder.ins().f64const(3.5);
-    let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
-    lower
-        .call(&mut module, &mut builder, &sum, &args, Ret::memory(to))
-        .unwrap();
-    entry.ret(&mut module, &mut builder, None).unwrap();
-    builder.finalize(module.target_config());
-    module.define_function(own.body, &mut ctx).unwrap();
-
-    // Not by lowering: `long last(struct big)` is passed a copy that Cranelift makes by `memcpy`.
-    module.clear_context(&mut ctx);
-    let text = "function %copy(i64) -> i64 system_v {
-        sig0 = (i64 sarg(72)) -> i64 system_v
-    block0(v0: i64):
-        v1 = load.i64 v0
-        v2 = iconst.i64 8
-        v3 = iadd v0, v2
-        v4 = call_indirect sig0, v1(v3)
-        return v4
-    }";
-    ctx.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
-    let copy = module
-        .declare_function("copy", Linkage::Local, &ctx.func.signature)
-        .unwrap();
-    module.define_function(copy, &mut ctx).unwrap();
-
+    let own = calling(&lower, &mut module, &sum, back.id);
+    let copy = copying(&mut module);
     module.finalize_definitions().unwrap();
     let [own, copy] = [own.id, copy].map(|id| module.get_finalized_function(id));
     let (mut to, from) = (Big([0; 9]), Big([1, 2, 3, 4, 5, 6, 7, 8, 9]));
@@ -131,6 +99,47 @@ fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
     };
     assert_eq!((to.0, last), ([1, 2, 3, 4, 5, 6, 7, 8, 5], 17));
     Ok(())
+}
+
+/// `void own(struct big *to, struct big *from)`, which calls `sum` with `back`.
+fn calling(lower: &Lowering, module: &mut JITModule, sum: &Function, back: FuncId) -> Function {
+    let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
+    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+    let own = lower.declare_export(module, "own", &own).unwrap();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, &own.sig).unwrap();
+    let [to, from] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
+    let back = module.declare_func_in_func(back, builder.func);
+    let back = builder.ins().func_addr(I64, back);
+    let x = builder.ins().f64const(3.5);
+    let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
+    lower
+        .call(module, &mut builder, sum, &args, Ret::memory(to))
+        .unwrap();
+    entry.ret(module, &mut builder, None).unwrap();
+    builder.finalize(module.target_config());
+    module.define_function(own.body, &mut ctx).unwrap();
+    own
+}
+
+/// Not by lowering: `long last(struct big)` is passed a copy that Cranelift makes by `memcpy`.
+fn copying(module: &mut JITModule) -> FuncId {
+    let mut ctx = module.make_context();
+    let text = "function %copy(i64) -> i64 system_v {
+        sig0 = (i64 sarg(72)) -> i64 system_v
+    block0(v0: i64):
+        v1 = load.i64 v0
+        v2 = iconst.i64 8
+        v3 = iadd v0, v2
+        v4 = call_indirect sig0, v1(v3)
+        return v4
+    }";
+    ctx.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
+    let copy = module
+        .declare_function("copy", Linkage::Local, &ctx.func.signature)
+        .unwrap();
+    module.define_function(copy, &mut ctx).unwrap();
+    copy
 }
 
 #[test]
