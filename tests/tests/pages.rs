@@ -58,16 +58,20 @@ fn bits(page: &str) -> Vec<(&str, Vec<&str>)> {
     rows.collect()
 }
 
-/// The signature of an example, `` `C text` ``, with `AVX` or `Win64` after it.
-fn signature(example: &str) -> Option<FnSig> {
+/// The signature of an example, `` `C text` ``, with `AVX`, `Win64` or another bit after it; and that bit.
+fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let (c, kind) = example.trim_start_matches('`').split_once('`').unwrap();
     let sig = read(c)?.prototype("f").unwrap().signature();
-    Some(match kind.trim() {
+    if let Some(beside) = kind.trim().strip_prefix("beside ") {
+        return Some((sig, Policy::from_name(beside.trim_matches('`')).unwrap()));
+    }
+    let sig = match kind.trim() {
         "" => sig,
         "AVX" => sig.features(VectorLevel::Avx),
         "Win64" => sig.convention(&X86_64_WIN64),
         other => panic!("{example}: {other}"),
-    })
+    };
+    Some((sig, Policy::NONE))
 }
 
 /// Where the last argument of `sig` is passed under `policy`, or its result if it has none.
@@ -106,8 +110,8 @@ fn objections(page: &str) -> Option<Vec<String>> {
                 "{name}: gcc, clang, zig are {in_code:?}, not {profiles:?}"
             ));
         }
-        let sig = signature(example)?;
-        for (policy, cell) in [(*bit, set), (Policy::NONE, not_set)] {
+        let (sig, beside) = signature(example)?;
+        for (policy, cell) in [(*bit | beside, set), (beside, not_set)] {
             let place = place(&sig, policy);
             if place != **cell {
                 found.push(format!("{name}: {place} under {policy:?}, not {cell}"));

@@ -50,5 +50,5 @@ pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, Register};
 pub use self::rules::{CustomFn, Given, Rule, Want};
 pub use self::state::State;
-pub use self::tables::{Check, Convention, Lists, Rules, VaArg};
+pub use self::tables::{Adjust, Convention, Lists, Rules, VaArg};
 pub use self::trace::Step;

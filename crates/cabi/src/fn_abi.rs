@@ -188,7 +188,7 @@ struct Walk<'a, 't> {
     given: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
-    /// What the convention's check remembers.
+    /// What the convention's [`adjust`](crate::convention::Rules::adjust) remembers.
     memory: u32,
 }
 
@@ -257,10 +257,14 @@ impl Walk<'_, '_> {
                 if flags.and(group.flags) != ArgFlags::NONE {
                     group.flag(flags);
                 }
+                if group.word | self.memory != 0 {
+                    self.adjust(ty, group, &mut cx)?;
+                }
                 let found = self.assigner.place(rules, group, role, place);
                 let found = found.map_err(|why| self.unsupported(ty, why.why()))?;
-                if group.word | self.memory != 0 {
-                    self.check(ty, role, group, found.then_some(place))?;
+                // A hidden pointer will be passed.
+                if role == Role::Result && (!found || matches!(place, Place::Indirect { .. })) {
+                    self.memory = group.word;
                 }
                 Ok(found)
             }
@@ -280,27 +284,22 @@ impl Walk<'_, '_> {
         self.place(ty, what, rules, place)
     }
 
-    /// Asks the convention whether its rules describe where a value is.
+    /// Has the convention change what an argument asks for by what stands before it.
     #[cold]
-    fn check(
+    fn adjust(
         &mut self,
         ty: &Type,
-        role: Role,
-        group: &Group,
-        place: Option<&mut Place>,
+        group: &mut Group,
+        cx: &mut Classify<'_, '_>,
     ) -> Result<(), Box<Error>> {
-        match (role, place, self.convention.rules.check) {
-            // A hidden pointer will be passed.
-            (Role::Result, None | Some(Place::Indirect { .. }), _) => self.memory = group.word,
-            (Role::Named | Role::Unnamed, Some(place), Some(check)) => {
-                let memory = check(self.memory, &self.assigner.before, group, place);
-                self.memory = memory.map_err(|why| Error::NoKnownRule {
-                    ty: ty.to_string(),
-                    why,
-                    target: self.target.name().into(),
-                })?;
-            }
-            _ => {}
+        if let (Role::Named | Role::Unnamed, Some(adjust)) = (cx.role, self.convention.rules.adjust)
+        {
+            let memory = adjust(self.memory, &self.assigner.state, ty, group, cx);
+            self.memory = memory.map_err(|why| Error::NoKnownRule {
+                ty: ty.to_string(),
+                why,
+                target: self.target.name().into(),
+            })?;
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ bits! {
     /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it does for the argument.
     DOUBLE_VECTOR_RESULT_IN_SSE = 5;
     /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in memory (clang). An `_Atomic` scalar is passed in the
-    /// registers of the plain one, but clang does not count these: where that takes later values apart, the signature is refused.
+    /// registers of the plain one, but clang does not count these ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
     ATOMIC_MEMBERS_IN_MEMORY = 6;
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too (LLVM 18 and 19).
     INT128_USES_UP_INTEGER_REGISTERS = 7;
@@ -111,6 +111,9 @@ bits! {
     /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and NetBSD): a value with one that is not passed in memory
     /// is refused.
     INT128_VECTORS_IN_GPR = 34;
+    /// Where clang counts other registers than it uses, a value goes by that count: each of its parts has the next register or a slot of its own, or all of
+    /// it is on the stack although registers are free (clang). An unnamed argument is refused then. Otherwise the registers in use decide.
+    RECORDS_GO_BY_COUNT = 35;
 }
 
 impl Policy {
@@ -160,7 +163,8 @@ impl Policy {
             | Self::ODD_PAIRS_START_IN_GPR.0
             | Self::WIN64_ONE_LANE_VECTORS_AS_LANES.0
             | Self::WIN64_NAMED_FLOATS_IN_BOTH.0
-            | Self::WIN64_X87_RESULT_IN_ST0.0,
+            | Self::WIN64_X87_RESULT_IN_ST0.0
+            | Self::RECORDS_GO_BY_COUNT.0,
     );
 
     /// Zig's C calling convention as both back ends of version 0.15 have it: clang's but for Zig's own classifier of records, and an `__int128` leaves
@@ -168,6 +172,8 @@ impl Policy {
     pub const ZIG: Self = Self(
         Self::CLANG.0
             & !Self::INT128_USES_UP_INTEGER_REGISTERS.0
+            & !Self::RECORDS_GO_BY_COUNT.0
+            & !Self::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS.0
             & !Self::MEMBERS_MUST_BE_ALIGNED.0
             | Self::ARRAYS_ARE_INTEGER.0
             | Self::HALF_MEMBERS_IN_MEMORY.0

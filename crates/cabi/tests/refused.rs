@@ -271,25 +271,34 @@ fn signatures() {
 }
 
 #[test]
-fn parts_that_clang_places_by_no_rule() {
+fn unnamed_arguments_that_clangs_va_arg_does_not_find() {
     let mixed = structure()
         .field("n", Type::I32)
         .field("x", Type::F64)
         .build(&LP64)
         .unwrap();
     let five = std::iter::repeat_n(Type::I64, 5);
-    let split = FnSig::new(five.chain([Type::I128, mixed.clone()]), Type::VOID);
+    let types: Vec<Type> = five.chain([Type::I128, mixed]).collect();
+    let place = |sig: &FnSig, policy| {
+        let abi = FnAbi::new(&sig.clone().policy(policy), &Target::X86_64_LINUX).unwrap();
+        abi.args[6].place.to_string()
+    };
+    let named = FnSig::new(types.clone(), Type::VOID);
+    let unnamed = FnSig::new(types[..6].to_vec(), Type::VOID).variadic();
+    let unnamed = unnamed.at_call(types[6..].to_vec()).unwrap();
     refused_call(
-        &split.clone().policy(Policy::CLANG),
-        "struct s: clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run \
-         out; no rule describes where their parts go (x86_64-unknown-linux-gnu)",
+        &unnamed.clone().policy(Policy::CLANG),
+        "struct s: clang counts other registers than it uses, here or for what stands before: its va_arg looks elsewhere than its callers \
+         put it (x86_64-unknown-linux-gnu)",
     );
-    assert_eq!(
-        FnAbi::new(&split, &Target::X86_64_LINUX).unwrap().args[6]
-            .place
-            .to_string(),
-        "r9 xmm0"
-    );
+    assert_eq!(place(&named, Policy::CLANG), "stack 16 xmm0");
+    for sig in [named, unnamed] {
+        assert_eq!(place(&sig, Policy::GCC), "r9 xmm0");
+        assert_eq!(
+            place(&sig, Policy::CLANG.without(Policy::RECORDS_GO_BY_COUNT)),
+            "stack 16..32 align 8"
+        );
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Assigner<'t> {
     /// A pointer of the target, as a part.
     pointer: PartType,
     /// The state in which the value that is being placed found it: where a group that does not fit goes back to.
-    pub(crate) before: State,
+    before: State,
     /// What a custom rule decided.
     custom: Option<Place>,
     /// How often rules of this value went on with another list.

@@ -194,7 +194,7 @@ pub struct Group {
     pub exhausts: &'static [Reg],
     /// What the value asks for instead where not every part finds a register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
-    /// What the convention's classifier tells its [`Rules::check`](crate::convention::Rules::check) and [`Rules::va_arg`](crate::convention::Rules::va_arg) of the
+    /// What the convention's classifier tells its [`Rules::adjust`](crate::convention::Rules::adjust) and [`Rules::va_arg`](crate::convention::Rules::va_arg) of the
     /// value; 0 for nothing. Nobody else reads it.
     pub word: u32,
 }

@@ -1,17 +1,19 @@
 //! A convention as data: its rules and its frame.
 
-use super::classify::Classifier;
+use super::classify::{Classifier, Classify};
 use super::features::Features;
 use super::frame::Frame;
 use super::group::Group;
 use super::place::Place;
 use super::rules::Rule;
 use super::state::State;
+use crate::types::Type;
 
-/// Looks at a value once it has its place, and refuses it, saying why, if the rules do not describe where it is. Given are what the check returned for
-/// the value before (at first the [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state in which the value was
-/// placed, what it asked for, and its place.
-pub type Check = fn(u32, &State, &Group, &Place) -> Result<u32, &'static str>;
+/// Changes what an argument asks for by what stands before it in the signature, or refuses it, saying why. Given are what this function returned for the
+/// argument before (at first the [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state in which the argument
+/// will be placed, its type, and what it asks for.
+pub type Adjust =
+    fn(u32, &State, &Type, &mut Group, &mut Classify<'_, '_>) -> Result<u32, &'static str>;
 
 /// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler looks elsewhere than its callers put it.
 pub type VaArg = fn(&Group) -> Result<(), &'static str>;
@@ -42,8 +44,9 @@ pub struct Rules {
     /// Whether a result may be at the place that the list of results has for it (LLVM's `CanLowerReturn`); if not, it is returned through a hidden
     /// pointer; its second argument is whether the function is variadic. `None`: it always may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
-    /// Asked for each argument, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one value.
-    pub check: Option<Check>,
+    /// Called for each argument before it is placed, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one
+    /// value.
+    pub adjust: Option<Adjust>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
     pub va_arg: Option<VaArg>,
 }
@@ -71,7 +74,7 @@ impl Rules {
             results,
             choose: None,
             return_fits: None,
-            check: None,
+            adjust: None,
             va_arg: None,
         }
     }

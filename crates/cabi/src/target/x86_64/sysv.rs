@@ -59,7 +59,7 @@ pub const X86_64_SYSV: Convention = Convention {
         ],
         choose: None,
         return_fits: None,
-        check: Some(quirks::clang::check),
+        adjust: Some(quirks::clang::adjust),
         va_arg: Some(quirks::clang::va_arg),
     },
     frame: Frame {

@@ -258,9 +258,6 @@ pub(super) fn group(
     }
     if cx.role != Role::Result {
         clang::exhaust_registers(declared, group, cx);
-        if cx.variadic {
-            clang::note_whole(ty, group, cx);
-        }
     }
     clang::leave_atomic_uncounted(ty, group, cx);
     Ok(())

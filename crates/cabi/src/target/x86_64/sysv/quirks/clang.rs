@@ -3,8 +3,8 @@
 mod count;
 mod pairs;
 
-use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED, UNDER_ALIGNED, WHOLE};
-pub(in super::super) use self::count::{check, va_arg};
+use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
+pub(in super::super) use self::count::{adjust, va_arg};
 use super::super::class::Class;
 use super::super::classes::{Classes, Shape};
 use super::super::registers::ARG_GPRS;
@@ -291,35 +291,18 @@ pub(super) fn move_wide_vector_of_variadic(
     if wide && variadic && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
         cx.tracer
             .memory("variadic functions take vectors wider than 16 bytes in memory");
-        // What stays a vector to LLVM is aligned to its size: a record only as long as it is given a register.
-        let size = u32::try_from(ty.size()).unwrap_or(group.align);
-        let is_vector = cx.role == Role::Named || ty.as_record().is_none();
-        let align = if is_vector {
-            group.align.max(size)
-        } else {
-            group.align
+        // What stays a vector to LLVM is aligned to its size.
+        let align = match ty.as_record() {
+            Some(_) => group.align,
+            None => group
+                .align
+                .max(u32::try_from(ty.size()).unwrap_or(group.align)),
         };
-        let under_aligned = group.align < size && ty.as_record().is_some();
         *group = Group::new(GroupKind::Memory, ty.size(), align);
         // The front end counts the register all the same.
         if cx.role == Role::Named {
             group.word |= COUNTED_IN_MEMORY;
-            if under_aligned {
-                group.word |= UNDER_ALIGNED;
-            }
         }
-    }
-}
-
-/// Where a variadic function's wide vectors are counted and in memory, registers may be left that the front end does not find.
-pub(super) fn note_whole(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
-    // Vectors of __int128 are not.
-    let is_left_to_llvm = match ty.kind() {
-        Kind::Vector(vector) => ty.size() == 16 && !is_int128(vector.lane),
-        _ => false,
-    };
-    if !is_left_to_llvm && cx.policy.has(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
-        group.word |= WHOLE;
     }
 }
 

@@ -1,11 +1,16 @@
 //! Where clang counts other registers than it uses.
 //!
 //! clang's front end counts the registers of each argument, and by that count decides whether a record is in registers or as a whole on the stack. LLVM
-//! then gives each part of what is in registers the next register, or a slot of its own. Where the two counts differ, a record may be taken apart that
-//! the front end took for one in registers; no rule says where its parts go. Such a call is refused.
+//! then gives each part of what is in registers the next register, or a slot of its own. Where the two counts differ, a record may be taken apart, or be
+//! on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]). clang's caller and callee count alike; its `va_arg` counts as LLVM does, so
+//! an unnamed argument on which the counts disagree is refused.
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
-use crate::convention::{Bank, Group, GroupKind, Loc, Part, Place, PlacedPart, Reg, State};
+use super::is_int128;
+use crate::convention::{ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, Role, State};
+use crate::policy::Policy;
+use crate::scalar::Scalar;
+use crate::types::{Kind, Type};
 
 /// [`Group::word`]: the front end counts the first part, an integer, as one in a vector register; of a result in memory, it does not count the register
 /// of the pointer.
@@ -16,59 +21,53 @@ pub(super) const UNCOUNTED: u32 = 2;
 pub(super) const EXHAUSTS: u32 = 4;
 /// [`Group::word`]: the front end counts a vector register for what LLVM puts in memory.
 pub(super) const COUNTED_IN_MEMORY: u32 = 8;
-/// [`Group::word`], in a variadic function: the value is in memory as a whole where the front end's count leaves no registers. Scalars, and vectors of
-/// 16 bytes, are then left to LLVM, which gives them the registers that it has.
-pub(super) const WHOLE: u32 = 32;
-/// [`Group::word`], beside [`COUNTED_IN_MEMORY`]: LLVM aligns it to its size if the front end finds a register, and as the record that it is if not.
-pub(super) const UNDER_ALIGNED: u32 = 16;
 
-const WHY: &str = "clang counts other registers than it uses, here or for what stands before, and takes records apart where registers run out; no rule \
-     describes where their parts go";
+const WHY: &str = "clang counts other registers than it uses, here or for what stands before: its va_arg looks elsewhere than its callers put it";
 
-/// How the count of clang's front end differs from the registers in use.
+/// The registers that are free by the count of clang's front end.
 #[derive(Clone, Copy)]
 struct Count {
-    /// How many vector registers it counts where integer registers are used.
-    counted_as_sse: u8,
-    /// Integer and vector registers that are used, and that it counts as free.
-    uncounted: [u8; 2],
-    /// How many vector registers it counts that are free.
-    counted_in_memory: u8,
+    ints: u8,
+    vectors: u8,
 }
 
-/// The [`Rules::check`](crate::convention::Rules::check) of System V: follows both counts, and refuses a value that they disagree about.
-pub(in super::super::super) fn check(
+/// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's count, and has a value that the counts disagree about go
+/// where clang puts it.
+pub(in super::super::super) fn adjust(
     memory: u32,
     before: &State,
-    group: &Group,
-    place: &Place,
+    ty: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
 ) -> Result<u32, &'static str> {
-    let mut count = Count::of(memory);
-    if has(group, COUNTED_IN_MEMORY) && count.finds_vector(before) {
-        count.counted_in_memory += 1;
-    } else if has(group, UNDER_ALIGNED) {
-        return Err(
-            "clang aligns a wide vector of a variadic function in a record that is aligned to less as no rule says, where registers run out",
-        );
-    }
-    let own = u8::from(has(group, COUNTED_AS_SSE));
-    let counted_as_sse = count.counted_as_sse.saturating_add(own);
-    if group.kind != GroupKind::Registers || group.parts.is_empty() {
-        return Ok(Count {
-            counted_as_sse,
-            ..count
+    let mut count = Count::of(memory, before);
+    if has(group, COUNTED_IN_MEMORY) {
+        // A record that the front end finds a register for is a vector to LLVM, aligned to its size.
+        let size = u32::try_from(group.size).unwrap_or(group.align);
+        if count.take([0, 1]) || group.align < size && !follows(cx)? {
+            group.align = group.align.max(size);
         }
-        .word());
     }
-    let count = match place {
-        Place::Parts(placed) => count.in_registers(before, group, placed)?,
-        _ => count.on_stack(before, group)?,
-    };
-    Ok(Count {
-        counted_as_sse,
-        ..count
+    match group.kind {
+        // All integer registers that are left.
+        GroupKind::PerElement { .. } => count.ints = 0,
+        GroupKind::Registers if !has(group, UNCOUNTED) && !group.flags.has(ArgFlags::NEST) => {
+            let [ints, vectors] = [Bank::Int, Bank::Vector].map(|bank| n_parts(group, bank));
+            let own = u8::from(has(group, COUNTED_AS_SSE));
+            let is_counted = count.take([ints - own, vectors + own]);
+            let found = free(before, ARG_GPRS) >= ints && free(before, ARG_VECTORS) >= vectors;
+            match (is_counted, found) {
+                (true, false) => take_apart(before, group, cx)?,
+                (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
+                    group.kind = GroupKind::Memory;
+                    cx.tracer.memory("clang counts no register as free");
+                }
+                _ => {}
+            }
+        }
+        _ => {}
     }
-    .word())
+    Ok(count.word())
 }
 
 /// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register save area by its own count.
@@ -81,126 +80,86 @@ pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str>
     }
 }
 
+/// Whether a value on which the counts disagree goes by that of the front end.
+///
+/// # Errors
+/// It does in clang's callers, and not in its `va_arg`.
+fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
+    match cx.choose(Policy::RECORDS_GO_BY_COUNT) {
+        true if cx.role == Role::Unnamed => Err(WHY),
+        by_count => Ok(by_count),
+    }
+}
+
+/// Gives each part of a value that the front end counts registers for, and for which there are not enough, the next register or a slot of its own.
+fn take_apart(
+    before: &State,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), &'static str> {
+    let is_found = |part: &Part| match part.bank {
+        Bank::Int => free(before, ARG_GPRS) > 0,
+        _ => free(before, ARG_VECTORS) > 0,
+    };
+    let on_stack = !group.parts.iter().any(is_found);
+    if on_stack && is_same_in_slots(group) {
+        return Ok(());
+    }
+    if !follows(cx)? {
+        return Ok(());
+    }
+    group.align = group.parts.iter().map(slot).max().unwrap_or(group.align);
+    group.exhausts = &[];
+    group.may_split = !(on_stack && is_same_in_slots(group));
+    cx.tracer.note(
+        "clang counts registers as free that are not: each part has the next register or a slot",
+    );
+    Ok(())
+}
+
 impl Count {
-    fn of(word: u32) -> Self {
-        let [counted_as_sse, ints, vectors, counted_in_memory] = word.to_le_bytes();
+    /// Set in the word of a count: what is 0, or the [`Group::word`] of a result, is none yet.
+    const STARTED: u8 = 1;
+
+    /// What an argument before has left, or else what is free in `state`: until a word is met, both counts are the same.
+    fn of(memory: u32, state: &State) -> Self {
+        let [word, ints, vectors, started] = memory.to_le_bytes();
+        if started == Self::STARTED {
+            return Self { ints, vectors };
+        }
+        let uncounted_pointer = u8::from(u32::from(word) & COUNTED_AS_SSE != 0);
         Self {
-            counted_as_sse,
-            uncounted: [ints, vectors],
-            counted_in_memory,
+            ints: free(state, ARG_GPRS) + uncounted_pointer,
+            vectors: free(state, ARG_VECTORS),
         }
     }
 
     fn word(self) -> u32 {
-        let [ints, vectors] = self.uncounted;
-        u32::from_le_bytes([self.counted_as_sse, ints, vectors, self.counted_in_memory])
+        u32::from_le_bytes([0, self.ints, self.vectors, Self::STARTED])
     }
 
-    /// How many vector registers it counts that hold no argument in an eightbyte of class Sse.
-    fn counted_besides(self) -> usize {
-        usize::from(self.counted_as_sse) + usize::from(self.counted_in_memory)
+    /// Takes so many of both kinds, if there are enough.
+    fn take(&mut self, [ints, vectors]: [u8; 2]) -> bool {
+        let left = self
+            .ints
+            .checked_sub(ints)
+            .zip(self.vectors.checked_sub(vectors));
+        if let Some((ints, vectors)) = left {
+            *self = Self { ints, vectors };
+        }
+        left.is_some()
     }
+}
 
-    /// Whether a vector register is left by the front end's count.
-    fn finds_vector(self, before: &State) -> bool {
-        let [_, uncounted] = self.uncounted;
-        free(before, ARG_VECTORS) + usize::from(uncounted) > self.counted_besides()
-    }
-
-    /// A value whose parts have found registers.
-    fn in_registers(
-        mut self,
-        before: &State,
-        group: &Group,
-        placed: &[PlacedPart],
-    ) -> Result<Self, &'static str> {
-        let is_vector = |part: &Part| part.bank == Bank::Vector;
-        let own = has(group, COUNTED_AS_SSE);
-        if self.counted_in_memory > 0 && !has(group, WHOLE) {
-            if group.parts.iter().any(is_vector) && !self.finds_vector(before) {
-                self.counted_in_memory -= 1;
-            }
-        } else if own || group.parts.iter().any(is_vector) {
-            // By the front end's count there are fewer registers than are free, and the value needs as many as it has Sse eightbytes.
-            let takes = |reg: &&Reg| placed.iter().any(|part| part.loc == Loc::Reg(**reg));
-            let taken = ARG_VECTORS.iter().filter(takes).count();
-            let needed = taken + usize::from(own) + self.counted_besides();
-            if free(before, ARG_VECTORS) < needed {
-                return Err(WHY);
-            }
+/// Whether clang leaves a value to LLVM for which its count has no register: then it has the register that LLVM has.
+fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
+    match ty.kind() {
+        Kind::Vector(vector) => {
+            (16..=cx.vectors.bytes()).contains(&ty.size()) && !is_int128(vector.lane)
         }
-        if has(group, UNCOUNTED) {
-            group
-                .parts
-                .iter()
-                .for_each(|part| self.leave_uncounted(part.bank));
-        }
-        Ok(self)
-    }
-
-    /// A value that is on the stack because registers were not enough for all of its parts.
-    fn on_stack(mut self, before: &State, group: &Group) -> Result<Self, &'static str> {
-        let several = group.parts.len() > 1;
-        if has(group, COUNTED_AS_SSE) || (self.counted_as_sse > 0 && several) {
-            return Err(WHY);
-        }
-        let suffice = !has(group, UNCOUNTED) && self.suffices(before, group)?;
-        for reg in group.exhausts {
-            if before.is_free(*reg) {
-                self.leave_uncounted(reg.bank());
-            }
-        }
-        if suffice {
-            for part in &group.parts {
-                if let Some(n) = self.uncounted(part.bank) {
-                    *n = n.saturating_sub(1);
-                }
-            }
-        }
-        Ok(self)
-    }
-
-    /// Whether the front end counts registers for `group`, because with those that it takes for free they are enough.
-    fn suffices(mut self, before: &State, group: &Group) -> Result<bool, &'static str> {
-        if self.uncounted == [0; 2] {
-            return Ok(false);
-        }
-        let mut free = [free(before, ARG_GPRS), free(before, ARG_VECTORS)];
-        let mut some_in_registers = false;
-        for part in &group.parts {
-            let found = match part.bank {
-                Bank::Int => free.first_mut(),
-                Bank::Vector => free.last_mut(),
-                Bank::X87 => None,
-            };
-            match (found, self.uncounted(part.bank)) {
-                (Some(n @ 1..), _) => {
-                    some_in_registers = true;
-                    *n -= 1;
-                }
-                (_, Some(n @ 1..)) => *n -= 1,
-                _ => return Ok(false),
-            }
-        }
-        if some_in_registers || !is_same_in_slots(group) {
-            return Err(WHY);
-        }
-        Ok(true)
-    }
-
-    /// How many registers of `bank` are used and counted as free.
-    fn uncounted(&mut self, bank: Bank) -> Option<&mut u8> {
-        match bank {
-            Bank::Int => self.uncounted.first_mut(),
-            Bank::Vector => self.uncounted.last_mut(),
-            Bank::X87 => None,
-        }
-    }
-
-    fn leave_uncounted(&mut self, bank: Bank) {
-        if let Some(n) = self.uncounted(bank) {
-            *n = n.saturating_add(1);
-        }
+        _ => ty
+            .as_scalar()
+            .is_some_and(|scalar| !matches!(scalar, Scalar::BitInt { .. })),
     }
 }
 
@@ -208,15 +167,25 @@ fn has(group: &Group, word: u32) -> bool {
     group.word & word != 0
 }
 
-fn free(state: &State, regs: &[Reg]) -> usize {
-    regs.iter().filter(|reg| state.is_free(**reg)).count()
+fn n_parts(group: &Group, bank: Bank) -> u8 {
+    let parts = group.parts.iter().filter(|part| part.bank == bank);
+    u8::try_from(parts.count()).unwrap_or(u8::MAX)
+}
+
+fn free(state: &State, regs: &[Reg]) -> u8 {
+    let free = regs.iter().filter(|reg| state.is_free(**reg));
+    u8::try_from(free.count()).unwrap_or(u8::MAX)
+}
+
+/// Bytes of the slot that LLVM gives a part, and its alignment.
+fn slot(part: &Part) -> u32 {
+    u32::from(part.ty.bytes().max(8))
 }
 
 /// Whether the parts of `group`, each in a slot of its own, are where the whole would be.
 fn is_same_in_slots(group: &Group) -> bool {
-    let slot = |part: &Part| u64::from(part.ty.bytes().max(8));
-    let bytes: u64 = group.parts.iter().map(slot).sum();
+    let bytes: u32 = group.parts.iter().map(slot).sum();
     let align = group.parts.first().map_or(8, slot);
-    let words = group.parts.len() == 1 || bytes == 8 * group.parts.len() as u64;
-    words && group.size <= bytes && u64::from(group.align) <= align
+    let words = group.parts.len() == 1 || u64::from(bytes) == 8 * group.parts.len() as u64;
+    words && group.size <= bytes.into() && group.align <= align
 }
