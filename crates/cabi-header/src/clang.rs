@@ -145,7 +145,9 @@ impl Session {
         let mut unit: CXTranslationUnit = ptr::null_mut();
         let flags = CXTranslationUnit_SkipFunctionBodies
             | CXTranslationUnit_KeepGoing
-            | CXTranslationUnit_DetailedPreprocessingRecord;
+            | CXTranslationUnit_DetailedPreprocessingRecord
+            // `#pragma pack` is one: see `parse/records.rs`.
+            | CXTranslationUnit_VisitImplicitAttributes;
         // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or an array of the length given, all of
         // which outlive the call; libclang copies what it keeps.
         let code = unsafe {

@@ -5,8 +5,12 @@ use crate::parse::targets::WITHOUT_SSE;
 /// What occurs anywhere.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Pragmas {
-    /// `#pragma pack`, or an argument that packs.
+    /// `#pragma pack`.
     pub(crate) pack: bool,
+    /// An argument that packs.
+    pub(crate) pack_argument: bool,
+    /// `#pragma options align` and `#pragma align`, which pack for clang alone.
+    pub(crate) align: bool,
     /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
     pub(crate) target: bool,
     /// One of the former that takes the vector registers away.
@@ -18,7 +22,7 @@ impl Pragmas {
     pub(crate) fn of_args(args: &[String]) -> Self {
         let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
         Self {
-            pack: args.iter().any(is_packing),
+            pack_argument: args.iter().any(is_packing),
             ..Self::default()
         }
     }
@@ -27,6 +31,9 @@ impl Pragmas {
     pub(crate) fn look(&mut self, text: &str) {
         for rest in after_pragma(text) {
             self.pack |= words(rest, &["pack"]).is_some();
+            self.align |= words(rest, &["options"])
+                .or(words(rest, &["align"]))
+                .is_some();
             self.target |= words(rest, &["clang", "attribute"]).is_some();
             let Some(target) = words(rest, &["GCC", "target"]) else {
                 continue;

@@ -1,10 +1,13 @@
 //! Structures and unions: members and attributes from clang's declarations, and the comparison of every offset.
 //!
-//! `#pragma pack` leaves no trace in what libclang shows except in the layout. It is found by trying its values until the layout fits;
-//! when none does, the record is refused with both numbers.
+//! Of a `#pragma pack` that is in force libclang shows an attribute without a name, which others may be too. Its value is found by trying until the
+//! layout fits; when none does, the record is refused with both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
+//! ends.
 
 use cabi::{BitFieldStyle, DataModel, Language, Member, RecordBuilder, RecordRules, Type};
-use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
+use clang_sys::{
+    CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnexposedAttr, CXCursor_UnionDecl,
+};
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{Position, position};
@@ -109,7 +112,9 @@ impl<'u> Reader<'u> {
         let plain = self.lay_out(own, &members, None);
         let is_done = plain.is_ok() && !all;
         // Where nothing packs, a difference is a difference.
-        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !self.pragmas.pack {
+        let pragmas = self.pragmas;
+        let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
+        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !may_pack {
             return plain.map(|ty| vec![ty]);
         }
         let packs = [1, 2, 4, 8, 16].into_iter();
@@ -124,6 +129,15 @@ impl<'u> Reader<'u> {
 
     /// The record as gcc lays it out; `clang` is what clang may have read.
     fn as_gcc(&mut self, own: &Definition<'u>, clang: &[Type]) -> Result<Type, Reason> {
+        let refuse = |why| Err(unsupported(own.stated.definition.ty(), why));
+        if self.pragmas.pack && has_pragma(own.stated.definition) {
+            return refuse(
+                "clang goes by the `#pragma pack` in force where it begins, gcc by the one where it ends, and one is between",
+            );
+        }
+        if self.pragmas.align && own.attributes.unnamed {
+            return refuse("`#pragma align` and `#pragma options align` are clang's alone");
+        }
         let model = own.attributes.model(&self.model);
         let model = model.with_records(RecordRules::Gcc);
         let mut found: Option<Type> = None;
@@ -259,6 +273,13 @@ impl<'u> Reader<'u> {
     }
 }
 
+/// Whether a pragma stands between the braces of `definition`, or a word that expands to one.
+fn has_pragma(definition: Cursor<'_>) -> bool {
+    let tokens = definition.expanded_tokens();
+    let is_pragma = |text: &str| ["pragma", "_Pragma", "__pragma"].contains(&text);
+    tokens.iter().any(|token| is_pragma(&token.text))
+}
+
 impl Definition<'_> {
     fn is_transparent_to_gcc(&self) -> bool {
         let size = u64::try_from(self.stated.size).unwrap_or(0);
@@ -271,6 +292,8 @@ impl Definition<'_> {
 struct Attributes {
     packed: bool,
     aligned: bool,
+    /// One that libclang does not name.
+    unnamed: bool,
     transparent: bool,
     ms_struct: bool,
 }
@@ -293,6 +316,7 @@ impl Attributes {
         Self {
             packed: kinds.contains(&CXCursor_PackedAttr),
             aligned: kinds.contains(&CXCursor_AlignedAttr),
+            unnamed: kinds.contains(&CXCursor_UnexposedAttr),
             transparent: head.contains("transparent_union"),
             ms_struct: head.contains("ms_struct"),
         }
