@@ -171,7 +171,6 @@ const CHILD: &str = "CLIF_CABI_JIT_SELF_DROP";
 fn state_that_panics_when_it_is_dropped() {
     struct Panics;
     impl Drop for Panics {
-        #[expect(clippy::panic, reason = "what this is about")]
         fn drop(&mut self) {
             panic!("no end");
         }
