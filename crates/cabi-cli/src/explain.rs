@@ -161,13 +161,19 @@ impl Explain {
         args.extend(self.clang.iter().cloned());
         let options = Options::new().name(name).args(&args);
         let options = reading::with_records(options, self.policy);
+        // What has swallowed this has swallowed more.
+        text += &format!("void {END}(void);\n");
         let read = reading::check::limited(|| cabi_header::parse(&text, &options));
-        read.map_err(|error| {
+        let read = read.map_err(|error| {
             let message = reading::check::message(what, &error);
             let lines = message.lines();
             let lines: Vec<String> = lines.map(|line| self.cited(line, name, n_lines)).collect();
             lines.join("\n")
-        })
+        })?;
+        if read.prototype(END).is_none() {
+            return Err(format!("{what}: it ends inside of a function's body"));
+        }
+        Ok(read)
     }
 
     /// Refuses arguments for clang that begin as one of `names`.
@@ -272,7 +278,11 @@ fn function<'h>(header: &'h Header, declared: &'h Declared) -> Result<&'h Protot
 /// What a text given as an argument is called in messages.
 const DECLARATION: &str = "<declaration>";
 
+/// What the names of declarations begin with that are added to a text.
 const UNNAMED: &str = "cabi_unnamed_";
+
+/// The last of them.
+const END: &str = "cabi_unnamed_end";
 
 /// Arguments of clang that choose another convention for functions that name none.
 const CONVENTIONS: [&str; 7] = [
