@@ -50,3 +50,79 @@ fn plain_signatures_meet_no_known_bug() {
         assert_eq!(known_bug(compiler, &subject.cases[0]), None, "{compiler}");
     }
 }
+
+/// A predicate that holds for more than its bug excuses another one under its name.
+#[test]
+fn what_a_signature_meets_has_the_right_name() {
+    let v = |bytes| format!("typedef float v __attribute__((vector_size({bytes}))); ");
+    let pair = "union t { double d[2]; __float128 q; };".to_owned();
+    let x = "typedef __int128 v __attribute__((vector_size(32))); struct t { v x; };".to_owned();
+    let asked = [
+        (
+            "clang",
+            pair,
+            "avx",
+            "union t",
+            Some("clang-odd-pair-va-arg"),
+        ),
+        (
+            "clang",
+            v(16) + "union t { v x; double y[2]; };",
+            "avx",
+            "union t",
+            None,
+        ),
+        ("clang", v(32) + "union t { v x; };", "avx", "union t", None),
+        (
+            "clang",
+            v(16) + "union t { v x; char y[32]; };",
+            "avx",
+            "union t",
+            Some("clang-unnamed-padded-union"),
+        ),
+        (
+            "clang",
+            v(16) + "union t { v x; char y[64]; };",
+            "avx",
+            "union t",
+            None,
+        ),
+        (
+            "clang",
+            v(16) + "union t { v x; char y[64]; };",
+            "avx512f",
+            "union t",
+            Some("clang-unnamed-padded-union"),
+        ),
+        (
+            "clang",
+            "struct t { __int128 n; };".to_owned(),
+            "avx",
+            "struct t",
+            None,
+        ),
+        (
+            "clang",
+            "typedef __int128 t;".to_owned(),
+            "avx",
+            "t",
+            Some("clang-int128-leftover-va-arg"),
+        ),
+        ("gcc", x, "avx", "struct t", None),
+    ];
+    for (compiler, types, features, unnamed, bug) in asked {
+        let text = format!(
+            "== one\nproves: its name\nfeatures: {features}\nunnamed: {unnamed}, int\n{types}\nvoid f(long, ...);\n"
+        );
+        let file = cabi_verify::corpus::CorpusFile::parse("one.abi".as_ref(), &text).unwrap();
+        let subject = match Subject::read(&file.blocks[0]) {
+            Err(error) if error.is_missing_libclang() => return,
+            subject => subject.unwrap(),
+        };
+        assert_eq!(
+            known_bug(compiler, &subject.cases[0]),
+            bug,
+            "{compiler}: {types}"
+        );
+    }
+}

@@ -3,10 +3,10 @@
 //! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words and a sample of each; a test holds both lists
 //! together. A self-inconsistency that is shown in a signature that meets none of them is not known, and fails a run.
 
-use cabi::convention::Role;
+use cabi::convention::{Parts, Role};
 use cabi::{
     ArgAbi, Array, Bank, FnAbi, FnSig, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy,
-    Scalar, Target, Type, leaves, x86_64,
+    Scalar, Target, Type, VectorLevel, leaves, x86_64,
 };
 
 use crate::case::Case;
@@ -23,9 +23,9 @@ macro_rules! known {
 /// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
 const KNOWN: &[(&str, Meets)] = known! {
     sig:
-    "clang-int128-leftover-va-arg" sig.unnamed().iter().any(has_int128);
+    "clang-int128-leftover-va-arg" sig.unnamed().iter().any(is_int128);
     "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
-    "clang-unnamed-padded-union" sig.unnamed().iter().any(has_wide_union);
+    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_wide_vector(ty, sig.level));
     "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_16_bit_floats(ty)));
     "clang-odd-pair-va-arg" sig.unnamed().iter().any(is_odd_pair);
     "clang-float16-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
@@ -63,6 +63,7 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         variadic: case.prototype.variadic,
         ms_abi: case.prototype.convention.is_some(),
         ret: case.prototype.ret.clone(),
+        level: case.vectors,
         abi: case.abi_under(policy).ok(),
     };
     let is_theirs = |name: &str| {
@@ -83,6 +84,7 @@ struct SignatureTypes {
     /// Whether its convention is another one than the compiler's own.
     ms_abi: bool,
     ret: Type,
+    level: VectorLevel,
     /// Where its values are, if it has places for them.
     abi: Option<FnAbi>,
 }
@@ -172,13 +174,20 @@ fn has_vector(ty: &Type, size: u64) -> bool {
     ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size)
 }
 
-fn has_sixteen_bytes(ty: &Type) -> bool {
-    has_vector(ty, 16) || ty.contains(&|ty, _| ty.as_scalar() == Some(Scalar::F128))
+/// The parts that clang's callers pass `ty` in as an unnamed argument at `level`, without these bits of its policy.
+fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> Option<Parts> {
+    let sig = FnSig::new([Type::I32], Type::VOID).variadic();
+    let sig = sig.policy(Policy::CLANG.without(without)).features(level);
+    let group = FnAbi::classify(&sig, ty, Role::Unnamed, &Target::X86_64_LINUX);
+    group.ok().map(|group| group.parts)
 }
 
-/// A union of a value of 16 bytes or more that registers hold, or a type made of one.
-fn has_wide_union(ty: &Type) -> bool {
-    ty.contains(&|ty, _| ty.is_union() && has_sixteen_bytes(ty))
+/// A record that clang's callers pass as one vector of more than 16 bytes, though it is unnamed: a union whose first 16 bytes are a vector's, or a
+/// structure around one.
+fn is_wide_vector(ty: &Type, level: VectorLevel) -> bool {
+    let parts = unnamed_parts(ty, level, Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY);
+    ty.as_record().is_some()
+        && parts.is_some_and(|parts| parts.iter().any(|part| part.ty.bytes() > 16))
 }
 
 /// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
@@ -191,13 +200,8 @@ fn ends_with_16_bit_floats(ty: &Type) -> bool {
 
 /// A record whose first eightbyte clang passes in another bank because of the second.
 fn is_odd_pair(ty: &Type) -> bool {
-    let parts = |policy| {
-        let sig = FnSig::new([Type::I32], Type::VOID).variadic();
-        let sig = sig.policy(policy);
-        let group = FnAbi::classify(&sig, ty, Role::Unnamed, &Target::X86_64_LINUX);
-        group.ok().map(|group| group.parts)
-    };
-    parts(Policy::CLANG) != parts(Policy::CLANG.without(Policy::ODD_PAIRS_START_IN_GPR))
+    let parts = |without| unnamed_parts(ty, VectorLevel::Baseline, without);
+    parts(Policy::NONE) != parts(Policy::ODD_PAIRS_START_IN_GPR)
 }
 
 /// A record with a bit-field, even in an array of no elements: there are no leaves of it.
@@ -217,13 +221,14 @@ fn is_short_of_sixteen(ty: &Type) -> bool {
     is_bit_int && ty.size() > 16 && !ty.size().is_multiple_of(16)
 }
 
-fn has_int128(ty: &Type) -> bool {
-    let wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits: 128, .. }));
-    leaves(ty).any(wide)
+fn is_int128(ty: &Type) -> bool {
+    matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }))
 }
 
+/// A vector of one `__int128`.
 fn is_int128_vector(leaf: Leaf) -> bool {
-    matches!(leaf.kind, LeafKind::Vector(vector) if matches!(vector.lane, Scalar::Int { bits: 128, .. }))
+    let is_int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
+    matches!(leaf.kind, LeafKind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane))
 }
 
 fn has_unnamed(ty: &Type) -> bool {
