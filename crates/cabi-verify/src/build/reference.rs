@@ -21,6 +21,7 @@ use crate::scratch::Scratch;
 
 pub(super) use super::error::{ReferenceError, first_error};
 
+mod refuses;
 #[cfg(test)]
 mod tests;
 
@@ -95,6 +96,7 @@ impl Reference {
         }
         reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
         reference.check_language()?;
+        reference.check_that_it_refuses()?;
         for row in TRAITS {
             if !row.capability.runs_here() {
                 reference

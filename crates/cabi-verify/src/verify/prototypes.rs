@@ -86,7 +86,14 @@ const THERE: &str = "cabi-there-";
 const SAME: &str = "cabi-same-";
 
 fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
-    let mut text = include.to_owned();
+    // A header may have macros of these names.
+    let words = [
+        "_Static_assert",
+        "__typeof__",
+        "__builtin_types_compatible_p",
+    ];
+    let words = words.map(|word| format!("\n#undef {word}"));
+    let mut text = format!("{include}{}", words.concat());
     for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
         let Prototype { name, spelled, .. } = prototype;
         let attribute = convention_attribute(prototype.convention);

@@ -1,0 +1,36 @@
+//! A compiler that accepts everything is no reference: what is asked by assertions is answered by what it refuses.
+
+use super::{Reference, ReferenceError};
+
+/// An assertion that does not hold, in the words in which prototypes are asked about.
+const FALSE: &str = "\
+extern int cabi_f(long);
+typedef __typeof__(long (int)) cabi_other;
+_Static_assert(__builtin_types_compatible_p(__typeof__(cabi_f) *, cabi_other *), \"cabi: to be refused\");
+";
+
+impl Reference {
+    /// Has it read the assertion in each of the ways in which it is asked.
+    ///
+    /// # Errors
+    /// In which way it accepts it, or why it cannot be asked.
+    pub(super) fn check_that_it_refuses(&self) -> Result<(), String> {
+        let checked = self.check(FALSE, &[]).map(drop);
+        let built = self.build(FALSE, &[]).map(drop);
+        for (how, answer) in [("-fsyntax-only", checked), ("-shared", built)] {
+            match answer {
+                Err(ReferenceError::Io { what, source }) => {
+                    return Err(format!("{what}: {source}"));
+                }
+                Err(_) => {}
+                Ok(()) => {
+                    return Err(format!(
+                        "`{}` accepts a static assertion that does not hold (with {how}): what it accepts shows nothing",
+                        self.text
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
