@@ -43,6 +43,8 @@ pub enum Answer {
     Bytes(u64),
     /// The object's bytes with all bits of one bit-field set, or with one member set to 1.
     Bits(Vec<u8>),
+    /// Whether a member has negative values.
+    Signed(bool),
 }
 
 impl std::fmt::Display for Answer {
@@ -50,6 +52,8 @@ impl std::fmt::Display for Answer {
         match self {
             Self::Bytes(bytes) => bytes.fmt(f),
             Self::Bits(bytes) => f.write_str(&hex(bytes)),
+            Self::Signed(true) => f.write_str("signed"),
+            Self::Signed(false) => f.write_str("unsigned"),
         }
     }
 }
@@ -395,6 +399,7 @@ fn read_answers(output: &str, facts: &[Fact]) -> Vec<Option<Answer>> {
         let rest = lines.get(&n)?;
         match fact.ours {
             Answer::Bytes(_) => rest.parse().ok().map(Answer::Bytes),
+            Answer::Signed(_) => rest.parse().ok().map(|n: u64| Answer::Signed(n != 0)),
             Answer::Bits(_) => {
                 let bytes = rest
                     .split_whitespace()

@@ -27,14 +27,14 @@ pub fn ask_data(
     ask_table(reference, flags, preamble, subject, (ask_about, 2))
 }
 
-/// The same about the bytes that objects have when one of their members is 1: its type, and the order of its bytes.
+/// The same about the bytes that objects have when one of their members is 1, its type and the order of its bytes; and about whether members are signed.
 pub fn ask_bytes(
     reference: &Reference,
     flags: &[&str],
     preamble: &str,
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    ask_table(reference, flags, preamble, subject, (ones, 0))
+    ask_table(reference, flags, preamble, subject, (values, 0))
 }
 
 fn ask_table(
@@ -158,30 +158,54 @@ impl Asking<'_> {
     }
 }
 
-/// What an object's bytes are when one of its members, a number of several bytes, is 1: a compiler may store members in the other order.
-fn ones(block: &str, question: &Question) -> Vec<Probe> {
+/// What compilers make of the bytes of members: which bytes an object has when a member, a number of several bytes, is 1, for a compiler may store
+/// members in the other order; and whether a member is signed, for a compiler may have another `char`, and plain bit-fields, of the other kind.
+fn values(block: &str, question: &Question) -> Vec<Probe> {
     let mut members = Vec::new();
     walk(&question.ty, "", 0, &question.known, &mut members);
-    let one = |member: Member| {
+    let probe = |what: String, ours: Answer, how: How| Probe {
+        fact: Fact {
+            block: block.to_owned(),
+            what,
+            ours,
+        },
+        how,
+    };
+    let one = |member: &Member| {
         let value = one_in_bytes(&member.ty).filter(|_| member.width.is_none())?;
         let size = usize::try_from(question.ty.size()).ok()?;
         let at = usize::try_from(member.offset_bits / 8).ok()?;
         let mut bytes = vec![0; size];
         bytes.get_mut(at..at + value.len())?.copy_from_slice(&value);
-        Some(Probe {
-            fact: Fact {
-                block: block.to_owned(),
-                what: format!("the bytes of {} with {} = 1", question.spelled, member.path),
-                ours: Answer::Bits(bytes),
-            },
-            how: How::Set {
-                variable: question.variable.clone(),
-                path: member.path,
-                value: 1,
-            },
-        })
+        let what = format!("the bytes of {} with {} = 1", question.spelled, member.path);
+        let how = How::Set {
+            variable: question.variable.clone(),
+            path: member.path.clone(),
+            value: 1,
+        };
+        Some(probe(what, Answer::Bits(bytes), how))
     };
-    members.into_iter().filter_map(one).collect()
+    let sign = |member: &Member| {
+        let (Kind::Scalar(scalar) | Kind::Enum(scalar)) = member.ty.kind() else {
+            return None;
+        };
+        let is_integer = matches!(scalar, Scalar::Int { .. } | Scalar::BitInt { .. });
+        let signed = is_integer.then(|| scalar.is_signed())?;
+        let (variable, path) = (&question.variable, &member.path);
+        // After a comma a bit-field has a type that can be named, of as many bits to gcc.
+        let expression = format!("(__typeof__((0, ((__typeof__({variable}) *)0)->{path})))-1 < 0");
+        let what = format!("the sign of {}, {path}", question.spelled);
+        Some(probe(
+            what,
+            Answer::Signed(signed),
+            How::Constant(expression),
+        ))
+    };
+    members
+        .iter()
+        .flat_map(|member| [one(member), sign(member)])
+        .flatten()
+        .collect()
 }
 
 /// The bytes of 1, of types whose byte order shows.
@@ -241,7 +265,7 @@ impl Table {
                 question.known = records().filter(|ty| *ty != question.ty).collect();
                 table.declare(&own(&question.declaration));
                 let mut probes = ask_about(&subject.block.name, &question);
-                probes.extend(ones(&subject.block.name, &question));
+                probes.extend(values(&subject.block.name, &question));
                 for probe in probes {
                     table.ask(&probe, &format!("{i}_"));
                 }
@@ -280,7 +304,7 @@ impl Table {
             (How::Constant(expression), _) => {
                 self.constants.push(renamed(expression));
             }
-            (How::Set { .. }, Answer::Bytes(_)) => return,
+            (How::Set { .. }, _) => return,
         }
         self.facts.push(probe.fact.clone());
     }
@@ -314,6 +338,7 @@ impl Table {
         let answer = |fact: &Fact| match fact.ours {
             Answer::Bytes(_) => numbers.next().map(Answer::Bytes),
             Answer::Bits(_) => bytes.next().map(Answer::Bits),
+            Answer::Signed(_) => numbers.next().map(|n| Answer::Signed(n != 0)),
         };
         Ok(self.facts.iter().filter_map(answer).collect())
     }
