@@ -3,6 +3,9 @@
 //! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes, what it makes cannot be loaded) the file is cut in
 //! halves until the items are found.
 
+/// In halves so many items of a file are found that are to blame. What is not looked into then is refused together.
+pub(crate) const MOST_FOUND: usize = 16;
+
 /// What a failure says about the items of a file.
 pub(crate) enum Blame<E> {
     /// Nothing: the disk is full, the compiler hangs, an interrupt.
@@ -44,10 +47,11 @@ pub(crate) fn build_without_refused<B, E>(
             }
             Err(error) => error,
         };
-        let mut found = match blame(&error, &parts.left) {
+        let named = match blame(&error, &parts.left) {
             Blame::System => return Err(error),
-            Blame::Items(found) => found,
+            Blame::Items(named) => named,
         };
+        let mut found = alone(named);
         // A file that cannot be built without items either is no fault of theirs.
         if found.is_empty() && parts.left.len() > 1 && build(&[]).is_ok() {
             search(&parts.left, &mut build, &blame, &mut found)?;
@@ -56,28 +60,35 @@ pub(crate) fn build_without_refused<B, E>(
             let all = std::mem::take(&mut parts.left);
             parts.refused.push((all, error));
         }
-        for (item, why) in found {
-            parts.left.retain(|left| *left != item);
-            parts.refused.push((vec![item], why));
+        for (items, why) in found {
+            parts.left.retain(|left| !items.contains(left));
+            parts.refused.push((items, why));
         }
     }
     Ok(parts)
 }
 
-/// Finds the items that cannot be built in halves of `items`.
+fn alone<E>(named: Vec<(usize, E)>) -> Vec<(Vec<usize>, E)> {
+    let named = named.into_iter();
+    named.map(|(item, why)| (vec![item], why)).collect()
+}
+
+/// Finds the items that cannot be built in halves of `items`, up to [`MOST_FOUND`].
 fn search<B, E>(
     items: &[usize],
     build: &mut impl FnMut(&[usize]) -> Result<B, E>,
     blame: &impl Fn(&E, &[usize]) -> Blame<E>,
-    found: &mut Vec<(usize, E)>,
+    found: &mut Vec<(Vec<usize>, E)>,
 ) -> Result<(), E> {
     let (first, second) = items.split_at(items.len() / 2);
     for half in [first, second] {
         let Err(error) = build(half) else { continue };
         match (blame(&error, half), half) {
             (Blame::System, _) => return Err(error),
-            (Blame::Items(named), _) if !named.is_empty() => found.extend(named),
-            (_, [item]) => found.push((*item, error)),
+            (Blame::Items(named), _) if !named.is_empty() => found.extend(alone(named)),
+            (_, half) if half.len() == 1 || found.len() >= MOST_FOUND => {
+                found.push((half.to_vec(), error));
+            }
             (_, half) => search(half, build, blame, found)?,
         }
     }
@@ -110,6 +121,25 @@ mod tests {
         refused.sort_unstable();
         assert_eq!(refused, [101, 102, 104]);
         assert!(of(&[104]).built.is_none());
+    }
+
+    #[test]
+    fn a_file_of_many_that_are_refused_is_not_searched_to_the_end() {
+        let mut n = 0;
+        let build = |items: &[usize]| {
+            n += 1;
+            if items.is_empty() {
+                Ok(())
+            } else {
+                Err("it crashes")
+            }
+        };
+        let nobody = |_: &_, _: &[usize]| Blame::Items(Vec::new());
+        let parts = build_without_refused((0..256).collect(), build, nobody).unwrap();
+        let mut refused: Vec<usize> = parts.refused.into_iter().flat_map(|(all, _)| all).collect();
+        refused.sort_unstable();
+        assert_eq!(refused, (0..256).collect::<Vec<_>>());
+        assert!(n < 4 * MOST_FOUND, "{n} builds");
     }
 
     #[test]

@@ -275,7 +275,13 @@ impl Part {
     /// What is left out of cases that `reference` does not compile.
     pub(super) fn refused(&self, reference: &Reference, refused: &Refused<'_>) -> Vec<Omitted> {
         let absent = self.undeclared();
-        let why = refusal(&refused.why);
+        let why = match refused.cases.len() {
+            1 => refusal(&refused.why),
+            n => format!(
+                "{}, in a file of {n} cases that were not tried one by one",
+                refusal(&refused.why)
+            ),
+        };
         let left = |case: &&Case| {
             let known = super::known_bug(reference.name(), case);
             let (key, why) = match (key(&refused.why), known) {
