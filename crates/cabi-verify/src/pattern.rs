@@ -141,6 +141,12 @@ impl Pattern {
         }
     }
 
+    /// Other bytes, of which the same bits count.
+    pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        let mask = self.mask.clone();
+        Self { bytes, mask }
+    }
+
     /// How many bytes hold a bit that counts.
     pub fn weight(&self) -> usize {
         self.mask.iter().filter(|mask| **mask != 0).count()

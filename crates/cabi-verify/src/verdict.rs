@@ -34,8 +34,40 @@ pub struct Difference {
     pub expected: Vec<u8>,
     /// The bytes it has.
     pub got: Vec<u8>,
+    /// Its parts that the compiler has elsewhere than where they belong, as far as that is known.
+    pub moved: Vec<Moved>,
     /// All of it in words.
     pub why: String,
+}
+
+/// A part of a value that a compiler passes, reads or returns elsewhere than where it belongs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// From the first of its bytes to the one after its last.
+    pub bytes: (usize, usize),
+    /// The registers or slots in which these bytes were found; none if they were not.
+    pub found: Vec<String>,
+    /// Where they belong.
+    pub expected: String,
+}
+
+impl Moved {
+    /// As a word without tabs and semicolons, which [`read`](Self::read) reads.
+    fn line(&self) -> String {
+        let ((from, to), found) = (self.bytes, self.found.join("|"));
+        format!("{from}={to}={found}={}", self.expected)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(4, '=');
+        let (from, to) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let found = fields.next()?.split('|').filter(|place| !place.is_empty());
+        Some(Self {
+            bytes: (from, to),
+            found: found.map(str::to_owned).collect(),
+            expected: fields.next()?.to_owned(),
+        })
+    }
 }
 
 impl From<String> for Difference {
@@ -65,6 +97,7 @@ impl Difference {
             value: Some(value),
             expected: pattern.bytes.clone(),
             got: got.to_vec(),
+            moved: Vec::new(),
             why: format!("{value} {place}: {why}"),
         })
     }
@@ -83,7 +116,9 @@ impl Difference {
             None => String::new(),
         };
         let (expected, got) = (hex(&self.expected), hex(&self.got));
-        format!("{value}\t{expected}\t{got}\t{}", self.why)
+        let moved: Vec<String> = self.moved.iter().map(Moved::line).collect();
+        let moved = moved.join(";");
+        format!("{value}\t{expected}\t{got}\t{moved}\t{}", self.why)
     }
 
     /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
@@ -94,8 +129,8 @@ impl Difference {
                 .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
                 .collect()
         };
-        let fields: Vec<&str> = line.splitn(4, '\t').collect();
-        let [value, expected, got, why] = fields.as_slice() else {
+        let fields: Vec<&str> = line.splitn(5, '\t').collect();
+        let [value, expected, got, moved, why] = fields.as_slice() else {
             return Self::from(line);
         };
         Self {
@@ -105,6 +140,7 @@ impl Difference {
             },
             expected: bytes(expected),
             got: bytes(got),
+            moved: moved.split(';').filter_map(Moved::read).collect(),
             why: (*why).to_owned(),
         }
     }
@@ -262,6 +298,11 @@ mod tests {
             value: Some(Value::Argument(3)),
             expected: vec![0x10, 0xff],
             got: vec![0, 1],
+            moved: vec![Moved {
+                bytes: (0, 2),
+                found: vec!["rdi".to_owned(), "stack 0..2".to_owned()],
+                expected: "xmm0".to_owned(),
+            }],
             why: "variant 0:\tno".to_owned(),
         };
         assert_eq!(Difference::read(&difference.line()), difference);

@@ -6,8 +6,6 @@
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
 //! ```
 
-use std::cell::Cell;
-
 use cabi::{Convention, Policy, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
@@ -35,7 +33,7 @@ pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{known_bug, known_bugs};
 pub use part::{Differing, Part};
-pub use self_inconsistent::{MOST, Shown};
+pub use self_inconsistent::{ProgramLimit, Shown};
 pub(crate) use skip_reasons::refusal;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, SELF_INCONSISTENT,
@@ -208,9 +206,14 @@ impl<'a> Prepared<'a> {
             mistake,
             shared_engine: false,
             at_once: self.plan.at_once,
-            to_show: Some(&Cell::new(MOST)),
+            to_show: Some(&ProgramLimit::after(0)),
         };
-        let all = units::run(&self.loaded, OtherSide::Cranelift, &calls, progress)?;
+        // A mistake is to be seen by the code that has it.
+        let way = match mistake.convention {
+            Some(_) => OtherSide::Cranelift,
+            None => OtherSide::Both,
+        };
+        let all = units::run(&self.loaded, way, &calls, progress)?;
         let mut parts = self.parts.clone();
         for (&number, called) in self.part_of.iter().zip(all) {
             called.into_iter().for_each(|one| parts[number].take(one));

@@ -6,21 +6,25 @@
 //!
 //! x86-64 only: System V, Win64 as compilers for System V machines have it (`ms_abi`), and Zig's `auto`. There is one dump in a process, after a lock.
 
-use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, VectorLevel};
+use cabi::{FnAbi, Loc, Place, VectorLevel};
 
 use crate::case::{Case, Direction};
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
-use crate::pattern::{self, Pattern, Values, hex};
+use crate::pattern::{self, Values};
 use crate::run::loaded::{LoadedCode, Promise};
 
 mod assembly;
+mod compare;
 mod register_file;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
 use assembly::{BYTES, Dumping, Load, Returning, STACK};
-use register_file::{RegisterFile, n_x87, word};
+use compare::{check_arguments, check_result};
+use register_file::{RegisterFile, n_x87};
+use whereabouts::{Deed, tell};
 
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
 const MAX_BYTES: usize = BYTES - STACK;
@@ -39,12 +43,45 @@ const FRAME_BYTES: usize = 4096;
 pub struct Probe<'h> {
     loaded: &'h LoadedCode,
     level: VectorLevel,
+    al_is_bound: bool,
 }
 
 impl<'h> Probe<'h> {
     /// A probe of `sides`, which were compiled for vectors of `level`.
     pub fn new(loaded: &'h LoadedCode, level: VectorLevel) -> Self {
-        Self { loaded, level }
+        Self {
+            loaded,
+            level,
+            al_is_bound: false,
+        }
+    }
+
+    /// The same, content with al as psABI 3.2.3 wants it: an upper bound of the vector registers used, at most 8. gcc and clang say how many they are.
+    pub fn with_al_as_bound(self) -> Self {
+        Self {
+            al_is_bound: true,
+            ..self
+        }
+    }
+
+    /// Whether the probe finds everything of `case` where it looks.
+    ///
+    /// # Errors
+    /// What is too large for it.
+    pub fn sees(case: &Case, abi: &FnAbi) -> Result<(), &'static str> {
+        let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
+        let is_indirect = |arg: &cabi::ArgAbi| matches!(arg.place, Place::Indirect { .. });
+        let copies = abi.args.iter().any(is_indirect);
+        if abi.area_bytes > MAX_BYTES as u64 {
+            return Err("more arguments in memory than the probe looks at");
+        }
+        if align > MAX_ALIGN || abi.area_align > MAX_STACK_ALIGN {
+            return Err("a larger alignment than the probe has memory for");
+        }
+        if copies && Images::of(&case.argument_types()).size > FRAME_BYTES / 4 {
+            return Err("more bytes in a caller's copies than the probe looks at");
+        }
+        Ok(())
     }
 
     /// Both directions of case `index`: what its C caller does, and, unless arguments are passed by reference, what its C callee reads and returns.
@@ -69,11 +106,9 @@ impl<'h> Probe<'h> {
 
     /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.
     pub fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
+        Self::sees(case, abi)?;
         let values = Values::of(case);
         let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
-        if area > MAX_BYTES {
-            return Err("more arguments in memory than the probe looks at".into());
-        }
         let images = Images::of(&case.argument_types());
         let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let escape = match case.prototype.noreturn {
@@ -81,7 +116,7 @@ impl<'h> Probe<'h> {
             false => std::ptr::null_mut(),
         };
         let returning = RegisterFile::of_result(abi, &values.result);
-        let returning = returning.ok_or("a result where the probe returns none")?;
+        let (returned, returning) = returning.ok_or("a result where the probe returns none")?;
         let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape, returning);
         let callee = assembly::callee(self.level);
         self.loaded.prepare(&values.result.bytes, 0);
@@ -95,32 +130,30 @@ impl<'h> Probe<'h> {
         }
         self.loaded.check_promises("the C caller", "our callee")?;
         self.loaded.check_x87()?;
-        check_arguments(
-            abi,
-            &values.promoted,
-            &RegisterFile::of_dump(dumping.image()),
-        )?;
+        let dump = RegisterFile::of_dump(dumping.image());
+        check_arguments(abi, &values.promoted, &dump, self.al_is_bound)?;
         if !case.has_result() {
             return Ok(());
         }
         let got = self.loaded.got_bytes(values.result.bytes.len());
-        Difference::check(
-            &values.result,
-            &got,
-            Value::Result,
-            "as the caller reads it",
-        )
+        let place = "as the caller reads it";
+        let checked = Difference::check(&values.result, &got, Value::Result, place);
+        checked.map_err(|found| {
+            let (read, ret) = (
+                values.result.with_bytes(got),
+                (Value::Result, &abi.ret.place),
+            );
+            tell(found, Deed::ReadsResult, ret, &read, (&returned, 0))
+        })
     }
 
     /// Calls the C callee of case `index` with every argument where `abi` says: it must read each, and its result must be where `abi` says.
     pub fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
+        Self::sees(case, abi)?;
         let values = Values::of(case);
         let size = values.result.bytes.len();
         let area = abi.area_bytes.next_multiple_of(8);
         let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
-        if area > MAX_BYTES as u64 || align > MAX_ALIGN || abi.area_align > MAX_STACK_ALIGN {
-            return Err("more bytes in memory than the probe looks at".into());
-        }
         let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];
         let at = memory.as_ptr().align_offset(align);
         let result = memory.as_ptr() as u64 + at as u64;
@@ -164,7 +197,8 @@ impl<'h> Probe<'h> {
         let dump = RegisterFile::of_dump(dumping.image());
         if read {
             let seen = |at, len| self.loaded.seen_bytes(at, len);
-            check_seen(&values, &images.offsets, seen, "as the callee reads it")?;
+            let checked = check_seen(&values, &images.offsets, seen, "as the callee reads it");
+            checked.map_err(|found| reads(abi, &values, found, &image))?;
         }
         check_x87(case, abi, &dump)?;
         if !case.has_result() {
@@ -183,6 +217,21 @@ fn unread(abi: &FnAbi, result: u64, pointed: u64) -> RegisterFile {
         image.put_word(pointer, result);
     }
     image
+}
+
+/// What `found`, about an argument that a callee has read of `image`, tells of where it read.
+fn reads(abi: &FnAbi, values: &Values, found: Difference, image: &RegisterFile) -> Difference {
+    let Some(value @ Value::Argument(i)) = found.value else {
+        return found;
+    };
+    match (abi.args.get(i), values.promoted.get(i)) {
+        (Some(arg), Some(pattern)) => {
+            let read = pattern.with_bytes(found.got.clone());
+            let area = (image, abi.area_bytes);
+            tell(found, Deed::Reads, (value, &arg.place), &read, area)
+        }
+        _ => found,
+    }
 }
 
 /// Whether a callee left its result on the x87 stack, and nothing else.
@@ -210,207 +259,4 @@ fn with_room(call: impl FnOnce() -> bool) -> bool {
     let called = call();
     std::hint::black_box(&room);
     called
-}
-
-/// Compares the arguments in `dump` with what `abi` says of them.
-fn check_arguments(
-    abi: &FnAbi,
-    patterns: &[Pattern],
-    dump: &RegisterFile,
-) -> Result<(), Difference> {
-    // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 callers do not.
-    let extended = abi.convention.name == cabi::X86_64_SYSV.name;
-    for (i, (arg, pattern)) in abi.args.iter().zip(patterns).enumerate() {
-        check_place(&arg.place, pattern, extended, dump).map_err(|why| {
-            let got = gathered(&arg.place, pattern.bytes.len(), dump);
-            let why = format!("argument {i} ({}): {why}", arg.place);
-            difference(Value::Argument(i), pattern, got, why)
-        })?;
-    }
-    if let Some(reg) = abi.variadic_count {
-        let al = dump.register(reg).first().copied().unwrap_or(0xff);
-        if al != abi.n_sse {
-            return Err(format!("al is {al}, expected {}", abi.n_sse).into());
-        }
-    }
-    // The C caller offers memory of its own frame, at most a few pages above its argument area.
-    let of_result = match abi.ret.place {
-        Place::Indirect { pointer, .. } => Some(pointer),
-        _ => None,
-    };
-    let carried = abi.convention.frame.carried.map(Loc::Reg);
-    for pointer in of_result.into_iter().chain(carried) {
-        let address = word(dump.location(pointer, 8));
-        if address.wrapping_sub(dump.rsp()) > 1 << 16 {
-            return Err(
-                format!("{pointer} holds {address:#x}, no address in the caller's frame").into(),
-            );
-        }
-    }
-    let area = dump.area();
-    if !area.is_multiple_of(u64::from(abi.area_align)) {
-        return Err(format!(
-            "the argument area is at {area:#x}, not aligned to {}",
-            abi.area_align
-        )
-        .into());
-    }
-    Ok(())
-}
-
-fn check_place(
-    place: &Place,
-    pattern: &Pattern,
-    extended: bool,
-    dump: &RegisterFile,
-) -> Result<(), String> {
-    match place {
-        Place::Ignore if pattern.weight() == 0 => Ok(()),
-        Place::Ignore => Err("bytes that count are passed nowhere".to_owned()),
-        Place::Parts(parts) if extended => check_parts(parts, pattern, dump),
-        Place::Parts(parts) => check_parts(&unextended(parts), pattern, dump),
-        Place::Stack { offset, .. } => pattern.check_all(dump.stack(*offset, pattern.bytes.len())),
-        Place::Indirect { pointer, .. } => {
-            let address = word(dump.location(*pointer, 8));
-            let copy = dump.stack(address.wrapping_sub(dump.area()), pattern.bytes.len());
-            pattern
-                .check_all(copy)
-                .map_err(|why| format!("the copy at {address:#x}: {why}"))
-        }
-        other => Err(format!("the probe does not look at {other}")),
-    }
-}
-
-/// The bytes of a value where `place` says, for a report: those that are nowhere are 0.
-fn gathered(place: &Place, size: usize, dump: &RegisterFile) -> Vec<u8> {
-    let mut bytes = vec![0; size];
-    match place {
-        Place::Parts(parts) => {
-            for PlacedPart { part, loc } in parts {
-                let held = dump.location(*loc, usize::from(part.size));
-                let to = bytes.iter_mut().skip(usize::from(part.offset));
-                let bytes = to.zip(held).take(usize::from(part.size));
-                bytes.for_each(|(to, from)| *to = *from);
-            }
-        }
-        Place::Stack { offset, .. } => {
-            let held = dump.stack(*offset, size);
-            bytes
-                .iter_mut()
-                .zip(held)
-                .for_each(|(to, from)| *to = *from);
-        }
-        _ => {}
-    }
-    bytes
-}
-
-fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &RegisterFile) -> Result<(), String> {
-    let mut seen = vec![false; pattern.bytes.len()];
-    for PlacedPart { part, loc } in parts {
-        let from = usize::from(part.offset);
-        let size = usize::from(part.size);
-        let len = usize::from(part.ty.bytes()).max(8);
-        let mut copies = vec![dump.location(*loc, len)];
-        if let Loc::Both([_, second]) = loc {
-            copies.push(dump.register(*second));
-        }
-        for bytes in copies {
-            if bytes.len() < size {
-                return Err(format!("{loc} holds nothing"));
-            }
-            let held = hex(bytes.get(..len).unwrap_or(bytes));
-            for (i, got) in bytes.iter().take(size).enumerate() {
-                pattern
-                    .check(from + i, *got)
-                    .map_err(|why| format!("{loc} holds {held}: {why}"))?;
-            }
-            check_extension(part.extension, size, bytes)
-                .map_err(|why| format!("{loc} holds {held}: {why}"))?;
-        }
-        seen.iter_mut()
-            .skip(from)
-            .take(size)
-            .for_each(|seen| *seen = true);
-    }
-    // Each byte that counts is in some part.
-    let lost = seen
-        .iter()
-        .zip(&pattern.mask)
-        .position(|(seen, mask)| !seen && *mask != 0);
-    lost.map_or(Ok(()), |at| Err(format!("byte {at} is in no part")))
-}
-
-/// gcc and clang extend narrow integers to 32 bits.
-fn check_extension(extension: Extension, size: usize, bytes: &[u8]) -> Result<(), String> {
-    let negative = size
-        .checked_sub(1)
-        .and_then(|top| bytes.get(top))
-        .is_some_and(|top| *top >= 0x80);
-    let fill = match extension {
-        Extension::None => return Ok(()),
-        Extension::Sign if negative => 0xff,
-        _ => 0,
-    };
-    match bytes.get(size..4) {
-        Some(upper) if upper.iter().any(|byte| *byte != fill) => {
-            Err("it is not extended to 32 bits".to_owned())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Compares the result in `dump`, or in `memory`, which was offered at an address, with what `abi` says of it.
-fn check_result(
-    abi: &FnAbi,
-    pattern: &Pattern,
-    dump: &RegisterFile,
-    (address, memory): (u64, &[u8]),
-) -> Result<(), Difference> {
-    let size = pattern.bytes.len();
-    let (outcome, got) = match &abi.ret.place {
-        Place::Parts(parts) => {
-            // No ABI states how a narrow integer result is extended.
-            let outcome = check_parts(&unextended(parts), pattern, dump);
-            (outcome, gathered(&Place::Parts(parts.clone()), size, dump))
-        }
-        Place::Indirect { .. } => {
-            let memory = memory.get(..size).unwrap_or_default();
-            let outcome = match abi.ret.sret_returned_in {
-                Some(reg) if word(dump.register(reg)) != address => Err(format!(
-                    "{reg} holds {:#x}, not the address {address:#x} it was given",
-                    word(dump.register(reg))
-                )),
-                _ => pattern.check_all(memory),
-            };
-            (outcome, memory.to_vec())
-        }
-        _ if pattern.weight() == 0 => (Ok(()), Vec::new()),
-        _ => (
-            Err("bytes that count return nowhere".to_owned()),
-            Vec::new(),
-        ),
-    };
-    outcome.map_err(|why| {
-        let why = format!("result ({}): {why}", abi.ret);
-        difference(Value::Result, pattern, got, why)
-    })
-}
-
-fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Difference {
-    Difference {
-        value: Some(value),
-        expected: pattern.bytes.clone(),
-        got,
-        why,
-    }
-}
-
-/// The same parts, with the bits above narrow integers unspecified.
-fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
-    let mut parts = parts.to_vec();
-    parts
-        .iter_mut()
-        .for_each(|placed| placed.part.extension = Extension::None);
-    parts
 }

@@ -10,7 +10,9 @@ use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status};
 use crate::states::{Coverage, Transition};
 use crate::verify::OtherSide;
-use crate::verify::report::{IN_FULL, REPRODUCTION, in_full, indented, object, policy_name, words};
+use crate::verify::report::{
+    IN_FULL, REPRODUCTION, in_full, indented, moved, object, policy_name, words,
+};
 
 /// The report of `all` runs, each against one compiler.
 pub fn report(all: &[ExhaustiveRun<'_>], allow_self_inconsistent: bool) -> Report {
@@ -124,7 +126,7 @@ fn how(way: OtherSide, direction: Direction) -> &'static str {
     match (way, direction) {
         (OtherSide::RegisterFile, Direction::Call) => "C reads registers and stack",
         (OtherSide::RegisterFile, Direction::Callee) => "C fills registers and stack",
-        (OtherSide::Cranelift, direction) => words(direction),
+        (OtherSide::Cranelift | OtherSide::Both, direction) => words(direction),
     }
 }
 
@@ -152,6 +154,7 @@ fn found(run: &ExhaustiveRun<'_>) -> Vec<Item> {
             "why": difference.why,
             "expected": hex(&difference.expected),
             "got": hex(&difference.got),
+            "moved": difference.moved.iter().map(moved).collect::<Json>(),
         });
         let mut item =
             Item::new(name, Status::Failed, &difference.why).in_list("differences", data);

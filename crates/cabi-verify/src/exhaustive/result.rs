@@ -91,7 +91,7 @@ pub struct ExhaustiveRun<'a> {
 
 impl<'a> ExhaustiveRun<'a> {
     pub(super) fn new(plan: &'a Exhaustive) -> Self {
-        let directions = OtherSide::ALL.iter().flat_map(|way| {
+        let directions = OtherSide::EACH.iter().flat_map(|way| {
             Direction::ALL.map(|direction| OneDirection {
                 way: *way,
                 direction,

@@ -1,7 +1,5 @@
 //! The calls of a plan: units are compiled, then every function is called by images of registers and stack, then by Cranelift.
 
-use std::cell::Cell;
-
 use cabi::Policy;
 
 use super::functions::{self, Function, FunctionUnit};
@@ -9,7 +7,7 @@ use super::{Exhaustive, ExhaustiveRun, REFUSED_HERE, REFUSED_THERE};
 use crate::case::Case;
 use crate::states::Transition;
 use crate::verify::units::{self, Batch, Calls, OtherSide};
-use crate::verify::{Compiler, MOST, Progress, VerifyError, refusal};
+use crate::verify::{Compiler, ProgramLimit, Progress, VerifyError, refusal};
 
 /// Runs `transitions`, each with the types of its shape in turn until one can be checked.
 pub(super) fn run_all(
@@ -51,17 +49,17 @@ fn run_cases(
     }
     let plan = run.plan;
     // Of one run there are so many: the rest are differences like any other.
-    let left = Cell::new(MOST.saturating_sub(run.inconsistent().count()));
+    let limit = ProgramLimit::after(run.inconsistent().count());
     let calls = Calls {
         settings: &plan.settings,
         mistake: plan.mistake,
         shared_engine: plan.mistake.convention.is_none(),
         at_once: plan.at_once,
-        to_show: Some(&left),
+        to_show: Some(&limit),
     };
     let before = run.found.len();
     let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
-    for way in OtherSide::ALL {
+    for way in OtherSide::EACH {
         if run.found.len() - before > n {
             // More than half of both directions.
             run.stopped = true;

@@ -1,6 +1,5 @@
 //! The course of a fuzz run: rounds of units, compiled by threads and called in children, until the numbers or the time are used up.
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -15,8 +14,8 @@ use crate::generate::{Dialect, Signature, signature, smallest};
 use crate::process;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{Calls, NOT_SHOWN};
-use crate::verify::{Compiler, MOST, Mistake, OtherSide};
+use crate::verify::units::{Calls, is_inconsistent_here};
+use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
 
 /// Signatures that share one file of C.
 const PER_UNIT: u64 = 256;
@@ -162,13 +161,13 @@ fn round(
     let compiled = in_threads(&units, plan.at_once, compile, |_| {});
     let compiled = compiled.into_iter().collect::<Result<Vec<_>, _>>()?;
     let n_shown: usize = stats.iter().map(|stats| stats.inconsistent.len()).sum();
-    let left = Cell::new(MOST.saturating_sub(n_shown));
+    let limit = ProgramLimit::after(n_shown);
     let calls = Calls {
         settings,
         mistake: Mistake::default(),
         shared_engine: plan.numbers.end - plan.numbers.start > FEW,
         at_once: plan.at_once,
-        to_show: Some(&left),
+        to_show: Some(&limit),
     };
     let ran = run_cases(compiled, plan.way, &calls)?;
     for (unit, compared) in units.iter().zip(&ran) {
@@ -267,7 +266,7 @@ impl Alone<'_> {
         };
         // Of smaller ones nothing is shown by a program.
         let is_inconsistent = |verdict: &Verdict| match verdict {
-            Verdict::Differs(difference) => difference.why.ends_with(NOT_SHOWN),
+            Verdict::Differs(difference) => is_inconsistent_here(difference),
             other => matches!(other, Verdict::SelfInconsistent(_)),
         };
         let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);

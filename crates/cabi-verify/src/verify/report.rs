@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 use cabi::{FnAbi, FnSig, Policy, Target};
 use serde_json::{Value as Json, json};
 
-use super::{Called, Compiler, Differing, Part, Run, may_be_skipped};
+use super::units::NOT_ASKED;
+use super::{Called, Compiler, Differing, Part, ProgramLimit, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
 use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status};
-use crate::verdict::{Difference, Value, Verdict};
+use crate::verdict::{Difference, Moved, Value, Verdict};
 
 /// So many differences of a section have all their details in text.
 pub(crate) const IN_FULL: usize = 3;
@@ -39,6 +40,18 @@ impl Run<'_> {
             .insert("references".to_owned(), references.collect());
         report.sections = self.parts.iter().map(|part| self.section(part)).collect();
         report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
+        let differences = self.parts.iter().flat_map(Part::differences);
+        let not_asked = differences.filter(|(_, one)| one.why.ends_with(NOT_ASKED));
+        let not_asked = not_asked.count();
+        report
+            .data
+            .insert("not_asked_by_programs".to_owned(), not_asked.into());
+        if not_asked > 0 {
+            let (most, fruitless) = (ProgramLimit::SHOWN, ProgramLimit::FRUITLESS);
+            report.totals.push(format!(
+                "capped: of {not_asked} cases no program shows whether the compiler is self-inconsistent; a run builds programs until {most} cases are shown, or {fruitless} are not"
+            ));
+        }
         report.error = self.nothing(report.is_clean());
         report
     }
@@ -98,7 +111,7 @@ impl Run<'_> {
             part.itself
                 .iter()
                 .enumerate()
-                .map(|(i, one)| itself(one, i == 0, &command)),
+                .map(|(i, one)| itself(asked, one, i == 0)),
         );
         items.extend(part.called.iter().map(|called| result(asked, called)));
         items.extend(self.skipped(part).map(left_out));
@@ -160,13 +173,18 @@ fn differing(one: &Differing, list: &'static str, command: &str) -> Item {
     Item::new(what, Status::Failed, why).in_list(list, data)
 }
 
-fn itself(called: &Called, is_first: bool, command: &str) -> Item {
+fn itself(asked: &Compiler, called: &Called, is_first: bool) -> Item {
     let (says, program) = match &called.shown {
         Some(shown) => (shown.says.as_str(), shown.program.as_str()),
         None => ("", ""),
     };
-    let why = format!("a program of which {command} builds both sides: {says}");
+    let command = asked.reference.command();
     let mut data = about(called);
+    let mut why = format!("a program of which {command} builds both sides: {says}");
+    if let Some(difference) = called.verdict.difference() {
+        why = format!("{}; {why}", short(difference));
+        add_values(&mut data, asked, called, difference);
+    }
     data["why"] = says.into();
     data["reproduction"] = program.into();
     let mut item = Item::new(name(called), Status::SelfInconsistent, why);
@@ -209,6 +227,7 @@ fn member_of(fact: &str) -> Option<&str> {
     let until_comma = |start| fact.strip_prefix(start)?.split(',').next();
     until_comma("offsetof(")
         .or_else(|| until_comma("bits of "))
+        .or_else(|| until_comma("the sign of "))
         .or_else(|| fact.strip_prefix("the bytes of ")?.split(" with ").next())
 }
 
@@ -224,17 +243,29 @@ fn result(asked: &Compiler, called: &Called) -> Item {
     };
     data["passed"] = false.into();
     data["why"] = difference.why.clone().into();
-    if let Some(value) = difference.value {
-        data["value"] = value.to_string().into();
-        data["expected"] = hex(&difference.expected).into();
-        data["got"] = hex(&difference.got).into();
-        let sig = called.case.sig_under(asked.policy).ok();
-        data["place"] = sig.and_then(|sig| place(value, &sig)).into();
-    }
+    add_values(&mut data, asked, called, difference);
     let command = asked.reference.command();
     let program = reproduction(&called.case, called.direction, &command, short(difference));
     data["reproduction"] = program.into();
     Item::new(name(called), Status::Failed, short(difference)).in_list("results", data)
+}
+
+/// What JSON says of the value that differs: its bytes, where it belongs, and which of them the compiler has elsewhere.
+fn add_values(data: &mut Json, asked: &Compiler, called: &Called, difference: &Difference) {
+    let Some(value) = difference.value else {
+        return;
+    };
+    data["value"] = value.to_string().into();
+    data["expected"] = hex(&difference.expected).into();
+    data["got"] = hex(&difference.got).into();
+    let sig = called.case.sig_under(asked.policy).ok();
+    data["place"] = sig.and_then(|sig| place(value, &sig)).into();
+    data["moved"] = difference.moved.iter().map(moved).collect();
+}
+
+/// Bytes of a value that the compiler has elsewhere.
+pub(crate) fn moved(one: &Moved) -> Json {
+    json!({ "bytes": [one.bytes.0, one.bytes.1], "found": one.found, "expected": one.expected })
 }
 
 fn name(called: &Called) -> String {

@@ -7,7 +7,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;
 
 use super::known_bugs::known_bug;
@@ -30,11 +31,57 @@ pub struct Shown {
     pub known: Option<&'static str>,
 }
 
-/// More cases of a run are not shown: the rest are differences like any other.
-pub const MOST: usize = 200;
+/// How many cases of a run may still be asked about by programs. The rest are differences like any other.
+#[derive(Clone, Debug)]
+pub struct ProgramLimit {
+    /// Of which a program shows that the compiler is self-inconsistent.
+    shown: Cell<usize>,
+    /// Of which none does: each costs a program for every optimization level.
+    fruitless: Cell<usize>,
+}
 
-/// Builds the programs of the cases of `called` in which `reference` seems to disagree with itself, `most` of them, by that compiler alone. They
-/// come back by the names of functions; there is none where a program shows no difference, or not twice the same one.
+impl ProgramLimit {
+    /// So many cases of a run are shown.
+    pub const SHOWN: usize = 100;
+    /// After so many of which no program shows anything, no other is asked about.
+    pub const FRUITLESS: usize = 12;
+
+    /// That of a run that has `shown` cases already.
+    pub fn after(shown: usize) -> Self {
+        Self {
+            shown: Cell::new(Self::SHOWN.saturating_sub(shown)),
+            fruitless: Cell::new(Self::FRUITLESS),
+        }
+    }
+
+    fn is_reached(&self) -> bool {
+        self.shown.get() == 0 || self.fruitless.get() == 0
+    }
+
+    fn count(&self, is_shown: bool) {
+        let left = if is_shown {
+            &self.shown
+        } else {
+            &self.fruitless
+        };
+        left.set(left.get().saturating_sub(1));
+    }
+}
+
+/// So many programs are built before the limit is looked at again, whatever the number of processes: which cases are asked about does not depend on it.
+const TOGETHER: usize = 4;
+
+/// What programs of a compiler alone show.
+#[derive(Debug, Default)]
+pub(super) struct ProgramResults {
+    /// The cases in which the compiler is self-inconsistent, by the names of their functions.
+    pub(super) shown: BTreeMap<String, Shown>,
+    /// Those that were not asked about, because the limit was reached.
+    pub(super) not_asked: BTreeSet<String>,
+}
+
+/// Builds the programs of the cases of `called` in which `reference` seems to disagree with itself, as many as `limit` allows, by that compiler alone.
+/// Nothing is shown where a program shows no difference, or not twice the same one.
 ///
 /// # Errors
 /// [`VerifyError::Reference`] if the compiler cannot be asked, [`VerifyError::Interrupted`].
@@ -42,9 +89,9 @@ pub(super) fn show_all(
     reference: &Reference,
     flags: &[&str],
     called: &[(&Case, &Verdict)],
-    most: usize,
+    limit: &ProgramLimit,
     at_once: usize,
-) -> Result<BTreeMap<String, Shown>, VerifyError> {
+) -> Result<ProgramResults, VerifyError> {
     // Where a bug is known the two sides may agree by chance: what a callee reads is in a register that its caller did not write.
     let is_inconsistent = |(case, verdict): &&(&Case, &Verdict)| match verdict {
         Verdict::SelfInconsistent(_) => true,
@@ -55,20 +102,31 @@ pub(super) fn show_all(
     let cases: BTreeMap<&str, &Case> = cases
         .map(|(case, _)| (case.function.name.as_str(), *case))
         .collect();
-    let cases: Vec<(&str, &Case)> = cases.into_iter().take(most).collect();
+    let cases: Vec<(&str, &Case)> = cases.into_iter().collect();
     // As the sides are compiled.
     let flags = match reference.says_how_to_optimize() {
         true => flags.to_vec(),
         false => [&["-O1"], flags].concat(),
     };
     let one = |(_, case): &(&str, &Case)| show(reference, &flags, case);
-    let all = in_threads(&cases, at_once, one, |_| {});
-    check_interrupt()?;
-    let mut shown = BTreeMap::new();
-    for ((name, _), one) in cases.into_iter().zip(all) {
-        shown.extend(one?.map(|one| (name.to_owned(), one)));
+    let mut results = ProgramResults::default();
+    for cases in cases.chunks(TOGETHER) {
+        if limit.is_reached() {
+            let names = cases.iter().map(|(name, _)| (*name).to_owned());
+            results.not_asked.extend(names);
+            continue;
+        }
+        let all = in_threads(cases, at_once, one, |_| {});
+        check_interrupt()?;
+        for ((name, _), one) in cases.iter().zip(all) {
+            let one = one?;
+            limit.count(one.is_some());
+            results
+                .shown
+                .extend(one.map(|one| ((*name).to_owned(), one)));
+        }
     }
-    Ok(shown)
+    Ok(results)
 }
 
 /// The program of one case, compiled with `flags`. A caller can agree with its callee by accident: the callee reads a wrong register, which holds a copy

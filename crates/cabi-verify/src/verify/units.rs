@@ -1,16 +1,16 @@
 //! Cases of one compiler: their C sides compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
 //! by images of registers and stack.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
-use super::self_inconsistent::{Shown, show_all};
+use super::self_inconsistent::{ProgramLimit, Shown, show_all};
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
 use crate::build::{Reference, ReferenceError, Unit};
 use crate::case::Case;
-use crate::check::calls::{Direction, Verdict};
+use crate::check::calls::{Difference, Direction, Verdict};
 use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
@@ -79,9 +79,9 @@ pub struct Calls<'a> {
     pub shared_engine: bool,
     /// Child processes at once.
     pub at_once: usize,
-    /// How many cases may still be shown by a program in which a compiler seems to disagree with itself; the rest are differences like any other. With
-    /// none, nothing is shown, and such a case is what it seems.
-    pub to_show: Option<&'a Cell<usize>>,
+    /// How many cases may still be asked about by programs, in which a compiler seems to disagree with itself. With none, nothing is shown, and such a
+    /// case is what it seems.
+    pub to_show: Option<&'a ProgramLimit>,
 }
 
 /// A deliberate mistake; usually none.
@@ -110,11 +110,13 @@ pub enum OtherSide {
     RegisterFile,
     /// Code by Cranelift, as in `interop`.
     Cranelift,
+    /// First an image, which sees all registers, then code by Cranelift.
+    Both,
 }
 
 impl OtherSide {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::RegisterFile, Self::Cranelift];
+    /// Each for itself.
+    pub const EACH: [Self; 2] = [Self::RegisterFile, Self::Cranelift];
 }
 
 /// What became of one case in one direction.
@@ -232,41 +234,55 @@ pub fn run(
     let one = |job: &Job<'_>, index: usize| match way {
         OtherSide::Cranelift => job.call(index, calls, &buffers, &engine),
         OtherSide::RegisterFile => job.probe(index, calls.mistake).into(),
+        OtherSide::Both => match job.probe_what_it_sees(index, calls.mistake) {
+            Ok(()) => job.call(index, calls, &buffers, &engine),
+            found => found.into(),
+        },
     };
     let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
         (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),
-        (OtherSide::Cranelift, Some((name, _))) => name.clone(),
-        (OtherSide::Cranelift, None) => String::new(),
+        (_, Some((name, _))) => name.clone(),
+        (_, None) => String::new(),
     };
     let mut all = in_children(loaded, calls.at_once, one, setting, progress)?;
-    if let Some(left) = calls.to_show {
+    if let Some(limit) = calls.to_show {
         for (loaded, called) in loaded.iter().zip(&mut all) {
-            settle(loaded, called, left, calls.at_once)?;
+            settle(loaded, called, limit, calls.at_once)?;
         }
     }
     Ok(all)
 }
 
 /// Added to a difference that the compiler seems to have with itself.
-pub(crate) const NOT_SHOWN: &str =
+const NOT_SHOWN: &str =
     "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
+/// The same, where the limit was reached.
+pub(crate) const NOT_ASKED: &str = "; so do the compiler's own caller and callee here, and no program was built to show it: too many cases";
+
+/// Whether the compiler's own two sides differ too, in the process that makes the calls.
+pub(crate) fn is_inconsistent_here(difference: &Difference) -> bool {
+    [NOT_SHOWN, NOT_ASKED]
+        .iter()
+        .any(|end| difference.why.ends_with(end))
+}
 
 /// Has a program show that the compiler disagrees with itself: what none shows is a difference.
 fn settle(
     loaded: &Loaded,
     called: &mut [Called],
-    left: &Cell<usize>,
+    limit: &ProgramLimit,
     at_once: usize,
 ) -> Result<(), VerifyError> {
     let flags: Vec<&str> = loaded.flags.iter().map(String::as_str).collect();
     let verdicts: Vec<_> = called.iter().map(|one| (&one.case, &one.verdict)).collect();
-    let shown = show_all(&loaded.reference, &flags, &verdicts, left.get(), at_once)?;
-    left.set(left.get().saturating_sub(shown.len()));
+    let results = show_all(&loaded.reference, &flags, &verdicts, limit, at_once)?;
     for one in called {
-        let own = shown.get(&one.case.function.name).cloned();
+        let name = &one.case.function.name;
+        let own = results.shown.get(name).cloned();
         match (&mut one.verdict, &own) {
             (Verdict::SelfInconsistent(difference), None) => {
-                difference.why.push_str(NOT_SHOWN);
+                let is_asked = !results.not_asked.contains(name);
+                difference.why += if is_asked { NOT_SHOWN } else { NOT_ASKED };
                 one.verdict = Verdict::Differs(std::mem::take(difference));
             }
             (Verdict::Differs(difference), Some(_)) => {

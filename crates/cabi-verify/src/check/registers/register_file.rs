@@ -1,5 +1,7 @@
 //! The registers and the stack of one call as bytes: read after a callee wrote them down, or made of the places of an [`FnAbi`].
 
+use std::sync::LazyLock;
+
 use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Scalar, Type, x86_64};
 
 use super::assembly::{BYTES, Returning, ST0, STACK, VECTORS, X87};
@@ -11,8 +13,17 @@ pub(super) struct RegisterFile {
     bytes: Vec<u8>,
 }
 
-/// The content of bytes that a case does not set.
-const UNSAID: u8 = 0xa5;
+/// Content for registers and slots that a case does not set: each word is another one, so that a word read from there says where it was, and none is an
+/// address.
+static UNSAID: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let word = |n: usize| {
+        let mixed = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut bytes = (mixed ^ mixed >> 29).to_le_bytes();
+        bytes[7] = 0xa5;
+        bytes
+    };
+    (0..BYTES / 8).flat_map(word).collect()
+});
 
 impl RegisterFile {
     pub(super) fn of_dump(bytes: Vec<u8>) -> Self {
@@ -22,7 +33,7 @@ impl RegisterFile {
     /// Every integer register and every slot of `area_bytes` holds `word`.
     pub(super) fn full_of(word: u64, area_bytes: u64) -> Self {
         let mut image = Self {
-            bytes: vec![UNSAID; BYTES],
+            bytes: UNSAID.clone(),
         };
         let words = word.to_le_bytes();
         let area = STACK..STACK.saturating_add(usize::try_from(area_bytes).unwrap_or(BYTES));
@@ -44,7 +55,7 @@ impl RegisterFile {
         result: u64,
     ) -> Option<Self> {
         let mut image = Self {
-            bytes: vec![UNSAID; BYTES],
+            bytes: UNSAID.clone(),
         };
         for ((arg, ty), pattern) in abi.args.iter().zip(types).zip(patterns) {
             match &arg.place {
@@ -71,10 +82,10 @@ impl RegisterFile {
         Some(image)
     }
 
-    /// What a callee of `abi` makes of `pattern`, its result.
-    pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Option<Returning> {
+    /// What a callee of `abi` makes of `pattern`, its result: as registers, and what it is told.
+    pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Option<(Self, Returning)> {
         let mut image = Self {
-            bytes: vec![UNSAID; BYTES],
+            bytes: UNSAID.clone(),
         };
         let mut returning = Returning::NOTHING;
         match &abi.ret.place {
@@ -98,7 +109,7 @@ impl RegisterFile {
         returning
             .registers
             .copy_from_slice(image.bytes.get(..STACK)?);
-        Some(returning)
+        Some((image, returning))
     }
 
     fn put_part(&mut self, placed: &PlacedPart, pattern: &Pattern) -> Option<()> {

@@ -66,7 +66,11 @@ fn what_the_bare_caller_fills_the_bare_callee_finds() {
     for level in levels() {
         let (abi, types, patterns) = wide(level);
         let dump = called(&abi, &types, &patterns, level);
-        assert_eq!(check_arguments(&abi, &patterns, &dump), Ok(()), "{level:?}");
+        assert_eq!(
+            check_arguments(&abi, &patterns, &dump, false),
+            Ok(()),
+            "{level:?}"
+        );
     }
 }
 
@@ -80,7 +84,7 @@ fn a_value_elsewhere_is_noticed() {
                 *byte ^= 1;
             }
             let dump = called(&abi, &types, &wrong, level);
-            let found = check_arguments(&abi, &patterns, &dump).unwrap_err();
+            let found = check_arguments(&abi, &patterns, &dump, false).unwrap_err();
             assert_eq!(found.value, Some(Value::Argument(at)), "{}", found.why);
         }
     }

@@ -7,6 +7,7 @@ use cabi::{FnAbi, FnSig};
 use clif_cabi_jit::Settings;
 
 use super::{Called, Calls, Loaded, Mistake};
+use crate::case::Case;
 use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
@@ -142,13 +143,34 @@ impl Job<'_> {
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
 
+    /// By an image of registers and stack.
     pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
+        let (case, abi) = self.placed(index, mistake)?;
+        let probe = Probe::new(&self.loaded.code, case.vectors);
+        probe.check_in(self.direction, index, case, &abi)
+    }
+
+    /// The same, of what the probe finds where it looks; what al may be is psABI's.
+    pub(super) fn probe_what_it_sees(
+        &self,
+        index: usize,
+        mistake: Mistake,
+    ) -> Result<(), Difference> {
+        let (case, abi) = match self.placed(index, mistake) {
+            Ok((case, abi)) if Probe::sees(case, &abi).is_ok() => (case, abi),
+            // What has no places is not lowered either, which says why.
+            _ => return Ok(()),
+        };
+        let probe = Probe::new(&self.loaded.code, case.vectors).with_al_as_bound();
+        probe.check_in(self.direction, index, case, &abi)
+    }
+
+    fn placed(&self, index: usize, mistake: Mistake) -> Result<(&Case, FnAbi), Difference> {
         let case = &self.loaded.cases[index];
         let sig = case.sig_under(self.loaded.policy).map(|s| mistake.told(s));
         let abi = sig.and_then(|sig| FnAbi::new(&sig, &case.target));
         let abi = abi.map_err(|error| Difference::from(error.to_string()))?;
-        let probe = Probe::new(&self.loaded.code, case.vectors);
-        probe.check_in(self.direction, index, case, &abi)
+        Ok((case, abi))
     }
 }
 
@@ -160,17 +182,16 @@ fn ask_themselves(
 ) -> Result<(), VerifyError> {
     // No engine is made, and no page is touched.
     let (buffers, settings) = (buffers()?, Settings::default());
-    let mut failed = Vec::new();
-    for (number, (job, verdicts)) in jobs.iter().zip(verdicts.iter()).enumerate() {
-        if job.loaded.same_layout {
-            let wrong = verdicts.iter().enumerate();
-            let wrong = wrong.filter(|(_, verdict)| matches!(verdict, Verdict::Differs(_)));
-            failed.extend(wrong.map(|(index, _)| (number, index)));
-        }
-    }
-    let one = |at: usize, _: usize| {
-        let (number, index) = failed[at];
-        let job = &jobs[number];
+    let failed = |(job, verdicts): (&Job<'_>, &Vec<Verdict>)| {
+        let wrong = verdicts.iter().enumerate();
+        let wrong = wrong.filter(|(_, verdict)| {
+            job.loaded.same_layout && matches!(verdict, Verdict::Differs(_))
+        });
+        wrong.map(|(index, _)| index).collect()
+    };
+    let failed: Vec<Vec<usize>> = jobs.iter().zip(verdicts.iter()).map(failed).collect();
+    let one = |number: usize, at: usize| {
+        let (job, index) = (&jobs[number], failed[number][at]);
         let case = &job.loaded.cases[index];
         let harness = Harness {
             loaded: &job.loaded.code,
@@ -185,17 +206,19 @@ fn ask_themselves(
             .map(|()| 1)
             .into()
     };
-    let again = child::run(&vec![1; failed.len()], at_once, one);
+    let sizes: Vec<usize> = failed.iter().map(Vec::len).collect();
+    let again = child::run(&sizes, at_once, one);
     check_interrupt()?;
-    for (&(number, index), again) in failed.iter().zip(again.map_err(VerifyError::System)?) {
-        // What could not be asked is not the compiler's fault.
-        let disagrees = matches!(again.as_slice(), [Verdict::Differs(_)]);
-        let verdict = verdicts.get_mut(number).and_then(|all| all.get_mut(index));
-        if let Some(verdict) = verdict
-            && let Verdict::Differs(difference) = &*verdict
-            && disagrees
-        {
-            *verdict = Verdict::SelfInconsistent(difference.clone());
+    let again = again.map_err(VerifyError::System)?;
+    for ((verdicts, failed), again) in verdicts.iter_mut().zip(&failed).zip(again) {
+        for (&index, again) in failed.iter().zip(again) {
+            // What could not be asked is not the compiler's fault.
+            if let Some(verdict) = verdicts.get_mut(index)
+                && let Verdict::Differs(difference) = &*verdict
+                && matches!(again, Verdict::Differs(_))
+            {
+                *verdict = Verdict::SelfInconsistent(difference.clone());
+            }
         }
     }
     Ok(())
