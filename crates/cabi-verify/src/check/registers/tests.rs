@@ -2,7 +2,7 @@ use cabi::{FnSig, Target};
 
 use super::*;
 use crate::build::Capability;
-use crate::pattern::Painter;
+use crate::pattern::{Painter, Pattern};
 use cabi::Type;
 
 /// What the assembly callee finds when the assembly caller calls it with the image of a call.
