@@ -11,18 +11,26 @@ use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 use crate::types::record::RecordKind;
 
-/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions, with AVX and with AVX-512. A position is kept as a multiple of it and a rest,
-/// and only the rest is rounded up for the type of a bit-field.
-const BIGGEST: [u64; 3] = [128, 256, 512];
+/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple of it and a rest, and only the rest is rounded up for the
+/// type of a bit-field. No machine mode is aligned to more.
+fn biggest(model: &DataModel) -> u64 {
+    match (model.max_align_8, model.max_align_16) {
+        // s390x.
+        (8, 8) => 64,
+        _ => 128,
+    }
+}
+
+/// The same with AVX and with AVX-512.
+const WIDER: [u64; 2] = [256, 512];
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
-    let [baseline, wider @ ..] = BIGGEST;
+    let baseline = biggest(model);
     let members = place_all(b, model, baseline)?;
     // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments only.
-    let is_wide =
-        |member: &Member| member.bits.is_some() && u64::from(member.ty.align()) * 8 > baseline;
+    let is_wide = |member: &Member| member.bits.is_some() && u64::from(member.ty.align()) * 8 > 128;
     if let Some(i) = b.members.iter().position(is_wide) {
-        for biggest in wider {
+        for biggest in WIDER {
             let other = place_all(b, model, biggest)?;
             if (&other.fields, other.end_bits) != (&members.fields, members.end_bits) {
                 return Err(b.bad_field(i, "gcc places it by the flags for wide vectors"));
@@ -127,12 +135,13 @@ impl Cursor<'_> {
         if closes || (width.is_none() && !(is_packed && asked.is_some())) {
             align = align.max(type_align);
         }
-        if let Some(width) = width
+        let mode_align = width.map(|width| width.min(biggest(self.model)));
+        if let (Some(width), Some(mode_align)) = (width, mode_align)
             && is_mode(width, &member.ty)
             && !(width > 8 && is_packed)
-            && self.next().is_multiple_of(width)
+            && self.next().is_multiple_of(mode_align)
         {
-            align = align.max(width);
+            align = align.max(mode_align);
             is_odd = false;
         }
         if is_packed && !closes && asked.is_none() {
